@@ -1,0 +1,195 @@
+"""Patterns with named ports: what a network is trained on and what hardware is checked against."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.ports import Port, total_width
+from btfsynth.dataset.vectors import numbers_of
+from btfsynth.errors import DataError
+
+__all__ = ["Dataset", "InputKind", "OutputKind"]
+
+
+class InputKind(str, Enum):
+    """What the inputs of a data set are."""
+
+    BOOLEAN = "boolean"
+    ANALOG = "analog"
+    ONE_HOT_GENERATOR = "one-hot generator"
+    HYPERCUBE_GENERATOR = "hypercube generator"
+
+
+class OutputKind(str, Enum):
+    """What the targets of a data set are."""
+
+    BOOLEAN = "boolean"
+    LABEL = "label"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Input patterns, their targets, and which targets matter.
+
+    Parameters
+    ----------
+    name
+        Short name of the function; the default name of the module made from it.
+    source
+        Where it came from: a task specification or a file name, without its folder.
+    inputs
+        ``(patterns, input bits)``, uint8 0/1; float32 in [0, 1] for analog inputs; no columns
+        where a generator makes the inputs.
+    targets
+        ``(patterns, output bits)``, uint8 0/1. A class label is a one-hot row.
+    care
+        ``(patterns, output bits)``, bool: False where the target does not matter. All True if None.
+    input_ports, output_ports
+        The ports whose bits the columns are, least significant bit first.
+    input_kind, output_kind
+        Kinds of the values.
+    unlisted_dont_care
+        True if the source itself says that input vectors it does not list do not matter (PLA types
+        fd, fr and fdr), False if they are merely unknown (a sample).
+    notices
+        What a reader had to guess, one line each, to be shown to the user. Not part of the content.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit each other or the ports, or hold other values than they may.
+
+    Notes
+    -----
+    The arrays are copied and the copies are read-only.
+    """
+
+    name: str
+    source: str
+    inputs: NDArray[Any]
+    targets: NDArray[np.uint8]
+    input_ports: tuple[Port, ...]
+    output_ports: tuple[Port, ...]
+    care: NDArray[np.bool_] | None = None
+    input_kind: InputKind = InputKind.BOOLEAN
+    output_kind: OutputKind = OutputKind.BOOLEAN
+    unlisted_dont_care: bool = False
+    notices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        inputs: NDArray[Any]
+        if self.input_kind is InputKind.ANALOG:
+            inputs = self._unit_interval(self.inputs)
+        else:
+            inputs = self._bits("inputs", self.inputs)
+        targets = self._bits("targets", self.targets)
+        care = (
+            np.ones(targets.shape, dtype=np.bool_)
+            if self.care is None
+            else np.array(self.care, dtype=np.bool_, order="C")
+        )
+        for label, array in (("inputs", inputs), ("targets", targets), ("care", care)):
+            if array.ndim != 2:
+                raise DataError(f"{self.name}: {label} must have 2 dimensions, got {array.ndim}")
+        if len(inputs) != len(targets) or care.shape != targets.shape:
+            raise DataError(
+                f"{self.name}: inputs {inputs.shape}, targets {targets.shape} and care "
+                f"{care.shape} do not fit each other"
+            )
+        if not len(targets) or not targets.shape[1]:
+            raise DataError(f"{self.name}: expected at least one pattern and one output bit")
+        if inputs.shape[1] != total_width(self.input_ports):
+            raise DataError(
+                f"{self.name}: {inputs.shape[1]} input columns for ports of "
+                f"{total_width(self.input_ports)} bits"
+            )
+        if targets.shape[1] != total_width(self.output_ports):
+            raise DataError(
+                f"{self.name}: {targets.shape[1]} output columns for ports of "
+                f"{total_width(self.output_ports)} bits"
+            )
+        if self.output_kind is OutputKind.LABEL and not bool(np.all(targets.sum(axis=1) == 1)):
+            raise DataError(f"{self.name}: a class label must be a one-hot row")
+        for array in (inputs, targets, care):
+            array.setflags(write=False)
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "targets", targets)
+        object.__setattr__(self, "care", care)
+
+    def _bits(self, label: str, values: NDArray[Any]) -> NDArray[np.uint8]:
+        """Copy values that must be 0 or 1; casting first would wrap or cut off other ones."""
+        array = np.asarray(values)
+        if array.dtype.kind not in "biuf" or not bool(np.all((array == 0) | (array == 1))):
+            raise DataError(f"{self.name}: {label} must be 0 or 1")
+        return np.array(array, dtype=np.uint8, order="C")
+
+    def _unit_interval(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Copy values that must lie between 0 and 1; NaN does not."""
+        array = np.asarray(values)
+        if array.dtype.kind not in "biuf" or not bool(np.all((array >= 0) & (array <= 1))):
+            raise DataError(f"{self.name}: inputs must lie between 0 and 1")
+        return np.array(array, dtype=np.float32, order="C")
+
+    @property
+    def care_mask(self) -> NDArray[np.bool_]:
+        """``(patterns, output bits)`` bool, True where the target matters."""
+        assert self.care is not None  # set by __post_init__
+        return self.care
+
+    @property
+    def n_patterns(self) -> int:
+        """Number of patterns."""
+        return len(self.targets)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input bits."""
+        return int(self.inputs.shape[1])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output bits."""
+        return int(self.targets.shape[1])
+
+    @cached_property
+    def exhaustive(self) -> bool:
+        """True if every input vector is listed and every target of each matters."""
+        if self.input_kind is not InputKind.BOOLEAN or not 0 < self.n_inputs <= 24:
+            return False
+        if self.n_patterns < 1 << self.n_inputs or not bool(self.care_mask.all()):
+            return False
+        return len(np.unique(self.input_numbers)) == 1 << self.n_inputs
+
+    @property
+    def input_numbers(self) -> NDArray[np.int64]:
+        """``(patterns,)`` int64: each Boolean input vector as a number.
+
+        The first column is least significant. Only for up to 62 input bits.
+        """
+        return numbers_of(self.inputs)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256, in hex, of patterns, care mask, kinds and ports; the name does not count."""
+        digest = hashlib.sha256()
+        header = (
+            self.input_kind.value,
+            self.output_kind.value,
+            tuple((port.name, port.width) for port in self.input_ports),
+            tuple((port.name, port.width) for port in self.output_ports),
+            self.inputs.shape,
+            self.targets.shape,
+            self.unlisted_dont_care,
+        )
+        digest.update(repr(header).encode())
+        digest.update(self.inputs.tobytes())
+        digest.update((self.targets & self.care_mask).tobytes())
+        digest.update(self.care_mask.tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,296 @@
+"""The ``.dat`` format: counts and types first, then numbers in free layout.
+
+The first number is the number of patterns. Then come type and count of the inputs, and type and
+count of the outputs; then, for each pattern, its inputs and its outputs.
+
+====================  ==========================================================================
+``2 n`` inputs        n bits
+``0 n`` inputs        n numbers between 0 and 1
+``1 n`` inputs        n bits of which exactly one is 1
+``1 0``, ``2 0``      no inputs: a one-hot or a hypercube generator makes them
+``2 n`` outputs       n bits
+``C 1`` outputs       a class label from 0 to C-1, C other than 2; it becomes a one-hot row
+====================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.contradictions import check_contradictions
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.dataset.formats.base import (
+    MAX_CELLS,
+    Format,
+    SourceFile,
+    plural,
+    quoted,
+    require_no_dont_care,
+)
+from btfsynth.dataset.ports import Port, bit_names
+
+__all__ = ["DAT"]
+
+_HEADER = (
+    "the number of patterns",
+    "the type of the inputs",
+    "the number of inputs",
+    "the type of the outputs",
+    "the number of outputs",
+)
+_ANALOG, _ONE_HOT, _BOOLEAN = 0, 1, 2
+_MAX_TOKEN = 40
+_COUNT = re.compile(r"[0-9]{1,18}")
+_GENERATORS = {
+    _ONE_HOT: InputKind.ONE_HOT_GENERATOR,
+    _BOOLEAN: InputKind.HYPERCUBE_GENERATOR,
+}
+
+
+@dataclass(frozen=True)
+class _Header:
+    patterns: int
+    input_type: int
+    inputs: int
+    output_type: int
+    outputs: int
+
+    @property
+    def labels(self) -> bool:
+        return self.output_type != _BOOLEAN
+
+    @property
+    def columns(self) -> int:
+        return self.inputs + self.outputs
+
+
+def _sniff(file: SourceFile) -> bool:
+    head = list(itertools.islice((t for line in file.lines for t in line.split()), len(_HEADER)))
+    return len(head) == len(_HEADER) and all(_COUNT.fullmatch(token) for token in head)
+
+
+def _read(file: SourceFile) -> Dataset:
+    tokens = [token for line in file.lines for token in line.split()]
+    header = _read_header(file, tokens)
+    values = _values(file, header, tokens)
+    columns = slice(0, header.inputs), slice(header.inputs, header.columns)
+    inputs = _read_inputs(file, header, values[:, columns[0]])
+    targets = _read_outputs(file, header, values[:, columns[1]])
+    output_port = Port("y", targets.shape[1])
+
+    def line_of(pattern: int) -> int:
+        return _line_of(file, len(_HEADER) + pattern * header.columns)
+
+    if header.inputs:
+        check_contradictions(
+            inputs,
+            targets,
+            np.ones(targets.shape, dtype=np.bool_),
+            names=bit_names([output_port]),
+            path=file.path,
+            line_of=line_of,
+        )
+        kind = InputKind.ANALOG if header.input_type == _ANALOG else InputKind.BOOLEAN
+    else:
+        kind = _GENERATORS[header.input_type]
+    return Dataset(
+        name=file.function_name,
+        source=file.base_name,
+        inputs=inputs,
+        targets=targets,
+        input_ports=(Port("x", header.inputs),) if header.inputs else (),
+        output_ports=(output_port,),
+        input_kind=kind,
+        output_kind=OutputKind.LABEL if header.labels else OutputKind.BOOLEAN,
+    )
+
+
+def _line_of(file: SourceFile, index: int) -> int:
+    """Return the line of a token; the last line if there are not that many."""
+    last = 1
+    for number, line in enumerate(file.lines, start=1):
+        count = len(line.split())
+        if index < count:
+            return number
+        index -= count
+        last = number if count else last
+    return last
+
+
+def _read_header(file: SourceFile, tokens: list[str]) -> _Header:
+    numbers = []
+    for index, what in enumerate(_HEADER):
+        if index >= len(tokens):
+            raise file.error(f"expected {what}, got the end of the file", _line_of(file, index))
+        if not _COUNT.fullmatch(tokens[index]):
+            raise file.error(f"expected {what}, got {quoted(tokens[index])}", _line_of(file, index))
+        numbers.append(int(tokens[index]))
+    header = _Header(*numbers)
+    message, index = _header_fault(header)
+    if message:
+        raise file.error(message, _line_of(file, index))
+    return header
+
+
+def _header_fault(header: _Header) -> tuple[str, int]:
+    """Return what is wrong with a header and the number it is wrong in; no text if all is right."""
+    if header.patterns < 1:
+        return "expected at least one pattern, got 0", 0
+    if header.input_type not in (_ANALOG, _ONE_HOT, _BOOLEAN):
+        return (
+            f"expected input type 0 (numbers from 0 to 1), 1 (one-hot) or 2 (Boolean), got "
+            f"{header.input_type}",
+            1,
+        )
+    if header.input_type == _ANALOG and not header.inputs:
+        return "expected at least one input of type 0, got 0", 2
+    if header.output_type == _ANALOG:
+        return "expected output type 2 (Boolean) or a number of classes, got 0", 3
+    if header.outputs < 1:
+        return "expected at least one output, got 0", 4
+    if header.labels and header.outputs != 1:
+        return (
+            f"expected outputs '2 n' (n bits) or 'C 1' (a label of C classes), got "
+            f"'{header.output_type} {header.outputs}'",
+            3,
+        )
+    if header.labels and header.patterns * header.output_type > MAX_CELLS:
+        return (
+            f"{plural(header.patterns, 'pattern')} of {header.output_type} classes are more than "
+            f"can be held",
+            3,
+        )
+    return "", 0
+
+
+def _values(file: SourceFile, header: _Header, tokens: list[str]) -> NDArray[Any]:
+    """Return the values, ``(patterns, columns)`` text, once their number is right."""
+    expected = header.patterns * header.columns
+    found = len(tokens) - len(_HEADER)
+    if found != expected:
+        label = "label" if header.labels else "output"
+        shape = f"{plural(header.inputs, 'input')} and {plural(header.outputs, label)}"
+        raise file.error(
+            f"expected {plural(expected, 'value')} for {plural(header.patterns, 'pattern')} of "
+            f"{shape}, got {found}",
+            _line_of(file, len(_HEADER) + expected),
+        )
+    values = tokens[len(_HEADER) :]
+    longest = max(map(len, values))
+    if longest > _MAX_TOKEN:  # the array would take this much for every value
+        index = next(i for i, value in enumerate(values) if len(value) > _MAX_TOKEN)
+        raise file.error(
+            f"expected a number, got {quoted(values[index])}", _line_of(file, index + len(_HEADER))
+        )
+    return np.array(values, dtype=f"U{longest}").reshape(header.patterns, header.columns)
+
+
+def _refuse(
+    file: SourceFile, header: _Header, bad: NDArray[np.bool_], text: NDArray[Any], first: int
+) -> None:
+    """Raise for the first bad value of a block whose first column is `first`."""
+    if not bad.any():
+        return
+    row, column = (int(i) for i in np.argwhere(bad)[0])
+    if first < header.inputs:
+        expected = "a number from 0 to 1" if header.input_type == _ANALOG else "0 or 1"
+        what = f"input {column + 1}"
+    elif header.labels:
+        expected, what = f"a label from 0 to {header.output_type - 1}", "its class"
+    else:
+        expected, what = "0 or 1", f"output {column + 1}"
+    raise file.error(
+        f"pattern {row + 1}, {what}: expected {expected}, got {quoted(str(text[row, column]))}",
+        _line_of(file, len(_HEADER) + row * header.columns + first + column),
+    )
+
+
+def _read_bits(
+    file: SourceFile, header: _Header, text: NDArray[Any], first: int
+) -> NDArray[np.uint8]:
+    ones = text == "1"
+    _refuse(file, header, ~(ones | (text == "0")), text, first)
+    return np.asarray(ones, dtype=np.uint8)
+
+
+def _read_inputs(file: SourceFile, header: _Header, text: NDArray[Any]) -> NDArray[Any]:
+    if not header.inputs:
+        return np.zeros((header.patterns, 0), dtype=np.uint8)
+    if header.input_type == _ANALOG:
+        numbers = _floats(text)
+        _refuse(file, header, ~((numbers >= 0) & (numbers <= 1)), text, 0)
+        return numbers.astype(np.float32)
+    bits = _read_bits(file, header, text, 0)
+    if header.input_type == _ONE_HOT:
+        ones = bits.sum(axis=1, dtype=np.int64)
+        wrong = np.flatnonzero(ones != 1)
+        if wrong.size:
+            row = int(wrong[0])
+            raise file.error(
+                f"pattern {row + 1}: expected exactly one 1 among {header.inputs} one-hot inputs, "
+                f"got {ones[row]}",
+                _line_of(file, len(_HEADER) + row * header.columns),
+            )
+    return bits
+
+
+def _floats(text: NDArray[Any]) -> NDArray[np.float64]:
+    """Return text as numbers, NaN where it is none."""
+    try:
+        return text.astype(np.float64)
+    except ValueError:
+        return np.array([[_float(str(value)) for value in row] for row in text], dtype=np.float64)
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _read_outputs(file: SourceFile, header: _Header, text: NDArray[Any]) -> NDArray[np.uint8]:
+    if not header.labels:
+        return _read_bits(file, header, text, header.inputs)
+    classes = header.output_type
+    labels = np.array(
+        [int(t) if _COUNT.fullmatch(t) else -1 for t in map(str, text[:, 0])], dtype=np.int64
+    )
+    _refuse(file, header, ((labels < 0) | (labels >= classes))[:, None], text, header.inputs)
+    targets = np.zeros((header.patterns, classes), dtype=np.uint8)
+    targets[np.arange(header.patterns), labels] = 1
+    return targets
+
+
+def _write(dataset: Dataset) -> bytes:
+    require_no_dont_care(dataset, "dat")
+    input_type = {
+        InputKind.BOOLEAN: _BOOLEAN,
+        InputKind.ANALOG: _ANALOG,
+        InputKind.ONE_HOT_GENERATOR: _ONE_HOT,
+        InputKind.HYPERCUBE_GENERATOR: _BOOLEAN,
+    }[dataset.input_kind]
+    # Two classes written as '2 1' would read as one bit; they are written as two bits.
+    labels = dataset.output_kind is OutputKind.LABEL and dataset.n_outputs != _BOOLEAN
+    outputs = f"{dataset.n_outputs} 1" if labels else f"{_BOOLEAN} {dataset.n_outputs}"
+    lines = [str(dataset.n_patterns), f"{input_type} {dataset.n_inputs}", outputs]
+    targets = dataset.targets.argmax(axis=1)[:, None] if labels else dataset.targets
+    for inputs, target in zip(dataset.inputs, targets, strict=True):
+        lines.append(" ".join([*map(str, inputs), *map(str, target)]))
+    return ("\n".join(lines) + "\n").encode()
+
+
+DAT = Format(
+    name="dat",
+    endings=(".dat",),
+    description="counts and types, then numbers in free layout; labels and analog inputs too",
+    sniff=_sniff,
+    read=_read,
+    write=_write,
+)

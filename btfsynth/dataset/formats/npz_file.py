@@ -1,0 +1,269 @@
+"""NumPy archives: ``inputs`` and ``targets`` (or ``X`` and ``y``), and optionally all the rest.
+
+Arrays: ``inputs``, ``targets``, ``care``, ``input_port_names``, ``input_port_widths``,
+``output_port_names``, ``output_port_widths``, ``name``, ``source``, ``input_kind``,
+``output_kind``, ``unlisted_dont_care``. The archive is written uncompressed and without dates, so
+that the same data give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
+from enum import Enum
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from btfsynth.dataset.contradictions import check_contradictions
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.dataset.formats.base import (
+    MAX_FILE_BYTES,
+    Format,
+    SourceFile,
+    identifier,
+    quoted,
+)
+from btfsynth.dataset.ports import Port, bit_names
+
+__all__ = ["NPZ"]
+
+_MAGIC = b"PK\x03\x04"
+_DATE = (1980, 1, 1, 0, 0, 0)
+_KIND = TypeVar("_KIND", bound=Enum)
+_BROKEN = (
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def _sniff(file: SourceFile) -> bool:
+    return file.data.startswith(_MAGIC)
+
+
+def _arrays(file: SourceFile) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an archive; sizes are checked before anything is allocated."""
+    if not file.data:
+        raise file.error("the file is empty")
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
+            members = archive.infolist()
+            size = sum(member.file_size for member in members)
+            if size > MAX_FILE_BYTES:
+                raise file.error(
+                    f"expected arrays of at most {MAX_FILE_BYTES >> 20} MiB, got {size >> 20} MiB"
+                )
+            return {
+                member.filename.removesuffix(".npy"): _array(archive.read(member))
+                for member in members
+            }
+    except _BROKEN as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise file.error(f"expected an archive of plain NumPy arrays: {reason}") from None
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    """Return one array. A shape that the bytes do not fill is refused before it is allocated."""
+    stream = io.BytesIO(data)
+    version = npy.read_magic(stream)
+    if version == (1, 0):
+        shape, _, dtype = npy.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, _, dtype = npy.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"array format {version[0]}.{version[1]} is not supported")
+    if dtype.hasobject:
+        raise ValueError("an array holds Python objects")
+    if any(length < 0 for length in shape):
+        raise ValueError("an array has a negative length")
+    if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError("an array is shorter or longer than its header says")
+    stream.seek(0)
+    return np.asarray(npy.read_array(stream, allow_pickle=False))
+
+
+def _read(file: SourceFile) -> Dataset:
+    arrays = _arrays(file)
+    inputs = _matrix(file, arrays, "inputs", "X")
+    targets = _matrix(file, arrays, "targets", "y")
+    if len(inputs) != len(targets):
+        raise file.error(
+            f"expected as many targets as inputs, got {len(targets)} and {len(inputs)}"
+        )
+    input_kind = _kind(file, arrays, "input_kind", InputKind, _guess(inputs))
+    if input_kind is not InputKind.ANALOG:
+        _check_bits(file, inputs, "inputs")
+    elif not bool(np.all((inputs >= 0) & (inputs <= 1))):
+        raise file.error("expected analog inputs from 0 to 1, got other numbers or NaN")
+    _check_bits(file, targets, "targets")
+    care = np.ones(targets.shape, dtype=np.bool_)
+    if "care" in arrays:
+        care = arrays["care"].reshape(-1, 1) if arrays["care"].ndim == 1 else arrays["care"]
+        if care.shape != targets.shape:
+            raise file.error(f"expected care of shape {targets.shape}, got {care.shape}")
+        _check_bits(file, care, "care")
+        care = care.astype(np.bool_)
+    output_ports = _ports(file, arrays, "output", "y", targets.shape[1])
+    dataset = Dataset(
+        name=identifier(_text(arrays, "name") or file.function_name),
+        source=file.base_name,
+        inputs=inputs,
+        targets=targets,
+        care=care,
+        input_ports=_ports(file, arrays, "input", "x", inputs.shape[1]),
+        output_ports=output_ports,
+        input_kind=input_kind,
+        output_kind=_kind(file, arrays, "output_kind", OutputKind, OutputKind.BOOLEAN),
+        unlisted_dont_care=_flag(arrays, "unlisted_dont_care"),
+    )
+    if dataset.n_inputs:
+        check_contradictions(
+            dataset.inputs,
+            dataset.targets,
+            dataset.care_mask,
+            names=bit_names(output_ports),
+            path=file.path,
+        )
+    return dataset
+
+
+def _matrix(
+    file: SourceFile, arrays: dict[str, NDArray[Any]], name: str, other: str
+) -> NDArray[Any]:
+    """Return a matrix under either of two names; a plain list of values is one column."""
+    array = arrays.get(name, arrays.get(other))
+    if array is None:
+        raise file.error(
+            f"expected an array {name!r} or {other!r}, got: {', '.join(sorted(arrays)) or 'none'}"
+        )
+    if array.ndim == 1:
+        array = array.reshape(-1, 1)
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise file.error(
+            f"expected {name} to be a matrix of numbers, got {array.ndim} dimensions of type "
+            f"{array.dtype.name}"
+        )
+    if not len(array):
+        raise file.error(f"expected at least one pattern in {name}, got none")
+    return array
+
+
+def _guess(inputs: NDArray[Any]) -> InputKind:
+    """Take numbers other than 0 and 1 for analog inputs."""
+    if inputs.dtype.kind == "f" and not bool(np.all((inputs == 0) | (inputs == 1))):
+        return InputKind.ANALOG
+    return InputKind.BOOLEAN
+
+
+def _check_bits(file: SourceFile, array: NDArray[Any], name: str) -> None:
+    bad = (array != 0) & (array != 1)
+    if bad.any():
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+        raise file.error(
+            f"{name}, pattern {row + 1}, column {column + 1}: expected 0 or 1, got "
+            f"{array[row, column]}"
+        )
+
+
+def _text(arrays: dict[str, NDArray[Any]], name: str) -> str:
+    array = arrays.get(name)
+    return str(array.reshape(-1)[0]) if array is not None and array.size else ""
+
+
+def _flag(arrays: dict[str, NDArray[Any]], name: str) -> bool:
+    array = arrays.get(name)
+    return array is not None and bool(array.astype(np.bool_).any())
+
+
+def _kind(
+    file: SourceFile,
+    arrays: dict[str, NDArray[Any]],
+    name: str,
+    kinds: type[_KIND],
+    default: _KIND,
+) -> _KIND:
+    if name not in arrays:
+        return default
+    text = _text(arrays, name)
+    for kind in kinds:
+        if kind.value == text:
+            return kind
+    legal = ", ".join(str(kind.value) for kind in kinds)
+    raise file.error(f"expected {name} to be one of: {legal}; got {quoted(text)}")
+
+
+def _ports(
+    file: SourceFile, arrays: dict[str, NDArray[Any]], side: str, default: str, width: int
+) -> tuple[Port, ...]:
+    names = arrays.get(f"{side}_port_names")
+    widths = arrays.get(f"{side}_port_widths")
+    if names is None and widths is None:
+        return (Port(default, width),) if width else ()
+    if (
+        names is None
+        or widths is None
+        or names.ndim != 1
+        or widths.shape != names.shape
+        or widths.dtype.kind not in "iu"
+        or names.dtype.kind != "U"
+    ):
+        raise file.error(f"expected one name and one whole-number width for each {side} port")
+    sizes = [int(size) for size in widths]
+    if any(size < 1 for size in sizes) or sum(sizes) != width:
+        raise file.error(
+            f"expected {side} port widths that add up to {width}, the number of columns, got "
+            f"{quoted(' '.join(map(str, sizes)))}"
+        )
+    return tuple(Port(str(name), size) for name, size in zip(names, sizes, strict=True))
+
+
+def _write(dataset: Dataset) -> bytes:
+    arrays: dict[str, Any] = {
+        "inputs": dataset.inputs,
+        "targets": dataset.targets,
+        "care": dataset.care_mask,
+        "input_kind": dataset.input_kind.value,
+        "output_kind": dataset.output_kind.value,
+        "unlisted_dont_care": dataset.unlisted_dont_care,
+        "name": dataset.name,
+        "source": dataset.source,
+    }
+    for side, ports in (("input", dataset.input_ports), ("output", dataset.output_ports)):
+        arrays[f"{side}_port_names"] = np.array([port.name for port in ports], dtype=np.str_)
+        arrays[f"{side}_port_widths"] = np.array([port.width for port in ports], dtype=np.int64)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, value in arrays.items():
+            content = io.BytesIO()
+            npy.write_array(content, np.asarray(value), allow_pickle=False)
+            member = zipfile.ZipInfo(f"{name}.npy", _DATE)
+            member.create_system = 3  # else it tells on which system the file was written
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, content.getvalue())
+    return stream.getvalue()
+
+
+NPZ = Format(
+    name="npz",
+    endings=(".npz",),
+    description="NumPy archive with inputs and targets (or X and y); keeps everything",
+    sniff=_sniff,
+    read=_read,
+    write=_write,
+)

@@ -1,0 +1,193 @@
+"""Espresso's PLA format (R. Rudell's espresso, page espresso(5) of its manual).
+
+An input is ``0``, ``1`` or ``-`` (or ``2``) for both. What an output says depends on the type,
+which is fd unless the file states another one:
+
+====  ==================================================================================
+f     ``1`` is on; everything else is off
+fd    ``1`` is on, ``-`` is don't-care; everything else is off
+fr    ``1`` is on, ``0`` is off; everything else is don't-care
+fdr   ``1`` is on, ``0`` is off, ``-`` is don't-care; so is what is not listed
+====  ==================================================================================
+
+``4``, ``2`` and ``3`` are other ways to write ``1``, ``-`` and ``~`` (which says nothing). Where on
+and don't-care overlap, on wins; where on and off overlap, the file contradicts itself.
+
+Types f and fd give the whole table in counting order; types fr and fdr give the input vectors for
+which at least one output is specified, in the order of the file.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.contradictions import check_contradictions, group_rows
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats.base import (
+    MAX_CELLS,
+    Format,
+    SourceFile,
+    require_boolean,
+    require_tokens,
+)
+from btfsynth.dataset.formats.cubes import MAX_EXPANDED, CubeTable, expand_cubes, expanded_size
+from btfsynth.dataset.formats.pla_parser import (
+    DONT_CARE,
+    OFF,
+    ON,
+    PlaFile,
+    parse_pla,
+)
+from btfsynth.dataset.ports import Port, bit_names, group_columns
+from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, counting_inputs, numbers_of
+
+__all__ = ["PLA"]
+
+
+def _sniff(file: SourceFile) -> bool:
+    return any(re.match(r"\s*\.i\s+[0-9]", line) for line in file.lines)
+
+
+def _read(file: SourceFile) -> Dataset:
+    pla = parse_pla(file)
+    input_ports, input_order = _ports(pla.input_names, "x", pla.n_inputs)
+    output_ports, output_order = _ports(pla.output_names, "y", pla.n_outputs)
+    if pla.kind in ("f", "fd"):
+        _check_table_size(file, pla)  # before anything is made in the size the header claims
+    cubes, marks = pla.cubes[:, input_order], pla.marks[:, output_order]
+    if pla.kind in ("f", "fd"):
+        inputs, targets, care = _whole_table(pla, cubes, marks)
+    else:
+        inputs, targets, care = _listed(file, pla, cubes, marks, bit_names(output_ports))
+    return Dataset(
+        name=file.function_name,
+        source=file.base_name,
+        inputs=inputs,
+        targets=targets,
+        care=care,
+        input_ports=input_ports,
+        output_ports=output_ports,
+        unlisted_dont_care=pla.kind != "f",
+    )
+
+
+def _ports(
+    names: tuple[str, ...] | None, default: str, width: int
+) -> tuple[tuple[Port, ...], list[int] | slice]:
+    """Return the ports and the column of each of their bits."""
+    if names is None:
+        return (Port(default, width),), slice(None)
+    return group_columns(names)
+
+
+_Patterns = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]
+
+
+def _check_table_size(file: SourceFile, pla: PlaFile) -> None:
+    if pla.n_inputs > MAX_TABLE_INPUTS:
+        raise file.error(
+            f"a file of type {pla.kind} stands for the whole table, which goes up to "
+            f"{MAX_TABLE_INPUTS} inputs; got .i {pla.n_inputs} (type fr lists only some patterns)"
+        )
+    if pla.n_outputs << pla.n_inputs > MAX_CELLS:
+        raise file.error(
+            f"a table of {pla.n_inputs} inputs and {pla.n_outputs} outputs is more than can be held"
+        )
+
+
+def _whole_table(pla: PlaFile, cubes: NDArray[np.uint8], marks: NDArray[np.uint8]) -> _Patterns:
+    """Return the table of types f and fd."""
+    on = CubeTable(pla.n_inputs, pla.n_outputs)
+    on.paint(cubes, marks == ON)
+    care = np.ones(on.cells.shape, dtype=np.bool_)
+    if pla.kind == "fd":
+        loose = CubeTable(pla.n_inputs, pla.n_outputs)
+        loose.paint(cubes, marks == DONT_CARE)
+        care = on.cells | ~loose.cells
+    return counting_inputs(pla.n_inputs), on.cells.T.astype(np.uint8), care.T
+
+
+def _listed(
+    file: SourceFile,
+    pla: PlaFile,
+    cubes: NDArray[np.uint8],
+    marks: NDArray[np.uint8],
+    names: list[str],
+) -> _Patterns:
+    """Return the specified patterns of types fr and fdr."""
+    says = np.flatnonzero(((marks == ON) | (marks == OFF)).any(axis=1))
+    if not says.size:
+        raise file.error(
+            f"no output is specified as 0 or 1, which a file of type {pla.kind} must do"
+        )
+    size = expanded_size(cubes[says])
+    if size > MAX_EXPANDED:
+        raise file.error(
+            f"the rows stand for {size} input vectors; at most {MAX_EXPANDED} can be listed"
+        )
+    inputs, rows = expand_cubes(cubes[says])
+    rows = says[rows]
+    care = (marks == ON)[rows] | (marks == OFF)[rows]
+    targets = (marks == ON)[rows].astype(np.uint8)
+    check_contradictions(
+        inputs,
+        targets,
+        care,
+        names=names,
+        path=file.path,
+        line_of=lambda pattern: int(pla.lines[rows[pattern]]),
+    )
+    groups, first = group_rows(inputs)
+    merged = np.zeros((2, len(first), targets.shape[1]), dtype=np.bool_)
+    for output in range(targets.shape[1]):
+        merged[0, groups[targets[:, output] == 1], output] = True
+        merged[1, groups[care[:, output]], output] = True
+    return inputs[first], merged[0].astype(np.uint8), merged[1]
+
+
+def _write(dataset: Dataset) -> bytes:
+    require_boolean(dataset, "pla")
+    inputs, outputs = bit_names(dataset.input_ports), bit_names(dataset.output_ports)
+    require_tokens([*inputs, *outputs], "pla")
+    kind, rows = _written_rows(dataset)
+    marks = np.where(dataset.targets == 1, np.uint8(ord("1")), np.uint8(ord("0")))
+    marks[~dataset.care_mask] = ord("-")
+    text = np.concatenate(
+        [
+            dataset.inputs[rows] + np.uint8(ord("0")),
+            np.full((len(rows), 1), ord(" "), dtype=np.uint8),
+            marks[rows],
+            np.full((len(rows), 1), ord("\n"), dtype=np.uint8),
+        ],
+        axis=1,
+    )
+    header = (
+        f".i {len(inputs)}\n.o {len(outputs)}\n.ilb {' '.join(inputs)}\n.ob {' '.join(outputs)}\n"
+        f".type {kind}\n.p {len(rows)}\n"
+    )
+    return header.encode() + text.tobytes() + b".e\n"
+
+
+def _written_rows(dataset: Dataset) -> tuple[str, NDArray[np.intp]]:
+    """Return the type that gives the same patterns when read, and the rows it has to list."""
+    n_inputs = dataset.n_inputs
+    if n_inputs > MAX_TABLE_INPUTS or dataset.n_patterns != 1 << n_inputs:
+        return "fr", np.arange(dataset.n_patterns)
+    if not np.array_equal(numbers_of(dataset.inputs), np.arange(1 << n_inputs)):
+        return "fr", np.arange(dataset.n_patterns)
+    loose = ~dataset.care_mask
+    kind = "fd" if loose.any() else "f"
+    return kind, np.flatnonzero(((dataset.targets == 1) | loose).any(axis=1))
+
+
+PLA = Format(
+    name="pla",
+    endings=(".pla", ".esp"),
+    description="espresso's PLA, types f, fd, fr and fdr; cubes and don't-cares",
+    sniff=_sniff,
+    read=_read,
+    write=_write,
+)

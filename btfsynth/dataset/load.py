@@ -1,0 +1,64 @@
+"""Reading a data set, whether it is a built-in task or a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats import format_by_content, format_by_ending, format_by_name
+from btfsynth.dataset.formats.base import OutputColumns, read_source
+from btfsynth.dataset.tasks import is_task_spec, parse_task, task_signatures
+from btfsynth.errors import UsageError
+
+__all__ = ["load"]
+
+
+def load(
+    source: str | Path,
+    *,
+    outputs: OutputColumns | None = None,
+    format: str | None = None,  # noqa: A002
+) -> Dataset:
+    """Read a data set.
+
+    Parameters
+    ----------
+    source
+        A task such as ``multiplier:2``, or a file. A text that begins with the name of a task is a
+        task; write ``./full_adder``, or give a `Path`, for a file of that name.
+    outputs
+        For tables of columns (csv): how many of the last columns are outputs, or their names.
+    format
+        Name of the format; by default it is recognised by the ending, else by the content.
+
+    Returns
+    -------
+    Dataset
+        Its source is the task in its normal form, or the file's name without the folder.
+
+    Raises
+    ------
+    UsageError
+        If `source` is neither a file nor a task, or an option does not fit.
+    DataError
+        If the file cannot be read as what it is; the message names the file and the line.
+    """
+    if isinstance(source, str) and is_task_spec(source):
+        if outputs is not None or format is not None:
+            raise UsageError(f"{source}: a task takes neither output columns nor a format")
+        return parse_task(source)
+    path = Path(source)
+    if isinstance(source, str) and not os.path.lexists(source):
+        raise UsageError(
+            f"{source!r}: no such file, and not a task; tasks are: {task_signatures()}"
+        )
+    chosen = format_by_name(format) if format is not None else format_by_ending(path)
+    file = read_source(path)
+    if chosen is None:
+        chosen = format_by_content(file)
+    if outputs is None:
+        return chosen.read(file)
+    if chosen.read_outputs is None:
+        raise UsageError(f"{path}: output columns cannot be chosen in a {chosen.name} file")
+    return chosen.read_outputs(file, outputs)

@@ -1,0 +1,55 @@
+"""Writing a data set to a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats import FORMATS, format_by_ending, format_by_name, known_endings
+from btfsynth.errors import OutputError, UsageError
+
+__all__ = ["save"]
+
+
+def save(dataset: Dataset, path: str | Path, format: str | None = None) -> None:  # noqa: A002
+    """Write a data set; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    dataset
+        What to write.
+    path
+        The file.
+    format
+        Name of the format; by default the ending of the file tells.
+
+    Raises
+    ------
+    UsageError
+        If the format is unknown or cannot hold the data set.
+    OutputError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    chosen = format_by_name(format) if format is not None else format_by_ending(path)
+    if chosen is None:
+        raise UsageError(
+            f"{path}: no format has this ending; known endings are: {known_endings()} (or name a "
+            f"format: {', '.join(FORMATS)})"
+        )
+    _write_atomically(path, chosen.write(dataset))
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    """Write beside the file and rename; an error leaves what was there before."""
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"{str(path)!r} cannot be written: {reason}") from None

@@ -1,0 +1,205 @@
+"""Tables: which columns are inputs, their values, and everything that can be wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.load import load
+from btfsynth.dataset.ports import Port
+from btfsynth.dataset.save import save
+from btfsynth.errors import DataError, UsageError
+
+
+def read(tmp_path: Path, text: str, **options: object) -> Dataset:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    return load(path, **options)  # type: ignore[arg-type]
+
+
+def ports(dataset: Dataset) -> str:
+    """Describe the ports as ``a2 b1 -> p4``."""
+    sides = [
+        " ".join(f"{port.name}:{port.width}" for port in side)
+        for side in (dataset.input_ports, dataset.output_ports)
+    ]
+    return " -> ".join(sides)
+
+
+BODY = "0,0,1,1\n1,0,0,1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "outputs", "expected", "how"),
+    [
+        ("a,b,c,d\n" + BODY, 2, "a:1 b:1 -> c:1 d:1", None),
+        ("a,b,c,y\n" + BODY, ["a"], "b:1 c:1 y:1 -> a:1", None),
+        ("p[0],p[1],c,y\n" + BODY, ["p"], "c:1 y:1 -> p:2", None),
+        ("in:a,b,in:c,y\n" + BODY, None, "a:1 c:1 -> b:1 y:1", None),
+        ("out:a,b,c,y\n" + BODY, None, "b:1 c:1 y:1 -> a:1", None),
+        ("in:a,out:b,in:c,out:d\n" + BODY, None, "a:1 c:1 -> b:1 d:1", None),
+        ("a,,b,c\n0,,1,1\n1,,0,1\n", None, "a:1 -> b:1 c:1", "separator"),
+        ("a,->,b,c\n0,,1,1\n1,,0,1\n", None, "a:1 -> b:1 c:1", "separator"),
+        ("0,1,|,1\n1,1,|,0\n", None, "x:2 -> y:1", "separator"),
+        ("a,b,out_1,out_2\n" + BODY, None, "a:1 b:1 -> out_1:1 out_2:1", "names"),
+        ("x0,x1,x2,y\n" + BODY, None, "x0:1 x1:1 x2:1 -> y:1", "names"),
+        ("x[0],x[1],q[1],q[0]\n" + BODY, None, "x:2 -> q:2", "names"),
+        ("a,y,b,c\n" + BODY + "1,1,0,1\n", None, "a:1 y:1 b:1 -> c:1", "last column"),
+        ("a,b,c,d\n" + BODY, None, "a:1 -> b:1 c:1 d:1", "all input vectors"),
+        (BODY, None, "x:1 -> y:3", "all input vectors"),
+        ("0,0,1,1\n0,1,0,0\n1,0,1,0\n1,1,0,0\n", None, "x:2 -> y:2", "all input vectors"),
+        ("0,0,1\n0,1,0\n1,0,1\n", None, "x:2 -> y:1", "last column"),
+    ],
+)
+def test_which_columns_are_inputs(
+    tmp_path: Path, text: str, outputs: object, expected: str, how: str | None
+) -> None:
+    """Each rule in its turn, and a notice where it was a guess."""
+    dataset = read(tmp_path, text, outputs=outputs)
+    assert ports(dataset) == expected
+    if how is None:
+        assert dataset.notices == ()
+    else:
+        (notice,) = dataset.notices
+        assert how in notice
+        assert notice.startswith("inputs: ")
+
+
+def test_the_notice_names_the_ports(tmp_path: Path) -> None:
+    """The user sees what was taken for what."""
+    dataset = read(tmp_path, "a[0],a[1],b,y\n0,1,0,1\n1,1,0,0\n")
+    assert dataset.notices == ("inputs: a[1:0], b; outputs: y (by the names of the last columns)",)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", ", "])
+@pytest.mark.parametrize("end", ["", ","])
+def test_delimiters_and_words(tmp_path: Path, delimiter: str, end: str) -> None:
+    """Comma, semicolon or tab; true and false; comments; a delimiter at the end of each line."""
+    rows = [["a", "b", "y"], ["0", "True", "1"], ["false", "0", "?"], ["1", "1", "0"]]
+    text = "# it's \"quoted\n" + "".join(
+        delimiter.join(row) + (delimiter.strip(" ") if end else "") + "\n" for row in rows
+    )
+    dataset = read(tmp_path, text)
+    assert dataset.inputs.tolist() == [[0, 1], [0, 0], [1, 1]]
+    assert dataset.targets[dataset.care_mask].tolist() == [1, 0]
+    assert dataset.care_mask.tolist() == [[True], [False], [True]]
+
+
+@pytest.mark.parametrize("mark", ["-", "x", "X", "?", ""])
+def test_dont_care_outputs(tmp_path: Path, mark: str) -> None:
+    """All ways to say that an output does not matter."""
+    dataset = read(tmp_path, f"a,y0,y1\n0,{mark},1\n1,0,{mark}\n")
+    assert dataset.care_mask.tolist() == [[False, True], [True, False]]
+
+
+def test_cubes_in_the_inputs(tmp_path: Path) -> None:
+    """A - or x among the inputs stands for both values."""
+    dataset = read(tmp_path, "a,b,c,y\n0,-,X,1\n1,1,0,0\n")
+    rows = {tuple(row): y for row, (y,) in zip(dataset.inputs, dataset.targets, strict=True)}
+    assert rows == {(0, 0, 0): 1, (0, 1, 0): 1, (0, 0, 1): 1, (0, 1, 1): 1, (1, 1, 0): 0}
+
+
+def test_columns_of_numbers(tmp_path: Path) -> None:
+    """A column name[msb:lsb] is an unsigned number."""
+    text = "a[1:0],b[1:0],p[3:0]\n" + "".join(
+        f"{a},{b},{a * b if (a, b) != (3, 1) else '-'}\n" for a in range(4) for b in range(4)
+    )
+    dataset = read(tmp_path, text, outputs=["p"])
+    assert ports(dataset) == "a:2 b:2 -> p:4"
+    for row, target, care in zip(dataset.inputs, dataset.targets, dataset.care_mask, strict=True):
+        a, b = int(row[0] + 2 * row[1]), int(row[2] + 2 * row[3])
+        if (a, b) == (3, 1):
+            assert not care.any()
+        else:
+            assert care.all()
+            assert sum(int(bit) << place for place, bit in enumerate(target)) == a * b
+
+
+def test_numbers_that_list_all_vectors(tmp_path: Path) -> None:
+    """The rule of all input vectors counts the bits of the columns."""
+    dataset = read(tmp_path, "a[1:0],b[2:1],c\n0,1,0\n1,0,0\n2,3,1\n3,2,1\n")
+    assert ports(dataset) == "a:2 -> b[1]:1 b[2]:1 c:1"
+
+
+def test_analog_inputs(tmp_path: Path) -> None:
+    """A decimal point among the inputs makes them analog."""
+    dataset = read(tmp_path, "a,b,y\n0,0.25,1\n1,1e-2,0\n")
+    assert dataset.input_kind is InputKind.ANALOG
+    assert dataset.inputs.tolist() == np.array([[0, 0.25], [1, 0.01]], np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,y\n0,1,1\n0,1\n", ":3: expected 3 fields as in line 1, got 2"),
+        ("a,b,y\n0,1,1,1\n", ":2: expected 3 fields as in line 1, got 4"),
+        ("a,b,y\n0,2,1\n", ":2: column 'b': expected 0, 1 or -, got '2'"),
+        ("a,b,y\n0,1,1\n0,0,no\n", ":3: column 'y': expected 0, 1 or -, got 'no'"),
+        ("a,b,y\n0,,1\n", ":2: column 'b': expected 0, 1 or -, got ''"),
+        ("0,1,abc\n", ":1: column 'y': expected 0, 1 or -, got 'abc'"),
+        ("a,y\nnan,1\n0,0\n", ":2: column 'a': expected a number from 0 to 1, got 'nan'"),
+        ("a,y\n0.5,1\n1.5,0\n", ":3: column 'a': expected a number from 0 to 1, got '1.5'"),
+        ("a,y\n0.5,1\n-,0\n", ":3: column 'a': expected a number from 0 to 1, got '-'"),
+        ("a,y\n0,0.5\n", ":2: column 'y': expected 0, 1 or -, got '0.5'"),
+        ("a[1:0],y\n4,1\n", r":2: column 'a\[1:0\]': expected a number below 4, got '4'"),
+        ("a[1:0],y\n-1,1\n", ":2: .* got '-1'"),
+        ("a[0:1],y\n1,1\n", r":1: expected name\[msb:lsb\] of at most 62 bits, got 'a\[0:1\]'"),
+        ("a[99:0],y\n1,1\n", ":1: expected name"),
+        ("a,a,y\n0,1,1\n", ":1: the column name 'a' is used twice"),
+        ("a[0],a[1:0],y\n0,1,1\n", r":1: the column name 'a\[0\]' is used twice"),
+        ("a,b,y\n", ":1: expected rows of values after the header, got none"),
+        ("a\n0\n", ":1: expected values separated by commas, semicolons or tabs"),
+        ("a,\n0,\n", ":1: expected at least one input and one output column"),
+        ("in:a,in:b\n0,1\n", ":1: the marks in: and out: leave no output column"),
+        ("out:a,out:b\n0,1\n", ":1: the marks in: and out: leave no input column"),
+        ("in:a,b,out:c\n0,1,1\n", ":1: some columns are marked in: and some out:, but 'b' is not"),
+        ("a,b,y\n0,1,1\n1,1,0\n0,1,0\n", ":4: contradicts line 2: .* output y is 1 there and 0"),
+        ("a,b,y\n0,1,1\n0,-,0\n", ":3: contradicts line 2"),
+        ('a,b,y\n0,"1,1\n', "no table: "),
+        (",".join(["-"] * 21 + ["1"]) + "\n", "stand for 2097152 input vectors; at most 1048576"),
+        ("# only\n# comments, here\n", "expected values separated"),
+        (f"{'0' * 200_000},1\n", ":1: no table: field larger"),
+    ],
+)
+def test_bad_file(tmp_path: Path, text: str, message: str) -> None:
+    """Every fault is one line that names the file, the line and what was expected."""
+    with pytest.raises(DataError, match=message) as caught:
+        read(tmp_path, text)
+    assert str(caught.value).startswith(str(tmp_path / "a.csv"))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (0, "expected 1 to 2 output columns of 3 columns, got 0"),
+        (3, "expected 1 to 2 output columns of 3 columns, got 3"),
+        (["z"], "no column 'z'; columns are: a, b, c"),
+        (["a", "b", "c"], "not all"),
+        ([], "expected some of the columns"),
+    ],
+)
+def test_outputs_that_do_not_fit(tmp_path: Path, outputs: object, message: str) -> None:
+    """What the caller says is checked against the table."""
+    with pytest.raises(UsageError, match=message):
+        read(tmp_path, "a,b,c\n0,1,1\n", outputs=outputs)
+
+
+def test_outputs_cannot_be_named_without_a_header(tmp_path: Path) -> None:
+    """Without a header there are no names."""
+    with pytest.raises(UsageError, match="only be named if there is a header"):
+        read(tmp_path, "0,1,1\n", outputs=["y"])
+
+
+def test_analog_inputs_of_zeros_and_ones_stay_analog(tmp_path: Path) -> None:
+    """Written 0.0 and 1.0, they read back as what they were."""
+    values = np.array([[0.0], [1.0]], dtype=np.float32)
+    dataset = Dataset(
+        "t", "t", values, values, (Port("a", 1),), (Port("y", 1),), input_kind=InputKind.ANALOG
+    )
+    save(dataset, tmp_path / "a.csv")
+    assert load(tmp_path / "a.csv").content_hash == dataset.content_hash

@@ -1,0 +1,171 @@
+"""NumPy archives, whole, partial, and tampered with."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btfsynth.dataset.dataset import InputKind, OutputKind
+from btfsynth.dataset.load import load
+from btfsynth.dataset.save import save
+from btfsynth.dataset.tasks import parse_task
+from btfsynth.errors import DataError
+
+XOR_INPUTS = [[0, 0], [1, 0], [0, 1], [1, 1]]
+XOR = [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("names", [("inputs", "targets"), ("X", "y")])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64, np.bool_])
+@pytest.mark.parametrize("writer", [np.savez, np.savez_compressed])
+def test_plain_arrays_suffice(
+    tmp_path: Path, names: tuple[str, str], dtype: Any, writer: Any
+) -> None:
+    """Inputs and targets of any number type, under either pair of names."""
+    arrays = {names[0]: np.array(XOR_INPUTS, dtype=dtype), names[1]: np.array(XOR, dtype=dtype)}
+    writer(tmp_path / "a.npz", **arrays)
+    assert load(tmp_path / "a.npz").content_hash == parse_task("parity:2").content_hash
+
+
+def test_other_numbers_are_analog_inputs(tmp_path: Path) -> None:
+    """Inputs between 0 and 1 are analog without a word."""
+    np.savez(tmp_path / "a.npz", X=[[0.5], [1.0]], y=[[0], [1]])
+    assert load(tmp_path / "a.npz").input_kind is InputKind.ANALOG
+
+
+def test_everything_is_kept(tmp_path: Path) -> None:
+    """Name, ports, kinds, care and the meaning of what is not listed."""
+    (tmp_path / "a.dat").write_text("3\n2 2\n3 1\n0 0 2\n0 1 0\n1 1 1\n")
+    (tmp_path / "b.pla").write_text(".i 2\n.o 2\n.ilb a b\n.type fr\n00 1-\n11 -0\n")
+    for name in ("a.dat", "b.pla"):
+        dataset = load(tmp_path / name)
+        save(dataset, tmp_path / "copy.npz")
+        copy = load(tmp_path / "copy.npz")
+        assert copy.content_hash == dataset.content_hash
+        assert copy.name == dataset.name
+        assert copy.source == "copy.npz"
+        assert copy.unlisted_dont_care == dataset.unlisted_dont_care
+        assert copy.output_kind is dataset.output_kind
+    assert load(tmp_path / "a.dat").output_kind is OutputKind.LABEL
+
+
+BAD_ARRAYS: list[tuple[dict[str, Any], str]] = [
+    ({"inputs": XOR_INPUTS}, "expected an array 'targets' or 'y', got: inputs"),
+    ({}, "expected an array 'inputs' or 'X', got: none"),
+    ({"X": XOR_INPUTS, "y": XOR[:3]}, "expected as many targets as inputs, got 3 and 4"),
+    ({"X": np.zeros((0, 2)), "y": np.zeros(0)}, "expected at least one pattern"),
+    ({"X": np.zeros((1, 2, 3)), "y": [1]}, "matrix of numbers, got 3 dimensions"),
+    ({"X": [["a", "b"]], "y": [1]}, "matrix of numbers, got 2 dimensions of type str"),
+    ({"X": [[1j]], "y": [1]}, "of type complex"),
+    ({"X": [[2]], "y": [1]}, "inputs, pattern 1, column 1: expected 0 or 1, got 2"),
+    ({"X": [[0], [1]], "y": [1, 256]}, "targets, pattern 2, column 1: expected 0 or 1, got 256"),
+    ({"X": [[0], [1]], "y": [1, np.nan]}, "targets, pattern 2, .* got nan"),
+    ({"X": [[0.5], [np.nan]], "y": [1, 0]}, "expected analog inputs from 0 to 1"),
+    ({"X": [[0.5], [1.5]], "y": [1, 0]}, "expected analog inputs from 0 to 1"),
+    ({"X": [[0], [0]], "y": [1, 0]}, "patterns 1 and 2 contradict each other"),
+    ({"X": [[0]], "y": [1], "care": [[1, 1]]}, r"expected care of shape \(1, 1\), got \(1, 2\)"),
+    ({"X": [[0]], "y": [1], "care": [[3]]}, "care, pattern 1, column 1: expected 0 or 1"),
+    ({"X": [[0]], "y": [1], "input_kind": "odd"}, "input_kind to be one of: boolean, analog"),
+    ({"X": [[0]], "y": [1], "input_port_names": ["a"]}, "one name and one whole-number width"),
+    (
+        {"X": [[0]], "y": [1], "input_port_names": ["a"], "input_port_widths": [2]},
+        "widths that add up to 1, the number of columns, got '2'",
+    ),
+    (
+        {"X": [[0]], "y": [1], "output_port_names": ["a", "b"], "output_port_widths": [2, -1]},
+        "output port widths that add up to 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arrays", "message"), BAD_ARRAYS, ids=[case[1] for case in BAD_ARRAYS])
+def test_bad_arrays(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
+    """Every fault is one line that names the file."""
+    path = tmp_path / "a.npz"
+    np.savez(path, **{name: np.asarray(value) for name, value in arrays.items()})
+    with pytest.raises(DataError, match=message) as caught:
+        load(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_pickles_are_refused(tmp_path: Path) -> None:
+    """An array of objects would run code when read."""
+    np.savez(tmp_path / "a.npz", X=np.array([{}, []], dtype=object), y=[0, 1])
+    with pytest.raises(DataError, match="an array holds Python objects"):
+        load(tmp_path / "a.npz")
+
+
+def array_with_header(header: str, body: bytes = b"") -> bytes:
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + body
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no array",
+        array_with_header("{'descr': '|u1', 'fortran_order': False, 'shape': (10**6, 10**6)}"),
+        array_with_header(
+            "{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 1)}", b"\0"
+        ),
+        array_with_header("{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 1)}"),
+        array_with_header("{'descr': '|u1', 'fortran_order': False, 'shape': (4, 2)}", b"\0" * 7),
+        array_with_header("{'descr': 'rubbish', 'fortran_order': False, 'shape': (1,)}"),
+        array_with_header("((((("),
+        b"\x93NUMPY\x09\x00\x10\x00",
+    ],
+)
+def test_tampered_arrays(tmp_path: Path, content: bytes) -> None:
+    """An array that is not what its header says is refused, huge claims before allocation."""
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("inputs.npy", content)
+        archive.writestr("targets.npy", content)
+    with pytest.raises(DataError, match="expected an archive of plain NumPy arrays"):
+        load(tmp_path / "a.npz")
+
+
+def test_every_truncation_and_many_flips_are_refused_or_harmless(tmp_path: Path) -> None:
+    """No damage to an archive raises anything but a DataError."""
+    save(parse_task("full_adder"), tmp_path / "a.npz")
+    whole = (tmp_path / "a.npz").read_bytes()
+    path = tmp_path / "b.npz"
+    for size in range(0, len(whole), 7):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError):
+            load(path)
+    rng = np.random.default_rng(0)
+    for place in rng.integers(0, len(whole), 400):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            load(path)
+        except DataError as error:
+            assert str(path) in str(error)  # noqa: PT017
+
+
+def test_an_archive_that_unpacks_to_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sizes are added up before anything is unpacked."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, X=np.zeros((1 << 16, 64), dtype=np.uint8), y=np.zeros(1 << 16))
+    (tmp_path / "a.npz").write_bytes(stream.getvalue())
+    monkeypatch.setattr("btfsynth.dataset.formats.npz_file.MAX_FILE_BYTES", 1 << 20)
+    with pytest.raises(DataError, match="expected arrays of at most 1 MiB, got 4 MiB"):
+        load(tmp_path / "a.npz")
+
+
+def test_the_archive_carries_no_date(tmp_path: Path) -> None:
+    """Every member has the earliest date a zip can hold, so the bytes depend on the data only."""
+    save(parse_task("full_adder"), tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {member.create_system for member in archive.infolist()} == {3}
