@@ -1,0 +1,1 @@
+"""Majority-inverter graphs: literals, netlist, builder, simulation, statistics, text form."""

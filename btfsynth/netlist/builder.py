@@ -1,0 +1,120 @@
+"""Grow a netlist cell by cell, hashed and folded as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from btfsynth.dataset.ports import Port, total_width
+from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = ["NetlistBuilder"]
+
+
+class NetlistBuilder:
+    """The one way to make a netlist.
+
+    Every cell is brought to a normal form (sorted fan-in, at most one complemented literal: majority
+    is self-dual, so two or three complements become one or none on the fan-in and one on the result),
+    ``MAJ(a, a, b) = a`` and ``MAJ(a, !a, b) = b`` are folded, and a cell that exists is not made
+    again.
+
+    Parameters
+    ----------
+    name
+        Name of the netlist.
+    input_ports, output_ports
+        Its ports.
+    """
+
+    def __init__(
+        self, name: str, input_ports: Sequence[Port], output_ports: Sequence[Port]
+    ) -> None:
+        self.name = name
+        self.input_ports = tuple(input_ports)
+        self.output_ports = tuple(output_ports)
+        self._first_cell = 1 + total_width(input_ports)
+        self._fanins: list[tuple[int, int, int]] = []
+        self._hash: dict[tuple[int, int, int], int] = {}
+
+    @property
+    def n_cells(self) -> int:
+        """Cells made so far."""
+        return len(self._fanins)
+
+    def input(self, bit: int) -> int:
+        """Return the literal of an input bit."""
+        return 2 * (1 + bit)
+
+    def maj(self, a: int, b: int, c: int) -> int:
+        """Return a literal for the majority of three literals."""
+        if a == b or a == c:
+            return a
+        if b == c:
+            return b
+        if a ^ b == 1:
+            return c
+        if a ^ c == 1:
+            return b
+        if b ^ c == 1:
+            return a
+        flip = (a & 1) + (b & 1) + (c & 1) > 1
+        if flip:
+            a, b, c = a ^ 1, b ^ 1, c ^ 1
+        first, second, third = sorted((a, b, c))
+        key = (first, second, third)
+        literal = self._hash.get(key)
+        if literal is None:
+            literal = 2 * (self._first_cell + len(self._fanins))
+            self._fanins.append(key)
+            self._hash[key] = literal
+        return literal ^ int(flip)
+
+    def and_(self, a: int, b: int) -> int:
+        """Return a literal for ``a & b``."""
+        return self.maj(FALSE, a, b)
+
+    def or_(self, a: int, b: int) -> int:
+        """Return a literal for ``a | b``."""
+        return self.maj(TRUE, a, b)
+
+    def xor(self, a: int, b: int) -> int:
+        """Return a literal for ``a ^ b``, three cells."""
+        return self.and_(self.or_(a, b), self.and_(a, b) ^ 1)
+
+    def build(self, outputs: Sequence[int]) -> Netlist:
+        """Return the netlist with these output literals; cells that drive nothing are left out.
+
+        Parameters
+        ----------
+        outputs
+            One literal an output bit.
+        """
+        first = self._first_cell
+        used = [False] * len(self._fanins)
+        for literal in outputs:
+            if literal >> 1 >= first:
+                used[(literal >> 1) - first] = True
+        for cell in range(len(self._fanins) - 1, -1, -1):
+            if used[cell]:
+                for literal in self._fanins[cell]:
+                    if literal >> 1 >= first:
+                        used[(literal >> 1) - first] = True
+        renumber = list(range(first))
+        kept: list[tuple[int, int, int]] = []
+        for cell, fanin in enumerate(self._fanins):
+            renumber.append(first + len(kept))
+            if used[cell]:
+                a, b, c = (2 * renumber[literal >> 1] + (literal & 1) for literal in fanin)
+                kept.append((a, b, c))
+        return Netlist(
+            self.name,
+            self.input_ports,
+            self.output_ports,
+            np.array(kept, dtype=np.int32).reshape(-1, 3),
+            np.array(
+                [2 * renumber[literal >> 1] + (literal & 1) for literal in outputs], dtype=np.int32
+            ),
+        )

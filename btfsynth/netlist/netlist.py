@@ -1,0 +1,114 @@
+"""The netlist: a majority-inverter graph.
+
+Encoding. Node 0 is the constant false, nodes 1 to n are the input bits in port order, the cells
+follow in topological order. A cell is the majority of three literals (see `literals`); inversion is a
+bit on the literal, never a cell. ``MAJ(0, a, b)`` is an AND and ``MAJ(1, a, b)`` is an OR: the kind of a
+cell is read off its constant fan-in, so there is one kind of cell to reason about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.ports import Port, total_width
+from btfsynth.errors import NetlistError
+from btfsynth.netlist.literals import FALSE, TRUE
+
+__all__ = ["CellKind", "Netlist", "cell_kind"]
+
+
+class CellKind(str, Enum):
+    """What a cell is, by its constant fan-in."""
+
+    AND = "and"
+    OR = "or"
+    MAJ = "maj"
+
+
+def cell_kind(fanin: NDArray[np.int32]) -> CellKind:
+    """Return the kind of a cell from its three literals."""
+    if FALSE in fanin:
+        return CellKind.AND
+    if TRUE in fanin:
+        return CellKind.OR
+    return CellKind.MAJ
+
+
+@dataclass(frozen=True, eq=False)
+class Netlist:
+    """An immutable majority-inverter graph with named ports.
+
+    Parameters
+    ----------
+    name
+        Name of the function.
+    input_ports, output_ports
+        Ports; their bits in order are the input nodes and the output literals.
+    fanins
+        ``(cells, 3)`` int32 literals.
+    outputs
+        ``(output bits,)`` int32 literals.
+
+    Raises
+    ------
+    NetlistError
+        If shapes do not fit the ports, a literal is out of range or a cell comes before its fan-in.
+    """
+
+    name: str
+    input_ports: tuple[Port, ...]
+    output_ports: tuple[Port, ...]
+    fanins: NDArray[np.int32]
+    outputs: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        fanins = np.ascontiguousarray(self.fanins, dtype=np.int32).reshape(-1, 3)
+        outputs = np.ascontiguousarray(self.outputs, dtype=np.int32)
+        if outputs.shape != (total_width(self.output_ports),):
+            raise NetlistError(
+                f"{self.name}: {outputs.shape} output literals for ports of "
+                f"{total_width(self.output_ports)} bits"
+            )
+        first = 1 + total_width(self.input_ports)
+        if len(fanins):
+            if fanins.min() < 0:
+                raise NetlistError(f"{self.name}: negative literal")
+            late = fanins.max(axis=1) >> 1 >= first + np.arange(len(fanins))
+            if late.any():
+                cell = first + int(np.argmax(late))
+                raise NetlistError(f"{self.name}: cell {cell} does not come after its fan-in")
+        if len(outputs) and (outputs.min() < 0 or outputs.max() >> 1 >= first + len(fanins)):
+            raise NetlistError(f"{self.name}: an output literal is out of range")
+        fanins.setflags(write=False)
+        outputs.setflags(write=False)
+        object.__setattr__(self, "fanins", fanins)
+        object.__setattr__(self, "outputs", outputs)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input bits."""
+        return total_width(self.input_ports)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output bits."""
+        return len(self.outputs)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells; inverters do not count."""
+        return len(self.fanins)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes: the constant, the inputs and the cells."""
+        return 1 + self.n_inputs + self.n_cells
+
+    @property
+    def first_cell(self) -> int:
+        """Node number of the first cell."""
+        return 1 + self.n_inputs

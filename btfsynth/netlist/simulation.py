@@ -1,0 +1,128 @@
+"""Bit-parallel simulation: 64 vectors a word.
+
+Signatures are uint64 arrays of shape ``(signals, words)``; vector ``v`` is bit ``v % 64`` of word
+``v // 64``. Bits past the last vector are not significant: mask them with `valid_words`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import NetlistError
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = [
+    "MAX_EXHAUSTIVE_INPUTS",
+    "exhaustive_words",
+    "output_words",
+    "pack_bits",
+    "simulate",
+    "unpack_bits",
+    "valid_words",
+]
+
+MAX_EXHAUSTIVE_INPUTS = 16
+"""Up to this many input bits, checks go through every input vector."""
+
+Words = NDArray[np.uint64]
+
+
+def pack_bits(bits: NDArray[Any]) -> Words:
+    """Pack ``(vectors, signals)`` 0/1 values into ``(signals, words)`` uint64."""
+    vectors, signals = bits.shape
+    padded = np.zeros((signals, (vectors + 63) // 64 * 64), dtype=np.uint8)
+    padded[:, :vectors] = bits.T
+    packed = np.packbits(padded, axis=1, bitorder="little")
+    return np.ascontiguousarray(packed).view("<u8").astype(np.uint64, copy=False)
+
+
+def unpack_bits(words: Words, vectors: int) -> NDArray[np.uint8]:
+    """Unpack ``(signals, words)`` uint64 into ``(vectors, signals)`` uint8 0/1."""
+    octets = np.ascontiguousarray(words).astype("<u8", copy=False).view(np.uint8)
+    bits = np.unpackbits(octets.reshape(len(words), -1), axis=1, bitorder="little")
+    return np.ascontiguousarray(bits[:, :vectors].T)
+
+
+def valid_words(vectors: int) -> Words:
+    """Return ``(words,)`` uint64 with a one for each of so many vectors."""
+    words = np.full((vectors + 63) // 64, ~np.uint64(0), dtype=np.uint64)
+    if vectors % 64:
+        words[-1] = np.uint64((1 << vectors % 64) - 1)
+    return words
+
+
+def exhaustive_words(n_inputs: int) -> Words:
+    """Return ``(inputs, words)`` uint64: all input vectors in counting order, input 0 fastest.
+
+    Raises
+    ------
+    NetlistError
+        If there are more than 24 inputs.
+    """
+    if n_inputs > 24:
+        raise NetlistError(f"all vectors of {n_inputs} inputs are too many to list, expected <= 24")
+    numbers = np.arange(1 << n_inputs, dtype=np.uint32)
+    bits = (numbers[:, None] >> np.arange(n_inputs, dtype=np.uint32)) & 1
+    return pack_bits(bits.astype(np.uint8))
+
+
+@numba.njit(cache=True)
+def _simulate(fanins: Any, first_cell: int, values: Any) -> None:
+    """Fill the cell rows of a signature array in topological order.
+
+    fanins: (cells, 3) int32; values: (nodes, words) uint64, rows before first_cell given, the others
+    overwritten in place.
+    """
+    words = values.shape[1]
+    ones = ~np.uint64(0)
+    zero = np.uint64(0)
+    for cell in range(fanins.shape[0]):
+        a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
+        flip_a = ones if a & 1 else zero
+        flip_b = ones if b & 1 else zero
+        flip_c = ones if c & 1 else zero
+        for word in range(words):
+            x = values[a >> 1, word] ^ flip_a
+            y = values[b >> 1, word] ^ flip_b
+            z = values[c >> 1, word] ^ flip_c
+            values[first_cell + cell, word] = (x & y) | (z & (x | y))
+
+
+def simulate(netlist: Netlist, inputs: Words) -> Words:
+    """Return the signature of every node.
+
+    Parameters
+    ----------
+    netlist
+        What to simulate.
+    inputs
+        ``(input bits, words)`` uint64.
+
+    Returns
+    -------
+    ``(nodes, words)`` uint64, row 0 the constant false.
+
+    Raises
+    ------
+    NetlistError
+        If the number of input rows is not the netlist's.
+    """
+    if len(inputs) != netlist.n_inputs:
+        raise NetlistError(
+            f"{netlist.name}: expected {netlist.n_inputs} input signatures, got {len(inputs)}"
+        )
+    values = np.zeros((netlist.n_nodes, inputs.shape[1]), dtype=np.uint64)
+    values[1 : netlist.first_cell] = inputs
+    _simulate(netlist.fanins, netlist.first_cell, values)
+    return values
+
+
+def output_words(netlist: Netlist, inputs: Words) -> Words:
+    """Return the signature of every output bit, ``(output bits, words)`` uint64."""
+    values = simulate(netlist, inputs)
+    flips = np.where(netlist.outputs & 1, ~np.uint64(0), np.uint64(0))
+    return np.asarray(values[netlist.outputs >> 1] ^ flips[:, None], dtype=np.uint64)
