@@ -1,0 +1,166 @@
+"""The graph of a network: which node feeds which neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import TopologyError
+
+__all__ = ["Topology", "layered", "parse_widths"]
+
+MAX_EDGES = 1 << 30
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """A directed acyclic graph of neurons.
+
+    Node 0 is the constant -1 (the source of every bias), nodes 1 to ``n_inputs`` are the inputs, the
+    neurons follow in topological order and the last ``n_outputs`` of them are the outputs. The edges
+    into neuron ``k`` (node ``1 + n_inputs + k``) are ``fanin_start[k] : fanin_start[k + 1]``.
+
+    Parameters
+    ----------
+    n_inputs
+        Input nodes, the constant not counted.
+    n_outputs
+        Output neurons.
+    fanin_start
+        ``(neurons + 1,)`` int32, first edge of every neuron.
+    sources
+        ``(edges,)`` int32, the node each edge comes from.
+    widths
+        The widths of a layered network from inputs to outputs; None for any other graph.
+
+    Raises
+    ------
+    TopologyError
+        If an edge does not come from an earlier node, a neuron has no edge or two from one node, or
+        there are fewer neurons than outputs.
+    """
+
+    n_inputs: int
+    n_outputs: int
+    fanin_start: NDArray[np.int32]
+    sources: NDArray[np.int32]
+    widths: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        start = np.ascontiguousarray(self.fanin_start, dtype=np.int32)
+        sources = np.ascontiguousarray(self.sources, dtype=np.int32)
+        if start.ndim != 1 or sources.ndim != 1 or len(start) < 2:
+            raise TopologyError("a network needs at least one neuron")
+        if start[0] != 0 or start[-1] != len(sources) or np.any(np.diff(start) < 1):
+            raise TopologyError("every neuron needs at least one edge into it")
+        if not 1 <= self.n_outputs <= len(start) - 1:
+            raise TopologyError(
+                f"expected 1 to {len(start) - 1} outputs (there are as many neurons), "
+                f"got {self.n_outputs}"
+            )
+        targets = np.repeat(np.arange(len(start) - 1), np.diff(start)) + 1 + self.n_inputs
+        if np.any(sources < 0) or np.any(sources >= targets):
+            edge = int(np.argmax((sources < 0) | (sources >= targets)))
+            raise TopologyError(
+                f"edge {edge} from node {sources[edge]} to node {targets[edge]}: "
+                "expected it to come from an earlier node"
+            )
+        pairs = targets.astype(np.int64) * (int(targets[-1]) + 1) + sources
+        if len(np.unique(pairs)) != len(pairs):
+            raise TopologyError("two edges join the same two nodes")
+        start.setflags(write=False)
+        sources.setflags(write=False)
+        object.__setattr__(self, "fanin_start", start)
+        object.__setattr__(self, "sources", sources)
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons."""
+        return len(self.fanin_start) - 1
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges, biases included."""
+        return len(self.sources)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes: the constant, the inputs and the neurons."""
+        return 1 + self.n_inputs + self.n_neurons
+
+    @property
+    def first_neuron(self) -> int:
+        """Node number of the first neuron."""
+        return 1 + self.n_inputs
+
+    @cached_property
+    def fan_in(self) -> NDArray[np.int32]:
+        """``(neurons,)`` int32: edges into every neuron, its bias included."""
+        return np.diff(self.fanin_start).astype(np.int32)
+
+
+def layered(widths: Sequence[int], skip: bool = False) -> Topology:
+    """Return a layered network: every neuron sees the constant and all of the layer before it.
+
+    Parameters
+    ----------
+    widths
+        Number of inputs, then the neurons of each layer; the last layer is the outputs.
+    skip
+        Let every layer see the inputs as well.
+
+    Raises
+    ------
+    TopologyError
+        If there are fewer than two widths, one is not positive, or the network would be too large.
+    """
+    if len(widths) < 2 or any(width < 1 for width in widths):
+        shown = ",".join(str(width) for width in widths)
+        raise TopologyError(f"widths {shown!r}: expected at least two positive numbers, such as 4,4,4")
+    sources: list[NDArray[np.int32]] = []
+    counts: list[int] = []
+    inputs = np.arange(1, widths[0] + 1)
+    before = inputs
+    edges = 0
+    for depth, width in enumerate(widths[1:]):
+        seen = [np.zeros(1, dtype=np.int64), before]
+        if skip and depth:
+            seen.insert(1, inputs)
+        fanin = np.concatenate(seen).astype(np.int32)
+        edges += width * len(fanin)
+        if edges > MAX_EDGES:
+            raise TopologyError(f"the widths make more than {MAX_EDGES} edges")
+        sources.extend([fanin] * width)
+        counts.extend([len(fanin)] * width)
+        first = int(before[-1]) + 1
+        before = np.arange(first, first + width)
+    return Topology(
+        n_inputs=widths[0],
+        n_outputs=widths[-1],
+        fanin_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
+        sources=np.concatenate(sources),
+        widths=tuple(int(width) for width in widths),
+    )
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """Read ``4,4,4,4`` into a tuple of widths.
+
+    Raises
+    ------
+    TopologyError
+        If the text is anything else.
+    """
+    try:
+        widths = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        widths = ()
+    if len(widths) < 2 or any(width < 1 for width in widths):
+        raise TopologyError(
+            f"widths {text!r}: expected positive numbers with commas, inputs first, such as 4,4,4,4"
+        )
+    return widths

@@ -1,0 +1,176 @@
+"""A trained network: a topology, its weights, and how they were found."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import DataError, TopologyError
+from btfsynth.files import write_archive
+from btfsynth.network.topology import Topology
+
+__all__ = ["TrainedNetwork", "load_network", "save_network"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """Threshold neurons with real weights: a neuron is +1 where ``W . x > 0`` and -1 elsewhere.
+
+    Parameters
+    ----------
+    name
+        Name of the function.
+    topology
+        The graph.
+    weights
+        ``(edges,)`` float32, one weight an edge.
+    input_ports, output_ports
+        The ports whose bits the inputs and outputs are.
+    training
+        How it was trained, as JSON values (seed, trial, iterations, gap, parameters, data hash).
+    """
+
+    name: str
+    topology: Topology
+    weights: NDArray[np.float32]
+    input_ports: tuple[Port, ...]
+    output_ports: tuple[Port, ...]
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        weights = np.ascontiguousarray(self.weights, dtype=np.float32)
+        if weights.shape != (self.topology.n_edges,):
+            raise TopologyError(
+                f"{weights.shape} weights for a network of {self.topology.n_edges} edges"
+            )
+        if not np.isfinite(weights).all():
+            raise TopologyError("a weight is not a finite number")
+        weights.setflags(write=False)
+        object.__setattr__(self, "weights", weights)
+
+    def node_values(self, inputs: NDArray[Any]) -> NDArray[np.int8]:
+        """Evaluate every node on input vectors.
+
+        This is the reference: sums in float64, in edge order.
+
+        Parameters
+        ----------
+        inputs
+            ``(vectors, inputs)``, 0/1 or analog values in [0, 1].
+
+        Returns
+        -------
+        ``(vectors, nodes)`` int8, -1/+1; analog inputs show their sign.
+        """
+        topology = self.topology
+        if inputs.ndim != 2 or inputs.shape[1] != topology.n_inputs:
+            raise TopologyError(
+                f"{self.name}: expected vectors of {topology.n_inputs} inputs, got {inputs.shape}"
+            )
+        values = np.empty((len(inputs), topology.n_nodes), dtype=np.float64)
+        values[:, 0] = -1.0
+        values[:, 1 : topology.first_neuron] = 2.0 * inputs - 1.0
+        weights = self.weights.astype(np.float64)
+        start = topology.fanin_start
+        for neuron in range(topology.n_neurons):
+            edges = slice(start[neuron], start[neuron + 1])
+            total = np.zeros(len(inputs))
+            for source, weight in zip(topology.sources[edges], weights[edges], strict=True):
+                total += weight * values[:, source]
+            values[:, topology.first_neuron + neuron] = np.where(total > 0, 1.0, -1.0)
+        return np.where(values > 0, 1, -1).astype(np.int8)
+
+    def outputs(self, inputs: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return ``(vectors, outputs)`` uint8 0/1 for input vectors (see `node_values`)."""
+        values = self.node_values(inputs)
+        return (values[:, self.topology.n_nodes - self.topology.n_outputs :] > 0).astype(np.uint8)
+
+    def bits_right(self, dataset: Dataset) -> int:
+        """Return how many of the targets that matter come out right."""
+        right = self.outputs(dataset.inputs) == dataset.targets
+        return int((right & dataset.care_mask).sum())
+
+    def vectors_right(self, dataset: Dataset) -> int:
+        """Return on how many patterns every target that matters comes out right."""
+        right = self.outputs(dataset.inputs) == dataset.targets
+        return int((right | ~dataset.care_mask).all(axis=1).sum())
+
+
+def save_network(network: TrainedNetwork, path: Path) -> None:
+    """Write a network as ``.npz``, the same bytes for the same network.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    header = {
+        "format": _FORMAT,
+        "name": network.name,
+        "n_inputs": network.topology.n_inputs,
+        "n_outputs": network.topology.n_outputs,
+        "widths": network.topology.widths,
+        "input_ports": [[port.name, port.width] for port in network.input_ports],
+        "output_ports": [[port.name, port.width] for port in network.output_ports],
+        "training": network.training,
+    }
+    text = json.dumps(header, sort_keys=True)
+    write_archive(
+        path,
+        {
+            "header": np.frombuffer(text.encode(), dtype=np.uint8),
+            "fanin_start": network.topology.fanin_start,
+            "sources": network.topology.sources,
+            "weights": network.weights,
+        },
+    )
+
+
+def load_network(path: Path) -> TrainedNetwork:
+    """Read a network that `save_network` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or is anything else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(bytes(archive["header"].astype(np.uint8)).decode())
+            arrays = {name: archive[name] for name in ("fanin_start", "sources", "weights")}
+        if header["format"] != _FORMAT:
+            raise DataError(f"network format {header['format']!r}, expected {_FORMAT}", path)
+        widths = header["widths"]
+        topology = Topology(
+            int(header["n_inputs"]),
+            int(header["n_outputs"]),
+            arrays["fanin_start"],
+            arrays["sources"],
+            None if widths is None else tuple(int(width) for width in widths),
+        )
+        return TrainedNetwork(
+            name=str(header["name"]),
+            topology=topology,
+            weights=arrays["weights"],
+            input_ports=tuple(Port(str(name), int(bits)) for name, bits in header["input_ports"]),
+            output_ports=tuple(Port(str(name), int(bits)) for name, bits in header["output_ports"]),
+            training=dict(header["training"]),
+        )
+    except FileNotFoundError:
+        raise DataError("no such file", path) from None
+    except TopologyError as error:
+        raise DataError(f"not a sound network: {error}", path) from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"not a network written by btfsynth ({type(error).__name__}: {error})", path
+        ) from None
