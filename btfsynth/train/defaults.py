@@ -1,0 +1,79 @@
+"""Settings to train with when the user names none.
+
+A plan says what every trial trains. Compact networks give small netlists but are hard to fit; wide ones
+fit almost anything. So the trials of a plan begin with a compact network and widen it as they go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.network.topology import Topology, layered
+from btfsynth.train.parameters import TrainParameters
+
+__all__ = ["TrainingPlan", "default_plan"]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What each trial trains.
+
+    Parameters
+    ----------
+    widths
+        Widths of the first trials, inputs first.
+    parameters
+        Settings of every trial.
+    patience
+        Trials before the hidden layers are widened, and between one widening and the next; 0 never
+        widens.
+    growth
+        Factor of a widening.
+    """
+
+    widths: tuple[int, ...]
+    parameters: TrainParameters
+    patience: int = 0
+    growth: float = 1.5
+
+    def trial_widths(self, trial: int) -> tuple[int, ...]:
+        """Return the widths of a trial."""
+        factor = self.growth ** (trial // self.patience) if self.patience else 1.0
+        hidden = tuple(round(width * factor) for width in self.widths[1:-1])
+        return (self.widths[0], *hidden, self.widths[-1])
+
+    def trial_topology(self, trial: int) -> Topology:
+        """Return the network of a trial."""
+        return layered(self.trial_widths(trial))
+
+
+_TASKS: dict[str, TrainingPlan] = {
+    "multiplier:2": TrainingPlan(
+        (4, 4, 4, 4), TrainParameters(beta=0.6, gamma=3e-3, iterations=10_000), patience=20
+    ),
+    "multiplier:3": TrainingPlan(
+        (6, 12, 12, 12, 6), TrainParameters(beta=0.5, gamma=3e-3, iterations=80_000), patience=20
+    ),
+}
+
+_WIDEST = 4096
+
+
+def default_plan(dataset: Dataset) -> TrainingPlan:
+    """Return the plan for a data set: the task's own, or one made from its numbers of bits.
+
+    Parameters
+    ----------
+    dataset
+        What is to be trained; its source names the task, if it is a built-in one.
+    """
+    plan = _TASKS.get(dataset.source)
+    if plan is not None:
+        return plan
+    hidden = min(max(4, 2 * max(dataset.n_inputs, dataset.n_outputs)), _WIDEST)
+    widths = (max(1, dataset.n_inputs), hidden, hidden, dataset.n_outputs)
+    parameters = TrainParameters(beta=0.5, gamma=3e-3, iterations=6_000)
+    if dataset.n_inputs <= 2:
+        parameters = replace(parameters, iterations=2_000)
+    return TrainingPlan(widths, parameters, patience=2)

@@ -1,0 +1,343 @@
+"""One step of reflect-reflect-relax over all patterns, and many of them.
+
+The state moves by ``v += beta (P_B(2 P_A(v) - v) - P_A(v))``. `advance_block` fuses the update of one
+step with the projection to A of the next, neuron by neuron, so that the copies w and x are read and written
+once a step; no projection or reflection is stored, they are formed from ``u`` on the fly.
+
+Layout. Patterns are lanes: `LANES` to a group, up to 8 groups to a block. Copies lie
+(block, neuron, group, edge, lane), so a neuron's copies for one group are one contiguous run; rows of node or
+neuron values lie (block, group, row, lane). Sums over patterns are kept per block and added up in
+block order, so the result does not depend on how many threads share the blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.train.neuron import (
+    COEFFICIENTS,
+    advance_neuron,
+    divide_row,
+    evaluate_neuron,
+    reflect_neuron,
+)
+from btfsynth.train.vector import LANES
+
+__all__ = ["Problem", "State", "advance_block", "count_right", "join_blocks", "run_steps"]
+
+class Problem(NamedTuple):
+    """What does not change during a training. All arrays flat; `real` is float32 or float64.
+
+    ``fanin_start`` int64 (neurons + 1,), ``sources`` int64 (edges,), ``delta`` real (neurons,) margins,
+    ``norm2`` real (neurons,) squared norms of the weights, ``data`` real (blocks, groups, 1 + inputs,
+    lanes) constant and inputs, ``goal`` real (blocks, groups, outputs, lanes) targets -1/+1,
+    ``imposed`` real, of goal's shape, 1 where the target matters, ``valid`` real (blocks, groups, lanes)
+    1 for patterns and 0 for padding, ``fan_class`` int64 (nodes,) which set of neurons a node feeds,
+    ``class_start`` int64 and ``class_members`` int64 the neurons of each set; ``blocks``, ``groups`` (a
+    block's) and ``patterns`` are counts.
+    """
+
+    fanin_start: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    delta: NDArray[Any]
+    norm2: NDArray[Any]
+    data: NDArray[Any]
+    goal: NDArray[Any]
+    imposed: NDArray[Any]
+    valid: NDArray[Any]
+    fan_class: NDArray[np.int64]
+    class_start: NDArray[np.int64]
+    class_members: NDArray[np.int64]
+    blocks: int
+    groups: int
+    patterns: int
+
+
+class State(NamedTuple):
+    """The moving point and what a step carries over. All arrays flat, float32 or float64.
+
+    ``w``, ``x`` copies on the edges; ``y``, ``sign`` (A's outputs), ``values`` (consensus Y), ``sum_1``,
+    ``sum_2`` rows over nodes; ``multiplier`` (u), ``metric`` (g), ``gap`` (squared) rows over neurons;
+    ``weights`` consensus W (edges,); ``part_1``, ``part_2`` (blocks, edges); ``gap_sums`` float64 (blocks,
+    3) the w, x and y parts of the squared gap.
+    """
+
+    w: NDArray[Any]
+    x: NDArray[Any]
+    y: NDArray[Any]
+    sign: NDArray[Any]
+    values: NDArray[Any]
+    sum_1: NDArray[Any]
+    sum_2: NDArray[Any]
+    multiplier: NDArray[Any]
+    metric: NDArray[Any]
+    gap: NDArray[Any]
+    weights: NDArray[Any]
+    part_1: NDArray[Any]
+    part_2: NDArray[Any]
+    gap_sums: NDArray[np.float64]
+
+
+@numba.njit(nogil=True, cache=True)
+def _form_values(problem: Any, state: Any, block: Any, keep: Any, gain: Any, classes: Any) -> None:
+    """Bring the metric up to date and form the consensus node values Y of one block.
+
+    keep, gain: real, the metric becomes keep * metric + gain * gap. classes: real scratch
+    ((number of classes + 1) * LANES,), its last row is set to one. Changes state.metric, state.values.
+    """
+    n_neurons = problem.delta.shape[0]
+    n_nodes = problem.fan_class.shape[0]
+    first = n_nodes - n_neurons
+    n_classes = problem.class_start.shape[0] - 1
+    n_outputs = problem.goal.shape[0] // (problem.blocks * problem.groups * LANES)
+    unit = n_classes * LANES
+    classes[unit : unit + LANES] = 1
+    for group in range(block * problem.groups, (block + 1) * problem.groups):
+        neuron_rows = group * n_neurons * LANES
+        metric = state.metric[neuron_rows : neuron_rows + n_neurons * LANES]
+        gap = state.gap[neuron_rows : neuron_rows + n_neurons * LANES]
+        for k in range(metric.shape[0]):
+            metric[k] = keep * metric[k] + gain * gap[k]
+        for number in range(n_classes):
+            total = classes[number * LANES : (number + 1) * LANES]
+            total[:] = 0
+            for k in range(problem.class_start[number], problem.class_start[number + 1]):
+                member = problem.class_members[k] * LANES
+                for lane in range(LANES):
+                    total[lane] += metric[member + lane]
+        rows = group * n_nodes * LANES
+        for node in range(n_nodes):
+            row = rows + node * LANES
+            shared = problem.fan_class[node] * LANES
+            if node < first:
+                place = (row, unit, shared)
+                divide_row(state.sum_1, state.sum_2, classes, classes, state.values, place, gain)
+            else:
+                place = (row, neuron_rows + (node - first) * LANES, shared)
+                divide_row(
+                    state.sum_1, state.sum_2, state.metric, classes, state.values, place, gain
+                )
+        targets = group * n_outputs * LANES
+        row = rows + (n_nodes - n_outputs) * LANES
+        for k in range(n_outputs * LANES):
+            if problem.imposed[targets + k] > 0:
+                state.values[row + k] = problem.goal[targets + k]
+
+
+@numba.njit(nogil=True, cache=True)
+def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
+    """Finish one step and project for the next, for one block of patterns.
+
+    numbers: real tuple (beta, 1 - gamma of this step, 1 - gamma of the step before, and its gamma / mean
+    squared gap). Changes all of the block's state but not ``weights``.
+    """
+    beta, keep, keep_before, gain_before = numbers
+    n_neurons = problem.delta.shape[0]
+    n_nodes = problem.fan_class.shape[0]
+    first = n_nodes - n_neurons
+    groups = problem.groups
+    n_edges = problem.sources.shape[0]
+    classes = np.empty(problem.class_start.shape[0] * LANES, dtype=state.w.dtype)
+    coefficients = np.empty(groups * COEFFICIENTS, dtype=state.w.dtype)
+    sums = np.zeros(3 * LANES, dtype=state.w.dtype)
+    _form_values(problem, state, block, keep_before, gain_before, classes)
+
+    block_rows = block * groups * n_nodes * LANES
+    state.sum_1[block_rows : block_rows + groups * n_nodes * LANES] = 0
+    state.sum_2[block_rows : block_rows + groups * n_nodes * LANES] = 0
+    for group in range(groups):
+        rows = block_rows + group * n_nodes * LANES
+        data = (block * groups + group) * first * LANES
+        for k in range(first * LANES):
+            given = problem.data[data + k]
+            moved = state.y[rows + k] + beta * (state.values[rows + k] - given)
+            state.y[rows + k] = moved
+            state.sum_1[rows + k] = given + given - moved
+    totals = state.gap_sums[3 * block : 3 * block + 3]
+    totals[:] = 0
+    for neuron in range(n_neurons):
+        edge = problem.fanin_start[neuron]
+        fan_in = problem.fanin_start[neuron + 1] - edge
+        copies = (block * n_edges + edge) * groups * LANES
+        for group in range(groups):
+            at = block * groups + group
+            rows = block_rows + group * n_nodes * LANES
+            place = (
+                edge,
+                fan_in,
+                copies + group * fan_in * LANES,
+                rows,
+                rows + (first + neuron) * LANES,
+                (at * n_neurons + neuron) * LANES,
+                group * COEFFICIENTS,
+                at * LANES,
+            )
+            advance_neuron(
+                state.w,
+                state.x,
+                state.values,
+                state.weights,
+                problem.sources,
+                state.multiplier,
+                state.y,
+                state.sign,
+                state.metric,
+                state.gap,
+                problem.valid,
+                coefficients,
+                sums,
+                state.sum_1,
+                state.sum_2,
+                place,
+                (beta, problem.delta[neuron], keep),
+            )
+        reflect_neuron(
+            state.w,
+            state.x,
+            problem.sources,
+            coefficients,
+            state.sum_1,
+            state.sum_2,
+            state.part_1,
+            state.part_2,
+            (edge, fan_in, copies, block_rows, n_nodes, groups, block * n_edges),
+        )
+        for part in range(3):
+            for lane in range(LANES):
+                totals[part] += sums[part * LANES + lane]
+        sums[:] = 0
+
+
+@numba.njit(nogil=True, cache=True)
+def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
+    """Form the consensus weights W from the blocks' sums and return the mean squared gap.
+
+    The gap is that of the step just finished; the sums' second parts count gamma / gap times. Changes state.weights. A neuron whose sums vanish keeps its weights.
+    """
+    n_neurons = problem.delta.shape[0]
+    n_edges = problem.sources.shape[0]
+    total = 0.0
+    for k in range(state.gap_sums.shape[0]):
+        total += state.gap_sums[k]
+    mean = total / (problem.patterns * n_neurons)
+    gain = gamma / mean if mean > 0 else 0.0
+    for neuron in range(n_neurons):
+        begin, end = problem.fanin_start[neuron], problem.fanin_start[neuron + 1]
+        norm2 = 0.0
+        for edge in range(begin, end):
+            total = 0.0
+            for block in range(problem.blocks):
+                at = block * n_edges + edge
+                total += state.part_1[at] + gain * state.part_2[at]
+            state.part_1[edge] = total
+            norm2 += total * total
+        if norm2 > 0:
+            scale = np.sqrt(problem.norm2[neuron] / norm2)
+            for edge in range(begin, end):
+                state.weights[edge] = scale * state.part_1[edge]
+        elif norm2 != norm2:
+            state.weights[begin] = np.nan
+    return mean
+
+
+@numba.njit(nogil=True, cache=True)
+def count_right(problem: Any, weights: Any, values: Any) -> Any:
+    """Return how many of the targets that matter the network of these weights gets right.
+
+    values: real scratch (nodes * LANES,), changed. Sums are in the arrays' own precision.
+    """
+    n_neurons = problem.delta.shape[0]
+    n_nodes = problem.fan_class.shape[0]
+    first = n_nodes - n_neurons
+    n_outputs = problem.goal.shape[0] // (problem.blocks * problem.groups * LANES)
+    right = 0
+    for group in range(problem.blocks * problem.groups):
+        data = group * first * LANES
+        values[: first * LANES] = problem.data[data : data + first * LANES]
+        for neuron in range(n_neurons):
+            edge = problem.fanin_start[neuron]
+            place = (edge, problem.fanin_start[neuron + 1] - edge, 0, (first + neuron) * LANES)
+            evaluate_neuron(values, weights, problem.sources, place)
+        output = (n_nodes - n_outputs) * LANES
+        targets = group * n_outputs * LANES
+        for k in range(n_outputs * LANES):
+            if problem.imposed[targets + k] * problem.goal[targets + k] * values[output + k] > 0:
+                right += 1
+    return right
+
+
+@numba.njit(nogil=True, cache=True)
+def run_steps(
+    problem: Any,
+    state: Any,
+    numbers: Any,
+    first: Any,
+    steps: Any,
+    check: Any,
+    best: Any,
+    best_weights: Any,
+    history: Any,
+) -> Any:
+    """Run steps until the network is exact, the gap is small or the steps are done.
+
+    Parameters
+    ----------
+    problem, state
+        See `Problem` and `State`; the state is changed in place.
+    numbers
+        Float tuple (beta, gamma, gap limit, mean squared gap before); a limit of 0 never stops.
+    first
+        True if the state is fresh: it is projected once before the first step.
+    steps
+        How many steps at most.
+    check
+        Test the network every so many steps and stop when it is exact; 0 never does.
+    best
+        int64 (3,), changed: most targets right at a test so far, targets that matter, 1 once exact.
+    best_weights
+        Real (edges,), changed: the weights of that best test.
+    history
+        float64 (steps,), changed: the mean squared gap of every step.
+
+    Returns
+    -------
+    Steps done. A state that is not finite stops at once with a NaN in the history.
+    """
+    beta, gamma, limit2, mean = numbers
+    one = state.w.dtype.type(1)
+    real = state.w.dtype.type
+    scratch = np.empty(problem.fan_class.shape[0] * LANES, dtype=state.w.dtype)
+    keep_before, gain_before = one, real(0)
+    if first:
+        none = (real(0), one, one, real(0))
+        for block in range(problem.blocks):
+            advance_block(problem, state, block, none)
+        state.gap[:] = 0
+        join_blocks(problem, state, 0.0)
+    elif mean > 0:
+        keep_before, gain_before = real(1 - gamma), real(gamma / mean)
+    for step in range(steps):
+        now = (real(beta), real(1 - gamma), keep_before, gain_before)
+        for block in range(problem.blocks):
+            advance_block(problem, state, block, now)
+        mean = join_blocks(problem, state, gamma)
+        history[step] = mean
+        if not np.isfinite(mean):
+            return step + 1
+        keep_before = real(1 - gamma)
+        gain_before = real(gamma / mean) if mean > 0 else real(0)
+        if check > 0 and (step + 1) % check == 0:
+            right = count_right(problem, state.weights, scratch)
+            if right > best[0]:
+                best[0] = right
+                best_weights[:] = state.weights
+            if right == best[1]:
+                best[2] = 1
+                return step + 1
+        if mean < limit2:
+            return step + 1
+    return steps

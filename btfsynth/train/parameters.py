@@ -1,0 +1,153 @@
+"""What a training is asked to do, and what one trial of it came to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import UsageError
+from btfsynth.network.topology import Topology
+
+__all__ = ["Progress", "StopReason", "StopRule", "TrainParameters", "TrialResult"]
+
+
+class StopRule(str, Enum):
+    """What ends a trial before its iterations are used up."""
+
+    EXACT = "exact"
+    """The network, read as sign(W . x), gets every target right."""
+    GAP = "gap"
+    """The gap is below its limit."""
+    BOTH = "both"
+    """The gap is below its limit and every target is right."""
+    NONE = "none"
+    """Nothing."""
+
+
+class StopReason(str, Enum):
+    """What did end a trial."""
+
+    EXACT = "exact"
+    GAP = "gap"
+    BOTH = "both"
+    ITERATIONS = "iterations"
+    TIME = "time"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class TrainParameters:
+    """Settings of reflect-reflect-relax for one trial.
+
+    Parameters
+    ----------
+    sigma
+        Support parameter, above 1: a neuron of fan-in m keeps the margin ``sqrt(m / sigma)``, so its
+        weights settle on at most the largest odd number up to sigma of inputs.
+    beta
+        Time step, in (0, 2).
+    gamma
+        Rate at which the metric follows the gap, in [0, 1).
+    iterations
+        Steps at most.
+    stop
+        The stopping rule.
+    gap_limit
+        The gap that `StopRule.GAP` and `StopRule.BOTH` wait for.
+    check_interval
+        Steps between two tests for exactness.
+    precision
+        Bits of the floating-point state, 32 or 64.
+
+    Raises
+    ------
+    UsageError
+        If a value is outside its range.
+    """
+
+    sigma: float = 3.0
+    beta: float = 0.5
+    gamma: float = 3e-3
+    iterations: int = 20_000
+    stop: StopRule = StopRule.EXACT
+    gap_limit: float = 0.01
+    check_interval: int = 10
+    precision: int = 32
+
+    def __post_init__(self) -> None:
+        _require("sigma", self.sigma, 1 < self.sigma < math.inf, "a number above 1")
+        _require("beta", self.beta, 0 < self.beta < 2, "a number between 0 and 2")
+        _require("gamma", self.gamma, 0 <= self.gamma < 1, "a number from 0 to below 1")
+        _require("iterations", self.iterations, self.iterations >= 1, "at least 1")
+        _require("gap limit", self.gap_limit, 0 <= self.gap_limit < math.inf, "0 or more")
+        _require("check interval", self.check_interval, self.check_interval >= 1, "at least 1")
+        _require("precision", self.precision, self.precision in (32, 64), "32 or 64")
+
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """The float type of the state."""
+        return np.float32 if self.precision == 32 else np.float64
+
+
+def _require(name: str, value: object, holds: bool, expected: str) -> None:
+    if not holds:
+        raise UsageError(f"{name}: expected {expected}, got {value}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a running trial stands: step, gap, and targets right at best so far."""
+
+    trial: int
+    iterations: int
+    gap: float
+    bits_right: int
+    bits: int
+    widths: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class TrialResult:
+    """One finished trial.
+
+    Parameters
+    ----------
+    trial
+        Its number, from 0.
+    topology, parameters
+        What was trained and how.
+    weights
+        ``(edges,)`` float32, the last consensus weights, or the best tested if the trial ended without
+        an exact network.
+    stop
+        What ended it.
+    iterations
+        Steps done.
+    gap
+        The gap at the last step: root mean square over patterns and neurons.
+    bits_right, bits
+        Targets right by these weights (reference evaluation) and targets that matter.
+    seconds
+        Wall time, compilation excluded.
+    """
+
+    trial: int
+    topology: Topology
+    parameters: TrainParameters
+    weights: NDArray[np.float32]
+    stop: StopReason
+    iterations: int
+    gap: float
+    bits_right: int
+    bits: int
+    seconds: float
+
+    @property
+    def exact(self) -> bool:
+        """True if every target that matters is right."""
+        return self.bits_right == self.bits

@@ -1,0 +1,158 @@
+"""From patterns and a topology to the arrays the kernel works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.network.topology import Topology
+from btfsynth.train.kernel import Problem, State
+from btfsynth.train.vector import LANES
+
+__all__ = ["make_problem", "make_state"]
+
+_GROUPS_A_BLOCK = 8
+
+
+def make_problem(
+    dataset: Dataset, topology: Topology, sigma: float, dtype: type[np.floating[Any]]
+) -> Problem:
+    """Lay out the patterns and constants of a training.
+
+    Parameters
+    ----------
+    dataset
+        Its inputs and outputs must be as many as the topology's.
+    topology
+        The graph.
+    sigma
+        Support parameter: the margin of a neuron of fan-in m is ``sqrt(m / sigma)``.
+    dtype
+        float32 or float64.
+    """
+    patterns = dataset.n_patterns
+    groups_in_all = -(-patterns // LANES)
+    groups = min(_GROUPS_A_BLOCK, groups_in_all)
+    blocks = -(-groups_in_all // groups)
+    lanes = blocks * groups * LANES
+
+    def rows(values: NDArray[Any]) -> NDArray[Any]:
+        padded = np.zeros((lanes, values.shape[1]), dtype=dtype)
+        padded[:patterns] = values
+        shaped = padded.reshape(blocks * groups, LANES, values.shape[1])
+        return np.ascontiguousarray(shaped.transpose(0, 2, 1)).reshape(-1)
+
+    inputs = np.concatenate(
+        [np.full((patterns, 1), -1.0), 2.0 * dataset.inputs.astype(np.float64) - 1.0], axis=1
+    )
+    fan_class, class_start, class_members = _fan_classes(topology)
+    fan_in = topology.fan_in.astype(np.float64)
+    return Problem(
+        fanin_start=topology.fanin_start.astype(np.int64),
+        sources=topology.sources.astype(np.int64),
+        delta=np.sqrt(fan_in / sigma).astype(dtype),
+        norm2=fan_in.astype(dtype),
+        data=rows(inputs),
+        goal=rows(2.0 * dataset.targets - 1.0),
+        imposed=rows(dataset.care_mask.astype(np.float64)),
+        valid=rows(np.ones((patterns, 1))),
+        fan_class=fan_class,
+        class_start=class_start,
+        class_members=class_members,
+        blocks=blocks,
+        groups=groups,
+        patterns=patterns,
+    )
+
+
+def _fan_classes(
+    topology: Topology,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Group nodes by the set of neurons they feed: one class a layer in a layered network."""
+    neurons = np.repeat(np.arange(topology.n_neurons, dtype=np.int64), topology.fan_in)
+    order = np.argsort(topology.sources, kind="stable")
+    bounds = np.searchsorted(topology.sources[order], np.arange(topology.n_nodes + 1))
+    targets = neurons[order]
+    numbers: dict[bytes, int] = {}
+    members: list[NDArray[np.int64]] = []
+    fan_class = np.zeros(topology.n_nodes, dtype=np.int64)
+    for node in range(topology.n_nodes):
+        fed = targets[bounds[node] : bounds[node + 1]]
+        key = fed.tobytes()
+        if key not in numbers:
+            numbers[key] = len(members)
+            members.append(fed)
+        fan_class[node] = numbers[key]
+    start = np.concatenate([[0], np.cumsum([len(fed) for fed in members])]).astype(np.int64)
+    return fan_class, start, np.concatenate(members)
+
+
+def make_state(problem: Problem, seed: Sequence[int]) -> State:
+    """Draw a random start: w, x and hidden y uniform in [-1, 1], input and output y at the data, g = 1.
+
+    Parameters
+    ----------
+    problem
+        From `make_problem`; its float type is the state's.
+    seed
+        Entropy of numpy's SeedSequence, such as (seed, trial).
+    """
+    dtype = problem.delta.dtype
+    real = np.float32 if dtype == np.float32 else np.float64
+    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seed))))
+    groups = problem.blocks * problem.groups
+    edges, nodes, neurons = len(problem.sources), len(problem.fan_class), len(problem.delta)
+
+    def uniform(size: int) -> NDArray[Any]:
+        values = _aligned(size, real)
+        random.random(out=values, dtype=real)
+        values *= 2
+        values -= 1
+        return values
+
+    def zeros(size: int) -> NDArray[Any]:
+        values = _aligned(size, real)
+        values[:] = 0
+        return values
+
+    w, x = uniform(groups * edges * LANES), uniform(groups * edges * LANES)
+    y = uniform(groups * nodes * LANES).reshape(groups, nodes, LANES)
+    first = nodes - neurons
+    data = problem.data.reshape(groups, first, LANES)
+    goal = problem.goal.reshape(groups, -1, LANES)
+    imposed = problem.imposed.reshape(goal.shape)
+    y[:, :first] = data
+    outputs = y[:, nodes - goal.shape[1] :]
+    outputs[:] = np.where(imposed > 0, goal, outputs)
+    sign = zeros(groups * nodes * LANES)
+    sign.reshape(groups, nodes, LANES)[:, :first] = data
+    metric = zeros(groups * neurons * LANES)
+    metric.reshape(groups, neurons, LANES)[:] = problem.valid.reshape(groups, 1, LANES)
+    return State(
+        w=w,
+        x=x,
+        y=y.reshape(-1),
+        sign=sign,
+        values=zeros(groups * nodes * LANES),
+        sum_1=zeros(groups * nodes * LANES),
+        sum_2=zeros(groups * nodes * LANES),
+        multiplier=zeros(groups * neurons * LANES),
+        metric=metric,
+        gap=zeros(groups * neurons * LANES),
+        weights=zeros(edges),
+        part_1=zeros(problem.blocks * edges),
+        part_2=zeros(problem.blocks * edges),
+        gap_sums=np.zeros(problem.blocks * 3),
+    )
+
+
+def _aligned(size: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
+    """Return an uninitialised array that begins on a cache line."""
+    item = np.dtype(dtype).itemsize
+    raw = np.empty(size + 64 // item, dtype=dtype)
+    skip = (-raw.ctypes.data % 64) // item
+    return raw[skip : skip + size]

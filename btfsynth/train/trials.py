@@ -1,0 +1,214 @@
+"""Restarts: trials from different random starts until one is exact."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.errors import TrainingError
+from btfsynth.network.trained import TrainedNetwork
+from btfsynth.train.defaults import TrainingPlan
+from btfsynth.train.parameters import Progress, StopReason, StopRule, TrialResult
+from btfsynth.train.trainer import check_fit, train_trial, warm_up
+
+__all__ = ["TrainingRun", "run_trials"]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """What a series of trials came to.
+
+    Parameters
+    ----------
+    results
+        The trials that count, by number: all up to the first that succeeded.
+    best
+        The successful trial, else the one with most targets right, the earliest of equals.
+    succeeded
+        True if the best trial met the stopping rule (for `StopRule.NONE`: ran to its end).
+    interrupted
+        True if the user stopped it.
+    timed_out
+        True if the time limit stopped it.
+    seconds
+        Wall time, compilation excluded.
+    """
+
+    results: tuple[TrialResult, ...]
+    best: TrialResult
+    succeeded: bool
+    interrupted: bool
+    timed_out: bool
+    seconds: float
+
+    @property
+    def iterations(self) -> int:
+        """Steps of all trials that count together."""
+        return sum(result.iterations for result in self.results)
+
+    def network(self, dataset: Dataset, seed: int) -> TrainedNetwork:
+        """Return the best trial's network with the record of how it was trained."""
+        best, parameters = self.best, self.best.parameters
+        return TrainedNetwork(
+            name=dataset.name,
+            topology=best.topology,
+            weights=best.weights,
+            input_ports=dataset.input_ports,
+            output_ports=dataset.output_ports,
+            training={
+                "source": dataset.source,
+                "data_hash": dataset.content_hash,
+                "seed": seed,
+                "trial": best.trial,
+                "iterations": best.iterations,
+                "stop": best.stop.value,
+                "gap": best.gap,
+                "bits_right": best.bits_right,
+                "bits": best.bits,
+                "sigma": parameters.sigma,
+                "beta": parameters.beta,
+                "gamma": parameters.gamma,
+            },
+        )
+
+
+_ENDS_WELL = {
+    StopRule.EXACT: StopReason.EXACT,
+    StopRule.GAP: StopReason.GAP,
+    StopRule.BOTH: StopReason.BOTH,
+    StopRule.NONE: StopReason.ITERATIONS,
+}
+
+
+def run_trials(
+    dataset: Dataset,
+    plan: TrainingPlan,
+    seed: int,
+    trials: int,
+    *,
+    jobs: int = 1,
+    time_limit: float | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> TrainingRun:
+    """Run trials until one succeeds.
+
+    Whole trials run side by side on ``jobs`` threads. The result is the lowest-numbered success, which
+    does not depend on ``jobs``: a later trial that succeeds sooner waits for the earlier ones.
+
+    Parameters
+    ----------
+    dataset
+        What to train on.
+    plan
+        What each trial trains.
+    seed
+        With a trial's number it names a random start.
+    trials
+        How many at most.
+    jobs
+        Threads.
+    time_limit
+        Seconds after which to stop with the best so far; None is no limit.
+    on_progress
+        Called from the training threads, one call at a time.
+
+    Raises
+    ------
+    TopologyError, UsageError
+        If the data do not fit the networks.
+    TrainingError
+        If a state is no longer finite, or the time is up before a single step.
+    """
+    check_fit(dataset, plan.trial_topology(0))
+    warm_up(plan.parameters.dtype)
+    begin = time.perf_counter()
+    deadline = None if time_limit is None else time.monotonic() + time_limit
+    stop_all = threading.Event()
+    after_success = [threading.Event() for _ in range(trials)]
+    lock = threading.Lock()
+
+    def report(progress: Progress) -> None:
+        if on_progress is not None:
+            with lock:
+                on_progress(progress)
+
+    def work(trial: int) -> TrialResult | None:
+        if stop_all.is_set() or after_success[trial].is_set():
+            return None
+        if trial and deadline is not None and time.monotonic() > deadline:
+            return None
+        result = train_trial(
+            dataset,
+            plan.trial_topology(trial),
+            plan.parameters,
+            seed,
+            trial,
+            on_progress=report,
+            cancelled=after_success[trial],
+            deadline=deadline,
+        )
+        if _succeeded(result):
+            for event in after_success[trial + 1 :]:
+                event.set()
+        return result
+
+    interrupted = False
+    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="trial") as pool:
+        futures = [pool.submit(work, trial) for trial in range(trials)]
+        results: list[TrialResult] = []
+        try:
+            _collect(futures, results)
+        except KeyboardInterrupt:
+            interrupted = True
+            stop_all.set()
+            for event in after_success:
+                event.set()
+            results = [r for r in (f.result() for f in futures if not f.cancelled()) if r]
+        except BaseException:
+            stop_all.set()
+            for event in after_success:
+                event.set()
+            raise
+    if not results:
+        raise TrainingError("training was stopped before its first step")
+    won = next((result for result in results if _succeeded(result)), None)
+    best = won or max(results, key=lambda result: (result.bits_right, -result.trial))
+    return TrainingRun(
+        results=tuple(results),
+        best=best,
+        succeeded=won is not None,
+        interrupted=interrupted,
+        timed_out=won is None and any(r.stop is StopReason.TIME for r in results),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _succeeded(result: TrialResult) -> bool:
+    return result.stop is _ENDS_WELL[result.parameters.stop]
+
+
+def _collect(futures: list[Future[TrialResult | None]], results: list[TrialResult]) -> None:
+    """Gather results in order up to the first success; the later trials are not waited for."""
+    for number, future in enumerate(futures):
+        for result in _wait(future):
+            results.append(result)
+            if _succeeded(result):
+                for later in futures[number + 1 :]:
+                    later.cancel()
+                return
+
+
+def _wait(future: Future[TrialResult | None]) -> Iterator[TrialResult]:
+    """Wait in short naps, so that Ctrl-C is seen at once."""
+    while not future.done():
+        try:
+            future.result(timeout=0.2)
+        except TimeoutError:
+            continue
+    result = future.result()
+    if result is not None:
+        yield result

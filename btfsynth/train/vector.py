@@ -1,0 +1,182 @@
+"""Explicit vectors inside numba kernels.
+
+Numba vectorises inner loops when LLVM can prove that arrays do not overlap, which it cannot for the
+dozen rows a projection touches at once. The kernels are therefore written on vectors of `LANES`
+patterns, as LLVM instructions behind an operator syntax; LLVM maps them to whatever registers the
+machine has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.np import arrayobj
+
+__all__ = ["LANES", "Vector", "Vectors"]
+
+LANES = 8
+"""Patterns in a vector: one 256-bit register of float32."""
+
+# Contraction gives fused multiply-adds. Not reassociation and not "no NaN": sums keep their order, and a
+# state that is no longer finite must show.
+_FLAGS = ("contract", "nsz")
+
+
+class Vector:
+    """One vector value; ``+ - * /`` between vectors of one kind."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder = builder
+        self.value = value
+
+    def _join(self, operation: str, other: Vector) -> Vector:
+        result = getattr(self.builder, operation)(self.value, other.value, flags=_FLAGS)
+        return Vector(self.builder, result)
+
+    def __add__(self, other: Vector) -> Vector:
+        return self._join("fadd", other)
+
+    def __sub__(self, other: Vector) -> Vector:
+        return self._join("fsub", other)
+
+    def __mul__(self, other: Vector) -> Vector:
+        return self._join("fmul", other)
+
+    def __truediv__(self, other: Vector) -> Vector:
+        return self._join("fdiv", other)
+
+    def less(self, other: Vector) -> Vector:
+        """Return a mask, true where this is less than the other (false for NaN)."""
+        return Vector(self.builder, self.builder.fcmp_ordered("<", self.value, other.value))
+
+
+class Vectors:
+    """Vector instructions over the arrays of one intrinsic.
+
+    Parameters
+    ----------
+    context, builder
+        Numba's code generation context and LLVM builder.
+    dtype
+        Numba's type of the elements, float32 or float64.
+    """
+
+    def __init__(self, context: Any, builder: Any, dtype: Any) -> None:
+        self.context = context
+        self.builder = builder
+        self.scalar = context.get_value_type(dtype)
+        self.type = ir.VectorType(self.scalar, LANES)
+        self.align = 4 if dtype == types.float32 else 8
+
+    def data(self, array_type: Any, array: Any) -> Any:
+        """Return the pointer to an array's first element."""
+        return arrayobj.make_array(array_type)(self.context, self.builder, array).data
+
+    def at(self, pointer: Any, index: Any) -> Any:
+        """Return the pointer to element ``index``."""
+        return self.builder.gep(pointer, [index])
+
+    def load(self, pointer: Any) -> Vector:
+        """Load `LANES` neighbouring elements."""
+        typed = self.builder.bitcast(pointer, self.type.as_pointer())
+        value = self.builder.load(typed)
+        value.align = self.align
+        return Vector(self.builder, value)
+
+    def store(self, vector: Vector, pointer: Any) -> None:
+        """Store `LANES` neighbouring elements."""
+        typed = self.builder.bitcast(pointer, self.type.as_pointer())
+        self.builder.store(vector.value, typed, align=self.align)
+
+    def splat(self, scalar: Any) -> Vector:
+        """Return a vector with one scalar in every lane."""
+        undefined = ir.Constant(self.type, ir.Undefined)
+        index = ir.IntType(32)
+        first = self.builder.insert_element(undefined, scalar, index(0))
+        mask = ir.Constant(ir.VectorType(index, LANES), [0] * LANES)
+        return Vector(self.builder, self.builder.shuffle_vector(first, undefined, mask))
+
+    def constant(self, number: float) -> Vector:
+        """Return a vector of one number."""
+        return Vector(self.builder, ir.Constant(self.type, [self.scalar(number)] * LANES))
+
+    def _intrinsic(self, name: str, *arguments: Vector) -> Vector:
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(self.type, [self.type] * len(arguments)),
+            f"llvm.{name}.v{LANES}f{32 if self.align == 4 else 64}",
+        )
+        return Vector(self.builder, self.builder.call(function, [a.value for a in arguments]))
+
+    def sqrt(self, vector: Vector) -> Vector:
+        """Return the square roots."""
+        return self._intrinsic("sqrt", vector)
+
+    def minimum(self, a: Vector, b: Vector) -> Vector:
+        """Return the lesser of each lane; a NaN in ``a`` stays."""
+        return self.where(b.less(a), b, a)
+
+    def maximum(self, a: Vector, b: Vector) -> Vector:
+        """Return the greater of each lane; a NaN in ``a`` stays."""
+        return self.where(a.less(b), b, a)
+
+    def where(self, mask: Vector, a: Vector, b: Vector) -> Vector:
+        """Return ``a`` where the mask is true and ``b`` elsewhere."""
+        return Vector(self.builder, self.builder.select(mask.value, a.value, b.value))
+
+    def sum(self, vector: Vector) -> Any:
+        """Return the scalar sum over the lanes, halves added pairwise."""
+        builder, width, value = self.builder, LANES, vector.value
+        index = ir.IntType(32)
+        while width > 1:
+            half = width // 2
+            undefined = ir.Constant(ir.VectorType(self.scalar, width), ir.Undefined)
+            parts = [
+                builder.shuffle_vector(
+                    value,
+                    undefined,
+                    ir.Constant(ir.VectorType(index, half), list(range(at, at + half))),
+                )
+                for at in (0, half)
+            ]
+            value = builder.fadd(parts[0], parts[1], flags=_FLAGS)
+            width = half
+        return builder.extract_element(value, index(0))
+
+    def loop(self, count: Any, start: Sequence[Vector], body: Any) -> list[Vector]:
+        """Run ``body(index, values) -> values`` ``count`` times with vectors carried in registers.
+
+        Parameters
+        ----------
+        count
+            An LLVM integer, at least 1.
+        start
+            The values that the first round gets.
+        body
+            Called once to generate the code; gets the index and the carried vectors.
+        """
+        builder = self.builder
+        before = builder.basic_block
+        block = builder.append_basic_block("loop")
+        after = builder.append_basic_block("loop.end")
+        builder.branch(block)
+        builder.position_at_end(block)
+        index = builder.phi(count.type)
+        index.add_incoming(count.type(0), before)
+        carried = []
+        for vector in start:
+            phi = builder.phi(vector.value.type)
+            phi.add_incoming(vector.value, before)
+            carried.append(phi)
+        values = body(index, [Vector(builder, phi) for phi in carried])
+        following = builder.add(index, count.type(1))
+        end = builder.basic_block
+        index.add_incoming(following, end)
+        for phi, vector in zip(carried, values, strict=True):
+            phi.add_incoming(vector.value, end)
+        builder.cbranch(builder.icmp_signed("<", following, count), block, after)
+        builder.position_at_end(after)
+        return values

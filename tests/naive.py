@@ -1,0 +1,108 @@
+"""Slow twins: the same mathematics written as plainly as possible, in float64, pattern by pattern."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def root(big_a: float, big_b: float, c: float) -> float:
+    """The u in (-1, 1) with A/(1-u)^2 - B/(1+u)^2 = 2c, by bisection."""
+    low, high = -1.0, 1.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        if big_a / (1 - middle) ** 2 - big_b / (1 + middle) ** 2 < 2 * c:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def to_hyperbola(w: np.ndarray, x: np.ndarray, c: float) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest (w, x) with w . x = c."""
+    a, b = (w + x) / np.sqrt(2), (w - x) / np.sqrt(2)
+    u = root(float(a @ a), float(b @ b), c)
+    a, b = a / (1 - u), b / (1 + u)
+    return (a + b) / np.sqrt(2), (a - b) / np.sqrt(2)
+
+
+def to_threshold(w, x, y, delta):
+    """The nearest (w, x, y) with y in {-1, 1} and y (w . x) >= delta."""
+    best = None
+    for sign in (1.0, -1.0):
+        if sign * float(w @ x) >= delta:
+            new_w, new_x = w, x
+        else:
+            new_w, new_x = to_hyperbola(w, x, sign * delta)
+        distance = ((new_w - w) ** 2).sum() + ((new_x - x) ** 2).sum() + (sign - y) ** 2
+        if best is None or distance < best[0]:
+            best = (distance, new_w, new_x, sign)
+    return best[1:]
+
+
+class Training:
+    """Reflect-reflect-relax on arrays indexed [pattern, edge] and [pattern, node]."""
+
+    def __init__(self, dataset, topology, sigma, w, x, y):
+        self.topology = topology
+        self.w, self.x, self.y = (np.array(v, dtype=np.float64) for v in (w, x, y))
+        self.sources = topology.sources
+        self.first = topology.first_neuron
+        self.targets = np.repeat(np.arange(topology.n_neurons), topology.fan_in)
+        self.delta = np.sqrt(topology.fan_in / sigma)
+        patterns = dataset.n_patterns
+        self.data = np.concatenate([np.full((patterns, 1), -1.0), 2.0 * dataset.inputs - 1], axis=1)
+        self.goal = 2.0 * dataset.targets - 1
+        self.care = dataset.care_mask
+        self.g = np.ones((patterns, topology.n_neurons))
+
+    def edges(self, neuron):
+        return slice(self.topology.fanin_start[neuron], self.topology.fanin_start[neuron + 1])
+
+    def project_a(self):
+        w, x, y = self.w.copy(), self.x.copy(), self.y.copy()
+        y[:, : self.first] = self.data
+        for i in range(len(w)):
+            for neuron in range(self.topology.n_neurons):
+                e, node = self.edges(neuron), self.first + neuron
+                w[i, e], x[i, e], y[i, node] = to_threshold(
+                    self.w[i, e], self.x[i, e], self.y[i, node], self.delta[neuron]
+                )
+        return w, x, y
+
+    def project_b(self, w, x, y):
+        topology = self.topology
+        weights = np.zeros(topology.n_edges)
+        for neuron in range(topology.n_neurons):
+            e = self.edges(neuron)
+            total = (self.g[:, neuron, None] * w[:, e]).sum(axis=0)
+            weights[e] = total * np.sqrt(topology.fan_in[neuron] / (total**2).sum())
+        g_node = np.concatenate([np.ones((len(w), self.first)), self.g], axis=1)
+        values, weight = g_node * y, g_node.copy()
+        for e in range(topology.n_edges):
+            g_e = self.g[:, self.targets[e]]
+            values[:, self.sources[e]] += g_e * x[:, e]
+            weight[:, self.sources[e]] += g_e
+        values /= weight
+        outputs = slice(topology.n_nodes - topology.n_outputs, topology.n_nodes)
+        values[:, outputs] = np.where(self.care, self.goal, values[:, outputs])
+        return weights, values
+
+    def step(self, beta, gamma):
+        """One step; returns the gap before it and the consensus it moved towards."""
+        a = self.project_a()
+        weights, values = self.project_b(*(2 * p - v for p, v in zip(a, (self.w, self.x, self.y))))
+        d_w, d_x, d_y = weights - a[0], values[:, self.sources] - a[1], values - a[2]
+        gap2 = np.zeros_like(self.g)
+        for neuron in range(self.topology.n_neurons):
+            e = self.edges(neuron)
+            gap2[:, neuron] = (
+                (d_w[:, e] ** 2).sum(axis=1)
+                + (d_x[:, e] ** 2).sum(axis=1)
+                + d_y[:, self.first + neuron] ** 2
+            )
+        self.w += beta * d_w
+        self.x += beta * d_x
+        self.y += beta * d_y
+        mean = gap2.mean()
+        self.g += gamma * (gap2 / mean - self.g)
+        return np.sqrt(mean), weights, values
