@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import OutputError
 
-__all__ = ["make_folder", "write_archive", "write_bytes", "write_text"]
+__all__ = ["archive_bytes", "make_folder", "write_archive", "write_bytes", "write_text"]
 
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -33,6 +33,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         If it cannot be written; what stood there before still stands.
     """
     temporary: str | None = None
+    if "\0" in str(path):
+        raise OutputError(f"{str(path)!r} cannot be written: a NUL in the name")
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(descriptor, "wb") as stream:
@@ -43,7 +45,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         Path(temporary).replace(path)
         temporary = None
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise OutputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
@@ -55,16 +57,23 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_archive(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays as a compressed ``.npz`` without dates: the same bytes for the same arrays."""
+    """Write arrays as ``.npz`` atomically (see `archive_bytes` and `write_bytes`)."""
+    write_bytes(path, archive_bytes(arrays))
+
+
+def archive_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return arrays as a compressed ``.npz`` without dates: the same bytes for the same arrays."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=_ARCHIVE_DATE)
+            entry.create_system = 3  # else it tells on which system the file was written
+            entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, member.getvalue())
-    write_bytes(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def make_folder(path: Path) -> None:

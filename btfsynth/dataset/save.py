@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import FORMATS, format_by_ending, format_by_name, known_endings
-from btfsynth.errors import OutputError, UsageError
+from btfsynth.errors import UsageError
+from btfsynth.files import write_bytes
 
 __all__ = ["save"]
 
@@ -38,18 +38,4 @@ def save(dataset: Dataset, path: str | Path, format: str | None = None) -> None:
             f"{path}: no format has this ending; known endings are: {known_endings()} (or name a "
             f"format: {', '.join(FORMATS)})"
         )
-    _write_atomically(path, chosen.write(dataset))
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the file and rename; an error leaves what was there before."""
-    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{str(path)!r} cannot be written: {reason}") from None
+    write_bytes(path, chosen.write(dataset))

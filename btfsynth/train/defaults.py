@@ -76,4 +76,4 @@ def default_plan(dataset: Dataset) -> TrainingPlan:
     parameters = TrainParameters(beta=0.5, gamma=3e-3, iterations=6_000)
     if dataset.n_inputs <= 2:
         parameters = replace(parameters, iterations=2_000)
-    return TrainingPlan(widths, parameters, patience=2)
+    return TrainingPlan(widths, parameters, patience=1, growth=1.6)

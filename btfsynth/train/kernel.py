@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 
 from btfsynth.train.neuron import (
     COEFFICIENTS,
+    MOMENTS,
     advance_neuron,
-    divide_row,
     evaluate_neuron,
     reflect_neuron,
+    settle_node,
+    sum_metric,
 )
 from btfsynth.train.vector import LANES
 
@@ -82,50 +84,51 @@ class State(NamedTuple):
     gap_sums: NDArray[np.float64]
 
 
+class Scratch(NamedTuple):
+    """Working memory of one block, real: ``shared`` (classes * lanes,), ``moments`` (groups * `MOMENTS`,),
+    ``coefficients`` (groups * `COEFFICIENTS`,), ``gap_sums`` (3 * lanes,).
+    """
+
+    shared: NDArray[Any]
+    moments: NDArray[Any]
+    coefficients: NDArray[Any]
+    gap_sums: NDArray[Any]
+
+
 @numba.njit(nogil=True, cache=True)
-def _form_values(problem: Any, state: Any, block: Any, keep: Any, gain: Any, classes: Any) -> None:
+def _form_values(problem: Any, state: Any, scratch: Any, block: Any, keep: Any, gain: Any) -> None:
     """Bring the metric up to date and form the consensus node values Y of one block.
 
-    keep, gain: real, the metric becomes keep * metric + gain * gap. classes: real scratch
-    ((number of classes + 1) * LANES,), its last row is set to one. Changes state.metric, state.values.
+    keep, gain: real, the metric becomes keep * metric + gain * gap. Changes state.metric, state.values and
+    scratch.shared.
     """
     n_neurons = problem.delta.shape[0]
-    n_nodes = problem.fan_class.shape[0]
+    fan_class, class_start = problem.fan_class, problem.class_start
+    n_nodes = fan_class.shape[0]
     first = n_nodes - n_neurons
-    n_classes = problem.class_start.shape[0] - 1
     n_outputs = problem.goal.shape[0] // (problem.blocks * problem.groups * LANES)
-    unit = n_classes * LANES
-    classes[unit : unit + LANES] = 1
+    values, goal, imposed = state.values, problem.goal, problem.imposed
     for group in range(block * problem.groups, (block + 1) * problem.groups):
         neuron_rows = group * n_neurons * LANES
         metric = state.metric[neuron_rows : neuron_rows + n_neurons * LANES]
         gap = state.gap[neuron_rows : neuron_rows + n_neurons * LANES]
         for k in range(metric.shape[0]):
             metric[k] = keep * metric[k] + gain * gap[k]
-        for number in range(n_classes):
-            total = classes[number * LANES : (number + 1) * LANES]
-            total[:] = 0
-            for k in range(problem.class_start[number], problem.class_start[number + 1]):
-                member = problem.class_members[k] * LANES
-                for lane in range(LANES):
-                    total[lane] += metric[member + lane]
+        for number in range(class_start.shape[0] - 1):
+            begin = class_start[number]
+            count = class_start[number + 1] - begin
+            if count > 0:
+                place = (begin, count, neuron_rows, number * LANES)
+                sum_metric(problem, state, scratch, place)
         rows = group * n_nodes * LANES
         for node in range(n_nodes):
-            row = rows + node * LANES
-            shared = problem.fan_class[node] * LANES
-            if node < first:
-                place = (row, unit, shared)
-                divide_row(state.sum_1, state.sum_2, classes, classes, state.values, place, gain)
-            else:
-                place = (row, neuron_rows + (node - first) * LANES, shared)
-                divide_row(
-                    state.sum_1, state.sum_2, state.metric, classes, state.values, place, gain
-                )
+            own = neuron_rows + (node - first) * LANES if node >= first else -1
+            settle_node(state, scratch, (rows + node * LANES, own, fan_class[node] * LANES), gain)
         targets = group * n_outputs * LANES
         row = rows + (n_nodes - n_outputs) * LANES
         for k in range(n_outputs * LANES):
-            if problem.imposed[targets + k] > 0:
-                state.values[row + k] = problem.goal[targets + k]
+            if imposed[targets + k] > 0:
+                values[row + k] = goal[targets + k]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -141,78 +144,57 @@ def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
     first = n_nodes - n_neurons
     groups = problem.groups
     n_edges = problem.sources.shape[0]
-    classes = np.empty(problem.class_start.shape[0] * LANES, dtype=state.w.dtype)
-    coefficients = np.empty(groups * COEFFICIENTS, dtype=state.w.dtype)
-    sums = np.zeros(3 * LANES, dtype=state.w.dtype)
-    _form_values(problem, state, block, keep_before, gain_before, classes)
+    n_classes = problem.class_start.shape[0] - 1
+    scratch = Scratch(
+        np.zeros(n_classes * LANES, dtype=state.w.dtype),
+        np.empty(groups * MOMENTS, dtype=state.w.dtype),
+        np.empty(groups * COEFFICIENTS, dtype=state.w.dtype),
+        np.zeros(3 * LANES, dtype=state.w.dtype),
+    )
+    _form_values(problem, state, scratch, block, keep_before, gain_before)
 
     block_rows = block * groups * n_nodes * LANES
-    state.sum_1[block_rows : block_rows + groups * n_nodes * LANES] = 0
-    state.sum_2[block_rows : block_rows + groups * n_nodes * LANES] = 0
+    y, values, given = state.y, state.values, problem.data
+    sum_1, sum_2 = state.sum_1, state.sum_2
+    sum_1[block_rows : block_rows + groups * n_nodes * LANES] = 0
+    sum_2[block_rows : block_rows + groups * n_nodes * LANES] = 0
     for group in range(groups):
         rows = block_rows + group * n_nodes * LANES
         data = (block * groups + group) * first * LANES
         for k in range(first * LANES):
-            given = problem.data[data + k]
-            moved = state.y[rows + k] + beta * (state.values[rows + k] - given)
-            state.y[rows + k] = moved
-            state.sum_1[rows + k] = given + given - moved
+            moved = y[rows + k] + beta * (values[rows + k] - given[data + k])
+            y[rows + k] = moved
+            sum_1[rows + k] = given[data + k] + given[data + k] - moved
+    fanin_start, delta = problem.fanin_start, problem.delta
     totals = state.gap_sums[3 * block : 3 * block + 3]
     totals[:] = 0
+    sums = scratch.gap_sums
     for neuron in range(n_neurons):
-        edge = problem.fanin_start[neuron]
-        fan_in = problem.fanin_start[neuron + 1] - edge
+        edge = fanin_start[neuron]
+        fan_in = fanin_start[neuron + 1] - edge
         copies = (block * n_edges + edge) * groups * LANES
-        for group in range(groups):
-            at = block * groups + group
-            rows = block_rows + group * n_nodes * LANES
-            place = (
-                edge,
-                fan_in,
-                copies + group * fan_in * LANES,
-                rows,
-                rows + (first + neuron) * LANES,
-                (at * n_neurons + neuron) * LANES,
-                group * COEFFICIENTS,
-                at * LANES,
-            )
-            advance_neuron(
-                state.w,
-                state.x,
-                state.values,
-                state.weights,
-                problem.sources,
-                state.multiplier,
-                state.y,
-                state.sign,
-                state.metric,
-                state.gap,
-                problem.valid,
-                coefficients,
-                sums,
-                state.sum_1,
-                state.sum_2,
-                place,
-                (beta, problem.delta[neuron], keep),
-            )
-        reflect_neuron(
-            state.w,
-            state.x,
-            problem.sources,
-            coefficients,
-            state.sum_1,
-            state.sum_2,
-            state.part_1,
-            state.part_2,
-            (edge, fan_in, copies, block_rows, n_nodes, groups, block * n_edges),
+        place = (
+            edge,
+            fan_in,
+            copies,
+            block_rows,
+            first + neuron,
+            n_nodes,
+            (block * groups * n_neurons + neuron) * LANES,
+            n_neurons,
+            groups,
+            block * groups * LANES,
         )
+        advance_neuron(problem, state, scratch, place, (beta, delta[neuron], keep))
+        place_all = (edge, fan_in, copies, block_rows, n_nodes, groups, block * n_edges)
+        reflect_neuron(problem, state, scratch, place_all)
         for part in range(3):
             for lane in range(LANES):
                 totals[part] += sums[part * LANES + lane]
         sums[:] = 0
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
 def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
     """Form the consensus weights W from the blocks' sums and return the mean squared gap.
 

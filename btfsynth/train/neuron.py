@@ -22,31 +22,47 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
 from btfsynth.train.vector import LANES, Vector, Vectors
 
-__all__ = ["advance_neuron", "divide_row", "evaluate_neuron", "reflect_neuron"]
+__all__ = [
+    "COEFFICIENTS",
+    "MOMENTS",
+    "advance_neuron",
+    "evaluate_neuron",
+    "reflect_neuron",
+    "settle_node",
+    "sum_metric",
+]
 
 COEFFICIENTS = 4 * LANES
 """Elements a lane group needs in the coefficient scratch: p1, q1, p2, q2 (see `reflect_neuron`)."""
+
+MOMENTS = 5 * LANES
+"""Elements a lane group needs in the moment scratch: two gaps, |w|^2, |x|^2 and w . x."""
 
 _POLE = 1e-6
 _TINY = 1e-30
 
 
 def _root(v: Vectors, big_a: Vector, big_b: Vector, margin2: Vector, steps: int) -> Vector:
-    """Return u >= 0 with A/(1-u)^2 - B/(1+u)^2 = margin2 (see the module's docstring)."""
+    """Return u >= 0 with A/(1-u)^2 - B/(1+u)^2 = margin2 (see the module's docstring).
+
+    With q = sqrt(A s), G = s g, H = -s^2 g' and C = s^3 g'', Halley's step is 2 G H s / (2 H^2 - G C):
+    one root and one division.
+    """
     one, two, three = v.constant(1.0), v.constant(2.0), v.constant(3.0)
     t = one
     for _ in range(steps):
-        inverse = one / (margin2 * t * t + big_b)
-        ratio = v.sqrt(big_a * inverse)
-        value = two - t * (one + ratio)
-        slope = one + ratio * big_b * inverse
-        curvature = three * margin2 * big_b * ratio * t * inverse * inverse
-        t = t + two * value * slope / (two * slope * slope - value * curvature)
+        s = margin2 * t * t + big_b
+        q = v.sqrt(big_a * s)
+        value = two * s - t * (s + q)
+        slope = s * s + q * big_b
+        curvature = three * margin2 * big_b * q * t
+        t = t + two * value * slope * s / (two * slope * slope - value * curvature)
     return v.minimum(t - one, v.constant(1.0 - _POLE))
 
 
@@ -57,161 +73,167 @@ def _inverse(v: Vectors, u: Vector) -> Vector:
 
 
 def _move(v: Vectors, big_a: Vector, big_b: Vector, u: Vector) -> tuple[Vector, Vector]:
-    """Return the squared distance of the move ``u`` and 1 / (1 - u^2)."""
+    """Return n and d such that n / d is the squared distance of the move ``u``."""
     one = v.constant(1.0)
-    inverse = _inverse(v, u)
-    scaled = u * inverse
-    along_a, along_b = scaled * (one + u), scaled * (one - u)
-    return big_a * along_a * along_a + big_b * along_b * along_b, inverse
+    up, down = one + u, one - u
+    both = up * down
+    return u * u * (big_a * up * up + big_b * down * down), both * both
 
 
 @intrinsic
-def advance_neuron(  # type: ignore[no-untyped-def]
-    typingctx,
-    w,
-    x,
-    values,
-    weights,
-    sources,
-    multiplier,
-    y,
-    sign,
-    metric,
-    gap,
-    valid,
-    coefficients,
-    gap_sums,
-    sum_1,
-    sum_2,
-    place,
-    numbers,
-):
-    """Move one neuron one step and project it anew, for one lane group.
+def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type: ignore[no-untyped-def]
+    """Move one neuron one step and project it anew, for all lane groups of a block.
 
     Updates ``w``, ``x`` and ``y`` by beta times (B - A) of the step before, measures its gap, then finds
-    the projection to A of the new point and the coefficients that `reflect_neuron` needs.
+    the projection to A of the new point and the coefficients that `reflect_neuron` needs. The projections
+    come after the updates of all groups: they are long chains of dependent instructions, which run
+    side by side only when they stand next to each other.
 
-    Arrays, all flat and of one float type, changed in place: w, x (copies of the edges), y, sign (A's
-    output), multiplier (u), metric (read only), gap (squared gap), coefficients, gap_sums (running
-    sums of the w, x and y parts), sum_1 and sum_2 (running sums of the reflected outputs). Read only:
-    values (consensus Y), weights (consensus W), sources (int64), valid (1 for real patterns, 0 for
-    padding). place: int64 tuple (first edge, fan-in, copies offset, node row offset of the group,
-    node's own row offset, neuron's row offset, coefficient offset, valid offset).
-    numbers: float tuple (beta, delta, 1 - gamma).
+    problem, state: see `btfsynth.train.kernel`. scratch: its coefficients are set, its moments used, its
+    gap_sums (running sums of the w, x and y parts) added to. Changed in the state: w, x, y, multiplier,
+    sign, gap, sum_1, sum_2. place: int64 tuple (first edge, fan-in, copies offset, node row offset of the
+    block, node, nodes, row of the neuron for the block's first group, neurons, lane groups, lane
+    offset of the block). numbers: float tuple (beta, delta, 1 - gamma).
     """
-    signature = types.void(
-        w,
-        x,
-        values,
-        weights,
-        sources,
-        multiplier,
-        y,
-        sign,
-        metric,
-        gap,
-        valid,
-        coefficients,
-        gap_sums,
-        sum_1,
-        sum_2,
-        place,
-        numbers,
-    )
+    signature = types.void(problem, state, scratch, place, numbers)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        v = Vectors(context, builder, sig.args[0].dtype)
-        pointer = [v.data(kind, array) for kind, array in zip(sig.args[:15], args[:15], strict=True)]
-        (p_w, p_x, p_values, p_weights, p_sources, p_u, p_y, p_sign, p_metric, p_gap) = pointer[:10]
-        (p_valid, p_coefficients, p_sums, p_sum_1, p_sum_2) = pointer[10:]
-        edge, fan_in, copies, rows, own, neuron, scratch, lane = (
-            builder.extract_value(args[15], k) for k in range(8)
+        v = Vectors(context, builder, sig.args[1][0].dtype)
+        given, moving, spare = (v.fields(sig.args[k], args[k]) for k in range(3))
+        edge, fan_in, copies, rows, node, nodes, neuron, neurons, groups, lane = (
+            builder.extract_value(args[3], k) for k in range(10)
         )
-        beta, delta, keep = (v.splat(builder.extract_value(args[16], k)) for k in range(3))
-        one, half, two = v.constant(1.0), v.constant(0.5), v.constant(2.0)
+        beta, delta, keep = (v.splat(builder.extract_value(args[4], k)) for k in range(3))
         width = edge.type(LANES)
-
-        u = v.load(v.at(p_u, neuron))
-        direct = _inverse(v, u)
-        crossed = u * direct
-
-        def edge_step(j: Any, carried: list[Vector]) -> list[Vector]:
-            gap_w, gap_x, ww, xx, wx = carried
-            at_copy = builder.add(copies, builder.mul(j, width))
-            at_edge = builder.add(edge, j)
-            source = builder.load(v.at(p_sources, at_edge))
-            w_ptr, x_ptr = v.at(p_w, at_copy), v.at(p_x, at_copy)
-            old_w, old_x = v.load(w_ptr), v.load(x_ptr)
-            agreed_w = v.splat(builder.load(v.at(p_weights, at_edge)))
-            agreed_x = v.load(v.at(p_values, builder.add(rows, builder.mul(source, width))))
-            d_w = agreed_w - (direct * old_w + crossed * old_x)
-            d_x = agreed_x - (direct * old_x + crossed * old_w)
-            new_w, new_x = old_w + beta * d_w, old_x + beta * d_x
-            v.store(new_w, w_ptr)
-            v.store(new_x, x_ptr)
-            return [
-                gap_w + d_w * d_w,
-                gap_x + d_x * d_x,
-                ww + new_w * new_w,
-                xx + new_x * new_x,
-                wx + new_w * new_x,
-            ]
-
         zero = v.constant(0.0)
-        gap_w, gap_x, ww, xx, wx = v.loop(fan_in, [zero] * 5, edge_step)
 
-        y_ptr, sign_ptr = v.at(p_y, own), v.at(p_sign, own)
-        d_y = v.load(v.at(p_values, own)) - v.load(sign_ptr)
-        new_y = v.load(y_ptr) + beta * d_y
-        v.store(new_y, y_ptr)
-        gap_y = d_y * d_y
-        real = v.load(v.at(p_valid, lane))
-        squared = (gap_w + gap_x + gap_y) * real
-        v.store(squared, v.at(p_gap, neuron))
-        for k, part in enumerate((gap_w, gap_x, gap_y)):
-            sum_ptr = v.at(p_sums, edge.type(k * LANES))
-            v.store(v.load(sum_ptr) + part * real, sum_ptr)
+        def offsets(group: Any) -> tuple[Any, Any]:
+            """Return the offsets of a group's node rows and of the neuron's own row there."""
+            first = builder.add(rows, builder.mul(group, builder.mul(nodes, width)))
+            at_neuron = builder.add(neuron, builder.mul(group, builder.mul(neurons, width)))
+            return first, at_neuron
 
-        big_a = v.maximum(half * (ww + xx) + wx, zero)
-        big_b = v.maximum(half * (ww + xx) - wx, zero)
-        steps = 2 if v.align == 4 else 3
-        margin2 = two * delta
-        u_plus = _root(v, big_a, big_b, margin2, steps)
-        u_minus = _root(v, big_b, big_a, margin2, steps)
-        u_plus = v.where(wx.less(delta), u_plus, zero)
-        u_minus = v.where((zero - delta).less(wx), zero - u_minus, zero)
-        move_plus, inverse_plus = _move(v, big_a, big_b, u_plus)
-        move_minus, inverse_minus = _move(v, big_a, big_b, u_minus)
-        move_plus = move_plus + (new_y - one) * (new_y - one)
-        move_minus = move_minus + (new_y + one) * (new_y + one)
-        minus = move_minus.less(move_plus)
-        u = v.where(minus, u_minus, u_plus)
-        inverse = v.where(minus, inverse_minus, inverse_plus)
-        sign_new = v.where(minus, zero - one, one)
-        v.store(u, v.at(p_u, neuron))
-        v.store(sign_new, sign_ptr)
+        def update(group: Any, _: list[Vector]) -> list[Vector]:
+            first, at_neuron = offsets(group)
+            u = v.load(v.at(moving["multiplier"], at_neuron))
+            direct = _inverse(v, u)
+            crossed = u * direct
+            at_copies = builder.add(copies, builder.mul(group, builder.mul(fan_in, width)))
 
-        direct = two * inverse - one
-        crossed = two * u * inverse
-        weigh_1 = keep * v.load(v.at(p_metric, neuron))
-        weigh_2 = squared
-        for k, coefficient in enumerate(
-            (direct * weigh_1, crossed * weigh_1, direct * weigh_2, crossed * weigh_2)
-        ):
-            v.store(coefficient, v.at(p_coefficients, builder.add(scratch, edge.type(k * LANES))))
-        reflected = two * sign_new - new_y
-        for sums, weigh in ((p_sum_1, weigh_1), (p_sum_2, weigh_2)):
-            sum_ptr = v.at(sums, own)
-            v.store(v.load(sum_ptr) + weigh * reflected, sum_ptr)
+            def edge_step(j: Any, carried: list[Vector]) -> list[Vector]:
+                gap_w, gap_x, ww, xx, wx = carried
+                at_copy = builder.add(at_copies, builder.mul(j, width))
+                at_edge = builder.add(edge, j)
+                source = builder.load(v.at(given["sources"], at_edge))
+                w_ptr, x_ptr = v.at(moving["w"], at_copy), v.at(moving["x"], at_copy)
+                old_w, old_x = v.load(w_ptr), v.load(x_ptr)
+                agreed_w = v.splat(builder.load(v.at(moving["weights"], at_edge)))
+                row = builder.add(first, builder.mul(source, width))
+                agreed_x = v.load(v.at(moving["values"], row))
+                d_w = agreed_w - (direct * old_w + crossed * old_x)
+                d_x = agreed_x - (direct * old_x + crossed * old_w)
+                new_w, new_x = old_w + beta * d_w, old_x + beta * d_x
+                v.store(new_w, w_ptr)
+                v.store(new_x, x_ptr)
+                return [
+                    gap_w + d_w * d_w,
+                    gap_x + d_x * d_x,
+                    ww + new_w * new_w,
+                    xx + new_x * new_x,
+                    wx + new_w * new_x,
+                ]
+
+            moments = v.loop(fan_in, [zero] * 5, edge_step)
+            at_moments = builder.mul(group, edge.type(MOMENTS))
+            for k, moment in enumerate(moments):
+                at = builder.add(at_moments, edge.type(k * LANES))
+                v.store(moment, v.at(spare["moments"], at))
+            return []
+
+        def project(group: Any, _: list[Vector]) -> list[Vector]:
+            first, at_neuron = offsets(group)
+            own = builder.add(first, builder.mul(node, width))
+            at_moments = builder.mul(group, edge.type(MOMENTS))
+            gap_w, gap_x, ww, xx, wx = (
+                v.load(v.at(spare["moments"], builder.add(at_moments, edge.type(k * LANES))))
+                for k in range(5)
+            )
+            y, gap_y = _update_output(v, moving, own, beta)
+            real = v.load(v.at(given["valid"], builder.add(lane, builder.mul(group, width))))
+            squared = (gap_w + gap_x + gap_y) * real
+            v.store(squared, v.at(moving["gap"], at_neuron))
+            for k, part in enumerate((gap_w, gap_x, gap_y)):
+                sum_ptr = v.at(spare["gap_sums"], edge.type(k * LANES))
+                v.store(v.load(sum_ptr) + part * real, sum_ptr)
+            half = v.constant(0.5)
+            big_a = v.maximum(half * (ww + xx) + wx, zero)
+            big_b = v.maximum(half * (ww + xx) - wx, zero)
+            u, sign = _project(v, (big_a, big_b, wx), delta, y)
+            v.store(u, v.at(moving["multiplier"], at_neuron))
+            v.store(sign, v.at(moving["sign"], own))
+            weigh = (keep * v.load(v.at(moving["metric"], at_neuron)), squared)
+            scratch_at = builder.mul(group, edge.type(COEFFICIENTS))
+            _store_coefficients(v, v.at(spare["coefficients"], scratch_at), u, weigh)
+            reflected = v.constant(2.0) * sign - y
+            for name, weight in zip(("sum_1", "sum_2"), weigh, strict=True):
+                sum_ptr = v.at(moving[name], own)
+                v.store(v.load(sum_ptr) + weight * reflected, sum_ptr)
+            return []
+
+        v.loop(groups, [], update)
+        v.loop(groups, [], project)
         return context.get_dummy_value()
 
     return signature, codegen
 
 
+def _update_output(v: Vectors, moving: Any, own: Any, beta: Vector) -> tuple[Vector, Vector]:
+    """Move y by a step; return it and its part of the squared gap."""
+    y_ptr = v.at(moving["y"], own)
+    d_y = v.load(v.at(moving["values"], own)) - v.load(v.at(moving["sign"], own))
+    y = v.load(y_ptr) + beta * d_y
+    v.store(y, y_ptr)
+    return y, d_y * d_y
+
+
+def _project(
+    v: Vectors, moments: tuple[Vector, Vector, Vector], delta: Vector, y: Vector
+) -> tuple[Vector, Vector]:
+    """Return the multiplier u and the output -1/+1 of the projection to A.
+
+    moments: A, B and w . x. Of the two outputs the one whose total move is shorter is taken; the
+    distances are compared over their common denominator.
+    """
+    big_a, big_b, wx = moments
+    zero, one, four = v.constant(0.0), v.constant(1.0), v.constant(4.0)
+    steps = 2 if v.align == 4 else 3
+    margin2 = delta + delta
+    u_plus = _root(v, big_a, big_b, margin2, steps)
+    u_minus = _root(v, big_b, big_a, margin2, steps)
+    u_plus = v.where(wx.less(delta), u_plus, zero)
+    u_minus = v.where((zero - delta).less(wx), zero - u_minus, zero)
+    move_plus, scale_plus = _move(v, big_a, big_b, u_plus)
+    move_minus, scale_minus = _move(v, big_a, big_b, u_minus)
+    # (y - 1)^2 - (y + 1)^2 = -4 y
+    excess = move_plus * scale_minus - move_minus * scale_plus - four * y * scale_plus * scale_minus
+    minus = zero.less(excess)
+    return v.where(minus, u_minus, u_plus), v.where(minus, zero - one, one)
+
+
+def _store_coefficients(
+    v: Vectors, pointer: Any, u: Vector, weigh: tuple[Vector, Vector]
+) -> None:
+    """Store p1, q1, p2, q2: the reflection ``p w + q x`` of the copies, times the two weights."""
+    two = v.constant(2.0)
+    inverse = _inverse(v, u)
+    direct, crossed = two * inverse - v.constant(1.0), two * u * inverse
+    coefficients = (direct * weigh[0], crossed * weigh[0], direct * weigh[1], crossed * weigh[1])
+    for k, coefficient in enumerate(coefficients):
+        v.store(coefficient, v.builder.gep(pointer, [ir.IntType(64)(k * LANES)]))
+
+
 @intrinsic
-def reflect_neuron(  # type: ignore[no-untyped-def]
-    typingctx, w, x, sources, coefficients, sum_1, sum_2, part_1, part_2, place
-):
+def reflect_neuron(typingctx, problem, state, scratch, place):  # type: ignore[no-untyped-def]
     """Add one neuron's reflected copies to the sums of projection B, for all lane groups of a block.
 
     The metric of the next step, ``(1 - gamma) g + gamma gap^2 / mean``, is known only when every gap is.
@@ -219,18 +241,16 @@ def reflect_neuron(  # type: ignore[no-untyped-def]
     coefficients p, q of `advance_neuron`, part_k[e] = sum over patterns of p_k w + q_k x, and
     sum_k[source] += p_k x + q_k w.
 
-    place: int64 tuple (first edge, fan-in, copies offset, node row offset of the block, nodes, lane
-    groups, offset of the block in part_1 and part_2).
+    Changed in the state: sum_1, sum_2, part_1, part_2. place: int64 tuple (first edge, fan-in, copies
+    offset, node row offset of the block, nodes, lane groups, offset of the block in part_1 and part_2).
     """
-    signature = types.void(w, x, sources, coefficients, sum_1, sum_2, part_1, part_2, place)
+    signature = types.void(problem, state, scratch, place)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        v = Vectors(context, builder, sig.args[0].dtype)
-        p_w, p_x, p_sources, p_coefficients, p_sum_1, p_sum_2, p_part_1, p_part_2 = (
-            v.data(kind, array) for kind, array in zip(sig.args[:8], args[:8], strict=True)
-        )
+        v = Vectors(context, builder, sig.args[1][0].dtype)
+        given, moving, spare = (v.fields(sig.args[k], args[k]) for k in range(3))
         edge, fan_in, copies, rows, nodes, groups, part = (
-            builder.extract_value(args[8], k) for k in range(7)
+            builder.extract_value(args[3], k) for k in range(7)
         )
         width = edge.type(LANES)
         copies_stride = builder.mul(fan_in, width)
@@ -238,31 +258,31 @@ def reflect_neuron(  # type: ignore[no-untyped-def]
 
         def edge_step(j: Any, carried: list[Vector]) -> list[Vector]:
             at_edge = builder.add(edge, j)
-            source = builder.load(v.at(p_sources, at_edge))
+            source = builder.load(v.at(given["sources"], at_edge))
             at_copy = builder.add(copies, builder.mul(j, width))
             at_row = builder.add(rows, builder.mul(source, width))
 
             def group_step(group: Any, sums: list[Vector]) -> list[Vector]:
                 at = builder.add(at_copy, builder.mul(group, copies_stride))
-                old_w, old_x = v.load(v.at(p_w, at)), v.load(v.at(p_x, at))
-                scratch = builder.mul(group, edge.type(COEFFICIENTS))
+                old_w, old_x = v.load(v.at(moving["w"], at)), v.load(v.at(moving["x"], at))
+                first = builder.mul(group, edge.type(COEFFICIENTS))
                 row = builder.add(at_row, builder.mul(group, rows_stride))
                 result = []
-                for k, p_sum in enumerate((p_sum_1, p_sum_2)):
+                for k, name in enumerate(("sum_1", "sum_2")):
                     p, q = (
-                        v.load(v.at(p_coefficients, builder.add(scratch, edge.type(i * LANES))))
+                        v.load(v.at(spare["coefficients"], builder.add(first, edge.type(i * LANES))))
                         for i in (2 * k, 2 * k + 1)
                     )
                     result.append(sums[k] + p * old_w + q * old_x)
-                    sum_ptr = v.at(p_sum, row)
+                    sum_ptr = v.at(moving[name], row)
                     v.store(v.load(sum_ptr) + p * old_x + q * old_w, sum_ptr)
                 return result
 
             zero = v.constant(0.0)
             totals = v.loop(groups, [zero, zero], group_step)
             at_part = builder.add(part, at_edge)
-            for p_part, total in zip((p_part_1, p_part_2), totals, strict=True):
-                builder.store(v.sum(total), v.at(p_part, at_part))
+            for name, total in zip(("part_1", "part_2"), totals, strict=True):
+                builder.store(v.sum(total), v.at(moving[name], at_part))
             return carried
 
         v.loop(fan_in, [], edge_step)
@@ -272,23 +292,53 @@ def reflect_neuron(  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def divide_row(typingctx, sum_1, sum_2, own, shared, out, place, gain):  # type: ignore[no-untyped-def]
-    """Set ``out = (sum_1 + gain sum_2) / (own + shared)`` for one node and lane group.
+def settle_node(typingctx, state, scratch, place, gain):  # type: ignore[no-untyped-def]
+    """Set a node's consensus value to ``(sum_1 + gain sum_2) / (own + shared metric)`` for a lane group.
 
-    place: int64 tuple (offset in sum_1, sum_2 and out; offset in own; offset in shared).
-    gain: float scalar.
+    scratch: its shared row is the summed metric of the neurons the node feeds. Changed in the state:
+    values. place: int64 tuple (node's row offset; its offset in the metric, -1 for an input node, whose
+    metric is 1; offset in shared). gain: float scalar.
     """
-    signature = types.void(sum_1, sum_2, own, shared, out, place, gain)
+    signature = types.void(state, scratch, place, gain)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        v = Vectors(context, builder, sig.args[0].dtype)
-        p_sum_1, p_sum_2, p_own, p_shared, p_out = (
-            v.data(kind, array) for kind, array in zip(sig.args[:5], args[:5], strict=True)
+        v = Vectors(context, builder, sig.args[0][0].dtype)
+        moving, spare = (v.fields(sig.args[k], args[k]) for k in range(2))
+        row, at_own, at_shared = (builder.extract_value(args[2], k) for k in range(3))
+        is_input = builder.icmp_signed("<", at_own, at_own.type(0))
+        safe = builder.select(is_input, at_own.type(0), at_own)
+        metric = v.load(v.at(moving["metric"], safe)).value
+        own = Vector(builder, builder.select(is_input, v.constant(1.0).value, metric))
+        total = v.load(v.at(moving["sum_1"], row)) + v.splat(args[3]) * v.load(
+            v.at(moving["sum_2"], row)
         )
-        row, at_own, at_shared = (builder.extract_value(args[5], k) for k in range(3))
-        total = v.load(v.at(p_sum_1, row)) + v.splat(args[6]) * v.load(v.at(p_sum_2, row))
-        weight = v.load(v.at(p_own, at_own)) + v.load(v.at(p_shared, at_shared))
-        v.store(total / v.maximum(weight, v.constant(_TINY)), v.at(p_out, row))
+        weight = own + v.load(v.at(spare["shared"], at_shared))
+        v.store(total / v.maximum(weight, v.constant(_TINY)), v.at(moving["values"], row))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def sum_metric(typingctx, problem, state, scratch, place):  # type: ignore[no-untyped-def]
+    """Sum the metric over a set of neurons into a row of scratch.shared, for one lane group.
+
+    place: int64 tuple (first member, members, neuron row offset of the group, offset in shared).
+    """
+    signature = types.void(problem, state, scratch, place)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        v = Vectors(context, builder, sig.args[1][0].dtype)
+        given, moving, spare = (v.fields(sig.args[k], args[k]) for k in range(3))
+        first, count, rows, at_shared = (builder.extract_value(args[3], k) for k in range(4))
+
+        def member_step(j: Any, carried: list[Vector]) -> list[Vector]:
+            member = builder.load(v.at(given["class_members"], builder.add(first, j)))
+            row = builder.add(rows, builder.mul(member, first.type(LANES)))
+            return [carried[0] + v.load(v.at(moving["metric"], row))]
+
+        (total,) = v.loop(count, [v.constant(0.0)], member_step)
+        v.store(total, v.at(spare["shared"], at_shared))
         return context.get_dummy_value()
 
     return signature, codegen

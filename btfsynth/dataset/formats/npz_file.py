@@ -2,8 +2,8 @@
 
 Arrays: ``inputs``, ``targets``, ``care``, ``input_port_names``, ``input_port_widths``,
 ``output_port_names``, ``output_port_widths``, ``name``, ``source``, ``input_kind``,
-``output_kind``, ``unlisted_dont_care``. The archive is written uncompressed and without dates, so
-that the same data give the same bytes.
+``output_kind``, ``unlisted_dont_care``. The archive is written without dates, so that the same data
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from btfsynth.dataset.formats.base import (
     quoted,
 )
 from btfsynth.dataset.ports import Port, bit_names
+from btfsynth.files import archive_bytes
 
 __all__ = ["NPZ"]
 
 _MAGIC = b"PK\x03\x04"
-_DATE = (1980, 1, 1, 0, 0, 0)
 _KIND = TypeVar("_KIND", bound=Enum)
 _BROKEN = (
     EOFError,
@@ -247,16 +247,7 @@ def _write(dataset: Dataset) -> bytes:
     for side, ports in (("input", dataset.input_ports), ("output", dataset.output_ports)):
         arrays[f"{side}_port_names"] = np.array([port.name for port in ports], dtype=np.str_)
         arrays[f"{side}_port_widths"] = np.array([port.width for port in ports], dtype=np.int64)
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, value in arrays.items():
-            content = io.BytesIO()
-            npy.write_array(content, np.asarray(value), allow_pickle=False)
-            member = zipfile.ZipInfo(f"{name}.npy", _DATE)
-            member.create_system = 3  # else it tells on which system the file was written
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, content.getvalue())
-    return stream.getvalue()
+    return archive_bytes(arrays)
 
 
 NPZ = Format(

@@ -1,0 +1,48 @@
+# Two commands on a bare machine: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml btfsynth/__init__.py
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint types check wheel clean tools
+
+demo: $(VENV)/.run-ready  ## install, then learn and check a 2-bit multiplier
+	$(BIN)/btfsynth build multiplier:2 --simulator amaranth
+
+test: $(VENV)/.test-ready tools  ## run the whole test suite
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint types test  ## what continuous integration runs
+
+lint: $(VENV)/.dev-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev-ready
+	$(BIN)/mypy
+
+wheel: $(VENV)/.dev-ready  ## build dist/*.whl
+	$(BIN)/python -m build --wheel
+
+tools:  ## the simulators that are no Python packages
+	@sh .ci/install-simulators
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run-ready: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test-ready: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(VENV)/.run-ready
+
+$(VENV)/.dev-ready: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.test-ready $(VENV)/.run-ready
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

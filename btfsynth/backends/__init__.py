@@ -1,0 +1,1 @@
+"""Netlists as hardware: names, formats, testbench, test vectors, design folder."""

@@ -1,0 +1,126 @@
+"""Write a design folder: the hardware, what checks it, and the manifest that says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from btfsynth import __version__
+from btfsynth.backends.identifiers import legal_names
+from btfsynth.backends.manifest import MANIFEST_FILE, DesignPort, Manifest
+from btfsynth.backends.registry import BACKENDS
+from btfsynth.backends.testbench import emit_testbench
+from btfsynth.backends.vectors import VectorTable
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import DataError, OutputError
+from btfsynth.files import write_text
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.statistics import statistics
+
+__all__ = ["write_design"]
+
+
+def write_design(
+    netlist: Netlist,
+    vectors: VectorTable,
+    directory: Path,
+    *,
+    source: str = "",
+    data_hash: str = "",
+    provenance: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    notices: Sequence[str] = (),
+) -> Manifest:
+    """Write all files of a design into an existing folder, the manifest last.
+
+    Parameters
+    ----------
+    netlist
+        The design; its name becomes the name of the module.
+    vectors
+        What it is checked against.
+    directory
+        The folder.
+    source, data_hash
+        Where the data came from and their hash.
+    provenance
+        More lines for the header comments, after version, source and hash.
+    options
+        What the manifest says of how the design was made; plain JSON values.
+    notices
+        More notices for the manifest, before those on renamed ports.
+
+    Returns
+    -------
+    The manifest as written.
+
+    Raises
+    ------
+    DataError
+        If the netlist has no inputs, or the vectors do not fit its ports.
+    OutputError
+        If a file cannot be written.
+    """
+    if not netlist.n_inputs:
+        raise DataError(f"{netlist.name}: expected at least one input bit to drive, got none")
+    if (vectors.inputs.shape[1], vectors.expected.shape[1]) != (
+        netlist.n_inputs,
+        netlist.n_outputs,
+    ):
+        raise DataError(
+            f"{netlist.name}: test vectors of {vectors.inputs.shape[1]} inputs and "
+            f"{vectors.expected.shape[1]} outputs for a netlist of {netlist.n_inputs} and "
+            f"{netlist.n_outputs}"
+        )
+    if not directory.is_dir():
+        raise OutputError(f"{directory}: cannot be written to: no such folder")
+    names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports)
+    header = _header(source, data_hash, provenance or {})
+    vector_file = f"{names.module}_vectors.mem"
+    contents = {
+        backend.name: (
+            backend.file_name(names.module),
+            backend.emit(netlist, names, header),
+        )
+        for backend in BACKENDS.values()
+    }
+    contents["testbench"] = (
+        f"tb_{names.module}.v",
+        emit_testbench(names, vectors.count, vector_file),
+    )
+    contents["vectors"] = (vector_file, vectors.to_text())
+    manifest = Manifest(
+        name=netlist.name,
+        module=names.module,
+        version=__version__,
+        source=source,
+        data_hash=data_hash,
+        inputs=_design_ports(netlist.input_ports, names.inputs),
+        outputs=_design_ports(netlist.output_ports, names.outputs),
+        vector_count=vectors.count,
+        exhaustive=vectors.exhaustive,
+        files={role: name for role, (name, _) in contents.items()},
+        netlist=vars(statistics(netlist)),
+        options=dict(options or {}),
+        notices=(*notices, *names.notices),
+    )
+    for name, content in contents.values():
+        write_text(directory / name, content)
+    write_text(directory / MANIFEST_FILE, manifest.to_text())
+    return manifest
+
+
+def _header(source: str, data_hash: str, provenance: Mapping[str, str]) -> dict[str, str]:
+    header = {"generator": f"btfsynth {__version__}"}
+    if source:
+        header["source"] = source
+    if data_hash:
+        header["data hash"] = data_hash
+    return header | dict(provenance)
+
+
+def _design_ports(ports: Sequence[Port], legal: Sequence[Port]) -> tuple[DesignPort, ...]:
+    return tuple(
+        DesignPort(port.name, hdl.name, port.width) for port, hdl in zip(ports, legal, strict=True)
+    )

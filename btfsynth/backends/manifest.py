@@ -1,0 +1,211 @@
+"""The manifest of a design folder: what it holds and where that came from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from btfsynth.backends.identifiers import is_legal
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import DataError
+
+__all__ = ["MANIFEST_FILE", "ROLES", "DesignPort", "Manifest", "load_manifest"]
+
+MANIFEST_FILE = "manifest.json"
+ROLES = ("amaranth", "testbench", "vectors", "verilog")
+"""Files every design has."""
+
+_FORMAT = 1
+_MAX_WIDTH = 1_000_000
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+
+
+@dataclass(frozen=True)
+class DesignPort:
+    """A port under the name the data gave it and the name it has in hardware."""
+
+    name: str
+    hdl: str
+    width: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known of a design.
+
+    Parameters
+    ----------
+    name, module
+        Name of the function and of the module made from it.
+    version
+        Version of this package that wrote it.
+    source, data_hash
+        Where the data came from and their hash.
+    inputs, outputs
+        Ports.
+    vector_count, exhaustive
+        Number of test vectors, and whether these are all there can be.
+    files
+        File name of each role (see `ROLES`).
+    netlist
+        Statistics of the netlist.
+    options
+        How it was made; as the caller gave it.
+    notices
+        What the user should know, one line each.
+    """
+
+    name: str
+    module: str
+    version: str
+    source: str
+    data_hash: str
+    inputs: tuple[DesignPort, ...]
+    outputs: tuple[DesignPort, ...]
+    vector_count: int
+    exhaustive: bool
+    files: Mapping[str, str]
+    netlist: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+    @property
+    def input_ports(self) -> tuple[Port, ...]:
+        """Input ports under their hardware names."""
+        return tuple(Port(port.hdl, port.width) for port in self.inputs)
+
+    @property
+    def output_ports(self) -> tuple[Port, ...]:
+        """Output ports under their hardware names."""
+        return tuple(Port(port.hdl, port.width) for port in self.outputs)
+
+    def to_text(self) -> str:
+        """Return the content of the manifest file: the same bytes for the same design."""
+        record = {
+            "btfsynth": self.version,
+            "data_hash": self.data_hash,
+            "files": dict(self.files),
+            "format": _FORMAT,
+            "module": self.module,
+            "name": self.name,
+            "netlist": dict(self.netlist),
+            "notices": list(self.notices),
+            "options": dict(self.options),
+            "ports": {
+                "inputs": [vars(port) for port in self.inputs],
+                "outputs": [vars(port) for port in self.outputs],
+            },
+            "source": self.source,
+            "vectors": {
+                "count": self.vector_count,
+                "exhaustive": self.exhaustive,
+                "file": self.files["vectors"],
+            },
+        }
+        return json.dumps(record, indent=2, sort_keys=True) + "\n"
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """Read the manifest of a design folder and trust nothing in it.
+
+    Raises
+    ------
+    DataError
+        If folder or manifest are missing or the manifest is not one; file names that would lead out
+        of the folder are refused.
+    """
+    path = directory / MANIFEST_FILE
+    if not directory.is_dir():
+        raise DataError("no such design folder", directory)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            f"no {MANIFEST_FILE} in it, so this is no design folder", directory
+        ) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"expected JSON: {' '.join(str(error).split())}", path) from None
+    try:
+        return _manifest(record)
+    except _InvalidError as error:
+        raise DataError(str(error), path) from None
+
+
+class _InvalidError(Exception):
+    """What is wrong with a manifest, before its path is known."""
+
+
+def _manifest(record: Any) -> Manifest:
+    if not isinstance(record, dict):
+        raise _InvalidError("expected a JSON object")
+    if _get(record, "format", int) != _FORMAT:
+        raise _InvalidError(f"expected format {_FORMAT}, got {record['format']}")
+    files = {str(role): name for role, name in _get(record, "files", dict).items()}
+    for role, name in files.items():
+        if not isinstance(name, str) or not _FILE_NAME.fullmatch(name) or ".." in name:
+            raise _InvalidError(f"files.{role}: expected a plain file name, got {name!r:.80}")
+    missing = [role for role in ROLES if role not in files]
+    if missing:
+        raise _InvalidError(f"files: expected an entry for {', '.join(missing)}")
+    ports = _get(record, "ports", dict)
+    inputs, outputs = (_ports(ports, direction) for direction in ("inputs", "outputs"))
+    vectors = _get(record, "vectors", dict)
+    module = _identifier(record, "module")
+    used = [module.lower(), *(port.hdl.lower() for port in (*inputs, *outputs))]
+    if len(set(used)) != len(used):
+        raise _InvalidError("ports: expected names that all differ")
+    if _get(vectors, "count", int) < 1:
+        raise _InvalidError("vectors.count: expected at least 1")
+    if _get(vectors, "file", str) != files["vectors"]:
+        raise _InvalidError("vectors.file: expected the same file as files.vectors")
+    return Manifest(
+        name=_get(record, "name", str),
+        module=module,
+        version=_get(record, "btfsynth", str),
+        source=_get(record, "source", str),
+        data_hash=_get(record, "data_hash", str),
+        inputs=inputs,
+        outputs=outputs,
+        vector_count=vectors["count"],
+        exhaustive=_get(vectors, "exhaustive", bool),
+        files=files,
+        netlist=_get(record, "netlist", dict),
+        options=_get(record, "options", dict),
+        notices=tuple(str(notice) for notice in _get(record, "notices", list)),
+    )
+
+
+def _ports(record: dict[str, Any], direction: str) -> tuple[DesignPort, ...]:
+    ports = []
+    for entry in _get(record, direction, list):
+        if not isinstance(entry, dict):
+            raise _InvalidError(f"ports.{direction}: expected objects")
+        width = _get(entry, "width", int)
+        if not 1 <= width <= _MAX_WIDTH:
+            raise _InvalidError(f"ports.{direction}: expected a width of at least 1, got {width}")
+        ports.append(DesignPort(_get(entry, "name", str), _identifier(entry, "hdl"), width))
+    if not ports:
+        raise _InvalidError(f"ports.{direction}: expected at least one")
+    return tuple(ports)
+
+
+def _identifier(record: dict[str, Any], key: str) -> str:
+    name = _get(record, key, str)
+    if not is_legal(name):
+        raise _InvalidError(f"{key}: expected a legal identifier, got {name!r:.80}")
+    return str(name)
+
+
+def _get(record: dict[str, Any], key: str, kind: type) -> Any:
+    """Return a field of exactly this type (True is no number)."""
+    if key not in record:
+        raise _InvalidError(f"the field {key!r} is missing")
+    if type(record[key]) is not kind:
+        raise _InvalidError(f"{key}: expected {kind.__name__}, got {type(record[key]).__name__}")
+    return record[key]

@@ -1,0 +1,38 @@
+"""The table of backends."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from btfsynth.backends.amaranth import emit_amaranth
+from btfsynth.backends.base import Backend
+from btfsynth.backends.verilog import emit_verilog
+from btfsynth.errors import UsageError
+
+__all__ = ["BACKENDS", "get_backend"]
+
+BACKENDS = MappingProxyType(
+    {
+        backend.name: backend
+        for backend in (
+            Backend("verilog", "structural Verilog-2001", "{module}.v", emit_verilog),
+            Backend("amaranth", "Amaranth component", "{module}_amaranth.py", emit_amaranth),
+        )
+    }
+)
+
+
+def get_backend(name: str) -> Backend:
+    """Return a backend by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    try:
+        return BACKENDS[name]
+    except KeyError:
+        raise UsageError(
+            f"unknown backend {name!r}: expected one of {', '.join(BACKENDS)}"
+        ) from None

@@ -1,0 +1,113 @@
+"""``btfsynth data``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from btfsynth.cli.options import (
+    file_option,
+    json_option,
+    load_source,
+    outputs_option,
+    source_argument,
+)
+from btfsynth.cli.output import emit_json, show
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats.base import plural
+from btfsynth.dataset.ports import Port
+from btfsynth.dataset.sampling import sample
+from btfsynth.dataset.save import save
+from btfsynth.errors import UsageError
+
+__all__ = ["command"]
+
+
+@click.command("data")
+@source_argument
+@file_option("Write the data here; the ending tells the format: .dat .pla .truth .csv .npz.")
+@click.option(
+    "--format", "format_name", metavar="NAME", help="Format to write, if the ending does not tell."
+)
+@click.option(
+    "--sample",
+    "count",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Take N patterns at random.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Seed of the sample.",
+)
+@outputs_option
+@json_option
+def command(
+    source: str,
+    path: Path | None,
+    format_name: str | None,
+    count: int | None,
+    seed: int,
+    outputs: str | None,
+    as_json: bool,
+) -> None:
+    """Show the data set SOURCE, or write it in another format.
+
+    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
+
+    \b
+    Examples:
+      btfsynth data multiplier:2
+      btfsynth data multiplier:3 --sample 40 --seed 2 -o sample.pla
+    """  # noqa: D301
+    if format_name is not None and path is None:
+        raise UsageError("--format: names the format to write, so it needs a file, given with -o")
+    dataset = load_source(source, outputs)
+    if count is not None:
+        dataset = sample(dataset, count, seed)
+    if path is not None:
+        save(dataset, path, format_name)
+    if as_json:
+        emit_json(_record(dataset))
+    else:
+        _show(dataset, path)
+
+
+def _record(dataset: Dataset) -> dict[str, object]:
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "patterns": dataset.n_patterns,
+        "inputs": [[port.name, port.width] for port in dataset.input_ports],
+        "outputs": [[port.name, port.width] for port in dataset.output_ports],
+        "input_kind": dataset.input_kind.value,
+        "output_kind": dataset.output_kind.value,
+        "exhaustive": dataset.exhaustive,
+        "dont_cares": int((~dataset.care_mask).sum()),
+        "data_hash": dataset.content_hash,
+    }
+
+
+def _show(dataset: Dataset, path: Path | None) -> None:
+    dont_cares = int((~dataset.care_mask).sum())
+    coverage = "all input vectors, every target" if dataset.exhaustive else "not all there can be"
+    show("name", dataset.name)
+    show("source", dataset.source)
+    show("patterns", f"{dataset.n_patterns}, {coverage}")
+    show("inputs", f"{_ports(dataset.input_ports)}; {dataset.input_kind.value}")
+    show("outputs", f"{_ports(dataset.output_ports)}; {dataset.output_kind.value}")
+    if dont_cares:
+        show("", f"{plural(dont_cares, 'target')} of {dataset.targets.size} do not matter")
+    show("hash", dataset.content_hash)
+    if path is not None:
+        show("written", f"to {path}")
+
+
+def _ports(ports: Sequence[Port]) -> str:
+    return ", ".join(f"{port.name} ({plural(port.width, 'bit')})" for port in ports) or "none"

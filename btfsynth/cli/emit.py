@@ -1,0 +1,61 @@
+"""``btfsynth emit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from btfsynth.cli.options import folder_option, json_option, load_source
+from btfsynth.cli.output import emit_json, netlist_summary, show
+from btfsynth.flow import emit_netlist, netlist_record
+from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.text import read_netlist
+
+__all__ = ["command"]
+
+
+@click.command("emit")
+@click.argument("netlist", type=click.Path(path_type=Path))
+@folder_option("Where the files go.  [default: hdl_out/<name of the file>]")
+@click.option(
+    "--data",
+    "source",
+    metavar="SOURCE",
+    help="Patterns to check the hardware on, a task or a file.  "
+    "[default: the netlist's own outputs]",
+)
+@json_option
+def command(netlist: Path, directory: Path | None, source: str | None, as_json: bool) -> None:
+    """Write a NETLIST (.mig) as Verilog and Amaranth with testbench and vectors.
+
+    \b
+    Example:
+      btfsynth emit m3.mig --data multiplier:3 -o hdl_out/m3
+    """  # noqa: D301
+    design = read_netlist(netlist)
+    dataset = None if source is None else load_source(source)
+    directory = directory or Path("hdl_out") / netlist.stem
+    manifest = emit_netlist(design, dataset, directory)
+    cost = statistics(design)
+    if as_json:
+        emit_json(
+            {
+                "name": manifest.name,
+                "module": manifest.module,
+                "netlist": netlist_record(cost),
+                "files": manifest.files,
+                "vectors": manifest.vector_count,
+                "notices": list(manifest.notices),
+            }
+        )
+        return
+    show("module", manifest.module)
+    show("netlist", netlist_summary(cost))
+    show("vectors", str(manifest.vector_count))
+    show("files", f"in {directory}:")
+    show("", ", ".join([*sorted(manifest.files.values()), "manifest.json"]))
+    for notice in manifest.notices:
+        if dataset is None or notice not in dataset.notices:
+            show("note", notice)
+    show("next", f"btfsynth simulate {directory}")

@@ -1,0 +1,140 @@
+"""The command group and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+import click
+
+from btfsynth import __version__
+from btfsynth.cli.text import one_line
+from btfsynth.errors import BtfsynthError
+
+__all__ = ["cli", "main"]
+
+_COMMANDS = {
+    "build": "Learn a function and turn it into checked hardware.",
+    "tasks": "List the built-in tasks.",
+    "data": "Show a data set, or write it in another format.",
+    "train": "Train a network and save it.",
+    "simplify": "Make a small netlist from a network or a netlist.",
+    "emit": "Write a netlist as Verilog and Amaranth.",
+    "simulate": "Check a design by simulation.",
+}
+
+
+class _Group(click.Group):
+    """Loads a command's module when the command is used: the help is there at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"btfsynth.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="btfsynth")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Learn a Boolean function, turn it into a small netlist, and prove the hardware.
+
+    The whole way in one command:
+
+        btfsynth build multiplier:2
+
+    Each station by itself, on files: data, train, simplify, emit, simulate.
+    Every command tells its options with --help.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage or a bad file."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):  # somebody else's stream
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        with _kills_as_interrupts():
+            code = cli.main(
+                args=None if arguments is None else list(arguments),
+                prog_name="btfsynth",
+                standalone_mode=False,
+            )
+            sys.stdout.flush()
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx is not None else "btfsynth"
+        _complain(f"{error.format_message().rstrip('.')} (see '{where} --help')")
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _complain(error.format_message())
+        sys.exit(error.exit_code)
+    except BtfsynthError as error:
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted")
+        sys.exit(1)
+    except MemoryError:
+        _complain("not enough memory for data or a network of this size")
+        sys.exit(1)
+    except BrokenPipeError:
+        _drop_output()  # its reader went away; nothing more can be said to it
+        sys.exit(1)
+    except OSError as error:
+        _drop_output()
+        where = "standard output" if error.filename is None else str(error.filename)
+        _complain(f"{where}: {error.strerror or error}")
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def _kills_as_interrupts() -> Iterator[None]:
+    """Let a polite kill do what Ctrl-C does: keep the best network, leave nothing half-written."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    former = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # there is no SIGHUP on Windows
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                former[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _drop_output() -> None:
+    """Send what is still waiting to be written to nowhere, else it fails again at the exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(message: str) -> None:
+    click.echo(f"btfsynth: error: {one_line(message)}", err=True)

@@ -1,0 +1,286 @@
+"""Arguments and options that commands share, and the layout of their help."""
+
+from __future__ import annotations
+
+import functools
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from btfsynth.cli.output import say
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.load import load
+from btfsynth.errors import OutputError
+from btfsynth.flow import TrainOptions
+from btfsynth.network.topology import parse_widths
+from btfsynth.train.parameters import StopRule
+
+__all__ = [
+    "SectionCommand",
+    "file_option",
+    "folder_option",
+    "json_option",
+    "load_source",
+    "outputs_option",
+    "passes_option",
+    "preserve_option",
+    "require_writable",
+    "simulator_option",
+    "source_argument",
+    "training_options",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MAX_COLUMNS_DIGITS = 9
+
+
+class _NetlistOption(click.Option):
+    section = "Netlist options"
+
+
+class _TrainingOption(click.Option):
+    section = "Training options"
+
+
+class SectionCommand(click.Command):
+    """A command whose help lists its options in sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, those of no section first."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+source_argument = click.argument("source")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+)
+outputs_option = click.option(
+    "--outputs",
+    metavar="N|NAMES",
+    help="Which columns of a CSV file are outputs: the last N, or their names with commas.  "
+    "[default: by the header]",
+)
+simulator_option = click.option(
+    "--simulator",
+    "simulators",
+    multiple=True,
+    metavar="NAME",
+    help="Simulate in this one: amaranth, icarus or verilator; may be given several times.  "
+    "[default: all that are installed]",
+)
+passes_option = click.option(
+    "--passes",
+    cls=_NetlistOption,
+    default="size",
+    show_default=True,
+    metavar="SCRIPT",
+    help="Optimiser passes: size, fast, or a list such as 'strash; resub --patience 500'.",
+)
+preserve_option = click.option(
+    "--preserve",
+    cls=_NetlistOption,
+    type=click.Choice(["care", "network"]),
+    help="What the netlist keeps: the targets on the patterns, or the network on every input.  "
+    "[default: care if the patterns say it all, else network]",
+)
+
+
+def folder_option(help: str) -> Callable[[F], F]:  # noqa: A002
+    """Return the option ``-o DIR``."""
+    return click.option(
+        "-o", "--output", "directory", type=click.Path(path_type=Path), metavar="DIR", help=help
+    )
+
+
+def file_option(help: str, metavar: str = "FILE") -> Callable[[F], F]:  # noqa: A002
+    """Return the option ``-o FILE``; that the file can be written is seen before any work is done."""
+    return click.option(
+        "-o",
+        "--output",
+        "path",
+        type=click.Path(path_type=Path),
+        callback=lambda _, __, path: None if path is None else require_writable(path),
+        metavar=metavar,
+        help=help,
+    )
+
+
+def require_writable(path: Path) -> Path:
+    """Return the path.
+
+    Raises
+    ------
+    OutputError
+        If it is a folder, or nothing can be written to its folder.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path}: expected a file to write, got a folder")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written to the folder {path.parent}: {error.strerror or error}"
+        ) from None
+
+
+def _above_zero(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not (value > 0 and math.isfinite(value)):
+        raise click.BadParameter(f"expected a number above 0, got {value:g}", param=parameter)
+    return value
+
+
+_TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (
+        ("--seed",),
+        {
+            "type": click.IntRange(min=0),
+            "default": 1,
+            "show_default": True,
+            "metavar": "N",
+            "help": "Names the random starts: same seed, same result.",
+        },
+    ),
+    (
+        ("--trials",),
+        {
+            "type": click.IntRange(1, 100_000),
+            "default": 40,
+            "show_default": True,
+            "metavar": "N",
+            "help": "Random starts to try at most.",
+        },
+    ),
+    (
+        ("--jobs",),
+        {
+            "type": click.IntRange(1, 256),
+            "default": 1,
+            "show_default": True,
+            "metavar": "N",
+            "help": "Trials side by side; the result is the same for any number.",
+        },
+    ),
+    (
+        ("--time-limit",),
+        {
+            "type": float,
+            "callback": _above_zero,
+            "metavar": "SECONDS",
+            "help": "Stop training after so long and keep the best network.  [default: none]",
+        },
+    ),
+    (
+        ("--widths",),
+        {
+            "metavar": "N,N,...",
+            "help": "Inputs, neurons of every hidden layer, outputs.  [default: by the task or the "
+            "data, wider from trial to trial]",
+        },
+    ),
+    (
+        ("--sigma",),
+        {
+            "type": float,
+            "metavar": "X",
+            "help": "Support, above 1: a neuron settles on at most the largest odd number of inputs "
+            "up to it.  [default: by task]",
+        },
+    ),
+    (
+        ("--beta",),
+        {
+            "type": float,
+            "metavar": "X",
+            "help": "Time step, above 0 and below 2.  [default: by task]",
+        },
+    ),
+    (
+        ("--gamma",),
+        {
+            "type": float,
+            "metavar": "X",
+            "help": "Rate of the metric, from 0 to below 1.  [default: by task]",
+        },
+    ),
+    (
+        ("--iterations",),
+        {
+            "type": click.IntRange(min=1),
+            "metavar": "N",
+            "help": "Steps of a trial at most.  [default: by task]",
+        },
+    ),
+    (
+        ("--stop",),
+        {
+            "type": click.Choice([rule.value for rule in StopRule]),
+            "help": "What ends a trial: every target right, a small gap, both, or only the "
+            "iterations.  [default: exact]",
+        },
+    ),
+    (
+        ("--gap", "gap_limit"),
+        {
+            "type": float,
+            "callback": _above_zero,
+            "metavar": "X",
+            "help": "The gap that --stop gap and --stop both wait for.  [default: 0.01]",
+        },
+    ),
+    (
+        ("--precision",),
+        {
+            "type": click.Choice(["32", "64"]),
+            "help": "Bits of a floating-point number in training.  [default: 32]",
+        },
+    ),
+)
+
+
+def training_options(function: F) -> F:
+    """Add the options of a training; they arrive as one `TrainOptions` named ``training``."""
+
+    # wraps() hands over the click options that stand below this decorator too.
+    @functools.wraps(function)
+    def gather(*args: Any, **kwargs: Any) -> Any:
+        widths = kwargs.pop("widths")
+        stop = kwargs.pop("stop")
+        precision = kwargs.pop("precision")
+        names = ("seed", "trials", "jobs", "time_limit", "sigma", "beta", "gamma")
+        values = {name: kwargs.pop(name) for name in (*names, "iterations", "gap_limit")}
+        training = TrainOptions(
+            widths=None if widths is None else parse_widths(widths),
+            stop=None if stop is None else StopRule(stop),
+            precision=None if precision is None else int(precision),
+            **values,
+        )
+        return function(*args, training=training, **kwargs)
+
+    for names, settings in reversed(_TRAINING_OPTIONS):
+        click.option(*names, cls=_TrainingOption, **settings)(gather)
+    return gather  # type: ignore[return-value]
+
+
+def load_source(source: str, outputs: str | None = None) -> Dataset:
+    """Load a task or a file and show its notices on standard error."""
+    chosen: int | list[str] | None = None
+    if outputs is not None:
+        is_count = outputs.isascii() and outputs.isdigit() and len(outputs) <= _MAX_COLUMNS_DIGITS
+        chosen = int(outputs) if is_count else [name.strip() for name in outputs.split(",")]
+    dataset = load(source, outputs=chosen)
+    for notice in dataset.notices:
+        say(f"note: {notice}")
+    return dataset

@@ -1,0 +1,139 @@
+"""What commands write: plain lines, fields, tables and JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from btfsynth.cli.text import one_line
+from btfsynth.dataset.formats.base import plural
+from btfsynth.netlist.statistics import NetlistStatistics
+from btfsynth.sim.registry import SIMULATORS
+from btfsynth.sim.result import CheckResult
+from btfsynth.train.trials import TrainingRun
+
+__all__ = [
+    "check_table",
+    "console",
+    "emit_json",
+    "errors",
+    "field_table",
+    "netlist_summary",
+    "say",
+    "show",
+    "show_training",
+    "why_not_verified",
+]
+
+console = Console(highlight=False, emoji=False)
+errors = Console(stderr=True, highlight=False, emoji=False)
+
+_INDENT = 10
+
+
+def emit_json(record: Any) -> None:
+    """Write one JSON document to standard output."""
+    click.echo(json.dumps(record, indent=2))
+
+
+def say(line: str) -> None:
+    """Write a line to standard error."""
+    errors.print(Text(one_line(line)), soft_wrap=True)
+
+
+def show(label: str, text: str, style: str = "") -> None:
+    """Write a labelled text to standard output, folded between words under itself.
+
+    A word that is too long, such as a path, stays whole.
+    """
+    lines = textwrap.wrap(
+        one_line(text),
+        width=max(40, min(console.width, 100)) - _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for number, line in enumerate(lines or [""]):
+        head = Text(f"{'' if number else label:{_INDENT}}", style="bold")
+        console.print(head.append(Text(line, style=style or "not bold")), soft_wrap=True)
+
+
+def show_training(run: TrainingRun) -> None:
+    """Write what a training came to."""
+    best = run.best
+    widths = "-".join(str(width) for width in best.topology.widths or ())
+    show(
+        "network",
+        f"{widths}, sigma {best.parameters.sigma:g}; {best.bits_right} of {best.bits} bits right",
+    )
+    show(
+        "training",
+        f"{plural(run.iterations, 'step')} in {plural(len(run.results), 'trial')}, "
+        f"{run.seconds:.2f} s; ended by {best.stop.value}, gap {best.gap:.3g}",
+    )
+
+
+def netlist_summary(cost: NetlistStatistics) -> str:
+    """Return what a netlist costs in words."""
+    return (
+        f"{cost.cells} cells: {cost.and_cells} AND, {cost.or_cells} OR, {cost.maj_cells} MAJ; "
+        f"{cost.inverters} inverters, depth {cost.depth}"
+    )
+
+
+def field_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> Table:
+    """Return rows of plain text as a table.
+
+    Parameters
+    ----------
+    headings
+        One a column.
+    rows
+        The text of every cell, taken as it is.
+    numbers
+        So many columns, after the first, hold numbers.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, heading in enumerate(headings):
+        justify = "right" if 0 < index <= numbers else "left"
+        table.add_column(heading, justify=justify, no_wrap=index <= numbers)  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    return table
+
+
+def check_table(checks: Sequence[CheckResult]) -> Table:
+    """Return checks as a table."""
+    rows = []
+    for check in checks:
+        if check.skipped is not None:
+            rows.append((check.name, "-", "-", f"skipped: {check.skipped}"))
+            continue
+        verdict = "ok" if check.ok else "FAILED"
+        tool = f"  ({check.version})" if check.version else ""
+        rows.append((check.name, str(check.passed), str(check.failed), verdict + tool))
+    return field_table(("check", "passed", "failed", "result"), rows, numbers=2)
+
+
+def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> str:
+    """Say what went wrong, or what did not run though it was wanted (any simulator if none was)."""
+    for check in checks:
+        if check.skipped is None and not check.ok:
+            first = f"; first: {check.mismatch}" if check.mismatch is not None else ""
+            return (
+                f"not verified: {check.name}: {check.failed} of {check.passed + check.failed} "
+                f"vectors failed{first}"
+            )
+    skipped = [
+        f"{check.name}: {check.skipped}"
+        for check in checks
+        if check.skipped is not None and (check.name in wanted or not wanted)
+    ]
+    reasons = "; ".join(skipped) or f"name a simulator: {', '.join(SIMULATORS)}"
+    return f"not verified, the hardware was not simulated: {reasons}"

@@ -1,0 +1,115 @@
+"""``btfsynth simplify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from btfsynth.cli.options import (
+    SectionCommand,
+    file_option,
+    json_option,
+    load_source,
+    passes_option,
+    preserve_option,
+    require_writable,
+)
+from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, show
+from btfsynth.errors import UsageError
+from btfsynth.files import write_text
+from btfsynth.flow import netlist_record, pass_records, simplify_netlist, simplify_network
+from btfsynth.netlist.reference import Preserve
+from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.text import format_netlist, read_netlist
+from btfsynth.network.trained import load_network
+from btfsynth.passes.base import PassReport
+
+__all__ = ["command"]
+
+_ARCHIVE_MAGIC = b"PK"
+
+
+@click.command("simplify", cls=SectionCommand)
+@click.argument("file", type=click.Path(path_type=Path))
+@file_option("Where the netlist goes.  [default: FILE with the ending .mig]", "OUT.mig")
+@click.option(
+    "--data",
+    "source",
+    metavar="SOURCE",
+    help="The patterns, a task or a file: all that has to be kept, or see --preserve.",
+)
+@json_option
+@passes_option
+@preserve_option
+def command(
+    file: Path,
+    path: Path | None,
+    source: str | None,
+    passes: str,
+    preserve: str | None,
+    as_json: bool,
+) -> None:
+    """Make a netlist as small as it will go, from a trained network (.npz) or a netlist (.mig).
+
+    Every pass is checked. Without --data the function is kept on every input vector.
+
+    \b
+    Examples:
+      btfsynth simplify m3.npz --data multiplier:3 -o m3.mig
+      btfsynth simplify m3.mig -o smaller.mig --passes 'resub --patience 2000 --seed 7'
+    """  # noqa: D301
+    path = path or require_writable(file.parent / f"{file.stem}.mig")
+    if path == file:
+        raise UsageError(f"{path}: is the file to read; name another one with -o")
+    dataset = None if source is None else load_source(source)
+    wanted = None if preserve is None else Preserve(preserve)
+    if wanted is Preserve.CARE and dataset is None:
+        raise UsageError("--preserve care: needs the patterns, give them with --data")
+    if _is_network(file):
+        netlist, before, reports = simplify_network(load_network(file), dataset, wanted, passes)
+        first = before.cells
+    else:
+        given = read_netlist(file)
+        first = given.n_cells
+        netlist, reports = simplify_netlist(given, dataset, wanted, passes)
+    write_text(path, format_netlist(netlist))
+    cost = statistics(netlist)
+    if as_json:
+        emit_json(
+            {
+                "name": netlist.name,
+                "cells_before": first,
+                **netlist_record(cost),
+                "passes": pass_records(reports),
+                "file": path.name,
+            }
+        )
+        return
+    if reports:
+        headings = ("pass", "before", "after", "depth", "seconds", "checked on")
+        console.print(field_table(headings, [_row(report) for report in reports], numbers=4))
+        console.print()
+    show("netlist", netlist_summary(cost), style="green")
+    show("", f"from {first} cells; saved in {path}")
+
+
+def _is_network(file: Path) -> bool:
+    if file.suffix.lower() == ".npz":
+        return True
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(_ARCHIVE_MAGIC)) == _ARCHIVE_MAGIC
+    except OSError:
+        return False  # reading it as a netlist says what is wrong
+
+
+def _row(report: PassReport) -> tuple[str, ...]:
+    return (
+        report.name,
+        str(report.before.cells),
+        str(report.after.cells),
+        str(report.after.depth),
+        f"{report.seconds:.2f}",
+        report.proof if report.kept else f"{report.proof}: not proven, thrown away",
+    )

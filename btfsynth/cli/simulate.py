@@ -1,0 +1,43 @@
+"""``btfsynth simulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from btfsynth.cli.options import json_option, simulator_option
+from btfsynth.cli.output import check_table, console, emit_json, why_not_verified
+from btfsynth.errors import VerificationError
+from btfsynth.flow import is_verified
+from btfsynth.verify.simulate import simulate_design
+
+__all__ = ["command"]
+
+
+@click.command("simulate")
+@click.argument("directory", type=click.Path(path_type=Path))
+@simulator_option
+@json_option
+def command(directory: Path, simulators: tuple[str, ...], as_json: bool) -> None:
+    """Check the design in DIRECTORY: parse its Verilog back, simulate it, compare every vector.
+
+    Exits with 1 and names the first wrong vector if anything differs.
+
+    \b
+    Examples:
+      btfsynth simulate hdl_out/multiplier_2
+      btfsynth simulate hdl_out/multiplier_2 --simulator icarus --json
+    """  # noqa: D301
+    checks = simulate_design(directory, simulators or None)
+    verified = is_verified({check.name: check for check in checks}, simulators)
+    if as_json:
+        emit_json(
+            {"checks": {check.name: check.to_json() for check in checks}, "verified": verified}
+        )
+    else:
+        console.print(check_table(checks))
+    if not verified:
+        raise VerificationError(why_not_verified(checks, simulators))
+    if not as_json:
+        console.print("\n[bold green]verified[/bold green]")

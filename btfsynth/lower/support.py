@@ -1,0 +1,127 @@
+"""From real weights to few inputs and small integers, the function kept.
+
+Two ways, by how much is known of the vectors a neuron will ever see:
+
+- `reduce_on_vectors`: the vectors are all that matter (the care set, or every input vector there is). Weights
+  are dropped, smallest first, as long as a threshold still tells the on-set from the off-set.
+- `reduce_exactly`: nothing is known, the function of the neuron must stay the same on all its inputs. Weights
+  are rounded to integers where the rounding provably cannot change a sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ThresholdFunction", "reduce_exactly", "reduce_on_vectors"]
+
+_LARGEST_INTEGER = 8
+
+
+@dataclass(frozen=True)
+class ThresholdFunction:
+    """True where ``sum of weights[j] * x[j] > threshold``, with every x -1 or +1.
+
+    Parameters
+    ----------
+    inputs
+        Which inputs have a weight, by their position among the neuron's edges.
+    weights
+        Integers, one an input, none zero.
+    threshold
+        An integer.
+    """
+
+    inputs: tuple[int, ...]
+    weights: tuple[int, ...]
+    threshold: int
+
+
+def _scaled(weights: NDArray[Any], threshold: float) -> tuple[list[int], int]:
+    """Return weights and threshold times one power of two that makes all of them integers, exactly."""
+    numbers = [Fraction(float(weight)) for weight in weights] + [Fraction(float(threshold))]
+    factor = max(number.denominator for number in numbers)
+    *scaled, last = (int(number * factor) for number in numbers)
+    return scaled, last
+
+
+def _with_zeros_dropped(weights: list[int], threshold: int) -> ThresholdFunction:
+    kept = [j for j, weight in enumerate(weights) if weight]
+    return ThresholdFunction(tuple(kept), tuple(weights[j] for j in kept), threshold)
+
+
+def _gap(sums: NDArray[Any], on: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the greatest sum of the off-set and the least of the on-set."""
+    off = sums[~on].max() if not on.all() else -np.inf
+    return float(off), float(sums[on].min() if on.any() else np.inf)
+
+
+def reduce_on_vectors(
+    weights: NDArray[np.float64], bias: float, values: NDArray[np.int8], on: NDArray[np.bool_]
+) -> ThresholdFunction:
+    """Find few inputs and small integer weights that are right on given vectors.
+
+    Parameters
+    ----------
+    weights
+        ``(inputs,)`` float64.
+    bias
+        Added to the weighted sum.
+    values
+        ``(vectors, inputs)`` int8 -1/+1.
+    on
+        ``(vectors,)`` bool, where the neuron is true; the given weights must get it right.
+    """
+    if on.all() or not on.any():
+        return ThresholdFunction((), (), -1 if on.all() else 0)
+    points, where = np.unique(
+        np.concatenate([values, on[:, None].astype(np.int8)], axis=1), axis=0, return_index=True
+    )
+    values, on = points[:, :-1].astype(np.float64), on[where]
+    kept = np.ones(len(weights), dtype=np.bool_)
+    sums = values @ weights
+    changed = True
+    while changed:
+        changed = False
+        for j in np.argsort(np.abs(weights), kind="stable"):
+            if not kept[j]:
+                continue
+            without = sums - weights[j] * values[:, j]
+            off, least = _gap(without, on)
+            if off < least - 1e-9:
+                sums, kept[j], changed = without, False, True
+    reduced = np.where(kept, weights, 0.0)
+    for largest in range(1, _LARGEST_INTEGER + 1):
+        integers = np.rint(reduced * (largest / np.abs(reduced).max()))
+        off, least = _gap(values @ integers, on)
+        if off < least:
+            return _with_zeros_dropped([int(k) for k in integers], int(off))
+    off, least = _gap(sums, on)
+    return _with_zeros_dropped(*_scaled(reduced, (off + least) / 2))
+
+
+def reduce_exactly(weights: NDArray[np.float64], bias: float) -> ThresholdFunction:
+    """Find small integer weights with the same sign on every -1/+1 input, else keep the weights as they are.
+
+    With ``W = s K + r``, K integers, the signs agree wherever ``|r| summed < s |K . x + k|``, and the
+    right side is at least s when the integers sum to an odd number.
+
+    Parameters
+    ----------
+    weights
+        ``(inputs,)`` float64.
+    bias
+        Added to the weighted sum; it is rounded along.
+    """
+    everything = np.append(weights, bias)
+    largest_weight = float(np.abs(everything).max())
+    for largest in range(1, _LARGEST_INTEGER + 1) if largest_weight > 0 else ():
+        scale = largest_weight / largest
+        integers = np.rint(everything / scale)
+        if int(integers.sum()) % 2 and np.abs(everything - scale * integers).sum() < scale:
+            return _with_zeros_dropped([int(k) for k in integers[:-1]], -int(integers[-1]))
+    return _with_zeros_dropped(*_scaled(weights, -bias))

@@ -1,0 +1,116 @@
+"""A threshold function as majority cells, by monotone Shannon expansion.
+
+With all weights positive (negative ones complement their input) a threshold function is monotone:
+``f0 <= f1`` for the cofactors of any input, and so ``f = MAJ(x, f1, f0)``. Inputs are expanded by falling
+weight. All thresholds in an interval give the same function, so the diagram is memoised on intervals:
+every node of this decision diagram is one majority cell, AND and OR falling out at the constants.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from btfsynth.lower.support import ThresholdFunction
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import FALSE, TRUE
+
+__all__ = ["lower_threshold"]
+
+
+def lower_threshold(
+    builder: NetlistBuilder,
+    function: ThresholdFunction,
+    literals: Sequence[int],
+    max_cells: int,
+) -> int | None:
+    """Build a threshold function and return its literal, or None if it takes too many cells.
+
+    Parameters
+    ----------
+    builder
+        Gets the cells.
+    function
+        What to build.
+    literals
+        The literal of every input of the neuron, by its position among the neuron's edges.
+    max_cells
+        Give up beyond so many cells. Those made until then stay in the builder, unused.
+    """
+    terms = sorted(
+        (-abs(weight), position, literals[position] ^ int(weight < 0))
+        for position, weight in zip(function.inputs, function.weights, strict=True)
+    )
+    weights = [-size for size, _, _ in terms]
+    # sum w x > T with x = 2 b - 1 is sum 2 w b > T + sum w; integers, so the comparison is exact.
+    diagram = _Diagram(builder, [2 * w for w in weights], [lit for _, _, lit in terms], max_cells)
+    return diagram.build(function.threshold + sum(weights))
+
+
+class _Diagram:
+    """The decision diagram of ``sum of weights[j] * b[j] > threshold`` over all thresholds."""
+
+    def __init__(
+        self, builder: NetlistBuilder, weights: list[int], literals: list[int], max_cells: int
+    ) -> None:
+        self.builder = builder
+        self.weights = weights
+        self.literals = literals
+        self.limit = builder.n_cells + max_cells
+        self.rest = [sum(weights[level:]) for level in range(len(weights) + 1)]
+        # At each level: sorted starts of disjoint intervals [start, end), with (end, literal).
+        self.starts: list[list[int]] = [[] for _ in self.rest]
+        self.known: list[list[tuple[int, int]]] = [[] for _ in self.rest]
+
+    def build(self, threshold: int) -> int | None:
+        """Return the literal for a threshold, None once the limit is passed."""
+        # Depth-first with an explicit stack: wide neurons are deeper than Python's recursion.
+        stack = [(0, threshold)]
+        while stack:
+            if self.builder.n_cells > self.limit:
+                return None
+            level, at = stack[-1]
+            if self._find(level, at) is not None:
+                stack.pop()
+                continue
+            weight = self.weights[level]
+            high = self._find(level + 1, at - weight)
+            low = self._find(level + 1, at)
+            if high is None:
+                stack.append((level + 1, at - weight))
+            elif low is None:
+                stack.append((level + 1, at))
+            else:
+                stack.pop()
+                self._join(level, at, high, low)
+        found = self._find(0, threshold)
+        assert found is not None  # the loop ends only when it is
+        return found[2]
+
+    def _find(self, level: int, at: int) -> tuple[int | None, int | None, int] | None:
+        """Return (start, end, literal) of the interval around a threshold, None if not known yet."""
+        if at < 0:
+            return None, 0, TRUE
+        if at >= self.rest[level]:
+            return self.rest[level], None, FALSE
+        slot = bisect_right(self.starts[level], at) - 1
+        if slot >= 0 and at < self.known[level][slot][0]:
+            end, literal = self.known[level][slot]
+            return self.starts[level][slot], end, literal
+        return None
+
+    def _join(
+        self,
+        level: int,
+        at: int,
+        high: tuple[int | None, int | None, int],
+        low: tuple[int | None, int | None, int],
+    ) -> None:
+        weight = self.weights[level]
+        starts = [s + w for s, w in ((high[0], weight), (low[0], 0)) if s is not None]
+        ends = [e + w for e, w in ((high[1], weight), (low[1], 0)) if e is not None]
+        start, end = max([0, *starts]), min([self.rest[level], *ends])
+        literal = self.builder.maj(self.literals[level], high[2], low[2])
+        slot = bisect_right(self.starts[level], at)
+        self.starts[level].insert(slot, start)
+        self.known[level].insert(slot, (end, literal))

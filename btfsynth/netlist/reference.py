@@ -1,0 +1,122 @@
+"""What a netlist must keep computing while it is made smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import (
+    MAX_EXHAUSTIVE_INPUTS,
+    exhaustive_words,
+    output_words,
+    pack_bits,
+    unpack_bits,
+    valid_words,
+)
+
+__all__ = ["Preserve", "Reference", "care_reference", "count_wrong", "function_reference"]
+
+_SAMPLE_VECTORS = 4096
+
+
+class Preserve(str, Enum):
+    """The two meanings of "the same function"."""
+
+    NETWORK = "network"
+    """Equal to the trained network, or to the netlist it came as, on every input vector."""
+    CARE = "care"
+    """Equal to the targets wherever a pattern says that they matter."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Vectors with the outputs that must come out.
+
+    Parameters
+    ----------
+    preserve
+        Which meaning it stands for.
+    inputs
+        ``(input bits, words)`` uint64 signatures of the vectors.
+    targets
+        ``(output bits, words)`` uint64.
+    care
+        ``(output bits, words)`` uint64, ones where a target matters; zero past the last vector.
+    vectors
+        How many.
+    complete
+        True if being right on these vectors is all that is asked; False if they are a sample of the inputs
+        and equality has to be proven on top.
+    """
+
+    preserve: Preserve
+    inputs: NDArray[np.uint64]
+    targets: NDArray[np.uint64]
+    care: NDArray[np.uint64]
+    vectors: int
+    complete: bool
+
+    @property
+    def proof(self) -> str:
+        """How far checking against these vectors goes, in words."""
+        if self.preserve is Preserve.CARE:
+            return f"all {self.vectors} patterns"
+        if self.complete:
+            return f"all {self.vectors} input vectors"
+        return f"{self.vectors} vectors"
+
+
+def count_wrong(netlist: Netlist, reference: Reference) -> int:
+    """Return on how many vectors an output that matters comes out wrong."""
+    wrong = (output_words(netlist, reference.inputs) ^ reference.targets) & reference.care
+    any_wrong = np.bitwise_or.reduce(wrong, axis=0)
+    return int(np.unpackbits(any_wrong.view(np.uint8)).sum())
+
+
+def care_reference(dataset: Dataset) -> Reference:
+    """Return the targets of a Boolean data set as the reference."""
+    valid = valid_words(dataset.n_patterns)
+    return Reference(
+        Preserve.CARE,
+        pack_bits(dataset.inputs),
+        pack_bits(dataset.targets),
+        pack_bits(dataset.care_mask) & valid,
+        dataset.n_patterns,
+        complete=True,
+    )
+
+
+def function_reference(
+    function: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    n_inputs: int,
+    seen: NDArray[np.uint8] | None = None,
+) -> Reference:
+    """Return a function on every input vector as the reference, or on a sample where they are too many.
+
+    Parameters
+    ----------
+    function
+        Takes ``(vectors, inputs)`` uint8 0/1 to ``(vectors, outputs)`` uint8 0/1.
+    n_inputs
+        Number of its inputs; up to `MAX_EXHAUSTIVE_INPUTS` all vectors are listed.
+    seen
+        ``(vectors, inputs)`` vectors that a sample is to contain.
+    """
+    complete = n_inputs <= MAX_EXHAUSTIVE_INPUTS
+    if complete:
+        inputs, vectors = exhaustive_words(n_inputs), 1 << n_inputs
+    else:
+        random = np.random.Generator(np.random.PCG64(0))
+        listed = random.integers(0, 2, (_SAMPLE_VECTORS, n_inputs), dtype=np.uint8)
+        if seen is not None:
+            listed = np.concatenate([seen, listed])
+        inputs, vectors = pack_bits(listed), len(listed)
+    targets = pack_bits(function(unpack_bits(inputs, vectors)))
+    care = np.broadcast_to(valid_words(vectors), targets.shape).copy()
+    return Reference(Preserve.NETWORK, inputs, targets, care, vectors, complete)

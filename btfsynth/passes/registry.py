@@ -1,0 +1,72 @@
+"""The passes by name, and scripts of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import fields
+
+from btfsynth.errors import UsageError
+from btfsynth.passes.base import Pass
+from btfsynth.passes.functional_hash import FunctionalHash
+from btfsynth.passes.inverters import Inverters
+from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.passes.strash import Strash
+from btfsynth.passes.sweep import Sweep
+
+__all__ = ["PASSES", "SCRIPTS", "parse_script"]
+
+PASSES: dict[str, type[Pass]] = {
+    step.name: step for step in (Strash, Sweep, FunctionalHash, Resubstitution, Inverters)
+}
+
+SCRIPTS: dict[str, str] = {
+    "fast": "strash; functional_hash; resub -k 0 --patience 0; resub --patience 0; inverters",
+    "size": "strash; functional_hash; resub -k 0 --patience 0; resub; inverters",
+}
+
+
+def parse_script(text: str) -> tuple[Pass, ...]:
+    """Read a script such as ``strash; functional_hash; resub -k 1 --patience 20``.
+
+    A name of `SCRIPTS` stands for its passes.
+
+    Raises
+    ------
+    UsageError
+        If a pass or option is unknown or a value is no whole number.
+    """
+    steps: list[Pass] = []
+    for part in text.split(";"):
+        try:
+            words = shlex.split(part)
+        except ValueError as error:
+            raise UsageError(f"passes {part.strip()!r}: {error}") from None
+        if not words:
+            continue
+        name, *options = words
+        if name in SCRIPTS and not options:
+            steps.extend(parse_script(SCRIPTS[name]))
+        elif name in PASSES:
+            steps.append(_with_options(PASSES[name], options))
+        else:
+            known = ", ".join([*PASSES, *SCRIPTS])
+            raise UsageError(f"unknown pass {name!r}; known passes and scripts are: {known}")
+    return tuple(steps)
+
+
+def _with_options(kind: type[Pass], words: Sequence[str]) -> Pass:
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, int] = {}
+    for flag, value in zip(words[::2], [*words[1::2], ""], strict=False):
+        option = flag.lstrip("-").replace("-", "_")
+        if not flag.startswith("-") or option not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise UsageError(f"{kind.name}: unknown option {flag!r}; its options are: {listed}")
+        try:
+            values[option] = int(value)
+        except ValueError:
+            raise UsageError(
+                f"{kind.name}: {flag}: expected a whole number, got {value!r}"
+            ) from None
+    return kind(**values)

@@ -1,0 +1,518 @@
+"""Resubstitution: express a cell by signals that exist.
+
+A cell matters only on the vectors where flipping it changes an output that is cared for. Wherever another
+signal (no new cell) or the majority of three others (one new cell, AND and OR included) agrees with it on
+these, it can stand in, and the cells that fed only the old one go. Replacements of equal size are taken at
+random from a seed: they let the netlist walk out of local minima.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import UsageError
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Reference
+
+__all__ = ["Resubstitution"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Resubstitution:
+    """Replace cells by existing signals or by one new cell each.
+
+    Parameters
+    ----------
+    k
+        New cells allowed a replacement: 0 or 1.
+    patience
+        Cells tried without a gain before it ends; 0 takes gains only and makes no equal-sized moves.
+    divisors
+        Signals tried for one cell at most; the nearest are taken.
+    seed
+        Seed of the random moves.
+    """
+
+    k: int = 1
+    patience: int = 20_000
+    divisors: int = 200
+    seed: int = 1
+    name: ClassVar[str] = "resub"
+    structural: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.k not in (0, 1):
+            raise UsageError(f"resub: k: expected 0 or 1, got {self.k}")
+        if self.patience < 0 or self.divisors < 1:
+            raise UsageError("resub: patience must be 0 or more, divisors 1 or more")
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        """Return the smallest netlist met on the walk."""
+        work = _Work(netlist, reference)
+        random = np.array([(self.seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)
+        best = work.netlist(netlist)
+        idle = 0
+        while True:
+            work.round(self.k, self.patience > 0, self.divisors, random)
+            if work.alive() < best.n_cells:
+                best, idle = work.netlist(netlist), 0
+            else:
+                idle += max(1, work.alive())
+            if idle > self.patience:
+                return best
+
+
+class _Work:
+    """The netlist as arrays that a replacement changes in place. Node numbers never change."""
+
+    def __init__(self, netlist: Netlist, reference: Reference) -> None:
+        self.first = netlist.first_cell
+        n_nodes = netlist.n_nodes
+        self.fanins = np.zeros((n_nodes, 3), dtype=np.int32)
+        self.fanins[self.first :] = netlist.fanins
+        self.outputs = netlist.outputs.copy()
+        self.references = np.zeros(n_nodes, dtype=np.int32)
+        self.values = np.zeros((n_nodes, reference.inputs.shape[1]), dtype=np.uint64)
+        self.values[1 : self.first] = reference.inputs
+        self.care = reference.care
+        _count_references(self.fanins, self.outputs, self.first, self.references)
+
+    def round(self, k: int, walk: bool, divisors: int, random: Array) -> None:
+        """Try every cell once, in random order if walking."""
+        _round(
+            (self.fanins, self.outputs, self.references, self.values, self.care),
+            self.first,
+            (k, walk, min(divisors, len(self.fanins))),
+            random,
+        )
+
+    def alive(self) -> int:
+        """Return the number of cells in use."""
+        return int(np.count_nonzero(self.references[self.first :]))
+
+    def netlist(self, like: Netlist) -> Netlist:
+        """Return the present state as a netlist."""
+        order = np.zeros(len(self.fanins), dtype=np.int32)
+        count = _order(self.fanins, self.outputs, self.first, order)
+        builder = NetlistBuilder(like.name, like.input_ports, like.output_ports)
+        literals = dict.fromkeys(range(len(self.fanins)), 0)
+        literals.update({node: 2 * node for node in range(self.first)})
+        for node in order[:count].tolist():
+            a, b, c = (literals[lit >> 1] ^ (lit & 1) for lit in self.fanins[node].tolist())
+            literals[node] = builder.maj(a, b, c)
+        return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in self.outputs.tolist()])
+
+
+@numba.njit(cache=True)
+def _next(random: Any, bound: Any) -> Any:
+    """Return a number below ``bound``; random: uint64 (1,), the state of a splitmix64, changed."""
+    random[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = random[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return np.int64(z >> np.uint64(1)) % bound
+
+
+@numba.njit(cache=True)
+def _count_references(fanins: Any, outputs: Any, first: Any, references: Any) -> None:
+    """Count how often each node is used, dead cells not counting as users. Changes references."""
+    references[:] = 0
+    order = np.zeros(fanins.shape[0], dtype=np.int32)
+    count = _order(fanins, outputs, first, order)
+    for k in range(count):
+        for place in range(3):
+            references[fanins[order[k], place] >> 1] += 1
+    for output in outputs:
+        references[output >> 1] += 1
+
+
+@numba.njit(cache=True)
+def _order(fanins: Any, outputs: Any, first: Any, order: Any) -> Any:
+    """List the cells in use in topological order. Changes order; returns how many."""
+    seen = np.zeros(fanins.shape[0], dtype=np.uint8)
+    stack = np.zeros(4 * fanins.shape[0] + 8, dtype=np.int32)
+    count = 0
+    for output in outputs:
+        top = 0
+        stack[0] = output >> 1
+        while top >= 0:
+            node = stack[top]
+            if node < first or seen[node] == 2:
+                top -= 1
+            elif seen[node] == 1:
+                seen[node] = 2
+                order[count] = node
+                count += 1
+                top -= 1
+            else:
+                seen[node] = 1
+                for place in range(3):
+                    child = fanins[node, place] >> 1
+                    if child >= first and seen[child] == 0:
+                        top += 1
+                        stack[top] = child
+    return count
+
+
+@numba.njit(cache=True)
+def _evaluate(fanins: Any, node: Any, values: Any) -> None:
+    """Compute one cell's signature from its fan-in. Changes values[node]."""
+    a, b, c = fanins[node, 0], fanins[node, 1], fanins[node, 2]
+    ones, zero = ~np.uint64(0), np.uint64(0)
+    flip_a = ones if a & 1 else zero
+    flip_b = ones if b & 1 else zero
+    flip_c = ones if c & 1 else zero
+    for word in range(values.shape[1]):
+        x = values[a >> 1, word] ^ flip_a
+        y = values[b >> 1, word] ^ flip_b
+        z = values[c >> 1, word] ^ flip_c
+        values[node, word] = (x & y) | (z & (x | y))
+
+
+@numba.njit(cache=True)
+def _release(fanins: Any, node: Any, first: Any, references: Any, stack: Any) -> Any:
+    """Take back a cell's references to its fan-in; return how many cells fall out of use."""
+    freed, top = 0, 0
+    stack[0] = node
+    while top >= 0:
+        current = stack[top]
+        top -= 1
+        for place in range(3):
+            child = fanins[current, place] >> 1
+            references[child] -= 1
+            if references[child] == 0 and child >= first:
+                freed += 1
+                top += 1
+                stack[top] = child
+    return freed
+
+
+@numba.njit(cache=True)
+def _retain(fanins: Any, node: Any, first: Any, references: Any, stack: Any) -> None:
+    """Undo `_release`."""
+    top = 0
+    stack[0] = node
+    while top >= 0:
+        current = stack[top]
+        top -= 1
+        for place in range(3):
+            child = fanins[current, place] >> 1
+            if references[child] == 0 and child >= first:
+                top += 1
+                stack[top] = child
+            references[child] += 1
+
+
+@numba.njit(cache=True)
+def _observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> Any:
+    """Find on which vectors a cell matters and which cells depend on it.
+
+    order: int32, the cells in use; after: (position of the node + 1, their number); scratch: (depends
+    uint8 (nodes,), flipped uint64 (nodes, words), matters uint64 (words,)), changed. Returns whether the
+    cell matters anywhere.
+    """
+    fanins, outputs, _, values, care = state
+    depends, flipped, matters = scratch
+    depends[:] = 0
+    matters[:] = 0
+    depends[node] = 1
+    words = values.shape[1]
+    ones, zero = ~np.uint64(0), np.uint64(0)
+    for word in range(words):
+        flipped[node, word] = ~values[node, word]
+    for k in range(after[0], after[1]):
+        cell = order[k]
+        a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
+        on_a, on_b, on_c = depends[a >> 1], depends[b >> 1], depends[c >> 1]
+        if not (on_a or on_b or on_c):
+            continue
+        depends[cell] = 1
+        row_a = flipped[a >> 1] if on_a else values[a >> 1]
+        row_b = flipped[b >> 1] if on_b else values[b >> 1]
+        row_c = flipped[c >> 1] if on_c else values[c >> 1]
+        flip_a = ones if a & 1 else zero
+        flip_b = ones if b & 1 else zero
+        flip_c = ones if c & 1 else zero
+        for word in range(words):
+            x, y, z = row_a[word] ^ flip_a, row_b[word] ^ flip_b, row_c[word] ^ flip_c
+            flipped[cell, word] = (x & y) | (z & (x | y))
+    for number in range(outputs.shape[0]):
+        driver = outputs[number] >> 1
+        if depends[driver]:
+            for word in range(words):
+                matters[word] |= (flipped[driver, word] ^ values[driver, word]) & care[number, word]
+    for word in range(words):
+        if matters[word]:
+            return True
+    return False
+
+
+@numba.njit(cache=True)
+def _list_users(fanins: Any, order: Any, start: Any, users: Any) -> None:
+    """List the users of every node: ``users[start[node] : start[node + 1]]``. Changes start and users.
+
+    order: the cells in use; start: int32 (nodes + 1,); users: int32, three a cell.
+    """
+    start[:] = 0
+    for node in order:
+        for place in range(3):
+            start[fanins[node, place] >> 1] += 1
+    total = 0
+    for node in range(fanins.shape[0]):
+        total += start[node]
+        start[node] = total
+    start[-1] = total
+    for k in range(order.shape[0] - 1, -1, -1):
+        for place in range(2, -1, -1):
+            source = fanins[order[k], place] >> 1
+            start[source] -= 1
+            users[start[source]] = order[k]
+
+
+@numba.njit(cache=True)
+def _nearest(
+    state: Any, node: Any, first: Any, limit: Any, depends: Any, order: Any, users: Any, scratch: Any
+) -> Any:
+    """Choose the divisors of a cell: signals in use that do not depend on it.
+
+    order: the cells in use; users: from `_list_users`, looked at only if there are more signals than the
+    limit; scratch: (seen uint8 (nodes,) all zero and left so, queue int32 (nodes,), chosen int32 (nodes,)).
+    All signals if they are few enough, else the constant, then by breadth-first search over fan-in and
+    fan-out from the cell. Returns int32 node numbers, a part of chosen.
+    """
+    fanins = state[0]
+    start, listed = users
+    seen, queue, chosen = scratch
+    if first + order.shape[0] <= limit + 1:
+        size = 0
+        for candidate in range(first):
+            chosen[size] = candidate
+            size += 1
+        for cell in order:
+            if not depends[cell]:
+                chosen[size] = cell
+                size += 1
+        return chosen[:size]
+    chosen[0] = 0
+    queue[0] = node
+    seen[node] = 1
+    seen[0] = 1
+    head, tail, size = 0, 1, 1
+    while head < tail and size < limit:
+        current = queue[head]
+        head += 1
+        if current != node and not depends[current]:
+            chosen[size] = current
+            size += 1
+        if current >= first:
+            for place in range(3):
+                child = fanins[current, place] >> 1
+                if not seen[child]:
+                    seen[child] = 1
+                    queue[tail] = child
+                    tail += 1
+        # Signals that very many cells use are near to everything and say little.
+        if start[current + 1] - start[current] <= limit:
+            for k in range(start[current], start[current + 1]):
+                if not seen[listed[k]]:
+                    seen[listed[k]] = 1
+                    queue[tail] = listed[k]
+                    tail += 1
+    seen[0] = 0
+    for k in range(tail):
+        seen[queue[k]] = 0
+    return chosen[:size]
+
+
+@numba.njit(cache=True)
+def _agrees(values: Any, a: Any, b: Any, node: Any, matters: Any) -> Any:
+    """Tell whether the cell equals both literals wherever these are equal and it matters."""
+    ones, zero = ~np.uint64(0), np.uint64(0)
+    flip_a = ones if a & 1 else zero
+    flip_b = ones if b & 1 else zero
+    for word in range(values.shape[1]):
+        x = values[a >> 1, word] ^ flip_a
+        y = values[b >> 1, word] ^ flip_b
+        if ~(x ^ y) & (x ^ values[node, word]) & matters[word]:
+            return False
+    return True
+
+
+@numba.njit(cache=True)
+def _decides(values: Any, a: Any, b: Any, c: Any, node: Any, matters: Any) -> Any:
+    """Tell whether the cell equals literal c wherever literals a and b differ and it matters."""
+    ones, zero = ~np.uint64(0), np.uint64(0)
+    flip = ones if (a ^ b) & 1 else zero
+    flip_c = ones if c & 1 else zero
+    for word in range(values.shape[1]):
+        differ = values[a >> 1, word] ^ values[b >> 1, word] ^ flip
+        if differ & (values[c >> 1, word] ^ flip_c ^ values[node, word]) & matters[word]:
+            return False
+    return True
+
+
+@numba.njit(cache=True)
+def _same(values: Any, literal: Any, node: Any, matters: Any) -> Any:
+    """Tell whether the cell equals a literal wherever it matters."""
+    flip = ~np.uint64(0) if literal & 1 else np.uint64(0)
+    for word in range(values.shape[1]):
+        if (values[literal >> 1, word] ^ flip ^ values[node, word]) & matters[word]:
+            return False
+    return True
+
+
+@numba.njit(cache=True)
+def _gain_of_signal(state: Any, node: Any, literal: Any, first: Any, stack: Any) -> Any:
+    """Return how many cells fall out of use if a literal replaces a cell."""
+    fanins, _, references, _, _ = state
+    references[literal >> 1] += 1
+    freed = _release(fanins, node, first, references, stack)
+    _retain(fanins, node, first, references, stack)
+    references[literal >> 1] -= 1
+    return 1 + freed
+
+
+@numba.njit(cache=True)
+def _gain_of_cell(state: Any, node: Any, a: Any, b: Any, c: Any, first: Any, stack: Any) -> Any:
+    """Return how many cells fall out of use if a cell gets three literals as its new fan-in."""
+    fanins, _, references, _, _ = state
+    references[a >> 1] += 1
+    references[b >> 1] += 1
+    references[c >> 1] += 1
+    freed = _release(fanins, node, first, references, stack)
+    _retain(fanins, node, first, references, stack)
+    references[a >> 1] -= 1
+    references[b >> 1] -= 1
+    references[c >> 1] -= 1
+    return freed
+
+
+@numba.njit(cache=True)
+def _find(state: Any, node: Any, first: Any, options: Any, work: Any, random: Any) -> Any:
+    """Find the best replacement of a cell.
+
+    options: (k, walk); work: (divisors int32, matters uint64 (words,), stack int32). Returns (gain, literals
+    a, b, c): a alone (b = -1) for a signal; gain -1 if there is none. Of equal gains the choice is random
+    when walking, the first otherwise.
+    """
+    fanins, _, _, values, _ = state
+    k, walk = options
+    divisors, matters, stack = work
+    best = (-1, -1, -1, -1)
+    ties = 0
+    for i in range(divisors.shape[0]):
+        for phase in range(2):
+            literal = 2 * divisors[i] + phase
+            if _same(values, literal, node, matters):
+                gain = _gain_of_signal(state, node, literal, first, stack)
+                if gain > best[0]:
+                    best = (gain, literal, -1, -1)
+    if k == 0 or best[0] > 0:
+        return best
+    for i in range(divisors.shape[0]):
+        for j in range(i + 1, divisors.shape[0]):
+            for phase in range(4):
+                a, b = 2 * divisors[i] + (phase & 1), 2 * divisors[j] + (phase >> 1)
+                if not _agrees(values, a, b, node, matters):
+                    continue
+                for third in range(j + 1, divisors.shape[0]):
+                    for phase_c in range(2):
+                        c = 2 * divisors[third] + phase_c
+                        if not _decides(values, a, b, c, node, matters):
+                            continue
+                        gain = _gain_of_cell(state, node, a, b, c, first, stack)
+                        if gain > best[0]:
+                            best, ties = (gain, a, b, c), 1
+                        elif gain == best[0] and walk:
+                            ties += 1
+                            if _next(random, ties) == 0:
+                                best = (gain, a, b, c)
+    return best
+
+
+@numba.njit(cache=True)
+def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> None:
+    """Carry out a replacement found by `_find`. Changes fanins, outputs and references."""
+    fanins, outputs, references, _, _ = state
+    _, a, b, c = choice
+    if b >= 0:
+        references[a >> 1] += 1
+        references[b >> 1] += 1
+        references[c >> 1] += 1
+        _release(fanins, node, first, references, stack)
+        fanins[node, 0], fanins[node, 1], fanins[node, 2] = a, b, c
+        return
+    for user in range(first, fanins.shape[0]):
+        if references[user] > 0:
+            for place in range(3):
+                if fanins[user, place] >> 1 == node:
+                    fanins[user, place] = a ^ (fanins[user, place] & 1)
+                    references[a >> 1] += 1
+                    references[node] -= 1
+    for number in range(outputs.shape[0]):
+        if outputs[number] >> 1 == node:
+            outputs[number] = a ^ (outputs[number] & 1)
+            references[a >> 1] += 1
+            references[node] -= 1
+    _release(fanins, node, first, references, stack)
+
+
+@numba.njit(cache=True)
+def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
+    """Try every cell once. Changes the state.
+
+    state: (fanins int32 (nodes, 3), outputs int32, references int32 (nodes,) uses of each node, values
+    uint64 (nodes, words), care uint64 (outputs, words)); options: (k, walk, most divisors).
+    """
+    fanins, outputs, references, values, _ = state
+    k, walk, limit = options
+    n_nodes, words = values.shape
+    order = np.zeros(n_nodes, dtype=np.int32)
+    position = np.zeros(n_nodes, dtype=np.int32)
+    stack = np.zeros(n_nodes + 4, dtype=np.int32)
+    depends = np.zeros(n_nodes, dtype=np.uint8)
+    flipped = np.zeros((n_nodes, words), dtype=np.uint64)
+    matters = np.zeros(words, dtype=np.uint64)
+    users = (np.zeros(n_nodes + 1, dtype=np.int32), np.zeros(3 * n_nodes, dtype=np.int32))
+    search = (
+        np.zeros(n_nodes, dtype=np.uint8),
+        np.zeros(n_nodes, dtype=np.int32),
+        np.zeros(n_nodes, dtype=np.int32),
+    )
+    count = _order(fanins, outputs, first, order)
+    for i in range(count):
+        position[order[i]] = i
+        _evaluate(fanins, order[i], values)
+    queue = order[:count].copy()
+    if walk:
+        for i in range(count - 1, 0, -1):
+            j = _next(random, i + 1)
+            queue[i], queue[j] = queue[j], queue[i]
+    listed = False
+    for node in queue:
+        if references[node] == 0:
+            continue
+        if not listed and first + count > limit + 1:
+            _list_users(fanins, order[:count], users[0], users[1])
+            listed = True
+        scratch = (depends, flipped, matters)
+        _observability(state, node, order, (position[node] + 1, count), scratch)
+        divisors = _nearest(state, node, first, limit, depends, order[:count], users, search)
+        choice = _find(state, node, first, (k, walk), (divisors, matters, stack), random)
+        if choice[0] > 0 or (choice[0] == 0 and walk):
+            _replace(state, node, choice, first, stack)
+            count = _order(fanins, outputs, first, order)
+            listed = False
+            for i in range(count):
+                position[order[i]] = i
+                if depends[order[i]]:  # nothing else has changed
+                    _evaluate(fanins, order[i], values)

@@ -1,0 +1,1 @@
+"""Simulators that run a design folder over its vectors."""

@@ -1,0 +1,62 @@
+"""Amaranth's own simulator, in a child process: the module of a design is code."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+
+from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
+from btfsynth.sim.design import Design
+from btfsynth.sim.process import run_command
+from btfsynth.sim.result import CheckResult
+
+__all__ = ["AmaranthSimulator"]
+
+
+class AmaranthSimulator:
+    """The Amaranth module of a design under Amaranth's Python simulator."""
+
+    name = "amaranth"
+
+    def find(self) -> Availability:
+        """Look for it."""
+        try:
+            return Availability(metadata.version("amaranth"), None)
+        except metadata.PackageNotFoundError:
+            return Availability(None, "amaranth is not installed; pip install amaranth")
+
+    def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that run the design, to be run in the workspace."""
+        worker = "btfsynth.sim.amaranth_worker"
+        folder = str(design.directory.resolve())
+        return ((sys.executable, "-I", "-B", "-m", worker, folder),)
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        """Check the design; it may take so many seconds."""
+        found = self.find()
+        if found.version is None:
+            raise MissingToolError(str(found.reason))
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
+            (command,) = self.commands(design, Path(folder))
+            completed = run_command(command, Path(folder), timeout)
+        try:
+            answer = json.loads(completed.stdout)
+            error, failed, first = answer["error"], int(answer["failed"]), answer["first"]
+        except (ValueError, KeyError, TypeError):
+            raise completed.error("the Amaranth simulation ended without a result") from None
+        if error is not None:
+            raise ToolError(f"{design.path('amaranth')}: {error}")
+        return CheckResult(
+            self.name,
+            passed=design.vectors.count - failed,
+            failed=failed,
+            mismatch=None if first is None else design.mismatch(int(first[0]), str(first[1])),
+            seconds=time.perf_counter() - start,
+            version=found.version,
+        )

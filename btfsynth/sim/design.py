@@ -1,0 +1,94 @@
+"""A design folder that has been read and found complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.backends.manifest import Manifest, load_manifest
+from btfsynth.backends.vectors import VectorTable
+from btfsynth.dataset.ports import total_width
+from btfsynth.errors import DataError
+from btfsynth.sim.result import Mismatch, port_values
+
+__all__ = ["Design", "load_design"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design to check.
+
+    Parameters
+    ----------
+    directory
+        Its folder.
+    manifest
+        Its manifest.
+    vectors
+        What it is checked against.
+    """
+
+    directory: Path
+    manifest: Manifest
+    vectors: VectorTable
+
+    def path(self, role: str) -> Path:
+        """Return the path of a file by its role in the manifest."""
+        return self.directory / self.manifest.files[role]
+
+    def mismatch(self, vector: int, got: str) -> Mismatch:
+        """Describe a vector that failed.
+
+        Parameters
+        ----------
+        vector
+            Its number.
+        got
+            The output bits, most significant first.
+        """
+        wanted = [
+            str(bit) if care else "-"
+            for bit, care in zip(
+                self.vectors.expected[vector], self.vectors.care[vector], strict=True
+            )
+        ]
+        return Mismatch(
+            vector,
+            port_values(self.manifest.input_ports, _bits(self.vectors.inputs[vector])),
+            port_values(self.manifest.output_ports, "".join(reversed(wanted))),
+            port_values(self.manifest.output_ports, got),
+        )
+
+
+def load_design(directory: Path) -> Design:
+    """Read a design folder.
+
+    Raises
+    ------
+    DataError
+        If it is incomplete, or its manifest or its vectors are not what they should be.
+    """
+    manifest = load_manifest(directory)
+    for role, name in sorted(manifest.files.items()):
+        if not (directory / name).is_file():
+            raise DataError(f"missing, though the manifest lists it as {role}", directory / name)
+    path = directory / manifest.files["vectors"]
+    vectors = VectorTable.read(
+        path,
+        total_width(manifest.input_ports),
+        total_width(manifest.output_ports),
+        manifest.exhaustive,
+    )
+    if vectors.count != manifest.vector_count:
+        raise DataError(
+            f"expected {manifest.vector_count} vectors as the manifest says, got {vectors.count}",
+            path,
+        )
+    return Design(directory, manifest, vectors)
+
+
+def _bits(row: NDArray[np.uint8]) -> str:
+    return "".join(str(bit) for bit in reversed(row.tolist()))

@@ -1,0 +1,34 @@
+"""Icarus Verilog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
+from btfsynth.sim.design import Design
+from btfsynth.sim.result import CheckResult
+from btfsynth.sim.verilog_bench import find_programs, run_bench
+
+__all__ = ["Icarus"]
+
+
+class Icarus:
+    """The testbench under ``iverilog`` and ``vvp``."""
+
+    name = "icarus"
+
+    def find(self) -> Availability:
+        """Look for it."""
+        return find_programs(("iverilog", "vvp"), ("iverilog", "-V"), "iverilog")
+
+    def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that build and run the design, to be run in the workspace."""
+        files = design.manifest.files
+        image = "simulation.vvp"
+        top = f"tb_{design.manifest.module}"
+        build = ("iverilog", "-g2012", "-s", top, "-o", image)
+        return (*build, files["verilog"], files["testbench"]), ("vvp", "-n", image)
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        """Check the design; every command may take so many seconds."""
+        return run_bench(self, design, timeout)

@@ -1,0 +1,39 @@
+"""Verilator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
+from btfsynth.sim.design import Design
+from btfsynth.sim.result import CheckResult
+from btfsynth.sim.verilog_bench import find_programs, run_bench
+
+__all__ = ["Verilator"]
+
+
+class Verilator:
+    """The testbench compiled by ``verilator --binary``; two-state, so it knows no X."""
+
+    name = "verilator"
+
+    def find(self) -> Availability:
+        """Look for it."""
+        return find_programs(
+            ("verilator", "g++", "make"), ("verilator", "--version"), "verilator g++"
+        )
+
+    def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that build and run the design, to be run in the workspace."""
+        files = design.manifest.files
+        top = f"tb_{design.manifest.module}"
+        build = ("verilator", "--binary", "-Wno-fatal", "--top-module", top, "-Mdir", "build")
+        flags = ("-CFLAGS", "-O0", "-o", "simulation")
+        return (
+            (*build, *flags, files["verilog"], files["testbench"]),
+            (str(workspace / "build" / "simulation"),),
+        )
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        """Check the design; every command may take so many seconds."""
+        return run_bench(self, design, timeout)

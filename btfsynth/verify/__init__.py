@@ -1,0 +1,1 @@
+"""Checks that hardware and netlists do what they should."""

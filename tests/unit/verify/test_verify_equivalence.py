@@ -1,0 +1,76 @@
+"""Equivalence by exhaustive simulation and by SAT."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hardware import full_adder, multiplier, netlists, outputs_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import VerificationError
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.verify import equivalence
+from btfsynth.verify.equivalence import equivalent
+
+
+def parity(n_inputs, backwards=False, spoiled=False):
+    """Parity of many inputs; spoiled for one input vector."""
+    builder = NetlistBuilder("parity", [Port("a", n_inputs)], [Port("p", 1)])
+    literals = [builder.input(bit) for bit in range(n_inputs)]
+    result = 0
+    for literal in reversed(literals) if backwards else literals:
+        result = builder.xor(result, literal)
+    if spoiled:
+        every = 1
+        for literal in literals:
+            every = builder.and_(every, literal)
+        result = builder.xor(result, every)
+    return builder.build([result])
+
+
+@pytest.mark.parametrize("n_inputs", [5, 18])
+def test_equal(n_inputs):
+    """The same parity made in another order is the same."""
+    found = equivalent(parity(n_inputs), parity(n_inputs, backwards=True))
+    assert found.equal
+    assert found.counterexample is None
+    assert ("SAT" in found.method) == (n_inputs > 16)
+
+
+@pytest.mark.parametrize("n_inputs", [5, 10, 18])
+def test_different_for_one_vector(n_inputs):
+    """The one vector for which they differ is found."""
+    found = equivalent(parity(n_inputs), parity(n_inputs, spoiled=True))
+    assert not found.equal
+    assert found.counterexample.tolist() == [1] * n_inputs
+
+
+@given(st.data(), netlists())
+def test_sat_and_simulation_agree(data, netlist):
+    """Both ways say the same of a random change, and a counterexample is one."""
+    fanins = netlist.fanins.copy()
+    outputs = netlist.outputs.copy()
+    place = data.draw(st.integers(0, fanins.size + len(outputs) - 1))
+    if place < fanins.size:
+        fanins.reshape(-1)[place] ^= 1
+    else:
+        outputs[place - fanins.size] ^= data.draw(st.integers(0, 1))
+    other = Netlist("other", netlist.input_ports, netlist.output_ports, fanins, outputs)
+    simulated, solved = (
+        equivalence._by_simulation(netlist, other),
+        equivalence._by_sat(netlist, other),
+    )
+    assert simulated.equal == solved.equal
+    for found in (simulated, solved):
+        if not found.equal:
+            vector = found.counterexample[None, :]
+            assert not np.array_equal(outputs_of(netlist, vector), outputs_of(other, vector))
+
+
+def test_ports_must_agree():
+    """Netlists with other ports cannot be compared."""
+    with pytest.raises(VerificationError, match="their ports differ"):
+        equivalent(full_adder(), multiplier())

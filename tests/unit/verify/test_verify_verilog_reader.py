@@ -1,0 +1,117 @@
+"""The reader against the emitter, against truth tables by hand, and files it must refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hardware import netlists, outputs_of, vectors_of
+from hypothesis import given
+
+from btfsynth.backends.identifiers import legal_names
+from btfsynth.backends.verilog import emit_verilog
+from btfsynth.errors import DataError
+from btfsynth.verify.circuit import evaluate
+from btfsynth.verify.verilog_reader import read_verilog
+
+ALL = np.array([[v >> bit & 1 for bit in range(3)] for v in range(8)], dtype=np.uint8)
+HEADER = "module m (\n  input wire [1:0] a,\n  input wire b,\n  output wire [1:0] p\n);\n"
+
+
+def read(tmp_path, text):
+    """The circuit of a text."""
+    path = tmp_path / "m.v"
+    path.write_text(text)
+    return read_verilog(path)
+
+
+def body(tmp_path, text):
+    """Outputs of a module with this body for all values of a[0], a[1], b."""
+    return evaluate(read(tmp_path, f"{HEADER}{text}\nendmodule\n"), ALL)
+
+
+@given(netlists())
+def test_reads_what_the_emitter_writes(tmp_path_factory, netlist):
+    """Every random netlist comes back with the same function."""
+    names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports)
+    path = tmp_path_factory.getbasetemp() / "random.v"
+    path.write_text(emit_verilog(netlist, names, {}))
+    inputs = vectors_of(netlist).inputs
+    assert np.array_equal(evaluate(read_verilog(path), inputs), outputs_of(netlist, inputs))
+
+
+def test_operators(tmp_path):
+    """Precedence, selection, constants and concatenation mean what Verilog says."""
+    a0, a1, b = ALL.T.astype(bool)
+    got = body(tmp_path, "assign p = {a[0] | a[1] & ~b, b ? a[1] ^ a[0] : 1'b1};")
+    assert np.array_equal(got[:, 1], a0 | (a1 & ~b))
+    assert np.array_equal(got[:, 0], np.where(b, a1 ^ a0, True))
+    got = body(
+        tmp_path,
+        "wire [1:0] w;\nassign {p[0], w[1]} = 2'h2;\nassign p[1] = w[1];\nassign w[0] = a[0] ~^ b;",
+    )
+    assert got.tolist() == [[1, 0]] * 8
+    got = body(tmp_path, "assign p = a[1:0] & {b, b};")
+    assert np.array_equal(got, (ALL[:, :2] & ALL[:, 2:]))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("assign p[0] = b;", ":4: p\\[1\\] is not driven"),
+        ("assign p = a;\nassign p[0] = b;", ":7: p\\[0\\] is driven twice"),
+        ("assign p = a;\nassign b = a[0];", ":7: b is an input"),
+        ("assign p[0] = b & p[1];\nassign p[1] = ~(b | p[0]);", "combinational loop"),
+        ("assign p = {q, b};", ":6: q is not declared"),
+        ("assign p = b;", ":6: 1 bits are assigned to 2"),
+        ("assign p = a & b;", ":6: operands of 2 and 1 bits"),
+        ("assign p = a ? a : a;", ":6: expected a condition of one bit"),
+        ("assign p = {a[2], b};", ":6: a: no bits \\[2:2\\]"),
+        ("assign p = a + a;", ":6: unknown construct Plus"),
+        ("assign p = {b, !b};", ":6: unknown construct Ulnot"),
+        ("assign p = 2'bx0;", "expected a sized constant"),
+        ("assign p = 3;", "expected a sized constant"),
+        ("assign p = 2'd4;", "does not fit its width"),
+        ("reg q;\nassign p = a;", ":6: unknown declaration Reg"),
+        ("wire b;\nassign p = a;", ":6: b is declared twice"),
+        ("always @(*) begin end\nassign p = a;", ":6: unknown construct Always"),
+        ("sub x (.a(a));\nassign p = a;", ":6: unknown construct InstanceList"),
+        ("assign p = a", "syntax error"),
+        ("assign p = \x01;", ":6: syntax error: Illegal character"),
+    ],
+)
+def test_refused(tmp_path, text, message):
+    """What is outside the subset is named with its line."""
+    with pytest.raises(DataError, match=message) as caught:
+        body(tmp_path, text)
+    assert str(caught.value).startswith(str(tmp_path / "m.v"))
+
+
+@pytest.mark.parametrize("text", ["", "// nothing", "module", f"{HEADER}assign p = a;", "é"])
+def test_no_module(tmp_path, text):
+    """A file without a whole module is one clear line."""
+    with pytest.raises(DataError, match=r"m\.v"):
+        read(tmp_path, text)
+
+
+def test_two_modules(tmp_path):
+    """One file holds one module."""
+    text = f"{HEADER}assign p = a;\nendmodule\n"
+    with pytest.raises(DataError, match="expected one module"):
+        read(tmp_path, text + text.replace("module m", "module k"))
+
+
+def test_deep_chains(tmp_path):
+    """Neither a long chain of nets nor a long expression meets the recursion limit."""
+    nets = "".join(f"assign n{k} = ~n{k - 1};\n" for k in range(1, 3001))
+    wires = ", ".join(f"n{k}" for k in range(3001))
+    chain = " ^ ".join(["b"] * 3001)
+    got = body(tmp_path, f"wire {wires};\nassign n0 = b;\n{nets}assign p = {{n3000, {chain}}};")
+    assert np.array_equal(got, np.stack([ALL[:, 2], ALL[:, 2]], axis=1))
+
+
+def test_nothing_is_left_behind(tmp_path, monkeypatch, capfd):
+    """The parser writes no tables into the folder one works in, and says nothing."""
+    monkeypatch.chdir(tmp_path)
+    body(tmp_path, "assign p = a;")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.v"]
+    assert capfd.readouterr() == ("", "")
