@@ -12,7 +12,7 @@ demo: $(VENV)/.run-ready  ## install, then learn and check a 2-bit multiplier
 	$(BIN)/btfsynth build multiplier:2 --simulator amaranth
 
 test: $(VENV)/.test-ready tools  ## run the whole test suite
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 check: lint types test  ## what continuous integration runs
 

@@ -22,6 +22,8 @@ from btfsynth.errors import OutputError
 __all__ = ["archive_bytes", "make_folder", "write_archive", "write_bytes", "write_text"]
 
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
+_PREFIX = 40
+"""Characters of a file's name in the temporary one, which must not become longer than may be."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -36,7 +38,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r} cannot be written: a NUL in the name")
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:_PREFIX]}.", dir=path.parent)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
         umask = os.umask(0)
@@ -84,6 +86,8 @@ def make_folder(path: Path) -> None:
     OutputError
         If it cannot be made or is a file.
     """
+    if "\0" in str(path):
+        raise OutputError(f"{str(path)!r}: the folder cannot be made: a NUL in the name")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

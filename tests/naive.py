@@ -8,7 +8,7 @@ import numpy as np
 def root(big_a: float, big_b: float, c: float) -> float:
     """The u in (-1, 1) with A/(1-u)^2 - B/(1+u)^2 = 2c, by bisection."""
     low, high = -1.0, 1.0
-    for _ in range(200):
+    for _ in range(60):
         middle = (low + high) / 2
         if big_a / (1 - middle) ** 2 - big_b / (1 + middle) ** 2 < 2 * c:
             low = middle

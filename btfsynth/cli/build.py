@@ -46,6 +46,7 @@ __all__ = ["command"]
 @passes_option
 @preserve_option
 def command(
+    *,
     source: str,
     directory: Path | None,
     training: TrainOptions,

@@ -49,6 +49,7 @@ __all__ = ["command"]
 @outputs_option
 @json_option
 def command(
+    *,
     source: str,
     path: Path | None,
     format_name: str | None,

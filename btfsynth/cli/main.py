@@ -15,7 +15,7 @@ import click
 
 from btfsynth import __version__
 from btfsynth.cli.text import one_line
-from btfsynth.errors import BtfsynthError
+from btfsynth.errors import BtfsynthError, InterruptedWorkError
 
 __all__ = ["cli", "main"]
 
@@ -47,10 +47,17 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would write an empty line
+            raise InterruptedWorkError("interrupted; nothing was kept") from None
+
 
 @click.group(
     cls=_Group,
     invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="btfsynth")
@@ -91,6 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _complain(error.format_message())
         sys.exit(error.exit_code)
     except BtfsynthError as error:
+        if isinstance(error, InterruptedWorkError) and sys.stderr.isatty():
+            click.echo(err=True)  # the terminal has shown ^C
         _complain(str(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):

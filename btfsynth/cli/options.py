@@ -55,7 +55,7 @@ class SectionCommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
         for title, records in sections.items():
             with formatter.section(title):
@@ -105,7 +105,7 @@ def folder_option(help: str) -> Callable[[F], F]:  # noqa: A002
 
 
 def file_option(help: str, metavar: str = "FILE") -> Callable[[F], F]:  # noqa: A002
-    """Return the option ``-o FILE``; that the file can be written is seen before any work is done."""
+    """Return the option ``-o FILE``; a file that cannot be written is refused before any work."""
     return click.option(
         "-o",
         "--output",
@@ -195,8 +195,8 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         {
             "type": float,
             "metavar": "X",
-            "help": "Support, above 1: a neuron settles on at most the largest odd number of inputs "
-            "up to it.  [default: by task]",
+            "help": "Support, above 1: a neuron settles on at most the largest odd number of "
+            "inputs up to it.  [default: by task]",
         },
     ),
     (

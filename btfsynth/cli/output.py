@@ -75,7 +75,7 @@ def show_training(run: TrainingRun) -> None:
     show(
         "training",
         f"{plural(run.iterations, 'step')} in {plural(len(run.results), 'trial')}, "
-        f"{run.seconds:.2f} s; ended by {best.stop.value}, gap {best.gap:.3g}",
+        f"{run.seconds:.2f} s; stop: {best.stop.value}, gap {best.gap:.3g}",
     )
 
 

@@ -43,6 +43,7 @@ _ARCHIVE_MAGIC = b"PK"
 @passes_option
 @preserve_option
 def command(
+    *,
     file: Path,
     path: Path | None,
     source: str | None,

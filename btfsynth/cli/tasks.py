@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from btfsynth.cli.options import json_option
-from btfsynth.cli.output import console, emit_json, field_table
+from btfsynth.cli.output import console, emit_json, field_table, show
 from btfsynth.dataset.tasks import TASKS
 
 __all__ = ["command"]
@@ -35,4 +35,5 @@ def command(as_json: bool) -> None:
         return
     rows = [(task.signature, task.description) for task in TASKS.values()]
     console.print(field_table(("task", "what it computes"), rows))
-    console.print(f"\nexamples: {', '.join(task.example for task in TASKS.values())}")
+    console.print()
+    show("examples", ", ".join(task.example for task in TASKS.values()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from btfsynth.errors import NetlistError
 from btfsynth.netlist.literals import FALSE, TRUE
 
 __all__ = ["CellKind", "Netlist", "cell_kind"]
+
+_LARGEST_LITERAL = 2**31 - 1
 
 
 class CellKind(str, Enum):
@@ -57,6 +60,10 @@ class Netlist:
     ------
     NetlistError
         If shapes do not fit the ports, a literal is out of range or a cell comes before its fan-in.
+
+    Notes
+    -----
+    The arrays are copied and the copies are read-only.
     """
 
     name: str
@@ -66,8 +73,10 @@ class Netlist:
     outputs: NDArray[np.int32]
 
     def __post_init__(self) -> None:
-        fanins = np.ascontiguousarray(self.fanins, dtype=np.int32).reshape(-1, 3)
-        outputs = np.ascontiguousarray(self.outputs, dtype=np.int32)
+        fanins = self._literals("fan-in", self.fanins)
+        outputs = self._literals("output", self.outputs)
+        if fanins.ndim != 2 or fanins.shape[1] != 3:
+            raise NetlistError(f"{self.name}: expected three literals a cell, got {fanins.shape}")
         if outputs.shape != (total_width(self.output_ports),):
             raise NetlistError(
                 f"{self.name}: {outputs.shape} output literals for ports of "
@@ -75,18 +84,28 @@ class Netlist:
             )
         first = 1 + total_width(self.input_ports)
         if len(fanins):
-            if fanins.min() < 0:
-                raise NetlistError(f"{self.name}: negative literal")
             late = fanins.max(axis=1) >> 1 >= first + np.arange(len(fanins))
             if late.any():
                 cell = first + int(np.argmax(late))
                 raise NetlistError(f"{self.name}: cell {cell} does not come after its fan-in")
-        if len(outputs) and (outputs.min() < 0 or outputs.max() >> 1 >= first + len(fanins)):
+        if len(outputs) and outputs.max() >> 1 >= first + len(fanins):
             raise NetlistError(f"{self.name}: an output literal is out of range")
         fanins.setflags(write=False)
         outputs.setflags(write=False)
         object.__setattr__(self, "fanins", fanins)
         object.__setattr__(self, "outputs", outputs)
+
+    def _literals(self, label: str, values: NDArray[Any]) -> NDArray[np.int32]:
+        """Copy literals; those that a cast would wrap or cut off are refused first."""
+        array = np.asarray(values)
+        if array.size and array.dtype.kind not in "iu":
+            raise NetlistError(f"{self.name}: expected whole numbers as {label} literals")
+        if array.size and (array.min() < 0 or array.max() > _LARGEST_LITERAL):
+            raise NetlistError(
+                f"{self.name}: expected {label} literals from 0 to {_LARGEST_LITERAL}, "
+                f"got {array.min()} to {array.max()}"
+            )
+        return np.array(array, dtype=np.int32, order="C")
 
     @property
     def n_inputs(self) -> int:

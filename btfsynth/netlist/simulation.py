@@ -30,6 +30,16 @@ MAX_EXHAUSTIVE_INPUTS = 16
 
 Words = NDArray[np.uint64]
 
+_COUNTING = (
+    0xAAAAAAAAAAAAAAAA,
+    0xCCCCCCCCCCCCCCCC,
+    0xF0F0F0F0F0F0F0F0,
+    0xFF00FF00FF00FF00,
+    0xFFFF0000FFFF0000,
+    0xFFFFFFFF00000000,
+)
+"""Bit ``i`` of the numbers 0 to 63, as a word."""
+
 
 def pack_bits(bits: NDArray[Any]) -> Words:
     """Pack ``(vectors, signals)`` 0/1 values into ``(signals, words)`` uint64."""
@@ -43,7 +53,8 @@ def pack_bits(bits: NDArray[Any]) -> Words:
 def unpack_bits(words: Words, vectors: int) -> NDArray[np.uint8]:
     """Unpack ``(signals, words)`` uint64 into ``(vectors, signals)`` uint8 0/1."""
     octets = np.ascontiguousarray(words).astype("<u8", copy=False).view(np.uint8)
-    bits = np.unpackbits(octets.reshape(len(words), -1), axis=1, bitorder="little")
+    octets = octets.reshape(len(words), 8 * words.shape[1])
+    bits = np.unpackbits(octets, axis=1, bitorder="little")
     return np.ascontiguousarray(bits[:, :vectors].T)
 
 
@@ -65,9 +76,15 @@ def exhaustive_words(n_inputs: int) -> Words:
     """
     if n_inputs > 24:
         raise NetlistError(f"all vectors of {n_inputs} inputs are too many to list, expected <= 24")
-    numbers = np.arange(1 << n_inputs, dtype=np.uint32)
-    bits = (numbers[:, None] >> np.arange(n_inputs, dtype=np.uint32)) & 1
-    return pack_bits(bits.astype(np.uint8))
+    valid = valid_words(1 << n_inputs)
+    numbers = np.arange(len(valid), dtype=np.uint64)
+    words = np.empty((n_inputs, len(valid)), dtype=np.uint64)
+    for bit in range(n_inputs):
+        if bit < len(_COUNTING):
+            words[bit] = np.uint64(_COUNTING[bit])
+        else:
+            words[bit] = np.uint64(0) - ((numbers >> np.uint64(bit - 6)) & np.uint64(1))
+    return words & valid
 
 
 @numba.njit(cache=True)

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import DataError, NetlistError
+from btfsynth.errors import DataError
 from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["format_netlist", "parse_netlist", "read_netlist"]
@@ -55,14 +55,16 @@ def read_netlist(path: Path) -> Netlist:
     Raises
     ------
     DataError
-        If the file is missing or is anything else; the line is named.
+        If the file is missing or is anything else; the line is named if there is one.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise DataError("no such file", path) from None
     except UnicodeDecodeError:
-        raise DataError("expected a text file of netlist format 'mig 1', got binary", path) from None
+        raise DataError(
+            "expected a text file of netlist format 'mig 1', got binary", path
+        ) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", path) from None
     return parse_netlist(text, path)
@@ -71,61 +73,75 @@ def read_netlist(path: Path) -> Netlist:
 def parse_netlist(text: str, path: str | Path | None = None) -> Netlist:
     """Read a netlist from text (see `read_netlist`)."""
     lines = _lines(text)
+    last = text.count("\n") + (not text.endswith("\n"))
 
     def following(expected: str) -> tuple[int, str]:
         for line in lines:
             return line
-        raise DataError(f"the file ends where {expected} was expected", path)
+        raise DataError(f"the file ends where {expected} was expected", path, max(1, last))
 
     number, line = following("'mig 1'")
     if line.split() != ["mig", "1"]:
         raise DataError(f"expected 'mig 1', got {line[:40]!r}", path, number)
     name = "netlist"
     ports: dict[str, list[Port]] = {"input": [], "output": []}
+    bits = {"input": 0, "output": 0}
     while True:
         number, line = following("'cells'")
         word, _, rest = line.partition(" ")
         if word == "cells":
-            n_cells = _whole(rest, path, number)
+            n_cells = _whole(rest.strip(), path, number)
             break
-        try:
-            if word == "name":
-                name = str(json.loads(rest))
-            elif word in ports:
-                quoted, _, width = rest.rpartition(" ")
-                ports[word].append(Port(str(json.loads(quoted)), _whole(width, path, number)))
-            else:
+        if word == "name":
+            name = _quoted(rest, path, number)
+        elif word in ports:
+            quoted, _, digits = rest.rpartition(" ")
+            width = _whole(digits, path, number)
+            bits[word] += width
+            if not width or bits[word] > _MAX_WIDTH:
                 raise DataError(
-                    f"expected name, input, output or cells, got {word[:40]!r}", path, number
+                    f"expected 1 to {_MAX_WIDTH} {word} bits, got {width or bits[word]}",
+                    path,
+                    number,
                 )
-        except ValueError as error:
-            raise DataError(f"{word}: {error}", path, number) from None
-    if n_cells > _MAX_CELLS or sum(p.width for both in ports.values() for p in both) > _MAX_WIDTH:
-        raise DataError("more cells or port bits than can be read", path, number)
+            ports[word].append(Port(_quoted(quoted, path, number), width))
+        else:
+            raise DataError(
+                f"expected name, input, output or cells, got {word[:40]!r}", path, number
+            )
+    if n_cells > _MAX_CELLS:
+        raise DataError(f"expected at most {_MAX_CELLS} cells, got {n_cells}", path, number)
+    known = 2 + 2 * bits["input"]
     cells = []
     for cell in range(n_cells):
         number, line = following(f"cell {cell + 1} of {n_cells}")
-        literals = [_whole(word, path, number) for word in line.split()]
-        if len(literals) != 3:
-            raise DataError(f"expected the three literals of a cell, got {line[:40]!r}", path, number)
-        cells.append(literals)
+        words = line.split()
+        if len(words) != 3:
+            raise DataError(
+                f"expected the three literals of a cell, got {line[:40]!r}", path, number
+            )
+        cells.append([_literal(word, known, path, number) for word in words])
+        known += 2
     number, line = following("'drive'")
     word, *driven = line.split()
     if word != "drive":
         raise DataError(f"expected 'drive' after {n_cells} cells, got {word[:40]!r}", path, number)
-    outputs = [_whole(word, path, number) for word in driven]
+    if len(driven) != bits["output"]:
+        raise DataError(
+            f"expected {bits['output']} literals, one an output bit, got {len(driven)}",
+            path,
+            number,
+        )
+    outputs = [_literal(word, known, path, number) for word in driven]
     for extra, _ in lines:
         raise DataError("expected the end of the file", path, extra)
-    try:
-        return Netlist(
-            name,
-            tuple(ports["input"]),
-            tuple(ports["output"]),
-            np.array(cells, dtype=np.int32).reshape(-1, 3),
-            np.array(outputs, dtype=np.int32),
-        )
-    except NetlistError as error:
-        raise DataError(str(error), path) from None
+    return Netlist(
+        name,
+        tuple(ports["input"]),
+        tuple(ports["output"]),
+        np.array(cells, dtype=np.int32).reshape(-1, 3),
+        np.array(outputs, dtype=np.int32),
+    )
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -139,3 +155,25 @@ def _whole(word: str, path: str | Path | None, number: int) -> int:
     if not (word.isascii() and word.isdigit() and len(word) <= 9):
         raise DataError(f"expected a whole number, got {word[:40]!r}", path, number)
     return int(word)
+
+
+def _literal(word: str, known: int, path: str | Path | None, number: int) -> int:
+    literal = _whole(word, path, number)
+    if literal >= known:
+        raise DataError(
+            f"expected a literal of a constant, an input or an earlier cell, at most {known - 1}, "
+            f"got {literal}",
+            path,
+            number,
+        )
+    return literal
+
+
+def _quoted(text: str, path: str | Path | None, number: int) -> str:
+    text = text.strip()
+    try:
+        if text.startswith('"'):
+            return str(json.loads(text))
+    except ValueError:
+        pass
+    raise DataError(f"expected a name as a JSON string, got {text[:40]!r}", path, number)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,10 @@ class Topology:
     TopologyError
         If an edge does not come from an earlier node, a neuron has no edge or two from one node, or
         there are fewer neurons than outputs.
+
+    Notes
+    -----
+    The arrays are copied and the copies are read-only.
     """
 
     n_inputs: int
@@ -51,11 +57,11 @@ class Topology:
     widths: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        start = np.ascontiguousarray(self.fanin_start, dtype=np.int32)
-        sources = np.ascontiguousarray(self.sources, dtype=np.int32)
+        start = _whole_numbers(self.fanin_start)
+        sources = _whole_numbers(self.sources)
         if start.ndim != 1 or sources.ndim != 1 or len(start) < 2:
             raise TopologyError("a network needs at least one neuron")
-        if start[0] != 0 or start[-1] != len(sources) or np.any(np.diff(start) < 1):
+        if start[0] != 0 or start[-1] != len(sources) or np.any(start[1:] <= start[:-1]):
             raise TopologyError("every neuron needs at least one edge into it")
         if not 1 <= self.n_outputs <= len(start) - 1:
             raise TopologyError(
@@ -72,6 +78,14 @@ class Topology:
         pairs = targets.astype(np.int64) * (int(targets[-1]) + 1) + sources
         if len(np.unique(pairs)) != len(pairs):
             raise TopologyError("two edges join the same two nodes")
+        widths = self.widths
+        if widths is not None and (
+            len(widths) < 2
+            or widths[0] != self.n_inputs
+            or widths[-1] != self.n_outputs
+            or sum(widths[1:]) != len(start) - 1
+        ):
+            raise TopologyError(f"widths {widths} are not those of the network")
         start.setflags(write=False)
         sources.setflags(write=False)
         object.__setattr__(self, "fanin_start", start)
@@ -103,6 +117,16 @@ class Topology:
         return np.diff(self.fanin_start).astype(np.int32)
 
 
+def _whole_numbers(values: NDArray[Any]) -> NDArray[np.int32]:
+    """Copy numbers; those that a cast would wrap or cut off are refused first."""
+    array = np.asarray(values)
+    if array.size and (
+        array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= np.iinfo(np.int32).max
+    ):
+        raise TopologyError("expected the edges as whole numbers from 0 to 2^31 - 2")
+    return np.array(array, dtype=np.int32, order="C")
+
+
 def layered(widths: Sequence[int], skip: bool = False) -> Topology:
     """Return a layered network: every neuron sees the constant and all of the layer before it.
 
@@ -120,20 +144,23 @@ def layered(widths: Sequence[int], skip: bool = False) -> Topology:
     """
     if len(widths) < 2 or any(width < 1 for width in widths):
         shown = ",".join(str(width) for width in widths)
-        raise TopologyError(f"widths {shown!r}: expected at least two positive numbers, such as 4,4,4")
+        raise TopologyError(
+            f"widths {shown!r}: expected at least two positive numbers, such as 4,4,4"
+        )
+    edges = sum(after * (1 + before) for before, after in pairwise(widths))
+    if skip:
+        edges += widths[0] * sum(widths[2:])
+    if edges > MAX_EDGES:
+        raise TopologyError(f"the widths make {edges} edges, expected at most {MAX_EDGES}")
     sources: list[NDArray[np.int32]] = []
     counts: list[int] = []
     inputs = np.arange(1, widths[0] + 1)
     before = inputs
-    edges = 0
     for depth, width in enumerate(widths[1:]):
         seen = [np.zeros(1, dtype=np.int64), before]
         if skip and depth:
             seen.insert(1, inputs)
         fanin = np.concatenate(seen).astype(np.int32)
-        edges += width * len(fanin)
-        if edges > MAX_EDGES:
-            raise TopologyError(f"the widths make more than {MAX_EDGES} edges")
         sources.extend([fanin] * width)
         counts.extend([len(fanin)] * width)
         first = int(before[-1]) + 1

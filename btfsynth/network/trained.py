@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
+from btfsynth.dataset.ports import Port, total_width
 from btfsynth.errors import DataError, TopologyError
 from btfsynth.files import write_archive
 from btfsynth.network.topology import Topology
@@ -48,13 +48,19 @@ class TrainedNetwork:
     training: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        weights = np.ascontiguousarray(self.weights, dtype=np.float32)
+        weights = np.array(self.weights, dtype=np.float32, order="C")
         if weights.shape != (self.topology.n_edges,):
             raise TopologyError(
                 f"{weights.shape} weights for a network of {self.topology.n_edges} edges"
             )
         if not np.isfinite(weights).all():
             raise TopologyError("a weight is not a finite number")
+        bits = total_width(self.input_ports), total_width(self.output_ports)
+        if bits != (self.topology.n_inputs, self.topology.n_outputs):
+            raise TopologyError(
+                f"{self.name}: ports of {bits[0]} and {bits[1]} bits for a network of "
+                f"{self.topology.n_inputs} inputs and {self.topology.n_outputs} outputs"
+            )
         weights.setflags(write=False)
         object.__setattr__(self, "weights", weights)
 

@@ -280,7 +280,14 @@ def _list_users(fanins: Any, order: Any, start: Any, users: Any) -> None:
 
 @numba.njit(cache=True)
 def _nearest(
-    state: Any, node: Any, first: Any, limit: Any, depends: Any, order: Any, users: Any, scratch: Any
+    state: Any,
+    node: Any,
+    first: Any,
+    limit: Any,
+    depends: Any,
+    order: Any,
+    users: Any,
+    scratch: Any,
 ) -> Any:
     """Choose the divisors of a cell: signals in use that do not depend on it.
 

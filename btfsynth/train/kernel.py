@@ -31,6 +31,7 @@ from btfsynth.train.vector import LANES
 
 __all__ = ["Problem", "State", "advance_block", "count_right", "join_blocks", "run_steps"]
 
+
 class Problem(NamedTuple):
     """What does not change during a training. All arrays flat; `real` is float32 or float64.
 

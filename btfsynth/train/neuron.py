@@ -220,9 +220,7 @@ def _project(
     return v.where(minus, u_minus, u_plus), v.where(minus, zero - one, one)
 
 
-def _store_coefficients(
-    v: Vectors, pointer: Any, u: Vector, weigh: tuple[Vector, Vector]
-) -> None:
+def _store_coefficients(v: Vectors, pointer: Any, u: Vector, weigh: tuple[Vector, Vector]) -> None:
     """Store p1, q1, p2, q2: the reflection ``p w + q x`` of the copies, times the two weights."""
     two = v.constant(2.0)
     inverse = _inverse(v, u)
@@ -270,7 +268,9 @@ def reflect_neuron(typingctx, problem, state, scratch, place):  # type: ignore[n
                 result = []
                 for k, name in enumerate(("sum_1", "sum_2")):
                     p, q = (
-                        v.load(v.at(spare["coefficients"], builder.add(first, edge.type(i * LANES))))
+                        v.load(
+                            v.at(spare["coefficients"], builder.add(first, edge.type(i * LANES)))
+                        )
                         for i in (2 * k, 2 * k + 1)
                     )
                     result.append(sums[k] + p * old_w + q * old_x)

@@ -70,7 +70,12 @@ class _Run:
     """The state of one trial between two chunks of steps."""
 
     def __init__(
-        self, dataset: Dataset, topology: Topology, parameters: TrainParameters, seed: int, trial: int
+        self,
+        dataset: Dataset,
+        topology: Topology,
+        parameters: TrainParameters,
+        seed: int,
+        trial: int,
     ) -> None:
         self.dataset = dataset
         self.topology = topology
@@ -83,9 +88,7 @@ class _Run:
         self.done = 0
         self.mean = 0.0
         stop = parameters.stop
-        self.limit2 = (
-            parameters.gap_limit**2 if stop in (StopRule.GAP, StopRule.BOTH) else 0.0
-        )
+        self.limit2 = parameters.gap_limit**2 if stop in (StopRule.GAP, StopRule.BOTH) else 0.0
         self.check = parameters.check_interval if stop is StopRule.EXACT else 0
 
     def advance(self, steps: int) -> None:
@@ -189,13 +192,13 @@ def train_trial(
         if took < _CHUNK_SECONDS / 2:
             chunk *= 2
         elif took > _CHUNK_SECONDS * 2 and chunk > parameters.check_interval:
-            chunk = max(parameters.check_interval, chunk // 2 // parameters.check_interval
-                        * parameters.check_interval)
+            chunk = max(
+                parameters.check_interval,
+                chunk // 2 // parameters.check_interval * parameters.check_interval,
+            )
         if on_progress is not None:
             right = max(0, int(run.best[0]))
-            on_progress(
-                Progress(trial, run.done, run.mean**0.5, right, run.bits, topology.widths)
-            )
+            on_progress(Progress(trial, run.done, run.mean**0.5, right, run.bits, topology.widths))
         reason = run.stopped()
         if reason is None and cancelled is not None and cancelled.is_set():
             reason = StopReason.INTERRUPTED

@@ -1,0 +1,92 @@
+"""What tests of several folders use."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+MARK = "btfsynth: error: "
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the command line came to."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict:
+        """Standard output, which must be one JSON document and nothing else."""
+        return json.loads(self.stdout)
+
+    @property
+    def complaint(self) -> str:
+        """The one error line; fails if there is none, or more, or anything else looks like one."""
+        assert "Traceback" not in self.stdout + self.stderr
+        assert MARK not in self.stdout
+        lines = self.stderr.splitlines()
+        assert sum(line.startswith(MARK) for line in lines) == 1, self.stderr
+        assert lines[-1].startswith(MARK), self.stderr
+        return lines[-1].removeprefix(MARK)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Run the command line in this process, in an empty folder."""
+    from btfsynth.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Outcome:
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as left,
+        ):
+            main([str(argument) for argument in arguments])
+        return Outcome(int(left.value.code or 0), out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def program() -> list[str]:
+    """The console program, to be run in a process of its own."""
+    path = Path(sys.executable).with_name("btfsynth")
+    return [str(path)] if path.exists() else [sys.executable, "-m", "btfsynth"]
+
+
+@pytest.fixture
+def run_program(tmp_path: Path, program: list[str]) -> Callable[..., Outcome]:
+    """Run the console program in an empty folder."""
+
+    def run(*arguments: object) -> Outcome:
+        completed = subprocess.run(
+            [*program, *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        return Outcome(completed.returncode, completed.stdout, completed.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def fast_simulator() -> str:
+    """The quickest simulator there is; Amaranth's is always there."""
+    return "icarus" if shutil.which("iverilog") and shutil.which("vvp") else "amaranth"

@@ -1,0 +1,187 @@
+"""The kernel against its naive twin, step for step."""
+
+from __future__ import annotations
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plain_state import plain_state
+
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.ports import Port
+from btfsynth.network.topology import Topology, layered
+from btfsynth.train.kernel import advance_block, count_right, join_blocks, run_steps
+from btfsynth.train.state import make_problem, make_state
+
+
+@st.composite
+def topologies(draw: st.DrawFn) -> Topology:
+    """Any small acyclic graph: sparse fan-in, skip connections, neurons without a bias."""
+    n_inputs = draw(st.integers(1, 4))
+    n_neurons = draw(st.integers(1, 6))
+    start, sources = [0], []
+    for neuron in range(n_neurons):
+        nodes = list(range(1 + n_inputs + neuron))
+        chosen = draw(st.lists(st.sampled_from(nodes), min_size=1, max_size=6, unique=True))
+        sources.extend(sorted(chosen))
+        start.append(len(sources))
+    n_outputs = draw(st.integers(1, n_neurons))
+    return Topology(n_inputs, n_outputs, np.array(start), np.array(sources))
+
+
+@st.composite
+def trainings(draw: st.DrawFn) -> tuple[Topology, Dataset, int]:
+    """A topology with data of either input kind, a care mask and any number of patterns."""
+    topology = draw(topologies())
+    patterns = draw(st.integers(1, 20))
+    seed = draw(st.integers(0, 2**32))
+    random = np.random.default_rng(seed)
+    analog = draw(st.booleans())
+    shape = (patterns, topology.n_inputs)
+    inputs = random.random(shape) if analog else random.integers(0, 2, shape, dtype=np.uint8)
+    dataset = Dataset(
+        "random",
+        "random",
+        inputs,
+        random.integers(0, 2, (patterns, topology.n_outputs), dtype=np.uint8),
+        (Port("x", topology.n_inputs),),
+        (Port("y", topology.n_outputs),),
+        care=random.random((patterns, topology.n_outputs)) < 0.8,
+        input_kind=InputKind.ANALOG if analog else InputKind.BOOLEAN,
+    )
+    return topology, dataset, seed
+
+
+def side_by_side(topology, dataset, sigma, beta, gamma, seed, dtype, steps):
+    """Run kernel and twin from one start; yield both states and gaps after every step."""
+    problem = make_problem(dataset, topology, sigma, dtype)
+    state = make_state(problem, (seed,))
+    plain = plain_state(problem, state)
+    twin = naive.Training(dataset, topology, sigma, plain.w, plain.x, plain.y)
+    best = np.array([-1, int(dataset.care_mask.sum()), 0], dtype=np.int64)
+    history, mean = np.zeros(1), 0.0
+    for step in range(steps):
+        run_steps(
+            problem, state, (beta, gamma, 0.0, mean), step == 0, 1, 0, best,
+            state.weights.copy(), history,
+        )  # fmt: skip
+        mean = float(history[0])
+        gap, _, _ = twin.step(beta, gamma)
+        yield plain_state(problem, state), twin, np.sqrt(mean), gap
+
+
+@settings(max_examples=8, deadline=None)
+@given(trainings(), st.sampled_from([3.0, 5.0, 1.5]), st.sampled_from([0.2, 0.7]))
+def test_float64_agrees_with_the_twin(training, sigma, beta):
+    """Fifty steps in double precision stay within rounding of the plain formulas."""
+    topology, dataset, seed = training
+    for plain, twin, gap, twin_gap in side_by_side(
+        topology, dataset, sigma, beta, 1e-2, seed, np.float64, 50
+    ):
+        assert gap == pytest.approx(twin_gap, rel=1e-6, abs=1e-9)
+        np.testing.assert_allclose(plain.w, twin.w, atol=1e-6)
+        np.testing.assert_allclose(plain.x, twin.x, atol=1e-6)
+        np.testing.assert_allclose(plain.y, twin.y, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_float32_agrees_with_the_twin(seed):
+    """Ten steps in single precision stay within rounding, but for outputs that are nearly a tie."""
+    random = np.random.default_rng(seed)
+    patterns = 40
+    topology = layered((4, 5, 3), skip=bool(seed % 2))
+    inputs = random.random((patterns, 4)) if seed % 3 == 0 else random.integers(0, 2, (patterns, 4))
+    dataset = Dataset(
+        "r", "r", inputs, random.integers(0, 2, (patterns, 3)), (Port("x", 4),), (Port("y", 3),),
+        care=random.random((patterns, 3)) < 0.8,
+        input_kind=InputKind.ANALOG if seed % 3 == 0 else InputKind.BOOLEAN,
+    )  # fmt: skip
+    steps = side_by_side(topology, dataset, 3.0, 0.4, 1e-2, seed, np.float32, 10)
+    for plain, twin, gap, twin_gap in steps:
+        assert gap == pytest.approx(twin_gap, rel=1e-3)
+        wrong = np.abs(plain.w - twin.w).max(axis=1) > 1e-3
+        assert wrong.mean() <= 0.05
+
+
+@pytest.mark.parametrize("patterns", [1, 7, 8, 9, 64, 65, 130])
+def test_padding_carries_no_weight(patterns):
+    """The consensus weights are those of the twin for pattern counts that fill no lane group."""
+    random = np.random.default_rng(patterns)
+    dataset = Dataset(
+        "p",
+        "p",
+        random.integers(0, 2, (patterns, 3)),
+        random.integers(0, 2, (patterns, 2)),
+        (Port("x", 3),),
+        (Port("y", 2),),
+    )
+    topology = layered((3, 4, 2))
+    problem = make_problem(dataset, topology, 3.0, np.float64)
+    state = make_state(problem, (1,))
+    plain = plain_state(problem, state)
+    twin = naive.Training(dataset, topology, 3.0, plain.w, plain.x, plain.y)
+    for block in range(problem.blocks):
+        advance_block(problem, state, block, (0.0, 1.0, 1.0, 0.0))
+    join_blocks(problem, state, 0.0)
+    a = twin.project_a()
+    weights, _ = twin.project_b(
+        *(2 * p - v for p, v in zip(a, (twin.w, twin.x, twin.y), strict=True))
+    )
+    np.testing.assert_allclose(state.weights, weights, atol=1e-10)
+
+
+def test_degenerate_copies_stay_finite():
+    """w = x, w = -x and w = x = 0 give a finite projection."""
+    dataset = Dataset(
+        "d", "d", np.eye(8, 2, dtype=int), np.ones((8, 1), int), (Port("x", 2),), (Port("y", 1),)
+    )
+    topology = layered((2, 1))
+    for dtype in (np.float32, np.float64):
+        for sign in (1, -1, 0):
+            problem = make_problem(dataset, topology, 3.0, dtype)
+            state = make_state(problem, (1,))
+            state.x[:] = sign * state.w
+            if sign == 0:
+                state.w[:] = 0
+            best = np.array([-1, 8, 0], dtype=np.int64)
+            history = np.zeros(20)
+            ran = run_steps(
+                problem, state, (0.5, 1e-2, 0.0, 0.0), True, 20, 0, best,
+                state.weights.copy(), history,
+            )  # fmt: skip
+            assert ran == 20
+            assert np.isfinite(history).all()
+            assert np.isfinite(state.w).all()
+
+
+def test_a_state_that_is_not_finite_stops_at_once():
+    """A NaN in the state ends the run with a NaN in the history, not with a wrong figure."""
+    dataset = Dataset(
+        "n", "n", np.eye(8, 2, dtype=int), np.ones((8, 1), int), (Port("x", 2),), (Port("y", 1),)
+    )
+    problem = make_problem(dataset, layered((2, 1)), 3.0, np.float32)
+    state = make_state(problem, (1,))
+    state.w[0] = np.nan
+    history = np.zeros(10)
+    best = np.array([-1, 8, 0], dtype=np.int64)
+    ran = run_steps(
+        problem, state, (0.5, 0.0, 0.0, 0.0), True, 10, 0, best, state.weights.copy(), history
+    )
+    assert ran == 1
+    assert np.isnan(history[0])
+
+
+@settings(max_examples=20, deadline=None)
+@given(trainings())
+def test_count_right_agrees_with_the_reference(training):
+    """The kernel's forward pass counts what the float64 reference counts."""
+    from btfsynth.network.trained import TrainedNetwork
+
+    topology, dataset, seed = training
+    weights = np.random.default_rng(seed).normal(size=topology.n_edges).astype(np.float32)
+    problem = make_problem(dataset, topology, 3.0, np.float64)
+    scratch = np.empty(topology.n_nodes * 8)
+    network = TrainedNetwork("r", topology, weights, dataset.input_ports, dataset.output_ports)
+    assert count_right(problem, weights.astype(np.float64), scratch) == network.bits_right(dataset)

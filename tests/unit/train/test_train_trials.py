@@ -1,0 +1,204 @@
+"""Trials: results, stopping, determinism, limits."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.tasks import parse_task
+from btfsynth.errors import TopologyError, UsageError
+from btfsynth.network.topology import layered
+from btfsynth.train.defaults import TrainingPlan, default_plan
+from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
+from btfsynth.train.trainer import train_trial
+from btfsynth.train.trials import run_trials
+
+
+def test_two_bit_multiplier_is_learnt_at_the_defaults():
+    """At least 18 of 20 seeds are exact within 10,000 steps."""
+    data = parse_task("multiplier:2")
+    plan = default_plan(data)
+    assert plan.parameters.iterations == 10_000
+    exact = sum(
+        train_trial(data, plan.trial_topology(0), plan.parameters, seed).exact for seed in range(20)
+    )
+    assert exact >= 18
+
+
+@pytest.mark.parametrize(
+    "spec", ["full_adder", "adder:2", "majority:5", "parity:3", "comparator:2", "popcount:4",
+             "automaton:30", "automaton:110,cells=5", "multiplier:1", "parity:1"]
+)  # fmt: skip
+def test_every_small_task_is_learnt(spec):
+    """The default plan finds an exact network for each kind of task."""
+    data = parse_task(spec)
+    run = run_trials(data, default_plan(data), 1, 20)
+    assert run.succeeded
+    assert run.network(data, 1).bits_right(data) == int(data.care_mask.sum())
+
+
+def test_result_does_not_depend_on_jobs():
+    """The lowest-numbered success is taken, whoever finishes first."""
+    data = parse_task("multiplier:2")
+    plan = TrainingPlan((4, 4, 4, 4), TrainParameters(beta=0.3, gamma=1e-3, iterations=400))
+    runs = [run_trials(data, plan, 3, 30, jobs=jobs) for jobs in (1, 2, 5)]
+    assert runs[0].best.trial > 0
+    for run in runs[1:]:
+        assert run.best.trial == runs[0].best.trial
+        assert run.best.weights.tobytes() == runs[0].best.weights.tobytes()
+        assert run.iterations == runs[0].iterations
+        assert [r.trial for r in run.results] == [r.trial for r in runs[0].results]
+
+
+def test_same_seed_same_weights_other_seed_others():
+    """A trial is a function of its seed and number."""
+    data = parse_task("full_adder")
+    parameters = TrainParameters(iterations=50, stop=StopRule.NONE)
+    results = [train_trial(data, layered((3, 4, 2)), parameters, s, t) for s, t in
+               ((1, 0), (1, 0), (2, 0), (1, 1))]  # fmt: skip
+    assert results[0].weights.tobytes() == results[1].weights.tobytes()
+    assert results[0].weights.tobytes() != results[2].weights.tobytes()
+    assert results[0].weights.tobytes() != results[3].weights.tobytes()
+
+
+def test_stop_none_runs_to_the_end():
+    """Nothing ends the trial but its iterations."""
+    data = parse_task("full_adder")
+    parameters = TrainParameters(iterations=3_000, stop=StopRule.NONE)
+    result = train_trial(data, layered((3, 6, 2)), parameters, 1)
+    assert (result.stop, result.iterations) == (StopReason.ITERATIONS, 3_000)
+
+
+def test_stop_gap_closes_the_gap_and_clears_the_weights():
+    """At a small gap a neuron of sigma 3 has one or three weights that are not near 0."""
+    data = parse_task("multiplier:2")
+    parameters = TrainParameters(
+        beta=0.4, gamma=1e-3, iterations=40_000, stop=StopRule.GAP, gap_limit=0.01
+    )
+    plan = TrainingPlan((4, 4, 4, 4), parameters)
+    run = run_trials(data, plan, 1, 20)
+    assert run.best.stop is StopReason.GAP
+    assert run.best.gap < 0.01
+    assert run.best.exact
+    start = run.best.topology.fanin_start
+    for begin, end in zip(start[:-1], start[1:], strict=True):
+        sizes = np.abs(run.best.weights[begin:end])
+        assert np.count_nonzero(sizes > 0.3) in (1, 3)
+        assert sizes[sizes <= 0.3].max(initial=0) < 0.1
+
+
+def test_stop_both_is_exact_and_small():
+    """Both conditions hold at the end."""
+    data = parse_task("full_adder")
+    parameters = TrainParameters(beta=0.4, gamma=1e-3, stop=StopRule.BOTH, gap_limit=0.05)
+    run = run_trials(data, TrainingPlan((3, 6, 6, 2), parameters), 1, 20)
+    assert run.best.stop is StopReason.BOTH
+    assert run.best.exact
+    assert run.best.gap < 0.05
+
+
+def test_float64_learns_too():
+    """Double precision is a setting, not another program."""
+    data = parse_task("multiplier:2")
+    plan = default_plan(data)
+    run = run_trials(data, replace(plan, parameters=replace(plan.parameters, precision=64)), 1, 20)
+    assert run.succeeded
+
+
+def test_dont_cares_are_free():
+    """Targets that do not matter may come out either way, and the others come out right."""
+    table = parse_task("parity:4")
+    care = np.zeros((16, 1), dtype=bool)
+    care[::2] = True
+    data = replace(table, care=care)
+    run = run_trials(data, default_plan(data), 1, 10)
+    assert run.succeeded
+    right = run.network(data, 1).outputs(data.inputs) == data.targets
+    assert right[care].all()
+
+
+def test_a_plan_widens_its_hidden_layers():
+    """Hidden layers grow every so many trials, inputs and outputs never do."""
+    plan = TrainingPlan((3, 10, 10, 2), TrainParameters(), patience=2, growth=1.5)
+    assert [plan.trial_widths(t)[1] for t in range(5)] == [10, 10, 15, 15, 22]
+    assert {(plan.trial_widths(t)[0], plan.trial_widths(t)[-1]) for t in range(5)} == {(3, 2)}
+
+
+def test_failure_reports_the_best_trial():
+    """With no success the trial with most bits right is kept, its weights those that got them."""
+    data = parse_task("multiplier:3")
+    plan = TrainingPlan((6, 12, 12, 12, 6), TrainParameters(iterations=60))
+    run = run_trials(data, plan, 1, 3)
+    assert not run.succeeded
+    assert len(run.results) == 3
+    assert run.best.bits_right == max(r.bits_right for r in run.results)
+    assert run.network(data, 1).bits_right(data) == run.best.bits_right < 384
+
+
+def test_time_limit_ends_with_the_best():
+    """A time limit ends the run and says so."""
+    data = parse_task("multiplier:4")
+    plan = TrainingPlan((8, 16, 16, 8), TrainParameters(iterations=10_000_000))
+    run = run_trials(data, plan, 1, 5, jobs=2, time_limit=0.5)
+    assert run.timed_out
+    assert not run.succeeded
+    assert run.best.stop is StopReason.TIME
+
+
+def test_cancelling_a_trial_ends_it():
+    """A set event ends the trial after the chunk it is in."""
+    cancelled = threading.Event()
+    cancelled.set()
+    data = parse_task("multiplier:3")
+    result = train_trial(
+        data, layered((6, 6, 6)), TrainParameters(iterations=10_000_000), 1, cancelled=cancelled
+    )
+    assert result.stop is StopReason.INTERRUPTED
+    assert result.iterations < 10_000_000
+
+
+def test_progress_is_told():
+    """Progress names the trial, its steps and the bits right."""
+    seen = []
+    data = parse_task("multiplier:2")
+    run_trials(data, default_plan(data), 1, 20, on_progress=seen.append)
+    assert seen
+    assert seen[-1].bits == 64
+    assert seen[-1].widths == (4, 4, 4, 4)
+    assert seen[-1].iterations > 0
+
+
+@pytest.mark.parametrize("widths", [(5, 4, 4), (4, 4, 5)])
+def test_widths_that_do_not_fit_are_refused(widths):
+    """Inputs and outputs of the network must be those of the data."""
+    with pytest.raises(TopologyError, match="multiplier_2 has 4"):
+        run_trials(parse_task("multiplier:2"), TrainingPlan(widths, TrainParameters()), 1, 1)
+
+
+def test_data_without_inputs_are_refused():
+    """Generator data cannot be trained as a function."""
+    from btfsynth.dataset.dataset import InputKind
+    from btfsynth.dataset.ports import Port
+
+    data = Dataset(
+        "g", "g", np.zeros((4, 0)), np.eye(4), (), (Port("y", 4),),
+        input_kind=InputKind.ONE_HOT_GENERATOR,
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="generator"):
+        run_trials(data, TrainingPlan((1, 4), TrainParameters()), 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("sigma", 1.0), ("sigma", float("nan")), ("sigma", float("inf")), ("beta", 0.0),
+     ("beta", 2.0), ("gamma", -0.1), ("gamma", 1.0), ("iterations", 0), ("precision", 16),
+     ("check_interval", 0), ("gap_limit", -1.0)],
+)  # fmt: skip
+def test_parameters_out_of_range_are_refused(field, value):
+    """Every parameter names itself, its range and what came."""
+    with pytest.raises(UsageError, match=field.replace("_", " ")):
+        TrainParameters(**{field: value})
