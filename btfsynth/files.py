@@ -54,7 +54,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write UTF-8 text with ``\\n`` line ends atomically (see `write_bytes`)."""
+    """Write UTF-8 text atomically, line ends as they are (see `write_bytes`)."""
     write_bytes(path, content.encode())
 
 

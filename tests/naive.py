@@ -50,7 +50,7 @@ class Training:
         self.targets = np.repeat(np.arange(topology.n_neurons), topology.fan_in)
         self.delta = np.sqrt(topology.fan_in / sigma)
         patterns = dataset.n_patterns
-        self.data = np.concatenate([np.full((patterns, 1), -1.0), 2.0 * dataset.inputs - 1], axis=1)
+        self.data = np.concatenate([np.full((patterns, 1), -1.0), 2.0 * dataset.inputs.astype(np.float64) - 1], axis=1)
         self.goal = 2.0 * dataset.targets - 1
         self.care = dataset.care_mask
         self.g = np.ones((patterns, topology.n_neurons))
@@ -90,7 +90,9 @@ class Training:
     def step(self, beta, gamma):
         """One step; returns the gap before it and the consensus it moved towards."""
         a = self.project_a()
-        weights, values = self.project_b(*(2 * p - v for p, v in zip(a, (self.w, self.x, self.y))))
+        weights, values = self.project_b(
+            *(2 * p - v for p, v in zip(a, (self.w, self.x, self.y), strict=True))
+        )
         d_w, d_x, d_y = weights - a[0], values[:, self.sources] - a[1], values - a[2]
         gap2 = np.zeros_like(self.g)
         for neuron in range(self.topology.n_neurons):

@@ -14,8 +14,9 @@ __all__ = ["PlainState", "plain_state"]
 
 
 class PlainState(NamedTuple):
-    """Copies by pattern: ``w``, ``x`` (patterns, edges), ``y`` (patterns, nodes), ``metric`` (patterns,
-    neurons).
+    """Copies by pattern.
+
+    ``w``, ``x`` (patterns, edges), ``y`` (patterns, nodes), ``metric`` (patterns, neurons).
     """
 
     w: NDArray[Any]

@@ -1,0 +1,1 @@
+"""From threshold neurons to majority cells: support, threshold diagrams, tables."""

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 __all__ = ["ThresholdFunction", "reduce_exactly", "reduce_on_vectors"]
 
 _LARGEST_INTEGER = 8
+_ROUNDING = 1e-9
+"""Part of a sum that floating point may have lost."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def reduce_exactly(weights: NDArray[np.float64], bias: float) -> ThresholdFuncti
     for largest in range(1, _LARGEST_INTEGER + 1) if largest_weight > 0 else ():
         scale = largest_weight / largest
         integers = np.rint(everything / scale)
-        if int(integers.sum()) % 2 and np.abs(everything - scale * integers).sum() < scale:
+        rest = np.abs(everything - scale * integers).sum()
+        if int(integers.sum()) % 2 and rest < scale * (1 - _ROUNDING):
             return _with_zeros_dropped([int(k) for k in integers[:-1]], -int(integers[-1]))
     return _with_zeros_dropped(*_scaled(weights, -bias))

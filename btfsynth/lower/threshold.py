@@ -41,10 +41,14 @@ def lower_threshold(
         (-abs(weight), position, literals[position] ^ int(weight < 0))
         for position, weight in zip(function.inputs, function.weights, strict=True)
     )
-    weights = [-size for size, _, _ in terms]
     # sum w x > T with x = 2 b - 1 is sum 2 w b > T + sum w; integers, so the comparison is exact.
-    diagram = _Diagram(builder, [2 * w for w in weights], [lit for _, _, lit in terms], max_cells)
-    return diagram.build(function.threshold + sum(weights))
+    threshold = function.threshold - sum(size for size, _, _ in terms)
+    threshold += sum(2 * size for size, _, literal in terms if literal == TRUE)
+    terms = [term for term in terms if term[2] > TRUE]
+    diagram = _Diagram(
+        builder, [-2 * size for size, _, _ in terms], [lit for _, _, lit in terms], max_cells
+    )
+    return diagram.build(threshold)
 
 
 class _Diagram:

@@ -1,0 +1,1 @@
+"""Networks of threshold neurons: topology, trained weights, reference evaluation."""

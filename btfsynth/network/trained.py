@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import struct
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,23 @@ from btfsynth.network.topology import Topology
 __all__ = ["TrainedNetwork", "load_network", "save_network"]
 
 _FORMAT = 1
+_BROKEN = (
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a broken archive can raise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +68,11 @@ class TrainedNetwork:
     training: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        weights = np.array(self.weights, dtype=np.float32, order="C")
+        given = np.asarray(self.weights)
+        if given.dtype.kind not in "fiu":
+            raise TopologyError(f"expected real weights, got {given.dtype}")
+        with np.errstate(over="ignore"):  # what overflows is infinite and refused below
+            weights = np.array(given, dtype=np.float32, order="C")
         if weights.shape != (self.topology.n_edges,):
             raise TopologyError(
                 f"{weights.shape} weights for a network of {self.topology.n_edges} edges"
@@ -151,9 +175,9 @@ def load_network(path: Path) -> TrainedNetwork:
         If the file is missing or is anything else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(bytes(archive["header"].astype(np.uint8)).decode())
-            arrays = {name: archive[name] for name in ("fanin_start", "sources", "weights")}
+        with zipfile.ZipFile(path) as archive:
+            header = json.loads(_array(archive, "header").tobytes())
+            arrays = {name: _array(archive, name) for name in ("fanin_start", "sources", "weights")}
         if header["format"] != _FORMAT:
             raise DataError(f"network format {header['format']!r}, expected {_FORMAT}", path)
         widths = header["widths"]
@@ -176,7 +200,14 @@ def load_network(path: Path) -> TrainedNetwork:
         raise DataError("no such file", path) from None
     except TopologyError as error:
         raise DataError(f"not a sound network: {error}", path) from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
+        reason = str(error).splitlines()[0] if str(error) else "no reason given"
         raise DataError(
-            f"not a network written by btfsynth ({type(error).__name__}: {error})", path
+            f"not a network written by btfsynth ({type(error).__name__}: {reason})", path
         ) from None
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """Read one plain array, without pickle."""
+    with archive.open(f"{name}.npy") as stream:
+        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))

@@ -1,0 +1,1 @@
+"""Netlist to smaller netlist: one pass a file, each checked when it runs."""

@@ -1,0 +1,1 @@
+"""Reflect-reflect-relax: kernel, one trial, restarts, default settings."""

@@ -86,8 +86,10 @@ class State(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory of one block, real: ``shared`` (classes * lanes,), ``moments`` (groups * `MOMENTS`,),
-    ``coefficients`` (groups * `COEFFICIENTS`,), ``gap_sums`` (3 * lanes,).
+    """Working memory of one block, real.
+
+    ``shared`` (classes * lanes,), ``moments`` (groups * `MOMENTS`,), ``coefficients`` (groups *
+    `COEFFICIENTS`,), ``gap_sums`` (3 * lanes,).
     """
 
     shared: NDArray[Any]
@@ -199,7 +201,8 @@ def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
 def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
     """Form the consensus weights W from the blocks' sums and return the mean squared gap.
 
-    The gap is that of the step just finished; the sums' second parts count gamma / gap times. Changes state.weights. A neuron whose sums vanish keeps its weights.
+    The gap is that of the step just finished; the sums' second parts count gamma / gap times. Changes
+    state.weights and the first row of state.part_1. A neuron whose sums vanish keeps its weights.
     """
     n_neurons = problem.delta.shape[0]
     n_edges = problem.sources.shape[0]
@@ -222,7 +225,7 @@ def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
             scale = np.sqrt(problem.norm2[neuron] / norm2)
             for edge in range(begin, end):
                 state.weights[edge] = scale * state.part_1[edge]
-        elif norm2 != norm2:
+        elif np.isnan(norm2):
             state.weights[begin] = np.nan
     return mean
 

@@ -41,10 +41,11 @@ __all__ = [
 COEFFICIENTS = 4 * LANES
 """Elements a lane group needs in the coefficient scratch: p1, q1, p2, q2 (see `reflect_neuron`)."""
 
-MOMENTS = 5 * LANES
-"""Elements a lane group needs in the moment scratch: two gaps, |w|^2, |x|^2 and w . x."""
+MOMENTS = 4 * LANES
+"""Elements a lane group needs in the moment scratch: two gaps, |w + x|^2 and |w - x|^2."""
 
-_POLE = 1e-6
+_POLE_SINGLE = 1e-6
+_POLE_DOUBLE = 1e-12
 _TINY = 1e-30
 
 
@@ -63,7 +64,8 @@ def _root(v: Vectors, big_a: Vector, big_b: Vector, margin2: Vector, steps: int)
         slope = s * s + q * big_b
         curvature = three * margin2 * big_b * q * t
         t = t + two * value * slope * s / (two * slope * slope - value * curvature)
-    return v.minimum(t - one, v.constant(1.0 - _POLE))
+    pole = _POLE_SINGLE if v.single else _POLE_DOUBLE
+    return v.minimum(t - one, v.constant(1.0 - pole))
 
 
 def _inverse(v: Vectors, u: Vector) -> Vector:
@@ -121,7 +123,7 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
             at_copies = builder.add(copies, builder.mul(group, builder.mul(fan_in, width)))
 
             def edge_step(j: Any, carried: list[Vector]) -> list[Vector]:
-                gap_w, gap_x, ww, xx, wx = carried
+                gap_w, gap_x, aa, bb = carried
                 at_copy = builder.add(at_copies, builder.mul(j, width))
                 at_edge = builder.add(edge, j)
                 source = builder.load(v.at(given["sources"], at_edge))
@@ -135,15 +137,15 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
                 new_w, new_x = old_w + beta * d_w, old_x + beta * d_x
                 v.store(new_w, w_ptr)
                 v.store(new_x, x_ptr)
+                both, apart = new_w + new_x, new_w - new_x
                 return [
                     gap_w + d_w * d_w,
                     gap_x + d_x * d_x,
-                    ww + new_w * new_w,
-                    xx + new_x * new_x,
-                    wx + new_w * new_x,
+                    aa + both * both,
+                    bb + apart * apart,
                 ]
 
-            moments = v.loop(fan_in, [zero] * 5, edge_step)
+            moments = v.loop(fan_in, [zero] * 4, edge_step)
             at_moments = builder.mul(group, edge.type(MOMENTS))
             for k, moment in enumerate(moments):
                 at = builder.add(at_moments, edge.type(k * LANES))
@@ -154,9 +156,9 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
             first, at_neuron = offsets(group)
             own = builder.add(first, builder.mul(node, width))
             at_moments = builder.mul(group, edge.type(MOMENTS))
-            gap_w, gap_x, ww, xx, wx = (
+            gap_w, gap_x, aa, bb = (
                 v.load(v.at(spare["moments"], builder.add(at_moments, edge.type(k * LANES))))
-                for k in range(5)
+                for k in range(4)
             )
             y, gap_y = _update_output(v, moving, own, beta)
             real = v.load(v.at(given["valid"], builder.add(lane, builder.mul(group, width))))
@@ -166,9 +168,7 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
                 sum_ptr = v.at(spare["gap_sums"], edge.type(k * LANES))
                 v.store(v.load(sum_ptr) + part * real, sum_ptr)
             half = v.constant(0.5)
-            big_a = v.maximum(half * (ww + xx) + wx, zero)
-            big_b = v.maximum(half * (ww + xx) - wx, zero)
-            u, sign = _project(v, (big_a, big_b, wx), delta, y)
+            u, sign = _project(v, half * aa, half * bb, delta, y)
             v.store(u, v.at(moving["multiplier"], at_neuron))
             v.store(sign, v.at(moving["sign"], own))
             weigh = (keep * v.load(v.at(moving["metric"], at_neuron)), squared)
@@ -197,16 +197,16 @@ def _update_output(v: Vectors, moving: Any, own: Any, beta: Vector) -> tuple[Vec
 
 
 def _project(
-    v: Vectors, moments: tuple[Vector, Vector, Vector], delta: Vector, y: Vector
+    v: Vectors, big_a: Vector, big_b: Vector, delta: Vector, y: Vector
 ) -> tuple[Vector, Vector]:
     """Return the multiplier u and the output -1/+1 of the projection to A.
 
-    moments: A, B and w . x. Of the two outputs the one whose total move is shorter is taken; the
-    distances are compared over their common denominator.
+    Of the two outputs the one whose total move is shorter is taken; the distances are compared over their
+    common denominator.
     """
-    big_a, big_b, wx = moments
     zero, one, four = v.constant(0.0), v.constant(1.0), v.constant(4.0)
-    steps = 2 if v.align == 4 else 3
+    wx = v.constant(0.5) * (big_a - big_b)
+    steps = 2 if v.single else 3
     margin2 = delta + delta
     u_plus = _root(v, big_a, big_b, margin2, steps)
     u_minus = _root(v, big_b, big_a, margin2, steps)

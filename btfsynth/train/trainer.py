@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def check_fit(dataset: Dataset, topology: Topology) -> None:
             )
 
 
-def warm_up(dtype: type[np.floating]) -> None:  # type: ignore[type-arg]
+def warm_up(dtype: type[np.floating[Any]]) -> None:
     """Compile the kernel, or load it from the cache, so that no figure holds its compilation."""
     from btfsynth.dataset.ports import Port
     from btfsynth.network.topology import layered
@@ -114,7 +115,7 @@ class _Run:
                 f"(now {parameters.beta:g}) or 64 bits of precision"
             )
 
-    def right(self, weights: NDArray[np.floating]) -> int:  # type: ignore[type-arg]
+    def right(self, weights: NDArray[np.floating[Any]]) -> int:
         """Return how many targets weights get right by the reference evaluation."""
         network = TrainedNetwork(
             self.dataset.name,

@@ -69,7 +69,8 @@ class Vectors:
         self.builder = builder
         self.scalar = context.get_value_type(dtype)
         self.type = ir.VectorType(self.scalar, LANES)
-        self.align = 4 if dtype == types.float32 else 8
+        self.single = dtype == types.float32
+        self.align = 4 if self.single else 8
 
     def data(self, array_type: Any, array: Any) -> Any:
         """Return the pointer to an array's first element."""
@@ -120,7 +121,7 @@ class Vectors:
         function = cgutils.get_or_insert_function(
             self.builder.module,
             ir.FunctionType(self.type, [self.type] * len(arguments)),
-            f"llvm.{name}.v{LANES}f{32 if self.align == 4 else 64}",
+            f"llvm.{name}.v{LANES}f{32 if self.single else 64}",
         )
         return Vector(self.builder, self.builder.call(function, [a.value for a in arguments]))
 
@@ -184,7 +185,7 @@ class Vectors:
             phi = builder.phi(vector.value.type)
             phi.add_incoming(vector.value, before)
             carried.append(phi)
-        values = body(index, [Vector(builder, phi) for phi in carried])
+        values: list[Vector] = body(index, [Vector(builder, phi) for phi in carried])
         following = builder.add(index, count.type(1))
         end = builder.basic_block
         index.add_incoming(following, end)

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ply.yacc import NullLogger, yacc  # type: ignore[import-untyped]
+from ply.yacc import NullLogger, yacc
 
 from btfsynth.errors import DataError
 

@@ -64,9 +64,7 @@ def test_multiplier_2_json(run_program, tmp_path):
 )
 def test_multiplier_3(cli, tmp_path, fast_simulator, seed):
     """The three-bit multiplier is right on all 64 input vectors."""
-    outcome = cli(
-        "build", "multiplier:3", "--seed", seed, "--json", "--simulator", fast_simulator
-    )
+    outcome = cli("build", "multiplier:3", "--seed", seed, "--json", "--simulator", fast_simulator)
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["checks"][fast_simulator] == {"passed": 64, "failed": 0}
     assert outcome.json["checks"]["parsed_verilog"] == {"passed": 64, "failed": 0}
@@ -130,9 +128,7 @@ def test_other_seed_other_network(cli, tmp_path, fast_simulator):
     """The seed matters."""
     for seed in (1, 2):
         cli("build", "full_adder", "--seed", seed, "-o", seed, "--simulator", fast_simulator)
-    one, two = (
-        load_network(tmp_path / name / "full_adder.npz").weights.tolist() for name in "12"
-    )
+    one, two = (load_network(tmp_path / name / "full_adder.npz").weights.tolist() for name in "12")
     assert one != two
 
 
@@ -147,9 +143,7 @@ def test_other_seed_other_network(cli, tmp_path, fast_simulator):
 )
 def test_stop_rules(cli, fast_simulator, options, reason):
     """The report says which rule ended the training."""
-    outcome = cli(
-        "build", "multiplier:2", "--json", "--simulator", fast_simulator, *options
-    )
+    outcome = cli("build", "multiplier:2", "--json", "--simulator", fast_simulator, *options)
     training = outcome.json["train"]
     assert training["stop"] == reason
     if reason in ("gap", "both"):

@@ -68,12 +68,14 @@ def run_icarus(folder: Path, manifest: dict, n_inputs: int, workspace: Path) -> 
     bench.write_text(
         f"module own_bench; reg [{n_inputs}:0] x; wire [{n_outputs - 1}:0] y;\n"
         f"{module} dut ({', '.join(connections)});\n"
-        f"initial for (x = 0; x < {1 << n_inputs}; x = x + 1) begin #1; $display(\"%b\", y); end\n"
+        f'initial for (x = 0; x < {1 << n_inputs}; x = x + 1) begin #1; $display("%b", y); end\n'
         "endmodule\n"
     )
     image = workspace / "own_bench.vvp"
     sources = [str(folder / manifest["files"]["verilog"]), str(bench)]
-    subprocess.run(["iverilog", "-g2012", "-s", "own_bench", "-o", str(image), *sources], check=True)
+    subprocess.run(
+        ["iverilog", "-g2012", "-s", "own_bench", "-o", str(image), *sources], check=True
+    )
     answer = subprocess.run(["vvp", "-n", str(image)], check=True, capture_output=True, text=True)
     return [line[::-1] for line in answer.stdout.split()]
 
