@@ -50,7 +50,9 @@ class Training:
         self.targets = np.repeat(np.arange(topology.n_neurons), topology.fan_in)
         self.delta = np.sqrt(topology.fan_in / sigma)
         patterns = dataset.n_patterns
-        self.data = np.concatenate([np.full((patterns, 1), -1.0), 2.0 * dataset.inputs.astype(np.float64) - 1], axis=1)
+        self.data = np.concatenate(
+            [np.full((patterns, 1), -1.0), 2.0 * dataset.inputs.astype(np.float64) - 1], axis=1
+        )
         self.goal = 2.0 * dataset.targets - 1
         self.care = dataset.care_mask
         self.g = np.ones((patterns, topology.n_neurons))
