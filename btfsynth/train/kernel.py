@@ -29,7 +29,22 @@ from btfsynth.train.neuron import (
 )
 from btfsynth.train.vector import LANES
 
-__all__ = ["Problem", "State", "advance_block", "count_right", "join_blocks", "run_steps"]
+__all__ = [
+    "GIVEN",
+    "HYPERCUBE",
+    "ONE_HOT",
+    "Problem",
+    "State",
+    "advance_blocks",
+    "count_right",
+    "finish_step",
+    "join_blocks",
+    "run_steps",
+    "start_state",
+]
+
+GIVEN, ONE_HOT, HYPERCUBE = 0, 1, 2
+"""What A does at the inputs: fix them to the data, or project them to the nearest code."""
 
 
 class Problem(NamedTuple):
@@ -41,7 +56,7 @@ class Problem(NamedTuple):
     ``imposed`` real, of goal's shape, 1 where the target matters, ``valid`` real (blocks, groups, lanes)
     1 for patterns and 0 for padding, ``fan_class`` int64 (nodes,) which set of neurons a node feeds,
     ``class_start`` int64 and ``class_members`` int64 the neurons of each set; ``blocks``, ``groups`` (a
-    block's) and ``patterns`` are counts.
+    block's) and ``patterns`` are counts; ``generator`` is `GIVEN`, `ONE_HOT` or `HYPERCUBE`.
     """
 
     fanin_start: NDArray[np.int64]
@@ -58,6 +73,7 @@ class Problem(NamedTuple):
     blocks: int
     groups: int
     patterns: int
+    generator: int
 
 
 class State(NamedTuple):
@@ -135,6 +151,26 @@ def _form_values(problem: Any, state: Any, scratch: Any, block: Any, keep: Any, 
 
 
 @numba.njit(nogil=True, cache=True)
+def _generate(generator: Any, y: Any, sign: Any, rows: Any, first: Any) -> None:
+    """Project the inputs of one lane group to the nearest code. Changes sign.
+
+    rows: offset of the group's node rows; first: input nodes, the constant included.
+    """
+    for lane in range(LANES):
+        largest = rows + LANES + lane
+        for node in range(1, first):
+            k = rows + node * LANES + lane
+            sign[k] = -1
+            if generator == HYPERCUBE:
+                if y[k] > 0:
+                    sign[k] = 1
+            elif y[k] > y[largest]:
+                largest = k
+        if generator == ONE_HOT:
+            sign[largest] = 1
+
+
+@numba.njit(nogil=True, cache=True)
 def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
     """Finish one step and project for the next, for one block of patterns.
 
@@ -157,17 +193,18 @@ def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
     _form_values(problem, state, scratch, block, keep_before, gain_before)
 
     block_rows = block * groups * n_nodes * LANES
-    y, values, given = state.y, state.values, problem.data
+    y, values, sign = state.y, state.values, state.sign
     sum_1, sum_2 = state.sum_1, state.sum_2
     sum_1[block_rows : block_rows + groups * n_nodes * LANES] = 0
     sum_2[block_rows : block_rows + groups * n_nodes * LANES] = 0
     for group in range(groups):
         rows = block_rows + group * n_nodes * LANES
-        data = (block * groups + group) * first * LANES
-        for k in range(first * LANES):
-            moved = y[rows + k] + beta * (values[rows + k] - given[data + k])
-            y[rows + k] = moved
-            sum_1[rows + k] = given[data + k] + given[data + k] - moved
+        for k in range(rows, rows + first * LANES):
+            y[k] += beta * (values[k] - sign[k])
+        if problem.generator != GIVEN:
+            _generate(problem.generator, y, sign, rows, first)
+        for k in range(rows, rows + first * LANES):
+            sum_1[k] = sign[k] + sign[k] - y[k]
     fanin_start, delta = problem.fanin_start, problem.delta
     totals = state.gap_sums[3 * block : 3 * block + 3]
     totals[:] = 0
@@ -195,6 +232,23 @@ def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
             for lane in range(LANES):
                 totals[part] += sums[part * LANES + lane]
         sums[:] = 0
+
+
+@numba.njit(nogil=True, cache=True)
+def advance_blocks(problem: Any, state: Any, first: Any, last: Any, numbers: Any) -> None:
+    """Run `advance_block` for a range of blocks: one thread's share of a step.
+
+    numbers: float64 tuple (beta, gamma, mean squared gap of the step before, 0 at the first step, whose
+    metric is still all 1).
+    """
+    beta, gamma, mean = numbers
+    real = state.w.dtype.type
+    keep = real(1 - gamma)
+    now = (real(beta), keep, real(1), real(0))
+    if mean > 0:
+        now = (real(beta), keep, keep, real(gamma / mean))
+    for block in range(first, last):
+        advance_block(problem, state, block, now)
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
@@ -231,10 +285,11 @@ def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=True)
-def count_right(problem: Any, weights: Any, values: Any) -> Any:
-    """Return how many of the targets that matter the network of these weights gets right.
+def count_right(problem: Any, state: Any, values: Any) -> Any:
+    """Return how many of the targets that matter the network of the consensus weights gets right.
 
-    values: real scratch (nodes * LANES,), changed. Sums are in the arrays' own precision.
+    Its inputs are A's: the data, or the codes where they are generated. values: real scratch
+    (nodes * LANES,), changed. Sums are in the arrays' own precision.
     """
     n_neurons = problem.delta.shape[0]
     n_nodes = problem.fan_class.shape[0]
@@ -242,12 +297,12 @@ def count_right(problem: Any, weights: Any, values: Any) -> Any:
     n_outputs = problem.goal.shape[0] // (problem.blocks * problem.groups * LANES)
     right = 0
     for group in range(problem.blocks * problem.groups):
-        data = group * first * LANES
-        values[: first * LANES] = problem.data[data : data + first * LANES]
+        rows = group * n_nodes * LANES
+        values[: first * LANES] = state.sign[rows : rows + first * LANES]
         for neuron in range(n_neurons):
             edge = problem.fanin_start[neuron]
             place = (edge, problem.fanin_start[neuron + 1] - edge, 0, (first + neuron) * LANES)
-            evaluate_neuron(values, weights, problem.sources, place)
+            evaluate_neuron(values, state.weights, problem.sources, place)
         output = (n_nodes - n_outputs) * LANES
         targets = group * n_outputs * LANES
         for k in range(n_outputs * LANES):
@@ -257,11 +312,43 @@ def count_right(problem: Any, weights: Any, values: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=True)
+def finish_step(
+    problem: Any, state: Any, numbers: Any, best: Any, best_weights: Any, scratch: Any
+) -> Any:
+    """Join the blocks after a step and see whether to stop.
+
+    numbers: float tuple (gamma, squared gap limit, 1 to test the network or 0). Changes state.weights, best
+    and best_weights (see `run_steps`). Returns the mean squared gap and whether to stop: exact, small gap,
+    or not finite.
+    """
+    gamma, limit2, test = numbers
+    mean = join_blocks(problem, state, gamma)
+    if not np.isfinite(mean):
+        return mean, True
+    if test > 0:
+        right = count_right(problem, state, scratch)
+        if right > best[0]:
+            best[0] = right
+            best_weights[:] = state.weights
+        if right == best[1]:
+            best[2] = 1
+            return mean, True
+    return mean, mean < limit2
+
+
+@numba.njit(nogil=True, cache=True)
+def start_state(problem: Any, state: Any) -> None:
+    """Project a fresh state for the first time. Changes the state."""
+    advance_blocks(problem, state, 0, problem.blocks, (0.0, 0.0, 0.0))
+    state.gap[:] = 0
+    join_blocks(problem, state, 0.0)
+
+
+@numba.njit(nogil=True, cache=True)
 def run_steps(
     problem: Any,
     state: Any,
     numbers: Any,
-    first: Any,
     steps: Any,
     check: Any,
     best: Any,
@@ -273,11 +360,10 @@ def run_steps(
     Parameters
     ----------
     problem, state
-        See `Problem` and `State`; the state is changed in place.
+        See `Problem` and `State`; the state is changed in place. `start_state` comes first.
     numbers
-        Float tuple (beta, gamma, gap limit, mean squared gap before); a limit of 0 never stops.
-    first
-        True if the state is fresh: it is projected once before the first step.
+        Float tuple (beta, gamma, squared gap limit, mean squared gap of the step before or 0 at the first).
+        A limit of 0 never stops.
     steps
         How many steps at most.
     check
@@ -294,36 +380,12 @@ def run_steps(
     Steps done. A state that is not finite stops at once with a NaN in the history.
     """
     beta, gamma, limit2, mean = numbers
-    one = state.w.dtype.type(1)
-    real = state.w.dtype.type
     scratch = np.empty(problem.fan_class.shape[0] * LANES, dtype=state.w.dtype)
-    keep_before, gain_before = one, real(0)
-    if first:
-        none = (real(0), one, one, real(0))
-        for block in range(problem.blocks):
-            advance_block(problem, state, block, none)
-        state.gap[:] = 0
-        join_blocks(problem, state, 0.0)
-    elif mean > 0:
-        keep_before, gain_before = real(1 - gamma), real(gamma / mean)
     for step in range(steps):
-        now = (real(beta), real(1 - gamma), keep_before, gain_before)
-        for block in range(problem.blocks):
-            advance_block(problem, state, block, now)
-        mean = join_blocks(problem, state, gamma)
+        advance_blocks(problem, state, 0, problem.blocks, (beta, gamma, mean))
+        test = 1 if check > 0 and (step + 1) % check == 0 else 0
+        mean, stop = finish_step(problem, state, (gamma, limit2, test), best, best_weights, scratch)
         history[step] = mean
-        if not np.isfinite(mean):
-            return step + 1
-        keep_before = real(1 - gamma)
-        gain_before = real(gamma / mean) if mean > 0 else real(0)
-        if check > 0 and (step + 1) % check == 0:
-            right = count_right(problem, state.weights, scratch)
-            if right > best[0]:
-                best[0] = right
-                best_weights[:] = state.weights
-            if right == best[1]:
-                best[2] = 1
-                return step + 1
-        if mean < limit2:
+        if stop:
             return step + 1
     return steps

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import UsageError
 from btfsynth.network.topology import Topology
+from btfsynth.train.history import HistoryPoint
 
 __all__ = ["Progress", "StopReason", "StopRule", "TrainParameters", "TrialResult"]
 
@@ -134,6 +135,10 @@ class TrialResult:
         Targets right by these weights (reference evaluation) and targets that matter.
     seconds
         Wall time, compilation excluded.
+    history
+        Points on a logarithmic grid of steps, the last step included.
+    codes
+        ``(patterns, inputs)`` uint8: the generated input of every pattern, None where inputs are given.
     """
 
     trial: int
@@ -146,6 +151,8 @@ class TrialResult:
     bits_right: int
     bits: int
     seconds: float
+    history: tuple[HistoryPoint, ...] = ()
+    codes: NDArray[np.uint8] | None = None
 
     @property
     def exact(self) -> bool:

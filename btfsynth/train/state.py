@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.network.topology import Topology
-from btfsynth.train.kernel import Problem, State
+from btfsynth.train.kernel import GIVEN, HYPERCUBE, ONE_HOT, Problem, State
 from btfsynth.train.vector import LANES
 
-__all__ = ["make_problem", "make_state"]
+__all__ = ["generated_codes", "make_problem", "make_state"]
 
 _GROUPS_A_BLOCK = 8
+_GENERATORS = {
+    InputKind.ONE_HOT_GENERATOR: ONE_HOT,
+    InputKind.HYPERCUBE_GENERATOR: HYPERCUBE,
+}
 
 
 def make_problem(
@@ -26,7 +30,7 @@ def make_problem(
     Parameters
     ----------
     dataset
-        Its inputs and outputs must be as many as the topology's.
+        Its outputs, and its inputs where they are given, must be as many as the topology's.
     topology
         The graph.
     sigma
@@ -46,9 +50,11 @@ def make_problem(
         shaped = padded.reshape(blocks * groups, LANES, values.shape[1])
         return np.ascontiguousarray(shaped.transpose(0, 2, 1)).reshape(-1)
 
-    inputs = np.concatenate(
-        [np.full((patterns, 1), -1.0), 2.0 * dataset.inputs.astype(np.float64) - 1.0], axis=1
-    )
+    generator = _GENERATORS.get(dataset.input_kind, GIVEN)
+    given = 2.0 * dataset.inputs.astype(np.float64) - 1.0
+    if generator != GIVEN:
+        given = np.zeros((patterns, topology.n_inputs))
+    inputs = np.concatenate([np.full((patterns, 1), -1.0), given], axis=1)
     fan_class, class_start, class_members = _fan_classes(topology)
     fan_in = topology.fan_in.astype(np.float64)
     return Problem(
@@ -66,6 +72,7 @@ def make_problem(
         blocks=blocks,
         groups=groups,
         patterns=patterns,
+        generator=generator,
     )
 
 
@@ -125,7 +132,8 @@ def make_state(problem: Problem, seed: Sequence[int]) -> State:
     data = problem.data.reshape(groups, first, LANES)
     goal = problem.goal.reshape(groups, -1, LANES)
     imposed = problem.imposed.reshape(goal.shape)
-    y[:, :first] = data
+    fixed = first if problem.generator == GIVEN else 1
+    y[:, :fixed] = data[:, :fixed]
     outputs = y[:, nodes - goal.shape[1] :]
     outputs[:] = np.where(imposed > 0, goal, outputs)
     sign = zeros(groups * nodes * LANES)
@@ -148,6 +156,15 @@ def make_state(problem: Problem, seed: Sequence[int]) -> State:
         part_2=zeros(problem.blocks * edges),
         gap_sums=np.zeros(problem.blocks * 3),
     )
+
+
+def generated_codes(problem: Problem, state: State) -> NDArray[np.uint8]:
+    """Return ``(patterns, inputs)`` uint8 0/1: the code that A chose for each pattern."""
+    nodes = len(problem.fan_class)
+    first = nodes - len(problem.delta)
+    sign = state.sign.reshape(-1, nodes, LANES)[:, 1:first].transpose(0, 2, 1)
+    codes = sign.reshape(-1, first - 1)[: problem.patterns] > 0
+    return np.asarray(codes, dtype=np.uint8)
 
 
 def _aligned(size: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:

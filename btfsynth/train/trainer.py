@@ -5,16 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.errors import TopologyError, TrainingError, UsageError
-from btfsynth.network.topology import Topology
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import TopologyError, TrainingError
+from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
-from btfsynth.train.kernel import Problem, State, run_steps
+from btfsynth.train.history import HistoryPoint, next_point
+from btfsynth.train.kernel import GIVEN, run_steps, start_state
+from btfsynth.train.parallel import Team, useful_threads
 from btfsynth.train.parameters import (
     Progress,
     StopReason,
@@ -22,9 +26,9 @@ from btfsynth.train.parameters import (
     TrainParameters,
     TrialResult,
 )
-from btfsynth.train.state import make_problem, make_state
+from btfsynth.train.state import generated_codes, make_problem, make_state
 
-__all__ = ["check_fit", "train_trial", "warm_up"]
+__all__ = ["Snapshot", "TrialHooks", "check_fit", "train_trial", "warm_up", "with_codes"]
 
 _CHUNK_SECONDS = 0.1
 
@@ -36,13 +40,10 @@ def check_fit(dataset: Dataset, topology: Topology) -> None:
     ------
     TopologyError
         If the numbers of inputs or outputs differ.
-    UsageError
-        If the data have no inputs.
     """
-    if dataset.input_kind not in (InputKind.BOOLEAN, InputKind.ANALOG):
-        raise UsageError(f"{dataset.name}: expected input columns, got data for a generator")
+    generated = dataset.input_kind not in (InputKind.BOOLEAN, InputKind.ANALOG)
     for label, data, network in (
-        ("inputs", dataset.n_inputs, topology.n_inputs),
+        ("inputs", topology.n_inputs if generated else dataset.n_inputs, topology.n_inputs),
         ("outputs", dataset.n_outputs, topology.n_outputs),
     ):
         if data != network:
@@ -52,19 +53,70 @@ def check_fit(dataset: Dataset, topology: Topology) -> None:
             )
 
 
+def with_codes(dataset: Dataset, codes: NDArray[np.uint8]) -> Dataset:
+    """Return generator data with the code of every pattern as its input, on one port ``code``."""
+    return replace(
+        dataset,
+        inputs=codes,
+        input_kind=InputKind.BOOLEAN,
+        input_ports=(Port("code", codes.shape[1]),),
+    )
+
+
 def warm_up(dtype: type[np.floating[Any]]) -> None:
     """Compile the kernel, or load it from the cache, so that no figure holds its compilation."""
-    from btfsynth.dataset.ports import Port
-    from btfsynth.network.topology import layered
-
     bit = np.array([[0], [1]], dtype=np.uint8)
     tiny = Dataset("warm_up", "warm_up", bit, bit, (Port("x", 1),), (Port("y", 1),))
     problem = make_problem(tiny, layered((1, 1)), 3.0, dtype)
     state = make_state(problem, (0,))
+    start_state(problem, state)
     best = np.array([0, 2, 0], dtype=np.int64)
-    run_steps(
-        problem, state, (0.5, 0.0, 0.0, 0.0), True, 1, 1, best, state.weights.copy(), np.zeros(1)
-    )
+    arguments = (problem, state, (0.5, 0.0, 0.0, 0.0), 1, 1, best, state.weights.copy())
+    run_steps(*arguments, np.zeros(1))
+    team = Team(2)
+    team.run_steps(*arguments, np.zeros(1))
+    team.close()
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """All that a running trial needs to go on as if it had not stopped.
+
+    Parameters
+    ----------
+    arrays
+        The state's arrays and the best weights, by name.
+    counters
+        Steps done, mean squared gap, least gap, the three numbers of ``best``, seconds so far.
+    history
+        Points so far.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    counters: tuple[float, ...]
+    history: tuple[HistoryPoint, ...]
+
+
+@dataclass(frozen=True)
+class TrialHooks:
+    """What a running trial tells, and what can end it.
+
+    Parameters
+    ----------
+    on_progress
+        Called every tenth of a second or so with a `Progress`.
+    on_snapshot
+        Called as often with the trial's number and a function that takes a `Snapshot`.
+    cancelled
+        Ends the trial when set.
+    deadline
+        `time.monotonic` value at which to end the trial.
+    """
+
+    on_progress: Callable[[Progress], None] | None = None
+    on_snapshot: Callable[[int, Callable[[], Snapshot]], None] | None = None
+    cancelled: threading.Event | None = None
+    deadline: float | None = None
 
 
 class _Run:
@@ -75,34 +127,67 @@ class _Run:
         dataset: Dataset,
         topology: Topology,
         parameters: TrainParameters,
-        seed: int,
-        trial: int,
+        held_out: Dataset | None,
+        start: tuple[int, int] | Snapshot,
     ) -> None:
         self.dataset = dataset
         self.topology = topology
         self.parameters = parameters
-        self.problem: Problem = make_problem(dataset, topology, parameters.sigma, parameters.dtype)
-        self.state: State = make_state(self.problem, (seed, trial))
+        self.held_out = held_out
+        self.problem = make_problem(dataset, topology, parameters.sigma, parameters.dtype)
+        self.state = make_state(self.problem, (0, 0) if isinstance(start, Snapshot) else start)
         self.bits = int(dataset.care_mask.sum())
         self.best = np.array([-1, self.bits, 0], dtype=np.int64)
         self.best_weights = self.state.weights.copy()
-        self.done = 0
-        self.mean = 0.0
+        self.done, self.mean, self.least, self.spent = 0, 0.0, np.inf, 0.0
+        self.history: list[HistoryPoint] = []
         stop = parameters.stop
         self.limit2 = parameters.gap_limit**2 if stop in (StopRule.GAP, StopRule.BOTH) else 0.0
         self.check = parameters.check_interval if stop is StopRule.EXACT else 0
+        self.begin = time.perf_counter()
+        if isinstance(start, Snapshot):
+            self._restore(start)
+        else:
+            start_state(self.problem, self.state)
 
-    def advance(self, steps: int) -> None:
-        """Run up to so many steps; `done`, `mean` and `best` say where it came to."""
+    def snapshot(self) -> Snapshot:
+        """Copy all that is needed to go on."""
+        arrays = {name: array.copy() for name, array in self.state._asdict().items()}
+        arrays["best_weights"] = self.best_weights.copy()
+        counters = (self.done, self.mean, self.least, *self.best.tolist(), self.seconds())
+        return Snapshot(arrays, counters, tuple(self.history))
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        for name, array in self.state._asdict().items():
+            array[:] = snapshot.arrays[name]
+        self.best_weights[:] = snapshot.arrays["best_weights"]
+        done, self.mean, self.least, *best, self.spent = snapshot.counters
+        self.done = int(done)
+        self.best[:] = best
+        self.history = list(snapshot.history)
+
+    def seconds(self) -> float:
+        """Wall time so far, over all sessions."""
+        return self.spent + time.perf_counter() - self.begin
+
+    def advance(self, steps: int, team: Team | None) -> None:
+        """Run up to so many steps, not past the next point of the history."""
         parameters = self.parameters
+        ahead = next_point(self.done) - self.done
+        steps = max(1, min(steps, ahead, parameters.iterations - self.done))
         history = np.zeros(steps)
-        ran = run_steps(
+        # Tests for exactness fall on multiples of the interval, wherever a chunk begins.
+        aligned = self.check if self.check and self.done % self.check == 0 else 0
+        if self.check and not aligned:
+            steps = min(steps, self.check - self.done % self.check)
+            aligned = steps if (self.done + steps) % self.check == 0 else 0
+        run = run_steps if team is None else team.run_steps
+        ran = run(
             self.problem,
             self.state,
             (parameters.beta, parameters.gamma, self.limit2, self.mean),
-            self.done == 0,
             steps,
-            self.check,
+            aligned,
             self.best,
             self.best_weights,
             history,
@@ -114,17 +199,62 @@ class _Run:
                 f"the state is not finite after {self.done} steps; try a smaller beta "
                 f"(now {parameters.beta:g}) or 64 bits of precision"
             )
+        self.least = min(self.least, float(history[:ran].min()) ** 0.5)
+        if next_point(self.done - 1) == self.done:
+            self.record()
 
-    def right(self, weights: NDArray[np.floating[Any]]) -> int:
-        """Return how many targets weights get right by the reference evaluation."""
-        network = TrainedNetwork(
+    def record(self) -> None:
+        """Add the present step to the history."""
+        if self.history and self.history[-1].iterations == self.done:
+            return
+        cells = self.problem.patterns * self.topology.n_neurons
+        parts = np.sqrt(self.state.gap_sums.reshape(-1, 3).sum(axis=0) / cells)
+        gap_w, gap_x, gap_y = (float(part) for part in parts)
+        network = self.network(self.state.weights)
+        held_bits = held_vectors = None
+        if self.held_out is not None:
+            care = int(self.held_out.care_mask.sum())
+            held_bits = network.bits_right(self.held_out) / max(1, care)
+            held_vectors = network.vectors_right(self.held_out) / self.held_out.n_patterns
+        right = network.bits_right(self.shown()) / max(1, self.bits)
+        point = HistoryPoint(
+            iterations=self.done,
+            gap=self.mean**0.5,
+            gap_w=gap_w,
+            gap_x=gap_x,
+            gap_y=gap_y,
+            least_gap=self.least,
+            bits=right,
+            held_out_bits=held_bits,
+            held_out_vectors=held_vectors,
+        )
+        self.history.append(point)
+
+    def codes(self) -> NDArray[np.uint8] | None:
+        """Return the generated codes, if there are any."""
+        if self.problem.generator == GIVEN:
+            return None
+        return generated_codes(self.problem, self.state)
+
+    def shown(self) -> Dataset:
+        """Return the data with inputs: the given ones, or the codes of this moment."""
+        codes = self.codes()
+        return self.dataset if codes is None else with_codes(self.dataset, codes)
+
+    def network(self, weights: NDArray[np.floating[Any]]) -> TrainedNetwork:
+        """Return weights as a network."""
+        shown = self.shown()
+        return TrainedNetwork(
             self.dataset.name,
             self.topology,
             weights.astype(np.float32),
-            self.dataset.input_ports,
-            self.dataset.output_ports,
+            shown.input_ports,
+            shown.output_ports,
         )
-        return network.bits_right(self.dataset)
+
+    def right(self, weights: NDArray[np.floating[Any]]) -> int:
+        """Return how many targets weights get right by the reference evaluation."""
+        return self.network(weights).bits_right(self.shown())
 
     def stopped(self) -> StopReason | None:
         """Return what ends the trial now, if anything does."""
@@ -143,6 +273,30 @@ class _Run:
             return StopReason.ITERATIONS
         return None
 
+    def result(self, trial: int, reason: StopReason) -> TrialResult:
+        """Return what the trial came to."""
+        seconds = self.seconds()
+        self.record()
+        weights = self.state.weights
+        right = self.right(weights)
+        if right < self.bits and self.best[0] > right and self.problem.generator == GIVEN:
+            weights = self.best_weights
+            right = self.right(weights)
+        return TrialResult(
+            trial=trial,
+            topology=self.topology,
+            parameters=self.parameters,
+            weights=weights.astype(np.float32),
+            stop=reason,
+            iterations=self.done,
+            gap=self.mean**0.5,
+            bits_right=right,
+            bits=self.bits,
+            seconds=seconds,
+            history=tuple(self.history),
+            codes=self.codes(),
+        )
+
 
 def train_trial(
     dataset: Dataset,
@@ -151,14 +305,15 @@ def train_trial(
     seed: int,
     trial: int = 0,
     *,
-    on_progress: Callable[[Progress], None] | None = None,
-    cancelled: threading.Event | None = None,
-    deadline: float | None = None,
+    threads: int = 1,
+    held_out: Dataset | None = None,
+    resume: Snapshot | None = None,
+    hooks: TrialHooks | None = None,
 ) -> TrialResult:
     """Train one network from the random start that ``(seed, trial)`` names.
 
     The result depends on the data, the topology, the parameters, the seed and the trial only, as long
-    as neither the deadline nor a cancellation cuts it short.
+    as neither a deadline nor a cancellation cuts it short.
 
     Parameters
     ----------
@@ -166,59 +321,56 @@ def train_trial(
         What to train, and how.
     seed, trial
         Name the random start.
-    on_progress
-        Called every tenth of a second or so with a `Progress`.
-    cancelled
-        Ends the trial when set.
-    deadline
-        `time.monotonic` value at which to end the trial.
+    threads
+        Threads to share the blocks of patterns; taken where the problem is large enough.
+    held_out
+        Patterns to measure the network on along the way.
+    resume
+        Go on from here instead of a random start.
+    hooks
+        What to tell, and what can end it.
 
     Raises
     ------
-    TopologyError, UsageError
+    TopologyError
         If the data do not fit the network.
     TrainingError
         If the state is no longer finite.
     """
     check_fit(dataset, topology)
     warm_up(parameters.dtype)
-    begin = time.perf_counter()
-    run = _Run(dataset, topology, parameters, seed, trial)
-    chunk = parameters.check_interval
-    reason: StopReason | None = None
-    while reason is None:
-        started = time.perf_counter()
-        run.advance(min(chunk, parameters.iterations - run.done))
-        took = time.perf_counter() - started
-        if took < _CHUNK_SECONDS / 2:
-            chunk *= 2
-        elif took > _CHUNK_SECONDS * 2 and chunk > parameters.check_interval:
-            chunk = max(
-                parameters.check_interval,
-                chunk // 2 // parameters.check_interval * parameters.check_interval,
-            )
-        if on_progress is not None:
-            right = max(0, int(run.best[0]))
-            on_progress(Progress(trial, run.done, run.mean**0.5, right, run.bits, topology.widths))
-        reason = run.stopped()
-        if reason is None and cancelled is not None and cancelled.is_set():
-            reason = StopReason.INTERRUPTED
-        if reason is None and deadline is not None and time.monotonic() > deadline:
-            reason = StopReason.TIME
-    weights = run.state.weights
-    right = run.right(weights)
-    if right < run.bits and run.best[0] > right:
-        weights = run.best_weights
-        right = run.right(weights)
-    return TrialResult(
-        trial=trial,
-        topology=topology,
-        parameters=parameters,
-        weights=weights.astype(np.float32),
-        stop=reason,
-        iterations=run.done,
-        gap=run.mean**0.5,
-        bits_right=right,
-        bits=run.bits,
-        seconds=time.perf_counter() - begin,
-    )
+    hooks = hooks or TrialHooks()
+    run = _Run(dataset, topology, parameters, held_out, resume or (seed, trial))
+    sharing = useful_threads(run.problem, threads)
+    team = Team(sharing) if sharing > 1 else None
+    try:
+        reason = run.stopped() if resume is not None else None
+        chunk = parameters.check_interval
+        while reason is None:
+            started = time.perf_counter()
+            run.advance(chunk, team)
+            took = time.perf_counter() - started
+            if took < _CHUNK_SECONDS / 2:
+                chunk *= 2
+            elif took > 2 * _CHUNK_SECONDS:
+                chunk = max(1, chunk // 2)
+            reason = run.stopped() or _tell(run, trial, hooks)
+    finally:
+        if team is not None:
+            team.close()
+    return run.result(trial, reason)
+
+
+def _tell(run: _Run, trial: int, hooks: TrialHooks) -> StopReason | None:
+    """Report where a trial stands; return what ends it from outside."""
+    if hooks.on_progress is not None:
+        right = max(0, int(run.best[0]))
+        widths = run.topology.widths
+        hooks.on_progress(Progress(trial, run.done, run.mean**0.5, right, run.bits, widths))
+    if hooks.on_snapshot is not None:
+        hooks.on_snapshot(trial, run.snapshot)
+    if hooks.cancelled is not None and hooks.cancelled.is_set():
+        return StopReason.INTERRUPTED
+    if hooks.deadline is not None and time.monotonic() > hooks.deadline:
+        return StopReason.TIME
+    return None

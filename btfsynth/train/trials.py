@@ -13,7 +13,7 @@ from btfsynth.errors import TrainingError
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import Progress, StopReason, StopRule, TrialResult
-from btfsynth.train.trainer import check_fit, train_trial, warm_up
+from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up, with_codes
 
 __all__ = ["TrainingRun", "run_trials"]
 
@@ -53,6 +53,8 @@ class TrainingRun:
     def network(self, dataset: Dataset, seed: int) -> TrainedNetwork:
         """Return the best trial's network with the record of how it was trained."""
         best, parameters = self.best, self.best.parameters
+        if best.codes is not None:
+            dataset = with_codes(dataset, best.codes)
         return TrainedNetwork(
             name=dataset.name,
             topology=best.topology,
@@ -91,6 +93,8 @@ def run_trials(
     trials: int,
     *,
     jobs: int = 1,
+    threads: int = 1,
+    held_out: Dataset | None = None,
     time_limit: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> TrainingRun:
@@ -110,7 +114,11 @@ def run_trials(
     trials
         How many at most.
     jobs
-        Threads.
+        Trials side by side.
+    threads
+        Threads within each trial, where its size makes them useful.
+    held_out
+        Patterns to measure the networks on along the way.
     time_limit
         Seconds after which to stop with the best so far; None is no limit.
     on_progress
@@ -147,9 +155,9 @@ def run_trials(
             plan.parameters,
             seed,
             trial,
-            on_progress=report,
-            cancelled=after_success[trial],
-            deadline=deadline,
+            threads=threads,
+            held_out=held_out,
+            hooks=TrialHooks(on_progress=report, cancelled=after_success[trial], deadline=deadline),
         )
         if _succeeded(result):
             for event in after_success[trial + 1 :]:

@@ -12,8 +12,13 @@ from plain_state import plain_state
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.network.topology import Topology, layered
-from btfsynth.train.kernel import advance_block, count_right, join_blocks, run_steps
-from btfsynth.train.state import make_problem, make_state
+from btfsynth.train.kernel import (
+    count_right,
+    run_steps,
+    start_state,
+)
+from btfsynth.train.parallel import Team
+from btfsynth.train.state import generated_codes, make_problem, make_state
 
 
 @st.composite
@@ -62,9 +67,10 @@ def side_by_side(topology, dataset, sigma, beta, gamma, seed, dtype, steps):
     twin = naive.Training(dataset, topology, sigma, plain.w, plain.x, plain.y)
     best = np.array([-1, int(dataset.care_mask.sum()), 0], dtype=np.int64)
     history, mean = np.zeros(1), 0.0
-    for step in range(steps):
+    start_state(problem, state)
+    for _ in range(steps):
         run_steps(
-            problem, state, (beta, gamma, 0.0, mean), step == 0, 1, 0, best,
+            problem, state, (beta, gamma, 0.0, mean), 1, 0, best,
             state.weights.copy(), history,
         )  # fmt: skip
         mean = float(history[0])
@@ -122,9 +128,7 @@ def test_padding_carries_no_weight(patterns):
     state = make_state(problem, (1,))
     plain = plain_state(problem, state)
     twin = naive.Training(dataset, topology, 3.0, plain.w, plain.x, plain.y)
-    for block in range(problem.blocks):
-        advance_block(problem, state, block, (0.0, 1.0, 1.0, 0.0))
-    join_blocks(problem, state, 0.0)
+    start_state(problem, state)
     a = twin.project_a()
     weights, _ = twin.project_b(
         *(2 * p - v for p, v in zip(a, (twin.w, twin.x, twin.y), strict=True))
@@ -147,8 +151,9 @@ def test_degenerate_copies_stay_finite():
                 state.w[:] = 0
             best = np.array([-1, 8, 0], dtype=np.int64)
             history = np.zeros(20)
+            start_state(problem, state)
             ran = run_steps(
-                problem, state, (0.5, 1e-2, 0.0, 0.0), True, 20, 0, best,
+                problem, state, (0.5, 1e-2, 0.0, 0.0), 20, 0, best,
                 state.weights.copy(), history,
             )  # fmt: skip
             assert ran == 20
@@ -166,8 +171,9 @@ def test_a_state_that_is_not_finite_stops_at_once():
     state.w[0] = np.nan
     history = np.zeros(10)
     best = np.array([-1, 8, 0], dtype=np.int64)
+    start_state(problem, state)
     ran = run_steps(
-        problem, state, (0.5, 0.0, 0.0, 0.0), True, 10, 0, best, state.weights.copy(), history
+        problem, state, (0.5, 0.0, 0.0, 0.0), 10, 0, best, state.weights.copy(), history
     )
     assert ran == 1
     assert np.isnan(history[0])
@@ -182,6 +188,51 @@ def test_count_right_agrees_with_the_reference(training):
     topology, dataset, seed = training
     weights = np.random.default_rng(seed).normal(size=topology.n_edges).astype(np.float32)
     problem = make_problem(dataset, topology, 3.0, np.float64)
+    state = make_state(problem, (1,))
+    state.weights[:] = weights
     scratch = np.empty(topology.n_nodes * 8)
     network = TrainedNetwork("r", topology, weights, dataset.input_ports, dataset.output_ports)
-    assert count_right(problem, weights.astype(np.float64), scratch) == network.bits_right(dataset)
+    assert count_right(problem, state, scratch) == network.bits_right(dataset)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 5])
+def test_threads_give_the_same_bits(threads):
+    """Blocks shared by any number of threads give the very state of one thread."""
+    random = np.random.default_rng(1)
+    dataset = Dataset(
+        "t", "t", random.integers(0, 2, (400, 6)), random.integers(0, 2, (400, 3)),
+        (Port("x", 6),), (Port("y", 3),),
+    )  # fmt: skip
+    topology = layered((6, 9, 3))
+    states = []
+    for team in (None, Team(threads)):
+        problem = make_problem(dataset, topology, 3.0, np.float32)
+        state = make_state(problem, (1,))
+        start_state(problem, state)
+        best, history = np.array([-1, 1200, 0], dtype=np.int64), np.zeros(60)
+        run = run_steps if team is None else team.run_steps
+        ran = run(
+            problem, state, (0.4, 1e-2, 0.0, 0.0), 60, 10, best, state.weights.copy(), history
+        )
+        if team is not None:
+            team.close()
+        states.append((ran, history.tobytes(), state.w.tobytes(), state.weights.tobytes(), *best))
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("kind", [InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR])
+def test_generators_project_to_the_nearest_code(kind):
+    """Without inputs, A moves the input nodes to the nearest one-hot vector or corner."""
+    random = np.random.default_rng(2)
+    dataset = Dataset(
+        "g", "g", np.zeros((20, 0)), random.integers(0, 2, (20, 5)), (), (Port("y", 5),),
+        input_kind=kind,
+    )  # fmt: skip
+    topology = layered((4, 6, 5))
+    problem = make_problem(dataset, topology, 3.0, np.float64)
+    state = make_state(problem, (1,))
+    y = plain_state(problem, state).y[:, 1:5]
+    assert np.abs(y).max() < 1
+    start_state(problem, state)
+    expected = np.eye(4)[y.argmax(axis=1)] if kind is InputKind.ONE_HOT_GENERATOR else y > 0
+    np.testing.assert_array_equal(generated_codes(problem, state), expected)

@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import TopologyError, UsageError
 from btfsynth.network.topology import layered
 from btfsynth.train.defaults import TrainingPlan, default_plan
+from btfsynth.train.history import format_history
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
-from btfsynth.train.trainer import train_trial
+from btfsynth.train.trainer import TrialHooks, train_trial
 from btfsynth.train.trials import run_trials
 
 
@@ -154,7 +156,11 @@ def test_cancelling_a_trial_ends_it():
     cancelled.set()
     data = parse_task("multiplier:3")
     result = train_trial(
-        data, layered((6, 6, 6)), TrainParameters(iterations=10_000_000), 1, cancelled=cancelled
+        data,
+        layered((6, 6, 6)),
+        TrainParameters(iterations=10_000_000),
+        1,
+        hooks=TrialHooks(cancelled=cancelled),
     )
     assert result.stop is StopReason.INTERRUPTED
     assert result.iterations < 10_000_000
@@ -178,17 +184,38 @@ def test_widths_that_do_not_fit_are_refused(widths):
         run_trials(parse_task("multiplier:2"), TrainingPlan(widths, TrainParameters()), 1, 1)
 
 
-def test_data_without_inputs_are_refused():
-    """Generator data cannot be trained as a function."""
-    from btfsynth.dataset.dataset import InputKind
-    from btfsynth.dataset.ports import Port
+@pytest.mark.parametrize("kind", [InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR])
+def test_generative_training_finds_codes(kind):
+    """Each pattern gets a code from which the network makes it."""
+    targets = np.unpackbits(np.arange(4, dtype=np.uint8)[:, None] * 37, axis=1)
+    data = Dataset("g", "g", np.zeros((4, 0)), targets, (), (Port("y", 8),), input_kind=kind)
+    plan = TrainingPlan((4, 8), TrainParameters(beta=0.4, gamma=1e-3, iterations=20_000))
+    run = run_trials(data, plan, 1, 10)
+    assert run.succeeded
+    codes = run.best.codes
+    assert codes.shape == (4, 4)
+    assert len(np.unique(codes, axis=0)) == 4
+    if kind is InputKind.ONE_HOT_GENERATOR:
+        assert (codes.sum(axis=1) == 1).all()
+    np.testing.assert_array_equal(run.network(data, 1).outputs(codes), targets)
 
-    data = Dataset(
-        "g", "g", np.zeros((4, 0)), np.eye(4), (), (Port("y", 4),),
-        input_kind=InputKind.ONE_HOT_GENERATOR,
-    )  # fmt: skip
-    with pytest.raises(UsageError, match="generator"):
-        run_trials(data, TrainingPlan((1, 4), TrainParameters()), 1, 1)
+
+def test_history_is_on_a_logarithmic_grid():
+    """The history has growing steps, parts that make up the gap, and held-out accuracy."""
+    data = parse_task("multiplier:2")
+    plan = TrainingPlan((4, 4, 4, 4), TrainParameters(iterations=300, stop=StopRule.NONE))
+    points = run_trials(data, plan, 1, 1, held_out=data).best.history
+    steps = [point.iterations for point in points]
+    assert steps == sorted(set(steps))
+    assert steps[:10] == [1, 2, 3, 4, 5, 6, 8, 10, 13, 16]
+    assert steps[-1] == 300
+    for point in points:
+        assert point.gap**2 == pytest.approx(point.gap_w**2 + point.gap_x**2 + point.gap_y**2)
+        assert point.least_gap <= point.gap + 1e-12
+        assert point.held_out_bits == point.bits
+    text = format_history(points)
+    assert text.splitlines()[0].startswith("iterations,gap,gap_w,gap_x,gap_y,least_gap,bits")
+    assert len(text.splitlines()) == len(points) + 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""How a trial went: gap and accuracies on a logarithmic grid of steps."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+
+__all__ = ["HistoryPoint", "format_history", "next_point"]
+
+_POINTS_A_DECADE = 10
+
+
+@dataclass(frozen=True)
+class HistoryPoint:
+    """One point of a trial's history.
+
+    Parameters
+    ----------
+    iterations
+        Steps done.
+    gap
+        Root mean square gap over patterns and neurons; ``gap_w``, ``gap_x`` and ``gap_y`` are the parts of the
+        weights, inputs and outputs, so that their squares add up to its square.
+    least_gap
+        The least gap so far.
+    bits
+        Share of the training targets that matter got right.
+    held_out_bits, held_out_vectors
+        Shares of the held-out targets and whole patterns got right; None without held-out data.
+    """
+
+    iterations: int
+    gap: float
+    gap_w: float
+    gap_x: float
+    gap_y: float
+    least_gap: float
+    bits: float
+    held_out_bits: float | None = None
+    held_out_vectors: float | None = None
+
+
+def next_point(iterations: int) -> int:
+    """Return the first step after ``iterations`` that is on the grid: ten points a decade, rounded."""
+    exponent = 0
+    while True:
+        point = round(10 ** (exponent / _POINTS_A_DECADE))
+        if point > iterations:
+            return point
+        exponent += 1
+
+
+def format_history(points: Sequence[HistoryPoint]) -> str:
+    """Return a history as CSV with a header; what is not known is empty."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([field.name for field in fields(HistoryPoint)])
+    for point in points:
+        writer.writerow(["" if value is None else repr(value) for value in astuple(point)])
+    return stream.getvalue()
