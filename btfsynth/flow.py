@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +24,7 @@ from btfsynth.errors import (
     TrainingError,
     UsageError,
 )
-from btfsynth.files import make_folder, write_text
+from btfsynth.files import write_text
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import (
@@ -44,6 +41,7 @@ from btfsynth.passes.base import PassReport, run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import SIMULATORS, get_simulator
 from btfsynth.sim.result import CheckResult
+from btfsynth.staging import publish, staging_folder
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.parameters import Progress, StopRule
 from btfsynth.train.trainer import check_fit
@@ -323,11 +321,17 @@ def simplify_network(
         What to keep; None chooses by the patterns.
     script
         Passes.
+
+    Raises
+    ------
+    UsageError
+        If the patterns do not fit the network, or are to be kept and it misses one.
     """
     steps = parse_script(script)
     if dataset is None:
         reference = function_reference(network.outputs, network.topology.n_inputs)
     else:
+        _require_fit(network, dataset)
         chosen = preserve or choose_preserve(dataset, network)
         reference = make_reference(network, dataset, chosen)
     netlist, lowering = lower_network(network, reference)
@@ -383,9 +387,9 @@ def emit_netlist(netlist: Netlist, dataset: Dataset | None, directory: Path) -> 
             "data_hash": dataset.content_hash,
             "notices": dataset.notices,
         }
-    with _staging(directory) as staging:
+    with staging_folder(directory) as staging:
         manifest = write_design(netlist, vectors, staging, **origin)
-        _publish(staging, directory)
+        publish(staging, directory, last=MANIFEST_FILE)
     return manifest
 
 
@@ -398,10 +402,12 @@ def _function(netlist: Netlist) -> Callable[[NDArray[np.uint8]], NDArray[np.uint
     return lambda vectors: unpack_bits(output_words(netlist, pack_bits(vectors)), len(vectors))
 
 
-def _require_fit(netlist: Netlist, dataset: Dataset) -> None:
-    if (netlist.n_inputs, netlist.n_outputs) != (dataset.n_inputs, dataset.n_outputs):
+def _require_fit(design: Netlist | TrainedNetwork, dataset: Dataset) -> None:
+    """Refuse patterns of other numbers of bits than a netlist or a network has."""
+    shape = design if isinstance(design, Netlist) else design.topology
+    if (shape.n_inputs, shape.n_outputs) != (dataset.n_inputs, dataset.n_outputs):
         raise UsageError(
-            f"{netlist.name}: has {netlist.n_inputs} inputs and {netlist.n_outputs} outputs, the "
+            f"{design.name}: has {shape.n_inputs} inputs and {shape.n_outputs} outputs, the "
             f"patterns of {dataset.source} have {dataset.n_inputs} and {dataset.n_outputs}"
         )
 
@@ -476,7 +482,7 @@ def build(
     """
     observer = observer or Observer()
     _check_request(dataset, options)
-    with _staging(directory) as staging:
+    with staging_folder(directory) as staging:
         observer.on_stage("training")
         run = train(dataset, options.training, observer)
         network = run.network(dataset, options.training.seed)
@@ -485,7 +491,7 @@ def build(
             report = _make_design(
                 dataset, run, network, staging, options=options, observer=observer
             )
-            _publish(staging, directory)
+            publish(staging, directory, last=MANIFEST_FILE)
         except KeyboardInterrupt:
             kept = _keep(network, directory)
             raise InterruptedWorkError(
@@ -562,99 +568,6 @@ def _make_design(
     )
     write_text(staging / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
     return report
-
-
-_STAGING_PREFIX = ".btfsynth-"
-
-
-@contextlib.contextmanager
-def _staging(directory: Path) -> Iterator[Path]:
-    """Give a hidden folder inside the one named, to make files in; it is removed in the end.
-
-    The named folder is made if it is missing, and removed again if nothing has come to be in it. It
-    is locked meanwhile, where the system can, so that two runs do not mix their files; what a run
-    that was killed outright left behind is removed.
-    """
-    made = [path for path in (directory, *directory.parents) if not os.path.lexists(path)]
-    try:
-        make_folder(directory)
-        with _locked(directory) as locked:
-            if locked:
-                for stale in directory.glob(f"{_STAGING_PREFIX}*"):
-                    shutil.rmtree(stale, ignore_errors=True)
-            try:
-                staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=directory))
-            except OSError as error:
-                raise OutputError(f"{directory}: cannot be written to: {error.strerror}") from None
-            try:
-                yield staging
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
-    finally:
-        for folder in made:
-            with contextlib.suppress(OSError):  # it is not empty
-                folder.rmdir()
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[bool]:
-    """Lock a folder against other runs; gives False where the system has no such locks.
-
-    Raises
-    ------
-    OutputError
-        If another run holds the lock.
-    """
-    try:
-        import fcntl
-
-        descriptor = os.open(directory, os.O_RDONLY)
-    except (ImportError, OSError):
-        yield False
-        return
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            locked = True
-        except BlockingIOError:
-            raise OutputError(
-                f"{directory}: another run is writing to it; wait for that, or name another folder"
-            ) from None
-        except OSError:  # some network file systems
-            locked = False
-        yield locked
-    finally:
-        os.close(descriptor)
-
-
-def _publish(staging: Path, directory: Path) -> None:
-    """Move all files up, the manifest last; on any failure put back what stood there before."""
-    former = staging / "former"
-    moved: list[Path] = []
-    paths = sorted(staging.iterdir(), key=lambda path: (path.name == MANIFEST_FILE, path.name))
-    for path in paths:
-        if (directory / path.name).is_dir():
-            raise OutputError(f"{directory / path.name}: cannot be written: a folder has this name")
-    try:
-        former.mkdir()
-        for path in paths:
-            target = directory / path.name
-            if target.exists():
-                shutil.copy2(target, former / target.name)
-            path.replace(target)
-            moved.append(target)
-    except BaseException as error:
-        for target in moved:
-            with contextlib.suppress(OSError):
-                if (former / target.name).exists():
-                    (former / target.name).replace(target)
-                else:
-                    target.unlink()
-        if isinstance(error, OSError):
-            raise OutputError(
-                f"{directory}: cannot be written to: {error.strerror or error}"
-            ) from None
-        raise
 
 
 def _keep(network: TrainedNetwork, directory: Path) -> Path:

@@ -110,3 +110,47 @@ class Training:
         mean = gap2.mean()
         self.g += gamma * (gap2 / mean - self.g)
         return np.sqrt(mean), weights, values
+
+
+def netlist_bits(netlist, vector):
+    """The output bits of a netlist on one input vector, by recursion over a dict."""
+    known = {0: 0, **{1 + bit: int(value) for bit, value in enumerate(vector)}}
+
+    def value(literal):
+        node = literal >> 1
+        if node not in known:
+            a, b, c = (value(int(x)) for x in netlist.fanins[node - netlist.first_cell])
+            known[node] = int(a + b + c >= 2)
+        return known[node] ^ (literal & 1)
+
+    return [value(int(literal)) for literal in netlist.outputs]
+
+
+def all_vectors(n_inputs):
+    """Every input vector, input 0 counting fastest."""
+    return [[number >> bit & 1 for bit in range(n_inputs)] for number in range(1 << n_inputs)]
+
+
+def truth_table(netlist):
+    """The output bits on every input vector."""
+    return [netlist_bits(netlist, vector) for vector in all_vectors(netlist.n_inputs)]
+
+
+def threshold_is_on(inputs, weights, threshold, bits):
+    """Whether a sum of weighted -1/+1 inputs is above a threshold."""
+    total = 0
+    for position, weight in zip(inputs, weights, strict=True):
+        total += weight if bits[position] else -weight
+    return total > threshold
+
+
+def network_bits(network, vector):
+    """The output bits of a network on one input vector, neuron by neuron."""
+    topology = network.topology
+    values = [-1.0, *(1.0 if bit else -1.0 for bit in vector)]
+    for neuron in range(topology.n_neurons):
+        total = 0.0
+        for edge in range(topology.fanin_start[neuron], topology.fanin_start[neuron + 1]):
+            total += float(network.weights[edge]) * values[topology.sources[edge]]
+        values.append(1.0 if total > 0 else -1.0)
+    return [int(value > 0) for value in values[len(values) - topology.n_outputs :]]

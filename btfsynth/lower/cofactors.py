@@ -1,7 +1,9 @@
 """A neuron as a decision diagram over the inputs of the network.
 
 The fallback for a neuron whose threshold diagram would explode: on a network of few inputs its function is
-a table over these, and the reduced diagram of the table is bounded whatever the weights are.
+a table over these, and the reduced diagram of the table is bounded whatever the weights are. Where one
+cofactor implies the other, as far as is known, a majority joins them; what is unknown in them is then set so
+that the implication holds.
 """
 
 from __future__ import annotations
@@ -68,27 +70,18 @@ def _lower(
     low, high = table[:half], table[half:]
     if np.all((low == high) | (low == _UNKNOWN) | (high == _UNKNOWN)):
         literal = _lower(builder, np.minimum(low, high), literals, known)
+    elif not np.any((low == 1) & (high == 0)):
+        f0 = _lower(builder, np.where(high == 0, high, low), literals, known)
+        f1 = _lower(builder, np.where(low == 1, low, high), literals, known)
+        literal = builder.maj(literals[level], f1, f0)
+    elif not np.any((high == 1) & (low == 0)):
+        f0 = _lower(builder, np.where(high == 1, high, low), literals, known)
+        f1 = _lower(builder, np.where(low == 0, low, high), literals, known)
+        literal = builder.maj(literals[level] ^ 1, f1, f0)
     else:
         x = literals[level]
         f0 = _lower(builder, low, literals, known)
         f1 = _lower(builder, high, literals, known)
-        literal = _multiplex(builder, x, f1, f0, low, high)
+        literal = builder.or_(builder.and_(x, f1), builder.and_(x ^ 1, f0))
     known[key] = literal
     return literal
-
-
-def _multiplex(
-    builder: NetlistBuilder,
-    x: int,
-    f1: int,
-    f0: int,
-    low: NDArray[np.uint8],
-    high: NDArray[np.uint8],
-) -> int:
-    """Return ``x ? f1 : f0``; a majority does it where one cofactor implies the other."""
-    exact = _UNKNOWN not in low and _UNKNOWN not in high
-    if exact and np.all(low <= high):
-        return builder.maj(x, f1, f0)
-    if exact and np.all(high <= low):
-        return builder.maj(x ^ 1, f1, f0)
-    return builder.or_(builder.and_(x, f1), builder.and_(x ^ 1, f0))

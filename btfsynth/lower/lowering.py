@@ -128,17 +128,24 @@ def lower_network(network: TrainedNetwork, reference: Reference) -> tuple[Netlis
     for neuron in range(topology.n_neurons):
         function, edges = _reduce_neuron(network, neuron, values, reference.complete)
         sources = [literals[int(node)] for node in topology.sources[edges]]
-        largest = max(largest, len(function.inputs))
         limit = _MAX_DIAGRAM if tabulated else _MAX_DIAGRAM_ALONE
-        literal = lower_threshold(builder, function, sources, limit)
+        literal = None
+        if function is not None:
+            largest = max(largest, len(function.inputs))
+            literal = lower_threshold(builder, function, sources, limit)
         if literal is None and tabulated:
             on = values[:, topology.first_neuron + neuron] > 0
             literal = lower_table(builder, make_table(vectors, on), inputs)
             from_tables += 1
         if literal is None:
+            problem = (
+                "has sums so near its threshold that rounding decides"
+                if function is None
+                else f"of {len(function.inputs)} inputs takes more than {limit} cells"
+            )
             raise NetlistError(
-                f"{network.name}: a neuron of {len(function.inputs)} inputs takes more than {limit} "
-                "cells; train to a small gap (--stop gap) so that fewer weights remain"
+                f"{network.name}: neuron {neuron} {problem}; train to a small gap (--stop gap) so that "
+                "fewer weights remain"
             )
         literals.append(literal)
     netlist = builder.build(literals[len(literals) - topology.n_outputs :])
@@ -153,8 +160,11 @@ def lower_network(network: TrainedNetwork, reference: Reference) -> tuple[Netlis
 
 def _reduce_neuron(
     network: TrainedNetwork, neuron: int, values: NDArray[np.int8], complete: bool
-) -> tuple[ThresholdFunction, NDArray[np.int64]]:
-    """Return a neuron's function over its edges other than the bias, and these edges."""
+) -> tuple[ThresholdFunction | None, NDArray[np.int64]]:
+    """Return a neuron's function over its edges other than the bias, and these edges.
+
+    None for the function if rounding decides on a sum (see `reduce_on_vectors`).
+    """
     topology = network.topology
     edges = np.arange(topology.fanin_start[neuron], topology.fanin_start[neuron + 1])
     is_bias = topology.sources[edges] == 0
@@ -165,4 +175,4 @@ def _reduce_neuron(
         return reduce_exactly(weights[edges], bias), edges
     seen = values[:, topology.sources[edges]]
     on = values[:, topology.first_neuron + neuron] > 0
-    return reduce_on_vectors(weights[edges], bias, seen, on), edges
+    return reduce_on_vectors(weights[edges], seen, on), edges

@@ -63,20 +63,20 @@ def _gap(sums: NDArray[Any], on: NDArray[np.bool_]) -> tuple[float, float]:
 
 
 def reduce_on_vectors(
-    weights: NDArray[np.float64], bias: float, values: NDArray[np.int8], on: NDArray[np.bool_]
-) -> ThresholdFunction:
+    weights: NDArray[np.float64], values: NDArray[np.int8], on: NDArray[np.bool_]
+) -> ThresholdFunction | None:
     """Find few inputs and small integer weights that are right on given vectors.
+
+    None if the given weights do not tell the on-set from the off-set by more than rounding could.
 
     Parameters
     ----------
     weights
         ``(inputs,)`` float64.
-    bias
-        Added to the weighted sum.
     values
         ``(vectors, inputs)`` int8 -1/+1.
     on
-        ``(vectors,)`` bool, where the neuron is true; the given weights must get it right.
+        ``(vectors,)`` bool, where the neuron is true.
     """
     if on.all() or not on.any():
         return ThresholdFunction((), (), -1 if on.all() else 0)
@@ -86,6 +86,10 @@ def reduce_on_vectors(
     values, on = points[:, :-1].astype(np.float64), on[where]
     kept = np.ones(len(weights), dtype=np.bool_)
     sums = values @ weights
+    margin = _ROUNDING * float(np.abs(weights).max(initial=0.0))
+    off, least = _gap(sums, on)
+    if off >= least - margin:
+        return None
     changed = True
     while changed:
         changed = False
@@ -94,7 +98,7 @@ def reduce_on_vectors(
                 continue
             without = sums - weights[j] * values[:, j]
             off, least = _gap(without, on)
-            if off < least - 1e-9:
+            if off < least - margin:
                 sums, kept[j], changed = without, False, True
     reduced = np.where(kept, weights, 0.0)
     for largest in range(1, _LARGEST_INTEGER + 1):

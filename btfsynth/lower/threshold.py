@@ -3,7 +3,8 @@
 With all weights positive (negative ones complement their input) a threshold function is monotone:
 ``f0 <= f1`` for the cofactors of any input, and so ``f = MAJ(x, f1, f0)``. Inputs are expanded by falling
 weight. All thresholds in an interval give the same function, so the diagram is memoised on intervals:
-every node of this decision diagram is one majority cell, AND and OR falling out at the constants.
+every node of this decision diagram is one majority cell, AND and OR falling out at the constants, and
+``MAJ(x, y | z, y & z)`` is ``MAJ(x, y, z)``.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class _Diagram:
         # At each level: sorted starts of disjoint intervals [start, end), with (end, literal).
         self.starts: list[list[int]] = [[] for _ in self.rest]
         self.known: list[list[tuple[int, int]]] = [[] for _ in self.rest]
+        self.made: dict[int, tuple[int, int, int]] = {}
 
     def build(self, threshold: int) -> int | None:
         """Return the literal for a threshold, None once the limit is passed."""
@@ -114,7 +116,16 @@ class _Diagram:
         starts = [s + w for s, w in ((high[0], weight), (low[0], 0)) if s is not None]
         ends = [e + w for e, w in ((high[1], weight), (low[1], 0)) if e is not None]
         start, end = max([0, *starts]), min([self.rest[level], *ends])
-        literal = self.builder.maj(self.literals[level], high[2], low[2])
+        literal = self._majority(self.literals[level], high[2], low[2])
         slot = bisect_right(self.starts[level], at)
         self.starts[level].insert(slot, start)
         self.known[level].insert(slot, (end, literal))
+
+    def _majority(self, x: int, high: int, low: int) -> int:
+        """Return a literal for ``MAJ(x, high, low)``; high and low are of levels below."""
+        y, above, z = self.made.get(high, (0, 0, 0))
+        if above == TRUE and self.made.get(low) == (y, z, FALSE):
+            high, low = y, z
+        literal = self.builder.maj(x, high, low)
+        self.made[literal] = (x, high, low)
+        return literal

@@ -100,7 +100,7 @@ def parse_netlist(text: str, path: str | Path | None = None) -> Netlist:
             bits[word] += width
             if not width or bits[word] > _MAX_WIDTH:
                 raise DataError(
-                    f"expected 1 to {_MAX_WIDTH} {word} bits, got {width or bits[word]}",
+                    f"expected 1 to {_MAX_WIDTH} {word} bits, got {bits[word] if width else 0}",
                     path,
                     number,
                 )
@@ -116,7 +116,7 @@ def parse_netlist(text: str, path: str | Path | None = None) -> Netlist:
     for cell in range(n_cells):
         number, line = following(f"cell {cell + 1} of {n_cells}")
         words = line.split()
-        if len(words) != 3:
+        if len(words) != 3 or words[0] == "drive":
             raise DataError(
                 f"expected the three literals of a cell, got {line[:40]!r}", path, number
             )
@@ -145,7 +145,7 @@ def parse_netlist(text: str, path: str | Path | None = None) -> Netlist:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
         if stripped and not stripped.startswith("#"):
             yield number, stripped

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from btfsynth.netlist.literals import TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.statistics import statistics
@@ -27,42 +28,39 @@ class Inverters:
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the netlist with the polarity of cells chosen anew."""
-        fanins, outputs = netlist.fanins.copy(), netlist.outputs.copy()
-        users: list[list[tuple[int, int]]] = [[] for _ in range(netlist.n_nodes)]
-        for cell, fanin in enumerate(fanins):
-            for place, literal in enumerate(fanin):
-                users[literal >> 1].append((cell, place))
-        drives: list[list[int]] = [[] for _ in range(netlist.n_nodes)]
-        for output, literal in enumerate(outputs):
-            drives[literal >> 1].append(output)
-        complemented = np.zeros(netlist.n_nodes, dtype=np.int64)
-        used = np.concatenate([fanins.ravel(), outputs])
-        np.add.at(complemented, used[used & 1 == 1] >> 1, 1)
-        complemented[0] = 0
+        first = netlist.first_cell
+        fanins, outputs = netlist.fanins.tolist(), netlist.outputs.tolist()
+        users: list[list[tuple[list[int], int]]] = [[] for _ in range(netlist.n_nodes)]
+        complemented = [0] * netlist.n_nodes
+        for row in (*fanins, outputs):
+            for place, literal in enumerate(row):
+                users[literal >> 1].append((row, place))
+                complemented[literal >> 1] += literal & 1
 
-        def flip(cell: int) -> int:
-            """Flip a cell and return the change in signals that need an inverter."""
-            node = netlist.first_cell + cell
-            touched = {node, *(int(literal) >> 1 for literal in fanins[cell])} - {0}
-            before = sum(1 for other in touched if complemented[other])
+        def changes(cell: int) -> dict[int, int]:
+            """Return by how much flipping a cell changes the complemented uses of each signal."""
+            change = {first + cell: len(users[first + cell]) - 2 * complemented[first + cell]}
             for literal in fanins[cell]:
-                if literal > 1:
-                    complemented[literal >> 1] += -1 if literal & 1 else 1
-            fanins[cell] ^= 1
-            complemented[node] = len(users[node]) + len(drives[node]) - complemented[node]
-            for user, place in users[node]:
-                fanins[user, place] ^= 1
-            outputs[drives[node]] ^= 1
-            return sum(1 for other in touched if complemented[other]) - before
+                if literal > TRUE:
+                    node = literal >> 1
+                    change[node] = change.get(node, 0) + (-1 if literal & 1 else 1)
+            return change
 
         improved = True
         while improved:
             improved = False
             for cell in range(netlist.n_cells):
-                if flip(cell) < 0:
+                change = changes(cell)
+                before = sum(1 for node in change if complemented[node])
+                after = sum(1 for node, more in change.items() if complemented[node] + more)
+                if after < before:
                     improved = True
-                else:
-                    flip(cell)
-        result = Netlist(netlist.name, netlist.input_ports, netlist.output_ports, fanins, outputs)
+                    fanins[cell][:] = [literal ^ 1 for literal in fanins[cell]]
+                    for row, place in users[first + cell]:
+                        row[place] ^= 1
+                    for node, more in change.items():
+                        complemented[node] += more
+        rows = np.array(fanins, dtype=np.int32).reshape(-1, 3), np.array(outputs, dtype=np.int32)
+        result = Netlist(netlist.name, netlist.input_ports, netlist.output_ports, *rows)
         better = statistics(result).inverters < statistics(netlist).inverters
         return result if better else netlist

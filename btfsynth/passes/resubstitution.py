@@ -411,7 +411,7 @@ def _find(state: Any, node: Any, first: Any, options: Any, work: Any, random: An
     a, b, c): a alone (b = -1) for a signal; gain -1 if there is none. Of equal gains the choice is random
     when walking, the first otherwise.
     """
-    fanins, _, _, values, _ = state
+    values = state[3]
     k, walk = options
     divisors, matters, stack = work
     best = (-1, -1, -1, -1)

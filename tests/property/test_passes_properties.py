@@ -1,0 +1,124 @@
+"""Every pass on random netlists with random care masks."""
+
+from __future__ import annotations
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import complete_reference, netlists, netlists_with_references
+
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.simulation import unpack_bits
+from btfsynth.netlist.statistics import statistics
+from btfsynth.passes.base import Pass
+from btfsynth.passes.functional_hash import FunctionalHash
+from btfsynth.passes.inverters import Inverters
+from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.passes.strash import Strash
+from btfsynth.passes.sweep import Sweep
+
+STEPS: list[Pass] = [
+    Strash(),
+    Sweep(),
+    Inverters(),
+    FunctionalHash(),
+    Resubstitution(k=0, patience=0),
+    Resubstitution(k=1, patience=0),
+    Resubstitution(k=1, patience=0, divisors=3),
+    Resubstitution(k=0, patience=40, seed=2),
+    Resubstitution(k=1, patience=40, seed=3),
+]
+
+
+def assert_right(netlist: Netlist, reference: Reference) -> None:
+    """Compare every output that matters with its target, vector by vector."""
+    inputs = unpack_bits(reference.inputs, reference.vectors)
+    targets = unpack_bits(reference.targets, reference.vectors)
+    care = unpack_bits(reference.care, reference.vectors)
+    for vector, row, matters in zip(inputs, targets, care, strict=True):
+        found = np.array(naive.netlist_bits(netlist, vector))
+        assert not np.any((found != row) & (matters == 1))
+
+
+@pytest.mark.parametrize("step", STEPS, ids=str)
+@given(case=netlists_with_references())
+@settings(max_examples=40, deadline=None)
+def test_a_pass_keeps_the_reference(step: Pass, case: tuple[Netlist, Reference]) -> None:
+    """Outputs that matter stay as they are; ports and name too; the same again gives the same."""
+    netlist, reference = case
+    result = step.apply(netlist, reference)
+    assert_right(result, reference)
+    assert result.name == netlist.name
+    assert (result.input_ports, result.output_ports) == (netlist.input_ports, netlist.output_ports)
+    again = step.apply(netlist, reference)
+    assert np.array_equal(again.fanins, result.fanins)
+    assert np.array_equal(again.outputs, result.outputs)
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if step.structural], ids=str)
+@given(case=netlists_with_references(max_inputs=4))
+@settings(max_examples=40, deadline=None)
+def test_a_structural_pass_keeps_the_whole_function(
+    step: Pass, case: tuple[Netlist, Reference]
+) -> None:
+    """Whatever the reference leaves open."""
+    netlist, reference = case
+    assert naive.truth_table(step.apply(netlist, reference)) == naive.truth_table(netlist)
+
+
+@given(case=netlists_with_references())
+@settings(max_examples=60, deadline=None)
+def test_no_pass_makes_a_netlist_bigger(case: tuple[Netlist, Reference]) -> None:
+    """Each is at most its input, in cells; hashed, it is at most the hashed input."""
+    netlist, reference = case
+    hashed = Strash().apply(netlist, reference).n_cells
+    assert hashed <= Sweep().apply(netlist, reference).n_cells <= netlist.n_cells
+    for step in STEPS[3:]:
+        assert step.apply(netlist, reference).n_cells <= hashed
+
+
+@given(netlist=netlists())
+@settings(max_examples=60, deadline=None)
+def test_inverters_never_become_more(netlist: Netlist) -> None:
+    """Cells and depth are the same, inverters at most as many."""
+    result = Inverters().apply(netlist, complete_reference(netlist))
+    old, new = statistics(netlist), statistics(result)
+    assert (new.cells, new.depth) == (old.cells, old.depth)
+    assert new.inverters <= old.inverters
+
+
+@given(netlist=netlists())
+@settings(max_examples=40, deadline=None)
+def test_hashing_twice_changes_nothing(netlist: Netlist) -> None:
+    """The normal form is a fixed point."""
+    reference = complete_reference(netlist)
+    once = Strash().apply(netlist, reference)
+    twice = Strash().apply(once, reference)
+    assert np.array_equal(once.fanins, twice.fanins)
+    assert np.array_equal(once.outputs, twice.outputs)
+
+
+@given(case=netlists_with_references(), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_cells_that_no_target_sees_go(case: tuple[Netlist, Reference], data: st.DataObject) -> None:
+    """With one output left to matter, its cone is all that resubstitution keeps."""
+    netlist, reference = case
+    kept = data.draw(st.integers(0, netlist.n_outputs - 1))
+    care = np.zeros_like(reference.care)
+    care[kept] = reference.care[kept]
+    alone = Reference(
+        reference.preserve, reference.inputs, reference.targets, care, reference.vectors, True
+    )
+    result = Resubstitution(k=0, patience=0).apply(netlist, alone)
+    assert_right(result, alone)
+    cone = Netlist(
+        netlist.name,
+        netlist.input_ports,
+        netlist.output_ports,
+        netlist.fanins,
+        np.where(np.arange(netlist.n_outputs) == kept, netlist.outputs, 0),
+    )
+    assert result.n_cells <= Strash().apply(cone, alone).n_cells

@@ -1,0 +1,105 @@
+"""Literals, and the builder: folding, normal form, hashing, dead cells."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import naive
+import pytest
+
+from btfsynth.dataset.ports import Port
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import (
+    FALSE,
+    TRUE,
+    complement,
+    complement_if,
+    is_complemented,
+    make_literal,
+    node_of,
+)
+
+
+def make(inputs: int = 3, outputs: int = 1) -> NetlistBuilder:
+    return NetlistBuilder("t", [Port("x", inputs)], [Port("y", outputs)])
+
+
+def test_literals_hold_a_node_and_a_complement() -> None:
+    """A literal is taken apart into what it was made of."""
+    assert make_literal(0) == FALSE
+    assert make_literal(0, complemented=True) == TRUE
+    assert [make_literal(7), make_literal(7, complemented=True)] == [14, 15]
+    assert [node_of(14), node_of(15)] == [7, 7]
+    assert [is_complemented(14), is_complemented(15)] == [False, True]
+    assert [complement(14), complement(15)] == [15, 14]
+    assert [complement_if(14, True), complement_if(14, False)] == [15, 14]
+
+
+def test_trivial_majorities_make_no_cell() -> None:
+    """MAJ(a, a, b) is a and MAJ(a, !a, b) is b, in every order."""
+    builder = make()
+    a, b = builder.input(0), builder.input(1)
+    for order in ((a, a, b), (a, b, a), (b, a, a)):
+        assert builder.maj(*order) == a
+    for order in ((a, a ^ 1, b), (a, b, a ^ 1), (b, a ^ 1, a)):
+        assert builder.maj(*order) == b
+    assert builder.maj(FALSE, TRUE, b) == b
+    assert builder.and_(a, FALSE) == FALSE
+    assert builder.and_(a, TRUE) == a
+    assert builder.or_(a, TRUE) == TRUE
+    assert builder.or_(a, FALSE) == a
+    assert builder.n_cells == 0
+
+
+def test_a_cell_is_normal_and_made_once() -> None:
+    """All eight polarities of three signals in all orders share four cells, complements moved out."""
+    builder = make()
+    a, b, c = (builder.input(bit) for bit in range(3))
+    made = {}
+    for flips in product((0, 1), repeat=3):
+        x, y, z = (literal ^ flip for literal, flip in zip((a, b, c), flips, strict=True))
+        orders = {builder.maj(*order) for order in ((x, y, z), (z, x, y), (y, z, x), (z, y, x))}
+        assert len(orders) == 1
+        made[flips] = orders.pop()
+    assert builder.n_cells == 4
+    for flips, literal in made.items():
+        opposite = tuple(1 - flip for flip in flips)
+        assert made[opposite] == literal ^ 1  # majority is self-dual
+    netlist = builder.build([made[1, 1, 0]])
+    assert netlist.fanins.tolist() == [[a, b, c ^ 1]]
+    assert netlist.outputs.tolist() == [8 + 1]
+
+
+@pytest.mark.parametrize(
+    ("gate", "cells", "table"),
+    [("and_", 1, [0, 0, 0, 1]), ("or_", 1, [0, 1, 1, 1]), ("xor", 3, [0, 1, 1, 0])],
+)
+def test_gates(gate: str, cells: int, table: list[int]) -> None:
+    """AND and OR are one cell, XOR three, with the right truth tables."""
+    builder = make(2)
+    netlist = builder.build([getattr(builder, gate)(builder.input(0), builder.input(1))])
+    assert netlist.n_cells == cells
+    assert [row[0] for row in naive.truth_table(netlist)] == table
+
+
+def test_build_leaves_out_what_drives_nothing() -> None:
+    """Cells off every path to an output go, the others keep their order and function."""
+    builder = make(3, 2)
+    a, b, c = (builder.input(bit) for bit in range(3))
+    builder.and_(a, c)
+    kept = builder.or_(a, b)
+    builder.and_(kept, c)
+    top = builder.maj(kept, b, c ^ 1)
+    assert builder.n_cells == 4
+    netlist = builder.build([top ^ 1, kept])
+    assert netlist.fanins.tolist() == [[TRUE, a, b], [b, c ^ 1, 8]]
+    assert netlist.outputs.tolist() == [11, 8]
+
+
+def test_build_of_constants_and_inputs_has_no_cells() -> None:
+    """Outputs may be constants and complemented inputs."""
+    builder = make(2, 3)
+    builder.and_(2, 4)
+    netlist = builder.build([TRUE, 5, FALSE])
+    assert netlist.n_cells == 0
+    assert naive.truth_table(netlist)[2] == [1, 0, 0]

@@ -1,0 +1,197 @@
+"""Running passes: what is checked, what is thrown away, and scripts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from strategies import complete_reference
+
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import UsageError
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Preserve, Reference
+from btfsynth.netlist.statistics import statistics
+from btfsynth.passes.base import PassReport, run_pass, run_passes
+from btfsynth.passes.functional_hash import FunctionalHash
+from btfsynth.passes.inverters import Inverters
+from btfsynth.passes.registry import PASSES, SCRIPTS, parse_script
+from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.passes.strash import Strash
+from btfsynth.passes.sweep import Sweep
+
+
+def xor_netlist() -> Netlist:
+    """a ^ b by three cells, and by three others."""
+    builder = NetlistBuilder("t", [Port("x", 2)], [Port("y", 2)])
+    a, b = builder.input(0), builder.input(1)
+    other = builder.or_(builder.and_(a, b ^ 1), builder.and_(a ^ 1, b))
+    return builder.build([builder.xor(a, b), other])
+
+
+def sample(netlist: Netlist) -> Reference:
+    """The netlist's function as if its vectors were only some."""
+    return replace(complete_reference(netlist), complete=False)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Drives every output with false."""
+
+    name: ClassVar[str] = "wrong"
+    structural: ClassVar[bool] = True
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
+        return builder.build([0] * netlist.n_outputs)
+
+
+def test_a_pass_that_keeps_the_function_is_kept() -> None:
+    """The new netlist, and a report of cost before and after."""
+    netlist = xor_netlist()
+    result, report = run_pass(FunctionalHash(), netlist, complete_reference(netlist))
+    assert result.n_cells == 3
+    assert report == PassReport(
+        "functional_hash",
+        statistics(netlist),
+        statistics(result),
+        report.seconds,
+        "all 4 input vectors",
+        True,
+    )
+    assert 0 <= report.seconds < 60
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_pass_that_breaks_the_function_is_thrown_away(complete: bool) -> None:
+    """The netlist is as before and the report says that nothing was kept, prover or not."""
+    netlist = xor_netlist()
+    reference = replace(complete_reference(netlist), complete=complete)
+    result, report = run_pass(Wrong(), netlist, reference, lambda old, new: True)
+    assert result is netlist
+    assert not report.kept
+    assert report.after == report.before == statistics(netlist)
+
+
+def test_a_pass_that_breaks_only_what_does_not_matter_is_kept() -> None:
+    """The reference alone decides."""
+    netlist = xor_netlist()
+    full = complete_reference(netlist)
+    reference = replace(full, preserve=Preserve.CARE, care=np.zeros_like(full.care))
+    result, report = run_pass(Wrong(), netlist, reference)
+    assert (result.n_cells, report.kept, report.proof) == (0, True, "all 4 patterns")
+
+
+def test_on_a_sample_only_structural_passes_are_kept_without_a_prover() -> None:
+    """Strash is right by construction; functional hashing has to be proven."""
+    netlist = xor_netlist()
+    assert run_pass(Strash(), netlist, sample(netlist))[1].kept
+    result, report = run_pass(FunctionalHash(), netlist, sample(netlist))
+    assert result is netlist
+    assert (report.kept, report.proof) == (False, "4 vectors")
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_on_a_sample_the_prover_decides(answer: bool) -> None:
+    """It is shown the netlist before and after, and its word counts for every pass."""
+    netlist = xor_netlist()
+    asked = []
+
+    def prover(old: Netlist, new: Netlist) -> bool:
+        asked.append((old.n_cells, new.n_cells))
+        return answer
+
+    for step in (FunctionalHash(), Strash()):
+        result, report = run_pass(step, netlist, sample(netlist), prover)
+        assert (report.kept, report.proof) == (answer, "SAT, all input vectors")
+        assert (result is netlist) is not answer
+    assert asked == [(6, 3), (6, 6)]
+
+
+def test_the_prover_is_not_asked_where_the_reference_says_it_all() -> None:
+    """A complete reference needs no proof."""
+
+    def prover(old: Netlist, new: Netlist) -> bool:
+        raise AssertionError
+
+    netlist = xor_netlist()
+    assert run_pass(FunctionalHash(), netlist, complete_reference(netlist), prover)[1].kept
+
+
+def test_passes_run_one_after_the_other() -> None:
+    """Each gets what the one before left; a broken one between them does no harm."""
+    netlist = xor_netlist()
+    seen: list[PassReport] = []
+    result, reports = run_passes(
+        [Strash(), Wrong(), FunctionalHash()],
+        netlist,
+        complete_reference(netlist),
+        on_report=seen.append,
+    )
+    assert [(report.name, report.kept, report.after.cells) for report in reports] == [
+        ("strash", True, 6),
+        ("wrong", False, 6),
+        ("functional_hash", True, 3),
+    ]
+    assert tuple(seen) == reports
+    assert result.n_cells == 3
+    assert run_passes([], netlist, complete_reference(netlist)) == (netlist, ())
+
+
+def test_a_script_lists_passes_with_their_options() -> None:
+    """Order, short and long options, quotes, spaces and empty parts."""
+    assert parse_script(" strash;; sweep ;resub -k 0 --patience '7' --divisors 9 --seed -3;") == (
+        Strash(),
+        Sweep(),
+        Resubstitution(k=0, patience=7, divisors=9, seed=-3),
+    )
+    assert parse_script("functional_hash; inverters") == (FunctionalHash(), Inverters())
+    assert parse_script("resub") == (Resubstitution(),)
+    assert parse_script("") == ()
+
+
+def test_named_scripts_stand_for_their_passes() -> None:
+    """Alone and among others; every one can be read."""
+    assert parse_script("fast") == parse_script(SCRIPTS["fast"])
+    assert parse_script("strash; size") == (Strash(), *parse_script(SCRIPTS["size"]))
+    for name in SCRIPTS:
+        steps = parse_script(name)
+        assert steps[0] == Strash()
+        assert steps[-1] == Inverters()  # its result is not in normal form
+
+
+def test_passes_are_listed_under_their_names() -> None:
+    """The registry holds all five."""
+    assert list(PASSES) == ["strash", "sweep", "functional_hash", "resub", "inverters"]
+    assert all(PASSES[name].name == name for name in PASSES)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("rewrite", "unknown pass 'rewrite'; known passes and scripts are: strash, sweep, func"),
+        ("strash; Strash", "unknown pass 'Strash'"),
+        ("fast -k 1", "unknown pass 'fast'"),
+        ("resub -x 1", "resub: unknown option '-x'; its options are: divisors, k, patience, seed"),
+        ("resub 5", "resub: unknown option '5'"),
+        ("resub k 1", "resub: unknown option 'k'"),
+        ("resub -name 1", "resub: unknown option '-name'"),
+        ("strash -k 1", "strash: unknown option '-k'; its options are: none"),
+        ("resub -k", "resub: -k: expected a whole number, got ''"),
+        ("resub -k 1 --seed", "resub: --seed: expected a whole number, got ''"),
+        ("resub -k one", "resub: -k: expected a whole number, got 'one'"),
+        ("resub -k 1.0", "resub: -k: expected a whole number, got '1.0'"),
+        ("resub -k 2", "resub: k: expected 0 or 1, got 2"),
+        ("resub --patience -1", "resub: patience must be 0 or more"),
+        ("resub --divisors 0", "divisors 1 or more"),
+        ("strash 'x", 'passes "strash \'x": No closing quotation'),
+    ],
+)
+def test_a_script_that_is_none_is_a_usage_error(script: str, message: str) -> None:
+    """What is wrong, and what would be right."""
+    with pytest.raises(UsageError) as caught:
+        parse_script(script)
+    assert message in str(caught.value)
