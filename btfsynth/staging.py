@@ -78,7 +78,13 @@ def _locked(directory: Path) -> Iterator[bool]:
 
 
 def publish(staging: Path, directory: Path, last: str) -> None:
-    """Move all files up, the one named ``last`` after the others; on any failure put back what stood there before."""
+    """Move all files up, the one named ``last`` after the others.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be moved; what stood there before is put back.
+    """
     former = staging / "former"
     moved: list[Path] = []
     paths = sorted(staging.iterdir(), key=lambda path: (path.name == last, path.name))

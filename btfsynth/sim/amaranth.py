@@ -9,6 +9,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import btfsynth
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
 from btfsynth.sim.design import Design
@@ -16,6 +17,14 @@ from btfsynth.sim.process import run_command
 from btfsynth.sim.result import CheckResult
 
 __all__ = ["AmaranthSimulator"]
+
+
+# Imports the package from where this process has it, however it came to be on its path. The current folder,
+# which comes first on the path, is the empty workspace.
+_BOOTSTRAP = (
+    "import sys; sys.path.insert(1, sys.argv.pop(1)); "
+    "from btfsynth.sim.amaranth_worker import main; sys.exit(main(sys.argv[1:]))"
+)
 
 
 class AmaranthSimulator:
@@ -32,9 +41,9 @@ class AmaranthSimulator:
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
         """Return the commands that run the design, to be run in the workspace."""
-        worker = "btfsynth.sim.amaranth_worker"
+        package = str(Path(btfsynth.__file__).resolve().parents[1])
         folder = str(design.directory.resolve())
-        return ((sys.executable, "-I", "-B", "-m", worker, folder),)
+        return ((sys.executable, "-B", "-c", _BOOTSTRAP, package, folder),)
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
         """Check the design; it may take so many seconds."""
