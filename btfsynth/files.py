@@ -58,13 +58,13 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def write_archive(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_archive(path: Path, arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> None:
     """Write arrays as ``.npz`` atomically (see `archive_bytes` and `write_bytes`)."""
-    write_bytes(path, archive_bytes(arrays))
+    write_bytes(path, archive_bytes(arrays, compress))
 
 
-def archive_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return arrays as a compressed ``.npz`` without dates: the same bytes for the same arrays."""
+def archive_bytes(arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> bytes:
+    """Return arrays as ``.npz`` without dates: the same bytes for the same arrays."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
@@ -73,7 +73,7 @@ def archive_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=_ARCHIVE_DATE)
             entry.create_system = 3  # else it tells on which system the file was written
             entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
             archive.writestr(entry, member.getvalue())
     return stream.getvalue()
 

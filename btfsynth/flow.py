@@ -36,12 +36,14 @@ from btfsynth.netlist.reference import (
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.text import format_netlist
+from btfsynth.network.topology import Topology
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.passes.base import PassReport, run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import SIMULATORS, get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
+from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.parameters import Progress, StopRule
 from btfsynth.train.trainer import check_fit
@@ -84,11 +86,15 @@ class TrainOptions:
     trials
         Trials at most.
     jobs
-        Threads; the result does not depend on them.
+        Trials side by side; the result does not depend on how many.
+    threads
+        Threads within a trial, where its size makes them useful; the result does not depend on them.
     time_limit
         Seconds of training at most.
     widths
         Widths from inputs to outputs; when given they are not widened from trial to trial.
+    topology
+        Any acyclic graph to train instead of layers.
     sigma, beta, gamma, iterations, stop, gap_limit, precision
         See `btfsynth.train.parameters.TrainParameters`.
 
@@ -101,8 +107,10 @@ class TrainOptions:
     seed: int = 1
     trials: int = 40
     jobs: int = 1
+    threads: int = 1
     time_limit: float | None = None
     widths: tuple[int, ...] | None = None
+    topology: Topology | None = None
     sigma: float | None = None
     beta: float | None = None
     gamma: float | None = None
@@ -116,6 +124,7 @@ class TrainOptions:
             ("seed", self.seed, 0),
             ("trials", self.trials, 1),
             ("jobs", self.jobs, 1),
+            ("threads", self.threads, 1),
         ):
             if value < least:
                 raise UsageError(f"{name}: expected at least {least}, got {value}")
@@ -228,7 +237,23 @@ def train_record(run: TrainingRun) -> dict[str, Any]:
         "sigma": parameters.sigma,
         "beta": parameters.beta,
         "gamma": parameters.gamma,
-        "seconds_per_iteration": best.seconds / best.iterations,
+        "seconds_per_iteration": best.step_seconds / best.iterations,
+        **_solutions_record(run),
+    }
+
+
+def _solutions_record(run: TrainingRun) -> dict[str, Any]:
+    """Return how many trials succeeded and what a solution cost: mean and standard error of its steps."""
+    steps = np.array([result.iterations for result in run.solutions], dtype=np.float64)
+    if not len(steps):
+        return {"solutions": 0}
+    return {
+        "solutions": len(steps),
+        "steps_per_solution": float(steps.mean()),
+        "steps_standard_error": float(steps.std(ddof=1) / len(steps) ** 0.5)
+        if len(steps) > 1
+        else None,
+        "seconds_per_solution": sum(result.seconds for result in run.results) / len(steps),
     }
 
 
@@ -285,7 +310,9 @@ def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
     }
     given = {name: value for name, value in changes.items() if value is not None}
     parameters = replace(plan.parameters, **given)  # type: ignore[arg-type]
-    if options.widths is None:
+    if options.topology is not None:
+        plan = TrainingPlan((), parameters, topology=options.topology)
+    elif options.widths is None:
         plan = replace(plan, parameters=parameters)
     else:
         plan = TrainingPlan(options.widths, parameters)
@@ -293,14 +320,46 @@ def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
     return plan
 
 
-def train(dataset: Dataset, options: TrainOptions, observer: Observer) -> TrainingRun:
-    """Train a data set (see `btfsynth.train.trials.run_trials`)."""
+def train(
+    dataset: Dataset,
+    options: TrainOptions,
+    observer: Observer,
+    *,
+    held_out: Dataset | None = None,
+    checkpoint_file: Path | None = None,
+    checkpoint_interval: float = 30.0,
+    run_all: bool = False,
+) -> TrainingRun:
+    """Train a data set (see `btfsynth.train.trials.run_trials`).
+
+    Parameters
+    ----------
+    dataset, options, observer
+        What to train, how, and who is told.
+    held_out
+        Patterns to measure the networks on along the way.
+    checkpoint_file
+        Where to keep what is done; a file that exists is gone on from.
+    checkpoint_interval
+        Seconds between two writes of a running trial.
+    run_all
+        Run every trial instead of stopping at the first success.
+    """
+    plan = plan_for(dataset, options)
+    checkpoint = None
+    if checkpoint_file is not None:
+        fingerprint = training_fingerprint(dataset, plan, options.seed, held_out)
+        checkpoint = Checkpoint(checkpoint_file, fingerprint, plan, checkpoint_interval)
     return run_trials(
         dataset,
-        plan_for(dataset, options),
+        plan,
         options.seed,
         options.trials,
         jobs=options.jobs,
+        threads=options.threads,
+        held_out=held_out,
+        checkpoint=checkpoint,
+        run_all=run_all,
         time_limit=options.time_limit,
         on_progress=observer.on_progress,
     )

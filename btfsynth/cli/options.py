@@ -14,8 +14,9 @@ import click
 from btfsynth.cli.output import say
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
-from btfsynth.errors import OutputError
+from btfsynth.errors import OutputError, UsageError
 from btfsynth.flow import TrainOptions
+from btfsynth.network.formats import read_network_text, read_widths
 from btfsynth.network.topology import parse_widths
 from btfsynth.train.parameters import StopRule
 
@@ -174,6 +175,17 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         },
     ),
     (
+        ("--threads",),
+        {
+            "type": click.IntRange(1, 256),
+            "default": 1,
+            "show_default": True,
+            "metavar": "N",
+            "help": "Threads within a trial, used where it is large; the result is the same for any "
+            "number.",
+        },
+    ),
+    (
         ("--time-limit",),
         {
             "type": float,
@@ -186,8 +198,17 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ("--widths",),
         {
             "metavar": "N,N,...",
-            "help": "Inputs, neurons of every hidden layer, outputs.  [default: by the task or the "
-            "data, wider from trial to trial]",
+            "help": "Inputs, neurons of every hidden layer, outputs; or a .wth file of them.  [default: by the "
+            "task or the data, wider from trial to trial]",
+        },
+    ),
+    (
+        ("--topology",),
+        {
+            "type": click.Path(path_type=Path),
+            "metavar": "FILE.net",
+            "help": "Train this graph instead of layers: header 'nodes inputs+1 outputs edges', then "
+            "'receiver sender weight' an edge.",
         },
     ),
     (
@@ -250,6 +271,10 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 )
 
 
+def _read_widths(text: str) -> tuple[int, ...]:
+    return read_widths(Path(text)) if text.endswith(".wth") else parse_widths(text)
+
+
 def training_options(function: F) -> F:
     """Add the options of a training; they arrive as one `TrainOptions` named ``training``."""
 
@@ -259,10 +284,14 @@ def training_options(function: F) -> F:
         widths = kwargs.pop("widths")
         stop = kwargs.pop("stop")
         precision = kwargs.pop("precision")
-        names = ("seed", "trials", "jobs", "time_limit", "sigma", "beta", "gamma")
+        graph = kwargs.pop("topology")
+        if graph is not None and widths is not None:
+            raise UsageError("--topology and --widths: give one of them")
+        names = ("seed", "trials", "jobs", "threads", "time_limit", "sigma", "beta", "gamma")
         values = {name: kwargs.pop(name) for name in (*names, "iterations", "gap_limit")}
         training = TrainOptions(
-            widths=None if widths is None else parse_widths(widths),
+            widths=None if widths is None else _read_widths(widths),
+            topology=None if graph is None else read_network_text(graph).topology,
             stop=None if stop is None else StopRule(stop),
             precision=None if precision is None else int(precision),
             **values,

@@ -22,12 +22,14 @@ from btfsynth.flow import netlist_record, pass_records, simplify_netlist, simpli
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist, read_netlist
-from btfsynth.network.trained import load_network
+from btfsynth.network.formats import read_network_text
+from btfsynth.network.trained import TrainedNetwork, load_network
 from btfsynth.passes.base import PassReport
 
 __all__ = ["command"]
 
 _ARCHIVE_MAGIC = b"PK"
+_BOOLEARN_ENDINGS = (".net", ".sol")
 
 
 @click.command("simplify", cls=SectionCommand)
@@ -68,7 +70,7 @@ def command(
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs the patterns, give them with --data")
     if _is_network(file):
-        netlist, before, reports = simplify_network(load_network(file), dataset, wanted, passes)
+        netlist, before, reports = simplify_network(_network(file), dataset, wanted, passes)
         first = before.cells
     else:
         given = read_netlist(file)
@@ -95,8 +97,14 @@ def command(
     show("", f"from {first} cells; saved in {path}")
 
 
+def _network(file: Path) -> TrainedNetwork:
+    if file.suffix.lower() in _BOOLEARN_ENDINGS:
+        return read_network_text(file)
+    return load_network(file)
+
+
 def _is_network(file: Path) -> bool:
-    if file.suffix.lower() == ".npz":
+    if file.suffix.lower() in (".npz", *_BOOLEARN_ENDINGS):
         return True
     try:
         with file.open("rb") as stream:

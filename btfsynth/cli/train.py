@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 
 from btfsynth.cli.options import (
     SectionCommand,
@@ -18,21 +20,80 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, show, show_training
 from btfsynth.cli.progress import observed
-from btfsynth.errors import InterruptedWorkError, TrainingError
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
+from btfsynth.files import write_text
 from btfsynth.flow import TrainOptions, train, train_record
-from btfsynth.network.trained import save_network
+from btfsynth.network.formats import write_generators, write_network_text
+from btfsynth.network.trained import TrainedNetwork, save_network
+from btfsynth.train.history import format_history
+from btfsynth.train.trainer import with_codes
+from btfsynth.train.trials import TrainingRun
 
 __all__ = ["command"]
 
 
+_HISTORY_HELP = (
+    "Write gap and accuracies of the best trial, on a logarithmic grid of steps, as CSV."
+)
+
+
 @click.command("train", cls=SectionCommand)
 @source_argument
-@file_option("Where the network goes.  [default: <name>.npz]")
+@file_option("Where the network goes; .net or .sol gives boolearn's text.  [default: <name>.npz]")
+@click.option("--held-out", metavar="SOURCE", help="Patterns to measure on along the way.")
+@click.option(
+    "--history",
+    "history_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help=_HISTORY_HELP,
+)
+@click.option(
+    "--generators",
+    "generator_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.gen",
+    help="Write the generated codes and how often each is used.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep finished trials and the state of running ones here.",
+)
+@click.option(
+    "--checkpoint-interval",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often the state is written.",
+)
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint if there is one.")
+@click.option(
+    "--all",
+    "run_all",
+    is_flag=True,
+    help="Run every trial, for success rate and steps a solution, not only up to the first "
+    "success.",
+)
 @outputs_option
 @json_option
 @training_options
 def command(
-    source: str, path: Path | None, training: TrainOptions, outputs: str | None, as_json: bool
+    source: str,
+    path: Path | None,
+    held_out: str | None,
+    history_file: Path | None,
+    generator_file: Path | None,
+    checkpoint: Path | None,
+    checkpoint_interval: float,
+    resume: bool,
+    run_all: bool,
+    training: TrainOptions,
+    outputs: str | None,
+    as_json: bool,
 ) -> None:
     """Train a network on SOURCE and save it.
 
@@ -43,33 +104,103 @@ def command(
     Examples:
       btfsynth train multiplier:3 -o m3.npz --jobs 2
       btfsynth train adder:2 --widths 4,8,8,3 --sigma 3 --beta 0.4 --gamma 1e-3 --stop gap
+      btfsynth train multiplier:2 --trials 20 --all --checkpoint m2.ckpt --resume --history m2.csv
     """  # noqa: D301
+    if resume and checkpoint is None:
+        raise UsageError("--resume: needs the file, give it with --checkpoint")
+    if checkpoint is not None and checkpoint.exists() and not resume:
+        raise UsageError(f"--checkpoint {checkpoint}: exists; give --resume to go on from it")
     dataset = load_source(source, outputs)
+    measured = None if held_out is None else load_source(held_out, outputs)
     path = path or require_writable(Path(f"{dataset.name}.npz"))
+    for each in (history_file, generator_file, checkpoint):
+        if each is not None:
+            require_writable(each)
     with observed(dataset.name) as observer:
-        run = train(dataset, training, observer)
+        run = train(
+            dataset, training, observer, held_out=measured, checkpoint_file=checkpoint,
+            checkpoint_interval=checkpoint_interval, run_all=run_all,
+        )  # fmt: skip
     network = run.network(dataset, training.seed)
-    save_network(network, path)
-    best = run.best
-    record = {
-        "name": dataset.name,
-        "source": dataset.source,
-        "seed": training.seed,
-        **train_record(run),
-        "vectors_right": network.vectors_right(dataset),
-        "patterns": dataset.n_patterns,
-        "succeeded": run.succeeded,
-        "file": path.name,
-    }
-    if as_json:
-        emit_json(record)
-    else:
-        show_training(run)
-        show("saved", f"in {path}")
+    _save(network, path)
+    if history_file is not None:
+        write_text(history_file, format_history(run.best.history))
+    codes = run.best.codes
+    if generator_file is not None:
+        if codes is None:
+            raise UsageError("--generators: the data have inputs, so none are generated")
+        one_hot = dataset.input_kind is InputKind.ONE_HOT_GENERATOR
+        write_generators(generator_file, codes, one_hot)
+    _report(dataset, measured, run, network, training.seed, path, as_json)
     if run.interrupted:
         raise InterruptedWorkError(f"interrupted; the best network is saved in {path}")
     if not run.succeeded:
+        best = run.best
         raise TrainingError(
             f"no trial met the stopping rule: {best.bits_right} of {best.bits} bits right at best "
             f"(gap {best.gap:.3g}); that network is saved in {path}"
         )
+
+
+def _save(network: TrainedNetwork, path: Path) -> None:
+    if path.suffix in (".net", ".sol"):
+        write_network_text(path, network)
+    else:
+        save_network(network, path)
+
+
+def _report(
+    dataset: Dataset,
+    held_out: Dataset | None,
+    run: TrainingRun,
+    network: TrainedNetwork,
+    seed: int,
+    path: Path,
+    as_json: bool,
+) -> None:
+    """Show what the training came to, as text or JSON."""
+    codes = run.best.codes
+    shown = dataset if codes is None else with_codes(dataset, codes)
+    record = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "seed": seed,
+        **train_record(run),
+        "vectors_right": network.vectors_right(shown),
+        "patterns": dataset.n_patterns,
+        "succeeded": run.succeeded,
+        "file": path.name,
+    }
+    if codes is not None:
+        record["codes_used"] = len(np.unique(codes, axis=0))
+    if held_out is not None:
+        record["held_out"] = {
+            "patterns": held_out.n_patterns,
+            "bits": network.bits_right(held_out) / max(1, int(held_out.care_mask.sum())),
+            "vectors": network.vectors_right(held_out) / held_out.n_patterns,
+        }
+    if as_json:
+        emit_json(record)
+        return
+    show_training(run)
+    if len(run.results) > 1:
+        show("trials", _trials_line(record, len(run.results)))
+    if held_out is not None:
+        held = record["held_out"]
+        show("held out", f"{held['bits']:.2%} of bits, {held['vectors']:.2%} of patterns right")
+    if codes is not None:
+        show("codes", f"{record['codes_used']} different ones for {dataset.n_patterns} patterns")
+    show("saved", f"in {path}")
+
+
+def _trials_line(record: dict[str, Any], trials: int) -> str:
+    """Return success rate and cost of a solution in words."""
+    line = f"{record['solutions']} of {trials} succeeded"
+    if record["solutions"]:
+        error = record["steps_standard_error"]
+        spread = "" if error is None else f" +- {error:.0f}"
+        line += (
+            f"; {record['steps_per_solution']:.0f}{spread} steps and "
+            f"{record['seconds_per_solution']:.2f} s a solution"
+        )
+    return line

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.network.topology import Topology, layered
 from btfsynth.train.parameters import TrainParameters
 
@@ -30,12 +30,15 @@ class TrainingPlan:
         widens.
     growth
         Factor of a widening.
+    topology
+        A graph that all trials train instead; widths are then not looked at.
     """
 
     widths: tuple[int, ...]
     parameters: TrainParameters
     patience: int = 0
     growth: float = 1.5
+    topology: Topology | None = None
 
     def trial_widths(self, trial: int) -> tuple[int, ...]:
         """Return the widths of a trial."""
@@ -45,7 +48,7 @@ class TrainingPlan:
 
     def trial_topology(self, trial: int) -> Topology:
         """Return the network of a trial."""
-        return layered(self.trial_widths(trial))
+        return self.topology or layered(self.trial_widths(trial))
 
 
 _TASKS: dict[str, TrainingPlan] = {
@@ -71,9 +74,21 @@ def default_plan(dataset: Dataset) -> TrainingPlan:
     plan = _TASKS.get(dataset.source)
     if plan is not None:
         return plan
+    if dataset.input_kind in (InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR):
+        return _generative_plan(dataset)
     hidden = min(max(4, 2 * max(dataset.n_inputs, dataset.n_outputs)), _WIDEST)
-    widths = (max(1, dataset.n_inputs), hidden, hidden, dataset.n_outputs)
+    widths = (dataset.n_inputs, hidden, hidden, dataset.n_outputs)
     parameters = TrainParameters(beta=0.5, gamma=3e-3, iterations=6_000)
     if dataset.n_inputs <= 2:
         parameters = replace(parameters, iterations=2_000)
     return TrainingPlan(widths, parameters, patience=1, growth=1.6)
+
+
+def _generative_plan(dataset: Dataset) -> TrainingPlan:
+    """Return the plan for data without inputs: as many codes as patterns, 16 one-hot at most."""
+    if dataset.input_kind is InputKind.HYPERCUBE_GENERATOR:
+        code = max(1, (dataset.n_patterns - 1).bit_length())
+    else:
+        code = min(dataset.n_patterns, 16)
+    parameters = TrainParameters(beta=0.5, gamma=1e-4, iterations=200_000)
+    return TrainingPlan((code, dataset.n_outputs, dataset.n_outputs), parameters)

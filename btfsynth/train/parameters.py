@@ -135,6 +135,8 @@ class TrialResult:
         Targets right by these weights (reference evaluation) and targets that matter.
     seconds
         Wall time, compilation excluded.
+    step_seconds
+        Wall time of the steps alone, tests for exactness included.
     history
         Points on a logarithmic grid of steps, the last step included.
     codes
@@ -151,6 +153,7 @@ class TrialResult:
     bits_right: int
     bits: int
     seconds: float
+    step_seconds: float = 0.0
     history: tuple[HistoryPoint, ...] = ()
     codes: NDArray[np.uint8] | None = None
 

@@ -87,7 +87,8 @@ class Snapshot:
     arrays
         The state's arrays and the best weights, by name.
     counters
-        Steps done, mean squared gap, least gap, the three numbers of ``best``, seconds so far.
+        Steps done, mean squared gap, least gap, the three numbers of ``best``, seconds so far, all and of
+        the steps alone.
     history
         Points so far.
     """
@@ -139,7 +140,8 @@ class _Run:
         self.bits = int(dataset.care_mask.sum())
         self.best = np.array([-1, self.bits, 0], dtype=np.int64)
         self.best_weights = self.state.weights.copy()
-        self.done, self.mean, self.least, self.spent = 0, 0.0, np.inf, 0.0
+        self.done, self.mean, self.least = 0, 0.0, np.inf
+        self.spent, self.stepping = 0.0, 0.0
         self.history: list[HistoryPoint] = []
         stop = parameters.stop
         self.limit2 = parameters.gap_limit**2 if stop in (StopRule.GAP, StopRule.BOTH) else 0.0
@@ -155,13 +157,14 @@ class _Run:
         arrays = {name: array.copy() for name, array in self.state._asdict().items()}
         arrays["best_weights"] = self.best_weights.copy()
         counters = (self.done, self.mean, self.least, *self.best.tolist(), self.seconds())
+        counters = (*counters, self.stepping)
         return Snapshot(arrays, counters, tuple(self.history))
 
     def _restore(self, snapshot: Snapshot) -> None:
         for name, array in self.state._asdict().items():
             array[:] = snapshot.arrays[name]
         self.best_weights[:] = snapshot.arrays["best_weights"]
-        done, self.mean, self.least, *best, self.spent = snapshot.counters
+        done, self.mean, self.least, *best, self.spent, self.stepping = snapshot.counters
         self.done = int(done)
         self.best[:] = best
         self.history = list(snapshot.history)
@@ -182,6 +185,7 @@ class _Run:
             steps = min(steps, self.check - self.done % self.check)
             aligned = steps if (self.done + steps) % self.check == 0 else 0
         run = run_steps if team is None else team.run_steps
+        began = time.perf_counter()
         ran = run(
             self.problem,
             self.state,
@@ -192,6 +196,7 @@ class _Run:
             self.best_weights,
             history,
         )
+        self.stepping += time.perf_counter() - began
         self.done += ran
         self.mean = float(history[ran - 1])
         if not np.isfinite(self.mean):
@@ -293,6 +298,7 @@ class _Run:
             bits_right=right,
             bits=self.bits,
             seconds=seconds,
+            step_seconds=self.stepping,
             history=tuple(self.history),
             codes=self.codes(),
         )

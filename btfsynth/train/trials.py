@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import TrainingError
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.train.checkpoint import Checkpoint
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import Progress, StopReason, StopRule, TrialResult
 from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up, with_codes
@@ -44,6 +45,11 @@ class TrainingRun:
     interrupted: bool
     timed_out: bool
     seconds: float
+
+    @property
+    def solutions(self) -> tuple[TrialResult, ...]:
+        """The trials that met the stopping rule."""
+        return tuple(result for result in self.results if _succeeded(result))
 
     @property
     def iterations(self) -> int:
@@ -95,6 +101,8 @@ def run_trials(
     jobs: int = 1,
     threads: int = 1,
     held_out: Dataset | None = None,
+    checkpoint: Checkpoint | None = None,
+    run_all: bool = False,
     time_limit: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> TrainingRun:
@@ -119,6 +127,10 @@ def run_trials(
         Threads within each trial, where its size makes them useful.
     held_out
         Patterns to measure the networks on along the way.
+    checkpoint
+        Where to keep what is done, and to go on from.
+    run_all
+        Run every trial, for statistics, instead of stopping at the first success.
     time_limit
         Seconds after which to stop with the best so far; None is no limit.
     on_progress
@@ -144,7 +156,15 @@ def run_trials(
             with lock:
                 on_progress(progress)
 
+    def settle(result: TrialResult) -> TrialResult:
+        if _succeeded(result) and not run_all:
+            for event in after_success[result.trial + 1 :]:
+                event.set()
+        return result
+
     def work(trial: int) -> TrialResult | None:
+        if checkpoint is not None and trial in checkpoint.finished:
+            return settle(checkpoint.finished[trial])
         if stop_all.is_set() or after_success[trial].is_set():
             return None
         if trial and deadline is not None and time.monotonic() > deadline:
@@ -157,19 +177,24 @@ def run_trials(
             trial,
             threads=threads,
             held_out=held_out,
-            hooks=TrialHooks(on_progress=report, cancelled=after_success[trial], deadline=deadline),
+            resume=None if checkpoint is None else checkpoint.snapshot(trial),
+            hooks=TrialHooks(
+                on_progress=report,
+                on_snapshot=None if checkpoint is None else checkpoint.offer,
+                cancelled=after_success[trial],
+                deadline=deadline,
+            ),
         )
-        if _succeeded(result):
-            for event in after_success[trial + 1 :]:
-                event.set()
-        return result
+        if checkpoint is not None:
+            checkpoint.finish(result)
+        return settle(result)
 
     interrupted = False
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="trial") as pool:
         futures = [pool.submit(work, trial) for trial in range(trials)]
         results: list[TrialResult] = []
         try:
-            _collect(futures, results)
+            _collect(futures, results, run_all)
         except KeyboardInterrupt:
             interrupted = True
             stop_all.set()
@@ -199,12 +224,14 @@ def _succeeded(result: TrialResult) -> bool:
     return result.stop is _ENDS_WELL[result.parameters.stop]
 
 
-def _collect(futures: list[Future[TrialResult | None]], results: list[TrialResult]) -> None:
+def _collect(
+    futures: list[Future[TrialResult | None]], results: list[TrialResult], run_all: bool
+) -> None:
     """Gather results in order up to the first success; the later trials are not waited for."""
     for number, future in enumerate(futures):
         for result in _wait(future):
             results.append(result)
-            if _succeeded(result):
+            if _succeeded(result) and not run_all:
                 for later in futures[number + 1 :]:
                     later.cancel()
                 return

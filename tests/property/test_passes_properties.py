@@ -91,6 +91,20 @@ def test_inverters_never_become_more(netlist: Netlist) -> None:
 
 
 @given(netlist=netlists())
+@settings(max_examples=60, deadline=None)
+def test_no_flip_of_one_cell_saves_another_inverter(netlist: Netlist) -> None:
+    """The result cannot be bettered by complementing a cell, its fan-in and its uses."""
+    result = Inverters().apply(netlist, complete_reference(netlist))
+    for cell in range(result.n_cells):
+        node = result.first_cell + cell
+        fanins = np.where(result.fanins >> 1 == node, result.fanins ^ 1, result.fanins)
+        fanins[cell] ^= 1
+        outputs = np.where(result.outputs >> 1 == node, result.outputs ^ 1, result.outputs)
+        other = Netlist("t", result.input_ports, result.output_ports, fanins, outputs)
+        assert statistics(other).inverters >= statistics(result).inverters
+
+
+@given(netlist=netlists())
 @settings(max_examples=40, deadline=None)
 def test_hashing_twice_changes_nothing(netlist: Netlist) -> None:
     """The normal form is a fixed point."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import naive
 import numpy as np
@@ -229,3 +229,17 @@ def test_tables_take_so_many_cells(table: list[int], cells: int) -> None:
     for index, vector in enumerate(naive.all_vectors(width)):
         if table[index] != 2:
             assert naive.netlist_bits(netlist, vector) == [table[index]]
+
+
+@pytest.mark.parametrize("width", [0, 1, 2, 3])
+def test_every_table_is_built_right_where_known(width: int) -> None:
+    """All tables of up to three inputs, whatever is unknown in them."""
+    builder = NetlistBuilder("t", [Port("x", max(1, width))], [Port("y", 3 ** (1 << width))])
+    inputs = [builder.input(bit) for bit in range(width)]
+    tables = list(product((0, 1, 2), repeat=1 << width))
+    netlist = builder.build(
+        [lower_table(builder, np.array(table, dtype=np.uint8), inputs) for table in tables]
+    )
+    for index, vector in enumerate(naive.all_vectors(width)):
+        found = naive.netlist_bits(netlist, vector or [0])
+        assert all(table[index] in (2, bit) for table, bit in zip(tables, found, strict=True))

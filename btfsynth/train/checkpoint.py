@@ -1,0 +1,178 @@
+"""Checkpoints: what a series of trials has come to, on disk, so that it can go on after a kill.
+
+The checkpoint file holds the finished trials. Each running trial has a file of its own beside it,
+``FILE.trial<k>``, with the whole state; it goes when the trial is finished. All are written atomically, so a
+kill at any moment loses what was done since the last interval and nothing else, and the run that goes on
+ends with the same result as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.errors import DataError
+from btfsynth.files import write_archive
+from btfsynth.train.defaults import TrainingPlan
+from btfsynth.train.history import HistoryPoint
+from btfsynth.train.parameters import StopReason, TrialResult
+from btfsynth.train.trainer import Snapshot
+
+__all__ = ["Checkpoint", "training_fingerprint"]
+
+_FORMAT = 1
+
+
+def training_fingerprint(
+    dataset: Dataset, plan: TrainingPlan, seed: int, held_out: Dataset | None
+) -> str:
+    """Return a hash of all that the result of a series of trials depends on."""
+    topology = plan.trial_topology(0)
+    graph = hashlib.sha256(topology.fanin_start.tobytes() + topology.sources.tobytes())
+    parts = (
+        dataset.content_hash,
+        repr(replace(plan, topology=None)),
+        graph.hexdigest(),
+        seed,
+        None if held_out is None else held_out.content_hash,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+class Checkpoint:
+    """The checkpoint of one series of trials.
+
+    Parameters
+    ----------
+    path
+        The file; it is read if it exists.
+    fingerprint
+        From `training_fingerprint`; a file of another training is refused.
+    plan
+        What each trial trains.
+    interval
+        Seconds between two writes of a running trial.
+
+    Raises
+    ------
+    DataError
+        If the file is no checkpoint or belongs to another training.
+    """
+
+    def __init__(
+        self, path: Path, fingerprint: str, plan: TrainingPlan, interval: float = 30.0
+    ) -> None:
+        self.path = path
+        self.interval = interval
+        self._fingerprint = fingerprint
+        self._plan = plan
+        self._lock = threading.Lock()
+        self._written: dict[int, float] = {}
+        self.finished: dict[int, TrialResult] = {}
+        if path.exists():
+            self._read()
+
+    def snapshot(self, trial: int) -> Snapshot | None:
+        """Return the last state of a trial that was running, if it was written."""
+        path = self._trial_path(trial)
+        if not path.exists():
+            return None
+        header, arrays = self._load(path)
+        points = tuple(HistoryPoint(**point) for point in header["history"])
+        return Snapshot(arrays, tuple(header["counters"]), points)
+
+    def offer(self, trial: int, take: Callable[[], Snapshot]) -> None:
+        """Write a running trial's state if its interval has passed."""
+        now = time.monotonic()
+        if now - self._written.setdefault(trial, now) < self.interval:
+            return
+        snapshot = take()
+        header = {
+            "counters": list(snapshot.counters),
+            "history": [asdict(point) for point in snapshot.history],
+        }
+        self._save(self._trial_path(trial), header, snapshot.arrays)
+        self._written[trial] = time.monotonic()
+
+    def finish(self, result: TrialResult) -> None:
+        """Record a finished trial; one that was cut short is kept as it was last written."""
+        if result.stop in (StopReason.INTERRUPTED, StopReason.TIME):
+            return
+        with self._lock:
+            self.finished[result.trial] = result
+            arrays: dict[str, NDArray[Any]] = {}
+            records = []
+            for number, each in sorted(self.finished.items()):
+                arrays[f"weights_{number}"] = each.weights
+                if each.codes is not None:
+                    arrays[f"codes_{number}"] = each.codes
+                records.append(_record(each))
+            self._save(self.path, {"finished": records}, arrays)
+        self._trial_path(result.trial).unlink(missing_ok=True)
+
+    def _trial_path(self, trial: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.trial{trial}")
+
+    def _save(self, path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        text = json.dumps({"format": _FORMAT, "fingerprint": self._fingerprint, **header})
+        packed = np.frombuffer(text.encode(), dtype=np.uint8)
+        write_archive(path, {"header": packed, **arrays}, compress=False)
+
+    def _load(self, path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            header = json.loads(bytes(arrays.pop("header")).decode())
+            fingerprint = header["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"not a checkpoint ({type(error).__name__}: {error})", path) from None
+        if fingerprint != self._fingerprint:
+            raise DataError(
+                "is the checkpoint of another training: data, widths, parameters and seed must be the "
+                "same; name another file",
+                path,
+            )
+        return header, arrays
+
+    def _read(self) -> None:
+        header, arrays = self._load(self.path)
+        try:
+            for record in header["finished"]:
+                trial = int(record["trial"])
+                points = tuple(HistoryPoint(**point) for point in record.pop("history"))
+                self.finished[trial] = TrialResult(
+                    **{**record, "stop": StopReason(record["stop"])},
+                    topology=self._plan.trial_topology(trial),
+                    parameters=self._plan.parameters,
+                    weights=arrays[f"weights_{trial}"],
+                    history=points,
+                    codes=arrays.get(f"codes_{trial}"),
+                )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"not a checkpoint ({error})", self.path) from None
+
+
+def _record(result: TrialResult) -> dict[str, Any]:
+    """Return a result's plain values."""
+    return {
+        "trial": result.trial,
+        "stop": result.stop.value,
+        "iterations": result.iterations,
+        "gap": result.gap,
+        "bits_right": result.bits_right,
+        "bits": result.bits,
+        "seconds": result.seconds,
+        "step_seconds": result.step_seconds,
+        "history": [asdict(point) for point in result.history],
+    }
