@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,15 @@ from btfsynth.netlist.reference import (
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.text import format_netlist
-from btfsynth.network.topology import Topology
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.passes.base import PassReport, run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import SIMULATORS, get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
-from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
-from btfsynth.train.defaults import TrainingPlan, default_plan
-from btfsynth.train.parameters import Progress, StopRule
-from btfsynth.train.trainer import check_fit
-from btfsynth.train.trials import TrainingRun, run_trials
+from btfsynth.train.parameters import Progress
+from btfsynth.train.session import TrainOptions, plan_for, train, train_record
+from btfsynth.train.trials import TrainingRun
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.parsed import PARSED_CHECK
 from btfsynth.verify.simulate import simulate_design
@@ -56,7 +53,6 @@ __all__ = [
     "BuildOptions",
     "BuildReport",
     "Observer",
-    "TrainOptions",
     "build",
     "emit_netlist",
     "hardware_vectors",
@@ -64,72 +60,12 @@ __all__ = [
     "netlist_record",
     "network_record",
     "pass_records",
-    "plan_for",
     "simplify_netlist",
     "simplify_network",
-    "train",
-    "train_record",
 ]
 
 _ALL_VECTORS = 4096
 """Up to so many input vectors, hardware made from a sample is checked on all of them."""
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What to change of a task's default plan; None leaves it as it is.
-
-    Parameters
-    ----------
-    seed
-        Names the random starts together with the trial's number.
-    trials
-        Trials at most.
-    jobs
-        Trials side by side; the result does not depend on how many.
-    threads
-        Threads within a trial, where its size makes them useful; the result does not depend on them.
-    time_limit
-        Seconds of training at most.
-    widths
-        Widths from inputs to outputs; when given they are not widened from trial to trial.
-    topology
-        Any acyclic graph to train instead of layers.
-    sigma, beta, gamma, iterations, stop, gap_limit, precision
-        See `btfsynth.train.parameters.TrainParameters`.
-
-    Raises
-    ------
-    UsageError
-        If a number is below what it may be.
-    """
-
-    seed: int = 1
-    trials: int = 40
-    jobs: int = 1
-    threads: int = 1
-    time_limit: float | None = None
-    widths: tuple[int, ...] | None = None
-    topology: Topology | None = None
-    sigma: float | None = None
-    beta: float | None = None
-    gamma: float | None = None
-    iterations: int | None = None
-    stop: StopRule | None = None
-    gap_limit: float | None = None
-    precision: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, value, least in (
-            ("seed", self.seed, 0),
-            ("trials", self.trials, 1),
-            ("jobs", self.jobs, 1),
-            ("threads", self.threads, 1),
-        ):
-            if value < least:
-                raise UsageError(f"{name}: expected at least {least}, got {value}")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise UsageError(f"time limit: expected more than 0 seconds, got {self.time_limit:g}")
 
 
 @dataclass(frozen=True)
@@ -148,7 +84,7 @@ class BuildOptions:
         Names; None takes all that are installed.
     """
 
-    training: TrainOptions = TrainOptions()
+    training: TrainOptions = field(default_factory=TrainOptions)
     passes: str = "size"
     preserve: Preserve | None = None
     simulators: tuple[str, ...] | None = None
@@ -220,43 +156,6 @@ def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> boo
     return real and all(checks[name].ok for name in ran) and all(name in ran for name in wanted)
 
 
-def train_record(run: TrainingRun) -> dict[str, Any]:
-    """Return what a training came to as JSON values."""
-    best, parameters = run.best, run.best.parameters
-    return {
-        "trials": len(run.results),
-        "trial": best.trial,
-        "iterations": run.iterations,
-        "seconds": round(run.seconds, 3),
-        "stop": best.stop.value,
-        "gap": best.gap,
-        "bits_right": best.bits_right,
-        "bits": best.bits,
-        "widths": None if best.topology.widths is None else list(best.topology.widths),
-        "edges": best.topology.n_edges,
-        "sigma": parameters.sigma,
-        "beta": parameters.beta,
-        "gamma": parameters.gamma,
-        "seconds_per_iteration": best.step_seconds / best.iterations,
-        **_solutions_record(run),
-    }
-
-
-def _solutions_record(run: TrainingRun) -> dict[str, Any]:
-    """Return how many trials succeeded and what a solution cost: mean and standard error of its steps."""
-    steps = np.array([result.iterations for result in run.solutions], dtype=np.float64)
-    if not len(steps):
-        return {"solutions": 0}
-    return {
-        "solutions": len(steps),
-        "steps_per_solution": float(steps.mean()),
-        "steps_standard_error": float(steps.std(ddof=1) / len(steps) ** 0.5)
-        if len(steps) > 1
-        else None,
-        "seconds_per_solution": sum(result.seconds for result in run.results) / len(steps),
-    }
-
-
 def netlist_record(cost: NetlistStatistics) -> dict[str, int]:
     """Return what a netlist costs as JSON values."""
     return {
@@ -288,81 +187,6 @@ def network_record(network: TrainedNetwork, dataset: Dataset) -> CheckResult:
     """Check the trained network against the patterns."""
     right = network.vectors_right(dataset)
     return CheckResult(name="network", passed=right, failed=dataset.n_patterns - right)
-
-
-def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
-    """Return a data set's plan with the options in place.
-
-    Raises
-    ------
-    UsageError
-        If a value is out of range, or the data cannot be trained or do not fit the widths.
-    """
-    plan = default_plan(dataset)
-    changes = {
-        "sigma": options.sigma,
-        "beta": options.beta,
-        "gamma": options.gamma,
-        "iterations": options.iterations,
-        "stop": options.stop,
-        "gap_limit": options.gap_limit,
-        "precision": options.precision,
-    }
-    given = {name: value for name, value in changes.items() if value is not None}
-    parameters = replace(plan.parameters, **given)  # type: ignore[arg-type]
-    if options.topology is not None:
-        plan = TrainingPlan((), parameters, topology=options.topology)
-    elif options.widths is None:
-        plan = replace(plan, parameters=parameters)
-    else:
-        plan = TrainingPlan(options.widths, parameters)
-    check_fit(dataset, plan.trial_topology(0))
-    return plan
-
-
-def train(
-    dataset: Dataset,
-    options: TrainOptions,
-    observer: Observer,
-    *,
-    held_out: Dataset | None = None,
-    checkpoint_file: Path | None = None,
-    checkpoint_interval: float = 30.0,
-    run_all: bool = False,
-) -> TrainingRun:
-    """Train a data set (see `btfsynth.train.trials.run_trials`).
-
-    Parameters
-    ----------
-    dataset, options, observer
-        What to train, how, and who is told.
-    held_out
-        Patterns to measure the networks on along the way.
-    checkpoint_file
-        Where to keep what is done; a file that exists is gone on from.
-    checkpoint_interval
-        Seconds between two writes of a running trial.
-    run_all
-        Run every trial instead of stopping at the first success.
-    """
-    plan = plan_for(dataset, options)
-    checkpoint = None
-    if checkpoint_file is not None:
-        fingerprint = training_fingerprint(dataset, plan, options.seed, held_out)
-        checkpoint = Checkpoint(checkpoint_file, fingerprint, plan, checkpoint_interval)
-    return run_trials(
-        dataset,
-        plan,
-        options.seed,
-        options.trials,
-        jobs=options.jobs,
-        threads=options.threads,
-        held_out=held_out,
-        checkpoint=checkpoint,
-        run_all=run_all,
-        time_limit=options.time_limit,
-        on_progress=observer.on_progress,
-    )
 
 
 def simplify_network(
@@ -543,7 +367,7 @@ def build(
     _check_request(dataset, options)
     with staging_folder(directory) as staging:
         observer.on_stage("training")
-        run = train(dataset, options.training, observer)
+        run = train(dataset, options.training, on_progress=observer.on_progress)
         network = run.network(dataset, options.training.seed)
         _require_success(run, network, directory)
         try:

@@ -30,8 +30,9 @@ from btfsynth.cli.output import (
 from btfsynth.cli.progress import observed
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import VerificationError
-from btfsynth.flow import BuildOptions, BuildReport, TrainOptions, build
+from btfsynth.flow import BuildOptions, BuildReport, build
 from btfsynth.netlist.reference import Preserve
+from btfsynth.train.session import TrainOptions
 
 __all__ = ["command"]
 

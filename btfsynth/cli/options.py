@@ -15,10 +15,10 @@ from btfsynth.cli.output import say
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
 from btfsynth.errors import OutputError, UsageError
-from btfsynth.flow import TrainOptions
 from btfsynth.network.formats import read_network_text, read_widths
 from btfsynth.network.topology import parse_widths
 from btfsynth.train.parameters import StopRule
+from btfsynth.train.session import TrainOptions
 
 __all__ = [
     "SectionCommand",

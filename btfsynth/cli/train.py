@@ -23,10 +23,10 @@ from btfsynth.cli.progress import observed
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
 from btfsynth.files import write_text
-from btfsynth.flow import TrainOptions, train, train_record
 from btfsynth.network.formats import write_generators, write_network_text
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.train.history import format_history
+from btfsynth.train.session import TrainOptions, train, train_record
 from btfsynth.train.trainer import with_codes
 from btfsynth.train.trials import TrainingRun
 
@@ -112,13 +112,16 @@ def command(
         raise UsageError(f"--checkpoint {checkpoint}: exists; give --resume to go on from it")
     dataset = load_source(source, outputs)
     measured = None if held_out is None else load_source(held_out, outputs)
+    generated = dataset.input_kind in (InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR)
+    if generator_file is not None and not generated:
+        raise UsageError("--generators: the data have inputs, so none are generated")
     path = path or require_writable(Path(f"{dataset.name}.npz"))
     for each in (history_file, generator_file, checkpoint):
         if each is not None:
             require_writable(each)
     with observed(dataset.name) as observer:
         run = train(
-            dataset, training, observer, held_out=measured, checkpoint_file=checkpoint,
+            dataset, training, on_progress=observer.on_progress, held_out=measured, checkpoint_file=checkpoint,
             checkpoint_interval=checkpoint_interval, run_all=run_all,
         )  # fmt: skip
     network = run.network(dataset, training.seed)
@@ -126,9 +129,7 @@ def command(
     if history_file is not None:
         write_text(history_file, format_history(run.best.history))
     codes = run.best.codes
-    if generator_file is not None:
-        if codes is None:
-            raise UsageError("--generators: the data have inputs, so none are generated")
+    if generator_file is not None and codes is not None:
         one_hot = dataset.input_kind is InputKind.ONE_HOT_GENERATOR
         write_generators(generator_file, codes, one_hot)
     _report(dataset, measured, run, network, training.seed, path, as_json)

@@ -13,10 +13,11 @@ import pytest
 from btfsynth import flow
 from btfsynth.dataset.load import load
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, UsageError
-from btfsynth.flow import BuildOptions, Observer, TrainOptions, build, emit_netlist, is_verified
+from btfsynth.flow import BuildOptions, Observer, build, emit_netlist, is_verified
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.trained import load_network
 from btfsynth.sim.result import CheckResult
+from btfsynth.train.session import TrainOptions
 
 QUICK = BuildOptions(simulators=("parsed_verilog",))
 DATA = load("full_adder")

@@ -1,0 +1,209 @@
+"""A training as one call: options in, the finished trials out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.errors import UsageError
+from btfsynth.network.topology import Topology
+from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
+from btfsynth.train.defaults import TrainingPlan, default_plan
+from btfsynth.train.parameters import Progress, StopRule
+from btfsynth.train.trainer import check_fit
+from btfsynth.train.trials import TrainingRun, run_trials
+
+__all__ = ["TrainOptions", "plan_for", "train", "train_record"]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to change of a task's default plan; None leaves it as it is.
+
+    Parameters
+    ----------
+    seed
+        Names the random starts together with the trial's number.
+    trials
+        Trials at most.
+    jobs
+        Trials side by side; the result does not depend on how many.
+    threads
+        Threads within a trial, where its size makes them useful; the result does not depend on them.
+    time_limit
+        Seconds of training at most.
+    widths
+        Widths from inputs to outputs; when given they are not widened from trial to trial.
+    topology
+        Any acyclic graph to train instead of layers.
+    sigma, beta, gamma, iterations, stop, gap_limit, precision
+        See `btfsynth.train.parameters.TrainParameters`.
+
+    Raises
+    ------
+    UsageError
+        If a number is below what it may be.
+    """
+
+    seed: int = 1
+    trials: int = 40
+    jobs: int = 1
+    threads: int = 1
+    time_limit: float | None = None
+    widths: tuple[int, ...] | None = None
+    topology: Topology | None = None
+    sigma: float | None = None
+    beta: float | None = None
+    gamma: float | None = None
+    iterations: int | None = None
+    stop: StopRule | None = None
+    gap_limit: float | None = None
+    precision: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("seed", self.seed, 0),
+            ("trials", self.trials, 1),
+            ("jobs", self.jobs, 1),
+            ("threads", self.threads, 1),
+        ):
+            if value < least:
+                raise UsageError(f"{name}: expected at least {least}, got {value}")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise UsageError(f"time limit: expected more than 0 seconds, got {self.time_limit:g}")
+
+
+def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
+    """Return a data set's plan with the options in place.
+
+    Raises
+    ------
+    UsageError
+        If a value is out of range, or the data cannot be trained or do not fit the widths.
+    """
+    plan = default_plan(dataset)
+    changes = {
+        "sigma": options.sigma,
+        "beta": options.beta,
+        "gamma": options.gamma,
+        "iterations": options.iterations,
+        "stop": options.stop,
+        "gap_limit": options.gap_limit,
+        "precision": options.precision,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    parameters = replace(plan.parameters, **given)  # type: ignore[arg-type]
+    if options.topology is not None:
+        plan = TrainingPlan((), parameters, topology=options.topology)
+    elif options.widths is None:
+        plan = replace(plan, parameters=parameters)
+    else:
+        plan = TrainingPlan(options.widths, parameters)
+    check_fit(dataset, plan.trial_topology(0))
+    return plan
+
+
+def train(
+    dataset: Dataset,
+    options: TrainOptions | None = None,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    held_out: Dataset | None = None,
+    checkpoint_file: Path | None = None,
+    checkpoint_interval: float = 30.0,
+    run_all: bool = False,
+) -> TrainingRun:
+    """Train a data set: trials from random starts until one meets the stopping rule.
+
+    Parameters
+    ----------
+    dataset
+        What to learn.
+    options
+        How; by default as the task's plan says.
+    on_progress
+        Called every tenth of a second or so with a `Progress`, from the training threads, one call at a time.
+    held_out
+        Patterns to measure the networks on along the way.
+    checkpoint_file
+        Where to keep what is done; a file that exists is gone on from.
+    checkpoint_interval
+        Seconds between two writes of a running trial.
+    run_all
+        Run every trial instead of stopping at the first success.
+
+    Returns
+    -------
+    TrainingRun
+        Its ``network(dataset, seed)`` is the trained network; ``succeeded`` tells whether the rule was met.
+
+    Raises
+    ------
+    UsageError, TopologyError
+        If a value is out of range or the data do not fit the network.
+    DataError
+        If the checkpoint belongs to another training.
+    TrainingError
+        If a state is no longer finite.
+    """
+    options = options or TrainOptions()
+    plan = plan_for(dataset, options)
+    checkpoint = None
+    if checkpoint_file is not None:
+        fingerprint = training_fingerprint(dataset, plan, options.seed, held_out)
+        checkpoint = Checkpoint(checkpoint_file, fingerprint, plan, checkpoint_interval)
+    return run_trials(
+        dataset,
+        plan,
+        options.seed,
+        options.trials,
+        jobs=options.jobs,
+        threads=options.threads,
+        held_out=held_out,
+        checkpoint=checkpoint,
+        run_all=run_all,
+        time_limit=options.time_limit,
+        on_progress=on_progress,
+    )
+
+
+def train_record(run: TrainingRun) -> dict[str, Any]:
+    """Return what a training came to as JSON values."""
+    best, parameters = run.best, run.best.parameters
+    return {
+        "trials": len(run.results),
+        "trial": best.trial,
+        "iterations": run.iterations,
+        "seconds": round(run.seconds, 3),
+        "stop": best.stop.value,
+        "gap": best.gap,
+        "bits_right": best.bits_right,
+        "bits": best.bits,
+        "widths": None if best.topology.widths is None else list(best.topology.widths),
+        "edges": best.topology.n_edges,
+        "sigma": parameters.sigma,
+        "beta": parameters.beta,
+        "gamma": parameters.gamma,
+        "seconds_per_iteration": best.step_seconds / best.iterations,
+        **_solutions_record(run),
+    }
+
+
+def _solutions_record(run: TrainingRun) -> dict[str, Any]:
+    """Return how many trials succeeded and what a solution cost: mean and standard error of its steps."""
+    steps = np.array([result.iterations for result in run.solutions], dtype=np.float64)
+    if not len(steps):
+        return {"solutions": 0}
+    return {
+        "solutions": len(steps),
+        "steps_per_solution": float(steps.mean()),
+        "steps_standard_error": float(steps.std(ddof=1) / len(steps) ** 0.5)
+        if len(steps) > 1
+        else None,
+        "seconds_per_solution": sum(result.seconds for result in run.results) / len(steps),
+    }
