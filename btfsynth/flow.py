@@ -100,10 +100,13 @@ class Observer:
         Gets a line at the start of every stage.
     on_progress
         Gets the progress of trials, from the training threads.
+    on_detail
+        Gets lines on how a stage goes, worth a look but not keeping.
     """
 
     on_stage: Callable[[str], None] = lambda _: None
     on_progress: Callable[[Progress], None] = lambda _: None
+    on_detail: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, eq=False)

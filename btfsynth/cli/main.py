@@ -24,6 +24,7 @@ _COMMANDS = {
     "tasks": "List the built-in tasks.",
     "data": "Show a data set, or write it in another format.",
     "train": "Train a network and save it.",
+    "tune": "Search for the settings that learn a function soonest.",
     "simplify": "Make a small netlist from a network or a netlist.",
     "emit": "Write a netlist as Verilog and Amaranth.",
     "simulate": "Check a design by simulation.",

@@ -17,6 +17,7 @@ from btfsynth.dataset.load import load
 from btfsynth.errors import OutputError, UsageError
 from btfsynth.network.formats import read_network_text, read_widths
 from btfsynth.network.topology import parse_widths
+from btfsynth.train.config import read_settings
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions
 
@@ -145,6 +146,14 @@ def _above_zero(_: click.Context, parameter: click.Parameter, value: float | Non
 
 _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
+        ("--config",),
+        {
+            "type": click.Path(path_type=Path),
+            "metavar": "FILE.toml",
+            "help": "Settings such as 'btfsynth tune' writes; options given here come before them.",
+        },
+    ),
+    (
         ("--seed",),
         {
             "type": click.IntRange(min=0),
@@ -271,6 +280,14 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 )
 
 
+def _stop_rule(text: str) -> StopRule:
+    try:
+        return StopRule(text)
+    except ValueError:
+        known = ", ".join(rule.value for rule in StopRule)
+        raise UsageError(f"stop: expected one of {known}, got {text!r}") from None
+
+
 def _read_widths(text: str) -> tuple[int, ...]:
     return read_widths(Path(text)) if text.endswith(".wth") else parse_widths(text)
 
@@ -285,16 +302,22 @@ def training_options(function: F) -> F:
         stop = kwargs.pop("stop")
         precision = kwargs.pop("precision")
         graph = kwargs.pop("topology")
+        config = kwargs.pop("config")
         if graph is not None and widths is not None:
             raise UsageError("--topology and --widths: give one of them")
         names = ("seed", "trials", "jobs", "threads", "time_limit", "sigma", "beta", "gamma")
         values = {name: kwargs.pop(name) for name in (*names, "iterations", "gap_limit")}
+        values["widths"] = None if widths is None else _read_widths(widths)
+        values["precision"] = None if precision is None else int(precision)
+        values["stop"] = stop
+        if config is not None:
+            for name, value in read_settings(config).items():
+                if values[name] is None and not (name == "widths" and graph is not None):
+                    values[name] = value
+        if values["stop"] is not None:
+            values["stop"] = _stop_rule(values["stop"])
         training = TrainOptions(
-            widths=None if widths is None else _read_widths(widths),
-            topology=None if graph is None else read_network_text(graph).topology,
-            stop=None if stop is None else StopRule(stop),
-            precision=None if precision is None else int(precision),
-            **values,
+            topology=None if graph is None else read_network_text(graph).topology, **values
         )
         return function(*args, training=training, **kwargs)
 

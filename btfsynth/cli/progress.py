@@ -42,4 +42,5 @@ def observed(title: str) -> Iterator[Observer]:
         yield Observer(
             on_stage=lambda stage: bar.update(task, description=f"{title}: {stage}"),
             on_progress=on_progress,
+            on_detail=lambda line: bar.update(task, description=line),
         )

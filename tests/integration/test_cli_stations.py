@@ -48,7 +48,9 @@ def test_help(cli, command):
     for parameter in loaded.params:
         if parameter.param_type_name == "option":
             flag = max(parameter.opts, key=len)
-            assert len(re.findall(rf"^  (?:-\w, )?{flag}\b", outcome.stdout, re.MULTILINE)) == 1
+            assert (
+                len(re.findall(rf"^  (?:-\w, )?{flag}(?![\w-])", outcome.stdout, re.MULTILINE)) == 1
+            )
             assert parameter.help
 
 

@@ -1,0 +1,110 @@
+"""``btfsynth tune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from btfsynth.cli.options import (
+    json_option,
+    load_source,
+    outputs_option,
+    require_writable,
+    source_argument,
+)
+from btfsynth.cli.output import emit_json, show
+from btfsynth.cli.progress import observed
+from btfsynth.files import write_text
+from btfsynth.train.config import format_settings
+from btfsynth.train.tuning import tune
+
+__all__ = ["command"]
+
+
+@click.command("tune")
+@source_argument
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Where the settings go.  [default: <name>.toml]",
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to search.",
+)
+@click.option(
+    "--study",
+    type=click.Path(path_type=Path),
+    metavar="FILE.db",
+    help="Keep all candidates in this SQLite file and go on from it if it exists.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Seed of the search and the random starts.",
+)
+@outputs_option
+@json_option
+def command(
+    source: str,
+    path: Path | None,
+    seconds: float,
+    study: Path | None,
+    seed: int,
+    outputs: str | None,
+    as_json: bool,
+) -> None:
+    """Search for the settings that learn SOURCE soonest, and write them to a file.
+
+    What is tuned: depth and width of the hidden layers, sigma, beta, gamma; by the time that an exact network
+    takes. 'btfsynth train' and 'btfsynth build' read the file with --config.
+
+    \b
+    Example:
+      btfsynth tune full_adder --time 5 -o fa.toml
+    """  # noqa: D301
+    dataset = load_source(source, outputs)
+    path = require_writable(path or Path(f"{dataset.name}.toml"))
+    if study is not None:
+        require_writable(study)
+    with observed(dataset.name) as observer:
+        observer.on_stage("tuning")
+
+        def told(candidates: int, best: float) -> None:
+            shown = f"{best:.3g} s a solution at best" if best < 1e8 else "none exact yet"
+            observer.on_detail(f"tuning: {candidates} candidates, {shown}")
+
+        result = tune(dataset, seconds, seed, study, told)
+    comment = (
+        f"btfsynth tune {dataset.source}: {result.solutions} of {result.trials} trials exact, "
+        f"{result.candidates} candidates"
+    )
+    settings = {name: getattr(result, name) for name in
+                ("widths", "sigma", "beta", "gamma", "iterations")}  # fmt: skip
+    write_text(path, format_settings(settings, comment))
+    if as_json:
+        emit_json({"name": dataset.name, **vars(result), "file": path.name})
+        return
+    widths = "-".join(str(width) for width in result.widths)
+    show(
+        "settings",
+        f"{widths}, sigma {result.sigma:g}, beta {result.beta:.3g}, gamma {result.gamma:.3g}",
+    )
+    show(
+        "cost",
+        f"{result.seconds_per_solution:.3g} s a solution, {result.solutions} of "
+        f"{result.trials} trials exact; {result.candidates} candidates tried",
+    )
+    show("saved", f"in {path}; use it with --config {path}")
