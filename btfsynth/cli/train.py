@@ -75,8 +75,8 @@ _HISTORY_HELP = (
     "--all",
     "run_all",
     is_flag=True,
-    help="Run every trial, for success rate and steps a solution, not only up to the first "
-    "success.",
+    help="Run every trial, all on the same widths, for success rate and steps a solution, not only up "
+    "to the first success.",
 )
 @outputs_option
 @json_option

@@ -116,6 +116,21 @@ class Topology:
         """``(neurons,)`` int32: edges into every neuron, its bias included."""
         return np.diff(self.fanin_start).astype(np.int32)
 
+    @cached_property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """Runs of neurons (first, last + 1) that have the same sources: they can be evaluated together."""
+        start, sources = self.fanin_start, self.sources
+        runs: list[tuple[int, int]] = []
+        for neuron in range(self.n_neurons):
+            fanin = sources[start[neuron] : start[neuron + 1]]
+            if runs:
+                first = runs[-1][0]
+                if np.array_equal(fanin, sources[start[first] : start[first + 1]]):
+                    runs[-1] = (first, neuron + 1)
+                    continue
+            runs.append((neuron, neuron + 1))
+        return tuple(runs)
+
 
 def _whole_numbers(values: NDArray[Any]) -> NDArray[np.int32]:
     """Copy numbers; those that a cast would wrap or cut off are refused first."""

@@ -109,15 +109,17 @@ class TrainedNetwork:
             )
         values = np.empty((len(inputs), topology.n_nodes), dtype=np.float64)
         values[:, 0] = -1.0
-        values[:, 1 : topology.first_neuron] = 2.0 * inputs - 1.0
+        values[:, 1 : topology.first_neuron] = 2.0 * inputs.astype(np.float64) - 1.0
         weights = self.weights.astype(np.float64)
         start = topology.fanin_start
-        for neuron in range(topology.n_neurons):
-            edges = slice(start[neuron], start[neuron + 1])
-            total = np.zeros(len(inputs))
-            for source, weight in zip(topology.sources[edges], weights[edges], strict=True):
-                total += weight * values[:, source]
-            values[:, topology.first_neuron + neuron] = np.where(total > 0, 1.0, -1.0)
+        for first, last in topology.layers:
+            sources = topology.sources[start[first] : start[first + 1]]
+            rows = weights[start[first] : start[last]].reshape(last - first, len(sources))
+            total = np.zeros((len(inputs), last - first))
+            for j, source in enumerate(sources):
+                total += values[:, source, None] * rows[:, j]
+            nodes = slice(topology.first_neuron + first, topology.first_neuron + last)
+            values[:, nodes] = np.where(total > 0, 1.0, -1.0)
         return np.where(values > 0, 1, -1).astype(np.int8)
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[np.uint8]:

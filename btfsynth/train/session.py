@@ -135,7 +135,7 @@ def train(
     checkpoint_interval
         Seconds between two writes of a running trial.
     run_all
-        Run every trial instead of stopping at the first success.
+        Run every trial instead of stopping at the first success, all of them on the first widths.
 
     Returns
     -------
@@ -153,6 +153,8 @@ def train(
     """
     options = options or TrainOptions()
     plan = plan_for(dataset, options)
+    if run_all:
+        plan = replace(plan, patience=0)
     checkpoint = None
     if checkpoint_file is not None:
         fingerprint = training_fingerprint(dataset, plan, options.seed, held_out)
