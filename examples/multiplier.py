@@ -2,8 +2,8 @@
 
     python examples/multiplier.py [FOLDER]
 
-Learns the product of two 2-bit numbers, lowers the network to AND, OR and majority cells, makes the netlist small,
-writes Verilog and Amaranth to FOLDER (hdl_out/multiplier_2 by default) and simulates both.
+Learns the product of two 2-bit numbers, lowers the network to AND, OR and majority cells, makes the netlist
+small, writes Verilog and Amaranth to FOLDER (hdl_out/multiplier_2 by default) and simulates both.
 """
 
 from __future__ import annotations
