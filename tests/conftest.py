@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,13 @@ from pathlib import Path
 import pytest
 
 MARK = "btfsynth: error: "
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In continuous integration a missing simulator is a failure; elsewhere its tests are skipped."""
+    missing = [tool for tool in ("iverilog", "vvp", "verilator") if shutil.which(tool) is None]
+    if missing and os.environ.get("CI"):
+        pytest.exit(f"continuous integration needs {', '.join(missing)}", returncode=1)
 
 
 @dataclass(frozen=True)
