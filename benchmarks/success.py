@@ -27,7 +27,7 @@ def row(name: str, task: str, parameters: TrainParameters | None, seeds: int) ->
     data = load(task)
     plan = default_plan(data)
     used = parameters or plan.parameters
-    warm_up(used.dtype)
+    warm_up(used.precision)
     results = [train_trial(data, plan.trial_topology(0), used, seed) for seed in range(seeds)]
     wins = [r for r in results if r.stop.value == used.stop.value]
     if not wins:

@@ -13,7 +13,7 @@ import json
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,11 @@ class Checkpoint:
                 records.append(_record(each))
             self._save(self.path, {"finished": records}, arrays)
         self._trial_path(result.trial).unlink(missing_ok=True)
+
+    def discard(self, trials: Iterable[int]) -> None:
+        """Remove the states of trials that an earlier success made needless."""
+        for trial in trials:
+            self._trial_path(trial).unlink(missing_ok=True)
 
     def _trial_path(self, trial: int) -> Path:
         return self.path.with_name(f"{self.path.name}.trial{trial}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -63,10 +64,12 @@ def with_codes(dataset: Dataset, codes: NDArray[np.uint8]) -> Dataset:
     )
 
 
-def warm_up(dtype: type[np.floating[Any]]) -> None:
+@functools.cache
+def warm_up(precision: int) -> None:
     """Compile the kernel, or load it from the cache, so that no figure holds its compilation."""
     bit = np.array([[0], [1]], dtype=np.uint8)
     tiny = Dataset("warm_up", "warm_up", bit, bit, (Port("x", 1),), (Port("y", 1),))
+    dtype = TrainParameters(precision=precision).dtype
     problem = make_problem(tiny, layered((1, 1)), 3.0, dtype)
     state = make_state(problem, (0,))
     start_state(problem, state)
@@ -344,7 +347,7 @@ def train_trial(
         If the state is no longer finite.
     """
     check_fit(dataset, topology)
-    warm_up(parameters.dtype)
+    warm_up(parameters.precision)
     hooks = hooks or TrialHooks()
     run = _Run(dataset, topology, parameters, held_out, resume or (seed, trial))
     sharing = useful_threads(run.problem, threads)

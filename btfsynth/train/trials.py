@@ -144,7 +144,7 @@ def run_trials(
         If a state is no longer finite, or the time is up before a single step.
     """
     check_fit(dataset, plan.trial_topology(0))
-    warm_up(plan.parameters.dtype)
+    warm_up(plan.parameters.precision)
     begin = time.perf_counter()
     deadline = None if time_limit is None else time.monotonic() + time_limit
     stop_all = threading.Event()
@@ -209,6 +209,8 @@ def run_trials(
     if not results:
         raise TrainingError("training was stopped before its first step")
     won = next((result for result in results if _succeeded(result)), None)
+    if checkpoint is not None and won is not None and not run_all:
+        checkpoint.discard(range(won.trial + 1, trials))
     best = won or max(results, key=lambda result: (result.bits_right, -result.trial))
     return TrainingRun(
         results=tuple(results),

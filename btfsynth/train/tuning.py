@@ -87,7 +87,7 @@ def tune(
             "optuna is not installed; pip install 'btfsynth[tune]' (or pip install optuna)"
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warm_up(TrainParameters().dtype)
+    warm_up(TrainParameters().precision)
     share = max(0.05, seconds / 120)
 
     def objective(candidate: Any) -> float:

@@ -126,6 +126,16 @@ def test_a_killed_training_goes_on_to_the_same_end(cli, tmp_path):
     assert not list(tmp_path.glob("c.trial*"))
 
 
+def test_a_success_leaves_no_state_of_later_trials(cli, tmp_path):
+    """Trials that an earlier success cancelled leave nothing beside the checkpoint."""
+    outcome = cli(
+        "train", *FAST, "--trials", 8, "--jobs", 2, "--checkpoint", "c", "--checkpoint-interval", 0,
+        "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    assert [path.name for path in tmp_path.glob("c*")] == ["c"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
