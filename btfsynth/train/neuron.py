@@ -20,6 +20,7 @@ below double precision after three.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -100,12 +101,14 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
     signature = types.void(problem, state, scratch, place, numbers)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        v = Vectors(context, builder, sig.args[1][0].dtype)
+        dtype = sig.args[1][0].dtype
+        v = narrow = Vectors(context, builder, dtype)
+        wide = Vectors(context, builder, dtype, runs=2)
         given, moving, spare = (v.fields(sig.args[k], args[k]) for k in range(3))
         edge, fan_in, copies, rows, node, nodes, neuron, neurons, groups, lane = (
             builder.extract_value(args[3], k) for k in range(10)
         )
-        beta, delta, keep = (v.splat(builder.extract_value(args[4], k)) for k in range(3))
+        beta = v.splat(builder.extract_value(args[4], 0))
         width = edge.type(LANES)
         zero = v.constant(0.0)
 
@@ -152,47 +155,77 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
                 v.store(moment, v.at(spare["moments"], at))
             return []
 
-        def project(group: Any, _: list[Vector]) -> list[Vector]:
-            first, at_neuron = offsets(group)
-            own = builder.add(first, builder.mul(node, width))
-            at_moments = builder.mul(group, edge.type(MOMENTS))
-            gap_w, gap_x, aa, bb = (
-                v.load(v.at(spare["moments"], builder.add(at_moments, edge.type(k * LANES))))
-                for k in range(4)
-            )
-            y, gap_y = _update_output(v, moving, own, beta)
-            real = v.load(v.at(given["valid"], builder.add(lane, builder.mul(group, width))))
+        def project(v: Vectors, groups: Sequence[Any]) -> None:
+            """Project the neuron for as many groups as a vector of ``v`` has runs."""
+            firsts, at_neurons = zip(*(offsets(group) for group in groups), strict=True)
+            owns = [builder.add(first, builder.mul(node, width)) for first in firsts]
+
+            def pointers(array: Any, places: Sequence[Any]) -> list[Any]:
+                return [v.at(array, place) for place in places]
+
+            def moment(number: int) -> Vector:
+                shift = edge.type(number * LANES)
+                stride = edge.type(MOMENTS)
+                places = [builder.add(builder.mul(group, stride), shift) for group in groups]
+                return v.load(*pointers(spare["moments"], places))
+
+            beta, delta, keep = (v.splat(builder.extract_value(args[4], k)) for k in range(3))
+            gap_w, gap_x, aa, bb = (moment(k) for k in range(4))
+            y, gap_y = _update_output(v, moving, owns, beta)
+            lanes = [builder.add(lane, builder.mul(group, width)) for group in groups]
+            real = v.load(*pointers(given["valid"], lanes))
             squared = (gap_w + gap_x + gap_y) * real
-            v.store(squared, v.at(moving["gap"], at_neuron))
+            v.store(squared, *pointers(moving["gap"], at_neurons))
             for k, part in enumerate((gap_w, gap_x, gap_y)):
                 sum_ptr = v.at(spare["gap_sums"], edge.type(k * LANES))
-                v.store(v.load(sum_ptr) + part * real, sum_ptr)
+                total = narrow.load(sum_ptr)
+                for number in range(v.runs):
+                    total = total + v.run(part * real, number)
+                narrow.store(total, sum_ptr)
             half = v.constant(0.5)
             u, sign = _project(v, half * aa, half * bb, delta, y)
-            v.store(u, v.at(moving["multiplier"], at_neuron))
-            v.store(sign, v.at(moving["sign"], own))
-            weigh = (keep * v.load(v.at(moving["metric"], at_neuron)), squared)
-            scratch_at = builder.mul(group, edge.type(COEFFICIENTS))
-            _store_coefficients(v, v.at(spare["coefficients"], scratch_at), u, weigh)
+            v.store(u, *pointers(moving["multiplier"], at_neurons))
+            v.store(sign, *pointers(moving["sign"], owns))
+            weigh = (keep * v.load(*pointers(moving["metric"], at_neurons)), squared)
+            stride = edge.type(COEFFICIENTS)
+            scratch_at = [builder.mul(group, stride) for group in groups]
+            _store_coefficients(v, pointers(spare["coefficients"], scratch_at), u, weigh)
             reflected = v.constant(2.0) * sign - y
             for name, weight in zip(("sum_1", "sum_2"), weigh, strict=True):
-                sum_ptr = v.at(moving[name], own)
-                v.store(v.load(sum_ptr) + weight * reflected, sum_ptr)
+                sum_ptrs = pointers(moving[name], owns)
+                v.store(v.load(*sum_ptrs) + weight * reflected, *sum_ptrs)
+
+        def project_pair(pair: Any, _: list[Vector]) -> list[Vector]:
+            group = builder.shl(pair, edge.type(1))
+            project(wide, [group, builder.add(group, edge.type(1))])
             return []
 
-        v.loop(groups, [], update)
-        v.loop(groups, [], project)
+        one = edge.type(1)
+        narrow.loop(groups, [], update)
+        pairs = builder.lshr(groups, one)
+        wide.when(
+            builder.icmp_signed(">", pairs, edge.type(0)),
+            lambda: wide.loop(pairs, [], project_pair),
+        )
+        narrow.when(
+            builder.trunc(groups, ir.IntType(1)),
+            lambda: project(narrow, [builder.sub(groups, one)]),
+        )
         return context.get_dummy_value()
 
     return signature, codegen
 
 
-def _update_output(v: Vectors, moving: Any, own: Any, beta: Vector) -> tuple[Vector, Vector]:
+def _update_output(
+    v: Vectors, moving: Any, owns: Sequence[Any], beta: Vector
+) -> tuple[Vector, Vector]:
     """Move y by a step; return it and its part of the squared gap."""
-    y_ptr = v.at(moving["y"], own)
-    d_y = v.load(v.at(moving["values"], own)) - v.load(v.at(moving["sign"], own))
-    y = v.load(y_ptr) + beta * d_y
-    v.store(y, y_ptr)
+    values, signs, outputs = (
+        [v.at(moving[name], own) for own in owns] for name in ("values", "sign", "y")
+    )
+    d_y = v.load(*values) - v.load(*signs)
+    y = v.load(*outputs) + beta * d_y
+    v.store(y, *outputs)
     return y, d_y * d_y
 
 
@@ -220,14 +253,17 @@ def _project(
     return v.where(minus, u_minus, u_plus), v.where(minus, zero - one, one)
 
 
-def _store_coefficients(v: Vectors, pointer: Any, u: Vector, weigh: tuple[Vector, Vector]) -> None:
+def _store_coefficients(
+    v: Vectors, pointers: Sequence[Any], u: Vector, weigh: tuple[Vector, Vector]
+) -> None:
     """Store p1, q1, p2, q2: the reflection ``p w + q x`` of the copies, times the two weights."""
     two = v.constant(2.0)
     inverse = _inverse(v, u)
     direct, crossed = two * inverse - v.constant(1.0), two * u * inverse
     coefficients = (direct * weigh[0], crossed * weigh[0], direct * weigh[1], crossed * weigh[1])
     for k, coefficient in enumerate(coefficients):
-        v.store(coefficient, v.builder.gep(pointer, [ir.IntType(64)(k * LANES)]))
+        shift = ir.IntType(64)(k * LANES)
+        v.store(coefficient, *(v.at(pointer, shift) for pointer in pointers))
 
 
 @intrinsic
@@ -254,38 +290,54 @@ def reflect_neuron(typingctx, problem, state, scratch, place):  # type: ignore[n
         copies_stride = builder.mul(fan_in, width)
         rows_stride = builder.mul(nodes, width)
 
-        def edge_step(j: Any, carried: list[Vector]) -> list[Vector]:
-            at_edge = builder.add(edge, j)
-            source = builder.load(v.at(given["sources"], at_edge))
-            at_copy = builder.add(copies, builder.mul(j, width))
-            at_row = builder.add(rows, builder.mul(source, width))
+        def reflect(edges: Sequence[Any]) -> None:
+            """Add the copies of neighbouring edges: they share the loads of the coefficients."""
+            at_edges = [builder.add(edge, j) for j in edges]
+            at_copies = [builder.add(copies, builder.mul(j, width)) for j in edges]
+            at_rows = []
+            for at_edge in at_edges:
+                source = builder.load(v.at(given["sources"], at_edge))
+                at_rows.append(builder.add(rows, builder.mul(source, width)))
 
             def group_step(group: Any, sums: list[Vector]) -> list[Vector]:
-                at = builder.add(at_copy, builder.mul(group, copies_stride))
-                old_w, old_x = v.load(v.at(moving["w"], at)), v.load(v.at(moving["x"], at))
+                past_copies = builder.mul(group, copies_stride)
+                past_rows = builder.mul(group, rows_stride)
                 first = builder.mul(group, edge.type(COEFFICIENTS))
-                row = builder.add(at_row, builder.mul(group, rows_stride))
+                p_1, q_1, p_2, q_2 = (
+                    v.load(v.at(spare["coefficients"], builder.add(first, edge.type(i * LANES))))
+                    for i in range(4)
+                )
                 result = []
-                for k, name in enumerate(("sum_1", "sum_2")):
-                    p, q = (
-                        v.load(
-                            v.at(spare["coefficients"], builder.add(first, edge.type(i * LANES)))
-                        )
-                        for i in (2 * k, 2 * k + 1)
-                    )
-                    result.append(sums[k] + p * old_w + q * old_x)
-                    sum_ptr = v.at(moving[name], row)
-                    v.store(v.load(sum_ptr) + p * old_x + q * old_w, sum_ptr)
+                for number, (at_copy, at_row) in enumerate(zip(at_copies, at_rows, strict=True)):
+                    at = builder.add(at_copy, past_copies)
+                    row = builder.add(at_row, past_rows)
+                    old_w, old_x = v.load(v.at(moving["w"], at)), v.load(v.at(moving["x"], at))
+                    for k, (name, p, q) in enumerate((("sum_1", p_1, q_1), ("sum_2", p_2, q_2))):
+                        result.append(sums[2 * number + k] + p * old_w + q * old_x)
+                        sum_ptr = v.at(moving[name], row)
+                        v.store(v.load(sum_ptr) + p * old_x + q * old_w, sum_ptr)
                 return result
 
             zero = v.constant(0.0)
-            totals = v.loop(groups, [zero, zero], group_step)
-            at_part = builder.add(part, at_edge)
-            for name, total in zip(("part_1", "part_2"), totals, strict=True):
-                builder.store(v.sum(total), v.at(moving[name], at_part))
-            return carried
+            totals = v.loop(groups, [zero] * (2 * len(edges)), group_step)
+            for number, at_edge in enumerate(at_edges):
+                at_part = builder.add(part, at_edge)
+                for k, name in enumerate(("part_1", "part_2")):
+                    builder.store(v.sum(totals[2 * number + k]), v.at(moving[name], at_part))
 
-        v.loop(fan_in, [], edge_step)
+        one = edge.type(1)
+
+        def reflect_pair(pair: Any, _: list[Vector]) -> list[Vector]:
+            j = builder.shl(pair, one)
+            reflect([j, builder.add(j, one)])
+            return []
+
+        pairs = builder.lshr(fan_in, one)
+        v.when(
+            builder.icmp_signed(">", pairs, edge.type(0)),
+            lambda: v.loop(pairs, [], reflect_pair),
+        )
+        v.when(builder.trunc(fan_in, ir.IntType(1)), lambda: reflect([builder.sub(fan_in, one)]))
         return context.get_dummy_value()
 
     return signature, codegen

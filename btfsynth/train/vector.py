@@ -62,13 +62,18 @@ class Vectors:
         Numba's code generation context and LLVM builder.
     dtype
         Numba's type of the elements, float32 or float64.
+    runs
+        How many runs of `LANES` neighbouring elements a vector holds. Two make every instruction a pair
+        that does not wait for each other: what long chains of dependent instructions need.
     """
 
-    def __init__(self, context: Any, builder: Any, dtype: Any) -> None:
+    def __init__(self, context: Any, builder: Any, dtype: Any, runs: int = 1) -> None:
         self.context = context
         self.builder = builder
+        self.runs = runs
+        self.lanes = runs * LANES
         self.scalar = context.get_value_type(dtype)
-        self.type = ir.VectorType(self.scalar, LANES)
+        self.type = ir.VectorType(self.scalar, self.lanes)
         self.single = dtype == types.float32
         self.align = 4 if self.single else 8
 
@@ -93,35 +98,55 @@ class Vectors:
         """Return the pointer to element ``index``."""
         return self.builder.gep(pointer, [index])
 
-    def load(self, pointer: Any) -> Vector:
-        """Load `LANES` neighbouring elements."""
-        typed = self.builder.bitcast(pointer, self.type.as_pointer())
-        value = self.builder.load(typed)
-        value.align = self.align
-        return Vector(self.builder, value)
+    def load(self, *pointers: Any) -> Vector:
+        """Load `LANES` neighbouring elements from each pointer, as many as the vector has runs."""
+        run = ir.VectorType(self.scalar, LANES).as_pointer()
+        parts = []
+        for pointer in pointers:
+            part = self.builder.load(self.builder.bitcast(pointer, run))
+            part.align = self.align
+            parts.append(part)
+        if self.runs == 1:
+            return Vector(self.builder, parts[0])
+        return Vector(self.builder, self.builder.shuffle_vector(*parts, self._mask(0, self.lanes)))
 
-    def store(self, vector: Vector, pointer: Any) -> None:
-        """Store `LANES` neighbouring elements."""
-        typed = self.builder.bitcast(pointer, self.type.as_pointer())
-        self.builder.store(vector.value, typed, align=self.align)
+    def store(self, vector: Vector, *pointers: Any) -> None:
+        """Store each run of `LANES` elements at its pointer."""
+        run = ir.VectorType(self.scalar, LANES).as_pointer()
+        for k, pointer in enumerate(pointers):
+            typed = self.builder.bitcast(pointer, run)
+            self.builder.store(self.run(vector, k).value, typed, align=self.align)
+
+    def run(self, vector: Vector, number: int) -> Vector:
+        """Return one run of a vector, `LANES` wide."""
+        if self.runs == 1:
+            return vector
+        mask = self._mask(number * LANES, LANES)
+        undefined = ir.Constant(self.type, ir.Undefined)
+        return Vector(self.builder, self.builder.shuffle_vector(vector.value, undefined, mask))
+
+    @staticmethod
+    def _mask(first: int, count: int) -> Any:
+        index = ir.IntType(32)
+        return ir.Constant(ir.VectorType(index, count), list(range(first, first + count)))
 
     def splat(self, scalar: Any) -> Vector:
         """Return a vector with one scalar in every lane."""
         undefined = ir.Constant(self.type, ir.Undefined)
         index = ir.IntType(32)
         first = self.builder.insert_element(undefined, scalar, index(0))
-        mask = ir.Constant(ir.VectorType(index, LANES), [0] * LANES)
+        mask = ir.Constant(ir.VectorType(index, self.lanes), [0] * self.lanes)
         return Vector(self.builder, self.builder.shuffle_vector(first, undefined, mask))
 
     def constant(self, number: float) -> Vector:
         """Return a vector of one number."""
-        return Vector(self.builder, ir.Constant(self.type, [self.scalar(number)] * LANES))
+        return Vector(self.builder, ir.Constant(self.type, [self.scalar(number)] * self.lanes))
 
     def _intrinsic(self, name: str, *arguments: Vector) -> Vector:
         function = cgutils.get_or_insert_function(
             self.builder.module,
             ir.FunctionType(self.type, [self.type] * len(arguments)),
-            f"llvm.{name}.v{LANES}f{32 if self.single else 64}",
+            f"llvm.{name}.v{self.lanes}f{32 if self.single else 64}",
         )
         return Vector(self.builder, self.builder.call(function, [a.value for a in arguments]))
 
@@ -143,7 +168,7 @@ class Vectors:
 
     def sum(self, vector: Vector) -> Any:
         """Return the scalar sum over the lanes, halves added pairwise."""
-        builder, width, value = self.builder, LANES, vector.value
+        builder, width, value = self.builder, self.lanes, vector.value
         index = ir.IntType(32)
         while width > 1:
             half = width // 2
@@ -159,6 +184,11 @@ class Vectors:
             value = builder.fadd(parts[0], parts[1], flags=_FLAGS)
             width = half
         return builder.extract_element(value, index(0))
+
+    def when(self, condition: Any, body: Any) -> None:
+        """Run ``body()`` if an LLVM condition holds."""
+        with self.builder.if_then(condition):
+            body()
 
     def loop(self, count: Any, start: Sequence[Vector], body: Any) -> list[Vector]:
         """Run ``body(index, values) -> values`` ``count`` times with vectors carried in registers.
