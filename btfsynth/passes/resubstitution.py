@@ -19,6 +19,7 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
+from btfsynth.passes.replacement import NONE, find_replacement, next_below, release
 
 __all__ = ["Resubstitution"]
 
@@ -27,32 +28,35 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Resubstitution:
-    """Replace cells by existing signals or by one new cell each.
+    """Replace cells by existing signals or by one or two new cells each.
 
     Parameters
     ----------
     k
-        New cells allowed a replacement: 0 or 1.
+        New cells allowed a replacement: 0, 1 or 2.
     patience
         Cells tried without a gain before it ends; 0 takes gains only and makes no equal-sized moves.
     divisors
         Signals tried for one cell at most; the nearest are taken.
+    tries
+        Pairs of signals that a second new cell is sought for, a cell at most.
     seed
         Seed of the random moves.
     """
 
-    k: int = 1
+    k: int = 2
     patience: int = 20_000
     divisors: int = 200
+    tries: int = 4
     seed: int = 1
     name: ClassVar[str] = "resub"
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if self.k not in (0, 1):
-            raise UsageError(f"resub: k: expected 0 or 1, got {self.k}")
-        if self.patience < 0 or self.divisors < 1:
-            raise UsageError("resub: patience must be 0 or more, divisors 1 or more")
+        if self.k not in (0, 1, 2):
+            raise UsageError(f"resub: k: expected 0, 1 or 2, got {self.k}")
+        if self.patience < 0 or self.divisors < 1 or self.tries < 1:
+            raise UsageError("resub: patience must be 0 or more, divisors and tries 1 or more")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the smallest netlist met on the walk."""
@@ -61,7 +65,7 @@ class Resubstitution:
         best = work.netlist(netlist)
         idle = 0
         while True:
-            work.round(self.k, self.patience > 0, self.divisors, random)
+            work.round((self.k, self.patience > 0, self.divisors, self.tries), random)
             if work.alive() < best.n_cells:
                 best, idle = work.netlist(netlist), 0
             else:
@@ -85,12 +89,12 @@ class _Work:
         self.care = reference.care
         _count_references(self.fanins, self.outputs, self.first, self.references)
 
-    def round(self, k: int, walk: bool, divisors: int, random: Array) -> None:
-        """Try every cell once, in random order if walking."""
+    def round(self, options: tuple[int, bool, int, int], random: Array) -> None:
+        """Try every cell once, in random order if walking. options: see `_round`."""
         _round(
             (self.fanins, self.outputs, self.references, self.values, self.care),
             self.first,
-            (k, walk, min(divisors, len(self.fanins))),
+            options,
             random,
         )
 
@@ -111,18 +115,7 @@ class _Work:
         return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in self.outputs.tolist()])
 
 
-@numba.njit(cache=True)
-def _next(random: Any, bound: Any) -> Any:
-    """Return a number below ``bound``; random: uint64 (1,), the state of a splitmix64, changed."""
-    random[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = random[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return np.int64(z >> np.uint64(1)) % bound
-
-
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _count_references(fanins: Any, outputs: Any, first: Any, references: Any) -> None:
     """Count how often each node is used, dead cells not counting as users. Changes references."""
     references[:] = 0
@@ -135,7 +128,7 @@ def _count_references(fanins: Any, outputs: Any, first: Any, references: Any) ->
         references[output >> 1] += 1
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _order(fanins: Any, outputs: Any, first: Any, order: Any) -> Any:
     """List the cells in use in topological order. Changes order; returns how many."""
     seen = np.zeros(fanins.shape[0], dtype=np.uint8)
@@ -163,7 +156,7 @@ def _order(fanins: Any, outputs: Any, first: Any, order: Any) -> Any:
     return count
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _evaluate(fanins: Any, node: Any, values: Any) -> None:
     """Compute one cell's signature from its fan-in. Changes values[node]."""
     a, b, c = fanins[node, 0], fanins[node, 1], fanins[node, 2]
@@ -178,41 +171,7 @@ def _evaluate(fanins: Any, node: Any, values: Any) -> None:
         values[node, word] = (x & y) | (z & (x | y))
 
 
-@numba.njit(cache=True)
-def _release(fanins: Any, node: Any, first: Any, references: Any, stack: Any) -> Any:
-    """Take back a cell's references to its fan-in; return how many cells fall out of use."""
-    freed, top = 0, 0
-    stack[0] = node
-    while top >= 0:
-        current = stack[top]
-        top -= 1
-        for place in range(3):
-            child = fanins[current, place] >> 1
-            references[child] -= 1
-            if references[child] == 0 and child >= first:
-                freed += 1
-                top += 1
-                stack[top] = child
-    return freed
-
-
-@numba.njit(cache=True)
-def _retain(fanins: Any, node: Any, first: Any, references: Any, stack: Any) -> None:
-    """Undo `_release`."""
-    top = 0
-    stack[0] = node
-    while top >= 0:
-        current = stack[top]
-        top -= 1
-        for place in range(3):
-            child = fanins[current, place] >> 1
-            if references[child] == 0 and child >= first:
-                top += 1
-                stack[top] = child
-            references[child] += 1
-
-
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> Any:
     """Find on which vectors a cell matters and which cells depend on it.
 
@@ -256,7 +215,7 @@ def _observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) 
     return False
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _list_users(fanins: Any, order: Any, start: Any, users: Any) -> None:
     """List the users of every node: ``users[start[node] : start[node + 1]]``. Changes start and users.
 
@@ -278,7 +237,7 @@ def _list_users(fanins: Any, order: Any, start: Any, users: Any) -> None:
             users[start[source]] = order[k]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _nearest(
     state: Any,
     node: Any,
@@ -340,124 +299,27 @@ def _nearest(
     return chosen[:size]
 
 
-@numba.njit(cache=True)
-def _agrees(values: Any, a: Any, b: Any, node: Any, matters: Any) -> Any:
-    """Tell whether the cell equals both literals wherever these are equal and it matters."""
-    ones, zero = ~np.uint64(0), np.uint64(0)
-    flip_a = ones if a & 1 else zero
-    flip_b = ones if b & 1 else zero
-    for word in range(values.shape[1]):
-        x = values[a >> 1, word] ^ flip_a
-        y = values[b >> 1, word] ^ flip_b
-        if ~(x ^ y) & (x ^ values[node, word]) & matters[word]:
-            return False
-    return True
+@numba.njit(cache=True, nogil=True)
+def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> Any:
+    """Carry out a replacement found by `find_replacement`. Changes fanins, outputs and references.
 
-
-@numba.njit(cache=True)
-def _decides(values: Any, a: Any, b: Any, c: Any, node: Any, matters: Any) -> Any:
-    """Tell whether the cell equals literal c wherever literals a and b differ and it matters."""
-    ones, zero = ~np.uint64(0), np.uint64(0)
-    flip = ones if (a ^ b) & 1 else zero
-    flip_c = ones if c & 1 else zero
-    for word in range(values.shape[1]):
-        differ = values[a >> 1, word] ^ values[b >> 1, word] ^ flip
-        if differ & (values[c >> 1, word] ^ flip_c ^ values[node, word]) & matters[word]:
-            return False
-    return True
-
-
-@numba.njit(cache=True)
-def _same(values: Any, literal: Any, node: Any, matters: Any) -> Any:
-    """Tell whether the cell equals a literal wherever it matters."""
-    flip = ~np.uint64(0) if literal & 1 else np.uint64(0)
-    for word in range(values.shape[1]):
-        if (values[literal >> 1, word] ^ flip ^ values[node, word]) & matters[word]:
-            return False
-    return True
-
-
-@numba.njit(cache=True)
-def _gain_of_signal(state: Any, node: Any, literal: Any, first: Any, stack: Any) -> Any:
-    """Return how many cells fall out of use if a literal replaces a cell."""
-    fanins, _, references, _, _ = state
-    references[literal >> 1] += 1
-    freed = _release(fanins, node, first, references, stack)
-    _retain(fanins, node, first, references, stack)
-    references[literal >> 1] -= 1
-    return 1 + freed
-
-
-@numba.njit(cache=True)
-def _gain_of_cell(state: Any, node: Any, a: Any, b: Any, c: Any, first: Any, stack: Any) -> Any:
-    """Return how many cells fall out of use if a cell gets three literals as its new fan-in."""
-    fanins, _, references, _, _ = state
-    references[a >> 1] += 1
-    references[b >> 1] += 1
-    references[c >> 1] += 1
-    freed = _release(fanins, node, first, references, stack)
-    _retain(fanins, node, first, references, stack)
-    references[a >> 1] -= 1
-    references[b >> 1] -= 1
-    references[c >> 1] -= 1
-    return freed
-
-
-@numba.njit(cache=True)
-def _find(state: Any, node: Any, first: Any, options: Any, work: Any, random: Any) -> Any:
-    """Find the best replacement of a cell.
-
-    options: (k, walk); work: (divisors int32, matters uint64 (words,), stack int32). Returns (gain, literals
-    a, b, c): a alone (b = -1) for a signal; gain -1 if there is none. Of equal gains the choice is random
-    when walking, the first otherwise.
+    Returns the node that a second new cell took, or `NONE`.
     """
-    values = state[3]
-    k, walk = options
-    divisors, matters, stack = work
-    best = (-1, -1, -1, -1)
-    ties = 0
-    for i in range(divisors.shape[0]):
-        for phase in range(2):
-            literal = 2 * divisors[i] + phase
-            if _same(values, literal, node, matters):
-                gain = _gain_of_signal(state, node, literal, first, stack)
-                if gain > best[0]:
-                    best = (gain, literal, -1, -1)
-    if k == 0 or best[0] > 0:
-        return best
-    for i in range(divisors.shape[0]):
-        for j in range(i + 1, divisors.shape[0]):
-            for phase in range(4):
-                a, b = 2 * divisors[i] + (phase & 1), 2 * divisors[j] + (phase >> 1)
-                if not _agrees(values, a, b, node, matters):
-                    continue
-                for third in range(j + 1, divisors.shape[0]):
-                    for phase_c in range(2):
-                        c = 2 * divisors[third] + phase_c
-                        if not _decides(values, a, b, c, node, matters):
-                            continue
-                        gain = _gain_of_cell(state, node, a, b, c, first, stack)
-                        if gain > best[0]:
-                            best, ties = (gain, a, b, c), 1
-                        elif gain == best[0] and walk:
-                            ties += 1
-                            if _next(random, ties) == 0:
-                                best = (gain, a, b, c)
-    return best
-
-
-@numba.njit(cache=True)
-def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> None:
-    """Carry out a replacement found by `_find`. Changes fanins, outputs and references."""
     fanins, outputs, references, _, _ = state
-    _, a, b, c = choice
+    _, a, b, c, d, e = choice
     if b >= 0:
-        references[a >> 1] += 1
-        references[b >> 1] += 1
-        references[c >> 1] += 1
-        _release(fanins, node, first, references, stack)
+        for literal in (a, b, c, d, e):
+            if literal >= 0:
+                references[literal >> 1] += 1
+        release(fanins, node, first, references, stack)
         fanins[node, 0], fanins[node, 1], fanins[node, 2] = a, b, c
-        return
+        if d < 0:
+            return NONE
+        cell = stack[1]
+        fanins[cell, 0], fanins[cell, 1], fanins[cell, 2] = c, d, e
+        fanins[node, 2] = 2 * cell
+        references[cell] = 1
+        return cell
     for user in range(first, fanins.shape[0]):
         if references[user] > 0:
             for place in range(3):
@@ -470,22 +332,24 @@ def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> None
             outputs[number] = a ^ (outputs[number] & 1)
             references[a >> 1] += 1
             references[node] -= 1
-    _release(fanins, node, first, references, stack)
+    release(fanins, node, first, references, stack)
+    return NONE
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
     """Try every cell once. Changes the state.
 
     state: (fanins int32 (nodes, 3), outputs int32, references int32 (nodes,) uses of each node, values
-    uint64 (nodes, words), care uint64 (outputs, words)); options: (k, walk, most divisors).
+    uint64 (nodes, words), care uint64 (outputs, words)); options: (k, walk, most divisors, most
+    pairs tried).
     """
     fanins, outputs, references, values, _ = state
-    k, walk, limit = options
+    k, walk, limit, tries = options
     n_nodes, words = values.shape
     order = np.zeros(n_nodes, dtype=np.int32)
     position = np.zeros(n_nodes, dtype=np.int32)
-    stack = np.zeros(n_nodes + 4, dtype=np.int32)
+    stack = np.zeros(2 * n_nodes + 8, dtype=np.int32)
     depends = np.zeros(n_nodes, dtype=np.uint8)
     flipped = np.zeros((n_nodes, words), dtype=np.uint64)
     matters = np.zeros(words, dtype=np.uint64)
@@ -502,8 +366,15 @@ def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
     queue = order[:count].copy()
     if walk:
         for i in range(count - 1, 0, -1):
-            j = _next(random, i + 1)
+            j = next_below(random, i + 1)
             queue[i], queue[j] = queue[j], queue[i]
+    rows = 2 * min(limit, n_nodes)
+    found = (
+        np.zeros((rows, words), dtype=np.uint64),
+        np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
+        np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
+        np.zeros(n_nodes, dtype=np.uint8),
+    )
     listed = False
     for node in queue:
         if references[node] == 0:
@@ -514,9 +385,12 @@ def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
         scratch = (depends, flipped, matters)
         _observability(state, node, order, (position[node] + 1, count), scratch)
         divisors = _nearest(state, node, first, limit, depends, order[:count], users, search)
-        choice = _find(state, node, first, (k, walk), (divisors, matters, stack), random)
-        if choice[0] > 0 or (choice[0] == 0 and walk):
-            _replace(state, node, choice, first, stack)
+        work = (divisors, matters, stack, found[0], found[1], found[2], found[3])
+        choice = find_replacement(state, node, first, (k, walk, tries), work, random)
+        if choice[0] >= 0:
+            added = _replace(state, node, choice, first, stack)
+            if added != NONE:
+                depends[added] = 1
             count = _order(fanins, outputs, first, order)
             listed = False
             for i in range(count):

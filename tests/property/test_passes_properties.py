@@ -30,6 +30,8 @@ STEPS: list[Pass] = [
     Resubstitution(k=1, patience=0, divisors=3),
     Resubstitution(k=0, patience=40, seed=2),
     Resubstitution(k=1, patience=40, seed=3),
+    Resubstitution(k=2, patience=0, tries=50),
+    Resubstitution(k=2, patience=40, seed=4),
 ]
 
 

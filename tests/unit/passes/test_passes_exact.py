@@ -250,12 +250,24 @@ def test_the_nearest_divisors_are_enough_for_what_is_near() -> None:
     assert netlist.n_cells - result.n_cells >= 60
 
 
+def full_adder_of_xors() -> Netlist:
+    """Sum as two XORs of three cells each, carry as one majority."""
+    builder, (a, b, c) = make(3, 2)
+    return builder.build([builder.xor(builder.xor(a, b), c), builder.maj(a, b, c)])
+
+
+@pytest.mark.parametrize(("k", "cells"), [(0, 7), (1, 5), (2, 3)])
+def test_two_new_cells_do_what_one_cannot(k: int, cells: int) -> None:
+    """sum = MAJ(!carry, c, MAJ(a, b, !c)): the full adder's optimum takes two new cells at once."""
+    check(Resubstitution(k=k, patience=0, tries=100), full_adder_of_xors(), (7, cells))
+
+
 def test_options_out_of_range_are_refused() -> None:
-    """k, patience and divisors say what they may be."""
-    with pytest.raises(UsageError, match="k: expected 0 or 1, got 2"):
-        Resubstitution(k=2)
-    for options in ({"patience": -1}, {"divisors": 0}):
-        with pytest.raises(UsageError, match="patience must be 0 or more, divisors 1 or more"):
+    """k, patience, divisors and tries say what they may be."""
+    with pytest.raises(UsageError, match="k: expected 0, 1 or 2, got 3"):
+        Resubstitution(k=3)
+    for options in ({"patience": -1}, {"divisors": 0}, {"tries": 0}):
+        with pytest.raises(UsageError, match="patience must be 0 or more, divisors and tries 1"):
             Resubstitution(**options)
 
 

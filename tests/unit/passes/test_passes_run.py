@@ -175,7 +175,10 @@ def test_passes_are_listed_under_their_names() -> None:
         ("rewrite", "unknown pass 'rewrite'; known passes and scripts are: strash, sweep, func"),
         ("strash; Strash", "unknown pass 'Strash'"),
         ("fast -k 1", "unknown pass 'fast'"),
-        ("resub -x 1", "resub: unknown option '-x'; its options are: divisors, k, patience, seed"),
+        (
+            "resub -x 1",
+            "resub: unknown option '-x'; its options are: divisors, k, patience, seed, tries",
+        ),
         ("resub 5", "resub: unknown option '5'"),
         ("resub k 1", "resub: unknown option 'k'"),
         ("resub -name 1", "resub: unknown option '-name'"),
@@ -184,9 +187,9 @@ def test_passes_are_listed_under_their_names() -> None:
         ("resub -k 1 --seed", "resub: --seed: expected a whole number, got ''"),
         ("resub -k one", "resub: -k: expected a whole number, got 'one'"),
         ("resub -k 1.0", "resub: -k: expected a whole number, got '1.0'"),
-        ("resub -k 2", "resub: k: expected 0 or 1, got 2"),
+        ("resub -k 3", "resub: k: expected 0, 1 or 2, got 3"),
         ("resub --patience -1", "resub: patience must be 0 or more"),
-        ("resub --divisors 0", "divisors 1 or more"),
+        ("resub --divisors 0", "divisors and tries 1 or more"),
         ("strash 'x", 'passes "strash \'x": No closing quotation'),
     ],
 )

@@ -1,0 +1,373 @@
+"""Find what can stand in for a cell: a signal, or one or two new majorities.
+
+Where a cell matters, a literal is right or wrong about it: its *errors*. The majority of three literals equals
+the cell exactly where no two of the three err together. So the search for one new cell is the search for
+three literals whose errors are pairwise disjoint, a triangle in the graph of disjoint pairs; and for two new
+cells, an edge of that graph whose joint errors a second majority gets right.
+
+The arrays of a netlist that changes in place, its *state*: fanins int32 (nodes, 3) literals, outputs
+int32, references int32 (nodes,) how often each node is used, values uint64 (nodes, words) signatures, care
+uint64 (outputs, words). Node numbers never change; a node with no references is free.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+__all__ = ["NONE", "find_replacement", "next_below", "release", "retain"]
+
+NONE = -1
+"""In place of a literal: there is none."""
+
+
+@numba.njit(cache=True, nogil=True)
+def next_below(random: Any, bound: Any) -> Any:
+    """Return a number below ``bound``; random: uint64 (1,), the state of a splitmix64, changed."""
+    random[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = random[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return np.int64(z >> np.uint64(1)) % bound
+
+
+@numba.njit(cache=True, nogil=True)
+def release(fanins: Any, node: Any, first: Any, references: Any, stack: Any) -> Any:
+    """Take back a cell's references to its fan-in; return how many cells fall out of use.
+
+    These are left in ``stack[1 : freed + 1]``. Changes references and stack.
+    """
+    freed, done = 0, 0
+    stack[0] = node
+    while done <= freed:
+        current = stack[done]
+        done += 1
+        for place in range(3):
+            child = fanins[current, place] >> 1
+            references[child] -= 1
+            if references[child] == 0 and child >= first:
+                freed += 1
+                stack[freed] = child
+    return freed
+
+
+@numba.njit(cache=True, nogil=True)
+def retain(fanins: Any, node: Any, first: Any, references: Any, stack: Any) -> None:
+    """Undo `release`."""
+    top = 0
+    stack[0] = node
+    while top >= 0:
+        current = stack[top]
+        top -= 1
+        for place in range(3):
+            child = fanins[current, place] >> 1
+            if references[child] == 0 and child >= first:
+                top += 1
+                stack[top] = child
+            references[child] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _freed_with(state: Any, node: Any, literals: Any, first: Any, stack: Any) -> Any:
+    """Return how many cells below a cell fall out of use when literals replace its fan-in."""
+    fanins, references = state[0], state[2]
+    for k in range(3):
+        if literals[k] >= 0:
+            references[literals[k] >> 1] += 1
+    freed = release(fanins, node, first, references, stack)
+    retain(fanins, node, first, references, stack)
+    for k in range(3):
+        if literals[k] >= 0:
+            references[literals[k] >> 1] -= 1
+    return freed
+
+
+@numba.njit(cache=True, nogil=True)
+def _bit(word: Any) -> Any:
+    """Return the number of the lowest bit set."""
+    number = 0
+    for shift in (32, 16, 8, 4, 2, 1):
+        low = (np.uint64(1) << np.uint64(shift)) - np.uint64(1)
+        if word & low == 0:
+            word >>= np.uint64(shift)
+            number += shift
+    return number
+
+
+@numba.njit(cache=True, nogil=True)
+def _literal(divisors: Any, row: Any) -> Any:
+    """Return the literal of a row of the errors."""
+    return 2 * divisors[row >> 1] + (row & 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _errors(values: Any, node: Any, divisors: Any, matters: Any, errors: Any) -> Any:
+    """List where each divisor's two literals are wrong about the cell. Changes errors.
+
+    errors: uint64 (2 * divisors, words), row ``2 k + phase``. Returns the first row that is never wrong, or
+    `NONE`.
+    """
+    right = NONE
+    words = values.shape[1]
+    for k in range(divisors.shape[0]):
+        divisor = divisors[k]
+        any_plain, any_flipped = np.uint64(0), np.uint64(0)
+        for word in range(words):
+            wrong = (values[divisor, word] ^ values[node, word]) & matters[word]
+            errors[2 * k, word] = wrong
+            errors[2 * k + 1, word] = wrong ^ matters[word]
+            any_plain |= wrong
+            any_flipped |= wrong ^ matters[word]
+        if right == NONE:
+            if any_plain == 0:
+                right = 2 * k
+            elif any_flipped == 0:
+                right = 2 * k + 1
+    return right
+
+
+@numba.njit(cache=True, nogil=True)
+def _disjoint_pairs(errors: Any, rows: Any, pairs: Any) -> None:
+    """Mark the pairs of literals that are never wrong together. Changes pairs.
+
+    errors: uint64 (rows, words); pairs: uint64 (rows, words of that many bits), bit j of row i for i < j; a
+    literal and its complement are no pair.
+    """
+    words = errors.shape[1]
+    blocks = (rows + 63) >> 6
+    for i in range(rows):
+        for block in range(blocks):
+            pairs[i, block] = 0
+        for j in range(i + 1 + (1 - (i & 1)), rows):
+            together = np.uint64(0)
+            for word in range(words):
+                together |= errors[i, word] & errors[j, word]
+            if together == 0:
+                pairs[i, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+
+
+@numba.njit(cache=True, nogil=True)
+def _triangle(pairs: Any, rows: Any, start: Any) -> Any:
+    """Return rows i < j < k that are pairs of each other, searching i from ``start`` on and around."""
+    blocks = (rows + 63) >> 6
+    for step in range(rows):
+        i = start + step
+        if i >= rows:
+            i -= rows
+        for block_j in range(blocks):
+            left = pairs[i, block_j]
+            while left:
+                j = 64 * block_j + _bit(left)
+                left &= left - np.uint64(1)
+                for block in range(j >> 6, blocks):
+                    common = pairs[i, block] & pairs[j, block]
+                    if common:
+                        return i, j, 64 * block + _bit(common)
+    return NONE, NONE, NONE
+
+
+@numba.njit(cache=True, nogil=True)
+def find_replacement(
+    state: Any, node: Any, first: Any, options: Any, work: Any, random: Any
+) -> Any:
+    """Find the best replacement of a cell.
+
+    Parameters
+    ----------
+    state
+        See the module's docstring; left as it was.
+    node
+        The cell.
+    first
+        Number of the first cell.
+    options
+        (k, walk, tries): new cells allowed, 0 to 2; whether replacements of equal size are wanted, at random
+        among equals; how many pairs are completed by a second new cell at most.
+    work
+        (divisors int32 the nodes to choose from, none depending on the cell; matters uint64 (words,) where
+        the cell matters; stack int32 (2 * nodes + 8,); errors uint64 (2 * divisors, words); pairs and more
+        uint64 (2 * divisors, words for that many bits); inside uint8 (nodes,) all zero and left so). All but
+        the first two are scratch.
+    random
+        uint64 (1,), changed.
+
+    Returns
+    -------
+    (gain, a, b, c, d, e): literals. ``a`` alone is a signal, ``MAJ(a, b, c)`` one cell, ``MAJ(a, b, MAJ(c,
+    d, e))`` two; the rest are `NONE`. Gain is -1 if there is no replacement that is wanted.
+    """
+    fanins, references, values = state[0], state[2], state[3]
+    k_most, walk, tries = options
+    divisors, matters, stack, errors, pairs, _, inside = work
+    least = 0 if walk else 1
+    nothing = (NONE, NONE, NONE, NONE, NONE, NONE)
+    freed = release(fanins, node, first, references, stack)
+    for k in range(1, freed + 1):
+        inside[stack[k]] = 1
+    retain(fanins, node, first, references, stack[freed + 1 :])
+    best = nothing
+    rows = 2 * divisors.shape[0]
+
+    row = _errors(values, node, divisors, matters, errors)
+    if row != NONE:
+        # Of several equal signals the one that frees most.
+        for k in range(rows):
+            if k < row:
+                continue
+            wrong = np.uint64(0)
+            for word in range(values.shape[1]):
+                wrong |= errors[k, word]
+            if wrong == 0:
+                literal = _literal(divisors, k)
+                gain = 1 + freed
+                if inside[literal >> 1]:
+                    alone = (literal, NONE, NONE)
+                    gain = 1 + _freed_with(state, node, alone, first, stack[freed + 1 :])
+                if gain > best[0]:
+                    best = (gain, literal, NONE, NONE, NONE, NONE)
+    elif k_most >= 1 and freed >= least:
+        _disjoint_pairs(errors, rows, pairs)
+        best = _one_cell(state, node, first, (walk, rows, freed), work, random)
+        if k_most >= 2 and freed - 1 >= max(least, best[0]):
+            second = _two_cells(node, (tries, rows, freed), work, random)
+            if second[0] > best[0] or (
+                walk and second[0] == best[0] and second[0] >= 0 and next_below(random, 2) == 0
+            ):
+                best = second
+    for k in range(1, freed + 1):
+        inside[stack[k]] = 0
+    return best if best[0] >= least else nothing
+
+
+@numba.njit(cache=True, nogil=True)
+def _one_cell(state: Any, node: Any, first: Any, options: Any, work: Any, random: Any) -> Any:
+    """Find the best triangle. options: (walk, rows, cells freed if none below the cell is used on)."""
+    walk, rows, freed = options
+    divisors, _, stack, _, pairs, _, inside = work
+    blocks = (rows + 63) >> 6
+    best = (NONE, NONE, NONE, NONE, NONE, NONE)
+    ties = 0
+    for i in range(rows):
+        for block_j in range(blocks):
+            left = pairs[i, block_j]
+            while left:
+                j = 64 * block_j + _bit(left)
+                left &= left - np.uint64(1)
+                for block in range(j >> 6, blocks):
+                    common = pairs[i, block] & pairs[j, block]
+                    while common:
+                        k = 64 * block + _bit(common)
+                        common &= common - np.uint64(1)
+                        a, b = _literal(divisors, i), _literal(divisors, j)
+                        c = _literal(divisors, k)
+                        gain = freed
+                        if inside[a >> 1] or inside[b >> 1] or inside[c >> 1]:
+                            if freed <= best[0]:
+                                continue
+                            gain = _freed_with(state, node, (a, b, c), first, stack[freed + 1 :])
+                        if gain > best[0]:
+                            best, ties = (gain, a, b, c, NONE, NONE), 1
+                            if gain == freed and not walk:
+                                return best
+                        elif gain == best[0] and walk:
+                            ties += 1
+                            if next_below(random, ties) == 0:
+                                best = (gain, a, b, c, NONE, NONE)
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
+    """Find a pair that a second new cell completes, using no cell that falls out of use.
+
+    options: (most pairs tried, rows, cells freed).
+    """
+    tries, rows, freed = options
+    divisors, _, _, errors, pairs, more, inside = work
+    blocks = (rows + 63) >> 6
+    words = errors.shape[1]
+    nothing = (NONE, NONE, NONE, NONE, NONE, NONE)
+    # The cells that fall out of use leave the game.
+    for i in range(rows):
+        if inside[divisors[i >> 1]]:
+            for block in range(blocks):
+                pairs[i, block] = 0
+            for other in range(rows):
+                pairs[other, i >> 6] &= ~(np.uint64(1) << np.uint64(i & 63))
+    count = 0
+    for i in range(rows):
+        for block in range(blocks):
+            left = pairs[i, block]
+            while left:
+                left &= left - np.uint64(1)
+                count += 1
+    if count == 0:
+        return nothing
+    share = np.zeros(words, dtype=np.uint64)
+    kept = np.empty(rows + 1, dtype=np.int32)
+    reduced = np.empty((rows + 1, words), dtype=np.uint64)
+    # Pairs in a row, from a random one on and around.
+    skip = next_below(random, count)
+    number = -1
+    for i in range(rows):
+        for block_j in range(blocks):
+            left = pairs[i, block_j]
+            while left:
+                j = 64 * block_j + _bit(left)
+                left &= left - np.uint64(1)
+                number += 1
+                if (number - skip) % count >= tries:
+                    continue
+                for word in range(words):
+                    share[word] = errors[i, word] | errors[j, word]
+                size = 0
+                for row in range(rows):
+                    useful = np.uint64(0)
+                    for word in range(words):
+                        reduced[size, word] = errors[row, word] & share[word]
+                        useful |= reduced[size, word] ^ share[word]
+                    if useful and not inside[divisors[row >> 1]]:
+                        kept[size] = row
+                        size += 1
+                c, d, e = _covering(reduced, size, kept, more, random)
+                if c != NONE:
+                    return (
+                        freed - 1,
+                        _literal(divisors, i),
+                        _literal(divisors, j),
+                        _literal(divisors, c),
+                        _literal(divisors, d),
+                        _literal(divisors, e),
+                    )
+    return nothing
+
+
+@numba.njit(cache=True, nogil=True)
+def _covering(reduced: Any, size: Any, kept: Any, more: Any, random: Any) -> Any:
+    """Return three of the rows kept whose reduced errors are pairwise disjoint, or `NONE` thrice.
+
+    reduced: uint64 (at least size, words); kept: int32, the rows' numbers; more: scratch, see
+    `find_replacement`; where the search begins is random.
+    """
+    if size < 3:
+        return NONE, NONE, NONE
+    blocks = (size + 63) >> 6
+    words = reduced.shape[1]
+    for i in range(size):
+        for block in range(blocks):
+            more[i, block] = 0
+        for j in range(i + 1, size):
+            if kept[i] ^ kept[j] == 1:
+                continue
+            together = np.uint64(0)
+            for word in range(words):
+                together |= reduced[i, word] & reduced[j, word]
+            if together == 0:
+                more[i, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+    i, j, k = _triangle(more, size, next_below(random, size))
+    if i == NONE:
+        return NONE, NONE, NONE
+    return kept[i], kept[j], kept[k]
