@@ -11,6 +11,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate, valid_words
+from btfsynth.passes.strash import Strash
 
 __all__ = ["FunctionalHash"]
 
@@ -27,6 +28,8 @@ class FunctionalHash:
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the netlist with equal signals joined."""
+        # Dead cells must not stand in for live ones: what feeds them would come back to life.
+        netlist = Strash().apply(netlist, reference)
         values = simulate(netlist, reference.inputs) & valid_words(reference.vectors)
         # The canonical signature of a signal and its complement is the one that starts with a zero.
         flipped = (values[:, 0] & np.uint64(1)).astype(np.bool_)
