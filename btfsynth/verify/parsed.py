@@ -8,10 +8,10 @@ from importlib import metadata
 import numpy as np
 
 from btfsynth.errors import DataError
+from btfsynth.frontends.circuit import Circuit, evaluate
+from btfsynth.frontends.verilog_reader import read_verilog
 from btfsynth.sim.design import Design
 from btfsynth.sim.result import CheckResult
-from btfsynth.verify.circuit import Circuit, evaluate
-from btfsynth.verify.verilog_reader import read_verilog
 
 __all__ = ["PARSED_CHECK", "check_parsed"]
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from btfsynth.backends.design import write_design
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, ToolError, UsageError
+from btfsynth.frontends.circuit import evaluate
+from btfsynth.frontends.verilog_reader import read_verilog
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.sim.design import load_design
-from btfsynth.verify.circuit import evaluate
 from btfsynth.verify.simulate import simulate_design
-from btfsynth.verify.verilog_reader import read_verilog
 
 SLOW = settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

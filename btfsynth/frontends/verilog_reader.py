@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError
-from btfsynth.verify.circuit import Circuit, Gate, Op
-from btfsynth.verify.verilog_parser import ast, parse_verilog
+from btfsynth.frontends.circuit import Circuit, Gate, Op
+from btfsynth.frontends.verilog_parser import ast, parse_verilog
 
 __all__ = ["read_verilog"]
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from btfsynth.backends.identifiers import legal_names
 from btfsynth.backends.verilog import emit_verilog
 from btfsynth.errors import DataError
-from btfsynth.verify.circuit import evaluate
-from btfsynth.verify.verilog_reader import read_verilog
+from btfsynth.frontends.circuit import evaluate
+from btfsynth.frontends.verilog_reader import read_verilog
 
 ALL = np.array([[v >> bit & 1 for bit in range(3)] for v in range(8)], dtype=np.uint8)
 HEADER = "module m (\n  input wire [1:0] a,\n  input wire b,\n  output wire [1:0] p\n);\n"
