@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from btfsynth.dataset.dataset import InputKind
+
 
 def root(big_a: float, big_b: float, c: float) -> float:
     """The u in (-1, 1) with A/(1-u)^2 - B/(1+u)^2 = 2c, by bisection."""
     low, high = -1.0, 1.0
-    for _ in range(60):
+    for _ in range(50):
         middle = (low + high) / 2
         if big_a / (1 - middle) ** 2 - big_b / (1 + middle) ** 2 < 2 * c:
             low = middle
@@ -18,25 +20,37 @@ def root(big_a: float, big_b: float, c: float) -> float:
 
 
 def to_hyperbola(w: np.ndarray, x: np.ndarray, c: float) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest (w, x) with w . x = c."""
+    """The nearest (w, x) with w . x = c, and how far u is from a pole, where they are not unique."""
     a, b = (w + x) / np.sqrt(2), (w - x) / np.sqrt(2)
     u = root(float(a @ a), float(b @ b), c)
     a, b = a / (1 - u), b / (1 + u)
-    return (a + b) / np.sqrt(2), (a - b) / np.sqrt(2)
+    return (a + b) / np.sqrt(2), (a - b) / np.sqrt(2), 1 - abs(u)
 
 
 def to_threshold(w, x, y, delta):
-    """The nearest (w, x, y) with y in {-1, 1} and y (w . x) >= delta."""
-    best = None
+    """The nearest (w, x, y) with y in {-1, 1} and y (w . x) >= delta, and how clear a choice it is."""
+    best, distances, clear = None, [], np.inf
     for sign in (1.0, -1.0):
         if sign * float(w @ x) >= delta:
             new_w, new_x = w, x
         else:
-            new_w, new_x = to_hyperbola(w, x, sign * delta)
+            new_w, new_x, from_pole = to_hyperbola(w, x, sign * delta)
+            clear = min(clear, from_pole)
         distance = ((new_w - w) ** 2).sum() + ((new_x - x) ** 2).sum() + (sign - y) ** 2
+        distances.append(distance)
         if best is None or distance < best[0]:
             best = (distance, new_w, new_x, sign)
-    return best[1:]
+    return *best[1:], min(clear, abs(distances[0] - distances[1]))
+
+
+def to_code(y, kind):
+    """The nearest code to the inputs of one pattern, and by how much it is nearer than the next."""
+    if kind is InputKind.HYPERCUBE_GENERATOR:
+        return np.where(y > 0, 1.0, -1.0), 4 * np.abs(y).min()
+    code = np.full(len(y), -1.0)
+    code[np.argmax(y)] = 1.0
+    largest = np.sort(y)[-2:]
+    return code, 4 * (largest[-1] - largest[0]) if len(y) > 1 else np.inf
 
 
 class Training:
@@ -50,9 +64,12 @@ class Training:
         self.targets = np.repeat(np.arange(topology.n_neurons), topology.fan_in)
         self.delta = np.sqrt(topology.fan_in / sigma)
         patterns = dataset.n_patterns
-        self.data = np.concatenate(
-            [np.full((patterns, 1), -1.0), 2.0 * dataset.inputs.astype(np.float64) - 1], axis=1
-        )
+        self.kind = dataset.input_kind
+        self.generated = self.kind not in (InputKind.BOOLEAN, InputKind.ANALOG)
+        given = 2.0 * dataset.inputs.astype(np.float64) - 1
+        if self.generated:
+            given = np.zeros((patterns, topology.n_inputs))
+        self.data = np.concatenate([np.full((patterns, 1), -1.0), given], axis=1)
         self.goal = 2.0 * dataset.targets - 1
         self.care = dataset.care_mask
         self.g = np.ones((patterns, topology.n_neurons))
@@ -61,14 +78,20 @@ class Training:
         return slice(self.topology.fanin_start[neuron], self.topology.fanin_start[neuron + 1])
 
     def project_a(self):
+        """The nearest point of A; ``clearance`` tells how clear its least clear choice was."""
         w, x, y = self.w.copy(), self.x.copy(), self.y.copy()
         y[:, : self.first] = self.data
+        self.clearance = np.inf
         for i in range(len(w)):
+            if self.generated:
+                y[i, 1 : self.first], nearer = to_code(self.y[i, 1 : self.first], self.kind)
+                self.clearance = min(self.clearance, nearer)
             for neuron in range(self.topology.n_neurons):
                 e, node = self.edges(neuron), self.first + neuron
-                w[i, e], x[i, e], y[i, node] = to_threshold(
+                w[i, e], x[i, e], y[i, node], nearer = to_threshold(
                     self.w[i, e], self.x[i, e], self.y[i, node], self.delta[neuron]
                 )
+                self.clearance = min(self.clearance, nearer)
         return w, x, y
 
     def project_b(self, w, x, y):

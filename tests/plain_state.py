@@ -16,13 +16,15 @@ __all__ = ["PlainState", "plain_state"]
 class PlainState(NamedTuple):
     """Copies by pattern.
 
-    ``w``, ``x`` (patterns, edges), ``y`` (patterns, nodes), ``metric`` (patterns, neurons).
+    ``w``, ``x`` (patterns, edges), ``y`` (patterns, nodes), ``metric`` and ``gap``, the squared gap,
+    (patterns, neurons).
     """
 
     w: NDArray[Any]
     x: NDArray[Any]
     y: NDArray[Any]
     metric: NDArray[Any]
+    gap: NDArray[Any]
 
 
 def plain_state(problem: Problem, state: State) -> PlainState:
@@ -44,4 +46,6 @@ def plain_state(problem: Problem, state: State) -> PlainState:
                 plain[lanes, begin:end] = shaped.reshape(-1, end - begin)
         return plain[: problem.patterns]
 
-    return PlainState(edges(state.w), edges(state.x), rows(state.y), rows(state.metric))
+    return PlainState(
+        edges(state.w), edges(state.x), rows(state.y), rows(state.metric), rows(state.gap)
+    )

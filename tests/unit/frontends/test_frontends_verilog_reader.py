@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hardware import netlists, outputs_of, vectors_of
-from hypothesis import given
+from hypothesis import given, settings
 
 from btfsynth.backends.identifiers import legal_names
 from btfsynth.backends.verilog import emit_verilog
@@ -30,6 +30,7 @@ def body(tmp_path, text):
 
 
 @given(netlists())
+@settings(deadline=None)
 def test_reads_what_the_emitter_writes(tmp_path_factory, netlist):
     """Every random netlist comes back with the same function."""
     names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import naive
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from plain_state import plain_state
 
-from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.network.topology import Topology, layered
 from btfsynth.train.kernel import (
@@ -36,79 +36,115 @@ def topologies(draw: st.DrawFn) -> Topology:
     return Topology(n_inputs, n_outputs, np.array(start), np.array(sources))
 
 
+INPUT_KINDS = st.sampled_from(list(InputKind))
+
+
 @st.composite
-def trainings(draw: st.DrawFn) -> tuple[Topology, Dataset, int]:
-    """A topology with data of either input kind, a care mask and any number of patterns."""
+def trainings(draw: st.DrawFn, kinds=INPUT_KINDS) -> tuple[Topology, Dataset, int]:
+    """A topology with data: given or generated inputs, free or one-hot targets, any number of patterns."""
     topology = draw(topologies())
-    patterns = draw(st.integers(1, 20))
+    patterns = draw(st.integers(1, 12))
+    kind = draw(kinds)
     seed = draw(st.integers(0, 2**32))
     random = np.random.default_rng(seed)
-    analog = draw(st.booleans())
-    shape = (patterns, topology.n_inputs)
-    inputs = random.random(shape) if analog else random.integers(0, 2, shape, dtype=np.uint8)
+    n_outputs = topology.n_outputs
+    given = kind in (InputKind.BOOLEAN, InputKind.ANALOG)
+    shape = (patterns, topology.n_inputs if given else 0)
+    inputs = random.integers(0, 2, shape, dtype=np.uint8)
+    if kind is InputKind.ANALOG:
+        inputs = random.random(shape)
+    labels = draw(st.booleans())
+    targets = random.integers(0, 2, (patterns, n_outputs), dtype=np.uint8)
+    if labels:
+        targets = np.eye(n_outputs, dtype=np.uint8)[random.integers(0, n_outputs, patterns)]
     dataset = Dataset(
         "random",
         "random",
         inputs,
-        random.integers(0, 2, (patterns, topology.n_outputs), dtype=np.uint8),
-        (Port("x", topology.n_inputs),),
-        (Port("y", topology.n_outputs),),
-        care=random.random((patterns, topology.n_outputs)) < 0.8,
-        input_kind=InputKind.ANALOG if analog else InputKind.BOOLEAN,
+        targets,
+        (Port("x", topology.n_inputs),) if given else (),
+        (Port("y", n_outputs),),
+        care=None if labels else random.random((patterns, n_outputs)) < 0.8,
+        input_kind=kind,
+        output_kind=OutputKind.LABEL if labels else OutputKind.BOOLEAN,
     )
     return topology, dataset, seed
 
 
-def side_by_side(topology, dataset, sigma, beta, gamma, seed, dtype, steps):
-    """Run kernel and twin from one start; yield both states and gaps after every step."""
-    problem = make_problem(dataset, topology, sigma, dtype)
-    state = make_state(problem, (seed,))
-    plain = plain_state(problem, state)
-    twin = naive.Training(dataset, topology, sigma, plain.w, plain.x, plain.y)
-    best = np.array([-1, int(dataset.care_mask.sum()), 0], dtype=np.int64)
-    history, mean = np.zeros(1), 0.0
-    start_state(problem, state)
-    for _ in range(steps):
-        run_steps(
-            problem, state, (beta, gamma, 0.0, mean), 1, 0, best,
-            state.weights.copy(), history,
-        )  # fmt: skip
-        mean = float(history[0])
-        gap, _, _ = twin.step(beta, gamma)
-        yield plain_state(problem, state), twin, np.sqrt(mean), gap
+class SideBySide:
+    """Kernel and twin from one start."""
+
+    def __init__(self, training, sigma, beta, gamma, dtype):
+        topology, dataset, seed = training
+        self.beta, self.gamma, self.mean = beta, gamma, 0.0
+        self.problem = make_problem(dataset, topology, sigma, dtype)
+        self.state = make_state(self.problem, (seed,))
+        plain = plain_state(self.problem, self.state)
+        self.twin = naive.Training(dataset, topology, sigma, plain.w, plain.x, plain.y)
+        self.best = np.array([-1, int(dataset.care_mask.sum()), 0], dtype=np.int64)
+        start_state(self.problem, self.state)
+
+    def give_the_twin_the_kernels_state(self):
+        plain = plain_state(self.problem, self.state)
+        for name in ("w", "x", "y"):
+            setattr(self.twin, name, getattr(plain, name).astype(np.float64))
+        self.twin.g = plain.metric.astype(np.float64)
+        if self.mean > 0:  # the kernel brings its metric up to date at the next step
+            self.twin.g += self.gamma * (plain.gap / self.mean - self.twin.g)
+
+    def step(self):
+        """Run both for one step; return the kernel's state and both gaps."""
+        history = np.zeros(1)
+        numbers = (self.beta, self.gamma, 0.0, self.mean)
+        weights = self.state.weights.copy()
+        run_steps(self.problem, self.state, numbers, 1, 0, self.best, weights, history)
+        self.mean = float(history[0])
+        gap, _, _ = self.twin.step(self.beta, self.gamma)
+        return plain_state(self.problem, self.state), np.sqrt(self.mean), gap
 
 
-@settings(max_examples=8, deadline=None)
-@given(trainings(), st.sampled_from([3.0, 5.0, 1.5]), st.sampled_from([0.2, 0.7]))
-def test_float64_agrees_with_the_twin(training, sigma, beta):
+SIGMAS, BETAS = st.sampled_from([3.0, 5.0, 1.5]), st.sampled_from([0.2, 0.7])
+
+
+@pytest.mark.parametrize("kind", list(InputKind))
+@given(data=st.data(), sigma=SIGMAS, beta=BETAS)
+@settings(max_examples=6, deadline=None)
+def test_float64_agrees_with_the_twin(kind, data, sigma, beta):
     """Fifty steps in double precision stay within rounding of the plain formulas."""
-    topology, dataset, seed = training
-    for plain, twin, gap, twin_gap in side_by_side(
-        topology, dataset, sigma, beta, 1e-2, seed, np.float64, 50
-    ):
+    training = data.draw(trainings(st.just(kind)))
+    both = SideBySide(training, sigma, beta, 1e-2, np.float64)
+    for _ in range(50):
+        plain, gap, twin_gap = both.step()
         assert gap == pytest.approx(twin_gap, rel=1e-6, abs=1e-9)
-        np.testing.assert_allclose(plain.w, twin.w, atol=1e-6)
-        np.testing.assert_allclose(plain.x, twin.x, atol=1e-6)
-        np.testing.assert_allclose(plain.y, twin.y, atol=1e-6)
+        for name in ("w", "x", "y"):
+            np.testing.assert_allclose(getattr(plain, name), getattr(both.twin, name), atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_float32_agrees_with_the_twin(seed):
-    """Ten steps in single precision stay within rounding, but for outputs that are nearly a tie."""
-    random = np.random.default_rng(seed)
-    patterns = 40
-    topology = layered((4, 5, 3), skip=bool(seed % 2))
-    inputs = random.random((patterns, 4)) if seed % 3 == 0 else random.integers(0, 2, (patterns, 4))
-    dataset = Dataset(
-        "r", "r", inputs, random.integers(0, 2, (patterns, 3)), (Port("x", 4),), (Port("y", 3),),
-        care=random.random((patterns, 3)) < 0.8,
-        input_kind=InputKind.ANALOG if seed % 3 == 0 else InputKind.BOOLEAN,
-    )  # fmt: skip
-    steps = side_by_side(topology, dataset, 3.0, 0.4, 1e-2, seed, np.float32, 10)
-    for plain, twin, gap, twin_gap in steps:
-        assert gap == pytest.approx(twin_gap, rel=1e-3)
-        wrong = np.abs(plain.w - twin.w).max(axis=1) > 1e-3
-        assert wrong.mean() <= 0.05
+@pytest.mark.parametrize("kind", list(InputKind))
+@given(data=st.data(), sigma=SIGMAS, beta=BETAS)
+@settings(max_examples=6, deadline=None)
+def test_float32_agrees_with_the_twin(kind, data, sigma, beta):
+    """Each of fifty steps in single precision is the twin's from the same point.
+
+    The dynamics is chaotic: rounding grows until an output is chosen otherwise, so a run of its own would
+    tell of the rounding. A step in which a choice of A is a tie to single precision, or its root lies at
+    a pole, is left out.
+    """
+    training = data.draw(trainings(st.just(kind)))
+    both = SideBySide(training, sigma, beta, 1e-2, np.float32)
+    compared = 0
+    for _ in range(50):
+        both.give_the_twin_the_kernels_state()
+        plain, gap, twin_gap = both.step()
+        if both.twin.clearance < 1e-3:
+            continue
+        compared += 1
+        assert gap == pytest.approx(twin_gap, rel=1e-3, abs=1e-4)
+        for name in ("w", "x", "y"):
+            np.testing.assert_allclose(
+                getattr(plain, name), getattr(both.twin, name), rtol=1e-3, atol=1e-3
+            )
+    assume(compared >= 25)  # a state that has come to rest at a tie tells nothing
 
 
 @pytest.mark.parametrize("patterns", [1, 7, 8, 9, 64, 65, 130])
@@ -180,7 +216,7 @@ def test_a_state_that_is_not_finite_stops_at_once():
 
 
 @settings(max_examples=20, deadline=None)
-@given(trainings())
+@given(trainings(st.sampled_from([InputKind.BOOLEAN, InputKind.ANALOG])))
 def test_count_right_agrees_with_the_reference(training):
     """The kernel's forward pass counts what the float64 reference counts."""
     from btfsynth.network.trained import TrainedNetwork
