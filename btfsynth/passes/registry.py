@@ -8,6 +8,7 @@ from dataclasses import fields
 
 from btfsynth.errors import UsageError
 from btfsynth.passes.base import Pass
+from btfsynth.passes.detect import Detect
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters
 from btfsynth.passes.resubstitution import Resubstitution
@@ -17,7 +18,7 @@ from btfsynth.passes.sweep import Sweep
 __all__ = ["PASSES", "SCRIPTS", "parse_script"]
 
 PASSES: dict[str, type[Pass]] = {
-    step.name: step for step in (Strash, Sweep, FunctionalHash, Resubstitution, Inverters)
+    step.name: step for step in (Strash, Sweep, Detect, FunctionalHash, Resubstitution, Inverters)
 }
 
 SCRIPTS: dict[str, str] = {

@@ -1,0 +1,160 @@
+"""The smallest majority forms of every function of three inputs, found by exhaustive search.
+
+A form is a chain of cells over the local nodes 0 (the constant false), 1 to 3 (the inputs) and 4, 5, ...
+(its own cells in order), in the literals of `literals`. Chains of one, two and three cells are all listed;
+the few functions left over take four. Two forms of one function matter where a neighbour already has part
+of one: the sum of a full adder reads whichever majority its carry is.
+
+A table is a number of eight bits, bit ``v`` the value at the input vector ``v``, input 0 least significant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FORM_CELLS", "FORM_INPUTS", "SmallForms", "small_forms"]
+
+FORM_INPUTS = 3
+"""Inputs of a form; a function of fewer leaves the last ones out."""
+
+FORM_CELLS = 4
+"""Cells of the largest form."""
+
+_FIRST = 1 + FORM_INPUTS
+_INPUT_TABLES = (0x00, 0xAA, 0xCC, 0xF0)
+_FLIPS = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
+"""Majority is self-dual: any other complements of the fan-in are one of these and an inverter."""
+
+
+@dataclass(frozen=True, eq=False)
+class SmallForms:
+    """All forms, by table.
+
+    Parameters
+    ----------
+    sizes
+        ``(256,)`` int8, cells of the smallest forms.
+    start
+        ``(257,)`` int32: the forms of table ``t`` are rows ``start[t]`` to ``start[t + 1]``, the
+        shallowest first.
+    cells
+        ``(forms, FORM_CELLS, 3)`` int8, the literals of each cell; rows past the size are zero.
+    outputs
+        ``(forms,)`` int8, the literal of the result.
+    """
+
+    sizes: NDArray[np.int8]
+    start: NDArray[np.int32]
+    cells: NDArray[np.int8]
+    outputs: NDArray[np.int8]
+
+
+_Cells = tuple[tuple[int, int, int], ...]
+
+
+@cache
+def small_forms() -> SmallForms:
+    """Return the forms; the search takes a fraction of a second, once a process."""
+    found: dict[int, list[tuple[int, _Cells, int]]] = {}
+    for node, table in enumerate(_INPUT_TABLES):
+        found[table] = [(0, (), 2 * node)]
+        found[0xFF ^ table] = [(0, (), 2 * node + 1)]
+    tables = np.array([_INPUT_TABLES], dtype=np.uint8)
+    cells = np.zeros((1, 0, 3), dtype=np.int8)
+    for size in range(1, FORM_CELLS):
+        tables, cells = _extend(tables, cells)
+        last = tables[:, -1]
+        known = np.zeros(256, dtype=np.bool_)
+        known[[table for table in found if found[table][0][0] < size]] = True
+        for chain in np.flatnonzero(~known[last]).tolist():
+            _record(found, int(last[chain]), cells[chain])
+    _finish(found, tables, cells)
+    return _pack(found)
+
+
+def _extend(
+    tables: NDArray[np.uint8], cells: NDArray[np.int8]
+) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+    """Add one cell in every way to every chain."""
+    more_tables, more_cells = [], []
+    for literals, made in _next_cells(tables):
+        more_tables.append(np.concatenate([tables, made[:, None]], axis=1))
+        column = np.broadcast_to(np.array(literals, dtype=np.int8), (len(cells), 1, 3))
+        more_cells.append(np.concatenate([cells, column], axis=1))
+    return np.concatenate(more_tables), np.concatenate(more_cells)
+
+
+def _next_cells(tables: NDArray[np.uint8]) -> Any:
+    """Yield every cell over the nodes of the chains, with its tables."""
+    for nodes in combinations(range(tables.shape[1]), 3):
+        for flips in _FLIPS:
+            a, b, c = (
+                tables[:, node] ^ np.uint8(0xFF * flip)
+                for node, flip in zip(nodes, flips, strict=True)
+            )
+            literals = tuple(2 * node + flip for node, flip in zip(nodes, flips, strict=True))
+            yield literals, (a & b) | (c & (a | b))
+
+
+def _finish(
+    found: dict[int, list[tuple[int, _Cells, int]]],
+    tables: NDArray[np.uint8],
+    cells: NDArray[np.int8],
+) -> None:
+    """Find one form of four cells for every table that has none yet."""
+    for literals, made in _next_cells(tables):
+        missing = np.ones(256, dtype=np.bool_)
+        missing[list(found)] = False
+        for chain in np.flatnonzero(missing[made]).tolist():
+            if int(made[chain]) not in found:
+                added = np.array([literals], dtype=np.int8)
+                _record(found, int(made[chain]), np.concatenate([cells[chain], added]))
+
+
+def _record(
+    found: dict[int, list[tuple[int, _Cells, int]]], table: int, cells: NDArray[np.int8]
+) -> None:
+    chain: _Cells = tuple((int(a), int(b), int(c)) for a, b, c in cells)
+    output = 2 * (_FIRST + len(chain) - 1)
+    found.setdefault(table, []).append((len(chain), chain, output))
+    found.setdefault(0xFF ^ table, []).append((len(chain), chain, output + 1))
+
+
+def _pack(found: dict[int, list[tuple[int, _Cells, int]]]) -> SmallForms:
+    sizes, start, rows, outputs = [], [0], [], []
+    for table in range(256):
+        forms: dict[Any, tuple[int, _Cells, int]] = {}
+        for form in found[table]:
+            shape, depth = _shape(form[1])
+            if shape not in forms:
+                forms[shape] = (depth, form[1], form[2])
+        chosen = sorted(forms.values())
+        sizes.append(len(chosen[0][1]))
+        for _, chain, output in chosen:
+            padding = ((0, 0, 0),) * (FORM_CELLS - len(chain))
+            rows.append((*chain, *padding))
+            outputs.append(output)
+        start.append(len(rows))
+    return SmallForms(
+        np.array(sizes, dtype=np.int8),
+        np.array(start, dtype=np.int32),
+        np.array(rows, dtype=np.int8),
+        np.array(outputs, dtype=np.int8),
+    )
+
+
+def _shape(chain: _Cells) -> tuple[Any, int]:
+    """Return what tells chains apart that differ in more than the order of their cells; its depth."""
+    shapes: list[Any] = [(node,) for node in range(_FIRST)]
+    depths = [0] * _FIRST
+    for cell in chain:
+        parts = [(literal & 1, repr(shapes[literal >> 1])) for literal in cell]
+        shapes.append(tuple(sorted(parts)))
+        depths.append(1 + max(depths[literal >> 1] for literal in cell))
+    return repr(shapes[-1]), depths[-1]
