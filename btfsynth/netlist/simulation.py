@@ -30,6 +30,9 @@ MAX_EXHAUSTIVE_INPUTS = 16
 
 Words = NDArray[np.uint64]
 
+_BLOCK = 8
+"""Words of a cache line."""
+
 _COUNTING = (
     0xAAAAAAAAAAAAAAAA,
     0xCCCCCCCCCCCCCCCC,
@@ -87,7 +90,7 @@ def exhaustive_words(n_inputs: int) -> Words:
     return words & valid
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _simulate(fanins: Any, first_cell: int, values: Any) -> None:
     """Fill the cell rows of a signature array in topological order.
 
@@ -109,6 +112,28 @@ def _simulate(fanins: Any, first_cell: int, values: Any) -> None:
             values[first_cell + cell, word] = (x & y) | (z & (x | y))
 
 
+@numba.njit(cache=True, nogil=True)
+def _simulate_outputs(fanins: Any, outputs: Any, inputs: Any, result: Any) -> None:
+    """Fill in the signatures of the outputs, a block of words at a time. Changes result.
+
+    One block's rows are a cache line each and are written again for the next block: the memory is
+    that of `_BLOCK` words however many there are.
+    """
+    n_inputs, words = inputs.shape
+    first_cell = 1 + n_inputs
+    values = np.zeros((first_cell + fanins.shape[0], _BLOCK), dtype=np.uint64)
+    for start in range(0, words, _BLOCK):
+        size = min(_BLOCK, words - start)
+        for bit in range(n_inputs):
+            for word in range(size):
+                values[1 + bit, word] = inputs[bit, start + word]
+        _simulate(fanins, first_cell, values)
+        for number in range(outputs.shape[0]):
+            flip = ~np.uint64(0) if outputs[number] & 1 else np.uint64(0)
+            for word in range(size):
+                result[number, start + word] = values[outputs[number] >> 1, word] ^ flip
+
+
 def simulate(netlist: Netlist, inputs: Words) -> Words:
     """Return the signature of every node.
 
@@ -128,10 +153,7 @@ def simulate(netlist: Netlist, inputs: Words) -> Words:
     NetlistError
         If the number of input rows is not the netlist's.
     """
-    if len(inputs) != netlist.n_inputs:
-        raise NetlistError(
-            f"{netlist.name}: expected {netlist.n_inputs} input signatures, got {len(inputs)}"
-        )
+    _check_inputs(netlist, inputs)
     values = np.zeros((netlist.n_nodes, inputs.shape[1]), dtype=np.uint64)
     values[1 : netlist.first_cell] = inputs
     _simulate(netlist.fanins, netlist.first_cell, values)
@@ -139,7 +161,23 @@ def simulate(netlist: Netlist, inputs: Words) -> Words:
 
 
 def output_words(netlist: Netlist, inputs: Words) -> Words:
-    """Return the signature of every output bit, ``(output bits, words)`` uint64."""
-    values = simulate(netlist, inputs)
-    flips = np.where(netlist.outputs & 1, ~np.uint64(0), np.uint64(0))
-    return np.asarray(values[netlist.outputs >> 1] ^ flips[:, None], dtype=np.uint64)
+    """Return the signature of every output bit, ``(output bits, words)`` uint64.
+
+    Needs far less memory than `simulate` where there are many words.
+
+    Raises
+    ------
+    NetlistError
+        If the number of input rows is not the netlist's.
+    """
+    _check_inputs(netlist, inputs)
+    result = np.empty((netlist.n_outputs, inputs.shape[1]), dtype=np.uint64)
+    _simulate_outputs(netlist.fanins, netlist.outputs, np.ascontiguousarray(inputs), result)
+    return result
+
+
+def _check_inputs(netlist: Netlist, inputs: Words) -> None:
+    if len(inputs) != netlist.n_inputs:
+        raise NetlistError(
+            f"{netlist.name}: expected {netlist.n_inputs} input signatures, got {len(inputs)}"
+        )

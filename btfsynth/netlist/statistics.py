@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.views import levels
 
-__all__ = ["NetlistStatistics", "levels", "statistics"]
+__all__ = ["NetlistStatistics", "statistics"]
 
 
 @dataclass(frozen=True)
@@ -38,21 +36,6 @@ class NetlistStatistics:
     maj_cells: int
     inverters: int
     depth: int
-
-
-def levels(netlist: Netlist) -> NDArray[np.int32]:
-    """Return the level of every node, ``(nodes,)`` int32: 0 for inputs, else 1 + the deepest fan-in."""
-    level = np.zeros(netlist.n_nodes, dtype=np.int32)
-    _levels(netlist.fanins, netlist.first_cell, level)
-    return level
-
-
-@numba.njit(cache=True)
-def _levels(fanins: Any, first_cell: int, level: Any) -> None:
-    """Fill in the levels of the cells. Changes level."""
-    for cell in range(fanins.shape[0]):
-        a, b, c = fanins[cell, 0] >> 1, fanins[cell, 1] >> 1, fanins[cell, 2] >> 1
-        level[first_cell + cell] = 1 + max(level[a], level[b], level[c])
 
 
 def statistics(netlist: Netlist) -> NetlistStatistics:

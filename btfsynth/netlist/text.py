@@ -25,8 +25,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
@@ -72,7 +75,7 @@ def read_netlist(path: Path) -> Netlist:
 
 def parse_netlist(text: str, path: str | Path | None = None) -> Netlist:
     """Read a netlist from text (see `read_netlist`)."""
-    lines = _lines(text)
+    lines = _Lines(text)
     last = text.count("\n") + (not text.endswith("\n"))
 
     def following(expected: str) -> tuple[int, str]:
@@ -112,8 +115,11 @@ def parse_netlist(text: str, path: str | Path | None = None) -> Netlist:
     if n_cells > _MAX_CELLS:
         raise DataError(f"expected at most {_MAX_CELLS} cells, got {n_cells}", path, number)
     known = 2 + 2 * bits["input"]
+    plain = lines.plain_cells(n_cells, known)
+    if plain is not None:
+        known += 2 * n_cells
     cells = []
-    for cell in range(n_cells):
+    for cell in range(n_cells if plain is None else 0):
         number, line = following(f"cell {cell + 1} of {n_cells}")
         words = line.split()
         if len(words) != 3 or words[0] == "drive":
@@ -139,16 +145,73 @@ def parse_netlist(text: str, path: str | Path | None = None) -> Netlist:
         name,
         tuple(ports["input"]),
         tuple(ports["output"]),
-        np.array(cells, dtype=np.int32).reshape(-1, 3),
+        np.array(cells, dtype=np.int32).reshape(-1, 3) if plain is None else plain,
         np.array(outputs, dtype=np.int32),
     )
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        stripped = line.strip()
-        if stripped and not stripped.startswith("#"):
-            yield number, stripped
+class _Lines(Iterator[tuple[int, str]]):
+    """The lines that say something, numbered from 1."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._number = 0
+
+    def __next__(self) -> tuple[int, str]:
+        while self._at <= len(self._text):
+            end = self._text.find("\n", self._at)
+            end = len(self._text) if end < 0 else end
+            line = self._text[self._at : end].strip()
+            self._at = end + 1
+            self._number += 1
+            if line and not line.startswith("#"):
+                return self._number, line
+        raise StopIteration
+
+    def plain_cells(self, count: int, known: int) -> NDArray[np.int32] | None:
+        """Read so many lines of cells at once, if they are in the form that is written.
+
+        Anything else, a mistake as well as a comment, is left to be read line by line: None.
+        """
+        end = self._text.find("drive", self._at)
+        # A cell takes six characters at least: no file can ask for more memory than its own size.
+        if end < self._at + 6 * count:
+            return None
+        try:
+            block = np.frombuffer(self._text[self._at : end].encode("ascii"), dtype=np.uint8)
+        except UnicodeEncodeError:
+            return None
+        cells = np.empty((count, 3), dtype=np.int32)
+        if not _read_cells(block, known, cells):
+            return None
+        self._at = end
+        self._number += count
+        return cells
+
+
+@numba.njit(cache=True, nogil=True)
+def _read_cells(block: Any, known: Any, cells: Any) -> Any:
+    """Read lines of three literals, one blank between them. Changes cells; False if it is not that.
+
+    block: uint8, the characters; known: the literals that the first cell may use.
+    """
+    at = 0
+    for cell in range(cells.shape[0]):
+        for place in range(3):
+            value, digits = 0, 0
+            while at < block.shape[0] and 48 <= block[at] <= 57 and digits < 10:
+                value = 10 * value + block[at] - 48
+                digits += 1
+                at += 1
+            separator = 10 if place == 2 else 32
+            if not 0 < digits < 10 or at == block.shape[0] or block[at] != separator:
+                return False
+            if value >= known + 2 * cell:
+                return False
+            at += 1
+            cells[cell, place] = value
+    return at == block.shape[0]
 
 
 def _whole(word: str, path: str | Path | None, number: int) -> int:

@@ -17,7 +17,8 @@ from btfsynth.netlist.simulation import (
     unpack_bits,
     valid_words,
 )
-from btfsynth.netlist.statistics import NetlistStatistics, levels, statistics
+from btfsynth.netlist.statistics import NetlistStatistics, statistics
+from btfsynth.netlist.views import levels
 
 IN, OUT = (Port("x", 2),), (Port("y", 1),)
 

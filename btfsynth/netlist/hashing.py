@@ -1,0 +1,188 @@
+"""A netlist that grows under structural hashing, as compiled functions over arrays.
+
+The *graph* is a tuple of arrays that the functions share and change:
+
+- fanins, int32 ``(capacity, 3)``: the literals of each node; rows below the first cell are not used;
+- table, int32 ``(slots,)``, a power of two: node numbers by the hash of their fan-in, 0 where free;
+- head, int64 ``(3,)``: nodes made so far, cells in use, the first cell;
+- references, int32 ``(capacity,)``: how often a node is held (see `hold`);
+- level, int32 ``(capacity,)``: 0 for inputs, else 1 + the deepest fan-in.
+
+`majority` makes cells in the normal form of `NetlistBuilder` and never one twice. What it makes is not in use
+until `hold` says so: a candidate can be made, held, measured by the cells in use, dropped, and taken back with
+`roll_back`, so that a pass knows the exact gain of a change before it makes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+__all__ = ["NONE", "drop", "fanin_of", "find", "hold", "majority", "new_graph", "roll_back"]
+
+NONE = -1
+"""In place of a literal: there is none."""
+
+
+@numba.njit(cache=True, nogil=True)
+def new_graph(first_cell: Any, capacity: Any) -> Any:
+    """Return a graph of inputs alone with room for so many nodes."""
+    slots = 16
+    while slots < 2 * capacity:
+        slots *= 2
+    head = np.zeros(3, dtype=np.int64)
+    head[0] = first_cell
+    head[2] = first_cell
+    return (
+        np.zeros((capacity, 3), dtype=np.int32),
+        np.zeros(slots, dtype=np.int32),
+        head,
+        np.zeros(capacity, dtype=np.int32),
+        np.zeros(capacity, dtype=np.int32),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _slot(graph: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return the slot of a cell in normal form: the one it is in, or the free one it belongs in."""
+    fanins, table = graph[0], graph[1]
+    key = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15)
+    key = (key ^ np.uint64(b)) * np.uint64(0xC2B2AE3D27D4EB4F)
+    key = (key ^ (key >> np.uint64(29)) ^ np.uint64(c)) * np.uint64(0x165667B19E3779F9)
+    mask = np.uint64(table.shape[0] - 1)
+    slot = (key ^ (key >> np.uint64(32))) & mask
+    while True:
+        node = table[slot]
+        if node == 0 or (fanins[node, 0] == a and fanins[node, 1] == b and fanins[node, 2] == c):
+            return slot
+        slot = (slot + np.uint64(1)) & mask
+
+
+@numba.njit(cache=True, nogil=True)
+def _folded(a: Any, b: Any, c: Any) -> Any:
+    """Return the literal that a trivial majority is, or `NONE`."""
+    if a == b or a == c:
+        return a
+    if b == c:
+        return b
+    if a ^ b == 1:
+        return c
+    if a ^ c == 1:
+        return b
+    if b ^ c == 1:
+        return a
+    return NONE
+
+
+@numba.njit(cache=True, nogil=True)
+def _normal(a: Any, b: Any, c: Any) -> Any:
+    """Return the sorted literals of the normal form and whether the result is complemented."""
+    flip = 1 if (a & 1) + (b & 1) + (c & 1) > 1 else 0
+    a, b, c = a ^ flip, b ^ flip, c ^ flip
+    if a > b:
+        a, b = b, a
+    if b > c:
+        b, c = c, b
+    if a > b:
+        a, b = b, a
+    return a, b, c, flip
+
+
+@numba.njit(cache=True, nogil=True)
+def find(graph: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return the literal of a majority that folds or exists, else `NONE`."""
+    literal = _folded(a, b, c)
+    if literal != NONE:
+        return literal
+    x, y, z, flip = _normal(a, b, c)
+    node = np.int64(graph[1][_slot(graph, x, y, z)])
+    return 2 * node + flip if node else NONE
+
+
+@numba.njit(cache=True, nogil=True)
+def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return the literal of a majority; a cell is made if it has to be. Changes the graph."""
+    literal = np.int64(_folded(a, b, c))
+    if literal != NONE:
+        return literal
+    fanins, table, head, _, level = graph
+    x, y, z, flip = _normal(a, b, c)
+    slot = _slot(graph, x, y, z)
+    node = np.int64(table[slot])
+    if node == 0:
+        node = head[0]
+        head[0] += 1
+        table[slot] = node
+        fanins[node, 0], fanins[node, 1], fanins[node, 2] = x, y, z
+        level[node] = 1 + max(level[x >> 1], level[y >> 1], level[z >> 1])
+    return 2 * node + flip
+
+
+@numba.njit(cache=True, nogil=True)
+def fanin_of(graph: Any, literal: Any) -> Any:
+    """Return the three literals that a cell's literal is the majority of."""
+    fanins, flip = graph[0], literal & 1
+    row = literal >> 1
+    return (
+        np.int64(fanins[row, 0] ^ flip),
+        np.int64(fanins[row, 1] ^ flip),
+        np.int64(fanins[row, 2] ^ flip),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def hold(graph: Any, literal: Any, stack: Any) -> None:
+    """Use a literal once more; cells that were not in use come into use. Changes the graph.
+
+    stack: int64, three places a node at least, changed.
+    """
+    fanins, _, head, references, _ = graph
+    first = head[2]
+    stack[0] = literal >> 1
+    top = 0
+    while top >= 0:
+        node = stack[top]
+        top -= 1
+        references[node] += 1
+        if references[node] == 1 and node >= first:
+            head[1] += 1
+            for place in range(3):
+                top += 1
+                stack[top] = fanins[node, place] >> 1
+
+
+@numba.njit(cache=True, nogil=True)
+def drop(graph: Any, literal: Any, stack: Any) -> None:
+    """Use a literal once less; cells with no use left go out of use. Changes the graph.
+
+    stack: as for `hold`.
+    """
+    fanins, _, head, references, _ = graph
+    first = head[2]
+    stack[0] = literal >> 1
+    top = 0
+    while top >= 0:
+        node = stack[top]
+        top -= 1
+        references[node] -= 1
+        if references[node] == 0 and node >= first:
+            head[1] -= 1
+            for place in range(3):
+                top += 1
+                stack[top] = fanins[node, place] >> 1
+
+
+@numba.njit(cache=True, nogil=True)
+def roll_back(graph: Any, count: Any) -> None:
+    """Forget the nodes made after there were so many; none may be in use. Changes the graph.
+
+    Latest first: with linear probing the slot of the latest node is on no other node's way.
+    """
+    fanins, table, head, _, _ = graph
+    while head[0] > count:
+        node = head[0] - 1
+        slot = _slot(graph, fanins[node, 0], fanins[node, 1], fanins[node, 2])
+        table[slot] = 0
+        head[0] = node

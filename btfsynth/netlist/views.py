@@ -1,0 +1,161 @@
+"""What the arrays of a netlist say about it: levels, users, cones.
+
+The functions take the fan-in as int32 ``(cells, 3)`` literals with ``first_cell`` the node number of row 0,
+like `Netlist` holds it, and are compiled: passes call them from compiled code as well as from Python.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = [
+    "count_references",
+    "heights",
+    "levels",
+    "list_users",
+    "mark_cone",
+    "mffc_size",
+    "node_levels",
+    "topological_order",
+]
+
+
+def levels(netlist: Netlist) -> NDArray[np.int32]:
+    """Return the level of every node, ``(nodes,)`` int32: 0 for inputs, else 1 + the deepest fan-in."""
+    level: NDArray[np.int32] = node_levels(netlist.fanins, netlist.first_cell)
+    return level
+
+
+@numba.njit(cache=True, nogil=True)
+def node_levels(fanins: Any, first_cell: Any) -> Any:
+    """Return the level of every node, int32 ``(nodes,)`` (see `levels`)."""
+    level = np.zeros(first_cell + fanins.shape[0], dtype=np.int32)
+    for cell in range(fanins.shape[0]):
+        a, b, c = fanins[cell, 0] >> 1, fanins[cell, 1] >> 1, fanins[cell, 2] >> 1
+        level[first_cell + cell] = 1 + max(level[a], level[b], level[c])
+    return level
+
+
+@numba.njit(cache=True, nogil=True)
+def heights(fanins: Any, outputs: Any, first_cell: Any) -> Any:
+    """Return the cells on the longest path from every node to an output, int32 ``(nodes,)``.
+
+    -1 for what drives no output. A node is critical if level and height add up to the depth.
+    """
+    height = np.full(first_cell + fanins.shape[0], -1, dtype=np.int32)
+    for output in outputs:
+        height[output >> 1] = 0
+    for cell in range(fanins.shape[0] - 1, -1, -1):
+        own = height[first_cell + cell]
+        if own >= 0:
+            for place in range(3):
+                source = fanins[cell, place] >> 1
+                height[source] = max(height[source], own + 1)
+    return height
+
+
+@numba.njit(cache=True, nogil=True)
+def mark_cone(fanins: Any, roots: Any, first_cell: Any) -> Any:
+    """Return which nodes the root literals depend on, roots included, bool ``(nodes,)``."""
+    marked = np.zeros(first_cell + fanins.shape[0], dtype=np.bool_)
+    for root in roots:
+        marked[root >> 1] = True
+    for cell in range(fanins.shape[0] - 1, -1, -1):
+        if marked[first_cell + cell]:
+            for place in range(3):
+                marked[fanins[cell, place] >> 1] = True
+    return marked
+
+
+@numba.njit(cache=True, nogil=True)
+def count_references(fanins: Any, outputs: Any, first_cell: Any) -> Any:
+    """Return how often each node is used by cells and outputs, int32 ``(nodes,)``."""
+    references = np.zeros(first_cell + fanins.shape[0], dtype=np.int32)
+    for cell in range(fanins.shape[0]):
+        for place in range(3):
+            references[fanins[cell, place] >> 1] += 1
+    for output in outputs:
+        references[output >> 1] += 1
+    return references
+
+
+@numba.njit(cache=True, nogil=True)
+def list_users(fanins: Any, first_cell: Any) -> Any:
+    """Return the cells that use each node, in rising order.
+
+    Two int32 arrays, start ``(nodes + 1,)`` and users ``(3 * cells,)``: node ``n`` is used by
+    ``users[start[n] : start[n + 1]]``, node numbers; a cell that reads a node twice is listed twice.
+    """
+    n_nodes = first_cell + fanins.shape[0]
+    start = np.zeros(n_nodes + 2, dtype=np.int32)
+    for cell in range(fanins.shape[0]):
+        for place in range(3):
+            start[(fanins[cell, place] >> 1) + 2] += 1
+    for node in range(n_nodes):
+        start[node + 2] += start[node + 1]
+    users = np.zeros(3 * fanins.shape[0], dtype=np.int32)
+    for cell in range(fanins.shape[0]):
+        for place in range(3):
+            source = (fanins[cell, place] >> 1) + 1
+            users[start[source]] = first_cell + cell
+            start[source] += 1
+    return start[: n_nodes + 1], users
+
+
+@numba.njit(cache=True, nogil=True)
+def mffc_size(fanins: Any, node: Any, first_cell: Any, references: Any) -> Any:
+    """Return the cells of a cell's maximum fan-out free cone, itself included.
+
+    references: from `count_references`; changed on the way, the same again at the end.
+    """
+    stack = [node]
+    size = 0
+    while size < len(stack):
+        row = stack[size] - first_cell
+        size += 1
+        for place in range(3):
+            source = fanins[row, place] >> 1
+            references[source] -= 1
+            if references[source] == 0 and source >= first_cell:
+                stack.append(source)
+    for member in stack:
+        for place in range(3):
+            references[fanins[member - first_cell, place] >> 1] += 1
+    return size
+
+
+@numba.njit(cache=True, nogil=True)
+def topological_order(fanins: Any, outputs: Any, first_cell: Any) -> Any:
+    """Return the cells that drive an output, fan-in first, int32 node numbers.
+
+    The rows of the fan-in may be in any order, without cycles.
+    """
+    seen = np.zeros(first_cell + fanins.shape[0], dtype=np.uint8)
+    order = np.zeros(fanins.shape[0], dtype=np.int32)
+    count = 0
+    stack = [np.int64(0)]
+    stack.pop()
+    for output in outputs:
+        stack.append(np.int64(output >> 1))
+        while stack:
+            node = stack[-1]
+            if node < first_cell or seen[node] == 2:
+                stack.pop()
+            elif seen[node] == 1:
+                seen[node] = 2
+                order[count] = node
+                count += 1
+                stack.pop()
+            else:
+                seen[node] = 1
+                for place in range(3):
+                    source = np.int64(fanins[node - first_cell, place] >> 1)
+                    if source >= first_cell and seen[source] == 0:
+                        stack.append(source)
+    return order[:count]
