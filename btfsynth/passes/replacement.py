@@ -22,6 +22,9 @@ __all__ = ["NONE", "find_replacement", "next_below", "release", "retain"]
 NONE = -1
 """In place of a literal: there is none."""
 
+_GAIN_TRIES = 32
+"""How many times as many pairs are tried where cells would be saved."""
+
 
 @numba.njit(cache=True, nogil=True)
 def next_below(random: Any, bound: Any) -> Any:
@@ -185,7 +188,7 @@ def find_replacement(
         Number of the first cell.
     options
         (k, walk, tries): new cells allowed, 0 to 2; whether replacements of equal size are wanted, at random
-        among equals; how many pairs are completed by a second new cell at most.
+        among equals; how many pairs a second new cell is sought for where the size would stay.
     work
         (divisors int32 the nodes to choose from, none depending on the cell; matters uint64 (words,) where
         the cell matters; stack int32 (2 * nodes + 8,); errors uint64 (2 * divisors, words); pairs and more
@@ -232,7 +235,8 @@ def find_replacement(
         _disjoint_pairs(errors, rows, pairs)
         best = _one_cell(state, node, first, (walk, rows, freed), work, random)
         if k_most >= 2 and freed - 1 >= max(least, best[0]):
-            second = _two_cells(node, (tries, rows, freed), work, random)
+            many = tries if freed == 1 else _GAIN_TRIES * tries
+            second = _two_cells(node, (many, rows, freed), work, random)
             if second[0] > best[0] or (
                 walk and second[0] == best[0] and second[0] >= 0 and next_below(random, 2) == 0
             ):

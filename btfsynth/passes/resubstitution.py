@@ -2,7 +2,8 @@
 
 A cell matters only on the vectors where flipping it changes an output that is cared for. Wherever another
 signal (no new cell) or the majority of three others (one new cell, AND and OR included) agrees with it on
-these, it can stand in, and the cells that fed only the old one go. Replacements of equal size are taken at
+these, it can stand in, and the cells that fed only the old one go. Netlists too large for signatures of the
+whole are gone through in windows instead. Replacements of equal size are taken at
 random from a seed: they let the netlist walk out of local minima.
 """
 
@@ -20,10 +21,16 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.passes.replacement import NONE, find_replacement, next_below, release
+from btfsynth.passes.windows import WindowedNetlist
 
 __all__ = ["Resubstitution"]
 
 Array = NDArray[Any]
+
+_WHOLE = 200_000
+"""Words of signatures, cells times words, up to which the netlist is looked at as a whole."""
+
+_WINDOW_DIVISORS = 60
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,11 @@ class Resubstitution:
     divisors
         Signals tried for one cell at most; the nearest are taken.
     tries
-        Pairs of signals that a second new cell is sought for, a cell at most.
+        Pairs of signals that a second new cell is sought for at most, where two cells would make place for
+        two; 32 times as many where they would save some.
+    leaves
+        Leaves of a window at most, 6 to 12, where the netlist is too large to be looked at as a whole or the
+        vectors of the reference are a sample.
     seed
         Seed of the random moves.
     """
@@ -48,6 +59,7 @@ class Resubstitution:
     patience: int = 20_000
     divisors: int = 200
     tries: int = 4
+    leaves: int = 8
     seed: int = 1
     name: ClassVar[str] = "resub"
     structural: ClassVar[bool] = False
@@ -57,21 +69,45 @@ class Resubstitution:
             raise UsageError(f"resub: k: expected 0, 1 or 2, got {self.k}")
         if self.patience < 0 or self.divisors < 1 or self.tries < 1:
             raise UsageError("resub: patience must be 0 or more, divisors and tries 1 or more")
+        if not 6 <= self.leaves <= 12:
+            raise UsageError(f"resub: leaves: expected 6 to 12, got {self.leaves}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the smallest netlist met on the walk."""
-        work = _Work(netlist, reference)
         random = np.array([(self.seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)
+        if reference.complete and netlist.n_cells * reference.inputs.shape[1] <= _WHOLE:
+            return self._walk(netlist, reference, random)
+        return self._go_through_windows(netlist, random)
+
+    def _walk(self, netlist: Netlist, reference: Reference, random: Array) -> Netlist:
+        work = _Work(netlist, reference)
+        options = (self.k, self.patience > 0, self.divisors, self.tries)
         best = work.netlist(netlist)
         idle = 0
         while True:
-            work.round((self.k, self.patience > 0, self.divisors, self.tries), random)
+            work.round(options, random)
             if work.alive() < best.n_cells:
                 best, idle = work.netlist(netlist), 0
             else:
                 idle += max(1, work.alive())
             if idle > self.patience:
                 return best
+
+    def _go_through_windows(self, netlist: Netlist, random: Array) -> Netlist:
+        fanins = np.zeros((netlist.n_nodes, 3), dtype=np.int32)
+        fanins[netlist.first_cell :] = netlist.fanins
+        outputs = netlist.outputs.copy()
+        divisors = min(self.divisors, _WINDOW_DIVISORS)
+        work = WindowedNetlist(fanins, outputs, netlist.first_cell, self.leaves, divisors)
+        least = netlist.n_cells
+        idle = 0
+        while True:
+            saved = work.round((self.k, self.patience > 0, self.tries), random)
+            # Rounds that save next to nothing are not worth their time where there are many cells.
+            idle = 0 if saved > least // 1000 else idle + max(1, work.alive())
+            if idle > self.patience:
+                break
+        return _as_netlist(netlist, fanins, outputs)
 
 
 class _Work:
@@ -104,15 +140,20 @@ class _Work:
 
     def netlist(self, like: Netlist) -> Netlist:
         """Return the present state as a netlist."""
-        order = np.zeros(len(self.fanins), dtype=np.int32)
-        count = _order(self.fanins, self.outputs, self.first, order)
-        builder = NetlistBuilder(like.name, like.input_ports, like.output_ports)
-        literals = dict.fromkeys(range(len(self.fanins)), 0)
-        literals.update({node: 2 * node for node in range(self.first)})
-        for node in order[:count].tolist():
-            a, b, c = (literals[lit >> 1] ^ (lit & 1) for lit in self.fanins[node].tolist())
-            literals[node] = builder.maj(a, b, c)
-        return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in self.outputs.tolist()])
+        return _as_netlist(like, self.fanins, self.outputs)
+
+
+def _as_netlist(like: Netlist, fanins: Array, outputs: Array) -> Netlist:
+    """Return arrays whose rows are in any order as a netlist with another's name and ports."""
+    order = np.zeros(len(fanins), dtype=np.int32)
+    count = _order(fanins, outputs, like.first_cell, order)
+    builder = NetlistBuilder(like.name, like.input_ports, like.output_ports)
+    literals = dict.fromkeys(range(len(fanins)), 0)
+    literals.update({node: 2 * node for node in range(like.first_cell)})
+    for node in order[:count].tolist():
+        a, b, c = (literals[lit >> 1] ^ (lit & 1) for lit in fanins[node].tolist())
+        literals[node] = builder.maj(a, b, c)
+    return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in outputs.tolist()])
 
 
 @numba.njit(cache=True, nogil=True)

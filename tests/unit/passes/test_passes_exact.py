@@ -221,7 +221,7 @@ def sampled(netlist: Netlist, vectors: int) -> Reference:
     inputs = pack_bits(bits)
     targets = output_words(netlist, inputs)
     care = np.broadcast_to(valid_words(vectors), targets.shape).copy()
-    return Reference(Preserve.NETWORK, inputs, targets, care, vectors, False)
+    return Reference(Preserve.CARE, inputs, targets, care, vectors, True)
 
 
 @pytest.mark.parametrize(("k", "sizes"), [(0, (280, 260, 258, 256)), (1, (280, 260, 256, 252))])

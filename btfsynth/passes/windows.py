@@ -1,0 +1,449 @@
+"""Resubstitution in windows, for netlists too large for whole-netlist signatures.
+
+The window of a cell: a cut of few leaves below it, found by expanding the leaf that adds fewest others
+(reconvergence keeps it small); the cone between; the signals beside it that depend on leaves and cone alone;
+and the cells above it that need no other signals, through which it may not be seen. All vectors of the leaves
+are simulated, so whatever is kept there is kept everywhere and no proof is asked of the whole netlist. No
+signal of the window depends on its cell, so no cycle can arise.
+
+The time is linear in cells, as is the memory: nothing is ordered or simulated outside the window.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.passes.replacement import NONE, find_replacement, release
+
+__all__ = ["WindowedNetlist"]
+
+Array = NDArray[Any]
+
+_MOST_ABOVE = 24
+_MOST_USERS = 32
+_MOST_CONE = 60
+
+
+class WindowedNetlist:
+    """A netlist as arrays that replacements change in place, with the users of every node linked.
+
+    Parameters
+    ----------
+    fanins
+        int32 (nodes, 3) literals; the rows of the first nodes, which are no cells, are not looked at.
+    outputs
+        int32 literals.
+    first
+        Number of the first cell.
+    leaves
+        Leaves of a window at most, 6 to 12.
+    divisors
+        Signals of a window at most.
+
+    Notes
+    -----
+    The arrays are changed by `round`; a cell that nothing uses any more is dead.
+    """
+
+    def __init__(
+        self, fanins: Array, outputs: Array, first: int, leaves: int, divisors: int
+    ) -> None:
+        nodes = len(fanins)
+        self.fanins, self.outputs, self.first = fanins, outputs, first
+        self.leaves, self.divisors = leaves, divisors
+        self.references = np.zeros(nodes, dtype=np.int32)
+        self._links = (
+            np.full(nodes, NONE, dtype=np.int32),
+            np.full(3 * nodes + len(outputs), NONE, dtype=np.int32),
+            np.full(3 * nodes + len(outputs), NONE, dtype=np.int32),
+        )
+        words = 1 << (leaves - 6)
+        self._values = np.zeros((2, nodes, words), dtype=np.uint64)
+        _link_all((self.fanins, self.outputs, self.references), self._links, first)
+
+    def round(self, options: tuple[int, bool, int], random: Array) -> int:
+        """Try every cell once and return the cells saved; options: (k, walk, tries), see `find_replacement`."""
+        state = (self.fanins, self.outputs, self.references, self._values[0], self._values[1])
+        sizes = (self.leaves, self.divisors)
+        before = self.alive()
+        _round(state, self._links, self.first, options, sizes, random)
+        return before - self.alive()
+
+    def alive(self) -> int:
+        """Return the number of cells in use."""
+        return int(np.count_nonzero(self.references[self.first :]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _link(links: Any, node: Any, slot: Any) -> None:
+    """Put a slot first in the list of a node's users. Changes links."""
+    head, following, former = links
+    following[slot] = head[node]
+    former[slot] = NONE
+    if head[node] != NONE:
+        former[head[node]] = slot
+    head[node] = slot
+
+
+@numba.njit(cache=True, nogil=True)
+def _unlink(links: Any, node: Any, slot: Any) -> None:
+    """Take a slot out of the list of a node's users. Changes links."""
+    head, following, former = links
+    if former[slot] == NONE:
+        head[node] = following[slot]
+    else:
+        following[former[slot]] = following[slot]
+    if following[slot] != NONE:
+        former[following[slot]] = former[slot]
+
+
+@numba.njit(cache=True, nogil=True)
+def _link_all(state: Any, links: Any, first: Any) -> None:
+    """Count and link the users of every node, dead cells left out. Changes references and links.
+
+    state: (fanins, outputs, references all zero); links: int32 heads (nodes,), then next and previous slot:
+    slot ``3 cell + place`` is a fan-in, ``3 nodes + k`` output k.
+    """
+    fanins, outputs, references = state
+    nodes = fanins.shape[0]
+    for k in range(outputs.shape[0]):
+        references[outputs[k] >> 1] += 1
+        _link(links, outputs[k] >> 1, 3 * nodes + k)
+    stack = np.empty(nodes + 1, dtype=np.int32)
+    seen = np.zeros(nodes, dtype=np.uint8)
+    top = 0
+    for k in range(outputs.shape[0]):
+        root = outputs[k] >> 1
+        if root >= first and not seen[root]:
+            seen[root] = 1
+            stack[top] = root
+            top += 1
+        while top > 0:
+            top -= 1
+            cell = stack[top]
+            for place in range(3):
+                child = fanins[cell, place] >> 1
+                references[child] += 1
+                _link(links, child, 3 * cell + place)
+                if child >= first and not seen[child]:
+                    seen[child] = 1
+                    stack[top] = child
+                    top += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _cut(fanins: Any, root: Any, first: Any, most: Any, marks: Any, found: Any) -> Any:
+    """Find a cut of at most so many leaves below a cell.
+
+    marks: (in_window int32 (nodes,), number of this window); found: int32 (leaves,), changed. Marks leaves
+    and cone, the root too. Returns the number of leaves.
+    """
+    in_window, stamp = marks
+    in_window[root] = stamp
+    in_window[0] = stamp
+    count = 0
+    for place in range(3):
+        child = fanins[root, place] >> 1
+        if in_window[child] != stamp:
+            in_window[child] = stamp
+            found[count] = child
+            count += 1
+    for _ in range(_MOST_CONE):
+        cheapest, least = -1, most - count + 2
+        for k in range(count):
+            leaf = found[k]
+            if leaf < first:
+                continue
+            fresh = 0
+            for place in range(3):
+                child = fanins[leaf, place] >> 1
+                if in_window[child] != stamp:
+                    fresh += 1
+            if fresh < least:
+                cheapest, least = k, fresh
+        if cheapest < 0:
+            break
+        leaf = found[cheapest]
+        count -= 1
+        found[cheapest] = found[count]
+        for place in range(3):
+            child = fanins[leaf, place] >> 1
+            if in_window[child] != stamp:
+                in_window[child] = stamp
+                found[count] = child
+                count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _evaluate(fanins: Any, cell: Any, values: Any, flipped: Any, above: Any, stamp: Any) -> None:
+    """Compute a cell's signature, from the flipped rows of fan-in that is marked in ``above``.
+
+    Changes values[cell], or flipped[cell] if the cell itself is marked.
+    """
+    target = flipped[cell] if above[cell] == stamp else values[cell]
+    a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
+    rows_a = flipped if above[a >> 1] == stamp else values
+    rows_b = flipped if above[b >> 1] == stamp else values
+    rows_c = flipped if above[c >> 1] == stamp else values
+    zero, ones = np.uint64(0), ~np.uint64(0)
+    flip_a = ones if a & 1 else zero
+    flip_b = ones if b & 1 else zero
+    flip_c = ones if c & 1 else zero
+    for word in range(values.shape[1]):
+        x = rows_a[a >> 1, word] ^ flip_a
+        y = rows_b[b >> 1, word] ^ flip_b
+        z = rows_c[c >> 1, word] ^ flip_c
+        target[word] = (x & y) | (z & (x | y))
+
+
+@numba.njit(cache=True, nogil=True)
+def _simulate_cone(state: Any, root: Any, leaves: Any, marks: Any, order: Any, stack: Any) -> Any:
+    """Simulate the cone of a cell on all vectors of its leaves.
+
+    marks: (in_window, stamp, done int32 (nodes,), above). Changes values, done and order (the cone's cells,
+    the root last); returns how many these are.
+    """
+    fanins, values, flipped = state
+    _, stamp, done, above = marks
+    words = values.shape[1]
+    for k in range(leaves.shape[0]):
+        leaf = leaves[k]
+        done[leaf] = stamp
+        for word in range(words):
+            if k >= 6:
+                values[leaf, word] = ~np.uint64(0) if (word >> (k - 6)) & 1 else np.uint64(0)
+            else:
+                pattern = np.uint64(0)
+                for bit in range(64):
+                    if (bit >> k) & 1:
+                        pattern |= np.uint64(1) << np.uint64(bit)
+                values[leaf, word] = pattern
+    done[0] = stamp
+    values[0, :] = 0
+    count, top = 0, 0
+    stack[0] = root
+    while top >= 0:
+        cell = stack[top]
+        if done[cell] == stamp:
+            top -= 1
+            continue
+        ready = True
+        for place in range(3):
+            child = fanins[cell, place] >> 1
+            if done[child] != stamp:
+                top += 1
+                stack[top] = child
+                ready = False
+        if ready:
+            _evaluate(fanins, cell, values, flipped, above, stamp)
+            done[cell] = stamp
+            order[count] = cell
+            count += 1
+            top -= 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _beside(state: Any, links: Any, first: Any, marks: Any, divisors: Any, count: Any) -> Any:
+    """Add signals beside the cone: cells whose fan-in is in the window.
+
+    divisors: int32, the first ``count`` are filled; changed, as are values. Returns the new count.
+    """
+    fanins, values, flipped = state
+    _, stamp, done, above = marks
+    head, following, _ = links
+    last_slot = 3 * fanins.shape[0]
+    k = 0
+    while k < count < divisors.shape[0]:
+        slot = head[divisors[k]]
+        users = 0
+        while slot != NONE and users < _MOST_USERS and count < divisors.shape[0]:
+            user = slot // 3
+            if slot < last_slot and done[user] != stamp and above[user] != stamp:
+                inside = True
+                for place in range(3):
+                    child = fanins[user, place] >> 1
+                    if done[child] != stamp or above[child] == stamp:
+                        inside = False
+                if inside:
+                    _evaluate(fanins, user, values, flipped, above, stamp)
+                    done[user] = stamp
+                    divisors[count] = user
+                    count += 1
+            users += 1
+            slot = following[slot]
+        k += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _seen_above(state: Any, links: Any, root: Any, marks: Any, matters: Any, queue: Any) -> None:
+    """Find where the root matters, looking through cells above it that need the window alone.
+
+    Changes matters, flipped, above and done.
+    """
+    fanins, values, flipped = state
+    _, stamp, done, above = marks
+    head, following, _ = links
+    words = values.shape[1]
+    last_slot = 3 * fanins.shape[0]
+    for word in range(words):
+        flipped[root, word] = ~values[root, word]
+        matters[word] = 0
+    above[root] = stamp
+    queue[0] = root
+    count, k = 1, 0
+    while k < count:
+        # Added in an order in which fan-in comes first, as a cell is added when its last fan-in is known.
+        slot = head[queue[k]]
+        users = 0
+        while slot != NONE and users < _MOST_USERS and count < _MOST_ABOVE:
+            user = slot // 3
+            users += 1
+            if slot < last_slot and above[user] != stamp:
+                inside = True
+                for place in range(3):
+                    child = fanins[user, place] >> 1
+                    if done[child] != stamp and above[child] != stamp:
+                        inside = False
+                if inside:
+                    # Plain values need the plain root; both rows are filled.
+                    _plain(fanins, user, values)
+                    above[user] = stamp
+                    _evaluate(fanins, user, values, flipped, above, stamp)
+                    queue[count] = user
+                    count += 1
+            slot = following[slot]
+        k += 1
+    for k in range(count):
+        node = queue[k]
+        seen = False
+        slot = head[node]
+        while slot != NONE and not seen:
+            if slot >= last_slot or above[slot // 3] != stamp:
+                seen = True
+            slot = following[slot]
+        if seen:
+            for word in range(words):
+                matters[word] |= flipped[node, word] ^ values[node, word]
+
+
+@numba.njit(cache=True, nogil=True)
+def _plain(fanins: Any, cell: Any, values: Any) -> None:
+    """Compute a cell's signature from plain fan-in. Changes values[cell]."""
+    a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
+    zero, ones = np.uint64(0), ~np.uint64(0)
+    flip_a = ones if a & 1 else zero
+    flip_b = ones if b & 1 else zero
+    flip_c = ones if c & 1 else zero
+    for word in range(values.shape[1]):
+        x = values[a >> 1, word] ^ flip_a
+        y = values[b >> 1, word] ^ flip_b
+        z = values[c >> 1, word] ^ flip_c
+        values[cell, word] = (x & y) | (z & (x | y))
+
+
+@numba.njit(cache=True, nogil=True)
+def _set_fanin(fanins: Any, links: Any, cell: Any, literals: Any) -> None:
+    """Give a cell whose slots are not linked its fan-in. Changes fanins and links."""
+    for place in range(3):
+        fanins[cell, place] = literals[place]
+        _link(links, literals[place] >> 1, 3 * cell + place)
+
+
+@numba.njit(cache=True, nogil=True)
+def _replace(state: Any, links: Any, node: Any, choice: Any, first: Any, stack: Any) -> None:
+    """Carry out a replacement found by `find_replacement`. Changes fanins, outputs, references, links."""
+    fanins, outputs, references = state
+    head, following, _ = links
+    _, a, b, c, d, e = choice
+    for literal in (a, b, c, d, e):
+        if literal >= 0:
+            references[literal >> 1] += 1
+    freed = release(fanins, node, first, references, stack)
+    stack[0] = node
+    for k in range(freed + 1):
+        for place in range(3):
+            _unlink(links, fanins[stack[k], place] >> 1, 3 * stack[k] + place)
+    if b >= 0:
+        if d >= 0:
+            cell = stack[1]
+            references[cell] = 1
+            _set_fanin(fanins, links, cell, (c, d, e))
+            c = 2 * cell
+        _set_fanin(fanins, links, node, (a, b, c))
+        return
+    outputs_from = 3 * fanins.shape[0]
+    slot = head[node]
+    while slot != NONE:
+        after = following[slot]
+        if slot >= outputs_from:
+            outputs[slot - outputs_from] = a ^ (outputs[slot - outputs_from] & 1)
+        else:
+            fanins[slot // 3, slot % 3] = a ^ (fanins[slot // 3, slot % 3] & 1)
+        _link(links, a >> 1, slot)
+        references[a >> 1] += 1
+        slot = after
+    head[node] = NONE
+    references[node] = 0
+    references[a >> 1] -= 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _round(state: Any, links: Any, first: Any, options: Any, sizes: Any, random: Any) -> None:
+    """Try every cell once. Changes the state and the links.
+
+    state: (fanins, outputs, references, values, flipped), the last two uint64 (nodes, words); sizes: (most
+    leaves, most divisors).
+    """
+    fanins, outputs, references, values, flipped = state
+    most_leaves, most_divisors = sizes
+    nodes, words = values.shape
+    in_window = np.zeros(nodes, dtype=np.int32)
+    done = np.zeros(nodes, dtype=np.int32)
+    above = np.zeros(nodes, dtype=np.int32)
+    leaves = np.zeros(most_leaves + 3, dtype=np.int32)
+    order = np.zeros(nodes, dtype=np.int32)
+    stack = np.zeros(3 * nodes + 8, dtype=np.int32)
+    divisors = np.zeros(most_divisors, dtype=np.int32)
+    matters = np.zeros(words, dtype=np.uint64)
+    rows = 2 * most_divisors
+    scratch = (
+        np.zeros((rows, words), dtype=np.uint64),
+        np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
+        np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
+        np.zeros(nodes, dtype=np.uint8),
+    )
+    care = np.zeros((1, 1), dtype=np.uint64)
+    for root in range(first, nodes):
+        if references[root] == 0:
+            continue
+        stamp = root
+        found = _cut(fanins, root, first, most_leaves, (in_window, stamp), leaves)
+        marks = (in_window, stamp, done, above)
+        rows_of = (fanins, values, flipped)
+        count = _simulate_cone(rows_of, root, leaves[:found], marks, order, stack)
+        done[root] = 0
+        divisors[0] = 0
+        size = 1
+        for k in range(found):
+            if size < most_divisors:
+                divisors[size] = leaves[k]
+                size += 1
+        for k in range(count - 2, -1, -1):
+            if size < most_divisors:
+                divisors[size] = order[k]
+                size += 1
+        above[root] = stamp
+        size = _beside(rows_of, links, first, marks, divisors, size)
+        _seen_above(rows_of, links, root, marks, matters, order)
+        work = (divisors[:size], matters, stack, scratch[0], scratch[1], scratch[2], scratch[3])
+        searched = (fanins, outputs, references, values, care)
+        choice = find_replacement(searched, root, first, options, work, random)
+        if choice[0] >= 0:
+            _replace((fanins, outputs, references), links, root, choice, first, stack)
