@@ -16,7 +16,7 @@ _BYTES_AT_ONCE = 1 << 25
 
 
 class Op(Enum):
-    """What a gate does with the gates it reads."""
+    """What a gate does with the gates it reads; AND, OR, XOR and XNOR read any number from one on."""
 
     FALSE = "0"
     TRUE = "1"
@@ -30,7 +30,7 @@ class Op(Enum):
     MUX = "?:"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Gate:
     """One gate.
 
@@ -119,11 +119,11 @@ def _apply(op: Op, reads: Sequence[Any], zeros: NDArray[np.uint8]) -> Any:
     if op is Op.NOT:
         return ~reads[0]
     if op is Op.AND:
-        return reads[0] & reads[1]
+        return np.bitwise_and.reduce(reads)
     if op is Op.OR:
-        return reads[0] | reads[1]
+        return np.bitwise_or.reduce(reads)
     if op is Op.XOR:
-        return reads[0] ^ reads[1]
+        return np.bitwise_xor.reduce(reads)
     if op is Op.XNOR:
-        return ~(reads[0] ^ reads[1])
+        return ~np.bitwise_xor.reduce(reads)
     return (reads[0] & reads[1]) | (~reads[0] & reads[2])

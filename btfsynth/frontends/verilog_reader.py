@@ -1,8 +1,9 @@
-"""Read structural Verilog back as a circuit, sharing no code with what wrote it.
+"""Read structural Verilog as a circuit, sharing no code with what writes it.
 
-The subset: one module with ANSI ports, wires, continuous assigns of ``& | ^ ~^ ~ ?:``, bit and
-part selects, sized constants and concatenations. Widths must agree exactly, so the extension rules
-of Verilog never come in. All else is an error with its line.
+The subset: modules with their ports declared in the header or in the body, wires, continuous assigns of
+``& | ^ ~^ ~ ?:``, bit and part selects, sized constants and concatenations, gate primitives, and instances of
+modules of the same file, flattened. Widths must agree exactly, so the extension rules of Verilog never come
+in. All else is an error with its line.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from btfsynth.errors import DataError
 from btfsynth.frontends.circuit import Circuit, Gate, Op
+from btfsynth.frontends.order import topological_order
 from btfsynth.frontends.verilog_parser import ast, parse_verilog
 
 __all__ = ["read_verilog"]
@@ -22,11 +24,24 @@ __all__ = ["read_verilog"]
 _CONSTANT = re.compile(r"^([0-9]+)'([bodhBODH])([0-9a-fA-F_]+)$")
 _RADIX = {"b": 2, "o": 8, "d": 10, "h": 16}
 _BINARY = {ast.And: Op.AND, ast.Or: Op.OR, ast.Xor: Op.XOR, ast.Xnor: Op.XNOR}
+_PRIMITIVES = {
+    "and": (Op.AND, False),
+    "nand": (Op.AND, True),
+    "or": (Op.OR, False),
+    "nor": (Op.OR, True),
+    "xor": (Op.XOR, False),
+    "xnor": (Op.XNOR, False),
+    "buf": (Op.BUFFER, False),
+    "not": (Op.NOT, False),
+}
+"""What a gate primitive does, and whether its output is inverted on top of that."""
+
 _MAX_WIDTH = 1_000_000
+_MAX_GATES = 20_000_000
 
 
 def read_verilog(path: Path) -> Circuit:
-    """Read a file with one module.
+    """Read a file with one module that no other one contains.
 
     Raises
     ------
@@ -34,11 +49,49 @@ def read_verilog(path: Path) -> Circuit:
         If it is outside the subset, or a net is undeclared, undriven, driven twice or in a loop.
     """
     source = parse_verilog(path)
-    definitions = source.description.definitions
-    modules = [item for item in definitions if isinstance(item, ast.ModuleDef)]
-    if len(modules) != 1 or len(definitions) != 1:
-        raise DataError(f"expected one module and nothing else, got {len(modules)} modules", path)
-    return _Reader(path).read(modules[0])
+    modules: dict[str, Any] = {}
+    for item in source.description.definitions:
+        if isinstance(item, ast.ModuleDef):
+            if item.name in modules:
+                raise DataError(f"the module {item.name} is defined twice", path, item.lineno)
+            modules[item.name] = item
+        elif not isinstance(item, ast.Pragma):
+            raise DataError(
+                f"expected modules and nothing else, got {_kind(item)}", path, item.lineno or None
+            )
+    return _Reader(path, modules).read()
+
+
+@dataclass
+class _Net:
+    """Bits of a vector, least significant first, under its own indices."""
+
+    gates: list[int]
+    low: int = 0
+    """Index of the least significant bit."""
+    step: int = 1
+    """-1 where the most significant bit has the lowest index."""
+
+
+@dataclass
+class _Port:
+    """A port as it is declared."""
+
+    node: Any
+    is_input: bool
+    in_body: bool
+
+
+@dataclass
+class _Scope:
+    """An instance of a module; the nets of the top have no prefix."""
+
+    module: Any
+    ports: dict[str, _Port]
+    prefix: str = ""
+    depth: int = 0
+    nets: dict[str, _Net] = field(default_factory=dict)
+    rewired: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -46,94 +99,157 @@ class _Reader:
     """A circuit while it is being read."""
 
     path: Path
+    modules: dict[str, Any]
     gates: list[Gate] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
-    nets: dict[str, list[int]] = field(default_factory=dict)
     net_of: dict[int, str] = field(default_factory=dict)
-    inputs: dict[str, int] = field(default_factory=dict)
-    outputs: dict[str, int] = field(default_factory=dict)
     undriven: set[int] = field(default_factory=set)
+    pending: list[_Scope] = field(default_factory=list)
+    scope: _Scope = field(default_factory=lambda: _Scope(None, {}))
 
-    def read(self, module: Any) -> Circuit:
-        if module.paramlist is not None and module.paramlist.params:
-            raise self.error("parameters are not supported", module)
-        for port in module.portlist.ports:
-            self.declare_port(port)
-        assigns = []
-        for item in module.items:
-            if isinstance(item, ast.Decl):
-                for entry in item.list:
-                    if isinstance(entry, ast.Assign):
-                        assigns.append(entry)
-                    else:
-                        self.declare_wire(entry)
-            elif isinstance(item, ast.Assign):
-                assigns.append(item)
+    def read(self) -> Circuit:
+        top = self.top()
+        ports = self.ports(top)
+        self.scope = _Scope(top, ports)
+        inputs: dict[str, int] = {}
+        outputs: dict[str, int] = {}
+        for name, port in ports.items():
+            net = self.empty_net(port.node)
+            count = len(net.gates)
+            if port.is_input:
+                first = sum(inputs.values())
+                inputs[name] = count
+                for bit, gate in enumerate(net.gates):
+                    self.gates[gate] = Gate(Op.INPUT, (first + bit,))
+                self.undriven.difference_update(net.gates)
             else:
-                raise self.error(f"unknown construct {type(item).__name__}", item)
-        for assign in assigns:
-            self.connect(assign)
-        if self.undriven:
-            first = min(self.undriven)
+                outputs[name] = count
+            self.declare(port.node, net)
+        output_gates = [gate for name in outputs for gate in self.scope.nets[name].gates]
+        self.pending.append(self.scope)
+        while self.pending:
+            self.scope = self.pending.pop()
+            self.body()
+        self.require_driven(output_gates)
+        reads = [() if gate.op is Op.INPUT else gate.reads for gate in self.gates]
+        order, loop = topological_order(reads)
+        if loop:
+            raise self.loop(loop)
+        return Circuit(_plain(top.name), inputs, outputs, self.gates, order, output_gates)
+
+    def top(self) -> Any:
+        """Return the module that no other one has an instance of."""
+        used = {
+            item.module
+            for module in self.modules.values()
+            for item in module.items
+            if isinstance(item, ast.InstanceList)
+        }
+        tops = [name for name in self.modules if name not in used]
+        if len(tops) != 1:
+            shown = ", ".join(_plain(name) for name in tops[:5]) or "none"
+            raise DataError(f"expected one module that no other one uses, got {shown}", self.path)
+        return self.modules[tops[0]]
+
+    def require_driven(self, outputs: Sequence[int]) -> None:
+        """Refuse nets that something reads and nothing drives."""
+        read = {number for gate in self.gates if gate.op is not Op.INPUT for number in gate.reads}
+        missing = self.undriven.intersection(read.union(outputs))
+        if missing:
+            first = min(missing)
             raise DataError(f"{self.net_of[first]} is not driven", self.path, self.lines[first])
-        output_gates = [gate for name in self.outputs for gate in self.nets[name]]
-        order = self.topological_order()
-        return Circuit(module.name, self.inputs, self.outputs, self.gates, order, output_gates)
+        for gate in self.undriven:
+            self.gates[gate] = Gate(Op.FALSE)
 
     def error(self, message: str, node: Any) -> DataError:
         return DataError(message, self.path, getattr(node, "lineno", 0) or None)
 
+    def unknown(self, node: Any) -> DataError:
+        return self.error(f"expected wires, assigns, gates and instances, got {_kind(node)}", node)
+
     def gate(self, op: Op, reads: tuple[int, ...], line: int) -> int:
+        if len(self.gates) >= _MAX_GATES:
+            raise DataError(f"expected at most {_MAX_GATES} gates when flattened", self.path, line)
         self.gates.append(Gate(op, reads))
         self.lines.append(line)
         return len(self.gates) - 1
 
     # declarations
 
-    def declare_port(self, port: Any) -> None:
-        if not isinstance(port, ast.Ioport):
-            raise self.error("expected ports declared in the module header", port)
-        declared = port.first
-        if isinstance(port.second, ast.Reg):
-            raise self.error(f"{declared.name}: expected a wire", port)
-        width = self.width(declared)
-        if isinstance(declared, ast.Input):
-            first = sum(self.inputs.values())
-            self.inputs[declared.name] = width
-            gates = [self.gate(Op.INPUT, (first + bit,), declared.lineno) for bit in range(width)]
-            self.declare(declared, gates)
-        elif isinstance(declared, ast.Output):
-            self.outputs[declared.name] = width
-            self.declare_net(declared, width)
-        else:
-            raise self.error(f"{declared.name}: expected an input or an output", port)
+    def ports(self, module: Any) -> dict[str, _Port]:
+        """Return the ports of a module in order, declared in its header or in its body."""
+        if module.paramlist is not None and module.paramlist.params:
+            raise self.error("parameters are not supported", module)
+        declared = {}
+        for item in module.items:
+            for entry in item.list if isinstance(item, ast.Decl) else ():
+                if isinstance(entry, ast.Input | ast.Output | ast.Inout):
+                    if entry.name in declared:
+                        raise self.error(f"{_plain(entry.name)} is declared twice", entry)
+                    declared[entry.name] = entry
+        found: dict[str, _Port] = {}
+        for port in module.portlist.ports:
+            if isinstance(port, ast.Ioport):
+                node = port.first
+                if isinstance(port.second, ast.Reg):
+                    raise self.error(f"{_plain(node.name)}: expected a wire", port)
+            else:
+                node = declared.pop(port.name, None)
+                if node is None:
+                    raise self.error(f"the port {_plain(port.name)} is not declared", port)
+            if not isinstance(node, ast.Input | ast.Output):
+                raise self.error(f"{_plain(node.name)}: expected an input or an output", port)
+            if _plain(node.name) in found:
+                raise self.error(f"{_plain(node.name)} is declared twice", port)
+            in_body = not isinstance(port, ast.Ioport)
+            found[_plain(node.name)] = _Port(node, isinstance(node, ast.Input), in_body)
+        for entry in declared.values():
+            raise self.error(f"{_plain(entry.name)} is not among the ports", entry)
+        return found
 
     def declare_wire(self, entry: Any) -> None:
         if type(entry) is not ast.Wire:
-            raise self.error(f"unknown declaration {type(entry).__name__}", entry)
-        self.declare_net(entry, self.width(entry))
+            raise self.unknown(entry)
+        name = _plain(entry.name)
+        port = self.scope.ports.get(name)
+        if port is not None and port.in_body and name not in self.scope.rewired:
+            # 'output y; wire y;' says the same net twice
+            if self.range(entry) != self.range(port.node):
+                raise self.error(f"{name} is declared with two widths", entry)
+            self.scope.rewired.add(name)
+            return
+        self.declare(entry, self.empty_net(entry))
 
-    def declare_net(self, entry: Any, width: int) -> None:
-        gates = [self.gate(Op.BUFFER, (), entry.lineno) for _ in range(width)]
+    def empty_net(self, entry: Any, line: int = 0) -> _Net:
+        """Return a net of buffers that nothing drives yet."""
+        high, low = self.range(entry)
+        step = 1 if high >= low else -1
+        line = line or entry.lineno
+        gates = [self.gate(Op.BUFFER, (), line) for _ in range(abs(high - low) + 1)]
         self.undriven.update(gates)
-        self.declare(entry, gates)
+        return _Net(gates, low, step)
 
-    def declare(self, entry: Any, gates: list[int]) -> None:
-        if entry.name in self.nets:
-            raise self.error(f"{entry.name} is declared twice", entry)
-        self.nets[entry.name] = gates
-        for bit, gate in enumerate(gates):
-            self.net_of[gate] = entry.name if len(gates) == 1 else f"{entry.name}[{bit}]"
+    def declare(self, entry: Any, net: _Net) -> None:
+        name = _plain(entry.name)
+        if name in self.scope.nets:
+            raise self.error(f"{name} is declared twice", entry)
+        self.scope.nets[name] = net
+        shown = self.scope.prefix + name
+        for bit, gate in enumerate(net.gates):
+            index = net.low + net.step * bit
+            self.net_of[gate] = shown if len(net.gates) == 1 else f"{shown}[{index}]"
 
-    def width(self, entry: Any) -> int:
+    def range(self, entry: Any) -> tuple[int, int]:
+        """Return the indices of the most and of the least significant bit."""
+        name = _plain(entry.name)
         if getattr(entry, "dimensions", None) is not None or getattr(entry, "signed", False):
-            raise self.error(f"{entry.name}: expected an unsigned vector", entry)
+            raise self.error(f"{name}: expected an unsigned vector", entry)
         if entry.width is None:
-            return 1
+            return 0, 0
         high, low = self.number(entry.width.msb), self.number(entry.width.lsb)
-        if low or high >= _MAX_WIDTH:
-            raise self.error(f"{entry.name}: expected a range [n:0], got [{high}:{low}]", entry)
-        return high + 1
+        if abs(high - low) >= _MAX_WIDTH:
+            raise self.error(f"{name}: expected at most {_MAX_WIDTH} bits", entry)
+        return high, low
 
     def number(self, node: Any) -> int:
         """Return a plain decimal number, as in a range or a select."""
@@ -141,42 +257,159 @@ class _Reader:
             raise self.error("expected a decimal number", node)
         return int(node.value)
 
-    # assigns
+    # the body of a module
 
-    def connect(self, assign: Any) -> None:
-        targets = self.target_bits(assign.left.var)
-        values = self.expression(assign.right.var)
+    def body(self) -> None:
+        """Read what the module of the current scope holds; instances are read later."""
+        assigns, instances = [], []
+        for item in self.scope.module.items:
+            if isinstance(item, ast.Decl):
+                for entry in item.list:
+                    if isinstance(entry, ast.Assign):
+                        assigns.append(entry)
+                    elif not isinstance(entry, ast.Input | ast.Output):
+                        self.declare_wire(entry)
+            elif isinstance(item, ast.Assign):
+                assigns.append(item)
+            elif isinstance(item, ast.InstanceList):
+                instances.extend(item.instances)
+            elif not isinstance(item, ast.Pragma):
+                raise self.unknown(item)
+        for instance in instances:
+            self.declare_implicit(instance)
+        for assign in assigns:
+            values = self.expression(assign.right.var)
+            self.connect(self.target_bits(assign.left.var), values, assign)
+        for instance in instances:
+            if instance.array is not None or instance.parameterlist:
+                raise self.error(f"{instance.module}: no arrays and no parameters", instance)
+            if instance.module in _PRIMITIVES:
+                self.primitive(instance)
+            else:
+                self.instance(instance)
+
+    def declare_implicit(self, instance: Any) -> None:
+        """Declare the names that are only used as a connection: wires of one bit."""
+        for argument in instance.portlist:
+            node = argument.argname
+            if isinstance(node, ast.Identifier) and _plain(node.name) not in self.scope.nets:
+                node.width = None
+                self.declare(node, self.empty_net(node))
+
+    def connect(self, targets: list[int], values: list[int], node: Any) -> None:
+        """Drive nets; the widths must agree."""
         if len(targets) != len(values):
-            raise self.error(f"{len(values)} bits are assigned to {len(targets)}", assign)
+            raise self.error(f"{len(values)} bits are assigned to {len(targets)}", node)
         for target, value in zip(targets, values, strict=True):
             if target not in self.undriven:
                 kind = "an input" if self.gates[target].op is Op.INPUT else "driven twice"
-                raise self.error(f"{self.net_of[target]} is {kind}", assign)
+                raise self.error(f"{self.net_of[target]} is {kind}", node)
             self.undriven.remove(target)
             self.gates[target] = Gate(Op.BUFFER, (value,))
-            self.lines[target] = assign.lineno
+            self.lines[target] = node.lineno
 
-    def target_bits(self, node: Any) -> list[int]:
-        if isinstance(node, ast.LConcat):
-            return [bit for part in reversed(node.list) for bit in self.select(part)]
-        return self.select(node)
+    def primitive(self, instance: Any) -> None:
+        """Read a gate primitive: its outputs come first."""
+        kind = instance.module
+        arguments = [argument.argname for argument in instance.portlist]
+        if any(argument.portname for argument in instance.portlist) or None in arguments:
+            raise self.error(f"{kind}: expected connections by position", instance)
+        n_outputs = len(arguments) - 1 if kind in ("buf", "not") else 1
+        if len(arguments) < 2:
+            raise self.error(f"{kind}: expected an output and an input", instance)
+        reads = [self.one_bit(argument, instance) for argument in arguments[n_outputs:]]
+        op, inverted = _PRIMITIVES[kind]
+        value = self.gate(op, tuple(reads), instance.lineno)
+        if inverted:
+            value = self.gate(Op.NOT, (value,), instance.lineno)
+        for argument in arguments[:n_outputs]:
+            self.connect(self.target_bits(argument), [value], instance)
+
+    def one_bit(self, node: Any, instance: Any) -> int:
+        bits = self.expression(node)
+        if len(bits) != 1:
+            raise self.error(f"{instance.module}: expected one bit, got {len(bits)}", instance)
+        return bits[0]
+
+    def instance(self, instance: Any) -> None:
+        """Make the nets of the ports of an instance and connect them; its body comes later."""
+        outer = self.scope
+        module = self.modules.get(instance.module)
+        if module is None:
+            raise self.error(
+                f"the module {_plain(instance.module)} is not defined in this file", instance
+            )
+        if outer.depth >= len(self.modules):
+            raise self.error(f"the module {_plain(instance.module)} contains itself", instance)
+        ports = self.ports(module)
+        prefix = f"{outer.prefix}{_plain(instance.name)}."
+        inner = _Scope(module, ports, prefix, outer.depth + 1)
+        self.scope = inner
+        for port in ports.values():
+            self.declare(port.node, self.empty_net(port.node, instance.lineno))
+        self.scope = outer
+        for name, node in self.connections(instance, ports).items():
+            bits = inner.nets[name].gates
+            if ports[name].is_input:
+                self.connect(bits, self.expression(node), instance)
+            else:
+                self.connect(self.target_bits(node), bits, instance)
+        self.pending.append(inner)
+
+    def connections(self, instance: Any, ports: dict[str, _Port]) -> dict[str, Any]:
+        """Return what each port is connected to; ports that are left open are left out."""
+        arguments = instance.portlist
+        named = any(argument.portname for argument in arguments)
+        if not named and len(arguments) > len(ports):
+            raise self.error(
+                f"{_plain(instance.module)}: expected {len(ports)} connections, got "
+                f"{len(arguments)}",
+                instance,
+            )
+        found: dict[str, Any] = {}
+        for place, argument in enumerate(arguments):
+            name = _plain(argument.portname) if named else list(ports)[place]
+            if name not in ports or name in found:
+                kind = "is connected twice" if name in found else "is no port"
+                raise self.error(f"{_plain(instance.module)}: {name} {kind}", instance)
+            found[name] = argument.argname
+        return {name: node for name, node in found.items() if node is not None}
+
+    # expressions
+
+    def target_bits(self, root: Any) -> list[int]:
+        """Return the bits of what is assigned to."""
+        bits: list[int] = []
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, ast.LConcat | ast.Concat):
+                stack.extend(node.list)  # the last one, least significant, comes off first
+            else:
+                bits.extend(self.select(node))
+        return bits
 
     def select(self, node: Any) -> list[int]:
         """Return the bits of a net, a bit select or a part select."""
         if isinstance(node, ast.Identifier):
-            if node.scope is not None or node.name not in self.nets:
-                raise self.error(f"{node.name} is not declared", node)
-            return self.nets[node.name]
+            return self.net(node).gates
         if isinstance(node, ast.Pointer | ast.Partselect) and isinstance(node.var, ast.Identifier):
-            bits = self.select(node.var)
+            net = self.net(node.var)
             if isinstance(node, ast.Pointer):
                 low = high = self.number(node.ptr)
             else:
                 high, low = self.number(node.msb), self.number(node.lsb)
-            if not low <= high < len(bits):
-                raise self.error(f"{node.var.name}: no bits [{high}:{low}]", node)
-            return bits[low : high + 1]
-        raise self.error(f"unknown construct {type(node).__name__}", node)
+            first, last = net.step * (low - net.low), net.step * (high - net.low)
+            if not 0 <= first <= last < len(net.gates):
+                raise self.error(f"{_plain(node.var.name)}: no bits [{high}:{low}]", node)
+            return net.gates[first : last + 1]
+        raise self.unknown(node)
+
+    def net(self, node: Any) -> _Net:
+        net = self.scope.nets.get(_plain(node.name))
+        if node.scope is not None or net is None:
+            raise self.error(f"{_plain(node.name)} is not declared", node)
+        return net
 
     def expression(self, root: Any) -> list[int]:
         """Return the gates of an expression, least significant first, without recursion."""
@@ -230,40 +463,32 @@ class _Reader:
             return [self.gate(Op.MUX, (condition[0], x, y), node.lineno) for x, y in pairs]
         return [self.gate(_BINARY[type(node)], (x, y), node.lineno) for x, y in pairs]
 
-    # order
-
-    def topological_order(self) -> list[int]:
-        """Return the gates so that each comes after those it reads; a depth-first search."""
-        done: list[int] = []
-        state = bytearray(len(self.gates))  # 0 new, 1 on the path, 2 done
-        for root in range(len(self.gates)):
-            stack = [] if state[root] else [root]
-            while stack:
-                gate = stack[-1]
-                if state[gate] == 0:
-                    state[gate] = 1
-                    for read in self.reads(gate):
-                        if state[read] == 1:
-                            path = [entry for entry in stack if state[entry] == 1]
-                            raise self.loop(path[path.index(read) :])
-                        if state[read] == 0:
-                            stack.append(read)
-                else:
-                    stack.pop()
-                    if state[gate] == 1:
-                        state[gate] = 2
-                        done.append(gate)
-        return done
-
-    def reads(self, gate: int) -> tuple[int, ...]:
-        return () if self.gates[gate].op is Op.INPUT else self.gates[gate].reads
-
     def loop(self, gates: Sequence[int]) -> DataError:
         """Say which net is in a loop; every loop passes through one."""
         net = next(gate for gate in gates if gate in self.net_of)
         return DataError(
             f"{self.net_of[net]} is part of a combinational loop", self.path, self.lines[net]
         )
+
+
+_KINDS = {
+    "Always": "an 'always' block",
+    "Reg": "a 'reg' declaration",
+    "Initial": "an 'initial' block",
+    "Function": "a 'function'",
+    "Inout": "an 'inout' port",
+}
+
+
+def _kind(node: Any) -> str:
+    """Name a construct for a message."""
+    name = type(node).__name__
+    return _KINDS.get(name, f"the unknown construct {name}")
+
+
+def _plain(name: str) -> str:
+    """Return a name without the backslash of an escaped identifier, which is not part of it."""
+    return name.removeprefix("\\")
 
 
 def _operands(node: Any) -> tuple[Any, ...]:

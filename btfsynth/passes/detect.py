@@ -16,11 +16,12 @@ from typing import Any, ClassVar
 import numba
 import numpy as np
 
+from btfsynth.errors import NetlistError
 from btfsynth.netlist.forms import FORM_CELLS, FORM_INPUTS, small_forms
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.rebuild import rebuild, rebuild_from
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.small_cuts import small_cuts
-from btfsynth.passes.strash import Strash
 
 __all__ = ["Detect"]
 
@@ -44,12 +45,12 @@ class Detect:
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the netlist with the smallest forms of small functions."""
-        netlist = Strash().apply(netlist, reference)
+        netlist = rebuild(netlist)
         for _ in range(self.rounds):
             swept = _sweep(netlist)
             if swept is netlist:
                 break
-            netlist = Strash().apply(swept, reference)
+            netlist = swept
         return netlist
 
 
@@ -85,12 +86,11 @@ def _sweep(netlist: Netlist) -> Netlist:
     )
     if not replaced:
         return netlist
-    acyclic, rows, outputs = _in_order(
-        fanins[:used], alias[:used], netlist.first_cell, netlist.outputs
-    )
-    if not acyclic:
-        return netlist
-    return Netlist(netlist.name, netlist.input_ports, netlist.output_ports, rows, outputs)
+    rows, outputs = fanins[netlist.first_cell : used], netlist.outputs
+    try:
+        return rebuild_from(netlist, _aliased(alias, rows), _aliased(alias, outputs))
+    except NetlistError:
+        return netlist  # a cell that stands for another has come to read itself
 
 
 @numba.njit(cache=True)
@@ -99,6 +99,15 @@ def _resolve(alias: Any, literal: int) -> int:
     while alias[literal >> 1] >> 1 != literal >> 1:
         literal = alias[literal >> 1] ^ (literal & 1)
     return literal
+
+
+@numba.njit(cache=True)
+def _aliased(alias: Any, literals: Any) -> Any:
+    """Return an array of int32 literals with each replaced by what stands for it."""
+    found = literals.copy()
+    for place, literal in enumerate(literals.flat):
+        found.flat[place] = _resolve(alias, literal)
+    return found
 
 
 @numba.njit(cache=True)
@@ -364,51 +373,3 @@ def _rewrite(
         alias[node] = literal
         replaced += 1
     return replaced, used
-
-
-@numba.njit(cache=True)
-def _in_order(fanins: Any, alias: Any, first_cell: int, outputs: Any) -> tuple[bool, Any, Any]:
-    """Return the cells that the outputs need, in topological order, and the outputs, renumbered.
-
-    fanins: (nodes, 3) int32; alias: (nodes,) int32; a depth-first search with a stack of its own. A
-    cell that stands for another could come to read itself; the first value is False if one does.
-    """
-    number = np.full(len(fanins), -1, dtype=np.int32)
-    number[:first_cell] = np.arange(first_cell)
-    order = np.zeros(len(fanins), dtype=np.int32)
-    stack = np.zeros(4 * len(fanins) + 4, dtype=np.int32)
-    found = 0
-    for output in outputs:
-        stack[0] = _resolve(alias, output) >> 1
-        depth = 1
-        while depth:
-            node = stack[depth - 1]
-            if number[node] >= 0:
-                depth -= 1
-                continue
-            expanded = number[node] == -2
-            number[node] = -2
-            ready = True
-            for place in range(3):
-                child = _resolve(alias, fanins[node, place]) >> 1
-                if number[child] < 0:
-                    stack[depth] = child
-                    depth += 1
-                    ready = False
-            if ready:
-                depth -= 1
-                number[node] = first_cell + found
-                order[found] = node
-                found += 1
-            elif expanded:
-                return False, fanins[:0], outputs
-    rows = np.zeros((found, 3), dtype=np.int32)
-    for cell in range(found):
-        for place in range(3):
-            literal = _resolve(alias, fanins[order[cell], place])
-            rows[cell, place] = 2 * number[literal >> 1] + (literal & 1)
-    driven = np.zeros(len(outputs), dtype=np.int32)
-    for place, output in enumerate(outputs):
-        literal = _resolve(alias, output)
-        driven[place] = 2 * number[literal >> 1] + (literal & 1)
-    return True, rows, driven

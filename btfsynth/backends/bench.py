@@ -1,0 +1,83 @@
+"""BENCH: ANDs, ORs and inverters, majorities as tables in the form of ABC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from btfsynth.backends.identifiers import HdlNames, printable
+from btfsynth.backends.tokens import net_prefix, token_names
+from btfsynth.dataset.ports import bit_names
+from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.rebuild import rebuild
+
+__all__ = ["bench_names", "emit_bench"]
+
+_FORBIDDEN = ' #(),="'
+
+
+def bench_names(netlist: Netlist) -> HdlNames:
+    """Return names that a BENCH file can hold."""
+    return token_names(netlist, _FORBIDDEN, one_space=True)
+
+
+def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
+    """Return the netlist as BENCH; a majority is ``LUT 0xe8`` with its complements in the table.
+
+    Parameters
+    ----------
+    netlist
+        What to write.
+    names
+        Names of its ports (see `bench_names`).
+    provenance
+        Lines of the header comment, in order.
+    """
+    netlist = rebuild(netlist)
+    inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
+    prefix = net_prefix([*inputs, *outputs])
+    nets = ["", *inputs, *(f"{prefix}{cell}" for cell in range(1, netlist.n_cells + 1))]
+    driven = netlist.outputs.tolist()
+    named: set[int] = set()
+    for name, literal in zip(outputs, driven, strict=True):
+        node = literal >> 1
+        if node >= netlist.first_cell and not literal & 1 and node not in named:
+            nets[node] = name
+            named.add(node)
+    lines = [f"# {printable(key)}: {printable(value)}" for key, value in provenance.items()]
+    lines.append(f"# {printable(names.module)}")
+    lines.extend(f"INPUT({name})" for name in inputs)
+    lines.extend(f"OUTPUT({name})" for name in outputs)
+    inverted: dict[int, str] = {}
+    for cell, fanin in enumerate(netlist.fanins.tolist()):
+        output = nets[netlist.first_cell + cell]
+        if FALSE in fanin or TRUE in fanin:
+            read = []
+            for literal in fanin:
+                if literal > TRUE:
+                    node = literal >> 1
+                    if literal & 1 and node not in inverted:
+                        inverted[node] = f"{prefix}{node}b"
+                        lines.append(f"{inverted[node]} = NOT({nets[node]})")
+                    read.append(inverted[node] if literal & 1 else nets[node])
+            kind = "AND" if FALSE in fanin else "OR"
+            lines.append(f"{output} = {kind}({', '.join(read)})")
+        else:
+            read = [nets[literal >> 1] for literal in fanin]
+            lines.append(f"{output} = LUT 0x{_majority_table(fanin):02x} ({', '.join(read)})")
+    for name, literal in zip(outputs, driven, strict=True):
+        if literal in (FALSE, TRUE):
+            lines.append(f"{name} = {('gnd', 'vdd')[literal]}")
+        elif nets[literal >> 1] != name or literal & 1:
+            kind = "NOT" if literal & 1 else "BUFF"
+            lines.append(f"{name} = {kind}({nets[literal >> 1]})")
+    return "\n".join(lines) + "\n"
+
+
+def _majority_table(fanin: Sequence[int]) -> int:
+    """Return the eight values of a majority of nets, the complements within it."""
+    table = 0
+    for vector in range(8):
+        ones = sum((vector >> place & 1) ^ (literal & 1) for place, literal in enumerate(fanin))
+        table |= int(ones >= 2) << vector
+    return table

@@ -1,0 +1,99 @@
+"""The netlist files of the field that a netlist can be saved as, by the ending of the name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from btfsynth import __version__
+from btfsynth.backends.aiger import aiger_names, emit_aag, emit_aig
+from btfsynth.backends.bench import bench_names, emit_bench
+from btfsynth.backends.blif import blif_names, emit_blif
+from btfsynth.backends.identifiers import HdlNames, legal_names
+from btfsynth.backends.verilog import emit_verilog
+from btfsynth.errors import UsageError
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.text import format_netlist
+
+__all__ = ["WRITERS", "Writer", "get_writer"]
+
+Emitter = Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A netlist file.
+
+    Parameters
+    ----------
+    name
+        Its key in the table.
+    description
+        One line for a listing.
+    ending
+        File name ending, lower case with the dot.
+    names
+        Finds names that the format can hold.
+    emit
+        Writes the netlist under such names, with provenance lines.
+    """
+
+    name: str
+    description: str
+    ending: str
+    names: Callable[[Netlist], HdlNames]
+    emit: Emitter
+
+    def content(self, netlist: Netlist) -> tuple[bytes, tuple[str, ...]]:
+        """Return the bytes of the file, and one line for every name that had to change."""
+        names = self.names(netlist)
+        content = self.emit(netlist, names, {"generator": f"btfsynth {__version__}"})
+        return content if isinstance(content, bytes) else content.encode(), names.notices
+
+
+def _hdl_names(netlist: Netlist) -> HdlNames:
+    return legal_names(netlist.name, netlist.input_ports, netlist.output_ports)
+
+
+def _own_names(netlist: Netlist) -> HdlNames:
+    return HdlNames(netlist.name, netlist.input_ports, netlist.output_ports, ())
+
+
+WRITERS = MappingProxyType(
+    {
+        writer.name: writer
+        for writer in (
+            Writer(
+                "mig",
+                "btfsynth's own text",
+                ".mig",
+                _own_names,
+                lambda netlist, _, __: format_netlist(netlist),
+            ),
+            Writer("blif", "BLIF", ".blif", blif_names, emit_blif),
+            Writer("aag", "ASCII AIGER", ".aag", aiger_names, emit_aag),
+            Writer("aig", "binary AIGER", ".aig", aiger_names, emit_aig),
+            Writer("bench", "BENCH", ".bench", bench_names, emit_bench),
+            Writer("verilog", "structural Verilog-2001", ".v", _hdl_names, emit_verilog),
+        )
+    }
+)
+"""The writers by name."""
+
+
+def get_writer(path: Path) -> Writer:
+    """Return the writer for a file name; one without an ending is a ``.mig``.
+
+    Raises
+    ------
+    UsageError
+        If the ending is unknown.
+    """
+    ending = path.suffix.lower() or ".mig"
+    for writer in WRITERS.values():
+        if writer.ending == ending:
+            return writer
+    known = ", ".join(writer.ending for writer in WRITERS.values())
+    raise UsageError(f"{path}: expected the ending of a netlist file, one of {known}")

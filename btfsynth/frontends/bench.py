@@ -1,0 +1,136 @@
+"""The BENCH format of the ISCAS benchmarks (Brglez and Fujiwara 1985), combinational.
+
+::
+
+    INPUT(a)
+    OUTPUT(y)
+    n1 = NAND(a, b)
+    y = LUT 0xe8 (a, b, n1)
+
+Gates are AND, OR, NAND, NOR, XOR and XNOR of any number of inputs, NOT, BUFF, MAJ of three, the constants
+``vdd`` and ``gnd``, and tables in the form of ABC: bit ``v`` of the number is the value at the input vector
+``v``, the first input least significant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from btfsynth.dataset.formats.base import SourceFile, quoted
+from btfsynth.frontends import gates
+from btfsynth.frontends.covers import build_table
+from btfsynth.frontends.functions import MAX_TABLE_WIDTH
+from btfsynth.frontends.nets import Make, NetTable
+from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = ["parse_bench"]
+
+_PORT = re.compile(r"(input|output)\s*\((.*)\)", re.IGNORECASE)
+_GATE = re.compile(r"([^=]*)=\s*([A-Za-z_]\w*)(?:\s+0[xX]([0-9A-Fa-f]+))?\s*(?:\((.*)\))?")
+_NAME = re.compile(r"[^\s(),=]+(?:\([^\s(),=]+\))?")
+
+_GATES: Mapping[str, tuple[Make, int, int | None]] = MappingProxyType(
+    {
+        "and": (gates.and_gate, 1, None),
+        "or": (gates.or_gate, 1, None),
+        "nand": (gates.nand_gate, 1, None),
+        "nor": (gates.nor_gate, 1, None),
+        "xor": (gates.xor_gate, 1, None),
+        "xnor": (gates.xnor_gate, 1, None),
+        "not": (gates.not_gate, 1, 1),
+        "buff": (gates.buffer_gate, 1, 1),
+        "buf": (gates.buffer_gate, 1, 1),
+        "maj": (gates.majority_gate, 3, 3),
+        "vdd": (lambda _, __: TRUE, 0, 0),
+        "gnd": (lambda _, __: FALSE, 0, 0),
+    }
+)
+"""What builds a gate, and the least and the greatest number of its inputs."""
+
+_SEQUENTIAL = ("dff", "dffr", "dffs", "latch")
+
+
+def parse_bench(file: SourceFile) -> Netlist:
+    """Read a BENCH file.
+
+    Raises
+    ------
+    DataError
+        Naming the line, if a line is not understood, a gate is unknown or sequential, or a net is
+        undriven, driven twice or in a loop.
+    """
+    nets = NetTable(file)
+    for number, text in enumerate(file.lines, start=1):
+        line = text.partition("#")[0].strip()
+        if not line:
+            continue
+        port = _PORT.fullmatch(line)
+        if port:
+            name = _name(file, port[2], number)
+            if port[1].lower() == "input":
+                nets.add_input(name, number)
+            else:
+                nets.add_output(name, number)
+        else:
+            _read_gate(file, nets, line, number)
+    return nets.build(file.function_name)
+
+
+def _read_gate(file: SourceFile, nets: NetTable, line: str, number: int) -> None:
+    match = _GATE.fullmatch(line)
+    if match is None:
+        raise file.error(
+            f"expected INPUT(name), OUTPUT(name) or name = GATE(names), got {quoted(line)}", number
+        )
+    target, kind, table, listed = match.groups()
+    words = [] if not (listed or "").strip() else _split(listed)
+    reads = [_name(file, word, number) for word in words]
+    make = _table_gate(file, table, len(reads), number) if kind.lower() == "lut" else None
+    if make is None:
+        make = _known_gate(file, kind, len(reads), number)
+        if table is not None:
+            raise file.error(f"expected a table after LUT only, not after {quoted(kind)}", number)
+    nets.drive(_name(file, target, number), reads, make, number)
+
+
+def _split(text: str) -> list[str]:
+    """Split at the commas; an empty part stays, for the message."""
+    return [part.strip() for part in text.split(",")]
+
+
+def _known_gate(file: SourceFile, kind: str, width: int, number: int) -> Make:
+    lower = kind.lower()
+    if lower in _SEQUENTIAL:
+        raise file.error(f"{kind} is sequential, expected a combinational circuit", number)
+    if lower not in _GATES:
+        known = ", ".join(name.upper() for name in _GATES)
+        raise file.error(f"unknown gate {quoted(kind)}, expected one of {known}, LUT", number)
+    make, least, most = _GATES[lower]
+    if width < least or (most is not None and width > most):
+        wanted = f"{least}" if least == most else f"at least {least}"
+        raise file.error(f"expected {wanted} inputs of {kind}, got {width}", number)
+    return make
+
+
+def _table_gate(file: SourceFile, digits: str | None, width: int, number: int) -> Make:
+    if digits is None:
+        raise file.error("expected a table such as 0xe8 after LUT", number)
+    if width > MAX_TABLE_WIDTH:
+        raise file.error(f"expected at most {MAX_TABLE_WIDTH} inputs of a LUT, got {width}", number)
+    digits = digits.lstrip("0") or "0"
+    if len(digits) > 16 or int(digits, 16) >> (1 << width):
+        raise file.error(
+            f"expected a table of {1 << width} bits for {width} inputs, got 0x{digits[:20]}", number
+        )
+    table = int(digits, 16)
+    return lambda builder, literals: build_table(builder, table, literals)
+
+
+def _name(file: SourceFile, text: str, number: int) -> str:
+    name = text.strip()
+    if not _NAME.fullmatch(name):
+        raise file.error(f"expected the name of a net, got {quoted(name)}", number)
+    return name

@@ -1,0 +1,247 @@
+"""The Berkeley Logic Interchange Format (University of California, Berkeley, 1992), combinational.
+
+Covers of any width, on-set or off-set; several models, flattened from the first one through ``.subckt``; the
+``.conn`` and the attributes that Yosys writes. What only says how fast or how large something is, is
+passed over. A missing ``.end`` is tolerated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from btfsynth.dataset.formats.base import SourceFile, plural, quoted
+from btfsynth.frontends.covers import build_cover
+from btfsynth.frontends.nets import Make, NetTable
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = ["parse_blif"]
+
+_MAX_GATES = 20_000_000
+_IGNORED = (
+    ".area .delay .wire_load_slope .wire .input_arrival .default_input_arrival .output_required "
+    ".default_output_required .input_drive .default_input_drive .output_load "
+    ".default_output_load .max_input_load .default_max_input_load .attr .param .cname"
+)
+_PASSED_OVER = frozenset(_IGNORED.split())
+_SEQUENTIAL = (".latch", ".mlatch", ".start_kiss", ".clock")
+
+
+@dataclass(slots=True)
+class _Gate:
+    """One ``.names``: the nets it reads, the net it drives, its rows."""
+
+    reads: tuple[str, ...]
+    output: str
+    line: int
+    rows: list[str] = field(default_factory=list)
+    value: str = ""
+
+
+@dataclass(slots=True)
+class _Instance:
+    """One ``.subckt``: the actual net by formal name."""
+
+    model: str
+    nets: dict[str, str]
+    line: int
+
+
+@dataclass(slots=True)
+class _Model:
+    name: str
+    line: int
+    inputs: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, int] = field(default_factory=dict)
+    gates: list[_Gate] = field(default_factory=list)
+    instances: list[_Instance] = field(default_factory=list)
+
+
+def parse_blif(file: SourceFile) -> Netlist:
+    """Read a BLIF file.
+
+    Raises
+    ------
+    DataError
+        Naming the line, if a construct is unknown, sequential or malformed, or a net is undriven,
+        driven twice or in a loop.
+    """
+    models = _parse(file)
+    if not models:
+        raise file.error("expected .model, got no line that says anything")
+    top = next(iter(models.values()))
+    nets = NetTable(file)
+    for name, line in top.inputs.items():
+        nets.add_input(name, line)
+    for name, line in top.outputs.items():
+        nets.add_output(name, line)
+    _flatten(file, models, top, nets)
+    return nets.build(top.name or file.function_name)
+
+
+def _lines(file: SourceFile) -> Iterator[tuple[int, list[str]]]:
+    """Yield the words of every line that has some, with continued lines joined."""
+    words: list[str] = []
+    first = 0
+    for number, text in enumerate(file.lines, start=1):
+        line = text.partition("#")[0].rstrip()
+        first = first or number
+        continued = line.endswith("\\")
+        words.extend(line[:-1].split() if continued else line.split())
+        if not continued:
+            if words:
+                yield first, words
+            words, first = [], 0
+    if words:
+        yield first, words
+
+
+def _parse(file: SourceFile) -> dict[str, _Model]:
+    models: dict[str, _Model] = {}
+    model: _Model | None = None
+    gate: _Gate | None = None
+    for number, words in _lines(file):
+        keyword = words[0]
+        if not keyword.startswith("."):
+            if gate is None:
+                raise file.error(f"expected a row only after .names, got {quoted(keyword)}", number)
+            _add_row(file, gate, words, number)
+            continue
+        gate = None
+        if keyword == ".model":
+            model = _Model(words[1] if len(words) > 1 else "", number)
+            if model.name in models:
+                raise file.error(f"the model {quoted(model.name)} is defined twice", number)
+            models[model.name] = model
+        elif keyword == ".end":
+            model = None
+        elif keyword not in _PASSED_OVER:
+            if model is None:
+                if models:
+                    raise file.error(f"expected .model after .end, got {quoted(keyword)}", number)
+                model = models[""] = _Model("", number)  # a file may leave out the first .model
+            gate = _statement(file, model, words, number)
+    return models
+
+
+def _statement(file: SourceFile, model: _Model, words: list[str], line: int) -> _Gate | None:
+    """Add what a line says to a model; returns the gate that rows may follow."""
+    keyword, *rest = words
+    if keyword in (".inputs", ".outputs"):
+        declared = model.inputs if keyword == ".inputs" else model.outputs
+        for name in rest:
+            if name in declared:
+                raise file.error(f"{keyword}: {quoted(name)} is listed twice", line)
+            declared[name] = line
+    elif keyword == ".names":
+        if not rest:
+            raise file.error("expected the nets of a gate after .names, got none", line)
+        model.gates.append(_Gate(tuple(rest[:-1]), rest[-1], line))
+        return model.gates[-1]
+    elif keyword == ".conn":
+        if len(rest) != 2:
+            raise file.error(f"expected two nets after .conn, got {len(rest)}", line)
+        model.gates.append(_Gate((rest[0],), rest[1], line, ["1"], "1"))
+    elif keyword == ".subckt":
+        model.instances.append(_instance(file, rest, line))
+    elif keyword in _SEQUENTIAL:
+        raise file.error(f"{keyword} is sequential, expected a combinational circuit", line)
+    elif keyword == ".gate":
+        raise file.error(
+            f"the library gate {quoted(rest[0] if rest else '')} is not known, expected .names; "
+            "unmap the netlist first",
+            line,
+        )
+    else:
+        raise file.error(f"{quoted(keyword)} is not supported", line)
+    return None
+
+
+def _instance(file: SourceFile, words: Sequence[str], line: int) -> _Instance:
+    if not words:
+        raise file.error("expected a model after .subckt", line)
+    nets: dict[str, str] = {}
+    for word in words[1:]:
+        formal, equals, actual = word.partition("=")
+        if not equals or not formal or not actual:
+            raise file.error(f"expected formal=actual, got {quoted(word)}", line)
+        if formal in nets:
+            raise file.error(f"{quoted(formal)} is connected twice", line)
+        nets[formal] = actual
+    return _Instance(words[0], nets, line)
+
+
+def _add_row(file: SourceFile, gate: _Gate, words: Sequence[str], line: int) -> None:
+    width = len(gate.reads)
+    marks, value = ("", words[0]) if not width else (words[0], words[-1])
+    if len(words) != (2 if width else 1):
+        wanted = "inputs and output" if width else "the output alone"
+        raise file.error(f"expected a row of {wanted}, got {quoted(' '.join(words))}", line)
+    if len(marks) != width:
+        raise file.error(
+            f"expected {plural(width, 'input')} as in line {gate.line}, got {len(marks)}", line
+        )
+    if marks.strip("01-") or value not in ("0", "1"):
+        raise file.error(
+            f"expected a row of 0, 1 and - and an output of 0 or 1, got {quoted(' '.join(words))}",
+            line,
+        )
+    if gate.rows and value != gate.value:
+        raise file.error("a cover lists where it is 1 or where it is 0, not both", line)
+    gate.rows.append(marks)
+    gate.value = value
+
+
+def _flatten(file: SourceFile, models: dict[str, _Model], top: _Model, nets: NetTable) -> None:
+    """Put the gates of a model and of all its instances into the table."""
+    made = 0
+    instances = 0
+    pending: list[tuple[_Model, str, dict[str, str], int]] = [
+        (top, "", {name: name for name in (*top.inputs, *top.outputs)}, 0)
+    ]
+    while pending:
+        model, prefix, actual, depth = pending.pop()
+        made += len(model.gates) + len(model.instances)
+        if made > _MAX_GATES:
+            raise file.error(f"expected at most {_MAX_GATES} gates when flattened", model.line)
+
+        def name(net: str, prefix: str = prefix, actual: dict[str, str] = actual) -> str:
+            return actual.get(net) or (prefix + net if prefix else net)
+
+        for gate in model.gates:
+            nets.drive(name(gate.output), map(name, gate.reads), _make(gate), gate.line)
+        for instance in model.instances:
+            inner = _resolve(file, models, instance)
+            if depth >= len(models):
+                raise file.error(
+                    f"the model {quoted(instance.model)} contains itself", instance.line
+                )
+            instances += 1
+            # No name of a file holds a space: the nets of an instance never meet another's.
+            bound = {formal: name(net) for formal, net in instance.nets.items()}
+            pending.append((inner, f"{instance.model} {instances} ", bound, depth + 1))
+
+
+def _resolve(file: SourceFile, models: dict[str, _Model], instance: _Instance) -> _Model:
+    inner = models.get(instance.model)
+    if inner is None:
+        raise file.error(
+            f"the model {quoted(instance.model)} is not defined in this file", instance.line
+        )
+    for formal in instance.nets:
+        if formal not in inner.inputs and formal not in inner.outputs:
+            raise file.error(
+                f"the model {quoted(inner.name)} has no port {quoted(formal)}", instance.line
+            )
+    for formal in inner.inputs:
+        if formal not in instance.nets:
+            raise file.error(
+                f"the input {quoted(formal)} of {quoted(inner.name)} is not connected",
+                instance.line,
+            )
+    return inner
+
+
+def _make(gate: _Gate) -> Make:
+    rows, on = gate.rows, gate.value != "0"
+    return lambda builder, literals: build_cover(builder, rows, on, literals)

@@ -1,0 +1,152 @@
+"""The table of readers, and the one function that reads any of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from btfsynth.dataset.formats.base import SourceFile, read_source
+from btfsynth.errors import DataError
+from btfsynth.frontends.aiger import parse_aiger
+from btfsynth.frontends.bench import parse_bench
+from btfsynth.frontends.blif import parse_blif
+from btfsynth.frontends.tables import parse_pla_netlist, parse_truth_netlist
+from btfsynth.frontends.verilog import read_verilog_netlist
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.text import parse_netlist
+
+__all__ = ["READERS", "Reader", "design_endings", "find_reader", "read_design"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A format that netlists are read from.
+
+    Parameters
+    ----------
+    name
+        Its key in the table.
+    description
+        One line for a listing.
+    endings
+        File name endings, lower case with the dot.
+    magic
+        What the text of such a file has in it; for files of unknown ending.
+    read
+        Makes the netlist of a file; raises `DataError`.
+    foreign
+        True if the format is not the package's own, so that majorities are yet to be detected.
+    """
+
+    name: str
+    description: str
+    endings: tuple[str, ...]
+    magic: re.Pattern[bytes]
+    read: Callable[[SourceFile], Netlist]
+    foreign: bool = True
+
+
+def _parse_mig(file: SourceFile) -> Netlist:
+    return parse_netlist("\n".join(file.lines), file.path)
+
+
+READERS = MappingProxyType(
+    {
+        reader.name: reader
+        for reader in (
+            Reader(
+                "mig",
+                "btfsynth's own text",
+                (".mig",),
+                re.compile(rb"^mig [0-9]", re.MULTILINE),
+                _parse_mig,
+                foreign=False,
+            ),
+            Reader(
+                "aiger",
+                "AIGER, ASCII and binary, combinational",
+                (".aag", ".aig"),
+                re.compile(rb"\Aa[ai]g [0-9]"),
+                parse_aiger,
+            ),
+            Reader(
+                "blif",
+                "BLIF, combinational, hierarchy flattened",
+                (".blif",),
+                re.compile(rb"^[ \t]*\.(model|inputs|names)\b", re.MULTILINE),
+                parse_blif,
+            ),
+            Reader(
+                "bench",
+                "ISCAS BENCH, combinational",
+                (".bench",),
+                re.compile(rb"^[ \t]*(INPUT|OUTPUT)[ \t]*\(", re.MULTILINE | re.IGNORECASE),
+                parse_bench,
+            ),
+            Reader(
+                "verilog",
+                "structural Verilog, hierarchy flattened",
+                (".v",),
+                re.compile(rb"^[ \t]*module\s", re.MULTILINE),
+                lambda file: read_verilog_netlist(file.path),
+            ),
+            Reader(
+                "pla",
+                "espresso's PLA",
+                (".pla", ".esp"),
+                re.compile(rb"^[ \t]*\.i[ \t]+[0-9]", re.MULTILINE),
+                parse_pla_netlist,
+            ),
+            Reader(
+                "truth",
+                "a truth table",
+                (".truth", ".tt"),
+                re.compile(rb"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(0[xX][0-9A-Fa-f]+|[01-]{2,})\s"),
+                parse_truth_netlist,
+            ),
+        )
+    }
+)
+"""The readers by name, the more recognisable ones first."""
+
+_LOOKED_AT = 1 << 16
+
+
+def design_endings() -> str:
+    """Return all endings on one line, for messages."""
+    return ", ".join(ending for reader in READERS.values() for ending in reader.endings)
+
+
+def read_design(path: Path) -> Netlist:
+    """Read a netlist from a file of any known format, by its ending, else by what is in it.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as what it is; the line is named if there is one.
+    """
+    return find_reader(path).read(read_source(path))
+
+
+def find_reader(path: Path) -> Reader:
+    """Return the reader of a file.
+
+    Raises
+    ------
+    DataError
+        If the ending is unknown and the content looks like nothing known.
+    """
+    ending = path.suffix.lower()
+    for reader in READERS.values():
+        if ending in reader.endings:
+            return reader
+    head = read_source(path).data[:_LOOKED_AT]
+    for reader in READERS.values():
+        if reader.magic.search(head):
+            return reader
+    raise DataError(
+        f"expected a netlist of a known format; known endings are: {design_endings()}", path
+    )

@@ -1,0 +1,81 @@
+"""Structural Verilog as a netlist (see `verilog_reader` for the subset)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from btfsynth.dataset.ports import Port, bit_names, group_columns
+from btfsynth.errors import DataError
+from btfsynth.frontends import gates
+from btfsynth.frontends.circuit import Circuit, Op
+from btfsynth.frontends.nets import Make
+from btfsynth.frontends.verilog_reader import read_verilog
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = ["circuit_netlist", "read_verilog_netlist"]
+
+_MAKE: Mapping[Op, Make] = MappingProxyType(
+    {
+        Op.FALSE: lambda _, __: FALSE,
+        Op.TRUE: lambda _, __: TRUE,
+        Op.BUFFER: gates.buffer_gate,
+        Op.NOT: gates.not_gate,
+        Op.AND: gates.and_gate,
+        Op.OR: gates.or_gate,
+        Op.XOR: gates.xor_gate,
+        Op.XNOR: gates.xnor_gate,
+        Op.MUX: gates.mux_gate,
+    }
+)
+
+
+def read_verilog_netlist(path: Path) -> Netlist:
+    """Read a Verilog file.
+
+    Raises
+    ------
+    DataError
+        Naming the line, if it is outside the subset or no sound circuit.
+    """
+    circuit = read_verilog(path)
+    if not circuit.output_gates:
+        raise DataError(f"the module {circuit.module} has no output", path)
+    return circuit_netlist(circuit, path)
+
+
+def circuit_netlist(circuit: Circuit, path: Path | None = None) -> Netlist:
+    r"""Return a circuit as a netlist.
+
+    Scalar ports whose names are those of a bus's bits, as in ``\p[0]``, become one port.
+
+    Raises
+    ------
+    DataError
+        If two bits have one name.
+    """
+    input_ports, columns = _ports(circuit.inputs, path)
+    output_ports, driven = _ports(circuit.outputs, path)
+    builder = NetlistBuilder(circuit.module, input_ports, output_ports)
+    bit_of = {column: bit for bit, column in enumerate(columns)}
+    literals = [FALSE] * len(circuit.gates)
+    for index in circuit.order:
+        gate = circuit.gates[index]
+        if gate.op is Op.INPUT:
+            literals[index] = builder.input(bit_of[gate.reads[0]])
+        else:
+            literals[index] = _MAKE[gate.op](builder, [literals[read] for read in gate.reads])
+    return builder.build([literals[circuit.output_gates[column]] for column in driven])
+
+
+def _ports(widths: Mapping[str, int], path: Path | None) -> tuple[tuple[Port, ...], Sequence[int]]:
+    """Return the ports and, for each of their bits, its position among those of the circuit."""
+    ports = [Port(name, width) for name, width in widths.items()]
+    names = bit_names(ports)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"two ports have a bit named {twice!r}", path)
+    return group_columns(names)
