@@ -9,8 +9,8 @@ import click
 from btfsynth.cli.options import folder_option, json_option, load_source
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.flow import emit_netlist, netlist_record
+from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.statistics import statistics
-from btfsynth.netlist.text import read_netlist
 
 __all__ = ["command"]
 
@@ -27,13 +27,13 @@ __all__ = ["command"]
 )
 @json_option
 def command(netlist: Path, directory: Path | None, source: str | None, as_json: bool) -> None:
-    """Write a NETLIST (.mig) as Verilog and Amaranth with testbench and vectors.
+    """Write a NETLIST (.mig, .blif, .aag, .aig, .bench, .v) as Verilog and Amaranth with testbench and vectors.
 
     \b
     Example:
       btfsynth emit m3.mig --data multiplier:3 -o hdl_out/m3
     """  # noqa: D301
-    design = read_netlist(netlist)
+    design = read_design(netlist)
     dataset = None if source is None else load_source(source)
     directory = directory or Path("hdl_out") / netlist.stem
     manifest = emit_netlist(design, dataset, directory)

@@ -1,4 +1,4 @@
-"""``btfsynth simplify``."""
+"""``btfsynth simplify``: the optimiser by itself, between the netlist files of the field."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from btfsynth.backends.interchange import get_writer
 from btfsynth.cli.options import (
     SectionCommand,
     file_option,
@@ -17,14 +18,17 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, show
 from btfsynth.errors import UsageError
-from btfsynth.files import write_text
+from btfsynth.files import write_bytes
 from btfsynth.flow import netlist_record, pass_records, simplify_netlist, simplify_network
+from btfsynth.frontends.registry import find_reader, read_design
+from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics
-from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.network.formats import read_network_text
 from btfsynth.network.trained import TrainedNetwork, load_network
 from btfsynth.passes.base import PassReport
+from btfsynth.passes.detect import Detect
+from btfsynth.passes.registry import SCRIPTS
 
 __all__ = ["command"]
 
@@ -34,7 +38,11 @@ _BOOLEARN_ENDINGS = (".net", ".sol")
 
 @click.command("simplify", cls=SectionCommand)
 @click.argument("file", type=click.Path(path_type=Path))
-@file_option("Where the netlist goes.  [default: FILE with the ending .mig]", "OUT.mig")
+@file_option(
+    "Where the netlist goes; the ending says how: .mig, .blif, .aag, .aig, .bench or .v.  "
+    "[default: FILE with the ending .mig]",
+    "OUT",
+)
 @click.option(
     "--data",
     "source",
@@ -53,39 +61,47 @@ def command(
     preserve: str | None,
     as_json: bool,
 ) -> None:
-    """Make a netlist as small as it will go, from a trained network (.npz) or a netlist (.mig).
+    """Make a netlist as small as it will go.
 
-    Every pass is checked. Without --data the function is kept on every input vector.
+    FILE is a netlist (.mig, .blif, .aag, .aig, .bench, structural .v), a table (.truth, .pla) or a
+    trained network (.npz, .net). Every pass is checked. Without --data the function is kept on every
+    input vector.
 
     \b
     Examples:
       btfsynth simplify m3.npz --data multiplier:3 -o m3.mig
+      btfsynth simplify m3.mig -o m3.aig
+      btfsynth simplify m3.aig -o m3.blif
       btfsynth simplify m3.mig -o smaller.mig --passes 'resub --patience 2000 --seed 7'
     """  # noqa: D301
     path = path or require_writable(file.parent / f"{file.stem}.mig")
     if path == file:
         raise UsageError(f"{path}: is the file to read; name another one with -o")
+    writer = get_writer(path)
     dataset = None if source is None else load_source(source)
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs the patterns, give them with --data")
     if _is_network(file):
-        netlist, before, reports = simplify_network(_network(file), dataset, wanted, passes)
-        first = before.cells
+        netlist, _, reports = simplify_network(_network(file), dataset, wanted, passes)
+        first = reports[0].before if reports else statistics(netlist)
     else:
-        given = read_netlist(file)
-        first = given.n_cells
-        netlist, reports = simplify_netlist(given, dataset, wanted, passes)
-    write_text(path, format_netlist(netlist))
+        given, script = _read(file, passes)
+        first = statistics(given)
+        netlist, reports = simplify_netlist(given, dataset, wanted, script)
+    content, notices = writer.content(netlist)
+    write_bytes(path, content)
     cost = statistics(netlist)
     if as_json:
         emit_json(
             {
                 "name": netlist.name,
-                "cells_before": first,
+                "cells_before": first.cells,
+                "before": netlist_record(first),
                 **netlist_record(cost),
                 "passes": pass_records(reports),
                 "file": path.name,
+                "notices": list(notices),
             }
         )
         return
@@ -94,7 +110,15 @@ def command(
         console.print(field_table(headings, [_row(report) for report in reports], numbers=4))
         console.print()
     show("netlist", netlist_summary(cost), style="green")
-    show("", f"from {first} cells; saved in {path}")
+    show("", f"from {first.cells} cells; saved in {path}")
+    for notice in notices:
+        show("note", notice)
+
+
+def _read(file: Path, passes: str) -> tuple[Netlist, str]:
+    """Read a netlist; what hides in gates of another tool is detected before a script of ours."""
+    detect = find_reader(file).foreign and passes in SCRIPTS
+    return read_design(file), f"{Detect.name}; {passes}" if detect else passes
 
 
 def _network(file: Path) -> TrainedNetwork:

@@ -138,11 +138,11 @@ BAD_USAGE = {
     "network into no folder": (("train", "full_adder", "-o", "no/x.npz"), 1, ["no/x.npz"]),
     "netlist into no folder": (("simplify", "x.csv", "-o", "no/x.mig"), 1, ["no/x.mig"]),
     "nothing to simplify": (("simplify", "nowhere.npz"), 2, ["nowhere.npz: no such file"]),
-    "no netlist": (("simplify", "x.csv"), 2, ["x.csv:1", "'mig 1'"]),
+    "no netlist": (("simplify", "x.csv"), 2, ["x.csv", "known format", ".blif"]),
     "care of nothing": (("simplify", "x.csv", "--preserve", "care"), 2, ["--preserve", "--data"]),
     "output is input": (("simplify", "x.mig"), 2, ["x.mig", "-o"]),
     "nothing to emit": (("emit", "nowhere.mig"), 2, ["nowhere.mig: no such file"]),
-    "no netlist to emit": (("emit", "x.csv"), 2, ["x.csv:1", "'mig 1'"]),
+    "no netlist to emit": (("emit", "x.csv"), 2, ["x.csv", "known format", ".blif"]),
 }
 
 
