@@ -286,8 +286,9 @@ def _symbols(file: SourceFile, header: _Header, at: int) -> dict[str, dict[int, 
     """Return the names of inputs and outputs by position."""
     found: dict[str, dict[int, str]] = {"i": {}, "o": {}}
     counts = {"i": header.inputs, "o": header.outputs}
-    comment = _COMMENT.search(file.data, at)
-    table = file.data[at : comment.start() if comment else None]
+    table = file.data[at:]
+    comment = _COMMENT.search(table)
+    table = table[: comment.start()] if comment else table
     line = None if header.binary else file.data.count(b"\n", 0, at)
     for row in table.split(b"\n"):
         line = None if line is None else line + 1
