@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from btfsynth import flow
 from btfsynth.dataset.load import load
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, UsageError
-from btfsynth.flow import BuildOptions, Observer, build, emit_netlist, is_verified
+from btfsynth.flow import BuildOptions, Observer, build, building, emit_netlist, is_verified
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.trained import load_network
 from btfsynth.sim.result import CheckResult
@@ -73,7 +72,7 @@ def test_failure_after_training_keeps_the_network(tmp_path, monkeypatch):
     def broken(*_: object) -> None:
         raise ToolError("icarus: broken", ("vvp",), "Segmentation fault")
 
-    monkeypatch.setattr(flow, "simulate_design", broken)
+    monkeypatch.setattr(building, "simulate_design", broken)
     with pytest.raises(ToolError, match=r"broken.*kept in .*full_adder_best\.npz") as raised:
         build(DATA, tmp_path / "out", QUICK)
     assert raised.value.command == ("vvp",)
@@ -88,7 +87,7 @@ def test_interrupt_after_training_keeps_the_network(tmp_path, monkeypatch, stati
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(flow, station, interrupted)
+    monkeypatch.setattr(building, station, interrupted)
     with pytest.raises(InterruptedWorkError, match=r"full_adder_best\.npz"):
         build(DATA, tmp_path / "out", QUICK)
     assert list(contents(tmp_path / "out")) == ["full_adder_best.npz"]

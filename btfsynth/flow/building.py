@@ -1,21 +1,17 @@
-"""The whole way: patterns to a trained network, a small netlist and checked hardware."""
+"""Patterns to a trained network, a small netlist and checked hardware, all in one folder."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from btfsynth import __version__
 from btfsynth.backends.design import write_design
-from btfsynth.backends.manifest import MANIFEST_FILE, Manifest
-from btfsynth.backends.vectors import VectorTable
+from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import (
     BtfsynthError,
@@ -25,47 +21,26 @@ from btfsynth.errors import (
     UsageError,
 )
 from btfsynth.files import write_text
-from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
-from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import (
-    Preserve,
-    care_reference,
-    count_wrong,
-    function_reference,
-)
-from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
+from btfsynth.flow.records import is_verified, netlist_record, network_record, pass_records
+from btfsynth.flow.simplify import simplify_network
+from btfsynth.flow.vectors import hardware_vectors
+from btfsynth.lower.lowering import LoweringReport
+from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.text import format_netlist
 from btfsynth.network.trained import TrainedNetwork, save_network
-from btfsynth.passes.base import PassReport, run_passes
+from btfsynth.passes.base import PassReport
 from btfsynth.passes.registry import parse_script
-from btfsynth.sim.registry import SIMULATORS, get_simulator
+from btfsynth.sim.registry import get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
 from btfsynth.train.parameters import Progress
 from btfsynth.train.session import TrainOptions, plan_for, train, train_record
 from btfsynth.train.trials import TrainingRun
-from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.parsed import PARSED_CHECK
 from btfsynth.verify.simulate import simulate_design
 
-__all__ = [
-    "BuildOptions",
-    "BuildReport",
-    "Observer",
-    "build",
-    "emit_netlist",
-    "hardware_vectors",
-    "is_verified",
-    "netlist_record",
-    "network_record",
-    "pass_records",
-    "simplify_netlist",
-    "simplify_network",
-]
-
-_ALL_VECTORS = 4096
-"""Up to so many input vectors, hardware made from a sample is checked on all of them."""
+__all__ = ["BuildOptions", "BuildReport", "Observer", "build"]
 
 
 @dataclass(frozen=True)
@@ -150,188 +125,6 @@ class BuildReport:
             "files": list(self.files),
             "notices": list(self.notices),
         }
-
-
-def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> bool:
-    """Tell whether every check that ran passed, all wanted ones ran, and one ran the hardware."""
-    ran = [name for name, check in checks.items() if check.skipped is None]
-    real = any(name in SIMULATORS for name in ran)
-    return real and all(checks[name].ok for name in ran) and all(name in ran for name in wanted)
-
-
-def netlist_record(cost: NetlistStatistics) -> dict[str, int]:
-    """Return what a netlist costs as JSON values."""
-    return {
-        "cells": cost.cells,
-        "and": cost.and_cells,
-        "or": cost.or_cells,
-        "maj": cost.maj_cells,
-        "inverters": cost.inverters,
-        "depth": cost.depth,
-    }
-
-
-def pass_records(reports: Sequence[PassReport]) -> list[dict[str, Any]]:
-    """Return what passes did as JSON values."""
-    return [
-        {
-            "name": report.name,
-            "cells": report.after.cells,
-            "depth": report.after.depth,
-            "seconds": round(report.seconds, 3),
-            "proof": report.proof,
-            "kept": report.kept,
-        }
-        for report in reports
-    ]
-
-
-def network_record(network: TrainedNetwork, dataset: Dataset) -> CheckResult:
-    """Check the trained network against the patterns."""
-    right = network.vectors_right(dataset)
-    return CheckResult(name="network", passed=right, failed=dataset.n_patterns - right)
-
-
-def simplify_network(
-    network: TrainedNetwork, dataset: Dataset | None, preserve: Preserve | None, script: str
-) -> tuple[Netlist, LoweringReport, tuple[PassReport, ...]]:
-    """Lower a network and run passes over the netlist, every step checked.
-
-    Parameters
-    ----------
-    network
-        What to lower.
-    dataset
-        The patterns; without them the network itself is kept.
-    preserve
-        What to keep; None chooses by the patterns.
-    script
-        Passes.
-
-    Raises
-    ------
-    UsageError
-        If the patterns do not fit the network, or are to be kept and it misses one.
-    """
-    steps = parse_script(script)
-    if dataset is None:
-        reference = function_reference(network.outputs, network.topology.n_inputs)
-    else:
-        _require_fit(network, dataset)
-        chosen = preserve or choose_preserve(dataset, network)
-        reference = make_reference(network, dataset, chosen)
-    netlist, lowering = lower_network(network, reference)
-    netlist, reports = run_passes(steps, netlist, reference, _prove)
-    return netlist, lowering, reports
-
-
-def simplify_netlist(
-    netlist: Netlist, dataset: Dataset | None, preserve: Preserve | None, script: str
-) -> tuple[Netlist, tuple[PassReport, ...]]:
-    """Run passes over a netlist, every step checked.
-
-    It keeps its function, or what patterns ask for if they are given.
-
-    Raises
-    ------
-    UsageError
-        If the patterns are to be kept and the netlist does not compute them.
-    """
-    steps = parse_script(script)
-    if dataset is None or preserve is Preserve.NETWORK:
-        reference = function_reference(_function(netlist), netlist.n_inputs)
-    else:
-        _require_fit(netlist, dataset)
-        reference = care_reference(dataset)
-        wrong = count_wrong(netlist, reference)
-        if wrong:
-            raise UsageError(
-                f"{netlist.name}: is wrong on {wrong} of the {dataset.n_patterns} patterns of "
-                f"{dataset.source}, so these cannot be what is preserved"
-            )
-    return run_passes(steps, netlist, reference, _prove)
-
-
-def emit_netlist(netlist: Netlist, dataset: Dataset | None, directory: Path) -> Manifest:
-    """Write a netlist as hardware with vectors from patterns, or from its own function without.
-
-    Raises
-    ------
-    UsageError, DataError
-        If the patterns do not fit the netlist or are not Boolean.
-    OutputError
-        If the folder cannot be written; it then holds what it held before.
-    """
-    origin: dict[str, Any] = {}
-    if dataset is None:
-        vectors = _function_vectors(_function(netlist), netlist.n_inputs)
-    else:
-        _require_fit(netlist, dataset)
-        vectors = VectorTable.from_dataset(dataset)
-        origin = {
-            "source": dataset.source,
-            "data_hash": dataset.content_hash,
-            "notices": dataset.notices,
-        }
-    with staging_folder(directory) as staging:
-        manifest = write_design(netlist, vectors, staging, **origin)
-        publish(staging, directory, last=MANIFEST_FILE)
-    return manifest
-
-
-def _prove(before: Netlist, after: Netlist) -> bool:
-    return equivalent(before, after).equal
-
-
-def _function(netlist: Netlist) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
-    """Return a netlist as a function of 0/1 vectors."""
-    return lambda vectors: unpack_bits(output_words(netlist, pack_bits(vectors)), len(vectors))
-
-
-def _require_fit(design: Netlist | TrainedNetwork, dataset: Dataset) -> None:
-    """Refuse patterns of other numbers of bits than a netlist or a network has."""
-    shape = design if isinstance(design, Netlist) else design.topology
-    if (shape.n_inputs, shape.n_outputs) != (dataset.n_inputs, dataset.n_outputs):
-        raise UsageError(
-            f"{design.name}: has {shape.n_inputs} inputs and {shape.n_outputs} outputs, the "
-            f"patterns of {dataset.source} have {dataset.n_inputs} and {dataset.n_outputs}"
-        )
-
-
-def hardware_vectors(dataset: Dataset, network: TrainedNetwork, kept: Preserve) -> VectorTable:
-    """Return what the hardware is simulated on.
-
-    The patterns, where the targets are what is kept; else the network's own outputs, on every input
-    vector if they are few and on the patterns and a fixed random sample if not.
-    """
-    if kept is Preserve.CARE:
-        return VectorTable.from_dataset(dataset)
-    return _function_vectors(network.outputs, dataset.n_inputs, dataset.inputs)
-
-
-def _function_vectors(
-    function: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
-    n_inputs: int,
-    seen: NDArray[np.uint8] | None = None,
-) -> VectorTable:
-    """Return a function on every input vector if these are few, else on those seen and a sample."""
-    everything = 1 << n_inputs if n_inputs < 60 else None
-    if everything is not None and everything <= _ALL_VECTORS:
-        listed = unpack_bits(exhaustive_words(n_inputs), everything)
-    else:
-        random = np.random.Generator(np.random.PCG64(0))
-        listed = random.integers(0, 2, (_ALL_VECTORS // 4, n_inputs), dtype=np.uint8)
-        if seen is not None:
-            listed = np.concatenate([seen, listed])
-        _, first = np.unique(listed, axis=0, return_index=True)
-        listed = listed[np.sort(first)]
-    expected = function(listed)
-    return VectorTable(
-        inputs=listed,
-        expected=expected,
-        care=np.ones(expected.shape, dtype=np.bool_),
-        exhaustive=len(listed) == everything,
-    )
 
 
 def build(

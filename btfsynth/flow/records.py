@@ -1,0 +1,55 @@
+"""What a netlist, passes and checks came to, as JSON values, and whether it is verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.netlist.statistics import NetlistStatistics
+from btfsynth.network.trained import TrainedNetwork
+from btfsynth.passes.base import PassReport
+from btfsynth.sim.registry import SIMULATORS
+from btfsynth.sim.result import CheckResult
+
+__all__ = ["is_verified", "netlist_record", "network_record", "pass_records"]
+
+
+def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> bool:
+    """Tell whether every check that ran passed, all wanted ones ran, and one ran the hardware."""
+    ran = [name for name, check in checks.items() if check.skipped is None]
+    real = any(name in SIMULATORS for name in ran)
+    return real and all(checks[name].ok for name in ran) and all(name in ran for name in wanted)
+
+
+def netlist_record(cost: NetlistStatistics) -> dict[str, int]:
+    """Return what a netlist costs as JSON values."""
+    return {
+        "cells": cost.cells,
+        "and": cost.and_cells,
+        "or": cost.or_cells,
+        "maj": cost.maj_cells,
+        "inverters": cost.inverters,
+        "depth": cost.depth,
+    }
+
+
+def pass_records(reports: Sequence[PassReport]) -> list[dict[str, Any]]:
+    """Return what passes did as JSON values."""
+    return [
+        {
+            "name": report.name,
+            "cells": report.after.cells,
+            "depth": report.after.depth,
+            "seconds": round(report.seconds, 3),
+            "proof": report.proof,
+            "kept": report.kept,
+        }
+        for report in reports
+    ]
+
+
+def network_record(network: TrainedNetwork, dataset: Dataset) -> CheckResult:
+    """Check the trained network against the patterns."""
+    right = network.vectors_right(dataset)
+    return CheckResult(name="network", passed=right, failed=dataset.n_patterns - right)

@@ -1,0 +1,85 @@
+"""The optimiser as one call: a network or a netlist in, a small netlist out."""
+
+from __future__ import annotations
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.errors import UsageError
+from btfsynth.flow.vectors import function_of, require_fit
+from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import (
+    Preserve,
+    care_reference,
+    count_wrong,
+    function_reference,
+)
+from btfsynth.network.trained import TrainedNetwork
+from btfsynth.passes.base import PassReport, run_passes
+from btfsynth.passes.registry import parse_script
+from btfsynth.verify.equivalence import equivalent
+
+__all__ = ["simplify_netlist", "simplify_network"]
+
+
+def simplify_network(
+    network: TrainedNetwork, dataset: Dataset | None, preserve: Preserve | None, script: str
+) -> tuple[Netlist, LoweringReport, tuple[PassReport, ...]]:
+    """Lower a network and run passes over the netlist, every step checked.
+
+    Parameters
+    ----------
+    network
+        What to lower.
+    dataset
+        The patterns; without them the network itself is kept.
+    preserve
+        What to keep; None chooses by the patterns.
+    script
+        Passes.
+
+    Raises
+    ------
+    UsageError
+        If the patterns do not fit the network, or are to be kept and it misses one.
+    """
+    steps = parse_script(script)
+    if dataset is None:
+        reference = function_reference(network.outputs, network.topology.n_inputs)
+    else:
+        require_fit(network, dataset)
+        chosen = preserve or choose_preserve(dataset, network)
+        reference = make_reference(network, dataset, chosen)
+    netlist, lowering = lower_network(network, reference)
+    netlist, reports = run_passes(steps, netlist, reference, _prove)
+    return netlist, lowering, reports
+
+
+def simplify_netlist(
+    netlist: Netlist, dataset: Dataset | None, preserve: Preserve | None, script: str
+) -> tuple[Netlist, tuple[PassReport, ...]]:
+    """Run passes over a netlist, every step checked.
+
+    It keeps its function, or what patterns ask for if they are given.
+
+    Raises
+    ------
+    UsageError
+        If the patterns are to be kept and the netlist does not compute them.
+    """
+    steps = parse_script(script)
+    if dataset is None or preserve is Preserve.NETWORK:
+        reference = function_reference(function_of(netlist), netlist.n_inputs)
+    else:
+        require_fit(netlist, dataset)
+        reference = care_reference(dataset)
+        wrong = count_wrong(netlist, reference)
+        if wrong:
+            raise UsageError(
+                f"{netlist.name}: is wrong on {wrong} of the {dataset.n_patterns} patterns of "
+                f"{dataset.source}, so these cannot be what is preserved"
+            )
+    return run_passes(steps, netlist, reference, _prove)
+
+
+def _prove(before: Netlist, after: Netlist) -> bool:
+    return equivalent(before, after).equal

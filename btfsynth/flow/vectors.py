@@ -1,0 +1,72 @@
+"""What a design is simulated on: the patterns, or vectors of its own function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.backends.vectors import VectorTable
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.errors import UsageError
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Preserve
+from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
+from btfsynth.network.trained import TrainedNetwork
+
+__all__ = ["function_of", "function_vectors", "hardware_vectors", "require_fit"]
+
+_ALL_VECTORS = 4096
+"""Up to so many input vectors, hardware made from a sample is checked on all of them."""
+
+
+def function_of(netlist: Netlist) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+    """Return a netlist as a function of 0/1 vectors."""
+    return lambda vectors: unpack_bits(output_words(netlist, pack_bits(vectors)), len(vectors))
+
+
+def require_fit(design: Netlist | TrainedNetwork, dataset: Dataset) -> None:
+    """Refuse patterns of other numbers of bits than a netlist or a network has."""
+    shape = design if isinstance(design, Netlist) else design.topology
+    if (shape.n_inputs, shape.n_outputs) != (dataset.n_inputs, dataset.n_outputs):
+        raise UsageError(
+            f"{design.name}: has {shape.n_inputs} inputs and {shape.n_outputs} outputs, the "
+            f"patterns of {dataset.source} have {dataset.n_inputs} and {dataset.n_outputs}"
+        )
+
+
+def hardware_vectors(dataset: Dataset, network: TrainedNetwork, kept: Preserve) -> VectorTable:
+    """Return what the hardware is simulated on.
+
+    The patterns, where the targets are what is kept; else the network's own outputs, on every input
+    vector if they are few and on the patterns and a fixed random sample if not.
+    """
+    if kept is Preserve.CARE:
+        return VectorTable.from_dataset(dataset)
+    return function_vectors(network.outputs, dataset.n_inputs, dataset.inputs)
+
+
+def function_vectors(
+    function: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    n_inputs: int,
+    seen: NDArray[np.uint8] | None = None,
+) -> VectorTable:
+    """Return a function on every input vector if these are few, else on those seen and a sample."""
+    everything = 1 << n_inputs if n_inputs < 60 else None
+    if everything is not None and everything <= _ALL_VECTORS:
+        listed = unpack_bits(exhaustive_words(n_inputs), everything)
+    else:
+        random = np.random.Generator(np.random.PCG64(0))
+        listed = random.integers(0, 2, (_ALL_VECTORS // 4, n_inputs), dtype=np.uint8)
+        if seen is not None:
+            listed = np.concatenate([seen, listed])
+        _, first = np.unique(listed, axis=0, return_index=True)
+        listed = listed[np.sort(first)]
+    expected = function(listed)
+    return VectorTable(
+        inputs=listed,
+        expected=expected,
+        care=np.ones(expected.shape, dtype=np.bool_),
+        exhaustive=len(listed) == everything,
+    )
