@@ -1,0 +1,246 @@
+"""``btfsynth discover``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from btfsynth.cli.options import (
+    folder_option,
+    json_option,
+    load_source,
+    outputs_option,
+    source_argument,
+)
+from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
+from btfsynth.dataset.formats.base import plural
+from btfsynth.discover.front import Objective
+from btfsynth.discover.search import (
+    DiscoverOptions,
+    DiscoverReport,
+    DiscoverStatus,
+    Witness,
+    discover,
+)
+from btfsynth.errors import DataError, InterruptedWorkError, TrainingError, VerificationError
+from btfsynth.train.config import read_settings
+from btfsynth.train.parameters import StopRule
+from btfsynth.train.session import TrainOptions
+
+__all__ = ["command"]
+
+_DEFAULT_SECONDS = 60.0
+
+
+@click.command("discover")
+@source_argument
+@folder_option("Where everything goes.  [default: hdl_out/<name>_discover]")
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Stop after so long.  [default: 60 if --trials is not given, else no limit]",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Trainings; each from its own random start, over a cycle of widths and supports.  "
+    "[default: no limit]",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Worker processes; for the same --trials the result is the same for any number.  "
+    "[default: one a processor]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Names the random starts.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice([objective.value for objective in Objective]),
+    default=Objective.CELLS.value,
+    show_default=True,
+    help="What the best circuit has least of.",
+)
+@click.option(
+    "--passes",
+    default="size",
+    show_default=True,
+    metavar="SCRIPT",
+    help="Optimiser passes, as for 'btfsynth build'.",
+)
+@click.option(
+    "--polish/--no-polish",
+    default=True,
+    show_default=True,
+    help="Run the passes over the best circuits from other seeds: in the last quarter of the time, "
+    "or after the trials.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Settings such as 'btfsynth tune' writes; what it sets is the same in all trials.",
+)
+@click.option("--resume", is_flag=True, help="Go on from what the folder holds.")
+@outputs_option
+@json_option
+def command(
+    *,
+    source: str,
+    directory: Path | None,
+    seconds: float | None,
+    trials: int | None,
+    jobs: int | None,
+    seed: int,
+    objective: str,
+    passes: str,
+    polish: bool,
+    config: Path | None,
+    resume: bool,
+    outputs: str | None,
+    as_json: bool,
+) -> None:
+    """Discover circuits for SOURCE: train again and again, keep the best of what comes out.
+
+    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
+    Circuits are told apart by structure; those that no other beats in cells, depth and inverters at once
+    are kept as checked designs, with where they came from. Ctrl-C ends the search and keeps everything.
+    Exits with 0 if a circuit was found.
+
+    \b
+    Examples:
+      btfsynth discover multiplier:2 --time 20
+      btfsynth discover multiplier:3 --trials 100 --jobs 4 -o m3
+      btfsynth discover multiplier:3 --time 3600 --objective 'cells*depth' -o m3 --resume
+    """  # noqa: D301
+    training = TrainOptions(seed=seed, **({} if config is None else _settings(config)))
+    options = DiscoverOptions(
+        training=training,
+        trials=trials,
+        seconds=_DEFAULT_SECONDS if seconds is None and trials is None else seconds,
+        jobs=jobs or _processors(),
+        passes=passes,
+        objective=Objective(objective),
+        polish=polish,
+    )
+    dataset = load_source(source, outputs)
+    directory = directory or Path("hdl_out") / f"{dataset.name}_discover"
+    with _watched(dataset.name) as witness:
+        report = discover(dataset, directory, options, resume=resume, witness=witness)
+    if as_json:
+        emit_json(report.to_json())
+    else:
+        _show(report)
+    _require_success(report)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """Read a settings file as options of a training."""
+    settings = read_settings(path)
+    stop = settings.get("stop")
+    if stop is not None:
+        known = [rule.value for rule in StopRule]
+        if stop not in known:
+            raise DataError(f"stop: expected one of {', '.join(known)}, got {stop!r}", path)
+        settings["stop"] = StopRule(stop)
+    return settings
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _watched(title: str) -> Iterator[Witness]:
+    """Show how the search goes: live on a terminal, else a line a stage and for every better circuit."""
+    if not errors.is_terminal:
+        best: list[int] = []
+
+        def on_status(status: DiscoverStatus) -> None:
+            figures = [figure for figure in (status.cells, status.depth) if figure is not None]
+            if figures and (not best or any(a < b for a, b in zip(figures, best, strict=True))):
+                best[:] = figures
+                say(f"{title}: {_status_line(status)}, {status.seconds:.0f} s")
+
+        yield Witness(
+            on_stage=lambda stage: say(f"{title}: {stage} ..."),
+            on_status=on_status,
+            on_note=lambda line: say(f"note: {line}"),
+        )
+        return
+    with Progress(
+        SpinnerColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=errors,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(title, total=None)
+        yield Witness(
+            on_stage=lambda stage: bar.update(task, description=f"{title}: {stage}"),
+            on_status=lambda status: bar.update(task, description=_status_line(status)),
+            on_note=lambda line: say(f"note: {line}"),
+        )
+
+
+def _status_line(status: DiscoverStatus) -> str:
+    """Return where a search stands, in less than 80 columns."""
+    best = "" if status.cells is None else f"; least {status.cells} cells, depth {status.depth}"
+    doing = f", {status.polished} polished" if status.phase == "polishing" else ""
+    return f"{status.trials} trials, {status.exact} exact, {status.distinct} circuits{doing}{best}"
+
+
+def _show(report: DiscoverReport) -> None:
+    rate = f" ({report.exact / report.trials:.0%})" if report.trials else ""
+    show(
+        "search",
+        f"{plural(report.trials, 'trial')} in {report.seconds:.1f} s, {report.exact} exact{rate}; "
+        f"{plural(report.distinct, 'distinct circuit')}, {report.polished} polished",
+    )
+    show("kept", f"in {report.directory}; the front is:")
+    console.print()
+    headings = ("circuit", "cells", "depth", "inv", "AND", "OR", "MAJ", "from")
+    console.print(field_table(headings, [_row(entry) for entry in report.front], numbers=6))
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    origin = entry["origin"]
+    widths = "-".join(str(width) for width in origin["widths"] or ())
+    polished = ", polished" if "parent" in origin else ""
+    costs = (str(entry[name]) for name in ("cells", "depth", "inverters", "and", "or", "maj"))
+    return (Path(entry["path"]).name, *costs, f"trial {origin['trial']}, {widths}{polished}")
+
+
+def _require_success(report: DiscoverReport) -> None:
+    """Say what is missing if there is nothing to show."""
+    if report.front:
+        return
+    if report.rejected:
+        raise VerificationError(next(iter(report.rejected.values())))
+    if report.interrupted:
+        raise InterruptedWorkError(
+            f"interrupted after {plural(report.trials, 'trial')}, none of them exact"
+        )
+    raise TrainingError(
+        f"no circuit in {plural(report.trials, 'trial')}: {report.exact} exact; give more time, or "
+        "settings that fit the data with --config (see 'btfsynth tune')"
+    )

@@ -1,0 +1,78 @@
+"""All that a discovery has found so far."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+
+from btfsynth.discover.front import Objective, pareto
+from btfsynth.discover.record import Record
+
+__all__ = ["Findings"]
+
+
+class Findings:
+    """Records by what they are of, and the best record of every circuit.
+
+    What it holds depends on which records were added, not on their order.
+    """
+
+    def __init__(self) -> None:
+        self.trials: dict[int, Record] = {}
+        self.polished: dict[tuple[str, int], Record] = {}
+        self._best: dict[str, Record] = {}
+
+    def add(self, record: Record) -> Record:
+        """Add a record and return it as it is to be kept: with its netlist if that is new or better."""
+        circuit = record.circuit
+        if circuit is not None:
+            known = self._best.get(circuit.key)
+            if known is None or record.rank < known.rank:
+                if not circuit.netlist and known is not None and known.circuit is not None:
+                    # A record of a file whose text another record of the same circuit has.
+                    circuit = replace(circuit, netlist=known.circuit.netlist)
+                self._best[circuit.key] = replace(record, circuit=circuit)
+            else:
+                if known.circuit is not None and not known.circuit.netlist and circuit.netlist:
+                    self._best[circuit.key] = replace(
+                        known, circuit=replace(known.circuit, netlist=circuit.netlist)
+                    )
+                record = record.without_netlist()
+        if record.parent is None:
+            self.trials[record.trial] = record.without_netlist()
+        else:
+            self.polished[record.parent, record.attempt] = record.without_netlist()
+        return record
+
+    @property
+    def exact(self) -> int:
+        """Trials that ended with an exact network."""
+        return sum(record.exact for record in self.trials.values())
+
+    @property
+    def distinct(self) -> int:
+        """Circuits told apart by their canonical form."""
+        return len(self._best)
+
+    def front(self, objective: Objective, without: Container[str] = ()) -> list[Record]:
+        """Return the front (see `pareto`), circuits with certain keys left out."""
+        return pareto(
+            (record for key, record in self._best.items() if key not in without), objective
+        )
+
+    def text(self, key: str) -> str:
+        """Return the netlist of a circuit."""
+        circuit = self._best[key].circuit
+        return "" if circuit is None else circuit.netlist
+
+    def in_order(self) -> list[Record]:
+        """Return all records, trials first, each circuit's netlist with its best record."""
+        ordered = [self.trials[trial] for trial in sorted(self.trials)]
+        ordered += [self.polished[key] for key in sorted(self.polished)]
+        return [self._with_netlist(record) for record in ordered]
+
+    def _with_netlist(self, record: Record) -> Record:
+        if record.circuit is None:
+            return record
+        best = self._best[record.circuit.key]
+        return best if best.rank == record.rank else record

@@ -1,0 +1,482 @@
+"""Discover circuits: trainings side by side, what they lead to kept as it comes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.discover.certifier import Certifier
+from btfsynth.discover.findings import Findings
+from btfsynth.discover.front import Objective
+from btfsynth.discover.pool import Executor, Finished, WorkerPool
+from btfsynth.discover.portfolio import Portfolio, make_portfolio
+from btfsynth.discover.record import Record
+from btfsynth.discover.schedule import PolishTask, Schedule, Task, TrialTask
+from btfsynth.discover.store import Identity, Store
+from btfsynth.discover.work import get_ready, polish, run_trial
+from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
+from btfsynth.passes.registry import parse_script
+from btfsynth.staging import staging_folder
+from btfsynth.train.checkpoint import training_fingerprint
+from btfsynth.train.session import TrainOptions, plan_for
+
+__all__ = ["DiscoverOptions", "DiscoverReport", "DiscoverStatus", "Witness", "discover"]
+
+_NAP = 0.2
+_LATE = 0.75
+"""Share of the time after which circuits are polished."""
+
+_RESERVE = 0.1
+_LONGEST_RESERVE = 4.0
+"""Time kept back to check the last circuits of the front: a share of it, so many seconds at most."""
+
+
+@dataclass(frozen=True)
+class DiscoverOptions:
+    """What to search, and for how long.
+
+    Parameters
+    ----------
+    training
+        Seed and settings; what is set there is the same in all trials.
+    trials
+        Trainings; None for no end.
+    seconds
+        Time limit, start of the workers not counted; None for no limit.
+    jobs
+        Worker processes; for the same trials and without a time limit the result does not depend on them.
+    passes
+        Script.
+    objective
+        What makes the best circuit, and which are polished first.
+    polish
+        Run the passes over the best circuits from other seeds: after the trials, or in the last quarter
+        of the time.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range, or there is neither a number of trials nor a time limit.
+    """
+
+    training: TrainOptions = field(default_factory=TrainOptions)
+    trials: int | None = None
+    seconds: float | None = 60.0
+    jobs: int = 1
+    passes: str = "size"
+    objective: Objective = Objective.CELLS
+    polish: bool = True
+
+    def __post_init__(self) -> None:
+        if self.trials is None and self.seconds is None:
+            raise UsageError("discover: expected a number of trials, a time limit, or both")
+        if self.trials is not None and self.trials < 1:
+            raise UsageError(f"trials: expected at least 1, got {self.trials}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise UsageError(f"time: expected more than 0 seconds, got {self.seconds:g}")
+        if self.jobs < 1:
+            raise UsageError(f"jobs: expected at least 1, got {self.jobs}")
+
+
+@dataclass(frozen=True)
+class DiscoverStatus:
+    """Where a discovery stands.
+
+    Parameters
+    ----------
+    phase
+        ``trials`` or ``polishing``.
+    trials, exact, distinct, polished
+        Counts of trials, of exact ones, of circuits, of polishings.
+    cells, depth
+        Least of any circuit; None if there is none.
+    front
+        Circuits on the front.
+    seconds
+        Since the workers were ready.
+    """
+
+    phase: str
+    trials: int
+    exact: int
+    distinct: int
+    polished: int
+    cells: int | None
+    depth: int | None
+    front: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Who is told what happens; every part may stay as it is.
+
+    Parameters
+    ----------
+    on_stage
+        Gets a line at the start of every stage.
+    on_status
+        Gets a `DiscoverStatus` a few times a second.
+    on_note
+        Gets lines on what did not go well.
+    """
+
+    on_stage: Callable[[str], None] = lambda _: None
+    on_status: Callable[[DiscoverStatus], None] = lambda _: None
+    on_note: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, eq=False)
+class DiscoverReport:
+    """What a discovery came to.
+
+    Parameters
+    ----------
+    name
+        Of the data set.
+    directory
+        Where all is kept.
+    objective
+        What the front is ordered by.
+    trials, exact, distinct, polished
+        Counts, earlier sessions included.
+    seconds
+        Of this session.
+    front
+        The checked entries, the best first, as JSON values with their ``path`` in the folder.
+    lost
+        Trials whose worker died twice.
+    rejected
+        Why circuits of the front were thrown out, by key.
+    interrupted
+        True if the user stopped it.
+    """
+
+    name: str
+    directory: Path
+    objective: Objective
+    trials: int
+    exact: int
+    distinct: int
+    polished: int
+    seconds: float
+    front: tuple[dict[str, Any], ...]
+    lost: tuple[int, ...]
+    rejected: dict[str, str]
+    interrupted: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values; paths are given from the current folder."""
+        names = ("cells", "depth", "inverters", "and", "or", "maj", "verified")
+        front = [
+            {
+                **{name: entry[name] for name in names},
+                "path": (self.directory / entry["path"]).as_posix(),
+                "origin": entry["origin"],
+            }
+            for entry in self.front
+        ]
+        best = front[0] if front else None
+        return {
+            "name": self.name,
+            "trials": self.trials,
+            "exact": self.exact,
+            "distinct": self.distinct,
+            "polished": self.polished,
+            "seconds": round(self.seconds, 3),
+            "objective": self.objective.value,
+            "front": front,
+            "best": best and {name: best[name] for name in ("cells", "depth", "path")},
+            "lost": list(self.lost),
+            "rejected": list(self.rejected.values()),
+            "interrupted": self.interrupted,
+            "directory": self.directory.as_posix(),
+        }
+
+
+def discover(
+    dataset: Dataset,
+    directory: Path,
+    options: DiscoverOptions,
+    *,
+    resume: bool = False,
+    witness: Witness | None = None,
+    executor: Callable[[int], Executor] = WorkerPool,
+) -> DiscoverReport:
+    """Search circuits of a Boolean data set and keep the front of the best in a folder.
+
+    Everything found is on the disk as soon as it is; Ctrl-C and the time limit end the search as they find
+    it. An earlier discovery in the folder is gone on from, or moved aside.
+
+    Parameters
+    ----------
+    dataset
+        What to learn.
+    directory
+        Where circuits and records go (see `btfsynth.discover.store`).
+    options
+        How.
+    resume
+        Go on from what the folder holds, if it holds anything.
+    witness
+        Who is told.
+    executor
+        Makes what the work runs on, from a number of jobs.
+
+    Raises
+    ------
+    UsageError
+        If an option or the data cannot be used; before any work.
+    DataError
+        If the folder's files are broken or belong to something else.
+    OutputError
+        If the folder cannot be written.
+    InterruptedWorkError
+        If the user stopped it once more while the last circuits were checked.
+    ToolError
+        If no worker can be started.
+    """
+    portfolio = _check_request(dataset, options)
+    identity = _identity(dataset, portfolio, options)
+    with staging_folder(directory) as scratch:
+        store = Store(directory, identity)
+        search = _Search(dataset, portfolio, store, scratch, options, witness or Witness())
+        try:
+            search.open(resume)
+            search.run(executor)
+            return search.finish()
+        finally:
+            search.close()
+
+
+def _check_request(dataset: Dataset, options: DiscoverOptions) -> Portfolio:
+    """Refuse what can be seen to fail before any work is done."""
+    parse_script(options.passes)
+    if dataset.input_kind is not InputKind.BOOLEAN:
+        raise UsageError(
+            f"{dataset.source}: expected Boolean inputs to find circuits for, got "
+            f"{dataset.input_kind.value}"
+        )
+    if not dataset.care_mask.any():
+        raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
+    return make_portfolio(plan_for(dataset, options.training), options.training)
+
+
+def _identity(dataset: Dataset, portfolio: Portfolio, options: DiscoverOptions) -> Identity:
+    parts = (
+        training_fingerprint(dataset, portfolio.plan, options.training.seed, None),
+        portfolio.vary_network,
+        portfolio.vary_sigma,
+        options.passes,
+    )
+    settings = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return Identity(dataset.name, dataset.source, dataset.content_hash, settings)
+
+
+class _Search:
+    """One session of a discovery."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        portfolio: Portfolio,
+        store: Store,
+        scratch: Path,
+        options: DiscoverOptions,
+        witness: Witness,
+    ) -> None:
+        self.dataset = dataset
+        self.portfolio = portfolio
+        self.store = store
+        self.options = options
+        self.witness = witness
+        self.found = Findings()
+        self.schedule = Schedule(options.trials, options.polish, options.objective)
+        self.certifier = Certifier(dataset, store, scratch, witness.on_note)
+        self.keep_all = not (dataset.exhaustive or dataset.unlisted_dont_care)
+        self.running: set[Task] = set()
+        self.again: deque[Task] = deque()
+        self.deaths: Counter[Task] = Counter()
+        self.begin = time.monotonic()
+        self.interrupted = False
+
+    def open(self, resume: bool) -> None:
+        """Read what the folder holds, or move it aside; leave an index there."""
+        store = self.store
+        if store.exists() and resume:
+            for record in store.read():
+                self.found.add(record)
+            return
+        if store.exists():
+            former = store.set_aside()
+            self.witness.on_note(f"the earlier discovery is now in {former}")
+        store.write_index([], self._summary())
+
+    def run(self, executor: Callable[[int], Executor]) -> None:
+        """Search until everything is done, the time is up, or the user has had enough."""
+        workers: Executor | None = None
+        try:
+            self.witness.on_stage("starting workers")
+            workers = executor(self.options.jobs)
+            self._get_ready(workers)
+            self.witness.on_stage("searching")
+            self.begin = time.monotonic()
+            self._loop(workers)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        finally:
+            if workers is not None:
+                workers.close()
+
+    def finish(self) -> DiscoverReport:
+        """Check what is on the front and not checked yet; return what there is."""
+        seconds = time.monotonic() - self.begin
+        try:
+            if self._front():
+                self.witness.on_stage("checking the front")
+            self.certifier.finish(self._front, self.found)
+        except KeyboardInterrupt:
+            raise InterruptedWorkError(
+                f"interrupted while the last circuits were checked; --resume goes on from "
+                f"{self.store.directory}"
+            ) from None
+        finally:
+            self.store.rewrite(self.found.in_order())
+            front = self._keep_front()
+        lost = [task for task, deaths in self.deaths.items() if deaths > 1]
+        return DiscoverReport(
+            name=self.dataset.name,
+            directory=self.store.directory,
+            objective=self.options.objective,
+            **self._counts(),
+            seconds=max(seconds, time.monotonic() - self.begin),
+            front=tuple(front),
+            lost=tuple(sorted(task.trial for task in lost if isinstance(task, TrialTask))),
+            rejected=self.certifier.rejected,
+            interrupted=self.interrupted,
+        )
+
+    def close(self) -> None:
+        """Let go of files and threads."""
+        self.certifier.close()
+        self.store.close()
+
+    def _get_ready(self, workers: Executor) -> None:
+        """Load and compile everything in one worker first: the others find it compiled."""
+        precision = self.portfolio.plan.parameters.precision
+        workers.submit("ready", get_ready, self.options.passes, precision)
+        while workers.running:
+            for finished in workers.wait(_NAP):
+                if finished.died:
+                    raise ToolError("a worker process cannot be started, or dies at once")
+
+    def _loop(self, workers: Executor) -> None:
+        told = 0.0
+        while not self._time_is_up():
+            while workers.idle:
+                task = self._next()
+                if task is None:
+                    break
+                self.running.add(task)
+                workers.submit(task, *self._work(task))
+            if not workers.running:
+                return
+            for finished in workers.wait(_NAP):
+                self._settle(finished)
+            if time.monotonic() - told >= _NAP:
+                told = time.monotonic()
+                if self.certifier.step(self._front(), self.found):
+                    self._keep_front()
+                self.witness.on_status(self._status())
+
+    def _next(self) -> Task | None:
+        if self.again:
+            return self.again.popleft()
+        return self.schedule.next(self.found, self.running, self._elapsed_share() >= _LATE)
+
+    def _work(self, task: Task) -> tuple[Any, ...]:
+        """Return the function that does a task, and its arguments."""
+        seed, passes = self.options.training.seed, self.options.passes
+        if isinstance(task, TrialTask):
+            return run_trial, self.dataset, self.portfolio, seed, passes, task.trial
+        parent = self.schedule.source(task)
+        text = self.found.text(task.parent)
+        return polish, self.dataset, parent, text, passes, self.keep_all, task.attempt
+
+    def _settle(self, finished: Finished) -> None:
+        task = finished.key
+        if not isinstance(task, TrialTask | PolishTask):
+            return
+        self.running.discard(task)
+        if not finished.died:
+            record: Record = finished.value
+            self.store.append(self.found.add(record))
+            return
+        self.deaths[task] += 1
+        what = (
+            f"trial {task.trial} (seed {self.options.training.seed})"
+            if isinstance(task, TrialTask)
+            else f"attempt {task.attempt} at circuit {task.parent[:8]}"
+        )
+        if self.deaths[task] == 1:
+            self.running.add(task)  # still to be waited for
+            self.again.append(task)
+            self.witness.on_note(f"{what}: its worker died; it is run once more")
+        else:
+            self.witness.on_note(f"{what}: its worker died again; it is left out")
+
+    def _elapsed_share(self) -> float:
+        limit = self.options.seconds
+        return 0.0 if limit is None else (time.monotonic() - self.begin) / limit
+
+    def _time_is_up(self) -> bool:
+        limit = self.options.seconds
+        if limit is None:
+            return False
+        reserve = min(_LONGEST_RESERVE, _RESERVE * limit)
+        return time.monotonic() - self.begin >= limit - reserve
+
+    def _front(self) -> list[Record]:
+        return self.found.front(self.options.objective, self.certifier.rejected)
+
+    def _keep_front(self) -> list[dict[str, Any]]:
+        """Write the index of what is checked, remove what is beaten; return the entries."""
+        front = self._front()
+        entries = self.certifier.entries(front)
+        self.store.write_index(entries, self._summary())
+        self.store.prune(front)
+        return entries
+
+    def _counts(self) -> dict[str, int]:
+        found = self.found
+        return {
+            "trials": len(found.trials),
+            "exact": found.exact,
+            "distinct": found.distinct,
+            "polished": len(found.polished),
+        }
+
+    def _summary(self) -> dict[str, Any]:
+        options = self.options
+        return {
+            "seed": options.training.seed,
+            "objective": options.objective.value,
+            **self._counts(),
+        }
+
+    def _status(self) -> DiscoverStatus:
+        costs = [record.circuit.cost for record in self._front() if record.circuit is not None]
+        return DiscoverStatus(
+            phase="polishing" if self.schedule.polishing else "trials",
+            **self._counts(),
+            cells=min((cost.cells for cost in costs), default=None),
+            depth=min((cost.depth for cost in costs), default=None),
+            front=len(costs),
+            seconds=time.monotonic() - self.begin,
+        )

@@ -1,0 +1,168 @@
+"""The work of a discovery, one function a kind: arguments in, a record out.
+
+The functions depend on their arguments alone and go by their names, so they can run in any
+process: on this machine's workers or on others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+import numpy as np
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.ports import Port
+from btfsynth.discover.canonical import canonical_netlist
+from btfsynth.discover.portfolio import Portfolio
+from btfsynth.discover.record import Circuit, Record, make_circuit
+from btfsynth.errors import NetlistError, TrainingError, VerificationError
+from btfsynth.flow import simplify_netlist, simplify_network
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.text import parse_netlist
+from btfsynth.network.trained import TrainedNetwork
+from btfsynth.passes.base import Pass
+from btfsynth.passes.registry import parse_script
+from btfsynth.train.defaults import TrainingPlan
+from btfsynth.train.parameters import TrainParameters
+from btfsynth.train.trainer import train_trial
+
+__all__ = ["get_ready", "polish", "run_trial"]
+
+_SEEDS = 1 << 31
+
+
+def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, trial: int) -> Record:
+    """Train one network; if it is exact, lower it, run the passes and check the netlist.
+
+    Parameters
+    ----------
+    dataset
+        What to learn.
+    portfolio
+        Settings by trial.
+    seed
+        With the trial it names the random start.
+    passes
+        Script.
+    trial
+        Which one.
+
+    Raises
+    ------
+    VerificationError
+        If the netlist is not right on every pattern.
+    """
+    topology, parameters = portfolio.topology(trial), portfolio.parameters(trial)
+    record = Record(
+        trial=trial,
+        seed=seed,
+        widths=topology.widths,
+        sigma=parameters.sigma,
+        beta=parameters.beta,
+        gamma=parameters.gamma,
+        iterations=parameters.iterations,
+        steps=0,
+        bits_right=0,
+        bits=int(dataset.care_mask.sum()),
+        passes=passes,
+    )
+    try:
+        result = train_trial(dataset, topology, parameters, seed, trial)
+    except TrainingError as error:
+        return replace(record, problem=str(error))
+    record = replace(record, steps=result.iterations, bits_right=result.bits_right)
+    if not result.exact:
+        return record
+    network = TrainedNetwork(
+        dataset.name, topology, result.weights, dataset.input_ports, dataset.output_ports
+    )
+    try:
+        netlist, _, _ = simplify_network(network, dataset, None, passes)
+    except NetlistError as error:  # a neuron too wide to lower
+        return replace(record, problem=str(error))
+    return replace(record, circuit=_checked(netlist, dataset))
+
+
+def polish(
+    dataset: Dataset, parent: Record, text: str, passes: str, keep_all: bool, attempt: int
+) -> Record:
+    """Run the passes over a circuit once more, their random moves from another seed.
+
+    They begin with its canonical form, so that the result does not depend on which netlist of the circuit
+    came first.
+
+    Parameters
+    ----------
+    dataset
+        What the circuit computes.
+    parent, text
+        The circuit's record and its netlist.
+    passes
+        Script; every pass that has a seed gets one that follows from seed, circuit and attempt.
+    keep_all
+        Keep the outputs on every input vector, not only on the patterns.
+    attempt
+        Which one.
+
+    Raises
+    ------
+    VerificationError
+        If the netlist is not right on every pattern.
+    """
+    if parent.circuit is None:
+        raise VerificationError("expected the record of a circuit to polish")
+    key = parent.circuit.key
+    label = f"{parent.seed} {key} {attempt}"
+    number = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "little") % _SEEDS
+    script = _format_script(_reseeded(parse_script(passes), number))
+    start = canonical_netlist(parse_netlist(text))
+    netlist, _ = simplify_netlist(start, None if keep_all else dataset, None, script)
+    circuit = _checked(netlist, dataset)
+    return replace(parent, passes=script, circuit=circuit, parent=key, attempt=attempt)
+
+
+def get_ready(passes: str, precision: int) -> None:
+    """Load or compile all that the work takes, on a task of a moment."""
+    vectors = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=np.uint8)
+    targets = vectors.sum(axis=1, keepdims=True) % 2
+    ports = (Port("x", 2),), (Port("y", 1),)
+    tiny = Dataset("ready", "ready", vectors, targets.astype(np.uint8), *ports)
+    plan = TrainingPlan((2, 3, 1), TrainParameters(iterations=500, precision=precision))
+    for trial in range(20):
+        if run_trial(tiny, Portfolio(plan, vary_network=False), 0, passes, trial).exact:
+            return
+
+
+def _checked(netlist: Netlist, dataset: Dataset) -> Circuit:
+    wrong = count_wrong(netlist, care_reference(dataset))
+    if wrong:
+        raise VerificationError(
+            f"{netlist.name}: a netlist is wrong on {wrong} of {dataset.n_patterns} patterns"
+        )
+    return make_circuit(netlist)
+
+
+def _reseeded(steps: Sequence[Pass], seed: int) -> list[Pass]:
+    """Return the passes, those that have a seed with this one."""
+    return [
+        replace(step, seed=seed)  # type: ignore[type-var]
+        if any(field.name == "seed" for field in fields(step))  # type: ignore[arg-type]
+        else step
+        for step in steps
+    ]
+
+
+def _format_script(steps: Sequence[Pass]) -> str:
+    """Return passes as a script that reads back as them."""
+    parts = []
+    for step in steps:
+        changed = (
+            f" --{field.name.replace('_', '-')} {getattr(step, field.name)}"
+            for field in fields(step)  # type: ignore[arg-type]
+            if getattr(step, field.name) != field.default
+        )
+        parts.append(step.name + "".join(changed))
+    return "; ".join(parts)
