@@ -23,6 +23,7 @@ from btfsynth.cli.progress import observed
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
 from btfsynth.files import write_text
+from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats import write_generators, write_network_text
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.train.history import format_history
@@ -161,24 +162,27 @@ def _report(
 ) -> None:
     """Show what the training came to, as text or JSON."""
     codes = run.best.codes
-    shown = dataset if codes is None else with_codes(dataset, codes)
+    right = measure(network, dataset if codes is None else with_codes(dataset, codes))
+    held = None if held_out is None else measure(network, held_out)
     record = {
         "name": dataset.name,
         "source": dataset.source,
         "seed": seed,
         **train_record(run),
-        "vectors_right": network.vectors_right(shown),
+        "vectors_right": right.vectors_right,
+        **right.label_record(),
         "patterns": dataset.n_patterns,
         "succeeded": run.succeeded,
         "file": path.name,
     }
     if codes is not None:
         record["codes_used"] = len(np.unique(codes, axis=0))
-    if held_out is not None:
+    if held is not None:
         record["held_out"] = {
-            "patterns": held_out.n_patterns,
-            "bits": network.bits_right(held_out) / max(1, int(held_out.care_mask.sum())),
-            "vectors": network.vectors_right(held_out) / held_out.n_patterns,
+            "patterns": held.patterns,
+            "bits": held.bit_share,
+            "vectors": held.vector_share,
+            **held.label_record(),
         }
     if as_json:
         emit_json(record)
@@ -186,17 +190,25 @@ def _report(
     show_training(run)
     if len(run.results) > 1:
         show("trials", _trials_line(record, len(run.results)))
-    if held_out is not None:
-        held = record["held_out"]
-        show("held out", f"{held['bits']:.2%} of bits, {held['vectors']:.2%} of patterns right")
+    show("right", _shares(right))
+    if held is not None:
+        show("held out", _shares(held))
     if codes is not None:
         show("codes", f"{record['codes_used']} different ones for {dataset.n_patterns} patterns")
     show("saved", f"in {path}")
 
 
+def _shares(right: Accuracy) -> str:
+    """Return accuracies in words."""
+    words = f"{right.bit_share:.2%} of bits, {right.vector_share:.2%} of patterns"
+    if right.label_share is not None:
+        words += f", {right.label_share:.2%} of labels (largest sum)"
+    return words
+
+
 def _trials_line(record: dict[str, Any], trials: int) -> str:
     """Return success rate and cost of a solution in words."""
-    line = f"{record['solutions']} of {trials} succeeded"
+    line = f"{record['solutions']} of {trials} succeeded ({record['success_rate']:.0%})"
     if record["solutions"]:
         error = record["steps_standard_error"]
         spread = "" if error is None else f" +- {error:.0f}"

@@ -102,6 +102,19 @@ class TrainedNetwork:
         -------
         ``(vectors, nodes)`` int8, -1/+1; analog inputs show their sign.
         """
+        values, _ = self._evaluate(inputs)
+        return np.where(values > 0, 1, -1).astype(np.int8)
+
+    def output_sums(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Return ``(vectors, outputs)`` float64: ``W . x`` of every output neuron.
+
+        An output is 1 where its sum is above 0; where outputs stand for classes, the largest sum
+        names one even if no output, or more than one, is 1.
+        """
+        return self._evaluate(inputs)[1]
+
+    def _evaluate(self, inputs: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the values of all nodes and the sums of the output neurons."""
         topology = self.topology
         if inputs.ndim != 2 or inputs.shape[1] != topology.n_inputs:
             raise TopologyError(
@@ -112,6 +125,8 @@ class TrainedNetwork:
         values[:, 1 : topology.first_neuron] = 2.0 * inputs.astype(np.float64) - 1.0
         weights = self.weights.astype(np.float64)
         start = topology.fanin_start
+        first_output = topology.n_neurons - topology.n_outputs
+        sums = np.empty((len(inputs), topology.n_outputs), dtype=np.float64)
         for first, last in topology.layers:
             sources = topology.sources[start[first] : start[first + 1]]
             rows = weights[start[first] : start[last]].reshape(last - first, len(sources))
@@ -120,12 +135,14 @@ class TrainedNetwork:
                 total += values[:, source, None] * rows[:, j]
             nodes = slice(topology.first_neuron + first, topology.first_neuron + last)
             values[:, nodes] = np.where(total > 0, 1.0, -1.0)
-        return np.where(values > 0, 1, -1).astype(np.int8)
+            begin = max(first, first_output)
+            if begin < last:
+                sums[:, begin - first_output : last - first_output] = total[:, begin - first :]
+        return values, sums
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[np.uint8]:
         """Return ``(vectors, outputs)`` uint8 0/1 for input vectors (see `node_values`)."""
-        values = self.node_values(inputs)
-        return (values[:, self.topology.n_nodes - self.topology.n_outputs :] > 0).astype(np.uint8)
+        return (self.output_sums(inputs) > 0).astype(np.uint8)
 
     def bits_right(self, dataset: Dataset) -> int:
         """Return how many of the targets that matter come out right."""

@@ -31,7 +31,7 @@ from btfsynth.train.trainer import Snapshot
 
 __all__ = ["Checkpoint", "training_fingerprint"]
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def training_fingerprint(
@@ -139,9 +139,11 @@ class Checkpoint:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             header = json.loads(bytes(arrays.pop("header")).decode())
-            fingerprint = header["fingerprint"]
+            written, fingerprint = header["format"], header["fingerprint"]
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"not a checkpoint ({type(error).__name__}: {error})", path) from None
+        if written != _FORMAT:
+            raise DataError(f"checkpoint format {written!r}, expected {_FORMAT}", path)
         if fingerprint != self._fingerprint:
             raise DataError(
                 "is the checkpoint of another training: data, widths, parameters and seed must be the "

@@ -25,10 +25,12 @@ class HistoryPoint:
         weights, inputs and outputs, so that their squares add up to its square.
     least_gap
         The least gap so far.
-    bits
-        Share of the training targets that matter got right.
-    held_out_bits, held_out_vectors
-        Shares of the held-out targets and whole patterns got right; None without held-out data.
+    bits, vectors
+        Shares of the training targets that matter, and of whole patterns, got right.
+    labels
+        Share of the classes got right (see `btfsynth.network.accuracy`); None where there are none.
+    held_out_bits, held_out_vectors, held_out_labels
+        The same shares of the held-out patterns; None without them.
     """
 
     iterations: int
@@ -38,8 +40,11 @@ class HistoryPoint:
     gap_y: float
     least_gap: float
     bits: float
+    vectors: float
+    labels: float | None = None
     held_out_bits: float | None = None
     held_out_vectors: float | None = None
+    held_out_labels: float | None = None
 
 
 def next_point(iterations: int) -> int:

@@ -199,10 +199,11 @@ def train_record(run: TrainingRun) -> dict[str, Any]:
 def _solutions_record(run: TrainingRun) -> dict[str, Any]:
     """Return how many trials succeeded and what a solution cost: mean and standard error of its steps."""
     steps = np.array([result.iterations for result in run.solutions], dtype=np.float64)
+    counts = {"solutions": len(steps), "success_rate": len(steps) / len(run.results)}
     if not len(steps):
-        return {"solutions": 0}
+        return counts
     return {
-        "solutions": len(steps),
+        **counts,
         "steps_per_solution": float(steps.mean()),
         "steps_standard_error": float(steps.std(ddof=1) / len(steps) ** 0.5)
         if len(steps) > 1

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import TopologyError, TrainingError
+from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.history import HistoryPoint, next_point
@@ -219,12 +220,8 @@ class _Run:
         parts = np.sqrt(self.state.gap_sums.reshape(-1, 3).sum(axis=0) / cells)
         gap_w, gap_x, gap_y = (float(part) for part in parts)
         network = self.network(self.state.weights)
-        held_bits = held_vectors = None
-        if self.held_out is not None:
-            care = int(self.held_out.care_mask.sum())
-            held_bits = network.bits_right(self.held_out) / max(1, care)
-            held_vectors = network.vectors_right(self.held_out) / self.held_out.n_patterns
-        right = network.bits_right(self.shown()) / max(1, self.bits)
+        seen = measure(network, self.shown())
+        held = None if self.held_out is None else measure(network, self.held_out)
         point = HistoryPoint(
             iterations=self.done,
             gap=self.mean**0.5,
@@ -232,9 +229,12 @@ class _Run:
             gap_x=gap_x,
             gap_y=gap_y,
             least_gap=self.least,
-            bits=right,
-            held_out_bits=held_bits,
-            held_out_vectors=held_vectors,
+            bits=seen.bit_share,
+            vectors=seen.vector_share,
+            labels=seen.label_share,
+            held_out_bits=None if held is None else held.bit_share,
+            held_out_vectors=None if held is None else held.vector_share,
+            held_out_labels=None if held is None else held.label_share,
         )
         self.history.append(point)
 

@@ -23,6 +23,7 @@ def test_all_trials_give_statistics(cli, tmp_path):
     assert record["steps_per_solution"] > 0
     assert record["steps_standard_error"] > 0
     assert record["seconds_per_solution"] > 0
+    assert record["success_rate"] == record["solutions"] / 12
     assert record["iterations"] >= record["solutions"] * 10
 
 
@@ -62,6 +63,31 @@ def test_labels_are_trained_as_one_hot(cli, tmp_path):
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["bits"] == 24
     assert outcome.json["vectors_right"] == 8
+    assert (outcome.json["labels_right"], outcome.json["label_accuracy"]) == (8, 1)
+
+
+def test_labels_are_reported_beside_bits_and_patterns(cli, tmp_path):
+    """The class of the largest sum is counted: at the end, along the way, on held-out data."""
+    random = np.random.default_rng(5)
+    for name, patterns in (("a.dat", 40), ("b.dat", 30)):
+        rows = [[*random.integers(0, 2, 6), random.integers(0, 4)] for _ in range(patterns)]
+        rows = list({tuple(row[:6]): row for row in rows}.values())
+        text = "\n".join(" ".join(map(str, row)) for row in rows)
+        (tmp_path / name).write_text(f"{len(rows)}\n2 6\n4 1\n{text}\n")
+    options = ("--iterations", 60, "--trials", 1, "--stop", "none", "--history", "h.csv")
+    outcome = cli("train", "a.dat", "--held-out", "b.dat", *options, "--json")
+    assert outcome.code == 0, outcome.stderr
+    record, held = outcome.json, outcome.json["held_out"]
+    assert record["label_accuracy"] == record["labels_right"] / record["patterns"]
+    assert record["vectors_right"] <= record["labels_right"]
+    assert held["label_accuracy"] == held["labels_right"] / held["patterns"]
+    assert held["vectors"] <= held["label_accuracy"] <= 1
+    rows = (tmp_path / "h.csv").read_text().splitlines()
+    last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
+    assert float(last["vectors"]) < float(last["labels"]) < 1
+    assert 0 < float(last["held_out_labels"]) < 1
+    shown = cli("train", "a.dat", "--held-out", "b.dat", *options).stdout
+    assert shown.count("of labels") == 2
 
 
 def test_authors_files_go_both_ways(cli, tmp_path):

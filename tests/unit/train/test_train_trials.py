@@ -213,6 +213,8 @@ def test_history_is_on_a_logarithmic_grid():
         assert point.gap**2 == pytest.approx(point.gap_w**2 + point.gap_x**2 + point.gap_y**2)
         assert point.least_gap <= point.gap + 1e-12
         assert point.held_out_bits == point.bits
+        assert point.held_out_vectors == point.vectors <= point.bits
+        assert point.labels is point.held_out_labels is None
     text = format_history(points)
     assert text.splitlines()[0].startswith("iterations,gap,gap_w,gap_x,gap_y,least_gap,bits")
     assert len(text.splitlines()) == len(points) + 1
