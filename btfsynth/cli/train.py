@@ -27,6 +27,7 @@ from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats import write_generators, write_network_text
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.train.history import format_history
+from btfsynth.train.plot import draw_history, require_plot
 from btfsynth.train.session import TrainOptions, train, train_record
 from btfsynth.train.trainer import with_codes
 from btfsynth.train.trials import TrainingRun
@@ -49,6 +50,13 @@ _HISTORY_HELP = (
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
     help=_HISTORY_HELP,
+)
+@click.option(
+    "--plot",
+    "plot_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.svg|.png|.pdf",
+    help="Draw that history: gap, its parts and accuracies over the steps.",
 )
 @click.option(
     "--generators",
@@ -87,6 +95,7 @@ def command(
     path: Path | None,
     held_out: str | None,
     history_file: Path | None,
+    plot_file: Path | None,
     generator_file: Path | None,
     checkpoint: Path | None,
     checkpoint_interval: float,
@@ -106,6 +115,7 @@ def command(
       btfsynth train multiplier:3 -o m3.npz --jobs 2
       btfsynth train adder:2 --widths 4,8,8,3 --sigma 3 --beta 0.4 --gamma 1e-3 --stop gap
       btfsynth train multiplier:2 --trials 20 --all --checkpoint m2.ckpt --resume --history m2.csv
+      btfsynth train multiplier:2 --plot m2.svg
     """  # noqa: D301
     if resume and checkpoint is None:
         raise UsageError("--resume: needs the file, give it with --checkpoint")
@@ -117,9 +127,11 @@ def command(
     if generator_file is not None and not generated:
         raise UsageError("--generators: the data have inputs, so none are generated")
     path = path or require_writable(Path(f"{dataset.name}.npz"))
-    for each in (history_file, generator_file, checkpoint):
+    for each in (history_file, plot_file, generator_file, checkpoint):
         if each is not None:
             require_writable(each)
+    if plot_file is not None:
+        require_plot(plot_file)
     with observed(dataset.name) as observer:
         run = train(
             dataset, training, on_progress=observer.on_progress, held_out=measured, checkpoint_file=checkpoint,
@@ -129,6 +141,8 @@ def command(
     _save(network, path)
     if history_file is not None:
         write_text(history_file, format_history(run.best.history))
+    if plot_file is not None:
+        draw_history(run.best.history, plot_file, _title(dataset, run, training.seed))
     codes = run.best.codes
     if generator_file is not None and codes is not None:
         one_hot = dataset.input_kind is InputKind.ONE_HOT_GENERATOR
@@ -149,6 +163,16 @@ def _save(network: TrainedNetwork, path: Path) -> None:
         write_network_text(path, network)
     else:
         save_network(network, path)
+
+
+def _title(dataset: Dataset, run: TrainingRun, seed: int) -> str:
+    """Say what a plot shows; long ones are cut."""
+    best, parameters = run.best, run.best.parameters
+    widths = "-".join(str(width) for width in best.topology.widths or ("graph",))
+    return (
+        f"{dataset.name[:40]}, {widths[:40]}, seed {seed}, trial {best.trial + 1}\n"
+        f"sigma {parameters.sigma:g}, beta {parameters.beta:g}, gamma {parameters.gamma:g}"
+    )
 
 
 def _report(

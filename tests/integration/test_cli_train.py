@@ -40,6 +40,26 @@ def test_held_out_accuracy_and_history(cli, tmp_path):
     assert int(last["iterations"]) == outcome.json["iterations"]
 
 
+def test_history_is_drawn(cli, tmp_path):
+    """--plot draws the history that --history writes, the same bytes again and again."""
+    pytest.importorskip("matplotlib")
+    for name in ("a", "b"):
+        outcome = cli("train", "full_adder", "--held-out", "full_adder", "--plot", f"{name}.svg")
+        assert outcome.code == 0, outcome.stderr
+    picture = (tmp_path / "a.svg").read_text()
+    assert picture == (tmp_path / "b.svg").read_text()
+    assert "full_adder, 3-" in picture
+    assert "held out: patterns" in picture
+
+
+def test_a_plot_that_cannot_be_is_refused_before_training(cli, tmp_path):
+    """One line, exit 2, nothing written."""
+    outcome = cli("train", "full_adder", "--plot", "a.jpg")
+    assert outcome.code == 2
+    assert "a.jpg: expected a plot to end in .svg, .png, .pdf" in outcome.complaint
+    assert not list(tmp_path.iterdir())
+
+
 def test_generative_training_uses_all_codes(cli, tmp_path):
     """16 random 16-bit vectors from a 4-bit hypercube: all 16 codes come to be used."""
     random = np.random.default_rng(3)

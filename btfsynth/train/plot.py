@@ -1,0 +1,129 @@
+"""The history of a trial as a picture: gap and accuracies over the steps."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.files import write_bytes
+from btfsynth.train.history import HistoryPoint
+
+__all__ = ["draw_history", "require_plot"]
+
+_METADATA: dict[str, dict[str, None]] = {
+    ".svg": {"Date": None},
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None},
+}
+"""Endings, and what would make the bytes differ from one day or release to the next."""
+_SETTINGS: dict[str, Any] = {
+    "svg.hashsalt": "btfsynth",  # names of clip paths are random else
+    "svg.fonttype": "none",  # text stays text
+    "pdf.fonttype": 42,
+    "font.size": 9.0,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 2.5,
+}
+_GAPS = (("gap", "gap"), ("gap_w", "weights w"), ("gap_x", "inputs x"), ("gap_y", "outputs y"))
+_SHARES = (("bits", "bits"), ("vectors", "patterns"), ("labels", "labels"))
+
+
+def require_plot(path: Path) -> None:
+    """Refuse a plot that could not be made, before any work is done for it.
+
+    Raises
+    ------
+    UsageError
+        If the ending is not ``.svg``, ``.png`` or ``.pdf``.
+    MissingToolError
+        If Matplotlib is not installed.
+    """
+    if path.suffix.lower() not in _METADATA:
+        raise UsageError(f"{path}: expected a plot to end in {', '.join(_METADATA)}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingToolError(
+            "matplotlib is not installed; pip install 'btfsynth[plot]' (or pip install matplotlib)"
+        )
+
+
+def draw_history(points: Sequence[HistoryPoint], path: Path, title: str) -> None:
+    """Draw a history: above the gap and its parts, below the accuracies, over the steps.
+
+    Steps and gaps have logarithmic axes, as in the figures of arXiv 2602.17493. The same history
+    gives the same bytes.
+
+    Parameters
+    ----------
+    points
+        The history, at least one point.
+    path
+        File to write; the ending chooses the format.
+    title
+        Stands above.
+
+    Raises
+    ------
+    UsageError, MissingToolError
+        If there can be no plot (see `require_plot`).
+    OutputError
+        If the file cannot be written.
+    """
+    require_plot(path)
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    ending = path.suffix.lower()
+    content = io.BytesIO()
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the user's own settings would change the bytes
+        mpl.rcParams.update(_SETTINGS)
+        figure = Figure(figsize=(6.4, 6.0), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+        figure.suptitle(title, parse_math=False)
+        _draw_gaps(above, points)
+        _draw_shares(below, points)
+        figure.savefig(content, format=ending[1:], dpi=150, metadata=_METADATA[ending])
+    write_bytes(path, content.getvalue())
+
+
+def _draw_gaps(axes: Any, points: Sequence[HistoryPoint]) -> None:
+    steps = [point.iterations for point in points]
+    for (name, label), color in zip(_GAPS, ("black", "C0", "C1", "C2"), strict=True):
+        values = [getattr(point, name) for point in points]
+        axes.plot(steps, values, "o-", color=color, label=label)
+    least = [point.least_gap for point in points]
+    axes.plot(steps, least, ":", color="black", label="least gap so far")
+    axes.set_xscale("log")
+    # A gap of nothing has no place on the axis.
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set_ylabel("gap")
+    _finish(axes)
+
+
+def _draw_shares(axes: Any, points: Sequence[HistoryPoint]) -> None:
+    steps = [point.iterations for point in points]
+    for label, values, style, color in _shares(points):
+        axes.plot(steps, [100 * value for value in values], style, color=color, label=label)
+    axes.set_xscale("log")
+    axes.set_ylim(-3, 103)
+    axes.set_ylabel("right (%)")
+    axes.set_xlabel("steps")
+    _finish(axes)
+
+
+def _shares(points: Sequence[HistoryPoint]) -> Iterator[tuple[str, list[float], str, str]]:
+    """Give label, values, style and colour of every accuracy that is known."""
+    for prefix, words, style in (("", "", "o-"), ("held_out_", "held out: ", "s--")):
+        for (name, label), color in zip(_SHARES, ("C0", "C3", "C4"), strict=True):
+            values = [getattr(point, prefix + name) for point in points]
+            if None not in values:
+                yield words + label, values, style, color
+
+
+def _finish(axes: Any) -> None:
+    axes.grid(visible=True, which="major", color="0.85", linewidth=0.6)
+    axes.legend(fontsize=8, frameon=False)
