@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, printable
 from btfsynth.backends.tokens import token_names
 from btfsynth.dataset.ports import bit_names
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 
 __all__ = ["aiger_names", "emit_aag", "emit_aig"]
 
@@ -77,14 +77,15 @@ class _AndGraph:
 
 
 def _and_graph(netlist: Netlist) -> _AndGraph:
-    netlist = rebuild(netlist)
+    netlist = plain_cells(netlist)
     graph = _AndGraph(netlist.first_cell)
     literals = list(range(0, 2 * netlist.first_cell, 2))
     for fanin in netlist.fanins.tolist():
-        a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in fanin)
-        if fanin[0] == FALSE:
+        constant, *_ = sorted(fanin)
+        a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in sorted(fanin))
+        if constant == FALSE:
             literals.append(graph.join(b, c))
-        elif fanin[0] == TRUE:
+        elif constant == TRUE:
             literals.append(graph.join(b ^ 1, c ^ 1) ^ 1)
         else:
             both, neither = graph.join(a, b), graph.join(a ^ 1, b ^ 1)

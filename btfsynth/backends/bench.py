@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, printable
 from btfsynth.backends.tokens import net_prefix, token_names
 from btfsynth.dataset.ports import bit_names
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 
 __all__ = ["bench_names", "emit_bench"]
 
@@ -33,7 +33,7 @@ def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str])
     provenance
         Lines of the header comment, in order.
     """
-    netlist = rebuild(netlist)
+    netlist = plain_cells(netlist)
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
     prefix = net_prefix([*inputs, *outputs])
     nets = ["", *inputs, *(f"{prefix}{cell}" for cell in range(1, netlist.n_cells + 1))]

@@ -138,14 +138,15 @@ class _Reader:
         return Circuit(_plain(top.name), inputs, outputs, self.gates, order, output_gates)
 
     def top(self) -> Any:
-        """Return the module that no other one has an instance of."""
-        used = {
-            item.module
-            for module in self.modules.values()
-            for item in module.items
-            if isinstance(item, ast.InstanceList)
+        """Return the module that no other one uses; beside unused cells, the one that uses others."""
+        uses = {
+            name: {item.module for item in module.items if isinstance(item, ast.InstanceList)}
+            for name, module in self.modules.items()
         }
+        used = set().union(*uses.values())
         tops = [name for name in self.modules if name not in used]
+        if len(tops) > 1:
+            tops = [name for name in tops if uses[name] & self.modules.keys()] or tops
         if len(tops) != 1:
             shown = ", ".join(_plain(name) for name in tops[:5]) or "none"
             raise DataError(f"expected one module that no other one uses, got {shown}", self.path)

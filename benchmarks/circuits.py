@@ -1,0 +1,62 @@
+"""Write array multipliers as netlist files, and time how they are read and their majorities found.
+
+Usage: ``python benchmarks/circuits.py FOLDER [WIDTH ...]``; 3, 4, 8, 32 and 128 bits by default.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from circuits import AND_ADDERS, array_multiplier
+
+from btfsynth.backends.interchange import WRITERS
+from btfsynth.files import make_folder, write_bytes
+from btfsynth.frontends.registry import read_design
+from btfsynth.netlist.reference import function_reference
+from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.passes.detect import Detect
+
+_FORMATS = ("aig", "aag", "blif", "bench", "verilog")
+_MOST_VERILOG_CELLS = 20_000
+"""Pyverilog takes about a millisecond a line."""
+
+
+def main(folder: Path, widths: list[int]) -> None:
+    """Write every width in every format and print one line for each."""
+    make_folder(folder)
+    print(f"{'file':16} {'cells':>8} {'read s':>7} {'detect':>8} {'s':>7} {'majorities':>10}")
+    for width in widths:
+        majorities = array_multiplier(width, width).n_cells
+        netlist = array_multiplier(width, width, AND_ADDERS[0])
+        for name in _FORMATS:
+            writer = WRITERS[name]
+            if name == "verilog" and netlist.n_cells > _MOST_VERILOG_CELLS:
+                continue
+            path = folder / f"mul{width}{writer.ending}"
+            write_bytes(path, writer.content(netlist)[0])
+            start = time.perf_counter()
+            given = read_design(path)
+            read = time.perf_counter() - start
+            reference = function_reference(
+                lambda vectors, of=given: unpack_bits(
+                    output_words(of, pack_bits(vectors)), len(vectors)
+                ),
+                given.n_inputs,
+            )
+            start = time.perf_counter()
+            found = Detect().apply(given, reference)
+            seconds = time.perf_counter() - start
+            print(
+                f"{path.name:16} {given.n_cells:8} {read:7.2f} {found.n_cells:8} {seconds:7.2f} "
+                f"{majorities:10}"
+            )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), [int(word) for word in sys.argv[2:]] or [3, 4, 8, 32, 128])

@@ -1,0 +1,86 @@
+"""``simplify`` and ``emit`` on the netlist files of other tools."""
+
+from __future__ import annotations
+
+import pytest
+from circuits import AND_ADDERS, array_multiplier
+
+from btfsynth.backends.interchange import WRITERS
+from btfsynth.frontends.registry import read_design
+from btfsynth.netlist.rebuild import rebuild
+from btfsynth.verify.equivalence import equivalent
+
+FORMATS = [writer.ending for writer in WRITERS.values()]
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_every_format_in_and_out(cli, tmp_path, ending):
+    """The 3-bit multiplier of ANDs comes down to at most the 27 cells of the textbook."""
+    given = array_multiplier(3, 3, AND_ADDERS[0])
+    writer = next(writer for writer in WRITERS.values() if writer.ending == ending)
+    (tmp_path / f"m{ending}").write_bytes(writer.content(given)[0])
+    outcome = cli(
+        "simplify", f"m{ending}", "-o", f"small{ending}", "--passes", "detect; inverters", "--json"
+    )
+    record = outcome.json
+    assert record["cells"] <= 27
+    assert record["cells_before"] == record["before"]["cells"] == 39
+    assert set(record["before"]) >= {"cells", "depth", "inverters"}
+    assert record["file"] == f"small{ending}"
+    back = read_design(tmp_path / f"small{ending}")
+    assert [port.name for port in back.output_ports] == ["p"]
+    assert equivalent(rebuild(given), _like(back, given)).equal
+
+
+def _like(netlist, other):
+    from dataclasses import replace
+
+    return replace(netlist, input_ports=other.input_ports, output_ports=other.output_ports)
+
+
+def test_a_script_by_name_detects_first(cli, tmp_path):
+    """In a foreign file; one that is spelt out is run as it is."""
+    content, _ = WRITERS["aig"].content(array_multiplier(2, 2, AND_ADDERS[0]))
+    (tmp_path / "m.aig").write_bytes(content)
+    named = cli("simplify", "m.aig", "-o", "a.blif", "--passes", "fast", "--json").json
+    spelt = cli("simplify", "m.aig", "-o", "b.blif", "--passes", "strash", "--json").json
+    assert named["passes"][0]["name"] == "detect"
+    assert [entry["name"] for entry in spelt["passes"]] == ["strash"]
+
+
+def test_names_that_change_are_told(cli, tmp_path):
+    """A port that Verilog cannot hold is named in a note."""
+    (tmp_path / "m.blif").write_text(".model m\n.inputs 1a\n.outputs y\n.names 1a y\n0 1\n.end\n")
+    outcome = cli("simplify", "m.blif", "-o", "m.v")
+    assert "port '1a' is called" in outcome.stdout
+    assert outcome.code == 0
+
+
+def test_emit_takes_any_netlist(cli, tmp_path):
+    """Hardware from a BENCH file."""
+    (tmp_path / "m.bench").write_text("INPUT(a)\nINPUT(b)\nOUTPUT(y)\ny = NAND(a, b)\n")
+    assert cli("emit", "m.bench", "-o", "hw", "--json").json["netlist"]["cells"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("x.blif", ".model m\n.latch a b\n", "x.blif:2: .latch is sequential"),
+        ("x.bench", "y = DFF(a)\n", "x.bench:1: DFF is sequential"),
+        ("x.aag", "aag 1 0 1 0 0\n2 3\n", "x.aag:1: the circuit is sequential"),
+        ("x.v", "module m(input a);\nalways @(a) ;\nendmodule\n", "x.v:2: "),
+        ("x.aig", "aig 3 2 0 1 1\n6\n", "x.aig: the file ends at byte"),
+    ],
+)
+def test_bad_files(cli, tmp_path, name, text, said):
+    """One line, exit code 2."""
+    (tmp_path / name).write_text(text)
+    outcome = cli("simplify", name, "-o", "out.mig")
+    assert (outcome.code, outcome.complaint.startswith(said)) == (2, True), outcome.complaint
+
+
+def test_unknown_output(cli, tmp_path):
+    """The ending of the output is looked at before any work."""
+    (tmp_path / "m.bench").write_text("INPUT(a)\nOUTPUT(y)\ny = NOT(a)\n")
+    outcome = cli("simplify", "m.bench", "-o", "m.edif")
+    assert (outcome.code, "m.edif" in outcome.complaint) == (2, True)

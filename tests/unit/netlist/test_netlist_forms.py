@@ -1,0 +1,63 @@
+"""The forms of three-input functions against their tables, and cuts against simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from strategies import netlists
+
+from btfsynth.netlist.forms import small_forms
+from btfsynth.netlist.rebuild import rebuild
+from btfsynth.netlist.simulation import exhaustive_words, simulate, unpack_bits
+from btfsynth.netlist.small_cuts import small_cuts
+
+
+def evaluate(cells, output):
+    """The table of a form, by hand."""
+    tables = [0x00, 0xAA, 0xCC, 0xF0]
+    for a, b, c in cells:
+        x, y, z = (tables[lit >> 1] ^ (0xFF * (lit & 1)) for lit in (a, b, c))
+        tables.append((x & y) | (x & z) | (y & z))
+    return tables[output >> 1] ^ (0xFF * (output & 1))
+
+
+def test_every_form_has_its_table():
+    """All forms of all 256 functions."""
+    forms = small_forms()
+    for table in range(256):
+        assert forms.start[table] < forms.start[table + 1]
+        for form in range(forms.start[table], forms.start[table + 1]):
+            cells = forms.cells[form][: forms.sizes[table]].tolist()
+            assert evaluate(cells, int(forms.outputs[form])) == table
+
+
+@pytest.mark.parametrize(
+    ("table", "size"), [(0x00, 0), (0xAA, 0), (0x88, 1), (0xE8, 1), (0x66, 3), (0x96, 3), (0x81, 4)]
+)
+def test_known_sizes(table, size):
+    """Constant, literal, AND, majority, exclusive ors of two and three, equality of three."""
+    assert small_forms().sizes[table] == size
+
+
+def test_no_function_needs_more_than_four_cells():
+    """As is known of majority-inverter graphs of three inputs."""
+    assert np.bincount(small_forms().sizes).tolist() == [8, 32, 64, 56, 96]
+
+
+@given(netlists(max_inputs=5, max_cells=20))
+@settings(max_examples=60, deadline=None)
+def test_cuts_compute_their_nodes(netlist):
+    """For every cut of every node, its function of the leaves is the node, on all inputs."""
+    netlist = rebuild(netlist)
+    vectors = 1 << netlist.n_inputs
+    values = unpack_bits(simulate(netlist, exhaustive_words(netlist.n_inputs)), vectors).T
+    cuts = small_cuts(netlist)
+    for node in range(netlist.n_nodes):
+        assert cuts.count[node] >= 1
+        for cut in range(cuts.count[node]):
+            leaves = cuts.leaves[node, cut, : cuts.size[node, cut]].tolist()
+            assert leaves == sorted(set(leaves))
+            index = sum(values[leaf].astype(int) << rank for rank, leaf in enumerate(leaves))
+            table = int(cuts.tables[node, cut])
+            assert np.array_equal(table >> np.broadcast_to(index, vectors) & 1, values[node])
