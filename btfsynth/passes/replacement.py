@@ -22,6 +22,9 @@ __all__ = ["NONE", "find_replacement", "next_below", "release", "retain"]
 NONE = -1
 """In place of a literal: there is none."""
 
+_TIES = 32
+"""Of so many best replacements one is chosen; more are not looked for."""
+
 _GAIN_TRIES = 32
 """How many times as many pairs are tried where cells would be saved."""
 
@@ -145,31 +148,11 @@ def _disjoint_pairs(errors: Any, rows: Any, pairs: Any) -> None:
         for block in range(blocks):
             pairs[i, block] = 0
         for j in range(i + 1 + (1 - (i & 1)), rows):
-            together = np.uint64(0)
-            for word in range(words):
-                together |= errors[i, word] & errors[j, word]
-            if together == 0:
+            word = 0
+            while word < words and errors[i, word] & errors[j, word] == 0:
+                word += 1
+            if word == words:
                 pairs[i, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
-
-
-@numba.njit(cache=True, nogil=True)
-def _triangle(pairs: Any, rows: Any, start: Any) -> Any:
-    """Return rows i < j < k that are pairs of each other, searching i from ``start`` on and around."""
-    blocks = (rows + 63) >> 6
-    for step in range(rows):
-        i = start + step
-        if i >= rows:
-            i -= rows
-        for block_j in range(blocks):
-            left = pairs[i, block_j]
-            while left:
-                j = 64 * block_j + _bit(left)
-                left &= left - np.uint64(1)
-                for block in range(j >> 6, blocks):
-                    common = pairs[i, block] & pairs[j, block]
-                    if common:
-                        return i, j, 64 * block + _bit(common)
-    return NONE, NONE, NONE
 
 
 @numba.njit(cache=True, nogil=True)
@@ -191,7 +174,7 @@ def find_replacement(
         among equals; how many pairs a second new cell is sought for where the size would stay.
     work
         (divisors int32 the nodes to choose from, none depending on the cell; matters uint64 (words,) where
-        the cell matters; stack int32 (2 * nodes + 8,); errors uint64 (2 * divisors, words); pairs and more
+        the cell matters; stack int32 (2 * nodes + 8,); errors uint64 (2 * divisors, words); pairs
         uint64 (2 * divisors, words for that many bits); inside uint8 (nodes,) all zero and left so). All but
         the first two are scratch.
     random
@@ -204,7 +187,7 @@ def find_replacement(
     """
     fanins, references, values = state[0], state[2], state[3]
     k_most, walk, tries = options
-    divisors, matters, stack, errors, pairs, _, inside = work
+    divisors, matters, stack, errors, pairs, inside = work
     least = 0 if walk else 1
     nothing = (NONE, NONE, NONE, NONE, NONE, NONE)
     freed = release(fanins, node, first, references, stack)
@@ -250,11 +233,15 @@ def find_replacement(
 def _one_cell(state: Any, node: Any, first: Any, options: Any, work: Any, random: Any) -> Any:
     """Find the best triangle. options: (walk, rows, cells freed if none below the cell is used on)."""
     walk, rows, freed = options
-    divisors, _, stack, _, pairs, _, inside = work
+    divisors, _, stack, _, pairs, inside = work
     blocks = (rows + 63) >> 6
     best = (NONE, NONE, NONE, NONE, NONE, NONE)
     ties = 0
-    for i in range(rows):
+    start = next_below(random, rows) if walk else 0
+    for step in range(rows):
+        i = start + step
+        if i >= rows:
+            i -= rows
         for block_j in range(blocks):
             left = pairs[i, block_j]
             while left:
@@ -280,6 +267,8 @@ def _one_cell(state: Any, node: Any, first: Any, options: Any, work: Any, random
                             ties += 1
                             if next_below(random, ties) == 0:
                                 best = (gain, a, b, c, NONE, NONE)
+                            if ties == _TIES and gain == freed:
+                                return best
     return best
 
 
@@ -290,7 +279,7 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
     options: (most pairs tried, rows, cells freed).
     """
     tries, rows, freed = options
-    divisors, _, _, errors, pairs, more, inside = work
+    divisors, _, _, errors, pairs, inside = work
     blocks = (rows + 63) >> 6
     words = errors.shape[1]
     nothing = (NONE, NONE, NONE, NONE, NONE, NONE)
@@ -312,6 +301,8 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
         return nothing
     share = np.zeros(words, dtype=np.uint64)
     kept = np.empty(rows + 1, dtype=np.int32)
+    near = np.empty(rows + 1, dtype=np.int32)
+    counts = np.empty(rows + 1, dtype=np.int64)
     reduced = np.empty((rows + 1, words), dtype=np.uint64)
     # Pairs in a row, from a random one on and around.
     skip = next_below(random, count)
@@ -325,18 +316,23 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
                 number += 1
                 if (number - skip) % count >= tries:
                     continue
+                whole = 0
                 for word in range(words):
                     share[word] = errors[i, word] | errors[j, word]
+                    whole += _ones(share[word])
                 size = 0
                 for row in range(rows):
-                    useful = np.uint64(0)
+                    if inside[divisors[row >> 1]]:
+                        continue
+                    counts[size] = 0
                     for word in range(words):
                         reduced[size, word] = errors[row, word] & share[word]
-                        useful |= reduced[size, word] ^ share[word]
-                    if useful and not inside[divisors[row >> 1]]:
+                        counts[size] += _ones(reduced[size, word])
+                    if counts[size] < whole:
                         kept[size] = row
                         size += 1
-                c, d, e = _covering(reduced, size, kept, more, random)
+                counts[size] = whole
+                c, d, e = _covering(reduced, counts, size, kept, near, random)
                 if c != NONE:
                     return (
                         freed - 1,
@@ -350,28 +346,54 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _covering(reduced: Any, size: Any, kept: Any, more: Any, random: Any) -> Any:
+def _ones(word: Any) -> Any:
+    """Return how many bits are set."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    low = np.uint64(0x3333333333333333)
+    word = (word & low) + ((word >> np.uint64(2)) & low)
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@numba.njit(cache=True, nogil=True)
+def _covering(reduced: Any, counts: Any, size: Any, kept: Any, near: Any, random: Any) -> Any:
     """Return three of the rows kept whose reduced errors are pairwise disjoint, or `NONE` thrice.
 
-    reduced: uint64 (at least size, words); kept: int32, the rows' numbers; more: scratch, see
-    `find_replacement`; where the search begins is random.
+    reduced: uint64 (at least size, words); counts: int64 (size + 1,), their numbers of errors and the number of
+    vectors that count; kept: int32, the rows' numbers; near: int32 (size,), scratch; where the search
+    begins is random.
     """
     if size < 3:
         return NONE, NONE, NONE
-    blocks = (size + 63) >> 6
     words = reduced.shape[1]
-    for i in range(size):
-        for block in range(blocks):
-            more[i, block] = 0
-        for j in range(i + 1, size):
-            if kept[i] ^ kept[j] == 1:
+    whole = counts[size]
+    start = next_below(random, size)
+    for step in range(size):
+        i = start + step
+        if i >= size:
+            i -= size
+        # Of three disjoint sets the smallest has a third of the whole at most.
+        if 3 * counts[i] > whole:
+            continue
+        found = 0
+        for j in range(size):
+            if counts[j] < counts[i] or j == i or counts[i] + counts[j] > whole:
                 continue
-            together = np.uint64(0)
-            for word in range(words):
-                together |= reduced[i, word] & reduced[j, word]
-            if together == 0:
-                more[i, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
-    i, j, k = _triangle(more, size, next_below(random, size))
-    if i == NONE:
-        return NONE, NONE, NONE
-    return kept[i], kept[j], kept[k]
+            word = 0
+            while word < words and reduced[i, word] & reduced[j, word] == 0:
+                word += 1
+            if word == words and kept[i] ^ kept[j] != 1:
+                near[found] = j
+                found += 1
+        for first in range(found):
+            j = near[first]
+            for second in range(first + 1, found):
+                k = near[second]
+                if counts[i] + counts[j] + counts[k] > whole:
+                    continue
+                word = 0
+                while word < words and reduced[j, word] & reduced[k, word] == 0:
+                    word += 1
+                if word == words and kept[j] ^ kept[k] != 1:
+                    return kept[i], kept[j], kept[k]
+    return NONE, NONE, NONE

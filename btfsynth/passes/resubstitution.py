@@ -27,9 +27,6 @@ __all__ = ["Resubstitution"]
 
 Array = NDArray[Any]
 
-_WHOLE = 200_000
-"""Words of signatures, cells times words, up to which the netlist is looked at as a whole."""
-
 _WINDOW_DIVISORS = 60
 
 
@@ -48,9 +45,11 @@ class Resubstitution:
     tries
         Pairs of signals that a second new cell is sought for at most, where two cells would make place for
         two; 32 times as many where they would save some.
+    whole
+        Words of signatures, cells times words, up to which the netlist is looked at as a whole; beyond, and
+        where the vectors of the reference are a sample, it is gone through in windows.
     leaves
-        Leaves of a window at most, 6 to 12, where the netlist is too large to be looked at as a whole or the
-        vectors of the reference are a sample.
+        Leaves of a window at most, 6 to 12.
     seed
         Seed of the random moves.
     """
@@ -59,6 +58,7 @@ class Resubstitution:
     patience: int = 20_000
     divisors: int = 200
     tries: int = 4
+    whole: int = 100_000
     leaves: int = 8
     seed: int = 1
     name: ClassVar[str] = "resub"
@@ -67,15 +67,17 @@ class Resubstitution:
     def __post_init__(self) -> None:
         if self.k not in (0, 1, 2):
             raise UsageError(f"resub: k: expected 0, 1 or 2, got {self.k}")
-        if self.patience < 0 or self.divisors < 1 or self.tries < 1:
-            raise UsageError("resub: patience must be 0 or more, divisors and tries 1 or more")
+        if min(self.patience, self.whole) < 0 or min(self.divisors, self.tries) < 1:
+            raise UsageError(
+                "resub: patience and whole must be 0 or more, divisors and tries 1 or more"
+            )
         if not 6 <= self.leaves <= 12:
             raise UsageError(f"resub: leaves: expected 6 to 12, got {self.leaves}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the smallest netlist met on the walk."""
         random = np.array([(self.seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)
-        if reference.complete and netlist.n_cells * reference.inputs.shape[1] <= _WHOLE:
+        if reference.complete and netlist.n_cells * reference.inputs.shape[1] <= self.whole:
             return self._walk(netlist, reference, random)
         return self._go_through_windows(netlist, random)
 
@@ -413,7 +415,6 @@ def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
     found = (
         np.zeros((rows, words), dtype=np.uint64),
         np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
-        np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
         np.zeros(n_nodes, dtype=np.uint8),
     )
     listed = False
@@ -426,7 +427,7 @@ def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
         scratch = (depends, flipped, matters)
         _observability(state, node, order, (position[node] + 1, count), scratch)
         divisors = _nearest(state, node, first, limit, depends, order[:count], users, search)
-        work = (divisors, matters, stack, found[0], found[1], found[2], found[3])
+        work = (divisors, matters, stack, found[0], found[1], found[2])
         choice = find_replacement(state, node, first, (k, walk, tries), work, random)
         if choice[0] >= 0:
             added = _replace(state, node, choice, first, stack)

@@ -416,7 +416,6 @@ def _round(state: Any, links: Any, first: Any, options: Any, sizes: Any, random:
     scratch = (
         np.zeros((rows, words), dtype=np.uint64),
         np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
-        np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
         np.zeros(nodes, dtype=np.uint8),
     )
     care = np.zeros((1, 1), dtype=np.uint64)
@@ -442,7 +441,7 @@ def _round(state: Any, links: Any, first: Any, options: Any, sizes: Any, random:
         above[root] = stamp
         size = _beside(rows_of, links, first, marks, divisors, size)
         _seen_above(rows_of, links, root, marks, matters, order)
-        work = (divisors[:size], matters, stack, scratch[0], scratch[1], scratch[2], scratch[3])
+        work = (divisors[:size], matters, stack, scratch[0], scratch[1], scratch[2])
         searched = (fanins, outputs, references, values, care)
         choice = find_replacement(searched, root, first, options, work, random)
         if choice[0] >= 0:

@@ -267,7 +267,9 @@ def test_options_out_of_range_are_refused() -> None:
     with pytest.raises(UsageError, match="k: expected 0, 1 or 2, got 3"):
         Resubstitution(k=3)
     for options in ({"patience": -1}, {"divisors": 0}, {"tries": 0}):
-        with pytest.raises(UsageError, match="patience must be 0 or more, divisors and tries 1"):
+        with pytest.raises(
+            UsageError, match="patience and whole must be 0 or more, divisors and tries 1"
+        ):
             Resubstitution(**options)
 
 

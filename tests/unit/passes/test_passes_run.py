@@ -176,7 +176,7 @@ def test_passes_are_listed_under_their_names() -> None:
         ("fast -k 1", "unknown pass 'fast'"),
         (
             "resub -x 1",
-            "resub: unknown option '-x'; its options are: divisors, k, leaves, patience, seed, tries",
+            "resub: unknown option '-x'; its options are: divisors, k, leaves, patience, seed, tries, whole",
         ),
         ("resub 5", "resub: unknown option '5'"),
         ("resub k 1", "resub: unknown option 'k'"),
@@ -187,7 +187,7 @@ def test_passes_are_listed_under_their_names() -> None:
         ("resub -k one", "resub: -k: expected a whole number, got 'one'"),
         ("resub -k 1.0", "resub: -k: expected a whole number, got '1.0'"),
         ("resub -k 3", "resub: k: expected 0, 1 or 2, got 3"),
-        ("resub --patience -1", "resub: patience must be 0 or more"),
+        ("resub --patience -1", "resub: patience and whole must be 0 or more"),
         ("resub --divisors 0", "divisors and tries 1 or more"),
         ("strash 'x", 'passes "strash \'x": No closing quotation'),
     ],

@@ -39,7 +39,6 @@ def search(signals: list[int], wanted: int, matters: int, k: int) -> tuple[int, 
         np.zeros(2 * len(fanins) + 8, dtype=np.int32),
         np.zeros((rows, 1), dtype=np.uint64),
         np.zeros((rows, 1), dtype=np.uint64),
-        np.zeros((rows, 1), dtype=np.uint64),
         np.zeros(node + 1, dtype=np.uint8),
     )
     before = fanins.copy(), references.copy()
