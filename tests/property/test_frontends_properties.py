@@ -17,7 +17,7 @@ from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
 
 SHARED = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 SNIPPETS = st.text(max_size=4) | st.sampled_from(
     ["-1", "99999999999", "\0", "\n", ".end\n", ".latch a b\n", "DFF(", "= a\n", "always", "1'b1",
@@ -63,7 +63,7 @@ def test_any_names(tmp_path: Path, name: str, netlist: Netlist) -> None:
 
 @pytest.mark.parametrize("name", WRITERS)
 @given(netlist=netlists(max_cells=5), data=st.data())
-@settings(SHARED, max_examples=120)
+@settings(SHARED, max_examples=60)
 def test_a_damaged_file_is_a_netlist_or_one_clear_error(
     tmp_path: Path, name: str, netlist: Netlist, data: st.DataObject
 ) -> None:
