@@ -1,46 +1,110 @@
-"""Progress on standard error."""
+"""Progress on standard error: live on a terminal, a few plain lines elsewhere."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
 
+from btfsynth.cli.board import TrialBoard
+from btfsynth.cli.compiling import watch_compiling
 from btfsynth.cli.output import errors, say
+from btfsynth.cli.text import one_line
 from btfsynth.flow import Observer
 from btfsynth.train.parameters import Progress
 
 __all__ = ["observed"]
 
+_COMPILING = "compiling the kernels (once)"
+_FRAMES_A_SECOND = 5
+_PLAIN_SECONDS = 60.0
+"""Time between two lines on running trials where there is no terminal."""
+_OTHER_LINES = 6
+"""Lines of the screen that are left to what is not a row of a trial."""
+
 
 @contextmanager
 def observed(title: str) -> Iterator[Observer]:
     """Show progress while the body runs: live on a terminal, else a line a stage."""
-    if not errors.is_terminal:
-        yield Observer(on_stage=lambda stage: say(f"{title}: {stage} ..."))
-        return
-    with Bar(
-        SpinnerColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=errors,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(title, total=None)
-
-        def on_progress(progress: Progress) -> None:
-            # The title is on the screen already; a line has to fit into 80 columns.
-            widths = "-".join(str(width) for width in progress.widths or ())
-            bar.update(
-                task,
-                description=f"trial {progress.trial + 1}: {progress.bits_right} of {progress.bits} "
-                f"bits  gap {progress.gap:.3f}  step {progress.iterations}  {widths}",
+    if not errors.is_terminal or errors.is_dumb_terminal:
+        plain = _Plain(title)
+        with watch_compiling(plain.on_compiling):
+            yield Observer(
+                on_stage=plain.on_stage,
+                on_progress=plain.on_progress,
+                on_trial=plain.board.on_trial,
             )
-
+        return
+    display = _Display(title)
+    with (
+        Live(display, console=errors, transient=True, refresh_per_second=_FRAMES_A_SECOND),
+        watch_compiling(display.on_compiling),
+    ):
         yield Observer(
-            on_stage=lambda stage: bar.update(task, description=f"{title}: {stage}"),
-            on_progress=on_progress,
-            on_detail=lambda line: bar.update(task, description=line),
+            on_stage=display.on_stage,
+            on_progress=display.board.on_progress,
+            on_trial=display.board.on_trial,
+            on_detail=display.on_detail,
         )
+
+
+class _Plain:
+    """Says a line a stage, and one a minute on running trials."""
+
+    def __init__(self, title: str) -> None:
+        self.board = TrialBoard()
+        self._title = title
+        self._compiled = False
+        self._said = time.monotonic()
+
+    def on_stage(self, stage: str) -> None:
+        say(f"{self._title}: {stage} ...")
+
+    def on_compiling(self, runs: bool) -> None:
+        if runs and not self._compiled:
+            self._compiled = True
+            self.on_stage(_COMPILING)
+
+    def on_progress(self, progress: Progress) -> None:
+        self.board.on_progress(progress)
+        if time.monotonic() - self._said >= _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            say(f"{self._title}: {self.board.summary()}")
+
+
+class _Display:
+    """What stands on the terminal: what is done for how long, and under it the trials."""
+
+    def __init__(self, title: str) -> None:
+        self.board = TrialBoard()
+        self._title = title
+        self._stage = ""
+        self._compiling = False
+        self._begin = time.monotonic()
+        self._spinner = Spinner("dots")
+
+    def on_stage(self, stage: str) -> None:
+        self._stage = stage
+        self.board.clear()
+
+    def on_detail(self, line: str) -> None:
+        self._stage = line
+
+    def on_compiling(self, runs: bool) -> None:
+        self._compiling = runs
+
+    def __rich__(self) -> RenderableType:
+        minutes, seconds = divmod(int(time.monotonic() - self._begin), 60)
+        stage = _COMPILING if self._compiling else self._stage
+        words = f"{minutes}:{seconds:02} {self._title}" + (f": {stage}" if stage else "")
+        self._spinner.update(text=Text(one_line(words), no_wrap=True, overflow="ellipsis"))
+        if self.board.empty:
+            return self._spinner
+        summary = Text(self.board.summary(), style="bold", no_wrap=True, overflow="ellipsis")
+        table = self.board.table(max(1, errors.height - _OTHER_LINES))
+        return Group(self._spinner, table, summary)

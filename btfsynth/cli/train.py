@@ -134,8 +134,9 @@ def command(
         require_plot(plot_file)
     with observed(dataset.name) as observer:
         run = train(
-            dataset, training, on_progress=observer.on_progress, held_out=measured, checkpoint_file=checkpoint,
-            checkpoint_interval=checkpoint_interval, run_all=run_all,
+            dataset, training, on_progress=observer.on_progress, on_trial=observer.on_trial,
+            held_out=measured, checkpoint_file=checkpoint, checkpoint_interval=checkpoint_interval,
+            run_all=run_all,
         )  # fmt: skip
     network = run.network(dataset, training.seed)
     _save(network, path)

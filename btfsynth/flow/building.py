@@ -34,7 +34,7 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
-from btfsynth.train.parameters import Progress
+from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.session import TrainOptions, plan_for, train, train_record
 from btfsynth.train.trials import TrainingRun
 from btfsynth.verify.parsed import PARSED_CHECK
@@ -75,12 +75,15 @@ class Observer:
         Gets a line at the start of every stage.
     on_progress
         Gets the progress of trials, from the training threads.
+    on_trial
+        Gets every trial that has ended, from the training threads.
     on_detail
         Gets lines on how a stage goes, worth a look but not keeping.
     """
 
     on_stage: Callable[[str], None] = lambda _: None
     on_progress: Callable[[Progress], None] = lambda _: None
+    on_trial: Callable[[TrialResult], None] = lambda _: None
     on_detail: Callable[[str], None] = lambda _: None
 
 
@@ -163,7 +166,12 @@ def build(
     _check_request(dataset, options)
     with staging_folder(directory) as staging:
         observer.on_stage("training")
-        run = train(dataset, options.training, on_progress=observer.on_progress)
+        run = train(
+            dataset,
+            options.training,
+            on_progress=observer.on_progress,
+            on_trial=observer.on_trial,
+        )
         network = run.network(dataset, options.training.seed)
         _require_success(run, network, directory)
         try:

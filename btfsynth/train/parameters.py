@@ -41,6 +41,14 @@ class StopReason(str, Enum):
     INTERRUPTED = "interrupted"
 
 
+_ENDS_WELL = {
+    StopRule.EXACT: StopReason.EXACT,
+    StopRule.GAP: StopReason.GAP,
+    StopRule.BOTH: StopReason.BOTH,
+    StopRule.NONE: StopReason.ITERATIONS,
+}
+
+
 @dataclass(frozen=True)
 class TrainParameters:
     """Settings of reflect-reflect-relax for one trial.
@@ -102,7 +110,23 @@ def _require(name: str, value: object, holds: bool, expected: str) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a running trial stands: step, gap, and targets right at best so far."""
+    """Where a running trial stands.
+
+    Parameters
+    ----------
+    trial
+        Its number, from 0.
+    iterations, gap
+        Steps done, and the gap at the last one.
+    bits_right, bits
+        Targets right at best so far, and targets that matter.
+    widths
+        Widths of its network; None for a graph without layers.
+    seconds
+        Wall time so far.
+    held_out
+        Share of the held-out targets right at the last point of the history; None without any.
+    """
 
     trial: int
     iterations: int
@@ -110,6 +134,8 @@ class Progress:
     bits_right: int
     bits: int
     widths: tuple[int, ...] | None
+    seconds: float = 0.0
+    held_out: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,3 +187,8 @@ class TrialResult:
     def exact(self) -> bool:
         """True if every target that matters is right."""
         return self.bits_right == self.bits
+
+    @property
+    def succeeded(self) -> bool:
+        """True if the stopping rule was met (for `StopRule.NONE`: all iterations were run)."""
+        return self.stop is _ENDS_WELL[self.parameters.stop]

@@ -14,7 +14,7 @@ from btfsynth.errors import UsageError
 from btfsynth.network.topology import Topology
 from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
 from btfsynth.train.defaults import TrainingPlan, default_plan
-from btfsynth.train.parameters import Progress, StopRule
+from btfsynth.train.parameters import Progress, StopRule, TrialResult
 from btfsynth.train.trainer import check_fit
 from btfsynth.train.trials import TrainingRun, run_trials
 
@@ -113,6 +113,7 @@ def train(
     options: TrainOptions | None = None,
     *,
     on_progress: Callable[[Progress], None] | None = None,
+    on_trial: Callable[[TrialResult], None] | None = None,
     held_out: Dataset | None = None,
     checkpoint_file: Path | None = None,
     checkpoint_interval: float = 30.0,
@@ -128,6 +129,8 @@ def train(
         How; by default as the task's plan says.
     on_progress
         Called every tenth of a second or so with a `Progress`, from the training threads, one call at a time.
+    on_trial
+        Called likewise with the `TrialResult` of a trial that has ended.
     held_out
         Patterns to measure the networks on along the way.
     checkpoint_file
@@ -171,6 +174,7 @@ def train(
         run_all=run_all,
         time_limit=options.time_limit,
         on_progress=on_progress,
+        on_trial=on_trial,
     )
 
 

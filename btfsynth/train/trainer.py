@@ -374,8 +374,19 @@ def _tell(run: _Run, trial: int, hooks: TrialHooks) -> StopReason | None:
     """Report where a trial stands; return what ends it from outside."""
     if hooks.on_progress is not None:
         right = max(0, int(run.best[0]))
-        widths = run.topology.widths
-        hooks.on_progress(Progress(trial, run.done, run.mean**0.5, right, run.bits, widths))
+        held_out = run.history[-1].held_out_bits if run.history else None
+        hooks.on_progress(
+            Progress(
+                trial=trial,
+                iterations=run.done,
+                gap=run.mean**0.5,
+                bits_right=right,
+                bits=run.bits,
+                widths=run.topology.widths,
+                seconds=run.seconds(),
+                held_out=held_out,
+            )
+        )
     if hooks.on_snapshot is not None:
         hooks.on_snapshot(trial, run.snapshot)
     if hooks.cancelled is not None and hooks.cancelled.is_set():

@@ -13,7 +13,7 @@ from btfsynth.errors import TrainingError
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.checkpoint import Checkpoint
 from btfsynth.train.defaults import TrainingPlan
-from btfsynth.train.parameters import Progress, StopReason, StopRule, TrialResult
+from btfsynth.train.parameters import Progress, StopReason, TrialResult
 from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up, with_codes
 
 __all__ = ["TrainingRun", "run_trials"]
@@ -49,7 +49,7 @@ class TrainingRun:
     @property
     def solutions(self) -> tuple[TrialResult, ...]:
         """The trials that met the stopping rule."""
-        return tuple(result for result in self.results if _succeeded(result))
+        return tuple(result for result in self.results if result.succeeded)
 
     @property
     def iterations(self) -> int:
@@ -84,14 +84,6 @@ class TrainingRun:
         )
 
 
-_ENDS_WELL = {
-    StopRule.EXACT: StopReason.EXACT,
-    StopRule.GAP: StopReason.GAP,
-    StopRule.BOTH: StopReason.BOTH,
-    StopRule.NONE: StopReason.ITERATIONS,
-}
-
-
 def run_trials(
     dataset: Dataset,
     plan: TrainingPlan,
@@ -105,6 +97,7 @@ def run_trials(
     run_all: bool = False,
     time_limit: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_trial: Callable[[TrialResult], None] | None = None,
 ) -> TrainingRun:
     """Run trials until one succeeds.
 
@@ -133,8 +126,9 @@ def run_trials(
         Run every trial, for statistics, instead of stopping at the first success.
     time_limit
         Seconds after which to stop with the best so far; None is no limit.
-    on_progress
-        Called from the training threads, one call at a time.
+    on_progress, on_trial
+        Called from the training threads, one call at a time: while a trial runs, and when it has ended
+        (also one that is cut short, or was finished in the checkpoint).
 
     Raises
     ------
@@ -157,7 +151,10 @@ def run_trials(
                 on_progress(progress)
 
     def settle(result: TrialResult) -> TrialResult:
-        if _succeeded(result) and not run_all:
+        if on_trial is not None:
+            with lock:
+                on_trial(result)
+        if result.succeeded and not run_all:
             for event in after_success[result.trial + 1 :]:
                 event.set()
         return result
@@ -208,7 +205,7 @@ def run_trials(
             raise
     if not results:
         raise TrainingError("training was stopped before its first step")
-    won = next((result for result in results if _succeeded(result)), None)
+    won = next((result for result in results if result.succeeded), None)
     if checkpoint is not None and won is not None and not run_all:
         checkpoint.discard(range(won.trial + 1, trials))
     best = won or max(results, key=lambda result: (result.bits_right, -result.trial))
@@ -222,10 +219,6 @@ def run_trials(
     )
 
 
-def _succeeded(result: TrialResult) -> bool:
-    return result.stop is _ENDS_WELL[result.parameters.stop]
-
-
 def _collect(
     futures: list[Future[TrialResult | None]], results: list[TrialResult], run_all: bool
 ) -> None:
@@ -233,7 +226,7 @@ def _collect(
     for number, future in enumerate(futures):
         for result in _wait(future):
             results.append(result)
-            if _succeeded(result) and not run_all:
+            if result.succeeded and not run_all:
                 for later in futures[number + 1 :]:
                     later.cancel()
                 return

@@ -223,3 +223,17 @@ def test_options_that_cannot_be_carried_out(cli, options, words):
     outcome = cli("train", "multiplier:2", "--trials", 1, *options)
     assert outcome.code == 2
     assert words in outcome.complaint
+
+
+@pytest.mark.slow
+def test_the_first_run_says_that_it_compiles(program, tmp_path):
+    """With an empty cache a line tells what is waited for; the next run does not say it."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    seen = []
+    for _ in range(2):
+        done = subprocess.run(
+            [*program, "train", "full_adder"], cwd=tmp_path, env=environment, capture_output=True,
+            text=True, check=True,
+        )  # fmt: skip
+        seen.append(done.stderr)
+    assert seen == ["full_adder: compiling the kernels (once) ...\n", ""]

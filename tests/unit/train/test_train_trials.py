@@ -220,6 +220,24 @@ def test_history_is_on_a_logarithmic_grid():
     assert len(text.splitlines()) == len(points) + 1
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_trial_that_ends_is_told(jobs):
+    """Each once, with what it came to; progress tells time and held-out accuracy."""
+    data = parse_task("multiplier:2")
+    plan = TrainingPlan((4, 4, 4, 4), TrainParameters(iterations=2_000))
+    told, seen = [], []
+    run = run_trials(
+        data, plan, 1, 5, jobs=jobs, run_all=True, held_out=data, on_progress=seen.append,
+        on_trial=told.append,
+    )  # fmt: skip
+    assert sorted(result.trial for result in told) == [0, 1, 2, 3, 4]
+    assert {result.trial for result in told if result.succeeded} == {
+        result.trial for result in run.solutions
+    }
+    assert seen
+    assert all(p.seconds > 0 and 0 <= p.held_out <= 1 for p in seen)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("sigma", 1.0), ("sigma", float("nan")), ("sigma", float("inf")), ("beta", 0.0),

@@ -1,0 +1,147 @@
+"""What a terminal shows while trials run, and when kernels are compiled."""
+
+from __future__ import annotations
+
+import io
+
+import numba
+import numpy as np
+import pytest
+from rich.console import Console
+
+from btfsynth.cli import progress as module
+from btfsynth.cli.board import TrialBoard
+from btfsynth.cli.compiling import watch_compiling
+from btfsynth.cli.progress import observed
+from btfsynth.network.topology import layered
+from btfsynth.train.parameters import Progress, StopReason, TrainParameters, TrialResult
+
+
+def running(trial: int, **changes: object) -> Progress:
+    """Return where a trial stands."""
+    values = {"iterations": 500, "gap": 0.25, "bits_right": 60, "bits": 64, "widths": (4, 4, 4),
+              "seconds": 2.0, **changes}  # fmt: skip
+    return Progress(trial=trial, **values)
+
+
+def ended(trial: int, stop: StopReason, right: int = 64) -> TrialResult:
+    """Return a trial that has ended."""
+    topology = layered((1, 1))
+    return TrialResult(
+        trial, topology, TrainParameters(), np.zeros(topology.n_edges, np.float32), stop,
+        iterations=10, gap=0.1, bits_right=right, bits=64, seconds=1.0,
+    )  # fmt: skip
+
+
+def drawn(board: TrialBoard, rows: int = 10) -> list[str]:
+    """Return the table as lines of a terminal of 80 columns."""
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    console.print(board.table(rows))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_a_row_a_running_trial():
+    """Number from 1, step, gap, best bits, steps a second, by number; no column without figures."""
+    board = TrialBoard()
+    assert board.empty
+    for trial in (2, 0):
+        board.on_progress(running(trial))
+    head, first, second = drawn(board)
+    assert head.split() == ["trial", "step", "gap", "best", "bits", "steps/s", "widths"]
+    assert first.split() == ["1", "500", "0.2500", "60", "of", "64", "250", "4-4-4"]
+    assert second.split()[0] == "3"
+    board.on_progress(running(1, held_out=0.75))
+    head, first, second, _ = drawn(board)
+    assert "held out" in head
+    assert "75.00%" in second
+    assert "%" not in first
+
+
+def test_ended_trials_leave_the_table_and_are_counted():
+    """Those cut short by a success elsewhere are not."""
+    board = TrialBoard()
+    for trial in range(4):
+        board.on_progress(running(trial))
+    assert board.summary() == "0 finished, 0 exact; at best 60 of 64 bits"
+    board.on_trial(ended(0, StopReason.EXACT))
+    board.on_trial(ended(1, StopReason.ITERATIONS, right=62))
+    board.on_trial(ended(2, StopReason.INTERRUPTED, right=61))
+    assert board.summary() == "2 finished, 1 exact, success rate 50%; at best 64 of 64 bits"
+    assert [line.split()[0] for line in drawn(board)] == ["trial", "4"]
+    board.clear()
+    assert board.empty
+
+
+def test_no_more_rows_than_the_screen_has():
+    """The others are counted; wide names do not break a line."""
+    board = TrialBoard()
+    for trial in range(30):
+        board.on_progress(running(trial, widths=tuple(range(100, 160)), held_out=0.5))
+    lines = drawn(board, rows=5)
+    assert len(lines) == 7
+    assert lines[-1].split() == ["+25"]
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(("colour", "expected"), [(None, True), ("1", False)])
+def test_live_on_a_terminal(monkeypatch, colour, expected):
+    """The table is drawn in place and goes away; NO_COLOR leaves no colours."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if colour is not None:
+        monkeypatch.setenv("NO_COLOR", colour)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, height=24, stderr=True)
+    monkeypatch.setattr(module, "errors", console)
+    with observed("a_task") as observer:
+        observer.on_stage("training")
+        observer.on_progress(running(0))
+        observer.on_trial(ended(1, StopReason.EXACT))
+        console.print("[red]a line[/red]")  # makes a frame be drawn
+    shown = screen.getvalue()
+    assert "a_task: training" in shown
+    assert "60 of 64" in shown
+    assert "1 finished, 1 exact, success rate 100%" in shown
+    assert ("\x1b[31m" in shown) is expected
+    assert shown.rstrip("\n").endswith("\x1b[2K")
+
+
+@pytest.mark.parametrize("terminal", [None, "dumb"])
+def test_plain_lines_elsewhere(monkeypatch, capsys, terminal):
+    """A line a stage; one a minute on the trials, without control codes."""
+    console = Console(stderr=True, width=80, force_terminal=terminal is not None, color_system=None)
+    monkeypatch.setenv("TERM", terminal or "xterm")
+    monkeypatch.setattr(module, "errors", console)
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    with observed("a_task") as observer:
+        observer.on_stage("training")
+        for second in (1, 59, 61, 100, 122):
+            now[0] = second
+            observer.on_progress(running(0))
+    assert capsys.readouterr().err.splitlines() == [
+        "a_task: training ...",
+        "a_task: 0 finished, 0 exact; at best 60 of 64 bits",
+        "a_task: 0 finished, 0 exact; at best 60 of 64 bits",
+    ]
+
+
+def test_compiling_is_told_once_and_only_when_it_happens(tmp_path, monkeypatch):
+    """Nested compilations are one; what is there already is not told."""
+    told: list[bool] = []
+
+    @numba.njit
+    def inner(x):
+        return x + 1
+
+    @numba.njit
+    def outer(x):
+        return inner(x) * 2
+
+    with watch_compiling(told.append):
+        assert outer(1) == 4
+        assert told == [True, False]
+        assert outer(2) == 6
+    assert told == [True, False]
+    assert outer(1.5) == 5.0  # compiled for another type, but nobody watches
+    assert told == [True, False]
