@@ -1,0 +1,121 @@
+"""Size by majority algebra: every cell in the form that leaves the fewest cells in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numba
+import numpy as np
+
+from btfsynth.errors import UsageError
+from btfsynth.netlist.hashing import NONE, drop, hold, majority, roll_back
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.rebuild import rebuild, rebuild_from
+from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.views import count_references, heights
+from btfsynth.passes.majority_moves import (
+    BALANCE_THROUGH,
+    PLAIN,
+    cells_with,
+    graph_for,
+    has_room,
+    make_move,
+)
+
+__all__ = ["Algebra"]
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """Apply the moves of `majority_moves` wherever they take cells away.
+
+    The netlist is made anew in topological order; for every cell each form is made as a candidate and
+    the cells in use counted exactly, what hashing shares and what falls out of use included. Sweeps go on,
+    each linear in the cells, until one gains nothing.
+
+    Parameters
+    ----------
+    keep_depth
+        1 to refuse forms that would make the netlist deeper, 0 for size alone.
+    sweeps
+        Most sweeps; 0 for no limit.
+    """
+
+    keep_depth: int = 0
+    sweeps: int = 0
+    name: ClassVar[str] = "algebra"
+    structural: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.keep_depth not in (0, 1):
+            raise UsageError(f"algebra: keep-depth: expected 0 or 1, got {self.keep_depth}")
+        if self.sweeps < 0:
+            raise UsageError(f"algebra: sweeps: expected 0 or more, got {self.sweeps}")
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        """Return the netlist with as many cells or fewer."""
+        best = rebuild(netlist)
+        sweep = 0
+        while sweep < self.sweeps or not self.sweeps:
+            arrays = _sweep(best.fanins, best.outputs, best.first_cell, self.keep_depth == 1)
+            smaller = rebuild_from(best, *arrays)
+            if smaller.n_cells >= best.n_cells:
+                break
+            best = smaller
+            sweep += 1
+        return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _sweep(fanins: Any, outputs: Any, first: Any, keep_depth: Any) -> Any:
+    """Make the netlist anew, each cell in its cheapest form; returns fan-in and outputs."""
+    n_cells = fanins.shape[0]
+    references = count_references(fanins, outputs, first)
+    height = heights(fanins, outputs, first)
+    graph = graph_for(first, n_cells)
+    stack = np.zeros(3 * graph[0].shape[0] + 4, dtype=np.int64)
+    literal = np.zeros(first + n_cells, dtype=np.int64)
+    for node in range(first):
+        literal[node] = 2 * node
+        graph[3][node] = references[node]
+    depth = height[:first].max()  # what no input reaches has been folded
+    fanin = np.zeros(3, dtype=np.int64)
+    for cell in range(n_cells):
+        node = first + cell
+        for place in range(3):
+            source = fanins[cell, place]
+            fanin[place] = literal[source >> 1] ^ (source & 1)
+        latest = depth - height[node] if keep_depth else 2 * depth
+        made = _cheapest(graph, fanin, latest, n_cells - cell, stack)
+        literal[node] = made
+        for _ in range(references[node]):
+            hold(graph, made, stack)
+        for place in range(3):
+            drop(graph, fanin[place], stack)
+    driven = np.zeros(outputs.shape[0], dtype=np.int32)
+    for k in range(outputs.shape[0]):
+        driven[k] = literal[outputs[k] >> 1] ^ (outputs[k] & 1)
+    return graph[0][first : graph[2][0]].copy(), driven
+
+
+@numba.njit(cache=True, nogil=True)
+def _cheapest(graph: Any, fanin: Any, latest: Any, cells_left: Any, stack: Any) -> Any:
+    """Make the form of ``MAJ(fanin)`` with the fewest cells in use, the lowest of these; return it."""
+    head, level = graph[2], graph[4]
+    plain = majority(graph, fanin[0], fanin[1], fanin[2])
+    if not has_room(graph, cells_left) or plain >> 1 < head[2]:
+        return plain
+    best_move = PLAIN
+    best_cells, best_level = cells_with(graph, plain, fanin, stack), level[plain >> 1]
+    count = head[0]
+    for move in range(PLAIN + 1, BALANCE_THROUGH):
+        made = make_move(graph, move, fanin)
+        if made == NONE:
+            continue
+        if level[made >> 1] <= latest:
+            cells = cells_with(graph, made, fanin, stack)
+            if cells < best_cells or (cells == best_cells and level[made >> 1] < best_level):
+                best_move, best_cells, best_level = move, cells, level[made >> 1]
+        roll_back(graph, count)
+    return make_move(graph, best_move, fanin)
