@@ -24,16 +24,12 @@ from btfsynth.frontends.registry import find_reader, read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics
-from btfsynth.network.formats import read_network_text
-from btfsynth.network.trained import TrainedNetwork, load_network
+from btfsynth.network.load import is_network, read_network
 from btfsynth.passes.base import PassReport
 from btfsynth.passes.detect import Detect
 from btfsynth.passes.registry import SCRIPTS
 
 __all__ = ["command"]
-
-_ARCHIVE_MAGIC = b"PK"
-_BOOLEARN_ENDINGS = (".net", ".sol")
 
 
 @click.command("simplify", cls=SectionCommand)
@@ -82,8 +78,8 @@ def command(
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs the patterns, give them with --data")
-    if _is_network(file):
-        netlist, _, reports = simplify_network(_network(file), dataset, wanted, passes)
+    if is_network(file):
+        netlist, _, reports = simplify_network(read_network(file), dataset, wanted, passes)
         first = reports[0].before if reports else statistics(netlist)
     else:
         given, script = _read(file, passes)
@@ -119,22 +115,6 @@ def _read(file: Path, passes: str) -> tuple[Netlist, str]:
     """Read a netlist; what hides in gates of another tool is detected before a script of ours."""
     detect = find_reader(file).foreign and passes in SCRIPTS
     return read_design(file), f"{Detect.name}; {passes}" if detect else passes
-
-
-def _network(file: Path) -> TrainedNetwork:
-    if file.suffix.lower() in _BOOLEARN_ENDINGS:
-        return read_network_text(file)
-    return load_network(file)
-
-
-def _is_network(file: Path) -> bool:
-    if file.suffix.lower() in (".npz", *_BOOLEARN_ENDINGS):
-        return True
-    try:
-        with file.open("rb") as stream:
-            return stream.read(len(_ARCHIVE_MAGIC)) == _ARCHIVE_MAGIC
-    except OSError:
-        return False  # reading it as a netlist says what is wrong
 
 
 def _row(report: PassReport) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from btfsynth.network.topology import Topology
 __all__ = ["TrainedNetwork", "load_network", "save_network"]
 
 _FORMAT = 1
+_DATA_SETS = {"inputs.npy", "X.npy"}
+"""Members that an archive of patterns has."""
 _BROKEN = (
     EOFError,
     KeyError,
@@ -195,6 +197,8 @@ def load_network(path: Path) -> TrainedNetwork:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if _DATA_SETS & set(archive.namelist()):
+                raise DataError("expected a trained network, got an archive of patterns", path)
             header = json.loads(_array(archive, "header").tobytes())
             arrays = {name: _array(archive, name) for name in ("fanin_start", "sources", "weights")}
         if header["format"] != _FORMAT:

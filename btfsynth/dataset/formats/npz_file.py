@@ -36,6 +36,8 @@ from btfsynth.files import archive_bytes
 __all__ = ["NPZ"]
 
 _MAGIC = b"PK\x03\x04"
+_NETWORK = {"header", "fanin_start", "sources", "weights"}
+"""Arrays that a trained network has."""
 _KIND = TypeVar("_KIND", bound=Enum)
 _BROKEN = (
     EOFError,
@@ -100,6 +102,11 @@ def _array(data: bytes) -> NDArray[Any]:
 
 def _read(file: SourceFile) -> Dataset:
     arrays = _arrays(file)
+    if arrays.keys() >= _NETWORK:
+        raise file.error(
+            "expected patterns, got a trained network; 'btfsynth build SOURCE --network FILE' and "
+            "'btfsynth simplify FILE' take one"
+        )
     inputs = _matrix(file, arrays, "inputs", "X")
     targets = _matrix(file, arrays, "targets", "y")
     if len(inputs) != len(targets):
