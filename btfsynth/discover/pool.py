@@ -187,13 +187,16 @@ def _serve(connection: Connection) -> None:
         os.environ[name] = "1"
     with contextlib.suppress(EOFError, OSError):
         while True:
-            function, arguments = connection.recv()
-            connection.send(_answer(function, arguments))
+            connection.send(_answer(connection))
 
 
-def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[str, Any]:
+def _answer(connection: Connection) -> tuple[str, Any]:
+    """Take a task and return what came of it: ``value`` or the name of an error, and what goes with it."""
     try:
+        function, arguments = connection.recv()
         return "value", function(*arguments)
+    except (EOFError, BrokenPipeError, ConnectionError):  # the other end is gone
+        raise
     except BtfsynthError as error:
         return type(error).__name__, str(error)
     except MemoryError:

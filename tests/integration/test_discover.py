@@ -1,0 +1,133 @@
+"""``btfsynth discover`` from end to end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from btfsynth.netlist.text import read_netlist
+
+
+def test_discovers_the_small_multiplier(cli, tmp_path):
+    """Eight cells, checked hardware, and a JSON report of it."""
+    outcome = cli("discover", "multiplier:2", "--trials", 6, "--jobs", 2, "--json")
+    assert outcome.code == 0, outcome.stderr
+    record = outcome.json
+    assert record["best"]["cells"] == 8
+    assert (record["name"], record["trials"], record["interrupted"]) == ("multiplier_2", 6, False)
+    assert record["distinct"] >= 1
+    assert record["seconds"] > 0
+    folder = tmp_path / "hdl_out" / "multiplier_2_discover"
+    for entry in record["front"]:
+        assert entry["verified"] is True
+        assert Path(entry["path"]).parent == Path("hdl_out/multiplier_2_discover/front")
+        assert read_netlist(tmp_path / entry["path"] / "multiplier_2.mig").n_cells == entry["cells"]
+        assert cli("simulate", entry["path"], "--simulator", "amaranth").code == 0
+    assert json.loads((folder / "front.json").read_text())["trials"] == 6
+
+
+def test_a_time_limit_ends_the_search(cli):
+    """A task that is soon solved is searched until the time is up, and no longer."""
+    start = time.monotonic()
+    outcome = cli("discover", "full_adder", "--time", 6, "--jobs", 1, "-o", "fa", "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["best"]["cells"] == 3
+    assert outcome.json["polished"] > 0
+    assert 5 <= outcome.json["seconds"] < 20
+    assert time.monotonic() - start < 120
+
+
+def test_shows_the_front(cli):
+    """Without --json there is a table; the objective orders it."""
+    outcome = cli(
+        "discover", "majority:5", "--trials", 2, "--no-polish", "--jobs", 1,
+        "--objective", "cells*depth", "-o", "m5",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    assert "2 trials" in outcome.stdout
+    assert "c4_d3_i" in outcome.stdout
+    assert "majority_5: searching" in outcome.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_what_was_found(program, tmp_path, number):
+    """Ctrl-C and a polite kill end the workers, keep everything, and exit with 0."""
+    command = [*program, "discover", "full_adder", "--time", "600", "--jobs", "2", "-o", "fa"]
+    process = subprocess.Popen(
+        [*command, "--json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    trials = tmp_path / "fa" / "trials.jsonl"
+    end = time.monotonic() + 200
+    while time.monotonic() < end and not (trials.exists() and trials.read_text().count("\n") > 5):
+        time.sleep(0.1)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    assert "Traceback" not in stderr
+    record = json.loads(stdout)
+    assert record["interrupted"] is True
+    assert record["best"]["cells"] == 3
+    assert record["front"][0]["verified"] is True
+    assert len(trials.read_text().splitlines()) == record["trials"]
+    assert sorted(path.name for path in (tmp_path / "fa").iterdir()) == [
+        "front", "front.json", "trials.jsonl",
+    ]  # fmt: skip
+
+
+def test_a_config_fixes_the_settings(cli, tmp_path):
+    """Widths and sigma of a file are those of every trial."""
+    (tmp_path / "s.toml").write_text("[train]\nwidths = [3, 5, 2]\nsigma = 4\nstop = 'exact'\n")
+    outcome = cli(
+        "discover", "full_adder", "--trials", 3, "--no-polish", "--jobs", 1, "--config", "s.toml",
+        "-o", "fa", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    lines = (tmp_path / "fa" / "trials.jsonl").read_text().splitlines()
+    settings = {(tuple(json.loads(line)["widths"]), json.loads(line)["sigma"]) for line in lines}
+    assert settings == {((3, 5, 2), 4.0)}
+
+
+def test_no_circuit_is_a_failure(cli, tmp_path):
+    """Exit 1 with one line, and the JSON all the same."""
+    (tmp_path / "s.toml").write_text("[train]\niterations = 1\n")
+    outcome = cli(
+        "discover", "multiplier:3", "--trials", 2, "--jobs", 1, "--config", "s.toml", "-o", "m",
+        "--json",
+    )  # fmt: skip
+    assert outcome.code == 1
+    assert "no circuit in 2 trials" in outcome.complaint
+    assert outcome.json["front"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing:2"], "nothing"),
+        (["full_adder", "--passes", "shrink"], "unknown pass 'shrink'"),
+        (["full_adder", "--objective", "area"], "area"),
+        (["full_adder", "--time", "0"], "--time"),
+        (["full_adder", "--trials", "0"], "--trials"),
+        (["full_adder", "--config", "none.toml"], "none.toml: no such file"),
+        (["full_adder", "--config", "bad.toml"], "stop: expected one of"),
+        (["full_adder", "--config", "wide.toml"], "widths"),
+        (["codes.csv"], "Boolean"),
+    ],
+)
+def test_wrong_requests_are_refused(cli, tmp_path, arguments, words):
+    """Exit 2 with one line, before any work, and no folder is left."""
+    (tmp_path / "bad.toml").write_text("[train]\nstop = 'never'\n")
+    (tmp_path / "wide.toml").write_text("[train]\nwidths = [4, 2]\n")
+    (tmp_path / "codes.csv").write_text("in:a,out:y\n0.25,1\n0.5,0\n")
+    outcome = cli("discover", *arguments, "-o", "d")
+    assert outcome.code == 2
+    assert words in outcome.complaint
+    assert not (tmp_path / "d").exists()
