@@ -14,6 +14,7 @@ from btfsynth.cli.options import (
     outputs_option,
     passes_option,
     preserve_option,
+    refuse_training_options,
     simulator_option,
     source_argument,
     training_options,
@@ -30,8 +31,9 @@ from btfsynth.cli.output import (
 from btfsynth.cli.progress import observed
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import VerificationError
-from btfsynth.flow import BuildOptions, BuildReport, build
+from btfsynth.flow import BuildOptions, BuildReport, build, build_network
 from btfsynth.netlist.reference import Preserve
+from btfsynth.network.load import read_network
 from btfsynth.train.session import TrainOptions
 
 __all__ = ["command"]
@@ -40,6 +42,13 @@ __all__ = ["command"]
 @click.command("build", cls=SectionCommand)
 @source_argument
 @folder_option("Where the files go.  [default: hdl_out/<name>]")
+@click.option(
+    "--network",
+    "network_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Start from this trained network (.npz, .sol, .net) instead of training one.",
+)
 @outputs_option
 @simulator_option
 @json_option
@@ -50,6 +59,7 @@ def command(
     *,
     source: str,
     directory: Path | None,
+    network_file: Path | None,
     training: TrainOptions,
     passes: str,
     preserve: str | None,
@@ -66,6 +76,7 @@ def command(
     Examples:
       btfsynth build multiplier:2
       btfsynth build sample.pla -o out --seed 3 --trials 100 --jobs 2
+      btfsynth build multiplier:2 --network hdl_out/multiplier_2/multiplier_2.npz -o again
     """  # noqa: D301
     dataset = load_source(source, outputs)
     directory = directory or Path("hdl_out") / dataset.name
@@ -75,14 +86,34 @@ def command(
         preserve=None if preserve is None else Preserve(preserve),
         simulators=simulators or None,
     )
-    with observed(dataset.name) as observer:
-        report = build(dataset, directory, options, observer)
+    if network_file is None:
+        with observed(dataset.name) as observer:
+            report = build(dataset, directory, options, observer)
+    else:
+        refuse_training_options("nothing is trained where --network gives a network")
+        network = read_network(network_file)
+        with observed(dataset.name) as observer:
+            report = build_network(
+                dataset, network, network_file.name, directory, options, observer
+            )
     if as_json:
         emit_json(report.to_json())
     else:
         _show(report, directory)
     if not report.verified:
         raise VerificationError(why_not_verified(list(report.checks.values()), simulators))
+
+
+def _given(report: BuildReport) -> str:
+    """Say what a network from a file is, and what it gets right."""
+    right, topology = report.accuracy, report.origin.network.topology
+    shape = "-".join(str(width) for width in topology.widths or ()) or plural(
+        topology.n_neurons, "neuron"
+    )
+    return (
+        f"{shape}, from {report.origin.file}; {right.bits_right} of {right.bits} bits, "
+        f"{right.vectors_right} of {plural(right.patterns, 'pattern')} right"
+    )
 
 
 def _show(report: BuildReport, directory: Path) -> None:
@@ -94,7 +125,10 @@ def _show(report: BuildReport, directory: Path) -> None:
         f"{plural(data.n_inputs, 'input')}, {plural(data.n_outputs, 'output')}; "
         f"{plural(data.n_patterns, 'pattern')}, {coverage}",
     )
-    show_training(report.run)
+    if report.origin.run is not None:
+        show_training(report.origin.run)
+    else:
+        show("network", _given(report))
     show("netlist", netlist_summary(report.cost), style="green")
     kept = {
         Preserve.CARE: "the patterns' targets",

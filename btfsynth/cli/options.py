@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from btfsynth.cli.output import say
 from btfsynth.dataset.dataset import Dataset
@@ -30,6 +31,7 @@ __all__ = [
     "outputs_option",
     "passes_option",
     "preserve_option",
+    "refuse_training_options",
     "require_writable",
     "simulator_option",
     "source_argument",
@@ -324,6 +326,22 @@ def training_options(function: F) -> F:
     for names, settings in reversed(_TRAINING_OPTIONS):
         click.option(*names, cls=_TrainingOption, **settings)(gather)
     return gather  # type: ignore[return-value]
+
+
+def refuse_training_options(because: str) -> None:
+    """Refuse options of a training that were given to the running command though none is run.
+
+    Raises
+    ------
+    UsageError
+        If there is one.
+    """
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if isinstance(option, _TrainingOption) and given:
+            raise UsageError(f"{option.opts[0]}: {because}")
 
 
 def load_source(source: str, outputs: str | None = None) -> Dataset:

@@ -1,16 +1,19 @@
 """The whole way: patterns to a trained network, a small netlist and checked hardware."""
 
-from btfsynth.flow.building import BuildOptions, BuildReport, Observer, build
+from btfsynth.flow.building import Observer, build, build_network
 from btfsynth.flow.emit import emit_netlist
 from btfsynth.flow.records import is_verified, netlist_record, network_record, pass_records
+from btfsynth.flow.report import BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import simplify_netlist, simplify_network
 from btfsynth.flow.vectors import hardware_vectors
 
 __all__ = [
     "BuildOptions",
     "BuildReport",
+    "NetworkOrigin",
     "Observer",
     "build",
+    "build_network",
     "emit_netlist",
     "hardware_vectors",
     "is_verified",

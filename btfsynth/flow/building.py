@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from btfsynth import __version__
 from btfsynth.backends.design import write_design
 from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset, InputKind
@@ -21,48 +19,25 @@ from btfsynth.errors import (
     UsageError,
 )
 from btfsynth.files import write_text
-from btfsynth.flow.records import is_verified, netlist_record, network_record, pass_records
+from btfsynth.flow.records import network_record
+from btfsynth.flow.report import BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import simplify_network
-from btfsynth.flow.vectors import hardware_vectors
-from btfsynth.lower.lowering import LoweringReport
+from btfsynth.flow.vectors import hardware_vectors, require_fit
 from btfsynth.netlist.reference import Preserve
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
+from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist
+from btfsynth.network.accuracy import measure
 from btfsynth.network.trained import TrainedNetwork, save_network
-from btfsynth.passes.base import PassReport
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import get_simulator
-from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
 from btfsynth.train.parameters import Progress, TrialResult
-from btfsynth.train.session import TrainOptions, plan_for, train, train_record
+from btfsynth.train.session import plan_for, train
 from btfsynth.train.trials import TrainingRun
 from btfsynth.verify.parsed import PARSED_CHECK
 from btfsynth.verify.simulate import simulate_design
 
-__all__ = ["BuildOptions", "BuildReport", "Observer", "build"]
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """What to build, and how.
-
-    Parameters
-    ----------
-    training
-        How to train.
-    passes
-        Script of passes.
-    preserve
-        What the netlist keeps; None chooses by the data (see `choose_preserve`).
-    simulators
-        Names; None takes all that are installed.
-    """
-
-    training: TrainOptions = field(default_factory=TrainOptions)
-    passes: str = "size"
-    preserve: Preserve | None = None
-    simulators: tuple[str, ...] | None = None
+__all__ = ["Observer", "build", "build_network"]
 
 
 @dataclass(frozen=True)
@@ -85,49 +60,6 @@ class Observer:
     on_progress: Callable[[Progress], None] = lambda _: None
     on_trial: Callable[[TrialResult], None] = lambda _: None
     on_detail: Callable[[str], None] = lambda _: None
-
-
-@dataclass(frozen=True, eq=False)
-class BuildReport:
-    """What a build came to; `to_json` is what ``report.json`` holds."""
-
-    dataset: Dataset
-    options: BuildOptions
-    run: TrainingRun
-    lowering: LoweringReport
-    passes: tuple[PassReport, ...]
-    cost: NetlistStatistics
-    checks: dict[str, CheckResult]
-    files: tuple[str, ...]
-    notices: tuple[str, ...]
-
-    @property
-    def verified(self) -> bool:
-        """True if nothing failed and a simulator of the hardware ran."""
-        return is_verified(self.checks, self.options.simulators or ())
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON values."""
-        return {
-            "name": self.dataset.name,
-            "source": self.dataset.source,
-            "data_hash": self.dataset.content_hash,
-            "patterns": self.dataset.n_patterns,
-            "exhaustive": self.dataset.exhaustive,
-            "seed": self.options.training.seed,
-            "train": train_record(self.run),
-            "netlist": {
-                **netlist_record(self.cost),
-                "lowered_cells": self.lowering.cells,
-                "preserves": self.lowering.preserved.value,
-            },
-            "passes": pass_records(self.passes),
-            "checks": {name: check.to_json() for name, check in self.checks.items()},
-            "verified": self.verified,
-            "version": __version__,
-            "files": list(self.files),
-            "notices": list(self.notices),
-        }
 
 
 def build(
@@ -164,6 +96,7 @@ def build(
     """
     observer = observer or Observer()
     _check_request(dataset, options)
+    plan_for(dataset, options.training)
     with staging_folder(directory) as staging:
         observer.on_stage("training")
         run = train(
@@ -172,12 +105,12 @@ def build(
             on_progress=observer.on_progress,
             on_trial=observer.on_trial,
         )
-        network = run.network(dataset, options.training.seed)
+        seed = options.training.seed
+        network = run.network(dataset, seed)
         _require_success(run, network, directory)
         try:
-            report = _make_design(
-                dataset, run, network, staging, options=options, observer=observer
-            )
+            origin = NetworkOrigin(network, seed=seed, run=run)
+            report = _make_design(dataset, origin, staging, options=options, observer=observer)
             publish(staging, directory, last=MANIFEST_FILE)
         except KeyboardInterrupt:
             kept = _keep(network, directory)
@@ -190,6 +123,67 @@ def build(
                 kept = _keep(network, directory)
                 error.args = (f"{error}; the trained network is kept in {kept}",)
             raise
+    return report
+
+
+def build_network(
+    dataset: Dataset,
+    network: TrainedNetwork,
+    file: str,
+    directory: Path,
+    options: BuildOptions,
+    observer: Observer | None = None,
+) -> BuildReport:
+    """Simplify, emit and check a network that was trained before (see `build`).
+
+    Parameters
+    ----------
+    dataset
+        What it has learnt; Boolean. The hardware has its name and its ports.
+    network
+        The network.
+    file
+        Where it came from; only the name of the file is recorded, not its folder.
+    directory, options, observer
+        As for `build`.
+
+    Raises
+    ------
+    UsageError
+        If the patterns do not fit the network, or are to be preserved and it misses one, or it was
+        never trained.
+    OutputError
+        If the folder cannot be written; it then holds what it held before.
+    """
+    observer = observer or Observer()
+    name = Path(file).name
+    _check_request(dataset, options)
+    require_fit(replace(network, name=name), dataset)
+    if not network.weights.any():
+        raise UsageError(
+            f"{name}: expected a trained network, got a graph of which every weight is 0; "
+            "'btfsynth train --topology' trains one"
+        )
+    missed = dataset.n_patterns - network.vectors_right(dataset)
+    wrong = f"the network of {name} is wrong on {missed} of {dataset.n_patterns} patterns"
+    if missed and options.preserve is Preserve.CARE:
+        raise UsageError(
+            f"{dataset.source}: {wrong}, so these cannot be what is preserved; --preserve network "
+            "keeps the network"
+        )
+    renamed = replace(
+        network,
+        name=dataset.name,
+        input_ports=dataset.input_ports,
+        output_ports=dataset.output_ports,
+    )
+    notices = (f"{wrong}; the netlist keeps the network",) if missed else ()
+    with staging_folder(directory) as staging:
+        origin = NetworkOrigin(renamed, file=name)
+        report = _make_design(
+            dataset, origin, staging, options=options, observer=observer, notices=notices
+        )
+        publish(staging, directory, last=MANIFEST_FILE)
     return report
 
 
@@ -208,19 +202,19 @@ def _check_request(dataset: Dataset, options: BuildOptions) -> None:
         )
     if not dataset.care_mask.any():
         raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
-    plan_for(dataset, options.training)
 
 
 def _make_design(
     dataset: Dataset,
-    run: TrainingRun,
-    network: TrainedNetwork,
+    origin: NetworkOrigin,
     staging: Path,
     *,
     options: BuildOptions,
     observer: Observer,
+    notices: tuple[str, ...] = (),
 ) -> BuildReport:
-    """Do what follows a training that succeeded; all files go into the staging folder."""
+    """Do what follows once there is a network; all files go into the staging folder."""
+    network = origin.network
     observer.on_stage("simplifying")
     netlist, lowering, reports = simplify_network(
         network, dataset, options.preserve, options.passes
@@ -232,9 +226,13 @@ def _make_design(
         staging,
         source=dataset.source,
         data_hash=dataset.content_hash,
-        provenance=_provenance(run, options),
-        options=_recorded_options(run, options, lowering),
-        notices=dataset.notices,
+        provenance={**origin.provenance(), "passes": options.passes},
+        options={
+            **origin.options(),
+            "passes": options.passes,
+            "preserve": lowering.preserved.value,
+        },
+        notices=(*dataset.notices, *notices),
     )
     save_network(network, staging / f"{manifest.module}.npz")
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
@@ -245,7 +243,8 @@ def _make_design(
     report = BuildReport(
         dataset=dataset,
         options=options,
-        run=run,
+        origin=origin,
+        accuracy=measure(network, dataset),
         lowering=lowering,
         passes=reports,
         cost=statistics(netlist),
@@ -277,30 +276,3 @@ def _require_success(run: TrainingRun, network: TrainedNetwork, directory: Path)
         raise InterruptedWorkError(f"interrupted: {near}")
     limit = "the time limit" if run.timed_out else "the trials"
     raise TrainingError(f"no network met the stopping rule within {limit}: {near}")
-
-
-def _provenance(run: TrainingRun, options: BuildOptions) -> dict[str, str]:
-    best, parameters = run.best, run.best.parameters
-    widths = ",".join(str(width) for width in best.topology.widths or ())
-    return {
-        "training": f"seed {options.training.seed}, trial {best.trial}, widths {widths}, "
-        f"sigma {parameters.sigma:g}, beta {parameters.beta:g}, gamma {parameters.gamma:g}",
-        "passes": options.passes,
-    }
-
-
-def _recorded_options(
-    run: TrainingRun, options: BuildOptions, lowering: LoweringReport
-) -> dict[str, Any]:
-    best, parameters = run.best, run.best.parameters
-    return {
-        "seed": options.training.seed,
-        "trial": best.trial,
-        "widths": None if best.topology.widths is None else list(best.topology.widths),
-        "sigma": parameters.sigma,
-        "beta": parameters.beta,
-        "gamma": parameters.gamma,
-        "stop": parameters.stop.value,
-        "passes": options.passes,
-        "preserve": lowering.preserved.value,
-    }

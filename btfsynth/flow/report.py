@@ -1,0 +1,149 @@
+"""What a build is asked for, and what it came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from btfsynth import __version__
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.flow.records import is_verified, netlist_record, pass_records
+from btfsynth.lower.lowering import LoweringReport
+from btfsynth.netlist.reference import Preserve
+from btfsynth.netlist.statistics import NetlistStatistics
+from btfsynth.network.accuracy import Accuracy
+from btfsynth.network.trained import TrainedNetwork
+from btfsynth.passes.base import PassReport
+from btfsynth.sim.result import CheckResult
+from btfsynth.train.session import TrainOptions, train_record
+from btfsynth.train.trials import TrainingRun
+
+__all__ = ["BuildOptions", "BuildReport", "NetworkOrigin"]
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What to build, and how.
+
+    Parameters
+    ----------
+    training
+        How to train; not looked at where a network is given.
+    passes
+        Script of passes.
+    preserve
+        What the netlist keeps; None chooses by the data (see `choose_preserve`).
+    simulators
+        Names; None takes all that are installed.
+    """
+
+    training: TrainOptions = field(default_factory=TrainOptions)
+    passes: str = "size"
+    preserve: Preserve | None = None
+    simulators: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkOrigin:
+    """A network, and where it came from: a training or a file.
+
+    Parameters
+    ----------
+    network
+        The network, under the name and the ports of the data.
+    seed, run
+        The training.
+    file
+        The name of the file, without its folder.
+    """
+
+    network: TrainedNetwork
+    seed: int | None = None
+    run: TrainingRun | None = None
+    file: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return where it came from as JSON values."""
+        if self.file is None:
+            return {"origin": "training"}
+        return {"origin": "file", "file": self.file, "training": self.network.training}
+
+    def provenance(self) -> dict[str, str]:
+        """Return the lines that headers of files have of it."""
+        widths = ",".join(str(width) for width in self.network.topology.widths or ())
+        if self.run is None:
+            return {"network": f"file {self.file}, widths {widths}"}
+        best, parameters = self.run.best, self.run.best.parameters
+        return {
+            "training": f"seed {self.seed}, trial {best.trial}, widths {widths}, "
+            f"sigma {parameters.sigma:g}, beta {parameters.beta:g}, gamma {parameters.gamma:g}"
+        }
+
+    def options(self) -> dict[str, Any]:
+        """Return what the manifest says of it as JSON values."""
+        widths = self.network.topology.widths
+        shape = {"widths": None if widths is None else list(widths)}
+        if self.run is None:
+            return {"network_file": self.file, **shape}
+        best, parameters = self.run.best, self.run.best.parameters
+        return {
+            "seed": self.seed,
+            "trial": best.trial,
+            **shape,
+            "sigma": parameters.sigma,
+            "beta": parameters.beta,
+            "gamma": parameters.gamma,
+            "stop": parameters.stop.value,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class BuildReport:
+    """What a build came to; `to_json` is what ``report.json`` holds."""
+
+    dataset: Dataset
+    options: BuildOptions
+    origin: NetworkOrigin
+    accuracy: Accuracy
+    lowering: LoweringReport
+    passes: tuple[PassReport, ...]
+    cost: NetlistStatistics
+    checks: dict[str, CheckResult]
+    files: tuple[str, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def verified(self) -> bool:
+        """True if nothing failed and a simulator of the hardware ran."""
+        return is_verified(self.checks, self.options.simulators or ())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values; ``seed`` and ``train`` are null without a training."""
+        run = self.origin.run
+        return {
+            "name": self.dataset.name,
+            "source": self.dataset.source,
+            "data_hash": self.dataset.content_hash,
+            "patterns": self.dataset.n_patterns,
+            "exhaustive": self.dataset.exhaustive,
+            "seed": self.origin.seed,
+            "network": {
+                **self.origin.to_json(),
+                "bits": self.accuracy.bits,
+                "bits_right": self.accuracy.bits_right,
+                "vectors_right": self.accuracy.vectors_right,
+                **self.accuracy.label_record(),
+            },
+            "train": None if run is None else train_record(run),
+            "netlist": {
+                **netlist_record(self.cost),
+                "lowered_cells": self.lowering.cells,
+                "preserves": self.lowering.preserved.value,
+            },
+            "passes": pass_records(self.passes),
+            "checks": {name: check.to_json() for name, check in self.checks.items()},
+            "verified": self.verified,
+            "version": __version__,
+            "files": list(self.files),
+            "notices": list(self.notices),
+        }
