@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from btfsynth.errors import NetlistError
 from btfsynth.netlist.hashing import majority, new_graph
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.views import mark_cone, topological_order
+from btfsynth.netlist.views import levels, mark_cone, topological_order
 
-__all__ = ["compact", "rebuild", "rebuild_from"]
+__all__ = ["compact", "rebuild", "rebuild_from", "sorted_by_level"]
 
 
 def rebuild(netlist: Netlist, substitution: NDArray[Any] | None = None) -> Netlist:
@@ -105,6 +105,22 @@ def compact(like: Netlist, fanins: NDArray[Any], outputs: NDArray[Any]) -> Netli
         like.output_ports,
         2 * number[kept >> 1] + (kept & 1),
         2 * number[outputs >> 1] + (outputs & 1),
+    )
+
+
+def sorted_by_level(netlist: Netlist) -> Netlist:
+    """Return the netlist with its cells in the order of their levels."""
+    first = netlist.first_cell
+    order = np.argsort(levels(netlist)[first:], kind="stable")
+    number = np.arange(netlist.n_nodes, dtype=np.int32)
+    number[first + order] = first + np.arange(len(order), dtype=np.int32)
+    fanins = netlist.fanins[order]
+    return Netlist(
+        netlist.name,
+        netlist.input_ports,
+        netlist.output_ports,
+        2 * number[fanins >> 1] + (fanins & 1),
+        2 * number[netlist.outputs >> 1] + (netlist.outputs & 1),
     )
 
 

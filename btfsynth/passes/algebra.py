@@ -11,7 +11,7 @@ import numpy as np
 from btfsynth.errors import UsageError
 from btfsynth.netlist.hashing import NONE, drop, hold, majority, roll_back
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild, rebuild_from
+from btfsynth.netlist.rebuild import rebuild, rebuild_from, sorted_by_level
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import count_references, heights
 from btfsynth.passes.majority_moves import (
@@ -58,7 +58,9 @@ class Algebra:
         best = rebuild(netlist)
         sweep = 0
         while sweep < self.sweeps or not self.sweeps:
-            arrays = _sweep(best.fanins, best.outputs, best.first_cell, self.keep_depth == 1)
+            # By level, so that a cell that could be shared is there before a later one looks for it.
+            work = sorted_by_level(best)
+            arrays = _sweep(work.fanins, work.outputs, work.first_cell, self.keep_depth == 1)
             smaller = rebuild_from(best, *arrays)
             if smaller.n_cells >= best.n_cells:
                 break

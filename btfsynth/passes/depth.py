@@ -11,7 +11,7 @@ import numpy as np
 from btfsynth.errors import UsageError
 from btfsynth.netlist.hashing import NONE, drop, hold, majority, roll_back
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild, rebuild_from
+from btfsynth.netlist.rebuild import rebuild, rebuild_from, sorted_by_level
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.views import count_references, heights
@@ -86,9 +86,8 @@ def _cost(netlist: Netlist) -> tuple[int, int]:
 
 def _swept(netlist: Netlist, margin: int, room: int) -> Netlist:
     """Return the netlist after one sweep that may add so many cells; margin 0: none."""
-    arrays = _sweep(
-        netlist.fanins, netlist.outputs, netlist.first_cell, margin, room if margin else 0
-    )
+    work = sorted_by_level(netlist)
+    arrays = _sweep(work.fanins, work.outputs, work.first_cell, margin, room if margin else 0)
     return rebuild_from(netlist, *arrays)
 
 
