@@ -20,7 +20,17 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["NONE", "drop", "fanin_of", "find", "hold", "majority", "new_graph", "roll_back"]
+__all__ = [
+    "NONE",
+    "drop",
+    "fanin_of",
+    "find",
+    "graph_of",
+    "hold",
+    "majority",
+    "new_graph",
+    "roll_back",
+]
 
 NONE = -1
 """In place of a literal: there is none."""
@@ -118,6 +128,20 @@ def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
         fanins[node, 0], fanins[node, 1], fanins[node, 2] = x, y, z
         level[node] = 1 + max(level[x >> 1], level[y >> 1], level[z >> 1])
     return 2 * node + flip
+
+
+@numba.njit(cache=True, nogil=True)
+def graph_of(fanins: Any, first_cell: Any) -> Any:
+    """Return the graph of cells in normal form, all different: its nodes are numbered as theirs."""
+    graph = new_graph(first_cell, first_cell + fanins.shape[0] + 1)
+    for cell in range(fanins.shape[0]):
+        majority(
+            graph,
+            np.int64(fanins[cell, 0]),
+            np.int64(fanins[cell, 1]),
+            np.int64(fanins[cell, 2]),
+        )
+    return graph
 
 
 @numba.njit(cache=True, nogil=True)

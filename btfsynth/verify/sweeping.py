@@ -1,0 +1,111 @@
+"""Equivalence of large netlists by SAT sweeping over both at once.
+
+Both netlists are joined at their inputs. Signals inside that are equal are found and merged first, from the
+inputs on (see `btfsynth.passes.equal_signals`); what an optimiser has left alone merges by hashing alone, and
+the outputs are then close to what has been merged. Outputs still apart get further rounds with more conflicts,
+on their own cones, and at last a question without limit each.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.ports import Port
+from btfsynth.netlist.hashing import graph_of
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.rebuild import rebuild, sorted_by_level
+from btfsynth.netlist.simulation import output_words, unpack_bits
+from btfsynth.passes.cone_solver import ConeSolver
+from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
+
+__all__ = ["find_difference", "joined"]
+
+_ROUNDS = (100, 1000, 10_000)
+"""Conflicts a pair of signals, round by round."""
+_WORDS = 16
+_SEED = 1
+
+
+def joined(a: Netlist, b: Netlist) -> Netlist:
+    """Return both netlists over the same inputs: the outputs of the first, then those of the second."""
+    first, shift = b.first_cell, 2 * a.n_cells
+
+    def moved(literals: NDArray[np.int32]) -> NDArray[np.int32]:
+        return np.where(literals >> 1 >= first, literals + shift, literals)
+
+    return Netlist(
+        f"{a.name} and {b.name}",
+        a.input_ports,
+        (*a.output_ports, *b.output_ports),
+        np.concatenate([a.fanins, moved(b.fanins)]),
+        np.concatenate([a.outputs, moved(b.outputs)]),
+    )
+
+
+def find_difference(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
+    """Return an input vector on which two netlists with the same ports differ.
+
+    Returns
+    -------
+    ``(input bits,)`` uint8; None if they are proven equal on every vector.
+    """
+    joint = sorted_by_level(rebuild(joined(a, b)))
+    vectors = random_vectors(joint.n_inputs, _WORDS, _SEED)
+    found = _difference_among(joint, vectors)
+    if found is not None:
+        return found
+    for conflicts in _ROUNDS:
+        joint = _open_cones(joint)
+        if not joint.n_cells:
+            break
+        equal = find_equal_signals(joint, vectors, conflicts, _SEED)
+        joint = sorted_by_level(rebuild(joint, equal.substitution))
+    return _decide(_open_cones(joint))
+
+
+def _difference_among(joint: Netlist, vectors: NDArray[np.uint64]) -> NDArray[np.uint8] | None:
+    """Return the first of some vectors on which an output of one differs from the other's."""
+    words = output_words(joint, vectors)
+    half = len(words) // 2
+    differs = np.bitwise_or.reduce(words[:half] ^ words[half:], axis=0, initial=np.uint64(0))
+    if not differs.any():
+        return None
+    word = int(np.flatnonzero(differs)[0])
+    column = np.concatenate([vectors[:, word], differs[word : word + 1]])[:, None]
+    bits = unpack_bits(column, 64)
+    chosen: NDArray[np.uint8] = bits[int(np.argmax(bits[:, -1])), :-1]
+    return chosen
+
+
+def _open_cones(joint: Netlist) -> Netlist:
+    """Return the joint netlist of the outputs that are not yet one signal."""
+    half = joint.n_outputs // 2
+    left, right = joint.outputs[:half], joint.outputs[half:]
+    open_ = left != right
+    count = int(open_.sum())
+    return rebuild(
+        Netlist(
+            joint.name,
+            joint.input_ports,
+            (Port("left", count), Port("right", count)) if count else (),
+            joint.fanins,
+            np.concatenate([left[open_], right[open_]]),
+        )
+    )
+
+
+def _decide(joint: Netlist) -> NDArray[np.uint8] | None:
+    """Ask the solver, without limit, about every pair of outputs."""
+    half = joint.n_outputs // 2
+    solver = ConeSolver(graph_of(joint.fanins, joint.first_cell), 0)
+    try:
+        for left, right in zip(
+            joint.outputs[:half].tolist(), joint.outputs[half:].tolist(), strict=True
+        ):
+            vector = solver.compare(left, right)[1]
+            if vector is not None:
+                return vector
+    finally:
+        solver.close()
+    return None
