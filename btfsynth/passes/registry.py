@@ -7,18 +7,32 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from btfsynth.errors import UsageError
+from btfsynth.passes.algebra import Algebra
 from btfsynth.passes.base import Pass
+from btfsynth.passes.depth import Depth
 from btfsynth.passes.detect import Detect
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters
 from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.passes.sat_sweep import SatSweep
 from btfsynth.passes.strash import Strash
 from btfsynth.passes.sweep import Sweep
 
 __all__ = ["PASSES", "SCRIPTS", "parse_script"]
 
 PASSES: dict[str, type[Pass]] = {
-    step.name: step for step in (Strash, Sweep, Detect, FunctionalHash, Resubstitution, Inverters)
+    step.name: step
+    for step in (
+        Strash,
+        Sweep,
+        Detect,
+        FunctionalHash,
+        SatSweep,
+        Algebra,
+        Resubstitution,
+        Depth,
+        Inverters,
+    )
 }
 
 SCRIPTS: dict[str, str] = {

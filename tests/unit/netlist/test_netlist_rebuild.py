@@ -34,9 +34,7 @@ def test_it_is_what_the_builder_makes(netlist: Netlist) -> None:
     literals = list(range(0, 2 * netlist.first_cell, 2))
     for fanin in netlist.fanins.tolist():
         literals.append(builder.maj(*(literals[lit >> 1] ^ (lit & 1) for lit in fanin)))
-    expected = builder.build(
-        [literals[lit >> 1] ^ (lit & 1) for lit in netlist.outputs.tolist()]
-    )
+    expected = builder.build([literals[lit >> 1] ^ (lit & 1) for lit in netlist.outputs.tolist()])
     found = rebuild(netlist)
     assert np.array_equal(found.fanins, expected.fanins)
     assert np.array_equal(found.outputs, expected.outputs)
