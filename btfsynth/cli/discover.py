@@ -204,9 +204,10 @@ def _watched(title: str) -> Iterator[Witness]:
 
 def _status_line(status: DiscoverStatus) -> str:
     """Return where a search stands, in less than 80 columns."""
+    rate = f", {status.exact / status.trials:.0%} exact" if status.trials else ""
     best = "" if status.cells is None else f"; least {status.cells} cells, depth {status.depth}"
-    doing = f", {status.polished} polished" if status.phase == "polishing" else ""
-    return f"{status.trials} trials, {status.exact} exact, {status.distinct} circuits{doing}{best}"
+    doing = f"; polishing {status.polished}" if status.phase == "polishing" else ""
+    return f"{plural(status.trials, 'trial')}{rate}, {status.distinct} circuits{best}{doing}"
 
 
 def _show(report: DiscoverReport) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import replace
 
-from btfsynth.discover.front import Objective, pareto
-from btfsynth.discover.record import Record
+from btfsynth.discover.front import Objective, costs, pareto
+from btfsynth.discover.record import Circuit, Record
 
 __all__ = ["Findings"]
 
@@ -20,34 +20,39 @@ class Findings:
     def __init__(self) -> None:
         self.trials: dict[int, Record] = {}
         self.polished: dict[tuple[str, int], Record] = {}
+        self.exact = 0
+        """Trials that ended with an exact network."""
         self._best: dict[str, Record] = {}
+        self._by_cost: dict[tuple[int, int, int], Record] = {}
 
     def add(self, record: Record) -> Record:
         """Add a record and return it as it is to be kept: with its netlist if that is new or better."""
-        circuit = record.circuit
-        if circuit is not None:
-            known = self._best.get(circuit.key)
-            if known is None or record.rank < known.rank:
-                if not circuit.netlist and known is not None and known.circuit is not None:
-                    # A record of a file whose text another record of the same circuit has.
-                    circuit = replace(circuit, netlist=known.circuit.netlist)
-                self._best[circuit.key] = replace(record, circuit=circuit)
-            else:
-                if known.circuit is not None and not known.circuit.netlist and circuit.netlist:
-                    self._best[circuit.key] = replace(
-                        known, circuit=replace(known.circuit, netlist=circuit.netlist)
-                    )
-                record = record.without_netlist()
-        if record.parent is None:
-            self.trials[record.trial] = record.without_netlist()
-        else:
-            self.polished[record.parent, record.attempt] = record.without_netlist()
+        if record.circuit is not None:
+            record = self._add_circuit(record, record.circuit)
+        kept = record.without_netlist()
+        if record.parent is not None:
+            self.polished[record.parent, record.attempt] = kept
+        elif record.trial not in self.trials:
+            self.trials[record.trial] = kept
+            self.exact += record.exact
         return record
 
-    @property
-    def exact(self) -> int:
-        """Trials that ended with an exact network."""
-        return sum(record.exact for record in self.trials.values())
+    def _add_circuit(self, record: Record, circuit: Circuit) -> Record:
+        """Compare a record with the best of its circuit; return it without its netlist if it is no better."""
+        cost = costs(circuit.cost)
+        if cost not in self._by_cost or record.rank < self._by_cost[cost].rank:
+            self._by_cost[cost] = record.without_netlist()
+        known = self._best.get(circuit.key)
+        if known is None or known.circuit is None or record.rank < known.rank:
+            if not circuit.netlist and known is not None and known.circuit is not None:
+                # A record of a file, its text with another record of the circuit.
+                circuit = replace(circuit, netlist=known.circuit.netlist)
+            self._best[circuit.key] = replace(record, circuit=circuit)
+            return record
+        if not known.circuit.netlist:
+            text = replace(known.circuit, netlist=circuit.netlist)
+            self._best[circuit.key] = replace(known, circuit=text)
+        return record.without_netlist()
 
     @property
     def distinct(self) -> int:
@@ -56,6 +61,8 @@ class Findings:
 
     def front(self, objective: Objective, without: Container[str] = ()) -> list[Record]:
         """Return the front (see `pareto`), circuits with certain keys left out."""
+        if not without:
+            return pareto(self._by_cost.values(), objective)
         return pareto(
             (record for key, record in self._best.items() if key not in without), objective
         )

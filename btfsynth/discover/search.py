@@ -238,7 +238,7 @@ def discover(
     OutputError
         If the folder cannot be written.
     InterruptedWorkError
-        If the user stopped it once more while the last circuits were checked.
+        If the user stopped it once more before the last circuits were checked.
     ToolError
         If no worker can be started.
     """
@@ -251,6 +251,11 @@ def discover(
             search.open(resume)
             search.run(executor)
             return search.finish()
+        except KeyboardInterrupt:  # the second one, or at the very start
+            raise InterruptedWorkError(
+                f"interrupted before the last circuits were checked; what was found is kept in {directory} "
+                "(--resume goes on from there)"
+            ) from None
         finally:
             search.close()
 
@@ -341,11 +346,6 @@ class _Search:
             if self._front():
                 self.witness.on_stage("checking the front")
             self.certifier.finish(self._front, self.found)
-        except KeyboardInterrupt:
-            raise InterruptedWorkError(
-                f"interrupted while the last circuits were checked; --resume goes on from "
-                f"{self.store.directory}"
-            ) from None
         finally:
             self.store.rewrite(self.found.in_order())
             front = self._keep_front()
