@@ -207,7 +207,9 @@ def _status_line(status: DiscoverStatus) -> str:
     rate = f", {status.exact / status.trials:.0%} exact" if status.trials else ""
     best = "" if status.cells is None else f"; least {status.cells} cells, depth {status.depth}"
     doing = f"; polishing {status.polished}" if status.phase == "polishing" else ""
-    return f"{plural(status.trials, 'trial')}{rate}, {status.distinct} circuits{best}{doing}"
+    return (
+        f"{plural(status.trials, 'trial')}{rate}, {plural(status.distinct, 'circuit')}{best}{doing}"
+    )
 
 
 def _show(report: DiscoverReport) -> None:

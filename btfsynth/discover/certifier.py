@@ -19,9 +19,6 @@ from btfsynth.files import make_folder
 
 __all__ = ["Certifier"]
 
-_SETTLED = 5.0
-"""Seconds a circuit stands on the front before it is worth a check: most are soon beaten."""
-
 
 class Certifier:
     """Turns circuits of the front into entries on the disk, from a thread of its own.
@@ -36,17 +33,25 @@ class Certifier:
         Where entries go.
     scratch
         A folder, on the same disk, to make them in.
+    settled
+        Seconds a circuit stands on the front before it is checked.
     on_note
         Gets a line for every circuit that fails; it is left out from then on.
     """
 
     def __init__(
-        self, dataset: Dataset, store: Store, scratch: Path, on_note: Callable[[str], None]
+        self,
+        dataset: Dataset,
+        store: Store,
+        scratch: Path,
+        settled: float,
+        on_note: Callable[[str], None],
     ) -> None:
         self.rejected: dict[str, str] = {}
         self._dataset = dataset
         self._store = store
         self._scratch = scratch
+        self._settled = settled
         self._on_note = on_note
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="check")
         self._seen: dict[tuple[Any, ...], float] = {}
@@ -59,7 +64,7 @@ class Certifier:
         now = time.monotonic()
         for record in front:
             seen = self._seen.setdefault(_identity(record), now)
-            due = now - seen >= _SETTLED and _identity(record) not in self._entries
+            due = now - seen >= self._settled and _identity(record) not in self._entries
             if due and self._running is None:
                 self._begin(record, found)
         return added

@@ -36,6 +36,9 @@ _RESERVE = 0.1
 _LONGEST_RESERVE = 4.0
 """Time kept back to check the last circuits of the front: a share of it, so many seconds at most."""
 
+_SETTLED = 5.0
+"""Seconds, less in a short search, that a circuit stands on the front before it is checked: most are beaten."""
+
 
 @dataclass(frozen=True)
 class DiscoverOptions:
@@ -152,6 +155,8 @@ class DiscoverReport:
         The checked entries, the best first, as JSON values with their ``path`` in the folder.
     lost
         Trials whose worker died twice.
+    problems
+        Trainings and polishings of this session that something went wrong with; the records say what.
     rejected
         Why circuits of the front were thrown out, by key.
     interrupted
@@ -168,6 +173,7 @@ class DiscoverReport:
     seconds: float
     front: tuple[dict[str, Any], ...]
     lost: tuple[int, ...]
+    problems: int
     rejected: dict[str, str]
     interrupted: bool
 
@@ -194,6 +200,7 @@ class DiscoverReport:
             "front": front,
             "best": best and {name: best[name] for name in ("cells", "depth", "path")},
             "lost": list(self.lost),
+            "problems": self.problems,
             "rejected": list(self.rejected.values()),
             "interrupted": self.interrupted,
             "directory": self.directory.as_posix(),
@@ -303,12 +310,14 @@ class _Search:
         self.witness = witness
         self.found = Findings()
         self.schedule = Schedule(options.trials, options.polish, options.objective)
-        self.certifier = Certifier(dataset, store, scratch, witness.on_note)
+        settled = _SETTLED if options.seconds is None else min(_SETTLED, 0.1 * options.seconds)
+        self.certifier = Certifier(dataset, store, scratch, settled, witness.on_note)
         self.keep_all = not (dataset.exhaustive or dataset.unlisted_dont_care)
         self.running: set[Task] = set()
         self.again: deque[Task] = deque()
         self.deaths: Counter[Task] = Counter()
         self.begin = time.monotonic()
+        self.problems = 0
         self.interrupted = False
 
     def open(self, resume: bool) -> None:
@@ -358,6 +367,7 @@ class _Search:
             seconds=max(seconds, time.monotonic() - self.begin),
             front=tuple(front),
             lost=tuple(sorted(task.trial for task in lost if isinstance(task, TrialTask))),
+            problems=self.problems,
             rejected=self.certifier.rejected,
             interrupted=self.interrupted,
         )
@@ -417,6 +427,9 @@ class _Search:
         if not finished.died:
             record: Record = finished.value
             self.store.append(self.found.add(record))
+            if record.problem and not self.problems:
+                self.witness.on_note(f"trial {record.trial}: no circuit: {record.problem}")
+            self.problems += bool(record.problem)
             return
         self.deaths[task] += 1
         what = (

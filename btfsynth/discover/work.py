@@ -37,6 +37,8 @@ _SEEDS = 1 << 31
 def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, trial: int) -> Record:
     """Train one network; if it is exact, lower it, run the passes and check the netlist.
 
+    What goes wrong on the way, a netlist that fails its check included, is the record's problem and no error.
+
     Parameters
     ----------
     dataset
@@ -49,11 +51,6 @@ def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, tr
         Script.
     trial
         Which one.
-
-    Raises
-    ------
-    VerificationError
-        If the netlist is not right on every pattern.
     """
     topology, parameters = portfolio.topology(trial), portfolio.parameters(trial)
     record = Record(
@@ -81,9 +78,9 @@ def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, tr
     )
     try:
         netlist, _, _ = simplify_network(network, dataset, None, passes)
-    except NetlistError as error:  # a neuron too wide to lower
+        return replace(record, circuit=_checked(netlist, dataset))
+    except (NetlistError, VerificationError) as error:  # such as a neuron too wide to lower
         return replace(record, problem=str(error))
-    return replace(record, circuit=_checked(netlist, dataset))
 
 
 def polish(
@@ -110,7 +107,7 @@ def polish(
     Raises
     ------
     VerificationError
-        If the netlist is not right on every pattern.
+        If the record has no circuit.
     """
     if parent.circuit is None:
         raise VerificationError("expected the record of a circuit to polish")
@@ -119,9 +116,12 @@ def polish(
     number = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "little") % _SEEDS
     script = _format_script(_reseeded(parse_script(passes), number))
     start = canonical_netlist(parse_netlist(text))
+    record = replace(parent, passes=script, circuit=None, parent=key, attempt=attempt)
     netlist, _ = simplify_netlist(start, None if keep_all else dataset, None, script)
-    circuit = _checked(netlist, dataset)
-    return replace(parent, passes=script, circuit=circuit, parent=key, attempt=attempt)
+    try:
+        return replace(record, circuit=_checked(netlist, dataset))
+    except VerificationError as error:
+        return replace(record, problem=str(error))
 
 
 def get_ready(passes: str, precision: int) -> None:

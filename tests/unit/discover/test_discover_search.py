@@ -165,6 +165,16 @@ def test_a_circuit_that_fails_its_check_is_reported(tmp_path, monkeypatch):
     assert "3 vectors failed" in notes[0]
 
 
+def test_a_wrong_netlist_is_a_problem_and_no_circuit(tmp_path, monkeypatch):
+    """One that fails on the patterns is named, counted, and the search goes on."""
+    monkeypatch.setattr("btfsynth.discover.work.count_wrong", lambda *_: 2)
+    report, _, notes = run(tmp_path, replace(OPTIONS, trials=2))
+    assert (report.trials, report.distinct, report.front) == (2, 0, ())
+    assert report.problems == report.exact > 0
+    assert len(notes) == 1
+    assert "wrong on 2 of 16 patterns" in notes[0]
+
+
 def _spoil(name, text):
     return lambda folder: (folder / name).write_text(text)
 
