@@ -20,14 +20,11 @@ from btfsynth.cli.output import console, emit_json, field_table, netlist_summary
 from btfsynth.errors import UsageError
 from btfsynth.files import write_bytes
 from btfsynth.flow import netlist_record, pass_records, simplify_netlist, simplify_network
-from btfsynth.frontends.registry import find_reader, read_design
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics
 from btfsynth.network.load import is_network, read_network
 from btfsynth.passes.base import PassReport
-from btfsynth.passes.detect import Detect
-from btfsynth.passes.registry import SCRIPTS
 
 __all__ = ["command"]
 
@@ -82,9 +79,9 @@ def command(
         netlist, _, reports = simplify_network(read_network(file), dataset, wanted, passes)
         first = reports[0].before if reports else statistics(netlist)
     else:
-        given, script = _read(file, passes)
+        given = read_design(file)
         first = statistics(given)
-        netlist, reports = simplify_netlist(given, dataset, wanted, script)
+        netlist, reports = simplify_netlist(given, dataset, wanted, passes)
     content, notices = writer.content(netlist)
     write_bytes(path, content)
     cost = statistics(netlist)
@@ -109,12 +106,6 @@ def command(
     show("", f"from {first.cells} cells; saved in {path}")
     for notice in notices:
         show("note", notice)
-
-
-def _read(file: Path, passes: str) -> tuple[Netlist, str]:
-    """Read a netlist; what hides in gates of another tool is detected before a script of ours."""
-    detect = find_reader(file).foreign and passes in SCRIPTS
-    return read_design(file), f"{Detect.name}; {passes}" if detect else passes
 
 
 def _row(report: PassReport) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ __all__ = ["FunctionalHash"]
 class FunctionalHash:
     """Replace a cell by the first signal, or complement of one, with the same signature.
 
-    Constants and inputs count as signals. Equality is on the vectors of the reference.
+    Constants and inputs count as signals. Equality is on the vectors of the reference; where these are a
+    sample it proves nothing, and the netlist is hashed by structure only (see `SatSweep`).
     """
 
     name: ClassVar[str] = "functional_hash"
@@ -30,6 +31,8 @@ class FunctionalHash:
         """Return the netlist with equal signals joined."""
         # Dead cells must not stand in for live ones: what feeds them would come back to life.
         netlist = Strash().apply(netlist, reference)
+        if not reference.complete:
+            return netlist
         values = simulate(netlist, reference.inputs) & valid_words(reference.vectors)
         # The canonical signature of a signal and its complement is the one that starts with a zero.
         flipped = (values[:, 0] & np.uint64(1)).astype(np.bool_)

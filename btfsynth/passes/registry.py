@@ -35,16 +35,22 @@ PASSES: dict[str, type[Pass]] = {
     )
 }
 
+_JOIN = "strash; detect; sat_sweep; functional_hash; resub -k 0 --patience 0"
+
 SCRIPTS: dict[str, str] = {
-    "fast": "strash; functional_hash; resub -k 0 --patience 0; resub --patience 0; inverters",
-    "size": "strash; functional_hash; resub -k 0 --patience 0; resub; inverters",
+    "fast": f"{_JOIN}; resub -k 1 --patience 0; inverters",
+    "size": f"{_JOIN}; resub; inverters",
+    "best": f"{_JOIN}; resub; algebra; resub --patience 100000 --seed 2; "
+    "resub --patience 100000 --seed 3; inverters",
+    "depth": f"{_JOIN}; resub; depth; inverters",
 }
 
 
 def parse_script(text: str) -> tuple[Pass, ...]:
     """Read a script such as ``strash; functional_hash; resub -k 1 --patience 20``.
 
-    A name of `SCRIPTS` stands for its passes.
+    A name of `SCRIPTS` stands for its passes; ``depth`` is the script where it stands alone, the pass among
+    others.
 
     Raises
     ------
@@ -52,7 +58,7 @@ def parse_script(text: str) -> tuple[Pass, ...]:
         If a pass or option is unknown or a value is no whole number.
     """
     steps: list[Pass] = []
-    for part in text.split(";"):
+    for part in SCRIPTS.get(text.strip(), text).split(";"):
         try:
             words = shlex.split(part)
         except ValueError as error:
@@ -60,10 +66,10 @@ def parse_script(text: str) -> tuple[Pass, ...]:
         if not words:
             continue
         name, *options = words
-        if name in SCRIPTS and not options:
-            steps.extend(parse_script(SCRIPTS[name]))
-        elif name in PASSES:
+        if name in PASSES:
             steps.append(_with_options(PASSES[name], options))
+        elif name in SCRIPTS and not options:
+            steps.extend(parse_script(SCRIPTS[name]))
         else:
             known = ", ".join([*PASSES, *SCRIPTS])
             raise UsageError(f"unknown pass {name!r}; known passes and scripts are: {known}")

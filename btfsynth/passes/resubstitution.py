@@ -28,6 +28,8 @@ __all__ = ["Resubstitution"]
 Array = NDArray[Any]
 
 _WINDOW_DIVISORS = 60
+_WINDOWS_FIRST = 200
+"""Netlists of more cells go through windows before they are looked at as a whole, which takes longer."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,12 @@ class Resubstitution:
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the smallest netlist met on the walk."""
         random = np.array([(self.seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)
-        if reference.complete and netlist.n_cells * reference.inputs.shape[1] <= self.whole:
-            return self._walk(netlist, reference, random)
-        return self._go_through_windows(netlist, random)
+        whole = reference.complete and netlist.n_cells * reference.inputs.shape[1] <= self.whole
+        if not whole:
+            return self._go_through_windows(netlist, random, self.patience)
+        if netlist.n_cells > _WINDOWS_FIRST:
+            netlist = self._go_through_windows(netlist, random, 0)
+        return self._walk(netlist, reference, random)
 
     def _walk(self, netlist: Netlist, reference: Reference, random: Array) -> Netlist:
         work = _Work(netlist, reference)
@@ -95,7 +100,7 @@ class Resubstitution:
             if idle > self.patience:
                 return best
 
-    def _go_through_windows(self, netlist: Netlist, random: Array) -> Netlist:
+    def _go_through_windows(self, netlist: Netlist, random: Array, patience: int) -> Netlist:
         fanins = np.zeros((netlist.n_nodes, 3), dtype=np.int32)
         fanins[netlist.first_cell :] = netlist.fanins
         outputs = netlist.outputs.copy()
@@ -104,10 +109,10 @@ class Resubstitution:
         least = netlist.n_cells
         idle = 0
         while True:
-            saved = work.round((self.k, self.patience > 0, self.tries), random)
+            saved = work.round((self.k, patience > 0, self.tries), random)
             # Rounds that save next to nothing are not worth their time where there are many cells.
             idle = 0 if saved > least // 1000 else idle + max(1, work.alive())
-            if idle > self.patience:
+            if idle > patience:
                 break
         return _as_netlist(netlist, fanins, outputs)
 

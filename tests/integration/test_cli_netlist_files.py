@@ -38,14 +38,12 @@ def _like(netlist, other):
     return replace(netlist, input_ports=other.input_ports, output_ports=other.output_ports)
 
 
-def test_a_script_by_name_detects_first(cli, tmp_path):
-    """In a foreign file; one that is spelt out is run as it is."""
-    content, _ = WRITERS["aig"].content(array_multiplier(2, 2, AND_ADDERS[0]))
+def test_majorities_in_a_foreign_file_are_detected(cli, tmp_path):
+    """The full adders of an AND netlist become majorities in the quickest script."""
+    content, _ = WRITERS["aig"].content(array_multiplier(3, 3, AND_ADDERS[0]))
     (tmp_path / "m.aig").write_bytes(content)
-    named = cli("simplify", "m.aig", "-o", "a.blif", "--passes", "fast", "--json").json
-    spelt = cli("simplify", "m.aig", "-o", "b.blif", "--passes", "strash", "--json").json
-    assert named["passes"][0]["name"] == "detect"
-    assert [entry["name"] for entry in spelt["passes"]] == ["strash"]
+    found = cli("simplify", "m.aig", "-o", "a.blif", "--passes", "fast", "--json").json
+    assert found["cells"] <= 27
 
 
 def test_names_that_change_are_told(cli, tmp_path):
