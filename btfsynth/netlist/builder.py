@@ -40,6 +40,11 @@ class NetlistBuilder:
         self._hash: dict[tuple[int, int, int], int] = {}
 
     @property
+    def n_inputs(self) -> int:
+        """Number of input bits."""
+        return self._first_cell - 1
+
+    @property
     def n_cells(self) -> int:
         """Cells made so far."""
         return len(self._fanins)
@@ -83,6 +88,23 @@ class NetlistBuilder:
     def xor(self, a: int, b: int) -> int:
         """Return a literal for ``a ^ b``, three cells."""
         return self.and_(self.or_(a, b), self.and_(a, b) ^ 1)
+
+    def fanin(self, literal: int) -> tuple[int, int, int] | None:
+        """Return the three literals that the cell of a literal reads, None for an input or a constant."""
+        cell = (literal >> 1) - self._first_cell
+        return self._fanins[cell] if cell >= 0 else None
+
+    def roll_back(self, n_cells: int) -> None:
+        """Forget all but the first cells, so that a candidate can be built, measured and taken back.
+
+        Parameters
+        ----------
+        n_cells
+            How many cells there were (see `n_cells`); literals of later ones are void.
+        """
+        for key in self._fanins[n_cells:]:
+            del self._hash[key]
+        del self._fanins[n_cells:]
 
     def build(self, outputs: Sequence[int]) -> Netlist:
         """Return the netlist with these output literals; cells that drive nothing are left out.

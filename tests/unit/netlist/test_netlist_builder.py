@@ -103,3 +103,19 @@ def test_build_of_constants_and_inputs_has_no_cells() -> None:
     netlist = builder.build([TRUE, 5, FALSE])
     assert netlist.n_cells == 0
     assert naive.truth_table(netlist)[2] == [1, 0, 0]
+
+
+def test_cells_are_taken_back_as_if_they_had_never_been_made() -> None:
+    """After a roll-back the same cells are made again with the same literals, and none is found twice."""
+    builder = NetlistBuilder("t", [Port("x", 3)], [Port("y", 1)])
+    a, b, c = (builder.input(bit) for bit in range(3))
+    kept = builder.and_(a, b)
+    before = builder.n_cells
+    made = [builder.or_(kept, c), builder.maj(a, b, c)]
+    builder.roll_back(before)
+    assert builder.n_cells == before
+    assert builder.and_(a, b) == kept
+    assert [builder.maj(a, b, c), builder.or_(kept, c)] == made
+    assert builder.fanin(made[0]) == (a, b, c)
+    assert builder.fanin(a) is None
+    assert builder.n_inputs == 3
