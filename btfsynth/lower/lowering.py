@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,14 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import NetlistError, UsageError
+from btfsynth.lower.candidate import Candidate, make, take_back
+from btfsynth.lower.cheapest import cheapest_form, with_least_weights
 from btfsynth.lower.cofactors import lower_table, make_table
-from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
-from btfsynth.lower.threshold import lower_threshold
+from btfsynth.lower.observability import NeuronValues
+from btfsynth.lower.on_vectors import NeuronOnVectors, lower_on_vectors
+from btfsynth.lower.pseudo_boolean import pseudo_boolean
+from btfsynth.lower.signals import SignalValues
+from btfsynth.lower.support import reduce_exactly
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
@@ -26,9 +32,14 @@ from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
 from btfsynth.network.trained import TrainedNetwork
 
 __all__ = ["LoweringReport", "choose_preserve", "lower_network", "make_reference"]
-_MAX_DIAGRAM = 300
-"""Cells a neuron's threshold diagram may take where its table is there to fall back on."""
-_MAX_DIAGRAM_ALONE = 20_000
+_TABLE_PAYS = 24
+"""Cells of a neuron from which on its table over the network's inputs is tried as well."""
+_NEURON_EFFORT = 150_000
+"""Inputs times vectors of a neuron up to which linear programs are solved, ..."""
+_EFFORT = 4_000_000
+"""... and of all neurons together."""
+_FREEDOM_WORK = 400_000_000
+"""Vectors times edges times neurons up to which it is worked out where neurons matter."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +52,16 @@ class LoweringReport:
         Which function the netlist keeps.
     proof
         How it was checked.
-    largest_support
-        Inputs of the neuron that kept the most.
-    from_tables
-        Neurons too wide for a threshold diagram, built from their table over the network's inputs.
     cells
         Cells of the netlist.
+    forms
+        How many neurons were built in which way, by the name of the form.
     """
 
     preserved: Preserve
     proof: str
-    largest_support: int
-    from_tables: int
     cells: int
+    forms: dict[str, int]
 
 
 def choose_preserve(dataset: Dataset, network: TrainedNetwork) -> Preserve:
@@ -100,10 +108,10 @@ def make_reference(network: TrainedNetwork, dataset: Dataset, preserve: Preserve
 
 
 def lower_network(network: TrainedNetwork, reference: Reference) -> tuple[Netlist, LoweringReport]:
-    """Turn every neuron into majority cells.
+    """Turn every neuron into majority cells, each in the form that takes the fewest new ones.
 
-    Each neuron keeps its output on every vector of the reference if that is complete, and on every
-    combination of its inputs otherwise.
+    If the reference is complete the outputs that are cared for are kept on its vectors, and a neuron is free
+    where it does not matter for these. Otherwise each neuron is kept on every combination of its inputs.
 
     Parameters
     ----------
@@ -115,64 +123,120 @@ def lower_network(network: TrainedNetwork, reference: Reference) -> tuple[Netlis
     Raises
     ------
     NetlistError
-        If a neuron takes too many cells, or the result is not what it must be.
+        If rounding decides on a neuron, or the result is not what it must be.
     """
-    topology = network.topology
-    vectors = unpack_bits(reference.inputs, reference.vectors)
-    values = network.node_values(vectors)
-    builder = NetlistBuilder(network.name, network.input_ports, network.output_ports)
-    inputs = [builder.input(bit) for bit in range(topology.n_inputs)]
-    literals = [FALSE, *inputs]
-    tabulated = reference.complete and topology.n_inputs <= MAX_EXHAUSTIVE_INPUTS
-    largest, from_tables = 0, 0
-    for neuron in range(topology.n_neurons):
-        function, edges = _reduce_neuron(network, neuron, values, reference.complete)
-        sources = [literals[int(node)] for node in topology.sources[edges]]
-        limit = _MAX_DIAGRAM if tabulated else _MAX_DIAGRAM_ALONE
-        literal = None
-        if function is not None:
-            largest = max(largest, len(function.inputs))
-            literal = lower_threshold(builder, function, sources, limit)
-        if literal is None and tabulated:
-            on = values[:, topology.first_neuron + neuron] > 0
-            literal = lower_table(builder, make_table(vectors, on), inputs)
-            from_tables += 1
-        if literal is None:
-            problem = (
-                "has sums so near its threshold that rounding decides"
-                if function is None
-                else f"of {len(function.inputs)} inputs takes more than {limit} cells"
-            )
-            raise NetlistError(
-                f"{network.name}: neuron {neuron} {problem}; train to a small gap (--stop gap) so that "
-                "fewer weights remain"
-            )
-        literals.append(literal)
-    netlist = builder.build(literals[len(literals) - topology.n_outputs :])
+    netlist, forms = (
+        _OnVectors(network, reference).lower() if reference.complete else _exactly(network)
+    )
     wrong = count_wrong(netlist, reference)
     if wrong:
         raise NetlistError(f"{network.name}: lowering broke {wrong} of {reference.vectors} vectors")
-    report = LoweringReport(
-        reference.preserve, reference.proof, largest, from_tables, netlist.n_cells
-    )
+    report = LoweringReport(reference.preserve, reference.proof, netlist.n_cells, forms)
     return netlist, report
 
 
-def _reduce_neuron(
-    network: TrainedNetwork, neuron: int, values: NDArray[np.int8], complete: bool
-) -> tuple[ThresholdFunction | None, NDArray[np.int64]]:
-    """Return a neuron's function over its edges other than the bias, and these edges.
-
-    None for the function if rounding decides on a sum (see `reduce_on_vectors`).
-    """
+def _edges(
+    network: TrainedNetwork, neuron: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64], float]:
+    """Return the sources of a neuron other than the constant, their weights, and the bias."""
     topology = network.topology
-    edges = np.arange(topology.fanin_start[neuron], topology.fanin_start[neuron + 1])
-    is_bias = topology.sources[edges] == 0
-    weights = network.weights.astype(np.float64)
-    bias = -float(weights[edges[is_bias]].sum())
-    edges = edges[~is_bias]
-    if not complete:
-        return reduce_exactly(weights[edges], bias), edges
-    seen = values[:, topology.sources[edges]]
-    on = values[:, topology.first_neuron + neuron] > 0
-    return reduce_on_vectors(weights[edges], seen, on), edges
+    edges = slice(topology.fanin_start[neuron], topology.fanin_start[neuron + 1])
+    sources = topology.sources[edges]
+    weights = network.weights[edges].astype(np.float64)
+    is_bias = sources == 0
+    return sources[~is_bias], weights[~is_bias], -float(weights[is_bias].sum())
+
+
+def _exactly(network: TrainedNetwork) -> tuple[Netlist, dict[str, int]]:
+    """Lower every neuron as it is on all combinations of its inputs."""
+    builder = NetlistBuilder(network.name, network.input_ports, network.output_ports)
+    literals = [FALSE, *(builder.input(bit) for bit in range(network.topology.n_inputs))]
+    forms: Counter[str] = Counter()
+    for neuron in range(network.topology.n_neurons):
+        sources, weights, bias = _edges(network, neuron)
+        constraint = pseudo_boolean(
+            reduce_exactly(weights, bias), [literals[node] for node in sources]
+        )
+        candidate = cheapest_form(builder, with_least_weights(constraint))
+        forms[candidate.form] += 1
+        literals.append(make(builder, candidate))
+    return _finish(network, builder, literals), dict(sorted(forms.items()))
+
+
+def _finish(network: TrainedNetwork, builder: NetlistBuilder, literals: list[int]) -> Netlist:
+    return builder.build(literals[len(literals) - network.topology.n_outputs :])
+
+
+class _OnVectors:
+    """Lowering where the vectors of the reference are all that counts."""
+
+    def __init__(self, network: TrainedNetwork, reference: Reference) -> None:
+        self.network = network
+        self.vectors = unpack_bits(reference.inputs, reference.vectors)
+        care = unpack_bits(reference.care, reference.vectors).astype(np.bool_)
+        self.values = NeuronValues(network, self.vectors, care)
+        self.builder = NetlistBuilder(network.name, network.input_ports, network.output_ports)
+        self.inputs = [self.builder.input(bit) for bit in range(network.topology.n_inputs)]
+        self.literals = [FALSE, *self.inputs]
+        self.signals = SignalValues(reference.inputs)
+        topology = network.topology
+        work = reference.vectors * topology.n_edges * topology.n_neurons
+        self.free = work <= _FREEDOM_WORK
+        self.effort = min(_NEURON_EFFORT, _EFFORT // topology.n_neurons)
+
+    def lower(self) -> tuple[Netlist, dict[str, int]]:
+        """Return the netlist, and how many neurons were built in which way."""
+        forms: Counter[str] = Counter()
+        for neuron in range(self.network.topology.n_neurons):
+            candidate = self._candidate(neuron)
+            forms[candidate.form] += 1
+            literal = make(self.builder, candidate)
+            self.literals.append(literal)
+            self._follow(neuron, literal)
+        return _finish(self.network, self.builder, self.literals), dict(sorted(forms.items()))
+
+    def _candidate(self, neuron: int) -> Candidate:
+        sources, weights, _ = _edges(self.network, neuron)
+        values = self.values.values
+        on = values[:, self.network.topology.first_neuron + neuron] > 0
+        signals = self.signals.follow(self.builder) if self.free else None
+        matters = np.ones(len(on), dtype=np.bool_)
+        if signals is not None:
+            matters = self.values.where_it_matters(neuron)
+        literals = [self.literals[node] for node in sources]
+        best = lower_on_vectors(
+            self.builder,
+            NeuronOnVectors(
+                weights, literals, values[:, sources], on, matters, signals, self.effort
+            ),
+        )
+        if best is None or len(best.cells) >= _TABLE_PAYS:
+            table = self._table(on, matters)
+            if table is not None and (best is None or len(table.cells) < len(best.cells)):
+                best = table
+        if best is None:
+            raise NetlistError(
+                f"{self.network.name}: neuron {neuron} has sums so near its threshold that rounding "
+                "decides; train to a small gap (--stop gap) so that fewer weights remain"
+            )
+        return best
+
+    def _table(self, on: NDArray[np.bool_], matters: NDArray[np.bool_]) -> Candidate | None:
+        """Return a neuron by its table over the network's inputs, None if they are too many."""
+        if len(self.inputs) > MAX_EXHAUSTIVE_INPUTS:
+            return None
+        start = self.builder.n_cells
+        table = make_table(self.vectors[matters], on[matters])
+        return take_back(
+            self.builder, "table", start, lower_table(self.builder, table, self.inputs)
+        )
+
+    def _follow(self, neuron: int, literal: int) -> None:
+        """Let the later neurons see what this one has become where it did not matter."""
+        signals = self.signals.follow(self.builder) if self.free else None
+        if signals is None:
+            self.free = False  # whatever is lowered from now on is right on every vector
+            return
+        words = signals[literal >> 1] ^ np.uint64(-(literal & 1) % 2**64)
+        on = unpack_bits(words[None, :], len(self.vectors))[:, 0] > 0
+        self.values.replace(neuron, on)

@@ -5,13 +5,15 @@ Two ways, by how much is known of the vectors a neuron will ever see:
 - `reduce_on_vectors`: the vectors are all that matter (the care set, or every input vector there is). Weights
   are dropped, smallest first, as long as a threshold still tells the on-set from the off-set.
 - `reduce_exactly`: nothing is known, the function of the neuron must stay the same on all its inputs. Weights
-  are rounded to integers where the rounding provably cannot change a sign.
+  are rounded to integers where the rounding provably cannot change a sign, or dropped where all of the small
+  ones together cannot.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,10 @@ from numpy.typing import NDArray
 __all__ = ["ThresholdFunction", "reduce_exactly", "reduce_on_vectors"]
 
 _LARGEST_INTEGER = 8
+_LARGER_INTEGERS = tuple(step << power for power in range(2, 16) for step in (3, 4))
+"""Larger integers that weights are rounded to where the vectors that count are known: 12, 16, 24, ..."""
+_LISTED = 12
+"""Inputs of which all combinations are listed at most."""
 _ROUNDING = 1e-9
 """Part of a sum that floating point may have lost."""
 
@@ -101,7 +107,7 @@ def reduce_on_vectors(
             if off < least - margin:
                 sums, kept[j], changed = without, False, True
     reduced = np.where(kept, weights, 0.0)
-    for largest in range(1, _LARGEST_INTEGER + 1):
+    for largest in (*range(1, _LARGEST_INTEGER + 1), *_LARGER_INTEGERS):
         integers = np.rint(reduced * (largest / np.abs(reduced).max()))
         off, least = _gap(values @ integers, on)
         if off < least:
@@ -111,7 +117,7 @@ def reduce_on_vectors(
 
 
 def reduce_exactly(weights: NDArray[np.float64], bias: float) -> ThresholdFunction:
-    """Find small integer weights with the same sign on every -1/+1 input, else keep the weights as they are.
+    """Find few and small integer weights with the same sign on every -1/+1 input, else keep them as they are.
 
     With ``W = s K + r``, K integers, the signs agree wherever ``|r| summed < s |K . x + k|``, and the
     right side is at least s when the integers sum to an odd number.
@@ -131,4 +137,30 @@ def reduce_exactly(weights: NDArray[np.float64], bias: float) -> ThresholdFuncti
         rest = np.abs(everything - scale * integers).sum()
         if int(integers.sum()) % 2 and rest < scale * (1 - _ROUNDING):
             return _with_zeros_dropped([int(k) for k in integers[:-1]], -int(integers[-1]))
+    few = _few_that_decide(weights, bias)
+    if few is not None:
+        return few
     return _with_zeros_dropped(*_scaled(weights, -bias))
+
+
+def _few_that_decide(weights: NDArray[np.float64], bias: float) -> ThresholdFunction | None:
+    """Return the function of the largest weights alone, if all the others together can turn no sign."""
+    order = np.argsort(-np.abs(weights), kind="stable")
+    rest = float(np.abs(weights).sum())
+    margin = _ROUNDING * (rest + abs(bias))
+    sums = np.array([bias])
+    for count in range(min(_LISTED, len(order)) + 1):
+        if np.abs(sums).min() > rest + margin:
+            kept = np.sort(order[:count])
+            values = np.array(list(product((-1, 1), repeat=count)), dtype=np.int8)
+            values = values.reshape(-1, count)
+            on = values @ weights[kept] + bias > 0
+            function = reduce_on_vectors(weights[kept], values, on)
+            assert function is not None  # their sums are apart by more than rounding
+            inputs = tuple(int(kept[j]) for j in function.inputs)
+            return ThresholdFunction(inputs, function.weights, function.threshold)
+        if count < len(order):
+            weight = float(weights[order[count]])
+            sums = np.concatenate([sums - weight, sums + weight])
+            rest -= abs(weight)
+    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import naive
 import numpy as np
 from hypothesis import given, settings
@@ -12,9 +14,14 @@ from strategies import integer_thresholds, networks
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
 from btfsynth.lower.cofactors import lower_table
+from btfsynth.lower.counter import lower_counter
+from btfsynth.lower.diagram import diagram_orders, lower_diagram
+from btfsynth.lower.known_forms import lower_known
+from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights
 from btfsynth.lower.lowering import choose_preserve, lower_network, make_reference
+from btfsynth.lower.pseudo_boolean import pseudo_boolean
+from btfsynth.lower.signals import find_majority, find_signal, literal_errors
 from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
-from btfsynth.lower.threshold import lower_threshold
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.trained import TrainedNetwork
@@ -60,19 +67,34 @@ def test_reduction_on_vectors_is_right_on_them(data: st.DataObject) -> None:
     assert [is_on(function, row) for row in bits.tolist()] == (sums > 0).tolist()
 
 
+def built(builder: NetlistBuilder, whole: ThresholdFunction, literals: list[int]) -> list[int]:
+    """Every way of building a threshold function, each as a literal."""
+    constraint = pseudo_boolean(whole, literals)
+    if constraint.constant is not None:
+        return [constraint.constant]
+    found = [
+        lower_diagram(builder, constraint, order, 1000) for order in diagram_orders(constraint)
+    ]
+    found += [lower_counter(builder, constraint)]
+    known = lower_known(builder, constraint)
+    assert known is not None or len(constraint.literals) > 6
+    found += [literal for literal in (known,) if literal is not None]
+    assert all(literal is not None for literal in found)
+    return [literal for literal in found if literal is not None]
+
+
 @given(function=integer_thresholds())
 @settings(max_examples=120, deadline=None)
-def test_thresholds_are_built_right(function: tuple[list[int], int]) -> None:
+def test_thresholds_are_built_right_in_every_way(function: tuple[list[int], int]) -> None:
     """All input vectors of random integer weights and thresholds."""
     weights, threshold = function
-    builder = NetlistBuilder("t", [Port("x", max(1, len(weights)))], [Port("y", 1)])
-    inputs = [builder.input(bit) for bit in range(len(weights))]
     whole = ThresholdFunction(tuple(range(len(weights))), tuple(weights), threshold)
-    literal = lower_threshold(builder, whole, inputs, 1000)
-    assert literal is not None
-    netlist = builder.build([literal])
+    ways = NetlistBuilder("t", [Port("x", max(1, len(weights)))], [Port("y", 8)])
+    inputs = [ways.input(bit) for bit in range(len(weights))]
+    literals = built(ways, whole, inputs)
+    netlist = ways.build((literals * 8)[:8])
     for bits in naive.all_vectors(len(weights)):
-        assert naive.netlist_bits(netlist, bits or [0]) == [is_on(whole, bits)]
+        assert naive.netlist_bits(netlist, bits or [0]) == [is_on(whole, bits)] * 8
 
 
 @given(function=integer_thresholds(max_inputs=6), data=st.data())
@@ -82,15 +104,63 @@ def test_thresholds_of_any_literals_are_built_right(
 ) -> None:
     """Inputs that are constant, complemented, or the same signal twice."""
     weights, threshold = function
-    builder = NetlistBuilder("t", [Port("x", 3)], [Port("y", 1)])
+    builder = NetlistBuilder("t", [Port("x", 3)], [Port("y", 8)])
     literals = data.draw(st.lists(st.integers(0, 7), min_size=len(weights), max_size=len(weights)))
     whole = ThresholdFunction(tuple(range(len(weights))), tuple(weights), threshold)
-    literal = lower_threshold(builder, whole, literals, 1000)
-    assert literal is not None
-    netlist = builder.build([literal])
+    netlist = builder.build((built(builder, whole, literals) * 8)[:8])
     for vector in naive.all_vectors(3):
         values = [[0, *vector][lit >> 1] ^ (lit & 1) for lit in literals]
-        assert naive.netlist_bits(netlist, vector) == [is_on(whole, values)]
+        assert naive.netlist_bits(netlist, vector) == [is_on(whole, values)] * 8
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_programs_find_weights_that_are_right(data: st.DataObject) -> None:
+    """Whole, sparse and fewest weights on any vectors of a threshold function; the least sum is least."""
+    weights = np.array(data.draw(st.lists(st.integers(-3, 3), min_size=1, max_size=6)))
+    shape = (data.draw(st.integers(2, 30)), len(weights))
+    bits = data.draw(hnp.arrays(np.int8, shape, elements=st.integers(0, 1)))
+    seen, bias = 2 * bits - 1, data.draw(st.integers(-4, 4))
+    odd = bias + int((weights.sum() + bias + 1) % 2)
+    on = seen @ weights + odd > 0
+    least = least_weights(seen, on)
+    assert least is not None
+    assert [is_on(least, row) for row in bits.tolist()] == on.tolist()
+    given_sum = np.abs(weights).sum() + abs(odd)
+    assert sum(abs(w) for w in least.weights) + abs(least.threshold) <= given_sum
+    sparse = sparse_weights(seen, on)
+    assert sparse is not None
+    sums = seen @ sparse
+    assert on.all() or not on.any() or sums[on].min() > sums[~on].max() + 1
+    kept = drop_inputs(seen, on, range(len(weights)))
+    few = least_weights(seen[:, kept], on)
+    assert few is not None
+    assert [is_on(few, row) for row in bits[:, kept].tolist()] == on.tolist()
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_signals_stand_in_where_they_are_right(data: st.DataObject) -> None:
+    """Against all literals and triples: one is found if there is one, and it is right where it matters."""
+    word = st.integers(0, 2**10 - 1)
+    rows = np.array([0, *data.draw(st.lists(word, min_size=1, max_size=4))], dtype=np.uint64)
+    target, care = (np.array([data.draw(word)], dtype=np.uint64) for _ in range(2))
+    errors = literal_errors(rows[:, None], target, care)
+    literals = [int(row) for row in rows for row in (row, row ^ np.uint64(2**10 - 1))]
+    wanted, matters = int(target[0]), int(care[0])
+    right = [k for k, row in enumerate(literals) if not (row ^ wanted) & matters]
+    assert find_signal(errors) == (right[0] if right else None)
+    if right:
+        return
+
+    def is_right(a: int, b: int, c: int) -> bool:
+        return not (((a & b) | (c & (a | b))) ^ wanted) & matters
+
+    found = find_majority(errors)
+    if found is None:
+        assert not any(is_right(*triple) for triple in combinations(literals, 3))
+    else:
+        assert is_right(*(literals[k] for k in found))
 
 
 @given(

@@ -9,6 +9,7 @@ import pytest
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import NetlistError, UsageError
+from btfsynth.lower import lowering
 from btfsynth.lower.lowering import (
     LoweringReport,
     choose_preserve,
@@ -95,7 +96,7 @@ def test_xor_from_three_neurons() -> None:
     listed = patterns(naive.all_vectors(2), [[0], [1], [1], [0]])
     netlist, report = lower_network(xor, make_reference(xor, listed, Preserve.CARE))
     assert naive.truth_table(netlist) == [[0], [1], [1], [0]]
-    assert report == LoweringReport(Preserve.CARE, "all 4 patterns", 2, 0, 3)
+    assert report == LoweringReport(Preserve.CARE, "all 4 patterns", 3, {"majority of signals": 3})
     assert netlist.n_cells == 3
     assert (netlist.name, netlist.input_ports, netlist.output_ports) == (
         "net",
@@ -112,13 +113,14 @@ def test_vectors_that_do_not_matter_save_cells() -> None:
         assert netlist.n_cells == cells
 
 
-def test_a_neuron_too_wide_for_a_diagram_is_built_from_its_table() -> None:
-    """Sixteen inputs of real weights: right on every vector, and the report says so."""
+def test_a_wide_neuron_of_real_weights_is_built_as_a_counter() -> None:
+    """Sixteen inputs: right on every vector, with fewer cells than a table or a diagram, as reported."""
     weights = np.random.default_rng(3).uniform(1, 3, size=17)
     wide = network(layered((16, 1)), weights)
     reference = make_reference(wide, patterns([[0] * 16], [[0]]), Preserve.NETWORK)
     netlist, report = lower_network(wide, reference)
-    assert (report.from_tables, report.largest_support) == (1, 16)
+    assert report.forms == {"counter": 1}
+    assert netlist.n_cells < 300
     assert report.proof == "all 65536 input vectors"
     for vector in naive.all_vectors(16)[::397]:
         assert naive.netlist_bits(netlist, vector) == naive.network_bits(wide, vector)
@@ -131,7 +133,7 @@ def test_a_neuron_that_rounding_decides_on_is_built_from_its_table() -> None:
     netlist, report = lower_network(
         near, make_reference(near, patterns([[0] * 3], [[0]]), Preserve.NETWORK)
     )
-    assert report.from_tables == 1
+    assert report.forms == {"majority of signals": 1}
     assert naive.truth_table(netlist) == [
         naive.network_bits(near, vector) for vector in naive.all_vectors(3)
     ]
@@ -166,23 +168,30 @@ def test_more_inputs_than_can_be_listed_keep_every_neuron_on_all_its_inputs() ->
     reference = make_reference(wide, sample, Preserve.NETWORK)
     assert not reference.complete
     netlist, report = lower_network(wide, reference)
-    assert (netlist.n_cells, report.proof, report.from_tables) == (9, "4106 vectors", 0)
+    assert (netlist.n_cells, report.proof) == (9, "4106 vectors")
+    assert report.forms == {"constant": 1, "known form": 6}
     for vector in random.integers(0, 2, (400, 20)):
         assert naive.netlist_bits(netlist, vector) == naive.network_bits(wide, vector)
 
 
-def test_a_neuron_that_takes_too_many_cells_is_an_error() -> None:
-    """Where there is no table to fall back on, the error says which neuron and what to do."""
+def test_forty_real_weights_are_built_exactly() -> None:
+    """No diagram of these ends; the counter is linear in the bits of the weights, and right."""
     random = np.random.default_rng(1)
     wide = network(layered((40, 1)), random.normal(size=41))
     sample = patterns(random.integers(0, 2, (5, 40)), np.zeros((5, 1)))
-    reference = make_reference(wide, sample, Preserve.NETWORK)
-    with pytest.raises(NetlistError, match=r"net: neuron 0 of 40 inputs .* 20000 cells; train to"):
-        lower_network(wide, reference)
+    netlist, report = lower_network(wide, make_reference(wide, sample, Preserve.NETWORK))
+    assert report.forms == {"counter": 1}
+    assert netlist.n_cells < 40 * 30
+    for vector in random.integers(0, 2, (300, 40)):
+        assert naive.netlist_bits(netlist, vector) == naive.network_bits(wide, vector)
 
 
-def test_a_neuron_that_rounding_decides_on_is_an_error_without_a_table() -> None:
-    """With seventeen inputs and patterns to keep there is nothing to fall back on."""
+def test_a_neuron_that_rounding_decides_on_is_an_error_without_a_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Seventeen inputs, and a network too large to look for signals or weights: nothing to fall back on."""
+    monkeypatch.setattr(lowering, "_FREEDOM_WORK", 0)
+    monkeypatch.setattr(lowering, "_EFFORT", 0)
     near = network(Topology(17, 1, [0, 3], [1, 2, 3]), [1, -1, 1e-12])
     inputs = np.zeros((2, 17), dtype=np.uint8)
     inputs[1, 2] = 1

@@ -10,8 +10,9 @@ import pytest
 
 from btfsynth.dataset.ports import Port
 from btfsynth.lower.cofactors import lower_table, make_table
+from btfsynth.lower.diagram import diagram_orders, lower_diagram
+from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
-from btfsynth.lower.threshold import lower_threshold
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
@@ -113,11 +114,20 @@ def test_weights_are_rounded_only_where_no_sign_can_change(
     assert reduce_exactly(np.array(weights), bias) == expected
 
 
+def falling_diagram(
+    builder: NetlistBuilder, function: ThresholdFunction, literals: list[int], max_cells: int
+) -> int | None:
+    constraint = pseudo_boolean(function, literals)
+    if constraint.constant is not None:
+        return constraint.constant
+    return lower_diagram(builder, constraint, next(diagram_orders(constraint)), max_cells)
+
+
 def lowered(weights: list[int], threshold: int, max_cells: int = 10_000) -> Netlist | None:
     builder = NetlistBuilder("t", [Port("x", max(1, len(weights)))], [Port("y", 1)])
     function = ThresholdFunction(tuple(range(len(weights))), tuple(weights), threshold)
     inputs = [builder.input(bit) for bit in range(len(weights))]
-    literal = lower_threshold(builder, function, inputs, max_cells)
+    literal = falling_diagram(builder, function, inputs, max_cells)
     return None if literal is None else builder.build([literal])
 
 
@@ -166,7 +176,7 @@ def test_the_limit_does_not_count_what_was_there() -> None:
     for left, right in pairwise(inputs):
         builder.and_(left, right)
     function = ThresholdFunction((0, 1, 2), (1, 1, 1), 0)
-    assert lower_threshold(builder, function, inputs, 5) is not None
+    assert falling_diagram(builder, function, inputs, 5) is not None
 
 
 def test_wide_neurons_are_not_limited_by_recursion() -> None:
@@ -181,8 +191,8 @@ def test_constant_inputs_take_no_cells() -> None:
     builder = NetlistBuilder("t", [Port("x", 2)], [Port("y", 1)])
     a, b = builder.input(0), builder.input(1)
     function = ThresholdFunction((0, 1, 2, 3), (1, 1, 1, -2), -2)
-    assert lower_threshold(builder, function, [a, b, TRUE, TRUE], 9) == builder.or_(a, b)
-    assert lower_threshold(builder, function, [a, FALSE, FALSE, FALSE], 9) == TRUE
+    assert falling_diagram(builder, function, [a, b, TRUE, TRUE], 9) == builder.or_(a, b)
+    assert falling_diagram(builder, function, [a, FALSE, FALSE, FALSE], 9) == TRUE
     assert builder.n_cells == 1
 
 
@@ -191,7 +201,7 @@ def test_many_constant_inputs_do_not_explode() -> None:
     builder = NetlistBuilder("t", [Port("x", 1)], [Port("y", 1)])
     weights = np.random.default_rng(0).integers(1, 2**40, 60).tolist()
     function = ThresholdFunction(tuple(range(60)), tuple(weights), sum(weights) - 2)
-    assert lower_threshold(builder, function, [TRUE] * 60, 100) == TRUE
+    assert falling_diagram(builder, function, [TRUE] * 60, 100) == TRUE
     assert builder.n_cells == 0
 
 

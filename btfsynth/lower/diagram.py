@@ -1,55 +1,57 @@
-"""A threshold function as majority cells, by monotone Shannon expansion.
+"""A pseudo-Boolean constraint as majority cells, by monotone Shannon expansion.
 
-With all weights positive (negative ones complement their input) a threshold function is monotone:
-``f0 <= f1`` for the cofactors of any input, and so ``f = MAJ(x, f1, f0)``. Inputs are expanded by falling
-weight. All thresholds in an interval give the same function, so the diagram is memoised on intervals:
-every node of this decision diagram is one majority cell, AND and OR falling out at the constants, and
-``MAJ(x, y | z, y & z)`` is ``MAJ(x, y, z)``.
+A constraint of positive weights is monotone: ``f0 <= f1`` for the cofactors of any input, and so
+``f = MAJ(x, f1, f0)``. All bounds in an interval give the same function, so the diagram is memoised on
+intervals: every node of this decision diagram is one majority cell, AND and OR falling out at the
+constants, and ``MAJ(x, y | z, y & z)`` is ``MAJ(x, y, z)``. Its size depends on the order of the inputs;
+falling weight is mostly best, others share more with what the builder has already.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-from btfsynth.lower.support import ThresholdFunction
+from btfsynth.lower.pseudo_boolean import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 
-__all__ = ["lower_threshold"]
+__all__ = ["diagram_orders", "lower_diagram"]
 
 
-def lower_threshold(
-    builder: NetlistBuilder,
-    function: ThresholdFunction,
-    literals: Sequence[int],
-    max_cells: int,
+def diagram_orders(constraint: PseudoBoolean) -> Iterator[tuple[int, ...]]:
+    """Yield the orders of the literals worth trying, each a permutation of their positions.
+
+    By falling weight; by rising weight; by node, which neurons that read the same signals have in common,
+    upwards and downwards.
+    """
+    places = range(len(constraint.literals))
+    falling = tuple(places)
+    by_node = tuple(sorted(places, key=lambda place: constraint.literals[place]))
+    last = sorted(places, key=lambda place: constraint.literals[place], reverse=True)
+    by_weight = tuple(sorted(last, key=lambda place: -constraint.weights[place]))
+    yield from dict.fromkeys((falling, by_weight, falling[::-1], by_node, tuple(last)))
+
+
+def lower_diagram(
+    builder: NetlistBuilder, constraint: PseudoBoolean, order: tuple[int, ...], max_cells: int
 ) -> int | None:
-    """Build a threshold function and return its literal, or None if it takes too many cells.
+    """Build a constraint and return its literal, or None if it takes too many cells.
 
     Parameters
     ----------
     builder
         Gets the cells.
-    function
+    constraint
         What to build.
-    literals
-        The literal of every input of the neuron, by its position among the neuron's edges.
+    order
+        The positions of the literals, the one to expand first in front.
     max_cells
         Give up beyond so many cells. Those made until then stay in the builder, unused.
     """
-    terms = sorted(
-        (-abs(weight), position, literals[position] ^ int(weight < 0))
-        for position, weight in zip(function.inputs, function.weights, strict=True)
-    )
-    # sum w x > T with x = 2 b - 1 is sum 2 w b > T + sum w; integers, so the comparison is exact.
-    threshold = function.threshold - sum(size for size, _, _ in terms)
-    threshold += sum(2 * size for size, _, literal in terms if literal == TRUE)
-    terms = [term for term in terms if term[2] > TRUE]
-    diagram = _Diagram(
-        builder, [-2 * size for size, _, _ in terms], [lit for _, _, lit in terms], max_cells
-    )
-    return diagram.build(threshold)
+    weights = [constraint.weights[place] for place in order]
+    literals = [constraint.literals[place] for place in order]
+    return _Diagram(builder, weights, literals, max_cells).build(constraint.bound - 1)
 
 
 class _Diagram:

@@ -1,0 +1,79 @@
+"""The cheapest form of a pseudo-Boolean constraint, chosen by building all of them and counting cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from btfsynth.lower.candidate import Candidate, take_back
+from btfsynth.lower.counter import lower_counter
+from btfsynth.lower.diagram import diagram_orders, lower_diagram
+from btfsynth.lower.known_forms import lower_known
+from btfsynth.lower.least_weights import least_weights
+from btfsynth.lower.pseudo_boolean import PseudoBoolean, pseudo_boolean
+from btfsynth.netlist.builder import NetlistBuilder
+
+__all__ = ["cheapest_form", "with_least_weights"]
+
+_LISTED = 12
+"""Inputs up to which all vectors of a constraint are listed."""
+_SPARE = 32
+"""Cells that a diagram may make and not need in the end."""
+
+
+def with_least_weights(constraint: PseudoBoolean) -> PseudoBoolean:
+    """Return the same function with the least weights; as it is if it has too many inputs to list them.
+
+    Parameters
+    ----------
+    constraint
+        What to bring down.
+    """
+    width = len(constraint.literals)
+    if not 1 < width <= _LISTED or max(constraint.weights) == 1:
+        return constraint
+    bits = np.array(list(product((0, 1), repeat=width)), dtype=np.int8)
+    on = (bits.astype(object) @ np.array(constraint.weights, dtype=object)) >= constraint.bound
+    function = least_weights(2 * bits - 1, on.astype(np.bool_))
+    return constraint if function is None else pseudo_boolean(function, constraint.literals)
+
+
+def cheapest_form(builder: NetlistBuilder, constraint: PseudoBoolean) -> Candidate:
+    """Build a constraint in every way there is and return the one of the fewest cells.
+
+    Parameters
+    ----------
+    builder
+        Is the same afterwards; what it has already costs nothing.
+    constraint
+        What to build.
+    """
+    best: Candidate | None = None
+    for candidate in _candidates(builder, constraint):
+        if best is None or len(candidate.cells) < len(best.cells):
+            best = candidate
+        if len(best.cells) <= 1:
+            break
+    assert best is not None  # a counter always is
+    return best
+
+
+def _candidates(builder: NetlistBuilder, constraint: PseudoBoolean) -> Iterator[Candidate]:
+    start = builder.n_cells
+    if constraint.constant is not None:
+        yield Candidate("constant", start, (), constraint.constant)
+        return
+    literal = lower_known(builder, constraint)
+    if literal is not None:
+        yield take_back(builder, "known form", start, literal)
+    counter = take_back(builder, "counter", start, lower_counter(builder, constraint))
+    yield counter
+    limit = len(counter.cells) + _SPARE
+    for order in diagram_orders(constraint):
+        literal = lower_diagram(builder, constraint, order, limit)
+        if literal is None:
+            builder.roll_back(start)
+            break
+        yield take_back(builder, "diagram", start, literal)

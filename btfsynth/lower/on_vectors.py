@@ -1,0 +1,145 @@
+"""A neuron of which all that counts is known: the vectors on which it matters, and what it is there.
+
+Signals that are there already come first, then a majority of three of them, then threshold functions of
+its own inputs: weights dropped as they come, weights of the least sum, the fewest inputs. All are built and
+counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.lower.candidate import Candidate, take_back
+from btfsynth.lower.cheapest import cheapest_form
+from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights
+from btfsynth.lower.pseudo_boolean import pseudo_boolean
+from btfsynth.lower.signals import find_majority, find_signal, literal_errors
+from btfsynth.lower.support import ThresholdFunction, reduce_on_vectors
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.simulation import pack_bits
+
+__all__ = ["NeuronOnVectors", "lower_on_vectors"]
+
+_PAYS = 3
+"""Integer programs are solved where the best candidate takes so many cells or more."""
+_WHOLE_INPUTS = 14
+_NOTHING = 1e-9
+"""Weights of a linear program that are zero but for rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronOnVectors:
+    """A neuron to lower.
+
+    Parameters
+    ----------
+    weights
+        ``(inputs,)`` float64, without the bias.
+    literals
+        The literal of every input.
+    seen
+        ``(vectors, inputs)`` int8 -1/+1, the values of the inputs.
+    on
+        ``(vectors,)`` bool, what the neuron is.
+    matters
+        ``(vectors,)`` bool, where that counts.
+    signals
+        ``(nodes, words)`` uint64 signatures of the builder's nodes on the vectors; None if there are too
+        many to look at.
+    effort
+        Inputs times vectors up to which linear programs are solved.
+    """
+
+    weights: NDArray[np.float64]
+    literals: Sequence[int]
+    seen: NDArray[np.int8]
+    on: NDArray[np.bool_]
+    matters: NDArray[np.bool_]
+    signals: NDArray[np.uint64] | None
+    effort: int
+
+
+def lower_on_vectors(builder: NetlistBuilder, neuron: NeuronOnVectors) -> Candidate | None:
+    """Return the candidate of the fewest cells, None if the weights do not tell the on-set from the off-set.
+
+    Parameters
+    ----------
+    builder
+        Is the same afterwards.
+    neuron
+        What to lower.
+    """
+    existing = _from_signals(builder, neuron)
+    if existing is not None:
+        return existing
+    best: Candidate | None = None
+    for function in _functions(neuron):
+        if best is not None and len(best.cells) < _PAYS:
+            break
+        if function is not None:
+            candidate = cheapest_form(builder, pseudo_boolean(function, neuron.literals))
+            if best is None or len(candidate.cells) < len(best.cells):
+                best = candidate
+    return best
+
+
+def _from_signals(builder: NetlistBuilder, neuron: NeuronOnVectors) -> Candidate | None:
+    if neuron.signals is None:
+        return None
+    target, care = pack_bits(np.stack([neuron.on, neuron.matters], axis=1))
+    errors = literal_errors(neuron.signals, target, care)
+    start = builder.n_cells
+    literal = find_signal(errors)
+    if literal is not None:
+        return Candidate("signal", start, (), literal)
+    majority = find_majority(errors)
+    if majority is None:
+        return None
+    return take_back(builder, "majority of signals", start, builder.maj(*majority))
+
+
+def _functions(neuron: NeuronOnVectors) -> Iterator[ThresholdFunction | None]:
+    """Yield threshold functions that are right where the neuron matters."""
+    seen, on = neuron.seen[neuron.matters], neuron.on[neuron.matters]
+    greedy = reduce_on_vectors(neuron.weights, seen, on)
+    yield greedy
+    if on.all() or not on.any():
+        return
+    if greedy is not None and len(greedy.inputs) <= _WHOLE_INPUTS:
+        yield _on_inputs(least_weights(seen[:, greedy.inputs], on), greedy.inputs)
+    inputs = np.arange(seen.shape[1])
+    if seen.size > neuron.effort and greedy is not None:
+        inputs = np.array(greedy.inputs)
+    if len(seen) * len(inputs) <= neuron.effort:
+        yield from _by_programs(seen, on, inputs)
+
+
+def _by_programs(
+    seen: NDArray[np.int8], on: NDArray[np.bool_], inputs: NDArray[np.int64]
+) -> Iterator[ThresholdFunction | None]:
+    """Yield what linear and integer programs over some of the inputs find."""
+    sparse = sparse_weights(seen[:, inputs], on)
+    if sparse is None:
+        return
+    yield _on_inputs(reduce_on_vectors(sparse, seen[:, inputs], on), inputs)
+    kept = np.flatnonzero(np.abs(sparse) > _NOTHING)
+    if len(kept) <= _WHOLE_INPUTS:
+        order = np.argsort(np.abs(sparse[kept]), kind="stable").tolist()
+        fewest = inputs[kept][drop_inputs(seen[:, inputs[kept]], on, order)]
+        yield _on_inputs(least_weights(seen[:, fewest], on), fewest)
+    if len(inputs) <= _WHOLE_INPUTS:
+        yield _on_inputs(least_weights(seen[:, inputs], on), inputs)
+
+
+def _on_inputs(
+    function: ThresholdFunction | None, inputs: Sequence[int] | NDArray[np.int64]
+) -> ThresholdFunction | None:
+    if function is None:
+        return None
+    return ThresholdFunction(
+        tuple(int(inputs[j]) for j in function.inputs), function.weights, function.threshold
+    )
