@@ -214,6 +214,13 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         },
     ),
     (
+        ("--skip/--no-skip",),
+        {
+            "default": None,
+            "help": "Let every layer see the inputs, not only the layer before it.  [default: by task]",
+        },
+    ),
+    (
         ("--topology",),
         {
             "type": click.Path(path_type=Path),
@@ -307,8 +314,10 @@ def training_options(function: F) -> F:
         config = kwargs.pop("config")
         if graph is not None and widths is not None:
             raise UsageError("--topology and --widths: give one of them")
+        if graph is not None and kwargs["skip"] is not None:
+            raise UsageError("--topology and --skip: the graph says what sees what")
         names = ("seed", "trials", "jobs", "threads", "time_limit", "sigma", "beta", "gamma")
-        values = {name: kwargs.pop(name) for name in (*names, "iterations", "gap_limit")}
+        values = {name: kwargs.pop(name) for name in (*names, "skip", "iterations", "gap_limit")}
         values["widths"] = None if widths is None else _read_widths(widths)
         values["precision"] = None if precision is None else int(precision)
         values["stop"] = stop

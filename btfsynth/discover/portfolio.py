@@ -83,7 +83,7 @@ class Portfolio:
             hidden.append(hidden[-1])
         elif variant.layers < 0 and len(hidden) > 1:
             hidden.pop()
-        return layered((plan.widths[0], *hidden, plan.widths[-1]))
+        return layered((plan.widths[0], *hidden, plan.widths[-1]), skip=plan.skip)
 
     def parameters(self, trial: int) -> TrainParameters:
         """Return the training settings of a trial."""

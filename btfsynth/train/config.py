@@ -18,6 +18,7 @@ __all__ = ["format_settings", "read_settings"]
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "widths": (list,),
+    "skip": (bool,),
     "sigma": (int, float),
     "beta": (int, float),
     "gamma": (int, float),
@@ -54,7 +55,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     for key, value in table.items():
         if key not in _KINDS:
             raise DataError(f"unknown key {key!r}; known keys are: {', '.join(_KINDS)}", path)
-        if isinstance(value, bool) or not isinstance(value, _KINDS[key]):
+        if not isinstance(value, _KINDS[key]) or (type(value) is bool and bool not in _KINDS[key]):
             raise DataError(f"{key}: got {value!r}", path)
     widths = table.get("widths")
     if widths is not None:
@@ -72,6 +73,8 @@ def format_settings(settings: Mapping[str, Any], comment: str) -> str:
         value = settings.get(key)
         if isinstance(value, tuple):
             lines.append(f"{key} = [{', '.join(map(str, value))}]")
+        elif isinstance(value, bool):
+            lines.append(f"{key} = {str(value).lower()}")
         elif isinstance(value, str):
             lines.append(f'{key} = "{value}"')
         elif value is not None:

@@ -32,6 +32,8 @@ class TrainingPlan:
         Factor of a widening.
     topology
         A graph that all trials train instead; widths are then not looked at.
+    skip
+        Let every layer see the inputs as well.
     """
 
     widths: tuple[int, ...]
@@ -39,6 +41,7 @@ class TrainingPlan:
     patience: int = 0
     growth: float = 1.5
     topology: Topology | None = None
+    skip: bool = False
 
     def trial_widths(self, trial: int) -> tuple[int, ...]:
         """Return the widths of a trial."""
@@ -48,7 +51,7 @@ class TrainingPlan:
 
     def trial_topology(self, trial: int) -> Topology:
         """Return the network of a trial."""
-        return self.topology or layered(self.trial_widths(trial))
+        return self.topology or layered(self.trial_widths(trial), skip=self.skip)
 
 
 _TASKS: dict[str, TrainingPlan] = {
@@ -57,6 +60,13 @@ _TASKS: dict[str, TrainingPlan] = {
     ),
     "multiplier:3": TrainingPlan(
         (6, 12, 12, 12, 6), TrainParameters(beta=0.5, gamma=3e-3, iterations=80_000), patience=20
+    ),
+    # Every layer has to see the inputs: without that no width was enough.
+    "multiplier:4": TrainingPlan(
+        (8, 64, 64, 64, 8),
+        TrainParameters(beta=0.5, gamma=3e-3, iterations=20_000),
+        patience=4,
+        skip=True,
     ),
 }
 

@@ -39,6 +39,8 @@ class TrainOptions:
         Seconds of training at most.
     widths
         Widths from inputs to outputs; when given they are not widened from trial to trial.
+    skip
+        Let every layer see the inputs as well.
     topology
         Any acyclic graph to train instead of layers.
     sigma, beta, gamma, iterations, stop, gap_limit, precision
@@ -56,6 +58,7 @@ class TrainOptions:
     threads: int = 1
     time_limit: float | None = None
     widths: tuple[int, ...] | None = None
+    skip: bool | None = None
     topology: Topology | None = None
     sigma: float | None = None
     beta: float | None = None
@@ -101,9 +104,10 @@ def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
     if options.topology is not None:
         plan = TrainingPlan((), parameters, topology=options.topology)
     elif options.widths is None:
-        plan = replace(plan, parameters=parameters)
+        skip = plan.skip if options.skip is None else options.skip
+        plan = replace(plan, parameters=parameters, skip=skip)
     else:
-        plan = TrainingPlan(options.widths, parameters)
+        plan = TrainingPlan(options.widths, parameters, skip=bool(options.skip))
     check_fit(dataset, plan.trial_topology(0))
     return plan
 

@@ -11,11 +11,13 @@ import pytest
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
-from btfsynth.errors import TopologyError, UsageError
+from btfsynth.errors import DataError, TopologyError, UsageError
 from btfsynth.network.topology import layered
+from btfsynth.train.config import format_settings, read_settings
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.history import format_history
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
+from btfsynth.train.session import TrainOptions, plan_for
 from btfsynth.train.trainer import TrialHooks, train_trial
 from btfsynth.train.trials import run_trials
 
@@ -248,3 +250,24 @@ def test_parameters_out_of_range_are_refused(field, value):
     """Every parameter names itself, its range and what came."""
     with pytest.raises(UsageError, match=field.replace("_", " ")):
         TrainParameters(**{field: value})
+
+
+def test_a_plan_lets_every_layer_see_the_inputs():
+    """By the task's plan, or by an option; widths of one's own start without."""
+    four = parse_task("multiplier:4")
+    assert plan_for(four, TrainOptions()).trial_topology(0).n_edges == 10_504
+    assert plan_for(four, TrainOptions(skip=False)).trial_topology(0).n_edges == 9_416
+    two = parse_task("multiplier:2")
+    plain = plan_for(two, TrainOptions(widths=(4, 5, 6, 4)))
+    skipping = plan_for(two, TrainOptions(widths=(4, 5, 6, 4), skip=True))
+    assert skipping.trial_topology(0).n_edges - plain.trial_topology(0).n_edges == 4 * (6 + 4)
+
+
+def test_settings_files_hold_skip(tmp_path):
+    """It is written and read as a TOML boolean; a boolean in place of a number is refused."""
+    file = tmp_path / "s.toml"
+    file.write_text(format_settings({"widths": (4, 4, 4), "skip": True}, "as found"))
+    assert read_settings(file) == {"widths": (4, 4, 4), "skip": True}
+    file.write_text("[train]\nbeta = true\n")
+    with pytest.raises(DataError, match="beta: got True"):
+        read_settings(file)
