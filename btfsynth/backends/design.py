@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,10 @@ def write_design(
         netlist=vars(statistics(netlist)),
         options=dict(options or {}),
         notices=(*notices, *names.notices),
+        hashes={
+            role: hashlib.sha256(content.encode()).hexdigest()
+            for role, (_, content) in contents.items()
+        },
     )
     for name, content in contents.values():
         write_text(directory / name, content)

@@ -21,6 +21,7 @@ ROLES = ("amaranth", "testbench", "vectors", "verilog")
 
 _FORMAT = 1
 _MAX_WIDTH = 1_000_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
@@ -57,6 +58,8 @@ class Manifest:
         How it was made; as the caller gave it.
     notices
         What the user should know, one line each.
+    hashes
+        SHA-256 of the files by role, in hexadecimal; empty for a design made before they were kept.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Manifest:
     netlist: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def input_ports(self) -> tuple[Port, ...]:
@@ -99,6 +103,7 @@ class Manifest:
                 "inputs": [vars(port) for port in self.inputs],
                 "outputs": [vars(port) for port in self.outputs],
             },
+            "sha256": dict(self.hashes),
             "source": self.source,
             "vectors": {
                 "count": self.vector_count,
@@ -178,7 +183,19 @@ def _manifest(record: Any) -> Manifest:
         netlist=_get(record, "netlist", dict),
         options=_get(record, "options", dict),
         notices=tuple(str(notice) for notice in _get(record, "notices", list)),
+        hashes=_hashes(record, files),
     )
+
+
+def _hashes(record: dict[str, Any], files: Mapping[str, str]) -> dict[str, str]:
+    """Return the hashes of the files; they came later than the format and may be missing."""
+    if "sha256" not in record:
+        return {}
+    hashes: dict[str, str] = _get(record, "sha256", dict)
+    for role, digest in hashes.items():
+        if role not in files or not isinstance(digest, str) or not _SHA256.fullmatch(digest):
+            raise _InvalidError("sha256: expected 64 hexadecimal digits for roles under files")
+    return hashes
 
 
 def _ports(record: dict[str, Any], direction: str) -> tuple[DesignPort, ...]:
