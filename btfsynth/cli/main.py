@@ -29,6 +29,8 @@ _COMMANDS = {
     "simplify": "Make a small netlist from a network or a netlist.",
     "emit": "Write a netlist as Verilog and Amaranth.",
     "simulate": "Check a design by simulation.",
+    "verify": "Check a design by the whole chain of proofs, tools and mutants.",
+    "equiv": "Prove two designs equivalent, or show where they differ.",
 }
 
 

@@ -1,0 +1,50 @@
+"""``btfsynth equiv``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from btfsynth.cli.options import json_option
+from btfsynth.cli.output import console, emit_json, show
+from btfsynth.errors import VerificationError
+from btfsynth.verify.compare import compare, read_subject
+
+__all__ = ["command"]
+
+
+@click.command("equiv")
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@json_option
+def command(a: Path, b: Path, as_json: bool) -> None:
+    """Prove that A and B compute the same on every input, or show where they differ.
+
+    Each is a netlist (.mig, .blif, .aag, .aig, .bench, structural .v), a table
+    (.truth, .pla) or a design folder, whose Verilog is read. Ports are matched by
+    name, those without a partner by order. Exits with 1 if they differ, with 2
+    if their ports cannot be matched.
+
+    \b
+    Example:
+      btfsynth equiv m3.mig m3.aig
+    """  # noqa: D301
+    found = compare(read_subject(a), read_subject(b))
+    if as_json:
+        emit_json(found.to_json())
+    else:
+        for note in found.notes:
+            show("note", note)
+        if not found.equal:
+            show("inputs", found.inputs)
+            show("a", found.first)
+            show("b", found.second)
+    if not found.equal:
+        raise VerificationError(
+            f"{a} and {b} differ: inputs {found.inputs}, a gives {found.first}, "
+            f"b gives {found.second}"
+        )
+    if not as_json:
+        show("method", found.method)
+        console.print("\n[bold green]equivalent[/bold green]")

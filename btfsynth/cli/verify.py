@@ -1,0 +1,96 @@
+"""``btfsynth verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from btfsynth.cli.options import json_option, require_writable, simulator_option
+from btfsynth.cli.output import console, emit_json, field_table, say
+from btfsynth.errors import VerificationError
+from btfsynth.files import write_text
+from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
+from btfsynth.verify.junit import junit_xml
+from btfsynth.verify.links import LinkResult, Verification
+
+__all__ = ["command"]
+
+_WORDS = {LinkResult.PASSED: "ok", LinkResult.FAILED: "FAILED", LinkResult.SKIPPED: "skipped"}
+
+
+@click.command("verify")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "--mutants",
+    type=click.IntRange(1, 1_000_000),
+    default=DEFAULT_MUTANTS,
+    show_default=True,
+    metavar="N",
+    help="Try so many mutants, or all if there are fewer.",
+)
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path),
+    callback=lambda _, __, path: None if path is None else require_writable(path),
+    metavar="FILE",
+    help="Write the result as JUnit XML too.",
+)
+@simulator_option
+@json_option
+def command(
+    directory: Path,
+    mutants: int,
+    junit: Path | None,
+    simulators: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Check the design in DIRECTORY by the whole chain, and the checks by mutants.
+
+    The files by their hashes; the vectors by the task; the netlist on the vectors; the
+    Verilog, parsed back, on the vectors and by a proof that it is the netlist; every
+    simulator and Yosys if installed; at last single faults, each of which must be noticed.
+    Exits with 1 if a link of the chain fails.
+
+    \b
+    Examples:
+      btfsynth verify hdl_out/multiplier_2
+      btfsynth verify hdl_out/multiplier_2 --mutants 500 --json
+      btfsynth verify hdl_out/multiplier_2 --junit verify.xml
+    """  # noqa: D301
+    found = verify_design(
+        directory,
+        mutants,
+        simulators or None,
+        on_link=lambda name: say(f"{directory.name}: {name} ..."),
+    )
+    if junit is not None:
+        write_text(junit, junit_xml(found))
+    if as_json:
+        emit_json(found.to_json())
+    else:
+        console.print(_table(found))
+    if not found.verified:
+        names = ", ".join(link.name for link in found.failed) or "nothing could be checked"
+        first = f"; {found.failed[0].name}: {found.failed[0].failure}" if found.failed else ""
+        raise VerificationError(f"not verified: {names}{first}")
+    if not as_json:
+        console.print("\n[bold green]verified[/bold green]")
+
+
+def _table(found: Verification) -> Table:
+    return field_table(
+        ("link", "seconds", "result", "covers", "detail"),
+        [
+            (
+                link.name,
+                f"{link.seconds:.2f}",
+                _WORDS[link.result],
+                link.covers or "-",
+                link.failure,
+            )
+            for link in found.links
+        ],
+        numbers=1,
+    )

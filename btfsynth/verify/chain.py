@@ -1,0 +1,366 @@
+"""The whole chain of checks over a design folder; every link can fail.
+
+The files against their hashes, the vectors against the function they were made from, the netlist against
+the vectors, the Verilog as an independent reader understands it, its equivalence with the netlist, every
+simulator there is, Yosys as a second prover, and at last the checks themselves: faults put into the design
+must be noticed, by the vectors and by the testbench.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from btfsynth.backends.vectors import VectorTable
+from btfsynth.dataset.tasks import is_task_spec, parse_task
+from btfsynth.errors import BtfsynthError, DataError, MissingToolError, UsageError
+from btfsynth.frontends.registry import read_design
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.text import read_netlist
+from btfsynth.sim.base import DEFAULT_TIMEOUT
+from btfsynth.sim.design import Design, load_design
+from btfsynth.sim.registry import SIMULATORS, get_simulator
+from btfsynth.sim.result import CheckResult, port_values
+from btfsynth.verify.equivalence import equivalent
+from btfsynth.verify.links import Link, LinkResult, Verification
+from btfsynth.verify.mutants import describe
+from btfsynth.verify.mutation import count_wrong, run_mutant, score_mutants, spread
+from btfsynth.verify.parsed import check_parsed
+from btfsynth.verify.yosys import (
+    MAX_CASE_INPUTS,
+    blif_reference,
+    case_reference,
+    find_yosys,
+    prove,
+)
+
+__all__ = ["DEFAULT_MUTANTS", "verify_design"]
+
+DEFAULT_MUTANTS = 100
+_BENCH_MUTANTS = 5
+"""So many mutants go through a real simulator."""
+_BENCH_SIMULATOR = "icarus"
+
+
+class _SkipError(Exception):
+    """Why a link has nothing to check."""
+
+
+def verify_design(
+    directory: Path,
+    mutants: int = DEFAULT_MUTANTS,
+    simulators: Sequence[str] | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    on_link: Callable[[str], None] = lambda _: None,
+) -> Verification:
+    """Check a design folder link by link; a link that fails does not keep the next from being checked.
+
+    Parameters
+    ----------
+    directory
+        The folder.
+    mutants
+        How many mutants to try at most; all if there are fewer.
+    simulators
+        Names of simulators, all of which must be there; None takes those that are installed.
+    timeout
+        Seconds one command of a tool may take.
+    on_link
+        Gets the name of every link before it is checked.
+
+    Raises
+    ------
+    UsageError
+        If a simulator is unknown.
+    DataError
+        If the folder is no complete design.
+    """
+    for name in simulators or ():
+        get_simulator(name)
+    return _Chain(load_design(directory), mutants, simulators, timeout, on_link).run()
+
+
+@dataclass
+class _Chain:
+    """The chain while it is being checked."""
+
+    design: Design
+    mutants: int
+    simulators: Sequence[str] | None
+    timeout: float
+    on_link: Callable[[str], None]
+    links: list[Link] = field(default_factory=list)
+    netlist: Netlist | None = None
+    parsed: Netlist | None = None
+    killed: tuple[Any, ...] = ()
+
+    def run(self) -> Verification:
+        self.link("files", self.files)
+        self.link("source", self.source)
+        self.link("netlist", self.patterns)
+        self.link("parsed_verilog", lambda: self.checked(check_parsed(self.design)))
+        self.link("equivalence", self.equivalence)
+        for name in SIMULATORS if self.simulators is None else dict.fromkeys(self.simulators):
+            self.link(name, partial(self.simulated, name))
+        self.link("yosys", self.yosys)
+        self.link("mutation", self.mutation)
+        self.link("testbench", self.testbench)
+        return Verification(self.design.manifest.module, tuple(self.links))
+
+    def link(self, name: str, check: Callable[[], Link]) -> None:
+        self.on_link(name)
+        start = time.perf_counter()
+        try:
+            link = check()
+        except _SkipError as reason:
+            link = Link(name, LinkResult.SKIPPED, detail=str(reason))
+        except BtfsynthError as error:
+            link = Link(name, LinkResult.FAILED, detail=str(error))
+        seconds = time.perf_counter() - start
+        self.links.append(replace(link, name=name, seconds=seconds))
+
+    # what is in the folder
+
+    def files(self) -> Link:
+        manifest = self.design.manifest
+        count = len(manifest.files)
+        if not manifest.hashes:
+            return _passed(f"{count} files", "present; the manifest has no hashes of them")
+        for role, wanted in sorted(manifest.hashes.items()):
+            found = hashlib.sha256(self.design.path(role).read_bytes()).hexdigest()
+            if found != wanted:
+                return _failed(
+                    f"{count} files",
+                    f"{manifest.files[role]} is not the file that was written with the manifest",
+                    {"expected": f"sha256 {wanted[:16]}...", "got": f"{found[:16]}..."},
+                )
+        return _passed(f"{len(manifest.hashes)} of {count} files", "SHA-256")
+
+    def source(self) -> Link:
+        """Make the patterns of a built-in task again."""
+        manifest = self.design.manifest
+        if not manifest.source or not is_task_spec(manifest.source):
+            raise _SkipError(
+                f"made from {Path(manifest.source).name or 'a netlist'}, not from a built-in task"
+            )
+        try:
+            dataset = parse_task(manifest.source)
+        except UsageError:
+            raise _SkipError(f"{manifest.source!r:.60} is no task that can be made again") from None
+        if dataset.content_hash != manifest.data_hash:
+            return _failed("data hash", f"the data hash is not that of {manifest.source}", {})
+        if not self.specified():
+            return _passed("data hash", f"{manifest.source}; the vectors are the network's")
+        wanted, vectors = VectorTable.from_dataset(dataset), self.design.vectors
+        covers = _vectors(vectors)
+        if wanted.inputs.shape != vectors.inputs.shape or wanted.expected.shape != (
+            vectors.expected.shape
+        ):
+            return _failed(covers, f"expected {wanted.count} vectors of {manifest.source}", {})
+        wrong = (
+            (wanted.inputs != vectors.inputs).any(axis=1)
+            | (wanted.expected != vectors.expected).any(axis=1)
+            | (wanted.care != vectors.care).any(axis=1)
+        )
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            shown = self.design.mismatch(first, _text(wanted.expected[first]))
+            return _failed(
+                covers,
+                f"{int(wrong.sum())} vectors are not those of {manifest.source}",
+                {
+                    "vector": first,
+                    "inputs": shown.inputs,
+                    "in the file": shown.expected,
+                    "expected": shown.got,
+                },
+            )
+        return _passed(covers, f"made again from {manifest.source}")
+
+    def specified(self) -> bool:
+        """Tell whether the vectors are the patterns, so that nothing else is asked of the design."""
+        manifest = self.design.manifest
+        kept = manifest.options.get("preserve", "care" if manifest.data_hash else "network")
+        return bool(kept == "care")
+
+    # the netlist and the Verilog
+
+    def patterns(self) -> Link:
+        """Check the netlist file against the vectors."""
+        netlist, vectors = self.read_mig(), self.design.vectors
+        got = unpack_bits(output_words(netlist, pack_bits(vectors.inputs)), vectors.count)
+        wrong = ((got != vectors.expected) & vectors.care).any(axis=1)
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            shown = self.design.mismatch(first, _text(got[first]))
+            return _failed(
+                _vectors(vectors), f"{int(wrong.sum())} vectors failed", dict(vars(shown))
+            )
+        return _passed(_vectors(vectors), f"{netlist.n_cells} cells")
+
+    def read_mig(self) -> Netlist:
+        manifest = self.design.manifest
+        path = self.design.directory / f"{manifest.module}.mig"
+        if not path.is_file():
+            raise _SkipError(f"no {path.name} in the folder")
+        netlist = read_netlist(path)
+        for kind, found, wanted in (
+            ("inputs", netlist.input_ports, manifest.inputs),
+            ("outputs", netlist.output_ports, manifest.outputs),
+        ):
+            if [(port.name, port.width) for port in found] != [
+                (port.name, port.width) for port in wanted
+            ]:
+                raise DataError(f"expected the {kind} that the manifest lists", path)
+        self.netlist = self.in_hardware(netlist)
+        return self.netlist
+
+    def in_hardware(self, netlist: Netlist) -> Netlist:
+        """Return a netlist under the names of the hardware."""
+        manifest = self.design.manifest
+        return replace(
+            netlist,
+            name=manifest.module,
+            input_ports=manifest.input_ports,
+            output_ports=manifest.output_ports,
+        )
+
+    def checked(self, check: CheckResult) -> Link:
+        covers = _vectors(self.design.vectors)
+        if check.skipped is not None:
+            raise _SkipError(check.skipped)
+        if not check.ok:
+            shown = {} if check.mismatch is None else dict(vars(check.mismatch))
+            return _failed(covers, f"{check.failed} vectors failed", shown)
+        return _passed(covers, check.version)
+
+    def equivalence(self) -> Link:
+        path = self.design.path("verilog")
+        parsed = read_design(path)
+        manifest = self.design.manifest
+        if (parsed.input_ports, parsed.output_ports) != (
+            manifest.input_ports,
+            manifest.output_ports,
+        ):
+            raise DataError("expected the ports that the manifest lists", path)
+        self.parsed = self.in_hardware(parsed)
+        if self.netlist is None:
+            raise _SkipError("no netlist in the folder to compare the Verilog with")
+        found = equivalent(self.netlist, self.parsed)
+        if found.counterexample is None:
+            return _passed(_inputs(self.parsed), found.method)
+        vector = found.counterexample[None, :]
+        values = {
+            name: port_values(
+                manifest.output_ports,
+                _text(unpack_bits(output_words(netlist, pack_bits(vector)), 1)[0]),
+            )
+            for name, netlist in (("netlist", self.netlist), ("Verilog", self.parsed))
+        }
+        inputs = port_values(manifest.input_ports, _text(vector[0]))
+        return _failed(
+            _inputs(self.parsed), "the Verilog is not the netlist", {"inputs": inputs, **values}
+        )
+
+    # tools
+
+    def simulated(self, name: str) -> Link:
+        simulator = SIMULATORS[name]
+        reason = simulator.find().reason
+        if reason is not None and self.simulators is None:
+            raise _SkipError(reason)
+        return self.checked(simulator.run(self.design, self.timeout))
+
+    def yosys(self) -> Link:
+        try:
+            yosys = find_yosys()
+        except MissingToolError as error:
+            raise _SkipError(str(error)) from None
+        manifest, vectors = self.design.manifest, self.design.vectors
+        table = vectors.exhaustive and vectors.care.all()
+        if table and vectors.inputs.shape[1] <= MAX_CASE_INPUTS:
+            reference = case_reference(manifest, vectors)
+        elif self.netlist is not None:
+            reference = blif_reference(manifest, self.netlist)
+        else:
+            raise _SkipError("neither vectors of all inputs nor a netlist to prove against")
+        proof = prove(yosys, self.design, reference, self.timeout)
+        covers = f"all 2^{vectors.inputs.shape[1]} inputs"
+        if proof.proven:
+            return _passed(covers, f"against {reference.what}; Yosys {yosys.version}")
+        detail = f"refuted by Yosys {yosys.version} against {reference.what}"
+        return _failed(covers, detail, {"inputs": proof.inputs} if proof.inputs else {})
+
+    # the checks themselves
+
+    def mutation(self) -> Link:
+        netlist, vectors = self.netlist or self.parsed, self.design.vectors
+        if netlist is None:
+            raise _SkipError("no netlist to put faults into")
+        if count_wrong(netlist, vectors).any():
+            return _failed("", "the design itself fails its vectors, so no fault can be told", {})
+        score = score_mutants(netlist, vectors, self.specified(), self.mutants)
+        self.killed = spread(score.killed, _BENCH_MUTANTS)
+        covers = f"{score.tried} of {score.total} mutants on {_vectors(vectors)}"
+        detail = (
+            f"{len(score.killed)} killed, {len(score.equivalent)} equivalent, "
+            f"{len(score.survived)} survived"
+        )
+        if score.unspecified:
+            detail += f", {len(score.unspecified)} right on every pattern"
+        figures = {"mutants": score.to_json()}
+        if score.survived:
+            first = score.survived[0]
+            inputs = port_values(netlist.input_ports, _text(first.inputs))
+            shown = {"mutant": describe(netlist, first.mutant), "differs at": inputs}
+            return replace(_failed(covers, detail, shown), figures=figures)
+        if not score.killed:
+            return replace(_failed(covers, f"{detail}: no vector notices any", {}), figures=figures)
+        return replace(_passed(covers, detail), figures=figures)
+
+    def testbench(self) -> Link:
+        """Let the testbench fail on mutants, on as many vectors as bit-parallel simulation says."""
+        netlist, simulator = self.netlist or self.parsed, SIMULATORS[_BENCH_SIMULATOR]
+        reason = simulator.find().reason
+        if reason is not None:
+            raise _SkipError(reason)
+        if netlist is None or not self.killed:
+            raise _SkipError("no mutant that the vectors notice")
+        covers = f"{len(self.killed)} mutants in {_BENCH_SIMULATOR}"
+        for mutant, wanted in self.killed:
+            check = run_mutant(self.design, netlist, mutant, simulator, self.timeout)
+            if check.failed != wanted:
+                return _failed(
+                    covers,
+                    f"expected the testbench to fail on {wanted} vectors, got {check.failed}",
+                    {"mutant": describe(netlist, mutant)},
+                )
+        return _passed(covers, "the testbench fails on each, on the vectors it should")
+
+
+def _passed(covers: str, detail: str) -> Link:
+    return Link("", LinkResult.PASSED, covers, detail)
+
+
+def _failed(covers: str, detail: str, counterexample: dict[str, Any]) -> Link:
+    return Link("", LinkResult.FAILED, covers, detail, counterexample)
+
+
+def _vectors(vectors: VectorTable) -> str:
+    return f"{'all ' if vectors.exhaustive else ''}{vectors.count} vectors"
+
+
+def _inputs(netlist: Netlist) -> str:
+    return f"all 2^{netlist.n_inputs} inputs"
+
+
+def _text(bits: np.ndarray[Any, Any]) -> str:
+    return "".join(str(bit) for bit in reversed(bits.tolist()))

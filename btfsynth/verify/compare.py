@@ -1,0 +1,187 @@
+"""Compare two designs, each a file of any known format or a design folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.backends.manifest import DesignPort, load_manifest
+from btfsynth.dataset.load import load
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import DataError
+from btfsynth.frontends.registry import find_reader, read_design
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, output_words, pack_bits, unpack_bits
+from btfsynth.sim.result import port_values
+from btfsynth.verify.equivalence import equivalent
+from btfsynth.verify.interface import align
+
+__all__ = ["Comparison", "Subject", "compare", "read_subject"]
+
+_TABLES = ("pla", "truth")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A design to compare.
+
+    Parameters
+    ----------
+    path
+        The file or the folder, as it was named.
+    netlist
+        What it computes.
+    care
+        ``(input vectors, output bits)`` bool in counting order, where its outputs matter; None if they always
+        do.
+    """
+
+    path: Path
+    netlist: Netlist
+    care: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Parameters
+    ----------
+    equal
+        Whether the two compute the same.
+    method
+        How that was found out.
+    notes
+        What was guessed, one line each.
+    inputs, first, second
+        Values by port where they differ, like ``p=2'b10``; empty if they do not.
+    """
+
+    equal: bool
+    method: str
+    notes: tuple[str, ...]
+    inputs: str = ""
+    first: str = ""
+    second: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a report."""
+        shown = None
+        if not self.equal:
+            shown = {"inputs": self.inputs, "a": self.first, "b": self.second}
+        return {
+            "equivalent": self.equal,
+            "method": self.method,
+            "notes": list(self.notes),
+            "counterexample": shown,
+        }
+
+
+def read_subject(path: Path) -> Subject:
+    """Read a netlist or a table; of a design folder, its Verilog under the names of the data.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as what it is.
+    """
+    if path.is_dir():
+        return Subject(path, _folder_netlist(path))
+    netlist = read_design(path)
+    care = None
+    if find_reader(path).name in _TABLES and netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
+        care = _care_of(path, netlist)
+    return Subject(path, netlist, care)
+
+
+def _folder_netlist(path: Path) -> Netlist:
+    manifest = load_manifest(path)
+    file = path / manifest.files["verilog"]
+    netlist = read_design(file)
+    return replace(
+        netlist,
+        name=manifest.name,
+        input_ports=_renamed(netlist.input_ports, manifest.inputs, file),
+        output_ports=_renamed(netlist.output_ports, manifest.outputs, file),
+    )
+
+
+def _renamed(ports: Sequence[Port], wanted: Sequence[DesignPort], path: Path) -> tuple[Port, ...]:
+    if [(port.name, port.width) for port in ports] != [(port.hdl, port.width) for port in wanted]:
+        raise DataError("expected the ports that the manifest lists", path)
+    return tuple(Port(port.name, port.width) for port in wanted)
+
+
+def _care_of(path: Path, netlist: Netlist) -> NDArray[np.bool_] | None:
+    """Return where the outputs of a table matter, None if everywhere."""
+    dataset = load(path)
+    weights = 1 << np.arange(dataset.n_inputs, dtype=np.int64)
+    care = np.zeros((1 << dataset.n_inputs, dataset.n_outputs), dtype=np.bool_)
+    np.logical_or.at(care, dataset.inputs.astype(np.int64) @ weights, dataset.care_mask)
+    if (dataset.input_ports, dataset.output_ports) != (netlist.input_ports, netlist.output_ports):
+        raise DataError("the ports of the table and of its netlist differ", path)
+    return None if care.all() else care
+
+
+def compare(a: Subject, b: Subject) -> Comparison:
+    """Compare two designs on every input for which the outputs matter in both.
+
+    Raises
+    ------
+    UsageError
+        If their ports cannot be matched.
+    """
+    aligned = align(a.netlist, b.netlist)
+    notes = list(aligned.notes)
+    for subject in (a, b):
+        if subject.care is not None:
+            notes.append(f"{subject.path.name} leaves outputs open; these may be anything")
+    if a.care is None and b.care is None:
+        found = equivalent(a.netlist, aligned.netlist)
+        vector, method = found.counterexample, found.method
+    else:
+        inputs, care = _cared_for(a.care, b.care, aligned.inputs, aligned.outputs)
+        differ = (_outputs(a.netlist, inputs) != _outputs(aligned.netlist, inputs)) & care
+        wrong = differ.any(axis=1)
+        vector = inputs[int(np.argmax(wrong))] if wrong.any() else None
+        method = f"the {int(care.any(axis=1).sum())} input vectors with an output that matters"
+    if vector is None:
+        return Comparison(True, method, tuple(notes))
+    ports = a.netlist.output_ports
+    first, second = (
+        port_values(ports, _text(_outputs(netlist, vector[None, :])[0]))
+        for netlist in (a.netlist, aligned.netlist)
+    )
+    shown = port_values(a.netlist.input_ports, _text(vector))
+    return Comparison(False, method, tuple(notes), shown, first, second)
+
+
+def _cared_for(
+    first: NDArray[np.bool_] | None,
+    second: NDArray[np.bool_] | None,
+    inputs: NDArray[np.int64],
+    outputs: NDArray[np.int64],
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return all input vectors of the first and, for each, the outputs that matter in both."""
+    numbers = np.arange(1 << len(inputs), dtype=np.int64)
+    vectors = ((numbers[:, None] >> np.arange(len(inputs))) & 1).astype(np.uint8)
+    care = np.ones((len(vectors), len(outputs)), dtype=np.bool_)
+    if first is not None:
+        care &= first
+    if second is not None:
+        own = vectors.astype(np.int64) @ (np.int64(1) << inputs)
+        care &= second[own][:, outputs]
+    return vectors, care
+
+
+def _outputs(netlist: Netlist, vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return unpack_bits(output_words(netlist, pack_bits(vectors)), len(vectors))
+
+
+def _text(bits: NDArray[np.uint8]) -> str:
+    return "".join(str(bit) for bit in reversed(bits.tolist()))

@@ -1,0 +1,102 @@
+"""The links of a chain of checks: what each looked at and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+__all__ = ["Link", "LinkResult", "Verification"]
+
+
+class LinkResult(str, Enum):
+    """What came of a link."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One check of the chain.
+
+    Parameters
+    ----------
+    name
+        Its name, a legal identifier.
+    result
+        What came of it.
+    covers
+        What it has looked at: all inputs, or so many vectors.
+    detail
+        The tool, or why it failed or was skipped; one line.
+    counterexample
+        Values by port and what else shows the failure; empty if there is none.
+    seconds
+        Wall-clock time.
+    figures
+        Numbers of this link, for reports.
+    """
+
+    name: str
+    result: LinkResult
+    covers: str = ""
+    detail: str = ""
+    counterexample: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, with the counterexample, on one line."""
+        shown = ", ".join(f"{key} {value}" for key, value in self.counterexample.items())
+        return f"{self.detail}; {shown}" if shown else self.detail
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a report."""
+        record: dict[str, Any] = {
+            "name": self.name,
+            "result": self.result.value,
+            "covers": self.covers,
+            "detail": self.detail,
+            "seconds": round(self.seconds, 3),
+        }
+        if self.counterexample:
+            record["counterexample"] = dict(self.counterexample)
+        return record | dict(self.figures)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a whole chain came to.
+
+    Parameters
+    ----------
+    module
+        The module that was checked.
+    links
+        Its links in the order they were checked.
+    """
+
+    module: str
+    links: Sequence[Link]
+
+    @property
+    def failed(self) -> tuple[Link, ...]:
+        """The links that failed."""
+        return tuple(link for link in self.links if link.result is LinkResult.FAILED)
+
+    @property
+    def verified(self) -> bool:
+        """True if no link failed and one at least passed."""
+        return not self.failed and any(link.result is LinkResult.PASSED for link in self.links)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a report."""
+        return {
+            "module": self.module,
+            "links": [link.to_json() for link in self.links],
+            "verified": self.verified,
+        }

