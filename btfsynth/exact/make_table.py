@@ -1,0 +1,186 @@
+"""Make the table of `btfsynth.exact.table`: ``python -m btfsynth.exact.make_table``.
+
+One member of each of the 83 self-dual classes is asked about; the netlists of the others are the same with
+other literals, and so is what is proven. What the file has already is read first: only what is still open is
+worked on, so running it again with more conflicts settles more.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import BtfsynthError, DataError
+from btfsynth.exact.npn import CLASS_INPUTS, npn_classes, self_dual_classes
+from btfsynth.exact.synthesis import Limits, exact_netlist
+from btfsynth.exact.table import TABLE_FILE, TableEntry, read_table, table_text
+from btfsynth.files import write_text
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.forms import FORM_INPUTS, small_forms
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.rebuild import rebuild
+from btfsynth.netlist.statistics import statistics
+
+__all__ = ["expanded", "improved", "main", "with_members"]
+
+
+@click.command()
+@click.option("--conflicts", type=click.IntRange(0), default=0, help="A question; 0: no limit.")
+@click.option("--jobs", type=click.IntRange(1), default=1, help="Processes at work.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path(__file__).with_name(TABLE_FILE),
+    help="The file to make or improve.",
+)
+def main(conflicts: int, jobs: int, output: Path) -> None:
+    """Make or improve the table of the smallest netlists of four inputs."""
+    try:
+        _make(conflicts, jobs, output)
+    except BtfsynthError as error:
+        click.echo(f"make_table: error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _make(conflicts: int, jobs: int, output: Path) -> None:
+    classes = self_dual_classes().representatives.tolist()
+    entries = _begin(output)
+    started = [entries[table] for table in classes]
+    for done, entry in enumerate(_all_improved(started, conflicts, jobs), start=1):
+        changed = entry is not entries[entry.table]
+        entries[entry.table] = entry
+        told = "proven" if entry.settled else f"proven from {entry.bound} on"
+        click.echo(
+            f"make_table: {done} of {len(classes)}: {entry.table:04x}: "
+            f"{entry.cells} cells, depth {entry.depth}, {told}",
+            err=True,
+        )
+        if changed:
+            write_text(output, table_text(with_members(entries)))
+    if not output.exists():
+        write_text(output, table_text(with_members(entries)))
+
+
+def _begin(output: Path) -> dict[int, TableEntry]:
+    """Return the entries of a file, or what can be said without a solver."""
+    if output.exists():
+        try:
+            text = output.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot be read as text: {error}", output) from None
+        return {entry.table: entry for entry in read_table(text, str(output))}
+    tables = self_dual_classes().representatives.tolist()
+    return {table: TableEntry(table, expanded(table), 0, 0) for table in tables}
+
+
+def _all_improved(entries: list[TableEntry], conflicts: int, jobs: int) -> Iterator[TableEntry]:
+    """Yield the improved entries in their order."""
+    work = partial(improved, conflicts=conflicts)
+    if jobs == 1:
+        yield from map(work, entries)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, entries)
+
+
+def improved(entry: TableEntry, conflicts: int = 0) -> TableEntry:
+    """Return an entry with its size and depth settled as far as so many conflicts a question go.
+
+    Parameters
+    ----------
+    entry
+        What is known; returned as it is if nothing is left or nothing came of it.
+    conflicts
+        Most conflicts a question; 0 for no limit.
+    """
+    limits = Limits(conflicts=conflicts)
+    netlist, bound, depth_bound = entry.netlist, entry.bound, entry.depth_bound
+    if not entry.optimal:
+        found = exact_netlist(
+            [entry.table], CLASS_INPUTS, entry.cells - 1, least_cells=bound, limits=limits
+        )
+        bound = max(bound, found.bound)
+        netlist = netlist if found.netlist is None else found.netlist
+    known = TableEntry(entry.table, netlist, bound, depth_bound)
+    if known.optimal and not known.settled:
+        netlist, depth_bound = _lowered(known, limits)
+        known = TableEntry(entry.table, netlist, bound, depth_bound)
+    same = (known.netlist is entry.netlist, known.bound, known.depth_bound)
+    return entry if same == (True, entry.bound, entry.depth_bound) else known
+
+
+def _lowered(entry: TableEntry, limits: Limits) -> tuple[Netlist, int]:
+    """Return a netlist of the same size and the least depth found, and what depth is proven."""
+    netlist, size, depth = entry.netlist, entry.cells, entry.depth
+    while depth > 1:
+        found = exact_netlist(
+            [entry.table],
+            CLASS_INPUTS,
+            size,
+            least_cells=size,
+            most_depth=depth - 1,
+            limits=limits,
+        )
+        if found.netlist is None:
+            return netlist, depth if found.bound > size else entry.depth_bound
+        netlist = found.netlist
+        depth = statistics(netlist).depth
+    return netlist, depth
+
+
+def with_members(entries: dict[int, TableEntry]) -> list[TableEntry]:
+    """Return an entry for every NPN class from those of its self-dual class's representative."""
+    classes = self_dual_classes()
+    found = []
+    for table in npn_classes().representatives.tolist():
+        source = entries[int(classes.representatives[classes.number[table]])]
+        row = int(classes.transformation[table])
+        netlist = _transformed(
+            source.netlist, classes.leaves[row].tolist(), classes.flips[row].tolist()
+        )
+        found.append(TableEntry(table, netlist, source.bound, source.depth_bound))
+    return found
+
+
+def _transformed(netlist: Netlist, leaves: list[int], flips: list[int]) -> Netlist:
+    """Return a netlist with other literals in place of its constant and inputs."""
+    builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
+    literals = [2 * leaf ^ flip for leaf, flip in zip(leaves, flips[:-1], strict=True)]
+    for fanin in netlist.fanins.tolist():
+        a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in fanin)
+        literals.append(builder.maj(a, b, c))
+    output = int(netlist.outputs[0])
+    return builder.build([literals[output >> 1] ^ (output & 1) ^ flips[-1]])
+
+
+def expanded(table: int) -> Netlist:
+    """Return a netlist of a function of four inputs: the last one chooses between smallest forms of three."""
+    builder = NetlistBuilder("expanded", [Port("x", CLASS_INPUTS)], [Port("y", 1)])
+    half = 1 << FORM_INPUTS
+    low, high = (_form(builder, part) for part in (table & ((1 << half) - 1), table >> half))
+    last = builder.input(FORM_INPUTS)
+    chosen = builder.or_(builder.and_(last, high), builder.and_(last ^ 1, low))
+    return rebuild(builder.build([chosen]))
+
+
+def _form(builder: NetlistBuilder, table: int) -> int:
+    """Return the literal of a function of three inputs."""
+    forms = small_forms()
+    row = int(forms.start[table])
+    literals = [0, *(builder.input(bit) for bit in range(FORM_INPUTS))]
+    for cell in forms.cells[row, : forms.sizes[table]].tolist():
+        a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in cell)
+        literals.append(builder.maj(a, b, c))
+    output = int(forms.outputs[row])
+    return literals[output >> 1] ^ (output & 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""The smallest netlist of given functions, found and proven by SAT.
+
+Sizes are gone through from nothing upwards, so a netlist that is found is a smallest one if every question
+before had the answer "no"; depth, where asked for, is then lowered at that size in the same way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pysat.solvers import Solver
+
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import NetlistError
+from btfsynth.exact.encoding import Encoding, Problem
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.statistics import statistics
+
+__all__ = ["MAX_EXACT_INPUTS", "ExactResult", "Limits", "exact_netlist"]
+
+MAX_EXACT_INPUTS = 8
+"""Most inputs of a function; beyond five or six only the smallest netlists are within reach."""
+
+_SOLVER = "cadical153"
+_SLICE = 5_000
+"""Conflicts between two looks at the clock."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to give up.
+
+    Parameters
+    ----------
+    conflicts
+        Most conflicts of the solver a question; 0 for no limit. What comes out is reproducible.
+    seconds
+        Most wall time a question; 0 for no limit. What comes out then depends on the machine.
+    """
+
+    conflicts: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ExactResult:
+    """What the search came to.
+
+    Parameters
+    ----------
+    netlist
+        What was found; None if nothing of the sizes allowed, or within the limits.
+    bound
+        No netlist of fewer cells exists within the depth allowed: all smaller sizes were proven
+        unsatisfiable or lay below the size that the caller said to begin with.
+    depth_bound
+        No netlist of so few cells is of less depth; 0 if not asked, not answered, or the size is not
+        proven.
+    conflicts
+        Conflicts of the solver in all.
+    """
+
+    netlist: Netlist | None
+    bound: int
+    depth_bound: int
+    conflicts: int
+
+    @property
+    def optimal(self) -> bool:
+        """True if the netlist is proven to be of the fewest cells."""
+        return self.netlist is not None and self.netlist.n_cells == self.bound
+
+
+def exact_netlist(
+    functions: Sequence[int],
+    n_inputs: int,
+    most_cells: int,
+    *,
+    care: Sequence[int] | None = None,
+    least_cells: int = 0,
+    most_depth: int = 0,
+    least_depth: bool = False,
+    limits: Limits | None = None,
+) -> ExactResult:
+    """Return the smallest netlist of some functions.
+
+    Parameters
+    ----------
+    functions
+        Truth tables, one an output: bit ``v`` the value at input vector ``v``, input 0 least significant.
+    n_inputs
+        Number of inputs, at most `MAX_EXACT_INPUTS`.
+    most_cells
+        Largest size to try.
+    care
+        Tables with a 1 wherever the value matters; everywhere if left out.
+    least_cells
+        Size to begin with; the caller knows that there is nothing smaller.
+    most_depth
+        Most cells on a path from an input to an output; 0 for no limit.
+    least_depth
+        Whether to look for the least depth at the size found.
+    limits
+        Conflicts and time. A question that is not answered within them counts as open: the bound
+        rises no further, but larger sizes are still tried.
+
+    Raises
+    ------
+    NetlistError
+        If there are too many inputs, no functions, or tables that are none of so many inputs.
+    """
+    problem = Problem(*_tables(functions, care, n_inputs))
+    exchanges = problem.exchanges()
+    search = _Search(problem, exchanges, limits or Limits())
+    bound, proven = least_cells, True
+    for size in range(least_cells, most_cells + 1):
+        netlist, answered = search.ask(size, most_depth)
+        if netlist is not None:
+            depth = 0
+            if least_depth:
+                netlist, depth = search.lower(netlist)
+            optimal = netlist.n_cells == bound
+            return ExactResult(netlist, bound, depth if optimal else 0, search.conflicts)
+        proven = proven and answered
+        bound = size + 1 if proven else bound
+    return ExactResult(None, bound, 0, search.conflicts)
+
+
+def _tables(
+    functions: Sequence[int], care: Sequence[int] | None, n_inputs: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return values and care as arrays."""
+    if not 0 <= n_inputs <= MAX_EXACT_INPUTS:
+        raise NetlistError(f"expected 0 to {MAX_EXACT_INPUTS} inputs, got {n_inputs}")
+    size = 1 << n_inputs
+    everywhere = (1 << size) - 1
+    masks = [everywhere] * len(functions) if care is None else list(care)
+    if not functions or len(masks) != len(functions):
+        raise NetlistError(
+            f"expected functions and a care table each, got {len(functions)} and {len(masks)}"
+        )
+    for table in (*functions, *masks):
+        if not 0 <= table <= everywhere:
+            raise NetlistError(f"{table:#x} is no table of {n_inputs} inputs")
+    rows = [
+        [[table >> vector & 1 for vector in range(size)] for table in tables]
+        for tables in (functions, masks)
+    ]
+    return np.array(rows[0], dtype=np.uint8), np.array(rows[1], dtype=np.uint8)
+
+
+class _Search:
+    """Asks the questions and adds up the conflicts."""
+
+    def __init__(
+        self, problem: Problem, exchanges: Sequence[tuple[int, int]], limits: Limits
+    ) -> None:
+        self.conflicts = 0
+        self._problem = problem
+        self._exchanges = exchanges
+        self._limits = limits
+
+    def lower(self, netlist: Netlist) -> tuple[Netlist, int]:
+        """Return a netlist of the same size and the least depth found, and what depth is proven."""
+        while True:
+            depth = statistics(netlist).depth
+            if depth <= 1:
+                return netlist, depth
+            lower, answered = self.ask(netlist.n_cells, depth - 1)
+            if lower is None:
+                return netlist, depth if answered else 0
+            netlist = lower
+
+    def ask(self, n_cells: int, most_depth: int) -> tuple[Netlist | None, bool]:
+        """Return a netlist of this size if there is one, and whether the question was answered."""
+        encoding = Encoding(self._problem, n_cells, self._exchanges, most_depth)
+        with Solver(name=_SOLVER, bootstrap_with=encoding.clauses) as solver:
+            answer = self._solve(solver)
+            self.conflicts += solver.accum_stats()["conflicts"]
+            if not answer:
+                return None, answer is not None
+            cells, outputs = encoding.read(solver.get_model())
+        ports = [Port("x", self._problem.n_inputs)] if self._problem.n_inputs else []
+        builder = NetlistBuilder("exact", ports, [Port("y", len(outputs))])
+        literals = [2 * node for node in range(1 + self._problem.n_inputs)]
+        for cell in cells:
+            a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in cell)
+            literals.append(builder.maj(a, b, c))
+        return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in outputs]), True
+
+    def _solve(self, solver: Solver) -> bool | None:
+        """Return the solver's answer, None if the limits came first."""
+        conflicts, seconds = self._limits.conflicts, self._limits.seconds
+        if not conflicts and not seconds:
+            return bool(solver.solve())
+        left, end = conflicts, time.monotonic() + seconds
+        while True:
+            part = _SLICE if seconds else conflicts
+            if conflicts:
+                part = min(part, left)
+            solver.conf_budget(part)
+            answer = solver.solve_limited()
+            left -= part
+            if answer is not None:
+                return bool(answer)
+            if (conflicts and left <= 0) or (seconds and time.monotonic() >= end):
+                return None

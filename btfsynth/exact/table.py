@@ -1,0 +1,199 @@
+"""The smallest netlists of all functions of four inputs, read from a file.
+
+``npn4.txt`` has a line for each of the 222 NPN classes: the table of the representative in hexadecimal, cells,
+the size below which SAT has proven that there is nothing, depth, the depth below which there is nothing of
+that size, and the netlist. Its inputs are ``a`` (least significant) to ``d``, its cells ``e`` on, ``<x y z>`` a
+majority, ``!`` a complement::
+
+    0007 2 2 2 2 e=<0 a b> f=<0 !c !e> = f
+
+`btfsynth.exact.make_table` made it and can make it again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import DataError
+from btfsynth.exact.npn import CLASS_INPUTS, npn_classes
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import exhaustive_words, output_words
+from btfsynth.netlist.statistics import statistics
+
+__all__ = [
+    "TABLE_FILE",
+    "TableEntry",
+    "load_table",
+    "netlist_table",
+    "read_table",
+    "table_text",
+]
+
+TABLE_FILE = "npn4.txt"
+"""Name of the file in this package."""
+
+_HEAD = """\
+# Smallest majority-inverter graphs of the 222 NPN classes of functions of four inputs.
+# representative, cells, cells proven necessary, depth, depth proven necessary at that size, netlist
+"""
+_ALL = (1 << (1 << CLASS_INPUTS)) - 1
+_NODES = "0abcdefghijklmnopqrstuvwxyz"
+_CELL = re.compile(r"([a-z])=<(!?[0-9a-z]) (!?[0-9a-z]) (!?[0-9a-z])>\Z")
+_LINE = re.compile(r"([0-9a-f]{4}) (\d+) (\d+) (\d+) (\d+) ((?:[a-z]=<[^<>=]*> )*)= (!?[0a-z])\Z")
+
+
+@dataclass(frozen=True, eq=False)
+class TableEntry:
+    """One class.
+
+    Parameters
+    ----------
+    table
+        The representative.
+    netlist
+        The smallest netlist known: four inputs, one output.
+    bound
+        There is none of fewer cells.
+    depth_bound
+        There is none of as few cells and less depth; 0 if not known.
+    """
+
+    table: int
+    netlist: Netlist
+    bound: int
+    depth_bound: int
+
+    @property
+    def cells(self) -> int:
+        """Cells of the netlist."""
+        return self.netlist.n_cells
+
+    @property
+    def depth(self) -> int:
+        """Depth of the netlist."""
+        return statistics(self.netlist).depth
+
+    @property
+    def optimal(self) -> bool:
+        """True if the netlist is proven to be of the fewest cells."""
+        return self.cells == self.bound
+
+    @property
+    def settled(self) -> bool:
+        """True if its depth is proven too."""
+        return self.optimal and self.depth == self.depth_bound
+
+
+@cache
+def load_table() -> tuple[TableEntry, ...]:
+    """Return the table of this package, read and checked once a process.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged.
+    """
+    text = files("btfsynth.exact").joinpath(TABLE_FILE).read_text(encoding="utf-8")
+    return read_table(text, TABLE_FILE)
+
+
+def read_table(text: str, path: str) -> tuple[TableEntry, ...]:
+    """Read a table; every netlist is simulated.
+
+    Parameters
+    ----------
+    text
+        Contents of the file.
+    path
+        Its name, for errors.
+
+    Returns
+    -------
+    An entry a class, representatives ascending.
+
+    Raises
+    ------
+    DataError
+        If a line is malformed, a netlist is not what the line says, or a class is missing or
+        there twice.
+    """
+    wanted = npn_classes().representatives.tolist()
+    entries: list[TableEntry] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line or line.startswith("#"):
+            continue
+        entry = _read_line(line, path, number)
+        expected = wanted[len(entries)] if len(entries) < len(wanted) else None
+        if entry.table != expected:
+            told = "no more lines" if expected is None else f"class {expected:04x}"
+            raise DataError(f"expected {told}, got {entry.table:04x}", path, number)
+        entries.append(entry)
+    if len(entries) < len(wanted):
+        raise DataError(f"expected {len(wanted)} classes, got {len(entries)}", path)
+    return tuple(entries)
+
+
+def table_text(entries: Iterable[TableEntry]) -> str:
+    """Return entries as the contents of a file."""
+    return _HEAD + "".join(_line(entry) for entry in entries)
+
+
+def netlist_table(netlist: Netlist) -> int:
+    """Return the truth table of a netlist of four inputs and one output."""
+    words = output_words(netlist, exhaustive_words(CLASS_INPUTS))
+    return int(words[0, 0]) & _ALL
+
+
+def _line(entry: TableEntry) -> str:
+    netlist = entry.netlist
+    figures = f"{entry.cells} {entry.bound} {entry.depth} {entry.depth_bound}"
+    cells = "".join(
+        f"{_NODES[netlist.first_cell + number]}=<{' '.join(map(_name, fanin))}> "
+        for number, fanin in enumerate(netlist.fanins.tolist())
+    )
+    return f"{entry.table:04x} {figures} {cells}= {_name(int(netlist.outputs[0]))}\n"
+
+
+def _name(literal: int) -> str:
+    return "!" * (literal & 1) + _NODES[literal >> 1]
+
+
+def _read_line(line: str, path: str, number: int) -> TableEntry:
+    match = _LINE.match(line)
+    if match is None:
+        raise DataError(f"expected table, four figures and a netlist, got {line!r}", path, number)
+    table = int(match[1], 16)
+    cells, bound, depth, depth_bound = (int(match[group]) for group in (2, 3, 4, 5))
+    builder = NetlistBuilder(f"npn4_{match[1]}", [Port("x", CLASS_INPUTS)], [Port("y", 1)])
+    for made, text in enumerate(re.findall(r"\S+=<[^>]*>", match[6])):
+        cell = _CELL.match(text)
+        own = 1 + CLASS_INPUTS + made
+        if cell is None or own >= len(_NODES) or cell[1] != _NODES[own]:
+            raise DataError(f"expected cell {_NODES[own : own + 1]!r}, got {text!r}", path, number)
+        literal = builder.maj(*(_literal(cell[k], own, path, number) for k in (2, 3, 4)))
+        if literal != 2 * own:
+            raise DataError(f"{text} is no cell in normal form", path, number)
+    output = _literal(match[7], 1 + CLASS_INPUTS + builder.n_cells, path, number)
+    entry = TableEntry(table, builder.build([output]), bound, depth_bound)
+    if (entry.cells, entry.depth) != (cells, depth):
+        told = f"{entry.cells} cells and depth {entry.depth}"
+        raise DataError(f"expected {cells} cells and depth {depth}, got {told}", path, number)
+    if bound > cells or depth_bound > depth:
+        raise DataError(f"a bound is above what the netlist has: {line!r}", path, number)
+    if netlist_table(entry.netlist) != table:
+        found = netlist_table(entry.netlist)
+        raise DataError(f"the netlist computes {found:04x}, not {table:04x}", path, number)
+    return entry
+
+
+def _literal(name: str, n_nodes: int, path: str, number: int) -> int:
+    node = _NODES.find(name[-1], 0, n_nodes)
+    if node < 0:
+        raise DataError(f"{name} is not there yet", path, number)
+    return 2 * node + (len(name) - 1)
