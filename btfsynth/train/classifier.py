@@ -6,9 +6,8 @@ The one module that needs scikit-learn; nothing else of the package imports it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from numbers import Integral
-from operator import index
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.network.topology import Topology, layered
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train
 
@@ -26,12 +26,21 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted
 except ImportError:
     raise MissingToolError(
-        "scikit-learn 1.6 or later is not installed; "
+        "scikit-learn 1.4 or later is not installed; "
         "pip install 'btfsynth[sklearn]' (or pip install scikit-learn)"
     ) from None
+
+try:
+    from sklearn.utils.validation import validate_data
+except ImportError:  # before scikit-learn 1.6 it was a method
+
+    def validate_data(estimator: Any, *arrays: Any, **options: Any) -> Any:
+        """Check and convert samples, and keep or compare the number and names of features."""
+        return estimator._validate_data(*arrays, **options)
+
 
 __all__ = ["BTFClassifier"]
 
@@ -50,6 +59,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     hidden_widths : sequence of int, optional
         Neurons of each hidden layer, inputs first; none for a single layer. By default two layers,
         sized by the data and widened from trial to trial.
+    skip : bool
+        Let every layer see the inputs as well; needs ``hidden_widths``.
     sigma : float
         Support parameter, above 1: weights settle on at most the largest odd number up to sigma of a
         neuron's inputs.
@@ -126,6 +137,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         hidden_widths: Sequence[int] | None = None,
         *,
+        skip: bool = False,
         sigma: float = 3.0,
         beta: float = 0.5,
         gamma: float = 3e-3,
@@ -139,6 +151,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_jobs: int | None = None,
     ) -> None:
         self.hidden_widths = hidden_widths
+        self.skip = skip
         self.sigma = sigma
         self.beta = beta
         self.gamma = gamma
@@ -304,37 +317,56 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return int(check_random_state(self.random_state).randint(2**31))
 
     def _options(self, dataset: Dataset, seed: int) -> TrainOptions:
-        """Return the parameters as the trainer takes them."""
+        """Return the parameters as the trainer takes them: plain numbers, whatever a search gave."""
         try:
             stop = StopRule(self.stop)
         except ValueError:
             rules = ", ".join(rule.value for rule in StopRule)
             raise UsageError(f"stop: expected one of {rules}, got {self.stop!r}") from None
-        widths = None
-        if self.hidden_widths is not None:
-            try:
-                hidden = tuple(index(width) for width in self.hidden_widths)
-            except TypeError:
-                raise UsageError(
-                    f"hidden widths: expected whole numbers such as (8, 8), got {self.hidden_widths!r}"
-                ) from None
-            widths = (dataset.n_inputs, *hidden, dataset.n_outputs)
+        trials = _whole("trials", self.trials)
         threads = int(effective_n_jobs(self.n_jobs))
-        jobs = max(1, min(threads, self.trials))
+        jobs = max(1, min(threads, trials))
         return TrainOptions(
             seed=seed,
-            trials=self.trials,
+            trials=trials,
             jobs=jobs,
             threads=max(1, threads // jobs),
-            widths=widths,
-            sigma=self.sigma,
-            beta=self.beta,
-            gamma=self.gamma,
-            iterations=self.iterations,
+            topology=self._topology(dataset),
+            sigma=_real("sigma", self.sigma),
+            beta=_real("beta", self.beta),
+            gamma=_real("gamma", self.gamma),
+            iterations=_whole("iterations", self.iterations),
             stop=stop,
-            gap_limit=self.gap_limit,
-            precision=self.precision,
+            gap_limit=_real("gap limit", self.gap_limit),
+            precision=_whole("precision", self.precision),
         )
+
+    def _topology(self, dataset: Dataset) -> Topology | None:
+        """Return the layers asked for; None leaves them to the trainer."""
+        if self.hidden_widths is None:
+            if self.skip:
+                raise UsageError("skip: expected hidden_widths beside it, got none")
+            return None
+        if not isinstance(self.hidden_widths, Iterable):
+            raise UsageError(
+                f"hidden widths: expected whole numbers such as (8, 8), got {self.hidden_widths!r}"
+            )
+        hidden = [_whole("hidden widths", width) for width in self.hidden_widths]
+        return layered((dataset.n_inputs, *hidden, dataset.n_outputs), skip=bool(self.skip))
+
+
+def _whole(name: str, value: Any) -> int:
+    """Return a whole number of any integer type as an int."""
+    if not isinstance(value, Integral):
+        raise UsageError(f"{name}: expected a whole number, got {value!r}")
+    return int(value)
+
+
+def _real(name: str, value: Any) -> float:
+    """Return a real number of any type as a float."""
+    if not isinstance(value, Real):
+        raise UsageError(f"{name}: expected a number, got {value!r}")
+    return float(value)
 
 
 def _are_bits(X: NDArray[Any]) -> bool:

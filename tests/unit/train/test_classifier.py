@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import doctest
+import json
 import pickle
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import threading
 import numpy as np
 import pandas
 import pytest
-from sklearn.datasets import load_digits
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -164,6 +166,9 @@ def test_bits_are_asked_for_again():
         ({"hidden_widths": 8}, "hidden widths: expected whole numbers such as"),
         ({"hidden_widths": (2.5,)}, "hidden widths"),
         ({"hidden_widths": (0,)}, "widths"),
+        ({"hidden_widths": None, "skip": True}, "skip: expected hidden_widths"),
+        ({"beta": "fast"}, "beta: expected a number, got 'fast'"),
+        ({"iterations": 1.5}, "iterations: expected a whole number, got 1.5"),
         ({"random_state": -1}, "seed"),
     ],
 )
@@ -215,6 +220,26 @@ def test_default_widths_come_from_the_data():
     assert model.network_.topology.widths == (3, 8, 8, 4)
 
 
+def test_skip_shows_every_layer_the_inputs():
+    """With skip the neurons of every layer see bias, inputs and the layer before."""
+    model = scratch(hidden_widths=(4, 5), skip=True).fit(BITS, COUNTS > 1)
+    assert model.network_.topology.widths == (3, 4, 5, 1)
+    assert model.network_.topology.n_edges == 4 * (1 + 3) + 5 * (1 + 3 + 4) + (1 + 3 + 5)
+    again = clone(model)
+    assert not hasattr(again, "network_")
+    again.fit(BITS, COUNTS > 1)
+    np.testing.assert_array_equal(again.network_.weights, model.network_.weights)
+
+
+def test_numbers_of_a_search_are_taken(tmp_path):
+    """NumPy's numbers, as a search draws them, leave a record that can be written."""
+    options = {"sigma": np.float32(5), "iterations": np.int64(7), "hidden_widths": np.array([4])}
+    model = scratch(**options).fit(BITS, COUNTS)
+    record = json.loads(json.dumps(model.network_.training))
+    assert (record["sigma"], record["iterations"]) == (5.0, 7)
+    save_network(model.network_, tmp_path / "n.npz")
+
+
 def test_names_of_columns_become_ports():
     """The columns of a data frame are the input ports, in order."""
     frame = pandas.DataFrame(BITS, columns=["a", "b", "carry"])
@@ -231,6 +256,17 @@ def test_network_can_be_saved(tmp_path):
     np.testing.assert_array_equal(loaded.outputs(BITS)[:, 0], COUNTS > 1)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict(BITS), model.predict(BITS))
+
+
+def test_network_of_analog_inputs_stands_alone(tmp_path):
+    """A network written and read has the same sums on features that are scaled as the model says."""
+    X, y = load_iris(return_X_y=True)
+    model = scratch(hidden_widths=(8,), sigma=5.0).fit(X, y)
+    save_network(model.network_, tmp_path / "iris.npz")
+    scaled = ((X - model.input_low_) / model.input_span_).astype(np.float32)
+    np.testing.assert_array_equal(
+        load_network(tmp_path / "iris.npz").output_sums(scaled), model.decision_function(X)
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -257,16 +293,23 @@ def test_ctrl_c_ends_the_training():
 
 
 def test_without_scikit_learn():
-    """The rest of the package works without scikit-learn; the module says in a line what to install."""
-    script = (
-        "import sys; sys.modules['sklearn'] = None\n"
-        "import btfsynth.train.session, btfsynth.cli\n"
-        "from btfsynth.errors import MissingToolError\n"
-        "try:\n    import btfsynth.train.classifier\n"
-        "except MissingToolError as error:\n    print(error)\n"
-    )
+    """All other modules work without scikit-learn; this one says in a line what to install."""
+    script = """
+import importlib, pkgutil, sys
+sys.modules["sklearn"] = None
+import btfsynth
+from btfsynth.errors import MissingToolError
+for module in pkgutil.walk_packages(btfsynth.__path__, "btfsynth."):
+    if module.name != "btfsynth.__main__":
+        try:
+            importlib.import_module(module.name)
+        except MissingToolError as error:
+            print(f"{module.name}: {error}")
+"""
     told = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
     )
-    assert len(told.stdout.splitlines()) == 1
-    assert "pip install 'btfsynth[sklearn]'" in told.stdout
+    assert told.stdout.splitlines() == [
+        "btfsynth.train.classifier: scikit-learn 1.4 or later is not installed; "
+        "pip install 'btfsynth[sklearn]' (or pip install scikit-learn)"
+    ]
