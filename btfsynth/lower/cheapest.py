@@ -10,9 +10,10 @@ import numpy as np
 from btfsynth.lower.candidate import Candidate, take_back
 from btfsynth.lower.counter import lower_counter
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
-from btfsynth.lower.known_forms import lower_known
+from btfsynth.lower.known_forms import KNOWN_INPUTS, lower_known
 from btfsynth.lower.least_weights import least_weights
 from btfsynth.lower.pseudo_boolean import PseudoBoolean, pseudo_boolean
+from btfsynth.lower.split import SPLIT_INPUTS, lower_split
 from btfsynth.netlist.builder import NetlistBuilder
 
 __all__ = ["cheapest_form", "with_least_weights"]
@@ -77,3 +78,7 @@ def _candidates(builder: NetlistBuilder, constraint: PseudoBoolean) -> Iterator[
             builder.roll_back(start)
             break
         yield take_back(builder, "diagram", start, literal)
+    if KNOWN_INPUTS < len(constraint.literals) <= SPLIT_INPUTS:
+        for known in range(3, KNOWN_INPUTS + 1):
+            literal = lower_split(builder, constraint, known)
+            yield take_back(builder, "split", start, literal)

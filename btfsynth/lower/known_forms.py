@@ -22,10 +22,10 @@ from btfsynth.lower.pseudo_boolean import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 
-__all__ = ["lower_known"]
+__all__ = ["KNOWN_INPUTS", "lower_known"]
 
 _FORMS = Path(__file__).with_name("threshold_forms.json")
-_INPUTS = 6
+KNOWN_INPUTS = 6
 """Up to so many inputs every class is there."""
 
 _Key = tuple[int, ...]
@@ -47,7 +47,7 @@ def lower_known(builder: NetlistBuilder, constraint: PseudoBoolean) -> int | Non
     weights[-1] = int(weights.sum()) - 2 * constraint.bound + 1
     strength = weights
     by_weights, by_class = _table()
-    if len(constraint.literals) <= _INPUTS:
+    if len(constraint.literals) <= KNOWN_INPUTS:
         strength = _chow(weights)
     order = sorted(range(len(weights)), key=lambda place: -abs(strength[place]))
     key = tuple(abs(int(strength[place])) for place in order if strength[place])
@@ -77,7 +77,7 @@ def _chow(weights: NDArray[np.object_]) -> NDArray[np.object_]:
     """Return the Chow parameters of a self-dual function, on a scale that all of them share."""
     signs = _signs(len(weights))
     on = np.array((signs.astype(object) @ weights) > 0, dtype=np.bool_)
-    sums: NDArray[np.int64] = signs[on].sum(axis=0) << (_INPUTS + 1 - len(weights))
+    sums: NDArray[np.int64] = signs[on].sum(axis=0) << (KNOWN_INPUTS + 1 - len(weights))
     return sums.astype(object)
 
 
@@ -90,6 +90,6 @@ def _table() -> tuple[dict[_Key, _Cells], dict[_Key, _Cells]]:
     by_class = {
         tuple(int(k) for k in _chow(np.array(weights, dtype=object))): cells
         for weights, cells in by_weights.items()
-        if len(weights) <= _INPUTS + 1
+        if len(weights) <= KNOWN_INPUTS + 1
     }
     return by_weights, by_class

@@ -15,7 +15,7 @@ from math import gcd
 from btfsynth.lower.support import ThresholdFunction
 from btfsynth.netlist.literals import FALSE, TRUE
 
-__all__ = ["PseudoBoolean", "pseudo_boolean"]
+__all__ = ["PseudoBoolean", "normal_form", "pseudo_boolean"]
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,12 @@ def pseudo_boolean(function: ThresholdFunction, literals: Sequence[int]) -> Pseu
             bound -= weight
         if weight:
             terms.append((abs(weight), 2 * node + int(weight < 0)))
-    return _normal(terms, bound)
+    return normal_form(terms, bound)
 
 
-def _normal(terms: list[tuple[int, int]], bound: int) -> PseudoBoolean:
+def normal_form(terms: Sequence[tuple[int, int]], bound: int) -> PseudoBoolean:
+    """Return the normal form of (positive weight, literal) terms, no two of one node, and a bound."""
+    terms = list(terms)
     total = sum(weight for weight, _ in terms)
     if bound <= 0:
         return PseudoBoolean((), (), 0)

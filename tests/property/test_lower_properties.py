@@ -21,6 +21,7 @@ from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weig
 from btfsynth.lower.lowering import choose_preserve, lower_network, make_reference
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.signals import find_majority, find_signal, literal_errors
+from btfsynth.lower.split import lower_split
 from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.reference import Preserve
@@ -76,6 +77,7 @@ def built(builder: NetlistBuilder, whole: ThresholdFunction, literals: list[int]
         lower_diagram(builder, constraint, order, 1000) for order in diagram_orders(constraint)
     ]
     found += [lower_counter(builder, constraint)]
+    found += [lower_split(builder, constraint, known) for known in (3, 6)]
     known = lower_known(builder, constraint)
     assert known is not None or len(constraint.literals) > 6
     found += [literal for literal in (known,) if literal is not None]
@@ -89,12 +91,12 @@ def test_thresholds_are_built_right_in_every_way(function: tuple[list[int], int]
     """All input vectors of random integer weights and thresholds."""
     weights, threshold = function
     whole = ThresholdFunction(tuple(range(len(weights))), tuple(weights), threshold)
-    ways = NetlistBuilder("t", [Port("x", max(1, len(weights)))], [Port("y", 8)])
+    ways = NetlistBuilder("t", [Port("x", max(1, len(weights)))], [Port("y", 10)])
     inputs = [ways.input(bit) for bit in range(len(weights))]
     literals = built(ways, whole, inputs)
-    netlist = ways.build((literals * 8)[:8])
+    netlist = ways.build((literals * 10)[:10])
     for bits in naive.all_vectors(len(weights)):
-        assert naive.netlist_bits(netlist, bits or [0]) == [is_on(whole, bits)] * 8
+        assert naive.netlist_bits(netlist, bits or [0]) == [is_on(whole, bits)] * 10
 
 
 @given(function=integer_thresholds(max_inputs=6), data=st.data())
@@ -104,13 +106,13 @@ def test_thresholds_of_any_literals_are_built_right(
 ) -> None:
     """Inputs that are constant, complemented, or the same signal twice."""
     weights, threshold = function
-    builder = NetlistBuilder("t", [Port("x", 3)], [Port("y", 8)])
+    builder = NetlistBuilder("t", [Port("x", 3)], [Port("y", 10)])
     literals = data.draw(st.lists(st.integers(0, 7), min_size=len(weights), max_size=len(weights)))
     whole = ThresholdFunction(tuple(range(len(weights))), tuple(weights), threshold)
-    netlist = builder.build((built(builder, whole, literals) * 8)[:8])
+    netlist = builder.build((built(builder, whole, literals) * 10)[:10])
     for vector in naive.all_vectors(3):
         values = [[0, *vector][lit >> 1] ^ (lit & 1) for lit in literals]
-        assert naive.netlist_bits(netlist, vector) == [is_on(whole, values)] * 8
+        assert naive.netlist_bits(netlist, vector) == [is_on(whole, values)] * 10
 
 
 @given(data=st.data())

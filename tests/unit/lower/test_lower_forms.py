@@ -110,6 +110,15 @@ def test_unknown_classes_are_left_to_others() -> None:
     assert is_right(builder, make(builder, cheapest_form(builder, constraint)), [*range(1, 11)], 20)
 
 
+def test_seven_weights_are_split_down_to_known_forms() -> None:
+    """Thirteen cells where the counter takes sixteen and the best diagram eighteen."""
+    weights = [5, 4, 3, 3, 2, 2, 1]
+    builder, inputs = new_builder(7)
+    candidate = cheapest_form(builder, constraint_of(weights, 9, inputs))
+    assert (candidate.form, len(candidate.cells)) == ("split", 13)
+    assert is_right(builder, make(builder, candidate), weights, 9)
+
+
 @pytest.mark.parametrize("inputs", [3, 6, 9, 12])
 @pytest.mark.parametrize("bound", [1, 2, 3])
 def test_counters_count(inputs: int, bound: int) -> None:

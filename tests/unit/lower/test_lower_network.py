@@ -208,3 +208,38 @@ def test_a_reference_the_network_does_not_compute_is_an_error() -> None:
     reference = make_reference(or_network, other, Preserve.CARE)
     with pytest.raises(NetlistError, match="net: lowering broke 2 of 4 vectors"):
         lower_network(and_network(), reference)
+
+
+def test_a_neuron_is_free_where_no_output_cares() -> None:
+    """An exclusive or of which only (0, 0) and (1, 0) are cared for is its first input."""
+    xor = network(layered((2, 2, 1)), XOR)
+    care = np.array([[True], [True], [False], [False]])
+    listed = patterns(naive.all_vectors(2), [[0], [1], [1], [0]], care=care)
+    netlist, report = lower_network(xor, make_reference(xor, listed, Preserve.CARE))
+    assert netlist.n_cells == 0
+    assert report.forms == {"signal": 3}
+    found = [naive.netlist_bits(netlist, vector) for vector in naive.all_vectors(2)]
+    assert found[:2] == [[0], [1]]
+
+
+def test_the_same_network_gives_the_same_cells() -> None:
+    """Nothing depends on time or on what was lowered before."""
+    random = np.random.default_rng(2)
+    deep = network(layered((8, 6, 6, 3)), random.normal(size=9 * 6 + 7 * 6 + 7 * 3))
+    reference = make_reference(deep, patterns([[0] * 8], [[0] * 3]), Preserve.NETWORK)
+    first, second = (lower_network(deep, reference)[0] for _ in range(2))
+    assert np.array_equal(first.fanins, second.fanins)
+    assert np.array_equal(first.outputs, second.outputs)
+    for vector in naive.all_vectors(8):
+        assert naive.netlist_bits(first, vector) == naive.network_bits(deep, vector)
+
+
+def test_small_weights_that_turn_no_sign_are_dropped_exactly() -> None:
+    """Twenty inputs of which three decide, with weights no rounding finds: what is left is one cell."""
+    weights = [0.0, 1.0, 0.71, 0.62, *[0.015] * 17]
+    wide = network(layered((20, 1)), weights)
+    sample = patterns(np.zeros((1, 20), dtype=int), [[0]])
+    netlist, _ = lower_network(wide, make_reference(wide, sample, Preserve.NETWORK))
+    assert netlist.n_cells == 1
+    for vector in np.random.default_rng(0).integers(0, 2, (200, 20)):
+        assert naive.netlist_bits(netlist, vector) == naive.network_bits(wide, vector)
