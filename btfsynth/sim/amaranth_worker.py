@@ -20,7 +20,7 @@ from btfsynth.dataset.ports import Port
 from btfsynth.errors import BtfsynthError, DataError
 from btfsynth.sim.design import Design, load_design
 
-__all__ = ["main"]
+__all__ = ["load_component", "main"]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,7 +53,7 @@ def simulate(design: Design) -> tuple[int, tuple[int, str] | None]:
     """
     from amaranth.sim import Simulator
 
-    component = _component(design.path("amaranth"))
+    component = load_component(design.path("amaranth"))
     inputs = _signals(component, design.manifest.input_ports)
     outputs = _signals(component, design.manifest.output_ports)
     stimuli = _values(design.vectors.inputs, design.manifest.input_ports)
@@ -80,8 +80,14 @@ def simulate(design: Design) -> tuple[int, tuple[int, str] | None]:
     return len(failures), failures[0] if failures else None
 
 
-def _component(path: Path) -> Any:
-    """Import the file and return an instance of the one component in it."""
+def load_component(path: Path) -> Any:
+    """Import a file and return an instance of the one component in it.
+
+    Raises
+    ------
+    DataError
+        If it holds none or several; besides, whatever the file itself raises.
+    """
     from amaranth.lib import wiring
 
     spec = importlib.util.spec_from_file_location("design_under_test", path)

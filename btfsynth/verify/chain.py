@@ -2,8 +2,9 @@
 
 The files against their hashes, the vectors against the function they were made from, the netlist against
 the vectors, the Verilog as an independent reader understands it, its equivalence with the netlist, every
-simulator there is, Yosys as a second prover, and at last the checks themselves: faults put into the design
-must be noticed, by the vectors and by the testbench.
+simulator there is, Yosys as a second prover of the Verilog and as the way to prove the Amaranth module, and
+at last the checks themselves: faults put into the design must be noticed, by the vectors and by the
+testbench.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.registry import SIMULATORS, get_simulator
 from btfsynth.sim.result import CheckResult, port_values
+from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
+from btfsynth.verify.interface import align
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutants import describe
 from btfsynth.verify.mutation import count_wrong, run_mutant, score_mutants, spread
 from btfsynth.verify.parsed import check_parsed
 from btfsynth.verify.yosys import (
     MAX_CASE_INPUTS,
+    Yosys,
     blif_reference,
     case_reference,
     find_yosys,
@@ -111,6 +115,7 @@ class _Chain:
         for name in SIMULATORS if self.simulators is None else dict.fromkeys(self.simulators):
             self.link(name, partial(self.simulated, name))
         self.link("yosys", self.yosys)
+        self.link("amaranth_proof", self.amaranth)
         self.link("mutation", self.mutation)
         self.link("testbench", self.testbench)
         return Verification(self.design.manifest.module, tuple(self.links))
@@ -254,21 +259,20 @@ class _Chain:
         self.parsed = self.in_hardware(parsed)
         if self.netlist is None:
             raise _SkipError("no netlist in the folder to compare the Verilog with")
-        found = equivalent(self.netlist, self.parsed)
+        return self.proven(("netlist", self.netlist), ("Verilog", self.parsed))
+
+    def proven(self, one: tuple[str, Netlist], other: tuple[str, Netlist]) -> Link:
+        """Prove two netlists equal; each comes with its name."""
+        found = equivalent(one[1], other[1])
+        covers = f"all 2^{one[1].n_inputs} inputs"
         if found.counterexample is None:
-            return _passed(_inputs(self.parsed), found.method)
-        vector = found.counterexample[None, :]
-        values = {
-            name: port_values(
-                manifest.output_ports,
-                _text(unpack_bits(output_words(netlist, pack_bits(vector)), 1)[0]),
-            )
-            for name, netlist in (("netlist", self.netlist), ("Verilog", self.parsed))
-        }
-        inputs = port_values(manifest.input_ports, _text(vector[0]))
-        return _failed(
-            _inputs(self.parsed), "the Verilog is not the netlist", {"inputs": inputs, **values}
-        )
+            return _passed(covers, f"against the {one[0]}: {found.method}")
+        manifest, vector = self.design.manifest, found.counterexample[None, :]
+        shown = {"inputs": port_values(manifest.input_ports, _text(vector[0]))}
+        for name, netlist in (one, other):
+            bits = unpack_bits(output_words(netlist, pack_bits(vector)), 1)[0]
+            shown[name] = port_values(manifest.output_ports, _text(bits))
+        return _failed(covers, f"the {other[0]} is not the {one[0]}", shown)
 
     # tools
 
@@ -279,11 +283,24 @@ class _Chain:
             raise _SkipError(reason)
         return self.checked(simulator.run(self.design, self.timeout))
 
-    def yosys(self) -> Link:
+    def amaranth(self) -> Link:
+        """Prove the Amaranth module, made RTLIL and read back by way of Yosys."""
+        self.yosys_found()
+        wanted = ("netlist", self.netlist) if self.netlist else ("Verilog", self.parsed)
+        if wanted[1] is None:
+            raise _SkipError("no netlist to compare the Amaranth module with")
+        netlist = amaranth_netlist(self.design.path("amaranth"), self.timeout)
+        netlist = align(wanted[1], netlist).netlist
+        return self.proven((wanted[0], wanted[1]), ("Amaranth module", netlist))
+
+    def yosys_found(self) -> Yosys:
         try:
-            yosys = find_yosys()
+            return find_yosys()
         except MissingToolError as error:
             raise _SkipError(str(error)) from None
+
+    def yosys(self) -> Link:
+        yosys = self.yosys_found()
         manifest, vectors = self.design.manifest, self.design.vectors
         table = vectors.exhaustive and vectors.care.all()
         if table and vectors.inputs.shape[1] <= MAX_CASE_INPUTS:
@@ -356,10 +373,6 @@ def _failed(covers: str, detail: str, counterexample: dict[str, Any]) -> Link:
 
 def _vectors(vectors: VectorTable) -> str:
     return f"{'all ' if vectors.exhaustive else ''}{vectors.count} vectors"
-
-
-def _inputs(netlist: Netlist) -> str:
-    return f"all 2^{netlist.n_inputs} inputs"
 
 
 def _text(bits: np.ndarray[Any, Any]) -> str:

@@ -18,6 +18,7 @@ from btfsynth.frontends.registry import find_reader, read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, output_words, pack_bits, unpack_bits
 from btfsynth.sim.result import port_values
+from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.interface import align
 
@@ -85,13 +86,19 @@ class Comparison:
 def read_subject(path: Path) -> Subject:
     """Read a netlist or a table; of a design folder, its Verilog under the names of the data.
 
+    A Python file is run and its Amaranth component read by way of Yosys.
+
     Raises
     ------
     DataError
         If it cannot be read as what it is.
+    MissingToolError
+        If a Python file is named and Yosys is missing.
     """
     if path.is_dir():
         return Subject(path, _folder_netlist(path))
+    if path.suffix.lower() == ".py":
+        return Subject(path, amaranth_netlist(path))
     netlist = read_design(path)
     care = None
     if find_reader(path).name in _TABLES and netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS:

@@ -81,6 +81,8 @@ def _match(
             raise _different(kind, first, second, f"{port.name!r} has two widths")
     bits = {name: bit for bit, name in enumerate(bit_names(second))}
     names = bit_names(first)
+    if min(len(bits), len(set(names))) < len(names):
+        raise _different(kind, first, second, "two bits have one name")
     left = [bit for name, bit in bits.items() if name not in set(names)]
     if left:
         rest = [port for port in first if not bits.keys() & set(bit_names([port]))]

@@ -24,6 +24,7 @@ from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError
 from btfsynth.files import write_text
+from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.design import Design
 from btfsynth.sim.process import run_command
@@ -36,6 +37,7 @@ __all__ = [
     "blif_reference",
     "case_reference",
     "find_yosys",
+    "netlist_of_rtlil",
     "prove",
 ]
 
@@ -197,6 +199,35 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
         ports = [port for port in design.manifest.input_ports if port.name in found]
         return Proof(False, " ".join(f"{p.name}={p.width}'b{found[p.name]}" for p in ports))
     raise completed.error(f"Yosys gave no verdict on {module}")
+
+
+def netlist_of_rtlil(yosys: Yosys, rtlil: str, timeout: float) -> Netlist:
+    """Return the netlist that Yosys makes of RTLIL, by way of BLIF.
+
+    Raises
+    ------
+    ToolError
+        If Yosys cannot read it.
+    DataError
+        If it is not combinational.
+    """
+    script = (
+        "read_rtlil design.il",
+        "hierarchy -auto-top",
+        "proc",
+        "flatten",
+        "techmap",
+        "opt_clean",
+        "write_blif design.blif",
+    )
+    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
+        workspace = Path(folder)
+        write_text(workspace / "design.il", rtlil)
+        write_text(workspace / "convert.ys", "\n".join(script) + "\n")
+        completed = run_command((*yosys.command, "-q", "-s", "convert.ys"), workspace, timeout)
+        if completed.returncode or not (workspace / "design.blif").is_file():
+            raise completed.error("Yosys cannot read the RTLIL")
+        return read_design(workspace / "design.blif")
 
 
 def _name(manifest: Manifest) -> str:

@@ -19,7 +19,7 @@ from btfsynth.netlist.simulation import exhaustive_words, output_words, unpack_b
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.trained import load_network
 
-COMMANDS = ("build", "tasks", "data", "train", "simplify", "emit", "simulate")
+COMMANDS = ("build", "tasks", "data", "train", "simplify", "emit", "simulate", "verify", "equiv")
 
 
 def table_of(netlist: Netlist) -> np.ndarray:
@@ -74,7 +74,17 @@ def test_help_examples(cli, tmp_path, monkeypatch, capsys):
             (tmp_path / "bin" / name).symlink_to(shutil.which(name))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     ran = 0
-    for command in ("tasks", "data", "build", "train", "simplify", "emit", "simulate"):
+    for command in (
+        "tasks",
+        "data",
+        "build",
+        "train",
+        "simplify",
+        "emit",
+        "simulate",
+        "verify",
+        "equiv",
+    ):
         examples = re.findall(
             rf"^ +btfsynth ({command}\b.*)$", cli(command, "--help").stdout, re.MULTILINE
         )

@@ -1,0 +1,59 @@
+"""The Amaranth module of a design as a netlist, by way of Yosys."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import btfsynth
+from btfsynth.errors import DataError, MissingToolError
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.sim.base import DEFAULT_TIMEOUT
+from btfsynth.sim.process import run_command
+from btfsynth.verify.yosys import find_yosys, netlist_of_rtlil
+
+__all__ = ["amaranth_netlist"]
+
+# Imports the package from where this process has it (see `btfsynth.sim.amaranth`).
+_BOOTSTRAP = (
+    "import sys; sys.path.insert(1, sys.argv.pop(1)); "
+    "from btfsynth.verify.amaranth_rtlil import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
+def amaranth_netlist(path: Path, timeout: float = DEFAULT_TIMEOUT) -> Netlist:
+    """Return what the one component in a Python file computes.
+
+    The file is run, in a process of its own; its ports keep their names.
+
+    Raises
+    ------
+    MissingToolError
+        If there is no Amaranth or no Yosys.
+    DataError
+        If the file cannot be read, holds no component or fails.
+    ToolError
+        If the conversion takes too long or Yosys fails.
+    """
+    if not path.is_file():
+        raise DataError("no such file", path)
+    try:
+        metadata.version("amaranth")
+    except metadata.PackageNotFoundError:
+        raise MissingToolError("amaranth is not installed; pip install amaranth") from None
+    yosys = find_yosys()
+    package = str(Path(btfsynth.__file__).resolve().parents[1])
+    command = (sys.executable, "-B", "-c", _BOOTSTRAP, package, str(path.resolve()))
+    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
+        completed = run_command(command, Path(folder), timeout)
+    try:
+        answer = json.loads(completed.stdout)
+        error, rtlil = str(answer["error"]), str(answer["rtlil"])
+    except (ValueError, KeyError, TypeError):
+        raise completed.error("the conversion to RTLIL ended without a result") from None
+    if error:
+        raise DataError(error, path)
+    return netlist_of_rtlil(yosys, rtlil, timeout)

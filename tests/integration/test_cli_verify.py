@@ -1,0 +1,176 @@
+"""``btfsynth verify`` on a built design, sound and broken."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+LINKS = ["files", "source", "netlist", "parsed_verilog", "equivalence", "amaranth", "icarus"]
+LINKS += ["verilator", "yosys", "amaranth_proof", "mutation", "testbench"]
+
+
+@pytest.fixture(scope="session")
+def sound_multiplier(tmp_path_factory) -> Path:
+    """Return the folder of a two-bit multiplier's design, not to be changed."""
+    from btfsynth.dataset.load import load
+    from btfsynth.flow import BuildOptions, build
+
+    folder = tmp_path_factory.mktemp("verify") / "multiplier_2"
+    build(load("multiplier:2"), folder, BuildOptions(simulators=("parsed_verilog",)))
+    return folder
+
+
+@pytest.fixture
+def design(sound_multiplier, tmp_path) -> Path:
+    """Return a copy of the design."""
+    return Path(shutil.copytree(sound_multiplier, tmp_path / "multiplier_2"))
+
+
+def links(record: dict) -> dict[str, dict]:
+    """Return the links by name."""
+    return {link["name"]: link for link in record["links"]}
+
+
+def test_every_link(cli, sound_multiplier):
+    """A build passes every link that can be checked; JSON says what each covers."""
+    outcome = cli(
+        "verify", sound_multiplier, "--simulator", "amaranth", "--mutants", 1000, "--json"
+    )
+    assert outcome.code == 0, outcome.stderr
+    record = outcome.json
+    assert (record["module"], record["verified"]) == ("multiplier_2", True)
+    assert [link["name"] for link in record["links"]] == [
+        name for name in LINKS if name not in {"icarus", "verilator"}
+    ]
+    for link in record["links"]:
+        assert link["result"] in (
+            {"passed", "skipped"} if link["name"] in LINKS[8:] else {"passed"}
+        )
+        assert link["seconds"] >= 0
+        assert link["covers" if link["result"] == "passed" else "detail"]
+    mutants = links(record)["mutation"]["mutants"]
+    assert mutants["tried"] == mutants["total"] == mutants["killed"] + mutants["equivalent"] > 80
+    assert outcome.stderr.splitlines()[0] == "multiplier_2: files ..."
+
+
+@pytest.mark.slow
+@pytest.mark.verilator
+@pytest.mark.skipif(shutil.which("verilator") is None, reason="needs verilator")
+def test_all_simulators(cli, sound_multiplier):
+    """Without options every installed simulator takes part, and the table ends in a verdict."""
+    outcome = cli("verify", sound_multiplier)
+    assert outcome.code == 0, outcome.stderr
+    first = [line.split(" ")[0] for line in outcome.stdout.splitlines()]
+    assert [word for word in first if word in LINKS] == LINKS
+    assert outcome.stdout.splitlines()[-1] == "verified"
+
+
+def corrupt_vectors(design: Path) -> None:
+    """Flip an expected bit of the last vector."""
+    path = design / "multiplier_2_vectors.mem"
+    lines = path.read_text().splitlines()
+    lines[-1] = lines[-1][:5] + ("1" if lines[-1][5] == "0" else "0") + lines[-1][6:]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def corrupt_verilog(design: Path) -> None:
+    """Invert the first output."""
+    path = design / "multiplier_2.v"
+    text = path.read_text()
+    path.write_text(text.replace("assign p[0] = ", "assign p[0] = ~", 1).replace("~~", ""))
+
+
+def corrupt_netlist(design: Path) -> None:
+    """Invert the last output."""
+    path = design / "multiplier_2.mig"
+    head, _, last = path.read_text().rstrip().rpartition(" ")
+    path.write_text(f"{head} {int(last) ^ 1}\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (corrupt_vectors, {"files", "source", "netlist", "parsed_verilog", "amaranth", "mutation"}),
+        (corrupt_verilog, {"files", "parsed_verilog", "equivalence"}),
+        (corrupt_netlist, {"netlist", "equivalence", "mutation"}),
+    ],
+)
+def test_damage_is_found(cli, design, damage, named):
+    """Whatever is damaged, the links that look at it fail, and so does the command."""
+    damage(design)
+    outcome = cli(
+        "verify", design, "--simulator", "amaranth", "--mutants", 5, "--json", "--junit", "v.xml"
+    )
+    assert outcome.code == 1
+    assert outcome.json["verified"] is False
+    wrong = {name for name, link in links(outcome.json).items() if link["result"] == "failed"}
+    assert named <= wrong <= named | {"yosys", "amaranth_proof"}
+    assert outcome.complaint.startswith("not verified: ")
+    suite = ET.parse("v.xml").getroot().find("testsuite")
+    failures = {case.get("name") for case in suite if case.find("failure") is not None}
+    assert failures == wrong
+    assert int(suite.get("failures")) == len(wrong)
+
+
+def test_table_names_the_failure(cli, design):
+    """The table for people has the counterexample, and so has the error line."""
+    corrupt_vectors(design)
+    outcome = cli("verify", design, "--simulator", "amaranth", "--mutants", 5)
+    assert outcome.code == 1
+    assert "FAILED" in outcome.stdout
+    assert "verified" not in outcome.stdout
+    assert "not verified: files, source, netlist" in outcome.complaint
+
+
+def test_bad_folders(cli, design):
+    """A folder that is no design, and one that is no whole one, are refused with exit code 2."""
+    outcome = cli("verify", "nowhere")
+    assert (outcome.code, outcome.complaint) == (2, "nowhere: no such design folder")
+    (design / "multiplier_2.v").unlink()
+    outcome = cli("verify", design, "--json")
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert "multiplier_2.v: missing" in outcome.complaint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--mutants", "0"], "--mutants"),
+        (["--simulator", "modelsim"], "unknown simulator 'modelsim'"),
+        (["--junit", "."], "expected a file to write, got a folder"),
+    ],
+)
+def test_wrong_options(cli, sound_multiplier, arguments, message):
+    """Options that cannot be used are refused before anything is checked."""
+    outcome = cli("verify", sound_multiplier, *arguments)
+    assert outcome.code in {1, 2}
+    assert outcome.stdout == ""
+    assert message in outcome.complaint
+
+
+def test_names_are_escaped(cli, design):
+    """What a manifest says ends up as text, in XML and on the terminal."""
+    record = json.loads((design / "manifest.json").read_text())
+    record["source"] = "<b>&\x1b[31m.csv"
+    (design / "manifest.json").write_text(json.dumps(record))
+    outcome = cli("verify", design, "--simulator", "amaranth", "--mutants", 5, "--junit", "v.xml")
+    assert outcome.code == 0, outcome.stderr
+    assert "\x1b" not in outcome.stdout + Path("v.xml").read_text()
+    cases = {case.get("name"): case for case in ET.parse("v.xml").getroot().iter("testcase")}
+    message = cases["source"].find("skipped").get("message")
+    assert message == "made from <b>&\\x1b[31m.csv, not from a built-in task"
+
+
+def test_reports_are_reproducible(cli, sound_multiplier):
+    """The same design twice gives the same report but for the seconds."""
+    reports = []
+    for _ in range(2):
+        record = cli("verify", sound_multiplier, "--simulator", "amaranth", "--json").json
+        for link in record["links"]:
+            del link["seconds"]
+        reports.append(record)
+    assert reports[0] == reports[1]
