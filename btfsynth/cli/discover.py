@@ -227,10 +227,10 @@ def _show(report: DiscoverReport) -> None:
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     origin = entry["origin"]
-    widths = "-".join(str(width) for width in origin["widths"] or ())
+    made = "-".join(str(width) for width in origin["widths"] or (origin["method"],))
     polished = ", polished" if "parent" in origin else ""
     costs = (str(entry[name]) for name in ("cells", "depth", "inverters", "and", "or", "maj"))
-    return (Path(entry["path"]).name, *costs, f"trial {origin['trial']}, {widths}{polished}")
+    return (Path(entry["path"]).name, *costs, f"trial {origin['trial']}, {made}{polished}")
 
 
 def _require_success(report: DiscoverReport) -> None:

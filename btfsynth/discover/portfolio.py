@@ -4,12 +4,16 @@ A trial's settings follow from its number alone, so that neither the number of w
 trials came to can matter. The task's own settings come most often, as they reach exact networks soonest;
 shallow and wide ones need fewer steps, the others lead to circuits of other shapes. A cycle holds very wide
 networks too, for data that nothing smaller fits.
+
+Where all input vectors of seven inputs or more are listed, three trials of four grow the circuit by a cascade
+(see `btfsynth.discover.cascade`) instead of training one network.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from btfsynth.dataset.dataset import Dataset
 from btfsynth.network.topology import Topology, layered
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import TrainParameters
@@ -53,6 +57,10 @@ _CYCLE = (
 )
 
 
+_CASCADE_INPUTS = 7
+_NETWORK_EVERY = 4
+
+
 @dataclass(frozen=True)
 class Portfolio:
     """The settings of every trial.
@@ -65,11 +73,18 @@ class Portfolio:
         False trains the plan's first network always.
     vary_sigma
         False trains with the plan's sigma always.
+    cascades
+        True grows circuits in most trials.
     """
 
     plan: TrainingPlan
     vary_network: bool = True
     vary_sigma: bool = True
+    cascades: bool = False
+
+    def grows(self, trial: int) -> bool:
+        """Tell whether a trial grows its circuit by a cascade."""
+        return self.cascades and trial % _NETWORK_EVERY != _NETWORK_EVERY - 1
 
     def topology(self, trial: int) -> Topology:
         """Return the network of a trial."""
@@ -94,10 +109,12 @@ class Portfolio:
         return replace(parameters, sigma=parameters.sigma + variant.sigma)
 
 
-def make_portfolio(plan: TrainingPlan, options: TrainOptions) -> Portfolio:
-    """Return the portfolio of a plan; what the user set himself is not varied."""
+def make_portfolio(dataset: Dataset, plan: TrainingPlan, options: TrainOptions) -> Portfolio:
+    """Return the portfolio of a data set's plan; what the user set himself is not varied."""
+    own_network = options.widths is not None or options.topology is not None
     return Portfolio(
         plan,
-        vary_network=options.widths is None and options.topology is None,
+        vary_network=not own_network,
         vary_sigma=options.sigma is None,
+        cascades=dataset.exhaustive and dataset.n_inputs >= _CASCADE_INPUTS and not own_network,
     )

@@ -17,7 +17,10 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.text import format_netlist, parse_netlist
 
-__all__ = ["Circuit", "Record", "make_circuit", "parse_record"]
+__all__ = ["METHODS", "Circuit", "Record", "make_circuit", "parse_record"]
+
+METHODS = ("network", "cascade")
+"""How a trial makes its circuit."""
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _LARGEST = 1 << 62
@@ -53,12 +56,14 @@ class Record:
         Number of the training; of a polishing, the training that its circuit goes back to.
     seed
         With the trial it names the random start.
+    method
+        "network" or "cascade" (see `btfsynth.discover.cascade`).
     widths
-        Of the network, inputs first; None for a graph without layers.
+        Of the network, inputs first; None for a graph without layers and for a cascade.
     sigma, beta, gamma, iterations
-        Settings of the training, iterations being the limit.
+        Settings of the training, iterations being the limit; of a cascade, of its first trainings.
     steps
-        Steps done.
+        Steps done, in all trainings of a cascade together.
     bits_right, bits
         Targets right and targets that matter.
     passes
@@ -75,6 +80,7 @@ class Record:
 
     trial: int
     seed: int
+    method: str
     widths: tuple[int, ...] | None
     sigma: float
     beta: float
@@ -148,6 +154,9 @@ def parse_record(values: Any) -> Record:
     ):
         raise DataError(f"widths: expected whole numbers, got {widths!r:.60}")
     counts = ("trial", "seed", "iterations", "steps", "bits_right", "bits")
+    method = _text(values, "method")
+    if method not in METHODS:
+        raise DataError(f"method: expected one of {', '.join(METHODS)}, got {method[:60]!r}")
     parent = values.get("parent")
     if parent is not None and not (isinstance(parent, str) and _KEY.fullmatch(parent)):
         raise DataError(f"parent: expected a hash, got {parent!r:.60}")
@@ -156,6 +165,7 @@ def parse_record(values: Any) -> Record:
         sigma=_number(values, "sigma"),
         beta=_number(values, "beta"),
         gamma=_number(values, "gamma"),
+        method=method,
         widths=None if widths is None else tuple(widths),
         passes=_text(values, "passes"),
         circuit=None if "circuit" not in values else _circuit(values["circuit"]),

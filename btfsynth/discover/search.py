@@ -277,7 +277,7 @@ def _check_request(dataset: Dataset, options: DiscoverOptions) -> Portfolio:
         )
     if not dataset.care_mask.any():
         raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
-    return make_portfolio(plan_for(dataset, options.training), options.training)
+    return make_portfolio(dataset, plan_for(dataset, options.training), options.training)
 
 
 def _identity(dataset: Dataset, portfolio: Portfolio, options: DiscoverOptions) -> Identity:
@@ -285,6 +285,7 @@ def _identity(dataset: Dataset, portfolio: Portfolio, options: DiscoverOptions) 
         training_fingerprint(dataset, portfolio.plan, options.training.seed, None),
         portfolio.vary_network,
         portfolio.vary_sigma,
+        portfolio.cascades,
         options.passes,
     )
     settings = hashlib.sha256(repr(parts).encode()).hexdigest()

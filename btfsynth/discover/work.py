@@ -15,6 +15,7 @@ import numpy as np
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
 from btfsynth.discover.canonical import canonical_netlist
+from btfsynth.discover.cascade import CascadeOptions, grow
 from btfsynth.discover.portfolio import Portfolio
 from btfsynth.discover.record import Circuit, Record, make_circuit
 from btfsynth.errors import NetlistError, TrainingError, VerificationError
@@ -37,6 +38,8 @@ _SEEDS = 1 << 31
 def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, trial: int) -> Record:
     """Train one network; if it is exact, lower it, run the passes and check the netlist.
 
+    Or grow the circuit by a cascade, where the portfolio says so.
+
     What goes wrong on the way, a netlist that fails its check included, is the record's problem and no error.
 
     Parameters
@@ -52,10 +55,13 @@ def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, tr
     trial
         Which one.
     """
+    if portfolio.grows(trial):
+        return _grow(dataset, seed, passes, trial)
     topology, parameters = portfolio.topology(trial), portfolio.parameters(trial)
     record = Record(
         trial=trial,
         seed=seed,
+        method="network",
         widths=topology.widths,
         sigma=parameters.sigma,
         beta=parameters.beta,
@@ -81,6 +87,35 @@ def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, tr
         return replace(record, circuit=_checked(netlist, dataset))
     except (NetlistError, VerificationError) as error:  # such as a neuron too wide to lower
         return replace(record, problem=str(error))
+
+
+def _grow(dataset: Dataset, seed: int, passes: str, trial: int) -> Record:
+    """Grow a circuit by a cascade, run the passes and check the netlist."""
+    start = int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
+    options = CascadeOptions(seed=start)
+    parameters = options.parameters
+    bits = int(dataset.care_mask.sum())
+    record = Record(
+        trial=trial,
+        seed=seed,
+        method="cascade",
+        widths=None,
+        sigma=parameters.sigma,
+        beta=parameters.beta,
+        gamma=parameters.gamma,
+        iterations=parameters.iterations,
+        steps=0,
+        bits_right=0,
+        bits=bits,
+        passes=passes,
+    )
+    try:
+        grown = grow(dataset, options)
+    except TrainingError as error:
+        return replace(record, problem=str(error))
+    netlist, _ = simplify_netlist(grown.netlist, dataset, None, passes)
+    record = replace(record, steps=grown.iterations, bits_right=bits)
+    return replace(record, circuit=_checked(netlist, dataset))
 
 
 def polish(

@@ -26,7 +26,7 @@ FULL_ADDER = load("full_adder")
 def portfolio(**settings):
     """The portfolio of the full adder."""
     options = TrainOptions(**settings)
-    return make_portfolio(plan_for(FULL_ADDER, options), options)
+    return make_portfolio(FULL_ADDER, plan_for(FULL_ADDER, options), options)
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +129,23 @@ def test_what_the_user_sets_is_not_varied():
     assert {fixed.parameters(trial).sigma for trial in range(12)} == {4.0}
     graph = layered((3, 4, 2), skip=True)
     assert portfolio(topology=graph).topology(7) is graph
+
+
+def test_large_functions_are_grown_in_most_trials():
+    """Three trials of four of an exhaustive data set of seven inputs; never where the user names a network."""
+    seven = load("majority:7")
+
+    def methods(dataset, **settings):
+        options = TrainOptions(**settings)
+        made = make_portfolio(dataset, plan_for(dataset, options), options)
+        return [made.grows(trial) for trial in range(5)]
+
+    assert methods(seven) == [True, True, True, False, True]
+    assert not any(methods(seven, widths=(7, 9, 1)))
+    assert not any(methods(FULL_ADDER))
+    record = run_trial(
+        seven, make_portfolio(seven, plan_for(seven, TrainOptions()), TrainOptions()), 1, "size", 0
+    )
+    assert (record.method, record.exact) == ("cascade", True)
+    assert count_wrong(parse_netlist(record.circuit.netlist), care_reference(seven)) == 0
+    assert parse_record(json.loads(json.dumps(record.to_json()))) == record
