@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import Any
 
 import numba
@@ -25,9 +26,13 @@ class ConeSolver:
         The graph.
     conflicts
         Most conflicts a question; 0 for no limit.
+    window
+        Most cells of both cones that are loaded, the latest first; 0 for whole cones. The signals below
+        a window are free: what is equal over it is equal, but what is not stays undecided.
     """
 
-    def __init__(self, graph: Any, conflicts: int) -> None:
+    def __init__(self, graph: Any, conflicts: int, window: int = 0) -> None:
+        self._window = window
         self._graph = graph
         self._conflicts = conflicts
         self._variable = np.zeros(len(graph[0]), dtype=np.int32)
@@ -65,12 +70,12 @@ class ConeSolver:
             if answer is None:
                 return None, None
             if answer:
-                return False, self._vector()
+                return (None, None) if self._window else (False, self._vector())
         return True, None
 
     def _literal(self, a: int, b: int) -> tuple[int, int]:
         """Load two cones and return the literals as the solver knows them."""
-        if self._count > _MOST_VARIABLES:
+        if self._window or self._count > _MOST_VARIABLES:
             self._variable[self._loaded[: self._count]] = 0
             self._count = 0
             self._solver.delete()
@@ -78,8 +83,14 @@ class ConeSolver:
         roots = np.array([a >> 1, b >> 1], dtype=np.int64)
         first = int(self._graph[2][2])
         before = self._count
-        self._count = _load(self._graph[0], first, roots, self._variable, self._loaded, before)
-        new = self._loaded[before : self._count]
+        if self._window:
+            self._count, closed = _load_window(
+                self._graph[0], first, roots, self._window, self._variable, self._loaded
+            )
+            new = closed
+        else:
+            self._count = _load(self._graph[0], first, roots, self._variable, self._loaded, before)
+            new = self._loaded[before : self._count]
         clauses = _clauses(self._graph[0], first, new, self._variable)
         for clause in clauses.tolist():
             self._solver.add_clause(clause if clause[2] else clause[:2])
@@ -121,6 +132,36 @@ def _load(fanins: Any, first: Any, roots: Any, variable: Any, loaded: Any, count
                 count += 1
                 variable[source] = count
     return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _load_window(fanins: Any, first: Any, roots: Any, most: Any, variable: Any, loaded: Any) -> Any:
+    """Number the latest cells of some cones and what these read, nothing being loaded before.
+
+    Changes variable and loaded, as `_load`; returns how many there are and the cells that have clauses.
+    """
+    count, size = 0, 0
+    heap = [np.int64(0)]
+    heap.pop()
+    for root in roots:
+        if root and not variable[root]:
+            loaded[count] = root
+            count += 1
+            variable[root] = count
+            heapq.heappush(heap, -np.int64(root))
+    closed = np.zeros(most, dtype=np.int32)
+    while size < most and heap and -heap[0] >= first:
+        node = -heapq.heappop(heap)
+        closed[size] = node
+        size += 1
+        for place in range(3):
+            source = np.int64(fanins[node, place] >> 1)
+            if source and not variable[source]:
+                loaded[count] = source
+                count += 1
+                variable[source] = count
+                heapq.heappush(heap, -source)
+    return count, closed[:size]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -62,7 +62,12 @@ def random_vectors(n_inputs: int, words: int, seed: int) -> Words:
 
 
 def find_equal_signals(
-    netlist: Netlist, inputs: Words, conflicts: int, seed: int = 1
+    netlist: Netlist,
+    inputs: Words,
+    conflicts: int | None,
+    seed: int = 1,
+    sides: NDArray[np.uint8] | None = None,
+    window: int = 0,
 ) -> EqualSignals:
     """Prove as many signals equal as can be.
 
@@ -74,16 +79,23 @@ def find_equal_signals(
     inputs
         ``(input bits, words)`` uint64, vectors to find candidates by.
     conflicts
-        Most conflicts of the solver a candidate.
+        Most conflicts of the solver a candidate, 0 for no limit; None to leave the solver out and merge what
+        hashing and common cuts prove.
     seed
         Of the neighbours of counterexamples.
+    sides
+        ``(nodes,)`` uint8, for two netlists joined: 1 for a signal of the first, 2 for one of the second,
+        3 for one of both. The solver is then asked only about pairs that make a signal one of both.
+    window
+        Most cells of a pair's cones that the solver gets, 0 for all (see `ConeSolver`).
 
     Raises
     ------
     PassError
         If simulation does not confirm a vector of the solver.
     """
-    work = _Work(netlist, inputs, conflicts, seed)
+    given = np.zeros(netlist.n_nodes, dtype=np.uint8) if sides is None else sides.copy()
+    work = _Work(netlist, inputs, conflicts, seed, given, window)
     work.run()
     return EqualSignals(work.substitution(), work.undecided, work.solved)
 
@@ -91,8 +103,17 @@ def find_equal_signals(
 class _Work:
     """The netlist rebuilt signal by signal, and the classes of those to come."""
 
-    def __init__(self, netlist: Netlist, inputs: Words, conflicts: int, seed: int) -> None:
+    def __init__(
+        self,
+        netlist: Netlist,
+        inputs: Words,
+        conflicts: int | None,
+        seed: int,
+        sides: NDArray[np.uint8],
+        window: int,
+    ) -> None:
         self.netlist = netlist
+        self.sides = sides
         self.random = np.random.Generator(np.random.PCG64(seed))
         first, n_nodes = netlist.first_cell, netlist.n_nodes
         self.graph = new_graph(first, n_nodes + 1)
@@ -104,7 +125,8 @@ class _Work:
         self.rows = np.zeros(n_nodes + 1, dtype=np.int32)
         for word in range(values.shape[1]):
             _split(self.classes, self.previous, self.phase, np.ascontiguousarray(values[:, word]))
-        self.solver = ConeSolver(self.graph, conflicts)
+        self.solving = conflicts is not None
+        self.solver = ConeSolver(self.graph, conflicts or 0, window)
         self.given_up: set[tuple[int, int]] = set()
         self.undecided = 0
         self.solved = 0
@@ -119,7 +141,7 @@ class _Work:
                     node,
                     self.graph,
                     self.literal,
-                    (self.classes, self.previous, self.phase),
+                    (self.classes, self.previous, self.phase, self.sides),
                     self.rows,
                 )
                 if node == self.netlist.n_nodes:
@@ -131,11 +153,11 @@ class _Work:
     def _decide(self, node: int) -> int:
         """Ask the solver about a cell and the nearest of its class; return where to go on."""
         other = node
-        for _ in range(_MOST_TRIED):
+        for _ in range(_MOST_TRIED if self.solving else 0):
             other = int(self.previous[other])
             if other < 0:
                 break
-            if (node, other) in self.given_up:
+            if (node, other) in self.given_up or not _wanted(self.sides[node], self.sides[other]):
                 continue
             wanted = int(self.literal[other]) ^ int(self.phase[node] ^ self.phase[other])
             equal, vector = self.solver.compare(int(self.literal[node]), wanted)
@@ -146,6 +168,7 @@ class _Work:
             if vector is None:
                 self.literal[node] = wanted
                 self.classes[node] = -1
+                self.sides[other] |= self.sides[node]
                 return node + 1
             values = np.ascontiguousarray(simulate(self.netlist, self._neighbourhood(vector))[:, 0])
             different = (values[node] ^ values[other]) & np.uint64(1)
@@ -234,14 +257,20 @@ def _split(classes: Any, previous: Any, phase: Any, values: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def _wanted(side: Any, other: Any) -> Any:
+    """Tell whether merging two signals is worth a question: see sides in `find_equal_signals`."""
+    return (side == 0) | ((side | other == 3) & (side & other != 3))
+
+
+@numba.njit(cache=True, nogil=True)
 def _advance(fanins: Any, node: Any, graph: Any, literal: Any, groups: Any, rows: Any) -> Any:
     """Go on from a node to the next that only the solver can decide; return it, or the end.
 
-    groups: classes, previous and phase, as for `_split`; rows: int32, a place for every node of the graph,
-    for `_equal_over_cut`. Changes all but fanins.
+    groups: classes, previous and phase, as for `_split`, and sides; rows: int32, a place for every node
+    of the graph, for `_equal_over_cut`. Changes all but fanins.
     """
     first = graph[2][2]
-    classes, previous, phase = groups
+    classes, previous, phase, sides = groups
     tables = np.zeros((_CUT + _CUT_CELLS + 1, 1 << (_CUT - 6)), dtype=np.uint64)
     while node < literal.shape[0]:
         a, b, c = fanins[node - first, 0], fanins[node - first, 1], fanins[node - first, 2]
@@ -261,11 +290,13 @@ def _advance(fanins: Any, node: Any, graph: Any, literal: Any, groups: Any, rows
             if other < 0:
                 break
             wanted = literal[other] ^ (phase[node] ^ phase[other])
-            apart = made != wanted and not _equal_over_cut(graph, made, wanted, rows, tables)
-            if not apart:
+            if made == wanted or _equal_over_cut(graph, made, wanted, rows, tables):
                 literal[node] = wanted
                 classes[node] = -1
+                sides[other] |= sides[node]
+                apart = False
                 break
+            apart = apart or _wanted(sides[node], sides[other])
         if apart:
             return node
         node += 1

@@ -2,8 +2,9 @@
 
 Both netlists are joined at their inputs. Signals inside that are equal are found and merged first, from the
 inputs on (see `btfsynth.passes.equal_signals`); what an optimiser has left alone merges by hashing alone, and
-the outputs are then close to what has been merged. Outputs still apart get further rounds with more conflicts,
-on their own cones, and at last a question without limit each.
+the outputs are then close to what has been merged. A first round is content with what small common cuts prove.
+Outputs still apart get rounds of the solver on their own cones, with more conflicts from one to the next, and
+at last a question without limit each.
 """
 
 from __future__ import annotations
@@ -16,13 +17,22 @@ from btfsynth.netlist.hashing import graph_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild, sorted_by_level
 from btfsynth.netlist.simulation import output_words, unpack_bits
+from btfsynth.netlist.views import mark_cone
 from btfsynth.passes.cone_solver import ConeSolver
 from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
 
 __all__ = ["find_difference", "joined"]
 
-_ROUNDS = (100, 1000, 10_000)
-"""Conflicts a pair of signals, round by round."""
+_ROUNDS: tuple[tuple[int | None, int], ...] = (
+    (None, 0),
+    (20, 300),
+    (200, 0),
+    (2000, 0),
+    (20_000, 0),
+)
+"""Conflicts a pair of signals (None: no solver) and the window it is seen in (0: whole cones), by round."""
+_WINDOWS_FROM = 50_000
+"""Cells from which loading whole cones costs more than a round of windows before."""
 _WORDS = 16
 _SEED = 1
 
@@ -50,17 +60,20 @@ def find_difference(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
     -------
     ``(input bits,)`` uint8; None if they are proven equal on every vector.
     """
-    joint = sorted_by_level(rebuild(joined(a, b)))
+    joint = rebuild(joined(a, b))
     vectors = random_vectors(joint.n_inputs, _WORDS, _SEED)
     found = _difference_among(joint, vectors)
     if found is not None:
         return found
-    for conflicts in _ROUNDS:
+    for conflicts, window in _ROUNDS:
         joint = _open_cones(joint)
         if not joint.n_cells:
             break
-        equal = find_equal_signals(joint, vectors, conflicts, _SEED)
-        joint = sorted_by_level(rebuild(joint, equal.substitution))
+        if window and joint.n_cells < _WINDOWS_FROM:
+            continue
+        joint = sorted_by_level(joint)
+        equal = find_equal_signals(joint, vectors, conflicts, _SEED, _sides(joint), window)
+        joint = rebuild(joint, equal.substitution)
     return _decide(_open_cones(joint))
 
 
@@ -76,6 +89,18 @@ def _difference_among(joint: Netlist, vectors: NDArray[np.uint64]) -> NDArray[np
     bits = unpack_bits(column, 64)
     chosen: NDArray[np.uint8] = bits[int(np.argmax(bits[:, -1])), :-1]
     return chosen
+
+
+def _sides(joint: Netlist) -> NDArray[np.uint8]:
+    """Return which of the two netlists each signal belongs to (see `find_equal_signals`)."""
+    half = joint.n_outputs // 2
+    left, right = (
+        mark_cone(joint.fanins, outputs, joint.first_cell)
+        for outputs in (joint.outputs[:half], joint.outputs[half:])
+    )
+    sides: NDArray[np.uint8] = left.astype(np.uint8) | (2 * right).astype(np.uint8)
+    sides[: joint.first_cell] = 3
+    return sides
 
 
 def _open_cones(joint: Netlist) -> Netlist:

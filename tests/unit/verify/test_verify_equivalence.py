@@ -12,7 +12,7 @@ from btfsynth.dataset.ports import Port
 from btfsynth.errors import VerificationError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.verify import equivalence
+from btfsynth.verify import equivalence, sweeping
 from btfsynth.verify.equivalence import equivalent
 
 
@@ -68,6 +68,54 @@ def test_sat_and_simulation_agree(data, netlist):
         if not found.equal:
             vector = found.counterexample[None, :]
             assert not np.array_equal(outputs_of(netlist, vector), outputs_of(other, vector))
+
+
+def adder(width, gates, spoiled=False):
+    """A ripple-carry adder of majorities or of two-input gates; spoiled where both operands are all ones."""
+    ports = [Port("a", width), Port("b", width)]
+    builder = NetlistBuilder("adder", ports, [Port("s", width + 1)])
+    carry, total, every = 0, [], 1
+    for bit in range(width):
+        a, b = builder.input(bit), builder.input(width + bit)
+        every = builder.and_(every, builder.and_(a, b))
+        either = builder.xor(a, b)
+        total.append(builder.xor(either, carry))
+        if gates:
+            carry = builder.or_(builder.and_(a, b), builder.and_(carry, either))
+        else:
+            carry = builder.maj(a, b, carry)
+    total.append(builder.xor(carry, every) if spoiled else carry)
+    return builder.build(total)
+
+
+def test_a_wide_adder_equals_its_twin_in_gates():
+    """64 bits: every carry is merged with its twin on the way to the outputs."""
+    found = equivalent(adder(64, False), adder(64, True))
+    assert found.equal
+    assert found.method == "SAT sweeping"
+
+
+def test_one_vector_in_two_to_the_80th_is_found():
+    """No random vector tells the two adders apart; the counterexample is the one vector."""
+    found = equivalent(adder(40, False), adder(40, True, spoiled=True))
+    assert not found.equal
+    assert found.counterexample.tolist() == [1] * 80
+
+
+@given(st.data(), netlists())
+def test_windows_change_no_answer(data, netlist):
+    """With windows of two cells in every round, equal stays equal and different different."""
+    fanins = netlist.fanins.copy()
+    if fanins.size and data.draw(st.booleans()):
+        fanins.reshape(-1)[data.draw(st.integers(0, fanins.size - 1))] ^= 1
+    other = Netlist("o", netlist.input_ports, netlist.output_ports, fanins, netlist.outputs)
+    expected = equivalence._by_simulation(netlist, other).equal
+    rounds, begin = sweeping._ROUNDS, sweeping._WINDOWS_FROM
+    sweeping._ROUNDS, sweeping._WINDOWS_FROM = ((None, 0), (20, 2), (1, 0)), 0
+    try:
+        assert (sweeping.find_difference(netlist, other) is None) == expected
+    finally:
+        sweeping._ROUNDS, sweeping._WINDOWS_FROM = rounds, begin
 
 
 def test_ports_must_agree():
