@@ -44,6 +44,10 @@ class FunctionClasses:
         representative, 0 the constant false and 1 to 4 the inputs.
     flips
         ``(transformations, 6)`` int8: whether each local node is complemented, and last the result.
+    sources
+        ``(transformations, 16)`` int8: where each transformed function takes its values from, as
+        vectors over all local nodes, the constant least significant; those with a 1 there stand for
+        the complement at the complemented inputs.
     """
 
     representatives: NDArray[np.uint16]
@@ -51,6 +55,11 @@ class FunctionClasses:
     transformation: NDArray[np.int16]
     leaves: NDArray[np.int8]
     flips: NDArray[np.int8]
+    sources: NDArray[np.int8]
+
+    def stabiliser(self, table: int) -> NDArray[np.int64]:
+        """Return the rows of ``leaves`` and ``flips`` that leave a function as it is."""
+        return np.flatnonzero(_members(table, self.sources, self.flips[:, -1]) == table)
 
 
 @cache
@@ -81,18 +90,14 @@ def _classes(orders: list[tuple[int, ...]]) -> FunctionClasses:
         chosen[tables] = first
         representatives.append(table)
     return FunctionClasses(
-        np.array(representatives, dtype=np.uint16), number, chosen, leaves, flips
+        np.array(representatives, dtype=np.uint16), number, chosen, leaves, flips, sources
     )
 
 
 def _transformations(
     orders: list[tuple[int, ...]],
-) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int8]]:
-    """Return where each transformed function takes its values from, with leaves and flips.
-
-    Sources are vectors over all local nodes, the constant least significant: those with a 1 there stand for
-    the complement at the complemented inputs.
-    """
+) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int8]]:
+    """Return sources, leaves and flips of all transformations."""
     vectors = np.arange(_VECTORS) << 1
     sources, leaves, flips = [], [], []
     for order in orders:
@@ -105,15 +110,13 @@ def _transformations(
                 inputs = [complements >> bit & 1 for bit in range(CLASS_INPUTS)]
                 flips.append([0, *inputs, result])
     return (
-        np.array(sources),
+        np.array(sources, dtype=np.int8),
         np.array(leaves, dtype=np.int8),
         np.array(flips, dtype=np.int8),
     )
 
 
-def _members(
-    table: int, sources: NDArray[np.int64], results: NDArray[np.int8]
-) -> NDArray[np.int64]:
+def _members(table: int, sources: NDArray[np.int8], results: NDArray[np.int8]) -> NDArray[np.int64]:
     """Return what a function becomes by every transformation."""
     bits = table >> np.arange(_VECTORS) & 1
     dual = np.empty(2 * _VECTORS, dtype=np.int64)

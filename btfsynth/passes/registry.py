@@ -13,7 +13,9 @@ from btfsynth.passes.depth import Depth
 from btfsynth.passes.detect import Detect
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters
+from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.passes.rewrite import Rewrite
 from btfsynth.passes.sat_sweep import SatSweep
 from btfsynth.passes.strash import Strash
 from btfsynth.passes.sweep import Sweep
@@ -28,8 +30,10 @@ PASSES: dict[str, type[Pass]] = {
         Detect,
         FunctionalHash,
         SatSweep,
+        Rewrite,
         Algebra,
         Resubstitution,
+        Perturbation,
         Depth,
         Inverters,
     )
@@ -39,10 +43,10 @@ _JOIN = "strash; detect; sat_sweep; functional_hash; resub -k 0 --patience 0"
 
 SCRIPTS: dict[str, str] = {
     "fast": f"{_JOIN}; resub -k 1 --patience 0; inverters",
-    "size": f"{_JOIN}; resub; inverters",
-    "best": f"{_JOIN}; resub; algebra; resub --patience 100000 --seed 2; "
-    "resub --patience 100000 --seed 3; inverters",
-    "depth": f"{_JOIN}; resub; depth; inverters",
+    "size": f"{_JOIN}; resub; perturb; inverters",
+    "best": f"{_JOIN}; resub; algebra; perturb --rounds 300; resub --patience 100000; "
+    "perturb --rounds 300 --seed 2; inverters",
+    "depth": f"{_JOIN}; resub; perturb; depth; inverters",
 }
 
 

@@ -1,0 +1,188 @@
+"""Rewriting: cones of up to four leaves become the smallest netlists of their functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numba
+import numpy as np
+
+from btfsynth.errors import UsageError
+from btfsynth.exact.cuts import find_cuts
+from btfsynth.exact.library import form_library, make_form
+from btfsynth.exact.npn import CLASS_INPUTS
+from btfsynth.netlist.hashing import drop, hold, majority, roll_back
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.rebuild import rebuild, rebuild_from, sorted_by_level
+from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.views import count_references, levels
+from btfsynth.passes.majority_moves import cells_with, graph_for, has_room
+from btfsynth.passes.replacement import next_below
+
+__all__ = ["Rewrite"]
+
+_PLAIN = -1
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """Replace cones by the smallest netlists of their functions of four leaves.
+
+    The netlist is made anew in topological order (Mishchenko, Chatterjee and Brayton, "DAG-aware AIG
+    rewriting", DAC 2006; Soeken et al., "Exact synthesis of majority-inverter graphs and its applications",
+    TCAD 36(11), 2017). Each cut of a cell is matched with the table of `btfsynth.exact`; the cells in
+    use are counted exactly with each form in place, what hashing shares and what falls out of use included,
+    and the best one is taken. New cells read earlier ones only, so no cycle can arise.
+
+    Parameters
+    ----------
+    z
+        1 to take forms of equal size too, at random: later sweeps may gain what this one does not.
+    patience
+        Sweeps without a gain before it ends, where equal sizes are taken; without, the first one
+        ends it.
+    cuts
+        Cuts a node at most.
+    sweeps
+        Most sweeps; 0 for no limit.
+    seed
+        Seed of the random choice.
+    """
+
+    z: int = 0
+    patience: int = 8
+    cuts: int = 8
+    sweeps: int = 0
+    seed: int = 1
+    name: ClassVar[str] = "rewrite"
+    structural: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.z not in (0, 1):
+            raise UsageError(f"rewrite: z: expected 0 or 1, got {self.z}")
+        if min(self.patience, self.sweeps, self.seed) < 0:
+            raise UsageError("rewrite: patience, sweeps and seed must be 0 or more")
+        if not 2 <= self.cuts <= 250:
+            raise UsageError(f"rewrite: cuts: expected 2 to 250, got {self.cuts}")
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        """Return the netlist with as many cells or fewer."""
+        random = np.array([(self.seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)
+        best = present = rebuild(netlist)
+        sweep, idle = 0, 0
+        most_idle = max(1, self.patience) if self.z else 1
+        while (sweep < self.sweeps or not self.sweeps) and idle < most_idle:
+            present = self._swept(present, random)
+            sweep, idle = sweep + 1, idle + 1
+            if _cost(present) < _cost(best):
+                idle = 0 if not self.z or present.n_cells < best.n_cells else idle
+                best = present
+        return best
+
+    def _swept(self, netlist: Netlist, random: Any) -> Netlist:
+        """Return the netlist after one sweep."""
+        # By level, so that a cell that could be shared is there before a later one looks for it.
+        work = sorted_by_level(netlist)
+        cuts = find_cuts(work, self.cuts)
+        arrays = _sweep(
+            (work.fanins, work.outputs, work.first_cell),
+            (cuts.count, cuts.size, cuts.leaves, cuts.tables),
+            form_library().arrays,
+            self.z == 1,
+            random,
+        )
+        return rebuild_from(netlist, *arrays)
+
+
+def _cost(netlist: Netlist) -> tuple[int, int]:
+    """Return cells and the sum of their levels: forms of equal size and lower level are gains too."""
+    return netlist.n_cells, int(levels(netlist).sum(dtype=np.int64))
+
+
+@numba.njit(cache=True, nogil=True)
+def _sweep(netlist: Any, cuts: Any, library: Any, walk: Any, random: Any) -> Any:
+    """Make the netlist anew, each cell in its cheapest form; returns fan-in and outputs.
+
+    netlist: (fanins, outputs, first); cuts: as in `Cuts`; walk: whether equal sizes are taken.
+    """
+    fanins, outputs, first = netlist
+    n_cells = fanins.shape[0]
+    references = count_references(fanins, outputs, first)
+    graph = graph_for(first, n_cells)
+    stack = np.zeros(3 * graph[0].shape[0] + 4, dtype=np.int64)
+    literal = np.zeros(first + n_cells, dtype=np.int64)
+    for node in range(first):
+        literal[node] = 2 * node
+        graph[3][node] = references[node]
+    work = (
+        np.zeros(3, dtype=np.int64),
+        np.zeros(1 + CLASS_INPUTS, dtype=np.int64),
+        np.zeros(1 + CLASS_INPUTS + library[6].shape[1], dtype=np.int64),
+        stack,
+    )
+    fanin = work[0]
+    for cell in range(n_cells):
+        node = first + cell
+        for place in range(3):
+            source = fanins[cell, place]
+            fanin[place] = literal[source >> 1] ^ (source & 1)
+        made = majority(graph, fanin[0], fanin[1], fanin[2])
+        if made >> 1 >= first and has_room(graph, n_cells - cell):
+            made = _cheapest(graph, node, made, literal, cuts, library, walk, random, work)
+        literal[node] = made
+        for _ in range(references[node]):
+            hold(graph, made, stack)
+        for place in range(3):
+            drop(graph, fanin[place], stack)
+    driven = np.zeros(outputs.shape[0], dtype=np.int32)
+    for k in range(outputs.shape[0]):
+        driven[k] = literal[outputs[k] >> 1] ^ (outputs[k] & 1)
+    return graph[0][first : graph[2][0]].copy(), driven
+
+
+@numba.njit(cache=True, nogil=True)
+def _cheapest(
+    graph: Any,
+    node: Any,
+    plain: Any,
+    literal: Any,
+    cuts: Any,
+    library: Any,
+    walk: Any,
+    random: Any,
+    work: Any,
+) -> Any:
+    """Make the form of a cell with the fewest cells in use and return its literal.
+
+    Of equal ones the lowest, the plain one first; any of them, at random, if walking. work: (fan-in, inputs,
+    local, stack), the first given, the others changed.
+    """
+    count, size, leaves, tables = cuts
+    fanin, inputs, local, stack = work
+    number, start = library[0], library[5]
+    level, made_before = graph[4], graph[2][0]
+    best_cut, best_form, equal = _PLAIN, 0, 1
+    best_cells, best_level = cells_with(graph, plain, fanin, stack), level[plain >> 1]
+    for cut in range(count[node] - 1):
+        table = tables[node, cut]
+        for place in range(size[node, cut]):
+            inputs[1 + place] = literal[leaves[node, cut, place]]
+        for form in range(start[number[table]], start[number[table] + 1]):
+            made = make_form(graph, library, table, form, inputs, local)
+            cells, depth = cells_with(graph, made, fanin, stack), level[made >> 1]
+            roll_back(graph, made_before)
+            if cells > best_cells:
+                continue
+            if cells < best_cells:
+                equal, take = 1, True
+            else:
+                equal += 1
+                take = next_below(random, equal) == 0 if walk else depth < best_level
+            if take:
+                best_cut, best_form, best_cells, best_level = cut, form, cells, depth
+    if best_cut == _PLAIN:
+        return plain
+    for place in range(size[node, best_cut]):
+        inputs[1 + place] = literal[leaves[node, best_cut, place]]
+    return make_form(graph, library, tables[node, best_cut], best_form, inputs, local)
