@@ -16,6 +16,7 @@ from btfsynth.netlist.statistics import statistics
 from btfsynth.passes.base import Pass
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters
+from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.strash import Strash
 from btfsynth.passes.sweep import Sweep
@@ -32,6 +33,7 @@ STEPS: list[Pass] = [
     Resubstitution(k=1, patience=40, seed=3),
     Resubstitution(k=2, patience=0, tries=50),
     Resubstitution(k=2, patience=40, seed=4),
+    Perturbation(rounds=2, patience=20, share=60),
 ]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import naive
 import numpy as np
 import pytest
+from circuits import array_multiplier
 from strategies import complete_reference
 
 from btfsynth.dataset.dataset import Dataset
@@ -18,6 +21,7 @@ from btfsynth.netlist.statistics import statistics
 from btfsynth.passes.base import Pass
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters
+from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.strash import Strash
 from btfsynth.passes.sweep import Sweep
@@ -260,6 +264,21 @@ def full_adder_of_xors() -> Netlist:
 def test_two_new_cells_do_what_one_cannot(k: int, cells: int) -> None:
     """sum = MAJ(!carry, c, MAJ(a, b, !c)): the full adder's optimum takes two new cells at once."""
     check(Resubstitution(k=k, patience=0, tries=100), full_adder_of_xors(), (7, cells))
+
+
+def test_a_spoilt_array_multiplier_comes_down_further() -> None:
+    """The 4-bit array of 52 majorities, ANDs and ORs is a dead end of resubstitution, but not the end."""
+    array = array_multiplier(4, 4)
+    reference = complete_reference(array)
+    assert Resubstitution().apply(array, reference).n_cells == 52
+    check(Perturbation(), array, (52, 51))
+
+
+def test_perturbation_leaves_large_netlists_and_samples_alone() -> None:
+    """It would take too long, or prove nothing."""
+    array = array_multiplier(3, 3)
+    assert Perturbation(most=20).apply(array, complete_reference(array)) is array
+    assert Perturbation().apply(array, replace(complete_reference(array), complete=False)) is array
 
 
 def test_options_out_of_range_are_refused() -> None:

@@ -1,0 +1,84 @@
+"""Iterated local search: spoil the netlist a little, resubstitute, keep what is not larger.
+
+Resubstitution walks over netlists of equal size and gets stuck where every way out leads uphill. So some
+majorities, chosen at random, are written as ANDs and ORs, ``MAJ(a, b, c) = ab | c (a | b)``, with the roles of
+the three chosen at random too: more cells, but many more divisors, from which the walk often comes down to
+another netlist, and at times to a smaller one (Lourenco, Martin & Stutzle, "Iterated local search").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from btfsynth.errors import UsageError
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import TRUE
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Reference
+from btfsynth.passes.resubstitution import Resubstitution
+
+__all__ = ["Perturbation"]
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """Expand majorities at random, resubstitute, keep the result if it is not larger; again and again.
+
+    Netlists of more than ``most`` cells, and those whose reference is a sample, stay as they are.
+
+    Parameters
+    ----------
+    rounds
+        How often.
+    share
+        Majorities expanded, in per cent.
+    patience
+        Of the resubstitution in each round (see `Resubstitution`).
+    most
+        Cells of a netlist that is worth it, at most.
+    seed
+        Seed of all choices.
+    """
+
+    rounds: int = 60
+    share: int = 20
+    patience: int = 2_000
+    most: int = 300
+    seed: int = 1
+    name: ClassVar[str] = "perturb"
+    structural: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if min(self.rounds, self.patience, self.most, self.seed) < 0:
+            raise UsageError("perturb: rounds, patience, most and seed must be 0 or more")
+        if not 1 <= self.share <= 100:
+            raise UsageError(f"perturb: share: expected 1 to 100, got {self.share}")
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        """Return the smallest netlist met, the last of equals."""
+        if not reference.complete or netlist.n_cells > self.most:
+            return netlist
+        random = np.random.Generator(np.random.PCG64(self.seed))
+        for number in range(self.rounds):
+            step = Resubstitution(patience=self.patience, seed=self.seed + number)
+            result = step.apply(_expanded(netlist, self.share / 100, random), reference)
+            if result.n_cells <= netlist.n_cells:
+                netlist = result
+        return netlist
+
+
+def _expanded(netlist: Netlist, share: float, random: np.random.Generator) -> Netlist:
+    """Return a netlist with a share of its majorities as ANDs and ORs."""
+    builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
+    literals = list(range(0, 2 * netlist.first_cell, 2))
+    for fanin in netlist.fanins.tolist():
+        a, b, c = (literals[lit >> 1] ^ (lit & 1) for lit in random.permutation(fanin).tolist())
+        if min(fanin) > TRUE and random.random() < share:
+            both, either = builder.and_(a, b), builder.or_(a, b)
+            literals.append(builder.or_(both, builder.and_(c, either)))
+        else:
+            literals.append(builder.maj(a, b, c))
+    return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in netlist.outputs.tolist()])
