@@ -159,6 +159,12 @@ def _adder(arguments: str | None) -> Dataset:
     return _table(f"adder_{n}", f"adder:{n}", ports, [Port("s", n + 1)], lambda a, b: [a + b])
 
 
+def _squarer(arguments: str | None) -> Dataset:
+    n = _size("squarer", arguments)
+    ports = [Port("a", n)], [Port("p", 2 * n)]
+    return _table(f"squarer_{n}", f"squarer:{n}", *ports, lambda a: [a * a])
+
+
 def _full_adder(arguments: str | None) -> Dataset:
     if arguments is not None:
         raise UsageError(f"full_adder:{arguments[:40]}: full_adder takes no argument")
@@ -303,6 +309,7 @@ TASKS: dict[str, Task] = {
             "multiplier:2",
             _multiplier,
         ),
+        Task("squarer", "squarer:N", "square: a (N bits) -> p (2N bits)", "squarer:3", _squarer),
         Task("adder", "adder:N", "sum: a, b (N bits) -> s (N+1 bits)", "adder:4", _adder),
         Task(
             "full_adder",

@@ -67,6 +67,7 @@ CASES = [
     ("majority:5", "x5 -> y1", lambda x: [int(bin(x).count("1") >= 3)]),
     ("parity:4", "x4 -> y1", lambda x: [bin(x).count("1") % 2]),
     ("popcount:4", "x4 -> count3", lambda x: [bin(x).count("1")]),
+    ("squarer:3", "a3 -> p6", lambda a: [a * a]),
     ("popcount:7", "x7 -> count3", lambda x: [bin(x).count("1")]),
     ("comparator:3", "a3 b3 -> lt1 eq1 gt1", lambda a, b: [int(a < b), int(a == b), int(a > b)]),
     (
