@@ -46,7 +46,7 @@ class Perturbation:
     rounds: int = 60
     share: int = 20
     patience: int = 2_000
-    most: int = 300
+    most: int = 100
     seed: int = 1
     name: ClassVar[str] = "perturb"
     structural: ClassVar[bool] = False

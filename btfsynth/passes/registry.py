@@ -44,8 +44,8 @@ _JOIN = "strash; detect; sat_sweep; functional_hash; resub -k 0 --patience 0"
 SCRIPTS: dict[str, str] = {
     "fast": f"{_JOIN}; resub -k 1 --patience 0; inverters",
     "size": f"{_JOIN}; resub; perturb; inverters",
-    "best": f"{_JOIN}; resub; algebra; perturb --rounds 300; resub --patience 100000; "
-    "perturb --rounds 300 --seed 2; inverters",
+    "best": f"{_JOIN}; resub; algebra; perturb --rounds 300 --most 300; resub --patience 100000; "
+    "perturb --rounds 300 --most 300 --seed 2; inverters",
     "depth": f"{_JOIN}; resub; perturb; depth; inverters",
 }
 
