@@ -1,12 +1,12 @@
 """Grow a circuit by a cascade of small trainings: one input more at a time, one output after the other.
 
-A large function is hard to learn at once: no network that anyone trained as a whole has got every bit of a
-4-bit multiplier right. But where all inputs except a few are 0 it is a small function, and what it becomes
-when one input more is let free is often few cells away from what there is. So a cascade has a stage for every
-input. In a stage every output is learnt anew on the patterns whose other inputs are 0, and all signals of
-the circuit so far are inputs of the trainings: a network of a dozen neurons is enough. Whichever output is
-learnt first joins the circuit, and its cells serve the ones after it as well (the carries of an adder are found
-that way). Each network is lowered and optimised together with the circuit as soon as it is exact.
+A large function takes a wide network to learn at once, and a netlist of thousands of cells comes of it.
+But where all inputs except a few are 0 it is a small function, and what it becomes when one input more is let
+free is often few cells away from what there is. So a cascade has a stage for every input. In a stage every
+output is learnt anew on the patterns whose other inputs are 0, and all signals of the circuit so far are
+inputs of the trainings: a network of a dozen neurons is enough. Whichever output is learnt first joins the
+circuit, and its cells serve the ones after it as well (the carries of an adder are found that way). Each
+network is lowered and optimised together with the circuit as soon as it is exact.
 
 Nothing is known of the function but its patterns.
 """
@@ -63,7 +63,8 @@ class CascadeOptions:
     shapes
         Hidden layers of the networks, a round each, again and again.
     rounds
-        Trainings of an output that has not been learnt yet before the cascade is given up.
+        Rounds without an output learnt after which the cascade is given up. A round trains the outputs
+        that are not learnt yet, once each.
     candidates
         Trainings of an output once it is learnt, the first success included; the smallest circuit stays.
     passes
@@ -85,7 +86,6 @@ class CascadeOptions:
         (4, 4), (6, 6), (6, 6, 6), (8, 8, 8), (12, 12), (10, 10, 10, 10),
     )  # fmt: skip
     rounds: int = 24
-    reach: float = 0.5
     candidates: int = 3
     passes: str = "strash; functional_hash; resub -k 0 --patience 0; resub --patience 5000"
     stage_passes: str = "resub -k 0 --patience 0; resub --patience 20000"
@@ -266,7 +266,7 @@ class _Cascade:
         """Train the outputs in turn until one is learnt; return it and the smallest circuit with it."""
         options = self.options
         for number in range(options.rounds):
-            for output in stage.pending[: 1 + int(number * options.reach)]:
+            for output in stage.pending:
                 first = self._train(stage, output, number, number)
                 if first is None:
                     continue
@@ -279,7 +279,8 @@ class _Cascade:
         names = ", ".join(str(output) for output in stage.pending)
         raise TrainingError(
             f"{self.dataset.name}: with {stage.patterns.n_inputs} of {self.dataset.n_inputs} inputs "
-            f"free, none of the output bits {names} was learnt in {options.rounds} trainings"
+            f"free, none of the output bits {names} was learnt in {options.rounds} "
+            f"{'round' if options.rounds == 1 else 'rounds'}"
         )
 
     def _train(self, stage: _Stage, output: int, shape: int, number: int) -> Netlist | None:
@@ -296,7 +297,9 @@ class _Cascade:
         self.trainings += 1
         self.iterations += result.iterations
         if result.stop is StopReason.TIME:
-            raise TrainingError(f"{self.dataset.name}: the time was up before the circuit was grown")
+            raise TrainingError(
+                f"{self.dataset.name}: the time was up before the circuit was grown"
+            )
         if not result.exact:
             return None
         network = TrainedNetwork(
