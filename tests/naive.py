@@ -131,7 +131,8 @@ class Training:
         self.x += beta * d_x
         self.y += beta * d_y
         mean = gap2.mean()
-        self.g += gamma * (gap2 / mean - self.g)
+        if mean > 0:  # else the point is at rest, and so is its metric
+            self.g += gamma * (gap2 / mean - self.g)
         return np.sqrt(mean), weights, values
 
 

@@ -36,39 +36,50 @@ def topologies(draw: st.DrawFn) -> Topology:
     return Topology(n_inputs, n_outputs, np.array(start), np.array(sources))
 
 
-INPUT_KINDS = st.sampled_from(list(InputKind))
+GIVEN_INPUTS = (InputKind.BOOLEAN, InputKind.ANALOG)
+GENERATED_INPUTS = (InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR)
+TARGETS = ("bits", "don't-cares", "labels")
+KINDS = {
+    **{kind.value: ((kind,), TARGETS) for kind in InputKind},
+    **{targets: (tuple(InputKind), (targets,)) for targets in TARGETS[1:]},
+}
+"""Every kind of data: the inputs and the targets it may have."""
+
+
+def make_dataset(topology, patterns, inputs, targets, seed):
+    """Random data of a kind for a topology."""
+    random = np.random.default_rng(seed)
+    shape = (patterns, topology.n_inputs if inputs in GIVEN_INPUTS else 0)
+    values = random.integers(0, 2, shape, dtype=np.uint8)
+    if inputs is InputKind.ANALOG:
+        values = random.random(shape)
+    n_outputs = topology.n_outputs
+    bits = random.integers(0, 2, (patterns, n_outputs), dtype=np.uint8)
+    if targets == "labels":
+        bits = np.eye(n_outputs, dtype=np.uint8)[random.integers(0, n_outputs, patterns)]
+    return Dataset(
+        "random",
+        "random",
+        values,
+        bits,
+        (Port("x", topology.n_inputs),) if inputs in GIVEN_INPUTS else (),
+        (Port("y", n_outputs),),
+        care=random.random((patterns, n_outputs)) < 0.7 if targets == "don't-cares" else None,
+        input_kind=inputs,
+        output_kind=OutputKind.LABEL if targets == "labels" else OutputKind.BOOLEAN,
+    )
 
 
 @st.composite
-def trainings(draw: st.DrawFn, kinds=INPUT_KINDS) -> tuple[Topology, Dataset, int]:
-    """A topology with data: given or generated inputs, free or one-hot targets, any number of patterns."""
+def trainings(
+    draw: st.DrawFn, inputs=tuple(InputKind), targets=TARGETS
+) -> tuple[Topology, Dataset, int]:
+    """A topology with data of the kinds named, for pattern counts that fill lane groups or do not."""
     topology = draw(topologies())
-    patterns = draw(st.integers(1, 12))
-    kind = draw(kinds)
+    patterns = draw(st.integers(1, 12) | st.just(20))
     seed = draw(st.integers(0, 2**32))
-    random = np.random.default_rng(seed)
-    n_outputs = topology.n_outputs
-    given = kind in (InputKind.BOOLEAN, InputKind.ANALOG)
-    shape = (patterns, topology.n_inputs if given else 0)
-    inputs = random.integers(0, 2, shape, dtype=np.uint8)
-    if kind is InputKind.ANALOG:
-        inputs = random.random(shape)
-    labels = draw(st.booleans())
-    targets = random.integers(0, 2, (patterns, n_outputs), dtype=np.uint8)
-    if labels:
-        targets = np.eye(n_outputs, dtype=np.uint8)[random.integers(0, n_outputs, patterns)]
-    dataset = Dataset(
-        "random",
-        "random",
-        inputs,
-        targets,
-        (Port("x", topology.n_inputs),) if given else (),
-        (Port("y", n_outputs),),
-        care=None if labels else random.random((patterns, n_outputs)) < 0.8,
-        input_kind=kind,
-        output_kind=OutputKind.LABEL if labels else OutputKind.BOOLEAN,
-    )
-    return topology, dataset, seed
+    kinds = draw(st.sampled_from(inputs)), draw(st.sampled_from(targets))
+    return topology, make_dataset(topology, patterns, *kinds, seed), seed
 
 
 class SideBySide:
@@ -103,40 +114,39 @@ class SideBySide:
         return plain_state(self.problem, self.state), np.sqrt(self.mean), gap
 
 
-SIGMAS, BETAS = st.sampled_from([3.0, 5.0, 1.5]), st.sampled_from([0.2, 0.7])
+STEPS = 50
+TIE = {np.float64: 1e-9, np.float32: 1e-4}
+"""How clear a choice of A must be: less, and rounding may decide it."""
+SETTINGS = {
+    "sigma": st.sampled_from([3.0, 5.0, 1.5]),
+    "beta": st.sampled_from([0.2, 0.7]),
+    "gamma": st.sampled_from([0.0, 1e-2]),
+}
 
 
-@pytest.mark.parametrize("kind", list(InputKind))
-@given(data=st.data(), sigma=SIGMAS, beta=BETAS)
-@settings(max_examples=6, deadline=None)
-def test_float64_agrees_with_the_twin(kind, data, sigma, beta):
-    """Fifty steps in double precision stay within rounding of the plain formulas."""
-    training = data.draw(trainings(st.just(kind)))
-    both = SideBySide(training, sigma, beta, 1e-2, np.float64)
-    for _ in range(50):
+def follow_in_float64(training, sigma, beta, gamma):
+    """Run kernel and twin freely, each on its own state; return the steps compared."""
+    both = SideBySide(training, sigma, beta, gamma, np.float64)
+    for step in range(STEPS):
         plain, gap, twin_gap = both.step()
+        if both.twin.clearance < TIE[np.float64] or not both.mean:
+            return step
         assert gap == pytest.approx(twin_gap, rel=1e-6, abs=1e-9)
         for name in ("w", "x", "y"):
             np.testing.assert_allclose(getattr(plain, name), getattr(both.twin, name), atol=1e-6)
+    return STEPS
 
 
-@pytest.mark.parametrize("kind", list(InputKind))
-@given(data=st.data(), sigma=SIGMAS, beta=BETAS)
-@settings(max_examples=6, deadline=None)
-def test_float32_agrees_with_the_twin(kind, data, sigma, beta):
-    """Each of fifty steps in single precision is the twin's from the same point.
-
-    The dynamics is chaotic: rounding grows until an output is chosen otherwise, so a run of its own would
-    tell of the rounding. A step in which a choice of A is a tie to single precision, or its root lies at
-    a pole, is left out.
-    """
-    training = data.draw(trainings(st.just(kind)))
-    both = SideBySide(training, sigma, beta, 1e-2, np.float32)
+def follow_in_float32(training, sigma, beta, gamma):
+    """Restart the twin from the kernel's state before every step; return the steps compared."""
+    both = SideBySide(training, sigma, beta, gamma, np.float32)
     compared = 0
-    for _ in range(50):
+    for _ in range(STEPS):
         both.give_the_twin_the_kernels_state()
         plain, gap, twin_gap = both.step()
-        if both.twin.clearance < 1e-3:
+        if not both.mean:
+            break
+        if both.twin.clearance < TIE[np.float32]:
             continue
         compared += 1
         assert gap == pytest.approx(twin_gap, rel=1e-3, abs=1e-4)
@@ -144,7 +154,54 @@ def test_float32_agrees_with_the_twin(kind, data, sigma, beta):
             np.testing.assert_allclose(
                 getattr(plain, name), getattr(both.twin, name), rtol=1e-3, atol=1e-3
             )
-    assume(compared >= 25)  # a state that has come to rest at a tie tells nothing
+    return compared
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data(), **SETTINGS)
+@settings(max_examples=6, deadline=None)
+def test_float64_agrees_with_the_twin(kind, data, sigma, beta, gamma):
+    """Fifty free-running steps in double precision stay within 1e-6 of the plain formulas.
+
+    A run ends early where it comes to rest (its gap is exactly 0) or where a choice of A is a tie to
+    1e-9: two outputs or codes at equal distances, or a root at a pole.
+    """
+    assume(follow_in_float64(data.draw(trainings(*KINDS[kind])), sigma, beta, gamma) >= STEPS // 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data(), **SETTINGS)
+@settings(max_examples=6, deadline=None)
+def test_float32_agrees_with_the_twin(kind, data, sigma, beta, gamma):
+    """Each of fifty steps in single precision is, to 1e-3, the twin's from the same point.
+
+    The dynamics is chaotic: rounding grows until an output is chosen otherwise, so a free-running
+    twin would tell of the rounding alone. So the twin begins every step at the kernel's state (w, x, y and
+    metric) and works in double precision. A step is left out where a choice of A is a tie to 1e-4: two
+    outputs or codes at equal distances, or a root at a pole.
+    """
+    assume(follow_in_float32(data.draw(trainings(*KINDS[kind])), sigma, beta, gamma) >= STEPS // 2)
+
+
+@pytest.mark.parametrize("follow", [follow_in_float64, follow_in_float32])
+@pytest.mark.parametrize("inputs", [InputKind.ANALOG, InputKind.HYPERCUBE_GENERATOR])
+@pytest.mark.parametrize("patterns", [65, 90])
+def test_several_blocks_agree_with_the_twin(patterns, inputs, follow):
+    """Patterns that fill more than one block are joined as the plain formulas join them."""
+    topology = layered((3, 2, 1))
+    dataset = make_dataset(topology, patterns, inputs, "don't-cares", patterns)
+    assert follow((topology, dataset, patterns), 3.0, 0.4, 1e-2) >= 0.9 * STEPS
+
+
+@pytest.mark.xfail(reason="after a gap of exactly 0 node values shrink by a share of gamma")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_state_at_rest_stays(dtype):
+    """Once A and B meet, further steps leave the point where it is."""
+    topology = Topology(1, 1, np.array([0, 1]), np.array([0]))
+    dataset = make_dataset(topology, 1, InputKind.BOOLEAN, "bits", 1)
+    both = SideBySide((topology, dataset, 0), 5.0, 0.7, 1e-2, dtype)
+    gaps = [both.step()[1] for _ in range(400)]
+    assert max(gaps[200:]) < 1e-6
 
 
 @pytest.mark.parametrize("patterns", [1, 7, 8, 9, 64, 65, 130])
@@ -216,7 +273,7 @@ def test_a_state_that_is_not_finite_stops_at_once():
 
 
 @settings(max_examples=20, deadline=None)
-@given(trainings(st.sampled_from([InputKind.BOOLEAN, InputKind.ANALOG])))
+@given(trainings(GIVEN_INPUTS))
 def test_count_right_agrees_with_the_reference(training):
     """The kernel's forward pass counts what the float64 reference counts."""
     from btfsynth.network.trained import TrainedNetwork
@@ -256,7 +313,7 @@ def test_threads_give_the_same_bits(threads):
     assert states[0] == states[1]
 
 
-@pytest.mark.parametrize("kind", [InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR])
+@pytest.mark.parametrize("kind", GENERATED_INPUTS)
 def test_generators_project_to_the_nearest_code(kind):
     """Without inputs, A moves the input nodes to the nearest one-hot vector or corner."""
     random = np.random.default_rng(2)
