@@ -74,15 +74,12 @@ class Problem:
         for p, q in combinations(range(nodes), 2):
             differ = (vectors >> p ^ vectors >> q) & 1
             swapped = vectors ^ (differ << p) ^ (differ << q)
-            for flips in range(2 * size):
-                to = swapped ^ flips
-                if (care[:, to] == care).all():
-                    change = (values[:, to] ^ values) & care
-                    if ((change == care) | (change == 0)).all(axis=None) and (
-                        (change == care).all(axis=1) | (change == 0).all(axis=1)
-                    ).all():
-                        found.append((p, q))
-                        break
+            to = swapped ^ vectors[:, None]  # a row for every way to complement
+            change = (values[:, to] ^ values[:, None]) & care[:, None]
+            kept, turned = (change == 0).all(axis=2), (change == care[:, None]).all(axis=2)
+            alike = (care[:, to] == care[:, None]).all(axis=2)
+            if (alike & (kept | turned)).all(axis=0).any():
+                found.append((p, q))
         return found
 
 
@@ -115,11 +112,16 @@ class Encoding:
         self.clauses: list[list[int]] = []
         self.n_cells = n_cells
         self._problem = problem
+        self._origin = problem.origin
         self._first = 1 + problem.n_inputs
         self._count = 0
         rows = np.flatnonzero(problem.care.any(axis=0)).tolist()
-        self._rows = [row for row in rows if row != problem.origin]
+        self._rows = [row for row in rows if row != self._origin]
         last = self._first + n_cells
+        self._known = [
+            {row: bool(2 * (row ^ self._origin) >> node & 1) for row in self._rows}
+            for node in range(self._first)
+        ]
         self._values = {
             cell: {row: self._new() for row in self._rows} for cell in range(self._first, last)
         }
@@ -144,7 +146,7 @@ class Encoding:
     def read(self, model: Sequence[int]) -> tuple[list[tuple[int, int, int]], list[int]]:
         """Return the fan-in literals of the cells and the output literals of a model."""
         true = {variable for variable in model if variable > 0}
-        origin = self._problem.origin
+        origin = self._origin
         # Signals are 0 at the origin: the inputs that are 1 there are complemented.
         flip = [0, *(origin >> bit & 1 for bit in range(self._first - 1)), *([0] * self.n_cells)]
         cells = []
@@ -168,10 +170,6 @@ class Encoding:
 
     def _new_row(self, size: int) -> list[int]:
         return [self._new() for _ in range(size)]
-
-    def _known(self, node: int, row: int) -> bool:
-        """Return the value of the constant or an input, 0 at the origin."""
-        return bool(node and (row ^ self._problem.origin) >> (node - 1) & 1)
 
     def _at_most_one(self, names: Sequence[int]) -> None:
         self.clauses += [[-a, -b] for a, b in combinations(names, 2)]
@@ -209,7 +207,7 @@ class Encoding:
         if node >= self._first:
             clause.append(-value * self._values[node][row])
             return True
-        return self._known(node, row) == (value > 0)
+        return self._known[node][row] == (value > 0)
 
     def _bar_reapplication(self, cell: int) -> None:
         """MAJ(a, b, MAJ(a, b, c)), whatever the complements, is at most one cell of a, b and c."""
@@ -227,8 +225,8 @@ class Encoding:
             self.clauses.append(list(names))
             self._at_most_one(names)
             side = self._wrong_side[function]
-            if problem.care[function, problem.origin]:
-                value = bool(problem.values[function, problem.origin])
+            if problem.care[function, self._origin]:
+                value = bool(problem.values[function, self._origin])
                 self.clauses.append([side if value else -side])
             for row in self._rows:
                 if problem.care[function, row]:

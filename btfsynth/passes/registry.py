@@ -11,6 +11,7 @@ from btfsynth.passes.algebra import Algebra
 from btfsynth.passes.base import Pass
 from btfsynth.passes.depth import Depth
 from btfsynth.passes.detect import Detect
+from btfsynth.passes.exact import Exact
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters
 from btfsynth.passes.perturbation import Perturbation
@@ -34,6 +35,7 @@ PASSES: dict[str, type[Pass]] = {
         Algebra,
         Resubstitution,
         Perturbation,
+        Exact,
         Depth,
         Inverters,
     )

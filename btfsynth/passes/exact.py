@@ -1,0 +1,279 @@
+"""Exact resynthesis: windows of few cells become the smallest netlists that do the same where it matters."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import NetlistError, UsageError
+from btfsynth.exact.synthesis import Limits, exact_netlist
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.rebuild import rebuild
+from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.simulation import simulate, unpack_bits
+from btfsynth.netlist.views import count_references, list_users
+
+__all__ = ["Exact"]
+
+_MOST_LEAVES = 7
+_MOST_CELLS = 9
+_MOST_USERS = 32
+"""Cells that read a signal are looked at only where they are not very many."""
+_WHOLE = 1 << 24
+"""Words of signatures up to which don't-cares are worked out."""
+
+_Window = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""Cells, leaves and outputs, each ascending."""
+_Question = tuple[tuple[int, ...], tuple[int, ...], int, int]
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Ask SAT for a smaller netlist of one window after the other (see `btfsynth.exact.synthesis`).
+
+    A window is a cell with some of the cells below it, over few leaves, and cells beside and above that
+    read nothing else; those that something outside reads are its outputs. What the leaves never are on
+    the vectors of the reference nobody cares for, nor, where a window has one output, for what cannot be
+    seen at the outputs of the netlist. Where the reference is a sample everything matters.
+
+    Parameters
+    ----------
+    leaves
+        Leaves of a window at most, 2 to 7.
+    cells
+        Cells of a window at most, 2 to 9.
+    outputs
+        Outputs of a window at most.
+    tries
+        Windows of each cell: the first one grows where it needs fewest leaves, the others at random.
+    conflicts
+        Most conflicts of the solver a question; 0 for no limit.
+    seed
+        Seed of the random windows.
+    """
+
+    leaves: int = 5
+    cells: int = 6
+    outputs: int = 3
+    tries: int = 3
+    conflicts: int = 1000
+    seed: int = 1
+    name: ClassVar[str] = "exact"
+    structural: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.leaves <= _MOST_LEAVES:
+            raise UsageError(f"exact: leaves: expected 2 to {_MOST_LEAVES}, got {self.leaves}")
+        if not 2 <= self.cells <= _MOST_CELLS:
+            raise UsageError(f"exact: cells: expected 2 to {_MOST_CELLS}, got {self.cells}")
+        if min(self.outputs, self.tries) < 1 or min(self.conflicts, self.seed) < 0:
+            raise UsageError(
+                "exact: outputs and tries must be 1 or more, conflicts and seed 0 or more"
+            )
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        """Return the netlist when no window of any cell gets smaller any more."""
+        chance = random.Random(self.seed)  # noqa: S311
+        answers: dict[_Question, Netlist | None] = {}
+        work = _Work(rebuild(netlist), reference)
+        place = idle = 0
+        while idle < work.netlist.n_cells:
+            # From the outputs on: what is below may go with a window.
+            place = (place or work.netlist.n_cells) - 1
+            smaller = self._try_windows(work, work.netlist.first_cell + place, chance, answers)
+            idle += 1
+            if smaller is not None:
+                work = _Work(smaller, reference)
+                place, idle = min(place, work.netlist.n_cells), 0
+        return work.netlist
+
+    def _try_windows(
+        self,
+        work: _Work,
+        root: int,
+        chance: random.Random,
+        answers: dict[_Question, Netlist | None],
+    ) -> Netlist | None:
+        """Return a smaller netlist by one of a cell's windows, None if there is none."""
+        seen = set()
+        for number in range(self.tries):
+            window = self._window(work, root, chance if number else None)
+            if window is None or window in seen:
+                continue
+            seen.add(window)
+            cells, leaves, outputs = window
+            question = (*work.functions(cells, leaves, outputs), len(leaves), len(cells) - 1)
+            if question not in answers:
+                answers[question] = exact_netlist(
+                    question[0],
+                    len(leaves),
+                    len(cells) - 1,
+                    care=question[1],
+                    limits=Limits(conflicts=self.conflicts),
+                ).netlist
+            form = answers[question]
+            smaller = None if form is None else work.replaced(form, leaves, outputs)
+            if smaller is not None:
+                return smaller
+        return None
+
+    def _window(self, work: _Work, root: int, chance: random.Random | None) -> _Window | None:
+        """Grow a window and return the last one on the way that is within the limits, None if none is."""
+        found = None
+        for cone, leaves in self._grow(work, root, chance):
+            if len(leaves) > self.leaves:
+                continue
+            cells = work.with_siblings(cone, leaves, self.cells)
+            outputs = work.outputs_of(cells)
+            if len(cells) > 1 and len(outputs) <= self.outputs:
+                found = (tuple(sorted(cells)), tuple(sorted(leaves)), outputs)
+        return found
+
+    def _grow(
+        self, work: _Work, root: int, chance: random.Random | None
+    ) -> Iterator[tuple[set[int], set[int]]]:
+        """Yield cones of a cell with their leaves, one cell more each; leaves may be one too many."""
+        cone, leaves = {root}, work.sources(root)
+        while True:
+            yield cone, leaves
+            steps = []
+            for leaf in sorted(leaves):
+                if leaf >= work.netlist.first_cell:
+                    after = (leaves | work.sources(leaf)) - {leaf}
+                    if len(after) <= self.leaves + 1:
+                        steps.append((len(after), -leaf))
+            if len(cone) == self.cells or not steps:
+                return
+            leaf = -(min(steps) if chance is None else chance.choice(steps))[1]
+            cone = cone | {leaf}
+            leaves = (leaves | work.sources(leaf)) - {leaf}
+
+
+class _Work:
+    """A netlist with its signatures."""
+
+    def __init__(self, netlist: Netlist, reference: Reference) -> None:
+        self.netlist = netlist
+        self._reference = reference
+        self._fanins = netlist.fanins.tolist()
+        self._references = count_references(netlist.fanins, netlist.outputs, netlist.first_cell)
+        self._start, self._users = list_users(netlist.fanins, netlist.first_cell)
+        words = netlist.n_nodes * reference.inputs.shape[1]
+        self._values: NDArray[np.uint64] | None = None
+        if reference.complete and words <= _WHOLE:
+            self._values = simulate(netlist, reference.inputs)
+
+    def fanin(self, cell: int) -> Sequence[int]:
+        """Return the literals that a cell reads."""
+        row: Sequence[int] = self._fanins[cell - self.netlist.first_cell]
+        return row
+
+    def sources(self, cell: int) -> set[int]:
+        """Return the nodes that a cell reads, without the constant."""
+        return {literal >> 1 for literal in self.fanin(cell)} - {0}
+
+    def with_siblings(self, cone: set[int], leaves: set[int], most: int) -> set[int]:
+        """Return a cone and, up to so many cells, others that read it and its leaves alone."""
+        cells = set(cone)
+        queue = sorted(cone | leaves)
+        while queue:
+            node = queue.pop(0)
+            users = self._users[self._start[node] : self._start[node + 1]].tolist()
+            if len(users) > _MOST_USERS:
+                continue
+            for user in users:
+                if len(cells) == most:
+                    return cells
+                if user not in cells | leaves and self.sources(user) <= cells | leaves:
+                    cells.add(user)
+                    queue.append(user)
+        return cells
+
+    def outputs_of(self, cells: set[int]) -> tuple[int, ...]:
+        """Return which of some cells are read from outside."""
+        inside = dict.fromkeys(cells, 0)
+        for cell in cells:
+            for source in self.sources(cell) & cells:
+                inside[source] += 1
+        return tuple(sorted(cell for cell in cells if int(self._references[cell]) > inside[cell]))
+
+    def functions(
+        self, cells: Sequence[int], leaves: Sequence[int], outputs: Sequence[int]
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the tables of a window's outputs over its leaves, and where they matter."""
+        size = 1 << len(leaves)
+        everywhere = (1 << size) - 1
+        tables = {0: 0}
+        for place, leaf in enumerate(leaves):
+            tables[leaf] = sum((vector >> place & 1) << vector for vector in range(size))
+        for cell in cells:
+            x, y, z = (
+                tables[literal >> 1] ^ everywhere * (literal & 1) for literal in self.fanin(cell)
+            )
+            tables[cell] = (x & y) | (z & (x | y))
+        care = everywhere if self._values is None else self._care(leaves, outputs)
+        return tuple(tables[cell] & care for cell in outputs), (care,) * len(outputs)
+
+    def _care(self, leaves: Sequence[int], outputs: Sequence[int]) -> int:
+        """Return which vectors of the leaves come up where the window matters."""
+        values, reference, netlist = self._values, self._reference, self.netlist
+        assert values is not None
+        if len(outputs) == 1:
+            flipped = values.copy()
+            _flip(netlist.fanins, netlist.first_cell, outputs[0], flipped)
+            change = flipped[netlist.outputs >> 1] ^ values[netlist.outputs >> 1]
+            matters = np.bitwise_or.reduce(change & reference.care, axis=0)
+        else:
+            matters = np.bitwise_or.reduce(reference.care, axis=0)
+        rows = np.concatenate([values[list(leaves)], matters[None, :]])
+        bits = unpack_bits(rows, reference.vectors)
+        index = bits[:, :-1].astype(np.int64) @ (1 << np.arange(len(leaves)))
+        seen = np.unique(index[bits[:, -1] == 1])
+        return sum(1 << vector for vector in seen.tolist())
+
+    def replaced(
+        self, form: Netlist, leaves: Sequence[int], outputs: Sequence[int]
+    ) -> Netlist | None:
+        """Return the netlist with a form in place of a window; None if it makes a cycle or saves nothing."""
+        netlist = self.netlist
+        literals = [0, *(2 * leaf for leaf in leaves)]
+        literals += [2 * (netlist.n_nodes + cell) for cell in range(form.n_cells)]
+        places = np.array(literals, dtype=np.int32)
+        wider = Netlist(
+            netlist.name,
+            netlist.input_ports,
+            netlist.output_ports,
+            np.concatenate([netlist.fanins, places[form.fanins >> 1] ^ (form.fanins & 1)]),
+            netlist.outputs,
+        )
+        substitution = 2 * np.arange(wider.n_nodes, dtype=np.int64)
+        substitution[list(outputs)] = places[form.outputs >> 1] ^ (form.outputs & 1)
+        try:
+            smaller = rebuild(wider, substitution)
+        except NetlistError:
+            return None  # a leaf reads the window by another way
+        return smaller if smaller.n_cells < netlist.n_cells else None
+
+
+@numba.njit(cache=True, nogil=True)
+def _flip(fanins: Any, first_cell: Any, node: Any, values: Any) -> None:
+    """Complement a cell's signature and let the later ones follow. Changes values."""
+    ones, zero = ~np.uint64(0), np.uint64(0)
+    for word in range(values.shape[1]):
+        values[node, word] = ~values[node, word]
+    for cell in range(node + 1 - first_cell, fanins.shape[0]):
+        a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
+        flip_a = ones if a & 1 else zero
+        flip_b = ones if b & 1 else zero
+        flip_c = ones if c & 1 else zero
+        for word in range(values.shape[1]):
+            x = values[a >> 1, word] ^ flip_a
+            y = values[b >> 1, word] ^ flip_b
+            z = values[c >> 1, word] ^ flip_c
+            values[first_cell + cell, word] = (x & y) | (z & (x | y))
