@@ -2,9 +2,9 @@
 
 Both netlists are joined at their inputs. Signals inside that are equal are found and merged first, from the
 inputs on (see `btfsynth.passes.equal_signals`); what an optimiser has left alone merges by hashing alone, and
-the outputs are then close to what has been merged. A first round is content with what small common cuts prove.
-Outputs still apart get rounds of the solver on their own cones, with more conflicts from one to the next, and
-at last a question without limit each.
+the outputs are then close to what has been merged. A first round is content with what small common cuts prove,
+or, where the netlists are large, small windows of their cones. Outputs still apart get rounds of the solver on
+their own cones, with more conflicts from one to the next, and at last a question without limit each.
 """
 
 from __future__ import annotations
@@ -23,16 +23,12 @@ from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
 
 __all__ = ["find_difference", "joined"]
 
-_ROUNDS: tuple[tuple[int | None, int], ...] = (
-    (None, 0),
-    (20, 300),
-    (200, 0),
-    (2000, 0),
-    (20_000, 0),
-)
+_ROUNDS: tuple[tuple[int | None, int], ...] = ((None, 0), (200, 0), (2000, 0), (20_000, 0))
 """Conflicts a pair of signals (None: no solver) and the window it is seen in (0: whole cones), by round."""
-_WINDOWS_FROM = 50_000
-"""Cells from which loading whole cones costs more than a round of windows before."""
+_LARGE_ROUNDS: tuple[tuple[int | None, int], ...] = ((20, 300), *_ROUNDS[1:])
+"""The same where whole cones are too many to begin with."""
+_LARGE = 50_000
+"""Cells of both netlists from which on they are."""
 _WORDS = 16
 _SEED = 1
 
@@ -65,12 +61,10 @@ def find_difference(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
     found = _difference_among(joint, vectors)
     if found is not None:
         return found
-    for conflicts, window in _ROUNDS:
+    for conflicts, window in _LARGE_ROUNDS if joint.n_cells >= _LARGE else _ROUNDS:
         joint = _open_cones(joint)
         if not joint.n_cells:
             break
-        if window and joint.n_cells < _WINDOWS_FROM:
-            continue
         joint = sorted_by_level(joint)
         equal = find_equal_signals(joint, vectors, conflicts, _SEED, _sides(joint), window)
         joint = rebuild(joint, equal.substitution)

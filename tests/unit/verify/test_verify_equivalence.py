@@ -110,12 +110,17 @@ def test_windows_change_no_answer(data, netlist):
         fanins.reshape(-1)[data.draw(st.integers(0, fanins.size - 1))] ^= 1
     other = Netlist("o", netlist.input_ports, netlist.output_ports, fanins, netlist.outputs)
     expected = equivalence._by_simulation(netlist, other).equal
-    rounds, begin = sweeping._ROUNDS, sweeping._WINDOWS_FROM
-    sweeping._ROUNDS, sweeping._WINDOWS_FROM = ((None, 0), (20, 2), (1, 0)), 0
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweeping, "_ROUNDS", ((None, 0), (20, 2), (1, 0)))
         assert (sweeping.find_difference(netlist, other) is None) == expected
-    finally:
-        sweeping._ROUNDS, sweeping._WINDOWS_FROM = rounds, begin
+
+
+def test_large_netlists_begin_with_windows(monkeypatch):
+    """The rounds of large netlists decide as those of small ones do."""
+    monkeypatch.setattr(sweeping, "_LARGE", 0)
+    assert sweeping.find_difference(adder(64, False), adder(64, True)) is None
+    vector = sweeping.find_difference(adder(40, False), adder(40, True, spoiled=True))
+    assert vector.tolist() == [1] * 80
 
 
 def test_ports_must_agree():
