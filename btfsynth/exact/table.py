@@ -5,7 +5,7 @@ the size below which SAT has proven that there is nothing, depth, the depth belo
 that size, and the netlist. Its inputs are ``a`` (least significant) to ``d``, its cells ``e`` on, ``<x y z>`` a
 majority, ``!`` a complement::
 
-    0007 2 2 2 2 e=<0 a b> f=<0 !c !e> = f
+    0007 3 3 2 2 e=<0 a b> f=<!0 c d> g=<!0 e f> = !g
 
 `btfsynth.exact.make_table` made it and can make it again.
 """
