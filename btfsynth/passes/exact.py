@@ -25,7 +25,7 @@ _MOST_LEAVES = 7
 _MOST_CELLS = 9
 _MOST_USERS = 32
 """Cells that read a signal are looked at only where they are not very many."""
-_WHOLE = 1 << 24
+_WHOLE = 1 << 22
 """Words of signatures up to which don't-cares are worked out."""
 
 _Window = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
