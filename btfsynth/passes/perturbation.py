@@ -22,6 +22,8 @@ from btfsynth.passes.resubstitution import Resubstitution
 
 __all__ = ["Perturbation"]
 
+_CELLS_TRIED = 40
+
 
 @dataclass(frozen=True)
 class Perturbation:
@@ -36,7 +38,7 @@ class Perturbation:
     share
         Majorities expanded, in per cent.
     patience
-        Of the resubstitution in each round (see `Resubstitution`).
+        Of the resubstitution in each round (see `Resubstitution`), 40 a cell at most.
     most
         Cells of a netlist that is worth it, at most.
     seed
@@ -63,7 +65,8 @@ class Perturbation:
             return netlist
         random = np.random.Generator(np.random.PCG64(self.seed))
         for number in range(self.rounds):
-            step = Resubstitution(patience=self.patience, seed=self.seed + number)
+            patience = min(self.patience, _CELLS_TRIED * netlist.n_cells)
+            step = Resubstitution(patience=patience, seed=self.seed + number)
             result = step.apply(_expanded(netlist, self.share / 100, random), reference)
             if result.n_cells <= netlist.n_cells:
                 netlist = result

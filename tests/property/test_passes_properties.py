@@ -13,10 +13,11 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import unpack_bits
 from btfsynth.netlist.statistics import statistics
-from btfsynth.passes.base import Pass
+from btfsynth.passes.base import Pass, run_passes
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters
 from btfsynth.passes.perturbation import Perturbation
+from btfsynth.passes.registry import parse_script
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.strash import Strash
 from btfsynth.passes.sweep import Sweep
@@ -140,3 +141,21 @@ def test_cells_that_no_target_sees_go(case: tuple[Netlist, Reference], data: st.
         np.where(np.arange(netlist.n_outputs) == kept, netlist.outputs, 0),
     )
     assert result.n_cells <= Strash().apply(cone, alone).n_cells
+
+
+@pytest.mark.parametrize(
+    ("script", "examples"), [("fast", 200), ("size", 15), ("depth", 15), ("best", 1)]
+)
+def test_every_script_keeps_the_function(script: str, examples: int) -> None:
+    """On random netlists; no script but that for depth makes one bigger."""
+    steps = parse_script(script)
+
+    @given(netlist=netlists(max_inputs=4, max_cells=12))
+    @settings(max_examples=examples, deadline=None)
+    def run(netlist: Netlist) -> None:
+        result, reports = run_passes(steps, netlist, complete_reference(netlist))
+        assert all(report.kept for report in reports)
+        assert naive.truth_table(result) == naive.truth_table(netlist)
+        assert result.n_cells <= netlist.n_cells
+
+    run()
