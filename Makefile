@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml btfsynth/__init__.py
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check wheel clean tools
+.PHONY: demo test proofs lint types check wheel clean tools
 
 demo: $(VENV)/.run-ready  ## install, then learn and check a 2-bit multiplier
 	$(BIN)/btfsynth build multiplier:2 --simulator amaranth
 
 test: $(VENV)/.test-ready tools  ## run the whole test suite
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+proofs: $(VENV)/.test-ready  ## the tests that take minutes
+	$(BIN)/python -m pytest -m long
 
 check: lint types test  ## what continuous integration runs
 

@@ -91,7 +91,7 @@ def sizes_up_to(most: int) -> dict[int, int]:
 
 
 @pytest.mark.parametrize(
-    "most", [4, pytest.param(6, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
+    "most", [4, pytest.param(6, marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
 )
 def test_enumeration_finds_the_same_sizes(most: int) -> None:
     """What takes so many cells or fewer, and so what takes more: with six, all but one class."""

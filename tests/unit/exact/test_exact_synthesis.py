@@ -73,7 +73,7 @@ def test_two_cells_make_no_full_adder() -> None:
     assert (result.bound, result.optimal) == (3, False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_multiplier_of_two_bits_takes_eight_cells() -> None:
     """Four outputs at once."""
     products = [a % 4 * (a // 4) for a in range(16)]

@@ -111,7 +111,7 @@ def test_small_sizes_are_optimal(cells: int) -> None:
             prove(entry)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("cells", [5, 6, 7])
 @pytest.mark.timeout(1800)
 def test_large_sizes_are_optimal(cells: int) -> None:
