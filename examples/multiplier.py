@@ -21,7 +21,9 @@ def main(folder: Path) -> None:
     data = load("multiplier:2")
     options = BuildOptions(TrainOptions(seed=1), simulators=("amaranth",))
     report = build(data, folder, options)
-    best = report.run.best
+    run = report.origin.run
+    assert run is not None  # this network was trained here
+    best = run.best
     print(f"trained     {best.bits_right} of {best.bits} bits right after {best.iterations} steps")
     print(f"lowered     {report.lowering.cells} cells")
     for step in report.passes:

@@ -235,5 +235,6 @@ def test_the_first_run_says_that_it_compiles(program, tmp_path):
             [*program, "train", "full_adder"], cwd=tmp_path, env=environment, capture_output=True,
             text=True, check=True,
         )  # fmt: skip
-        seen.append(done.stderr)
-    assert seen == ["full_adder: compiling the kernels (once) ...\n", ""]
+        # A slow machine tells how the training goes as well, once a minute.
+        seen.append([line for line in done.stderr.splitlines() if "compiling" in line])
+    assert seen == [["full_adder: compiling the kernels (once) ..."], []]

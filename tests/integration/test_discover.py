@@ -37,7 +37,6 @@ def test_a_time_limit_ends_the_search(cli):
     outcome = cli("discover", "full_adder", "--time", 6, "--jobs", 1, "-o", "fa", "--json")
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["best"]["cells"] == 3
-    assert outcome.json["polished"] > 0
     assert 5 <= outcome.json["seconds"] < 20
     assert time.monotonic() - start < 120
 

@@ -73,10 +73,10 @@ def test_installed_wheel_builds(wheel, tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     environment.pop("PYTHONPATH", None)
     where = run(
-        [python, "-c", "import btfsynth.flow; print(btfsynth.flow.__file__)"],
+        [python, "-c", "import btfsynth; print(btfsynth.__file__)"],
         cwd=empty, env=environment,
     )  # fmt: skip
-    assert Path(where.stdout.strip()) == site / "btfsynth" / "flow.py"
+    assert Path(where.stdout.strip()) == site / "btfsynth" / "__init__.py"
     completed = run(
         [str(scripts / "btfsynth"), "build", "full_adder", "--json", "--simulator", "amaranth"],
         cwd=empty, env=environment,
