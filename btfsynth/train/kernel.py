@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from btfsynth.train.neuron import (
     COEFFICIENTS,
+    LEAST_GAP,
     MOMENTS,
     advance_neuron,
     evaluate_neuron,
@@ -263,8 +264,8 @@ def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
     total = 0.0
     for k in range(state.gap_sums.shape[0]):
         total += state.gap_sums[k]
-    mean = total / (problem.patterns * n_neurons)
-    gain = gamma / mean if mean > 0 else 0.0
+    mean = total / (problem.patterns * n_neurons) + LEAST_GAP
+    gain = gamma / mean
     for neuron in range(n_neurons):
         begin, end = problem.fanin_start[neuron], problem.fanin_start[neuron + 1]
         norm2 = 0.0

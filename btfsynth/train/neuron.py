@@ -31,6 +31,7 @@ from btfsynth.train.vector import LANES, Vector, Vectors
 
 __all__ = [
     "COEFFICIENTS",
+    "LEAST_GAP",
     "MOMENTS",
     "advance_neuron",
     "evaluate_neuron",
@@ -44,6 +45,9 @@ COEFFICIENTS = 4 * LANES
 
 MOMENTS = 4 * LANES
 """Elements a lane group needs in the moment scratch: two gaps, |w + x|^2 and |w - x|^2."""
+
+LEAST_GAP = 1e-30
+"""Added to every squared gap, far below rounding: where all vanish the metric is drawn to 1, not to 0 / 0."""
 
 _POLE_SINGLE = 1e-6
 _POLE_DOUBLE = 1e-12
@@ -174,7 +178,7 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
             y, gap_y = _update_output(v, moving, owns, beta)
             lanes = [builder.add(lane, builder.mul(group, width)) for group in groups]
             real = v.load(*pointers(given["valid"], lanes))
-            squared = (gap_w + gap_x + gap_y) * real
+            squared = (gap_w + gap_x + gap_y + v.constant(LEAST_GAP)) * real
             v.store(squared, *pointers(moving["gap"], at_neurons))
             for k, part in enumerate((gap_w, gap_x, gap_y)):
                 sum_ptr = v.at(spare["gap_sums"], edge.type(k * LANES))
