@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, printable
-from btfsynth.backends.tokens import net_prefix, token_names
+from btfsynth.backends.tokens import net_names, net_prefix, token_names
 from btfsynth.dataset.ports import bit_names
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
@@ -36,14 +36,7 @@ def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str])
     netlist = plain_cells(netlist)
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
     prefix = net_prefix([*inputs, *outputs])
-    nets = ["", *inputs, *(f"{prefix}{cell}" for cell in range(1, netlist.n_cells + 1))]
-    driven = netlist.outputs.tolist()
-    named: set[int] = set()
-    for name, literal in zip(outputs, driven, strict=True):
-        node = literal >> 1
-        if node >= netlist.first_cell and not literal & 1 and node not in named:
-            nets[node] = name
-            named.add(node)
+    nets = net_names(netlist, inputs, outputs)
     lines = [f"# {printable(key)}: {printable(value)}" for key, value in provenance.items()]
     lines.append(f"# {printable(names.module)}")
     lines.extend(f"INPUT({name})" for name in inputs)
@@ -65,7 +58,7 @@ def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str])
         else:
             read = [nets[literal >> 1] for literal in fanin]
             lines.append(f"{output} = LUT 0x{_majority_table(fanin):02x} ({', '.join(read)})")
-    for name, literal in zip(outputs, driven, strict=True):
+    for name, literal in zip(outputs, netlist.outputs.tolist(), strict=True):
         if literal in (FALSE, TRUE):
             lines.append(f"{name} = {('gnd', 'vdd')[literal]}")
         elif nets[literal >> 1] != name or literal & 1:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, printable
-from btfsynth.backends.tokens import net_prefix, token_names, wrapped
+from btfsynth.backends.tokens import net_names, token_names, wrapped
 from btfsynth.dataset.ports import bit_names
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
@@ -35,23 +35,14 @@ def emit_blif(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) 
     """
     netlist = plain_cells(netlist)
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
-    prefix = net_prefix([*inputs, *outputs])
-    nets = ["", *inputs, *(f"{prefix}{cell}" for cell in range(1, netlist.n_cells + 1))]
-    driven = netlist.outputs.tolist()
-    # An output that is a cell gives the cell its name, so that no buffer is needed.
-    named: set[int] = set()
-    for name, literal in zip(outputs, driven, strict=True):
-        node = literal >> 1
-        if node >= netlist.first_cell and not literal & 1 and node not in named:
-            nets[node] = name
-            named.add(node)
+    nets = net_names(netlist, inputs, outputs)
     lines = [f"# {printable(key)}: {printable(value)}" for key, value in provenance.items()]
     lines.append(f".model {names.module}")
     lines.extend(_listed(".inputs", inputs))
     lines.extend(_listed(".outputs", outputs))
     for cell, fanin in enumerate(netlist.fanins.tolist()):
         lines.extend(_cell(fanin, nets, nets[netlist.first_cell + cell]))
-    for name, literal in zip(outputs, driven, strict=True):
+    for name, literal in zip(outputs, netlist.outputs.tolist(), strict=True):
         if literal in (FALSE, TRUE):
             lines.append(f".names {name}")
             lines.extend(["1"] * literal)

@@ -10,7 +10,7 @@ from btfsynth.backends.identifiers import HdlNames
 from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["net_prefix", "token_names", "wrapped"]
+__all__ = ["net_names", "net_prefix", "token_names", "wrapped"]
 
 _SHOWN = 60
 
@@ -45,6 +45,29 @@ def net_prefix(taken: Collection[str]) -> str:
     while any(re.match(re.escape(prefix) + "[0-9]", name) for name in taken):
         prefix = f"_{prefix}"
     return prefix
+
+
+def net_names(netlist: Netlist, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+    """Return a name for every node, the constant's being empty.
+
+    An output that is a cell gives the cell its name, so that no buffer is needed.
+
+    Parameters
+    ----------
+    netlist
+        Whose nodes are named.
+    inputs, outputs
+        Names bit by bit.
+    """
+    prefix = net_prefix([*inputs, *outputs])
+    nets = ["", *inputs, *(f"{prefix}{cell}" for cell in range(1, netlist.n_cells + 1))]
+    named: set[int] = set()
+    for name, literal in zip(outputs, netlist.outputs.tolist(), strict=True):
+        node = literal >> 1
+        if node >= netlist.first_cell and not literal & 1 and node not in named:
+            nets[node] = name
+            named.add(node)
+    return nets
 
 
 def wrapped(words: Sequence[str], width: int = 80) -> Iterator[list[str]]:
