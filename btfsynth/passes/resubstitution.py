@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import UsageError
-from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.rebuild import rebuild_from
 from btfsynth.netlist.reference import Reference
 from btfsynth.passes.replacement import NONE, find_replacement, next_below, release
 from btfsynth.passes.windows import WindowedNetlist
@@ -114,7 +114,7 @@ class Resubstitution:
             idle = 0 if saved > least // 1000 else idle + max(1, work.alive())
             if idle > patience:
                 break
-        return _as_netlist(netlist, fanins, outputs)
+        return rebuild_from(netlist, fanins[netlist.first_cell :], outputs)
 
 
 class _Work:
@@ -147,20 +147,7 @@ class _Work:
 
     def netlist(self, like: Netlist) -> Netlist:
         """Return the present state as a netlist."""
-        return _as_netlist(like, self.fanins, self.outputs)
-
-
-def _as_netlist(like: Netlist, fanins: Array, outputs: Array) -> Netlist:
-    """Return arrays whose rows are in any order as a netlist with another's name and ports."""
-    order = np.zeros(len(fanins), dtype=np.int32)
-    count = _order(fanins, outputs, like.first_cell, order)
-    builder = NetlistBuilder(like.name, like.input_ports, like.output_ports)
-    literals = dict.fromkeys(range(len(fanins)), 0)
-    literals.update({node: 2 * node for node in range(like.first_cell)})
-    for node in order[:count].tolist():
-        a, b, c = (literals[lit >> 1] ^ (lit & 1) for lit in fanins[node].tolist())
-        literals[node] = builder.maj(a, b, c)
-    return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in outputs.tolist()])
+        return rebuild_from(like, self.fanins[self.first :], self.outputs)
 
 
 @numba.njit(cache=True, nogil=True)
