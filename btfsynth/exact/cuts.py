@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.small_cuts import within
 
 __all__ = ["CUT_LEAVES", "Cuts", "find_cuts"]
 
@@ -127,20 +128,6 @@ def _places(part: Any, n_part: Any, whole: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _within(part: Any, n_part: Any, whole: Any, n_whole: Any) -> Any:
-    """Tell whether a set is a subset of another."""
-    if n_part > n_whole:
-        return False
-    place = 0
-    for i in range(n_part):
-        while place < n_whole and whole[place] < part[i]:
-            place += 1
-        if place == n_whole or whole[place] != part[i]:
-            return False
-    return True
-
-
-@numba.njit(cache=True, nogil=True)
 def _support(table: Any) -> Any:
     """Return which leaves a table depends on, as bits."""
     bits = 0
@@ -163,11 +150,11 @@ def _insert(cut: Any, n_leaves: Any, table: Any, kept: Any, rows: Any) -> Any:
     """
     size, leaves, tables = rows
     for k in range(kept):
-        if _within(leaves[k], size[k], cut, n_leaves):
+        if within(leaves[k], size[k], cut, n_leaves):
             return kept
     remaining = 0
     for k in range(kept):
-        if not _within(cut, n_leaves, leaves[k], size[k]):
+        if not within(cut, n_leaves, leaves[k], size[k]):
             if remaining != k:
                 size[remaining] = size[k]
                 tables[remaining] = tables[k]

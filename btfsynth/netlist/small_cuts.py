@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["CUT_LEAVES", "SmallCuts", "small_cuts"]
+__all__ = ["CUT_LEAVES", "SmallCuts", "small_cuts", "within"]
 
 CUT_LEAVES = 3
 """Most leaves of a cut."""
@@ -126,7 +126,7 @@ def _places(part: Any, n_part: int, whole: Any) -> int:
 
 
 @numba.njit(cache=True)
-def _within(part: Any, n_part: int, whole: Any, n_whole: int) -> bool:
+def within(part: Any, n_part: int, whole: Any, n_whole: int) -> bool:
     """Tell whether a set is a subset of another."""
     place = 0
     for i in range(n_part):
@@ -159,11 +159,11 @@ def _insert(
     One place is left for the node itself. Changes size, sets and tables.
     """
     for cut in range(kept):
-        if _within(sets[cut], size[cut], leaves, n_leaves):
+        if within(sets[cut], size[cut], leaves, n_leaves):
             return kept
     remaining = 0
     for cut in range(kept):
-        if not _within(leaves, n_leaves, sets[cut], size[cut]):
+        if not within(leaves, n_leaves, sets[cut], size[cut]):
             if remaining != cut:
                 size[remaining] = size[cut]
                 tables[remaining] = tables[cut]
