@@ -79,10 +79,8 @@ _DEFAULT_SECONDS = 60.0
 )
 @click.option(
     "--passes",
-    default="size",
-    show_default=True,
     metavar="SCRIPT",
-    help="Optimiser passes, as for 'btfsynth build'.",
+    help="Optimiser passes, as for 'btfsynth build'.  [default: depth for that objective, else size]",
 )
 @click.option(
     "--polish/--no-polish",
@@ -109,7 +107,7 @@ def command(
     jobs: int | None,
     seed: int,
     objective: str,
-    passes: str,
+    passes: str | None,
     polish: bool,
     config: Path | None,
     resume: bool,
@@ -135,7 +133,7 @@ def command(
         trials=trials,
         seconds=_DEFAULT_SECONDS if seconds is None and trials is None else seconds,
         jobs=jobs or _processors(),
-        passes=passes,
+        passes=passes or ("depth" if objective == Objective.DEPTH.value else "size"),
         objective=Objective(objective),
         polish=polish,
     )
