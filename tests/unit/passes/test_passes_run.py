@@ -214,3 +214,25 @@ def test_a_script_that_is_none_is_a_usage_error(script: str, message: str) -> No
     with pytest.raises(UsageError) as caught:
         parse_script(script)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("answers", [[True], [False, True, True]])
+def test_large_samples_are_proven_once(answers: list[bool]) -> None:
+    """From the first to the last; if that fails, pass by pass after all."""
+    random = np.random.default_rng(1)
+    rows = [random.integers(0, 2 * (21 + cell), 3) for cell in range(21_000)]
+    ports = (Port("x", 20),), (Port("y", 5000),)
+    outputs = 2 * np.arange(21_021 - 5000, 21_021)
+    netlist = Netlist("large", *ports, np.array(rows), outputs)
+    reference = sample(netlist)
+    left, asked = list(answers), []
+
+    def prover(old: Netlist, new: Netlist) -> bool:
+        asked.append((old.n_cells, new.n_cells))
+        return left.pop(0)
+
+    result, reports = run_passes([Strash(), Sweep()], netlist, reference, prover)
+    assert not left
+    assert asked[0] == (netlist.n_cells, result.n_cells)
+    assert all(report.kept for report in reports)
+    assert ("together" in reports[0].proof) is (len(answers) == 1)
