@@ -1,7 +1,7 @@
-"""The built-in tasks: whole truth tables made from a short specification such as ``multiplier:2``.
+"""The built-in tasks: data made from a short specification such as ``multiplier:2``.
 
-All patterns are listed in counting order; the first input column, which is the least significant
-bit of the first port, changes fastest.
+All but ``digits`` are whole truth tables: all patterns are listed in counting order; the first input
+column, which is the least significant bit of the first port, changes fastest.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.digits import digits
 from btfsynth.dataset.ports import Port, total_width
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, bits_of, counting_inputs, numbers_of
 from btfsynth.errors import UsageError
@@ -70,12 +71,15 @@ def parse_task(spec: str) -> Dataset:
     Returns
     -------
     Dataset
-        Exhaustive, in counting order; its source is the specification in its normal form.
+        Exhaustive, in counting order, unless it is a part of ``digits``; its source is the specification
+        in its normal form.
 
     Raises
     ------
     UsageError
         If there is no such task, or its arguments are wrong or too large.
+    MissingToolError
+        If the task needs a package that is not installed.
     """
     name, colon, arguments = spec.partition(":")
     task = TASKS.get(name.strip().lower())
@@ -347,6 +351,14 @@ TASKS: dict[str, Task] = {
             "is the leftmost cell) -> y; ring of C cells, highest bit leftmost: state -> next",
             "automaton:30",
             _automaton,
+        ),
+        Task(
+            "digits",
+            "digits[:CODE][,train=N][,seed=N][,part=train|test]",
+            "8x8 images of scikit-learn, p00 to p77 -> digit (one of 10 bits), CODE grey (analog), "
+            "thermometer:K or threshold:X; N of 1797 to train on (512), the others to test",
+            "digits:grey,train=512,part=test",
+            digits,
         ),
     )
 }

@@ -1,0 +1,223 @@
+"""Codes that turn analog inputs into bits, and so into ports of hardware.
+
+Every code here is linear: a value ``v`` in [0, 1] becomes a whole number ``n = round(levels * v)``, halves
+upwards, and ``n`` is a weighted sum of the bits. What a neuron makes of an analog input it can therefore make
+of the bits of its code with other weights (see `btfsynth.network.coded`), exactly.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.contradictions import group_rows
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.ports import Port, bit_names
+from btfsynth.dataset.vectors import bits_of
+from btfsynth.errors import UsageError
+
+__all__ = ["CODES", "InputCode", "code_inputs", "coded_ports", "parse_code", "quantise_inputs"]
+
+CODES = "binary:K, levels:N, thermometer:K or threshold:X"
+"""The codes there are, for messages."""
+
+MAX_LEVELS = 4095
+"""Largest number an input becomes: twelve bits."""
+MAX_THERMOMETER = 256
+
+
+@dataclass(frozen=True)
+class InputCode:
+    """How one analog input becomes bits.
+
+    Parameters
+    ----------
+    text
+        The specification in its normal form, such as ``binary:4``.
+    levels
+        Largest number that a value becomes.
+    bit_weights
+        What each bit counts, least first.
+    thermometer
+        True if bit ``i`` says that the number is above ``i``, False if it is binary.
+    threshold
+        Value from which on a single bit is 1; None rounds.
+    """
+
+    text: str
+    levels: int
+    bit_weights: tuple[int, ...]
+    thermometer: bool = False
+    threshold: float | None = None
+
+    @property
+    def width(self) -> int:
+        """Bits of one input."""
+        return len(self.bit_weights)
+
+    @property
+    def trains_on_bits(self) -> bool:
+        """True if a network is to be trained on the bits themselves, not on the values they stand for."""
+        return self.thermometer
+
+    def numbers(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the number of every value, int64 of the same shape, 0 to `levels`."""
+        exact = np.asarray(values, dtype=np.float64)
+        if self.threshold is not None:
+            return (exact >= np.float32(self.threshold)).astype(np.int64)
+        return np.floor(exact * self.levels + 0.5).astype(np.int64)
+
+    def quantised(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the values that the numbers stand for, float32 of the same shape."""
+        return (self.numbers(values) / self.levels).astype(np.float32)
+
+    def bits(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return ``(patterns, columns * width)`` uint8 0/1 for ``(patterns, columns)`` values."""
+        patterns, columns = values.shape
+        numbers = self.numbers(values).reshape(-1)
+        if self.thermometer:
+            bits = (numbers[:, None] > np.arange(self.width)).astype(np.uint8)
+        else:
+            bits = bits_of(numbers, self.width)
+        return bits.reshape(patterns, columns * self.width)
+
+    @cached_property
+    def unused(self) -> int:
+        """How much all bits together count beyond `levels`: numbers that no value becomes."""
+        return sum(self.bit_weights) - self.levels
+
+
+def parse_code(text: str) -> InputCode:
+    """Read a code.
+
+    Parameters
+    ----------
+    text
+        ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X``.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else, or its number is out of range.
+    """
+    name, _, argument = (part.strip() for part in text.lower().partition(":"))
+    if name == "binary":
+        width = _whole(text, argument, 1, MAX_LEVELS.bit_length())
+        return _binary(f"binary:{width}", (1 << width) - 1)
+    if name == "levels":
+        levels = _whole(text, argument, 1, MAX_LEVELS)
+        return _binary(f"levels:{levels}", levels)
+    if name == "thermometer":
+        width = _whole(text, argument, 1, MAX_THERMOMETER)
+        return InputCode(f"thermometer:{width}", width, (1,) * width, thermometer=True)
+    if name == "threshold":
+        threshold = _threshold(text, argument)
+        return InputCode(
+            f"threshold:{threshold:g}", 1, (1,), thermometer=True, threshold=threshold
+        )
+    raise UsageError(f"code {text[:40]!r}: expected {CODES}")
+
+
+def _binary(text: str, levels: int) -> InputCode:
+    return InputCode(text, levels, tuple(1 << bit for bit in range(levels.bit_length())))
+
+
+def _whole(text: str, argument: str, low: int, high: int) -> int:
+    value = int(argument) if re.fullmatch(r"[0-9]{1,6}", argument) else -1
+    if not low <= value <= high:
+        raise UsageError(
+            f"code {text[:40]!r}: expected a whole number from {low} to {high} after the colon"
+        )
+    return value
+
+
+def _threshold(text: str, argument: str) -> float:
+    try:
+        value = float(argument)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise UsageError(
+            f"code {text[:40]!r}: expected a number above 0 and up to 1 after the colon"
+        )
+    return value
+
+
+def coded_ports(ports: Sequence[Port], code: InputCode) -> tuple[Port, ...]:
+    """Return one port for every analog input: those of a bus ``x`` are called ``x_0``, ``x_1``, ...
+
+    If such a name is taken, all keep the index in brackets.
+    """
+    plain = bit_names(ports)
+    names = [re.sub(r"\[([0-9]+)\]$", r"_\1", name) for name in plain]
+    if len(set(names)) < len(names):
+        names = plain
+    return tuple(Port(name, code.width) for name in names)
+
+
+def _require_analog(dataset: Dataset) -> None:
+    if dataset.input_kind is not InputKind.ANALOG:
+        raise UsageError(
+            f"{dataset.source}: expected analog inputs to code, got "
+            f"{dataset.input_kind.value} ones"
+        )
+
+
+def quantise_inputs(dataset: Dataset, code: InputCode) -> Dataset:
+    """Return analog data with every input moved to the value that its code stands for.
+
+    Raises
+    ------
+    UsageError
+        If the inputs are not analog.
+    """
+    _require_analog(dataset)
+    return replace(dataset, inputs=code.quantised(dataset.inputs))
+
+
+def code_inputs(dataset: Dataset, code: InputCode) -> Dataset:
+    """Return analog data as Boolean data, each input a port of the bits of its code.
+
+    Parameters
+    ----------
+    dataset
+        Analog. The source stays as it is.
+    code
+        The code of every input.
+
+    Raises
+    ------
+    UsageError
+        If the inputs are not analog.
+
+    Notes
+    -----
+    Patterns that the code cannot tell apart although their targets differ stay in; a notice counts them.
+    """
+    _require_analog(dataset)
+    bits = code.bits(dataset.inputs)
+    groups, _ = group_rows(bits)
+    wanted = np.concatenate([dataset.targets & dataset.care_mask, dataset.care_mask], axis=1)
+    pairs, _ = group_rows(np.concatenate([bits, wanted.astype(np.uint8)], axis=1))
+    per_group = np.bincount(np.unique(np.stack([groups, pairs]), axis=1)[0])
+    clashing = int((per_group[groups] > 1).sum())
+    notices = dataset.notices
+    if clashing:
+        notices += (
+            f"{code.text}: {clashing} of {dataset.n_patterns} patterns have the bits of a pattern with "
+            "other targets",
+        )
+    return replace(
+        dataset,
+        inputs=bits,
+        input_ports=coded_ports(dataset.input_ports, code),
+        input_kind=InputKind.BOOLEAN,
+        notices=notices,
+    )
