@@ -71,8 +71,8 @@ class InputCode:
         """Return the number of every value, int64 of the same shape, 0 to `levels`."""
         exact = np.asarray(values, dtype=np.float64)
         if self.threshold is not None:
-            return (exact >= np.float32(self.threshold)).astype(np.int64)
-        return np.floor(exact * self.levels + 0.5).astype(np.int64)
+            return np.asarray(exact >= np.float32(self.threshold), dtype=np.int64)
+        return np.asarray(np.floor(exact * self.levels + 0.5), dtype=np.int64)
 
     def quantised(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return the values that the numbers stand for, float32 of the same shape."""
@@ -119,9 +119,7 @@ def parse_code(text: str) -> InputCode:
         return InputCode(f"thermometer:{width}", width, (1,) * width, thermometer=True)
     if name == "threshold":
         threshold = _threshold(text, argument)
-        return InputCode(
-            f"threshold:{threshold:g}", 1, (1,), thermometer=True, threshold=threshold
-        )
+        return InputCode(f"threshold:{threshold:g}", 1, (1,), thermometer=True, threshold=threshold)
     raise UsageError(f"code {text[:40]!r}: expected {CODES}")
 
 
@@ -165,8 +163,7 @@ def coded_ports(ports: Sequence[Port], code: InputCode) -> tuple[Port, ...]:
 def _require_analog(dataset: Dataset) -> None:
     if dataset.input_kind is not InputKind.ANALOG:
         raise UsageError(
-            f"{dataset.source}: expected analog inputs to code, got "
-            f"{dataset.input_kind.value} ones"
+            f"{dataset.source}: expected analog inputs to code, got {dataset.input_kind.value} ones"
         )
 
 

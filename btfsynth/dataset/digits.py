@@ -114,7 +114,7 @@ def _number(text: str, key: str, low: int, high: int) -> int:
 def _images() -> tuple[np.ndarray, np.ndarray]:
     """Return ``(1797, 64)`` float32 grey levels over 16 and ``(1797,)`` int64 classes."""
     try:
-        from sklearn.datasets import load_digits  # noqa: PLC0415 - an extra, slow to import
+        from sklearn.datasets import load_digits
     except ImportError:
         raise MissingToolError(
             "digits: the images come with scikit-learn, which is not installed; "

@@ -1,10 +1,9 @@
 """A pseudo-Boolean constraint as a weighted population count and a comparison with a constant.
 
-The literals are added up by binary weight in carry-save form, three of one column at a time in a full
-adder of three majorities, ``carry = MAJ(a, b, c)`` and ``sum = MAJ(!carry, MAJ(a, b, !c), c)``, so the
-cells are linear in the inputs times the bits of a weight, whatever the weights are. A constant is added
-along that makes the comparison the carry out of the highest column: of the last adder of each column
-nothing but its carry is read, one cell.
+The literals are added up by binary weight in carry-save form (see `adder`), so the cells are linear in the
+inputs times the bits of a weight, whatever the weights are. A constant is added along that makes the
+comparison the carry out of the highest column: of the last adder of each column nothing but its carry is
+read, one cell.
 
 Weights are written with digits -1, 0 and 1, no two neighbours nonzero (the non-adjacent form, Reitwiesner
 1960), a third of the digits nonzero on average: ``-b`` is ``(1 - b) - 1``, an inverter and a constant.
@@ -14,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from btfsynth.lower.adder import full_adder, signed_digits
 from btfsynth.lower.pseudo_boolean import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
@@ -36,7 +36,7 @@ def lower_counter(builder: NetlistBuilder, constraint: PseudoBoolean) -> int:
     columns: list[deque[int]] = [deque() for _ in range(constraint.bound.bit_length() + 1)]
     bound = constraint.bound
     for weight, literal in zip(constraint.weights, constraint.literals, strict=True):
-        for column, negative in _digits(weight):
+        for column, negative in signed_digits(weight):
             columns[column].append(literal ^ int(negative))
             bound += int(negative) << column
     # Adding 2^top - bound carries out of the columns below top exactly where the sum is the bound or more.
@@ -55,28 +55,14 @@ def lower_counter(builder: NetlistBuilder, constraint: PseudoBoolean) -> int:
     return result
 
 
-def _digits(weight: int) -> list[tuple[int, bool]]:
-    """Return (column, negative) of the nonzero digits of the non-adjacent form."""
-    digits = []
-    column = 0
-    while weight:
-        if weight & 1:
-            negative = weight & 3 == 3
-            digits.append((column, negative))
-            weight += 1 if negative else -1
-        weight >>= 1
-        column += 1
-    return digits
-
-
 def _compress(builder: NetlistBuilder, entries: deque[int], constant: int) -> deque[int]:
     """Add up one column and a constant bit; return what it carries into the next. Empties entries."""
     carried: deque[int] = deque()
     while len(entries) > 2:
         a, b, c = entries.popleft(), entries.popleft(), entries.popleft()
-        carry = builder.maj(a, b, c)
+        total, carry = full_adder(builder, a, b, c)
         carried.append(carry)
-        entries.append(builder.maj(carry ^ 1, builder.maj(a, b, c ^ 1), c))
+        entries.append(total)
     entries.extend((TRUE if constant else FALSE, FALSE, FALSE))
     last = builder.maj(entries[0], entries[1], entries[2])
     if last != FALSE:

@@ -12,6 +12,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.lower.candidate import Candidate, make, take_back
 from btfsynth.lower.cheapest import cheapest_form, with_least_weights
+from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
 from btfsynth.lower.cofactors import lower_table, make_table
 from btfsynth.lower.observability import NeuronValues
 from btfsynth.lower.on_vectors import NeuronOnVectors, lower_on_vectors
@@ -29,6 +30,7 @@ from btfsynth.netlist.reference import (
     function_reference,
 )
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
+from btfsynth.network.labels import hardware_outputs, label_port
 from btfsynth.network.trained import TrainedNetwork
 
 __all__ = ["LoweringReport", "choose_preserve", "lower_network", "make_reference"]
@@ -76,7 +78,13 @@ def choose_preserve(dataset: Dataset, network: TrainedNetwork) -> Preserve:
     return Preserve.CARE if says_all and right else Preserve.NETWORK
 
 
-def make_reference(network: TrainedNetwork, dataset: Dataset, preserve: Preserve) -> Reference:
+def make_reference(
+    network: TrainedNetwork,
+    dataset: Dataset,
+    preserve: Preserve,
+    label: bool = False,
+    seen: NDArray[np.uint8] | None = None,
+) -> Reference:
     """Return the vectors that lowering and passes are held against.
 
     Parameters
@@ -87,11 +95,16 @@ def make_reference(network: TrainedNetwork, dataset: Dataset, preserve: Preserve
         Its targets are the targets otherwise; it must be Boolean.
     preserve
         What to keep.
+    label
+        Whether the number of the class follows the outputs (see `lower_network`).
+    seen
+        ``(vectors, inputs)`` vectors that a sample is to contain beside the patterns.
 
     Raises
     ------
     UsageError
-        If the inputs are not Boolean, or the targets are to be kept and the network misses one.
+        If the inputs are not Boolean, or the targets are to be kept and the network misses one, or a
+        label is asked for.
     """
     if dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(
@@ -99,15 +112,22 @@ def make_reference(network: TrainedNetwork, dataset: Dataset, preserve: Preserve
             f"{dataset.input_kind.value} ones"
         )
     if preserve is Preserve.CARE:
+        if label:
+            raise UsageError(
+                f"{dataset.name}: the targets say nothing of sums, so with a label the network is kept"
+            )
         if network.bits_right(dataset) != int(dataset.care_mask.sum()):
             raise UsageError(
                 f"{dataset.name}: the network misses targets, so they cannot be what is preserved"
             )
         return care_reference(dataset)
-    return function_reference(network.outputs, dataset.n_inputs, dataset.inputs)
+    listed = dataset.inputs if seen is None else np.concatenate([dataset.inputs, seen])
+    return function_reference(hardware_outputs(network, label), dataset.n_inputs, listed)
 
 
-def lower_network(network: TrainedNetwork, reference: Reference) -> tuple[Netlist, LoweringReport]:
+def lower_network(
+    network: TrainedNetwork, reference: Reference, label: bool = False
+) -> tuple[Netlist, LoweringReport]:
     """Turn every neuron into majority cells, each in the form that takes the fewest new ones.
 
     If the reference is complete the outputs that are cared for are kept on its vectors, and a neuron is free
@@ -119,6 +139,9 @@ def lower_network(network: TrainedNetwork, reference: Reference) -> tuple[Netlis
         What to lower.
     reference
         From `make_reference`.
+    label
+        Add a port with the number of the class: of the output neuron with the largest sum ``W . x``, the first
+        of equal ones. Every neuron is then kept on every combination of its inputs.
 
     Raises
     ------
@@ -126,7 +149,9 @@ def lower_network(network: TrainedNetwork, reference: Reference) -> tuple[Netlis
         If rounding decides on a neuron, or the result is not what it must be.
     """
     netlist, forms = (
-        _OnVectors(network, reference).lower() if reference.complete else _exactly(network)
+        _OnVectors(network, reference).lower()
+        if reference.complete and not label
+        else _exactly(network, label)
     )
     wrong = count_wrong(netlist, reference)
     if wrong:
@@ -147,12 +172,17 @@ def _edges(
     return sources[~is_bias], weights[~is_bias], -float(weights[is_bias].sum())
 
 
-def _exactly(network: TrainedNetwork) -> tuple[Netlist, dict[str, int]]:
+def _exactly(network: TrainedNetwork, label: bool) -> tuple[Netlist, dict[str, int]]:
     """Lower every neuron as it is on all combinations of its inputs."""
-    builder = NetlistBuilder(network.name, network.input_ports, network.output_ports)
-    literals = [FALSE, *(builder.input(bit) for bit in range(network.topology.n_inputs))]
+    topology = network.topology
+    ports = network.output_ports
+    if label:
+        ports = (*ports, label_port(ports, topology.n_outputs))
+    builder = NetlistBuilder(network.name, network.input_ports, ports)
+    literals = [FALSE, *(builder.input(bit) for bit in range(topology.n_inputs))]
     forms: Counter[str] = Counter()
-    for neuron in range(network.topology.n_neurons):
+    alone = topology.n_neurons - topology.n_outputs if label else topology.n_neurons
+    for neuron in range(alone):
         sources, weights, bias = _edges(network, neuron)
         constraint = pseudo_boolean(
             reduce_exactly(weights, bias), [literals[node] for node in sources]
@@ -160,7 +190,26 @@ def _exactly(network: TrainedNetwork) -> tuple[Netlist, dict[str, int]]:
         candidate = cheapest_form(builder, with_least_weights(constraint))
         forms[candidate.form] += 1
         literals.append(make(builder, candidate))
+    if label:
+        classes = _class_neurons(network, literals)
+        outputs, number = lower_class_sums(builder, classes)
+        forms["sum"] = len(classes)
+        return builder.build([*outputs, *number]), dict(sorted(forms.items()))
     return _finish(network, builder, literals), dict(sorted(forms.items()))
+
+
+def _class_neurons(network: TrainedNetwork, literals: list[int]) -> list[ClassNeuron]:
+    """Return the output neurons; those before them have the literals."""
+    topology = network.topology
+    found = []
+    for neuron in range(topology.n_neurons - topology.n_outputs, topology.n_neurons):
+        sources, weights, bias = _edges(network, neuron)
+        if sources.max(initial=0) >= len(literals):
+            raise UsageError(
+                f"{network.name}: an output neuron reads another one, so their sums cannot be compared"
+            )
+        found.append(ClassNeuron(weights, [literals[node] for node in sources], bias))
+    return found
 
 
 def _finish(network: TrainedNetwork, builder: NetlistBuilder, literals: list[int]) -> Netlist:

@@ -1,0 +1,113 @@
+"""The output neurons of a classifier, with their sums: the class of the largest one is a number.
+
+All sums are brought to one scale and one offset, so that they are unsigned numbers of equally many bits;
+an output is on where its sum is above what the offset made of 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.lower.adder import add_columns
+from btfsynth.lower.compare import constant_bits, greater, place_of_largest
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import FALSE
+
+__all__ = ["ClassNeuron", "lower_class_sums"]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassNeuron:
+    """An output neuron: the sum of weights times -1/+1 inputs, and a bias.
+
+    Parameters
+    ----------
+    weights
+        ``(inputs,)`` float64.
+    literals
+        The literal of every input.
+    bias
+        Added to the sum.
+    """
+
+    weights: NDArray[np.float64]
+    literals: Sequence[int]
+    bias: float
+
+
+def lower_class_sums(
+    builder: NetlistBuilder, neurons: Sequence[ClassNeuron]
+) -> tuple[list[int], list[int]]:
+    """Build all sums exactly, whatever the weights are, and compare them.
+
+    Parameters
+    ----------
+    builder
+        Gets the cells; some of those made may stay unused.
+    neurons
+        At least one; none of them reads another.
+
+    Returns
+    -------
+    outputs
+        One literal a neuron: its sum is above 0.
+    label
+        Literals of the number of the neuron with the largest sum, the first of equal ones, least significant
+        first.
+    """
+    exact = [_exact(neuron) for neuron in neurons]
+    scale = max(number.denominator for terms, rest in exact for number in (*terms.values(), rest))
+    sums = [_unsigned(terms, rest, scale) for terms, rest in exact]
+    offset = -min(rest for _, rest in sums)
+    divisor = gcd(*(weight for terms, _ in sums for weight, _ in terms))
+    divisor = gcd(divisor, *(rest + offset for _, rest in sums)) or 1
+    numbers = [
+        add_columns(
+            builder,
+            [(weight // divisor, literal) for weight, literal in terms],
+            (rest + offset) // divisor,
+        )
+        for terms, rest in sums
+    ]
+    # A sum is above 0 where the number is above offset / divisor.
+    limit = offset // divisor
+    width = max(limit.bit_length() if limit > 0 else 0, *(len(bits) for bits in numbers))
+    numbers = [bits + [FALSE] * (width - len(bits)) for bits in numbers]
+    if limit < 0:
+        outputs = [FALSE ^ 1 for _ in numbers]
+    else:
+        outputs = [greater(builder, bits, constant_bits(limit, width)) for bits in numbers]
+    return outputs, place_of_largest(builder, numbers)
+
+
+def _exact(neuron: ClassNeuron) -> tuple[dict[int, Fraction], Fraction]:
+    """Return the sum over 0/1 nodes: what each counts, and the rest."""
+    rest = Fraction(neuron.bias)
+    terms: dict[int, Fraction] = {}
+    for weight, literal in zip(neuron.weights.tolist(), neuron.literals, strict=True):
+        signed = Fraction(-weight if literal & 1 else weight)  # the value of a complement is -x
+        rest -= signed
+        terms[literal >> 1] = terms.get(literal >> 1, Fraction(0)) + 2 * signed
+    terms.pop(FALSE >> 1, None)
+    return terms, rest
+
+
+def _unsigned(
+    terms: dict[int, Fraction], rest: Fraction, scale: int
+) -> tuple[list[tuple[int, int]], int]:
+    """Return (positive integer, literal) terms and the rest of a sum times a scale."""
+    total = int(rest * scale)
+    positive = []
+    for node, weight in terms.items():
+        integer = int(weight * scale)
+        if integer < 0:  # w b = -|w| + |w| (1 - b)
+            total += integer
+        if integer:
+            positive.append((abs(integer), 2 * node + int(integer < 0)))
+    return positive, total

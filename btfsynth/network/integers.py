@@ -1,0 +1,298 @@
+"""A trained network with integer weights over the bits of its inputs: what hardware can add up.
+
+An analog input ``v`` that is coded as the number ``n = round(N v)`` is ``x = (2 n - N) / N`` to a neuron, and
+with ``n`` the weighted sum of bits it is the sum of ``bit weight * (2 b - 1)``, a constant and a division by
+N away. So a neuron over analog inputs is one over bits, with weights that are multiples of its own. Those
+are rounded to integers, one neuron after the other: each sees what the integer neurons before it are on the
+training patterns, and takes the least integers that leave it as it was there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.code import InputCode
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import UsageError
+from btfsynth.network.topology import Topology
+from btfsynth.network.trained import TrainedNetwork
+
+__all__ = ["MAX_WEIGHT_BITS", "Rounding", "round_network"]
+
+MAX_WEIGHT_BITS = 12
+"""Largest integers: with the largest code a weight of a bit is still exact in single precision."""
+_LARGEST = (*range(1, 9), *(step << power for power in range(2, 9) for step in (3, 4)), 1536, 2047)
+"""Magnitudes of the largest weight that are tried, from the least."""
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What rounding came to.
+
+    Parameters
+    ----------
+    weight_bits
+        Bits of the largest integer weight, its sign counted; of inputs, before the weights of their bits.
+    zeros, weights
+        How many weights became 0, of how many.
+    patterns
+        Training patterns.
+    changed
+        Of these, where an output bit is not what it was before rounding.
+    labels_changed
+        Of these, where the largest sum is that of another class; None where no label is asked for.
+    """
+
+    weight_bits: int
+    zeros: int
+    weights: int
+    patterns: int
+    changed: int
+    labels_changed: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a report."""
+        return dict(vars(self))
+
+
+def round_network(
+    network: TrainedNetwork,
+    dataset: Dataset,
+    code: InputCode | None,
+    input_ports: tuple[Port, ...],
+    *,
+    weight_bits: int | None = None,
+    label: bool = False,
+) -> tuple[TrainedNetwork, Rounding]:
+    """Return a network of integer weights over bits, and how far it is from the given one.
+
+    Parameters
+    ----------
+    network
+        Over the inputs of the data.
+    dataset
+        Training patterns, Boolean or analog. Analog inputs count as the values their code stands for.
+    code
+        The code of analog inputs; None for Boolean ones.
+    input_ports
+        Ports of the bits.
+    weight_bits
+        Bits of a weight, its sign counted, 2 to `MAX_WEIGHT_BITS`; None takes for every neuron as few as
+        leave it unchanged on the patterns.
+    label
+        Whether the sums of the output neurons are to be compared: they are rounded on one scale then.
+
+    Returns
+    -------
+    network : TrainedNetwork
+        Its weights are whole numbers, its sums are exact.
+    rounding : Rounding
+        What became of its weights, and of the patterns.
+
+    Raises
+    ------
+    UsageError
+        If the number of bits is out of range, or the data are neither Boolean nor analog with a code.
+    """
+    if weight_bits is not None and not 2 <= weight_bits <= MAX_WEIGHT_BITS:
+        raise UsageError(f"weights: expected 2 to {MAX_WEIGHT_BITS} bits, got {weight_bits}")
+    if (dataset.input_kind, code is None) not in (
+        (InputKind.BOOLEAN, True),
+        (InputKind.ANALOG, False),
+    ):
+        raise UsageError(f"{dataset.source}: expected Boolean inputs, or analog ones and a code")
+    rounder = _Rounder(network, dataset, code, weight_bits, label)
+    rounded = rounder.run(input_ports)
+    before = network.output_sums(dataset.inputs if code is None else code.quantised(dataset.inputs))
+    after = rounded.output_sums(dataset.inputs if code is None else code.bits(dataset.inputs))
+    integers = np.abs(rounder.integers)
+    relabelled = int((before.argmax(axis=1) != after.argmax(axis=1)).sum())
+    return rounded, Rounding(
+        weight_bits=1 + int(integers.max(initial=1)).bit_length(),
+        zeros=int((integers == 0).sum()),
+        weights=len(integers),
+        patterns=dataset.n_patterns,
+        changed=int(((before > 0) != (after > 0)).any(axis=1).sum()),
+        labels_changed=relabelled if label else None,
+    )
+
+
+class _Rounder:
+    """Rounding while it goes on.
+
+    Sums are of whole numbers: an analog input is ``2 n - levels``, a neuron or a Boolean input -1 or 1. In
+    these the weight of an analog input is what it is, that of anything else is ``levels`` times as large.
+    """
+
+    def __init__(
+        self,
+        network: TrainedNetwork,
+        dataset: Dataset,
+        code: InputCode | None,
+        weight_bits: int | None,
+        label: bool,
+    ) -> None:
+        self.network = network
+        self.code = code
+        self.levels = 1 if code is None else code.levels
+        self.label = label
+        self.sizes = _LARGEST if weight_bits is None else ((1 << (weight_bits - 1)) - 1,)
+        topology = network.topology
+        if code is None:
+            numbers, seen = dataset.inputs.astype(np.int64), dataset.inputs
+        else:
+            numbers, seen = code.numbers(dataset.inputs), code.quantised(dataset.inputs)
+        self.wanted = network.node_values(seen) > 0
+        self.values = np.empty((dataset.n_patterns, topology.n_nodes), dtype=np.int64)
+        self.values[:, 0] = -1
+        self.values[:, 1 : topology.first_neuron] = 2 * numbers - self.levels
+        self.integers = np.zeros(topology.n_edges - int((topology.sources == 0).sum()), np.int64)
+        self.made = 0
+        self.rows: list[tuple[NDArray[np.int32], NDArray[np.float64]]] = []
+
+    def run(self, input_ports: tuple[Port, ...]) -> TrainedNetwork:
+        topology = self.network.topology
+        joint = topology.n_neurons - topology.n_outputs if self.label else topology.n_neurons
+        for neuron in range(joint):
+            self.add(neuron, *self.alone(neuron))
+        if self.label:
+            scale = self.joint_scale(range(joint, topology.n_neurons))
+            for neuron in range(joint, topology.n_neurons):
+                _, weights, bias = self.scaled(neuron)
+                self.add(neuron, np.rint(weights * scale).astype(np.int64), round(bias * scale))
+        counts = [len(sources) for sources, _ in self.rows]
+        width = 1 if self.code is None else self.code.width
+        widths = topology.widths
+        expanded = Topology(
+            n_inputs=topology.n_inputs * width,
+            n_outputs=topology.n_outputs,
+            fanin_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
+            sources=np.concatenate([sources for sources, _ in self.rows]),
+            widths=None if widths is None else (widths[0] * width, *widths[1:]),
+        )
+        weights = np.concatenate([weights for _, weights in self.rows])
+        code = {} if self.code is None else {"code": self.code.text}
+        training = {**self.network.training, "integers": True, **code}
+        return replace(
+            self.network,
+            topology=expanded,
+            weights=weights.astype(np.float32),
+            input_ports=input_ports,
+            training=training,
+        )
+
+    def scaled(self, neuron: int) -> tuple[NDArray[np.int32], NDArray[np.float64], float]:
+        """Return sources other than the constant, weights and bias in terms of the whole numbers."""
+        topology = self.network.topology
+        edges = slice(topology.fanin_start[neuron], topology.fanin_start[neuron + 1])
+        sources = topology.sources[edges]
+        weights = self.network.weights[edges].astype(np.float64)
+        bias = -float(weights[sources == 0].sum()) * self.levels
+        weights = np.where(sources >= topology.first_neuron, weights * self.levels, weights)
+        return sources[sources != 0], weights[sources != 0], bias
+
+    def alone(self, neuron: int) -> tuple[Integers, int]:
+        """Return the least integers, and a bias, that keep a neuron on the patterns, or nearly."""
+        sources, weights, bias = self.scaled(neuron)
+        wanted = self.wanted[:, self.network.topology.first_neuron + neuron]
+        heaviest = float(np.abs(weights).max(initial=0.0))
+        if not heaviest:
+            return np.zeros(len(weights), dtype=np.int64), 1 if bias > 0 else -1
+        best: tuple[int, Integers, int] | None = None
+        for size in self.sizes:
+            scale = size / heaviest
+            integers = np.rint(weights * scale).astype(np.int64)
+            sums = self.values[:, sources] @ integers
+            threshold = self.representable(
+                _threshold(sums, wanted, -bias * scale), int(self.bias_shift(sources, integers))
+            )
+            wrong = int(((sums > threshold) != wanted).sum())
+            if best is None or wrong < best[0]:
+                best = wrong, integers, -threshold
+            if not wrong:
+                break
+        assert best is not None  # there is a size to try
+        return best[1], best[2]
+
+    def joint_scale(self, neurons: range) -> float:
+        """Return the least scale for all output neurons that keeps bits and labels on the patterns."""
+        rows = [self.scaled(neuron) for neuron in neurons]
+        heaviest = max(float(np.abs(weights).max(initial=0.0)) for _, weights, _ in rows)
+        if not heaviest:
+            return 1.0
+        topology = self.network.topology
+        wanted = self.wanted[:, topology.n_nodes - topology.n_outputs :]
+        exact = np.stack([self.values[:, s] @ w + b for s, w, b in rows], axis=1)
+        best = (len(wanted) + 1, 1.0)
+        for size in self.sizes:
+            scale = size / heaviest
+            sums = np.stack(
+                [
+                    self.values[:, s] @ np.rint(w * scale).astype(np.int64) + round(b * scale)
+                    for s, w, b in rows
+                ],
+                axis=1,
+            )
+            wrong = ((sums > 0) != wanted).any(axis=1) | (
+                sums.argmax(axis=1) != exact.argmax(axis=1)
+            )
+            if int(wrong.sum()) < best[0]:
+                best = int(wrong.sum()), scale
+            if not best[0]:
+                break
+        return best[1]
+
+    def bias_shift(self, sources: NDArray[np.int32], integers: Integers) -> int:
+        """Return what the bits of analog inputs count together beyond twice their number less levels."""
+        if self.code is None:
+            return 0
+        analog = sources < self.network.topology.first_neuron
+        return int(integers[analog].sum()) * self.code.unused
+
+    @staticmethod
+    def representable(threshold: int, shift: int) -> int:
+        """Return the nearest threshold whose weight on the constant is exact in single precision."""
+        return int(np.float32(threshold - shift)) + shift
+
+    def add(self, neuron: int, integers: Integers, bias: int) -> None:
+        """Take integers for a neuron; its values on the patterns follow, and its edges from bits."""
+        topology = self.network.topology
+        sources, _, _ = self.scaled(neuron)
+        # node 0 is -1
+        constant = -bias - self.bias_shift(sources, integers)
+        sums = self.values[:, sources] @ integers + bias
+        self.values[:, topology.first_neuron + neuron] = np.where(sums > 0, 1, -1)
+        self.integers[self.made : self.made + len(integers)] = integers
+        self.made += len(integers)
+        bits = (1,) if self.code is None else self.code.bit_weights
+        shift = topology.n_inputs * (len(bits) - 1)
+        edges: list[NDArray[np.int64]] = [np.zeros(1, dtype=np.int64)]
+        weights: list[NDArray[np.float64]] = [np.array([constant], dtype=np.float64)]
+        for source, integer in zip(sources.tolist(), integers.tolist(), strict=True):
+            if source < topology.first_neuron:
+                edges.append(1 + (source - 1) * len(bits) + np.arange(len(bits)))
+                weights.append(np.array(bits, dtype=np.float64) * integer)
+            else:
+                edges.append(np.array([source + shift]))
+                weights.append(np.array([integer], dtype=np.float64))
+        self.rows.append((np.concatenate(edges).astype(np.int32), np.concatenate(weights)))
+
+
+def _threshold(sums: Integers, wanted: NDArray[np.bool_], given: float) -> int:
+    """Return the threshold nearest to the given one that tells the on-set from the off-set.
+
+    If none does, the given one.
+    """
+    threshold = int(np.floor(given))
+    low = int(sums[~wanted].max()) if not wanted.all() else threshold
+    high = int(sums[wanted].min()) - 1 if wanted.any() else threshold
+    if low > high:
+        return threshold
+    return min(max(threshold, low), high)
