@@ -1,57 +1,56 @@
-"""An Amaranth component: one statement a cell."""
+"""An Amaranth component: one statement a cell and a register."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from btfsynth.backends.expressions import cell_expressions, literal_text, port_bits
-from btfsynth.backends.identifiers import HdlNames, printable
+from btfsynth.backends.base import HardwareModule
+from btfsynth.backends.expressions import cell_expression, port_bits
+from btfsynth.backends.registers import RegisterNames
 from btfsynth.backends.templates import render
-from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import statistics
 
-__all__ = ["emit_amaranth"]
+__all__ = ["class_name", "emit_amaranth"]
 
 _CONSTANTS = ("Const(0, 1)", "Const(1, 1)")
 
 
-def emit_amaranth(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
+def emit_amaranth(module: HardwareModule) -> str:
     """Return the netlist as a Python module with one ``wiring.Component``.
 
-    Parameters
-    ----------
-    netlist
-        What to write.
-    names
-        Its legal names.
-    provenance
-        Lines of the header comment, in order.
+    Registers are in the domain ``sync``, whose reset clears them if the design has one and is ignored
+    if not.
     """
+    netlist, names = module.netlist, module.names
     nets = [f"net[{number}]" for number in range(1, netlist.n_cells + 1)]
     nodes = ["", *(f"self.{bit}" for bit in port_bits(names.inputs)), *nets]
-
-    def text(literal: int) -> str:
-        return literal_text(literal, nodes, _CONSTANTS)
-
-    bits = [f"self.{bit}" for bit in port_bits(names.outputs)]
-    cells = list(zip(nets, cell_expressions(netlist, text), strict=True))
-    outputs = [
-        (bit, text(int(literal))) for bit, literal in zip(bits, netlist.outputs, strict=True)
+    read = RegisterNames(module, nodes, _CONSTANTS, lambda name: f'reg["{name}"]')
+    held = module.timing is not None and not module.timing.reset
+    cells = [
+        (net, cell_expression(fanin, read.cell(row)))
+        for row, (net, fanin) in enumerate(zip(nets, netlist.fanins.tolist(), strict=True))
     ]
+    bits = port_bits(names.outputs)
+    owner = "out_" if held else "self."
+    outputs = list(zip((f"{owner}{bit}" for bit in bits), read.outputs(), strict=True))
+    registers = [(name, f'reg["{name}"]', value) for name, value in read.chains()]
+    texts = [expression for _, expression in (*cells, *outputs)]
     return render(
         "amaranth/component.py.j2",
         module=names.module,
-        component=_class_name(names.module),
-        provenance=[(printable(key), printable(value)) for key, value in provenance.items()],
+        component=class_name(names.module),
+        summary=module.summary,
+        provenance=module.header,
         statistics=statistics(netlist),
+        timing=module.timing,
         inputs=names.inputs,
         outputs=names.outputs,
         cells=cells,
+        registers=registers,
         drivers=outputs,
-        constants=any("Const(" in expression for _, expression in (*cells, *outputs)),
+        held=held,
+        constants=any("Const(" in text for text in texts),
     )
 
 
-def _class_name(module: str) -> str:
+def class_name(module: str) -> str:
     """Return a class name that no imported name can be equal to."""
     return "".join(word[:1].upper() + word[1:] for word in module.split("_")) + "Component"

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
+from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.identifiers import legal_names
 from btfsynth.backends.manifest import MANIFEST_FILE, DesignPort, Manifest
+from btfsynth.backends.options import HardwareOptions
+from btfsynth.backends.pipeline import make_pipeline
 from btfsynth.backends.registry import BACKENDS
 from btfsynth.backends.testbench import emit_testbench
+from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, OutputError
@@ -30,7 +34,8 @@ def write_design(
     source: str = "",
     data_hash: str = "",
     provenance: Mapping[str, str] | None = None,
-    options: Mapping[str, Any] | None = None,
+    made_with: Mapping[str, Any] | None = None,
+    options: HardwareOptions | None = None,
     notices: Sequence[str] = (),
 ) -> Manifest:
     """Write all files of a design into an existing folder, the manifest last.
@@ -47,8 +52,10 @@ def write_design(
         Where the data came from and their hash.
     provenance
         More lines for the header comments, after version, source and hash.
+    made_with
+        What the manifest says of how the netlist was made; plain JSON values.
     options
-        What the manifest says of how the design was made; plain JSON values.
+        What hardware is made of it; a combinational design if None.
     notices
         More notices for the manifest, before those on renamed ports.
 
@@ -76,21 +83,18 @@ def write_design(
         )
     if not directory.is_dir():
         raise OutputError(f"{directory}: cannot be written to: no such folder")
-    names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports)
-    header = _header(source, data_hash, provenance or {})
-    vector_file = f"{names.module}_vectors.mem"
-    contents = {
-        backend.name: (
-            backend.file_name(names.module),
-            backend.emit(netlist, names, header),
-        )
-        for backend in BACKENDS.values()
-    }
-    contents["testbench"] = (
-        f"tb_{names.module}.v",
-        emit_testbench(names, vectors.count, vector_file),
+    options = options or HardwareOptions()
+    timing = options.timing(netlist)
+    reserved = CONTROL_NAMES if timing else frozenset()
+    names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports, reserved)
+    module = HardwareModule(
+        netlist,
+        names,
+        _header(source, data_hash, provenance or {}),
+        timing,
+        make_pipeline(netlist, timing.latency) if timing else None,
     )
-    contents["vectors"] = (vector_file, vectors.to_text())
+    contents = _contents(module, vectors)
     manifest = Manifest(
         name=netlist.name,
         module=names.module,
@@ -103,17 +107,31 @@ def write_design(
         exhaustive=vectors.exhaustive,
         files={role: name for role, (name, _) in contents.items()},
         netlist=vars(statistics(netlist)),
-        options=dict(options or {}),
+        options=dict(made_with or {}),
         notices=(*notices, *names.notices),
         hashes={
             role: hashlib.sha256(content.encode()).hexdigest()
             for role, (_, content) in contents.items()
         },
+        timing=timing,
     )
     for name, content in contents.values():
         write_text(directory / name, content)
     write_text(directory / MANIFEST_FILE, manifest.to_text())
     return manifest
+
+
+def _contents(module: HardwareModule, vectors: VectorTable) -> dict[str, tuple[str, str]]:
+    """Return name and content of every file but the manifest by its role."""
+    name = module.names.module
+    vector_file = f"{name}_vectors.mem"
+    contents = {
+        backend.name: (backend.file_name(name), backend.emit(module))
+        for backend in BACKENDS.values()
+    }
+    contents["testbench"] = (f"tb_{name}.v", emit_testbench(module, vectors.count, vector_file))
+    contents["vectors"] = (vector_file, vectors.to_text())
+    return contents
 
 
 def _header(source: str, data_hash: str, provenance: Mapping[str, str]) -> dict[str, str]:

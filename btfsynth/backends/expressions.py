@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from btfsynth.dataset.ports import Port
 from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["cell_expressions", "literal_text", "port_bits"]
+__all__ = ["cell_expression", "port_bits", "read_literals"]
 
 
 def port_bits(ports: Sequence[Port]) -> list[str]:
@@ -20,41 +19,27 @@ def port_bits(ports: Sequence[Port]) -> list[str]:
     ]
 
 
-def literal_text(literal: int, nodes: Sequence[str], constants: tuple[str, str]) -> str:
-    """Return a literal as text.
+def read_literals(fanin: Sequence[int], texts: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the kind of a cell, ``and``, ``or`` or ``maj``, and the texts of the literals it reads.
 
     Parameters
     ----------
-    literal
-        What to write.
-    nodes
-        Name of every node; node 0, the constant, is not looked at.
-    constants
-        Text of false and of true.
+    fanin
+        The three literals.
+    texts
+        Their texts; of a constant that makes the kind, the text is left out.
     """
-    if literal in (FALSE, TRUE):
-        return constants[literal]
-    return f"{'~' if literal & 1 else ''}{nodes[literal >> 1]}"
-
-
-def cell_expressions(netlist: Netlist, text: Callable[[int], str]) -> list[str]:
-    """Return one expression a cell, ``x & y``, ``x | y`` or three ANDs under an OR.
-
-    Parameters
-    ----------
-    netlist
-        Its cells, in topological order.
-    text
-        Writes a literal.
-    """
-    return [_expression([int(literal) for literal in fanin], text) for fanin in netlist.fanins]
-
-
-def _expression(fanin: list[int], text: Callable[[int], str]) -> str:
-    for constant, operator in ((FALSE, "&"), (TRUE, "|")):
+    for constant, kind in ((FALSE, "and"), (TRUE, "or")):
         if constant in fanin:
-            rest = list(fanin)
-            rest.remove(constant)
-            return f"{text(rest[0])} {operator} {text(rest[1])}"
-    x, y, z = (text(literal) for literal in fanin)
-    return f"({x} & {y}) | ({x} & {z}) | ({y} & {z})"
+            place = list(fanin).index(constant)
+            return kind, [text for at, text in enumerate(texts) if at != place]
+    return "maj", list(texts)
+
+
+def cell_expression(fanin: Sequence[int], texts: Sequence[str]) -> str:
+    """Return a cell as ``x & y``, ``x | y`` or three ANDs under an OR (see `read_literals`)."""
+    kind, read = read_literals(fanin, texts)
+    if kind == "maj":
+        x, y, z = read
+        return f"({x} & {y}) | ({x} & {z}) | ({y} & {z})"
+    return f" {'&' if kind == 'and' else '|'} ".join(read)

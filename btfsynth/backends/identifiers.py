@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from btfsynth.backends.reserved import RESERVED_WORDS
@@ -59,7 +59,12 @@ def printable(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")
 
 
-def legal_names(module: str, input_ports: Sequence[Port], output_ports: Sequence[Port]) -> HdlNames:
+def legal_names(
+    module: str,
+    input_ports: Sequence[Port],
+    output_ports: Sequence[Port],
+    reserved: Collection[str] = (),
+) -> HdlNames:
     """Find legal names, all different even if case is ignored.
 
     A name that is legal and not yet taken stays as it is, whatever the others become.
@@ -70,10 +75,12 @@ def legal_names(module: str, input_ports: Sequence[Port], output_ports: Sequence
         Wanted name of the module.
     input_ports, output_ports
         Ports under their wanted names.
+    reserved
+        More names that none may have, in lower case.
     """
     wanted = [module, *(port.name for port in (*input_ports, *output_ports))]
     found: dict[int, str] = {}
-    taken: set[str] = set()
+    taken = set(reserved)
     for place, name in enumerate(wanted):
         if is_legal(name) and name.lower() not in taken:
             found[place] = name

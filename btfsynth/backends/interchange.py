@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from btfsynth import __version__
 from btfsynth.backends.aiger import aiger_names, emit_aag, emit_aig
+from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.bench import bench_names, emit_bench
 from btfsynth.backends.blif import blif_names, emit_blif
 from btfsynth.backends.identifiers import HdlNames, legal_names
@@ -61,6 +62,10 @@ def _own_names(netlist: Netlist) -> HdlNames:
     return HdlNames(netlist.name, netlist.input_ports, netlist.output_ports, ())
 
 
+def _verilog(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
+    return emit_verilog(HardwareModule(netlist, names, provenance))
+
+
 WRITERS = MappingProxyType(
     {
         writer.name: writer
@@ -76,7 +81,7 @@ WRITERS = MappingProxyType(
             Writer("aag", "ASCII AIGER", ".aag", aiger_names, emit_aag),
             Writer("aig", "binary AIGER", ".aig", aiger_names, emit_aig),
             Writer("bench", "BENCH", ".bench", bench_names, emit_bench),
-            Writer("verilog", "structural Verilog-2001", ".v", _hdl_names, emit_verilog),
+            Writer("verilog", "structural Verilog-2001", ".v", _hdl_names, _verilog),
         )
     }
 )

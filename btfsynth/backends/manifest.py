@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.backends.identifiers import is_legal
+from btfsynth.backends.timing import MAX_LATENCY, Timing
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
 
@@ -60,6 +61,8 @@ class Manifest:
         What the user should know, one line each.
     hashes
         SHA-256 of the files by role, in hexadecimal; empty for a design made before they were kept.
+    timing
+        Latency and control ports of a clocked design, None for a combinational one.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Manifest:
     options: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
+    timing: Timing | None = None
 
     @property
     def input_ports(self) -> tuple[Port, ...]:
@@ -105,6 +109,7 @@ class Manifest:
             },
             "sha256": dict(self.hashes),
             "source": self.source,
+            "timing": None if self.timing is None else vars(self.timing),
             "vectors": {
                 "count": self.vector_count,
                 "exhaustive": self.exhaustive,
@@ -162,7 +167,9 @@ def _manifest(record: Any) -> Manifest:
     inputs, outputs = (_ports(ports, direction) for direction in ("inputs", "outputs"))
     vectors = _get(record, "vectors", dict)
     module = _identifier(record, "module")
+    timing = _timing(record)
     used = [module.lower(), *(port.hdl.lower() for port in (*inputs, *outputs))]
+    used += timing.controls if timing else ()
     if len(set(used)) != len(used):
         raise _InvalidError("ports: expected names that all differ")
     if _get(vectors, "count", int) < 1:
@@ -184,7 +191,19 @@ def _manifest(record: Any) -> Manifest:
         options=_get(record, "options", dict),
         notices=tuple(str(notice) for notice in _get(record, "notices", list)),
         hashes=_hashes(record, files),
+        timing=timing,
     )
+
+
+def _timing(record: dict[str, Any]) -> Timing | None:
+    """Return the timing; it came later than the format and may be missing."""
+    if record.get("timing") is None:
+        return None
+    timing = _get(record, "timing", dict)
+    latency = _get(timing, "latency", int)
+    if not 1 <= latency <= MAX_LATENCY:
+        raise _InvalidError(f"timing.latency: expected 1 to {MAX_LATENCY}, got {latency}")
+    return Timing(latency, _get(timing, "enable", bool), _get(timing, "reset", bool))
 
 
 def _hashes(record: dict[str, Any], files: Mapping[str, str]) -> dict[str, str]:

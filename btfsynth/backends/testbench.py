@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from btfsynth.backends.identifiers import HdlNames
+from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.templates import render
 from btfsynth.dataset.ports import Port, total_width
 
@@ -13,22 +13,26 @@ __all__ = ["emit_testbench"]
 _REPORTED = 10
 
 
-def emit_testbench(names: HdlNames, vector_count: int, vector_file: str) -> str:
+def emit_testbench(module: HardwareModule, vector_count: int, vector_file: str) -> str:
     """Return the testbench ``tb_<module>``.
 
     It reads the vectors from the folder it is run in, prints one line for each of the first ten
     mismatches and ends with ``PASS n vectors``, or with ``FAIL k of n`` and a non-zero exit code.
-    Unknown bits (X) never match and vectors that could not be read count as failed.
+    A pipelined module gets a vector every clock. Unknown bits (X) never match and vectors that could
+    not be read count as failed.
 
     Parameters
     ----------
-    names
-        Names of the module and its ports.
+    module
+        What it checks; only names and timing are looked at.
     vector_count
         Number of vectors in the file.
     vector_file
         Name of the file.
     """
+    names, timing = module.names, module.timing
+    controls = () if timing is None else timing.controls
+    driven = "driven" if timing is not None and timing.enable else "inputs"
     return render(
         "testbench/testbench.v.j2",
         module=names.module,
@@ -36,7 +40,12 @@ def emit_testbench(names: HdlNames, vector_count: int, vector_file: str) -> str:
         vector_file=vector_file,
         n_inputs=total_width(names.inputs),
         n_outputs=total_width(names.outputs),
-        connections=_connections(names.inputs, "inputs") + _connections(names.outputs, "got"),
+        timing=timing,
+        connections=[
+            *((control, control) for control in controls),
+            *_connections(names.inputs, driven),
+            *_connections(names.outputs, "got"),
+        ],
         reported=_REPORTED,
     )
 

@@ -60,7 +60,7 @@ def certify(dataset: Dataset, record: Record, text: str, folder: Path) -> dict[s
         source=dataset.source,
         data_hash=dataset.content_hash,
         provenance=_provenance(record),
-        options=origin,
+        made_with=origin,
         notices=dataset.notices,
     )
     write_text(folder / f"{manifest.module}.mig", text)

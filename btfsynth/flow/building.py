@@ -227,7 +227,7 @@ def _make_design(
         source=dataset.source,
         data_hash=dataset.content_hash,
         provenance={**origin.provenance(), "passes": options.passes},
-        options={
+        made_with={
             **origin.options(),
             "passes": options.passes,
             "preserve": lowering.preserved.value,

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from btfsynth.backends.expressions import cell_expressions, literal_text
-from btfsynth.dataset.ports import Port, bit_names
+from btfsynth.backends.expressions import cell_expression
+from btfsynth.dataset.ports import bit_names
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
 
@@ -115,23 +115,20 @@ def describe(netlist: Netlist, mutant: Mutant) -> str:
     changed = mutate(netlist, mutant)
 
     def text(value: int) -> str:
-        return literal_text(value, nodes, ("1'b0", "1'b1"))
+        if value in (FALSE, TRUE):
+            return f"1'b{value}"
+        return f"{'~' if value & 1 else ''}{nodes[value >> 1]}"
 
     if place < netlist.fanins.size:
         cell = place // 3
-        before, after = (
-            cell_expressions(_one_cell(design, cell), text)[0] for design in (netlist, changed)
+        after, before = (
+            cell_expression(fanin, [text(literal) for literal in fanin])
+            for fanin in (changed.fanins[cell].tolist(), netlist.fanins[cell].tolist())
         )
         return f"n{cell + 1} = {after} instead of {before}"
     bit = place - netlist.fanins.size
     before, after = (text(int(design.outputs[bit])) for design in (netlist, changed))
     return f"{bit_names(netlist.output_ports)[bit]} = {after} instead of {before}"
-
-
-def _one_cell(netlist: Netlist, cell: int) -> Netlist:
-    """Return a netlist of that cell alone, over everything it can read as inputs."""
-    inputs = (Port("x", max(1, netlist.first_cell + cell - 1)),)
-    return Netlist("cell", inputs, (), netlist.fanins[cell : cell + 1], np.zeros(0, np.int32))
 
 
 def _literals(netlist: Netlist) -> list[int]:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.identifiers import HdlNames
+from btfsynth.backends.pipeline import make_pipeline
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.backends.verilog import emit_verilog
 from btfsynth.files import write_text
@@ -172,6 +174,8 @@ def run_mutant(
         directory = Path(folder)
         for role in ("testbench", "vectors"):
             shutil.copyfile(design.path(role), directory / manifest.files[role])
-        text = emit_verilog(mutate(netlist, mutant), names, {})
+        changed, timing = mutate(netlist, mutant), manifest.timing
+        pipeline = make_pipeline(changed, timing.latency) if timing else None
+        text = emit_verilog(HardwareModule(changed, names, {}, timing, pipeline))
         write_text(directory / manifest.files["verilog"], text)
         return simulator.run(replace(design, directory=directory), timeout)

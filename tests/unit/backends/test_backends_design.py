@@ -24,7 +24,7 @@ def test_manifest_round_trip(tmp_path):
         tmp_path,
         source="adder",
         data_hash="12ab",
-        options={"seed": 3, "passes": ["strash"]},
+        made_with={"seed": 3, "passes": ["strash"]},
         notices=["one"],
     )
     assert load_manifest(tmp_path) == written

@@ -6,6 +6,7 @@ import pytest
 from hardware import full_adder
 from jinja2 import UndefinedError
 
+from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.identifiers import legal_names
 from btfsynth.backends.registry import BACKENDS, get_backend
 from btfsynth.backends.templates import render, template_folder
@@ -17,7 +18,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 def emit(backend, netlist, provenance=None):
     """The netlist in a format."""
     names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports)
-    return get_backend(backend).emit(netlist, names, provenance or {})
+    return get_backend(backend).emit(HardwareModule(netlist, names, provenance or {}))
 
 
 def test_verilog_is_one_assign_a_cell():

@@ -7,6 +7,7 @@ import pytest
 from hardware import netlists, outputs_of, vectors_of
 from hypothesis import given, settings
 
+from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.identifiers import legal_names
 from btfsynth.backends.verilog import emit_verilog
 from btfsynth.errors import DataError
@@ -35,7 +36,7 @@ def test_reads_what_the_emitter_writes(tmp_path_factory, netlist):
     """Every random netlist comes back with the same function."""
     names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports)
     path = tmp_path_factory.getbasetemp() / "random.v"
-    path.write_text(emit_verilog(netlist, names, {}))
+    path.write_text(emit_verilog(HardwareModule(netlist, names, {})))
     inputs = vectors_of(netlist).inputs
     assert np.array_equal(evaluate(read_verilog(path), inputs), outputs_of(netlist, inputs))
 
