@@ -29,6 +29,8 @@ class RegisterNames:
         Text of false and of true.
     write
         How a register is written where it is read, given its name.
+    inverter
+        What comes before a complement.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class RegisterNames:
         nodes: Sequence[str],
         constants: tuple[str, str],
         write: Callable[[str], str] = str,
+        inverter: str = "~",
     ) -> None:
         self._module = module
         self._nodes = nodes
         self._constants = constants
         self._write = write
+        self._inverter = inverter
         bits = port_bits(module.names.inputs)
         plain = [re.sub(r"[^A-Za-z0-9]+", "_", bit).strip("_") for bit in bits]
         if len({name.lower() for name in plain}) < len(plain):  # a[0] beside a_0
@@ -77,7 +81,7 @@ class RegisterNames:
             return self._constants[literal]
         node, pipeline = literal >> 1, self._module.pipeline
         delay = 0 if pipeline is None else pipeline.delay(node, time)
-        return f"{'~' if literal & 1 else ''}{self.at(node, delay)}"
+        return f"{self._inverter if literal & 1 else ''}{self.at(node, delay)}"
 
     def cell(self, row: int) -> list[str]:
         """Return the texts of the three literals that a cell, given by its row, reads."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
 from btfsynth.sim.design import Design
 from btfsynth.sim.result import CheckResult
-from btfsynth.sim.verilog_bench import find_programs, run_bench
+from btfsynth.sim.bench import find_programs, run_bench
 
 __all__ = ["Verilator"]
 

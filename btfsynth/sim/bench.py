@@ -1,4 +1,4 @@
-"""Run the Verilog testbench of a design and read what it prints."""
+"""Run a testbench of a design, in Verilog or VHDL, and read what it prints."""
 
 from __future__ import annotations
 
@@ -51,8 +51,24 @@ def find_programs(
     return Availability(match.group() if match else "unknown", None)
 
 
-def run_bench(simulator: Simulator, design: Design, timeout: float) -> CheckResult:
-    """Build and run the testbench in a folder of its own; the last command is the simulation.
+def run_bench(
+    simulator: Simulator,
+    design: Design,
+    timeout: float,
+    roles: Sequence[str] = ("verilog", "testbench"),
+) -> CheckResult:
+    """Build and run a testbench in a folder of its own; the last command is the simulation.
+
+    Parameters
+    ----------
+    simulator
+        Runs it.
+    design
+        The design.
+    timeout
+        Seconds every command may take.
+    roles
+        The files it needs besides the vectors, by their role in the manifest.
 
     Raises
     ------
@@ -67,7 +83,7 @@ def run_bench(simulator: Simulator, design: Design, timeout: float) -> CheckResu
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
         workspace = Path(folder)
-        for role in ("verilog", "testbench", "vectors"):
+        for role in (*roles, "vectors"):
             shutil.copyfile(design.path(role), workspace / design.manifest.files[role])
         *builds, simulation = simulator.commands(design, workspace)
         for command in builds:
