@@ -17,6 +17,7 @@ from btfsynth.backends.registry import BACKENDS
 from btfsynth.backends.testbench import emit_testbench
 from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.backends.vectors import VectorTable
+from btfsynth.backends.vhdl_testbench import emit_vhdl_testbench
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, OutputError
 from btfsynth.files import write_text
@@ -130,6 +131,10 @@ def _contents(module: HardwareModule, vectors: VectorTable) -> dict[str, tuple[s
         for backend in BACKENDS.values()
     }
     contents["testbench"] = (f"tb_{name}.v", emit_testbench(module, vectors.count, vector_file))
+    contents["vhdl_testbench"] = (
+        f"tb_{name}.vhd",
+        emit_vhdl_testbench(module, vectors.count, vector_file),
+    )
     contents["vectors"] = (vector_file, vectors.to_text())
     return contents
 

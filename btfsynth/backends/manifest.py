@@ -18,7 +18,7 @@ __all__ = ["MANIFEST_FILE", "ROLES", "DesignPort", "Manifest", "load_manifest"]
 
 MANIFEST_FILE = "manifest.json"
 ROLES = ("amaranth", "testbench", "vectors", "verilog")
-"""Files every design has."""
+"""Files every design has; ``vhdl`` and ``vhdl_testbench`` came later than the format and may be missing."""
 
 _FORMAT = 1
 _MAX_WIDTH = 1_000_000

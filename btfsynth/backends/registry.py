@@ -7,6 +7,7 @@ from types import MappingProxyType
 from btfsynth.backends.amaranth import emit_amaranth
 from btfsynth.backends.base import Backend
 from btfsynth.backends.verilog import emit_verilog
+from btfsynth.backends.vhdl import emit_vhdl
 from btfsynth.errors import UsageError
 
 __all__ = ["BACKENDS", "get_backend"]
@@ -17,6 +18,7 @@ BACKENDS = MappingProxyType(
         for backend in (
             Backend("verilog", "structural Verilog-2001", "{module}.v", emit_verilog),
             Backend("amaranth", "Amaranth component", "{module}_amaranth.py", emit_amaranth),
+            Backend("vhdl", "structural VHDL-93", "{module}.vhd", emit_vhdl),
         )
     }
 )

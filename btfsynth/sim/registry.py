@@ -8,13 +8,14 @@ from types import MappingProxyType
 from btfsynth.errors import UsageError
 from btfsynth.sim.amaranth import AmaranthSimulator
 from btfsynth.sim.base import Simulator
+from btfsynth.sim.ghdl import Ghdl
 from btfsynth.sim.icarus import Icarus
 from btfsynth.sim.verilator import Verilator
 
 __all__ = ["SIMULATORS", "get_simulator"]
 
 SIMULATORS: Mapping[str, Simulator] = MappingProxyType(
-    {"amaranth": AmaranthSimulator(), "icarus": Icarus(), "verilator": Verilator()}
+    {"amaranth": AmaranthSimulator(), "ghdl": Ghdl(), "icarus": Icarus(), "verilator": Verilator()}
 )
 
 
