@@ -8,6 +8,7 @@ import click
 
 from btfsynth.cli.options import (
     SectionCommand,
+    code_option,
     folder_option,
     json_option,
     load_source,
@@ -29,14 +30,21 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import observed
+from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import VerificationError
 from btfsynth.flow import BuildOptions, BuildReport, build, build_network
+from btfsynth.flow.hardware import HardwareReport
 from btfsynth.netlist.reference import Preserve
+from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.load import read_network
 from btfsynth.train.session import TrainOptions
 
 __all__ = ["command"]
+
+
+def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> str | int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else text
 
 
 @click.command("build", cls=SectionCommand)
@@ -49,6 +57,28 @@ __all__ = ["command"]
     metavar="FILE",
     help="Start from this trained network (.npz, .sol, .net) instead of training one.",
 )
+@code_option(
+    "How analog inputs become ports: binary:K (K bits, round(v (2^K - 1))), levels:N (round(v N)), "
+    "thermometer:K (K bits, bit i is v >= (i + 0.5) / K) or threshold:X (one bit, v >= X).  "
+    "binary and levels train on the rounded values, the others on the bits."
+)
+@click.option(
+    "--weights",
+    callback=_read_weights,
+    metavar="RULE",
+    help="Weights in hardware: exact, auto (of every neuron the least integers that keep it on the "
+    "patterns), or integers of so many bits.  [default: auto with --code, else exact]",
+)
+@click.option(
+    "--label",
+    is_flag=True,
+    help="Add the port 'label': the number of the class with the largest sum, the first of equal ones.",
+)
+@click.option(
+    "--held-out",
+    metavar="SOURCE",
+    help="Patterns to measure on, which the vectors then contain too.",
+)
 @outputs_option
 @simulator_option
 @json_option
@@ -60,6 +90,10 @@ def command(
     source: str,
     directory: Path | None,
     network_file: Path | None,
+    code: InputCode | None,
+    weights: str | int | None,
+    label: bool,
+    held_out: str | None,
     training: TrainOptions,
     passes: str,
     preserve: str | None,
@@ -77,24 +111,30 @@ def command(
       btfsynth build multiplier:2
       btfsynth build sample.pla -o out --seed 3 --trials 100 --jobs 2
       btfsynth build multiplier:2 --network hdl_out/multiplier_2/multiplier_2.npz -o again
+      btfsynth build sensors.csv --code binary:4 --held-out later.csv
+      btfsynth build digits --network digits.npz --code binary:4 --label --held-out digits:part=test
     """  # noqa: D301
     dataset = load_source(source, outputs)
+    measured = None if held_out is None else load_source(held_out, outputs)
     directory = directory or Path("hdl_out") / dataset.name
     options = BuildOptions(
         training=training,
         passes=passes,
         preserve=None if preserve is None else Preserve(preserve),
         simulators=simulators or None,
+        code=code,
+        weights=weights,
+        label=label,
     )
     if network_file is None:
         with observed(dataset.name) as observer:
-            report = build(dataset, directory, options, observer)
+            report = build(dataset, directory, options, observer, measured)
     else:
         refuse_training_options("nothing is trained where --network gives a network")
         network = read_network(network_file)
         with observed(dataset.name) as observer:
             report = build_network(
-                dataset, network, network_file.name, directory, options, observer
+                dataset, network, network_file.name, directory, options, observer, measured
             )
     if as_json:
         emit_json(report.to_json())
@@ -116,6 +156,46 @@ def _given(report: BuildReport) -> str:
     )
 
 
+_STATIONS = {
+    "trained": "as trained",
+    "quantised": "quantised",
+    "netlist": "netlist",
+}
+
+
+def _show_hardware(hardware: HardwareReport) -> None:
+    """Write how weights were rounded and what every station gets right."""
+    rounding = hardware.rounding
+    if rounding is not None:
+        show(
+            "weights",
+            f"integers of up to {plural(rounding.weight_bits, 'bit')}, "
+            f"{rounding.zeros} of {rounding.weights} are 0; rounding changed an output on "
+            f"{rounding.changed} of {plural(rounding.patterns, 'pattern')}",
+        )
+    names = {"train": "patterns", "held_out": "held out"}
+    for part in hardware.accuracy["trained"]:
+        right = [
+            f"{_STATIONS[station]} {_right(parts[part], hardware.label)}"
+            for station, parts in hardware.accuracy.items()
+        ]
+        show(names[part], "; ".join(right))
+        if part in hardware.labels_as_trained:
+            count = hardware.accuracy["trained"][part].patterns
+            show(
+                "",
+                f"the netlist has the trained network's label on "
+                f"{hardware.labels_as_trained[part]} of {count}",
+            )
+
+
+def _right(accuracy: Accuracy, label: bool) -> str:
+    """Return the share of labels if the hardware has them, else of whole patterns."""
+    if label and accuracy.label_share is not None:
+        return f"{accuracy.label_share:.2%} of labels"
+    return f"{accuracy.vector_share:.2%}"
+
+
 def _show(report: BuildReport, directory: Path) -> None:
     data = report.dataset
     coverage = "all input vectors" if data.exhaustive else "not all input vectors"
@@ -130,6 +210,8 @@ def _show(report: BuildReport, directory: Path) -> None:
     else:
         show("network", _given(report))
     show("netlist", netlist_summary(report.cost), style="green")
+    if report.hardware is not None:
+        _show_hardware(report.hardware)
     kept = {
         Preserve.CARE: "the patterns' targets",
         Preserve.NETWORK: "the network on every input vector",

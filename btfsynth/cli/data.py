@@ -8,13 +8,15 @@ from pathlib import Path
 import click
 
 from btfsynth.cli.options import (
+    code_option,
     file_option,
     json_option,
     load_source,
     outputs_option,
     source_argument,
 )
-from btfsynth.cli.output import emit_json, show
+from btfsynth.cli.output import emit_json, say, show
+from btfsynth.dataset.code import InputCode, code_inputs
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.ports import Port
@@ -46,6 +48,10 @@ __all__ = ["command"]
     metavar="N",
     help="Seed of the sample.",
 )
+@code_option(
+    "Turn analog inputs into bits: binary:K, levels:N, thermometer:K or threshold:X (see 'btfsynth build "
+    "--help')."
+)
 @outputs_option
 @json_option
 def command(
@@ -55,6 +61,7 @@ def command(
     format_name: str | None,
     count: int | None,
     seed: int,
+    code: InputCode | None,
     outputs: str | None,
     as_json: bool,
 ) -> None:
@@ -66,12 +73,18 @@ def command(
     Examples:
       btfsynth data multiplier:2
       btfsynth data multiplier:3 --sample 40 --seed 2 -o sample.pla
+      btfsynth data sensors.csv --code thermometer:4 -o sensors_bits.csv
     """  # noqa: D301
     if format_name is not None and path is None:
         raise UsageError("--format: names the format to write, so it needs a file, given with -o")
     dataset = load_source(source, outputs)
     if count is not None:
         dataset = sample(dataset, count, seed)
+    if code is not None:
+        known = dataset.notices
+        dataset = code_inputs(dataset, code)
+        for notice in dataset.notices[len(known) :]:
+            say(f"note: {notice}")
     if path is not None:
         save(dataset, path, format_name)
     if as_json:

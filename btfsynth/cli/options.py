@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from btfsynth.cli.output import say
+from btfsynth.dataset.code import InputCode, parse_code
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
 from btfsynth.errors import OutputError, UsageError
@@ -24,6 +25,7 @@ from btfsynth.train.session import TrainOptions
 
 __all__ = [
     "SectionCommand",
+    "code_option",
     "file_option",
     "folder_option",
     "json_option",
@@ -99,6 +101,15 @@ preserve_option = click.option(
     help="What the netlist keeps: the targets on the patterns, or the network on every input.  "
     "[default: care if the patterns say it all, else network]",
 )
+
+
+def _read_code(_: click.Context, __: click.Parameter, text: str | None) -> InputCode | None:
+    return None if text is None else parse_code(text)
+
+
+def code_option(help: str) -> Callable[[F], F]:  # noqa: A002
+    """Return the option ``--code CODE`` of analog inputs; it arrives as an `InputCode`."""
+    return click.option("--code", metavar="CODE", callback=_read_code, help=help)
 
 
 def folder_option(help: str) -> Callable[[F], F]:  # noqa: A002

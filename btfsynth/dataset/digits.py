@@ -56,10 +56,11 @@ def digits(arguments: str | None) -> Dataset:
     values, labels = _images()
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(labels))
     rows = order[:count] if part == "train" else order[count:]
-    name = "grey" if code is None else code.text
+    given = {"train": str(count), "seed": str(seed), "part": part}
+    changed = [f",{key}={value}" for key, value in given.items() if value != _DEFAULTS[key]]
     dataset = Dataset(
         name="digits",
-        source=f"digits:{name},train={count},seed={seed},part={part}",
+        source="".join(["digits:", "grey" if code is None else code.text, *changed]),
         inputs=values[rows],
         targets=np.eye(_CLASSES, dtype=np.uint8)[labels[rows]],
         input_ports=tuple(

@@ -1,7 +1,8 @@
 """The built-in tasks: data made from a short specification such as ``multiplier:2``.
 
-All but ``digits`` are whole truth tables: all patterns are listed in counting order; the first input
-column, which is the least significant bit of the first port, changes fastest.
+Most are whole truth tables: all patterns are listed in counting order; the first input column, which is the
+least significant bit of the first port, changes fastest. ``digits``, the random circuits and what has
+``train=`` are samples, with a part to train on and one to test on; the others are given vectors.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.digits import digits
+from btfsynth.dataset.generators_circuits import random_and_or, random_majority
+from btfsynth.dataset.generators_codes import autoencoder, decoder, digit_images
+from btfsynth.dataset.generators_worlds import advance, is_sampled, sampled_automaton
 from btfsynth.dataset.ports import Port, total_width
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, bits_of, counting_inputs, numbers_of
 from btfsynth.errors import UsageError
@@ -230,17 +234,11 @@ def _comparator(arguments: str | None) -> Dataset:
     )
 
 
-def _step(cells: NDArray[np.int64], rule: int) -> NDArray[np.int64]:
-    """Advance rows of cells, leftmost cell last, by one step; the outer cells wrap around."""
-    left, right = np.roll(cells, -1, axis=1), np.roll(cells, 1, axis=1)
-    return np.asarray((rule >> (left * 4 + cells * 2 + right)) & 1, dtype=np.int64)
-
-
 def _evolve(state: NDArray[np.int64], width: int, rule: int, steps: int) -> NDArray[np.int64]:
     """Advance every state, a number whose most significant bit is the leftmost cell."""
     cells = bits_of(state, width).astype(np.int64)
     for _ in range(steps):
-        cells = _step(cells, rule)
+        cells = advance(cells, rule)
     return numbers_of(cells)
 
 
@@ -248,6 +246,8 @@ def _automaton(arguments: str | None) -> Dataset:
     """Build an elementary automaton (S. Wolfram, Rev. Mod. Phys. 55, 601 (1983))."""
     if not arguments:
         raise UsageError(f"automaton: expected a rule, as in {TASKS['automaton'].example}")
+    if is_sampled(arguments):
+        return sampled_automaton(arguments)
     what = f"automaton:{arguments[:40]}"
     rule_text, *rest = (part.strip() for part in arguments.split(","))
     rule = _number(rule_text, f"{what}: rule", 0, 255)
@@ -348,17 +348,59 @@ TASKS: dict[str, Task] = {
             "automaton",
             "automaton:RULE[,steps=S][,cells=C]",
             "elementary cellular automaton: l, c, r -> y; after S steps x (2S+1 bits, the highest "
-            "is the leftmost cell) -> y; ring of C cells, highest bit leftmost: state -> next",
+            "is the leftmost cell) -> y; ring of C cells, highest bit leftmost: state -> next; with "
+            "train=N, test=N, seed=N, part=P a sample of its states",
             "automaton:30",
             _automaton,
         ),
         Task(
             "digits",
-            "digits[:CODE][,train=N][,seed=N][,part=train|test]",
-            "8x8 images of scikit-learn, p00 to p77 -> digit (one of 10 bits), CODE grey (analog), "
-            "thermometer:K or threshold:X; N of 1797 to train on (512), the others to test",
-            "digits:grey,train=512,part=test",
+            "digits:CODE[,train=N,seed=N,part=P]",
+            "8x8 images from scikit-learn: p00 to p77 -> digit (one of 10 bits); CODE is grey "
+            "(analog), thermometer:K or threshold:X; part=train is N of the 1797 images (512), "
+            "part=test the others",
+            "digits:grey",
             digits,
+        ),
+        Task(
+            "random_and_or",
+            "random_and_or:LxW[,gate=P,train=N,...]",
+            "random circuit of L layers of W, a node an AND or OR of two signals with probability P "
+            "(0.5), else a copy, all inverted at random: x -> y; part=train is N of its vectors "
+            "(256), part=test others (test=2048); seed=N names circuit and vectors",
+            "random_and_or:3x32",
+            random_and_or,
+        ),
+        Task(
+            "random_majority",
+            "random_majority:LxW[,train=N,...]",
+            "random circuit of L layers of W majorities of three signals, inverted at random: x -> y; "
+            "the rest as for random_and_or",
+            "random_majority:5x32,train=512",
+            random_majority,
+        ),
+        Task(
+            "autoencoder",
+            "autoencoder:K[,bits=N,kind=S,seed=N]",
+            "K different vectors of N bits (K), kind=random or one-hot, as their own targets: x -> y",
+            "autoencoder:16",
+            autoencoder,
+        ),
+        Task(
+            "decoder",
+            "decoder:K[,bits=N,code=S,seed=N]",
+            "K different random vectors of N bits (K) without inputs, to be made from codes that "
+            "training finds, code=hypercube or one-hot: -> y",
+            "decoder:16",
+            decoder,
+        ),
+        Task(
+            "digit_images",
+            "digit_images:D",
+            "the 8x8 images of one digit from scikit-learn, a pixel on from half its range, without "
+            "inputs, to be made from one-hot codes: -> pixel",
+            "digit_images:4",
+            digit_images,
         ),
     )
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from btfsynth.backends.design import write_design
 from btfsynth.backends.manifest import MANIFEST_FILE
+from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import (
     BtfsynthError,
@@ -19,10 +20,18 @@ from btfsynth.errors import (
     UsageError,
 )
 from btfsynth.files import write_text
+from btfsynth.flow.hardware import (
+    HardwareNetwork,
+    HardwareReport,
+    hardware_network,
+    hardware_report,
+    require_label,
+    training_data,
+)
 from btfsynth.flow.records import network_record
-from btfsynth.flow.report import BuildOptions, BuildReport, NetworkOrigin
+from btfsynth.flow.report import AUTO, BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import simplify_network
-from btfsynth.flow.vectors import hardware_vectors, require_fit
+from btfsynth.flow.vectors import hardware_vectors
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist
@@ -30,6 +39,7 @@ from btfsynth.network.accuracy import measure
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import get_simulator
+from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
 from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.session import plan_for, train
@@ -63,7 +73,11 @@ class Observer:
 
 
 def build(
-    dataset: Dataset, directory: Path, options: BuildOptions, observer: Observer | None = None
+    dataset: Dataset,
+    directory: Path,
+    options: BuildOptions,
+    observer: Observer | None = None,
+    held_out: Dataset | None = None,
 ) -> BuildReport:
     """Train, simplify, emit and check; put everything into a folder.
 
@@ -73,13 +87,15 @@ def build(
     Parameters
     ----------
     dataset
-        What to learn; Boolean.
+        What to learn; analog inputs need a code among the options.
     directory
         Where the files go; made if it is missing.
     options
         How.
     observer
         Who is told.
+    held_out
+        Patterns to measure on and to simulate; nothing is learnt from them.
 
     Raises
     ------
@@ -95,22 +111,26 @@ def build(
         If a later station failed; the trained network is in the folder.
     """
     observer = observer or Observer()
-    _check_request(dataset, options)
-    plan_for(dataset, options.training)
+    _check_request(dataset, options, held_out)
+    learnt = training_data(dataset, options.code)
+    plan_for(learnt, options.training)
     with staging_folder(directory) as staging:
         observer.on_stage("training")
         run = train(
-            dataset,
+            learnt,
             options.training,
             on_progress=observer.on_progress,
             on_trial=observer.on_trial,
+            held_out=None if held_out is None else training_data(held_out, options.code),
         )
         seed = options.training.seed
-        network = run.network(dataset, seed)
+        network = run.network(learnt, seed)
         _require_success(run, network, directory)
         try:
             origin = NetworkOrigin(network, seed=seed, run=run)
-            report = _make_design(dataset, origin, staging, options=options, observer=observer)
+            data = _Data(dataset, held_out)
+            hardware = _hardware(data, network, options)
+            report = _make_design(data, origin, hardware, staging, options, observer)
             publish(staging, directory, last=MANIFEST_FILE)
         except KeyboardInterrupt:
             kept = _keep(network, directory)
@@ -133,18 +153,19 @@ def build_network(
     directory: Path,
     options: BuildOptions,
     observer: Observer | None = None,
+    held_out: Dataset | None = None,
 ) -> BuildReport:
     """Simplify, emit and check a network that was trained before (see `build`).
 
     Parameters
     ----------
     dataset
-        What it has learnt; Boolean. The hardware has its name and its ports.
+        What it has learnt. The hardware has its name and its ports.
     network
-        The network.
+        The network, over the inputs of the data or over the bits of their code.
     file
         Where it came from; only the name of the file is recorded, not its folder.
-    directory, options, observer
+    directory, options, observer, held_out
         As for `build`.
 
     Raises
@@ -157,86 +178,148 @@ def build_network(
     """
     observer = observer or Observer()
     name = Path(file).name
-    _check_request(dataset, options)
-    require_fit(replace(network, name=name), dataset)
+    _check_request(dataset, options, held_out)
     if not network.weights.any():
         raise UsageError(
             f"{name}: expected a trained network, got a graph of which every weight is 0; "
             "'btfsynth train --topology' trains one"
         )
-    missed = dataset.n_patterns - network.vectors_right(dataset)
-    wrong = f"the network of {name} is wrong on {missed} of {dataset.n_patterns} patterns"
+    data = _Data(dataset, held_out)
+    hardware = _hardware(data, replace(network, name=name), options)
+    bits = hardware.dataset
+    missed = bits.n_patterns - hardware.network.vectors_right(bits)
+    wrong = f"the network of {name} is wrong on {missed} of {bits.n_patterns} patterns"
     if missed and options.preserve is Preserve.CARE:
         raise UsageError(
             f"{dataset.source}: {wrong}, so these cannot be what is preserved; --preserve network "
             "keeps the network"
         )
-    renamed = replace(
-        network,
-        name=dataset.name,
-        input_ports=dataset.input_ports,
-        output_ports=dataset.output_ports,
-    )
     notices = (f"{wrong}; the netlist keeps the network",) if missed else ()
     with staging_folder(directory) as staging:
-        origin = NetworkOrigin(renamed, file=name)
+        origin = NetworkOrigin(_named(network, dataset, hardware), file=name)
         report = _make_design(
-            dataset, origin, staging, options=options, observer=observer, notices=notices
+            data, origin, hardware, staging, options=options, observer=observer, notices=notices
         )
         publish(staging, directory, last=MANIFEST_FILE)
     return report
 
 
-def _check_request(dataset: Dataset, options: BuildOptions) -> None:
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """The patterns as they came."""
+
+    dataset: Dataset
+    held_out: Dataset | None
+
+
+def _named(network: TrainedNetwork, dataset: Dataset, hardware: HardwareNetwork) -> TrainedNetwork:
+    """Return a network under the name and the ports of what it reads."""
+    seen = hardware.dataset if hardware.over_bits else dataset
+    return replace(
+        network,
+        name=dataset.name,
+        input_ports=seen.input_ports,
+        output_ports=dataset.output_ports,
+    )
+
+
+def _hardware(data: _Data, network: TrainedNetwork, options: BuildOptions) -> HardwareNetwork:
+    """Bring a network to the bits of its hardware, under the name and the ports of the data."""
+    hardware = hardware_network(
+        network,
+        data.dataset,
+        data.held_out,
+        code=options.code,
+        rounded=options.rounded,
+        weight_bits=options.weight_bits,
+        label=options.label,
+    )
+    made = replace(
+        hardware.network,
+        name=data.dataset.name,
+        input_ports=hardware.dataset.input_ports,
+        output_ports=data.dataset.output_ports,
+    )
+    return replace(hardware, network=made)
+
+
+def _check_request(dataset: Dataset, options: BuildOptions, held_out: Dataset | None) -> None:
     """Refuse what can be seen to fail before any work is done."""
     parse_script(options.passes)
     for name in options.simulators or ():
         if name != PARSED_CHECK:
             get_simulator(name)
-    if dataset.input_kind is not InputKind.BOOLEAN:
-        raise UsageError(
-            f"{dataset.source}: expected Boolean inputs to build hardware from, got "
-            f"{dataset.input_kind.value} ones; a network can be trained on them with 'train'"
-            if dataset.input_kind is InputKind.ANALOG
-            else f"{dataset.source}: expected input columns, got data for a generator"
-        )
+    for part in (dataset,) if held_out is None else (dataset, held_out):
+        _check_inputs(part, options.code)
+    if options.label:
+        require_label(dataset)
+        if options.preserve is Preserve.CARE:
+            raise UsageError(
+                "--label: compares sums, so the network is kept; not with --preserve care"
+            )
     if not dataset.care_mask.any():
         raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
 
 
+def _check_inputs(dataset: Dataset, code: InputCode | None) -> None:
+    wanted = InputKind.BOOLEAN if code is None else InputKind.ANALOG
+    if dataset.input_kind is wanted:
+        return
+    if dataset.input_kind is InputKind.ANALOG:
+        raise UsageError(
+            f"{dataset.source}: analog inputs need a code in hardware: give --code {CODES}"
+        )
+    if dataset.input_kind is InputKind.BOOLEAN:
+        raise UsageError(
+            f"{dataset.source}: Boolean inputs take no --code; that is for analog ones"
+        )
+    raise UsageError(f"{dataset.source}: expected input columns, got data for a generator")
+
+
 def _make_design(
-    dataset: Dataset,
+    data: _Data,
     origin: NetworkOrigin,
+    hardware: HardwareNetwork,
     staging: Path,
-    *,
     options: BuildOptions,
     observer: Observer,
     notices: tuple[str, ...] = (),
 ) -> BuildReport:
     """Do what follows once there is a network; all files go into the staging folder."""
-    network = origin.network
+    dataset, network = data.dataset, hardware.network
+    seen = None if hardware.held_out is None else hardware.held_out.inputs
     observer.on_stage("simplifying")
     netlist, lowering, reports = simplify_network(
-        network, dataset, options.preserve, options.passes
+        network, hardware.dataset, options.preserve, options.passes, label=options.label, seen=seen
     )
     observer.on_stage("emitting")
     manifest = write_design(
         netlist,
-        hardware_vectors(dataset, network, lowering.preserved),
+        hardware_vectors(
+            hardware.dataset, network, lowering.preserved, label=options.label, seen=seen
+        ),
         staging,
         source=dataset.source,
         data_hash=dataset.content_hash,
-        provenance={**origin.provenance(), "passes": options.passes},
+        provenance={**origin.provenance(), **_made_from(options), "passes": options.passes},
         made_with={
             **origin.options(),
+            **_made_from(options),
             "passes": options.passes,
             "preserve": lowering.preserved.value,
         },
-        notices=(*dataset.notices, *notices),
+        notices=(*hardware.dataset.notices, *notices),
     )
-    save_network(network, staging / f"{manifest.module}.npz")
+    save_network(origin.network, staging / f"{manifest.module}.npz")
+    if hardware.rounding is not None:
+        save_network(network, staging / f"{manifest.module}_integers.npz")
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
-    checks = {"network": network_record(network, dataset)}
+    checks: dict[str, CheckResult] = {}
+    measured: HardwareReport | None = None
+    if hardware.rounding is None and options.code is None:
+        checks["network"] = network_record(network, dataset)
+    if hardware.rounding is not None or options.label or data.held_out is not None or options.code:
+        measured = hardware_report(hardware, netlist, dataset, data.held_out, options.code)
     observer.on_stage("simulating")
     for check in simulate_design(staging, options.simulators):
         checks[check.name] = check
@@ -244,16 +327,29 @@ def _make_design(
         dataset=dataset,
         options=options,
         origin=origin,
-        accuracy=measure(network, dataset),
+        accuracy=measure(hardware.given, hardware.dataset if hardware.over_bits else dataset),
         lowering=lowering,
         passes=reports,
         cost=statistics(netlist),
         checks=checks,
         files=tuple(sorted({path.name for path in staging.iterdir()} | {"report.json"})),
         notices=manifest.notices,
+        hardware=measured,
     )
     write_text(staging / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
     return report
+
+
+def _made_from(options: BuildOptions) -> dict[str, str]:
+    """Return what was asked for beside the ordinary, for headers and the manifest."""
+    made = {}
+    if options.code is not None:
+        made["code"] = options.code.text
+    if options.rounded:
+        made["weights"] = str(options.weights or AUTO)
+    if options.label:
+        made["label"] = "largest sum"
+    return made
 
 
 def _keep(network: TrainedNetwork, directory: Path) -> Path:

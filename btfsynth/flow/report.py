@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from btfsynth import __version__
+from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.errors import UsageError
+from btfsynth.flow.hardware import HardwareReport
 from btfsynth.flow.records import is_verified, netlist_record, pass_records
 from btfsynth.lower.lowering import LoweringReport
 from btfsynth.netlist.reference import Preserve
@@ -18,7 +21,11 @@ from btfsynth.sim.result import CheckResult
 from btfsynth.train.session import TrainOptions, train_record
 from btfsynth.train.trials import TrainingRun
 
-__all__ = ["BuildOptions", "BuildReport", "NetworkOrigin"]
+__all__ = ["AUTO", "EXACT", "BuildOptions", "BuildReport", "NetworkOrigin"]
+
+EXACT = "exact"
+AUTO = "auto"
+"""Rules for weights."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +42,51 @@ class BuildOptions:
         What the netlist keeps; None chooses by the data (see `choose_preserve`).
     simulators
         Names; None takes all that are installed.
+    code
+        How analog inputs become bits; None for Boolean data.
+    weights
+        ``exact`` keeps the network as it was trained, ``auto`` rounds every neuron's weights to the least
+        integers that keep it on the patterns, a number to integers of so many bits, sign counted. None is
+        ``auto`` with a code and ``exact`` without.
+    label
+        Add a port with the number of the class.
+
+    Raises
+    ------
+    UsageError
+        If the weights are none of these, or exact with a code.
     """
 
     training: TrainOptions = field(default_factory=TrainOptions)
     passes: str = "size"
     preserve: Preserve | None = None
     simulators: tuple[str, ...] | None = None
+    code: InputCode | None = None
+    weights: str | int | None = None
+    label: bool = False
+
+    def __post_init__(self) -> None:
+        known = self.weights in (None, EXACT, AUTO)
+        if not known and not (isinstance(self.weights, int) and self.weights >= 2):
+            raise UsageError(
+                f"weights: expected {EXACT}, {AUTO} or a number of bits of at least 2, got "
+                f"{str(self.weights)[:40]!r}"
+            )
+        if self.weights == EXACT and self.code is not None:
+            raise UsageError(
+                f"weights: over coded inputs they are integers: expected {AUTO} or a number of bits, "
+                f"got {EXACT}"
+            )
+
+    @property
+    def rounded(self) -> bool:
+        """Whether the weights become integers."""
+        return self.code is not None if self.weights is None else self.weights != EXACT
+
+    @property
+    def weight_bits(self) -> int | None:
+        """Bits of an integer weight; None takes as few as keep the network on the patterns."""
+        return self.weights if isinstance(self.weights, int) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +145,11 @@ class NetworkOrigin:
 
 @dataclass(frozen=True, eq=False)
 class BuildReport:
-    """What a build came to; `to_json` is what ``report.json`` holds."""
+    """What a build came to; `to_json` is what ``report.json`` holds.
+
+    `hardware` is None where the network went into hardware as it was trained: Boolean inputs, exact weights,
+    no label and no patterns held out.
+    """
 
     dataset: Dataset
     options: BuildOptions
@@ -111,6 +161,7 @@ class BuildReport:
     checks: dict[str, CheckResult]
     files: tuple[str, ...]
     notices: tuple[str, ...]
+    hardware: HardwareReport | None = None
 
     @property
     def verified(self) -> bool:
@@ -140,6 +191,7 @@ class BuildReport:
                 "lowered_cells": self.lowering.cells,
                 "preserves": self.lowering.preserved.value,
             },
+            "hardware": None if self.hardware is None else self.hardware.to_json(),
             "passes": pass_records(self.passes),
             "checks": {name: check.to_json() for name, check in self.checks.items()},
             "verified": self.verified,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
 from btfsynth.flow.vectors import function_of, require_fit
@@ -13,6 +16,7 @@ from btfsynth.netlist.reference import (
     count_wrong,
     function_reference,
 )
+from btfsynth.network.labels import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport, run_passes
 from btfsynth.passes.registry import parse_script
@@ -22,7 +26,13 @@ __all__ = ["simplify_netlist", "simplify_network"]
 
 
 def simplify_network(
-    network: TrainedNetwork, dataset: Dataset | None, preserve: Preserve | None, script: str
+    network: TrainedNetwork,
+    dataset: Dataset | None,
+    preserve: Preserve | None,
+    script: str,
+    *,
+    label: bool = False,
+    seen: NDArray[np.uint8] | None = None,
 ) -> tuple[Netlist, LoweringReport, tuple[PassReport, ...]]:
     """Lower a network and run passes over the netlist, every step checked.
 
@@ -36,6 +46,10 @@ def simplify_network(
         What to keep; None chooses by the patterns.
     script
         Passes.
+    label
+        Add a port with the number of the class, which is that of the largest sum ``W . x``.
+    seen
+        ``(vectors, inputs)`` uint8 0/1, more vectors to check on beside the patterns.
 
     Raises
     ------
@@ -44,12 +58,15 @@ def simplify_network(
     """
     steps = parse_script(script)
     if dataset is None:
-        reference = function_reference(network.outputs, network.topology.n_inputs)
+        function = hardware_outputs(network, label)
+        reference = function_reference(function, network.topology.n_inputs, seen)
     else:
         require_fit(network, dataset)
         chosen = preserve or choose_preserve(dataset, network)
-        reference = make_reference(network, dataset, chosen)
-    netlist, lowering = lower_network(network, reference)
+        if label and preserve is None:
+            chosen = Preserve.NETWORK
+        reference = make_reference(network, dataset, chosen, label, seen)
+    netlist, lowering = lower_network(network, reference, label)
     netlist, reports = run_passes(steps, netlist, reference, _prove)
     return netlist, lowering, reports
 

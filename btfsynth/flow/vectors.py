@@ -13,6 +13,7 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
+from btfsynth.network.labels import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
 
 __all__ = ["function_of", "function_vectors", "hardware_vectors", "require_fit"]
@@ -36,15 +37,36 @@ def require_fit(design: Netlist | TrainedNetwork, dataset: Dataset) -> None:
         )
 
 
-def hardware_vectors(dataset: Dataset, network: TrainedNetwork, kept: Preserve) -> VectorTable:
+def hardware_vectors(
+    dataset: Dataset,
+    network: TrainedNetwork,
+    kept: Preserve,
+    *,
+    label: bool = False,
+    seen: NDArray[np.uint8] | None = None,
+) -> VectorTable:
     """Return what the hardware is simulated on.
 
     The patterns, where the targets are what is kept; else the network's own outputs, on every input
-    vector if they are few and on the patterns and a fixed random sample if not.
+    vector if they are few and on the patterns, those of `seen` and a fixed random sample if not.
+
+    Parameters
+    ----------
+    dataset
+        The patterns.
+    network
+        The network that is kept.
+    kept
+        What is kept.
+    label
+        Whether the number of the class follows the outputs.
+    seen
+        ``(vectors, inputs)`` uint8 0/1, more input vectors.
     """
     if kept is Preserve.CARE:
         return VectorTable.from_dataset(dataset)
-    return function_vectors(network.outputs, dataset.n_inputs, dataset.inputs)
+    listed = dataset.inputs if seen is None else np.concatenate([dataset.inputs, seen])
+    return function_vectors(hardware_outputs(network, label), dataset.n_inputs, listed)
 
 
 def function_vectors(

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from btfsynth.backends.vectors import VectorTable
+from btfsynth.dataset.code import code_inputs, parse_code
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import BtfsynthError, DataError, MissingToolError, UsageError
 from btfsynth.frontends.registry import read_design
@@ -164,6 +165,9 @@ class _Chain:
             return _failed("data hash", f"the data hash is not that of {manifest.source}", {})
         if not self.specified():
             return _passed("data hash", f"{manifest.source}; the vectors are the network's")
+        code = manifest.options.get("code")
+        if isinstance(code, str):
+            dataset = code_inputs(dataset, parse_code(code))
         wanted, vectors = VectorTable.from_dataset(dataset), self.design.vectors
         covers = _vectors(vectors)
         if wanted.inputs.shape != vectors.inputs.shape or wanted.expected.shape != (
