@@ -31,6 +31,7 @@ _COMMANDS = {
     "simulate": "Check a design by simulation.",
     "verify": "Check a design by the whole chain of proofs, tools and mutants.",
     "equiv": "Prove two designs equivalent, or show where they differ.",
+    "report": "Show a design or a discovery as one HTML page.",
 }
 
 

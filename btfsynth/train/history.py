@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 
-__all__ = ["HistoryPoint", "format_history", "next_point"]
+from btfsynth.errors import DataError
+
+__all__ = ["HistoryPoint", "format_history", "next_point", "parse_history"]
 
 _POINTS_A_DECADE = 10
+_NEEDED = ("gap", "gap_w", "gap_x", "gap_y", "least_gap", "bits", "vectors")
+"""What every point has; the rest may be unknown."""
 
 
 @dataclass(frozen=True)
@@ -65,3 +71,44 @@ def format_history(points: Sequence[HistoryPoint]) -> str:
     for point in points:
         writer.writerow(["" if value is None else repr(value) for value in astuple(point)])
     return stream.getvalue()
+
+
+def parse_history(text: str, path: str | Path | None = None) -> tuple[HistoryPoint, ...]:
+    """Read a history that `format_history` wrote.
+
+    Parameters
+    ----------
+    text
+        CSV with a header.
+    path
+        Where it comes from, for messages.
+
+    Raises
+    ------
+    DataError
+        If it is anything else; the line is named.
+    """
+    names = [field.name for field in fields(HistoryPoint)]
+    rows = csv.reader(io.StringIO(text), strict=True)
+    points = []
+    try:
+        if next(rows, None) != names:
+            raise DataError(f"expected the columns {', '.join(names)}", path, 1)
+        for row in rows:
+            points.append(_point(dict(zip(names, row, strict=True))))
+    except (csv.Error, ValueError):
+        raise DataError(
+            f"expected {len(names)} numbers, only the last four of which may be empty",
+            path,
+            rows.line_num,
+        ) from None
+    return tuple(points)
+
+
+def _point(row: dict[str, str]) -> HistoryPoint:
+    """Return the point of a row; ValueError if it is none."""
+    steps = int(row.pop("iterations"))
+    values = {name: float(word) if word or name in _NEEDED else None for name, word in row.items()}
+    if steps < 0 or not all(value is None or math.isfinite(value) for value in values.values()):
+        raise ValueError("not a step or not a finite number")
+    return HistoryPoint(steps, **values)  # type: ignore[arg-type]

@@ -1,0 +1,34 @@
+"""``btfsynth report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from btfsynth.cli.options import file_option, require_writable
+from btfsynth.cli.output import show
+from btfsynth.report import write_report
+
+__all__ = ["command"]
+
+
+@click.command("report")
+@click.argument("directory", type=click.Path(path_type=Path))
+@file_option("The page.  [default: DIRECTORY/report.html]")
+def command(*, directory: Path, path: Path | None) -> None:
+    """Show the design or the discovery in DIRECTORY as one HTML page.
+
+    The page holds everything: the circuit as a schematic to work with, its truth table, how the
+    training went, the weights, the passes, the checks, where it all came from. It opens
+    from the disk and asks for nothing from the network. What 'btfsynth verify DIRECTORY -o
+    DIRECTORY/verify.json' has found is in it as well.
+
+    \b
+    Examples:
+      btfsynth report hdl_out/multiplier_3
+      btfsynth report found -o front.html
+    """  # noqa: D301
+    page = path or require_writable(directory / "report.html") if directory.is_dir() else path
+    write_report(directory, page or directory / "report.html")
+    show("report", str(page))

@@ -1,0 +1,251 @@
+"""The folder of a discovery as a front one can look through."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import DataError
+from btfsynth.report.folder import DesignFolder, read_folder
+from btfsynth.report.sections import Figure, Verdict, verdict
+from btfsynth.report.svg import drawing, element, linear_axis
+from btfsynth.report.values import as_number, as_text, numbers, read_record, records, sub_record
+
+__all__ = ["FRONT_FILE", "Discovery", "read_discovery"]
+
+FRONT_FILE = "front.json"
+_TRIALS_FILE = "trials.jsonl"
+_MAX_TRIALS_BYTES = 400_000_000
+_MAX_CIRCUITS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Discovery:
+    """A discovery that has been read.
+
+    Parameters
+    ----------
+    record
+        What ``front.json`` holds.
+    entries
+        Its circuits that are shown, the best first.
+    designs
+        Their folders.
+    costs
+        How many circuits of each number of cells and depth were found.
+    left_out
+        Circuits of the front there is no room for.
+    """
+
+    record: dict[str, Any]
+    entries: tuple[dict[str, Any], ...]
+    designs: tuple[DesignFolder, ...]
+    costs: Counter[tuple[int, int]]
+    left_out: int
+
+    def verdict(self) -> Verdict:
+        """Return whether every circuit of the front is right."""
+        found = [self.circuit_verdict(place) for place in range(len(self.entries))]
+        count = plural(len(found), "circuit")
+        bad = sum(one.state == "bad" for one in found)
+        if bad:
+            return Verdict("bad", "failed", f"{bad} of {count} of the front failed a check.")
+        if all(one.state == "good" for one in found):
+            return Verdict("good", "verified", f"Checked as hardware: {count} of the front.")
+        return Verdict("none", "not verified", "Not every circuit of the front was checked.")
+
+    def circuit_verdict(self, place: int) -> Verdict:
+        """Return whether a circuit is right, by the index of the front and by its own folder."""
+        own = verdict(self.designs[place])
+        if own.state == "bad" or "verified" not in self.entries[place]:
+            return own
+        if self.entries[place]["verified"] is True:
+            return Verdict("good", "verified", "")
+        return Verdict("bad", "failed", "")
+
+    def figures(self) -> list[Figure]:
+        """Return the figures of the discovery."""
+        found = []
+        for name, label, detail in (
+            ("trials", "trainings", "done"),
+            ("exact", "exact networks", "every target right"),
+            ("distinct", "circuits", "that differ"),
+            ("polished", "polishings", "of good circuits"),
+        ):
+            value = as_number(self.record, name)
+            if value is not None:
+                found.append(Figure(label, f"{value:g}", detail))
+        costs = [design.cost for design in self.designs]
+        found.append(Figure("fewest cells", str(min(cost.cells for cost in costs)), ""))
+        found.append(Figure("least depth", str(min(cost.depth for cost in costs)), ""))
+        return found
+
+    def front(self) -> dict[str, Any]:
+        """Return the front as a table and a drawing."""
+        rows = []
+        for place, (entry, design) in enumerate(zip(self.entries, self.designs, strict=True)):
+            cost, own = design.cost, self.circuit_verdict(place)
+            rows.append(
+                {
+                    "name": self.name(place),
+                    "cells": cost.cells,
+                    "depth": cost.depth,
+                    "inverters": cost.inverters,
+                    "kinds": f"{cost.and_cells} AND, {cost.or_cells} OR, {cost.maj_cells} MAJ",
+                    "origin": _origin(sub_record(entry, "origin")),
+                    "state": own.state,
+                    "word": own.word,
+                }
+            )
+        text = (
+            "No circuit found beats one of these in cells, depth and inverters at once. "
+            "A point or its name opens the circuit below."
+        )
+        if self.left_out:
+            text += f" {plural(self.left_out, 'more circuit')} of the front not shown."
+        return {"rows": rows, "plot": self._plot(), "text": text}
+
+    def name(self, place: int) -> str:
+        """Return what a circuit is called on the page."""
+        cost = self.designs[place].cost
+        return f"{cost.cells} cells, depth {cost.depth}, {plural(cost.inverters, 'inverter')}"
+
+    def _plot(self) -> Markup:
+        """Draw cells against depth: the front over all that was found."""
+        width, height, left, bottom, top, right = 760.0, 340.0, 52.0, 296.0, 18.0, 730.0
+        shown: dict[tuple[int, int], list[int]] = {}
+        for place, design in enumerate(self.designs):
+            shown.setdefault((design.cost.cells, design.cost.depth), []).append(place)
+        near = {
+            cost: count
+            for cost, count in self.costs.items()
+            if cost[0] <= 1.6 * max(cells for cells, _ in shown) + 4
+        }
+        cells = [cost[0] for cost in (*shown, *near)]
+        depths = [cost[1] for cost in (*shown, *near)]
+        x_axis = linear_axis(min(cells) - 1, max(cells) + 1, left, right, 10)
+        y_axis = linear_axis(min(depths) - 1, max(depths) + 1, bottom, top, 6)
+        parts = [
+            element("text", "depth", x=0, y=top + 4, class_="axis-title"),
+            element("text", "cells", x=(left + right) / 2, y=height - 6,
+                    class_="axis-title middle"),
+        ]  # fmt: skip
+        for value, text in x_axis.ticks:
+            if float(value).is_integer():
+                x = x_axis.at(value)
+                parts.append(element("path", d=f"M{x:.2f} {top}V{bottom}", class_="grid"))
+                parts.append(element("text", text, x=x, y=bottom + 17, class_="tick middle"))
+        for value, text in y_axis.ticks:
+            if float(value).is_integer():
+                y = y_axis.at(value)
+                parts.append(element("path", d=f"M{left} {y:.2f}H{right}", class_="grid"))
+                parts.append(element("text", text, x=left - 9, y=y + 4, class_="tick end"))
+        for (x_value, y_value), count in sorted(near.items()):
+            parts.append(
+                element(
+                    "circle",
+                    element("title", f"{x_value} cells, depth {y_value}: "
+                                     f"{plural(count, 'circuit')}"),
+                    cx=x_axis.at(x_value), cy=y_axis.at(y_value),
+                    r=min(9.0, 2.5 + 0.8 * count**0.5), class_="cloud",
+                )
+            )  # fmt: skip
+        for (x_value, y_value), places in sorted(shown.items()):
+            for shift, place in enumerate(places):
+                x, y = x_axis.at(x_value) + 15 * shift, y_axis.at(y_value)
+                parts.append(self._point(place, x, y))
+        label = f"Cells against depth of {plural(len(self.designs), 'circuit')} of the front"
+        drawn = drawing(width, height, label, parts, "chart")
+        # What is inside can be worked with: no single picture to those who read the page aloud.
+        return Markup(str(drawn).replace('role="img"', 'role="group"', 1))  # noqa: S704
+
+    def _point(self, place: int, x: float, y: float) -> Markup:
+        cost = self.designs[place].cost
+        return element(
+            "g",
+            element("title", self.name(place)),
+            element("circle", cx=x, cy=y, r=6.5),
+            element("text", f"{cost.inverters}i", x=x, y=y - 11, class_="middle"),
+            class_="point",
+            tabindex="0",
+            role="button",
+            aria_label=f"open the circuit of {self.name(place)}",
+            data_circuit=str(place),
+        )
+
+
+def read_discovery(directory: Path) -> Discovery:
+    """Read the folder of a discovery.
+
+    Raises
+    ------
+    DataError
+        If it has no index, no circuit, or one of its circuits is no complete design.
+    """
+    path = directory / FRONT_FILE
+    record = read_record(path)
+    entries = records(record, "front")
+    if not entries:
+        raise DataError("front: expected at least one circuit", path)
+    designs = []
+    for entry in entries[:_MAX_CIRCUITS]:
+        name = as_text(entry, "path")
+        parts = Path(name).parts
+        if not parts or Path(name).is_absolute() or ".." in parts:
+            raise DataError(f"front: expected paths inside the folder, got {name!r:.80}", path)
+        designs.append(read_folder(directory / name))
+    first = designs[0].manifest
+    for design in designs:
+        if (design.manifest.inputs, design.manifest.outputs) != (first.inputs, first.outputs):
+            raise DataError("expected circuits with the same ports", path)
+    return Discovery(
+        record,
+        tuple(entries[:_MAX_CIRCUITS]),
+        tuple(designs),
+        _costs(directory / _TRIALS_FILE),
+        max(0, len(entries) - _MAX_CIRCUITS),
+    )
+
+
+def _costs(path: Path) -> Counter[tuple[int, int]]:
+    """Count the circuits of the records by cells and depth; lines that are none are passed over."""
+    found: dict[str, tuple[int, int]] = {}
+    try:
+        if path.stat().st_size > _MAX_TRIALS_BYTES:
+            return Counter()
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                try:
+                    values = json.loads(line)
+                except (ValueError, RecursionError):
+                    continue
+                circuit = sub_record(values, "circuit") if isinstance(values, dict) else {}
+                cells, depth = as_number(circuit, "cells"), as_number(circuit, "depth")
+                if cells is not None and depth is not None:
+                    found[as_text(circuit, "key")] = int(cells), int(depth)
+    except OSError:
+        return Counter()
+    return Counter(found.values())
+
+
+def _origin(origin: dict[str, Any]) -> str:
+    parts = []
+    trial, seed = as_number(origin, "trial"), as_number(origin, "seed")
+    if trial is not None:
+        parts.append(f"trial {trial}, seed {seed}")
+    method = as_text(origin, "method")
+    widths: Sequence[float] = numbers(origin.get("widths"))
+    if widths:
+        parts.append("-".join(f"{width:g}" for width in widths))
+    elif method:
+        parts.append(method)
+    if as_text(origin, "parent"):
+        parts.append("polished")
+    return ", ".join(parts)

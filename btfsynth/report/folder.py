@@ -1,0 +1,203 @@
+"""What a design folder holds, read for a report.
+
+Manifest, vectors and netlist must be there and right. All else is optional, and belongs to the design only if
+it says so: a folder may keep files of an earlier build. What is there but is left out gets a notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.backends.manifest import Manifest
+from btfsynth.backends.vectors import VectorTable
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import BtfsynthError, DataError
+from btfsynth.flow.records import netlist_record
+from btfsynth.frontends.registry import read_design
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.statistics import NetlistStatistics, statistics
+from btfsynth.netlist.text import read_netlist
+from btfsynth.network.trained import TrainedNetwork, load_network
+from btfsynth.report.values import as_text, read_record, sub_record
+from btfsynth.sim.design import load_design
+from btfsynth.train.history import HistoryPoint, parse_history
+
+__all__ = ["VERIFY_FILE", "DesignFolder", "read_folder"]
+
+VERIFY_FILE = "verify.json"
+_FPGA_FOLDERS = "fpga-*"
+_FPGA_FILE = "fpga.json"
+
+
+@dataclass(frozen=True, eq=False)
+class DesignFolder:
+    """A design folder that has been read.
+
+    Parameters
+    ----------
+    directory
+        The folder.
+    manifest
+        Its manifest.
+    vectors
+        What the design is checked against.
+    netlist
+        The netlist, its ports under the names of the data.
+    network
+        The trained network; None if there is none.
+    history
+        How its training went; empty if that is not known.
+    build
+        What ``report.json`` holds; empty if there is none of this design.
+    verification
+        What ``verify.json`` holds; empty if there is none of this design.
+    fpga
+        Name of the folder and figures of every FPGA run.
+    notices
+        What was left out and why, one line each.
+    """
+
+    directory: Path
+    manifest: Manifest
+    vectors: VectorTable
+    netlist: Netlist
+    network: TrainedNetwork | None
+    history: tuple[HistoryPoint, ...]
+    build: Mapping[str, Any]
+    verification: Mapping[str, Any]
+    fpga: tuple[tuple[str, Mapping[str, Any]], ...]
+    notices: tuple[str, ...]
+
+    @property
+    def cost(self) -> NetlistStatistics:
+        """What the netlist costs."""
+        return statistics(self.netlist)
+
+    def wrong_vectors(self) -> NDArray[np.bool_]:
+        """Return on which vectors, ``(vectors,)`` bool, the netlist is wrong in a bit that matters."""
+        bits = output_words(self.netlist, pack_bits(self.vectors.inputs))
+        got = unpack_bits(bits, self.vectors.count)
+        wrong: NDArray[np.bool_] = ((got != self.vectors.expected) & self.vectors.care).any(axis=1)
+        return wrong
+
+
+def read_folder(directory: Path) -> DesignFolder:
+    """Read a design folder.
+
+    Raises
+    ------
+    DataError
+        If it is no complete design, or its netlist has other ports than its manifest.
+    """
+    design = load_design(directory)
+    manifest = design.manifest
+    netlist = _netlist(directory, manifest)
+    notices: list[str] = []
+    build = _optional(directory / "report.json", notices)
+    if build and not _is_of(build, manifest, netlist):
+        notices.append("report.json is of another design and is left out")
+        build = {}
+    verification = _optional(directory / VERIFY_FILE, notices)
+    if verification and sub_record(verification, "sha256") != dict(manifest.hashes):
+        notices.append(f"{VERIFY_FILE} is of another design and is left out; run verify again")
+        verification = {}
+    listed = build.get("files")
+    built = {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else ()
+    network: TrainedNetwork | None = None
+    history: tuple[HistoryPoint, ...] = ()
+    if f"{manifest.module}.npz" in built:
+        network = _network(directory, manifest, notices)
+    if f"{manifest.module}_history.csv" in built:
+        history = _history(directory / f"{manifest.module}_history.csv", notices)
+    found = [
+        (path.parent.name, _optional(path, notices))
+        for path in sorted(directory.glob(f"{_FPGA_FOLDERS}/{_FPGA_FILE}"))
+    ]
+    return DesignFolder(
+        directory=directory,
+        manifest=manifest,
+        vectors=design.vectors,
+        netlist=netlist,
+        network=network,
+        history=history,
+        build=build,
+        verification=verification,
+        fpga=tuple((name, record) for name, record in found if record),
+        notices=tuple(notices),
+    )
+
+
+def _netlist(directory: Path, manifest: Manifest) -> Netlist:
+    """Return the netlist from its own file, else from the Verilog."""
+    path = directory / f"{manifest.module}.mig"
+    if path.is_file():
+        netlist = read_netlist(path)
+        names = [[port.name for port in ports] for ports in (manifest.inputs, manifest.outputs)]
+    else:
+        path = directory / manifest.files["verilog"]
+        netlist = read_design(path)
+        names = [[port.hdl for port in ports] for ports in (manifest.inputs, manifest.outputs)]
+    for kind, found, wanted, expected in (
+        ("inputs", netlist.input_ports, manifest.inputs, names[0]),
+        ("outputs", netlist.output_ports, manifest.outputs, names[1]),
+    ):
+        shape = [(name, port.width) for name, port in zip(expected, wanted, strict=True)]
+        if [(port.name, port.width) for port in found] != shape:
+            raise DataError(f"expected the {kind} that the manifest lists", path)
+    return replace(
+        netlist,
+        name=manifest.name,
+        input_ports=tuple(Port(port.name, port.width) for port in manifest.inputs),
+        output_ports=tuple(Port(port.name, port.width) for port in manifest.outputs),
+    )
+
+
+def _is_of(build: Mapping[str, Any], manifest: Manifest, netlist: Netlist) -> bool:
+    """Tell whether the record of a build is that of this design, by its data and its costs."""
+    recorded = sub_record(build, "netlist")
+    cost = netlist_record(statistics(netlist))
+    return as_text(build, "data_hash") == manifest.data_hash and all(
+        recorded.get(name) == value for name, value in cost.items()
+    )
+
+
+def _optional(path: Path, notices: list[str]) -> dict[str, Any]:
+    """Return the record in a file, empty with a notice if it cannot be read, empty if missing."""
+    if not path.is_file():
+        return {}
+    try:
+        return read_record(path)
+    except DataError as error:
+        notices.append(f"left out: {_without_folder(error, path)}")
+        return {}
+
+
+def _network(directory: Path, manifest: Manifest, notices: list[str]) -> TrainedNetwork | None:
+    path = directory / f"{manifest.module}.npz"
+    try:
+        return load_network(path)
+    except BtfsynthError as error:
+        notices.append(f"left out: {_without_folder(error, path)}")
+        return None
+
+
+def _history(path: Path, notices: list[str]) -> tuple[HistoryPoint, ...]:
+    try:
+        return parse_history(path.read_text(encoding="utf-8"), path)
+    except DataError as error:
+        notices.append(f"left out: {_without_folder(error, path)}")
+    except (OSError, UnicodeDecodeError):
+        notices.append(f"left out: {path.name}: cannot be read")
+    return ()
+
+
+def _without_folder(error: BtfsynthError, path: Path) -> str:
+    """Return a message without the folder, which is not to stand in a report."""
+    return str(error).replace(str(path), path.name)

@@ -1,0 +1,233 @@
+"""A folder as one HTML page that needs nothing else: no network, no file beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from btfsynth import __version__
+from btfsynth.backends.expressions import port_bits
+from btfsynth.backends.templates import template_folder
+from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import DataError, OutputError
+from btfsynth.files import write_text
+from btfsynth.report.circuit import MAX_DRAWN, circuit_record, port_records, vector_record
+from btfsynth.report.discovery import FRONT_FILE, Discovery, read_discovery
+from btfsynth.report.folder import DesignFolder, read_folder
+from btfsynth.report.sections import (
+    chains,
+    design_facts,
+    design_figures,
+    fpga_table,
+    pass_table,
+    training_text,
+    verdict,
+    verify_advice,
+)
+from btfsynth.report.training import training_curve
+from btfsynth.report.weights import layer_maps
+
+__all__ = ["report_page", "write_report"]
+
+_SHADES = 8
+_SECTIONS = (
+    ("summary", "Summary"),
+    ("front", "Front"),
+    ("circuit", "Circuit"),
+    ("truth", "Truth table"),
+    ("training", "Training"),
+    ("weights", "Weights"),
+    ("passes", "Passes"),
+    ("checks", "Checks"),
+    ("fpga", "FPGA"),
+    ("provenance", "Provenance"),
+)
+
+
+def write_report(directory: Path, path: Path) -> None:
+    """Write the page of a folder (see `report_page`).
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or the installation lacks a part of the page.
+    """
+    write_text(path, report_page(directory))
+
+
+def report_page(directory: Path) -> str:
+    """Return the page of a design folder or of a discovery: the same text for the same files.
+
+    Parameters
+    ----------
+    directory
+        A folder of ``btfsynth build``, ``emit`` or ``discover``.
+
+    Raises
+    ------
+    DataError
+        If it is none of these, or a file that it must have is not what it should be.
+    OutputError
+        If the installation lacks a part of the page.
+    """
+    if not directory.is_dir():
+        raise DataError("no such folder", directory)
+    if (directory / FRONT_FILE).is_file():
+        return _render(_discovery_values(read_discovery(directory)))
+    return _render(_design_values(read_folder(directory)))
+
+
+def _design_values(folder: DesignFolder) -> dict[str, Any]:
+    """Return what the template shows of a design."""
+    text = training_text(folder)
+    curve = training_curve(folder.history)
+    return {
+        "kind": "Design report",
+        "verdict": verdict(folder),
+        "figures": design_figures(folder),
+        "notices": [*folder.manifest.notices, *folder.notices],
+        "front": None,
+        "training": {"text": text, "curve": curve} if text or curve else None,
+        "layers": _layers(folder),
+        "passes": pass_table(folder),
+        "chains": chains(folder),
+        "advice": verify_advice(folder),
+        "fpga": fpga_table(folder),
+        "facts": design_facts(folder),
+        "files": [
+            (folder.manifest.files[role], digest)
+            for role, digest in sorted(folder.manifest.hashes.items())
+        ],
+        **_circuits([folder], [folder.manifest.name]),
+    }
+
+
+def _discovery_values(found: Discovery) -> dict[str, Any]:
+    """Return what the template shows of a discovery; its sections are those of the best circuit."""
+    best = found.designs[0]
+    names = [found.name(place) for place in range(len(found.designs))]
+    return {
+        "kind": "Discovery report",
+        "verdict": found.verdict(),
+        "figures": found.figures(),
+        "notices": list(dict.fromkeys(n for design in found.designs for n in design.notices)),
+        "front": found.front(),
+        "training": None,
+        "layers": (),
+        "passes": None,
+        "chains": [
+            {**chain, "title": f"{names[place]}: {chain['title'].lower()}"}
+            for place, design in enumerate(found.designs)
+            for chain in chains(design)
+        ],
+        "advice": "Each circuit of the front is a design folder: 'btfsynth verify' checks it by the "
+        "whole chain, 'btfsynth report' shows it by itself.",
+        "fpga": None,
+        "facts": design_facts(best),
+        "files": [],
+        **_circuits(found.designs, names),
+    }
+
+
+def _layers(folder: DesignFolder) -> Any:
+    network = folder.network
+    if network is None or network.topology.n_inputs != folder.netlist.n_inputs:
+        return ()
+    return layer_maps(network, port_bits(folder.netlist.input_ports))
+
+
+def _circuits(folders: Sequence[DesignFolder], names: Sequence[str]) -> dict[str, Any]:
+    """Return what concerns the circuits that a page shows, all of the same ports and vectors."""
+    first = folders[0]
+    manifest, vectors = first.manifest, first.vectors
+    wrong = first.wrong_vectors()
+    for folder in folders[1:]:
+        wrong = wrong | folder.wrong_vectors() if len(wrong) == folder.vectors.count else wrong
+    data = {
+        "inputs": port_records(first.netlist.input_ports),
+        "outputs": port_records(first.netlist.output_ports),
+        "circuits": [
+            circuit_record(folder.netlist, name)
+            for folder, name in zip(folders, names, strict=True)
+        ],
+        "vectors": vector_record(vectors, wrong),
+        "limit": MAX_DRAWN,
+    }
+    drawn = any(folder.netlist.n_cells <= MAX_DRAWN for folder in folders)
+    coverage = "every input vector" if vectors.exhaustive else "not every input vector"
+    return {
+        "title": manifest.name,
+        "lead": f"{manifest.source or 'a netlist'}: {plural(first.netlist.n_inputs, 'input')}, "
+        f"{plural(first.netlist.n_outputs, 'output')}; {plural(vectors.count, 'vector')}, "
+        f"{coverage}.",
+        "circuits": list(names),
+        "inputs": first.netlist.input_ports,
+        "outputs": first.netlist.output_ports,
+        "vector_count": vectors.count,
+        "search_example": f"{first.netlist.input_ports[0].name}=1",
+        "data": htmlsafe_json_dumps(data, separators=(",", ":")),
+        "kernel": _layout_kernel() if drawn else None,
+    }
+
+
+def _render(values: dict[str, Any]) -> str:
+    shown = {
+        "summary", "circuit", "truth", "checks", "provenance",
+        *(name for name in ("front", "training", "passes", "fpga") if values[name]),
+    } | ({"weights"} if values["layers"] else set())  # fmt: skip
+    sections = [(id_, name) for id_, name in _SECTIONS if id_ in shown]
+    names = [f"wn{shade}" for shade in range(_SHADES, 0, -1)]
+    names += ["w0", *(f"wp{shade}" for shade in range(1, _SHADES + 1))]
+    environment = _environment(template_folder())
+    style = environment.get_template("style.css.j2").render(
+        shades=[
+            (f"w{sign}{shade}", side, round(100 * shade / _SHADES))
+            for sign, side in (("n", "fanin"), ("p", "one"))
+            for shade in range(1, _SHADES + 1)
+        ]
+    )
+    script = "\n".join(_part(name).decode() for name in ("circuit.js", "page.js"))
+    return environment.get_template("page.html.j2").render(
+        **values,
+        sections=sections,
+        shades=names,
+        style=Markup(style),  # noqa: S704  the package's own file
+        script=Markup(script),  # noqa: S704  the package's own file
+        kernel_interface=Markup(_part("vendor/elk-api.js").decode()),  # noqa: S704  its own too
+        version=__version__,
+    )
+
+
+def _layout_kernel() -> str:
+    return base64.b64encode(_part("vendor/elk-worker.min.js.gz")).decode("ascii")
+
+
+@cache
+def _part(name: str) -> bytes:
+    path = template_folder() / "report" / name
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise OutputError(
+            f"{path}: a part of the page is missing, install btfsynth again"
+        ) from None
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    """Return the environment of HTML: unlike that of hardware it escapes what it is given."""
+    return Environment(
+        loader=FileSystemLoader(folder / "report"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )

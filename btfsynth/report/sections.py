@@ -1,0 +1,390 @@
+"""The sections of a page as rows of text, from records that are not to be trusted."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from btfsynth.dataset.formats.base import plural
+from btfsynth.report.folder import VERIFY_FILE, DesignFolder
+from btfsynth.report.svg import element
+from btfsynth.report.values import as_number, as_text, numbers, records, sub_record
+
+__all__ = [
+    "Figure",
+    "Verdict",
+    "build_command",
+    "chains",
+    "design_facts",
+    "design_figures",
+    "fpga_table",
+    "pass_table",
+    "training_text",
+    "verdict",
+    "verify_advice",
+]
+
+_BUILD_CHECKS = {
+    "network": "the trained network against the patterns",
+    "netlist": "the netlist against the vectors",
+    "parsed_verilog": "the Verilog, read back by an independent parser, on the vectors",
+    "amaranth": "the Amaranth component in its own simulator",
+    "icarus": "the Verilog under its testbench in Icarus Verilog",
+    "verilator": "the Verilog under its testbench in Verilator",
+}
+_VERIFY_CHECKS = {
+    **_BUILD_CHECKS,
+    "files": "the files against the hashes in the manifest",
+    "source": "the vectors against the function they were made from",
+    "equivalence": "a proof that the Verilog is the netlist",
+    "yosys": "a proof by Yosys that the Verilog is the function",
+    "amaranth_proof": "a proof that the Amaranth component is the netlist",
+    "mutation": "single faults in the netlist, each of which the vectors must notice",
+    "testbench": "single faults in the Verilog, each of which the testbench must notice",
+}
+_OPTION = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that stands large on the page."""
+
+    name: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a design is right: ``state`` is good, bad or none; ``word`` and ``reason`` say so."""
+
+    state: str
+    word: str
+    reason: str
+
+
+def verdict(folder: DesignFolder) -> Verdict:
+    """Return what all that is known of a design comes to; one failure outweighs everything."""
+    wrong = int(folder.wrong_vectors().sum())
+    if wrong:
+        count = plural(folder.vectors.count, "vector")
+        return Verdict("bad", "failed", f"The netlist is wrong on {wrong} of {count}.")
+    failed = [
+        (chain["title"], row["name"])
+        for chain in chains(folder)
+        for row in chain["rows"]
+        if row["state"] == "bad"
+    ]
+    if failed:
+        names = ", ".join(f"{name} ({title.lower()})" for title, name in failed)
+        return Verdict("bad", "failed", f"Checks that failed: {names}.")
+    vectors = plural(folder.vectors.count, "vector")
+    covers = f"all {vectors}" if folder.vectors.exhaustive else vectors
+    if folder.verification.get("verified") is True:
+        return Verdict("good", "verified", f"The whole chain of checks passed; {covers}.")
+    if folder.build.get("verified") is True:
+        return Verdict("good", "verified", f"Every check of the build passed on {covers}.")
+    return Verdict(
+        "none",
+        "not verified",
+        f"The netlist is right on {covers}, but no check of the hardware is recorded here.",
+    )
+
+
+def design_figures(folder: DesignFolder) -> list[Figure]:
+    """Return the figures of a design."""
+    cost = folder.cost
+    kinds = f"{cost.and_cells} AND, {cost.or_cells} OR, {cost.maj_cells} MAJ"
+    vectors = folder.vectors
+    found = [
+        Figure("cells", str(cost.cells), kinds),
+        Figure("depth", str(cost.depth), "cells on the longest path"),
+        Figure("inverters", str(cost.inverters), "nets used complemented"),
+        Figure(
+            "vectors",
+            str(vectors.count),
+            "every input vector" if vectors.exhaustive else "not every input vector",
+        ),
+    ]
+    network = sub_record(folder.build, "network")
+    bits, right = as_number(network, "bits"), as_number(network, "bits_right")
+    if bits and right is not None:
+        found.append(
+            Figure("network", f"{_percent(right / bits)} %", f"{right} of {bits} bits right")
+        )
+    train = sub_record(folder.build, "train")
+    steps, trials = as_number(train, "iterations"), as_number(train, "trials")
+    if steps is not None and trials is not None:
+        found.append(Figure("training steps", str(steps), f"in {plural(int(trials), 'trial')}"))
+    for name, record in folder.fpga[:1]:
+        luts, speed = as_number(record, "luts"), as_number(record, "fmax_mhz")
+        if luts is not None:
+            detail = name if speed is None else f"{speed:g} MHz, {name}"
+            found.append(Figure("LUTs", f"{luts:g}", detail))
+    return found
+
+
+def training_text(folder: DesignFolder) -> str:
+    """Say what the training was; empty if the folder does not tell."""
+    train = sub_record(folder.build, "train")
+    network = sub_record(folder.build, "network")
+    if not train:
+        name = as_text(network, "file")
+        return f"The network was trained before; it came from {name}." if name else ""
+    widths = "-".join(f"{width:g}" for width in numbers(train.get("widths")))
+    parts = [f"Widths {widths}" if widths else "A graph without layers"]
+    parts += [
+        f"{label} {value:g}"
+        for label, value in (
+            ("sigma", as_number(train, "sigma")),
+            ("beta", as_number(train, "beta")),
+            ("gamma", as_number(train, "gamma")),
+        )
+        if value is not None
+    ]
+    trial, seconds, gap = (as_number(train, name) for name in ("trial", "seconds", "gap"))
+    text = ", ".join(parts) + "."
+    if trial is not None:
+        text += f" The network is that of trial {trial}"
+        text += f", stopped by rule '{as_text(train, 'stop')}'"
+        text += f" at a gap of {gap:.3g}" if gap is not None else ""
+        text += f"; {seconds:g} s of training in all." if seconds is not None else "."
+    return text
+
+
+def pass_table(folder: DesignFolder) -> dict[str, Any] | None:
+    """Return the passes with the cells before and after each; None if they are not known."""
+    rows = records(folder.build, "passes")
+    before = as_number(sub_record(folder.build, "netlist"), "lowered_cells")
+    if not rows or before is None:
+        return None
+    most = max(before, *(as_number(row, "cells") or 0 for row in rows), 1)
+    shown: list[dict[str, Any]] = [
+        {
+            "name": "lowering",
+            "kept": True,
+            "before": "",
+            "after": before,
+            "bar": _bar(before, before, most),
+            "depth": "",
+            "proof": "",
+            "seconds": "",
+        }
+    ]
+    start = before
+    for row in rows:
+        after = as_number(row, "cells")
+        if after is None:
+            continue
+        seconds, depth = as_number(row, "seconds"), as_number(row, "depth")
+        shown.append(
+            {
+                "name": as_text(row, "name"),
+                "kept": row.get("kept") is not False,
+                "before": before,
+                "after": after,
+                "bar": _bar(before, after, most),
+                "depth": "" if depth is None else depth,
+                "proof": as_text(row, "proof"),
+                "seconds": "" if seconds is None else f"{seconds:.3f}",
+            }
+        )
+        before = after
+    saved = start - before
+    share = f" ({100 * saved / start:.0f} % fewer)" if saved > 0 and start else ""
+    text = f"From {start} cells as lowered from the network to {before}{share}."
+    return {"rows": shown, "text": text}
+
+
+def _bar(before: float, after: float, most: float) -> Markup:
+    """Draw the cells after a pass, those it took away in a lighter colour behind."""
+    width, height = 180.0, 12.0
+    return element(
+        "svg",
+        element("rect", width=width * before / most, height=height, rx=2.0, class_="bar-back"),
+        element("rect", width=width * after / most, height=height, rx=2.0, class_="bar"),
+        width=width,
+        height=height,
+        aria_hidden="true",
+    )
+
+
+def chains(folder: DesignFolder) -> list[dict[str, Any]]:
+    """Return the chains of checks that the folder tells of, each with a row a check."""
+    found = []
+    vectors = folder.vectors
+    count = plural(vectors.count, "vector")
+    covers = f"all {count}" if vectors.exhaustive else count
+    rows = []
+    for name, value in sub_record(folder.build, "checks").items():
+        if isinstance(value, dict):
+            rows.append(_build_row(name, value, covers))
+    if rows:
+        found.append({"title": "At the build", "rows": rows})
+    links = records(folder.verification, "links")
+    if links:
+        title = "By verify"
+        found.append({"title": title, "rows": [_link_row(link) for link in links]})
+    return found
+
+
+def _build_row(name: str, check: Mapping[str, Any], covers: str) -> dict[str, str]:
+    row = {"name": name, "covers": covers, "about": _BUILD_CHECKS.get(name, ""), "detail": ""}
+    if "skipped" in check:
+        return {**row, "covers": "", "detail": as_text(check, "skipped"), **_result("skipped")}
+    passed, failed = as_number(check, "passed") or 0, as_number(check, "failed") or 0
+    row["covers"] = f"{passed + failed:g} patterns" if name == "network" else covers
+    row["detail"] = f"{passed:g} passed, {failed:g} failed"
+    first = sub_record(check, "first_mismatch")
+    if first:
+        row["detail"] += (
+            f"; first: vector {as_number(first, 'vector')}, inputs {as_text(first, 'inputs')}, "
+            f"expected {as_text(first, 'expected')}, got {as_text(first, 'got')}"
+        )
+    # A network may be wrong where the netlist is made to keep the network.
+    state = "passed" if passed and not failed else "failed"
+    if name == "network" and failed:
+        state = "partly"
+    return {**row, **_result(state)}
+
+
+def _link_row(link: Mapping[str, Any]) -> dict[str, str]:
+    name = as_text(link, "name")
+    shown = sub_record(link, "counterexample")
+    more = "".join(f"; {key} {value}" for key, value in shown.items())
+    return {
+        "name": name,
+        "covers": as_text(link, "covers"),
+        "about": _VERIFY_CHECKS.get(name, ""),
+        "detail": as_text(link, "detail") + more[:500],
+        **_result(as_text(link, "result")),
+    }
+
+
+def _result(result: str) -> dict[str, str]:
+    state, word = {
+        "passed": ("good", "passed"),
+        "skipped": ("none", "skipped"),
+        "partly": ("none", "partly"),
+    }.get(result, ("bad", "failed"))
+    return {"state": state, "word": word}
+
+
+def fpga_table(folder: DesignFolder) -> dict[str, Any] | None:
+    """Return the figures of the FPGA runs, whatever single values they have; None without any."""
+    if not folder.fpga:
+        return None
+    columns: dict[str, None] = dict.fromkeys(("device", "luts", "ffs", "fmax_mhz"))
+    rows = []
+    for name, record in folder.fpga:
+        values = {
+            str(key)[:60]: _scalar(value)
+            for key, value in record.items()
+            if isinstance(value, (str, int, float)) and _OPTION.match(str(key))
+        }
+        columns.update(dict.fromkeys(values))
+        rows.append((name, values))
+    used = [key for key in columns if any(key in values for _, values in rows)]
+    numeric = [
+        key
+        for key in used
+        if all(type(record.get(key, 0)) in (int, float) for _, record in folder.fpga)
+    ]
+    filled = [
+        {"name": name, "values": {key: values.get(key, "") for key in used}}
+        for name, values in rows
+    ]
+    return {"columns": used, "numeric": numeric, "rows": filled}
+
+
+def _scalar(value: str | float) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value[:200] if isinstance(value, str) else f"{value:.6g}"
+
+
+def build_command(folder: DesignFolder) -> str:
+    """Return the command that makes the design again.
+
+    As it was given if the build recorded it, else written from the settings in the manifest.
+    """
+    given = folder.build.get("command")
+    if isinstance(given, list) and given and all(isinstance(word, str) for word in given):
+        return shlex.join(given)
+    manifest = folder.manifest
+    if not manifest.source or not folder.build:
+        return ""
+    words = ["btfsynth", "build", manifest.source]
+    seed = manifest.options.get("seed")
+    if type(seed) is int:
+        words += ["--seed", str(seed)]
+    for name in ("sigma", "beta", "gamma", "stop", "passes", "preserve"):
+        value = manifest.options.get(name)
+        if isinstance(value, str) or type(value) in (int, float):
+            words += [f"--{name}", value if isinstance(value, str) else f"{value:g}"]
+    return shlex.join(words)
+
+
+def design_facts(folder: DesignFolder) -> list[tuple[str, str, bool]]:
+    """Return name, value and whether it is code of what is known on where the design came from."""
+    manifest = folder.manifest
+    facts: list[tuple[str, str, bool]] = []
+    command = build_command(folder)
+    if command:
+        facts.append(("command", command, True))
+    facts.append(("source", manifest.source or "a netlist", False))
+    if manifest.data_hash:
+        facts.append(("data hash", manifest.data_hash, True))
+    seed = as_number(folder.build, "seed")
+    if seed is not None:
+        facts.append(("seed", str(seed), False))
+    facts.append(("version", f"btfsynth {manifest.version}", False))
+    tools = [
+        f"{as_text(link, 'name')}: {as_text(link, 'detail')}"
+        for link in records(folder.verification, "links")
+        if as_text(link, "name") in ("amaranth", "icarus", "verilator", "yosys")
+        and as_text(link, "result") == "passed"
+    ]
+    if tools:
+        facts.append(("tools", "; ".join(tools), False))
+    renamed = [
+        f"{port.name} is {port.hdl}"
+        for port in (*manifest.inputs, *manifest.outputs)
+        if port.name != port.hdl
+    ]
+    if renamed:
+        facts.append(("ports in hardware", "; ".join(renamed), False))
+    options = {
+        key: value
+        for key, value in manifest.options.items()
+        if isinstance(value, (str, int, float, list))
+    }
+    if options:
+        listed = ", ".join(f"{key} {_option(value)}" for key, value in sorted(options.items()))
+        facts.append(("settings", listed[:2000], False))
+    return facts
+
+
+def _option(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(str(item) for item in value)
+    return _scalar(value)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g}" if share >= 1 else f"{min(100 * share, 99.99):.4g}"
+
+
+def verify_advice(folder: DesignFolder) -> str:
+    """Say how to have the whole chain in the report, if it is not there."""
+    if folder.verification:
+        return ""
+    return (
+        f"The whole chain, with proofs and mutants, comes from 'btfsynth verify DIR -o "
+        f"DIR/{VERIFY_FILE}'; a report made after it shows it."
+    )
