@@ -20,6 +20,7 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, show, show_training
 from btfsynth.cli.progress import observed
+from btfsynth.cli.shared import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
 from btfsynth.files import write_text
@@ -87,6 +88,13 @@ _HISTORY_HELP = (
     help="Run every trial, all on the same widths, for success rate and steps a solution, not only up "
     "to the first success.",
 )
+@click.option(
+    "--mpi",
+    "share",
+    is_flag=True,
+    help="Share each trial with the other processes that mpirun started: each takes some of the patterns, "
+    "the result is the same for any number.",
+)
 @outputs_option
 @json_option
 @training_options
@@ -101,6 +109,7 @@ def command(
     checkpoint_interval: float,
     resume: bool,
     run_all: bool,
+    share: bool,
     training: TrainOptions,
     outputs: str | None,
     as_json: bool,
@@ -116,39 +125,44 @@ def command(
       btfsynth train adder:2 --widths 4,8,8,3 --sigma 3 --beta 0.4 --gamma 1e-3 --stop gap
       btfsynth train multiplier:2 --trials 20 --all --checkpoint m2.ckpt --resume --history m2.csv
       btfsynth train multiplier:2 --plot m2.svg
+      mpirun -n 4 btfsynth train big.dat --widths 64,256,256,10 --mpi
     """  # noqa: D301
-    if resume and checkpoint is None:
-        raise UsageError("--resume: needs the file, give it with --checkpoint")
-    if checkpoint is not None and checkpoint.exists() and not resume:
-        raise UsageError(f"--checkpoint {checkpoint}: exists; give --resume to go on from it")
-    dataset = load_source(source, outputs)
-    measured = None if held_out is None else load_source(held_out, outputs)
-    generated = dataset.input_kind in (InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR)
-    if generator_file is not None and not generated:
-        raise UsageError("--generators: the data have inputs, so none are generated")
-    path = path or require_writable(Path(f"{dataset.name}.npz"))
-    for each in (history_file, plot_file, generator_file, checkpoint):
-        if each is not None:
-            require_writable(each)
-    if plot_file is not None:
-        require_plot(plot_file)
-    with observed(dataset.name) as observer:
+    ranks = join_ranks(share)
+    root = ranks is None or ranks.is_root
+    if ranks is not None and (training.jobs > 1 or training.threads > 1):
+        raise UsageError("--mpi: takes neither --jobs nor --threads; start more processes instead")
+
+    def prepare() -> tuple[Dataset, Dataset | None, Path]:
+        if resume and checkpoint is None:
+            raise UsageError("--resume: needs the file, give it with --checkpoint")
+        if root and checkpoint is not None and checkpoint.exists() and not resume:
+            raise UsageError(f"--checkpoint {checkpoint}: exists; give --resume to go on from it")
+        dataset = load_source(source, outputs)
+        measured = None if held_out is None else load_source(held_out, outputs)
+        if generator_file is not None and not _is_generated(dataset):
+            raise UsageError("--generators: the data have inputs, so none are generated")
+        target = path or Path(f"{dataset.name}.npz")
+        for each in (target, history_file, plot_file, generator_file, checkpoint):
+            if each is not None and root:
+                require_writable(each)
+        if plot_file is not None:
+            require_plot(plot_file)
+        return dataset, measured, target
+
+    dataset, measured, path = prepared(ranks, prepare)
+    with observed(dataset.name) as observer, guarded(ranks):
         run = train(
             dataset, training, on_progress=observer.on_progress, on_trial=observer.on_trial,
             held_out=measured, checkpoint_file=checkpoint, checkpoint_interval=checkpoint_interval,
-            run_all=run_all,
+            run_all=run_all, ranks=ranks,
         )  # fmt: skip
-    network = run.network(dataset, training.seed)
-    _save(network, path)
-    if history_file is not None:
-        write_text(history_file, format_history(run.best.history))
-    if plot_file is not None:
-        draw_history(run.best.history, plot_file, _title(dataset, run, training.seed))
-    codes = run.best.codes
-    if generator_file is not None and codes is not None:
-        one_hot = dataset.input_kind is InputKind.ONE_HOT_GENERATOR
-        write_generators(generator_file, codes, one_hot)
-    _report(dataset, measured, run, network, training.seed, path, as_json)
+    if root:
+        _save_all(
+            dataset, run, training.seed, path,
+            history_file=history_file, plot_file=plot_file, generator_file=generator_file,
+        )  # fmt: skip
+        network = run.network(dataset, training.seed)
+        _report(dataset, measured, run, network, training.seed, path, as_json)
     if run.interrupted:
         raise InterruptedWorkError(f"interrupted; the best network is saved in {path}")
     if not run.succeeded:
@@ -157,6 +171,32 @@ def command(
             f"no trial met the stopping rule: {best.bits_right} of {best.bits} bits right at best "
             f"(gap {best.gap:.3g}); that network is saved in {path}"
         )
+
+
+def _is_generated(dataset: Dataset) -> bool:
+    return dataset.input_kind in (InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR)
+
+
+def _save_all(
+    dataset: Dataset,
+    run: TrainingRun,
+    seed: int,
+    path: Path,
+    *,
+    history_file: Path | None,
+    plot_file: Path | None,
+    generator_file: Path | None,
+) -> None:
+    """Write the network and what else was asked for."""
+    _save(run.network(dataset, seed), path)
+    best = run.best
+    if history_file is not None:
+        write_text(history_file, format_history(best.history))
+    if plot_file is not None:
+        draw_history(best.history, plot_file, _title(dataset, run, seed))
+    if generator_file is not None and best.codes is not None:
+        one_hot = dataset.input_kind is InputKind.ONE_HOT_GENERATOR
+        write_generators(generator_file, best.codes, one_hot)
 
 
 def _save(network: TrainedNetwork, path: Path) -> None:

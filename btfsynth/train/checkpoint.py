@@ -13,7 +13,7 @@ import json
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -92,12 +92,13 @@ class Checkpoint:
         points = tuple(HistoryPoint(**point) for point in header["history"])
         return Snapshot(arrays, tuple(header["counters"]), points)
 
-    def offer(self, trial: int, take: Callable[[], Snapshot]) -> None:
-        """Write a running trial's state if its interval has passed."""
+    def due(self, trial: int) -> bool:
+        """Tell whether a running trial's interval has passed."""
         now = time.monotonic()
-        if now - self._written.setdefault(trial, now) < self.interval:
-            return
-        snapshot = take()
+        return now - self._written.setdefault(trial, now) >= self.interval
+
+    def keep(self, trial: int, snapshot: Snapshot) -> None:
+        """Write a running trial's state."""
         header = {
             "counters": list(snapshot.counters),
             "history": [asdict(point) for point in snapshot.history],
@@ -106,7 +107,7 @@ class Checkpoint:
         self._written[trial] = time.monotonic()
 
     def finish(self, result: TrialResult) -> None:
-        """Record a finished trial; one that was cut short is kept as it was last written."""
+        """Record a finished trial; of one that was cut short the last state is kept."""
         if result.stop in (StopReason.INTERRUPTED, StopReason.TIME):
             return
         with self._lock:

@@ -40,6 +40,8 @@ __all__ = [
     "count_right",
     "finish_step",
     "join_blocks",
+    "join_neurons",
+    "mean_gap",
     "run_steps",
     "start_state",
 ]
@@ -252,20 +254,23 @@ def advance_blocks(problem: Any, state: Any, first: Any, last: Any, numbers: Any
         advance_block(problem, state, block, now)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
-    """Form the consensus weights W from the blocks' sums and return the mean squared gap.
+@numba.njit(nogil=True, cache=True)
+def mean_gap(problem: Any, gap_sums: Any) -> Any:
+    """Return the mean squared gap of a step from the sums of all its blocks, float64 (blocks * 3,)."""
+    total = 0.0
+    for k in range(gap_sums.shape[0]):
+        total += gap_sums[k]
+    return total / (problem.patterns * problem.delta.shape[0]) + LEAST_GAP
 
-    The gap is that of the step just finished; the sums' second parts count gamma / gap times. Changes
-    state.weights and the first row of state.part_1. A neuron whose sums vanish keeps its weights.
+
+@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+def join_neurons(problem: Any, state: Any, gain: Any) -> None:
+    """Form the consensus weights W from the blocks' sums; their second parts count gain times.
+
+    Changes state.weights and the first row of state.part_1. A neuron whose sums vanish keeps its weights.
     """
     n_neurons = problem.delta.shape[0]
     n_edges = problem.sources.shape[0]
-    total = 0.0
-    for k in range(state.gap_sums.shape[0]):
-        total += state.gap_sums[k]
-    mean = total / (problem.patterns * n_neurons) + LEAST_GAP
-    gain = gamma / mean
     for neuron in range(n_neurons):
         begin, end = problem.fanin_start[neuron], problem.fanin_start[neuron + 1]
         norm2 = 0.0
@@ -282,6 +287,16 @@ def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
                 state.weights[edge] = scale * state.part_1[edge]
         elif np.isnan(norm2):
             state.weights[begin] = np.nan
+
+
+@numba.njit(nogil=True, cache=True)
+def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
+    """Form the consensus weights W from the blocks' sums and return the mean squared gap.
+
+    The gap is that of the step just finished; the sums' second parts count gamma / gap times.
+    """
+    mean = mean_gap(problem, state.gap_sums)
+    join_neurons(problem, state, gamma / mean)
     return mean
 
 

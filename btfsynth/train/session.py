@@ -15,6 +15,7 @@ from btfsynth.network.topology import Topology
 from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.parameters import Progress, StopRule, TrialResult
+from btfsynth.train.ranks import Ranks
 from btfsynth.train.trainer import check_fit
 from btfsynth.train.trials import TrainingRun, run_trials
 
@@ -122,6 +123,7 @@ def train(
     checkpoint_file: Path | None = None,
     checkpoint_interval: float = 30.0,
     run_all: bool = False,
+    ranks: Ranks | None = None,
 ) -> TrainingRun:
     """Train a data set: trials from random starts until one meets the stopping rule.
 
@@ -143,6 +145,8 @@ def train(
         Seconds between two writes of a running trial.
     run_all
         Run every trial instead of stopping at the first success, all of them on the first widths.
+    ranks
+        The processes that share the training (see `btfsynth.train.trials.run_trials`).
 
     Returns
     -------
@@ -179,6 +183,7 @@ def train(
         time_limit=options.time_limit,
         on_progress=on_progress,
         on_trial=on_trial,
+        ranks=ranks,
     )
 
 

@@ -11,19 +11,31 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.network.topology import Topology
 from btfsynth.train.kernel import GIVEN, HYPERCUBE, ONE_HOT, Problem, State
+from btfsynth.train.shares import Share
 from btfsynth.train.vector import LANES
 
-__all__ = ["generated_codes", "make_problem", "make_state"]
+__all__ = ["count_blocks", "generated_codes", "make_problem", "make_state"]
 
 _GROUPS_A_BLOCK = 8
+_WHOLE = Share()
 _GENERATORS = {
     InputKind.ONE_HOT_GENERATOR: ONE_HOT,
     InputKind.HYPERCUBE_GENERATOR: HYPERCUBE,
 }
 
 
+def count_blocks(patterns: int) -> int:
+    """Return into how many blocks so many patterns are laid out, whoever holds them."""
+    groups = -(-patterns // LANES)
+    return -(-groups // min(_GROUPS_A_BLOCK, groups))
+
+
 def make_problem(
-    dataset: Dataset, topology: Topology, sigma: float, dtype: type[np.floating[Any]]
+    dataset: Dataset,
+    topology: Topology,
+    sigma: float,
+    dtype: type[np.floating[Any]],
+    share: Share = _WHOLE,
 ) -> Problem:
     """Lay out the patterns and constants of a training.
 
@@ -37,16 +49,20 @@ def make_problem(
         Support parameter: the margin of a neuron of fan-in m is ``sqrt(m / sigma)``.
     dtype
         float32 or float64.
+    share
+        Of a training that several processes share, the blocks to lay out; ``patterns`` counts all.
     """
     patterns = dataset.n_patterns
-    groups_in_all = -(-patterns // LANES)
-    groups = min(_GROUPS_A_BLOCK, groups_in_all)
-    blocks = -(-groups_in_all // groups)
+    groups = min(_GROUPS_A_BLOCK, -(-patterns // LANES))
+    first, last = share.blocks(count_blocks(patterns))
+    blocks = last - first
     lanes = blocks * groups * LANES
+    start = first * groups * LANES
 
     def rows(values: NDArray[Any]) -> NDArray[Any]:
         padded = np.zeros((lanes, values.shape[1]), dtype=dtype)
-        padded[:patterns] = values
+        own = values[start : start + lanes]
+        padded[: len(own)] = own
         shaped = padded.reshape(blocks * groups, LANES, values.shape[1])
         return np.ascontiguousarray(shaped.transpose(0, 2, 1)).reshape(-1)
 
@@ -98,7 +114,7 @@ def _fan_classes(
     return fan_class, start, np.concatenate(members)
 
 
-def make_state(problem: Problem, seed: Sequence[int]) -> State:
+def make_state(problem: Problem, seed: Sequence[int], share: Share = _WHOLE) -> State:
     """Draw a random start: w, x and hidden y uniform in [-1, 1], input and output y at the data, g = 1.
 
     Parameters
@@ -107,16 +123,25 @@ def make_state(problem: Problem, seed: Sequence[int]) -> State:
         From `make_problem`; its float type is the state's.
     seed
         Entropy of numpy's SeedSequence, such as (seed, trial).
+    share
+        As for the problem; the numbers drawn are those that one process would draw for these blocks.
     """
     dtype = problem.delta.dtype
     real = np.float32 if dtype == np.float32 else np.float64
-    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seed))))
+    bits = np.random.PCG64(np.random.SeedSequence(list(seed)))
+    random = np.random.Generator(bits)
     groups = problem.blocks * problem.groups
     edges, nodes, neurons = len(problem.sources), len(problem.fan_class), len(problem.delta)
+    all_blocks = count_blocks(problem.patterns)
+    before, end = share.blocks(all_blocks)
 
     def uniform(size: int) -> NDArray[Any]:
+        # One draw of 64 bits makes two numbers of single precision; sizes are multiples of the lanes.
+        draws = size // problem.blocks * np.dtype(real).itemsize // 8
+        bits.advance(before * draws)
         values = _aligned(size, real)
         random.random(out=values, dtype=real)
+        bits.advance((all_blocks - end) * draws)
         values *= 2
         values -= 1
         return values
@@ -159,11 +184,14 @@ def make_state(problem: Problem, seed: Sequence[int]) -> State:
 
 
 def generated_codes(problem: Problem, state: State) -> NDArray[np.uint8]:
-    """Return ``(patterns, inputs)`` uint8 0/1: the code that A chose for each pattern."""
+    """Return ``(lanes, inputs)`` uint8 0/1: the code that A chose for each pattern of its blocks.
+
+    Lanes beyond the last pattern, in the last block, hold anything.
+    """
     nodes = len(problem.fan_class)
     first = nodes - len(problem.delta)
     sign = state.sign.reshape(-1, nodes, LANES)[:, 1:first].transpose(0, 2, 1)
-    codes = sign.reshape(-1, first - 1)[: problem.patterns] > 0
+    codes = sign.reshape(-1, first - 1) > 0
     return np.asarray(codes, dtype=np.uint8)
 
 

@@ -28,7 +28,9 @@ from btfsynth.train.parameters import (
     TrainParameters,
     TrialResult,
 )
-from btfsynth.train.state import generated_codes, make_problem, make_state
+from btfsynth.train.ranks import Ranks
+from btfsynth.train.shares import Share
+from btfsynth.train.state import count_blocks, generated_codes, make_problem, make_state
 
 __all__ = ["Snapshot", "TrialHooks", "check_fit", "train_trial", "warm_up", "with_codes"]
 
@@ -110,8 +112,11 @@ class TrialHooks:
     ----------
     on_progress
         Called every tenth of a second or so with a `Progress`.
+    snapshot_due
+        Called as often with the trial's number; True asks for a `Snapshot`.
     on_snapshot
-        Called as often with the trial's number and a function that takes a `Snapshot`.
+        Called with the trial's number and the snapshot asked for, and with one of a trial that is ended from
+        outside.
     cancelled
         Ends the trial when set.
     deadline
@@ -119,7 +124,8 @@ class TrialHooks:
     """
 
     on_progress: Callable[[Progress], None] | None = None
-    on_snapshot: Callable[[int, Callable[[], Snapshot]], None] | None = None
+    snapshot_due: Callable[[int], bool] | None = None
+    on_snapshot: Callable[[int, Snapshot], None] | None = None
     cancelled: threading.Event | None = None
     deadline: float | None = None
 
@@ -134,13 +140,21 @@ class _Run:
         parameters: TrainParameters,
         held_out: Dataset | None,
         start: tuple[int, int] | Snapshot,
+        ranks: Ranks | None,
     ) -> None:
         self.dataset = dataset
         self.topology = topology
         self.parameters = parameters
         self.held_out = held_out
-        self.problem = make_problem(dataset, topology, parameters.sigma, parameters.dtype)
-        self.state = make_state(self.problem, (0, 0) if isinstance(start, Snapshot) else start)
+        self.ranks = ranks
+        share = Share() if ranks is None else ranks.share
+        blocks = count_blocks(dataset.n_patterns)
+        self.blocks = share.blocks(blocks), blocks
+        self.problem = make_problem(dataset, topology, parameters.sigma, parameters.dtype, share)
+        seed = (0, 0) if isinstance(start, Snapshot) else start
+        self.state = make_state(self.problem, seed, share)
+        if ranks is not None:
+            ranks.begin(self.problem, self.state, blocks)
         self.bits = int(dataset.care_mask.sum())
         self.best = np.array([-1, self.bits, 0], dtype=np.int64)
         self.best_weights = self.state.weights.copy()
@@ -153,20 +167,31 @@ class _Run:
         self.begin = time.perf_counter()
         if isinstance(start, Snapshot):
             self._restore(start)
+        elif ranks is not None:
+            ranks.start(self.problem, self.state)
         else:
             start_state(self.problem, self.state)
 
-    def snapshot(self) -> Snapshot:
-        """Copy all that is needed to go on."""
-        arrays = {name: array.copy() for name, array in self.state._asdict().items()}
+    def snapshot(self) -> Snapshot | None:
+        """Copy all that is needed to go on; of several processes only the first gets it."""
+        arrays = {}
+        for name, array in self.state._asdict().items():
+            whole = array if name == "weights" or self.ranks is None else self.ranks.gather(array)
+            if whole is not None:
+                arrays[name] = whole.copy()
+        if self.ranks is not None and not self.ranks.is_root:
+            return None
         arrays["best_weights"] = self.best_weights.copy()
         counters = (self.done, self.mean, self.least, *self.best.tolist(), self.seconds())
         counters = (*counters, self.stepping)
         return Snapshot(arrays, counters, tuple(self.history))
 
     def _restore(self, snapshot: Snapshot) -> None:
+        (first, last), blocks = self.blocks
         for name, array in self.state._asdict().items():
-            array[:] = snapshot.arrays[name]
+            whole = snapshot.arrays[name]
+            own = whole if name == "weights" else whole.reshape(blocks, -1)[first:last].ravel()
+            array[:] = own
         self.best_weights[:] = snapshot.arrays["best_weights"]
         done, self.mean, self.least, *best, self.spent, self.stepping = snapshot.counters
         self.done = int(done)
@@ -188,7 +213,8 @@ class _Run:
         if self.check and not aligned:
             steps = min(steps, self.check - self.done % self.check)
             aligned = steps if (self.done + steps) % self.check == 0 else 0
-        run = run_steps if team is None else team.run_steps
+        shared = self.ranks or team
+        run = run_steps if shared is None else shared.run_steps
         began = time.perf_counter()
         ran = run(
             self.problem,
@@ -217,7 +243,8 @@ class _Run:
         if self.history and self.history[-1].iterations == self.done:
             return
         cells = self.problem.patterns * self.topology.n_neurons
-        parts = np.sqrt(self.state.gap_sums.reshape(-1, 3).sum(axis=0) / cells)
+        sums = self.state.gap_sums if self.ranks is None else self.ranks.gap_sums()
+        parts = np.sqrt(sums.reshape(-1, 3).sum(axis=0) / cells)
         gap_w, gap_x, gap_y = (float(part) for part in parts)
         network = self.network(self.state.weights)
         seen = measure(network, self.shown())
@@ -242,7 +269,10 @@ class _Run:
         """Return the generated codes, if there are any."""
         if self.problem.generator == GIVEN:
             return None
-        return generated_codes(self.problem, self.state)
+        codes = generated_codes(self.problem, self.state)
+        if self.ranks is not None:
+            codes = self.ranks.gather_everywhere(codes)
+        return codes[: self.problem.patterns]
 
     def shown(self) -> Dataset:
         """Return the data with inputs: the given ones, or the codes of this moment."""
@@ -318,6 +348,7 @@ def train_trial(
     held_out: Dataset | None = None,
     resume: Snapshot | None = None,
     hooks: TrialHooks | None = None,
+    ranks: Ranks | None = None,
 ) -> TrialResult:
     """Train one network from the random start that ``(seed, trial)`` names.
 
@@ -338,19 +369,23 @@ def train_trial(
         Go on from here instead of a random start.
     hooks
         What to tell, and what can end it.
+    ranks
+        The processes that share the training, each of which makes this call; all get the result.
 
     Raises
     ------
     TopologyError
         If the data do not fit the network.
+    UsageError
+        If there are more processes than blocks of patterns.
     TrainingError
         If the state is no longer finite.
     """
     check_fit(dataset, topology)
     warm_up(parameters.precision)
     hooks = hooks or TrialHooks()
-    run = _Run(dataset, topology, parameters, held_out, resume or (seed, trial))
-    sharing = useful_threads(run.problem, threads)
+    run = _Run(dataset, topology, parameters, held_out, resume or (seed, trial), ranks)
+    sharing = 1 if ranks is not None else useful_threads(run.problem, threads)
     team = Team(sharing) if sharing > 1 else None
     try:
         reason = run.stopped() if resume is not None else None
@@ -359,6 +394,8 @@ def train_trial(
             started = time.perf_counter()
             run.advance(chunk, team)
             took = time.perf_counter() - started
+            if ranks is not None:
+                (took,) = ranks.agree((took,))
             if took < _CHUNK_SECONDS / 2:
                 chunk *= 2
             elif took > 2 * _CHUNK_SECONDS:
@@ -387,10 +424,17 @@ def _tell(run: _Run, trial: int, hooks: TrialHooks) -> StopReason | None:
                 held_out=held_out,
             )
         )
-    if hooks.on_snapshot is not None:
-        hooks.on_snapshot(trial, run.snapshot)
-    if hooks.cancelled is not None and hooks.cancelled.is_set():
+    cancelled = hooks.cancelled is not None and hooks.cancelled.is_set()
+    late = hooks.deadline is not None and time.monotonic() > hooks.deadline
+    due = hooks.snapshot_due is not None and hooks.snapshot_due(trial)
+    keep = hooks.on_snapshot is not None
+    if run.ranks is not None:
+        agreed = run.ranks.agree((cancelled, late, due, keep))
+        cancelled, late, due, keep = (value > 0 for value in agreed)
+    if keep and (cancelled or late or due):
+        snapshot = run.snapshot()
+        if snapshot is not None and hooks.on_snapshot is not None:
+            hooks.on_snapshot(trial, snapshot)
+    if cancelled:
         return StopReason.INTERRUPTED
-    if hooks.deadline is not None and time.monotonic() > hooks.deadline:
-        return StopReason.TIME
-    return None
+    return StopReason.TIME if late else None

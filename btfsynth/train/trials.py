@@ -14,6 +14,7 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.checkpoint import Checkpoint
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import Progress, StopReason, TrialResult
+from btfsynth.train.ranks import Ranks
 from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up, with_codes
 
 __all__ = ["TrainingRun", "run_trials"]
@@ -98,6 +99,7 @@ def run_trials(
     time_limit: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_trial: Callable[[TrialResult], None] | None = None,
+    ranks: Ranks | None = None,
 ) -> TrainingRun:
     """Run trials until one succeeds.
 
@@ -129,6 +131,9 @@ def run_trials(
     on_progress, on_trial
         Called from the training threads, one call at a time: while a trial runs, and when it has ended
         (also one that is cut short, or was finished in the checkpoint).
+    ranks
+        The processes that share every trial, each of which makes this call; the first one writes the
+        checkpoint, all read it. Trials then run one after the other.
 
     Raises
     ------
@@ -144,6 +149,7 @@ def run_trials(
     stop_all = threading.Event()
     after_success = [threading.Event() for _ in range(trials)]
     lock = threading.Lock()
+    won: list[int] = []
 
     def report(progress: Progress) -> None:
         if on_progress is not None:
@@ -154,17 +160,25 @@ def run_trials(
         if on_trial is not None:
             with lock:
                 on_trial(result)
+        if result.succeeded:
+            won.append(result.trial)
         if result.succeeded and not run_all:
             for event in after_success[result.trial + 1 :]:
                 event.set()
         return result
 
+    writes = checkpoint is not None and (ranks is None or ranks.is_root)
+
     def work(trial: int) -> TrialResult | None:
         if checkpoint is not None and trial in checkpoint.finished:
             return settle(checkpoint.finished[trial])
-        if stop_all.is_set() or after_success[trial].is_set():
+        if any(number < trial for number in won) and not run_all:
             return None
-        if trial and deadline is not None and time.monotonic() > deadline:
+        skip = stop_all.is_set() or after_success[trial].is_set()
+        skip = skip or bool(trial and deadline is not None and time.monotonic() > deadline)
+        if ranks is not None:  # whether an earlier trial has won all know by themselves
+            skip = ranks.agree((skip,)) > (0,)
+        if skip:
             return None
         result = train_trial(
             dataset,
@@ -177,13 +191,17 @@ def run_trials(
             resume=None if checkpoint is None else checkpoint.snapshot(trial),
             hooks=TrialHooks(
                 on_progress=report,
-                on_snapshot=None if checkpoint is None else checkpoint.offer,
+                snapshot_due=checkpoint.due if checkpoint is not None and writes else None,
+                on_snapshot=checkpoint.keep if checkpoint is not None and writes else None,
                 cancelled=after_success[trial],
                 deadline=deadline,
             ),
+            ranks=ranks,
         )
-        if checkpoint is not None:
+        if checkpoint is not None and writes:
             checkpoint.finish(result)
+        if ranks is not None and result.stop is StopReason.INTERRUPTED:
+            stop_all.set()  # it may be another process that was interrupted
         return settle(result)
 
     interrupted = False
@@ -203,18 +221,20 @@ def run_trials(
             for event in after_success:
                 event.set()
             raise
+    if ranks is not None and stop_all.is_set():
+        interrupted = True
     if not results:
         raise TrainingError("training was stopped before its first step")
-    won = next((result for result in results if result.succeeded), None)
-    if checkpoint is not None and won is not None and not run_all:
-        checkpoint.discard(range(won.trial + 1, trials))
-    best = won or max(results, key=lambda result: (result.bits_right, -result.trial))
+    first = next((result for result in results if result.succeeded), None)
+    if checkpoint is not None and writes and first is not None and not run_all:
+        checkpoint.discard(range(first.trial + 1, trials))
+    best = first or max(results, key=lambda result: (result.bits_right, -result.trial))
     return TrainingRun(
         results=tuple(results),
         best=best,
-        succeeded=won is not None,
+        succeeded=first is not None,
         interrupted=interrupted,
-        timed_out=won is None and any(r.stop is StopReason.TIME for r in results),
+        timed_out=first is None and any(r.stop is StopReason.TIME for r in results),
         seconds=time.perf_counter() - begin,
     )
 

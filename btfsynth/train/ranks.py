@@ -1,0 +1,245 @@
+"""One training over several processes, each with its own blocks of patterns, joined by MPI.
+
+All that the blocks of a step share is the consensus weights W and the mean gap. After its last block
+every process has, for each of its blocks, one sum an edge; the processes exchange them so that each
+forms W for a run of neurons, adding up the blocks in their order, and then hand W round. The sums of a
+block travel while the next one is computed. As every sum is formed from the same numbers in the same
+order as in one process, the result is the same, bit for bit, for any number of processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.train.kernel import (
+    Problem,
+    State,
+    advance_blocks,
+    count_right,
+    join_neurons,
+    mean_gap,
+)
+from btfsynth.train.shares import Share
+from btfsynth.train.vector import LANES
+
+__all__ = ["Ranks", "find_ranks"]
+
+
+def find_ranks() -> Ranks:
+    """Join the processes that ``mpirun`` started; one that was started without it is alone.
+
+    Raises
+    ------
+    MissingToolError
+        If mpi4py or an MPI library is missing.
+    """
+    try:
+        from mpi4py import MPI
+    except ImportError:
+        raise MissingToolError(
+            "mpi4py is not installed, or finds no MPI library; apt-get install libopenmpi-dev "
+            "openmpi-bin and pip install 'btfsynth[mpi]'"
+        ) from None
+    except RuntimeError as error:
+        raise MissingToolError(f"MPI cannot be used: {' '.join(str(error).split())}") from None
+    return Ranks(MPI.COMM_WORLD)
+
+
+class Ranks:
+    """The processes of one training.
+
+    Parameters
+    ----------
+    communicator
+        Of mpi4py; a training has it to itself.
+    """
+
+    def __init__(self, communicator: Any) -> None:
+        from mpi4py import MPI
+
+        self._mpi = MPI
+        self._all = communicator
+        self.share = Share(communicator.Get_rank(), communicator.Get_size())
+        self._exchange: _Exchange | None = None
+
+    @property
+    def is_root(self) -> bool:
+        """True in the one process that writes files and speaks."""
+        return self.share.rank == 0
+
+    def begin(self, problem: Problem, state: State, blocks: int) -> None:
+        """Get ready for a training of so many blocks in all.
+
+        Raises
+        ------
+        UsageError
+            If there are more processes than blocks.
+        """
+        if self.share.ranks > blocks:
+            raise UsageError(
+                f"--mpi: expected at most {blocks} processes, one a block of 512 patterns, "
+                f"got {self.share.ranks}"
+            )
+        self._exchange = _Exchange(self._mpi, self._all, self.share, problem, state, blocks)
+
+    def start(self, problem: Problem, state: State) -> None:
+        """Project a fresh state for the first time, as `btfsynth.train.kernel.start_state` does."""
+        self._step(problem, state, (0.0, 0.0, 0.0))
+        state.gap[:] = 0
+
+    def run_steps(
+        self,
+        problem: Problem,
+        state: State,
+        numbers: tuple[float, float, float, float],
+        steps: int,
+        check: int,
+        best: Any,
+        best_weights: Any,
+        history: Any,
+    ) -> int:
+        """Run steps as `btfsynth.train.kernel.run_steps` does, in all processes at once."""
+        beta, gamma, limit2, mean = numbers
+        scratch = np.empty(len(problem.fan_class) * LANES, dtype=state.w.dtype)
+        for step in range(steps):
+            mean = history[step] = self._step(problem, state, (beta, gamma, mean))
+            if not np.isfinite(mean):
+                return step + 1
+            if check > 0 and (step + 1) % check == 0:
+                right = self._all.allreduce(int(count_right(problem, state, scratch)))
+                if right > best[0]:
+                    best[0] = right
+                    best_weights[:] = state.weights
+                if right == best[1]:
+                    best[2] = 1
+                    return step + 1
+            if mean < limit2:
+                return step + 1
+        return steps
+
+    def _step(self, problem: Problem, state: State, numbers: tuple[float, float, float]) -> float:
+        exchange = self._exchange
+        assert exchange is not None
+        for block in range(exchange.rounds):
+            if block < problem.blocks:
+                advance_blocks(problem, state, block, block + 1, numbers)
+            exchange.send(block)
+        return exchange.finish(numbers[1])
+
+    # between chunks of steps
+
+    def agree(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the largest of all processes' values, one by one."""
+        mine = np.array(values, dtype=np.float64)
+        largest = np.empty_like(mine)
+        self._all.Allreduce(mine, largest, op=self._mpi.MAX)
+        return tuple(largest.tolist())
+
+    def gap_sums(self) -> NDArray[np.float64]:
+        """Return the sums of the squared gap of all blocks, float64 (blocks * 3,)."""
+        assert self._exchange is not None
+        return self._exchange.all_gaps
+
+    def gather(self, array: NDArray[Any]) -> NDArray[Any] | None:
+        """Return all processes' arrays one behind the other, in the first process only."""
+        parts = self._all.gather(array)
+        return None if parts is None else np.concatenate(parts)
+
+    def gather_everywhere(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return all processes' arrays one behind the other."""
+        return np.concatenate(self._all.allgather(array))
+
+    def failures(self, problem: str) -> list[tuple[int, str]]:
+        """Tell each other what went wrong, nothing if empty; return the processes where something did."""
+        return [(rank, text) for rank, text in enumerate(self._all.allgather(problem)) if text]
+
+    def abort(self) -> None:
+        """End all processes at once: this one cannot go on, and the others would wait for it."""
+        self._all.Abort(1)
+
+
+class _Exchange:
+    """The buffers and counts of the exchange after a step."""
+
+    def __init__(
+        self, mpi: Any, everyone: Any, share: Share, problem: Problem, state: State, blocks: int
+    ) -> None:
+        self.everyone = everyone
+        bounds = share.bounds(blocks)
+        self.own_blocks = np.diff(bounds)
+        self.rounds = int(self.own_blocks.max())
+        neurons, edges = len(problem.delta), len(problem.sources)
+        # Runs of neurons with about as many edges each.
+        cuts = np.searchsorted(problem.fanin_start, np.array(share.bounds(edges)), side="left")
+        cuts[0], cuts[-1] = 0, neurons
+        self.starts = problem.fanin_start[cuts]
+        self.sizes = np.diff(self.starts)
+        self.first_blocks = np.array(bounds[:-1])
+        self.edges = edges
+        rank = share.rank
+        self.rank = rank
+        self.state = state
+        first, last = int(cuts[rank]), int(cuts[rank + 1])
+        begin, end = int(self.starts[rank]), int(self.starts[rank + 1])
+        size = end - begin
+        real = state.weights.dtype
+        self.kind = mpi.FLOAT if real == np.float32 else mpi.DOUBLE
+        self.mpi = mpi
+        self.received_1 = np.zeros(blocks * size, dtype=real)
+        self.received_2 = np.zeros(blocks * size, dtype=real)
+        self.all_gaps = np.zeros(3 * blocks)
+        self.gap_counts = 3 * self.own_blocks
+        self.problem = problem
+        self.slice_problem = problem._replace(
+            fanin_start=problem.fanin_start[first : last + 1] - begin,
+            delta=problem.delta[first:last],
+            norm2=problem.norm2[first:last],
+            sources=problem.sources[begin:end],
+            blocks=blocks,
+        )
+        self.slice_state = state._replace(
+            weights=state.weights[begin:end].copy(),
+            part_1=self.received_1,
+            part_2=self.received_2,
+        )
+        self.waiting: list[Any] = []
+
+    def send(self, block: int) -> None:
+        """Begin to exchange the sums of everybody's block of this number, where there is one."""
+        has = block < self.own_blocks
+        mine = bool(has[self.rank])
+        send_counts = self.sizes if mine else np.zeros_like(self.sizes)
+        size = int(self.sizes[self.rank])
+        receive_counts = np.where(has, size, 0)
+        places = np.where(has, (self.first_blocks + block) * size, 0)
+        begin = block * self.edges if mine else 0
+        state = self.state
+        for part, received in (
+            (state.part_1, self.received_1),
+            (state.part_2, self.received_2),
+        ):
+            self.waiting.append(
+                self.everyone.Ialltoallv(
+                    [part[begin : begin + self.edges], send_counts, self.starts[:-1], self.kind],
+                    [received, receive_counts, places, self.kind],
+                )
+            )
+
+    def finish(self, gamma: float) -> float:
+        """Form W in all processes once everything is there; return the mean squared gap."""
+        self.everyone.Allgatherv(
+            self.state.gap_sums, [self.all_gaps, self.gap_counts, self.mpi.DOUBLE]
+        )
+        self.mpi.Request.Waitall(self.waiting)
+        self.waiting.clear()
+        mean = float(mean_gap(self.problem, self.all_gaps))
+        own = self.slice_state
+        join_neurons(self.slice_problem, own, gamma / mean)
+        self.everyone.Allgatherv(
+            own.weights, [self.state.weights, self.sizes, self.starts[:-1], self.kind]
+        )
+        return mean
