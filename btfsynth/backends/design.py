@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
+from btfsynth.backends.amaranth_stream import emit_amaranth_stream
+from btfsynth.backends.amaranth_test import emit_amaranth_test
 from btfsynth.backends.base import HardwareModule
+from btfsynth.backends.cocotb import emit_cocotb
 from btfsynth.backends.identifiers import legal_names
 from btfsynth.backends.manifest import MANIFEST_FILE, DesignPort, Manifest
 from btfsynth.backends.options import HardwareOptions
@@ -95,7 +98,7 @@ def write_design(
         timing,
         make_pipeline(netlist, timing.latency) if timing else None,
     )
-    contents = _contents(module, vectors)
+    contents = _contents(module, vectors, options)
     manifest = Manifest(
         name=netlist.name,
         module=names.module,
@@ -122,7 +125,9 @@ def write_design(
     return manifest
 
 
-def _contents(module: HardwareModule, vectors: VectorTable) -> dict[str, tuple[str, str]]:
+def _contents(
+    module: HardwareModule, vectors: VectorTable, options: HardwareOptions
+) -> dict[str, tuple[str, str]]:
     """Return name and content of every file but the manifest by its role."""
     name = module.names.module
     vector_file = f"{name}_vectors.mem"
@@ -135,6 +140,16 @@ def _contents(module: HardwareModule, vectors: VectorTable) -> dict[str, tuple[s
         f"tb_{name}.vhd",
         emit_vhdl_testbench(module, vectors.count, vector_file),
     )
+    contents["cocotb"] = (
+        f"test_{name}_cocotb.py",
+        emit_cocotb(module, vectors.count, vector_file, [contents["verilog"][0]]),
+    )
+    contents["amaranth_test"] = (
+        f"test_{name}_amaranth.py",
+        emit_amaranth_test(module, vectors.count, vector_file, options.stream),
+    )
+    if options.stream:
+        contents["amaranth_stream"] = (f"{name}_stream.py", emit_amaranth_stream(module))
     contents["vectors"] = (vector_file, vectors.to_text())
     return contents
 

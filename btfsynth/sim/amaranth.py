@@ -1,4 +1,4 @@
-"""Amaranth's own simulator, in a child process: the module of a design is code."""
+"""Amaranth's own simulator, in a child process: the modules of a design are code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from btfsynth.sim.design import Design
 from btfsynth.sim.process import run_command
 from btfsynth.sim.result import CheckResult
 
-__all__ = ["AmaranthSimulator"]
+__all__ = ["AmaranthSimulator", "AmaranthStreamSimulator"]
 
 
 # Imports the package from where this process has it, however it came to be on its path. The current folder,
@@ -31,6 +31,7 @@ class AmaranthSimulator:
     """The Amaranth module of a design under Amaranth's Python simulator."""
 
     name = "amaranth"
+    role = "amaranth"
 
     def find(self) -> Availability:
         """Look for it."""
@@ -43,7 +44,7 @@ class AmaranthSimulator:
         """Return the commands that run the design, to be run in the workspace."""
         package = str(Path(btfsynth.__file__).resolve().parents[1])
         folder = str(design.directory.resolve())
-        return ((sys.executable, "-B", "-c", _BOOTSTRAP, package, folder),)
+        return ((sys.executable, "-B", "-c", _BOOTSTRAP, package, folder, self.role),)
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
         """Check the design; it may take so many seconds."""
@@ -60,7 +61,7 @@ class AmaranthSimulator:
         except (ValueError, KeyError, TypeError):
             raise completed.error("the Amaranth simulation ended without a result") from None
         if error is not None:
-            raise ToolError(f"{design.path('amaranth')}: {error}")
+            raise ToolError(f"{design.path(self.role)}: {error}")
         return CheckResult(
             self.name,
             passed=design.vectors.count - failed,
@@ -69,3 +70,16 @@ class AmaranthSimulator:
             seconds=time.perf_counter() - start,
             version=found.version,
         )
+
+
+class AmaranthStreamSimulator(AmaranthSimulator):
+    """The stream wrapper of a design, with gaps and back-pressure."""
+
+    name = "amaranth_stream"
+    role = "amaranth_stream"
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        """Check the design, or say that it has no stream wrapper; it may take so many seconds."""
+        if self.role not in design.manifest.files:
+            return CheckResult(self.name, skipped="the design has no stream wrapper")
+        return super().run(design, timeout)

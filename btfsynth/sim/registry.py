@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from btfsynth.backends.manifest import Manifest
 from btfsynth.errors import UsageError
-from btfsynth.sim.amaranth import AmaranthSimulator
+from btfsynth.sim.amaranth import AmaranthSimulator, AmaranthStreamSimulator
 from btfsynth.sim.base import Simulator
+from btfsynth.sim.cocotb import Cocotb
 from btfsynth.sim.ghdl import Ghdl
 from btfsynth.sim.icarus import Icarus
 from btfsynth.sim.verilator import Verilator
 
-__all__ = ["SIMULATORS", "get_simulator"]
+__all__ = ["SIMULATORS", "get_simulator", "simulators_for"]
 
 SIMULATORS: Mapping[str, Simulator] = MappingProxyType(
-    {"amaranth": AmaranthSimulator(), "ghdl": Ghdl(), "icarus": Icarus(), "verilator": Verilator()}
+    {
+        simulator.name: simulator
+        for simulator in (
+            AmaranthSimulator(),
+            AmaranthStreamSimulator(),
+            Cocotb(),
+            Ghdl(),
+            Icarus(),
+            Verilator(),
+        )
+    }
 )
 
 
@@ -33,3 +45,9 @@ def get_simulator(name: str) -> Simulator:
         raise UsageError(
             f"unknown simulator {name!r}: expected one of {', '.join(SIMULATORS)}"
         ) from None
+
+
+def simulators_for(manifest: Manifest) -> tuple[str, ...]:
+    """Return the names of all simulators, without those for what the design was not asked to have."""
+    stream = AmaranthStreamSimulator.role in manifest.files
+    return tuple(name for name in SIMULATORS if stream or name != AmaranthStreamSimulator.name)

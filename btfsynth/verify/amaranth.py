@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
 
@@ -24,10 +25,22 @@ _BOOTSTRAP = (
 )
 
 
-def amaranth_netlist(path: Path, timeout: float = DEFAULT_TIMEOUT) -> Netlist:
+def amaranth_netlist(
+    path: Path, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
+) -> Netlist:
     """Return what the one component in a Python file computes.
 
     The file is run, in a process of its own; its ports keep their names.
+
+    Parameters
+    ----------
+    path
+        The file.
+    timeout
+        Seconds that its conversion, and then Yosys, may take.
+    controls
+        Names of ports that are controls of registers, where there are any (see
+        `btfsynth.verify.yosys.netlist_of_rtlil`); none if the component is combinational.
 
     Raises
     ------
@@ -56,4 +69,4 @@ def amaranth_netlist(path: Path, timeout: float = DEFAULT_TIMEOUT) -> Netlist:
         raise completed.error("the conversion to RTLIL ended without a result") from None
     if error:
         raise DataError(error, path)
-    return netlist_of_rtlil(yosys, rtlil, timeout)
+    return netlist_of_rtlil(yosys, rtlil, timeout, sorted(controls))

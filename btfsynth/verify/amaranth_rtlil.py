@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from btfsynth.errors import DataError
-from btfsynth.sim.amaranth_worker import load_component
+from btfsynth.sim.amaranth_bench import load_component
 
 __all__ = ["main"]
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.code import code_inputs, parse_code
 from btfsynth.dataset.tasks import is_task_spec, parse_task
@@ -29,7 +30,7 @@ from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design, load_design
-from btfsynth.sim.registry import SIMULATORS, get_simulator
+from btfsynth.sim.registry import SIMULATORS, get_simulator, simulators_for
 from btfsynth.sim.result import CheckResult, port_values
 from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
@@ -113,7 +114,8 @@ class _Chain:
         self.link("netlist", self.patterns)
         self.link("parsed_verilog", lambda: self.checked(check_parsed(self.design)))
         self.link("equivalence", self.equivalence)
-        for name in SIMULATORS if self.simulators is None else dict.fromkeys(self.simulators):
+        fitting = simulators_for(self.design.manifest)
+        for name in fitting if self.simulators is None else dict.fromkeys(self.simulators):
             self.link(name, partial(self.simulated, name))
         self.link("yosys", self.yosys)
         self.link("amaranth_proof", self.amaranth)
@@ -293,7 +295,9 @@ class _Chain:
         wanted = ("netlist", self.netlist) if self.netlist else ("Verilog", self.parsed)
         if wanted[1] is None:
             raise _SkipError("no netlist to compare the Amaranth module with")
-        netlist = amaranth_netlist(self.design.path("amaranth"), self.timeout)
+        timing = self.design.manifest.timing
+        controls = () if timing is None else CONTROL_NAMES
+        netlist = amaranth_netlist(self.design.path("amaranth"), self.timeout, controls)
         netlist = align(wanted[1], netlist).netlist
         return self.proven((wanted[0], wanted[1]), ("Amaranth module", netlist))
 

@@ -1,0 +1,59 @@
+"""cocotb on Icarus Verilog."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
+from btfsynth.sim.bench import run_bench
+from btfsynth.sim.design import Design
+from btfsynth.sim.icarus import Icarus
+from btfsynth.sim.result import CheckResult
+
+__all__ = ["Cocotb"]
+
+_INSTALL = "pip install 'btfsynth[cocotb]'"
+_ROLES = ("verilog", "cocotb")
+# Runs the test as a program; what cocotb and its runner take from the environment must not change it.
+_BOOTSTRAP = (
+    "import os, runpy, sys\n"
+    "for name in list(os.environ):\n"
+    "    if name.startswith(('COCOTB_', 'GPI_', 'PYGPI_')) or name in ('GUI', 'WAVES'):\n"
+    "        del os.environ[name]\n"
+    "os.environ['SIM'] = 'icarus'\n"
+    "runpy.run_path(sys.argv[1], run_name='__main__')\n"
+)
+
+
+class Cocotb:
+    """The cocotb test of a design, run by cocotb's own runner."""
+
+    name = "cocotb"
+
+    def find(self) -> Availability:
+        """Look for cocotb, at least 2, and for Icarus."""
+        try:
+            version = metadata.version("cocotb")
+        except metadata.PackageNotFoundError:
+            return Availability(None, f"cocotb is not installed; {_INSTALL}")
+        if int(version.split(".")[0]) < 2:
+            return Availability(None, f"cocotb {version} is too old, 2 is needed; {_INSTALL}")
+        icarus = Icarus().find()
+        if icarus.version is None:
+            return icarus
+        return Availability(f"{version}, icarus {icarus.version}", None)
+
+    def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that build and run the design, to be run in the workspace."""
+        return ((sys.executable, "-B", "-c", _BOOTSTRAP, design.manifest.files["cocotb"]),)
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        """Check the design, or say that it has no such test; it may take so many seconds."""
+        if "cocotb" not in design.manifest.files:
+            reason = (
+                "the design has no cocotb test: it was made before there was one; make it again"
+            )
+            return CheckResult(self.name, skipped=reason)
+        return run_bench(self, design, timeout, _ROLES)
