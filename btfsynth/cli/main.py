@@ -22,6 +22,7 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "build": "Learn a function and turn it into checked hardware.",
     "discover": "Search circuits of a function and keep the best as checked hardware.",
+    "learn": "Learn a circuit from samples that is right on vectors it was not shown.",
     "tasks": "List the built-in tasks.",
     "data": "Show a data set, or write it in another format.",
     "train": "Train a network and save it.",

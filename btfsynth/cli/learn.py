@@ -1,0 +1,254 @@
+"""``btfsynth learn``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from btfsynth.cli.options import (
+    folder_option,
+    json_option,
+    load_source,
+    outputs_option,
+    simulator_option,
+    source_argument,
+)
+from btfsynth.cli.output import (
+    check_table,
+    console,
+    emit_json,
+    errors,
+    field_table,
+    netlist_summary,
+    say,
+    show,
+    why_not_verified,
+)
+from btfsynth.dataset.formats.base import plural
+from btfsynth.dataset.ports import bit_names
+from btfsynth.errors import VerificationError
+from btfsynth.learn import LearnOptions, LearnReport, Watcher, learn
+from btfsynth.learn.candidates import Candidate
+
+__all__ = ["command"]
+
+_DEFAULT_SECONDS = 60.0
+_TABLES = 8
+"""Outputs of which every learner is shown; of more only the winners are."""
+
+
+@click.command("learn")
+@source_argument
+@click.option(
+    "--valid",
+    "valid_source",
+    metavar="SOURCE",
+    help="Patterns to choose between circuits by.  [default: a quarter of TRAIN]",
+)
+@click.option(
+    "--test",
+    "test_source",
+    metavar="SOURCE",
+    help="Patterns to measure the circuit on in the end.",
+)
+@folder_option("Where the files go.  [default: hdl_out/<name>_learn]")
+@click.option(
+    "--max-cells",
+    type=click.IntRange(min=1),
+    default=5000,
+    show_default=True,
+    metavar="N",
+    help="AND, OR and majority cells at most.",
+)
+@click.option(
+    "--max-ands",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="AND nodes of the AIGER file at most.  [default: as --max-cells]",
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Learn for so long.  [default: 60 if --trials is not given, else no limit]",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Networks to train for each output; without --time the result is the same on every machine.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Trainings side by side; for the same --trials the result is the same for any number.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Names the split and all random starts.",
+)
+@click.option(
+    "--passes",
+    default="fast",
+    show_default=True,
+    metavar="SCRIPT",
+    help="Optimiser passes for the circuit that is chosen; its function stays.",
+)
+@click.option(
+    "--baselines/--no-baselines",
+    default=None,
+    help="Measure scikit-learn's decision tree and random forest as well.  [default: if it is installed]",
+)
+@simulator_option
+@outputs_option
+@json_option
+def command(
+    *,
+    source: str,
+    valid_source: str | None,
+    test_source: str | None,
+    directory: Path | None,
+    max_cells: int,
+    max_ands: int | None,
+    seconds: float | None,
+    trials: int | None,
+    jobs: int,
+    seed: int,
+    passes: str,
+    baselines: bool | None,
+    simulators: tuple[str, ...],
+    outputs: str | None,
+    as_json: bool,
+) -> None:
+    """Learn a circuit from the samples SOURCE that is right on vectors it was not shown.
+
+    SOURCE, --valid and --test are files (.pla, .dat, .truth, .csv, .npz) or tasks. Threshold networks,
+    decision trees, boosted trees, tables, symmetric functions and polynomials compete on the validation
+    patterns; the best circuit within the limits is written as checked hardware and as AIGER.
+    Ctrl-C ends the learning and keeps the best so far. Exits with 0 if the hardware was verified.
+
+    \b
+    Examples:
+      btfsynth learn ex.train.pla --valid ex.valid.pla --test ex.test.pla --time 60
+      btfsynth learn samples.pla --max-cells 500 --trials 20 --seed 3 -o small
+    """  # noqa: D301
+    options = LearnOptions(
+        max_cells=max_cells,
+        max_ands=max_ands or max_cells,
+        seconds=_DEFAULT_SECONDS if seconds is None and trials is None else seconds,
+        trials=trials,
+        jobs=jobs,
+        seed=seed,
+        passes=passes,
+        baselines=baselines,
+        simulators=simulators or None,
+    )
+    train = load_source(source, outputs)
+    valid, test = (
+        None if name is None else load_source(name, outputs) for name in (valid_source, test_source)
+    )
+    directory = directory or Path("hdl_out") / f"{train.name}_learn"
+    with _watched(train.name) as watcher:
+        report = learn(train, directory, options, valid=valid, test=test, watcher=watcher)
+    if not any(report.baselines) and baselines is None:
+        say("note: no baselines without scikit-learn: pip install 'btfsynth[sklearn]'")
+    if report.interrupted:
+        say("note: interrupted; the best circuit found until then is kept")
+    if as_json:
+        emit_json(report.to_json())
+    else:
+        _show(report, directory)
+    if not report.verified:
+        raise VerificationError(why_not_verified(list(report.checks.values()), simulators))
+
+
+@contextmanager
+def _watched(title: str) -> Iterator[Watcher]:
+    """Show how learning goes: live on a terminal, else a line a stage and for every better circuit."""
+
+    def found(candidate: Candidate, count: int) -> str:
+        return (
+            f"{candidate.learner}, {candidate.how}: {candidate.valid_right / count:.2%} of "
+            f"validation, {plural(candidate.netlist.n_cells, 'cell')}"
+        )
+
+    if not errors.is_terminal:
+        yield Watcher(
+            on_stage=lambda stage: say(f"{title}: {stage} ..."),
+            on_candidate=lambda candidate, count: say(f"{title}: {found(candidate, count)}"),
+        )
+        return
+    with Progress(
+        SpinnerColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=errors,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(title, total=None)
+        state = {"stage": "", "best": ""}
+
+        def update(key: str, text: str) -> None:
+            state[key] = text
+            bar.update(task, description=f"{title}: {state['stage']}; {state['best']}")
+
+        yield Watcher(
+            on_stage=lambda stage: update("stage", stage),
+            on_candidate=lambda candidate, count: update("best", found(candidate, count)),
+        )
+
+
+def _show(report: LearnReport, directory: Path) -> None:
+    train = report.data["train"]
+    console.rule(train.name, align="left", style="dim")
+    show(
+        "data",
+        f"{plural(train.n_inputs, 'input')}, {plural(train.n_outputs, 'output')}; "
+        + ", ".join(f"{data.n_patterns} {name}" for name, data in report.data.items())
+        + " patterns",
+    )
+    names = bit_names(train.output_ports)
+    for output in range(min(train.n_outputs, _TABLES)):
+        console.print()
+        console.print(_table(report, output, names[output]))
+    if train.n_outputs > _TABLES:
+        show("", f"the other {train.n_outputs - _TABLES} outputs are in report.json")
+    console.print()
+    show("netlist", f"{netlist_summary(report.cost)}; {report.ands} AND nodes", style="green")
+    for name, score in report.scores.items():
+        show(name, f"{score.bits:.2%} of bits, {score.vectors:.2%} of patterns right")
+    show("files", f"in {directory}:")
+    show("", ", ".join(report.files))
+    for notice in report.notices:
+        if notice not in train.notices:
+            show("note", notice)
+    console.print()
+    console.print(check_table(list(report.checks.values())))
+    if report.verified:
+        console.print("\n[bold green]verified[/bold green]")
+
+
+def _table(report: LearnReport, output: int, name: str) -> Any:
+    """Return the best circuit of every learner; the winner is marked by a star."""
+    sets = list(report.data)
+    rows = []
+    for row in report.rows(output):
+        sizes = ("-" if row[key] is None else str(row[key]) for key in ("cells", "ands"))
+        mark = " *" if row["won"] else ""
+        shares = (f"{row[key]:.2%}" for key in sets)
+        rows.append((row["learner"] + mark, *shares, *sizes, row["how"]))
+    headings = (name, *sets, "cells", "AND nodes", "what")
+    return field_table(headings, rows, numbers=len(sets) + 2)

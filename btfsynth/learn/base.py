@@ -1,0 +1,167 @@
+"""What a learner is asked for and what it returns.
+
+A learner takes samples of one output and yields circuits, `Fit`; whether one is any good is decided on the
+validation samples by simulating it, so a learner can be wrong but cannot overstate itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.backends.aiger import aiger_names, emit_aig
+from btfsynth.dataset.ports import Port
+from btfsynth.learn.samples import Samples
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = ["Budget", "Fit", "Learner", "Limits", "Problem", "count_ands", "inlined", "new_builder"]
+
+OUTPUT = Port("y", 1)
+"""The one output of a learner's circuit."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a circuit may be.
+
+    Parameters
+    ----------
+    cells
+        AND, OR and majority cells.
+    ands
+        AND nodes of its AIGER form.
+    """
+
+    cells: int
+    ands: int
+
+    def hold(self, netlist: Netlist) -> bool:
+        """Tell whether a netlist is within them."""
+        return netlist.n_cells <= self.cells and count_ands(netlist) <= self.ands
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop: at a time, or when somebody says so.
+
+    Parameters
+    ----------
+    deadline
+        `time.monotonic` value; None for no limit.
+    stopped
+        Asked as well.
+    """
+
+    deadline: float | None = None
+    stopped: Callable[[], bool] = lambda: False
+
+    def over(self) -> bool:
+        """Tell whether to stop."""
+        return self.stopped() or (self.deadline is not None and time.monotonic() > self.deadline)
+
+    def share(self, part: float) -> Budget:
+        """Return a part, 0 to 1, of what is left."""
+        if self.deadline is None:
+            return self
+        now = time.monotonic()
+        return Budget(now + max(0.0, self.deadline - now) * part, self.stopped)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Samples of one output, and what its circuit may cost.
+
+    Parameters
+    ----------
+    name
+        Of the function.
+    ports
+        Input ports.
+    train, valid
+        What to fit, and what to choose between fits by.
+    limits
+        Size of the circuit.
+    seed
+        Names all random choices.
+    budget
+        When to stop.
+    """
+
+    name: str
+    ports: tuple[Port, ...]
+    train: Samples
+    valid: Samples
+    limits: Limits
+    seed: int
+    budget: Budget = field(default_factory=Budget)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A circuit that a learner has come to.
+
+    Parameters
+    ----------
+    learner
+        Name of the learner.
+    how
+        What it is, in a few words.
+    netlist
+        One output.
+    """
+
+    learner: str
+    how: str
+    netlist: Netlist
+
+
+class Learner(Protocol):
+    """A way to get from samples to circuits."""
+
+    name: ClassVar[str]
+
+    def fit(self, problem: Problem) -> Iterator[Fit]:
+        """Yield circuits, any number of them; between two the budget is looked at."""
+        ...
+
+
+def new_builder(problem: Problem) -> NetlistBuilder:
+    """Return an empty netlist with the ports of a problem."""
+    return NetlistBuilder(problem.name, problem.ports, (OUTPUT,))
+
+
+def inlined(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) -> list[int]:
+    """Build a netlist into another and return its output literals.
+
+    Parameters
+    ----------
+    builder
+        Gets the cells.
+    netlist
+        What to build.
+    inputs
+        The literal of every input bit.
+    """
+    literals = [0, *inputs]
+    for a, b, c in netlist.fanins.tolist():
+        literals.append(
+            builder.maj(*(literals[literal >> 1] ^ (literal & 1) for literal in (a, b, c)))
+        )
+    return [literals[literal >> 1] ^ (literal & 1) for literal in netlist.outputs.tolist()]
+
+
+def count_ands(netlist: Netlist) -> int:
+    """Return how many AND nodes the AIGER file of a netlist has."""
+    header = emit_aig(netlist, aiger_names(netlist), {}).partition(b"\n")[0]
+    return int(header.split()[5])
+
+
+def columns_right(columns: NDArray[np.bool_], on: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return ``(columns,)``: on how many samples each column of ``(samples, columns)`` is right."""
+    return np.asarray((columns == on[:, None]).sum(axis=0), dtype=np.int64)

@@ -1,0 +1,158 @@
+"""What scikit-learn makes of the same samples, selected on the same validation samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.learn.base import Problem, count_ands, new_builder
+from btfsynth.learn.decision_tree import Tree, lower_tree
+from btfsynth.learn.samples import Samples
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = ["Baseline", "have_sklearn", "measure_baselines"]
+
+_TREE_DEPTHS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, None)
+_FOREST_DEPTHS = (8, 12, None)
+_FOREST_TREES = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A model of scikit-learn.
+
+    Parameters
+    ----------
+    name, how
+        What it is.
+    train_right, valid_right
+        Samples that it gets right.
+    test
+        ``(samples,)`` bool, its output on the test samples, None without any.
+    netlist
+        A tree as multiplexers; None for a forest.
+    ands
+        AND nodes of that.
+    """
+
+    name: str
+    how: str
+    train_right: int
+    valid_right: int
+    test: NDArray[np.bool_] | None
+    netlist: Netlist | None = None
+    ands: int | None = None
+
+
+def have_sklearn() -> bool:
+    """Tell whether scikit-learn is installed."""
+    try:
+        import sklearn  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def measure_baselines(problem: Problem, test: Samples | None) -> list[Baseline]:
+    """Fit a decision tree and a random forest, the depth of both selected on the validation samples.
+
+    Parameters
+    ----------
+    problem
+        The samples; limits and budget are not looked at.
+    test
+        What to predict in the end.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    tree = _best(
+        problem,
+        [
+            DecisionTreeClassifier(max_depth=depth, random_state=problem.seed)
+            for depth in _TREE_DEPTHS
+        ],
+    )
+    forest = _best(
+        problem,
+        [
+            RandomForestClassifier(_FOREST_TREES, max_depth=depth, random_state=problem.seed)
+            for depth in _FOREST_DEPTHS
+        ],
+    )
+    netlist = _netlist(problem, tree)
+    leaves = int(tree.get_n_leaves())
+    return [
+        _baseline(
+            problem,
+            test,
+            "sklearn tree",
+            f"depth {tree.get_depth()}, {leaves} leaves",
+            tree,
+            netlist,
+        ),
+        _baseline(
+            problem,
+            test,
+            "sklearn forest",
+            f"{_FOREST_TREES} trees, depth {forest.max_depth or 'free'}",
+            forest,
+            None,
+        ),
+    ]
+
+
+def _best(problem: Problem, models: list[Any]) -> Any:
+    """Fit models and return the one that is right most often; of equals the first."""
+    best, most = None, -1
+    for model in models:
+        model.fit(problem.train.inputs, problem.train.on)
+        right = _right(model, problem.valid)
+        if right > most:
+            best, most = model, right
+    return best
+
+
+def _right(model: Any, samples: Samples) -> int:
+    return int((model.predict(samples.inputs) == samples.on).sum())
+
+
+def _baseline(
+    problem: Problem,
+    test: Samples | None,
+    name: str,
+    how: str,
+    model: Any,
+    netlist: Netlist | None,
+) -> Baseline:
+    return Baseline(
+        name=name,
+        how=how,
+        train_right=_right(model, problem.train),
+        valid_right=_right(model, problem.valid),
+        test=None if test is None else np.asarray(model.predict(test.inputs), dtype=np.bool_),
+        netlist=netlist,
+        ands=None if netlist is None else count_ands(netlist),
+    )
+
+
+def _netlist(problem: Problem, model: Any) -> Netlist:
+    """Return a tree of scikit-learn as multiplexers."""
+    grown = model.tree_
+    inner = grown.children_left >= 0
+    # Where only one class was seen there is one column: the share of that class.
+    classes = model.classes_.astype(np.bool_)
+    value = classes[grown.value[:, 0, :].argmax(axis=1)]
+    tree = Tree(
+        feature=np.where(inner, grown.feature, -1).astype(np.int64),
+        low=grown.children_left.astype(np.int64),
+        high=grown.children_right.astype(np.int64),
+        value=value,
+        order=tuple(int(node) for node in np.flatnonzero(inner)),
+    )
+    builder = new_builder(problem)
+    literals = [builder.input(i) for i in range(builder.n_inputs)]
+    return builder.build([lower_tree(builder, tree, literals)])

@@ -1,0 +1,143 @@
+"""Weighted votes of small trees: AdaBoost, its weights rounded to small integers, as one threshold gate.
+
+Freund & Schapire, A decision-theoretic generalization of on-line learning, JCSS 55, 1997. How many trees of
+how many leaves is chosen on the validation samples, among those that fit the limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.learn.base import Fit, Problem, new_builder
+from btfsynth.learn.decision_tree import Tree, grow_tree, lower_tree
+from btfsynth.learn.features import Features, plain_features, with_pairs
+from btfsynth.learn.spectrum import measure_spectrum
+from btfsynth.lower.counter import lower_counter
+from btfsynth.lower.pseudo_boolean import pseudo_boolean
+from btfsynth.lower.support import ThresholdFunction
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = ["BoostingLearner", "lower_vote"]
+
+_LEAVES = (8, 24, 64, 160)
+_MOST_TREES = 61
+_MUX_ANDS = 3
+_VOTE_ANDS = 36
+"""AND nodes of a leaf, and of a weighted vote: some three full adders."""
+_LARGEST = 7
+"""Largest integer that a vote is rounded to."""
+_PAIRS = 40
+_ALLOWED = 0.6
+"""Share of the features that each tree may ask for, so that trees differ."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Round:
+    tree: Tree
+    weight: float
+    held: NDArray[np.bool_]
+
+
+class BoostingLearner:
+    """Fit boosted trees of several sizes, over the inputs and over pairs of them."""
+
+    name: ClassVar[str] = "boosting"
+
+    def fit(self, problem: Problem) -> Iterator[Fit]:
+        """Yield the best vote for each size of tree."""
+        n = problem.train.n_inputs
+        pairs = with_pairs(n, measure_spectrum(problem.train), _PAIRS)
+        for number, leaves in enumerate(_LEAVES):
+            for features in (plain_features(n), pairs)[: 2 if pairs.gates else 1]:
+                if problem.budget.over():
+                    return
+                random = np.random.default_rng((problem.seed, number, features.count))
+                rounds = _boost(problem, features, leaves, random)
+                chosen, weights = _cut(rounds, problem)
+                over = f" over {len(features.gates)} pairs too" if features.gates else ""
+                yield Fit(
+                    self.name,
+                    f"{len(chosen)} trees of {leaves} leaves{over}",
+                    _netlist(problem, features, chosen, weights),
+                )
+
+
+def _boost(
+    problem: Problem, features: Features, leaves: int, random: np.random.Generator
+) -> list[_Round]:
+    """Grow trees one after the other, each on the samples that those before it get wrong."""
+    columns = features.columns(problem.train.inputs)
+    seen = columns.astype(np.float32)
+    held = features.columns(problem.valid.inputs)
+    on = problem.train.on
+    weights = np.ones(len(on))
+    most = min(_MOST_TREES, problem.limits.ands // (_MUX_ANDS * leaves + _VOTE_ANDS))
+    some = max(1, round(_ALLOWED * features.count))
+    rounds: list[_Round] = []
+    for _ in range(max(1, most)):
+        allowed = np.sort(random.permutation(features.count)[:some])
+        if features.count <= 4:
+            allowed = np.arange(features.count)
+        tree = grow_tree(seen, on, weights=weights, max_leaves=leaves, allowed=allowed)
+        wrong = tree.predict(columns) != on
+        error = float(weights[wrong].sum() / weights.sum())
+        if error >= 0.5:
+            weights = np.ones(len(on))
+            continue
+        vote = float(np.log((1 - error) / max(error, 1e-4)))
+        rounds.append(_Round(tree, vote, tree.predict(held)))
+        if error < 1e-9 or problem.budget.over():
+            break
+        weights = np.where(wrong, weights * np.exp(vote), weights)
+        weights = np.maximum(weights / weights.mean(), 1e-6)
+    return rounds
+
+
+def _cut(rounds: list[_Round], problem: Problem) -> tuple[list[_Round], list[int]]:
+    """Return the first trees that do best on the validation samples, and their votes as integers."""
+    best: tuple[int, int, list[int]] = (-1, 0, [])
+    signs = np.array([np.where(each.held, 1, -1) for each in rounds], dtype=np.int64)
+    for count in range(1, len(rounds) + 1):
+        weights = _rounded([each.weight for each in rounds[:count]])
+        # A tie counts as 0, as the gate has it.
+        right = int(((np.array(weights) @ signs[:count] > 0) == problem.valid.on).sum())
+        if right > best[0]:
+            best = (right, count, weights)
+    return rounds[: best[1]], best[2]
+
+
+def _rounded(weights: list[float]) -> list[int]:
+    """Return weights as integers of at most `_LARGEST`, at least 1."""
+    largest = max(weights)
+    return [max(1, round(_LARGEST * weight / largest)) for weight in weights]
+
+
+def _netlist(
+    problem: Problem, features: Features, rounds: list[_Round], weights: list[int]
+) -> Netlist:
+    builder = new_builder(problem)
+    literals = features.literals(builder)
+    votes = [lower_tree(builder, each.tree, literals) for each in rounds]
+    return builder.build([lower_vote(builder, votes, weights)])
+
+
+def lower_vote(builder: NetlistBuilder, votes: list[int], weights: list[int]) -> int:
+    """Build a weighted vote and return its literal: true where those for it outweigh those against.
+
+    Parameters
+    ----------
+    builder
+        Gets the cells.
+    votes
+        Literals.
+    weights
+        Positive integers, one a vote.
+    """
+    function = ThresholdFunction(tuple(range(len(votes))), tuple(weights), 0)
+    return lower_counter(builder, pseudo_boolean(function, votes))

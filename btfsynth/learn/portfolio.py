@@ -1,0 +1,193 @@
+"""All learners on one output: the quick ones first, then networks, then votes among everything found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from btfsynth.learn.base import Fit, Learner, Problem, new_builder
+from btfsynth.learn.boosting import BoostingLearner
+from btfsynth.learn.candidates import Candidate, measured, rank
+from btfsynth.learn.networks import NetworkLearner
+from btfsynth.learn.polynomial import PolynomialLearner
+from btfsynth.learn.samples import Samples
+from btfsynth.learn.spectrum import measure_spectrum
+from btfsynth.learn.support import SupportLearner
+from btfsynth.learn.symmetric import SymmetricLearner
+from btfsynth.learn.trees import FringeLearner, TreeLearner
+from btfsynth.learn.vote import vote
+from btfsynth.netlist.literals import FALSE, TRUE
+
+__all__ = ["LEARNERS", "Outcome", "compete"]
+
+_QUICK_SHARE = 0.4
+_EXACT_SHARE = 0.3
+"""Parts of the time: of the quick learners, and of the networks where something exact is known already."""
+
+
+class ConstantLearner:
+    """The more frequent value."""
+
+    name: ClassVar[str] = "constant"
+
+    def fit(self, problem: Problem) -> Iterator[Fit]:
+        """Yield it."""
+        value = 2 * int(problem.train.on.sum()) > problem.train.count
+        literal = TRUE if value else FALSE
+        yield Fit(self.name, str(int(value)), new_builder(problem).build([literal]))
+
+
+_QUICK: tuple[Callable[[], Learner], ...] = (
+    ConstantLearner,
+    PolynomialLearner,
+    SymmetricLearner,
+    SupportLearner,
+    TreeLearner,
+    FringeLearner,
+    BoostingLearner,
+)
+LEARNERS = (
+    "constant",
+    "polynomial",
+    "symmetric",
+    "support",
+    "tree",
+    "fringe",
+    "boosting",
+    "btf",
+    "vote",
+)
+"""Names of the learners, in the order in which they run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of one output.
+
+    Parameters
+    ----------
+    candidates
+        All circuits within the limits, the best first.
+    discarded
+        How many were beyond the limits.
+    interrupted
+        True if the user stopped it.
+    """
+
+    candidates: tuple[Candidate, ...]
+    discarded: int
+    interrupted: bool
+
+
+class _Contest:
+    """The candidates as they come."""
+
+    def __init__(self, problem: Problem, on_candidate: Callable[[Candidate], None]) -> None:
+        self.problem = problem
+        self.on_candidate = on_candidate
+        self.candidates: list[Candidate] = []
+        self.discarded = 0
+
+    def enter(self, fit: Fit, parity: tuple[int, ...] = ()) -> bool:
+        """Let a fit take part; tell whether it is right on all samples there are."""
+        candidate = measured(self.problem, fit, parity)
+        if candidate is None:
+            self.discarded += 1
+            return False
+        self.candidates.append(candidate)
+        self.on_candidate(candidate)
+        return self._is_exact(candidate)
+
+    def exact(self) -> bool:
+        """Tell whether anything is right on all samples there are."""
+        return any(map(self._is_exact, self.candidates))
+
+    def _is_exact(self, candidate: Candidate) -> bool:
+        right = candidate.train_right, candidate.valid_right
+        return right == (self.problem.train.count, self.problem.valid.count)
+
+
+def compete(
+    problem: Problem,
+    *,
+    trials: int | None = None,
+    jobs: int = 1,
+    on_stage: Callable[[str], None] = lambda _: None,
+    on_candidate: Callable[[Candidate], None] = lambda _: None,
+) -> Outcome:
+    """Run all learners on one output.
+
+    Parameters
+    ----------
+    problem
+        Samples, limits, seed and budget.
+    trials
+        Trainings of networks at most.
+    jobs
+        Trainings side by side.
+    on_stage
+        Gets the name of each learner as it begins.
+    on_candidate
+        Gets every circuit within the limits.
+    """
+    contest = _Contest(problem, on_candidate)
+    interrupted = False
+    try:
+        _run(contest, trials, jobs, on_stage)
+    except KeyboardInterrupt:
+        if not contest.candidates:
+            raise
+        interrupted = True
+    return Outcome(tuple(rank(contest.candidates)), contest.discarded, interrupted)
+
+
+def _run(contest: _Contest, trials: int | None, jobs: int, on_stage: Callable[[str], None]) -> None:
+    problem = contest.problem
+    budget = problem.budget
+    parity = measure_spectrum(problem.train).common()
+    variants: list[tuple[tuple[int, ...], Problem]] = [((), problem)]
+    if parity:
+        variants.append((parity, _without(problem, parity)))
+    quick = budget.share(_QUICK_SHARE)
+    for make in _QUICK:
+        for flips, variant in variants:
+            if quick.over() and contest.candidates:
+                break
+            learner = make()
+            on_stage(learner.name)
+            for fit in learner.fit(replace(variant, budget=quick)):
+                contest.enter(fit, flips)
+        if contest.exact():
+            break
+    on_stage(NetworkLearner.name)
+    share = _EXACT_SHARE if contest.exact() else 0.95
+    flips, variant = _favourite(contest, variants)
+    networks = NetworkLearner(trials, jobs)
+    for fit in networks.fit(replace(variant, budget=budget.share(share))):
+        if contest.enter(fit, flips):
+            break
+    on_stage("vote")
+    chosen = vote(problem, contest.candidates)
+    if chosen is not None:
+        contest.enter(chosen)
+
+
+def _without(problem: Problem, parity: tuple[int, ...]) -> Problem:
+    """Return the problem of what is left when the exclusive or of some inputs is taken off."""
+
+    def rest(samples: Samples) -> Samples:
+        odd = np.bitwise_xor.reduce(samples.inputs[:, list(parity)], axis=1).astype(np.bool_)
+        return Samples(samples.inputs, samples.on ^ odd)
+
+    return replace(problem, train=rest(problem.train), valid=rest(problem.valid))
+
+
+def _favourite(
+    contest: _Contest, variants: list[tuple[tuple[int, ...], Problem]]
+) -> tuple[tuple[int, ...], Problem]:
+    """Return the variant of which the best candidate so far has come."""
+    best = rank(contest.candidates)[0]
+    return next(variant for variant in variants if variant[0] == best.parity)

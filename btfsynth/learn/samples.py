@@ -1,0 +1,157 @@
+"""Samples of one output: input vectors and the value that the output has on each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.contradictions import group_rows
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.errors import UsageError
+from btfsynth.netlist.simulation import pack_bits, valid_words
+
+__all__ = ["Samples", "check_samples", "contradicting", "samples_of", "split"]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Input vectors and the values of one output.
+
+    Parameters
+    ----------
+    inputs
+        ``(samples, inputs)`` uint8 0/1.
+    on
+        ``(samples,)`` bool.
+    """
+
+    inputs: NDArray[np.uint8]
+    on: NDArray[np.bool_]
+
+    @property
+    def count(self) -> int:
+        """Number of samples."""
+        return len(self.on)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input bits."""
+        return int(self.inputs.shape[1])
+
+    @cached_property
+    def input_words(self) -> NDArray[np.uint64]:
+        """``(inputs, words)`` uint64 signatures of the inputs."""
+        return pack_bits(self.inputs)
+
+    @cached_property
+    def on_words(self) -> NDArray[np.uint64]:
+        """``(words,)`` uint64 signature of the output."""
+        words: NDArray[np.uint64] = pack_bits(self.on[:, None])[0]
+        return words
+
+    def right(self, words: NDArray[np.uint64]) -> int:
+        """Return on how many samples a signature, ``(words,)`` uint64, is the output's."""
+        wrong = (words ^ self.on_words) & valid_words(self.count)
+        return self.count - int(np.unpackbits(wrong.view(np.uint8)).sum())
+
+
+def samples_of(dataset: Dataset, output: int) -> Samples:
+    """Return the patterns on which an output of a Boolean data set matters."""
+    rows = dataset.care_mask[:, output]
+    return Samples(
+        np.ascontiguousarray(dataset.inputs[rows]), dataset.targets[rows, output].astype(np.bool_)
+    )
+
+
+def check_samples(train: Dataset, others: dict[str, Dataset]) -> None:
+    """Refuse data that nothing can be learnt from, or that do not belong together.
+
+    Parameters
+    ----------
+    train
+        What is learnt.
+    others
+        What it is measured on, by the option that named it.
+
+    Raises
+    ------
+    UsageError
+        If inputs are not Boolean, an output is never specified, or ports differ.
+    """
+    for dataset in (train, *others.values()):
+        if dataset.input_kind is not InputKind.BOOLEAN:
+            raise UsageError(
+                f"{dataset.source}: expected Boolean inputs to learn a circuit from, got "
+                f"{dataset.input_kind.value} ones"
+            )
+    for option, dataset in others.items():
+        for kind in ("input", "output"):
+            wanted, given = (getattr(data, f"{kind}_ports") for data in (train, dataset))
+            if wanted != given:
+                raise UsageError(
+                    f"{option} {dataset.source}: expected the {kind} ports of {train.source}, "
+                    f"{_listed(wanted)}, got {_listed(given)}"
+                )
+    for option, dataset in (("TRAIN", train), *others.items()):
+        silent = np.flatnonzero(~dataset.care_mask.any(axis=0))
+        if silent.size:
+            raise UsageError(
+                f"{option} {dataset.source}: output bit {silent[0] + 1} is a don't-care in every row"
+            )
+
+
+def _listed(ports: tuple[object, ...]) -> str:
+    """Return ports in words, not all of many."""
+    shown = [f"{port.name} ({port.width})" for port in ports[:4]]  # type: ignore[attr-defined]
+    return ", ".join(shown) + (", ..." if len(ports) > len(shown) else "")
+
+
+def split(dataset: Dataset, seed: int, share: float = 0.25) -> tuple[Dataset, Dataset]:
+    """Split patterns at random into those to train on and those to select on.
+
+    Parameters
+    ----------
+    dataset
+        At least two patterns.
+    seed
+        Names the split.
+    share
+        Part that is selected on, above 0 and below 1.
+
+    Raises
+    ------
+    UsageError
+        If there are too few patterns.
+    """
+    count = dataset.n_patterns
+    if count < 2:
+        raise UsageError(f"{dataset.source}: expected at least 2 patterns to split, got {count}")
+    held = min(count - 1, max(1, round(count * share)))
+    rows = np.random.default_rng(seed).permutation(count)
+    parts = (np.sort(rows[held:]), np.sort(rows[:held]))
+    train, valid = (
+        replace(
+            dataset,
+            inputs=dataset.inputs[part],
+            targets=dataset.targets[part],
+            care=dataset.care_mask[part],
+        )
+        for part in parts
+    )
+    return train, valid
+
+
+def contradicting(one: Dataset, other: Dataset) -> tuple[int, int]:
+    """Return how many patterns of another set have inputs that one has, and how many contradict it."""
+    rows = np.concatenate([one.inputs, other.inputs])
+    groups, first = group_rows(rows)
+    place = np.full(len(first), -1)
+    place[groups[: one.n_patterns]] = np.arange(one.n_patterns)
+    match = place[groups[one.n_patterns :]]
+    seen = match >= 0
+    differ = one.targets[match[seen]] != other.targets[seen]
+    differ &= one.care_mask[match[seen]] & other.care_mask[seen]
+    return int(seen.sum()), int(differ.any(axis=1).sum())

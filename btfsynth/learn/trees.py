@@ -1,0 +1,144 @@
+"""A decision tree as a circuit, and trees over signals found at the fringe of the tree before.
+
+The last two questions before a leaf, taken together, are a new signal, and the next tree may ask for it
+directly; after some rounds of this, signals stand for what a plain tree has to say again in every branch
+(Pagallo & Haussler, Boolean feature discovery in empirical learning, Machine Learning 5, 1990).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from btfsynth.learn.base import Fit, Problem, new_builder
+from btfsynth.learn.decision_tree import Tree, grow_tree, lower_tree
+from btfsynth.learn.features import AND, XOR, Features, plain_features, with_pairs
+from btfsynth.learn.spectrum import measure_spectrum
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = ["FringeLearner", "TreeLearner", "best_tree"]
+
+_MIN_SAMPLES = (1, 3, 8)
+_MUX_ANDS = 3
+_ROUNDS = 12
+_PAIRS = 60
+_NEW_SIGNALS = 24
+"""Signals added a round at most."""
+
+
+class TreeLearner:
+    """Fit plain trees over the inputs, their number of leaves chosen on the validation samples."""
+
+    name: ClassVar[str] = "tree"
+
+    def fit(self, problem: Problem) -> Iterator[Fit]:
+        """Yield one tree over the inputs, and one over exclusive ors of pairs as well."""
+        n = problem.train.n_inputs
+        pairs = with_pairs(n, measure_spectrum(problem.train), _PAIRS)
+        for features in (plain_features(n), pairs)[: 2 if pairs.gates else 1]:
+            chosen = best_tree(problem, features)
+            over = f", {len(features.gates)} pairs offered" if features.gates else ""
+            how = f"{chosen.tree.leaves} leaves{over}"
+            yield Fit(self.name, how, _netlist(problem, features, chosen.tree))
+
+
+class FringeLearner:
+    """Fit trees round after round, each with the signals of the fringe of the last."""
+
+    name: ClassVar[str] = "fringe"
+
+    def fit(self, problem: Problem) -> Iterator[Fit]:
+        """Yield every tree that is better than those before it."""
+        features = plain_features(problem.train.n_inputs)
+        best = -1
+        for number in range(_ROUNDS):
+            chosen = best_tree(problem, features)
+            if number and chosen.right > best:
+                how = f"{chosen.tree.leaves} leaves, {number} rounds"
+                yield Fit(self.name, how, _netlist(problem, features, chosen.tree))
+            best = max(best, chosen.right)
+            wider = features.extended(_fringe(chosen.tree, features)[:_NEW_SIGNALS])
+            if wider.count == features.count or problem.budget.over():
+                return
+            features = wider
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenTree:
+    """A tree, and how many validation samples it gets right."""
+
+    tree: Tree
+    right: int
+
+
+def best_tree(problem: Problem, features: Features) -> ChosenTree:
+    """Return the tree that does best on the validation samples, within the limits.
+
+    Parameters
+    ----------
+    problem
+        What to fit.
+    features
+        Signals to ask for.
+    """
+    seen = features.columns(problem.train.inputs).astype(np.float32)
+    held = features.columns(problem.valid.inputs)
+    best: tuple[int, int, Tree] | None = None
+    for min_samples in _MIN_SAMPLES:
+        tree = grow_tree(seen, problem.train.on, min_samples=min_samples)
+        right = tree.staged_right(held, problem.valid.on)
+        right = right[: 1 + problem.limits.ands // _MUX_ANDS]
+        leaves = int(right.argmax()) + 1  # the first of equals is the smallest
+        if best is None or (int(right[leaves - 1]), -leaves) > best[:2]:
+            best = (int(right[leaves - 1]), -leaves, tree.cut(leaves))
+    assert best is not None  # there is always a tree of one leaf
+    return ChosenTree(best[2], best[0])
+
+
+def _netlist(problem: Problem, features: Features, tree: Tree) -> Netlist:
+    builder = new_builder(problem)
+    literal = lower_tree(builder, tree, features.literals(builder))
+    return builder.build([literal])
+
+
+def _fringe(tree: Tree, features: Features) -> list[tuple[int, int, int]]:
+    """Return the gates of two neighbouring questions above leaves, the most frequent first."""
+    found: Counter[tuple[int, int, int]] = Counter()
+    split = set(tree.order)
+    for node in tree.order:
+        asked = int(tree.feature[node])
+        children = [int(tree.low[node]), int(tree.high[node])]
+        inner = [child in split for child in children]
+        for side, child in enumerate(children):
+            if not inner[side]:
+                continue
+            again = int(tree.feature[child])
+            ends = [int(tree.low[child]), int(tree.high[child])]
+            for branch, end in enumerate(ends):
+                if end not in split:
+                    # The conjunction that leads to this leaf.
+                    found[_gate(AND, 2 * asked + 1 - side, 2 * again + 1 - branch)] += 1
+        if all(inner):
+            questions = {int(tree.feature[child]) for child in children}
+            if len(questions) == 1 and _opposite(tree, children, split):
+                found[_gate(XOR, 2 * asked, 2 * questions.pop())] += 2
+    known = set(features.gates)
+    ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return [gate for gate, _ in ranked if gate not in known]
+
+
+def _opposite(tree: Tree, children: list[int], split: set[int]) -> bool:
+    """Tell whether two nodes with the same question lean opposite ways on each answer."""
+    low, high = children
+    for side in (tree.low, tree.high):
+        if tree.value[side[low]] == tree.value[side[high]]:
+            return False
+    return bool(tree.value[tree.low[low]] != tree.value[tree.high[low]])
+
+
+def _gate(kind: int, a: int, b: int) -> tuple[int, int, int]:
+    return (kind, min(a, b), max(a, b))
