@@ -62,8 +62,7 @@ class Pipeline:
 
 def stages_for_depth(netlist: Netlist, depth: int = DEFAULT_STAGE_DEPTH) -> int:
     """Return the least number of stages, at least 1, with at most so many cells in a row in each."""
-    deepest = int(levels(netlist)[netlist.outputs >> 1].max(initial=0))
-    return max(1, -(-deepest // depth))
+    return max(1, -(-int(levels(netlist).max()) // depth))
 
 
 def make_pipeline(netlist: Netlist, stages: int) -> Pipeline:
@@ -78,11 +77,11 @@ def make_pipeline(netlist: Netlist, stages: int) -> Pipeline:
         cells, which shift.
     """
     early = levels(netlist)
-    height = heights(netlist.fanins, netlist.outputs, netlist.first_cell)
-    deepest = int(early[netlist.outputs >> 1].max(initial=0))
-    stage_depth = max(1, -(-deepest // stages))
-    # A cell that drives no output is as early as it can be.
-    late = np.where(height >= 0, stages * stage_depth - height, early).astype(np.int32)
+    # A cell that drives no output has its place too, after those it reads.
+    every_cell = 2 * np.arange(netlist.first_cell, netlist.n_nodes, dtype=np.int32)
+    height = heights(netlist.fanins, every_cell, netlist.first_cell)
+    stage_depth = max(1, -(-int(early.max()) // stages))
+    late = (stages * stage_depth - height).astype(np.int32)
     late[: netlist.first_cell] = 0
     start, users = list_users(netlist.fanins, netlist.first_cell)
     drives = np.zeros(netlist.n_nodes, dtype=np.bool_)
