@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Circuit", "Gate", "Op", "evaluate"]
+__all__ = ["Circuit", "Clocking", "Gate", "Op", "evaluate"]
 
 _BYTES_AT_ONCE = 1 << 25
 
 
 class Op(Enum):
-    """What a gate does with the gates it reads; AND, OR, XOR and XNOR read any number from one on."""
+    """What a gate does with the gates it reads; AND, OR, XOR and XNOR read any number from one on.
+
+    A register is a gate that does nothing but take time.
+    """
 
     FALSE = "0"
     TRUE = "1"
@@ -28,6 +31,7 @@ class Op(Enum):
     XOR = "^"
     XNOR = "~^"
     MUX = "?:"
+    REGISTER = "<="
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,26 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Clocking:
+    """What controls the registers of a circuit.
+
+    Parameters
+    ----------
+    clock
+        Name of the input at whose rising edge they change.
+    reset, enable
+        Names of the inputs that clear them all and without which they all hold; None where there is none.
+    latency
+        Registers on every path from an input to an output; None if no output depends on an input.
+    """
+
+    clock: str
+    reset: str | None
+    enable: str | None
+    latency: int | None
+
+
+@dataclass(frozen=True)
 class Circuit:
     """Gates in an order in which each comes after those it reads.
 
@@ -55,13 +79,15 @@ class Circuit:
     module
         Name of the module.
     inputs, outputs
-        Width of each port by name, in order.
+        Width of each port by name, in order, without those that control registers.
     gates
         All gates.
     order
         Their indices in topological order.
     output_gates
         The gate that drives each output bit, ports in order, least significant bit first.
+    clocking
+        What controls its registers; None if it is combinational.
     """
 
     module: str
@@ -70,10 +96,11 @@ class Circuit:
     gates: Sequence[Gate]
     order: Sequence[int]
     output_gates: Sequence[int]
+    clocking: Clocking | None = None
 
 
 def evaluate(circuit: Circuit, inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the output bits for input vectors.
+    """Return the output bits for input vectors, whenever these come out.
 
     Parameters
     ----------
@@ -114,7 +141,7 @@ def _apply(op: Op, reads: Sequence[Any], zeros: NDArray[np.uint8]) -> Any:
         return zeros
     if op is Op.TRUE:
         return ~zeros
-    if op is Op.BUFFER:
+    if op in (Op.BUFFER, Op.REGISTER):
         return reads[0]
     if op is Op.NOT:
         return ~reads[0]

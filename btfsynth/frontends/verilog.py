@@ -23,6 +23,7 @@ _MAKE: Mapping[Op, Make] = MappingProxyType(
         Op.FALSE: lambda _, __: FALSE,
         Op.TRUE: lambda _, __: TRUE,
         Op.BUFFER: gates.buffer_gate,
+        Op.REGISTER: gates.buffer_gate,
         Op.NOT: gates.not_gate,
         Op.AND: gates.and_gate,
         Op.OR: gates.or_gate,
@@ -33,15 +34,22 @@ _MAKE: Mapping[Op, Make] = MappingProxyType(
 )
 
 
-def read_verilog_netlist(path: Path) -> Netlist:
-    """Read a Verilog file.
+def read_verilog_netlist(path: Path, *libraries: Path) -> Netlist:
+    """Read a Verilog file; of a pipeline, the function that it computes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    libraries
+        Files with more modules, of which it may have instances.
 
     Raises
     ------
     DataError
         Naming the line, if it is outside the subset or no sound circuit.
     """
-    circuit = read_verilog(path)
+    circuit = read_verilog(path, *libraries)
     if not circuit.output_gates:
         raise DataError(f"the module {circuit.module} has no output", path)
     return circuit_netlist(circuit, path)

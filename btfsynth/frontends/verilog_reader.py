@@ -1,16 +1,16 @@
 """Read structural Verilog as a circuit, sharing no code with what writes it.
 
 The subset: modules with their ports declared in the header or in the body, wires, continuous assigns of
-``& | ^ ~^ ~ ?:``, bit and part selects, sized constants and concatenations, gate primitives, and instances of
-modules of the same file, flattened. Widths must agree exactly, so the extension rules of Verilog never come
-in. All else is an error with its line.
+``& | ^ ~^ ~ ?:``, bit and part selects, sized constants and concatenations, gate primitives, instances of
+modules of the same files, flattened, and the registers of a pipeline (see `verilog_registers`). Widths must
+agree exactly, so the extension rules of Verilog never come in. All else is an error with its line.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from btfsynth.errors import DataError
 from btfsynth.frontends.circuit import Circuit, Gate, Op
 from btfsynth.frontends.order import topological_order
 from btfsynth.frontends.verilog_parser import ast, parse_verilog
+from btfsynth.frontends.verilog_registers import AlwaysReader, Pipeline, Register
 
 __all__ = ["read_verilog"]
 
@@ -40,26 +41,37 @@ _MAX_WIDTH = 1_000_000
 _MAX_GATES = 20_000_000
 
 
-def read_verilog(path: Path) -> Circuit:
+def read_verilog(path: Path, *libraries: Path) -> Circuit:
     """Read a file with one module that no other one contains.
+
+    Parameters
+    ----------
+    path
+        The file.
+    libraries
+        Files with more modules, of which it may have instances.
 
     Raises
     ------
     DataError
-        If it is outside the subset, or a net is undeclared, undriven, driven twice or in a loop.
+        If it is outside the subset, or a net is undeclared, undriven, driven twice or in a loop, or the paths
+        to a net go through different numbers of registers.
     """
-    source = parse_verilog(path)
     modules: dict[str, Any] = {}
-    for item in source.description.definitions:
-        if isinstance(item, ast.ModuleDef):
-            if item.name in modules:
-                raise DataError(f"the module {item.name} is defined twice", path, item.lineno)
-            modules[item.name] = item
-        elif not isinstance(item, ast.Pragma):
-            raise DataError(
-                f"expected modules and nothing else, got {_kind(item)}", path, item.lineno or None
-            )
-    return _Reader(path, modules).read()
+    files: dict[str, Path] = {}
+    for file in (path, *libraries):
+        for item in parse_verilog(file).description.definitions:
+            if isinstance(item, ast.ModuleDef):
+                if item.name in modules:
+                    raise DataError(f"the module {item.name} is defined twice", file, item.lineno)
+                modules[item.name], files[item.name] = item, file
+            elif not isinstance(item, ast.Pragma):
+                raise DataError(
+                    f"expected modules and nothing else, got {_kind(item)}",
+                    file,
+                    item.lineno or None,
+                )
+    return _Reader(path, modules, files).read()
 
 
 @dataclass
@@ -80,6 +92,7 @@ class _Port:
     node: Any
     is_input: bool
     in_body: bool
+    is_register: bool = False
 
 
 @dataclass
@@ -98,12 +111,16 @@ class _Scope:
 class _Reader:
     """A circuit while it is being read."""
 
-    path: Path
+    first: Path
     modules: dict[str, Any]
+    files: dict[str, Path]
     gates: list[Gate] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    places: list[Path] = field(default_factory=list)
     net_of: dict[int, str] = field(default_factory=dict)
     undriven: set[int] = field(default_factory=set)
+    storage: set[int] = field(default_factory=set)
+    registers: list[Register] = field(default_factory=list)
     pending: list[_Scope] = field(default_factory=list)
     scope: _Scope = field(default_factory=lambda: _Scope(None, {}))
 
@@ -111,31 +128,47 @@ class _Reader:
         top = self.top()
         ports = self.ports(top)
         self.scope = _Scope(top, ports)
-        inputs: dict[str, int] = {}
+        inputs: dict[str, list[int]] = {}
         outputs: dict[str, int] = {}
         for name, port in ports.items():
             net = self.empty_net(port.node)
-            count = len(net.gates)
             if port.is_input:
-                first = sum(inputs.values())
-                inputs[name] = count
-                for bit, gate in enumerate(net.gates):
-                    self.gates[gate] = Gate(Op.INPUT, (first + bit,))
+                inputs[name] = net.gates
+                for gate in net.gates:
+                    self.gates[gate] = Gate(Op.INPUT)
                 self.undriven.difference_update(net.gates)
             else:
-                outputs[name] = count
-            self.declare(port.node, net)
+                outputs[name] = len(net.gates)
+            self.declare(port.node, net, port.is_register)
         output_gates = [gate for name in outputs for gate in self.scope.nets[name].gates]
         self.pending.append(self.scope)
         while self.pending:
             self.scope = self.pending.pop()
             self.body()
         self.require_driven(output_gates)
+        pipeline, clocking = None, None
+        if self.registers:
+            pipeline = Pipeline(self.gates, self.registers, self.net_of, self.at)
+            clocking = pipeline.take_controls(inputs, output_gates)
+        for place, gate in enumerate(gate for gates in inputs.values() for gate in gates):
+            self.gates[gate] = Gate(Op.INPUT, (place,))
         reads = [() if gate.op is Op.INPUT else gate.reads for gate in self.gates]
         order, loop = topological_order(reads)
         if loop:
             raise self.loop(loop)
-        return Circuit(_plain(top.name), inputs, outputs, self.gates, order, output_gates)
+        if pipeline and clocking:
+            clocking = replace(clocking, latency=pipeline.latency(order, output_gates))
+        widths = {name: len(gates) for name, gates in inputs.items()}
+        return Circuit(_plain(top.name), widths, outputs, self.gates, order, output_gates, clocking)
+
+    @property
+    def path(self) -> Path:
+        """The file that is being read."""
+        module = self.scope.module
+        return self.first if module is None else self.files[module.name]
+
+    def at(self, message: str, gate: int) -> DataError:
+        return DataError(message, self.places[gate], self.lines[gate])
 
     def top(self) -> Any:
         """Return the module that no other one uses; beside unused cells, the one that uses others."""
@@ -158,7 +191,7 @@ class _Reader:
         missing = self.undriven.intersection(read.union(outputs))
         if missing:
             first = min(missing)
-            raise DataError(f"{self.net_of[first]} is not driven", self.path, self.lines[first])
+            raise self.at(f"{self.net_of[first]} is not driven", first)
         for gate in self.undriven:
             self.gates[gate] = Gate(Op.FALSE)
 
@@ -166,13 +199,16 @@ class _Reader:
         return DataError(message, self.path, getattr(node, "lineno", 0) or None)
 
     def unknown(self, node: Any) -> DataError:
-        return self.error(f"expected wires, assigns, gates and instances, got {_kind(node)}", node)
+        return self.error(
+            f"expected wires, registers, assigns, gates and instances, got {_kind(node)}", node
+        )
 
     def gate(self, op: Op, reads: tuple[int, ...], line: int) -> int:
         if len(self.gates) >= _MAX_GATES:
             raise DataError(f"expected at most {_MAX_GATES} gates when flattened", self.path, line)
         self.gates.append(Gate(op, reads))
         self.lines.append(line)
+        self.places.append(self.path)
         return len(self.gates) - 1
 
     # declarations
@@ -190,10 +226,9 @@ class _Reader:
                     declared[entry.name] = entry
         found: dict[str, _Port] = {}
         for port in module.portlist.ports:
+            is_register = isinstance(port, ast.Ioport) and isinstance(port.second, ast.Reg)
             if isinstance(port, ast.Ioport):
                 node = port.first
-                if isinstance(port.second, ast.Reg):
-                    raise self.error(f"{_plain(node.name)}: expected a wire", port)
             else:
                 node = declared.pop(port.name, None)
                 if node is None:
@@ -203,23 +238,27 @@ class _Reader:
             if _plain(node.name) in found:
                 raise self.error(f"{_plain(node.name)} is declared twice", port)
             in_body = not isinstance(port, ast.Ioport)
-            found[_plain(node.name)] = _Port(node, isinstance(node, ast.Input), in_body)
+            found[_plain(node.name)] = _Port(
+                node, isinstance(node, ast.Input), in_body, is_register
+            )
         for entry in declared.values():
             raise self.error(f"{_plain(entry.name)} is not among the ports", entry)
         return found
 
-    def declare_wire(self, entry: Any) -> None:
-        if type(entry) is not ast.Wire:
+    def declare_net(self, entry: Any) -> None:
+        if type(entry) not in (ast.Wire, ast.Reg):
             raise self.unknown(entry)
-        name = _plain(entry.name)
+        name, is_register = _plain(entry.name), type(entry) is ast.Reg
         port = self.scope.ports.get(name)
         if port is not None and port.in_body and name not in self.scope.rewired:
             # 'output y; wire y;' says the same net twice
             if self.range(entry) != self.range(port.node):
                 raise self.error(f"{name} is declared with two widths", entry)
+            if is_register:
+                self.store(name, self.scope.nets[name], entry)
             self.scope.rewired.add(name)
             return
-        self.declare(entry, self.empty_net(entry))
+        self.declare(entry, self.empty_net(entry), is_register)
 
     def empty_net(self, entry: Any, line: int = 0) -> _Net:
         """Return a net of buffers that nothing drives yet."""
@@ -230,10 +269,18 @@ class _Reader:
         self.undriven.update(gates)
         return _Net(gates, low, step)
 
-    def declare(self, entry: Any, net: _Net) -> None:
+    def store(self, name: str, net: _Net, entry: Any) -> None:
+        """Take a net for registers."""
+        if not self.undriven.issuperset(net.gates):
+            raise self.error(f"{name} is an input, expected a wire", entry)
+        self.storage.update(net.gates)
+
+    def declare(self, entry: Any, net: _Net, is_register: bool = False) -> None:
         name = _plain(entry.name)
         if name in self.scope.nets:
             raise self.error(f"{name} is declared twice", entry)
+        if is_register:
+            self.store(name, net, entry)
         self.scope.nets[name] = net
         shown = self.scope.prefix + name
         for bit, gate in enumerate(net.gates):
@@ -262,18 +309,20 @@ class _Reader:
 
     def body(self) -> None:
         """Read what the module of the current scope holds; instances are read later."""
-        assigns, instances = [], []
+        assigns, instances, blocks = [], [], []
         for item in self.scope.module.items:
             if isinstance(item, ast.Decl):
                 for entry in item.list:
                     if isinstance(entry, ast.Assign):
                         assigns.append(entry)
                     elif not isinstance(entry, ast.Input | ast.Output):
-                        self.declare_wire(entry)
+                        self.declare_net(entry)
             elif isinstance(item, ast.Assign):
                 assigns.append(item)
             elif isinstance(item, ast.InstanceList):
                 instances.extend(item.instances)
+            elif isinstance(item, ast.Always):
+                blocks.append(item)
             elif not isinstance(item, ast.Pragma):
                 raise self.unknown(item)
         for instance in instances:
@@ -288,6 +337,21 @@ class _Reader:
                 self.primitive(instance)
             else:
                 self.instance(instance)
+        for block in blocks:
+            self.always(block)
+
+    def always(self, block: Any) -> None:
+        """Read an always block."""
+        reader = AlwaysReader(self.target_bits, self.expression, self.gates, self.error)
+        for register, value in reader.read(block):
+            name = self.net_of[register.gate]
+            if register.gate not in self.storage:
+                raise self.error(f"{name} is not declared as a register", block)
+            if register.gate not in self.undriven:
+                raise self.error(f"{name} is driven twice", block)
+            self.undriven.remove(register.gate)
+            self.gates[register.gate] = Gate(Op.REGISTER, (value,))
+            self.registers.append(register)
 
     def declare_implicit(self, instance: Any) -> None:
         """Declare the names that are only used as a connection: wires of one bit."""
@@ -302,6 +366,8 @@ class _Reader:
         if len(targets) != len(values):
             raise self.error(f"{len(values)} bits are assigned to {len(targets)}", node)
         for target, value in zip(targets, values, strict=True):
+            if target in self.storage:
+                raise self.error(f"{self.net_of[target]} is a register, not a wire", node)
             if target not in self.undriven:
                 kind = "an input" if self.gates[target].op is Op.INPUT else "driven twice"
                 raise self.error(f"{self.net_of[target]} is {kind}", node)
@@ -347,7 +413,8 @@ class _Reader:
         inner = _Scope(module, ports, prefix, outer.depth + 1)
         self.scope = inner
         for port in ports.values():
-            self.declare(port.node, self.empty_net(port.node, instance.lineno))
+            net = self.empty_net(port.node, instance.lineno)
+            self.declare(port.node, net, port.is_register)
         self.scope = outer
         for name, node in self.connections(instance, ports).items():
             bits = inner.nets[name].gates
@@ -467,14 +534,13 @@ class _Reader:
     def loop(self, gates: Sequence[int]) -> DataError:
         """Say which net is in a loop; every loop passes through one."""
         net = next(gate for gate in gates if gate in self.net_of)
-        return DataError(
-            f"{self.net_of[net]} is part of a combinational loop", self.path, self.lines[net]
-        )
+        for gate in gates:
+            if self.gates[gate].op is Op.REGISTER:
+                return self.at(f"{self.net_of[gate]} takes over what it makes itself", gate)
+        return self.at(f"{self.net_of[net]} is part of a combinational loop", net)
 
 
 _KINDS = {
-    "Always": "an 'always' block",
-    "Reg": "a 'reg' declaration",
     "Initial": "an 'initial' block",
     "Function": "a 'function'",
     "Inout": "an 'inout' port",
