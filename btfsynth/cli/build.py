@@ -30,6 +30,7 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import observed
+from btfsynth.cli.recorded import command_line
 from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import VerificationError
@@ -38,6 +39,7 @@ from btfsynth.flow.hardware import HardwareReport
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.load import read_network
+from btfsynth.report import PAGE_FILE, write_report
 from btfsynth.train.session import TrainOptions
 
 __all__ = ["command"]
@@ -81,6 +83,9 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
 )
 @outputs_option
 @simulator_option
+@click.option(
+    "--report", "with_report", is_flag=True, help="Write report.html too (see 'btfsynth report')."
+)
 @json_option
 @training_options
 @passes_option
@@ -99,6 +104,7 @@ def command(
     preserve: str | None,
     simulators: tuple[str, ...],
     outputs: str | None,
+    with_report: bool,
     as_json: bool,
 ) -> None:
     """Learn SOURCE and turn it into checked hardware.
@@ -125,6 +131,7 @@ def command(
         code=code,
         weights=weights,
         label=label,
+        command=command_line(without=("directory", "with_report", "as_json", "jobs", "threads")),
     )
     if network_file is None:
         with observed(dataset.name) as observer:
@@ -136,6 +143,8 @@ def command(
             report = build_network(
                 dataset, network, network_file.name, directory, options, observer, measured
             )
+    if with_report:
+        write_report(directory, directory / PAGE_FILE)
     if as_json:
         emit_json(report.to_json())
     else:

@@ -8,7 +8,7 @@ import click
 
 from btfsynth.cli.options import file_option, require_writable
 from btfsynth.cli.output import show
-from btfsynth.report import write_report
+from btfsynth.report import PAGE_FILE, write_report
 
 __all__ = ["command"]
 
@@ -29,6 +29,9 @@ def command(*, directory: Path, path: Path | None) -> None:
       btfsynth report hdl_out/multiplier_3
       btfsynth report found -o front.html
     """  # noqa: D301
-    page = path or require_writable(directory / "report.html") if directory.is_dir() else path
-    write_report(directory, page or directory / "report.html")
-    show("report", str(page))
+    if path is None:
+        path = directory / PAGE_FILE
+        if directory.is_dir():
+            require_writable(path)
+    write_report(directory, path)
+    show("report", str(path))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 from rich.table import Table
 
-from btfsynth.cli.options import json_option, require_writable, simulator_option
+from btfsynth.backends.manifest import load_manifest
+from btfsynth.cli.options import file_option, json_option, require_writable, simulator_option
 from btfsynth.cli.output import console, emit_json, field_table, say
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
@@ -37,12 +39,14 @@ _WORDS = {LinkResult.PASSED: "ok", LinkResult.FAILED: "FAILED", LinkResult.SKIPP
     metavar="FILE",
     help="Write the result as JUnit XML too.",
 )
+@file_option("Write the result as JSON too; 'btfsynth report' shows DIRECTORY/verify.json.")
 @simulator_option
 @json_option
 def command(
     directory: Path,
     mutants: int,
     junit: Path | None,
+    path: Path | None,
     simulators: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -58,6 +62,7 @@ def command(
       btfsynth verify hdl_out/multiplier_2
       btfsynth verify hdl_out/multiplier_2 --mutants 500 --json
       btfsynth verify hdl_out/multiplier_2 --junit verify.xml
+      btfsynth verify hdl_out/multiplier_2 -o hdl_out/multiplier_2/verify.json
     """  # noqa: D301
     found = verify_design(
         directory,
@@ -67,6 +72,10 @@ def command(
     )
     if junit is not None:
         write_text(junit, junit_xml(found))
+    if path is not None:
+        # The hashes tell which files the result is of.
+        record = {**found.to_json(), "sha256": dict(load_manifest(directory).hashes)}
+        write_text(path, json.dumps(record, indent=2) + "\n")
     if as_json:
         emit_json(found.to_json())
     else:

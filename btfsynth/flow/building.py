@@ -41,6 +41,7 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
+from btfsynth.train.history import format_history
 from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.session import plan_for, train
 from btfsynth.train.trials import TrainingRun
@@ -311,6 +312,9 @@ def _make_design(
         notices=(*hardware.dataset.notices, *notices),
     )
     save_network(origin.network, staging / f"{manifest.module}.npz")
+    if origin.run is not None:
+        history = format_history(origin.run.best.history)
+        write_text(staging / f"{manifest.module}_history.csv", history)
     if hardware.rounding is not None:
         save_network(network, staging / f"{manifest.module}_integers.npz")
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))

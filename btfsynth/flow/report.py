@@ -50,6 +50,8 @@ class BuildOptions:
         ``auto`` with a code and ``exact`` without.
     label
         Add a port with the number of the class.
+    command
+        The command that asks for this, to be recorded; empty if there was none.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class BuildOptions:
     code: InputCode | None = None
     weights: str | int | None = None
     label: bool = False
+    command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known = self.weights in (None, EXACT, AUTO)
@@ -196,6 +199,7 @@ class BuildReport:
             "checks": {name: check.to_json() for name, check in self.checks.items()},
             "verified": self.verified,
             "version": __version__,
+            "command": list(self.options.command) or None,
             "files": list(self.files),
             "notices": list(self.notices),
         }

@@ -1,5 +1,5 @@
 """One page that shows a design: training, weights, circuit, checks."""
 
-from btfsynth.report.page import report_page, write_report
+from btfsynth.report.page import PAGE_FILE, report_page, write_report
 
-__all__ = ["report_page", "write_report"]
+__all__ = ["PAGE_FILE", "report_page", "write_report"]

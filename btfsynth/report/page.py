@@ -34,7 +34,9 @@ from btfsynth.report.sections import (
 from btfsynth.report.training import training_curve
 from btfsynth.report.weights import layer_maps
 
-__all__ = ["report_page", "write_report"]
+__all__ = ["PAGE_FILE", "report_page", "write_report"]
+
+PAGE_FILE = "report.html"
 
 _SHADES = 8
 _SECTIONS = (
@@ -138,9 +140,7 @@ def _discovery_values(found: Discovery) -> dict[str, Any]:
 
 def _layers(folder: DesignFolder) -> Any:
     network = folder.network
-    if network is None or network.topology.n_inputs != folder.netlist.n_inputs:
-        return ()
-    return layer_maps(network, port_bits(folder.netlist.input_ports))
+    return () if network is None else layer_maps(network, port_bits(network.input_ports))
 
 
 def _circuits(folders: Sequence[DesignFolder], names: Sequence[str]) -> dict[str, Any]:

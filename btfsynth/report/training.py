@@ -11,8 +11,8 @@ from btfsynth.train.history import HistoryPoint
 
 __all__ = ["training_curve"]
 
-_WIDTH, _LEFT, _RIGHT = 760.0, 56.0, 128.0
-_GAP_TOP, _GAP_END, _SHARE_TOP, _SHARE_END, _HEIGHT = 14.0, 214.0, 240.0, 360.0, 404.0
+_WIDTH, _LEFT, _RIGHT = 900.0, 44.0, 146.0
+_GAP_TOP, _GAP_END, _SHARE_TOP, _SHARE_END, _HEIGHT = 26.0, 236.0, 276.0, 396.0, 440.0
 _GAPS = (
     ("gap_w", "weights", "line series-2 thin"),
     ("gap_x", "inputs", "line series-3 thin"),
@@ -64,7 +64,7 @@ def _frame(x_axis: Axis, y_axis: Axis, title: str) -> list[Markup]:
     """Draw the grid of a panel and the texts of its upright axis."""
     top, bottom = y_axis.end, y_axis.start
     parts = [
-        element("text", title, x=0, y=top + 4, class_="axis-title"),
+        element("text", title, x=0, y=top - 12, class_="axis-title"),
         *(
             element("path", d=f"M{x_axis.at(value):.2f} {top}V{bottom}", class_="grid")
             for value, text in x_axis.ticks

@@ -29,8 +29,9 @@ _MAX_LAYERS = 40
 _NEAR = 0.2
 _COLORS = 8
 """Shades on each side of 0."""
-_BINS = 48
-_REACH = 2.4
+_BINS = 49
+_REACH = 2.45
+"""Of the histogram; so each of -1, 0 and +1 is the middle of a bin."""
 
 
 @dataclass(frozen=True)

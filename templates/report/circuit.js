@@ -196,6 +196,7 @@ function layoutGraph(circuit) {
       layoutOptions: {
         "elk.portConstraints": "FIXED_POS",
         "elk.layered.layering.layerConstraint": isInput ? "FIRST" : "LAST",
+        "elk.position": `(0, ${start})`,
       },
     });
   };
@@ -234,6 +235,8 @@ function layoutGraph(circuit) {
       "elk.direction": "RIGHT",
       "elk.edgeRouting": "ORTHOGONAL",
       "elk.randomSeed": "1",
+      /* Ports keep their order, by their positions; cells, which have none, go where they cross least. */
+      "elk.layered.crossingMinimization.semiInteractive": "true",
       "elk.layered.thoroughness": large ? "3" : "20",
       "elk.layered.nodePlacement.strategy": large ? "BRANDES_KOEPF" : "NETWORK_SIMPLEX",
       "elk.spacing.nodeNode": "16",
@@ -393,7 +396,6 @@ class Schematic {
       const digit = draw("text", { class: "digit", x: isInput ? child.width - 16 : 16, y: 16 });
       row.append(draw("text", {
         class: "bit", x: isInput ? 12 : child.width - 12, y: 16,
-        "text-anchor": isInput ? "start" : "end",
       }, shown), digit);
       if (isInput) {
         row.setAttribute("role", "switch");

@@ -70,6 +70,8 @@ class Viewer {
     }
     if (this.circuit !== circuit) return;
     this.schematic = schematic;
+    const tall = schematic.graph.height * canvas.clientWidth / schematic.graph.width;
+    canvas.style.height = `${Math.min(620, Math.max(300, Math.round(tall)))}px`;
     note.textContent = "";
     canvas.dataset.state = "drawn";
     this.update();
