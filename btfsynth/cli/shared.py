@@ -72,5 +72,7 @@ def guarded(ranks: Ranks | None) -> Iterator[None]:
     except BaseException as error:
         if ranks is None:
             raise
-        say(f"btfsynth: error: process {ranks.share.rank}: {error or type(error).__name__}")
+        interrupted = isinstance(error, KeyboardInterrupt)
+        problem = "interrupted before its first step" if interrupted else str(error)
+        say(f"btfsynth: error: process {ranks.share.rank}: {problem or type(error).__name__}")
         ranks.abort()
