@@ -30,7 +30,7 @@ from btfsynth.netlist.reference import (
     function_reference,
 )
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
-from btfsynth.network.labels import hardware_outputs, label_port
+from btfsynth.network.labels import hardware_outputs, label_port, require_comparable
 from btfsynth.network.trained import TrainedNetwork
 
 __all__ = ["LoweringReport", "choose_preserve", "lower_network", "make_reference"]
@@ -177,6 +177,7 @@ def _exactly(network: TrainedNetwork, label: bool) -> tuple[Netlist, dict[str, i
     topology = network.topology
     ports = network.output_ports
     if label:
+        require_comparable(network)
         ports = (*ports, label_port(ports, topology.n_outputs))
     builder = NetlistBuilder(network.name, network.input_ports, ports)
     literals = [FALSE, *(builder.input(bit) for bit in range(topology.n_inputs))]
@@ -204,10 +205,6 @@ def _class_neurons(network: TrainedNetwork, literals: list[int]) -> list[ClassNe
     found = []
     for neuron in range(topology.n_neurons - topology.n_outputs, topology.n_neurons):
         sources, weights, bias = _edges(network, neuron)
-        if sources.max(initial=0) >= len(literals):
-            raise UsageError(
-                f"{network.name}: an output neuron reads another one, so their sums cannot be compared"
-            )
         found.append(ClassNeuron(weights, [literals[node] for node in sources], bias))
     return found
 

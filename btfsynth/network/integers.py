@@ -19,6 +19,7 @@ from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
+from btfsynth.network.labels import require_comparable
 from btfsynth.network.topology import Topology
 from btfsynth.network.trained import TrainedNetwork
 
@@ -99,7 +100,8 @@ def round_network(
     Raises
     ------
     UsageError
-        If the number of bits is out of range, or the data are neither Boolean nor analog with a code.
+        If the number of bits is out of range, the data are neither Boolean nor analog with a code, or
+        a label is asked for of output neurons that read each other.
     """
     if weight_bits is not None and not 2 <= weight_bits <= MAX_WEIGHT_BITS:
         raise UsageError(f"weights: expected 2 to {MAX_WEIGHT_BITS} bits, got {weight_bits}")
@@ -108,6 +110,8 @@ def round_network(
         (InputKind.ANALOG, False),
     ):
         raise UsageError(f"{dataset.source}: expected Boolean inputs, or analog ones and a code")
+    if label:
+        require_comparable(network)
     rounder = _Rounder(network, dataset, code, weight_bits, label)
     rounded = rounder.run(input_ports)
     before = network.output_sums(dataset.inputs if code is None else code.quantised(dataset.inputs))

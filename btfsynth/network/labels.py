@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.ports import Port
 from btfsynth.dataset.vectors import bits_of
+from btfsynth.errors import UsageError
 from btfsynth.network.trained import TrainedNetwork
 
-__all__ = ["hardware_outputs", "label_port", "label_width"]
+__all__ = ["hardware_outputs", "label_port", "label_width", "require_comparable"]
 
 
 def label_width(classes: int) -> int:
@@ -27,6 +28,23 @@ def label_port(output_ports: Sequence[Port], classes: int) -> Port:
     names = ("label" if k == 0 else f"label_{k}" for k in count())
     free = next(name for name in names if name not in taken)
     return Port(free, label_width(classes))
+
+
+def require_comparable(network: TrainedNetwork) -> None:
+    """Refuse a network whose output neurons read each other: their sums are not there at once.
+
+    Raises
+    ------
+    UsageError
+        If one does.
+    """
+    topology = network.topology
+    first = topology.n_nodes - topology.n_outputs
+    edges = topology.sources[topology.fanin_start[topology.n_neurons - topology.n_outputs] :]
+    if edges.max(initial=0) >= first:
+        raise UsageError(
+            f"{network.name}: an output neuron reads another one, so their sums cannot be compared"
+        )
 
 
 def hardware_outputs(
