@@ -1,10 +1,9 @@
 """Random circuits in layers, as functions to be found again from samples.
 
 Elser & Lal, "Learning with Boolean threshold functions" (arXiv 2602.17493), section on logic networks. Every
-gate reads signals of the layer before it, each inverted or not, and every signal is read by some gate:
-
-- AND/OR circuits: a node is, with some probability, an AND or an OR of two signals, else a copy of one;
-- majority circuits: every node is the majority of three signals.
+node reads signals of the layer before it, each inverted or not, and every signal is read by some node;
+a node is, with some probability, a gate, else a copy of one signal. Gates are ANDs and ORs of two signals in
+AND/OR circuits and majorities of three in majority circuits.
 """
 
 from __future__ import annotations
@@ -124,7 +123,7 @@ def random_majority(arguments: str | None) -> Dataset:
     Parameters
     ----------
     arguments
-        As for `random_and_or`, without ``gate``.
+        As for `random_and_or`.
 
     Raises
     ------
@@ -172,15 +171,12 @@ def read_circuit(name: str, arguments: str | None) -> tuple[HiddenCircuit, str, 
     and_or = name == "random_and_or"
     n_layers = whole_number(f"{what}: layers", match[1], 1, _MOST_LAYERS)
     width = whole_number(f"{what}: width", match[2], 2 if and_or else 3, _MOST_WIDTH)
-    defaults = {**({"gate": _GATE} if and_or else {}), **SPLIT_DEFAULTS}
+    defaults = {"gate": _GATE, **SPLIT_DEFAULTS}
     options, changed = read_options(what, parts, defaults)
     seed = whole_number(f"{what}: seed", options["seed"], 0, 10**9 - 1)
     random = np.random.Generator(np.random.PCG64([seed, 0]))
-    if and_or:
-        probability = _probability(what, options["gate"])
-        layers = tuple(_and_or_layer(random, width, probability) for _ in range(n_layers))
-    else:
-        layers = tuple(_majority_layer(random, width) for _ in range(n_layers))
+    probability = _probability(what, options["gate"])
+    layers = tuple(_layer(random, width, probability, 2 if and_or else 3) for _ in range(n_layers))
     return HiddenCircuit(width, layers), f"{name}:{n_layers}x{width}{changed}", options
 
 
@@ -191,21 +187,18 @@ def _probability(what: str, text: str) -> float:
     return value
 
 
-def _and_or_layer(random: np.random.Generator, width: int, probability: float) -> tuple[Gate, ...]:
+def _layer(
+    random: np.random.Generator, width: int, probability: float, pins: int
+) -> tuple[Gate, ...]:
     """Draw a layer; the first signals that its nodes read are all there are, in random order."""
     gates = []
     for first in random.permutation(width).tolist():
         if random.random() < probability:
-            least = int(random.integers(1, 3))
-            gates.append(_gate(random, [first, *_others(random, width, first, 1)], least))
+            least = int(random.integers(1, 3)) if pins == 2 else 2
+            gates.append(_gate(random, [first, *_others(random, width, first, pins - 1)], least))
         else:
             gates.append(_gate(random, [first], 1))
     return tuple(gates)
-
-
-def _majority_layer(random: np.random.Generator, width: int) -> tuple[Gate, ...]:
-    order = random.permutation(width).tolist()
-    return tuple(_gate(random, [first, *_others(random, width, first, 2)], 2) for first in order)
 
 
 def _others(random: np.random.Generator, width: int, first: int, count: int) -> list[int]:
