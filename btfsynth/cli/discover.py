@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from btfsynth.cli.options import (
     json_option,
     load_source,
     outputs_option,
+    scheduler_option,
     source_argument,
 )
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
@@ -28,10 +29,19 @@ from btfsynth.discover.search import (
     Witness,
     discover,
 )
-from btfsynth.errors import DataError, InterruptedWorkError, TrainingError, VerificationError
+from btfsynth.errors import (
+    DataError,
+    InterruptedWorkError,
+    TrainingError,
+    UsageError,
+    VerificationError,
+)
 from btfsynth.train.config import read_settings
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions
+from btfsynth.workers.cluster import connect
+from btfsynth.workers.executor import Executor
+from btfsynth.workers.pool import WorkerPool
 
 __all__ = ["command"]
 
@@ -95,6 +105,7 @@ _DEFAULT_SECONDS = 60.0
     metavar="FILE.toml",
     help="Settings such as 'btfsynth tune' writes; what it sets is the same in all trials.",
 )
+@scheduler_option
 @click.option("--resume", is_flag=True, help="Go on from what the folder holds.")
 @outputs_option
 @json_option
@@ -110,6 +121,7 @@ def command(
     passes: str | None,
     polish: bool,
     config: Path | None,
+    scheduler: str | None,
     resume: bool,
     outputs: str | None,
     as_json: bool,
@@ -126,7 +138,10 @@ def command(
       btfsynth discover multiplier:2 --time 20
       btfsynth discover multiplier:3 --trials 100 --jobs 4 -o m3
       btfsynth discover multiplier:3 --time 3600 --objective 'cells*depth' -o m3 --resume
+      btfsynth discover multiplier:4 --time 3600 --scheduler tcp://head:8786
     """  # noqa: D301
+    if scheduler is not None and jobs is not None:
+        raise UsageError("--scheduler and --jobs: the cluster says how many trials run at once")
     training = TrainOptions(seed=seed, **({} if config is None else _settings(config)))
     options = DiscoverOptions(
         training=training,
@@ -140,12 +155,24 @@ def command(
     dataset = load_source(source, outputs)
     directory = directory or Path("hdl_out") / f"{dataset.name}_discover"
     with _watched(dataset.name) as witness:
-        report = discover(dataset, directory, options, resume=resume, witness=witness)
+        report = discover(
+            dataset,
+            directory,
+            options,
+            resume=resume,
+            witness=witness,
+            executor=_workers(scheduler),
+        )
     if as_json:
         emit_json(report.to_json())
     else:
         _show(report)
     _require_success(report)
+
+
+def _workers(scheduler: str | None) -> Callable[[int], Executor]:
+    """Return what makes the workers."""
+    return WorkerPool if scheduler is None else lambda _: connect(scheduler)
 
 
 def _settings(path: Path) -> dict[str, Any]:

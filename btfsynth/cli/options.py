@@ -19,9 +19,11 @@ from btfsynth.dataset.load import load
 from btfsynth.errors import OutputError, UsageError
 from btfsynth.network.formats import read_network_text, read_widths
 from btfsynth.network.topology import parse_widths
+from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.train.config import read_settings
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions
+from btfsynth.workers.cluster import require_scheduler
 
 __all__ = [
     "SectionCommand",
@@ -35,6 +37,7 @@ __all__ = [
     "preserve_option",
     "refuse_training_options",
     "require_writable",
+    "scheduler_option",
     "simulator_option",
     "source_argument",
     "training_options",
@@ -83,8 +86,8 @@ simulator_option = click.option(
     "simulators",
     multiple=True,
     metavar="NAME",
-    help="Simulate in this one: amaranth, icarus or verilator; may be given several times.  "
-    "[default: all that are installed]",
+    help=f"Simulate in this one: {', '.join(SIMULATORS)}, or {ALL_SIMULATORS}, of which then none may be "
+    "missing; may be given several times.  [default: all that are installed]",
 )
 passes_option = click.option(
     "--passes",
@@ -110,6 +113,15 @@ def _read_code(_: click.Context, __: click.Parameter, text: str | None) -> Input
 def code_option(help: str) -> Callable[[F], F]:  # noqa: A002
     """Return the option ``--code CODE`` of analog inputs; it arrives as an `InputCode`."""
     return click.option("--code", metavar="CODE", callback=_read_code, help=help)
+
+
+scheduler_option = click.option(
+    "--scheduler",
+    callback=lambda _, __, text: None if text is None else require_scheduler(text),
+    metavar="ADDRESS|local:N",
+    help="Run the trials on a Dask cluster: tcp://HOST:PORT, a scheduler file, or N workers started here; "
+    "the result is the same.",
+)
 
 
 def folder_option(help: str) -> Callable[[F], F]:  # noqa: A002

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
+from btfsynth.cli.cluster import executor_of
 from btfsynth.cli.options import (
     SectionCommand,
     file_option,
@@ -15,10 +16,11 @@ from btfsynth.cli.options import (
     load_source,
     outputs_option,
     require_writable,
+    scheduler_option,
     source_argument,
     training_options,
 )
-from btfsynth.cli.output import emit_json, show, show_training
+from btfsynth.cli.output import emit_json, say, show, show_training
 from btfsynth.cli.progress import observed
 from btfsynth.cli.shared import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
@@ -95,6 +97,7 @@ _HISTORY_HELP = (
     help="Share each trial with the other processes that mpirun started: each takes some of the patterns, "
     "the result is the same for any number.",
 )
+@scheduler_option
 @outputs_option
 @json_option
 @training_options
@@ -110,6 +113,7 @@ def command(
     resume: bool,
     run_all: bool,
     share: bool,
+    scheduler: str | None,
     training: TrainOptions,
     outputs: str | None,
     as_json: bool,
@@ -127,6 +131,8 @@ def command(
       btfsynth train multiplier:2 --plot m2.svg
       mpirun -n 4 btfsynth train big.dat --widths 64,256,256,10 --mpi
     """  # noqa: D301
+    if scheduler is not None and (share or training.jobs > 1 or training.threads > 1):
+        raise UsageError("--scheduler: takes neither --mpi nor --jobs nor --threads")
     ranks = join_ranks(share)
     root = ranks is None or ranks.is_root
     if ranks is not None and (training.jobs > 1 or training.threads > 1):
@@ -150,11 +156,15 @@ def command(
         return dataset, measured, target
 
     dataset, measured, path = prepared(ranks, prepare)
-    with observed(dataset.name) as observer, guarded(ranks):
+    with (
+        observed(dataset.name) as observer,
+        executor_of(scheduler) as executor,
+        guarded(ranks),
+    ):
         run = train(
             dataset, training, on_progress=observer.on_progress, on_trial=observer.on_trial,
             held_out=measured, checkpoint_file=checkpoint, checkpoint_interval=checkpoint_interval,
-            run_all=run_all, ranks=ranks,
+            run_all=run_all, ranks=ranks, executor=executor, on_note=say,
         )  # fmt: skip
     if root:
         _save_all(

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from btfsynth.cli.cluster import executor_of
 from btfsynth.cli.options import (
     json_option,
     load_source,
     outputs_option,
     require_writable,
+    scheduler_option,
     source_argument,
 )
 from btfsynth.cli.output import emit_json, show
@@ -55,6 +57,7 @@ __all__ = ["command"]
     metavar="N",
     help="Seed of the search and the random starts.",
 )
+@scheduler_option
 @outputs_option
 @json_option
 def command(
@@ -63,6 +66,7 @@ def command(
     seconds: float,
     study: Path | None,
     seed: int,
+    scheduler: str | None,
     outputs: str | None,
     as_json: bool,
 ) -> None:
@@ -86,7 +90,8 @@ def command(
             shown = f"{best:.3g} s a solution at best" if best < 1e8 else "none exact yet"
             observer.on_detail(f"tuning: {candidates} candidates, {shown}")
 
-        result = tune(dataset, seconds, seed, study, told)
+        with executor_of(scheduler) as executor:
+            result = tune(dataset, seconds, seed, study, told, executor)
     comment = (
         f"btfsynth tune {dataset.source}: {result.solutions} of {result.trials} trials exact, "
         f"{result.candidates} candidates"

@@ -14,7 +14,6 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.discover.certifier import Certifier
 from btfsynth.discover.findings import Findings
 from btfsynth.discover.front import Objective
-from btfsynth.discover.pool import Executor, Finished, WorkerPool
 from btfsynth.discover.portfolio import Portfolio, make_portfolio
 from btfsynth.discover.record import Record
 from btfsynth.discover.schedule import PolishTask, Schedule, Task, TrialTask
@@ -25,6 +24,8 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.staging import staging_folder
 from btfsynth.train.checkpoint import training_fingerprint
 from btfsynth.train.session import TrainOptions, plan_for
+from btfsynth.workers.executor import Executor, Finished
+from btfsynth.workers.pool import WorkerPool
 
 __all__ = ["DiscoverOptions", "DiscoverReport", "DiscoverStatus", "Witness", "discover"]
 

@@ -14,10 +14,12 @@ from btfsynth.errors import UsageError
 from btfsynth.network.topology import Topology
 from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
 from btfsynth.train.defaults import TrainingPlan, default_plan
+from btfsynth.train.distributed import run_trials_on
 from btfsynth.train.parameters import Progress, StopRule, TrialResult
 from btfsynth.train.ranks import Ranks
 from btfsynth.train.trainer import check_fit
 from btfsynth.train.trials import TrainingRun, run_trials
+from btfsynth.workers.executor import Executor
 
 __all__ = ["TrainOptions", "plan_for", "train", "train_record"]
 
@@ -124,6 +126,8 @@ def train(
     checkpoint_interval: float = 30.0,
     run_all: bool = False,
     ranks: Ranks | None = None,
+    executor: Executor | None = None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> TrainingRun:
     """Train a data set: trials from random starts until one meets the stopping rule.
 
@@ -147,6 +151,10 @@ def train(
         Run every trial instead of stopping at the first success, all of them on the first widths.
     ranks
         The processes that share the training (see `btfsynth.train.trials.run_trials`).
+    executor
+        What to run whole trials on (see `btfsynth.train.distributed.run_trials_on`).
+    on_note
+        Gets a line on every trial that failed there.
 
     Returns
     -------
@@ -170,6 +178,20 @@ def train(
     if checkpoint_file is not None:
         fingerprint = training_fingerprint(dataset, plan, options.seed, held_out)
         checkpoint = Checkpoint(checkpoint_file, fingerprint, plan, checkpoint_interval)
+    if executor is not None:
+        return run_trials_on(
+            executor,
+            dataset,
+            plan,
+            options.seed,
+            options.trials,
+            held_out=held_out,
+            checkpoint=checkpoint,
+            run_all=run_all,
+            time_limit=options.time_limit,
+            on_trial=on_trial or (lambda _: None),
+            on_note=on_note,
+        )
     return run_trials(
         dataset,
         plan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from btfsynth.train.parameters import Progress, StopReason, TrialResult
 from btfsynth.train.ranks import Ranks
 from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up, with_codes
 
-__all__ = ["TrainingRun", "run_trials"]
+__all__ = ["TrainingRun", "run_trials", "summarise"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,9 +225,25 @@ def run_trials(
         interrupted = True
     if not results:
         raise TrainingError("training was stopped before its first step")
+    run = summarise(results, interrupted, time.perf_counter() - begin)
+    if checkpoint is not None and writes and run.succeeded and not run_all:
+        checkpoint.discard(range(run.best.trial + 1, trials))
+    return run
+
+
+def summarise(results: Sequence[TrialResult], interrupted: bool, seconds: float) -> TrainingRun:
+    """Return what the trials that count came to.
+
+    Parameters
+    ----------
+    results
+        The trials by number, one at least.
+    interrupted
+        Whether the user stopped them.
+    seconds
+        Wall time.
+    """
     first = next((result for result in results if result.succeeded), None)
-    if checkpoint is not None and writes and first is not None and not run_all:
-        checkpoint.discard(range(first.trial + 1, trials))
     best = first or max(results, key=lambda result: (result.bits_right, -result.trial))
     return TrainingRun(
         results=tuple(results),
@@ -235,7 +251,7 @@ def run_trials(
         succeeded=first is not None,
         interrupted=interrupted,
         timed_out=first is None and any(r.stop is StopReason.TIME for r in results),
-        seconds=time.perf_counter() - begin,
+        seconds=seconds,
     )
 
 

@@ -13,12 +13,15 @@ from btfsynth.errors import DataError, MissingToolError, TrainingError
 from btfsynth.network.topology import layered
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up
+from btfsynth.workers.executor import Executor
+from btfsynth.workers.inline import Inline
 
-__all__ = ["TuningResult", "tune"]
+__all__ = ["TuningResult", "try_settings", "tune"]
 
 _SEEDS = 6
 _NEVER = 1e9
 _ITERATIONS = 100_000
+_NAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def tune(
     seed: int = 1,
     storage: Path | None = None,
     on_candidate: Callable[[int, float], None] | None = None,
+    executor: Executor | None = None,
 ) -> TuningResult:
     """Search settings by the expected time to an exact network.
 
@@ -72,6 +76,8 @@ def tune(
         SQLite file that keeps the candidates; a file that exists is gone on from.
     on_candidate
         Called with the number of candidates and the best seconds a solution so far.
+    executor
+        Tries candidates side by side; None tries them one after the other in this process.
 
     Raises
     ------
@@ -88,27 +94,6 @@ def tune(
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warm_up(TrainParameters().precision)
-    share = max(0.05, seconds / 120)
-
-    def objective(candidate: Any) -> float:
-        widths, parameters = _suggest(candidate, dataset)
-        spent, solutions, trials, best = 0.0, 0, 0, 0.0
-        topology = layered(widths)
-        check_fit(dataset, topology)
-        for start in range(_SEEDS):
-            hooks = TrialHooks(deadline=time.monotonic() + share)
-            result = train_trial(dataset, topology, parameters, seed, start, hooks=hooks)
-            spent += result.seconds
-            trials += 1
-            solutions += result.exact
-            best = max(best, result.bits_right / max(1, result.bits))
-            if trials == _SEEDS // 2 and not solutions:
-                break
-        candidate.set_user_attr("solutions", solutions)
-        candidate.set_user_attr("trials", trials)
-        candidate.set_user_attr("widths", list(widths))
-        return spent / solutions if solutions else _NEVER * (2 - best)
-
     try:
         study = optuna.create_study(
             study_name=dataset.content_hash,
@@ -121,11 +106,7 @@ def tune(
             raise
         raise DataError(f"cannot be used as a study: {type(error).__name__}", storage) from None
 
-    def told(running: Any, _: Any) -> None:
-        if on_candidate is not None:
-            on_candidate(len(running.trials), running.best_value)
-
-    study.optimize(objective, timeout=seconds, callbacks=[told])
+    _search(study, dataset, seed, seconds, executor or Inline(), on_candidate)
     best = study.best_trial
     if best.value >= _NEVER:
         raise TrainingError(
@@ -142,6 +123,69 @@ def tune(
         trials=int(best.user_attrs["trials"]),
         candidates=len(study.trials),
     )
+
+
+def _search(
+    study: Any,
+    dataset: Dataset,
+    seed: int,
+    seconds: float,
+    executor: Executor,
+    on_candidate: Callable[[int, float], None] | None,
+) -> None:
+    """Ask for candidates and tell what they came to until the time is up."""
+    import optuna
+
+    end = time.monotonic() + seconds
+    share = max(0.05, seconds / 120)
+    running: dict[int, Any] = {}
+    while running or time.monotonic() < end:
+        while executor.idle and time.monotonic() < end:
+            candidate = study.ask()
+            widths, parameters = _suggest(candidate, dataset)
+            candidate.set_user_attr("widths", list(widths))
+            running[candidate.number] = candidate
+            executor.submit(
+                candidate.number, try_settings, dataset, widths, parameters, seed, share
+            )
+        for finished in executor.wait(_NAP):
+            assert isinstance(finished.key, int)
+            candidate = running.pop(finished.key)
+            if finished.died:
+                study.tell(candidate, state=optuna.trial.TrialState.FAIL)
+                continue
+            value, solutions, trials = finished.value
+            candidate.set_user_attr("solutions", solutions)
+            candidate.set_user_attr("trials", trials)
+            study.tell(candidate, value)
+            if on_candidate is not None:
+                on_candidate(len(study.trials), study.best_value)
+
+
+def try_settings(
+    dataset: Dataset,
+    widths: tuple[int, ...],
+    parameters: TrainParameters,
+    seed: int,
+    share: float,
+) -> tuple[float, int, int]:
+    """Return the seconds a solution takes with these settings, and the solutions and trials behind that.
+
+    Without a solution the figure is huge, the less so the more targets the best network got right.
+    """
+    spent, solutions, trials, best = 0.0, 0, 0, 0.0
+    topology = layered(widths)
+    check_fit(dataset, topology)
+    for start in range(_SEEDS):
+        hooks = TrialHooks(deadline=time.monotonic() + share)
+        result = train_trial(dataset, topology, parameters, seed, start, hooks=hooks)
+        spent += result.seconds
+        trials += 1
+        solutions += result.exact
+        best = max(best, result.bits_right / max(1, result.bits))
+        if trials == _SEEDS // 2 and not solutions:
+            break
+    return spent / solutions if solutions else _NEVER * (2 - best), solutions, trials
 
 
 def _suggest(candidate: Any, dataset: Dataset) -> tuple[tuple[int, ...], TrainParameters]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
-from btfsynth.discover.pool import Finished
 from btfsynth.discover.record import Circuit, Record
 from btfsynth.netlist.statistics import NetlistStatistics
+from btfsynth.workers.executor import Finished
 
 
 class InProcess:

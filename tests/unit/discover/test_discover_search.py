@@ -13,7 +13,6 @@ from btfsynth.dataset.load import load
 from btfsynth.discover import certifier as certifier_module
 from btfsynth.discover.certify import certify
 from btfsynth.discover.front import Objective
-from btfsynth.discover.pool import WorkerPool
 from btfsynth.discover.schedule import TrialTask
 from btfsynth.discover.search import DiscoverOptions, Witness, discover
 from btfsynth.errors import DataError, UsageError, VerificationError
@@ -21,6 +20,7 @@ from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import read_netlist
 from btfsynth.train.session import TrainOptions
 from btfsynth.verify.simulate import simulate_design
+from btfsynth.workers.pool import WorkerPool
 
 DATA = load("multiplier:2")
 OPTIONS = DiscoverOptions(trials=5, seconds=None, passes="fast")

@@ -13,63 +13,21 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import traceback
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol
+from typing import Any
 
-from btfsynth import errors
-from btfsynth.errors import BtfsynthError
+from btfsynth.workers.executor import Answer, Finished, answer, value_of
 
-__all__ = ["Executor", "Finished", "WorkerPool"]
+__all__ = ["WorkerPool"]
 
 _THREAD_VARIABLES = (
     "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 )  # fmt: skip
 _PATIENCE = 2.0
 """Seconds a worker has to end before it is killed."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A task that came to an end.
-
-    Parameters
-    ----------
-    key
-        What it was submitted as.
-    value
-        What its function returned.
-    died
-        True if the worker died of it; there is no value then.
-    """
-
-    key: Hashable
-    value: Any = None
-    died: bool = False
-
-
-class Executor(Protocol):
-    """What a search runs its tasks on."""
-
-    @property
-    def idle(self) -> int:
-        """Tasks that can be submitted now."""
-
-    @property
-    def running(self) -> int:
-        """Tasks submitted and not yet handed back."""
-
-    def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
-        """Start a task; one must be idle."""
-
-    def wait(self, timeout: float) -> list[Finished]:
-        """Return the tasks that have ended; wait so many seconds for the first."""
-
-    def close(self) -> None:
-        """End everything at once, running tasks too."""
 
 
 @dataclass
@@ -130,15 +88,13 @@ class WorkerPool:
             worker = busy[id(connection)]
             key, worker.key = worker.key, None
             try:
-                kind, *content = worker.connection.recv()
+                given = worker.connection.recv()
             except (EOFError, OSError):
                 self._end(worker)
                 self._workers[self._workers.index(worker)] = self._start()
                 finished.append(Finished(key, died=True))
                 continue
-            if kind != "value":
-                _raise(kind, content[0])
-            finished.append(Finished(key, content[0]))
+            finished.append(Finished(key, value_of(given)))
         return finished
 
     def close(self) -> None:
@@ -190,25 +146,7 @@ def _serve(connection: Connection) -> None:
             connection.send(_answer(connection))
 
 
-def _answer(connection: Connection) -> tuple[str, Any]:
-    """Take a task and return what came of it: ``value`` or the name of an error, and what goes with it."""
-    try:
-        function, arguments = connection.recv()
-        return "value", function(*arguments)
-    except (EOFError, BrokenPipeError, ConnectionError):  # the other end is gone
-        raise
-    except BtfsynthError as error:
-        return type(error).__name__, str(error)
-    except MemoryError:
-        return "MemoryError", ""
-    except Exception:
-        return "RuntimeError", traceback.format_exc()
-
-
-def _raise(kind: str, text: str) -> None:
-    """Raise what a task raised in its worker."""
-    if kind in errors.__all__:
-        error = getattr(errors, kind).__new__(getattr(errors, kind))
-        error.args = (text,)
-        raise error
-    raise MemoryError if kind == "MemoryError" else RuntimeError(text)
+def _answer(connection: Connection) -> Answer:
+    """Take a task and return what came of it."""
+    function, arguments = connection.recv()
+    return answer(function, arguments)

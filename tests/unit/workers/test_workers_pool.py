@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from btfsynth.discover.pool import WorkerPool
 from btfsynth.errors import DataError, UsageError
+from btfsynth.workers.pool import WorkerPool
 
 
 def double(number: int) -> int:

@@ -1,0 +1,270 @@
+"""Work on a Dask cluster: other processes, of this machine or of others, that come and go.
+
+A task goes to the scheduler as the name of a function of this package and its arguments; data sets go there
+once and are handed on from worker to worker. The scheduler runs again what a lost worker was at.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Hashable
+from importlib import metadata
+from typing import Any
+
+from btfsynth import __version__
+from btfsynth.errors import MissingToolError, ToolError, UsageError
+from btfsynth.workers.executor import Finished, answer, value_of
+
+__all__ = ["Cluster", "connect", "require_scheduler"]
+
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:[0-9]+")
+_LOCAL = re.compile(r"local:([0-9]{1,3})")
+_PATIENCE = 15.0
+"""Seconds a scheduler has to answer."""
+_WORKER_PATIENCE = 120.0
+"""Seconds until the first worker has to be there: a batch system may take its time."""
+_GLANCE = 1.0
+"""Seconds between two looks at which workers there are."""
+_MUST_AGREE = ("btfsynth", "numba", "numpy")
+"""Packages on whose version results depend."""
+_INSTALL = "dask is not installed; pip install 'btfsynth[dask]' (or pip install distributed)"
+
+
+def require_scheduler(text: str) -> str:
+    """Return what names a scheduler.
+
+    Raises
+    ------
+    UsageError
+        If it is neither an address, nor ``local:N``, nor a scheduler file.
+    """
+    local = _LOCAL.fullmatch(text)
+    if (local and int(local[1])) or _ADDRESS.fullmatch(text) or text.endswith(".json"):
+        return text
+    raise UsageError(
+        f"--scheduler: expected tcp://HOST:PORT, tls://HOST:PORT, a scheduler file (.json) or local:N "
+        f"for N workers here, got {text!r:.80}"
+    )
+
+
+def connect(scheduler: str) -> Cluster:
+    """Join a scheduler, or start one here with workers of its own.
+
+    TLS and all else about the connection is as Dask is configured (``distributed.comm.tls`` and so on).
+
+    Raises
+    ------
+    UsageError
+        If the text names no scheduler.
+    MissingToolError
+        If Dask is not installed.
+    ToolError
+        If nobody answers, no worker comes, or one has other versions.
+    """
+    require_scheduler(scheduler)
+    try:
+        import distributed
+    except ImportError:
+        raise MissingToolError(_INSTALL) from None
+    # Dask tells at length what is told here in one line.
+    for name in ("distributed", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    local = _LOCAL.fullmatch(scheduler)
+    own: Any = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if local:
+                own = distributed.LocalCluster(
+                    n_workers=int(local[1]), threads_per_worker=1, dashboard_address=None
+                )
+                client = distributed.Client(own, timeout=_PATIENCE)
+            elif scheduler.endswith(".json"):
+                client = distributed.Client(scheduler_file=scheduler, timeout=_PATIENCE)
+            else:
+                client = distributed.Client(scheduler, timeout=_PATIENCE)
+    except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+        if own is not None:
+            own.close()
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ToolError(f"--scheduler {scheduler}: cannot be joined: {reason:.200}") from None
+    cluster = Cluster(client, scheduler, own)
+    try:
+        cluster.meet()
+    except BaseException:
+        cluster.close()
+        raise
+    return cluster
+
+
+class Cluster:
+    """A cluster as one executor; as many tasks run as its workers have threads.
+
+    Parameters
+    ----------
+    client
+        Of Dask, joined.
+    name
+        What the user calls the scheduler.
+    own
+        The cluster that was started for this, None for one that was there.
+    """
+
+    def __init__(self, client: Any, name: str, own: Any = None) -> None:
+        self._client = client
+        self._name = name
+        self._own = own
+        self._tasks: dict[Any, Hashable] = {}
+        self._data: dict[int, tuple[Any, Any]] = {}
+        self._session = uuid.uuid4().hex
+        self._count = 0
+        self._slots = 0
+        self._looked = 0.0
+        self._met: set[str] = set()
+
+    @property
+    def idle(self) -> int:
+        """Threads without a task; one at least while nothing runs, which waits for a worker."""
+        return max(0, max(1, self._slots) - len(self._tasks))
+
+    @property
+    def running(self) -> int:
+        """Tasks submitted and not yet handed back."""
+        return len(self._tasks)
+
+    def meet(self) -> None:
+        """Wait for the first worker and compare versions.
+
+        Raises
+        ------
+        ToolError
+            If none comes, or one has other versions.
+        """
+        try:
+            self._client.wait_for_workers(1, timeout=_WORKER_PATIENCE)
+        except TimeoutError:
+            raise ToolError(
+                f"--scheduler {self._name}: no worker has joined it within {_WORKER_PATIENCE:.0f} s; start one "
+                "with 'dask worker'"
+            ) from None
+        self._look()
+
+    def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+        """Give a task to the scheduler."""
+        self._count += 1
+        future = self._client.submit(
+            _work,
+            function,
+            *(self._shared(argument) for argument in arguments),
+            key=f"btfsynth-{self._session}-{self._count}",
+            pure=False,
+        )
+        self._tasks[future] = key
+
+    def wait(self, timeout: float) -> list[Finished]:
+        """Return the tasks that have ended; wait so many seconds for the first.
+
+        Raises
+        ------
+        BtfsynthError
+            If a task raised one, or the scheduler is lost.
+        """
+        import distributed
+
+        if time.monotonic() - self._looked >= _GLANCE:
+            self._look()
+        if not self._tasks:
+            return []
+        try:
+            distributed.wait(list(self._tasks), timeout=timeout, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            return []
+        except distributed.CancelledError:
+            raise self._lost() from None
+        return [self._settle(future) for future in list(self._tasks) if future.done()]
+
+    def close(self) -> None:
+        """Take back all tasks and leave; a cluster that was started for this is ended."""
+        try:
+            if self._client.status == "running":
+                self._client.cancel(list(self._tasks), force=True)
+            self._client.close(timeout=_PATIENCE)
+        except (OSError, TimeoutError, RuntimeError):
+            pass  # it is gone already
+        self._tasks.clear()
+        if self._own is not None:
+            self._own.close(timeout=_PATIENCE)
+
+    def _shared(self, argument: Any) -> Any:
+        """Return a data set as something that is on the cluster already; all else as it is."""
+        if not hasattr(argument, "content_hash"):
+            return argument
+        if id(argument) not in self._data:
+            # A task, not scattered data: the scheduler can make it again when all who hold it are lost.
+            key = f"btfsynth-{self._session}-data-{len(self._data)}"
+            future = self._client.submit(_held, argument, key=key)
+            self._data[id(argument)] = argument, future
+        return self._data[id(argument)][1]
+
+    def _settle(self, future: Any) -> Finished:
+        import distributed
+
+        key = self._tasks.pop(future)
+        if future.status == "finished":
+            return Finished(key, value_of(future.result()))
+        if future.status != "error":
+            raise self._lost()
+        error = future.exception()
+        if isinstance(error, distributed.KilledWorker):
+            return Finished(key, died=True)
+        raise ToolError(f"--scheduler {self._name}: a worker cannot run the work: {error}")
+
+    def _lost(self) -> ToolError:
+        return ToolError(
+            f"--scheduler {self._name}: the scheduler is gone, and with it the work under way"
+        )
+
+    def _look(self) -> None:
+        """See which workers there are and compare the versions of new ones."""
+        try:
+            threads = self._client.nthreads()
+            new = [worker for worker in threads if worker not in self._met]
+            if new:
+                self._compare(new)
+        except (OSError, TimeoutError):
+            if self._client.status in ("closed", "closing"):
+                raise self._lost() from None
+            return  # it tries to join again
+        self._slots = sum(threads.values())
+        self._looked = time.monotonic()
+
+    def _compare(self, workers: list[str]) -> None:
+        for package in _MUST_AGREE:
+            here = __version__ if package == "btfsynth" else metadata.version(package)
+            there = self._client.run(metadata.version, package, workers=workers, on_error="return")
+            for worker, version in sorted(there.items()):
+                if isinstance(version, metadata.PackageNotFoundError):
+                    raise ToolError(f"worker {worker}: {package} is not installed there")
+                if isinstance(version, str) and version != here:
+                    raise ToolError(
+                        f"worker {worker} has {package} {version}, this process has {here}; the results would "
+                        "not be the same"
+                    )
+        self._met.update(workers)
+
+
+def _held(data: Any) -> Any:
+    return data
+
+
+def _work(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a task in one thread of a worker."""
+    numba = sys.modules.get("numba")
+    if numba is not None:
+        numba.set_num_threads(1)
+    return answer(function, arguments)
