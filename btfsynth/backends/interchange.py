@@ -14,11 +14,12 @@ from btfsynth.backends.bench import bench_names, emit_bench
 from btfsynth.backends.blif import blif_names, emit_blif
 from btfsynth.backends.identifiers import HdlNames, legal_names
 from btfsynth.backends.verilog import emit_verilog
+from btfsynth.backends.yosys_json import emit_yosys_json, yosys_names
 from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 
-__all__ = ["WRITERS", "Writer", "get_writer"]
+__all__ = ["FOLDER_FORMATS", "WRITERS", "Writer", "get_writer"]
 
 Emitter = Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
 
@@ -39,6 +40,8 @@ class Writer:
         Finds names that the format can hold.
     emit
         Writes the netlist under such names, with provenance lines.
+    file_pattern
+        File name in a design folder, with ``{module}`` in it; empty for the module and the ending.
     """
 
     name: str
@@ -46,6 +49,11 @@ class Writer:
     ending: str
     names: Callable[[Netlist], HdlNames]
     emit: Emitter
+    file_pattern: str = ""
+
+    def file_name(self, module: str) -> str:
+        """Return the name of the file for a module."""
+        return (self.file_pattern or f"{{module}}{self.ending}").format(module=module)
 
     def content(self, netlist: Netlist) -> tuple[bytes, tuple[str, ...]]:
         """Return the bytes of the file, and one line for every name that had to change."""
@@ -81,11 +89,17 @@ WRITERS = MappingProxyType(
             Writer("aag", "ASCII AIGER", ".aag", aiger_names, emit_aag),
             Writer("aig", "binary AIGER", ".aig", aiger_names, emit_aig),
             Writer("bench", "BENCH", ".bench", bench_names, emit_bench),
+            Writer(
+                "json", "Yosys JSON", ".json", yosys_names, emit_yosys_json, "{module}_yosys.json"
+            ),
             Writer("verilog", "structural Verilog-2001", ".v", _hdl_names, _verilog),
         )
     }
 )
 """The writers by name."""
+
+FOLDER_FORMATS = tuple(name for name in WRITERS if name != "verilog")
+"""Those that a design folder may hold besides its hardware."""
 
 
 def get_writer(path: Path) -> Writer:

@@ -15,6 +15,7 @@ from btfsynth.frontends.bench import parse_bench
 from btfsynth.frontends.blif import parse_blif
 from btfsynth.frontends.tables import parse_pla_netlist, parse_truth_netlist
 from btfsynth.frontends.verilog import read_verilog_netlist
+from btfsynth.frontends.yosys_json import parse_yosys_json
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import parse_netlist
 
@@ -92,6 +93,13 @@ READERS = MappingProxyType(
                 (".v",),
                 re.compile(rb"^[ \t]*module\s", re.MULTILINE),
                 lambda file: read_verilog_netlist(file.path),
+            ),
+            Reader(
+                "json",
+                "Yosys JSON, one module of gates",
+                (".json",),
+                re.compile(rb'\A\s*\{\s*"creator"'),
+                parse_yosys_json,
             ),
             Reader(
                 "pla",
