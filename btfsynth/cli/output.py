@@ -15,7 +15,7 @@ from rich.text import Text
 from btfsynth.cli.text import one_line
 from btfsynth.dataset.formats.base import plural
 from btfsynth.netlist.statistics import NetlistStatistics
-from btfsynth.sim.registry import SIMULATORS
+from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.sim.result import CheckResult
 from btfsynth.train.trials import TrainingRun
 
@@ -133,7 +133,7 @@ def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> st
     skipped = [
         f"{check.name}: {check.skipped}"
         for check in checks
-        if check.skipped is not None and (check.name in wanted or not wanted)
+        if check.skipped is not None and (check.name in wanted or not wanted or ALL_SIMULATORS in wanted)
     ]
     reasons = "; ".join(skipped) or f"name a simulator: {', '.join(SIMULATORS)}"
     return f"not verified, the hardware was not simulated: {reasons}"

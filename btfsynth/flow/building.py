@@ -38,7 +38,7 @@ from btfsynth.netlist.text import format_netlist
 from btfsynth.network.accuracy import measure
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.passes.registry import parse_script
-from btfsynth.sim.registry import get_simulator
+from btfsynth.sim.registry import ALL_SIMULATORS, get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
 from btfsynth.train.history import format_history
@@ -248,7 +248,7 @@ def _check_request(dataset: Dataset, options: BuildOptions, held_out: Dataset | 
     """Refuse what can be seen to fail before any work is done."""
     parse_script(options.passes)
     for name in options.simulators or ():
-        if name != PARSED_CHECK:
+        if name not in (PARSED_CHECK, ALL_SIMULATORS):
             get_simulator(name)
     for part in (dataset,) if held_out is None else (dataset, held_out):
         _check_inputs(part, options.code)

@@ -9,14 +9,24 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.netlist.statistics import NetlistStatistics
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport
-from btfsynth.sim.registry import SIMULATORS
+from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.sim.result import CheckResult
 
 __all__ = ["is_verified", "netlist_record", "network_record", "pass_records"]
 
 
 def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> bool:
-    """Tell whether every check that ran passed, all wanted ones ran, and one ran the hardware."""
+    """Tell whether every check that ran passed, all wanted ones ran, and one ran the hardware.
+
+    Parameters
+    ----------
+    checks
+        Those that ran or were skipped.
+    wanted
+        Names of those that must have run; `ALL_SIMULATORS` stands for all.
+    """
+    if ALL_SIMULATORS in wanted:
+        wanted = tuple(checks)
     ran = [name for name, check in checks.items() if check.skipped is None]
     real = any(name in SIMULATORS for name in ran)
     return real and all(checks[name].ok for name in ran) and all(name in ran for name in wanted)

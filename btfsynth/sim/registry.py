@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from btfsynth.backends.manifest import Manifest
@@ -14,7 +14,10 @@ from btfsynth.sim.ghdl import Ghdl
 from btfsynth.sim.icarus import Icarus
 from btfsynth.sim.verilator import Verilator
 
-__all__ = ["SIMULATORS", "get_simulator", "simulators_for"]
+__all__ = ["ALL_SIMULATORS", "SIMULATORS", "chosen_simulators", "get_simulator", "simulators_for"]
+
+ALL_SIMULATORS = "all"
+"""The name that stands for every simulator that fits a design, none of which may be missing."""
 
 SIMULATORS: Mapping[str, Simulator] = MappingProxyType(
     {
@@ -43,7 +46,7 @@ def get_simulator(name: str) -> Simulator:
         return SIMULATORS[name]
     except KeyError:
         raise UsageError(
-            f"unknown simulator {name!r}: expected one of {', '.join(SIMULATORS)}"
+            f"unknown simulator {name!r}: expected one of {', '.join(SIMULATORS)} or {ALL_SIMULATORS}"
         ) from None
 
 
@@ -51,3 +54,23 @@ def simulators_for(manifest: Manifest) -> tuple[str, ...]:
     """Return the names of all simulators, without those for what the design was not asked to have."""
     stream = AmaranthStreamSimulator.role in manifest.files
     return tuple(name for name in SIMULATORS if stream or name != AmaranthStreamSimulator.name)
+
+
+def chosen_simulators(names: Sequence[str] | None, manifest: Manifest) -> tuple[str, ...]:
+    """Return the names of the simulators to run on a design, each once.
+
+    Parameters
+    ----------
+    names
+        Those asked for; None and `ALL_SIMULATORS` stand for all that fit the design.
+    manifest
+        The design.
+    """
+    if names is None:
+        return simulators_for(manifest)
+    found = [
+        name
+        for wanted in names
+        for name in (simulators_for(manifest) if wanted == ALL_SIMULATORS else (wanted,))
+    ]
+    return tuple(dict.fromkeys(found))

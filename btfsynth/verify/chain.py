@@ -2,9 +2,9 @@
 
 The files against their hashes, the vectors against the function they were made from, the netlist against
 the vectors, the Verilog as an independent reader understands it, its equivalence with the netlist, every
-simulator there is, Yosys as a second prover of the Verilog and as the way to prove the Amaranth module, and
-at last the checks themselves: faults put into the design must be noticed, by the vectors and by the
-testbench.
+simulator there is, Yosys as a second prover of the Verilog and as the way to prove the Amaranth module, GHDL
+as the way to prove the VHDL, and at last the checks themselves: faults put into the design must be noticed,
+by the vectors and by the testbench.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design, load_design
-from btfsynth.sim.registry import SIMULATORS, get_simulator, simulators_for
+from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult, port_values
 from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
@@ -39,6 +39,7 @@ from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutants import describe
 from btfsynth.verify.mutation import count_wrong, run_mutant, score_mutants, spread
 from btfsynth.verify.parsed import check_parsed
+from btfsynth.verify.vhdl import vhdl_netlist
 from btfsynth.verify.yosys import (
     MAX_CASE_INPUTS,
     Yosys,
@@ -76,7 +77,8 @@ def verify_design(
     mutants
         How many mutants to try at most; all if there are fewer.
     simulators
-        Names of simulators, all of which must be there; None takes those that are installed.
+        Names of simulators, all of which must be there, or ``all`` for all that fit; None takes those that are
+        installed.
     timeout
         Seconds one command of a tool may take.
     on_link
@@ -90,7 +92,8 @@ def verify_design(
         If the folder is no complete design.
     """
     for name in simulators or ():
-        get_simulator(name)
+        if name != ALL_SIMULATORS:
+            get_simulator(name)
     return _Chain(load_design(directory), mutants, simulators, timeout, on_link).run()
 
 
@@ -114,11 +117,11 @@ class _Chain:
         self.link("netlist", self.patterns)
         self.link("parsed_verilog", lambda: self.checked(check_parsed(self.design)))
         self.link("equivalence", self.equivalence)
-        fitting = simulators_for(self.design.manifest)
-        for name in fitting if self.simulators is None else dict.fromkeys(self.simulators):
+        for name in chosen_simulators(self.simulators, self.design.manifest):
             self.link(name, partial(self.simulated, name))
         self.link("yosys", self.yosys)
         self.link("amaranth_proof", self.amaranth)
+        self.link("vhdl_proof", self.vhdl)
         self.link("mutation", self.mutation)
         self.link("testbench", self.testbench)
         return Verification(self.design.manifest.module, tuple(self.links))
@@ -300,6 +303,22 @@ class _Chain:
         netlist = amaranth_netlist(self.design.path("amaranth"), self.timeout, controls)
         netlist = align(wanted[1], netlist).netlist
         return self.proven((wanted[0], wanted[1]), ("Amaranth module", netlist))
+
+    def vhdl(self) -> Link:
+        """Prove the VHDL, synthesized by GHDL."""
+        manifest = self.design.manifest
+        if "vhdl" not in manifest.files:
+            raise _SkipError("the design has no VHDL: it was made before there was any")
+        wanted = ("netlist", self.netlist) if self.netlist else ("Verilog", self.parsed)
+        if wanted[1] is None:
+            raise _SkipError("no netlist to compare the VHDL with")
+        controls = () if manifest.timing is None else CONTROL_NAMES
+        try:
+            netlist = vhdl_netlist(self.design.path("vhdl"), self.timeout, controls)
+        except MissingToolError as error:
+            raise _SkipError(str(error)) from None
+        netlist = align(wanted[1], netlist).netlist
+        return self.proven((wanted[0], wanted[1]), ("VHDL", netlist))
 
     def yosys_found(self) -> Yosys:
         try:

@@ -22,6 +22,7 @@ from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.interface import align
 
+from btfsynth.verify.vhdl import VHDL_ENDINGS, vhdl_netlist
 __all__ = ["Comparison", "Subject", "compare", "read_subject"]
 
 _TABLES = ("pla", "truth")
@@ -86,20 +87,22 @@ class Comparison:
 def read_subject(path: Path) -> Subject:
     """Read a netlist or a table; of a design folder, its Verilog under the names of the data.
 
-    A Python file is run and its Amaranth component read by way of Yosys.
+    A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL.
 
     Raises
     ------
     DataError
         If it cannot be read as what it is.
     MissingToolError
-        If a Python file is named and Yosys is missing.
+        If a Python file is named and Yosys is missing, or VHDL and GHDL.
     """
     if path.is_dir():
         return Subject(path, _folder_netlist(path))
     if path.suffix.lower() == ".py":
         return Subject(path, amaranth_netlist(path))
     netlist = read_design(path)
+    if path.suffix.lower() in VHDL_ENDINGS:
+        return Subject(path, vhdl_netlist(path))
     care = None
     if find_reader(path).name in _TABLES and netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
         care = _care_of(path, netlist)

@@ -8,7 +8,7 @@ from pathlib import Path
 from btfsynth.errors import UsageError
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import load_design
-from btfsynth.sim.registry import SIMULATORS, get_simulator, simulators_for
+from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.verify.parsed import PARSED_CHECK, check_parsed
 
@@ -25,7 +25,8 @@ def simulate_design(
     directory
         The folder.
     simulators
-        Names of simulators; all that fit the design if None. One that is not installed is listed as skipped.
+        Names of simulators; all that fit the design if None or ``all``. One that is not installed is listed as
+        skipped.
     timeout
         Seconds one command of a simulator may take.
 
@@ -42,16 +43,13 @@ def simulate_design(
     ToolError
         If a simulator cannot build or run it.
     """
-    unknown = [name for name in simulators or () if name not in (*SIMULATORS, PARSED_CHECK)]
+    known = (*SIMULATORS, PARSED_CHECK, ALL_SIMULATORS)
+    unknown = [name for name in simulators or () if name not in known]
     if unknown:
-        raise UsageError(
-            f"unknown simulator {unknown[0]!r}: expected some of "
-            f"{', '.join((*SIMULATORS, PARSED_CHECK))}"
-        )
+        raise UsageError(f"unknown simulator {unknown[0]!r}: expected some of {', '.join(known)}")
     design = load_design(directory)
     results = [check_parsed(design)]
-    wanted = simulators_for(design.manifest) if simulators is None else simulators
-    for name in dict.fromkeys(wanted):
+    for name in chosen_simulators(simulators, design.manifest):
         if name == PARSED_CHECK:
             continue
         simulator = get_simulator(name)

@@ -44,6 +44,7 @@ __all__ = [
     "case_reference",
     "find_yosys",
     "netlist_of_rtlil",
+    "netlist_of_verilog",
     "prove",
 ]
 
@@ -323,22 +324,57 @@ def netlist_of_rtlil(
     """
     inputs = set(_INPUT.findall(rtlil))
     script = (
-        "read_rtlil design.il",
+        f"{command} {file}",
+    controls = [name for name in controls if name in inputs]
+    return _synthesized(yosys, ("read_rtlil", "design.il"), rtlil, timeout, controls)
+
+
+def netlist_of_verilog(
+    yosys: Yosys, verilog: str, timeout: float, controls: Sequence[str] = ()
+) -> Netlist:
+    """Return the netlist that Yosys makes of Verilog, of which it takes more than the reader here does.
+
+    Parameters
+    ----------
+    yosys
+        Who reads it.
+    verilog
+        Text of one module.
+    timeout
+        Seconds that may take.
+    controls
+        Those of ``clk``, ``rst`` and ``en`` that are control ports (see `netlist_of_rtlil`); all are there.
+
+    Raises
+    ------
+    ToolError
+        If Yosys cannot read it.
+    DataError
+        If it is not combinational.
+    """
+    return _synthesized(yosys, ("read_verilog", "design.v"), verilog, timeout, controls)
+
+
+def _synthesized(
+    yosys: Yosys, read: tuple[str, str], text: str, timeout: float, controls: Sequence[str]
+) -> Netlist:
+    """Return the netlist of a text, given the command that reads it and the file it is put in."""
+    command, file = read
         "hierarchy -auto-top",
         "proc",
         "flatten",
-        *_without_registers("*", [name for name in controls if name in inputs]),
+        *_without_registers("*", controls),
         "techmap",
         "opt_clean",
         "write_blif design.blif",
     )
     with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
         workspace = Path(folder)
-        write_text(workspace / "design.il", rtlil)
+        write_text(workspace / file, text)
         write_text(workspace / _WIRES_FILE, _WIRES)
         completed = _run(yosys, script, workspace, timeout)
         if completed.returncode or not (workspace / "design.blif").is_file():
-            raise completed.error("Yosys cannot read the RTLIL")
+            raise completed.error(f"Yosys makes no netlist of {file}")
         return read_design(workspace / "design.blif")
 
 

@@ -1,0 +1,134 @@
+"""VHDL as a netlist: synthesized by GHDL, whose Verilog is read back.
+
+Gates are read by the reader of Verilog. What it does not take, registers with an enable or a reset above all,
+goes through Yosys.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from btfsynth.dataset.formats.base import read_source
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import DataError, MissingToolError
+from btfsynth.files import write_text
+from btfsynth.frontends.registry import read_design
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.sim.base import DEFAULT_TIMEOUT
+from btfsynth.sim.ghdl import find_ghdl
+from btfsynth.sim.process import Completed, run_command
+from btfsynth.verify.yosys import find_yosys, netlist_of_verilog
+
+__all__ = ["VHDL_ENDINGS", "vhdl_netlist"]
+
+VHDL_ENDINGS = (".vhd", ".vhdl")
+
+_COMMENT = re.compile(r"--[^\n]*")
+_ENTITY = re.compile(r"\bentity\s+(\\[^\\\n]+\\|[A-Za-z]\w*)\s+is\b", re.IGNORECASE | re.ASCII)
+_EXTENDED = re.compile(r"\\([A-Za-z_]\w*)\\", re.ASCII)
+_GHDL_NET = re.compile(r"\b(n[0-9]+_\w*)\b", re.IGNORECASE | re.ASCII)
+"""What GHDL calls nets of its own; it does not look whether something else is called so."""
+_COMPLAINT = re.compile(r"^[^\n:]*:([0-9]+):[0-9]+:\s*(?:error:\s*)?(.+)$", re.MULTILINE)
+_INPUT = re.compile(r"^\s*\(?\s*input\s+(?:\[[^\]]*\]\s*)?(\w+)", re.MULTILINE)
+
+
+def vhdl_netlist(
+    path: Path, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
+) -> Netlist:
+    """Return what the one entity in a VHDL file computes; its ports keep their names.
+
+    Parameters
+    ----------
+    path
+        The file, VHDL-93 or VHDL-2008.
+    timeout
+        Seconds that each of GHDL's commands, and then Yosys, may take.
+    controls
+        Names of ports that are controls of registers (see `btfsynth.verify.yosys.netlist_of_verilog`); none
+        if the entity is combinational.
+
+    Raises
+    ------
+    MissingToolError
+        If there is no GHDL, or what it makes takes Yosys and there is none.
+    DataError
+        If the file cannot be read, is no VHDL that can be synthesized, holds not just one entity, or is not
+        combinational.
+    ToolError
+        If a tool takes too long or Yosys fails.
+    """
+    text = "\n".join(read_source(path).lines)
+    found = find_ghdl()
+    if found.version is None:
+        raise MissingToolError(str(found.reason))
+    entities = _ENTITY.findall(_COMMENT.sub("", text))
+    if len(entities) != 1:
+        shown = f": {', '.join(entities[:5])}" if entities else ""
+        raise DataError(f"expected one entity, got {len(entities)}{shown}", path)
+    prefix = _free_prefix(text)
+    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
+        workspace = Path(folder)
+        write_text(workspace / "design.vhd", _GHDL_NET.sub(rf"{prefix}\1", text) + "\n")
+        entity = _GHDL_NET.sub(rf"{prefix}\1", entities[0])
+        analyse = ("ghdl", "-a", "--std=08", "design.vhd")
+        synthesize = ("ghdl", "--synth", "--std=08", "--out=verilog", entity)
+        for command in (analyse, synthesize):
+            completed = run_command(command, workspace, timeout)
+            if completed.returncode:
+                raise _complaint(completed, path)
+        verilog = _EXTENDED.sub(r"\1", completed.stdout)
+        write_text(workspace / "design.v", verilog)
+        netlist = _read(workspace / "design.v", verilog, path, timeout, controls)
+    return replace(
+        netlist,
+        name=entities[0].strip("\\"),
+        input_ports=_without(prefix, netlist.input_ports),
+        output_ports=_without(prefix, netlist.output_ports),
+    )
+
+
+def _read(
+    file: Path, verilog: str, path: Path, timeout: float, controls: Collection[str]
+) -> Netlist:
+    """Read what GHDL made, through Yosys if it is more than gates."""
+    try:
+        return read_design(file)
+    except DataError as refused:
+        try:
+            yosys = find_yosys()
+        except MissingToolError as missing:
+            raise MissingToolError(
+                f"{path.name} is more than gates to GHDL; {missing}"
+            ) from refused
+    inputs = _INPUT.findall(verilog)
+    try:
+        present = [name for name in sorted(controls) if name in inputs]
+        return netlist_of_verilog(yosys, verilog, timeout, present)
+    except DataError as error:
+        # its path and line are those of a file that is gone by now
+        text = str(error).partition(": ")[2] if error.path else str(error)
+        raise DataError(f"as GHDL and Yosys synthesize it: {text}", path) from None
+
+
+def _free_prefix(text: str) -> str:
+    """Return what no word of the text begins with."""
+    prefix = "x_"
+    while re.search(rf"\b{prefix}", text, re.IGNORECASE):
+        prefix = f"x{prefix}"
+    return prefix
+
+
+def _without(prefix: str, ports: tuple[Port, ...]) -> tuple[Port, ...]:
+    return tuple(Port(port.name.removeprefix(prefix), port.width) for port in ports)
+
+
+def _complaint(completed: Completed, path: Path) -> Exception:
+    """Return the first complaint of GHDL as an error in the file, if it is one."""
+    found = _COMPLAINT.search(completed.stdout + completed.stderr)
+    if found is None:
+        return completed.error(f"GHDL cannot read {path}")
+    return DataError(found[2].strip(), path, int(found[1]))
