@@ -13,17 +13,19 @@ from btfsynth.backends.amaranth_test import emit_amaranth_test
 from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.cocotb import emit_cocotb
 from btfsynth.backends.identifiers import legal_names
-from btfsynth.backends.manifest import MANIFEST_FILE, DesignPort, Manifest
+from btfsynth.backends.interchange import WRITERS
+from btfsynth.backends.manifest import CELL_LIBRARY, MANIFEST_FILE, DesignPort, Manifest
 from btfsynth.backends.options import HardwareOptions
 from btfsynth.backends.pipeline import make_pipeline
 from btfsynth.backends.registry import BACKENDS
 from btfsynth.backends.testbench import emit_testbench
 from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.backends.vectors import VectorTable
+from btfsynth.backends.verilog_cells import emit_cell_library, emit_verilog_cells
 from btfsynth.backends.vhdl_testbench import emit_vhdl_testbench
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, OutputError
-from btfsynth.files import write_text
+from btfsynth.files import write_bytes, write_text
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import statistics
 
@@ -99,6 +101,8 @@ def write_design(
         make_pipeline(netlist, timing.latency) if timing else None,
     )
     contents = _contents(module, vectors, options)
+    formats, renamed = _netlist_files(module, options.formats)
+    contents |= formats
     manifest = Manifest(
         name=netlist.name,
         module=names.module,
@@ -112,29 +116,32 @@ def write_design(
         files={role: name for role, (name, _) in contents.items()},
         netlist=vars(statistics(netlist)),
         options=dict(made_with or {}),
-        notices=(*notices, *names.notices),
+        notices=(*notices, *names.notices, *renamed),
         hashes={
-            role: hashlib.sha256(content.encode()).hexdigest()
-            for role, (_, content) in contents.items()
+            role: hashlib.sha256(content).hexdigest() for role, (_, content) in contents.items()
         },
         timing=timing,
     )
     for name, content in contents.values():
-        write_text(directory / name, content)
+        write_bytes(directory / name, content)
     write_text(directory / MANIFEST_FILE, manifest.to_text())
     return manifest
 
 
 def _contents(
     module: HardwareModule, vectors: VectorTable, options: HardwareOptions
-) -> dict[str, tuple[str, str]]:
-    """Return name and content of every file but the manifest by its role."""
+) -> dict[str, tuple[str, bytes]]:
+    """Return name and content of every file by its role, but for the manifest and netlist files."""
     name = module.names.module
     vector_file = f"{name}_vectors.mem"
     contents = {
         backend.name: (backend.file_name(name), backend.emit(module))
         for backend in BACKENDS.values()
     }
+    if options.cells and module.netlist.n_cells:
+        contents["verilog"] = (contents["verilog"][0], emit_verilog_cells(module))
+        contents[CELL_LIBRARY] = (f"{name}_cells.v", emit_cell_library(module))
+    verilog = [contents[role][0] for role in ("verilog", CELL_LIBRARY) if role in contents]
     contents["testbench"] = (f"tb_{name}.v", emit_testbench(module, vectors.count, vector_file))
     contents["vhdl_testbench"] = (
         f"tb_{name}.vhd",
@@ -142,7 +149,7 @@ def _contents(
     )
     contents["cocotb"] = (
         f"test_{name}_cocotb.py",
-        emit_cocotb(module, vectors.count, vector_file, [contents["verilog"][0]]),
+        emit_cocotb(module, vectors.count, vector_file, verilog),
     )
     contents["amaranth_test"] = (
         f"test_{name}_amaranth.py",
@@ -151,7 +158,23 @@ def _contents(
     if options.stream:
         contents["amaranth_stream"] = (f"{name}_stream.py", emit_amaranth_stream(module))
     contents["vectors"] = (vector_file, vectors.to_text())
-    return contents
+    return {role: (file, content.encode()) for role, (file, content) in contents.items()}
+
+
+def _netlist_files(
+    module: HardwareModule, formats: Sequence[str]
+) -> tuple[dict[str, tuple[str, bytes]], list[str]]:
+    """Return the netlist files asked for by their role, and what there is to say of them."""
+    contents = {}
+    notices: list[str] = []
+    for name in dict.fromkeys(formats):
+        writer = WRITERS[name]
+        content, renamed = writer.content(module.netlist)
+        contents[name] = (writer.file_name(module.names.module), content)
+        notices.extend(f"{name}: {notice}" for notice in renamed)
+    if contents and module.timing is not None:
+        notices.append(f"{', '.join(contents)}: the netlist without registers")
+    return contents, notices
 
 
 def _header(source: str, data_hash: str, provenance: Mapping[str, str]) -> dict[str, str]:

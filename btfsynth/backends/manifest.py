@@ -14,9 +14,11 @@ from btfsynth.backends.timing import MAX_LATENCY, Timing
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
 
-__all__ = ["MANIFEST_FILE", "ROLES", "DesignPort", "Manifest", "load_manifest"]
+__all__ = ["CELL_LIBRARY", "MANIFEST_FILE", "ROLES", "DesignPort", "Manifest", "load_manifest"]
 
 MANIFEST_FILE = "manifest.json"
+CELL_LIBRARY = "verilog_cells"
+"""Role of the file with the cells that the Verilog is made of; not every design has one."""
 ROLES = ("amaranth", "testbench", "vectors", "verilog")
 """Files every design has; ``vhdl`` and ``vhdl_testbench`` came later than the format and may be missing."""
 
@@ -90,6 +92,11 @@ class Manifest:
     def output_ports(self) -> tuple[Port, ...]:
         """Output ports under their hardware names."""
         return tuple(Port(port.hdl, port.width) for port in self.outputs)
+
+    def verilog_files(self, directory: Path) -> tuple[Path, ...]:
+        """Return the paths of what the Verilog module is made of: its own first, then its cells if any."""
+        roles = ("verilog", CELL_LIBRARY)
+        return tuple(directory / self.files[role] for role in roles if role in self.files)
 
     def to_text(self) -> str:
         """Return the content of the manifest file: the same bytes for the same design."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from btfsynth.backends.interchange import FOLDER_FORMATS
 from btfsynth.backends.pipeline import DEFAULT_STAGE_DEPTH, stages_for_depth
 from btfsynth.backends.timing import MAX_LATENCY, Timing
 from btfsynth.errors import UsageError
@@ -33,12 +34,13 @@ class HardwareOptions:
     cells
         Write the Verilog as instances of AND, OR and majority modules, with a file of these.
     formats
-        Names of netlist files to write besides (see `interchange.WRITERS`).
+        Names of netlist files to write besides (see `interchange.FOLDER_FORMATS`).
 
     Raises
     ------
     UsageError
-        If the number of stages is impossible, or an enable or a reset is wanted of a combinational design.
+        If the number of stages is impossible, an enable or a reset is wanted of a combinational design, or a
+        format is unknown.
     """
 
     stages: int | None = 0
@@ -57,6 +59,12 @@ class HardwareOptions:
         if self.stages == 0 and not self.stream and (self.enable or self.reset):
             raise UsageError(
                 "enable and reset: a combinational design has no registers; ask for a pipeline"
+            )
+        unknown = [name for name in self.formats if name not in FOLDER_FORMATS]
+        if unknown:
+            raise UsageError(
+                f"unknown netlist format {unknown[0]!r:.60}: expected some of "
+                f"{', '.join(FOLDER_FORMATS)}"
             )
 
     def timing(self, netlist: Netlist) -> Timing | None:

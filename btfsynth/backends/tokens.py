@@ -39,9 +39,11 @@ def token_names(netlist: Netlist, forbidden: str, one_space: bool) -> HdlNames:
     return HdlNames(module, inputs, outputs, tuple(notices))
 
 
-def net_prefix(taken: Collection[str]) -> str:
-    """Return a prefix that no name has before a digit, for nets that are called by a number."""
-    prefix = "n"
+def net_prefix(taken: Collection[str], prefix: str = "n") -> str:
+    """Return the prefix with as many underscores before it that no name has it before a digit.
+
+    Nets are called by it and a number.
+    """
     while any(re.match(re.escape(prefix) + "[0-9]", name) for name in taken):
         prefix = f"_{prefix}"
     return prefix

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,39 +15,71 @@ from btfsynth.backends.templates import render
 from btfsynth.dataset.ports import Port
 from btfsynth.netlist.statistics import statistics
 
-__all__ = ["emit_verilog"]
+__all__ = ["VERILOG_CONSTANTS", "VerilogBody", "emit_verilog", "verilog_nets", "write_verilog"]
 
-_CONSTANTS = ("1'b0", "1'b1")
+VERILOG_CONSTANTS = ("1'b0", "1'b1")
+
+
+@dataclass(frozen=True)
+class VerilogBody:
+    """What is inside a module.
+
+    Parameters
+    ----------
+    wires
+        Names of the nets.
+    cells
+        A statement a cell.
+    registers
+        Registers in the chains by name, and what each takes over.
+    outputs
+        What each output bit is, or takes over if there are registers.
+    """
+
+    wires: Sequence[str]
+    cells: Sequence[str]
+    registers: Sequence[tuple[str, str]]
+    outputs: Sequence[str]
 
 
 def emit_verilog(module: HardwareModule) -> str:
     """Return the netlist as a Verilog module that linters have nothing to say about."""
-    netlist, names = module.netlist, module.names
-    nets = [f"n{number}" for number in range(1, netlist.n_cells + 1)]
-    read = RegisterNames(module, ["", *port_bits(names.inputs), *nets], _CONSTANTS)
+    nets = verilog_nets(module)
+    nodes = ["", *port_bits(module.names.inputs), *nets]
+    read = RegisterNames(module, nodes, VERILOG_CONSTANTS)
+    cells = [
+        f"assign {net} = {cell_expression(fanin, read.cell(row))};"
+        for row, (net, fanin) in enumerate(zip(nets, module.netlist.fanins.tolist(), strict=True))
+    ]
+    return write_verilog(module, VerilogBody(nets, cells, read.chains(), read.outputs()))
+
+
+def verilog_nets(module: HardwareModule) -> list[str]:
+    """Return the name of the net of every cell."""
+    return [f"n{number}" for number in range(1, module.netlist.n_cells + 1)]
+
+
+def write_verilog(module: HardwareModule, body: VerilogBody) -> str:
+    """Return a module with this inside."""
     unused = _unused(module)
-    registers = read.chains()
     return render(
         "verilog/module.v.j2",
-        module=names.module,
+        module=module.names.module,
         summary=module.summary,
         provenance=module.header,
-        statistics=statistics(netlist),
+        statistics=statistics(module.netlist),
         timing=module.timing,
         ports=_port_lines(module, unused),
-        wires=_listed(nets),
-        unused_nets=bool(unused[netlist.first_cell :].any()),
-        cells=[
-            (net, cell_expression(fanin, read.cell(row)))
-            for row, (net, fanin) in enumerate(zip(nets, netlist.fanins.tolist(), strict=True))
-        ],
-        registers=registers,
-        register_names=_listed([name for name, _ in registers]),
-        outputs=list(zip(port_bits(names.outputs), read.outputs(), strict=True)),
+        wires=_listed(body.wires),
+        unused_nets=bool(unused[module.netlist.first_cell :].any()),
+        cells=body.cells,
+        registers=body.registers,
+        register_names=_listed([name for name, _ in body.registers]),
+        outputs=list(zip(port_bits(module.names.outputs), body.outputs, strict=True)),
     )
 
 
-def _listed(names: list[str]) -> list[str]:
+def _listed(names: Sequence[str]) -> list[str]:
     return textwrap.wrap(", ".join(names), 90, break_long_words=False)
 
 

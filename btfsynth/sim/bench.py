@@ -84,7 +84,8 @@ def run_bench(
     with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
         workspace = Path(folder)
         for role in (*roles, "vectors"):
-            shutil.copyfile(design.path(role), workspace / design.manifest.files[role])
+            for path in design.verilog_files if role == "verilog" else (design.path(role),):
+                shutil.copyfile(path, workspace / path.name)
         *builds, simulation = simulator.commands(design, workspace)
         for command in builds:
             built = run_command(command, workspace, timeout)

@@ -39,6 +39,11 @@ class Design:
         """Return the path of a file by its role in the manifest."""
         return self.directory / self.manifest.files[role]
 
+    @property
+    def verilog_files(self) -> tuple[Path, ...]:
+        """All files that the Verilog module is made of: its own first, then the cells if it has any."""
+        return self.manifest.verilog_files(self.directory)
+
     def mismatch(self, vector: int, got: str) -> Mismatch:
         """Describe a vector that failed.
 

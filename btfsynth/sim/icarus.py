@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
+from btfsynth.sim.bench import find_programs, run_bench
 from btfsynth.sim.design import Design
 from btfsynth.sim.result import CheckResult
-from btfsynth.sim.bench import find_programs, run_bench
 
 __all__ = ["Icarus"]
 
@@ -23,11 +23,11 @@ class Icarus:
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
         """Return the commands that build and run the design, to be run in the workspace."""
-        files = design.manifest.files
+        files = [path.name for path in (*design.verilog_files, design.path("testbench"))]
         image = "simulation.vvp"
         top = f"tb_{design.manifest.module}"
         build = ("iverilog", "-g2012", "-s", top, "-o", image)
-        return (*build, files["verilog"], files["testbench"]), ("vvp", "-n", image)
+        return (*build, *files), ("vvp", "-n", image)
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
         """Check the design; every command may take so many seconds."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
+from btfsynth.sim.bench import find_programs, run_bench
 from btfsynth.sim.design import Design
 from btfsynth.sim.result import CheckResult
-from btfsynth.sim.bench import find_programs, run_bench
 
 __all__ = ["Verilator"]
 
@@ -25,12 +25,12 @@ class Verilator:
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
         """Return the commands that build and run the design, to be run in the workspace."""
-        files = design.manifest.files
+        files = [path.name for path in (*design.verilog_files, design.path("testbench"))]
         top = f"tb_{design.manifest.module}"
         build = ("verilator", "--binary", "-Wno-fatal", "--top-module", top, "-Mdir", "build")
         flags = ("-CFLAGS", "-O0", "-o", "simulation")
         return (
-            (*build, *flags, files["verilog"], files["testbench"]),
+            (*build, *flags, *files),
             (str(workspace / "build" / "simulation"),),
         )
 

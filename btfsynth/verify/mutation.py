@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.identifiers import HdlNames
+from btfsynth.backends.manifest import CELL_LIBRARY
 from btfsynth.backends.pipeline import make_pipeline
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.backends.verilog import emit_verilog
+from btfsynth.backends.verilog_cells import emit_cell_library, emit_verilog_cells
 from btfsynth.files import write_text
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits, valid_words
@@ -176,6 +178,10 @@ def run_mutant(
             shutil.copyfile(design.path(role), directory / manifest.files[role])
         changed, timing = mutate(netlist, mutant), manifest.timing
         pipeline = make_pipeline(changed, timing.latency) if timing else None
-        text = emit_verilog(HardwareModule(changed, names, {}, timing, pipeline))
+        module = HardwareModule(changed, names, {}, timing, pipeline)
+        has_cells = CELL_LIBRARY in manifest.files
+        text = emit_verilog_cells(module) if has_cells else emit_verilog(module)
         write_text(directory / manifest.files["verilog"], text)
+        if has_cells:
+            write_text(directory / manifest.files[CELL_LIBRARY], emit_cell_library(module))
         return simulator.run(replace(design, directory=directory), timeout)

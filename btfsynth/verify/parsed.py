@@ -25,11 +25,13 @@ def check_parsed(design: Design) -> CheckResult:
     Raises
     ------
     DataError
-        If the file cannot be read or its ports are not those of the manifest.
+        If the file cannot be read, or its ports, its latency or what controls its registers are not those of
+        the manifest.
     """
     start = time.perf_counter()
-    circuit = read_verilog(design.path("verilog"))
+    circuit = read_verilog(*design.verilog_files)
     _check_interface(design, circuit)
+    _check_time(design, circuit)
     got = evaluate(circuit, design.vectors.inputs)
     wrong = ((got != design.vectors.expected) & design.vectors.care).any(axis=1)
     failed = int(wrong.sum())
@@ -46,6 +48,30 @@ def check_parsed(design: Design) -> CheckResult:
         seconds=time.perf_counter() - start,
         version=f"pyverilog {metadata.version('pyverilog')}",
     )
+
+
+def _check_time(design: Design, circuit: Circuit) -> None:
+    """Compare latency and controls with what the manifest says."""
+    timing, found, path = design.manifest.timing, circuit.clocking, design.path("verilog")
+    if timing is None or found is None:
+        if timing is not None or found is not None:
+            kinds = ("a combinational module", "registers")
+            raise DataError(
+                f"expected {kinds[timing is not None]}, got {kinds[found is not None]}", path
+            )
+        return
+    controls = {"clock": "clk", "reset": "rst" if timing.reset else None}
+    controls["enable"] = "en" if timing.enable else None
+    for kind, wanted in controls.items():
+        got = getattr(found, kind)
+        if got != wanted:
+            raise DataError(
+                f"{kind} of the registers: expected {wanted or 'none'}, got {got or 'none'}", path
+            )
+    if found.latency not in (None, timing.latency):
+        raise DataError(
+            f"latency: expected {timing.latency} as the manifest says, got {found.latency}", path
+        )
 
 
 def _check_interface(design: Design, circuit: Circuit) -> None:

@@ -244,8 +244,9 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
     """
     module, gold = design.manifest.module, _name(design.manifest)
     timing = design.manifest.timing
+    files = {f"design{place}.v": path for place, path in enumerate(design.verilog_files)}
     read = (
-        "read_verilog design.v",
+        f"read_verilog {' '.join(files)}",
         f"{reference.read} {reference.file}",
         "proc -norom",
         "flatten",
@@ -268,7 +269,8 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
         workspace = Path(folder)
-        shutil.copyfile(design.path("verilog"), workspace / "design.v")
+        for name, path in files.items():
+            shutil.copyfile(path, workspace / name)
         write_text(workspace / reference.file, reference.text)
         write_text(workspace / _WIRES_FILE, _WIRES)
         try:
@@ -323,8 +325,6 @@ def netlist_of_rtlil(
         If it is not combinational.
     """
     inputs = set(_INPUT.findall(rtlil))
-    script = (
-        f"{command} {file}",
     controls = [name for name in controls if name in inputs]
     return _synthesized(yosys, ("read_rtlil", "design.il"), rtlil, timeout, controls)
 
@@ -360,6 +360,8 @@ def _synthesized(
 ) -> Netlist:
     """Return the netlist of a text, given the command that reads it and the file it is put in."""
     command, file = read
+    script = (
+        f"{command} {file}",
         "hierarchy -auto-top",
         "proc",
         "flatten",
