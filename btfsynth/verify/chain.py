@@ -24,7 +24,7 @@ from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.code import code_inputs, parse_code
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import BtfsynthError, DataError, MissingToolError, UsageError
-from btfsynth.frontends.registry import read_design
+from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
@@ -258,7 +258,7 @@ class _Chain:
 
     def equivalence(self) -> Link:
         path = self.design.path("verilog")
-        parsed = read_design(path)
+        parsed = read_verilog_netlist(*self.design.verilog_files)
         manifest = self.design.manifest
         if (parsed.input_ports, parsed.output_ports) != (
             manifest.input_ports,

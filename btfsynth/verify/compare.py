@@ -15,14 +15,15 @@ from btfsynth.dataset.load import load
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
 from btfsynth.frontends.registry import find_reader, read_design
+from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, output_words, pack_bits, unpack_bits
 from btfsynth.sim.result import port_values
 from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.interface import align
-
 from btfsynth.verify.vhdl import VHDL_ENDINGS, vhdl_netlist
+
 __all__ = ["Comparison", "Subject", "compare", "read_subject"]
 
 _TABLES = ("pla", "truth")
@@ -100,9 +101,9 @@ def read_subject(path: Path) -> Subject:
         return Subject(path, _folder_netlist(path))
     if path.suffix.lower() == ".py":
         return Subject(path, amaranth_netlist(path))
-    netlist = read_design(path)
     if path.suffix.lower() in VHDL_ENDINGS:
         return Subject(path, vhdl_netlist(path))
+    netlist = read_design(path)
     care = None
     if find_reader(path).name in _TABLES and netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
         care = _care_of(path, netlist)
@@ -111,8 +112,8 @@ def read_subject(path: Path) -> Subject:
 
 def _folder_netlist(path: Path) -> Netlist:
     manifest = load_manifest(path)
-    file = path / manifest.files["verilog"]
-    netlist = read_design(file)
+    file, *libraries = manifest.verilog_files(path)
+    netlist = read_verilog_netlist(file, *libraries)
     return replace(
         netlist,
         name=manifest.name,
