@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.options import folder_option, json_option, load_source
+from btfsynth.backends.options import HardwareOptions
+from btfsynth.cli.hardware import describe_timing, hardware_options, timing_record
+from btfsynth.cli.options import SectionCommand, folder_option, json_option, load_source
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.flow import emit_netlist, netlist_record
 from btfsynth.frontends.registry import read_design
@@ -15,7 +17,7 @@ from btfsynth.netlist.statistics import statistics
 __all__ = ["command"]
 
 
-@click.command("emit")
+@click.command("emit", cls=SectionCommand)
 @click.argument("netlist", type=click.Path(path_type=Path))
 @folder_option("Where the files go.  [default: hdl_out/<name of the file>]")
 @click.option(
@@ -26,17 +28,29 @@ __all__ = ["command"]
     "[default: the netlist's own outputs]",
 )
 @json_option
-def command(netlist: Path, directory: Path | None, source: str | None, as_json: bool) -> None:
-    """Write a NETLIST (.mig, .blif, .aag, .aig, .bench, .v) as Verilog and Amaranth with testbench and vectors.
+@hardware_options
+def command(
+    *,
+    netlist: Path,
+    directory: Path | None,
+    source: str | None,
+    as_json: bool,
+    hardware: HardwareOptions,
+) -> None:
+    """Write a NETLIST (.mig, .blif, .aag, .aig, .bench, .json, .v) as hardware that checks itself.
+
+    That is Verilog, VHDL and Amaranth, a testbench in each of them and one for cocotb, test vectors and
+    a manifest.
 
     \b
-    Example:
+    Examples:
       btfsynth emit m3.mig --data multiplier:3 -o hdl_out/m3
+      btfsynth emit m3.mig --pipeline auto --enable --reset --format blif,json
     """  # noqa: D301
     design = read_design(netlist)
     dataset = None if source is None else load_source(source)
     directory = directory or Path("hdl_out") / netlist.stem
-    manifest = emit_netlist(design, dataset, directory)
+    manifest = emit_netlist(design, dataset, directory, hardware)
     cost = statistics(design)
     if as_json:
         emit_json(
@@ -44,6 +58,7 @@ def command(netlist: Path, directory: Path | None, source: str | None, as_json: 
                 "name": manifest.name,
                 "module": manifest.module,
                 "netlist": netlist_record(cost),
+                "timing": timing_record(manifest.timing),
                 "files": manifest.files,
                 "vectors": manifest.vector_count,
                 "notices": list(manifest.notices),
@@ -52,6 +67,7 @@ def command(netlist: Path, directory: Path | None, source: str | None, as_json: 
         return
     show("module", manifest.module)
     show("netlist", netlist_summary(cost))
+    show("timing", describe_timing(manifest.timing))
     show("vectors", str(manifest.vector_count))
     show("files", f"in {directory}:")
     show("", ", ".join([*sorted(manifest.files.values()), "manifest.json"]))

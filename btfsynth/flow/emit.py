@@ -7,6 +7,7 @@ from typing import Any
 
 from btfsynth.backends.design import write_design
 from btfsynth.backends.manifest import MANIFEST_FILE, Manifest
+from btfsynth.backends.options import HardwareOptions
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.flow.vectors import function_of, function_vectors, require_fit
@@ -16,8 +17,24 @@ from btfsynth.staging import publish, staging_folder
 __all__ = ["emit_netlist"]
 
 
-def emit_netlist(netlist: Netlist, dataset: Dataset | None, directory: Path) -> Manifest:
+def emit_netlist(
+    netlist: Netlist,
+    dataset: Dataset | None,
+    directory: Path,
+    options: HardwareOptions | None = None,
+) -> Manifest:
     """Write a netlist as hardware with vectors from patterns, or from its own function without.
+
+    Parameters
+    ----------
+    netlist
+        The netlist.
+    dataset
+        The patterns, if there are any.
+    directory
+        The folder; made if it is missing.
+    options
+        What hardware is made; a combinational design if None.
 
     Raises
     ------
@@ -38,6 +55,6 @@ def emit_netlist(netlist: Netlist, dataset: Dataset | None, directory: Path) -> 
             "notices": dataset.notices,
         }
     with staging_folder(directory) as staging:
-        manifest = write_design(netlist, vectors, staging, **origin)
+        manifest = write_design(netlist, vectors, staging, options=options, **origin)
         publish(staging, directory, last=MANIFEST_FILE)
     return manifest
