@@ -119,7 +119,7 @@ class Discovery:
 
     def _plot(self) -> Markup:
         """Draw cells against depth: the front over all that was found."""
-        width, height, left, bottom, top, right = 760.0, 340.0, 52.0, 296.0, 18.0, 730.0
+        width, height, left, bottom, top, right = 900.0, 360.0, 44.0, 316.0, 28.0, 880.0
         shown: dict[tuple[int, int], list[int]] = {}
         for place, design in enumerate(self.designs):
             shown.setdefault((design.cost.cells, design.cost.depth), []).append(place)
@@ -133,7 +133,7 @@ class Discovery:
         x_axis = linear_axis(min(cells) - 1, max(cells) + 1, left, right, 10)
         y_axis = linear_axis(min(depths) - 1, max(depths) + 1, bottom, top, 6)
         parts = [
-            element("text", "depth", x=0, y=top + 4, class_="axis-title"),
+            element("text", "depth", x=0, y=top - 13, class_="axis-title"),
             element("text", "cells", x=(left + right) / 2, y=height - 6,
                     class_="axis-title middle"),
         ]  # fmt: skip
@@ -159,7 +159,7 @@ class Discovery:
             )  # fmt: skip
         for (x_value, y_value), places in sorted(shown.items()):
             for shift, place in enumerate(places):
-                x, y = x_axis.at(x_value) + 15 * shift, y_axis.at(y_value)
+                x, y = x_axis.at(x_value) + 60 * shift, y_axis.at(y_value)
                 parts.append(self._point(place, x, y))
         label = f"Cells against depth of {plural(len(self.designs), 'circuit')} of the front"
         drawn = drawing(width, height, label, parts, "chart")
@@ -172,7 +172,7 @@ class Discovery:
             "g",
             element("title", self.name(place)),
             element("circle", cx=x, cy=y, r=6.5),
-            element("text", f"{cost.inverters}i", x=x, y=y - 11, class_="middle"),
+            element("text", f"{cost.inverters} inv", x=x + 11, y=y + 4),
             class_="point",
             tabindex="0",
             role="button",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +33,9 @@ _BUILD_CHECKS = {
     "netlist": "the netlist against the vectors",
     "parsed_verilog": "the Verilog, read back by an independent parser, on the vectors",
     "amaranth": "the Amaranth component in its own simulator",
+    "amaranth_stream": "the Amaranth stream component in its own simulator",
+    "cocotb": "the Verilog under its cocotb test",
+    "ghdl": "the VHDL under its testbench in GHDL",
     "icarus": "the Verilog under its testbench in Icarus Verilog",
     "verilator": "the Verilog under its testbench in Verilator",
 }
@@ -47,7 +49,6 @@ _VERIFY_CHECKS = {
     "mutation": "single faults in the netlist, each of which the vectors must notice",
     "testbench": "single faults in the Verilog, each of which the testbench must notice",
 }
-_OPTION = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True)
@@ -277,29 +278,31 @@ def _result(result: str) -> dict[str, str]:
 
 def fpga_table(folder: DesignFolder) -> dict[str, Any] | None:
     """Return the figures of the FPGA runs, whatever single values they have; None without any."""
-    if not folder.fpga:
+    runs = [(name, _flat(record)) for name, record in folder.fpga]
+    if not runs:
         return None
-    columns: dict[str, None] = dict.fromkeys(("device", "luts", "ffs", "fmax_mhz"))
-    rows = []
-    for name, record in folder.fpga:
-        values = {
-            str(key)[:60]: _scalar(value)
-            for key, value in record.items()
-            if isinstance(value, (str, int, float)) and _OPTION.match(str(key))
-        }
-        columns.update(dict.fromkeys(values))
-        rows.append((name, values))
-    used = [key for key in columns if any(key in values for _, values in rows)]
+    known = ("device", "luts", "ffs", "fmax_mhz")
+    names = dict.fromkeys((*known, *(key for _, values in runs for key in values)))
+    used = [key for key in names if any(key in values for _, values in runs)]
     numeric = [
-        key
-        for key in used
-        if all(type(record.get(key, 0)) in (int, float) for _, record in folder.fpga)
+        key for key in used if all(type(values.get(key, 0)) in (int, float) for _, values in runs)
     ]
     filled = [
-        {"name": name, "values": {key: values.get(key, "") for key in used}}
-        for name, values in rows
+        {"name": name, "values": {key: _scalar(values.get(key, "")) for key in used}}
+        for name, values in runs
     ]
     return {"columns": used, "numeric": numeric, "rows": filled}
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, str | float]:
+    """Return the single values of a record and of the records in it."""
+    found: dict[str, str | float] = {}
+    for key, value in record.items():
+        inner = value.items() if isinstance(value, dict) else ()
+        for name, one in ((key, value), *((f"{key} {name}", one) for name, one in inner)):
+            if isinstance(one, (str, int, float)):
+                found[name[:60]] = one
+    return found
 
 
 def _scalar(value: str | float) -> str:

@@ -255,7 +255,8 @@ class Viewer {
     if (select) select.addEventListener("change", () => this.open(Number(select.value)));
     this.root.addEventListener("keydown", (event) => this.key(event));
     this.wirePointer();
-    window.addEventListener("beforeprint", () => this.schematic?.fit());
+    window.addEventListener("beforeprint", () => this.schematic?.frame(true));
+    window.addEventListener("afterprint", () => this.schematic?.frame(false));
     new ResizeObserver(() => this.schematic?.fit()).observe(this.svg);
   }
 
