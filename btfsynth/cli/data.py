@@ -17,9 +17,10 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, say, show
 from btfsynth.dataset.code import InputCode, code_inputs
+from btfsynth.dataset.contradictions import check_contradictions
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import plural
-from btfsynth.dataset.ports import Port
+from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.dataset.sampling import sample
 from btfsynth.dataset.save import save
 from btfsynth.errors import UsageError
@@ -85,6 +86,15 @@ def command(
         dataset = code_inputs(dataset, code)
         for notice in dataset.notices[len(known) :]:
             say(f"note: {notice}")
+    if path is not None and code is not None:
+        # A file of them could not be read again.
+        check_contradictions(
+            dataset.inputs,
+            dataset.targets,
+            dataset.care_mask,
+            names=bit_names(dataset.output_ports),
+            path=f"{source} as {code.text}",
+        )
     if path is not None:
         save(dataset, path, format_name)
     if as_json:

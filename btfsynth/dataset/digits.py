@@ -22,7 +22,7 @@ _IMAGES = 1797
 _SIDE = 8
 _GREY_LEVELS = 16
 _CLASSES = 10
-_DEFAULTS = {"train": "512", "seed": "1", "part": "train"}
+_DEFAULTS = {"train": "512", "seed": "1", "part": "train", "count": ""}
 
 
 def digits(arguments: str | None) -> Dataset:
@@ -32,13 +32,13 @@ def digits(arguments: str | None) -> Dataset:
     ----------
     arguments
         Parts with commas: a code (``grey``, ``thermometer:K`` or ``threshold:X``), ``train=N``, ``seed=N``,
-        ``part=train`` or ``part=test``; None for the defaults.
+        ``part=train`` or ``part=test``, ``count=N``; None for the defaults.
 
     Returns
     -------
     Dataset
         One input a pixel, analog or coded; a one-hot class of ten. The first N images of a random order
-        are ``train``, all others ``test``.
+        are ``train``, all others ``test``; a count takes only the first of a part.
 
     Raises
     ------
@@ -57,6 +57,10 @@ def digits(arguments: str | None) -> Dataset:
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(labels))
     rows = order[:count] if part == "train" else order[count:]
     given = {"train": str(count), "seed": str(seed), "part": part}
+    if options["count"]:
+        first = _number(options["count"], "count", 1, len(rows))
+        rows = rows[:first]
+        given["count"] = str(first)
     changed = [f",{key}={value}" for key, value in given.items() if value != _DEFAULTS[key]]
     dataset = Dataset(
         name="digits",
@@ -85,8 +89,8 @@ def _options(arguments: str | None) -> tuple[InputCode | None, dict[str, str]]:
             code = _code(key)
         else:
             raise UsageError(
-                f"digits: expected grey, thermometer:K or threshold:X first, then train=N, seed=N and "
-                f"part=train|test once each, got {part.strip()[:40]!r}"
+                f"digits: expected grey, thermometer:K or threshold:X first, then train=N, seed=N, "
+                f"part=train|test and count=N once each, got {part.strip()[:40]!r}"
             )
     return code, {**_DEFAULTS, **given}
 

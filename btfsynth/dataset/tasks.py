@@ -355,10 +355,10 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "digits",
-            "digits:CODE[,train=N,seed=N,part=P]",
+            "digits:CODE[,part=P,...]",
             "8x8 images from scikit-learn: p00 to p77 -> digit (one of 10 bits); CODE is grey "
-            "(analog), thermometer:K or threshold:X; part=train is N of the 1797 images (512), "
-            "part=test the others",
+            "(analog), thermometer:K or threshold:X; part=train is 512 of the 1797 images (train=N, "
+            "seed=N), part=test the others; count=N takes the first of a part",
             "digits:grey",
             digits,
         ),
@@ -373,9 +373,8 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "random_majority",
-            "random_majority:LxW[,train=N,...]",
-            "random circuit of L layers of W majorities of three signals, inverted at random: x -> y; "
-            "the rest as for random_and_or",
+            "random_majority:LxW[,gate=P,train=N,...]",
+            "the same with the majority of three signals as the gate: x -> y",
             "random_majority:5x32,train=512",
             random_majority,
         ),

@@ -297,7 +297,12 @@ def _make_design(
     manifest = write_design(
         netlist,
         hardware_vectors(
-            hardware.dataset, network, lowering.preserved, label=options.label, seen=seen
+            hardware.dataset,
+            network,
+            lowering.preserved,
+            label=options.label,
+            seen=seen,
+            cells=netlist.n_cells,
         ),
         staging,
         source=dataset.source,

@@ -20,6 +20,11 @@ __all__ = ["function_of", "function_vectors", "hardware_vectors", "require_fit"]
 
 _ALL_VECTORS = 4096
 """Up to so many input vectors, hardware made from a sample is checked on all of them."""
+_SAMPLE = 1024
+"""Random vectors where they are more, ..."""
+_LEAST_SAMPLE = 64
+_SAMPLE_WORK = 2_000_000
+"""... of large netlists fewer: so many vectors times cells."""
 
 
 def function_of(netlist: Netlist) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
@@ -44,6 +49,7 @@ def hardware_vectors(
     *,
     label: bool = False,
     seen: NDArray[np.uint8] | None = None,
+    cells: int = 0,
 ) -> VectorTable:
     """Return what the hardware is simulated on.
 
@@ -62,17 +68,21 @@ def hardware_vectors(
         Whether the number of the class follows the outputs.
     seen
         ``(vectors, inputs)`` uint8 0/1, more input vectors.
+    cells
+        Cells of the netlist: of many the random sample is smaller, as event-driven simulation takes long.
     """
     if kept is Preserve.CARE:
         return VectorTable.from_dataset(dataset)
     listed = dataset.inputs if seen is None else np.concatenate([dataset.inputs, seen])
-    return function_vectors(hardware_outputs(network, label), dataset.n_inputs, listed)
+    sample = min(_SAMPLE, max(_LEAST_SAMPLE, _SAMPLE_WORK // max(1, cells)))
+    return function_vectors(hardware_outputs(network, label), dataset.n_inputs, listed, sample)
 
 
 def function_vectors(
     function: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
     n_inputs: int,
     seen: NDArray[np.uint8] | None = None,
+    sample: int = _SAMPLE,
 ) -> VectorTable:
     """Return a function on every input vector if these are few, else on those seen and a sample."""
     everything = 1 << n_inputs if n_inputs < 60 else None
@@ -80,7 +90,7 @@ def function_vectors(
         listed = unpack_bits(exhaustive_words(n_inputs), everything)
     else:
         random = np.random.Generator(np.random.PCG64(0))
-        listed = random.integers(0, 2, (_ALL_VECTORS // 4, n_inputs), dtype=np.uint8)
+        listed = random.integers(0, 2, (sample, n_inputs), dtype=np.uint8)
         if seen is not None:
             listed = np.concatenate([seen, listed])
         _, first = np.unique(listed, axis=0, return_index=True)

@@ -121,6 +121,9 @@ def test_digits_are_two_disjoint_parts() -> None:
     everything = np.concatenate([train.inputs, test.inputs])
     assert len(np.unique(everything, axis=0)) == 1797
     assert load(test.source).content_hash == test.content_hash
+    few = load("digits:part=test,count=20")
+    assert few.source == "digits:grey,part=test,count=20"
+    assert np.array_equal(few.inputs, test.inputs[:20])
     other = load("digits:grey,seed=2,train=100")
     assert other.source == "digits:grey,train=100,seed=2"
     assert not np.array_equal(other.inputs, train.inputs[:100])
@@ -144,6 +147,7 @@ def test_coded_digits_are_the_grey_ones_coded(code: str) -> None:
         ("digits:seed=x", "seed: expected a whole number"),
         ("digits:part=both", "expected part=train or part=test, got part=both"),
         ("digits:train=3,train=4", "once each, got 'train=4'"),
+        ("digits:part=test,count=1286", "count: expected a whole number from 1 to 1285"),
         ("digits:train=3,grey", "got 'grey'"),
     ],
 )
