@@ -32,7 +32,9 @@ _COMMANDS = {
     "simulate": "Check a design by simulation.",
     "verify": "Check a design by the whole chain of proofs, tools and mutants.",
     "equiv": "Prove two designs equivalent, or show where they differ.",
+    "fpga": "Bring a design to an FPGA and compare it with a case statement.",
     "report": "Show a design or a discovery as one HTML page.",
+    "reproduce": "Run the published experiments again and compare.",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.files import write_bytes
 from btfsynth.train.history import HistoryPoint
 
-__all__ = ["draw_history", "require_plot"]
+__all__ = ["draw_history", "require_plot", "write_figure"]
 
 _METADATA: dict[str, dict[str, None]] = {
     ".svg": {"Date": None},
@@ -72,6 +72,35 @@ def draw_history(points: Sequence[HistoryPoint], path: Path, title: str) -> None
     OutputError
         If the file cannot be written.
     """
+
+    def draw(figure: Any) -> None:
+        above, below = figure.subplots(2, 1, sharex=True)
+        figure.suptitle(title, parse_math=False)
+        _draw_gaps(above, points)
+        _draw_shares(below, points)
+
+    write_figure(path, (6.4, 6.0), draw)
+
+
+def write_figure(path: Path, inches: tuple[float, float], draw: Callable[[Any], None]) -> None:
+    """Write a figure, the same bytes for the same drawing.
+
+    Parameters
+    ----------
+    path
+        File to write; the ending chooses the format.
+    inches
+        Width and height.
+    draw
+        Gets the Matplotlib figure and draws on it.
+
+    Raises
+    ------
+    UsageError, MissingToolError
+        If there can be no plot (see `require_plot`).
+    OutputError
+        If the file cannot be written.
+    """
     require_plot(path)
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -81,11 +110,8 @@ def draw_history(points: Sequence[HistoryPoint], path: Path, title: str) -> None
     with mpl.rc_context():
         mpl.rcdefaults()  # the user's own settings would change the bytes
         mpl.rcParams.update(_SETTINGS)
-        figure = Figure(figsize=(6.4, 6.0), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
-        figure.suptitle(title, parse_math=False)
-        _draw_gaps(above, points)
-        _draw_shares(below, points)
+        figure = Figure(figsize=inches, layout="constrained")
+        draw(figure)
         figure.savefig(content, format=ending[1:], dpi=150, metadata=_METADATA[ending])
     write_bytes(path, content.getvalue())
 

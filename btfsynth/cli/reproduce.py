@@ -1,0 +1,236 @@
+"""``btfsynth reproduce``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from btfsynth.cli.compiling import watch_compiling
+from btfsynth.cli.options import folder_option, json_option
+from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
+from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import InterruptedWorkError
+from btfsynth.files import make_folder
+from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
+from btfsynth.reproduce.curves import draw_curves, has_matplotlib
+from btfsynth.reproduce.run import Report, ReproduceOptions, Watcher, reproduce
+from btfsynth.reproduce.table import SHORT_HEADINGS, report_record, short_row, write_tables
+from btfsynth.train.parameters import Progress as Standing
+
+__all__ = ["command"]
+
+_CURVES = "curves"
+_PLAIN_SECONDS = 60.0
+"""Time between two lines on running trainings where there is no terminal."""
+
+
+@click.command("reproduce")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--quick/--full",
+    default=True,
+    help="Few seeds and steps, under 15 minutes on two cores; or as far as the table in the "
+    "documentation, for hours.  [default: quick]",
+)
+@folder_option("Where runs and tables go.  [default: hdl_out/reproduce_quick or _full]")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Runs side by side; the results are the same for any number.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 10**6),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="First seed of every experiment: of its data, its random starts and its baselines.",
+)
+@click.option("--list", "list_only", is_flag=True, help="List the experiments and do nothing.")
+@json_option
+def command(
+    names: tuple[str, ...],
+    quick: bool,
+    directory: Path | None,
+    jobs: int,
+    seed: int,
+    list_only: bool,
+    as_json: bool,
+) -> None:
+    """Run the experiments of arXiv 2602.17493 again, beside the published figures.
+
+    NAME is an experiment or the beginning of its name, such as rule30 or digits; all are run without one.
+    Every run is kept in the folder as soon as it is done, and what is there is not run again: Ctrl-C loses no
+    more than what was running, and the same command goes on. Writes results.json, results.csv,
+    results.md and, with Matplotlib, curves. An experiment that has not reached its goal within its steps says
+    so; that is a result, and the command exits with 0.
+
+    \b
+    Examples:
+      btfsynth reproduce --jobs 2
+      btfsynth reproduce autoencoder rule30 --full --jobs 2 -o full
+      btfsynth reproduce --list
+    """  # noqa: D301
+    experiments = choose(names)
+    if list_only:
+        _list(as_json)
+        return
+    options = ReproduceOptions(full=not quick, jobs=jobs, seed=seed)
+    directory = directory or Path("hdl_out") / f"reproduce_{'quick' if quick else 'full'}"
+    with _watched() as watcher:
+        report = reproduce(experiments, directory, options, watcher)
+        files = write_tables(report, directory)
+    drawn = _draw(report, directory)
+    record = {**report_record(report), "files": files, "curves": drawn}
+    if as_json:
+        emit_json(record)
+    else:
+        _show(report, directory, len(drawn))
+    if report.interrupted:
+        raise InterruptedWorkError(
+            f"interrupted; the runs that were done are in {directory}, and the same command goes on"
+        )
+
+
+def _list(as_json: bool) -> None:
+    """Write what experiments there are."""
+    if as_json:
+        emit_json([{"name": each.name, "title": each.title} for each in EXPERIMENTS.values()])
+        return
+    rows = [(each.name, each.title) for each in EXPERIMENTS.values()]
+    console.print(field_table(("name", "experiment"), rows))
+
+
+def _draw(report: Report, directory: Path) -> list[str]:
+    """Draw what was run; return the names of the files."""
+    if not has_matplotlib():
+        say("note: matplotlib is not installed, so no curves; pip install 'btfsynth[plot]'")
+        return []
+    make_folder(directory / _CURVES)
+    drawn = []
+    for row in report.rows:
+        if row.records:
+            name = f"{_CURVES}/{row.experiment.name}.svg"
+            draw_curves(row, directory / name)
+            drawn.append(name)
+    return drawn
+
+
+def _show(report: Report, directory: Path, drawn: int) -> None:
+    rows = [short_row(row) for row in report_record(report)["rows"]]
+    console.print(field_table(SHORT_HEADINGS, rows, numbers=len(SHORT_HEADINGS) - 1))
+    console.print()
+    for note in report.notes:
+        show("note", note)
+    curves = f", and {plural(drawn, 'plot')} in {_CURVES}/" if drawn else ""
+    show("saved", f"in {directory}: results.json, results.csv, results.md{curves}")
+
+
+@contextmanager
+def _watched() -> Iterator[Watcher]:
+    """Show how far it is: a bar a running training on a terminal, else a line for each that has ended."""
+    if not errors.is_terminal or errors.is_dumb_terminal:
+        plain = _Plain()
+        with watch_compiling(plain.on_compiling):
+            yield Watcher(
+                on_plan=plain.on_plan,
+                on_progress=plain.on_progress,
+                on_done=plain.on_done,
+                on_note=lambda line: say(f"note: {line}"),
+            )
+        return
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[words]}", markup=False),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+    ) as bars:
+        live = _Live(bars)
+        yield Watcher(
+            on_plan=live.on_plan,
+            on_begin=live.on_begin,
+            on_progress=live.on_progress,
+            on_done=live.on_done,
+            on_note=lambda line: say(f"note: {line}"),
+        )
+
+
+class _Plain:
+    """Says a line a training that has ended, and one a minute on those that run."""
+
+    def __init__(self) -> None:
+        self.wanted = self.done = 0
+        self._said = time.monotonic()
+        self._compiled = False
+
+    def on_plan(self, wanted: int, found: int) -> None:
+        self.wanted, self.done = wanted, found
+        say(f"reproduce: {plural(wanted, 'run')}, {found} of them found done")
+
+    def on_compiling(self, runs: bool) -> None:
+        if runs and not self._compiled:
+            self._compiled = True
+            say("reproduce: compiling the kernels (once) ...")
+
+    def on_progress(self, name: str, seed: int, at: Standing) -> None:
+        if time.monotonic() - self._said >= _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            say(f"{name}, seed {seed}: step {at.iterations}, {_standing(at)}")
+
+    def on_done(self, name: str, seed: int, words: str) -> None:
+        self.done += 1
+        self._said = time.monotonic()
+        say(f"[{self.done}/{self.wanted}] {name}, seed {seed}: {words}")
+
+
+class _Live:
+    """A bar for all trainings, and under it one for each that runs."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._all = bars.add_task("runs", total=None, words="")
+        self._running: dict[tuple[str, int], TaskID] = {}
+
+    def on_plan(self, wanted: int, found: int) -> None:
+        self._bars.update(self._all, total=wanted, completed=found)
+
+    def on_begin(self, name: str, seed: int) -> None:
+        experiment = EXPERIMENTS[name]
+        self._running[name, seed] = self._bars.add_task(
+            f"{experiment.name}, seed {seed}", total=None, words=""
+        )
+
+    def on_progress(self, name: str, seed: int, at: Standing) -> None:
+        self._bars.update(
+            self._running[name, seed],
+            completed=at.iterations,
+            words=_standing(at),
+        )
+
+    def on_done(self, name: str, seed: int, words: str) -> None:
+        self._bars.remove_task(self._running.pop((name, seed)))
+        self._bars.advance(self._all)
+        say(f"{name}, seed {seed}: {words}")
+
+
+def _standing(at: Standing) -> str:
+    text = f"gap {at.gap:.3f}"
+    return text if at.held_out is None else f"{text}, test {at.held_out:.2%}"

@@ -1,0 +1,254 @@
+"""The experiments of arXiv 2602.17493, with the authors' figures and our settings.
+
+Figures of the authors are those of the paper and of the documentation of their program
+(github.com/veitelser/boolearn). Our time step and metric rate are larger than theirs: that takes fewer steps.
+Where a function is to be fitted, training ends as soon as it is; where it is to generalise from a sample the
+gap has to close.
+"""
+
+from __future__ import annotations
+
+from btfsynth.errors import UsageError
+from btfsynth.reproduce.experiment import Experiment, Measure, Published, Scale
+from btfsynth.train.parameters import StopRule
+
+__all__ = ["EXPERIMENTS", "choose"]
+
+
+def _multiplier(bits: int, widths: tuple[int, ...], published: Published) -> Experiment:
+    small = bits == 2
+    return Experiment(
+        name=f"multiplier{bits}",
+        title=f"{bits}-bit multiplier",
+        task=f"multiplier:{bits}",
+        widths=widths,
+        measure=Measure.EXACT,
+        published=published,
+        beta=0.6 if small else 0.5,
+        gamma=3e-3,
+        seeded=False,
+        full=Scale(50 if small else 20, 10_000 if small else 80_000),
+        quick=Scale(10 if small else 3, 10_000 if small else 80_000),
+    )
+
+
+def _autoencoder(
+    count: int, code: int, gamma: float, full: Scale, quick: Scale, published: Published
+) -> Experiment:
+    return Experiment(
+        name=f"autoencoder{count}",
+        title=f"autoencoder, {count} random vectors of {count} bits",
+        task=f"autoencoder:{count}",
+        widths=(count, count, code, count, count),
+        measure=Measure.EXACT,
+        published=published,
+        beta=0.4,
+        gamma=gamma,
+        full=full,
+        quick=quick,
+    )
+
+
+def _and_or(samples: int, share: float) -> Experiment:
+    return Experiment(
+        name=f"and_or_{samples}",
+        title=f"random AND/OR circuit, 3 layers of 32, {samples} patterns",
+        task=f"random_and_or:3x32,train={samples}",
+        widths=(32, 32, 32, 32),
+        measure=Measure.TEST_BITS,
+        published=Published("test bits", 0.2, 1e-3, 0.1, share=share),
+        beta=0.4,
+        gamma=1e-3,
+        stop=StopRule.GAP,
+        gap_limit=0.05,
+        hidden=True,
+        full=Scale(5, 300_000),
+        quick=Scale(1, 20_000),
+    )
+
+
+def _majority(samples: int, published: Published, full: Scale) -> Experiment:
+    return Experiment(
+        name=f"majority_{samples}",
+        title=f"random majority circuit, 5 layers of 32, {samples} patterns",
+        task=f"random_majority:5x32,train={samples}",
+        widths=(32,) * 6,
+        measure=Measure.TEST_BITS,
+        published=published,
+        beta=0.4,
+        gamma=1e-3,
+        stop=StopRule.GAP,
+        gap_limit=0.05,
+        hidden=True,
+        full=full,
+        quick=Scale(1, 5_000),
+    )
+
+
+def _automaton(
+    name: str,
+    rule: int,
+    steps: int,
+    cells: int,
+    widths: tuple[int, ...],
+    scales: tuple[Scale, Scale],
+    published: Published,
+) -> Experiment:
+    words = f"{steps} steps" if steps > 1 else "1 step"
+    return Experiment(
+        name=name,
+        title=f"rule {rule}, {words}, {cells} cells, 256 patterns",
+        task=f"automaton:{rule},steps={steps},cells={cells},train=256",
+        widths=widths,
+        measure=Measure.TEST_BITS,
+        published=published,
+        beta=0.4,
+        gamma=1e-3,
+        stop=StopRule.GAP,
+        gap_limit=0.05,
+        hidden=True,
+        full=scales[0],
+        quick=scales[1],
+    )
+
+
+def _digits(samples: int, share: float, gradient: float) -> Experiment:
+    return Experiment(
+        name=f"digits_{samples}",
+        title=f"8x8 grey digits, {samples} patterns",
+        task=f"digits:grey,train={samples}",
+        widths=(64, 64, 10),
+        measure=Measure.TEST_LABELS,
+        published=Published("test labels", 0.2, 1e-3, 0.05, share=share, gradient=gradient),
+        sigma=5.0,
+        beta=0.4,
+        gamma=1e-3,
+        stop=StopRule.GAP,
+        gap_limit=0.05,
+        full=Scale(3, 50_000),
+        quick=Scale(1, 2_000),
+    )
+
+
+_ALL = (
+    _multiplier(
+        2,
+        (4, 4, 4, 4),
+        Published("3 of 5 runs within 10,000 steps", 0.2, 1e-3, 0.01, steps=3561),
+    ),
+    _multiplier(3, (6, 12, 12, 12, 6), Published("architecture only", 0.2, 1e-3, 0.01)),
+    _autoencoder(8, 3, 2e-3, Scale(20, 50_000), Scale(5, 20_000), Published("none for this size")),
+    _autoencoder(
+        16,
+        4,
+        1e-3,
+        Scale(20, 100_000),
+        Scale(5, 40_000),
+        Published("5 of 5 runs within 100,000 steps", 0.2, 1e-4, 0.05, steps=55_115),
+    ),
+    _autoencoder(
+        32, 5, 1e-3, Scale(10, 500_000), Scale(2, 60_000), Published("none for this size")
+    ),
+    Experiment(
+        name="decoder16",
+        title="decoder, 16 random vectors of 16 bits from 4-bit codes",
+        task="decoder:16",
+        widths=(4, 16, 16),
+        measure=Measure.EXACT,
+        published=Published("all 16 codes used", 0.5, 1e-4, 0.01, steps=76_136),
+        beta=0.4,
+        gamma=3e-3,
+        full=Scale(20, 100_000),
+        quick=Scale(5, 40_000),
+    ),
+    _and_or(64, 0.753),
+    _and_or(128, 0.869),
+    _and_or(256, 0.9975),
+    _majority(256, Published("data generator and architecture only"), Scale(1, 50_000)),
+    _majority(
+        512,
+        Published("data generator and architecture only", gradient=0.819),
+        Scale(3, 150_000),
+    ),
+    _majority(1024, Published("data generator and architecture only"), Scale(1, 50_000)),
+    _automaton(
+        "rule232",
+        232,
+        3,
+        32,
+        (32, 32, 32, 32),
+        (Scale(3, 200_000), Scale(1, 15_000)),
+        Published("test bits", 0.2, 1e-3, 0.1, share=0.983),
+    ),
+    _automaton(
+        "rule30",
+        30,
+        1,
+        16,
+        (16, 32, 32, 16),
+        (Scale(5, 400_000), Scale(1, 60_000)),
+        Published(
+            "test bits",
+            0.2,
+            1e-3,
+            0.1,
+            steps=755_382,
+            share=0.9966,
+            gradient=0.861,
+            penalised=1.0,
+        ),
+    ),
+    _automaton(
+        "rule30_2",
+        30,
+        2,
+        16,
+        (16, 32, 32, 32, 32, 16),
+        (Scale(1, 100_000), Scale(1, 8_000)),
+        Published("data generator only"),
+    ),
+    _digits(128, 0.641, 0.858),
+    _digits(256, 0.818, 0.905),
+    _digits(512, 0.901, 0.944),
+    Experiment(
+        name="digit_images",
+        title="images of one digit from 16 one-hot codes",
+        task="digit_images:4",
+        widths=(16, 64, 64),
+        measure=Measure.CODES,
+        published=Published(
+            "1024 images of 16x16 from 16-256-256: gap saturates, all 16 codes used",
+            0.2,
+            1e-3,
+            0.01,
+        ),
+        sigma=5.0,
+        beta=0.4,
+        gamma=1e-3,
+        stop=StopRule.GAP,
+        seeded=False,
+        full=Scale(5, 20_000),
+        quick=Scale(1, 3_000),
+    ),
+)
+
+EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in _ALL}
+"""The experiments by name, in the order of the table."""
+
+
+def choose(names: tuple[str, ...]) -> tuple[Experiment, ...]:
+    """Return experiments by name or by the beginning of it, in the order of the table; all for none.
+
+    Raises
+    ------
+    UsageError
+        If a name fits none.
+    """
+    wanted: set[str] = set()
+    for name in names:
+        fitting = {known for known in EXPERIMENTS if known == name}
+        fitting = fitting or {known for known in EXPERIMENTS if known.startswith(name)}
+        if not fitting or not name:
+            raise UsageError(f"{name[:40]!r} is no experiment; there are {', '.join(EXPERIMENTS)}")
+        wanted |= fitting
+    return tuple(each for each in _ALL if not names or each.name in wanted)

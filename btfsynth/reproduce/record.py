@@ -1,0 +1,170 @@
+"""One run of an experiment from one seed, as JSON values."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from btfsynth.dataset.dataset import InputKind
+from btfsynth.dataset.load import load
+from btfsynth.network.accuracy import measure
+from btfsynth.network.topology import layered
+from btfsynth.reproduce.experiment import Experiment, Measure, Scale
+from btfsynth.reproduce.gradient import GradientOptions, train_gradient
+from btfsynth.reproduce.hidden import hidden_netlist
+from btfsynth.reproduce.recovery import recover
+from btfsynth.train.parameters import Progress, StopReason, TrialResult
+from btfsynth.train.trainer import TrialHooks, train_trial
+from btfsynth.train.trials import TrainingRun
+
+__all__ = ["BASELINES", "Record", "baseline_record", "goal_reached", "training_record", "value_of"]
+
+Record = dict[str, Any]
+
+BASELINES = {
+    "adamw": GradientOptions(epochs=3000, rate=3e-3, decay=1e-2),
+    "adamw_penalty": GradientOptions(epochs=3000, rate=1e-2, decay=0.0, l1=3e-4, row_norm=1e-3),
+}
+"""The gradient baselines; epochs are those of a full run."""
+_QUICK_EPOCHS = 1000
+
+
+def training_record(
+    experiment: Experiment,
+    scale: Scale,
+    seed: int,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    cancelled: threading.Event | None = None,
+) -> Record | None:
+    """Train an experiment from one seed and measure what it came to.
+
+    Parameters
+    ----------
+    experiment, scale
+        What, and how far.
+    seed
+        Of the random start and, where the data are random, of these.
+    on_progress
+        Called every tenth of a second or so.
+    cancelled
+        Ends the training when set.
+
+    Returns
+    -------
+    The record; None if it was cancelled, for what it would have come to is not known.
+
+    Raises
+    ------
+    MissingToolError
+        If the data need a package that is not installed.
+    """
+    dataset = load(experiment.source(seed))
+    test = load(experiment.test_source(seed)) if experiment.tested else None
+    result = train_trial(
+        dataset,
+        layered(experiment.widths),
+        experiment.parameters(scale),
+        seed,
+        held_out=test,
+        hooks=TrialHooks(on_progress=on_progress, cancelled=cancelled),
+    )
+    if result.stop is StopReason.INTERRUPTED:
+        return None
+    network = TrainingRun((result,), result, result.succeeded, False, False, 0.0).network(
+        dataset, seed
+    )
+    tested = None if test is None else measure(network, test)
+    recovery = None
+    if experiment.hidden:
+        hidden = hidden_netlist(experiment.source(seed))
+        recovery = recover(network, dataset, test, hidden).to_json()
+    return {
+        "seed": seed,
+        "source": experiment.source(seed),
+        "patterns": dataset.n_patterns,
+        "steps": result.iterations,
+        "seconds": round(result.step_seconds, 2),
+        "stop": result.stop.value,
+        "gap": float(f"{result.gap:.4g}"),
+        "train": result.bits_right / result.bits,
+        "exact": result.exact,
+        "test": None if tested is None else tested.bit_share,
+        "test_labels": None if tested is None else tested.label_share,
+        "codes": None if result.codes is None else len(np.unique(result.codes, axis=0)),
+        "recovery": recovery,
+        "curve": _curve(result),
+    }
+
+
+def baseline_record(experiment: Experiment, seed: int, *, quick: bool) -> Record:
+    """Train the gradient baselines on the same patterns.
+
+    Returns
+    -------
+    For each of `BASELINES` its shares and time; nothing where the data have no inputs.
+
+    Raises
+    ------
+    MissingToolError
+        If PyTorch, or a package that the data need, is not installed.
+    """
+    dataset = load(experiment.source(seed))
+    if dataset.input_kind not in (InputKind.BOOLEAN, InputKind.ANALOG):
+        return {}
+    test = load(experiment.test_source(seed)) if experiment.tested else None
+    records = {}
+    for name, options in BASELINES.items():
+        used = replace(options, epochs=_QUICK_EPOCHS) if quick else options
+        came = train_gradient(dataset, test, experiment.widths, seed, used)
+        records[name] = {
+            "train": came.train,
+            "test": came.test,
+            "epochs": used.epochs,
+            "seconds": round(came.seconds, 2),
+        }
+    return records
+
+
+def value_of(experiment: Experiment, record: Record) -> float:
+    """Return what an experiment is judged by: a share, or a number of codes."""
+    if experiment.measure is Measure.TEST_BITS:
+        return float(record["test"])
+    if experiment.measure is Measure.TEST_LABELS:
+        return float(record["test_labels"])
+    if experiment.measure is Measure.CODES:
+        return float(record["codes"])
+    return float(record["train"])
+
+
+def goal_reached(experiment: Experiment, record: Record) -> bool | None:
+    """Tell whether a run came to what was published, or to all there is; None where there is no figure."""
+    if experiment.measure is Measure.EXACT:
+        return bool(record["exact"])
+    if experiment.measure is Measure.CODES:
+        return bool(record["codes"] == experiment.widths[0])
+    share = experiment.published.share
+    return None if share is None else value_of(experiment, record) >= share
+
+
+def _curve(result: TrialResult) -> list[list[float | None]]:
+    """Return steps, gap, and shares of training and test (of classes, where there are any)."""
+    return [
+        [
+            point.iterations,
+            float(f"{point.gap:.5g}"),
+            round(point.bits if point.labels is None else point.labels, 6),
+            _rounded(
+                point.held_out_bits if point.held_out_labels is None else point.held_out_labels
+            ),
+        ]
+        for point in result.history
+    ]
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 6)

@@ -1,0 +1,227 @@
+"""The table of a reproduction: JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from btfsynth import __version__
+from btfsynth.files import write_text
+from btfsynth.reproduce.run import Report
+from btfsynth.reproduce.summary import summary
+
+__all__ = ["HEADINGS", "SHORT_HEADINGS", "markdown", "report_record", "short_row", "write_tables"]
+
+HEADINGS = (
+    "experiment",
+    "published",
+    "ours",
+    "goal",
+    "steps published",
+    "steps",
+    "ratio",
+    "seconds",
+    "AdamW published",
+    "AdamW",
+    "AdamW + penalty published",
+    "AdamW + penalty",
+    "circuit proven",
+)
+"""Columns of the Markdown table."""
+SHORT_HEADINGS = (
+    "experiment",
+    "published",
+    "ours",
+    "goal",
+    "steps",
+    "AdamW",
+    "penalised",
+    "proven",
+)
+"""Columns of the table for a terminal."""
+_NONE = "-"
+
+
+def report_record(report: Report) -> dict[str, Any]:
+    """Return a reproduction as JSON values: options, a summary a row, notes."""
+    return {
+        "version": __version__,
+        "mode": "full" if report.options.full else "quick",
+        "seed": report.options.seed,
+        "complete": all(row.finished for row in report.rows),
+        "rows": [summary(row) for row in report.rows],
+        "notes": list(report.notes),
+    }
+
+
+def write_tables(report: Report, directory: Path) -> list[str]:
+    """Write ``results.json``, ``results.csv`` and ``results.md``; return their names.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written.
+    """
+    record = report_record(report)
+    contents = {
+        "results.json": json.dumps(record, indent=2) + "\n",
+        "results.csv": _csv(record["rows"]),
+        "results.md": markdown(record),
+    }
+    for name, content in contents.items():
+        write_text(directory / name, content)
+    return list(contents)
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a summary as text, one for each of `HEADINGS`."""
+    published = row["published"]
+    share = published["share"]
+    return (
+        row["title"],
+        published["result"] if share is None else f"{published['result']} {share:.2%}",
+        _ours(row),
+        _goal(row),
+        _count(published["steps"]),
+        _count(row["steps"]),
+        _NONE if row["steps_ratio"] is None else f"{row['steps_ratio']:.1f}",
+        _NONE if row["seconds"] is None else f"{row['seconds']:.1f}",
+        _share(published["adamw"]),
+        _share(row["adamw"]),
+        _share(published["adamw_penalty"]),
+        _share(row["adamw_penalty"]),
+        _proven(row["recovered"]),
+    )
+
+
+def short_row(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a summary as text, one for each of `SHORT_HEADINGS`."""
+    published, recovered = row["published"], row["recovered"]
+    share, steps = published["share"], published["steps"]
+    value = row["value"]
+    if value is None:
+        ours = row["state"]
+    else:
+        ours = f"{value:.0f} codes" if row["measure"] == "codes used" else f"{value:.2%}"
+    figure = _share(share) if share is not None or steps is None else f"{steps:,} steps"
+    reached = row["reached"]
+    goal = f"{row['seeds']} run" if reached is None else f"{reached} of {row['seeds']}"
+    proven = _NONE if recovered is None else f"{recovered['runs']} of {recovered['looked_at']}"
+    return (
+        row["name"],
+        figure,
+        ours,
+        goal,
+        _count(row["steps"]),
+        _share(row["adamw"]),
+        _share(row["adamw_penalty"]),
+        proven,
+    )
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """Return the table with a second one of settings, as Markdown."""
+    rows = record["rows"]
+    settings = [_settings_row(row) for row in rows]
+    headings = ("experiment", "widths", "sigma", "beta, gamma", "stop", "steps at most", "seeds")
+    lines = [
+        *_grid(HEADINGS, [_row(row) for row in rows]),
+        "",
+        *_grid((*headings, "published beta, gamma, gap"), settings),
+        "",
+        *(f"- {note}" for note in record["notes"]),
+    ]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _grid(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    lines = [headings, tuple("---" for _ in headings), *rows]
+    return ["| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _ours(row: dict[str, Any]) -> str:
+    if row["value"] is None:
+        return str(row["state"])
+    if row["measure"] == "codes used":
+        return f"{row['value']:.0f} codes used"
+    text = f"{row['measure']} {row['value']:.2%}"
+    if row["seeds"] > 1 and row["measure"] != "exact":
+        text += f" ({row['least']:.2%} to {row['greatest']:.2%})"
+    return text
+
+
+def _goal(row: dict[str, Any]) -> str:
+    """Say in how many runs the goal was reached, and what ended the others."""
+    seeds = row["seeds"]
+    if not seeds:
+        return _NONE
+    text = f"{row['reached']} of {seeds}" if row["reached"] is not None else f"{seeds} run"
+    limit = seeds - row["ended_early"]
+    if limit and row["reached"] != seeds:
+        text += f"; {limit} at the step limit"
+    return text
+
+
+def _proven(recovered: dict[str, Any] | None) -> str:
+    if recovered is None:
+        return _NONE
+    text = f"{recovered['runs']} of {recovered['looked_at']}"
+    if not recovered["runs"]:
+        return f"{text}; {recovered['best_equal']} of {recovered['outputs']} outputs at best"
+    return f"{text} ({recovered['method']})"
+
+
+def _settings_row(row: dict[str, Any]) -> tuple[str, ...]:
+    settings, published = row["settings"], row["published"]
+    stop = settings["stop"]
+    if settings["gap_limit"] is not None:
+        stop += f" {settings['gap_limit']:g}"
+    theirs = [published[key] for key in ("beta", "gamma", "gap_limit")]
+    return (
+        row["name"],
+        "-".join(str(width) for width in settings["widths"]),
+        f"{settings['sigma']:g}",
+        f"{settings['beta']:g}, {settings['gamma']:g}",
+        stop,
+        _count(settings["iterations"]),
+        f"{row['seeds']} of {row['seeds_wanted']}",
+        _NONE if None in theirs else ", ".join(f"{value:g}" for value in theirs),
+    )
+
+
+def _count(value: float | None) -> str:
+    return _NONE if value is None else f"{value:,.0f}"
+
+
+def _share(value: float | None) -> str:
+    return _NONE if value is None else f"{value:.2%}"
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    """Return the summaries with their inner values as columns of their own."""
+    flat = [_flat(row) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return stream.getvalue()
+
+
+def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}_")
+        elif isinstance(value, list):
+            flat[prefix + name] = "-".join(str(item) for item in value)
+        else:
+            flat[prefix + name] = "" if value is None else value
+    return flat
