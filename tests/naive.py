@@ -178,3 +178,63 @@ def network_bits(network, vector):
             total += float(network.weights[edge]) * values[topology.sources[edge]]
         values.append(1.0 if total > 0 else -1.0)
     return [int(value > 0) for value in values[len(values) - topology.n_outputs :]]
+
+
+def cell_levels(netlist):
+    """Cells on the longest path from an input to every node."""
+    level = [0] * netlist.n_nodes
+    for cell, fanin in enumerate(netlist.fanins.tolist()):
+        level[netlist.first_cell + cell] = 1 + max(level[literal >> 1] for literal in fanin)
+    return level
+
+
+def registers_of_cut(netlist, stages):
+    """Registers in the chains if every cell is in the stage that its level falls into."""
+    level = cell_levels(netlist)
+    depth = max(1, -(-max(level) // stages))
+    time = [max(0, own - 1) // depth for own in level]
+    length = [0] * netlist.n_nodes
+    for cell, fanin in enumerate(netlist.fanins.tolist()):
+        for literal in fanin:
+            gap = time[netlist.first_cell + cell] - time[literal >> 1]
+            length[literal >> 1] = max(length[literal >> 1], gap)
+    for literal in netlist.outputs.tolist():
+        length[literal >> 1] = max(length[literal >> 1], stages - 1 - time[literal >> 1])
+    return sum(length[1:])
+
+
+class Clocked:
+    """A pipelined netlist clock by clock: a list of the values that every chain of registers holds."""
+
+    def __init__(self, netlist, pipeline):
+        self.netlist, self.pipeline = netlist, pipeline
+        self.chains = [[0] * int(length) for length in pipeline.delays]
+        self.outputs = [0] * netlist.n_outputs
+
+    def read(self, literal, time, values):
+        """The value of a literal for who reads it at a time."""
+        node = literal >> 1
+        delay = time - int(self.pipeline.time[node]) if node else 0
+        assert delay >= 0
+        value = values[node] if delay == 0 else self.chains[node][delay - 1]
+        return value ^ (literal & 1)
+
+    def tick(self, inputs, enable=True, reset=False):
+        """One rising edge."""
+        values = [0, *inputs]
+        for cell, fanin in enumerate(self.netlist.fanins.tolist()):
+            time = int(self.pipeline.time[self.netlist.first_cell + cell])
+            values.append(int(sum(self.read(literal, time, values) for literal in fanin) >= 2))
+        outputs = [
+            self.read(literal, self.pipeline.latency - 1, values)
+            for literal in self.netlist.outputs.tolist()
+        ]
+        if reset:
+            self.chains = [[0] * len(chain) for chain in self.chains]
+            self.outputs = [0] * len(outputs)
+        elif enable:
+            self.chains = [
+                [values[node], *chain][: len(chain)] for node, chain in enumerate(self.chains)
+            ]
+            self.outputs = outputs
+        return self.outputs
