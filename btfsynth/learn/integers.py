@@ -2,7 +2,8 @@
 
 Neuron after neuron, inputs first, gets the smallest integers that agree with it on all but a tolerated share
 of the samples, given what the neurons before have become; the thresholds are the best for these integers.
-The output neurons agree with the targets instead, as well as they can.
+The output neuron agrees with the targets instead, and its integers are moved one by one as long as that
+makes more of them right.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from btfsynth.network.trained import TrainedNetwork
 __all__ = ["IntegerNetwork", "lower_integers", "round_network"]
 
 _LARGEST = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 512)
+_SWEEPS = 6
+_DOUBLINGS = 4
+"""Sweeps over the integers of an output neuron, and how often all are doubled to make finer moves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,40 +83,71 @@ def round_network(
             if last
             else len(on) - int(tolerance * len(on))
         )
-        function, fired = _smallest(weights, values[:, sources], target, least)
-        neurons.append(
-            ThresholdFunction(
-                tuple(int(sources[place]) for place in function.inputs),
-                function.weights,
-                function.threshold,
-            )
+        integers, threshold = _smallest(weights, values[:, sources], target, least)
+        if last:
+            integers, threshold = _refined(integers, values[:, sources], target)
+        kept = np.flatnonzero(integers)
+        function = ThresholdFunction(
+            tuple(int(sources[place]) for place in kept),
+            tuple(int(integers[place]) for place in kept),
+            threshold,
         )
+        neurons.append(function)
+        fired = values[:, sources] @ integers.astype(np.float32) > threshold
         values[:, node] = np.where(fired, 1, -1)
     return IntegerNetwork(topology.n_inputs, tuple(neurons))
 
 
 def _smallest(
     weights: NDArray[np.float32], values: NDArray[np.float32], target: NDArray[np.bool_], least: int
-) -> tuple[ThresholdFunction, NDArray[np.bool_]]:
-    """Return the smallest integers that are right often enough, else those that most often are."""
+) -> tuple[NDArray[np.int64], int]:
+    """Return the smallest integers and threshold that are right often enough, else the best there are."""
     top = float(np.abs(weights).max(initial=0.0))
-    best: tuple[int, ThresholdFunction, NDArray[np.bool_]] | None = None
+    best: tuple[int, NDArray[np.int64], int] | None = None
     for largest in _LARGEST if top > 0 else (1,):
-        integers = np.rint(weights * (largest / top)) if top > 0 else np.zeros(len(weights))
-        sums = np.rint(values @ integers.astype(np.float32)).astype(np.int64)
-        threshold, right = _best_threshold(sums, target)
+        scaled = weights * (largest / top) if top > 0 else np.zeros(len(weights))
+        integers = np.rint(scaled).astype(np.int64)
+        threshold, right = _best_threshold(_sums(values, integers), target)
         if best is None or right > best[0]:
-            kept = np.flatnonzero(integers)
-            function = ThresholdFunction(
-                tuple(int(place) for place in kept),
-                tuple(int(integers[place]) for place in kept),
-                threshold,
-            )
-            best = (right, function, sums > threshold)
+            best = (right, integers, threshold)
         if right >= least:
             break
     assert best is not None  # the loop runs at least once
     return best[1], best[2]
+
+
+def _refined(
+    integers: NDArray[np.int64], values: NDArray[np.float32], target: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], int]:
+    """Move one integer at a time as long as more samples come out right; double all where that ends."""
+    columns = values.astype(np.int64)
+    sums = columns @ integers
+    threshold, right = _best_threshold(sums, target)
+    for _ in range(_DOUBLINGS):
+        before = right
+        for _ in range(_SWEEPS):
+            moved = False
+            for place in range(len(integers)):
+                for step in (-1, 1, -2, 2, -int(integers[place])):
+                    if not step:
+                        continue
+                    trial = sums + step * columns[:, place]
+                    at, gained = _best_threshold(trial, target)
+                    if gained > right:
+                        integers = integers.copy()
+                        integers[place] += step
+                        sums, threshold, right, moved = trial, at, gained, True
+            if not moved:
+                break
+        if right == before or np.abs(integers).max(initial=0) > _LARGEST[-1] // 2:
+            break
+        if right < len(target):
+            integers, sums, threshold = 2 * integers, 2 * sums, 2 * threshold
+    return integers, threshold
+
+
+def _sums(values: NDArray[np.float32], integers: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.rint(values @ integers.astype(np.float32)).astype(np.int64)
 
 
 def _best_threshold(sums: NDArray[np.int64], target: NDArray[np.bool_]) -> tuple[int, int]:

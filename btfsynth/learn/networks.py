@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -22,8 +24,9 @@ from btfsynth.dataset.ports import Port
 from btfsynth.learn.base import OUTPUT, Fit, Problem, new_builder
 from btfsynth.learn.features import Features, plain_features, with_pairs
 from btfsynth.learn.integers import lower_integers, round_network
-from btfsynth.learn.spectrum import measure_spectrum
+from btfsynth.learn.spectrum import Spectrum, measure_spectrum
 from btfsynth.learn.thrift import within
+from btfsynth.learn.trees import fringe_signals
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words
 from btfsynth.network.topology import layered
@@ -31,7 +34,7 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.parameters import StopRule, TrainParameters
 from btfsynth.train.trainer import TrialHooks, train_trial, warm_up
 
-__all__ = ["NetworkLearner", "Setting"]
+__all__ = ["SETTINGS", "NetworkLearner", "Sees", "Setting"]
 
 _TOLERANCES = (0.002, 0.01, 0.03, 0.08)
 _FIRST_WORK = 3e8
@@ -43,6 +46,28 @@ _KEPT = 3
 _STEPS = (60, 20_000)
 _NEURON_EDGES = 16
 _PAIRS = 16
+_FRINGE_ROUNDS = 6
+_FRINGE_SIGNALS = 32
+
+
+class Sees(str, Enum):
+    """What the inputs of a network are."""
+
+    INPUTS = "inputs"
+    RELEVANT = "relevant inputs"
+    """Those that matter by the spectrum."""
+    PAIRS = "relevant inputs and pairs"
+    """With exclusive ors of pairs."""
+    FRINGE = "fringe signals"
+    """What the tree of the last fringe round asks for."""
+
+
+_SEEN = {
+    Sees.INPUTS: "",
+    Sees.RELEVANT: ", relevant inputs",
+    Sees.PAIRS: ", relevant inputs and pairs",
+    Sees.FRINGE: ", fringe signals",
+}
 
 
 @dataclass(frozen=True)
@@ -59,10 +84,8 @@ class Setting:
         The stopping rule.
     skip
         Let every layer see the inputs.
-    pairs
-        Give it exclusive ors of pairs of inputs as well.
-    relevant
-        Give it only the inputs that matter by the spectrum.
+    sees
+        What its inputs are.
     rows
         Training samples at most; fewer make more steps of the same time.
     """
@@ -73,33 +96,31 @@ class Setting:
     gamma: float = 3e-3
     stop: StopRule = StopRule.EXACT
     skip: bool = False
-    pairs: bool = False
-    relevant: bool = False
+    sees: Sees = Sees.INPUTS
     rows: int = 1 << 30
 
     def words(self) -> str:
         """Return it in a few words."""
         shape = "-".join(map(str, self.hidden)) or "one neuron"
-        extras = [", skip"] * self.skip + [", pairs"] * self.pairs
-        extras += [", relevant inputs"] * self.relevant
+        extras = [", skip"] * self.skip + [_SEEN[self.sees]]
         return f"{shape}, sigma {self.sigma:g}{''.join(extras)}"
 
 
 SETTINGS = (
     Setting((), sigma=9),
     Setting((), sigma=63, beta=0.2),
-    Setting((4,)),
-    Setting((8,)),
-    Setting((16,)),
-    Setting((8,), pairs=True),
-    Setting((8, 4), skip=True),
-    Setting((8,), rows=1600),
-    Setting((16,), pairs=True, rows=1600),
-    Setting((16, 8), skip=True, rows=1600),
-    Setting((8,), sigma=9, rows=1600),
+    Setting((8,), sees=Sees.RELEVANT),
+    Setting((8,), gamma=1e-2),
+    Setting((16,), rows=1600),
+    Setting((8,), sees=Sees.FRINGE),
+    Setting((8,), sees=Sees.PAIRS),
+    Setting((8,), beta=0.8, gamma=1e-2, sees=Sees.RELEVANT),
+    Setting((16,), sees=Sees.FRINGE),
+    Setting((), sigma=31, beta=0.2, sees=Sees.FRINGE),
+    Setting((8, 8), rows=1600),
     Setting((8,), stop=StopRule.GAP, gamma=1e-2),
-    Setting((32,), rows=1600),
-    Setting((24,), sigma=5, rows=3200, skip=True),
+    Setting((16, 8), skip=True, rows=1600, sees=Sees.RELEVANT),
+    Setting((24,), sigma=5, rows=3200),
 )
 """What the first round tries."""
 
@@ -187,12 +208,44 @@ class _Bench:
     def __init__(self, problem: Problem, name: str) -> None:
         self.problem = problem
         self.name = name
-        spectrum = measure_spectrum(problem.train)
-        n = problem.train.n_inputs
-        self.features = {False: plain_features(n), True: with_pairs(n, spectrum, _PAIRS)}
-        relevant = sorted(spectrum.relevant())
-        everything = list(range(n))
-        self.inputs = {True: relevant if len(relevant) > 1 else everything, False: everything}
+        self._lock = threading.Lock()
+
+    def signals(self, sees: Sees) -> tuple[Features, list[int]]:
+        """Return signals, and which of them a network gets."""
+        with self._lock:  # what is worked out is worked out once
+            if sees is Sees.FRINGE:
+                return self._fringe
+            if sees is Sees.PAIRS:
+                return self._pairs
+            return plain_features(self.n), self._relevant if sees is Sees.RELEVANT else self._all
+
+    @property
+    def n(self) -> int:
+        """Number of inputs."""
+        return self.problem.train.n_inputs
+
+    @cached_property
+    def _all(self) -> list[int]:
+        return list(range(self.n))
+
+    @cached_property
+    def _spectrum(self) -> Spectrum:
+        return measure_spectrum(self.problem.train)
+
+    @cached_property
+    def _relevant(self) -> list[int]:
+        relevant = sorted(self._spectrum.relevant())
+        return relevant if len(relevant) > 1 else self._all
+
+    @cached_property
+    def _pairs(self) -> tuple[Features, list[int]]:
+        features = with_pairs(self.n, self._spectrum, _PAIRS)
+        return features, [*self._relevant, *range(self.n, features.count)]
+
+    @cached_property
+    def _fringe(self) -> tuple[Features, list[int]]:
+        features, chosen = fringe_signals(self.problem, _FRINGE_ROUNDS, _FRINGE_SIGNALS)
+        return (features, chosen) if len(chosen) > 1 else (plain_features(self.n), self._all)
 
     def train(
         self, number: int, setting: Setting, work: float, stop: threading.Event
@@ -201,8 +254,7 @@ class _Bench:
         budget = self.problem.budget
         if stop.is_set() or budget.over():
             return None
-        features = self.features[setting.pairs]
-        chosen = [*self.inputs[setting.relevant], *range(features.n_inputs, features.count)]
+        features, chosen = self.signals(setting.sees)
         train = self.problem.train
         columns = features.columns(train.inputs)[:, chosen]
         rows = slice(0, setting.rows)

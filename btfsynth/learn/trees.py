@@ -20,7 +20,7 @@ from btfsynth.learn.features import AND, XOR, Features, plain_features, with_pai
 from btfsynth.learn.spectrum import measure_spectrum
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["FringeLearner", "TreeLearner", "best_tree"]
+__all__ = ["FringeLearner", "TreeLearner", "best_tree", "fringe_signals"]
 
 _MIN_SAMPLES = (1, 3, 8)
 _MUX_ANDS = 3
@@ -65,6 +65,30 @@ class FringeLearner:
             if wider.count == features.count or problem.budget.over():
                 return
             features = wider
+
+
+def fringe_signals(problem: Problem, rounds: int, most: int) -> tuple[Features, list[int]]:
+    """Return the features after some rounds, and the signals that the last tree asks for first.
+
+    Parameters
+    ----------
+    problem
+        What to fit.
+    rounds
+        Trees to grow.
+    most
+        Signals at most.
+    """
+    features = plain_features(problem.train.n_inputs)
+    chosen = best_tree(problem, features)
+    for _ in range(rounds):
+        wider = features.extended(_fringe(chosen.tree, features)[:_NEW_SIGNALS])
+        if wider.count == features.count or problem.budget.over():
+            break
+        features = wider
+        chosen = best_tree(problem, features)
+    asked = dict.fromkeys(int(chosen.tree.feature[node]) for node in chosen.tree.order)
+    return features, sorted(list(asked)[:most])
 
 
 @dataclass(frozen=True, eq=False)
