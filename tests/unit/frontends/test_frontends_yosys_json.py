@@ -1,0 +1,172 @@
+"""Yosys JSON: what is written Yosys reads, what Yosys writes is read, and files that are refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from hardware import full_adder, multiplier, outputs_of, vectors_of
+
+from btfsynth.backends.interchange import WRITERS
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import DataError, MissingToolError
+from btfsynth.frontends.registry import read_design
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.verify.yosys import find_yosys
+
+
+def written(netlist):
+    """The document of a netlist."""
+    return json.loads(WRITERS["json"].content(netlist)[0])
+
+
+def read(tmp_path, document):
+    """The netlist of a document."""
+    path = tmp_path / "m.json"
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return read_design(path)
+
+
+def test_full_adder():
+    """A cell a gate, a complement one inverter, ports by the bits of their nets."""
+    document = written(full_adder())
+    assert document["creator"].startswith("btfsynth ")
+    module = document["modules"]["full_adder"]
+    assert module["ports"] == {
+        "a": {"direction": "input", "bits": [2]},
+        "b": {"direction": "input", "bits": [3, 4]},
+        "s": {"direction": "output", "bits": [7, 5]},
+    }
+    kinds = {name: (cell["type"], cell["connections"]) for name, cell in module["cells"].items()}
+    assert kinds == {
+        "u1": ("$lut", {"A": [2, 3, 4], "Y": [5]}),
+        "x1": ("$_NOT_", {"A": [4], "Y": [8]}),
+        "u2": ("$lut", {"A": [2, 3, 8], "Y": [6]}),
+        "x2": ("$_NOT_", {"A": [5], "Y": [9]}),
+        "u3": ("$lut", {"A": [4, 9, 6], "Y": [7]}),
+    }
+    assert module["cells"]["u1"]["parameters"]["LUT"] == f"{0xE8:08b}"
+    assert module["netnames"]["n3"]["bits"] == module["ports"]["s"]["bits"][:1]
+
+
+def test_names_are_apart():
+    """An input and an output of one name get two keys, and a name that Yosys keeps to itself is mended."""
+    base = full_adder()
+    netlist = Netlist(
+        "m", (Port("$a", 1), Port("b", 2)), (Port("b", 2),), base.fanins, base.outputs
+    )
+    content, notices = WRITERS["json"].content(netlist)
+    assert set(json.loads(content)["modules"]["m"]["ports"]) == {"_a", "b", "b_2"}
+    assert notices == ("port '$a' is called _a in the file", "port 'b' is called b_2 in the file")
+
+
+def yosys(folder, *script):
+    """Run commands of Yosys in a folder."""
+    try:
+        found = find_yosys()
+    except MissingToolError as missing:
+        pytest.skip(str(missing))
+    (folder / "script.ys").write_text("\n".join(script) + "\n")
+    return subprocess.run(
+        (*found.command, "-s", "script.ys"), cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_yosys_proves_it_equal_to_the_verilog(tmp_path):
+    """Yosys reads the JSON without a complaint and proves it; a changed one it refutes."""
+    (tmp_path / "m.v").write_bytes(WRITERS["verilog"].content(multiplier())[0])
+    good = WRITERS["json"].content(multiplier())[0]
+    prove = (
+        "read_verilog m.v", "rename multiplier gold", "read_json m.json", "check -assert multiplier",
+        "miter -equiv -flatten -make_assert gold multiplier miter", "sat -verify -prove-asserts miter",
+    )  # fmt: skip
+    (tmp_path / "m.json").write_bytes(good)
+    assert yosys(tmp_path, *prove).returncode == 0
+    (tmp_path / "m.json").write_bytes(good.replace(b'"$_AND_"', b'"$_OR_"', 1))
+    refuted = yosys(tmp_path, *prove)
+    assert refuted.returncode != 0
+    assert "proof did fail" in refuted.stdout + refuted.stderr
+
+
+def test_reads_what_yosys_writes(tmp_path):
+    """After mapping to gates of many kinds and to tables the function is the same."""
+    (tmp_path / "m.v").write_bytes(WRITERS["verilog"].content(multiplier())[0])
+    steps = "read_verilog m.v", "synth -flatten", "abc -g gates", "write_json g.json", "abc -lut 4"
+    assert yosys(tmp_path, *steps, "opt_clean", "write_json l.json").returncode == 0
+    inputs = vectors_of(multiplier()).inputs
+    for file, kind in (("g.json", "$_ANDNOT_"), ("l.json", "$lut")):
+        assert kind in (tmp_path / file).read_text()
+        netlist = read_design(tmp_path / file)
+        assert netlist.input_ports == multiplier().input_ports
+        assert (outputs_of(netlist, inputs) == outputs_of(multiplier(), inputs)).all()
+
+
+def change(document, path, value):
+    """A copy with one entry changed, or left out if the value is None."""
+    copied = json.loads(json.dumps(document))
+    place = copied
+    for key in path[:-1]:
+        place = place[key]
+    if value is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return copied
+
+
+CELLS = ("modules", "full_adder", "cells")
+PORTS = ("modules", "full_adder", "ports")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ((*CELLS, "u1", "type"), "$_DFF_P_", "the cell 'u1' is '\\$_DFF_P_', expected one of"),
+        ((*CELLS, "u1", "connections", "Y"), [6], "'net 6, n2' is driven by the cell 'u1' and"),
+        ((*CELLS, "u1", "connections", "Y"), [2], "'net 2, a' is driven by the input 'a' and"),
+        ((*CELLS, "u1"), None, "the net 'net 5, s\\[1\\]' is not driven"),
+        ((*CELLS, "u1", "connections", "A"), [7, 3, 4], "part of a combinational loop"),
+        ((*CELLS, "u1", "connections", "A"), [2, 3], "expected a LUT of 4 bits, got '11101000'"),
+        (
+            (*CELLS, "u1", "connections", "A"),
+            list(range(2, 9)),
+            "at most 6 inputs of a \\$lut, got 7",
+        ),
+        ((*CELLS, "x1", "connections", "A"), [2, 3], "the cell 'x1': expected one bit at A, got 2"),
+        (
+            (*CELLS, "x1", "connections", "A"),
+            ["x"],
+            "expected the number of a net, '0' or '1', got 'x'",
+        ),
+        ((*CELLS, "x1", "connections", "A"), None, "expected Yosys JSON: KeyError 'A'"),
+        ((*PORTS, "a", "direction"), "inout", "the port 'a': expected an input or an output"),
+        ((*PORTS, "a", "bits"), [], "the port 'a': expected at least one bit"),
+        ((*PORTS, "s"), None, "expected at least one output, got none"),
+        (("modules",), {}, "expected one module, or one marked as the top, got 0"),
+        (("modules",), 3, "expected Yosys JSON: AttributeError"),
+        (("modules",), None, "expected Yosys JSON: KeyError 'modules'"),
+    ],
+)
+def test_refused(tmp_path, path, value, message):
+    """Each damage is one line with the file's name."""
+    with pytest.raises(DataError, match=message) as caught:
+        read(tmp_path, change(written(full_adder()), path, value))
+    assert str(caught.value).startswith(str(tmp_path / "m.json"))
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "7", '{"creator": 1' + ', "a": [' * 5000])
+def test_no_document(tmp_path, text):
+    """A file that is no document at all is one line."""
+    with pytest.raises(DataError, match=r"expected (Yosys )?JSON"):
+        read(tmp_path, text)
+
+
+def test_constant_outputs(tmp_path):
+    """Constants are texts in the file; several modules need one that is marked."""
+    document = written(full_adder())
+    document = change(document, (*PORTS, "s", "bits"), ["1", "0"])
+    document["modules"]["other"] = {"ports": {}, "cells": {}}
+    netlist = read(tmp_path, document)
+    assert netlist.outputs.tolist() == [1, 0]
+    assert netlist.name == "full_adder"
