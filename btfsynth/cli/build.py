@@ -10,6 +10,7 @@ from btfsynth.cli.options import (
     SectionCommand,
     code_option,
     folder_option,
+    is_default,
     json_option,
     load_source,
     outputs_option,
@@ -125,7 +126,7 @@ def command(
     directory = directory or Path("hdl_out") / dataset.name
     options = BuildOptions(
         training=training,
-        passes=passes,
+        passes=None if is_default("passes") else passes,
         preserve=None if preserve is None else Preserve(preserve),
         simulators=simulators or None,
         code=code,

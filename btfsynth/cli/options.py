@@ -30,6 +30,7 @@ __all__ = [
     "code_option",
     "file_option",
     "folder_option",
+    "is_default",
     "json_option",
     "load_source",
     "outputs_option",
@@ -95,7 +96,8 @@ passes_option = click.option(
     default="size",
     show_default=True,
     metavar="SCRIPT",
-    help="Optimiser passes: size, fast, or a list such as 'strash; resub --patience 500'.",
+    help="Optimiser passes: size, fast, or a list such as 'strash; resub --patience 500'; 'build' takes "
+    "fast by itself from 5,000 cells on.",
 )
 preserve_option = click.option(
     "--preserve",
@@ -360,6 +362,12 @@ def training_options(function: F) -> F:
     return gather  # type: ignore[return-value]
 
 
+def is_default(name: str) -> bool:
+    """Return True if a parameter of the running command was not given."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.DEFAULT
+
+
 def refuse_training_options(because: str) -> None:
     """Refuse options of a training that were given to the running command though none is run.
 
@@ -368,11 +376,8 @@ def refuse_training_options(because: str) -> None:
     UsageError
         If there is one.
     """
-    context = click.get_current_context()
-    for option in context.command.params:
-        name = option.name or ""
-        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        if isinstance(option, _TrainingOption) and given:
+    for option in click.get_current_context().command.params:
+        if isinstance(option, _TrainingOption) and not is_default(option.name or ""):
             raise UsageError(f"{option.opts[0]}: {because}")
 
 

@@ -30,7 +30,7 @@ from btfsynth.flow.hardware import (
 )
 from btfsynth.flow.records import network_record
 from btfsynth.flow.report import AUTO, BuildOptions, BuildReport, NetworkOrigin
-from btfsynth.flow.simplify import simplify_network
+from btfsynth.flow.simplify import default_script, simplify_network
 from btfsynth.flow.vectors import hardware_vectors
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics
@@ -246,7 +246,8 @@ def _hardware(data: _Data, network: TrainedNetwork, options: BuildOptions) -> Ha
 
 def _check_request(dataset: Dataset, options: BuildOptions, held_out: Dataset | None) -> None:
     """Refuse what can be seen to fail before any work is done."""
-    parse_script(options.passes)
+    if options.passes is not None:
+        parse_script(options.passes)
     for name in options.simulators or ():
         if name not in (PARSED_CHECK, ALL_SIMULATORS):
             get_simulator(name)
@@ -293,6 +294,7 @@ def _make_design(
     netlist, lowering, reports = simplify_network(
         network, hardware.dataset, options.preserve, options.passes, label=options.label, seen=seen
     )
+    passes = default_script(lowering.cells) if options.passes is None else options.passes
     observer.on_stage("emitting")
     manifest = write_design(
         netlist,
@@ -307,11 +309,11 @@ def _make_design(
         staging,
         source=dataset.source,
         data_hash=dataset.content_hash,
-        provenance={**origin.provenance(), **_made_from(options), "passes": options.passes},
+        provenance={**origin.provenance(), **_made_from(options), "passes": passes},
         made_with={
             **origin.options(),
             **_made_from(options),
-            "passes": options.passes,
+            "passes": passes,
             "preserve": lowering.preserved.value,
         },
         notices=(*hardware.dataset.notices, *notices),

@@ -37,7 +37,7 @@ class BuildOptions:
     training
         How to train; not looked at where a network is given.
     passes
-        Script of passes.
+        Script of passes; None takes ``size``, and ``fast`` for a large netlist (see `default_script`).
     preserve
         What the netlist keeps; None chooses by the data (see `choose_preserve`).
     simulators
@@ -60,7 +60,7 @@ class BuildOptions:
     """
 
     training: TrainOptions = field(default_factory=TrainOptions)
-    passes: str = "size"
+    passes: str | None = None
     preserve: Preserve | None = None
     simulators: tuple[str, ...] | None = None
     code: InputCode | None = None
