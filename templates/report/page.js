@@ -410,7 +410,8 @@ class TruthTable {
 function wireFront(viewer) {
   const points = [...document.querySelectorAll("[data-circuit]")];
   const open = (index) => {
-    viewer.find("circuits").value = String(index);
+    const select = viewer.find("circuits");
+    if (select) select.value = String(index);
     document.getElementById("circuit").scrollIntoView({ block: "start" });
     return viewer.open(index);
   };

@@ -79,9 +79,7 @@ def test_no_training_curve(history):
     assert training_curve(history) is None
 
 
-@given(
-    st.integers(3, 9), st.sampled_from([1, 3]), st.integers(0, 2**32 - 1), st.floats(0.01, 100)
-)
+@given(st.integers(3, 9), st.sampled_from([1, 3]), st.integers(0, 2**32 - 1), st.floats(0.01, 100))
 def test_settled_neurons_are_whole(inputs, count, seed, scale):
     """A neuron of s equal weights shows -1, 0 and +1, whatever its norm."""
     random = np.random.default_rng(seed)

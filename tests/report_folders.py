@@ -20,7 +20,12 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist
 
-HOSTILE = ('<script>window.hit=1</script>', '"><img src=x onerror=window.hit=2>', "</script>'&amp;")  # fmt: skip
+HOSTILE = (
+    "<script>window.hit=1</script>",
+    '"><img src=x onerror=window.hit=2>',
+    "</script>'&amp;",
+)
+"""Names that are markup."""
 
 
 def write_folder(netlist: Netlist, directory: Path, dataset: Dataset | None = None) -> Path:
