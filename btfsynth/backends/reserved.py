@@ -58,7 +58,7 @@ wchar_t while xor_eq
 
 # Attributes of a component and names used by the emitted modules and testbenches themselves.
 _EMITTED = """
-const dut elaborate in m module net out platform self signal signature wiring
+const dut elaborate in m metadata module net out platform self signal signature wiring
 """
 
 RESERVED_WORDS = frozenset(

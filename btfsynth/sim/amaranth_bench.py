@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """What simulations of Amaranth modules have in common."""
 
 from __future__ import annotations

@@ -97,6 +97,7 @@ class _Bench:
                 ctx.set(self._enable, enabled)
             self._drive(ctx, bits if enabled else 1 - bits)
             await ctx.tick()
+            self._drive(ctx, 1 - bits)  # outputs that come from no register show it
             edges += enabled
             if edges >= latency:
                 self.failures.check(edges - latency, self._read(ctx))

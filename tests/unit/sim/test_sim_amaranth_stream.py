@@ -1,0 +1,107 @@
+"""The stream wrapper keeps to the rules of streams, and whoever breaks one is told."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from clocked import change, make, spoil
+from hardware import full_adder
+
+from btfsynth.backends.options import HardwareOptions
+from btfsynth.errors import DataError, ToolError
+from btfsynth.sim.amaranth_stream import simulate_stream
+from btfsynth.sim.registry import SIMULATORS, simulators_for
+
+pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    """The wrapper imports its component by name; the next test has another of that name."""
+    yield
+    for name in ("multiplier_amaranth", "full_adder_amaranth"):
+        sys.modules.pop(name, None)
+
+
+def stream(folder, stages=0, netlist=None):
+    """A design with a stream."""
+    return make(folder, HardwareOptions(stages=stages, stream=True), netlist)
+
+
+@pytest.mark.parametrize("stages", [0, 1, 2, 7])
+@pytest.mark.parametrize("netlist", [None, full_adder()], ids=["multiplier", "adder"])
+def test_streams_pass(tmp_path, stages, netlist):
+    """At full speed, after a reset, and with gaps and back-pressure; spoiled vectors fail alone."""
+    design = stream(tmp_path, stages, netlist)
+    assert simulate_stream(design).count == 0
+    failures = simulate_stream(spoil(design, 2, 5))
+    assert (failures.count, failures.first[0]) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("core.en.eq(self.o.ready | ~valid[-1])", "core.en.eq(1)", "changes though it was not"),
+        ("valid.eq(valid[-1])", "valid.eq(valid[-1] & self.o.ready)", "depends on whether it is"),
+        ("ready.eq(core.en)", "ready.eq(1)", "are not out in"),
+        ("ready.eq(core.en)", "ready.eq(0)", "item 0 comes out before it is in"),
+        ("valid.eq(valid[-1])", "valid.eq(0)", "256 of 256 items are not out in 5180 clocks"),
+        ("Signal(3)", "Signal(3, reset_less=True)", "an item is left after a reset"),
+        ("Cat(self.i.valid,", "Cat(1,", "comes out after all 256"),
+        ("valid[:-1]))", "valid[:-1]) | valid)", "comes out after all 256"),
+        ('"a": 2,\n        "b": 2', '"b": 2,\n        "a": 2', r"i to be In\(stream.Signature"),
+        ("i: In(stream", "i: Out(stream", r"expected i to be In\(stream.Signature"),
+        ("o: Out(stream.Signature(", "o: Out(stream.Signature(5 * ", "unsupported operand"),
+    ],
+)
+def test_broken_rules_are_named(tmp_path, old, new, message):
+    """An error says which item broke which rule."""
+    design = stream(tmp_path, 3)
+    change(design, "amaranth_stream", old, new)
+    with pytest.raises((DataError, TypeError), match=message):
+        simulate_stream(design)
+
+
+def test_half_speed_fails(tmp_path):
+    """A stream that takes an item every other clock is not what was asked for."""
+    design = stream(tmp_path, 3)
+    change(design, "amaranth_stream", "ready.eq(core.en)", "ready.eq(core.en & ~valid[0])")
+    change(design, "amaranth_stream", "Cat(self.i.valid,", "Cat(self.i.valid & self.i.ready,")
+    with pytest.raises(DataError, match="expected 256 items to take 259 clocks, got 514"):
+        simulate_stream(design)
+
+
+def test_wrong_payload_fails(tmp_path):
+    """A wrong output bit fails at the vectors where it is wrong."""
+    design = stream(tmp_path, 3)
+    change(design, "amaranth_stream", "eq(core.p)", "eq(core.p | 1)")
+    failures = simulate_stream(design)
+    assert (failures.count, failures.first) == (12, (0, "0001"))
+
+
+def test_simulator(tmp_path):
+    """The stream is a check of its own, for designs that have one."""
+    design = stream(tmp_path, 2)
+    assert "amaranth_stream" in simulators_for(design.manifest)
+    result = SIMULATORS["amaranth_stream"].run(design)
+    assert (result.name, result.passed, result.ok) == ("amaranth_stream", 16, True)
+    change(design, "amaranth_stream", "valid.eq(valid[-1])", "valid.eq(0)")
+    with pytest.raises(ToolError, match=r"multiplier_stream\.py: 256 of 256 items are not out"):
+        SIMULATORS["amaranth_stream"].run(design)
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs iverilog")
+def test_wrapper_converts_itself(tmp_path):
+    """Run as a program it writes hardware with the streams as ports."""
+    design = stream(tmp_path, 2)
+    command = [sys.executable, design.path("amaranth_stream").name]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    for port in ("i__payload", "i__valid", "i__ready", "o__payload", "o__valid", "o__ready"):
+        assert port in ran.stdout
+    if "RTLIL instead" not in ran.stderr:
+        (tmp_path / "s.v").write_text(ran.stdout)
+        compiled = ["iverilog", "-g2012", "-t", "null", "-s", "multiplier_stream", "s.v"]
+        subprocess.run(compiled, cwd=tmp_path, check=True)
