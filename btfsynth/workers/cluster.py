@@ -245,15 +245,17 @@ class Cluster:
 
     def _compare(self, workers: list[str]) -> None:
         for package in _MUST_AGREE:
-            here = __version__ if package == "btfsynth" else metadata.version(package)
             there = self._client.run(metadata.version, package, workers=workers, on_error="return")
             for worker, version in sorted(there.items()):
                 if isinstance(version, metadata.PackageNotFoundError):
                     raise ToolError(f"worker {worker}: {package} is not installed there")
-                if isinstance(version, str) and version != here:
+                if isinstance(version, Exception):
+                    raise ToolError(f"worker {worker}: {version}")
+                here = __version__ if package == "btfsynth" else metadata.version(package)
+                if version != here:
                     raise ToolError(
-                        f"worker {worker} has {package} {version}, this process has {here}; the results would "
-                        "not be the same"
+                        f"worker {worker} has {package} {version}, this process has {here}; the results "
+                        "would not be the same"
                     )
         self._met.update(workers)
 
