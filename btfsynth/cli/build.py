@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from btfsynth.backends.options import HardwareOptions
+from btfsynth.cli.hardware import describe_timing, hardware_options
 from btfsynth.cli.options import (
     SectionCommand,
     code_option,
@@ -91,6 +93,7 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
 @training_options
 @passes_option
 @preserve_option
+@hardware_options
 def command(
     *,
     source: str,
@@ -103,6 +106,7 @@ def command(
     training: TrainOptions,
     passes: str,
     preserve: str | None,
+    hardware: HardwareOptions,
     simulators: tuple[str, ...],
     outputs: str | None,
     with_report: bool,
@@ -132,6 +136,7 @@ def command(
         code=code,
         weights=weights,
         label=label,
+        hardware=hardware,
         command=command_line(without=("directory", "with_report", "as_json", "jobs", "threads")),
     )
     if network_file is None:
@@ -227,6 +232,8 @@ def _show(report: BuildReport, directory: Path) -> None:
         Preserve.NETWORK: "the network on every input vector",
     }
     show("", f"from {report.lowering.cells} cells; it keeps {kept[report.lowering.preserved]}")
+    if report.timing is not None:
+        show("timing", describe_timing(report.timing))
     show("files", f"in {directory}:")
     show("", ", ".join(report.files))
     for notice in report.notices:

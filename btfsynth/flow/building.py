@@ -316,6 +316,7 @@ def _make_design(
             "passes": passes,
             "preserve": lowering.preserved.value,
         },
+        options=options.hardware,
         notices=(*hardware.dataset.notices, *notices),
     )
     save_network(origin.network, staging / f"{manifest.module}.npz")
@@ -346,6 +347,7 @@ def _make_design(
         files=tuple(sorted({path.name for path in staging.iterdir()} | {"report.json"})),
         notices=manifest.notices,
         hardware=measured,
+        timing=manifest.timing,
     )
     write_text(staging / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
     return report

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from btfsynth import __version__
+from btfsynth.backends.options import HardwareOptions
+from btfsynth.backends.timing import Timing
 from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
@@ -50,6 +52,8 @@ class BuildOptions:
         ``auto`` with a code and ``exact`` without.
     label
         Add a port with the number of the class.
+    hardware
+        What hardware is made of the netlist.
     command
         The command that asks for this, to be recorded; empty if there was none.
 
@@ -66,6 +70,7 @@ class BuildOptions:
     code: InputCode | None = None
     weights: str | int | None = None
     label: bool = False
+    hardware: HardwareOptions = field(default_factory=HardwareOptions)
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -151,7 +156,7 @@ class BuildReport:
     """What a build came to; `to_json` is what ``report.json`` holds.
 
     `hardware` is None where the network went into hardware as it was trained: Boolean inputs, exact weights,
-    no label and no patterns held out.
+    no label and no patterns held out. `timing` is None where the design is combinational.
     """
 
     dataset: Dataset
@@ -165,6 +170,7 @@ class BuildReport:
     files: tuple[str, ...]
     notices: tuple[str, ...]
     hardware: HardwareReport | None = None
+    timing: Timing | None = None
 
     @property
     def verified(self) -> bool:
@@ -195,6 +201,7 @@ class BuildReport:
                 "preserves": self.lowering.preserved.value,
             },
             "hardware": None if self.hardware is None else self.hardware.to_json(),
+            "timing": None if self.timing is None else vars(self.timing),
             "passes": pass_records(self.passes),
             "checks": {name: check.to_json() for name, check in self.checks.items()},
             "verified": self.verified,
