@@ -115,6 +115,9 @@ def test_page_agrees_with_the_simulator(opened, tmp_path, make):
     page = opened(directory)
     assert page.state == "drawn"
     assert page.page.locator(".cell").count() == netlist.n_cells
+    literals = [*netlist.fanins.ravel().tolist(), *netlist.outputs.tolist()]
+    inverted = sum(literal > 1 and literal % 2 for literal in literals)
+    assert page.page.locator(".bubble").count() == inverted
     switches = page.page.locator(".schematic [role=switch]")
     assert switches.count() == netlist.n_inputs
     labels = switches.evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
