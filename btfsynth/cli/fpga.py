@@ -1,0 +1,126 @@
+"""``btfsynth fpga``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from btfsynth.cli.options import folder_option, json_option
+from btfsynth.cli.output import console, emit_json, field_table, say, show
+from btfsynth.errors import VerificationError
+from btfsynth.fpga.devices import DEVICES, get_device
+from btfsynth.fpga.flow import Column, FpgaOptions, FpgaResult, run_fpga
+from btfsynth.fpga.place import PlaceOptions
+
+__all__ = ["command"]
+
+_PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
+
+
+@click.command("fpga")
+@click.argument("source", metavar="DIRECTORY", type=click.Path(path_type=Path))
+@click.option(
+    "--device",
+    metavar="NAME",
+    default="ice40-hx1k",
+    show_default=True,
+    help=f"Where it goes: {', '.join(DEVICES)}.",
+)
+@click.option(
+    "--freq",
+    type=click.FloatRange(min=0, min_open=True, max=10_000),
+    metavar="MHZ",
+    help="Clock to reach; exits with 1 if it is not.  [default: as fast as it gets]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(1, 2**31 - 1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Of the placer: same seed, same result.",
+)
+@click.option(
+    "--tries",
+    type=click.IntRange(1, 64),
+    default=FpgaOptions.tries,
+    show_default=True,
+    metavar="N",
+    help="Orders of the inputs that every mapping script tries.",
+)
+@folder_option("Where the files go.  [default: DIRECTORY/fpga-<device>]")
+@json_option
+def command(
+    source: Path,
+    device: str,
+    freq: float | None,
+    seed: int,
+    tries: int,
+    directory: Path | None,
+    as_json: bool,
+) -> None:
+    """Bring the design in DIRECTORY to an FPGA: Yosys, nextpnr, bitstream, all checked.
+
+    The design is mapped by many scripts, put between registers, placed and routed; the
+    netlists before and after routing are simulated. Beside it, as a measure, the same
+    truth table as a case statement goes the same way.
+
+    \b
+    Examples:
+      btfsynth fpga hdl_out/multiplier_3
+      btfsynth fpga hdl_out/multiplier_3 --device ecp5-25k --freq 200 --json
+    """  # noqa: D301
+    target = get_device(device)
+    output = directory or source / f"fpga-{target.name}"
+    options = FpgaOptions(PlaceOptions(seed, freq), tries)
+    result = run_fpga(
+        source, target, options, output, say=lambda line: say(f"{source.name}: {line}")
+    )
+    if as_json:
+        emit_json(result.to_json())
+    else:
+        _show(result, output)
+    if result.failure:
+        raise VerificationError(result.failure)
+
+
+def _show(result: FpgaResult, output: Path) -> None:
+    console.print(_table(result))
+    console.print()
+    if result.no_case:
+        show("case", f"left out: {result.no_case}")
+    for check in result.checks:
+        if check.skipped is None:
+            show(check.name, f"{check.passed} of {check.passed + check.failed} vectors passed")
+        else:
+            show(check.name, f"not simulated: {check.skipped}")
+    show("tools", ", ".join(f"{name} {version}" for name, version in result.tools.items()))
+    show("files", f"in {output}: {', '.join(result.files.values())}, fpga.json")
+
+
+def _table(result: FpgaResult) -> Table:
+    columns = [result.design, *([result.case] if result.case else [])]
+    kinds = sorted({kind for column in columns for kind in column.placed.utilization})
+
+    def row(name: str, values: list[object]) -> tuple[str, ...]:
+        return (name, *map(str, values))
+
+    def sites(column: Column, kind: str) -> str:
+        found = column.placed.utilization.get(kind)
+        return f"{found.used} of {found.available}" if found else "0"
+
+    rows = [
+        row("LUTs", [column.mapping.counts.luts for column in columns]),
+        row("levels", [column.mapping.counts.levels for column in columns]),
+        row("carry cells", [column.mapping.counts.carries for column in columns]),
+        row("script", [column.mapping.script for column in columns]),
+        row("mapped = source", [_PROOFS[column.proven] for column in columns]),
+        row("Fmax (MHz)", [column.placed.fmax or "-" for column in columns]),
+        row("with registers: LUTs", [column.top.luts for column in columns]),
+        row("  flip-flops", [column.top.flip_flops for column in columns]),
+        *(row(f"  {kind}", [sites(column, kind) for column in columns]) for kind in kinds),
+    ]
+    headings = (result.device.part, "design", *(["case statement"] if result.case else []))
+    return field_table(headings, rows, numbers=len(columns))

@@ -1,0 +1,151 @@
+"""Check what became of a design: simulate it before and after routing, and prove the mapped logic.
+
+The primitives are modelled by files of this package, a line or two each; nothing of the tools is trusted that
+made the netlists.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from btfsynth.backends.templates import template_folder
+from btfsynth.backends.vectors import VectorTable
+from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.files import write_text
+from btfsynth.fpga.devices import Family
+from btfsynth.fpga.mapping import Subject
+from btfsynth.fpga.tools import Tool
+from btfsynth.fpga.wrapper import Wrapper
+from btfsynth.sim.design import Design
+from btfsynth.sim.icarus import Icarus
+from btfsynth.sim.process import run_command
+from btfsynth.sim.result import CheckResult
+
+__all__ = ["prove_mapped", "simulate_netlist", "write_models"]
+
+_CELLS = "cells.v"
+_VECTORS = "vectors.mem"
+_PASS = re.compile(r"^PASS ([0-9]+) vectors$", re.MULTILINE)
+_FAIL = re.compile(r"^FAIL ([0-9]+) of ([0-9]+)$", re.MULTILINE)
+_MISMATCH = re.compile(r"^MISMATCH vector=([0-9]+) .* got=(\S+)$", re.MULTILINE)
+_PROVEN = "SAT proof finished - no model found: SUCCESS!"
+_REFUTED = "proof did fail!"
+
+
+def write_models(family: Family, vectors: VectorTable, workspace: Path) -> None:
+    """Write the models of a family's primitives, and the vectors, into the workspace."""
+    models = template_folder() / "fpga" / f"{family.name}_cells.v"
+    write_text(workspace / _CELLS, models.read_text(encoding="utf-8"))
+    vectors.write(workspace / _VECTORS)
+
+
+def simulate_netlist(
+    name: str, design: Design, wrapper: Wrapper, netlist: str, workspace: Path, timeout: float
+) -> CheckResult:
+    """Clock a netlist of the wrapper through the vectors of the design in Icarus Verilog.
+
+    Parameters
+    ----------
+    name
+        What the check is called.
+    design
+        The design.
+    wrapper
+        The wrapper.
+    netlist
+        Its Verilog, a file of the workspace; so are the models (`write_models`).
+    workspace
+        The folder.
+    timeout
+        Seconds that it may take.
+
+    Returns
+    -------
+    How many vectors passed; skipped if Icarus Verilog is not installed.
+
+    Raises
+    ------
+    ToolError
+        If the netlist cannot be compiled, or the simulation gives no verdict.
+    """
+    found = Icarus().find()
+    if found.version is None:
+        return CheckResult(name, skipped=str(found.reason))
+    bench, image = f"tb_{wrapper.top}.v", f"{name}.vvp"
+    write_text(workspace / bench, wrapper.testbench(design.vectors, _VECTORS))
+    build = ("iverilog", "-g2012", "-s", f"tb_{wrapper.top}", "-o", image)
+    built = run_command((*build, _CELLS, netlist, bench), workspace, timeout)
+    if built.returncode:
+        raise built.error(f"{name}: Icarus Verilog cannot compile the netlist")
+    done = run_command(("vvp", "-n", image), workspace, timeout)
+    count = design.vectors.count
+    passed, failed = _PASS.search(done.stdout), _FAIL.search(done.stdout)
+    if done.returncode == 0 and passed and int(passed[1]) == count:
+        return CheckResult(name, passed=count, version=found.version)
+    first = _MISMATCH.search(done.stdout)
+    if done.returncode == 0 or not failed or not first or int(failed[2]) != count:
+        raise done.error(f"{name}: the simulation gave no verdict")
+    bad = int(failed[1])
+    mismatch = design.mismatch(int(first[1]), first[2])
+    return CheckResult(name, count - bad, bad, mismatch, version=found.version)
+
+
+def prove_mapped(
+    yosys: Tool, subject: Subject, mapped: str, workspace: Path, timeout: float
+) -> bool | None:
+    """Prove a mapped module equal to its source on every input.
+
+    Parameters
+    ----------
+    yosys
+        Yosys.
+    subject
+        The source; without registers.
+    mapped
+        Verilog of what was made of it, a file of the workspace; so are the models.
+    workspace
+        The folder.
+    timeout
+        Seconds that it may take.
+
+    Returns
+    -------
+    True or False, or None if it takes longer.
+
+    Raises
+    ------
+    ToolError
+        If Yosys ends without a verdict.
+    """
+    module = subject.module
+    text = (workspace / mapped).read_text(encoding="utf-8")
+    renamed = re.sub(rf"^module {module}\b", f"module {module}_gate", text, flags=re.MULTILINE)
+    write_text(workspace / "gate.v", renamed)
+    # Cells with a clock are of no use here, and processes of them would only have to be read.
+    models = (workspace / _CELLS).read_text(encoding="utf-8")
+    tables = [part for part in models.split("\nmodule ")[1:] if "posedge" not in part]
+    plain = "".join(f"module {part}\n" for part in tables)
+    write_text(workspace / "tables.v", re.sub(r" \^\n.*1'bx : 1'b0\);", ";", plain))
+    lines = [
+        f"read_verilog {subject.file} gate.v tables.v",
+        "hierarchy",
+        "proc",
+        f"flatten {module} {module}_gate",
+        "memory_map",
+        "opt -full",
+        f"miter -equiv -flatten -make_assert {module} {module}_gate miter",
+        "sat -verify -prove-asserts miter",
+    ]
+    write_text(workspace / "prove.ys", "\n".join(lines) + "\n")
+    try:
+        done = run_command((*yosys.command, "-s", "prove.ys"), workspace, timeout)
+    except MissingToolError:
+        raise
+    except ToolError:
+        return None  # out of time
+    if done.returncode == 0 and _PROVEN in done.stdout:
+        return True
+    if done.returncode and _REFUTED in done.stdout + done.stderr:
+        return False
+    raise yosys.failure(done)

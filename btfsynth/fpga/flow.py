@@ -1,0 +1,309 @@
+"""From a design folder to a bitstream, beside the same truth table as a case statement."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from btfsynth import __version__
+from btfsynth.backends.timing import Timing
+from btfsynth.files import write_text
+from btfsynth.fpga.check import prove_mapped, simulate_netlist, write_models
+from btfsynth.fpga.devices import Device
+from btfsynth.fpga.mapping import Mapping as MappedModule
+from btfsynth.fpga.mapping import Subject, map_subject
+from btfsynth.fpga.netlists import CellCounts
+from btfsynth.fpga.place import (
+    Placed,
+    PlaceOptions,
+    build_top,
+    check_capacity,
+    place_top,
+)
+from btfsynth.fpga.scripts import map_scripts
+from btfsynth.fpga.tools import Toolchain, find_toolchain
+from btfsynth.fpga.wrapper import Wrapper, make_wrapper
+from btfsynth.sim.design import Design, load_design
+from btfsynth.sim.result import CheckResult
+from btfsynth.staging import publish, staging_folder
+from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
+
+__all__ = ["FIGURES_FILE", "Column", "FpgaOptions", "FpgaResult", "run_fpga"]
+
+FIGURES_FILE = "fpga.json"
+"""The file of the figures, written last."""
+
+_PROOF_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class FpgaOptions:
+    """How a design is brought to a device.
+
+    Parameters
+    ----------
+    place
+        How it is placed and routed.
+    tries
+        Orders of the inputs that the mapping tries (`map_scripts`).
+    """
+
+    place: PlaceOptions = field(default_factory=PlaceOptions)
+    tries: int = 4
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the flow came to for one description of the function.
+
+    Parameters
+    ----------
+    mapping
+        The module alone, mapped.
+    top
+        Cells with the registers around it.
+    placed
+        Placed and routed.
+    proven
+        Whether the mapped module is its source on every input; None if that was not found out.
+    """
+
+    mapping: MappedModule
+    top: CellCounts
+    placed: Placed
+    proven: bool | None
+
+
+@dataclass(frozen=True)
+class FpgaResult:
+    """A design on a device.
+
+    Parameters
+    ----------
+    module
+        Name of the design.
+    device
+        The device.
+    design, case
+        The design, and the same truth table as a case statement; None with a reason in `no_case`.
+    no_case
+        Why there is no case statement.
+    checks
+        The simulations of the design before and after routing.
+    tools
+        Versions by name.
+    options
+        How it was made.
+    files
+        Names of the files by role.
+    """
+
+    module: str
+    device: Device
+    design: Column
+    case: Column | None
+    no_case: str
+    checks: tuple[CheckResult, ...]
+    tools: Mapping[str, str]
+    options: FpgaOptions
+    files: Mapping[str, str]
+
+    @property
+    def failure(self) -> str:
+        """What is wrong with the result in one line; empty if nothing is."""
+        if self.design.proven is False:
+            return "the mapped netlist is not the design"
+        for check in self.checks:
+            if check.skipped is None and not check.ok:
+                return f"{check.name}: {check.failed} vectors failed; first: {check.mismatch}"
+        wanted, got = self.options.place.freq, self.design.placed.fmax
+        if wanted is not None and got is not None and got < wanted:
+            return f"reaches {got:g} MHz, {wanted:g} asked for"
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values: the same for the same design, options and tools."""
+        return {
+            "btfsynth": __version__,
+            "module": self.module,
+            "device": self.device.name,
+            "part": self.device.part,
+            "seed": self.options.place.seed,
+            "freq": self.options.place.freq,
+            "tries": self.options.tries,
+            "tools": dict(self.tools),
+            "design": _column(self.design),
+            "case": None if self.case is None else _column(self.case),
+            "no_case": self.no_case or None,
+            "checks": {check.name: check.to_json() for check in self.checks},
+            "files": dict(self.files),
+            "failure": self.failure or None,
+        }
+
+
+def run_fpga(
+    directory: Path,
+    device: Device,
+    options: FpgaOptions,
+    output: Path,
+    say: Callable[[str], None] = lambda line: None,
+) -> FpgaResult:
+    """Bring a design to a device and write what came of it.
+
+    Parameters
+    ----------
+    directory
+        The design folder.
+    device
+        The device.
+    options
+        How.
+    output
+        Where the files go; it is made if it is missing.
+    say
+        Is told what is being done, a line a step.
+
+    Raises
+    ------
+    DataError
+        If there is no design in the folder.
+    MissingToolError
+        If a tool is not installed.
+    ToolError
+        If a tool fails.
+    VerificationError
+        If the design is larger than the device.
+    OutputError
+        If the files cannot be written.
+    """
+    design = load_design(directory)
+    tools = find_toolchain(device, say)
+    with (
+        staging_folder(output) as staging,
+        tempfile.TemporaryDirectory(prefix="btfsynth-") as folder,
+    ):
+        workspace = Path(folder)
+        run = _Run(design, device, tools, options, workspace, say)
+        shutil.copyfile(design.path("verilog"), workspace / "design.v")
+        write_models(device.family, design.vectors, workspace)
+        module, timing = design.manifest.module, design.manifest.timing
+        column, wrapper = run.column(
+            "design", Subject("design.v", module, timing is not None), timing
+        )
+        say("simulation of the netlists ...")
+        timeout = options.place.timeout
+        checks = tuple(
+            simulate_netlist(name, design, wrapper, file, workspace, timeout)
+            for name, file in (
+                ("synthesis", column.placed.synthesis),
+                ("routed", column.placed.routed),
+            )
+        )
+        no_case = _why_no_case(design)
+        case = None
+        if not no_case:
+            reference = case_reference(design.manifest, design.vectors)
+            write_text(workspace / reference.file, reference.text)
+            subject = Subject(reference.file, f"{module}_reference")
+            case, _ = run.column("case statement", subject, None)
+        files = _files(module, column)
+        result = FpgaResult(
+            module,
+            device,
+            column,
+            case,
+            no_case,
+            checks,
+            tools.versions(),
+            options,
+            {role: name for role, (name, _) in files.items()},
+        )
+        for name, source in files.values():
+            shutil.copyfile(workspace / source, staging / name)
+        write_text(staging / FIGURES_FILE, json.dumps(result.to_json(), indent=2) + "\n")
+        publish(staging, output, FIGURES_FILE)
+    return result
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the steps for design and case statement share."""
+
+    design: Design
+    device: Device
+    tools: Toolchain
+    options: FpgaOptions
+    workspace: Path
+    say: Callable[[str], None]
+
+    def column(self, what: str, subject: Subject, timing: Timing | None) -> tuple[Column, Wrapper]:
+        """Take one description through the flow."""
+        manifest, workspace, timeout = (
+            self.design.manifest,
+            self.workspace,
+            self.options.place.timeout,
+        )
+        n_inputs = self.design.vectors.inputs.shape[1]
+        scripts = map_scripts(n_inputs, manifest.netlist.get("cells", 0), self.options.tries)
+        self.say(f"{what}: mapping by {len(scripts) + 1} scripts ...")
+        mapping = map_subject(
+            self.tools.yosys, subject, self.device.family, scripts, workspace, timeout
+        )
+        proven = None
+        if not subject.registers:
+            self.say(f"{what}: proof of the mapped netlist ...")
+            proven = prove_mapped(
+                self.tools.yosys, subject, mapping.file, workspace, min(timeout, _PROOF_SECONDS)
+            )
+        wrapper = make_wrapper(manifest, self.device, subject.module, timing)
+        top = build_top(self.tools, self.device, wrapper, workspace, timeout)
+        check_capacity(top, self.device)
+        self.say(f"{what}: place and route ...")
+        placed = place_top(self.tools, self.device, wrapper, self.options.place, workspace)
+        return Column(mapping, top, placed, proven), wrapper
+
+
+def _why_no_case(design: Design) -> str:
+    """Say why there is no case statement to compare with; empty if there is one."""
+    n_inputs = design.vectors.inputs.shape[1]
+    if n_inputs > MAX_CASE_INPUTS:
+        return f"{n_inputs} inputs; a case statement is written for up to {MAX_CASE_INPUTS}"
+    if not design.vectors.exhaustive:
+        return "the vectors do not say every output for every input"
+    return ""
+
+
+def _files(module: str, column: Column) -> dict[str, tuple[str, str]]:
+    """Return by role the name of each file and the file of the workspace that it is."""
+    placed = column.placed
+    return {
+        "wrapper": ("wrapper.v", f"{module}_fpga.v"),
+        "mapped": ("mapped.v", column.mapping.file),
+        "synthesis": ("synthesis.v", placed.synthesis),
+        "routed": ("routed.v", placed.routed),
+        "report": ("nextpnr.json", placed.report),
+        "bitstream": (f"{module}.{placed.bitstream.rpartition('.')[2]}", placed.bitstream),
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    counts = column.mapping.counts
+    return {
+        "script": column.mapping.script,
+        "luts": counts.luts,
+        "muxes": counts.muxes,
+        "levels": counts.levels,
+        "carries": counts.carries,
+        "proven": column.proven,
+        "tried": dict(column.mapping.tried),
+        "with_registers": dict(vars(column.top)),
+        "fmax_mhz": column.placed.fmax,
+        "utilization": {
+            kind: dict(vars(sites)) for kind, sites in column.placed.utilization.items()
+        },
+    }
