@@ -1,0 +1,127 @@
+"""Pipelines, cells and netlist files from the command line, through every check there is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from circuits import array_multiplier
+
+from btfsynth.backends.interchange import FOLDER_FORMATS
+from btfsynth.netlist.text import format_netlist
+
+SIMULATORS = [name for name, tool in (("icarus", "vvp"), ("ghdl", "ghdl")) if shutil.which(tool)]
+SIMULATORS.append("amaranth")
+
+
+def asked(*simulators):
+    """The options that ask for simulators."""
+    return [word for name in simulators for word in ("--simulator", name)]
+
+
+@pytest.fixture
+def netlist(tmp_path) -> Path:
+    """A multiplier of three bits as a file."""
+    path = tmp_path / "m.mig"
+    path.write_text(format_netlist(array_multiplier(3, 3)))
+    return path
+
+
+def test_every_format(cli, tmp_path, netlist):
+    """Each netlist file has its role and its hash, is the same design, and never changes."""
+    given = ("emit", "m.mig", "--format", ",".join(FOLDER_FORMATS))
+    outcome = cli(*given, "-o", "out", "--json")
+    assert outcome.code == 0, outcome.stderr
+    files = outcome.json["files"]
+    assert outcome.json["timing"] is None
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    for name in FOLDER_FORMATS:
+        path = tmp_path / "out" / files[name]
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == manifest["sha256"][name]
+        assert cli("equiv", "m.mig", path).code == 0, name
+    assert cli(*given, "-o", "again", "--format", "blif").code == 0
+    for path in (tmp_path / "out").iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("cells", [(), ("--cells",)])
+def test_pipeline(cli, tmp_path, netlist, cells):
+    """A pipeline passes the whole chain, its mutants in the testbench too."""
+    outcome = cli(
+        "emit", "m.mig", "--data", "multiplier:3", "-o", "out", "--pipeline", "3", "--enable", "--reset",
+        "--format", "mig,json", "--json", *cells,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["timing"] == {"latency": 3, "enable": True, "reset": True}
+    assert outcome.json["notices"] == ["mig, json: the netlist without registers"]
+    checked = cli("verify", "out", "--mutants", "30", "--json", *asked(*SIMULATORS))
+    assert checked.code == 0, checked.stdout
+    assert all(link["result"] != "failed" for link in checked.json["links"])
+    assert cli("equiv", "m.mig", "out").code == 0
+    if not cells:
+        assert cli("equiv", "m.mig", "out/mul.v").code == 0
+
+
+def test_depth_of_a_stage(cli, tmp_path, netlist):
+    """As many stages as the depth asks for; the text says what it came to."""
+    outcome = cli("emit", "m.mig", "-o", "out", "--pipeline", "auto:2", "--reset")
+    assert outcome.code == 0, outcome.stderr
+    assert "timing    latency 4 clocks; ports clk, rst\n" in outcome.stdout
+    assert "// mul: pipelined, latency 4," in (tmp_path / "out" / "mul.v").read_text()
+    assert cli("emit", "m.mig", "-o", "one", "--pipeline", "auto:9").code == 0
+    assert json.loads((tmp_path / "one" / "manifest.json").read_text())["timing"]["latency"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            ("--pipeline", "x"),
+            "--pipeline: expected a number of stages, auto or auto:DEPTH, got 'x'",
+        ),
+        (("--pipeline", "auto:"), "got 'auto:'"),
+        (("--pipeline", "1001"), "expected 0 to 1000 stages, got 1001"),
+        (("--pipeline", "auto:0"), "expected a depth of at least 1, got 0"),
+        (("--enable",), "a combinational design has no registers"),
+        (("--reset",), "a combinational design has no registers"),
+        (("--format", "blif,edif"), "unknown netlist format 'edif': expected some of mig, blif"),
+    ],
+)
+def test_refused(cli, tmp_path, netlist, given, said):
+    """What cannot be is refused in one line, and no folder is left."""
+    outcome = cli("emit", "m.mig", "-o", "out", *given)
+    assert outcome.code == 2
+    assert said in outcome.complaint
+    assert not (tmp_path / "out").exists()
+
+
+HOSTILE = ("module", "$(touch owned)", "a b", "a-b", "clk", "en", "rst")
+
+
+def test_hostile_names(cli, tmp_path):
+    """Keywords, commands, names that clash and names of controls from a file: legal and checked hardware."""
+    rows = [[number >> bit & 1 for bit in range(6)] for number in range(64)]
+    lines = [",".join(HOSTILE), *(",".join(map(str, [*row, int(sum(row) >= 4)])) for row in rows)]
+    (tmp_path / "names.csv").write_text("\n".join(lines) + "\n")
+    outcome = cli(
+        "build", "names.csv", "-o", "out", "--pipeline", "2", "--enable", "--reset", "--cells", "--json",
+        "--stream", "--format", ",".join(FOLDER_FORMATS), *asked(*SIMULATORS),
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["timing"] == {"latency": 2, "enable": True, "reset": True}
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    ports = [*manifest["ports"]["inputs"], *manifest["ports"]["outputs"]]
+    assert [port["name"] for port in ports] == list(HOSTILE)
+    names = [port["hdl"] for port in ports]
+    assert len({*names, "clk", "rst", "en"}) == 10
+    for name in HOSTILE:
+        assert any(f"port {name!r} is called" in notice for notice in outcome.json["notices"])
+    assert {path.name for path in tmp_path.iterdir()} == {"names.csv", "out"}
+    assert not (tmp_path / "out" / "owned").exists()
+    checked = cli("verify", "out", "--mutants", "20", *asked("amaranth"))
+    assert checked.code == 0, checked.stdout
+    for name in FOLDER_FORMATS:
+        assert cli("equiv", "out", f"out/{manifest['files'][name]}").code == 0, name
