@@ -28,6 +28,7 @@ from btfsynth.learn.baselines import Baseline, have_sklearn, measure_baselines
 from btfsynth.learn.candidates import Candidate
 from btfsynth.learn.portfolio import LEARNERS, Outcome, compete
 from btfsynth.learn.samples import check_samples, contradicting, samples_of, split
+from btfsynth.learn.thrift import within
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
@@ -448,8 +449,7 @@ def _joined(train: Dataset, netlists: list[Netlist]) -> Netlist:
 def _simplified(netlist: Netlist, options: LearnOptions) -> Netlist:
     """Return the netlist after the passes, unless these have traded cells for too many AND nodes."""
     smaller, _ = simplify_netlist(netlist, None, None, options.passes)
-    limits = Limits(options.max_cells, options.max_ands)
-    return smaller if limits.hold(smaller) or not limits.hold(netlist) else netlist
+    return within(smaller, Limits(options.max_cells, options.max_ands)) or netlist
 
 
 def _share(values: NDArray[np.uint8], data: Dataset, output: int) -> float:
