@@ -1,0 +1,206 @@
+"""Cover a netlist with look-up tables.
+
+Priority cuts ranked by arrival give the least levels, ranked by area flow (Manohararajah, Brown and Vranesic,
+2006) few tables; exact local area (Mishchenko, Chatterjee and Brayton, "Improvements to technology mapping
+for LUT-based FPGAs", 2007) then picks, node by node, the cut that costs the fewest tables of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import NetlistError
+from btfsynth.fpga.lut_cuts import MAX_LEAVES, rank_cuts
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.views import count_references
+
+__all__ = ["Cover", "map_luts"]
+
+_FLOW_ROUNDS = 4
+_AREA_ROUNDS = 3
+_WORK = 400_000
+"""Cuts of all nodes together, about; a node has from 8 to 32 of them."""
+_NEVER = 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class Cover:
+    """Look-up tables that compute a netlist.
+
+    Parameters
+    ----------
+    luts
+        Tables, inverters included where an output needs one of its own.
+    levels
+        Tables on the longest path.
+    roots
+        ``(tables,)`` int32, the nodes that are tables, ascending; without the inverters.
+    leaves
+        ``(tables, 6)`` int32, the nodes each reads, ascending, -1 past the last.
+    tables
+        ``(tables,)`` uint64, the functions: bit ``v`` at the vector ``v`` of the leaves.
+    """
+
+    luts: int
+    levels: int
+    roots: NDArray[np.int32]
+    leaves: NDArray[np.int32]
+    tables: NDArray[np.uint64]
+
+
+def map_luts(netlist: Netlist, inputs: int, shallow: bool = False) -> Cover:
+    """Cover a netlist with tables.
+
+    Parameters
+    ----------
+    netlist
+        The netlist.
+    inputs
+        Inputs of a table, from 3 to 6.
+    shallow
+        True for the fewest levels and then few tables, False for few tables whatever the levels.
+
+    Raises
+    ------
+    NetlistError
+        If tables cannot have so many inputs.
+    """
+    if not 3 <= inputs <= MAX_LEAVES:
+        raise NetlistError(f"expected tables of 3 to {MAX_LEAVES} inputs, got {inputs}")
+    n_nodes, first = netlist.n_nodes, netlist.first_cell
+    per_node = 1 + int(np.clip(_WORK // max(1, n_nodes), 8, 32 if inputs <= 4 else 20))
+    cuts = (
+        np.zeros((n_nodes, 1), dtype=np.int32),
+        np.zeros((n_nodes, per_node), dtype=np.int8),
+        np.zeros((n_nodes, per_node, MAX_LEAVES), dtype=np.int32),
+        np.zeros((n_nodes, per_node), dtype=np.uint64),
+        np.zeros((n_nodes, per_node), dtype=np.int32),
+        np.zeros((n_nodes, per_node), dtype=np.float64),
+    )
+    costs = (np.zeros(n_nodes, dtype=np.int32), np.zeros(n_nodes, dtype=np.float64))
+    outputs = np.unique(netlist.outputs >> 1)
+    outputs = outputs[outputs >= first]
+    uses = count_references(netlist.fanins, netlist.outputs, first).astype(np.float64)
+    best = np.zeros(n_nodes, dtype=np.int32)
+    covers: list[tuple[int, int, Cover]] = []
+    for round_ in range(_FLOW_ROUNDS + 1):
+        if round_ and shallow:
+            pass
+        rank_cuts(netlist.fanins, first, inputs, round_ > 0 and not shallow, uses, cuts, costs)
+        best[:] = 0
+        reads = np.zeros(n_nodes, dtype=np.int32)
+        _count_reads(outputs, first, cuts, best, reads)
+        required = int(costs[0][outputs].max(initial=0)) if shallow else _NEVER
+        for _ in range(_AREA_ROUNDS):
+            _recover(outputs, first, required, cuts, best, reads, costs[0])
+        cover = _cover(netlist, cuts, best, reads)
+        covers.append((cover.luts, cover.levels, cover))
+        uses = (uses + 2.0 * reads) / 3.0
+    return min(covers, key=lambda entry: entry[1::-1] if shallow else entry[:2])[2]
+
+
+@numba.njit(cache=True, nogil=True)
+def _reference(node: Any, change: Any, first: Any, cuts: Any, best: Any, reads: Any) -> Any:
+    """Add a node's table to the cover, or take it away; returns the tables that come or go.
+
+    change: 1 or -1. reads: (nodes,) int32, how often each node is read by the cover, changed.
+    """
+    sizes, leaves = cuts[1], cuts[2]
+    area = 1
+    stack = [node]
+    while stack:
+        root = stack.pop()
+        cut = best[root]
+        for i in range(sizes[root, cut]):
+            leaf = leaves[root, cut, i]
+            before = reads[leaf]
+            reads[leaf] += change
+            fresh = before == 0 if change > 0 else reads[leaf] == 0
+            if fresh and leaf >= first:
+                area += 1
+                stack.append(leaf)
+    return area
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_reads(outputs: Any, first: Any, cuts: Any, best: Any, reads: Any) -> None:
+    """Count how often the cover reads each node. Changes reads, zero at first."""
+    for output in outputs:
+        reads[output] += 1
+        if reads[output] == 1:
+            _reference(output, 1, first, cuts, best, reads)
+
+
+@numba.njit(cache=True, nogil=True)
+def _recover(
+    outputs: Any, first: Any, deadline: Any, cuts: Any, best: Any, reads: Any, arrival: Any
+) -> None:
+    """Give every node of the cover the cut that costs the fewest tables, if it comes in time.
+
+    deadline: levels at most. best: (nodes,) int32 and reads, changed. arrival: (nodes,) int32, changed.
+    """
+    count, sizes, leaves = cuts[0], cuts[1], cuts[2]
+    n_nodes = count.shape[0]
+    required = np.full(n_nodes, deadline, dtype=np.int32)
+    for node in range(n_nodes - 1, first - 1, -1):
+        if reads[node]:
+            for i in range(sizes[node, best[node]]):
+                leaf = leaves[node, best[node], i]
+                required[leaf] = min(required[leaf], required[node] - 1)
+    for node in range(first, n_nodes):
+        used = reads[node] > 0
+        if used:
+            _reference(node, -1, first, cuts, best, reads)
+        chosen, least, soonest, reading = -1, 0, 0, 0
+        for cut in range(count[node, 0]):
+            time, read = 1, 0
+            for i in range(sizes[node, cut]):
+                time = max(time, 1 + arrival[leaves[node, cut, i]])
+                read += leaves[node, cut, i] >= first
+            if used and time > required[node]:
+                continue
+            best[node] = cut
+            area = _reference(node, 1, first, cuts, best, reads)
+            _reference(node, -1, first, cuts, best, reads)
+            if (
+                chosen < 0
+                or area < least
+                or (area == least and (read, time) < (reading, soonest))
+            ):
+                chosen, least, soonest, reading = cut, area, time, read
+        best[node] = max(0, chosen)
+        arrival[node] = soonest
+        if used:
+            _reference(node, 1, first, cuts, best, reads)
+
+
+def _cover(netlist: Netlist, cuts: Any, best: NDArray[np.int32], reads: NDArray[np.int32]) -> Cover:
+    """Return the tables in use."""
+    _, sizes, leaves, tables, _, _ = cuts
+    first = netlist.first_cell
+    roots = np.flatnonzero(reads[first:]).astype(np.int32) + first
+    chosen = best[roots]
+    used = np.arange(MAX_LEAVES) < sizes[roots, chosen][:, None]
+    read = np.where(used, leaves[roots, chosen], -1).astype(np.int32)
+    level = np.zeros(netlist.n_nodes, dtype=np.int64)
+    for root, row in zip(roots.tolist(), read.tolist(), strict=True):
+        level[root] = 1 + max((int(level[leaf]) for leaf in row if leaf >= 0), default=0)
+    inverters = _inverters(netlist)
+    levels = int(level[netlist.outputs >> 1].max(initial=0))
+    return Cover(
+        len(roots) + inverters, max(levels, int(inverters > 0)), roots, read, tables[roots, chosen]
+    )
+
+
+def _inverters(netlist: Netlist) -> int:
+    """Count outputs that need a table to be inverted: of inputs, and of cells that are wanted both ways."""
+    wanted = np.unique(netlist.outputs)
+    nodes = wanted >> 1
+    inputs = (nodes > 0) & (nodes < netlist.first_cell) & (wanted & 1 == 1)
+    cells = nodes[nodes >= netlist.first_cell]
+    return int(inputs.sum()) + len(cells) - len(np.unique(cells))
