@@ -15,9 +15,13 @@ from btfsynth.dataset.vectors import numbers_of
 from btfsynth.lower.adder import add_columns, full_adder, signed_digits
 from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
 from btfsynth.lower.compare import choose, constant_bits, greater, place_of_largest
+from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.simulation import exhaustive_words, output_words, unpack_bits
+from btfsynth.netlist.reference import function_reference
+from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
+from btfsynth.network.topology import layered
+from btfsynth.network.trained import TrainedNetwork
 
 WEIGHTS = st.lists(st.integers(1, 40), min_size=1, max_size=7)
 
@@ -137,3 +141,27 @@ def test_class_sums(rows: list[list[float]], biases: list[float], literals: list
         ]
         assert got[: len(sums)].tolist() == [int(total > 0) for total in sums]
         assert numbers_of(got[None, len(sums) :])[0] == sums.index(max(sums))
+
+
+@pytest.mark.parametrize(("inputs", "largest"), [(300, 1), (200, 100)])
+def test_wide_neurons_stay_small(inputs: int, largest: int) -> None:
+    """Hundreds of inputs take cells in proportion, no table, and compute the neuron on random vectors."""
+    random = np.random.default_rng(inputs)
+    weights = random.integers(-largest, largest + 1, inputs + 1)
+    network = TrainedNetwork(
+        "wide",
+        layered((inputs, 1)),
+        weights.astype(np.float32),
+        (Port("x", inputs),),
+        (Port("y", 1),),
+    )
+    reference = function_reference(network.outputs, inputs)
+    netlist, report = lower_network(network, reference)
+    digits = sum(len(signed_digits(abs(int(weight)))) for weight in weights[1:])
+    assert digits < netlist.n_cells < 3 * digits + 20
+    assert report.forms == {"counter": 1}
+    vectors = random.integers(0, 2, (500, inputs), dtype=np.uint8)
+    found = unpack_bits(output_words(netlist, pack_bits(vectors)), 500)[:, 0]
+    exact = (2 * vectors.astype(int) - 1) @ weights[1:] - weights[0]
+    assert np.array_equal(found, exact > 0)
+    assert 100 < found.sum() < 400
