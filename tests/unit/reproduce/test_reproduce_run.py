@@ -1,0 +1,216 @@
+"""Running experiments: what is kept, gone on from, refused and written."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from btfsynth.dataset.load import load
+from btfsynth.errors import DataError, MissingToolError, UsageError
+from btfsynth.network.topology import layered
+from btfsynth.reproduce import gradient
+from btfsynth.reproduce import record as record_module
+from btfsynth.reproduce import run as run_module
+from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
+from btfsynth.reproduce.experiment import Experiment, Scale
+from btfsynth.reproduce.run import Report, ReproduceOptions, Watcher, reproduce
+from btfsynth.reproduce.summary import summary
+from btfsynth.reproduce.table import markdown, report_record, write_tables
+from btfsynth.train.trainer import check_fit
+
+
+def small(name: str, seeds: int, iterations: int, **changes: object) -> Experiment:
+    """Return an experiment of the catalogue cut short."""
+    scale = Scale(seeds, iterations)
+    return replace(EXPERIMENTS[name], full=scale, quick=scale, **changes)
+
+
+EXACT = small("multiplier2", 3, 10_000)
+TESTED = small(
+    "and_or_64",
+    2,
+    40,
+    task="random_and_or:2x6,train=20,test=30",
+    widths=(6, 6, 6),
+    published=replace(EXPERIMENTS["and_or_64"].published, share=0.999),
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_torch(monkeypatch):
+    """Baselines have tests of their own."""
+    monkeypatch.setattr(run_module, "has_torch", lambda: False)
+
+
+def made(report: Report) -> list[object]:
+    """Return what a run came to, times aside."""
+    rows = []
+    for row in report.rows:
+        for each in row.records:
+            rows.append({key: value for key, value in each.items() if key != "seconds"})
+    return rows
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_catalogue_holds_together(name):
+    """Data load and fit their networks, names are files, quick is no longer than full."""
+    experiment = EXPERIMENTS[name]
+    dataset = load(experiment.source(2))
+    check_fit(dataset, layered(experiment.widths))
+    if experiment.tested:
+        assert load(experiment.test_source(2)).n_inputs == dataset.n_inputs
+    assert name.replace("_", "").isalnum()
+    assert experiment.quick.seeds <= experiment.full.seeds
+    assert experiment.quick.iterations <= experiment.full.iterations
+    experiment.parameters(experiment.full)
+
+
+def test_names_may_be_beginnings():
+    """A whole name means itself alone; the order is that of the table."""
+    assert [each.name for each in choose(("rule30", "multi"))] == [
+        "multiplier2",
+        "multiplier3",
+        "rule30",
+    ]
+    assert len(choose(("digits",))) == 3
+    assert len(choose(())) == len(EXPERIMENTS)
+    for name in ("", "rule31"):
+        with pytest.raises(UsageError, match="there are multiplier2"):
+            choose((name,))
+
+
+def test_runs_are_kept_and_the_same_for_any_number_of_jobs(tmp_path):
+    """One file an experiment; what is done is not done again."""
+    told: list[tuple[str, int]] = []
+    watcher = Watcher(on_done=lambda name, seed, words: told.append((name, seed)))
+    one = reproduce((EXACT, TESTED), tmp_path / "one", ReproduceOptions(), watcher)
+    assert len(told) == 5
+    two = reproduce((EXACT, TESTED), tmp_path / "two", ReproduceOptions(jobs=2), watcher)
+    assert made(one) == made(two)
+    assert sorted(path.name for path in (tmp_path / "one/rows").iterdir()) == [
+        "and_or_64.json",
+        "multiplier2.json",
+    ]
+    plan: list[tuple[int, int]] = []
+    again = reproduce(
+        (EXACT, TESTED),
+        tmp_path / "one",
+        ReproduceOptions(),
+        Watcher(on_plan=lambda *numbers: plan.append(numbers), on_done=watcher.on_done),
+    )
+    assert plan == [(5, 5)]
+    assert len(told) == 10
+    assert made(again) == made(one)
+
+
+def test_an_interrupted_run_goes_on(tmp_path):
+    """What was done by then is kept and shown as part; the rest is made the next time."""
+
+    def stop(name: str, seed: int, words: str) -> None:
+        if seed == 2:
+            raise KeyboardInterrupt
+
+    report = reproduce((EXACT,), tmp_path, ReproduceOptions(), Watcher(on_done=stop))
+    assert report.interrupted
+    assert 2 <= len(report.rows[0].records) < 3
+    row = report_record(report)
+    assert row["complete"] is False
+    assert row["rows"][0]["state"] == "partly done"
+    whole = reproduce((EXACT,), tmp_path, ReproduceOptions())
+    assert report_record(whole)["complete"] is True
+    assert made(whole) == made(reproduce((EXACT,), tmp_path / "new", ReproduceOptions()))
+
+
+def test_other_settings_are_not_mixed_in(tmp_path):
+    """A folder belongs to one kind of run, and to this command."""
+    reproduce((TESTED,), tmp_path, ReproduceOptions())
+    other = replace(TESTED, beta=0.3)
+    with pytest.raises(DataError, match="other settings"):
+        reproduce((other,), tmp_path, ReproduceOptions())
+    for broken in ("", "{}", "[1]", '{"format": 1, "name": "and_or_64"}'):
+        (tmp_path / "rows/and_or_64.json").write_text(broken, encoding="utf-8")
+        with pytest.raises(DataError, match="not a row"):
+            reproduce((TESTED,), tmp_path, ReproduceOptions())
+
+
+def test_an_experiment_without_its_package_is_skipped(tmp_path, monkeypatch):
+    """The others run, and a note says what to install."""
+
+    def load_or_miss(source: str) -> object:
+        if source.startswith("digits"):
+            raise MissingToolError("scikit-learn is not installed")
+        return load(source)
+
+    monkeypatch.setattr(record_module, "load", load_or_miss)
+    report = reproduce((EXACT, small("digits_128", 2, 10)), tmp_path, ReproduceOptions())
+    states = [row["state"] for row in report_record(report)["rows"]]
+    assert states == ["done", "skipped"]
+    assert "digits_128: scikit-learn is not installed" in report.notes
+    assert len([note for note in report.notes if "digits_128" in note]) == 1
+
+
+def test_tables_say_what_was_reached(tmp_path):
+    """Medians beside published figures; a goal that was not reached is told with the step limit."""
+    report = reproduce((EXACT, TESTED), tmp_path, ReproduceOptions())
+    assert write_tables(report, tmp_path) == ["results.json", "results.csv", "results.md"]
+    kept = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    exact, tested = kept["rows"]
+    steps = sorted(each["steps"] for each in report.rows[0].records)
+    assert (exact["value"], exact["reached"], exact["steps"]) == (1.0, 3, steps[1])
+    assert math.isclose(exact["steps_ratio"], 3561 / steps[1])
+    assert (tested["steps"], tested["ended_early"], tested["adamw"]) == (40, 0, None)
+    assert tested["recovered"]["looked_at"] == 2
+    text = markdown(kept)
+    lines = text.splitlines()
+    assert len({line.count("|") for line in lines[:4]}) == 1
+    assert "3 of 3" in lines[2]
+    assert "at the step limit" in lines[3]
+    assert "torch is not installed" in lines[-1]
+    with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["name"] for row in rows] == ["multiplier2", "and_or_64"]
+    assert rows[0]["published_steps"] == "3561"
+    assert rows[0]["settings_widths"] == "4-4-4-4"
+
+
+def test_curves_are_the_same_bytes(tmp_path):
+    """One picture an experiment."""
+    pytest.importorskip("matplotlib")
+    from btfsynth.reproduce.curves import draw_curves
+
+    report = reproduce((TESTED,), tmp_path, ReproduceOptions())
+    for name in ("a.svg", "b.svg"):
+        draw_curves(report.rows[0], tmp_path / name)
+    content = (tmp_path / "a.svg").read_bytes()
+    assert content == (tmp_path / "b.svg").read_bytes()
+    assert b"random AND/OR circuit" in content
+    assert b"published" in content
+
+
+def test_without_torch_one_line_says_so(monkeypatch, tmp_path):
+    """The baseline itself says what to install, and a run notes it once."""
+    monkeypatch.setattr(gradient, "has_torch", lambda: False)
+    data = load("multiplier:2")
+    with pytest.raises(MissingToolError, match=r"pip install 'btfsynth\[baselines\]'"):
+        gradient.train_gradient(data, None, (4, 4, 4), 1, gradient.GradientOptions(epochs=1))
+    report = reproduce((EXACT,), tmp_path, ReproduceOptions())
+    assert [note for note in report.notes if "torch" in note] == list(report.notes)
+
+
+def test_gradient_baselines(monkeypatch, tmp_path):
+    """AdamW on the same patterns, named by the seed; nothing where there are no inputs."""
+    pytest.importorskip("torch")
+    monkeypatch.setattr(run_module, "has_torch", lambda: True)
+    monkeypatch.setattr(record_module, "_QUICK_EPOCHS", 60)
+    decoder = small("decoder16", 1, 20)
+    report = reproduce((EXACT, TESTED, decoder), tmp_path, ReproduceOptions())
+    rows = [summary(row) for row in report.rows]
+    assert 0.6 < rows[0]["adamw"] <= 1
+    assert 0.4 < rows[1]["adamw_penalty"] <= 1
+    assert rows[2]["adamw"] is None
+    again = reproduce((EXACT, TESTED, decoder), tmp_path / "again", ReproduceOptions())
+    assert [summary(row)["adamw"] for row in again.rows] == [row["adamw"] for row in rows]
