@@ -40,18 +40,15 @@ class Cocotb:
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
         """Return the commands that build and run the design, to be run in the workspace."""
-        files = design.manifest.files
-        # The runner compiles it once more, but says less of what is wrong.
-        compiled = (
-            "iverilog",
-            "-g2012",
-            "-t",
-            "null",
-            "-s",
-            design.manifest.module,
-            files["verilog"],
+        sources = [path.name for path in design.verilog_files]
+        # The runner compiles them once more, but says less of what is wrong.
+        compiled = ("iverilog", "-g2012", "-t", "null", "-s", design.manifest.module, *sources)
+        return compiled, (
+            *_ENVIRONMENT,
+            sys.executable,
+            "-B",
+            design.manifest.files["cocotb"],
         )
-        return compiled, (*_ENVIRONMENT, sys.executable, "-B", files["cocotb"])
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
         """Check the design, or say that it has no such test; it may take so many seconds."""

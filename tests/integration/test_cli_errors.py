@@ -113,7 +113,7 @@ BAD_USAGE = {
     "unknown simulator": (
         ("build", "full_adder", "--simulator", "vcs"),
         2,
-        ["'vcs'", "amaranth, icarus, verilator"],
+        ["'vcs'", "amaranth, amaranth_stream, cocotb, ghdl, icarus, verilator"],
     ),
     "unknown pass": (
         ("build", "full_adder", "--passes", "strash; magic"),

@@ -218,4 +218,4 @@ def test_unknown_simulator(cli, design):
     outcome = cli("simulate", design, "--simulator", "modelsim")
     assert (outcome.code, outcome.stdout) == (2, "")
     assert "'modelsim'" in outcome.complaint
-    assert "amaranth, icarus, verilator" in outcome.complaint
+    assert "amaranth, amaranth_stream, cocotb, ghdl, icarus, verilator" in outcome.complaint

@@ -10,6 +10,7 @@ from importlib import metadata
 import pytest
 from clocked import KINDS, change, make, spoil
 
+from btfsynth.backends.options import HardwareOptions
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.netlist.builder import NetlistBuilder
@@ -45,8 +46,9 @@ def hostile():
 
 @needs_cocotb
 def test_hostile_names_pass(tmp_path):
-    """Names end as ports that the test finds."""
-    assert COCOTB.run(make(tmp_path, KINDS["enable"], hostile())).ok
+    """Names end as ports that the test finds; cells may be instances from a file of their own."""
+    options = HardwareOptions(stages=1, reset=True, cells=True)
+    assert COCOTB.run(make(tmp_path, options, hostile())).ok
 
 
 @needs_cocotb
