@@ -77,7 +77,7 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
 @click.option(
     "--label",
     is_flag=True,
-    help="Add the port 'label': the number of the class with the largest sum, the first of equal ones.",
+    help="Add the port 'class_number': the number of the class with the largest sum, the first of equal ones.",
 )
 @click.option(
     "--held-out",
@@ -214,10 +214,16 @@ def _right(accuracy: Accuracy, label: bool) -> str:
 def _show(report: BuildReport, directory: Path) -> None:
     data = report.dataset
     coverage = "all input vectors" if data.exhaustive else "not all input vectors"
+    code = report.options.code
+    inputs = (
+        plural(data.n_inputs, "input")
+        if code is None
+        else f"{plural(data.n_inputs, 'analog input')} in {code.text}"
+    )
     console.rule(data.name, align="left", style="dim")
     show(
         "data",
-        f"{plural(data.n_inputs, 'input')}, {plural(data.n_outputs, 'output')}; "
+        f"{inputs}, {plural(data.n_outputs, 'output')}; "
         f"{plural(data.n_patterns, 'pattern')}, {coverage}",
     )
     if report.origin.run is not None:

@@ -23,9 +23,12 @@ def label_width(classes: int) -> int:
 
 
 def label_port(output_ports: Sequence[Port], classes: int) -> Port:
-    """Return the port of the class number: ``label``, or the first ``label_N`` that is free."""
+    """Return the port of the class: ``class_number``, or the first ``class_number_N`` that is free.
+
+    ``label`` and ``class`` are keywords of hardware languages.
+    """
     taken = {port.name for port in output_ports}
-    names = ("label" if k == 0 else f"label_{k}" for k in count())
+    names = ("class_number" if k == 0 else f"class_number_{k}" for k in count())
     free = next(name for name in names if name not in taken)
     return Port(free, label_width(classes))
 

@@ -69,7 +69,7 @@ def test_points_become_hardware_with_a_label(cli, three_classes):
     ]
     assert [(p["name"], p["width"]) for p in manifest["ports"]["outputs"]] == [
         ("y", 3),
-        ("label", 2),
+        ("class_number", 2),
     ]
     assert manifest["options"]["code"] == "binary:5"
     netlist = read_netlist(folder / "points.mig")

@@ -155,7 +155,10 @@ def test_label_is_the_first_of_the_largest_sums() -> None:
     assert hardware_outputs(network, False)(np.array([[1]])).tolist() == [[1, 1, 1, 0]]
 
 
-@pytest.mark.parametrize(("taken", "name"), [(("y",), "label"), (("label", "label_1"), "label_2")])
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [(("y",), "class_number"), (("class_number", "class_number_1"), "class_number_2")],
+)
 def test_the_label_port_has_a_free_name(taken: tuple[str, ...], name: str) -> None:
     """It gives way to outputs that are called so."""
     assert label_port([Port(each, 1) for each in taken], 10) == Port(name, 4)
