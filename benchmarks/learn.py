@@ -104,7 +104,7 @@ def parity(x: Bits) -> NDArray[np.bool_]:
 
 
 def cone(seed: int, gates: int, odd: float = 0.2) -> Function:
-    """A random cone of gates of two inputs, a share of them exclusive ors; balanced enough to be of use."""
+    """A random cone of gates of two inputs; balanced, and of more than half of its inputs."""
 
     def build(attempt: int, x: Bits) -> NDArray[np.bool_]:
         random = np.random.default_rng((seed, attempt))
@@ -116,10 +116,17 @@ def cone(seed: int, gates: int, odd: float = 0.2) -> Function:
             signals.append(a ^ b if random.random() < odd else a & b)
         return signals[-1]
 
+    def is_rich(attempt: int, probe: Bits) -> bool:
+        values = build(attempt, probe)
+        if not 0.3 < values.mean() < 0.7:
+            return False
+        flips = np.eye(probe.shape[1], dtype=np.uint8)
+        felt = sum(np.mean(values ^ build(attempt, probe ^ flip)) > 0.03 for flip in flips)
+        return bool(2 * felt > probe.shape[1])
+
     def function(x: Bits) -> NDArray[np.bool_]:
-        probe = np.random.default_rng(0).integers(0, 2, (2000, x.shape[1]), dtype=np.uint8)
-        attempt = next(k for k in range(1000) if 0.3 < build(k, probe).mean() < 0.7)
-        return build(attempt, x)
+        probe = np.random.default_rng(0).integers(0, 2, (1000, x.shape[1]), dtype=np.uint8)
+        return build(next(k for k in range(10_000) if is_rich(k, probe)), x)
 
     return function
 

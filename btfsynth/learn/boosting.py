@@ -17,6 +17,7 @@ from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.decision_tree import Tree, grow_tree, lower_tree
 from btfsynth.learn.features import Features, plain_features, with_pairs
 from btfsynth.learn.spectrum import measure_spectrum
+from btfsynth.learn.trees import telling_inputs
 from btfsynth.lower.counter import lower_counter
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.support import ThresholdFunction
@@ -25,16 +26,17 @@ from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["BoostingLearner", "lower_vote"]
 
-_LEAVES = (8, 24, 64, 160)
-_MOST_TREES = 61
-_MUX_ANDS = 3
+_LEAVES = (8, 32, 128)
+_MOST_TREES = 91
+_MUX_ANDS = 2
 _VOTE_ANDS = 36
-"""AND nodes of a leaf, and of a weighted vote: some three full adders."""
+"""AND nodes of a leaf, as constants fold and trees share, and of a weighted vote: some three full adders."""
 _LARGEST = 7
 """Largest integer that a vote is rounded to."""
 _PAIRS = 40
 _ALLOWED = 0.6
-"""Share of the features that each tree may ask for, so that trees differ."""
+_FEW = 4
+"""Share of the signals that each tree may ask for, so that trees differ, where they are not few."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,23 +55,34 @@ class BoostingLearner:
         """Yield the best vote for each size of tree."""
         n = problem.train.n_inputs
         pairs = with_pairs(n, measure_spectrum(problem.train), _PAIRS)
-        for number, leaves in enumerate(_LEAVES):
-            for features in (plain_features(n), pairs)[: 2 if pairs.gates else 1]:
+        told = telling_inputs(problem)
+        everything = list(range(n))
+        variants = [(plain_features(n), everything, "")]
+        if pairs.gates:
+            variants.append((pairs, everything, f" over {len(pairs.gates)} pairs too"))
+        if len(told) < n:
+            variants.append((pairs, told, f" over {len(told)} inputs and {len(pairs.gates)} pairs"))
+        for leaves in _LEAVES:
+            for number, (features, inputs, words) in enumerate(variants):
                 if problem.budget.over():
                     return
-                random = np.random.default_rng((problem.seed, number, features.count))
-                rounds = _boost(problem, features, leaves, random)
+                random = np.random.default_rng((problem.seed, leaves, number))
+                signals = np.array([*inputs, *range(n, features.count)], dtype=np.intp)
+                rounds = _boost(problem, features, signals, leaves, random)
                 chosen, weights = _cut(rounds, problem)
-                over = f" over {len(features.gates)} pairs too" if features.gates else ""
                 yield Fit(
                     self.name,
-                    f"{len(chosen)} trees of {leaves} leaves{over}",
+                    f"{len(chosen)} trees of {leaves} leaves{words}",
                     _netlist(problem, features, chosen, weights),
                 )
 
 
 def _boost(
-    problem: Problem, features: Features, leaves: int, random: np.random.Generator
+    problem: Problem,
+    features: Features,
+    signals: NDArray[np.intp],
+    leaves: int,
+    random: np.random.Generator,
 ) -> list[_Round]:
     """Grow trees one after the other, each on the samples that those before it get wrong."""
     columns = features.columns(problem.train.inputs)
@@ -78,12 +91,10 @@ def _boost(
     on = problem.train.on
     weights = np.ones(len(on))
     most = min(_MOST_TREES, problem.limits.ands // (_MUX_ANDS * leaves + _VOTE_ANDS))
-    some = max(1, round(_ALLOWED * features.count))
+    some = len(signals) if len(signals) <= _FEW else round(_ALLOWED * len(signals))
     rounds: list[_Round] = []
     for _ in range(max(1, most)):
-        allowed = np.sort(random.permutation(features.count)[:some])
-        if features.count <= 4:
-            allowed = np.arange(features.count)
+        allowed = np.sort(random.permutation(signals)[:some])
         tree = grow_tree(seen, on, weights=weights, max_leaves=leaves, allowed=allowed)
         wrong = tree.predict(columns) != on
         error = float(weights[wrong].sum() / weights.sum())

@@ -17,7 +17,7 @@ from btfsynth.learn.samples import Samples
 from btfsynth.learn.spectrum import measure_spectrum
 from btfsynth.lower.cofactors import lower_table
 
-__all__ = ["SupportLearner"]
+__all__ = ["SupportLearner", "forward_order"]
 
 _WIDEST = 14
 """Inputs of a table at most."""

@@ -13,18 +13,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.decision_tree import Tree, grow_tree, lower_tree
 from btfsynth.learn.features import AND, XOR, Features, plain_features, with_pairs
 from btfsynth.learn.spectrum import measure_spectrum
+from btfsynth.learn.support import forward_order
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["FringeLearner", "TreeLearner", "best_tree", "fringe_signals"]
+__all__ = ["FringeLearner", "TreeLearner", "best_tree", "fringe_signals", "telling_inputs"]
 
 _MIN_SAMPLES = (1, 3, 8)
 _MUX_ANDS = 3
-_ROUNDS = 12
+_ROUNDS = 8
+_TELLING = 12
 _PAIRS = 60
 _NEW_SIGNALS = 24
 """Signals added a round at most."""
@@ -53,18 +56,37 @@ class FringeLearner:
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
         """Yield every tree that is better than those before it."""
-        features = plain_features(problem.train.n_inputs)
+        n = problem.train.n_inputs
         best = -1
-        for number in range(_ROUNDS):
-            chosen = best_tree(problem, features)
-            if number and chosen.right > best:
-                how = f"{chosen.tree.leaves} leaves, {number} rounds"
-                yield Fit(self.name, how, _netlist(problem, features, chosen.tree))
-            best = max(best, chosen.right)
-            wider = features.extended(_fringe(chosen.tree, features)[:_NEW_SIGNALS])
-            if wider.count == features.count or problem.budget.over():
+        for inputs in (None, telling_inputs(problem)):
+            if inputs is not None and len(inputs) == n:
                 return
-            features = wider
+            words = "" if inputs is None else f" over {len(inputs)} inputs"
+            features = plain_features(n)
+            for number in range(_ROUNDS):
+                chosen = best_tree(problem, features, _allowed(features, inputs))
+                if (number or inputs is not None) and chosen.right > best:
+                    how = f"{chosen.tree.leaves} leaves, {number} rounds{words}"
+                    yield Fit(self.name, how, _netlist(problem, features, chosen.tree))
+                best = max(best, chosen.right)
+                wider = features.extended(_fringe(chosen.tree, features)[:_NEW_SIGNALS])
+                if problem.budget.over():
+                    return
+                if wider.count == features.count:
+                    break
+                features = wider
+
+
+def telling_inputs(problem: Problem) -> list[int]:
+    """Return the inputs that tell most about the output, one after the other; all where these are few."""
+    return sorted(forward_order(problem.train, _TELLING))
+
+
+def _allowed(features: Features, inputs: list[int] | None) -> NDArray[np.intp] | None:
+    """Return the signals to ask for where only some inputs are: these and all gates, which are of these."""
+    if inputs is None:
+        return None
+    return np.array([*inputs, *range(features.n_inputs, features.count)], dtype=np.intp)
 
 
 def fringe_signals(problem: Problem, rounds: int, most: int) -> tuple[Features, list[int]]:
@@ -99,7 +121,9 @@ class ChosenTree:
     right: int
 
 
-def best_tree(problem: Problem, features: Features) -> ChosenTree:
+def best_tree(
+    problem: Problem, features: Features, allowed: NDArray[np.intp] | None = None
+) -> ChosenTree:
     """Return the tree that does best on the validation samples, within the limits.
 
     Parameters
@@ -108,12 +132,14 @@ def best_tree(problem: Problem, features: Features) -> ChosenTree:
         What to fit.
     features
         Signals to ask for.
+    allowed
+        Which of them; all if None.
     """
     seen = features.columns(problem.train.inputs).astype(np.float32)
     held = features.columns(problem.valid.inputs)
     best: tuple[int, int, Tree] | None = None
     for min_samples in _MIN_SAMPLES:
-        tree = grow_tree(seen, problem.train.on, min_samples=min_samples)
+        tree = grow_tree(seen, problem.train.on, min_samples=min_samples, allowed=allowed)
         right = tree.staged_right(held, problem.valid.on)
         right = right[: 1 + problem.limits.ands // _MUX_ANDS]
         leaves = int(right.argmax()) + 1  # the first of equals is the smallest
