@@ -34,6 +34,7 @@ _COMMANDS = {
     "equiv": "Prove two designs equivalent, or show where they differ.",
     "fpga": "Bring a design to an FPGA and compare it with a case statement.",
     "report": "Show a design or a discovery as one HTML page.",
+    "doctor": "Say which tools are found and how to get the rest.",
     "reproduce": "Run the published experiments again and compare.",
 }
 

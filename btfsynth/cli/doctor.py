@@ -1,0 +1,133 @@
+"""``btfsynth doctor``."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+
+import click
+
+from btfsynth import __version__
+from btfsynth.cli.options import json_option
+from btfsynth.cli.output import console, emit_json, field_table
+from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.fpga.devices import FAMILIES, Program
+from btfsynth.fpga.tools import find_program
+from btfsynth.sim.registry import SIMULATORS
+from btfsynth.verify.yosys import find_yosys
+
+__all__ = ["command"]
+
+_PACKAGES = (
+    # package, extra, what for
+    ("matplotlib", "plot", "histories and curves as plots"),
+    ("scikit-learn", "sklearn", "digits, BTFClassifier, baselines of learn"),
+    ("optuna", "tune", "btfsynth tune"),
+    ("torch", "baselines", "gradient baselines of reproduce"),
+    ("distributed", "dask", "--scheduler"),
+    ("mpi4py", "mpi", "train --mpi"),
+    ("amaranth-boards", "fpga", "fpga --board"),
+)
+_REQUIRED = ("numpy", "numba", "scipy", "python-sat", "amaranth", "pyverilog")
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """One thing that was looked for."""
+
+    name: str
+    group: str
+    version: str | None
+    use: str
+    install: str | None
+
+
+@click.command("doctor")
+@json_option
+def command(as_json: bool) -> None:
+    """Say which simulators, provers and FPGA tools are found here, and how to get the rest.
+
+    Exits with 0: nothing of it is needed for everything.
+
+    \b
+    Example:
+      btfsynth doctor
+    """  # noqa: D301
+    found = list(_look())
+    if as_json:
+        emit_json(
+            {
+                "btfsynth": __version__,
+                "python": platform.python_version(),
+                "system": platform.system(),
+                "machine": platform.machine(),
+                "found": [asdict(finding) for finding in found],
+            }
+        )
+        return
+    console.print(
+        f"btfsynth {__version__}, Python {platform.python_version()}, {platform.system()}"
+    )
+    for group in dict.fromkeys(finding.group for finding in found):
+        rows = [
+            (
+                finding.name,
+                finding.version or "-",
+                finding.use if finding.version else _missing(finding),
+            )
+            for finding in found
+            if finding.group == group
+        ]
+        console.print()
+        console.print(field_table((group, "version", "what for"), rows))
+
+
+def _missing(finding: _Finding) -> str:
+    return f"{finding.use}: {finding.install}"
+
+
+def _look() -> Iterator[_Finding]:
+    for name in _REQUIRED:
+        yield _Finding(name, "needed", _version(name), "", f"pip install {name}")
+    for simulator in SIMULATORS.values():
+        there = simulator.find()
+        yield _Finding(simulator.name, "simulator", there.version, "simulate, verify", there.reason)
+    yield _yosys()
+    programs = [
+        program for family in FAMILIES.values() for program in (family.router, family.packer)
+    ]
+    for program in dict.fromkeys(programs):
+        yield _program(program)
+    for package, extra, use in _PACKAGES:
+        yield _Finding(package, "extra", _version(package), use, f"pip install 'btfsynth[{extra}]'")
+    mpirun = shutil.which("mpirun") is not None
+    yield _Finding(
+        "mpirun", "extra", "found" if mpirun else None, "train --mpi",
+        "apt-get install openmpi-bin libopenmpi-dev",
+    )  # fmt: skip
+
+
+def _yosys() -> _Finding:
+    try:
+        version, reason = find_yosys().version, None
+    except (MissingToolError, ToolError) as error:
+        version, reason = None, str(error)
+    return _Finding("yosys", "FPGA and proofs", version, "verify, equiv, fpga", reason)
+
+
+def _program(program: Program) -> _Finding:
+    try:
+        version, reason = find_program(program).version, None
+    except (MissingToolError, ToolError) as error:
+        version, reason = None, str(error)
+    return _Finding(program.name, "FPGA and proofs", version, "fpga", reason)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
