@@ -11,12 +11,10 @@ Weights are written with digits -1, 0 and 1, no two neighbours nonzero (the non-
 
 from __future__ import annotations
 
-from collections import deque
-
-from btfsynth.lower.adder import full_adder, signed_digits
+from btfsynth.lower.adder import Column, signed_digits
 from btfsynth.lower.pseudo_boolean import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.literals import FALSE
 
 __all__ = ["lower_counter"]
 
@@ -33,38 +31,33 @@ def lower_counter(builder: NetlistBuilder, constraint: PseudoBoolean) -> int:
     """
     if constraint.constant is not None:
         return constraint.constant
-    columns: list[deque[int]] = [deque() for _ in range(constraint.bound.bit_length() + 1)]
     bound = constraint.bound
+    digits = []
     for weight, literal in zip(constraint.weights, constraint.literals, strict=True):
         for column, negative in signed_digits(weight):
-            columns[column].append(literal ^ int(negative))
+            digits.append((column, literal ^ int(negative)))
             bound += int(negative) << column
     # Adding 2^top - bound carries out of the columns below top exactly where the sum is the bound or more.
     top = (bound - 1).bit_length()
     constant = (1 << top) - bound
-    carried: deque[int] = deque()
-    total: list[deque[int]] = columns + [deque() for _ in range(top - len(columns))]
+    levels: dict[int, int] = {}
+    columns = [Column(builder, levels, len(digits)) for _ in range(top)]
+    beyond = []
+    for column, literal in sorted(digits, key=lambda digit: digit[0]):
+        if column < top:
+            columns[column].add(literal)
+        else:
+            beyond.append(literal)
+    carries: list[int] = []
     for column in range(top):
-        entries = total[column]
-        entries.extend(carried)
-        carried = _compress(builder, entries, constant >> column & 1)
+        for carry in carries:
+            columns[column].add(carry)
+        a, b, carries = columns[column].compress()
+        last = columns[column].carry(a, b, constant >> column & 1)
+        if last != FALSE:
+            carries.append(last)
     # From there on anything that is true is enough.
     result = FALSE
-    for literal in [*carried, *(entry for entries in total[top:] for entry in entries)]:
+    for literal in [*carries, *beyond]:
         result = builder.or_(result, literal)
     return result
-
-
-def _compress(builder: NetlistBuilder, entries: deque[int], constant: int) -> deque[int]:
-    """Add up one column and a constant bit; return what it carries into the next. Empties entries."""
-    carried: deque[int] = deque()
-    while len(entries) > 2:
-        a, b, c = entries.popleft(), entries.popleft(), entries.popleft()
-        total, carry = full_adder(builder, a, b, c)
-        carried.append(carry)
-        entries.append(total)
-    entries.extend((TRUE if constant else FALSE, FALSE, FALSE))
-    last = builder.maj(entries[0], entries[1], entries[2])
-    if last != FALSE:
-        carried.append(last)
-    return carried
