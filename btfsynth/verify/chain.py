@@ -30,6 +30,7 @@ from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design, load_design
+from btfsynth.sim.effort import too_long
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult, port_values
 from btfsynth.verify.amaranth import amaranth_netlist
@@ -287,7 +288,7 @@ class _Chain:
 
     def simulated(self, name: str) -> Link:
         simulator = SIMULATORS[name]
-        reason = simulator.find().reason
+        reason = simulator.find().reason or too_long(name, self.design)
         if reason is not None and self.simulators is None:
             raise _SkipError(reason)
         return self.checked(simulator.run(self.design, self.timeout))

@@ -8,6 +8,7 @@ from pathlib import Path
 from btfsynth.errors import UsageError
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import load_design
+from btfsynth.sim.effort import too_long
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.verify.parsed import PARSED_CHECK, check_parsed
@@ -26,7 +27,7 @@ def simulate_design(
         The folder.
     simulators
         Names of simulators; all that fit the design if None or ``all``. One that is not installed is listed as
-        skipped.
+        skipped, and if None one that would take long (see `btfsynth.sim.effort`).
     timeout
         Seconds one command of a simulator may take.
 
@@ -54,6 +55,8 @@ def simulate_design(
             continue
         simulator = get_simulator(name)
         reason = simulator.find().reason
+        if reason is None and simulators is None:
+            reason = too_long(name, design)
         if reason is None:
             results.append(simulator.run(design, timeout))
         else:
