@@ -32,6 +32,7 @@ _COMMANDS = {
     "simulate": "Check a design by simulation.",
     "verify": "Check a design by the whole chain of proofs, tools and mutants.",
     "equiv": "Prove two designs equivalent, or show where they differ.",
+    "estimate": "Estimate the look-up tables a design takes, without any tool.",
     "fpga": "Bring a design to an FPGA and compare it with a case statement.",
     "report": "Show a design or a discovery as one HTML page.",
     "doctor": "Say which tools are found and how to get the rest.",

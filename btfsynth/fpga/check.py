@@ -128,7 +128,7 @@ def prove_mapped(
     plain = "".join(f"module {part}\n" for part in tables)
     write_text(workspace / "tables.v", re.sub(r" \^\n.*1'bx : 1'b0\);", ";", plain))
     lines = [
-        f"read_verilog {subject.file} gate.v tables.v",
+        f"read_verilog {subject.files} gate.v tables.v",
         "hierarchy",
         "proc",
         f"flatten {module} {module}_gate",

@@ -189,12 +189,10 @@ def run_fpga(
     ):
         workspace = Path(folder)
         run = _Run(design, device, tools, options, workspace, say)
-        shutil.copyfile(design.path("verilog"), workspace / "design.v")
+        source = _copy_source(design, workspace)
         write_models(device.family, design.vectors, workspace)
         module, timing = design.manifest.module, design.manifest.timing
-        column, wrapper = run.column(
-            "design", Subject("design.v", module, timing is not None), timing
-        )
+        column, wrapper = run.column("design", Subject(source, module, timing is not None), timing)
         say("simulation of the netlists ...")
         timeout = options.place.timeout
         checks = tuple(
@@ -223,8 +221,8 @@ def run_fpga(
             options,
             {role: name for role, (name, _) in files.items()},
         )
-        for name, source in files.values():
-            shutil.copyfile(workspace / source, staging / name)
+        for name, made in files.values():
+            shutil.copyfile(workspace / made, staging / name)
         write_text(staging / FIGURES_FILE, json.dumps(result.to_json(), indent=2) + "\n")
         publish(staging, output, FIGURES_FILE)
     return result
@@ -266,6 +264,15 @@ class _Run:
         self.say(f"{what}: place and route ...")
         placed = place_top(self.tools, self.device, wrapper, self.options.place, workspace)
         return Column(mapping, top, placed, proven), wrapper
+
+
+def _copy_source(design: Design, workspace: Path) -> str:
+    """Copy the Verilog of a design into the workspace; returns the names of the files there."""
+    names = []
+    for number, path in enumerate(design.manifest.verilog_files(design.directory)):
+        names.append(f"design_{number}.v")
+        shutil.copyfile(path, workspace / names[-1])
+    return " ".join(names)
 
 
 def _why_no_case(design: Design) -> str:

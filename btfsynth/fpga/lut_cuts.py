@@ -106,7 +106,9 @@ def _subset(part: Any, n_part: Any, whole: Any, n_whole: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _before(by_flow: Any, time: Any, flow: Any, size: Any, time2: Any, flow2: Any, size2: Any) -> Any:
+def _before(
+    by_flow: Any, time: Any, flow: Any, size: Any, time2: Any, flow2: Any, size2: Any
+) -> Any:
     """Tell whether the first of two cuts ranks before the second."""
     if by_flow:
         if abs(flow - flow2) > _FLOW_MARGIN:

@@ -23,7 +23,12 @@ __all__ = ["Cover", "map_luts"]
 
 _FLOW_ROUNDS = 4
 _AREA_ROUNDS = 3
-_WORK = 400_000
+_NOISY_ROUNDS = 60
+_NOISY_WORK = 10_000
+"""Cells of all noisy rounds together at most; larger netlists get fewer of them."""
+_NOISE = (0.3, 3.0)
+_SEED = 1
+_WORK = 200_000
 """Cuts of all nodes together, about; a node has from 8 to 32 of them."""
 _NEVER = 2**30
 
@@ -85,23 +90,23 @@ def map_luts(netlist: Netlist, inputs: int, shallow: bool = False) -> Cover:
     costs = (np.zeros(n_nodes, dtype=np.int32), np.zeros(n_nodes, dtype=np.float64))
     outputs = np.unique(netlist.outputs >> 1)
     outputs = outputs[outputs >= first]
-    uses = count_references(netlist.fanins, netlist.outputs, first).astype(np.float64)
-    best = np.zeros(n_nodes, dtype=np.int32)
-    covers: list[tuple[int, int, Cover]] = []
-    for round_ in range(_FLOW_ROUNDS + 1):
-        if round_ and shallow:
-            pass
-        rank_cuts(netlist.fanins, first, inputs, round_ > 0 and not shallow, uses, cuts, costs)
-        best[:] = 0
-        reads = np.zeros(n_nodes, dtype=np.int32)
+    references = count_references(netlist.fanins, netlist.outputs, first).astype(np.float64)
+    noise = np.random.default_rng(_SEED)
+    noisy = min(_NOISY_ROUNDS, _NOISY_WORK // max(1, netlist.n_cells))
+    uses = references
+    covers: list[Cover] = []
+    for number in range(1 if shallow else 1 + _FLOW_ROUNDS + noisy):
+        if number > _FLOW_ROUNDS:
+            uses = references * noise.uniform(*_NOISE, n_nodes)
+        rank_cuts(netlist.fanins, first, inputs, number > 0, uses, cuts, costs)
+        best, reads = np.zeros(n_nodes, dtype=np.int32), np.zeros(n_nodes, dtype=np.int32)
         _count_reads(outputs, first, cuts, best, reads)
-        required = int(costs[0][outputs].max(initial=0)) if shallow else _NEVER
+        deadline = int(costs[0][outputs].max(initial=0)) if shallow else _NEVER
         for _ in range(_AREA_ROUNDS):
-            _recover(outputs, first, required, cuts, best, reads, costs[0])
-        cover = _cover(netlist, cuts, best, reads)
-        covers.append((cover.luts, cover.levels, cover))
+            _recover(first, deadline, cuts, best, reads, costs[0])
+        covers.append(_cover(netlist, cuts, best, reads))
         uses = (uses + 2.0 * reads) / 3.0
-    return min(covers, key=lambda entry: entry[1::-1] if shallow else entry[:2])[2]
+    return min(covers, key=lambda cover: (cover.luts, cover.levels))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -137,9 +142,7 @@ def _count_reads(outputs: Any, first: Any, cuts: Any, best: Any, reads: Any) -> 
 
 
 @numba.njit(cache=True, nogil=True)
-def _recover(
-    outputs: Any, first: Any, deadline: Any, cuts: Any, best: Any, reads: Any, arrival: Any
-) -> None:
+def _recover(first: Any, deadline: Any, cuts: Any, best: Any, reads: Any, arrival: Any) -> None:
     """Give every node of the cover the cut that costs the fewest tables, if it comes in time.
 
     deadline: levels at most. best: (nodes,) int32 and reads, changed. arrival: (nodes,) int32, changed.
@@ -167,11 +170,7 @@ def _recover(
             best[node] = cut
             area = _reference(node, 1, first, cuts, best, reads)
             _reference(node, -1, first, cuts, best, reads)
-            if (
-                chosen < 0
-                or area < least
-                or (area == least and (read, time) < (reading, soonest))
-            ):
+            if chosen < 0 or area < least or (area == least and (read, time) < (reading, soonest)):
                 chosen, least, soonest, reading = cut, area, time, read
         best[node] = max(0, chosen)
         arrival[node] = soonest

@@ -25,15 +25,15 @@ class Subject:
 
     Parameters
     ----------
-    file
-        Its Verilog, a file of the workspace.
+    files
+        Its Verilog, names of files of the workspace with spaces between them.
     module
         Its name.
     registers
         True if it has registers.
     """
 
-    file: str
+    files: str
     module: str
     registers: bool = False
 
@@ -91,7 +91,7 @@ def map_subject(
         If Yosys fails.
     """
     module = subject.module
-    read = f"read_verilog {subject.file}"
+    read = f"read_verilog {subject.files}"
     lines = [read, f"synth -flatten -noabc -top {module}", "opt -full"]
     lines += ["opt_clean -purge", f"write_rtlil {module}_source.il"]
     for number, script in enumerate(scripts):

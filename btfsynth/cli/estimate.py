@@ -1,0 +1,47 @@
+"""``btfsynth estimate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from btfsynth.cli.options import json_option
+from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, show
+from btfsynth.fpga.estimate import estimate
+from btfsynth.netlist.statistics import statistics
+from btfsynth.verify.compare import read_subject
+
+__all__ = ["command"]
+
+
+@click.command("estimate")
+@click.argument("source", metavar="DIRECTORY|NETLIST", type=click.Path(path_type=Path))
+@json_option
+def command(source: Path, as_json: bool) -> None:
+    """Estimate the look-up tables that a design folder or a netlist takes on an FPGA.
+
+    Needs no tool. Tables of four inputs are those of iCE40, ECP5 and Gowin, tables of six
+    those of larger devices. Registers and what is around the logic are not counted.
+
+    \b
+    Examples:
+      btfsynth estimate hdl_out/multiplier_3
+      btfsynth estimate m3.mig --json
+    """  # noqa: D301
+    netlist = read_subject(source).netlist
+    found = estimate(netlist)
+    if as_json:
+        emit_json(found.to_json())
+        return
+    show("netlist", netlist_summary(statistics(netlist)))
+    rows = [
+        (f"LUT{entry.inputs}", *map(str, (luts, levels)), how)
+        for entry in found.tables
+        for luts, levels, how in (
+            (entry.luts, entry.levels, "few tables"),
+            (entry.shallow_luts, entry.least_levels, "few levels"),
+        )
+    ]
+    console.print()
+    console.print(field_table(("table", "number", "levels", "mapped for"), rows, numbers=2))

@@ -1,0 +1,64 @@
+"""Estimate what a netlist needs on an FPGA, without any tool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from btfsynth.fpga.lut_mapper import map_luts
+from btfsynth.netlist.netlist import Netlist
+
+__all__ = ["TABLE_INPUTS", "Estimate", "LutEstimate", "estimate"]
+
+TABLE_INPUTS = (4, 6)
+"""Inputs of a look-up table in devices there are."""
+
+
+@dataclass(frozen=True)
+class LutEstimate:
+    """Look-up tables of one size.
+
+    Parameters
+    ----------
+    inputs
+        Inputs of a table.
+    luts, levels
+        Tables, and those on the longest path, where few tables are wanted.
+    shallow_luts, least_levels
+        The same where few levels are.
+    """
+
+    inputs: int
+    luts: int
+    levels: int
+    shallow_luts: int
+    least_levels: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a netlist needs.
+
+    Parameters
+    ----------
+    name
+        The netlist.
+    tables
+        One entry a size of tables (`TABLE_INPUTS`).
+    """
+
+    name: str
+    tables: tuple[LutEstimate, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"name": self.name, "tables": [dict(vars(entry)) for entry in self.tables]}
+
+
+def estimate(netlist: Netlist) -> Estimate:
+    """Estimate the look-up tables a netlist takes, without registers around it."""
+    entries = []
+    for inputs in TABLE_INPUTS:
+        small, shallow = (map_luts(netlist, inputs, flag) for flag in (False, True))
+        entries.append(LutEstimate(inputs, small.luts, small.levels, shallow.luts, shallow.levels))
+    return Estimate(netlist.name, tuple(entries))
