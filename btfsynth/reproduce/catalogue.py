@@ -63,7 +63,7 @@ def _and_or(samples: int, share: float) -> Experiment:
         gap_limit=0.1,
         hidden=True,
         full=Scale(5, 300_000),
-        quick=Scale(1, 20_000),
+        quick=Scale(1, 50_000),
     )
 
 
@@ -81,7 +81,7 @@ def _majority(samples: int, published: Published, full: Scale) -> Experiment:
         gap_limit=0.1,
         hidden=True,
         full=full,
-        quick=Scale(1, 5_000),
+        quick=Scale(1, 10_000),
     )
 
 
@@ -126,7 +126,7 @@ def _digits(samples: int, share: float, gradient: float) -> Experiment:
         stop=StopRule.GAP,
         gap_limit=0.05,
         full=Scale(3, 50_000),
-        quick=Scale(1, 2_000),
+        quick=Scale(1, 4_000),
     )
 
 
@@ -177,7 +177,7 @@ _ALL = (
         3,
         32,
         (32, 32, 32, 32),
-        (Scale(3, 200_000), Scale(1, 15_000)),
+        (Scale(3, 300_000), Scale(1, 40_000)),
         Published("test bits", 0.2, 1e-3, 0.1, share=0.983),
     ),
     _automaton(
@@ -186,7 +186,7 @@ _ALL = (
         1,
         16,
         (16, 32, 32, 16),
-        (Scale(5, 500_000), Scale(1, 60_000)),
+        (Scale(5, 500_000), Scale(1, 150_000)),
         Published(
             "test bits",
             0.2,
@@ -204,7 +204,7 @@ _ALL = (
         2,
         16,
         (16, 32, 32, 32, 32, 16),
-        (Scale(1, 100_000), Scale(1, 8_000)),
+        (Scale(1, 100_000), Scale(1, 20_000)),
         Published("data generator only"),
     ),
     _digits(128, 0.641, 0.858),

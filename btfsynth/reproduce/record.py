@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +25,10 @@ __all__ = ["BASELINES", "Record", "baseline_record", "goal_reached", "training_r
 Record = dict[str, Any]
 
 BASELINES = {
-    "adamw": GradientOptions(epochs=3000, rate=3e-3, decay=1e-2),
-    "adamw_penalty": GradientOptions(epochs=3000, rate=1e-2, decay=0.0, l1=3e-4, row_norm=1e-3),
+    "adamw": GradientOptions(epochs=2000, rate=3e-3, decay=1e-2),
+    "adamw_penalty": GradientOptions(epochs=2000, rate=1e-2, decay=0.0, l1=3e-4, row_norm=1e-3),
 }
-"""The gradient baselines; epochs are those of a full run."""
-_QUICK_EPOCHS = 1000
+"""The gradient baselines."""
 
 
 def training_record(
@@ -101,7 +99,7 @@ def training_record(
     }
 
 
-def baseline_record(experiment: Experiment, seed: int, *, quick: bool) -> Record:
+def baseline_record(experiment: Experiment, seed: int) -> Record:
     """Train the gradient baselines on the same patterns.
 
     Returns
@@ -119,12 +117,11 @@ def baseline_record(experiment: Experiment, seed: int, *, quick: bool) -> Record
     test = load(experiment.test_source(seed)) if experiment.tested else None
     records = {}
     for name, options in BASELINES.items():
-        used = replace(options, epochs=_QUICK_EPOCHS) if quick else options
-        came = train_gradient(dataset, test, experiment.widths, seed, used)
+        came = train_gradient(dataset, test, experiment.widths, seed, options)
         records[name] = {
             "train": came.train,
             "test": came.test,
-            "epochs": used.epochs,
+            "epochs": options.epochs,
             "seconds": round(came.seconds, 2),
         }
     return records

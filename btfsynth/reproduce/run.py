@@ -8,7 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from btfsynth.errors import MissingToolError, TrainingError
+from btfsynth.errors import DataError, MissingToolError, TrainingError
+from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.experiment import Experiment
 from btfsynth.reproduce.gradient import has_torch
 from btfsynth.reproduce.record import (
@@ -80,7 +81,7 @@ class Report:
     Parameters
     ----------
     rows
-        One an experiment.
+        One an experiment, in the order of the catalogue: those asked for, and what else the folder holds.
     options
         How it was run.
     interrupted
@@ -138,10 +139,7 @@ class _Run:
         self.options = options
         self.watcher = watcher
         self.store = Store(directory)
-        self.rows = [
-            Row(each, each.full if options.full else each.quick, options.seed)
-            for each in experiments
-        ]
+        self.rows = [self._row(each) for each in experiments]
         for row in self.rows:
             self.store.read(row)
         self.lock = threading.Lock()
@@ -167,7 +165,28 @@ class _Run:
                 "pip install 'btfsynth[baselines]' (or pip install torch)"
             )
         interrupted = self._work(work)
-        return Report(tuple(self.rows), self.options, interrupted, tuple(self.notes))
+        rows = sorted([*self.rows, *self._found()], key=lambda row: _place(row.experiment.name))
+        return Report(tuple(rows), self.options, interrupted, tuple(self.notes))
+
+    def _found(self) -> list[Row]:
+        """Return what the folder holds of experiments that were not asked for."""
+        asked = {row.experiment.name for row in self.rows}
+        found = []
+        for name, experiment in EXPERIMENTS.items():
+            if name in asked:
+                continue
+            row = self._row(experiment)
+            try:
+                self.store.read(row)
+            except DataError:  # of a run with other settings
+                continue
+            if row.records:
+                found.append(row)
+        return found
+
+    def _row(self, experiment: Experiment) -> Row:
+        scale = experiment.full if self.options.full else experiment.quick
+        return Row(experiment, scale, self.options.seed)
 
     def _work(self, work: list[Callable[[], None]]) -> bool:
         """Do all of it; return whether it was interrupted."""
@@ -221,7 +240,7 @@ class _Run:
             if self.cancelled.is_set() or row.skipped is not None:
                 return
             try:
-                record = baseline_record(row.experiment, seed, quick=not self.options.full)
+                record = baseline_record(row.experiment, seed)
             except _SKIPS as error:
                 self._skip(row, str(error))
                 return
@@ -240,6 +259,11 @@ class _Run:
         with self.lock:
             self.notes.append(line)
             self.watcher.on_note(line)
+
+
+def _place(name: str) -> int:
+    """Return where an experiment stands in the catalogue."""
+    return list(EXPERIMENTS).index(name)
 
 
 def in_words(experiment: Experiment, record: Record) -> str:

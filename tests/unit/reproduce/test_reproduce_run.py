@@ -137,6 +137,17 @@ def test_other_settings_are_not_mixed_in(tmp_path):
             reproduce((TESTED,), tmp_path, ReproduceOptions())
 
 
+def test_the_table_has_all_that_the_folder_holds(tmp_path):
+    """Experiments run one after the other stand in one table; one with other settings does not."""
+    whole = EXPERIMENTS["multiplier2"]
+    for experiment in (whole, TESTED):
+        report = reproduce((experiment,), tmp_path, ReproduceOptions())
+    assert [row.experiment.name for row in report.rows] == ["multiplier2", "and_or_64"]
+    assert len(report.rows[0].records) == whole.quick.seeds
+    report = reproduce((whole,), tmp_path, ReproduceOptions())
+    assert [row.experiment.name for row in report.rows] == ["multiplier2"]
+
+
 def test_an_experiment_without_its_package_is_skipped(tmp_path, monkeypatch):
     """The others run, and a note says what to install."""
 
@@ -205,12 +216,13 @@ def test_gradient_baselines(monkeypatch, tmp_path):
     """AdamW on the same patterns, named by the seed; nothing where there are no inputs."""
     pytest.importorskip("torch")
     monkeypatch.setattr(run_module, "has_torch", lambda: True)
-    monkeypatch.setattr(record_module, "_QUICK_EPOCHS", 60)
+    short = {name: replace(options, epochs=60) for name, options in record_module.BASELINES.items()}
+    monkeypatch.setattr(record_module, "BASELINES", short)
     decoder = small("decoder16", 1, 20)
     report = reproduce((EXACT, TESTED, decoder), tmp_path, ReproduceOptions())
-    rows = [summary(row) for row in report.rows]
-    assert 0.6 < rows[0]["adamw"] <= 1
-    assert 0.4 < rows[1]["adamw_penalty"] <= 1
-    assert rows[2]["adamw"] is None
+    rows = {row.experiment.name: summary(row) for row in report.rows}
+    assert 0.6 < rows["multiplier2"]["adamw"] <= 1
+    assert 0.4 < rows["and_or_64"]["adamw_penalty"] <= 1
+    assert rows["decoder16"]["adamw"] is None
     again = reproduce((EXACT, TESTED, decoder), tmp_path / "again", ReproduceOptions())
-    assert [summary(row)["adamw"] for row in again.rows] == [row["adamw"] for row in rows]
+    assert [summary(row)["adamw"] for row in again.rows] == [row["adamw"] for row in rows.values()]
