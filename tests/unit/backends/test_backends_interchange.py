@@ -119,5 +119,7 @@ def test_the_writer_of_a_name():
     """By ending in any case; one without an ending is our own; an unknown one lists the others."""
     assert get_writer(Path("x.BLIF")).name == "blif"
     assert get_writer(Path("x")).name == "mig"
-    with pytest.raises(UsageError, match=r"x\.edif: .*\.mig, \.blif, \.aag, \.aig, \.bench, \.json, \.v"):
+    with pytest.raises(
+        UsageError, match=r"x\.edif: .*\.mig, \.blif, \.aag, \.aig, \.bench, \.json, \.v"
+    ):
         get_writer(Path("x.edif"))
