@@ -86,7 +86,6 @@ def _boost(
 ) -> list[_Round]:
     """Grow trees one after the other, each on the samples that those before it get wrong."""
     columns = features.columns(problem.train.inputs)
-    seen = columns.astype(np.float32)
     held = features.columns(problem.valid.inputs)
     on = problem.train.on
     weights = np.ones(len(on))
@@ -95,7 +94,7 @@ def _boost(
     rounds: list[_Round] = []
     for _ in range(max(1, most)):
         allowed = np.sort(random.permutation(signals)[:some])
-        tree = grow_tree(seen, on, weights=weights, max_leaves=leaves, allowed=allowed)
+        tree = grow_tree(columns, on, weights=weights, max_leaves=leaves, allowed=allowed)
         wrong = tree.predict(columns) != on
         error = float(weights[wrong].sum() / weights.sum())
         if error >= 0.5:

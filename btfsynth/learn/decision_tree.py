@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,16 +59,7 @@ class Tree:
 
     def predict(self, columns: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return ``(samples,)`` bool for ``(samples, features)`` uint8."""
-        rows = np.arange(len(columns))
-        nodes = np.zeros(len(columns), dtype=np.int64)
-        while True:
-            asked = self.feature[nodes]
-            inner = asked != _LEAF
-            if not inner.any():
-                return self.value[nodes]
-            bits = columns[rows[inner], asked[inner]].astype(np.bool_)
-            at = nodes[inner]
-            nodes[inner] = np.where(bits, self.high[at], self.low[at])
+        return np.asarray(_predict(self.feature, self.low, self.high, self.value, columns))
 
     def staged_right(self, columns: NDArray[np.uint8], on: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return ``(leaves,)``: on how many samples the tree is right with 1, 2, ... leaves."""
@@ -85,7 +77,7 @@ class Tree:
 
 
 def grow_tree(
-    columns: NDArray[np.float32],
+    columns: NDArray[np.uint8],
     on: NDArray[np.bool_],
     *,
     weights: NDArray[np.float64] | None = None,
@@ -98,7 +90,7 @@ def grow_tree(
     Parameters
     ----------
     columns
-        ``(samples, features)`` float32 0/1.
+        ``(samples, features)`` uint8 0/1.
     on
         ``(samples,)`` bool.
     weights
@@ -111,99 +103,165 @@ def grow_tree(
         Features to split by; all if None.
     """
     chosen = np.arange(columns.shape[1]) if allowed is None else allowed
-    used = columns if allowed is None else np.ascontiguousarray(columns[:, chosen])
-    weight = np.ones(len(on)) if weights is None else weights
-    growth = _Growth(used, on, weight, min_samples)
-    while growth.heap and len(growth.order) + 1 < max_leaves:
-        growth.split_next()
-    feature = np.array(growth.feature, dtype=np.int64)
+    used = np.ascontiguousarray(columns[:, chosen], dtype=np.uint8)
+    weight = (
+        np.ones(len(on)) if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
+    )
+    most = 2 * min(max_leaves, len(on)) + 1
+    feature, low, high = (np.full(most, _LEAF, dtype=np.int64) for _ in range(3))
+    value = np.zeros(most, dtype=np.bool_)
+    order = np.zeros(most, dtype=np.int64)
+    nodes, splits = _grow(
+        used, on, weight, max_leaves, min_samples, feature, low, high, value, order
+    )
+    feature = feature[:nodes]
     inner = feature != _LEAF
     feature[inner] = chosen[feature[inner]]
-    return Tree(
-        feature,
-        np.array(growth.low, dtype=np.int64),
-        np.array(growth.high, dtype=np.int64),
-        np.array(growth.value, dtype=np.bool_),
-        tuple(growth.order),
+    return Tree(feature, low[:nodes], high[:nodes], value[:nodes], tuple(order[:splits].tolist()))
+
+
+@numba.njit(cache=True, nogil=True)
+def _predict(feature: Any, low: Any, high: Any, value: Any, columns: Any) -> Any:
+    result = np.zeros(columns.shape[0], dtype=np.bool_)
+    for row in range(columns.shape[0]):
+        node = 0
+        while feature[node] >= 0:
+            node = high[node] if columns[row, feature[node]] else low[node]
+        result[row] = value[node]
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _grow(
+    columns: Any,
+    on: Any,
+    weights: Any,
+    max_leaves: int,
+    min_samples: int,
+    feature: Any,
+    low: Any,
+    high: Any,
+    value: Any,
+    order: Any,
+) -> Any:
+    """Grow a tree. Changes feature to order; returns the numbers of nodes and of splits."""
+    most = feature.shape[0]
+    rows = np.arange(on.shape[0])
+    spare = np.zeros(on.shape[0], dtype=rows.dtype)
+    begin, end, place = np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64)
+    gain = np.full(most, -1.0)  # below 0: not to be split
+    begin[0], end[0] = 0, on.shape[0]
+    value[0] = _measure(
+        columns, on, weights, rows, 0, on.shape[0], min_samples, False, gain, place, 0
     )
+    nodes, splits = 1, 0
+    while splits + 1 < max_leaves and nodes + 2 <= most:
+        node = 0
+        for other in range(1, nodes):
+            if gain[other] > gain[node]:
+                node = other
+        if gain[node] < 0.0:
+            break
+        gain[node] = -1.0
+        feature[node] = place[node]
+        order[splits] = node
+        splits += 1
+        first, last = begin[node], end[node]
+        middle = _part(columns, rows, spare, first, last, place[node])
+        for side in range(2):
+            child = nodes + side
+            begin[child] = first if side == 0 else middle
+            end[child] = middle if side == 0 else last
+            value[child] = _measure(
+                columns, on, weights, rows, begin[child], end[child], min_samples, value[node],
+                gain, place, child,
+            )  # fmt: skip
+        low[node], high[node] = nodes, nodes + 1
+        nodes += 2
+    return nodes, splits
 
 
-class _Growth:
-    """A tree while it grows."""
-
-    def __init__(
-        self,
-        columns: NDArray[np.float32],
-        on: NDArray[np.bool_],
-        weights: NDArray[np.float64],
-        min_samples: int,
-    ) -> None:
-        self.columns = columns
-        self.min_samples = min_samples
-        # Three things to sum at once over the samples with a bit: how many, their weight, that of the ones.
-        self.sums = np.stack([np.ones(len(on)), weights, weights * on], axis=1).astype(np.float32)
-        self.feature: list[int] = []
-        self.low: list[int] = []
-        self.high: list[int] = []
-        self.value: list[bool] = []
-        self.order: list[int] = []
-        self.heap: list[tuple[float, int, int]] = []
-        self.rows: dict[int, NDArray[np.intp]] = {}
-        self._add(np.arange(len(on)), False)
-
-    def split_next(self) -> None:
-        """Split the node that gains most."""
-        _, node, place = heappop(self.heap)
-        rows = self.rows.pop(node)
-        bits = self.columns[rows, place] > 0
-        self.feature[node] = place
-        self.order.append(node)
-        self.low[node] = self._add(rows[~bits], self.value[node])
-        self.high[node] = self._add(rows[bits], self.value[node])
-
-    def _add(self, rows: NDArray[np.intp], otherwise: bool) -> int:
-        """Add a leaf and, if it can be split, put it on the heap."""
-        node = len(self.feature)
-        sums = self.sums[rows]
-        count, weight, ones = (float(total) for total in sums.sum(axis=0, dtype=np.float64))
-        self.feature.append(_LEAF)
-        self.low.append(_LEAF)
-        self.high.append(_LEAF)
-        self.value.append(otherwise if 2 * ones == weight else 2 * ones > weight)
-        # A pure leaf is told by its samples: sums of weights are rounded.
-        pure = bool((sums[:, 2] == 0).all() or (sums[:, 2] == sums[:, 1]).all())
-        if count >= 2 * self.min_samples and not pure:
-            with_bit = self.columns[rows].T @ sums
-            gain, place = self._best(with_bit.astype(np.float64), count, weight, ones)
-            if place != _LEAF:
-                self.rows[node] = rows
-                heappush(self.heap, (-gain, node, place))
-        return node
-
-    def _best(
-        self, with_bit: NDArray[np.float64], count: float, weight: float, ones: float
-    ) -> tuple[float, int]:
-        """Return the gain and the place of the best split, no place if none is possible."""
-        enough = np.minimum(with_bit[:, 0], count - with_bit[:, 0]) >= self.min_samples
-        if not enough.any():
-            return 0.0, _LEAF
-        after = _entropy(with_bit[:, 1], with_bit[:, 2])
-        after += _entropy(weight - with_bit[:, 1], ones - with_bit[:, 2])
-        after[~enough] = np.inf
-        place = int(after.argmin())
-        before = float(_entropy(np.array([weight]), np.array([ones]))[0])
-        return before - float(after[place]), place
+@numba.njit(cache=True, nogil=True)
+def _part(columns: Any, rows: Any, spare: Any, first: int, last: int, place: int) -> Any:
+    """Put the rows of a node with a 0 before those with a 1, each in their order; return where these begin."""
+    zeros, ones = first, 0
+    for at in range(first, last):
+        row = rows[at]
+        if columns[row, place]:
+            spare[ones] = row
+            ones += 1
+        else:
+            rows[zeros] = row
+            zeros += 1
+    for at in range(ones):
+        rows[zeros + at] = spare[at]
+    return zeros
 
 
-def _entropy(total: NDArray[np.float64], ones: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the entropy times the total."""
-    tiny = 1e-12
-    total = np.maximum(total, 0.0)  # differences of rounded sums may fall below
-    ones = np.clip(ones, 0.0, total)
+@numba.njit(cache=True, nogil=True)
+def _measure(
+    columns: Any,
+    on: Any,
+    weights: Any,
+    rows: Any,
+    first: int,
+    last: int,
+    min_samples: int,
+    otherwise: bool,
+    gain: Any,
+    place: Any,
+    node: int,
+) -> Any:
+    """Find the best split of a node. Changes gain and place; returns the node's value."""
+    features = columns.shape[1]
+    count = last - first
+    total, true, hits = 0.0, 0.0, 0
+    for at in range(first, last):
+        total += weights[rows[at]]
+        if on[rows[at]]:
+            true += weights[rows[at]]
+            hits += 1
+    value = otherwise if 2 * true == total else 2 * true > total
+    if hits == 0 or hits == count or count < 2 * min_samples:
+        return value
+    number = np.zeros(features, np.int64)
+    both, ones = np.zeros(features), np.zeros(features)
+    for at in range(first, last):
+        row = rows[at]
+        weight = weights[row]
+        if on[row]:
+            for k in range(features):
+                bit = columns[row, k]
+                number[k] += bit
+                both[k] += weight * bit
+                ones[k] += weight * bit
+        else:
+            for k in range(features):
+                bit = columns[row, k]
+                number[k] += bit
+                both[k] += weight * bit
+    least = np.inf
+    for k in range(features):
+        if min(number[k], count - number[k]) >= min_samples:
+            after = _entropy(both[k], ones[k]) + _entropy(total - both[k], true - ones[k])
+            if after < least:
+                least = after
+                place[node] = k
+    if least < np.inf:
+        gain[node] = max(0.0, _entropy(total, true) - least)
+    return value
+
+
+@numba.njit(cache=True, nogil=True)
+def _entropy(total: float, ones: float) -> float:
+    """Return the entropy times the total; differences of rounded sums may be a little below 0."""
     zeros = total - ones
-    result = -ones * np.log2((ones + tiny) / (total + tiny))
-    result -= zeros * np.log2((zeros + tiny) / (total + tiny))
-    return np.asarray(result, dtype=np.float64)
+    result = 0.0
+    if ones > 0.0 and total > 0.0:
+        result -= ones * np.log2(ones / total)
+    if zeros > 0.0 and total > 0.0:
+        result -= zeros * np.log2(zeros / total)
+    return result
 
 
 def lower_tree(builder: NetlistBuilder, tree: Tree, literals: Sequence[int]) -> int:

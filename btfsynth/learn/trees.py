@@ -26,7 +26,7 @@ __all__ = ["FringeLearner", "TreeLearner", "best_tree", "fringe_signals", "telli
 
 _MIN_SAMPLES = (1, 3, 8)
 _MUX_ANDS = 3
-_ROUNDS = 8
+_ROUNDS = 12
 _TELLING = 12
 _PAIRS = 60
 _NEW_SIGNALS = 24
@@ -135,7 +135,7 @@ def best_tree(
     allowed
         Which of them; all if None.
     """
-    seen = features.columns(problem.train.inputs).astype(np.float32)
+    seen = features.columns(problem.train.inputs)
     held = features.columns(problem.valid.inputs)
     best: tuple[int, int, Tree] | None = None
     for min_samples in _MIN_SAMPLES:

@@ -92,7 +92,7 @@ def test_trees_are_what_their_multiplexers_are(seed, n_inputs, weighted):
     inputs = np.unique(random.integers(0, 2, (40, n_inputs), dtype=np.uint8), axis=0)
     on = random.integers(0, 2, len(inputs)).astype(np.bool_)
     weights = random.random(len(on)) + 0.5 if weighted else None
-    tree = grow_tree(inputs.astype(np.float32), on, weights=weights)
+    tree = grow_tree(inputs, on, weights=weights)
     assert np.array_equal(tree.predict(inputs), on)
     staged = tree.staged_right(inputs, on)
     for leaves in range(1, tree.leaves + 1):
