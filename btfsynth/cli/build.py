@@ -115,15 +115,13 @@ def command(
     """Learn SOURCE and turn it into checked hardware.
 
     SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
-    Exits with 0 only if everything was verified.
+    Exits with 0 only if everything was verified. Analog inputs need a code: see docs/analog.md.
 
     \b
     Examples:
       btfsynth build multiplier:2
       btfsynth build sample.pla -o out --seed 3 --trials 100 --jobs 2
       btfsynth build multiplier:2 --network hdl_out/multiplier_2/multiplier_2.npz -o again
-      btfsynth build sensors.csv --code binary:4 --held-out later.csv
-      btfsynth build digits --network digits.npz --code binary:4 --label --held-out digits:part=test
     """  # noqa: D301
     dataset = load_source(source, outputs)
     measured = None if held_out is None else load_source(held_out, outputs)

@@ -74,7 +74,7 @@ def command(
     Examples:
       btfsynth data multiplier:2
       btfsynth data multiplier:3 --sample 40 --seed 2 -o sample.pla
-      btfsynth data sensors.csv --code thermometer:4 -o sensors_bits.csv
+      btfsynth data digits:grey,count=20 --code thermometer:4 -o digits.csv
     """  # noqa: D301
     if format_name is not None and path is None:
         raise UsageError("--format: names the format to write, so it needs a file, given with -o")
