@@ -92,19 +92,23 @@ def command(
         return
     options = ReproduceOptions(full=not quick, jobs=jobs, seed=seed)
     directory = directory or Path("hdl_out") / f"reproduce_{'quick' if quick else 'full'}"
-    with _watched() as watcher:
-        report = reproduce(experiments, directory, options, watcher)
+    interruption = InterruptedWorkError(
+        f"interrupted; the runs that were done are in {directory}, and the same command goes on"
+    )
+    try:
+        with _watched() as watcher:
+            report = reproduce(experiments, directory, options, watcher)
         files = write_tables(report, directory)
-    drawn = _draw(report, directory)
+        drawn = _draw(report, directory)
+    except KeyboardInterrupt:  # once more, while the first one is seen to
+        raise interruption from None
     record = {**report_record(report), "files": files, "curves": drawn}
     if as_json:
         emit_json(record)
     else:
         _show(report, directory, len(drawn))
     if report.interrupted:
-        raise InterruptedWorkError(
-            f"interrupted; the runs that were done are in {directory}, and the same command goes on"
-        )
+        raise interruption
 
 
 def _list(as_json: bool) -> None:
