@@ -158,6 +158,7 @@ class NetworkLearner:
         done: list[_Trained] = []
         work = _FIRST_WORK
         stop = threading.Event()
+        futures: list[Future[_Trained | None]] = []
         with ThreadPoolExecutor(self.jobs, thread_name_prefix="learn") as pool:
             try:
                 while settings and not problem.budget.over():
