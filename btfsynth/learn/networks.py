@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -196,10 +196,7 @@ def _next_round(done: list[_Trained], last: list[_Trained]) -> list[Setting]:
 def _wait(future: Future[_Trained | None]) -> _Trained | None:
     """Wait in short naps, so that Ctrl-C is seen at once."""
     while not future.done():
-        try:
-            return future.result(timeout=0.2)
-        except TimeoutError:
-            continue
+        wait([future], timeout=0.2)
     return future.result()
 
 
