@@ -190,7 +190,7 @@ def run_fpga(
         workspace = Path(folder)
         run = _Run(design, device, tools, options, workspace, say)
         source = _copy_source(design, workspace)
-        write_models(device.family, design.vectors, workspace)
+        write_models(device.family, workspace)
         module, timing = design.manifest.module, design.manifest.timing
         column, wrapper = run.column("design", Subject(source, module, timing is not None), timing)
         say("simulation of the netlists ...")

@@ -93,6 +93,8 @@ def map_subject(
     module = subject.module
     read = f"read_verilog {subject.files}"
     lines = [read, f"synth -flatten -noabc -top {module}", "opt -full"]
+    if subject.registers:  # first, since some kinds of register leave gates behind
+        lines.append(f"{family.synthesis} -top {module} -run map_ffs:map_luts")
     lines += ["opt_clean -purge", f"write_rtlil {module}_source.il"]
     for number, script in enumerate(scripts):
         write_text(workspace / f"map_{number}.abc", f"{script.text}\n")
@@ -121,12 +123,10 @@ def map_subject(
     _keep_only(workspace / file, module)
     luts = template_folder() / "fpga" / f"{family.name}_luts.v"
     write_text(workspace / "luts.v", luts.read_text(encoding="utf-8"))
-    registers = subject.registers and best != DEFAULT_SCRIPT
     mapped = f"{module}_mapped"
     lines = [
         f"read_json {file}",
         "techmap -map luts.v",
-        *((f"{family.synthesis} -top {module} -run map_ffs:map_luts",) if registers else ()),
         "opt_clean -purge",
         f"write_rtlil {mapped}.il",
         f"write_json {mapped}.json",

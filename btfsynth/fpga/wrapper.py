@@ -69,6 +69,12 @@ class Wrapper:
         outputs = (f"outputs[{bit}]" for bit in range(total_width(self.outputs)))
         return ("clk", *inputs, *outputs)
 
+    @property
+    def clocks(self) -> int:
+        """Clocks from the moment an input is there to the last bit of its output."""
+        shifted = total_width(self.inputs) + total_width(self.outputs) + 1 if self.scan else 0
+        return self.latency + shifted
+
     def verilog(self) -> str:
         """Return the wrapper's Verilog."""
         controls = self.timing.controls if self.timing else ()
