@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from btfsynth.backends.options import HardwareOptions
+from btfsynth.cli.config import (
+    comes_from_file,
+    config_option,
+    configured_source_argument,
+    require_same_data,
+    require_same_file,
+)
 from btfsynth.cli.hardware import describe_timing, hardware_options
 from btfsynth.cli.options import (
     SectionCommand,
@@ -18,9 +26,9 @@ from btfsynth.cli.options import (
     outputs_option,
     passes_option,
     preserve_option,
+    read_columns,
     refuse_training_options,
     simulator_option,
-    source_argument,
     training_options,
 )
 from btfsynth.cli.output import (
@@ -34,8 +42,10 @@ from btfsynth.cli.output import (
 )
 from btfsynth.cli.progress import observed
 from btfsynth.cli.recorded import command_line
+from btfsynth.config.inputs import RunInputs, file_hash, recorded_name
 from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.formats.base import plural
+from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import VerificationError
 from btfsynth.flow import BuildOptions, BuildReport, build, build_network
 from btfsynth.flow.hardware import HardwareReport
@@ -53,7 +63,8 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
 
 
 @click.command("build", cls=SectionCommand)
-@source_argument
+@configured_source_argument
+@config_option()
 @folder_option("Where the files go.  [default: hdl_out/<name>]")
 @click.option(
     "--network",
@@ -75,8 +86,8 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
     "patterns), or integers of so many bits.  [default: auto with --code, else exact]",
 )
 @click.option(
-    "--label",
-    is_flag=True,
+    "--label/--no-label",
+    default=False,
     help="Add the port 'class_number': the number of the class with the largest sum, the first of equal ones.",
 )
 @click.option(
@@ -108,23 +119,29 @@ def command(
     preserve: str | None,
     hardware: HardwareOptions,
     simulators: tuple[str, ...],
-    outputs: str | None,
+    outputs: str | int | tuple[str, ...] | None,
     with_report: bool,
     as_json: bool,
 ) -> None:
     """Learn SOURCE and turn it into checked hardware.
 
     SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
-    Exits with 0 only if everything was verified. Analog inputs need a code: see docs/analog.md.
+    Exits with 0 only if everything was verified. The folder has a run.toml with all settings that were
+    in force: '--config DIR/run.toml' does the same again. Analog inputs need a code: see docs/analog.md.
 
     \b
     Examples:
       btfsynth build multiplier:2
       btfsynth build sample.pla -o out --seed 3 --trials 100 --jobs 2
       btfsynth build multiplier:2 --network hdl_out/multiplier_2/multiplier_2.npz -o again
+      btfsynth build --config hdl_out/multiplier_2/run.toml -o again
     """  # noqa: D301
     dataset = load_source(source, outputs)
     measured = None if held_out is None else load_source(held_out, outputs)
+    require_same_data("source", dataset)
+    if measured is not None:
+        require_same_data("held_out", measured)
+    inputs = _inputs(source, held_out, outputs, network_file)
     directory = directory or Path("hdl_out") / dataset.name
     options = BuildOptions(
         training=training,
@@ -135,13 +152,17 @@ def command(
         weights=weights,
         label=label,
         hardware=hardware,
+        inputs=inputs,
         command=command_line(without=("directory", "with_report", "as_json", "jobs", "threads")),
     )
     if network_file is None:
         with observed(dataset.name) as observer:
             report = build(dataset, directory, options, observer, measured)
     else:
-        refuse_training_options("nothing is trained where --network gives a network")
+        sources = [ParameterSource.COMMANDLINE]
+        if comes_from_file("network_file"):
+            sources.append(ParameterSource.DEFAULT_MAP)
+        refuse_training_options("nothing is trained where --network gives a network", sources)
         network = read_network(network_file)
         with observed(dataset.name) as observer:
             report = build_network(
@@ -155,6 +176,34 @@ def command(
         _show(report, directory)
     if not report.verified:
         raise VerificationError(why_not_verified(list(report.checks.values()), simulators))
+
+
+def _inputs(
+    source: str,
+    held_out: str | None,
+    outputs: str | int | tuple[str, ...] | None,
+    network: Path | None,
+) -> RunInputs:
+    """Return how what is read was named; what the run file says of it must still be so."""
+    columns = read_columns(outputs)
+    topology: Path | None = click.get_current_context().params.get("topology")
+    hashes = []
+    for path, parameter, section, key in (
+        (network, "network_file", "data", "network"),
+        (topology, "topology", "train", "topology"),
+    ):
+        hashes.append(None if path is None else file_hash(path))
+        if path is not None:
+            require_same_file(parameter, section, key, hashes[-1] or "")
+    return RunInputs(
+        source=None if is_task_spec(source) else recorded_name(source),
+        held_out=None if held_out is None or is_task_spec(held_out) else recorded_name(held_out),
+        outputs=tuple(columns) if isinstance(columns, list) else columns,
+        network=None if network is None else recorded_name(network),
+        network_hash=hashes[0],
+        topology=None if topology is None else recorded_name(topology),
+        topology_hash=hashes[1],
+    )
 
 
 def _given(report: BuildReport) -> str:

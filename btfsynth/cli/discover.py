@@ -11,15 +11,21 @@ from typing import Any
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from btfsynth.cli.config import (
+    config_option,
+    configured_source_argument,
+    require_same_data,
+    run_file,
+)
 from btfsynth.cli.options import (
     folder_option,
     json_option,
     load_source,
     outputs_option,
     scheduler_option,
-    source_argument,
 )
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
+from btfsynth.config import RunFile
 from btfsynth.dataset.formats.base import plural
 from btfsynth.discover.front import Objective
 from btfsynth.discover.search import (
@@ -30,13 +36,11 @@ from btfsynth.discover.search import (
     discover,
 )
 from btfsynth.errors import (
-    DataError,
     InterruptedWorkError,
     TrainingError,
     UsageError,
     VerificationError,
 )
-from btfsynth.train.config import read_settings
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions
 from btfsynth.workers.cluster import connect
@@ -49,7 +53,8 @@ _DEFAULT_SECONDS = 60.0
 
 
 @click.command("discover")
-@source_argument
+@configured_source_argument
+@config_option(without=("trials", "jobs"))
 @folder_option("Where everything goes.  [default: hdl_out/<name>_discover]")
 @click.option(
     "--time",
@@ -99,12 +104,6 @@ _DEFAULT_SECONDS = 60.0
     help="Run the passes over the best circuits from other seeds: in the last quarter of the time, "
     "or after the trials.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE.toml",
-    help="Settings such as 'btfsynth tune' writes; what it sets is the same in all trials.",
-)
 @scheduler_option
 @click.option("--resume", is_flag=True, help="Go on from what the folder holds.")
 @outputs_option
@@ -120,10 +119,9 @@ def command(
     objective: str,
     passes: str | None,
     polish: bool,
-    config: Path | None,
     scheduler: str | None,
     resume: bool,
-    outputs: str | None,
+    outputs: str | int | tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
     """Discover circuits for SOURCE: train again and again, keep the best of what comes out.
@@ -142,7 +140,7 @@ def command(
     """  # noqa: D301
     if scheduler is not None and jobs is not None:
         raise UsageError("--scheduler and --jobs: the cluster says how many trials run at once")
-    training = TrainOptions(seed=seed, **({} if config is None else _settings(config)))
+    training = TrainOptions(seed=seed, **_settings(run_file()))
     options = DiscoverOptions(
         training=training,
         trials=trials,
@@ -153,6 +151,7 @@ def command(
         polish=polish,
     )
     dataset = load_source(source, outputs)
+    require_same_data("source", dataset)
     directory = directory or Path("hdl_out") / f"{dataset.name}_discover"
     with _watched(dataset.name) as witness:
         report = discover(
@@ -175,15 +174,20 @@ def _workers(scheduler: str | None) -> Callable[[int], Executor]:
     return WorkerPool if scheduler is None else lambda _: connect(scheduler)
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    """Read a settings file as options of a training."""
-    settings = read_settings(path)
-    stop = settings.get("stop")
-    if stop is not None:
-        known = [rule.value for rule in StopRule]
-        if stop not in known:
-            raise DataError(f"stop: expected one of {', '.join(known)}, got {stop!r}", path)
-        settings["stop"] = StopRule(stop)
+_SETTINGS = (
+    "widths", "skip", "sigma", "beta", "gamma", "iterations", "stop", "gap_limit", "precision",
+)  # fmt: skip
+
+
+def _settings(run: RunFile | None) -> dict[str, Any]:
+    """Return what a run file says of a trial as options of a training."""
+    if run is None:
+        return {}
+    if run.get("train", "topology") is not None:
+        raise run.error("train", "topology", "expected none: a discovery trains layers")
+    settings = {name: run.get("train", name) for name in _SETTINGS}
+    if settings["stop"] is not None:
+        settings["stop"] = StopRule(settings["stop"])
     return settings
 
 

@@ -99,7 +99,9 @@ def hardware_options(command: F) -> F:
         return command(*args, **kwargs)
 
     for flag, settings in reversed(_OPTIONS):
-        wrapped = click.option(flag, flag[2:], cls=_HardwareOption, **settings)(wrapped)
+        # What a run file asks for can then be left out again.
+        given = f"{flag}/--no-{flag[2:]}" if settings.get("is_flag") else flag
+        wrapped = click.option(given, flag[2:], cls=_HardwareOption, **settings)(wrapped)
     return wrapped  # type: ignore[return-value]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from btfsynth.cli.complete import complete_source
 from btfsynth.cli.output import say
 from btfsynth.dataset.code import InputCode, parse_code
 from btfsynth.dataset.dataset import Dataset
@@ -20,7 +21,6 @@ from btfsynth.errors import OutputError, UsageError
 from btfsynth.network.formats import read_network_text, read_widths
 from btfsynth.network.topology import parse_widths
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
-from btfsynth.train.config import read_settings
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions
 from btfsynth.workers.cluster import require_scheduler
@@ -36,6 +36,7 @@ __all__ = [
     "outputs_option",
     "passes_option",
     "preserve_option",
+    "read_columns",
     "refuse_training_options",
     "require_writable",
     "scheduler_option",
@@ -72,12 +73,13 @@ class SectionCommand(click.Command):
                 formatter.write_dl(records)
 
 
-source_argument = click.argument("source")
+source_argument = click.argument("source", shell_complete=complete_source)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
 )
 outputs_option = click.option(
     "--outputs",
+    type=click.UNPROCESSED,  # a run file has numbers and lists
     metavar="N|NAMES",
     help="Which columns of a CSV file are outputs: the last N, or their names with commas.  "
     "[default: by the header]",
@@ -172,14 +174,6 @@ def _above_zero(_: click.Context, parameter: click.Parameter, value: float | Non
 
 
 _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (
-        ("--config",),
-        {
-            "type": click.Path(path_type=Path),
-            "metavar": "FILE.toml",
-            "help": "Settings such as 'btfsynth tune' writes; options given here come before them.",
-        },
-    ),
     (
         ("--seed",),
         {
@@ -314,16 +308,22 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 )
 
 
-def _stop_rule(text: str) -> StopRule:
-    try:
-        return StopRule(text)
-    except ValueError:
-        known = ", ".join(rule.value for rule in StopRule)
-        raise UsageError(f"stop: expected one of {known}, got {text!r}") from None
-
-
 def _read_widths(text: str) -> tuple[int, ...]:
     return read_widths(Path(text)) if text.endswith(".wth") else parse_widths(text)
+
+
+def _settle_shape(values: dict[str, Any]) -> None:
+    """Let a graph from the command line stand in for widths of a run file, and the other way round."""
+    context = click.get_current_context()
+    given = {
+        name
+        for name in ("topology", "widths", "skip")
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    if "topology" in given:
+        values.update({name: None for name in ("widths", "skip") if name not in given})
+    elif given:
+        values["topology"] = None
 
 
 def training_options(function: F) -> F:
@@ -332,11 +332,11 @@ def training_options(function: F) -> F:
     # wraps() hands over the click options that stand below this decorator too.
     @functools.wraps(function)
     def gather(*args: Any, **kwargs: Any) -> Any:
+        _settle_shape(kwargs)
         widths = kwargs.pop("widths")
         stop = kwargs.pop("stop")
         precision = kwargs.pop("precision")
         graph = kwargs.pop("topology")
-        config = kwargs.pop("config")
         if graph is not None and widths is not None:
             raise UsageError("--topology and --widths: give one of them")
         if graph is not None and kwargs["skip"] is not None:
@@ -345,13 +345,7 @@ def training_options(function: F) -> F:
         values = {name: kwargs.pop(name) for name in (*names, "skip", "iterations", "gap_limit")}
         values["widths"] = None if widths is None else _read_widths(widths)
         values["precision"] = None if precision is None else int(precision)
-        values["stop"] = stop
-        if config is not None:
-            for name, value in read_settings(config).items():
-                if values[name] is None and not (name == "widths" and graph is not None):
-                    values[name] = value
-        if values["stop"] is not None:
-            values["stop"] = _stop_rule(values["stop"])
+        values["stop"] = None if stop is None else StopRule(stop)
         training = TrainOptions(
             topology=None if graph is None else read_network_text(graph).topology, **values
         )
@@ -368,26 +362,41 @@ def is_default(name: str) -> bool:
     return source is ParameterSource.DEFAULT
 
 
-def refuse_training_options(because: str) -> None:
+def refuse_training_options(because: str, sources: Sequence[ParameterSource]) -> None:
     """Refuse options of a training that were given to the running command though none is run.
+
+    Parameters
+    ----------
+    because
+        Why none is run.
+    sources
+        Where those come from that are refused.
 
     Raises
     ------
     UsageError
         If there is one.
     """
-    for option in click.get_current_context().command.params:
-        if isinstance(option, _TrainingOption) and not is_default(option.name or ""):
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "")
+        if isinstance(option, _TrainingOption) and given in sources:
             raise UsageError(f"{option.opts[0]}: {because}")
 
 
-def load_source(source: str, outputs: str | None = None) -> Dataset:
+def load_source(source: str, outputs: str | int | Sequence[str] | None = None) -> Dataset:
     """Load a task or a file and show its notices on standard error."""
-    chosen: int | list[str] | None = None
-    if outputs is not None:
-        is_count = outputs.isascii() and outputs.isdigit() and len(outputs) <= _MAX_COLUMNS_DIGITS
-        chosen = int(outputs) if is_count else [name.strip() for name in outputs.split(",")]
+    chosen = read_columns(outputs)
     dataset = load(source, outputs=chosen)
     for notice in dataset.notices:
         say(f"note: {notice}")
     return dataset
+
+
+def read_columns(outputs: str | int | Sequence[str] | None) -> int | list[str] | None:
+    """Return the number of output columns or their names, from text with commas or as they are."""
+    if isinstance(outputs, str):
+        if outputs.isascii() and outputs.isdigit() and len(outputs) <= _MAX_COLUMNS_DIGITS:
+            return int(outputs)
+        return [name.strip() for name in outputs.split(",")]
+    return outputs if outputs is None or isinstance(outputs, int) else list(outputs)

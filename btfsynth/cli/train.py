@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from btfsynth.cli.cluster import executor_of
+from btfsynth.cli.config import config_option, configured_source_argument, require_same_data
 from btfsynth.cli.options import (
     SectionCommand,
     file_option,
@@ -17,7 +18,6 @@ from btfsynth.cli.options import (
     outputs_option,
     require_writable,
     scheduler_option,
-    source_argument,
     training_options,
 )
 from btfsynth.cli.output import emit_json, say, show, show_training
@@ -44,7 +44,8 @@ _HISTORY_HELP = (
 
 
 @click.command("train", cls=SectionCommand)
-@source_argument
+@configured_source_argument
+@config_option()
 @file_option("Where the network goes; .net or .sol gives boolearn's text.  [default: <name>.npz]")
 @click.option("--held-out", metavar="SOURCE", help="Patterns to measure on along the way.")
 @click.option(
@@ -115,7 +116,7 @@ def command(
     share: bool,
     scheduler: str | None,
     training: TrainOptions,
-    outputs: str | None,
+    outputs: str | int | tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
     """Train a network on SOURCE and save it.
@@ -145,6 +146,9 @@ def command(
             raise UsageError(f"--checkpoint {checkpoint}: exists; give --resume to go on from it")
         dataset = load_source(source, outputs)
         measured = None if held_out is None else load_source(held_out, outputs)
+        require_same_data("source", dataset)
+        if measured is not None:
+            require_same_data("held_out", measured)
         if generator_file is not None and not _is_generated(dataset):
             raise UsageError("--generators: the data have inputs, so none are generated")
         target = path or Path(f"{dataset.name}.npz")

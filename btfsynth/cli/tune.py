@@ -17,8 +17,8 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, show
 from btfsynth.cli.progress import observed
+from btfsynth.config import format_run_file
 from btfsynth.files import write_text
-from btfsynth.train.config import format_settings
 from btfsynth.train.tuning import tune
 
 __all__ = ["command"]
@@ -98,7 +98,7 @@ def command(
     )
     settings = {name: getattr(result, name) for name in
                 ("widths", "sigma", "beta", "gamma", "iterations")}  # fmt: skip
-    write_text(path, format_settings(settings, comment))
+    write_text(path, format_run_file({"train": settings}, comment))
     if as_json:
         emit_json({"name": dataset.name, **vars(result), "file": path.name})
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from btfsynth.backends.design import write_design
 from btfsynth.backends.manifest import MANIFEST_FILE
+from btfsynth.config import RUN_FILE
 from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import (
@@ -28,6 +29,7 @@ from btfsynth.flow.hardware import (
     require_label,
     training_data,
 )
+from btfsynth.flow.recipe import format_recipe
 from btfsynth.flow.records import network_record
 from btfsynth.flow.report import AUTO, BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import default_script, simplify_network
@@ -326,6 +328,11 @@ def _make_design(
     if hardware.rounding is not None:
         save_network(network, staging / f"{manifest.module}_integers.npz")
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
+    trial = None if origin.run is None else origin.run.best.trial
+    recipe = format_recipe(
+        dataset, data.held_out, options, trial, passes=passes, preserve=lowering.preserved
+    )
+    write_text(staging / RUN_FILE, recipe)
     checks: dict[str, CheckResult] = {}
     measured: HardwareReport | None = None
     if hardware.rounding is None and options.code is None:

@@ -8,6 +8,7 @@ from typing import Any
 from btfsynth import __version__
 from btfsynth.backends.options import HardwareOptions
 from btfsynth.backends.timing import Timing
+from btfsynth.config.inputs import RunInputs
 from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
@@ -54,6 +55,8 @@ class BuildOptions:
         Add a port with the number of the class.
     hardware
         What hardware is made of the netlist.
+    inputs
+        How what is read was named, for ``run.toml``.
     command
         The command that asks for this, to be recorded; empty if there was none.
 
@@ -71,6 +74,7 @@ class BuildOptions:
     weights: str | int | None = None
     label: bool = False
     hardware: HardwareOptions = field(default_factory=HardwareOptions)
+    inputs: RunInputs = field(default_factory=RunInputs)
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -11,9 +11,8 @@ import pytest
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
-from btfsynth.errors import DataError, TopologyError, UsageError
+from btfsynth.errors import TopologyError, UsageError
 from btfsynth.network.topology import layered
-from btfsynth.train.config import format_settings, read_settings
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.history import format_history
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
@@ -261,13 +260,3 @@ def test_a_plan_lets_every_layer_see_the_inputs():
     plain = plan_for(two, TrainOptions(widths=(4, 5, 6, 4)))
     skipping = plan_for(two, TrainOptions(widths=(4, 5, 6, 4), skip=True))
     assert skipping.trial_topology(0).n_edges - plain.trial_topology(0).n_edges == 4 * (6 + 4)
-
-
-def test_settings_files_hold_skip(tmp_path):
-    """It is written and read as a TOML boolean; a boolean in place of a number is refused."""
-    file = tmp_path / "s.toml"
-    file.write_text(format_settings({"widths": (4, 4, 4), "skip": True}, "as found"))
-    assert read_settings(file) == {"widths": (4, 4, 4), "skip": True}
-    file.write_text("[train]\nbeta = true\n")
-    with pytest.raises(DataError, match="beta: got True"):
-        read_settings(file)

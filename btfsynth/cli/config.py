@@ -1,0 +1,162 @@
+"""The run file of a command: its values stand in for options that are not given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from btfsynth.cli.complete import complete_source
+from btfsynth.config import RunFile, read_run_file
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.tasks import is_task_spec
+from btfsynth.errors import UsageError
+
+__all__ = [
+    "comes_from_file",
+    "config_option",
+    "configured_source_argument",
+    "require_same_data",
+    "require_same_file",
+    "run_file",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_META = "btfsynth.run_file"
+
+_PARAMETERS = {
+    ("data", "network"): "network_file",
+    ("hardware", "formats"): "format",
+}
+"""Parameters of commands that are not called as their key is."""
+
+_FILES = {("data", "source"), ("data", "held_out"), ("data", "network"), ("train", "topology")}
+
+
+def _option_value(key: str, value: Any) -> Any:
+    """Return a value as the command line would have it."""
+    if key in ("widths", "precision", "pipeline", "weights"):
+        return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return value
+
+
+def _read(context: click.Context, path: Path | None, without: Collection[str]) -> None:
+    """Let the values of a run file stand in for the parameters of the running command."""
+    if path is None or context.resilient_parsing:
+        return
+    run = read_run_file(path)
+    known = {parameter.name for parameter in context.command.params} - set(without)
+    defaults = {}
+    for section, table in run.values.items():
+        for key, value in table.items():
+            name = _PARAMETERS.get((section, key), key)
+            if name in known:
+                found = run.find(section, key) if (section, key) in _FILES else value
+                defaults[name] = _option_value(key, found)
+    context.default_map = {**(context.default_map or {}), **defaults}
+    context.meta[_META] = run
+
+
+def config_option(without: Collection[str] = ()) -> Callable[[F], F]:
+    """Return the option ``--config FILE.toml``.
+
+    Parameters
+    ----------
+    without
+        Names of parameters that mean something else than the key of that name in the file.
+    """
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE.toml",
+        is_eager=True,
+        expose_value=False,
+        callback=lambda context, _, path: _read(context, path, without),
+        help="Take what is not given here from this file: the run.toml of a design folder, what 'btfsynth "
+        "tune' writes, or one of your own.",
+    )
+
+
+def run_file() -> RunFile | None:
+    """Return the run file of the running command, None if there is none."""
+    run: RunFile | None = click.get_current_context().meta.get(_META)
+    return run
+
+
+def _require_source(
+    context: click.Context, parameter: click.Parameter, source: str | None
+) -> str | None:
+    if context.resilient_parsing:
+        return source
+    if source is None:
+        raise UsageError(
+            "missing SOURCE: give a task or a file, or --config FILE.toml that names it"
+        )
+    given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    if given and is_task_spec(source) and context.default_map is not None:
+        # Tasks have no columns to choose from; those of the file belong to its own source.
+        context.default_map = {
+            name: value for name, value in context.default_map.items() if name != "outputs"
+        }
+    return source
+
+
+configured_source_argument = click.argument(
+    "source", required=False, callback=_require_source, shell_complete=complete_source
+)
+"""SOURCE of a command that may take it from its run file."""
+
+
+def comes_from_file(name: str) -> bool:
+    """Return True if a parameter of the running command has its value from the run file."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.DEFAULT_MAP
+
+
+def require_same_data(key: str, dataset: Dataset) -> None:
+    """Refuse data that are not those the run file was written for.
+
+    Parameters
+    ----------
+    key
+        ``source`` or ``held_out``; where the command line names the data, any will do.
+    dataset
+        The data.
+
+    Raises
+    ------
+    DataError
+        If their hash is another one than the file has.
+    """
+    digest = "hash" if key == "source" else f"{key}_hash"
+    if comes_from_file(key):
+        _require("data", digest, dataset.content_hash, dataset.source)
+
+
+def require_same_file(parameter: str, section: str, key: str, digest: str) -> None:
+    """Refuse a file that is not the one that the run file was written for (see `require_same_data`).
+
+    Raises
+    ------
+    DataError
+        If its hash is another one than the run file has.
+    """
+    if comes_from_file(parameter):
+        run: RunFile = click.get_current_context().meta[_META]
+        _require(section, f"{key}_hash", digest, Path(run.get(section, key)).name)
+
+
+def _require(section: str, key: str, digest: str, name: str) -> None:
+    run: RunFile = click.get_current_context().meta[_META]
+    wanted = run.get(section, key)
+    if wanted is not None and wanted != digest:
+        raise run.error(
+            section,
+            key,
+            f"expected the content {wanted[:12]}..., got {digest[:12]}...: {name} is not what it was; "
+            "without this line it is taken as it is",
+        )

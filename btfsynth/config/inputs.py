@@ -1,0 +1,68 @@
+"""The names under which a run file keeps what a run has read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from btfsynth.dataset.tasks import is_task_spec
+from btfsynth.errors import DataError
+
+__all__ = ["RunInputs", "file_hash", "recorded_name"]
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """How what a run reads was named, to be recorded.
+
+    Parameters
+    ----------
+    source, held_out
+        The data; None takes the names that the data have of themselves.
+    outputs
+        Which columns are outputs: how many of the last, or their names; None by the header.
+    network, network_hash
+        File of the network that was given instead of a training, and its `file_hash`.
+    topology, topology_hash
+        File of the graph that was trained, and its `file_hash`.
+    """
+
+    source: str | None = None
+    held_out: str | None = None
+    outputs: int | tuple[str, ...] | None = None
+    network: str | None = None
+    network_hash: str | None = None
+    topology: str | None = None
+    topology_hash: str | None = None
+
+
+def recorded_name(name: str | Path) -> str:
+    """Return the name of a file as a run file keeps it: never an absolute path.
+
+    A relative name stays relative to the current folder. So does an absolute one of a file in it; of any
+    other only the name without its folders is left: a record is not to tell where on a disk it was made.
+    """
+    path = os.path.normpath(name)
+    if os.path.isabs(path):  # noqa: PTH117
+        try:
+            path = str(Path(path).relative_to(Path.cwd()))
+        except ValueError:
+            path = Path(path).name
+    path = Path(path).as_posix()
+    return f"./{path}" if is_task_spec(path) else path
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path) from None

@@ -1,0 +1,233 @@
+"""Read and write the file of a run: TOML, a section a station.
+
+Example
+-------
+::
+
+    [data]
+    source = "sensors.csv"
+    code = "binary:4"
+    [train]
+    seed = 3
+    widths = [16, 32, 4]
+    [hardware]
+    pipeline = 2
+
+A file that is named in it is looked for in the folder of the TOML file, then in the current one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from btfsynth.config.lines import KeyPath, key_lines
+from btfsynth.config.schema import SECTIONS
+from btfsynth.dataset.tasks import is_task_spec
+from btfsynth.errors import DataError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["RUN_FILE", "RunFile", "format_run_file", "read_run_file"]
+
+RUN_FILE = "run.toml"
+"""Name of the file that a build leaves in its folder."""
+
+_LARGEST = 10_000_000
+_PLACE = re.compile(r"\s*\(at (?:line ([0-9]+), column [0-9]+|end of document)\)$")
+
+
+@dataclass(frozen=True, eq=False)
+class RunFile:
+    """What a run file says; every value has been checked by itself.
+
+    Parameters
+    ----------
+    path
+        The file.
+    values
+        Values as TOML has them by section and key, `btfsynth.config.SECTIONS` tells which; lists are tuples.
+    lines
+        Line, from 1, of every section and key by its names.
+    """
+
+    path: Path
+    values: Mapping[str, Mapping[str, Any]]
+    lines: Mapping[KeyPath, int]
+
+    def get(self, section: str, key: str) -> Any:
+        """Return a value, None if it is not given."""
+        return self.values.get(section, {}).get(key)
+
+    def error(self, section: str, key: str, message: str) -> DataError:
+        """Return the error that says what is wrong with a value."""
+        return _error(self.path, self.lines, (section, key), message)
+
+    def find(self, section: str, key: str) -> str | None:
+        """Return the path of a file that a value names, a task as it is, None if it is not given.
+
+        Raises
+        ------
+        DataError
+            If there is no such file in the folder of this one, nor in the current folder.
+        """
+        name = self.get(section, key)
+        if name is None or (section == "data" and key != "network" and is_task_spec(name)):
+            return None if name is None else str(name)
+        # Joined as text: a Path would make ./full_adder the name of a task.
+        beside = os.path.join(self.path.parent, name)  # noqa: PTH118
+        for path in (beside, name):
+            if os.path.lexists(path):
+                return str(path)
+        where = "beside this file and in the current folder"
+        expected = "a task or a file" if key in ("source", "held_out") else "a file"
+        raise self.error(
+            section, key, f"expected {expected}, got {name!r:.80}, which is not found {where}"
+        )
+
+
+def read_run_file(path: Path) -> RunFile:
+    """Read a run file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, is no TOML, or holds a section, a key or a value that is not known; the line is
+        named.
+    """
+    text = _read(path)
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(path, text, str(error)) from None
+    except RecursionError:
+        raise DataError("expected TOML: nested too deeply", path) from None
+    lines = key_lines(text)
+    values: dict[str, dict[str, Any]] = {}
+    for section, table in content.items():
+        _require_section(path, lines, section, table)
+        values[section] = {}
+        for key, value in table.items():
+            if key not in SECTIONS[section]:
+                raise _error(path, lines, (section, key), _unknown_key(section, key))
+            problem = SECTIONS[section][key].problem(value)
+            if problem is not None:
+                raise _error(path, lines, (section, key), problem)
+            values[section][key] = tuple(value) if isinstance(value, list) else value
+    run = RunFile(path, values, lines)
+    for key in ("widths", "skip"):
+        if run.get("train", "topology") is not None and run.get("train", key) is not None:
+            raise run.error("train", key, "expected none beside topology: the graph says it")
+    return run
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise DataError("no such file", path) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot be read: {reason}", path) from None
+    if len(data) > _LARGEST:
+        raise DataError(f"expected TOML of at most {_LARGEST} bytes", path)
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError("expected TOML: expected UTF-8", path, line) from None
+
+
+def _syntax_error(path: Path, text: str, message: str) -> DataError:
+    place = _PLACE.search(message)
+    if place is None:
+        return DataError(f"expected TOML: {message}", path)
+    line = int(place[1]) if place[1] else max(1, len(text.splitlines()))
+    return DataError(f"expected TOML: {message[: place.start()]}", path, line)
+
+
+def _error(path: Path, lines: Mapping[KeyPath, int], place: KeyPath, message: str) -> DataError:
+    line = lines.get(place, lines.get(place[:1]))
+    return DataError(f"{place[-1]!s:.60}: {message}", path, line)
+
+
+def _require_section(path: Path, lines: Mapping[KeyPath, int], name: str, table: Any) -> None:
+    """Refuse what is no known section."""
+    if name not in SECTIONS:
+        home = next((section for section, keys in SECTIONS.items() if name in keys), None)
+        if home is not None and not isinstance(table, dict):
+            message = f"expected below [{home}], got it outside"
+        else:
+            message = f"expected a section{_among(name, SECTIONS, '[{}]')}"
+        raise _error(path, lines, (name,), message)
+    if not isinstance(table, dict):
+        raise _error(path, lines, (name,), f"expected the section [{name}], got a value")
+
+
+def _unknown_key(section: str, key: str) -> str:
+    home = next((name for name, keys in SECTIONS.items() if key in keys), None)
+    if home is not None:
+        return f"expected below [{home}], got it below [{section}]"
+    return f"expected a key of [{section}]{_among(key, SECTIONS[section], '{}')}"
+
+
+def _among(name: str, known: Mapping[str, Any], form: str) -> str:
+    """Return what a name may have been meant to be, or all it could be."""
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f", got an unknown one; is {form.format(near[0])} meant?"
+    return f": {', '.join(form.format(each) for each in known)}"
+
+
+def format_run_file(
+    values: Mapping[str, Mapping[str, Any]], comment: str, notes: Mapping[str, str] | None = None
+) -> str:
+    """Return the text of a run file: the same bytes for the same values.
+
+    Parameters
+    ----------
+    values
+        By section and key; None is left out, as are sections of which nothing is left.
+    comment
+        What stands above.
+    notes
+        A comment below the heading of a section; empty for none.
+    """
+    blocks = [_comment(comment)] if comment else []
+    for section, keys in SECTIONS.items():
+        given = values.get(section, {})
+        lines = [f"{key} = {_value(given[key])}" for key in keys if given.get(key) is not None]
+        note = (notes or {}).get(section, "")
+        if lines:
+            blocks.append([f"[{section}]", *(_comment(note) if note else []), *lines])
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _comment(text: str) -> list[str]:
+    shown = "".join(
+        character if character.isprintable() or character == "\n" else "?" for character in text
+    )
+    return [f"# {line}".rstrip() for line in shown.split("\n")]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        # A JSON string is a TOML one but for DEL. Bytes that are no UTF-8 cannot be said in either.
+        clean = value.encode("utf-8", "replace").decode()
+        return json.dumps(clean, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)

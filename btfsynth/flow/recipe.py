@@ -1,0 +1,110 @@
+"""The run file that a build leaves in its folder: all that was in force, to do it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from btfsynth import __version__
+from btfsynth.config import format_run_file
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.flow.hardware import training_data
+from btfsynth.flow.report import AUTO, EXACT, BuildOptions
+from btfsynth.netlist.reference import Preserve
+from btfsynth.train.session import plan_for
+
+__all__ = ["format_recipe"]
+
+
+def format_recipe(
+    dataset: Dataset,
+    held_out: Dataset | None,
+    options: BuildOptions,
+    trial: int | None,
+    *,
+    passes: str,
+    preserve: Preserve,
+) -> str:
+    """Return the run file of a build.
+
+    Parameters
+    ----------
+    dataset, held_out, options
+        As for `btfsynth.flow.build`.
+    trial
+        The trial that gave the network; None if the network was given.
+    passes, preserve
+        What was chosen where the options left it open.
+
+    Returns
+    -------
+    TOML without dates and absolute paths. How many jobs and threads there were is not in it: they have no
+    part in the result.
+    """
+    inputs, hardware = options.inputs, options.hardware
+    weights = options.weights or (AUTO if options.rounded else EXACT)
+    stages = f"auto:{hardware.stage_depth}" if hardware.stages is None else hardware.stages
+    values: dict[str, dict[str, Any]] = {
+        "data": {
+            "source": inputs.source or dataset.source,
+            "hash": dataset.content_hash,
+            "outputs": inputs.outputs,
+            "code": None if options.code is None else options.code.text,
+            "network": inputs.network,
+            "network_hash": inputs.network_hash,
+        },
+        "netlist": {
+            "weights": weights,
+            "label": options.label,
+            "passes": passes,
+            "preserve": preserve.value,
+        },
+        "hardware": {
+            "pipeline": stages,
+            "enable": hardware.enable,
+            "reset": hardware.reset,
+            "stream": hardware.stream,
+            "cells": hardware.cells,
+            "formats": hardware.formats,
+        },
+        "check": {"simulators": options.simulators},
+    }
+    if held_out is not None:
+        values["data"]["held_out"] = inputs.held_out or held_out.source
+        values["data"]["held_out_hash"] = held_out.content_hash
+    notes: dict[str, str] = {}
+    if trial is not None:
+        values["train"], notes["train"] = _training(dataset, options, trial)
+    comment = f"btfsynth {__version__}: btfsynth build --config run.toml does this again"
+    return format_run_file(values, comment, notes)
+
+
+def _training(dataset: Dataset, options: BuildOptions, trial: int) -> tuple[dict[str, Any], str]:
+    """Return what a training was told, and what there is to say of it."""
+    training, inputs = options.training, options.inputs
+    plan = plan_for(training_data(dataset, options.code), training)
+    parameters = plan.parameters
+    values: dict[str, Any] = {
+        "seed": training.seed,
+        "trials": training.trials,
+        "time_limit": training.time_limit,
+        "sigma": parameters.sigma,
+        "beta": parameters.beta,
+        "gamma": parameters.gamma,
+        "iterations": parameters.iterations,
+        "stop": parameters.stop.value,
+        "gap_limit": parameters.gap_limit,
+        "precision": parameters.precision,
+    }
+    note = ""
+    if plan.topology is not None:
+        values["topology"], values["topology_hash"] = inputs.topology, inputs.topology_hash
+        if inputs.topology is None:
+            note = "topology: a graph that was in no file"
+        return values, note
+    values["skip"] = plan.skip
+    # Widths that are given are those of all trials, so these must not have been widened on the way.
+    if plan.trial_widths(trial) == plan.widths:
+        values["widths"] = plan.widths
+    else:
+        note = f"widths: from {plan.widths} on, wider from trial to trial"
+    return values, note
