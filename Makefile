@@ -45,7 +45,7 @@ $(VENV)/.test-ready: $(VENV)/bin/python $(SOURCES)
 	@touch $@ $(VENV)/.run-ready
 
 $(VENV)/.dev-ready: $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,$(EXTRAS)]'
 	@touch $@ $(VENV)/.test-ready $(VENV)/.run-ready
 
 clean:
