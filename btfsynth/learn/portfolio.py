@@ -25,7 +25,8 @@ __all__ = ["LEARNERS", "Outcome", "compete"]
 
 _QUICK_SHARE = 0.4
 _EXACT_SHARE = 0.3
-"""Parts of the time: of the quick learners, and of the networks where something exact is known already."""
+"""Parts of the time: of the quick learners, and of the networks where something exact is known already; so
+much of the trials too."""
 
 
 class ConstantLearner:
@@ -163,7 +164,10 @@ def _run(contest: _Contest, trials: int | None, jobs: int, on_stage: Callable[[s
         if contest.exact():
             break
     on_stage(NetworkLearner.name)
-    share = _EXACT_SHARE if contest.exact() else 0.95
+    share = 0.95
+    if contest.exact():
+        share = _EXACT_SHARE
+        trials = None if trials is None else max(1, round(trials * share))
     flips, variant = _favourite(contest, variants)
     networks = NetworkLearner(trials, jobs)
     for fit in networks.fit(replace(variant, budget=budget.share(share))):
