@@ -42,6 +42,7 @@ class RegisterNames:
         inverter: str = "~",
     ) -> None:
         self._module = module
+        self._first_cell = module.netlist.first_cell
         self._nodes = nodes
         self._constants = constants
         self._write = write
@@ -86,7 +87,7 @@ class RegisterNames:
     def cell(self, row: int) -> list[str]:
         """Return the texts of the three literals that a cell, given by its row, reads."""
         netlist, pipeline = self._module.netlist, self._module.pipeline
-        time = 0 if pipeline is None else int(pipeline.time[netlist.first_cell + row])
+        time = 0 if pipeline is None else int(pipeline.time[self._first_cell + row])
         return [self.literal(literal, time) for literal in netlist.fanins[row].tolist()]
 
     def outputs(self) -> list[str]:

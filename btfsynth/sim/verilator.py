@@ -28,7 +28,13 @@ class Verilator:
         files = [path.name for path in (*design.verilog_files, design.path("testbench"))]
         top = f"tb_{design.manifest.module}"
         build = ("verilator", "--binary", "-Wno-fatal", "--top-module", top, "-Mdir", "build")
-        flags = ("-CFLAGS", "-O0", "-o", "simulation")
+        # The makefile optimises for size after all -CFLAGS; compiling would take most of the time.
+        unoptimised = (f"{name}=-O0" for name in ("OPT_FAST", "OPT_SLOW", "OPT_GLOBAL"))
+        flags = (
+            *(word for flag in unoptimised for word in ("-MAKEFLAGS", flag)),
+            "-o",
+            "simulation",
+        )
         return (
             (*build, *flags, *files),
             (str(workspace / "build" / "simulation"),),
