@@ -132,13 +132,8 @@ def prove_mapped(
     text = (workspace / mapped).read_text(encoding="utf-8")
     renamed = re.sub(rf"^module {module}\b", f"module {module}_gate", text, flags=re.MULTILINE)
     write_text(workspace / "gate.v", renamed)
-    # Cells with a clock are of no use here, and processes of them would only have to be read.
-    models = (workspace / _CELLS).read_text(encoding="utf-8")
-    tables = [part for part in models.split("\nmodule ")[1:] if "posedge" not in part]
-    plain = "".join(f"module {part}\n" for part in tables)
-    write_text(workspace / "tables.v", re.sub(r" \^\n.*1'bx : 1'b0\);", ";", plain))
     lines = [
-        f"read_verilog {subject.files} gate.v tables.v",
+        f"read_verilog {subject.files} gate.v {_CELLS}",
         "hierarchy",
         "proc",
         f"flatten {module} {module}_gate",

@@ -1,9 +1,17 @@
-// What the primitives of the ECP5 do, before and after routing; inputs left open are what the hardware takes them for.
+// What the primitives of the ECP5 do, before and after routing. An input that is left open is 0.
+// Yosys, which proves the logic, reads only the tables and what joins them.
 `timescale 1ns / 1ps
+`ifdef YOSYS
+`define PIN(pin) pin
+`else
+`define PIN(pin) (pin === 1'bz ? 1'b0 : pin)
+`endif
 module LUT4 (output Z, input A, input B, input C, input D);
     parameter [15:0] INIT = 16'd0;
-    assign Z = INIT[{D === 1'b1, C === 1'b1, B === 1'b1, A === 1'b1}] ^
-               ((A === 1'bx) | (B === 1'bx) | (C === 1'bx) | (D === 1'bx) ? 1'bx : 1'b0);
+    wire [7:0] by_3 = `PIN(D) ? INIT[15:8] : INIT[7:0];
+    wire [3:0] by_2 = `PIN(C) ? by_3[7:4] : by_3[3:0];
+    wire [1:0] by_1 = `PIN(B) ? by_2[3:2] : by_2[1:0];
+    assign Z = `PIN(A) ? by_1[1] : by_1[0];
 endmodule
 module PFUMX (output Z, input ALUT, input BLUT, input C0);
     assign Z = C0 ? ALUT : BLUT;
@@ -11,6 +19,7 @@ endmodule
 module L6MUX21 (output Z, input D0, input D1, input SD);
     assign Z = SD ? D1 : D0;
 endmodule
+`ifndef YOSYS
 module TRELLIS_FF (output reg Q, input CLK, input CE, input LSR, input DI, input M);
     parameter CEMUX = "1";
     parameter CLKMUX = "CLK";
@@ -46,3 +55,4 @@ endmodule
 module DCCA (output CLKO, input CLKI, input CE);
     assign CLKO = CLKI;
 endmodule
+`endif

