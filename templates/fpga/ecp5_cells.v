@@ -43,7 +43,7 @@ module TRELLIS_COMB (output F, output OFX, input A, input B, input C, input D, i
     parameter MODE = "LOGIC";
     LUT4 #(.INIT(INITVAL)) lut (.Z(F), .A(A), .B(B), .C(C), .D(D));
     // The first half of a slice joins the tables of both, the second the results of two slices.
-    assign OFX = F1 === 1'bz ? (M ? FXA : FXB) : (M ? F : F1);
+    assign OFX = F1 === 1'bz ? (M ? FXB : FXA) : (M ? F1 : F);
 endmodule
 module TRELLIS_IO (inout B, input I, input T, output O);
     parameter DIR = "INPUT";
