@@ -44,7 +44,7 @@ def test_options_come_before_the_file(cli, tmp_path):
     [
         ("[train]\nsigma = 0.5\n", "sigma"),
         ("[train]\nsigma = true\n", "sigma"),
-        ("[train]\nspeed = 3\n", "unknown key 'speed'"),
+        ("[train]\nspeed = 3\n", "s.toml:2: speed: expected a key of [train]"),
         ("[train]\nwidths = [3, -1]\n", "widths"),
         ("[train]\nstop = 'never'\n", "stop"),
         ("[other]\nsigma = 3\n", "[train]"),
