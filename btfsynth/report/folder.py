@@ -19,7 +19,7 @@ from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import BtfsynthError, DataError
 from btfsynth.flow.records import netlist_record
-from btfsynth.frontends.registry import read_design
+from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
@@ -141,8 +141,8 @@ def _netlist(directory: Path, manifest: Manifest) -> Netlist:
         netlist = read_netlist(path)
         names = [[port.name for port in ports] for ports in (manifest.inputs, manifest.outputs)]
     else:
-        path = directory / manifest.files["verilog"]
-        netlist = read_design(path)
+        path, *libraries = manifest.verilog_files(directory)
+        netlist = read_verilog_netlist(path, *libraries)
         names = [[port.hdl for port in ports] for ports in (manifest.inputs, manifest.outputs)]
     for kind, found, wanted, expected in (
         ("inputs", netlist.input_ports, manifest.inputs, names[0]),
