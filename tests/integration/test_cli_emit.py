@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from circuits import array_multiplier
 
 from btfsynth.backends.interchange import FOLDER_FORMATS
+from btfsynth.dataset.ports import Port
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 
 SIMULATORS = [name for name, tool in (("icarus", "vvp"), ("ghdl", "ghdl")) if shutil.which(tool)]
@@ -125,3 +130,38 @@ def test_hostile_names(cli, tmp_path):
     assert checked.code == 0, checked.stdout
     for name in FOLDER_FORMATS:
         assert cli("equiv", "out", f"out/{manifest['files'][name]}").code == 0, name
+
+
+def wide(cells: int, seed: int = 1) -> Netlist:
+    """So many random cells over a thousand inputs in ports of mixed widths; every signal is read."""
+    random = np.random.default_rng(seed)
+    widths = [1, 64, 2, 32, 5, 8, 13] * 8
+    builder = NetlistBuilder("wide", [Port(f"x{at}", width) for at, width in enumerate(widths)], [])
+    unread = [builder.input(bit) for bit in range(sum(widths))]
+    while len(unread) > 40:
+        reads = [unread.pop(0) ^ int(random.integers(2)) for _ in range(3)]
+        made = [builder.and_, builder.or_][random.integers(2)](*reads[:2])
+        unread.append(builder.maj(made, reads[2], unread[0]))
+        if builder.n_cells < cells:
+            unread += [builder.maj(unread[-1], *reads[:2]), builder.or_(unread[-1], reads[2])]
+    builder.output_ports = (Port("y", len(unread)),)
+    return builder.build(unread)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("vvp") is None, reason="needs Icarus")
+def test_a_thousand_inputs(cli, tmp_path):
+    """A wide pipeline of instances is emitted in seconds and simulated on a thousand vectors."""
+    netlist = wide(1500)
+    assert netlist.n_inputs == 1000
+    (tmp_path / "w.mig").write_text(format_netlist(netlist))
+    start = time.process_time()
+    outcome = cli(
+        "emit", "w.mig", "-o", "out", "--json", "--pipeline", "2", "--enable", "--reset", "--cells"
+    )
+    assert time.process_time() - start < 10
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["vectors"] == 1024
+    assert outcome.json["netlist"]["cells"] >= 1500
+    checked = cli("simulate", "out", "--simulator", "icarus", "--json")
+    assert checked.code == 0, checked.stderr
