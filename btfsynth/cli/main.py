@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 import click
+from click.shell_completion import CompletionItem
 
 from btfsynth import __version__
 from btfsynth.cli.text import one_line
@@ -34,9 +35,11 @@ _COMMANDS = {
     "equiv": "Prove two designs equivalent, or show where they differ.",
     "estimate": "Estimate the look-up tables a design takes, without any tool.",
     "fpga": "Bring a design to an FPGA and compare it with a case statement.",
+    "show": "Print or draw a netlist.",
     "report": "Show a design or a discovery as one HTML page.",
     "doctor": "Say which tools are found and how to get the rest.",
     "reproduce": "Run the published experiments again and compare.",
+    "completion": "Print a script that lets a shell complete commands and tasks.",
 }
 
 
@@ -56,6 +59,16 @@ class _Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, none of them loaded, and the group's own options."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            CompletionItem(name, help=help_)
+            for name, help_ in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
     def invoke(self, ctx: click.Context) -> object:
         try:

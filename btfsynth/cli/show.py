@@ -1,0 +1,140 @@
+"""``btfsynth show``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from btfsynth.cli.options import json_option
+from btfsynth.cli.output import emit_json, netlist_summary, show
+from btfsynth.cli.text import one_line
+from btfsynth.files import write_text
+from btfsynth.flow import netlist_record
+from btfsynth.frontends.registry import read_design
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.report.dot import format_dot
+from btfsynth.report.excerpt import Excerpt, find_outputs
+from btfsynth.report.folder import read_folder
+from btfsynth.report.schematic import format_svg
+
+__all__ = ["command"]
+
+_DASH = Path("-")
+
+
+@click.command("show")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--cone",
+    metavar="OUTPUT",
+    help="Show only what this output depends on: a bit such as 'p[2]', or a whole port.",
+)
+@click.option(
+    "--dot",
+    "dot_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a graph for Graphviz instead; - is standard output.",
+)
+@click.option(
+    "--svg",
+    "svg_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a drawing instead; - is standard output.",
+)
+@json_option
+def command(
+    *, file: Path, cone: str | None, dot_file: Path | None, svg_file: Path | None, as_json: bool
+) -> None:
+    """Print a netlist so that it can be read: ports, costs, and a line a cell.
+
+    FILE is a netlist (.mig, .blif, .aag, .aig, .bench, .json, structural .v), a table (.truth, .pla) or
+    a design folder. Cells stand in topological order, each with its level; ~ complements, & is AND, | is
+    OR, maj the majority of three.
+
+    \b
+    Examples:
+      btfsynth show hdl_out/multiplier_2
+      btfsynth show adder.blif --cone 's[3]'
+      btfsynth show m3.mig --svg m3.svg
+      btfsynth show m3.mig --dot - | dot -Tpdf -o m3.pdf
+    """  # noqa: D301
+    netlist = read_folder(file).netlist if file.is_dir() else read_design(file)
+    excerpt = Excerpt(netlist, None if cone is None else find_outputs(netlist, cone))
+    drawings = [
+        (path, form(excerpt))
+        for path, form in ((dot_file, format_dot), (svg_file, format_svg))
+        if path is not None
+    ]
+    for path, text in drawings:
+        if path == _DASH:
+            click.echo(text, nl=False)
+        else:
+            write_text(path, text)
+    if any(path == _DASH for path, _ in drawings):
+        return
+    if as_json:
+        emit_json(_record(excerpt))
+        return
+    _head(excerpt, cone)
+    for path, _ in drawings:
+        show("drawn", f"in {path}")
+    if not drawings:
+        click.echo()
+        for line in _listing(excerpt):
+            click.echo(line)
+
+
+def _head(excerpt: Excerpt, cone: str | None) -> None:
+    netlist = excerpt.netlist
+    show("name", netlist.name)
+    show("inputs", _ports(netlist, inputs=True))
+    show("outputs", _ports(netlist, inputs=False))
+    if cone is not None:
+        read = len(excerpt.inputs)
+        show("cone", f"of {cone}; it reads {read} of {netlist.n_inputs} input bits")
+    show("netlist", netlist_summary(excerpt.cost))
+
+
+def _ports(netlist: Netlist, inputs: bool) -> str:
+    ports = netlist.input_ports if inputs else netlist.output_ports
+    return ", ".join(
+        port.name if port.width == 1 else f"{port.name}[{port.width}]" for port in ports
+    )
+
+
+def _listing(excerpt: Excerpt) -> Iterator[str]:
+    """Give the lines of cells and outputs, in columns."""
+    cells = excerpt.cells
+    names = [one_line(excerpt.name(cell.node)) for cell in cells]
+    names += [one_line(name) for name, _ in excerpt.shown_outputs]
+    width = max((len(name) for name in names), default=0)
+    yield f"{'level':>5}  cell"
+    for cell, name in zip(cells, names, strict=False):
+        yield f"{cell.level:>5}  {name:<{width}} = {one_line(excerpt.function(cell))}"
+    for name, (_, literal) in zip(names[len(cells) :], excerpt.shown_outputs, strict=True):
+        yield f"{'out':>5}  {name:<{width}} = {one_line(excerpt.literal(literal))}"
+
+
+def _record(excerpt: Excerpt) -> dict[str, Any]:
+    netlist = excerpt.netlist
+    return {
+        "name": netlist.name,
+        "inputs": [vars(port) for port in netlist.input_ports],
+        "outputs": [vars(port) for port in netlist.output_ports],
+        "netlist": netlist_record(excerpt.cost),
+        "cells": [
+            {
+                "name": excerpt.name(cell.node),
+                "level": cell.level,
+                "kind": cell.kind.value,
+                "fanins": [excerpt.literal(literal) for literal in cell.fanins],
+            }
+            for cell in excerpt.cells
+        ],
+        "drive": {name: excerpt.literal(literal) for name, literal in excerpt.shown_outputs},
+    }

@@ -1,0 +1,224 @@
+"""A netlist as a schematic in SVG, drawn without any other program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from btfsynth.errors import UsageError
+from btfsynth.netlist.netlist import CellKind
+from btfsynth.report.circuit import MAX_DRAWN
+from btfsynth.report.excerpt import Cell, Excerpt
+from btfsynth.report.layers import Layers, Place, arrange
+from btfsynth.report.svg import element, number
+
+__all__ = ["format_svg"]
+
+_GATE = 34.0
+_PIN = 13.0
+_CHANNEL = 64.0
+_GAP = 16.0
+_THIN = 9.0
+_MARGIN = 14.0
+_LETTER = 6.6
+_BUBBLE = 3.0
+
+_STYLE = (
+    "text{font:11px monospace;fill:#1b2430}.k{text-anchor:middle;font-weight:bold}"
+    ".n{text-anchor:middle;font-size:8px;fill:#5a6675}.i{text-anchor:end}"
+    ".g{fill:#f3f6fa;stroke:#1b2430;stroke-width:1.2}.w{fill:none;stroke:#44617f;stroke-width:1}"
+    ".b{fill:#fff;stroke:#1b2430;stroke-width:1}"
+)
+_LABELS = {CellKind.AND: "&", CellKind.OR: "\u22651", CellKind.MAJ: "M"}
+
+
+def format_svg(excerpt: Excerpt) -> str:
+    """Return the text of an SVG file: inputs at the left, a column a level, a circle for a complement.
+
+    Raises
+    ------
+    UsageError
+        If there are more than `MAX_DRAWN` cells.
+    """
+    if len(excerpt.cells) > MAX_DRAWN:
+        raise UsageError(
+            f"{excerpt.netlist.name}: expected at most {MAX_DRAWN} cells to draw, got "
+            f"{len(excerpt.cells)}; draw the cone of an output"
+        )
+    return str(_Drawing(excerpt).picture()) + "\n"
+
+
+@dataclass(frozen=True)
+class _Pin:
+    """Where a wire ends: in a place of some column, at so much below its middle."""
+
+    place: Place
+    column: int
+    literal: int
+    offset: float
+
+
+class _Drawing:
+    """One drawing: places are ``("v", node)``, ``("o", number)``, and ``("w", node, column)`` on the way."""
+
+    def __init__(self, excerpt: Excerpt) -> None:
+        self._excerpt = excerpt
+        self._column: dict[int, int] = dict.fromkeys(excerpt.inputs, 0)
+        self._column.update((cell.node, cell.level) for cell in excerpt.cells)
+        used = [literal for cell in excerpt.cells for literal in cell.fanins]
+        used += [literal for _, literal in excerpt.shown_outputs]
+        if any(literal < 2 for literal in used):
+            self._column[0] = 0
+        self._last = 1 + max(self._column.values(), default=0)
+        self._targets = self._list_targets()
+        self._layers = self._arrange()
+        widest = max((len(excerpt.name(node)) for node in self._sources(0)), default=0)
+        self._left = _MARGIN + widest * _LETTER
+
+    def _sources(self, column: int) -> list[int]:
+        return [node for node, place in self._column.items() if place == column]
+
+    def _list_targets(self) -> dict[int, list[tuple[Place, int, int]]]:
+        """Return by node the place, the column and the literal of all that read it."""
+        targets: dict[int, list[tuple[Place, int, int]]] = {node: [] for node in self._column}
+        for cell in self._excerpt.cells:
+            for literal in cell.fanins:
+                targets[literal >> 1].append((("v", cell.node), cell.level, literal))
+        for place, (_, literal) in enumerate(self._excerpt.shown_outputs):
+            targets[literal >> 1].append((("o", place), self._last, literal))
+        return targets
+
+    def _arrange(self) -> Layers:
+        columns: list[list[Place]] = [[] for _ in range(self._last + 1)]
+        sizes: dict[Place, float] = {}
+        for node, column in self._column.items():
+            columns[column].append(("v", node))
+            sizes["v", node] = _PIN + 4
+        for cell in self._excerpt.cells:
+            sizes["v", cell.node] = _height(cell) + _GAP
+        for place in range(len(self._excerpt.shown_outputs)):
+            columns[self._last].append(("o", place))
+            sizes["o", place] = _PIN + 4
+        wires: list[tuple[Place, Place]] = []
+        for node, targets in self._targets.items():
+            first = self._column[node]
+            for column in range(first + 1, max((at for _, at, _ in targets), default=0)):
+                columns[column].append(("w", node, column))
+                sizes["w", node, column] = _THIN
+                wires.append((self._carrier(node, column - 1), ("w", node, column)))
+            wires += [(self._carrier(node, at - 1), place) for place, at, _ in targets]
+        return arrange(columns, wires, sizes)
+
+    def _carrier(self, node: int, column: int) -> Place:
+        """Return the place that has a node's signal in a column: its own, or one on the way."""
+        return ("v", node) if self._column[node] == column else ("w", node, column)
+
+    def _x(self, column: int) -> float:
+        """Return where a column begins; inputs end there and outputs begin there."""
+        return self._left if column == 0 else self._left + column * (_GATE + _CHANNEL) - _GATE
+
+    def _y(self, place: Place) -> float:
+        return _MARGIN + self._layers.at[place]
+
+    def picture(self) -> Markup:
+        """Return the whole."""
+        excerpt = self._excerpt
+        names = [name for name, _ in excerpt.shown_outputs]
+        longest = max((len(name) for name in names), default=0)
+        width = self._x(self._last) + 8 + longest * _LETTER + _MARGIN
+        height = self._layers.height + 2 * _MARGIN
+        pins = self._pins()
+        parts = [
+            element(
+                "title", excerpt.netlist.name if excerpt.netlist.name.isprintable() else "netlist"
+            ),
+            element("style", _STYLE),
+            element("rect", width=width, height=height, fill="#fff"),
+            *(self._net(node, pins[node]) for node in self._column if pins[node]),
+        ]
+        for node in self._sources(0):
+            name = excerpt.name(node)
+            y = self._y(("v", node)) + 3.5
+            parts.append(element("text", name, x=self._left - 4, y=y, class_="i"))
+        parts += [self._gate(cell) for cell in excerpt.cells]
+        for place, name in enumerate(names):
+            y = self._y(("o", place)) + 3.5
+            parts.append(element("text", name, x=self._x(self._last) + 4, y=y))
+        parts += [self._bubble(pin) for ends in pins.values() for pin in ends if pin.literal & 1]
+        return element(
+            "svg", *parts, xmlns="http://www.w3.org/2000/svg", width=width, height=height,
+            viewBox=f"0 0 {number(width)} {number(height)}", role="img",
+        )  # fmt: skip
+
+    def _pins(self) -> dict[int, list[_Pin]]:
+        """Return by node where its wire ends; the pins of a cell are in the order of what comes in."""
+        pins: dict[int, list[_Pin]] = {node: [] for node in self._column}
+        for cell in self._excerpt.cells:
+            came = sorted(
+                cell.fanins,
+                key=lambda literal: self._y(self._carrier(literal >> 1, cell.level - 1)),
+            )
+            for place, literal in enumerate(came):
+                offset = (place - (len(came) - 1) / 2) * _PIN
+                pins[literal >> 1].append(_Pin(("v", cell.node), cell.level, literal, offset))
+        for place, (_, literal) in enumerate(self._excerpt.shown_outputs):
+            pins[literal >> 1].append(_Pin(("o", place), self._last, literal, 0.0))
+        return pins
+
+    def _net(self, node: int, pins: list[_Pin]) -> Markup:
+        """Return the wire of a node: through the columns it passes, to each of its pins."""
+        steps = []
+        for column in range(self._column[node] + 1, max(pin.column for pin in pins)):
+            passed = ("w", node, column)
+            steps.append(self._curve(node, column, self._y(passed)))
+            steps.append(f"H{number(self._x(column) + _GATE)}")
+        for pin in pins:
+            room = 2 * _BUBBLE if pin.literal & 1 else 0.0
+            steps.append(self._curve(node, pin.column, self._y(pin.place) + pin.offset, room))
+        title = element("title", self._excerpt.name(node))
+        return element("path", title, d="".join(steps), class_="w")
+
+    def _curve(self, node: int, column: int, y: float, room: float = 0.0) -> str:
+        """Return the way from the column before to one; it ends so much before it."""
+        start = self._x(column - 1) + (_GATE if column > 1 else 0.0)
+        end = self._x(column)
+        from_y, middle = self._y(self._carrier(node, column - 1)), (start + end) / 2
+        return (
+            f"M{number(start)} {number(from_y)}C{number(middle)} {number(from_y)} {number(middle)} "
+            f"{number(y)} {number(end - room)} {number(y)}"
+        )
+
+    def _gate(self, cell: Cell) -> Markup:
+        x, y, half = self._x(cell.level), self._y(("v", cell.node)), _height(cell) / 2
+        top, bottom, right = number(y - half), number(y + half), number(x + _GATE)
+        flat = x + _GATE - min(half, _GATE / 2)
+        if cell.kind is CellKind.AND:
+            outline = (
+                f"M{number(x)} {top}H{number(flat)}A{number(x + _GATE - flat)} {number(half)} 0 0 1 "
+                f"{number(flat)} {bottom}H{number(x)}Z"
+            )
+        elif cell.kind is CellKind.OR:
+            outline = (
+                f"M{number(x - 4)} {top}Q{number(flat + 4)} {top} {right} {number(y)}"
+                f"Q{number(flat + 4)} {bottom} {number(x - 4)} {bottom}Q{number(x + 4)} {number(y)} "
+                f"{number(x - 4)} {top}Z"
+            )
+        else:
+            outline = f"M{number(x)} {top}H{right}V{bottom}H{number(x)}Z"
+        name = self._excerpt.name(cell.node)
+        return element(
+            "g",
+            element("title", f"{name} = {self._excerpt.function(cell)}"),
+            element("path", d=outline, class_="g"),
+            element("text", _LABELS[cell.kind], x=x + _GATE / 2 - 1, y=y + 4, class_="k"),
+            element("text", name, x=x + _GATE / 2, y=y + half + 8, class_="n"),
+        )
+
+    def _bubble(self, pin: _Pin) -> Markup:
+        x, y = self._x(pin.column) - _BUBBLE, self._y(pin.place) + pin.offset
+        return element("circle", cx=x, cy=y, r=_BUBBLE, class_="b")
+
+
+def _height(cell: Cell) -> float:
+    return len(cell.fanins) * _PIN + 4
