@@ -32,7 +32,7 @@ __all__ = ["command"]
 @click.command("simplify", cls=SectionCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @file_option(
-    "Where the netlist goes; the ending says how: .mig, .blif, .aag, .aig, .bench or .v.  "
+    "Where the netlist goes; the ending says how: .mig, .blif, .aag, .aig, .bench, .json or .v.  "
     "[default: FILE with the ending .mig]",
     "OUT",
 )
