@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from btfsynth.dataset.dataset import Dataset
@@ -271,10 +271,7 @@ def _collect(
 def _wait(future: Future[TrialResult | None]) -> Iterator[TrialResult]:
     """Wait in short naps, so that Ctrl-C is seen at once."""
     while not future.done():
-        try:
-            future.result(timeout=0.2)
-        except TimeoutError:
-            continue
+        wait([future], timeout=0.2)
     result = future.result()
     if result is not None:
         yield result
