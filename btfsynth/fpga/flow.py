@@ -122,8 +122,10 @@ class FpgaResult:
             if check.skipped is None and not check.ok:
                 return f"{check.name}: {check.failed} vectors failed; first: {check.mismatch}"
         wanted, got = self.options.place.freq, self.design.placed.fmax
+        if wanted is not None and got is None:
+            return f"the router timed no path, {wanted:g} MHz asked for"
         if wanted is not None and got is not None and got < wanted:
-            return f"reaches {got:g} MHz, {wanted:g} asked for"
+            return f"reaches {got:g} MHz, {wanted:g} MHz asked for"
         return ""
 
     def to_json(self) -> dict[str, Any]:

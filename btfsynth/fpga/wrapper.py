@@ -65,9 +65,7 @@ class Wrapper:
         """Pins by name, the clock first."""
         if self.scan:
             return ("clk", "scan_in", "load", "scan_out")
-        inputs = (f"inputs[{bit}]" for bit in range(total_width(self.inputs)))
-        outputs = (f"outputs[{bit}]" for bit in range(total_width(self.outputs)))
-        return ("clk", *inputs, *outputs)
+        return ("clk", *_bits("inputs", self.inputs), *_bits("outputs", self.outputs))
 
     @property
     def clocks(self) -> int:
@@ -142,6 +140,12 @@ def make_wrapper(manifest: Manifest, device: Device, module: str, timing: Timing
         device.name,
         1 + bits > max(device.pins, _SCAN_PINS),
     )
+
+
+def _bits(bus: str, ports: Sequence[Port]) -> list[str]:
+    """Return what the router calls the bits of a bus; one of a single bit has no index."""
+    width = total_width(ports)
+    return [bus] if width == 1 else [f"{bus}[{bit}]" for bit in range(width)]
 
 
 def _slices(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:

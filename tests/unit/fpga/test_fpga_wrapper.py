@@ -9,9 +9,12 @@ import pytest
 from circuits import array_multiplier
 
 from btfsynth.backends.options import HardwareOptions
+from btfsynth.errors import VerificationError
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga.check import simulate_netlist
 from btfsynth.fpga.devices import DEVICES, get_device
+from btfsynth.fpga.netlists import CellCounts
+from btfsynth.fpga.place import check_capacity
 from btfsynth.fpga.scripts import map_scripts
 from btfsynth.fpga.wrapper import make_wrapper
 from btfsynth.sim.design import load_design
@@ -76,3 +79,12 @@ def test_devices(name):
     assert device.name == name
     assert device.pins >= 4
     assert len(set(device.locations)) == len(device.locations)
+
+
+@pytest.mark.parametrize(("luts", "flip_flops"), [(1281, 0), (0, 1281)])
+def test_what_does_not_fit(luts, flip_flops):
+    """More tables or registers than the device has are refused in one line."""
+    device = get_device("ice40-hx1k")
+    check_capacity(CellCounts(1280, 0, 1280, 0, 1), device)
+    with pytest.raises(VerificationError, match=r"does not fit: needs 1281 .*ice40-hx1k has 1280"):
+        check_capacity(CellCounts(luts, 0, flip_flops, 0, 1), device)
