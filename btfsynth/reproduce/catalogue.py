@@ -93,11 +93,13 @@ def _automaton(
     widths: tuple[int, ...],
     scales: tuple[Scale, Scale],
     published: Published,
+    gap_limit: float = 0.1,
 ) -> Experiment:
     words = f"{steps} steps" if steps > 1 else "1 step"
     return Experiment(
         name=name,
-        title=f"rule {rule}, {words}, {cells} cells, 256 patterns",
+        title=f"rule {rule}, {words}, {cells} cells, 256 patterns"
+        + (f", hidden layers of {widths[1]}" if name.endswith("_wide") else ""),
         task=f"automaton:{rule},steps={steps},cells={cells},train=256",
         widths=widths,
         measure=Measure.TEST_BITS,
@@ -105,7 +107,7 @@ def _automaton(
         beta=0.4,
         gamma=1e-3,
         stop=StopRule.GAP,
-        gap_limit=0.1,
+        gap_limit=gap_limit,
         hidden=True,
         full=scales[0],
         quick=scales[1],
@@ -124,7 +126,7 @@ def _digits(samples: int, share: float, gradient: float) -> Experiment:
         beta=0.4,
         gamma=1e-3,
         stop=StopRule.GAP,
-        gap_limit=0.05,
+        gap_limit=0.1,
         full=Scale(3, 50_000),
         quick=Scale(1, 4_000),
     )
@@ -197,6 +199,26 @@ _ALL = (
             gradient=0.861,
             penalised=1.0,
         ),
+    ),
+    # 32 are just enough for 16 cells; with some to spare the gap closes, and sooner.
+    _automaton(
+        "rule30_wide",
+        30,
+        1,
+        16,
+        (16, 48, 48, 16),
+        (Scale(5, 100_000), Scale(1, 60_000)),
+        Published(
+            "test bits, by hidden layers of 32",
+            0.2,
+            1e-3,
+            0.1,
+            steps=755_382,
+            share=0.9966,
+            gradient=0.861,
+            penalised=1.0,
+        ),
+        gap_limit=0.05,
     ),
     _automaton(
         "rule30_2",
