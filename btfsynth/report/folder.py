@@ -116,10 +116,13 @@ def read_folder(directory: Path) -> DesignFolder:
         network = _network(directory, manifest, notices)
     if f"{manifest.module}_history.csv" in built:
         history = _history(directory / f"{manifest.module}_history.csv", notices)
-    found = [
-        (path.parent.name, _optional(path, notices))
-        for path in sorted(directory.glob(f"{_FPGA_FOLDERS}/{_FPGA_FILE}"))
-    ]
+    runs: list[tuple[str, Mapping[str, Any]]] = []
+    for path in sorted(directory.glob(f"{_FPGA_FOLDERS}/{_FPGA_FILE}")):
+        record = _optional(path, notices)
+        if record.get("module", manifest.module) != manifest.module:
+            notices.append(f"{path.parent.name} is of another design and is left out")
+        elif record:
+            runs.append((path.parent.name, record))
     return DesignFolder(
         directory=directory,
         manifest=manifest,
@@ -129,7 +132,7 @@ def read_folder(directory: Path) -> DesignFolder:
         history=history,
         build=build,
         verification=verification,
-        fpga=tuple((name, record) for name, record in found if record),
+        fpga=tuple(runs),
         notices=tuple(notices),
     )
 

@@ -49,6 +49,10 @@ _VERIFY_CHECKS = {
     "mutation": "single faults in the netlist, each of which the vectors must notice",
     "testbench": "single faults in the Verilog, each of which the testbench must notice",
 }
+_FPGA_CHECKS = {
+    "synthesis": "the netlist of LUTs in simulation",
+    "routed": "the design as it was routed, in simulation",
+}
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,10 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
     if steps is not None and trials is not None:
         found.append(Figure("training steps", str(steps), f"in {plural(int(trials), 'trial')}"))
     for name, record in folder.fpga[:1]:
-        luts, speed = as_number(record, "luts"), as_number(record, "fmax_mhz")
-        if luts is not None:
-            detail = name if speed is None else f"{speed:g} MHz, {name}"
-            found.append(Figure("LUTs", f"{luts:g}", detail))
+        values = _fpga_values(record)
+        if values["LUTs"]:
+            speed = f"{values['MHz']} MHz, " if values["MHz"] else ""
+            found.append(Figure("LUTs", values["LUTs"], speed + (values["device"] or name)))
     return found
 
 
@@ -231,6 +235,15 @@ def chains(folder: DesignFolder) -> list[dict[str, Any]]:
     if links:
         title = "By verify"
         found.append({"title": title, "rows": [_link_row(link) for link in links]})
+    for name, record in folder.fpga:
+        rows = [
+            {**_build_row(check, value, covers), "about": _FPGA_CHECKS.get(check, "")}
+            for check, value in sub_record(record, "checks").items()
+            if isinstance(value, dict)
+        ]
+        if rows:
+            device = as_text(record, "device") or name
+            found.append({"title": f"On {device}", "rows": rows})
     return found
 
 
@@ -277,32 +290,47 @@ def _result(result: str) -> dict[str, str]:
 
 
 def fpga_table(folder: DesignFolder) -> dict[str, Any] | None:
-    """Return the figures of the FPGA runs, whatever single values they have; None without any."""
-    runs = [(name, _flat(record)) for name, record in folder.fpga]
-    if not runs:
+    """Return the figures of the FPGA runs, a row a run, without columns that none has.
+
+    Of a run of ``btfsynth fpga`` the design's own figures, with those of the case statement it is
+    compared with; other records may have the same figures at their top. None without any run.
+    """
+    runs = [(name, _fpga_values(record)) for name, record in folder.fpga]
+    used = [key for key in _FPGA_COLUMNS if any(values[key] for _, values in runs)]
+    if not used:
         return None
-    known = ("device", "luts", "ffs", "fmax_mhz")
-    names = dict.fromkeys((*known, *(key for _, values in runs for key in values)))
-    used = [key for key in names if any(key in values for _, values in runs)]
-    numeric = [
-        key for key in used if all(type(values.get(key, 0)) in (int, float) for _, values in runs)
-    ]
-    filled = [
-        {"name": name, "values": {key: _scalar(values.get(key, "")) for key in used}}
-        for name, values in runs
-    ]
-    return {"columns": used, "numeric": numeric, "rows": filled}
+    return {
+        "columns": used,
+        "numeric": [key for key in used if key not in ("device", "part", "proven", "tools")],
+        "rows": [{"name": name, "values": values} for name, values in runs],
+    }
 
 
-def _flat(record: Mapping[str, Any]) -> dict[str, str | float]:
-    """Return the single values of a record and of the records in it."""
-    found: dict[str, str | float] = {}
-    for key, value in record.items():
-        inner = value.items() if isinstance(value, dict) else ()
-        for name, one in ((key, value), *((f"{key} {name}", one) for name, one in inner)):
-            if isinstance(one, (str, int, float)):
-                found[name[:60]] = one
-    return found
+_FPGA_COLUMNS = (
+    "device", "part", "LUTs", "flip-flops", "levels", "MHz",
+    "case LUTs", "case MHz", "proven", "tools",
+)  # fmt: skip
+
+
+def _fpga_values(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the text of every column for one run, empty where the record does not tell."""
+    design, case = sub_record(record, "design") or record, sub_record(record, "case")
+    flops = as_number(sub_record(design, "with_registers"), "flip_flops")
+    proven = design.get("proven")
+    tools = sub_record(record, "tools")
+    values = {
+        "device": as_text(record, "device"),
+        "part": as_text(record, "part"),
+        "LUTs": as_number(design, "luts"),
+        "flip-flops": as_number(design, "ffs") if flops is None else flops,
+        "levels": as_number(design, "levels"),
+        "MHz": as_number(design, "fmax_mhz"),
+        "case LUTs": as_number(case, "luts"),
+        "case MHz": as_number(case, "fmax_mhz"),
+        "proven": proven if isinstance(proven, bool) else None,
+        "tools": ", ".join(f"{name} {as_text(tools, name)}" for name in tools)[:300],
+    }
+    return {key: "" if value is None else _scalar(value) for key, value in values.items()}
 
 
 def _scalar(value: str | float) -> str:

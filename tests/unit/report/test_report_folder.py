@@ -140,19 +140,40 @@ def test_broken_records(folder, content):
 
 
 def test_fpga_figures(folder):
-    """Known figures come first, other single values after them, lists not at all."""
-    for name, record in {
-        "fpga-hx8k": {"fmax_mhz": 123.5, "luts": 9, "device": "hx8k", "log": ["x"]},
-        "fpga-ecp5": {"luts": 8, "device": "25k", "power": {"mw": 3}},
-    }.items():
+    """A row a run: figures of the design beside those of the case statement, or at the top."""
+    run = {
+        "module": "multiplier_2",
+        "device": "ice40-hx1k",
+        "tools": {"yosys": "0.70"},
+        "design": {
+            "luts": 5, "proven": True, "fmax_mhz": 123.5, "with_registers": {"flip_flops": 8},
+        },
+        "case": {"luts": 7},
+        "checks": {"routed": {"passed": 16, "failed": 0}},
+    }  # fmt: skip
+    records = {
+        "fpga-a": run,
+        "fpga-b": {"luts": 8, "ffs": 2, "device": "25k", "log": ["x"]},
+        "fpga-c": {**run, "module": "other"},
+    }
+    for name, record in records.items():
         (folder / name).mkdir()
         (folder / name / "fpga.json").write_text(json.dumps(record))
-    table = fpga_table(read_folder(folder))
-    assert table["columns"] == ["device", "luts", "fmax_mhz", "power mw"]
-    assert table["numeric"] == ["luts", "fmax_mhz", "power mw"]
-    assert [row["name"] for row in table["rows"]] == ["fpga-ecp5", "fpga-hx8k"]
-    assert table["rows"][1]["values"]["fmax_mhz"] == "123.5"
-    assert table["rows"][0]["values"]["fmax_mhz"] == ""
+    found = read_folder(folder)
+    assert found.notices == ("fpga-c is of another design and is left out",)
+    table = fpga_table(found)
+    assert table["columns"] == [
+        "device", "LUTs", "flip-flops", "MHz", "case LUTs", "proven", "tools",
+    ]  # fmt: skip
+    shown = [[row["values"][key] for key in table["columns"]] for row in table["rows"]]
+    assert shown == [
+        ["ice40-hx1k", "5", "8", "123.5", "7", "yes", "yosys 0.70"],
+        ["25k", "8", "2", "", "", "", ""],
+    ]
+    assert [chain["title"] for chain in chains(found)] == ["On ice40-hx1k"]
+    run["checks"]["routed"]["failed"] = 1
+    (folder / "fpga-a" / "fpga.json").write_text(json.dumps(run))
+    assert verdict(read_folder(folder)).state == "bad"
 
 
 def test_passes(folder):
