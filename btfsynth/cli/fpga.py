@@ -9,13 +9,16 @@ from rich.table import Table
 
 from btfsynth.cli.options import folder_option, json_option
 from btfsynth.cli.output import console, emit_json, field_table, say, show
-from btfsynth.errors import VerificationError
+from btfsynth.errors import UsageError, VerificationError
+from btfsynth.fpga.board import board_device, run_board
+from btfsynth.fpga.board_worker import BAUD, BOARDS
 from btfsynth.fpga.devices import DEVICES, get_device
 from btfsynth.fpga.flow import Column, FpgaOptions, FpgaResult, run_fpga
 from btfsynth.fpga.place import PlaceOptions
 
 __all__ = ["command"]
 
+_DEFAULT = "ice40-hx1k"
 _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
 
 
@@ -24,9 +27,12 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
 @click.option(
     "--device",
     metavar="NAME",
-    default="ice40-hx1k",
-    show_default=True,
-    help=f"Where it goes: {', '.join(DEVICES)}.",
+    help=f"Where it goes: {', '.join(DEVICES)}.  [default: {_DEFAULT}, or the board's]",
+)
+@click.option(
+    "--board",
+    metavar="NAME",
+    help=f"Put it behind the serial port of a board instead: {', '.join(BOARDS)}.",
 )
 @click.option(
     "--freq",
@@ -54,7 +60,8 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
 @json_option
 def command(
     source: Path,
-    device: str,
+    device: str | None,
+    board: str | None,
     freq: float | None,
     seed: int,
     tries: int,
@@ -71,8 +78,14 @@ def command(
     Examples:
       btfsynth fpga hdl_out/multiplier_3
       btfsynth fpga hdl_out/multiplier_3 --device ecp5-25k --freq 200 --json
+      btfsynth fpga hdl_out/multiplier_3 --board icestick
     """  # noqa: D301
-    target = get_device(device)
+    if board is not None:
+        if device not in {None, board_device(board)} or freq is not None:
+            raise UsageError("--board: has its own device and clock; leave out --device and --freq")
+        _on_board(source, board, seed, directory or source / f"fpga-{board}", as_json)
+        return
+    target = get_device(device or _DEFAULT)
     output = directory or source / f"fpga-{target.name}"
     options = FpgaOptions(PlaceOptions(seed, freq), tries)
     result = run_fpga(
@@ -82,6 +95,24 @@ def command(
         emit_json(result.to_json())
     else:
         _show(result, output)
+    if result.failure:
+        raise VerificationError(result.failure)
+
+
+def _on_board(source: Path, board: str, seed: int, output: Path, as_json: bool) -> None:
+    result = run_board(
+        source, board, PlaceOptions(seed), output, say=lambda line: say(f"{source.name}: {line}")
+    )
+    if as_json:
+        emit_json(result.to_json())
+    else:
+        check, cells = result.check, result.cells
+        fmax = "not timed" if result.fmax is None else f"up to {result.fmax:g} MHz"
+        show("board", f"{board}: {BAUD} baud, 8N1, clock {result.clock:g} MHz ({fmax})")
+        show("cells", f"{cells.luts} LUTs, {cells.flip_flops} flip-flops, {cells.carries} carry")
+        show("serial", f"{check.passed} of {check.passed + check.failed} vectors passed")
+        show("tools", ", ".join(f"{name} {version}" for name, version in result.tools.items()))
+        show("files", f"in {output}: {', '.join(result.files.values())}, fpga.json")
     if result.failure:
         raise VerificationError(result.failure)
 

@@ -13,7 +13,15 @@ from btfsynth.fpga.netlists import CellCounts, count_cells
 from btfsynth.fpga.tools import Toolchain
 from btfsynth.fpga.wrapper import Wrapper
 
-__all__ = ["PlaceOptions", "Placed", "Resource", "build_top", "check_capacity", "place_top"]
+__all__ = [
+    "PlaceOptions",
+    "Placed",
+    "Resource",
+    "build_top",
+    "check_capacity",
+    "place_top",
+    "read_report",
+]
 
 _ROUTED = {"ice40": ("--asc", "asc"), "ecp5": ("--textcfg", "config")}
 """The option of the router that writes what the packer reads, and its ending."""
@@ -147,7 +155,7 @@ def place_top(
     names = ("-o", bitstream, configuration) if device.pack else (configuration, bitstream)
     tools.packer.run((*device.pack, *names), workspace, options.timeout)
     routed = _routed_verilog(tools, top, written, workspace, options.timeout)
-    fmax, utilization = _read_report(workspace / report)
+    fmax, utilization = read_report(workspace / report)
     return Placed(fmax, utilization, f"{top}_synthesis.v", routed, report, bitstream)
 
 
@@ -169,7 +177,14 @@ def _routed_verilog(
     return file
 
 
-def _read_report(path: Path) -> tuple[float | None, dict[str, Resource]]:
+def read_report(path: Path) -> tuple[float | None, dict[str, Resource]]:
+    """Read the clock that is reached, in MHz, and the sites that are used from the router's report.
+
+    Raises
+    ------
+    ToolError
+        If it cannot be read.
+    """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         clocks = [float(clock["achieved"]) for clock in record["fmax"].values()]

@@ -93,6 +93,33 @@ def test_clock_that_is_not_reached(cli, majority, device):
     assert Path("out", record["files"]["bitstream"]).stat().st_size > 10_000
 
 
+@pytest.mark.slow
+def test_board(cli, multiplier):
+    """A board's bitstream, its serial port simulated; nothing in the files tells where they were made."""
+    need("ice40-hx1k")
+    pytest.importorskip("amaranth_boards")
+    outcome = cli("fpga", multiplier, "--board", "icestick", "-o", "out", "--json")
+    assert outcome.code == 0, outcome.stderr
+    record = outcome.json
+    assert record["check"] == {"passed": 16, "failed": 0}
+    assert record["fmax_mhz"] > record["clock_mhz"] == 12
+    assert json.loads(Path("out/fpga.json").read_text()) == record
+    for name in record["files"].values():
+        text = Path("out", name).read_text(errors="replace")
+        assert len(text) > 100
+        assert str(Path(__file__).parents[2]) not in text
+
+
+def test_board_has_its_own_device(cli, multiplier):
+    """Options that a board decides are refused, and so is an unknown board."""
+    outcome = cli("fpga", multiplier, "--board", "icestick", "--device", "ecp5-25k")
+    assert outcome.code == 2
+    assert "its own device" in outcome.complaint
+    outcome = cli("fpga", multiplier, "--board", "nexys")
+    assert outcome.code == 2
+    assert "icebreaker, icestick" in outcome.complaint
+
+
 def test_unknown_device(cli, multiplier):
     """All devices are named."""
     outcome = cli("fpga", multiplier, "--device", "virtex-2")

@@ -1,0 +1,221 @@
+"""A design behind the serial port of a board, as a bitstream."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import btfsynth
+from btfsynth.errors import MissingToolError, ToolError, UsageError
+from btfsynth.files import write_text
+from btfsynth.fpga.board_worker import BAUD, BOARDS
+from btfsynth.fpga.devices import get_device
+from btfsynth.fpga.flow import FIGURES_FILE
+from btfsynth.fpga.netlists import CellCounts, count_cells
+from btfsynth.fpga.place import PlaceOptions, Resource, check_capacity, read_report
+from btfsynth.fpga.tools import find_toolchain
+from btfsynth.sim.design import Design, load_design
+from btfsynth.sim.process import run_command
+from btfsynth.sim.result import CheckResult
+from btfsynth.staging import publish, staging_folder
+
+__all__ = ["BoardResult", "board_device", "run_board"]
+
+_BOOTSTRAP = (
+    "import sys; sys.path.insert(1, sys.argv.pop(1)); "
+    "from btfsynth.fpga.board_worker import main; sys.exit(main(sys.argv[1:]))"
+)
+_FILES = {"pins": "top.pcf", "synthesis": "synthesis.v", "report": "nextpnr.json"}
+
+
+@dataclass(frozen=True)
+class BoardResult:
+    """A design on a board.
+
+    Parameters
+    ----------
+    module
+        Name of the design.
+    board
+        Name of the board.
+    check
+        The simulation of the serial port with the design behind it.
+    cells
+        Cells of all.
+    fmax
+        MHz that the clock may have by the router's estimate.
+    clock
+        MHz that it has.
+    utilization
+        Sites by kind.
+    tools
+        Versions by name.
+    seed
+        Of the placer.
+    files
+        Names of the files by role.
+    """
+
+    module: str
+    board: str
+    check: CheckResult
+    cells: CellCounts
+    fmax: float | None
+    clock: float
+    utilization: Mapping[str, Resource]
+    tools: Mapping[str, str]
+    seed: int
+    files: Mapping[str, str]
+
+    @property
+    def failure(self) -> str:
+        """What is wrong with the result in one line; empty if nothing is."""
+        if not self.check.ok:
+            return f"{self.check.failed} vectors failed; first: {self.check.mismatch}"
+        if self.fmax is not None and self.fmax < self.clock:
+            return f"reaches {self.fmax:g} MHz, the board's clock has {self.clock:g} MHz"
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values: the same for the same design, options and tools."""
+        return {
+            "btfsynth": btfsynth.__version__,
+            "module": self.module,
+            "board": self.board,
+            "device": BOARDS[self.board][0],
+            "baud": BAUD,
+            "seed": self.seed,
+            "tools": dict(self.tools),
+            "check": self.check.to_json(),
+            "cells": dict(vars(self.cells)),
+            "fmax_mhz": self.fmax,
+            "clock_mhz": self.clock,
+            "utilization": {kind: dict(vars(sites)) for kind, sites in self.utilization.items()},
+            "files": dict(self.files),
+            "failure": self.failure or None,
+        }
+
+
+def board_device(board: str) -> str:
+    """Return the name of a board's device.
+
+    Raises
+    ------
+    UsageError
+        If there is no such board.
+    """
+    if board not in BOARDS:
+        raise UsageError(f"unknown board {board!r}: expected one of {', '.join(BOARDS)}")
+    return BOARDS[board][0]
+
+
+def run_board(
+    directory: Path,
+    board: str,
+    options: PlaceOptions,
+    output: Path,
+    say: Callable[[str], None] = lambda line: None,
+) -> BoardResult:
+    """Make the bitstream of a board with a design behind its serial port.
+
+    Parameters
+    ----------
+    directory
+        The design folder; its Amaranth module is used.
+    board
+        Name of the board.
+    options
+        How to place and route.
+    output
+        Where the files go.
+    say
+        Is told what is being done, a line a step.
+
+    Raises
+    ------
+    UsageError
+        If there is no such board.
+    DataError
+        If there is no design in the folder.
+    MissingToolError
+        If a tool or the boards' package is not installed.
+    ToolError
+        If a tool or the module fails.
+    VerificationError
+        If the design is larger than the device.
+    """
+    device = get_device(board_device(board))
+    design = load_design(directory)
+    if importlib.util.find_spec("amaranth_boards") is None:
+        raise MissingToolError("amaranth-boards is not installed; pip install 'btfsynth[fpga]'")
+    tools = find_toolchain(device, say)
+    timeout = options.timeout
+    with (
+        staging_folder(output) as staging,
+        tempfile.TemporaryDirectory(prefix="btfsynth-") as folder,
+    ):
+        workspace = Path(folder)
+        say(f"{board}: simulation of the serial port ...")
+        check = _work(design, board, workspace, timeout)
+        say(f"{board}: synthesis ...")
+        tools.yosys.run(("-q", "-s", "top.ys"), workspace, timeout)
+        cells = count_cells(workspace / "top.json", "top", device.family)
+        check_capacity(cells, device)
+        say(f"{board}: place and route ...")
+        place = [*device.place, "--json", "top.json", "--pcf", "top.pcf", "--asc", "top.asc"]
+        place += ["--seed", str(options.seed), "--report", "nextpnr.json", "--timing-allow-fail"]
+        tools.router.run(place, workspace, timeout)
+        tools.packer.run(("top.asc", "top.bin"), workspace, timeout)
+        fmax, utilization = read_report(workspace / "nextpnr.json")
+        files = {**_FILES, "bitstream": f"{design.manifest.module}.bin"}
+        result = BoardResult(
+            design.manifest.module,
+            board,
+            check,
+            cells,
+            fmax,
+            _clock(workspace / "top.pcf"),
+            utilization,
+            tools.versions(),
+            options.seed,
+            files,
+        )
+        made = {files["bitstream"]: "top.bin", files["synthesis"]: "top.v"}
+        for name in files.values():
+            shutil.copyfile(workspace / made.get(name, name), staging / name)
+        write_text(staging / FIGURES_FILE, json.dumps(result.to_json(), indent=2) + "\n")
+        publish(staging, output, FIGURES_FILE)
+    return result
+
+
+def _work(design: Design, board: str, workspace: Path, timeout: float) -> CheckResult:
+    """Have the shell simulated and its files written by a child process."""
+    package = str(Path(btfsynth.__file__).resolve().parents[1])
+    folder = str(design.directory.resolve())
+    command = (sys.executable, "-B", "-c", _BOOTSTRAP, package, folder, board)
+    done = run_command(command, workspace, timeout)
+    try:
+        answer = json.loads(done.stdout)
+        error, failed, count = answer["error"], int(answer["failed"]), int(answer["count"])
+        first = answer["first"]
+    except (ValueError, KeyError, TypeError):
+        raise done.error("the simulation of the serial port ended without a result") from None
+    if error is not None:
+        raise ToolError(f"{design.path('amaranth')}: {error}")
+    mismatch = None if first is None else design.mismatch(int(first[0]), str(first[1]))
+    return CheckResult("serial port", count - failed, failed, mismatch)
+
+
+def _clock(pins: Path) -> float:
+    """Return the MHz of the board's clock, which stand in the file of the pins."""
+    for line in pins.read_text(encoding="utf-8").splitlines():
+        if line.startswith("set_frequency "):
+            return float(line.split()[2])
+    raise ToolError("the board's pins name no clock")
