@@ -207,7 +207,7 @@ _ALL = (
         1,
         16,
         (16, 48, 48, 16),
-        (Scale(5, 100_000), Scale(1, 60_000)),
+        (Scale(5, 60_000), Scale(1, 60_000)),
         Published(
             "test bits, by hidden layers of 32",
             0.2,
