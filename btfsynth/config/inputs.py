@@ -64,5 +64,7 @@ def file_hash(path: Path) -> str:
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise DataError("no such file", path) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", path) from None

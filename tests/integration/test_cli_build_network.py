@@ -47,7 +47,8 @@ def test_a_network_of_any_format_becomes_hardware(cli, trained, ending):
     assert f"file m.{ending}" in verilog
     for path in (trained / "out").iterdir():
         assert str(trained).encode() not in path.read_bytes()
-        assert b"sub/" not in path.read_bytes()
+        if path.name != "run.toml":  # which is to find the network again
+            assert b"sub/" not in path.read_bytes()
 
 
 def test_the_design_is_that_of_the_training(cli, trained):
