@@ -147,23 +147,23 @@ class _Run:
         self.notes: list[str] = []
 
     def go(self) -> Report:
-        work: list[Callable[[], None]] = []
-        for row in self.rows:
-            work += [self._training(row, seed) for seed in row.seeds if seed not in row.trained]
-        found = sum(len(row.records) for row in self.rows)
-        self.watcher.on_plan(found + len(work), found)
-        if has_torch():
-            for row in self.rows:
-                work += [
-                    self._baseline(row, seed)
-                    for seed in row.seeds[: _FULL_BASELINES if self.options.full else 1]
-                    if seed not in row.baselines
-                ]
-        else:
+        torch = has_torch()
+        if not torch:
             self._note(
                 "torch is not installed, so the gradient baselines are left out; "
                 "pip install 'btfsynth[baselines]' (or pip install torch)"
             )
+        work: list[Callable[[], None]] = []
+        wanted = found = 0
+        for row in self.rows:
+            missing = [seed for seed in row.seeds if seed not in row.trained]
+            work += [self._training(row, seed) for seed in missing]
+            wanted += len(row.seeds)
+            found += len(row.seeds) - len(missing)
+            if torch:
+                shown = row.seeds[: _FULL_BASELINES if self.options.full else 1]
+                work += [self._baseline(row, seed) for seed in shown if seed not in row.baselines]
+        self.watcher.on_plan(wanted, found)
         interrupted = self._work(work)
         rows = sorted([*self.rows, *self._found()], key=lambda row: _place(row.experiment.name))
         return Report(tuple(rows), self.options, interrupted, tuple(self.notes))
