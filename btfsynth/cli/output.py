@@ -133,7 +133,8 @@ def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> st
     skipped = [
         f"{check.name}: {check.skipped}"
         for check in checks
-        if check.skipped is not None and (check.name in wanted or not wanted or ALL_SIMULATORS in wanted)
+        if check.skipped is not None
+        and (check.name in wanted or not wanted or ALL_SIMULATORS in wanted)
     ]
     reasons = "; ".join(skipped) or f"name a simulator: {', '.join(SIMULATORS)}"
     return f"not verified, the hardware was not simulated: {reasons}"

@@ -6,6 +6,7 @@ once and are handed on from worker to worker. The scheduler runs again what a lo
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
@@ -32,6 +33,7 @@ _GLANCE = 1.0
 """Seconds between two looks at which workers there are."""
 _MUST_AGREE = ("btfsynth", "numba", "numpy")
 """Packages on whose version results depend."""
+_TIMEOUTS = (TimeoutError, asyncio.TimeoutError)  # one class only since Python 3.11
 _INSTALL = "dask is not installed; pip install 'btfsynth[dask]' (or pip install distributed)"
 
 
@@ -88,7 +90,7 @@ def connect(scheduler: str) -> Cluster:
                 client = distributed.Client(scheduler_file=scheduler, timeout=_PATIENCE)
             else:
                 client = distributed.Client(scheduler, timeout=_PATIENCE)
-    except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+    except (OSError, *_TIMEOUTS, ValueError, RuntimeError) as error:
         if own is not None:
             own.close()
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -147,7 +149,7 @@ class Cluster:
         """
         try:
             self._client.wait_for_workers(1, timeout=_WORKER_PATIENCE)
-        except TimeoutError:
+        except _TIMEOUTS:
             raise ToolError(
                 f"--scheduler {self._name}: no worker has joined it within {_WORKER_PATIENCE:.0f} s; start one "
                 "with 'dask worker'"
@@ -182,7 +184,7 @@ class Cluster:
             return []
         try:
             distributed.wait(list(self._tasks), timeout=timeout, return_when="FIRST_COMPLETED")
-        except TimeoutError:
+        except _TIMEOUTS:
             return []
         except distributed.CancelledError:
             raise self._lost() from None
@@ -194,7 +196,7 @@ class Cluster:
             if self._client.status == "running":
                 self._client.cancel(list(self._tasks), force=True)
             self._client.close(timeout=_PATIENCE)
-        except (OSError, TimeoutError, RuntimeError):
+        except (OSError, *_TIMEOUTS, RuntimeError):
             pass  # it is gone already
         self._tasks.clear()
         if self._own is not None:
@@ -236,7 +238,7 @@ class Cluster:
             new = [worker for worker in threads if worker not in self._met]
             if new:
                 self._compare(new)
-        except (OSError, TimeoutError):
+        except (OSError, *_TIMEOUTS):
             if self._client.status in ("closed", "closing"):
                 raise self._lost() from None
             return  # it tries to join again

@@ -98,7 +98,10 @@ def test_parsing_alone_is_no_simulation(cli):
     """A build that simulates nothing is not verified."""
     outcome = cli("build", "full_adder", "--json", "--simulator", "parsed_verilog")
     assert (outcome.code, outcome.json["verified"]) == (1, False)
-    assert "name a simulator: amaranth, amaranth_stream, cocotb, ghdl, icarus, verilator" in outcome.complaint
+    assert (
+        "name a simulator: amaranth, amaranth_stream, cocotb, ghdl, icarus, verilator"
+        in outcome.complaint
+    )
 
 
 COMPARED = (
