@@ -17,7 +17,12 @@ __all__ = ["Cocotb"]
 _INSTALL = "pip install 'btfsynth[cocotb]'"
 _ROLES = ("verilog", "cocotb")
 # What cocotb and its runner take from the environment must not change what is run.
-_ENVIRONMENT = ("env", "-u", "COCOTB_TEST_FILTER", "-u", "GUI", "-u", "WAVES", "SIM=icarus")
+_RUN = (
+    "import os, runpy, sys; "
+    "[os.environ.pop(name, None) for name in ('COCOTB_TEST_FILTER', 'GUI', 'WAVES')]; "
+    "os.environ['SIM'] = 'icarus'; sys.argv.pop(0); "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
 
 
 class Cocotb:
@@ -43,12 +48,8 @@ class Cocotb:
         sources = [path.name for path in design.verilog_files]
         # The runner compiles them once more, but says less of what is wrong.
         compiled = ("iverilog", "-g2012", "-t", "null", "-s", design.manifest.module, *sources)
-        return compiled, (
-            *_ENVIRONMENT,
-            sys.executable,
-            "-B",
-            design.manifest.files["cocotb"],
-        )
+        run = (sys.executable, "-B", "-c", _RUN, design.manifest.files["cocotb"])
+        return compiled, run
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
         """Check the design, or say that it has no such test; it may take so many seconds."""

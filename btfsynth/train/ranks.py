@@ -71,8 +71,8 @@ class Ranks:
         """True in the one process that writes files and speaks."""
         return self.share.rank == 0
 
-    def begin(self, problem: Problem, state: State, blocks: int) -> None:
-        """Get ready for a training of so many blocks in all.
+    def require(self, blocks: int) -> None:
+        """Check that every process gets one of so many blocks.
 
         Raises
         ------
@@ -81,9 +81,12 @@ class Ranks:
         """
         if self.share.ranks > blocks:
             raise UsageError(
-                f"--mpi: expected at most {blocks} processes, one a block of 512 patterns, "
+                f"--mpi: expected at most {blocks} processes, one a block of 64 patterns, "
                 f"got {self.share.ranks}"
             )
+
+    def begin(self, problem: Problem, state: State, blocks: int) -> None:
+        """Get ready for a training of so many blocks in all."""
         self._exchange = _Exchange(self._mpi, self._all, self.share, problem, state, blocks)
 
     def start(self, problem: Problem, state: State) -> None:

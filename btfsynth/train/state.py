@@ -184,14 +184,11 @@ def make_state(problem: Problem, seed: Sequence[int], share: Share = _WHOLE) -> 
 
 
 def generated_codes(problem: Problem, state: State) -> NDArray[np.uint8]:
-    """Return ``(lanes, inputs)`` uint8 0/1: the code that A chose for each pattern of its blocks.
-
-    Lanes beyond the last pattern, in the last block, hold anything.
-    """
+    """Return ``(patterns, inputs)`` uint8 0/1: the code that A chose for each pattern of its blocks."""
     nodes = len(problem.fan_class)
     first = nodes - len(problem.delta)
     sign = state.sign.reshape(-1, nodes, LANES)[:, 1:first].transpose(0, 2, 1)
-    codes = sign.reshape(-1, first - 1) > 0
+    codes = sign.reshape(-1, first - 1)[: int(problem.valid.sum())] > 0
     return np.asarray(codes, dtype=np.uint8)
 
 

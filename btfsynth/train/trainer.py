@@ -149,6 +149,8 @@ class _Run:
         self.ranks = ranks
         share = Share() if ranks is None else ranks.share
         blocks = count_blocks(dataset.n_patterns)
+        if ranks is not None:
+            ranks.require(blocks)
         self.blocks = share.blocks(blocks), blocks
         self.problem = make_problem(dataset, topology, parameters.sigma, parameters.dtype, share)
         seed = (0, 0) if isinstance(start, Snapshot) else start
@@ -270,9 +272,7 @@ class _Run:
         if self.problem.generator == GIVEN:
             return None
         codes = generated_codes(self.problem, self.state)
-        if self.ranks is not None:
-            codes = self.ranks.gather_everywhere(codes)
-        return codes[: self.problem.patterns]
+        return codes if self.ranks is None else self.ranks.gather_everywhere(codes)
 
     def shown(self) -> Dataset:
         """Return the data with inputs: the given ones, or the codes of this moment."""

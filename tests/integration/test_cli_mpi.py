@@ -28,7 +28,7 @@ SETTINGS = ("--widths", "8,6,3", "--sigma", "3", "--stop", "none", "--seed", "2"
 
 @pytest.fixture
 def mpirun(tmp_path, program):
-    """Run the program over processes, in a folder with data of four blocks."""
+    """Run the program over processes, in a folder with data of 32 blocks."""
     random = np.random.default_rng(1)
     inputs = random.integers(0, 2, (2000, 8)).astype(np.uint8)
     targets = inputs[:, :3] & inputs[:, 3:6] | inputs[:, 5:]
@@ -42,8 +42,8 @@ def mpirun(tmp_path, program):
         "NUMBA_NUM_THREADS": "1",
     }
 
-    def start(ranks: int, *arguments: str) -> subprocess.Popen[str]:
-        alone = [*program, "train", "sample.npz", *arguments]
+    def start(ranks: int, *arguments: str, source: str = "sample.npz") -> subprocess.Popen[str]:
+        alone = [*program, "train", source, *arguments]
         return subprocess.Popen(
             alone if ranks == 1 else ["mpirun", "-n", str(ranks), *alone, "--mpi"],
             cwd=tmp_path,
@@ -104,9 +104,9 @@ def test_an_interrupted_training_goes_on_in_any_number_of_processes(mpirun, tmp_
 
 
 def test_more_processes_than_blocks(mpirun):
-    """Five processes cannot share four blocks; one line says so."""
-    _, stderr = finish(mpirun(5, *SETTINGS, "--iterations", "10"), code=2)
-    assert "--mpi: expected at most 4 processes, one a block of 512 patterns, got 5" in stderr
+    """Two processes cannot share one block; one line says so."""
+    _, stderr = finish(mpirun(2, source="multiplier:2"), code=2)
+    assert "--mpi: expected at most 1 processes, one a block of 64 patterns, got 2" in stderr
     assert "Traceback" not in stderr
 
 
