@@ -38,7 +38,7 @@ SHORT_HEADINGS = (
     "goal",
     "steps",
     "AdamW",
-    "penalised",
+    "+ L1",
     "proven",
 )
 """Columns of the table for a terminal."""
@@ -106,18 +106,17 @@ def short_row(row: dict[str, Any]) -> tuple[str, ...]:
         ours = row["state"]
     else:
         ours = f"{value:.0f} codes" if row["measure"] == "codes used" else f"{value:.2%}"
-    figure = _share(share) if share is not None or steps is None else f"{steps:,} steps"
+    figure = _share(share) if share is not None or steps is None else f"{steps} steps"
     reached = row["reached"]
-    goal = f"{row['seeds']} run" if reached is None else f"{reached} of {row['seeds']}"
-    proven = _NONE if recovered is None else f"{recovered['runs']} of {recovered['looked_at']}"
+    proven = _NONE if recovered is None else f"{recovered['runs']}/{recovered['looked_at']}"
     return (
         row["name"],
         figure,
         ours,
-        goal,
-        _count(row["steps"]),
-        _share(row["adamw"]),
-        _share(row["adamw_penalty"]),
+        f"{row['seeds']} run" if reached is None else f"{reached}/{row['seeds']}",
+        _NONE if row["steps"] is None else f"{row['steps']:.0f}",
+        _tenths(row["adamw"]),
+        _tenths(row["adamw_penalty"]),
         proven,
     )
 
@@ -202,6 +201,10 @@ def _count(value: float | None) -> str:
 
 def _share(value: float | None) -> str:
     return _NONE if value is None else f"{value:.2%}"
+
+
+def _tenths(value: float | None) -> str:
+    return _NONE if value is None else f"{value:.1%}"
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
