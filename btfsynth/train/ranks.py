@@ -2,8 +2,8 @@
 
 All that the blocks of a step share is the consensus weights W and the mean gap. After its last block
 every process has, for each of its blocks, one sum an edge; the processes exchange them so that each
-forms W for a run of neurons, adding up the blocks in their order, and then hand W round. The sums of a
-block travel while the next one is computed. As every sum is formed from the same numbers in the same
+forms W for a run of neurons, adding up the blocks in their order, and then hand W round. The sums of some
+blocks travel while the next ones are computed. As every sum is formed from the same numbers in the same
 order as in one process, the result is the same, bit for bit, for any number of processes.
 """
 
@@ -27,6 +27,9 @@ from btfsynth.train.shares import Share
 from btfsynth.train.vector import LANES
 
 __all__ = ["Ranks", "find_ranks"]
+
+_ROUNDS = 4
+"""Exchanges a step: more would hide more of the way behind the work, but each costs something by itself."""
 
 
 def find_ranks() -> Ranks:
@@ -127,10 +130,11 @@ class Ranks:
     def _step(self, problem: Problem, state: State, numbers: tuple[float, float, float]) -> float:
         exchange = self._exchange
         assert exchange is not None
-        for block in range(exchange.rounds):
-            if block < problem.blocks:
-                advance_blocks(problem, state, block, block + 1, numbers)
-            exchange.send(block)
+        for begin in exchange.rounds:
+            end = min(begin + exchange.together, problem.blocks)
+            if begin < end:
+                advance_blocks(problem, state, begin, end, numbers)
+            exchange.send(begin)
         return exchange.finish(numbers[1])
 
     # between chunks of steps
@@ -174,7 +178,9 @@ class _Exchange:
         self.everyone = everyone
         bounds = share.bounds(blocks)
         self.own_blocks = np.diff(bounds)
-        self.rounds = int(self.own_blocks.max())
+        most = int(self.own_blocks.max())
+        self.together = -(-most // _ROUNDS)
+        self.rounds = range(0, most, self.together)
         neurons, edges = len(problem.delta), len(problem.sources)
         # Runs of neurons with about as many edges each.
         cuts = np.searchsorted(problem.fanin_start, np.array(share.bounds(edges)), side="left")
@@ -210,25 +216,27 @@ class _Exchange:
             part_2=self.received_2,
         )
         self.waiting: list[Any] = []
+        self.sending: list[NDArray[Any]] = []
 
-    def send(self, block: int) -> None:
-        """Begin to exchange the sums of everybody's block of this number, where there is one."""
-        has = block < self.own_blocks
-        mine = bool(has[self.rank])
-        send_counts = self.sizes if mine else np.zeros_like(self.sizes)
+    def send(self, begin: int) -> None:
+        """Begin to exchange the sums of everybody's next blocks from this number on."""
+        counts = np.clip(self.own_blocks - begin, 0, self.together)
+        mine = int(counts[self.rank])
         size = int(self.sizes[self.rank])
-        receive_counts = np.where(has, size, 0)
-        places = np.where(has, (self.first_blocks + block) * size, 0)
-        begin = block * self.edges if mine else 0
+        places = (self.first_blocks + begin) * size * (counts > 0)
         state = self.state
         for part, received in (
             (state.part_1, self.received_1),
             (state.part_2, self.received_2),
         ):
+            rows = part.reshape(-1, self.edges)[begin : begin + mine]
+            shares = np.split(rows, self.starts[1:-1], axis=1)
+            packed = np.concatenate([share.ravel() for share in shares])
+            self.sending.append(packed)  # it must live until it is sent
             self.waiting.append(
                 self.everyone.Ialltoallv(
-                    [part[begin : begin + self.edges], send_counts, self.starts[:-1], self.kind],
-                    [received, receive_counts, places, self.kind],
+                    [packed, mine * self.sizes, mine * self.starts[:-1], self.kind],
+                    [received, counts * size, places, self.kind],
                 )
             )
 
@@ -239,6 +247,7 @@ class _Exchange:
         )
         self.mpi.Request.Waitall(self.waiting)
         self.waiting.clear()
+        self.sending.clear()
         mean = float(mean_gap(self.problem, self.all_gaps))
         own = self.slice_state
         join_neurons(self.slice_problem, own, gamma / mean)
