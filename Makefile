@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml btfsynth/__init__.py
 
 .DELETE_ON_ERROR:
-.PHONY: demo test proofs lint types check wheel clean tools
+.PHONY: demo test proofs lint types check wheel docs clean tools
 
 demo: $(VENV)/.run-ready  ## install, then learn and check a 2-bit multiplier
 	$(BIN)/btfsynth build multiplier:2 --simulator amaranth
@@ -30,6 +30,9 @@ types: $(VENV)/.dev-ready
 wheel: $(VENV)/.dev-ready  ## build dist/*.whl
 	$(BIN)/python -m build --wheel
 
+docs: $(VENV)/.docs-ready  ## the documentation as a site, in build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 tools:  ## the tools that are no Python packages
 	@sh .ci/install-tools
 
@@ -47,6 +50,10 @@ $(VENV)/.test-ready: $(VENV)/bin/python $(SOURCES)
 $(VENV)/.dev-ready: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,$(EXTRAS)]'
 	@touch $@ $(VENV)/.test-ready $(VENV)/.run-ready
+
+$(VENV)/.docs-ready: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@ $(VENV)/.run-ready
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
