@@ -21,9 +21,9 @@ __all__ = ["command"]
 def command(a: Path, b: Path, as_json: bool) -> None:
     """Prove that A and B compute the same on every input, or show where they differ.
 
-    Each is a netlist (.mig, .blif, .aag, .aig, .bench, structural .v), a table
-    (.truth, .pla), a design folder, whose Verilog is read, the Amaranth module of one
-    (.py), which needs Yosys, or VHDL (.vhd), which needs GHDL. Ports are matched by
+    Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a
+    table (.truth, .pla), a design folder, whose Verilog is read, the Amaranth module of
+    one (.py), which needs Yosys, or VHDL (.vhd), which needs GHDL. Ports are matched by
     name, those without a partner by order. Exits with 1 if they differ, with 2 if
     their ports cannot be matched.
 

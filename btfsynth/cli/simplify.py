@@ -56,9 +56,9 @@ def command(
 ) -> None:
     """Make a netlist as small as it will go.
 
-    FILE is a netlist (.mig, .blif, .aag, .aig, .bench, structural .v), a table (.truth, .pla) or a
-    trained network (.npz, .net). Every pass is checked. Without --data the function is kept on every
-    input vector.
+    FILE is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table (.truth,
+    .pla) or a trained network (.npz, .net, .sol). Every pass is checked. Without --data the function is
+    kept on every input vector.
 
     \b
     Examples:
