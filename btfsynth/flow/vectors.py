@@ -16,7 +16,7 @@ from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bit
 from btfsynth.network.labels import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
 
-__all__ = ["function_of", "function_vectors", "hardware_vectors", "require_fit"]
+__all__ = ["corner_vectors", "function_of", "function_vectors", "hardware_vectors", "require_fit"]
 
 _ALL_VECTORS = 4096
 """Up to so many input vectors, hardware made from a sample is checked on all of them."""
@@ -54,7 +54,7 @@ def hardware_vectors(
     """Return what the hardware is simulated on.
 
     The patterns, where the targets are what is kept; else the network's own outputs, on every input
-    vector if they are few and on the patterns, those of `seen` and a fixed random sample if not.
+    vector if they are few and on the patterns, those of `seen`, corners and a fixed random sample if not.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def hardware_vectors(
     seen
         ``(vectors, inputs)`` uint8 0/1, more input vectors.
     cells
-        Cells of the netlist: of many the random sample is smaller, as event-driven simulation takes long.
+        Cells of the netlist: of many, corners and the random sample are fewer, as event-driven simulation
+        takes long.
     """
     if kept is Preserve.CARE:
         return VectorTable.from_dataset(dataset)
@@ -84,15 +85,27 @@ def function_vectors(
     seen: NDArray[np.uint8] | None = None,
     sample: int = _SAMPLE,
 ) -> VectorTable:
-    """Return a function on every input vector if these are few, else on those seen and a sample."""
+    """Return a function on every input vector if these are few, else on those seen, corners and a sample.
+
+    Parameters
+    ----------
+    function
+        From ``(vectors, inputs)`` to ``(vectors, outputs)``, uint8 0/1.
+    n_inputs
+        Input bits.
+    seen
+        ``(vectors, inputs)`` uint8 0/1 that come first.
+    sample
+        Random vectors, and corners at most (see `corner_vectors`).
+    """
     everything = 1 << n_inputs if n_inputs < 60 else None
     if everything is not None and everything <= _ALL_VECTORS:
         listed = unpack_bits(exhaustive_words(n_inputs), everything)
     else:
         random = np.random.Generator(np.random.PCG64(0))
-        listed = random.integers(0, 2, (sample, n_inputs), dtype=np.uint8)
-        if seen is not None:
-            listed = np.concatenate([seen, listed])
+        drawn = random.integers(0, 2, (sample, n_inputs), dtype=np.uint8)
+        first_seen = [] if seen is None else [seen]
+        listed = np.concatenate([*first_seen, corner_vectors(n_inputs, sample), drawn])
         _, first = np.unique(listed, axis=0, return_index=True)
         listed = listed[np.sort(first)]
     expected = function(listed)
@@ -102,3 +115,26 @@ def function_vectors(
         care=np.ones(expected.shape, dtype=np.bool_),
         exhaustive=len(listed) == everything,
     )
+
+
+def corner_vectors(n_inputs: int, most: int) -> NDArray[np.uint8]:
+    """Return all zeros, all ones, then a single 1 and a single 0 at every input.
+
+    Random vectors of many inputs never come near these; carry chains and wide gates show their faults there.
+
+    Parameters
+    ----------
+    n_inputs
+        Input bits, at least 1.
+    most
+        Vectors at most, of at least 4: of more inputs than that allows, evenly spread ones are taken.
+
+    Returns
+    -------
+    ``(vectors, n_inputs)`` uint8 0/1, all different for three inputs or more.
+    """
+    places = np.linspace(0, n_inputs - 1, min(n_inputs, most // 2 - 1)).round().astype(np.intp)
+    ones = np.zeros((len(places), n_inputs), dtype=np.uint8)
+    ones[np.arange(len(places)), places] = 1
+    flat = np.repeat(np.array([[0], [1]], dtype=np.uint8), n_inputs, axis=1)
+    return np.concatenate([flat, ones, 1 - ones])
