@@ -22,7 +22,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE
 from btfsynth.network.trained import TrainedNetwork
 
-__all__ = ["IntegerNetwork", "lower_integers", "round_network"]
+__all__ = ["IntegerNetwork", "approximate_network", "lower_integers"]
 
 _LARGEST = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 512)
 _SWEEPS = 6
@@ -46,13 +46,13 @@ class IntegerNetwork:
     neurons: tuple[ThresholdFunction, ...]
 
 
-def round_network(
+def approximate_network(
     network: TrainedNetwork,
     columns: NDArray[np.uint8],
     on: NDArray[np.bool_],
     tolerance: float,
 ) -> IntegerNetwork:
-    """Round a network of one output to small integers.
+    """Return small integers that are nearly a network of one output.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
 from btfsynth.learn.base import OUTPUT, Fit, Problem, new_builder
 from btfsynth.learn.features import Features, plain_features, with_pairs
-from btfsynth.learn.integers import lower_integers, round_network
+from btfsynth.learn.integers import approximate_network, lower_integers
 from btfsynth.learn.spectrum import Spectrum, measure_spectrum
 from btfsynth.learn.thrift import within
 from btfsynth.learn.trees import fringe_signals
@@ -293,7 +293,7 @@ class _Bench:
         problem = self.problem
         best: tuple[int, int, Netlist] | None = None
         for tolerance in _TOLERANCES:
-            rounded = round_network(network, columns, problem.train.on, tolerance)
+            rounded = approximate_network(network, columns, problem.train.on, tolerance)
             builder = new_builder(problem)
             literals = features.literals(builder)
             literal = lower_integers(builder, rounded, [literals[place] for place in chosen])

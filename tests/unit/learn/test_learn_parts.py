@@ -15,7 +15,7 @@ from btfsynth.learn.base import Budget, Fit, Limits, count_ands, inlined, new_bu
 from btfsynth.learn.candidates import measured
 from btfsynth.learn.decision_tree import grow_tree, lower_tree
 from btfsynth.learn.features import AND, XOR, Features
-from btfsynth.learn.integers import lower_integers, round_network
+from btfsynth.learn.integers import approximate_network, lower_integers
 from btfsynth.learn.polynomial import solve_gf2
 from btfsynth.learn.spectrum import measure_spectrum
 from btfsynth.learn.symmetric import count_digits
@@ -130,7 +130,7 @@ def test_rounded_networks_are_lowered_as_they_are(network):
     assume(network.topology.n_inputs > 0)
     inputs = np.array(naive.all_vectors(network.topology.n_inputs), dtype=np.uint8)
     on = network.outputs(inputs)[:, -1].astype(np.bool_)
-    rounded = round_network(network, inputs, on, 0.0)
+    rounded = approximate_network(network, inputs, on, 0.0)
     n_inputs = network.topology.n_inputs
     builder = NetlistBuilder("n", (Port("x", n_inputs),), (Port("y", 1),))
     literal = lower_integers(builder, rounded, [builder.input(i) for i in range(n_inputs)])
