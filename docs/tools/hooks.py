@@ -1,21 +1,23 @@
-"""What the site takes from outside ``docs``: the commands, and files of the repository that pages link to."""
+"""What the site takes from outside ``docs``: files that pages lead to, and what the program says of itself."""
 
 from __future__ import annotations
 
 import posixpath
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
-import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from btfsynth.cli.main import cli
+sys.path.insert(0, str(Path(__file__).parent))  # a hook is no module of a package
+from reference import command_reference, key_reference
 
 ROOT = Path(__file__).parents[2]
-MARK = "<!-- commands -->"
+MADE = {"<!-- commands -->": command_reference, "<!-- keys of run.toml -->": key_reference}
+"""What stands in a page for what is made, and what makes it."""
 OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "hdl_out/README.md")
 _LINK = re.compile(r"(?<=\]\()([^)#\s:]+)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -41,7 +43,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Point links to files of the repository to their copies in the site; put the commands in."""
+    """Point links to files of the repository to their copies in the site; put in what is made."""
     place = page.file.src_uri
     name = _origin(place)
 
@@ -56,49 +58,10 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         parts += [_LINK.sub(moved, markdown[end : code.start()]), code[0]]
         end = code.end()
     text = "".join([*parts, _LINK.sub(moved, markdown[end:])])
-    return text.replace(MARK, command_reference()) if MARK in text else text
-
-
-def command_reference() -> str:
-    """Return every command with its arguments and options, as the command line itself has them."""
-    context = click.Context(cli, info_name="btfsynth")
-    parts = []
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        if command is None:
-            raise LookupError(name)
-        parts.append(_reference(command, click.Context(command, info_name=name, parent=context)))
-    return "\n".join(parts)
-
-
-def _reference(command: click.Command, context: click.Context) -> str:
-    usage = context.command_path + " " + " ".join(command.collect_usage_pieces(context))
-    lines = [f"## {command.name}", "", "```text", usage, "```", ""]
-    lines += _described(command.help or "")
-    lines += ["", "| option | meaning |", "|---|---|"]
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is not None:
-            option, meaning = (" ".join(text.split()).replace("|", "\\|") for text in record)
-            lines.append(f"| `{option}` | {_text(meaning)} |")
-    return "\n".join([*lines, ""])
-
-
-def _described(text: str) -> list[str]:
-    """Return the help of a command, its examples as a block of code."""
-    lines: list[str] = []
-    for paragraph in text.replace("\f", "").split("\n\n"):
-        verbatim = paragraph.startswith("\b")
-        rows = paragraph.removeprefix("\b").strip("\n").splitlines()
-        if verbatim and rows:
-            lines += [rows[0], "", "```sh", *(row.strip() for row in rows[1:]), "```", ""]
-        else:
-            lines += [_text(row.strip()) for row in rows] + [""]
-    return lines
-
-
-def _text(text: str) -> str:
-    return text.replace("<", "&lt;").replace("[", "\\[").replace("*", "\\*")
+    for mark, make in MADE.items():
+        if mark in text:
+            text = text.replace(mark, make())
+    return text
 
 
 def _links(text: str) -> list[str]:

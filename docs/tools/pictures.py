@@ -1,18 +1,54 @@
 """Draw the pictures of the documentation, ``python docs/tools/pictures.py``: the same bytes every time.
 
-``rrr.svg`` is computed: the iterates of reflect-reflect-relax between two sets in the plane.
-``stations.svg`` is the way of the data.
+``stations.svg`` is the way of the data. ``rrr.svg`` has the iterates of reflect-reflect-relax between
+two sets in the plane. ``training.svg``, ``weights.svg`` and ``netlist.svg`` are a training of the
+two-bit multiplier, the weights that it settles on, and the netlist that is made of them.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
+
+from markupsafe import Markup
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.load import load
+from btfsynth.dataset.ports import bit_names
+from btfsynth.flow.simplify import simplify_network
+from btfsynth.network.trained import TrainedNetwork
+from btfsynth.report.excerpt import Excerpt
+from btfsynth.report.schematic import format_svg
+from btfsynth.report.svg import element, number, points_path
+from btfsynth.report.training import training_curve
+from btfsynth.report.weights import layer_maps
+from btfsynth.train.history import HistoryPoint
+from btfsynth.train.parameters import StopRule
+from btfsynth.train.session import TrainOptions, train
 
 IMAGES = Path(__file__).parents[1] / "images"
 BETA = 0.5
-_FONT = 'font-family="sans-serif" font-size="13"'
-_INK, _FAINT, _BLUE, _RED = "#3d4450", "#8a929e", "#1f5fbf", "#c2410c"
+HEIGHT = 0.55
+"""Of the line of ``rrr.svg``."""
+
+_INK, _FAINT, _BLUE, _RED = "#2f3743", "#77808d", "#1f5fbf", "#c2410c"
+_SHADES = {
+    **{f"w{sign}{shade}": colour for sign, colours in {
+        "p": ("#dbe7f7", "#bcd3f0", "#9bbde8", "#78a5df", "#568cd4", "#3a75c6", "#2761b4", "#174e9e"),
+        "n": ("#fbe3d6", "#f6c9b1", "#f0ac89", "#e98e62", "#df7140", "#cf5726", "#b74315", "#98330b"),
+    }.items() for shade, colour in enumerate(colours, start=1)},
+    "w0": "#f1f3f6",
+}  # fmt: skip
+_STYLE = (
+    "text{font:13px sans-serif;fill:#2f3743}.middle{text-anchor:middle}.end{text-anchor:end}"
+    ".tick{font-size:12px;fill:#5b6470}.axis-title{font-weight:bold}"
+    ".grid{stroke:#e3e7ec;fill:none}.line{fill:none;stroke-width:2.2}.thin{stroke-width:1.2}"
+    ".dotted{stroke-dasharray:2 4}"
+    ".series-1{stroke:#1f5fbf}.series-2{stroke:#c2410c}.series-3{stroke:#15803d}"
+    ".series-4{stroke:#7c3aed}.dot.series-1{fill:#1f5fbf}.dot.series-2{fill:#c2410c}"
+    + "".join(f".{name}{{fill:{colour}}}" for name, colour in _SHADES.items())
+)
 
 Point = tuple[float, float]
 
@@ -24,8 +60,8 @@ def to_circle(point: Point) -> Point:
 
 
 def to_line(point: Point) -> Point:
-    """Project to the line of height 0.55, the set B of the picture."""
-    return point[0], 0.55
+    """Project to the line, the set B of the picture."""
+    return point[0], HEIGHT
 
 
 def step(point: Point) -> Point:
@@ -46,31 +82,34 @@ def iterates(start: Point, steps: int) -> list[Point]:
 
 def draw_rrr() -> str:
     """Return the picture of the iteration."""
-    width, height, scale = 560, 330, 130
+    scale, middle, base = 120, 190, 210
 
-    def place(point: Point) -> str:
-        return f"{280 + scale * point[0]:.1f},{200 - scale * point[1]:.1f}"
+    def place(point: Point) -> Point:
+        return middle + scale * point[0], base - scale * point[1]
 
     points = iterates((0.12, -0.75), 60)
-    path = " ".join(place(point) for point in points)
-    dots = "".join(
-        f'<circle cx="{place(point).split(",")[0]}" cy="{place(point).split(",")[1]}" r="2.6"/>'
-        for point in points
-    )
-    end = to_circle(points[-1])
-    end_x, end_y = place(end).split(",")
-    line_y = place((0, 0.55)).split(",")[1]
-    body = [
-        f'<circle cx="280" cy="200" r="{scale}" fill="none" stroke="{_BLUE}" stroke-width="2"/>',
-        f'<line x1="20" x2="540" y1="{line_y}" y2="{line_y}" stroke="{_FAINT}" stroke-width="2"/>',
-        f'<polyline points="{path}" fill="none" stroke="{_RED}" stroke-width="1"/>',
-        f'<g fill="{_RED}">{dots}</g>',
-        f'<circle cx="{end_x}" cy="{end_y}" r="6" fill="none" stroke="{_INK}" stroke-width="2"/>',
-        _label(20, 30, "A: every neuron obeys its threshold function", _BLUE),
-        _label(20, 50, "B: all copies agree", _FAINT),
-        _label(20, 70, "v: the iterates, beta = 0.5; ringed: the solution they lead to", _RED),
+    places = [place(point) for point in points]
+    end = place(to_circle(points[-1]))
+    line = place((0, HEIGHT))[1]
+    parts = [
+        element("circle", cx=middle, cy=base, r=scale, fill="none", stroke=_BLUE, stroke_width=2),
+        element("path", d=f"M20 {number(line)}H{2 * middle - 20}", stroke=_FAINT, stroke_width=2),
+        element("path", d=points_path(places), fill="none", stroke=_RED, stroke_width=1),
+        *(element("circle", cx=x, cy=y, r=2.4, fill=_RED) for x, y in places),
+        element("circle", cx=end[0], cy=end[1], r=6, fill="none", stroke=_INK, stroke_width=2),
+        _label(places[0][0] + 10, places[0][1] + 4, "start", _RED),
     ]
-    return _svg(width, height, body, "Iterates of reflect-reflect-relax between two sets")
+    legend = (
+        (_BLUE, "A: every neuron obeys", "its threshold function"),
+        (_FAINT, "B: all copies agree,", "and outputs are the targets"),
+        (_RED, "v: the iterates,", f"beta = {BETA}"),
+        (_INK, "ringed: the point of both", "sets that they lead to"),
+    )
+    for place_of, (colour, first, second) in enumerate(legend):
+        y = 70 + 62 * place_of
+        parts.append(element("path", d=f"M390 {y - 5}h22", stroke=colour, stroke_width=3))
+        parts += [_label(424, y, first, _INK), _label(424, y + 19, second, _INK)]
+    return _svg(640, 350, "Iterates of reflect-reflect-relax between two sets", parts)
 
 
 def draw_stations() -> str:
@@ -84,48 +123,104 @@ def draw_stations() -> str:
         ("FPGA", "fpga"),
     )
     checks = (
-        "every target",
-        "all vectors or SAT",
-        "all vectors or SAT",
-        "read back, simulated, proven",
-        "simulated after routing",
+        ("every", "target"),
+        ("all vectors", "or SAT"),
+        ("all vectors", "or SAT"),
+        ("read back,", "simulated,", "proven"),
+        ("simulated", "after routing"),
     )
-    body = []
-    wide, gap, top = 118, 46, 40
+    wide, gap, left, top = 116, 62, 96, 24
+    parts = [
+        _label(10, top + 42, "made by", _FAINT),
+        _label(10, top + 88, "checked", _BLUE),
+    ]
     for index, (name, how) in enumerate(stations):
-        x = 14 + index * (wide + gap)
-        body.append(
-            f'<rect x="{x}" y="{top}" width="{wide}" height="50" rx="6" fill="#f4f6fa" '
-            f'stroke="{_INK}"/>'
-        )
-        body.append(_label(x + wide / 2, top + 22, name, _INK, middle=True))
-        body.append(_label(x + wide / 2, top + 40, how, _FAINT, middle=True))
+        x = left + index * (wide + gap)
+        parts += [
+            element("rect", x=x, y=top, width=wide, height=54, rx=6, fill="#f4f6fa", stroke=_INK),
+            _label(x + wide / 2, top + 23, name, _INK, middle=True),
+            _label(x + wide / 2, top + 42, how, _FAINT, middle=True),
+        ]
         if index < len(checks):
-            start = x + wide + 5
-            body.append(
-                f'<path d="M{start} {top + 25}h{gap - 14}m-7 -5l7 5l-7 5" fill="none" '
-                f'stroke="{_INK}"/>'
-            )
-            body.append(
-                _label(x + wide + gap / 2, top + 78 + 18 * (index % 2), checks[index], _BLUE, True)
-            )
-    body.append(_label(14, 24, "made by ...", _FAINT))
-    body.append(_label(14, top + 114, "and checked: ...", _BLUE))
-    return _svg(14 + len(stations) * (wide + gap), 170, body, "Stations from patterns to FPGA")
+            arrow = f"M{x + wide + 8} {top + 27}h{gap - 18}m-8 -5l8 5l-8 5"
+            parts.append(element("path", d=arrow, fill="none", stroke=_INK))
+            parts += [
+                _label(x + wide + gap / 2, top + 88 + 18 * row, text, _BLUE, middle=True)
+                for row, text in enumerate(checks[index])
+            ]
+    width = left + len(stations) * wide + (len(stations) - 1) * gap + 14
+    return _svg(width, top + 140, "Stations from patterns to FPGA", parts)
 
 
-def _label(x: float, y: float, text: str, colour: str, middle: bool = False) -> str:
-    anchor = ' text-anchor="middle"' if middle else ""
-    return f'<text x="{x:g}" y="{y:g}" {_FONT} fill="{colour}"{anchor}>{text}</text>'
+@cache
+def trained() -> tuple[Dataset, TrainedNetwork, tuple[HistoryPoint, ...]]:
+    """Train the two-bit multiplier for 10,000 steps; return data, network and history."""
+    dataset = load("multiplier:2")
+    run = train(dataset, TrainOptions(seed=1, trials=1, stop=StopRule.NONE, iterations=10_000))
+    return dataset, run.network(dataset, seed=1), run.best.history
 
 
-def _svg(width: int, height: int, body: list[str], title: str) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">'
-    paper = f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
-    return "\n".join([head, f"<title>{title}</title>", paper, *body, "</svg>"]) + "\n"
+def draw_training() -> str:
+    """Return the picture of gap and accuracy."""
+    curve = training_curve(trained()[2])
+    if curve is None:
+        raise ValueError("the training has no history")
+    inner = element("g", curve, transform="translate(14 10)")
+    return _svg(930, 460, "Gap and accuracy of a training of the two-bit multiplier", [inner])
 
 
-PICTURES = {"rrr.svg": draw_rrr, "stations.svg": draw_stations}
+def draw_weights() -> str:
+    """Return the picture of the weights."""
+    dataset, network, _ = trained()
+    parts: list[Markup] = []
+    for place, layer in enumerate(layer_maps(network, bit_names(dataset.input_ports))):
+        if layer.heat is None:
+            raise ValueError(f"{layer.title} has no map")
+        x = 20 + 190 * place
+        parts.append(_label(x + 26, 30, layer.title, _INK))
+        parts.append(element("g", layer.heat, transform=f"translate({x} 40)"))
+    for place, (name, text) in enumerate((("wn6", "-1"), ("w0", "0"), ("wp6", "+1"))):
+        x = 46 + 70 * place
+        parts.append(element("rect", x=x, y=166, width=17, height=17, class_=name))
+        parts.append(_label(x + 25, 179, text, _INK))
+    parts.append(_label(256, 179, "in the unit of the neuron; the first column is the bias", _INK))
+    return _svg(600, 200, "Weights of a trained two-bit multiplier", parts)
+
+
+def draw_netlist() -> str:
+    """Return the picture of the netlist."""
+    dataset, network, _ = trained()
+    return format_svg(Excerpt(simplify_network(network, dataset, None, None)[0]))
+
+
+def _label(x: float, y: float, text: str, colour: str, middle: bool = False) -> Markup:
+    class_ = "middle" if middle else None
+    return element("text", text, x=x, y=y, style=f"fill:{colour}", class_=class_)
+
+
+def _svg(width: int, height: int, title: str, parts: list[Markup]) -> str:
+    content = element(
+        "svg",
+        element("title", title),
+        element("style", _STYLE),
+        element("rect", width=width, height=height, fill="#fff"),
+        *parts,
+        xmlns="http://www.w3.org/2000/svg",
+        width=width,
+        height=height,
+        viewBox=f"0 0 {width} {height}",
+        role="img",
+    )
+    return f"{content}\n"
+
+
+PICTURES = {
+    "stations.svg": draw_stations,
+    "rrr.svg": draw_rrr,
+    "training.svg": draw_training,
+    "weights.svg": draw_weights,
+    "netlist.svg": draw_netlist,
+}
 
 
 def main() -> None:

@@ -1,0 +1,68 @@
+"""The reference of the commands and of the keys of a run file, as Markdown made from the program itself."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import click
+
+from btfsynth.cli.main import cli
+from btfsynth.config import SECTIONS
+
+__all__ = ["command_reference", "key_reference"]
+
+_SPECIAL = re.compile(r"([<\[*_|])")
+
+
+def command_reference() -> str:
+    """Return every command with its arguments and options, as the command line itself has them."""
+    context = click.Context(cli, info_name="btfsynth")
+    parts = []
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        if command is None:
+            raise LookupError(name)
+        parts.append(_command(command, click.Context(command, info_name=name, parent=context)))
+    return "\n".join(parts)
+
+
+def key_reference() -> str:
+    """Return the keys of a run file with what each takes."""
+    lines = ["| section | key | value |", "|---|---|---|"]
+    for section, keys in SECTIONS.items():
+        lines += [
+            f"| `{section}` | `{name}` | {_text(key.expected)} |" for name, key in keys.items()
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _command(command: click.Command, context: click.Context) -> str:
+    usage = context.command_path + " " + " ".join(command.collect_usage_pieces(context))
+    lines = [f"## {command.name}", "", "```text", usage, "```", ""]
+    lines += _described(command.help or "")
+    lines += ["", "| option | meaning |", "|---|---|"]
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None:
+            option, meaning = (" ".join(text.split()) for text in record)
+            lines.append(f"| `{option.replace('|', chr(92) + '|')}` | {_text(meaning)} |")
+    return "\n".join([*lines, ""])
+
+
+def _described(text: str) -> list[str]:
+    """Return the help of a command, what is to stay as it stands as blocks of code."""
+    lines: list[str] = []
+    for paragraph in inspect.cleandoc(text).replace("\f", "").split("\n\n"):
+        rows = paragraph.removeprefix("\b").strip("\n").splitlines()
+        if not paragraph.startswith("\b") or not rows:
+            lines += [_text(row.strip()) for row in rows] + [""]
+            continue
+        if not rows[0].startswith(" "):
+            lines += [_text(rows.pop(0)), ""]
+        lines += ["```sh", *(row.strip() for row in rows), "```", ""]
+    return lines
+
+
+def _text(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
