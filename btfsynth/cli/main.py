@@ -36,7 +36,7 @@ _COMMANDS = {
     "estimate": "Estimate the look-up tables a design takes, without any tool.",
     "fpga": "Bring a design to an FPGA and compare it with a case statement.",
     "show": "Print or draw a netlist.",
-    "report": "Show a design or a discovery as one HTML page.",
+    "report": "Show a design, a discovery or a reproduction as one HTML page.",
     "doctor": "Say which tools are found and how to get the rest.",
     "reproduce": "Run the published experiments again and compare.",
     "completion": "Print a script that lets a shell complete commands and tasks.",

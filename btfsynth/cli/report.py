@@ -17,7 +17,7 @@ __all__ = ["command"]
 @click.argument("directory", type=click.Path(path_type=Path))
 @file_option("The page.  [default: DIRECTORY/report.html]")
 def command(*, directory: Path, path: Path | None) -> None:
-    """Show the design or the discovery in DIRECTORY as one HTML page.
+    """Show the design, the discovery or the reproduction in DIRECTORY as one HTML page.
 
     The page holds everything: the circuit as a schematic to work with, its truth table, how the
     training went, the weights, the passes, the checks, where it all came from. It opens
@@ -28,6 +28,7 @@ def command(*, directory: Path, path: Path | None) -> None:
     Examples:
       btfsynth report hdl_out/multiplier_3
       btfsynth report found -o front.html
+      btfsynth report hdl_out/reproduce_quick
     """  # noqa: D301
     if path is None:
         path = directory / PAGE_FILE

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from btfsynth import __version__
 from btfsynth.backends.expressions import port_bits
+from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.backends.templates import template_folder
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import DataError, OutputError
@@ -21,6 +22,7 @@ from btfsynth.files import write_text
 from btfsynth.report.circuit import MAX_DRAWN, circuit_record, port_records, vector_record
 from btfsynth.report.discovery import FRONT_FILE, Discovery, read_discovery
 from btfsynth.report.folder import DesignFolder, read_folder
+from btfsynth.report.reproduction import RESULTS_FILE, Reproduction, read_reproduction
 from btfsynth.report.sections import (
     chains,
     design_facts,
@@ -65,12 +67,12 @@ def write_report(directory: Path, path: Path) -> None:
 
 
 def report_page(directory: Path) -> str:
-    """Return the page of a design folder or of a discovery: the same text for the same files.
+    """Return the page of a design, a discovery or a reproduction: the same text for the same files.
 
     Parameters
     ----------
     directory
-        A folder of ``btfsynth build``, ``emit`` or ``discover``.
+        A folder of ``btfsynth build``, ``emit``, ``discover`` or ``reproduce``.
 
     Raises
     ------
@@ -83,6 +85,8 @@ def report_page(directory: Path) -> str:
         raise DataError("no such folder", directory)
     if (directory / FRONT_FILE).is_file():
         return _render(_discovery_values(read_discovery(directory)))
+    if (directory / RESULTS_FILE).is_file() and not (directory / MANIFEST_FILE).exists():
+        return _render_reproduction(read_reproduction(directory))
     return _render(_design_values(read_folder(directory)))
 
 
@@ -201,6 +205,30 @@ def _render(values: dict[str, Any]) -> str:
         style=Markup(style),  # noqa: S704  the package's own file
         script=Markup(script),  # noqa: S704  the package's own file
         kernel_interface=Markup(_part("vendor/elk-api.js").decode()),  # noqa: S704  its own too
+        version=__version__,
+    )
+
+
+def _render_reproduction(found: Reproduction) -> str:
+    sections = [("summary", "Summary"), ("results", "Results")]
+    sections += [("curves", "Curves")] if found.curves else []
+    sections += [("settings", "Settings"), ("provenance", "Provenance")]
+    environment = _environment(template_folder())
+    style = environment.get_template("style.css.j2").render(shades=[])
+    return environment.get_template("reproduction.html.j2").render(
+        kind="Reproduction report",
+        title="The published experiments, run again",
+        lead="Elser & Lal, Learning with Boolean threshold functions, arXiv 2602.17493: what was published "
+        "and what came of it here.",
+        verdict=found.verdict(),
+        figures=found.figures(),
+        notices=found.notices,
+        results=found.results,
+        settings=found.settings,
+        curves=found.curves,
+        facts=found.facts(),
+        sections=sections,
+        style=Markup(style),  # noqa: S704  the package's own file
         version=__version__,
     )
 

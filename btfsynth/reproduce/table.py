@@ -13,7 +13,17 @@ from btfsynth.files import write_text
 from btfsynth.reproduce.run import Report
 from btfsynth.reproduce.summary import summary
 
-__all__ = ["HEADINGS", "SHORT_HEADINGS", "markdown", "report_record", "short_row", "write_tables"]
+__all__ = [
+    "HEADINGS",
+    "SETTINGS_HEADINGS",
+    "SHORT_HEADINGS",
+    "markdown",
+    "report_record",
+    "settings_row",
+    "short_row",
+    "table_row",
+    "write_tables",
+]
 
 HEADINGS = (
     "experiment",
@@ -31,6 +41,17 @@ HEADINGS = (
     "circuit proven",
 )
 """Columns of the Markdown table."""
+SETTINGS_HEADINGS = (
+    "experiment",
+    "widths",
+    "sigma",
+    "beta, gamma",
+    "stop",
+    "steps at most",
+    "seeds",
+    "published beta, gamma, gap",
+)
+"""Columns of the table of settings."""
 SHORT_HEADINGS = (
     "experiment",
     "published",
@@ -76,7 +97,7 @@ def write_tables(report: Report, directory: Path) -> list[str]:
     return list(contents)
 
 
-def _row(row: dict[str, Any]) -> tuple[str, ...]:
+def table_row(row: dict[str, Any]) -> tuple[str, ...]:
     """Return the cells of a summary as text, one for each of `HEADINGS`."""
     published = row["published"]
     share = published["share"]
@@ -124,12 +145,11 @@ def short_row(row: dict[str, Any]) -> tuple[str, ...]:
 def markdown(record: dict[str, Any]) -> str:
     """Return the table with a second one of settings, as Markdown."""
     rows = record["rows"]
-    settings = [_settings_row(row) for row in rows]
-    headings = ("experiment", "widths", "sigma", "beta, gamma", "stop", "steps at most", "seeds")
+    settings = [settings_row(row) for row in rows]
     lines = [
-        *_grid(HEADINGS, [_row(row) for row in rows]),
+        *_grid(HEADINGS, [table_row(row) for row in rows]),
         "",
-        *_grid((*headings, "published beta, gamma, gap"), settings),
+        *_grid(SETTINGS_HEADINGS, settings),
         "",
         *(f"- {note}" for note in record["notes"]),
     ]
@@ -177,7 +197,8 @@ def _proven(recovered: dict[str, Any] | None) -> str:
     return f"{text} ({recovered['method']})"
 
 
-def _settings_row(row: dict[str, Any]) -> tuple[str, ...]:
+def settings_row(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return the settings of a summary as text, one cell for each of `SETTINGS_HEADINGS`."""
     settings, published = row["settings"], row["published"]
     stop = settings["stop"]
     if settings["gap_limit"] is not None:

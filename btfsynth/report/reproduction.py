@@ -1,0 +1,187 @@
+"""The folder of a reproduction: its table and its curves."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import DataError
+from btfsynth.report.sections import Figure, Verdict
+from btfsynth.report.values import as_number, as_text, read_record, records
+from btfsynth.reproduce.table import HEADINGS, SETTINGS_HEADINGS, settings_row, table_row
+
+__all__ = ["RESULTS_FILE", "Curve", "Reproduction", "Table", "read_reproduction"]
+
+RESULTS_FILE = "results.json"
+_CURVES = "curves"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,99}")
+_MAX_ROWS = 200
+_MAX_CELL = 500
+_MAX_CURVE_BYTES = 2_000_000
+_MAX_CURVES_BYTES = 20_000_000
+_WORDS = {"experiment", "published", "ours", "goal", "circuit proven", "widths", "stop"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text: ``numeric`` are the places of columns that hold numbers."""
+
+    id: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def numeric(self) -> tuple[int, ...]:
+        """Places of the columns of numbers."""
+        return tuple(place for place, heading in enumerate(self.headings) if heading not in _WORDS)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The picture of an experiment, ``data`` its address: the picture itself."""
+
+    title: str
+    data: str
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction:
+    """A reproduction that has been read.
+
+    Parameters
+    ----------
+    record
+        What ``results.json`` holds.
+    results, settings
+        Its rows as text.
+    curves
+        Pictures of those that have one.
+    done
+        Experiments of which a run has ended.
+    notices
+        What was left out and why, one line each.
+    """
+
+    record: dict[str, Any]
+    results: Table
+    settings: Table
+    curves: tuple[Curve, ...]
+    done: int
+    notices: tuple[str, ...]
+
+    @property
+    def mode(self) -> str:
+        """How far it goes: ``quick`` or ``full``."""
+        return as_text(self.record, "mode")
+
+    def verdict(self) -> Verdict:
+        """Return whether all runs have been made; what they came to is for the reader to judge."""
+        if self.record.get("complete") is True:
+            return Verdict("good", "complete", "Every seed of every experiment was run.")
+        return Verdict("none", "not complete", "Some seeds were not run; see the settings.")
+
+    def figures(self) -> list[Figure]:
+        """Return the figures of the reproduction."""
+        rows = records(self.record, "rows")
+        runs = sum(int(as_number(row, "seeds") or 0) for row in rows)
+        found = [
+            Figure("experiments", str(len(self.results.rows)), f"{self.done} with a run"),
+            Figure("runs", str(runs), "trainings, a seed each"),
+        ]
+        aimed = [row for row in rows if as_number(row, "reached") is not None]
+        if aimed:
+            reached = sum(int(as_number(row, "reached") or 0) for row in aimed)
+            of = sum(int(as_number(row, "seeds") or 0) for row in aimed)
+            found.append(Figure("goal reached", str(reached), f"of {plural(of, 'run')} with one"))
+        return found
+
+    def facts(self) -> list[tuple[str, str, bool]]:
+        """Return name, value and whether it is code of where the figures came from."""
+        facts = []
+        if self.mode in ("quick", "full"):
+            facts.append(("command", f"btfsynth reproduce --{self.mode}", True))
+        seed = as_number(self.record, "seed")
+        if seed is not None:
+            facts.append(("first seed", f"{seed:g}", False))
+        facts.append(("version", f"btfsynth {as_text(self.record, 'version')}", False))
+        facts.append(("published in", "Elser & Lal, arXiv 2602.17493", False))
+        return facts
+
+
+def read_reproduction(directory: Path) -> Reproduction:
+    """Read the folder of a reproduction.
+
+    Raises
+    ------
+    DataError
+        If ``results.json`` is no table of ``btfsynth reproduce``.
+    """
+    path = directory / RESULTS_FILE
+    record = read_record(path)
+    rows = records(record, "rows")
+    if not rows:
+        raise DataError("rows: expected at least one experiment", path)
+    notices = [note[:_MAX_CELL] for note in record.get("notes") or [] if isinstance(note, str)]
+    if len(rows) > _MAX_ROWS:
+        notices.append(f"{plural(len(rows) - _MAX_ROWS, 'experiment')} more not shown")
+    results, settings, kept = [], [], []
+    for place, row in enumerate(rows[:_MAX_ROWS]):
+        shown, used = _cells(row, table_row), _cells(row, settings_row)
+        if shown is None or used is None:
+            notices.append(f"row {place + 1} of {RESULTS_FILE} is not as expected and is left out")
+            continue
+        results.append(shown)
+        settings.append(used)
+        kept.append(row)
+    if not kept:
+        raise DataError("rows: expected the experiments of 'btfsynth reproduce'", path)
+    return Reproduction(
+        record,
+        Table("result", HEADINGS, tuple(results)),
+        Table("setting", SETTINGS_HEADINGS, tuple(settings)),
+        _read_curves(directory / _CURVES, kept, notices),
+        sum((as_number(row, "seeds") or 0) > 0 for row in kept),
+        tuple(notices),
+    )
+
+
+def _cells(
+    row: dict[str, Any], make: Callable[[dict[str, Any]], tuple[str, ...]]
+) -> tuple[str, ...] | None:
+    """Return a row as text, None if it is not as the program writes it."""
+    try:
+        cells = make(row)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
+    if not all(isinstance(cell, str) for cell in cells):
+        return None
+    return tuple(cell[:_MAX_CELL] for cell in cells)
+
+
+def _read_curves(folder: Path, rows: list[dict[str, Any]], notices: list[str]) -> tuple[Curve, ...]:
+    """Return the pictures of experiments; a picture cannot run anything, nor ask for anything."""
+    curves: list[Curve] = []
+    room = _MAX_CURVES_BYTES
+    for row in rows:
+        name = as_text(row, "name")
+        path = folder / f"{name}.svg"
+        if not _NAME.fullmatch(name) or not path.is_file():
+            continue
+        size = path.stat().st_size
+        if size > min(room, _MAX_CURVE_BYTES):
+            notices.append(f"left out: {_CURVES}/{path.name}: too large")
+            continue
+        room -= size
+        try:
+            content = base64.b64encode(path.read_bytes()).decode("ascii")
+        except OSError:
+            notices.append(f"left out: {_CURVES}/{path.name}: cannot be read")
+            continue
+        title = as_text(row, "title")[:_MAX_CELL]
+        curves.append(Curve(title, f"data:image/svg+xml;base64,{content}"))
+    return tuple(curves)

@@ -1,0 +1,119 @@
+"""The page of a reproduction: its table, its curves, and nothing of them becomes markup."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from report_folders import HOSTILE
+from test_report_page import Page
+
+from btfsynth.errors import DataError
+from btfsynth.report import report_page
+from btfsynth.report.reproduction import read_reproduction
+
+EXPERIMENTS = Path(__file__).parents[3] / "docs" / "experiments"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the committed results and two curves."""
+    directory = tmp_path / "run"
+    (directory / "curves").mkdir(parents=True)
+    shutil.copy(EXPERIMENTS / "results.json", directory)
+    for name in ("majority_512", "rule30_wide"):
+        shutil.copy(EXPERIMENTS / f"{name}.svg", directory / "curves")
+    return directory
+
+
+def change(directory: Path, edit) -> None:
+    """Change the record of a folder."""
+    path = directory / "results.json"
+    record = json.loads(path.read_text())
+    edit(record)
+    path.write_text(json.dumps(record))
+
+
+def test_page(folder):
+    """Published and own figures stand in a row, curves are inside the page, and it asks for nothing."""
+    text = report_page(folder)
+    page = Page(text)
+    assert page.open == []
+    assert "script" not in page.tags
+    pictures = [address for address in page.addresses if address.startswith("data:image")]
+    assert len(pictures) == page.tags.count("img") == 2
+    assert b"<svg" in base64.b64decode(pictures[0].partition(",")[2])
+    others = set(page.addresses) - set(pictures)
+    assert all(address.startswith("#") or address == "data:," for address in others)
+    place = page.texts.index("2-bit multiplier")
+    assert page.texts[place : place + 4] == [
+        "2-bit multiplier", "3 of 5 runs within 10,000 steps", "exact 100.00%",
+        "49 of 50; 1 at the step limit",
+    ]  # fmt: skip
+    assert "not complete" in page.texts
+    assert str(folder) not in text
+    assert report_page(folder) == text
+
+
+def test_all_rows(folder):
+    """Every experiment of the record is there, run or not."""
+    found = read_reproduction(folder)
+    rows = json.loads((folder / "results.json").read_text())["rows"]
+    assert [row[0] for row in found.results.rows] == [row["title"] for row in rows]
+    assert found.done == sum(row["seeds"] > 0 for row in rows)
+    assert not found.notices
+
+
+def test_complete(folder):
+    """A reproduction of which every run was made is called complete, whatever came of it."""
+    change(folder, lambda record: record.update(complete=True))
+    assert read_reproduction(folder).verdict().word == "complete"
+
+
+def test_hostile_records_are_text(folder):
+    """Titles, notes and versions that are markup are shown; names do not lead out of the folder."""
+    (folder / "secret.svg").write_text("<svg/>")
+
+    def edit(record):
+        record["version"] = HOSTILE[0]
+        record["notes"] = [HOSTILE[1], 3]
+        record["rows"][0]["title"] = HOSTILE[2]
+        record["rows"][1]["name"] = "../secret"
+
+    change(folder, edit)
+    page = Page(report_page(folder))
+    assert page.open == []
+    assert not page.handlers
+    assert "script" not in page.tags
+    assert page.tags.count("img") == 2
+    for name in HOSTILE[1:]:
+        assert name in page.texts
+    assert f"btfsynth {HOSTILE[0]}" in page.texts
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": "many"}, {"published": None}, {"title": {"a": 1}}])
+def test_wrong_rows_are_left_out(folder, wrong):
+    """A row that is not as it should be is left out with a notice."""
+    change(folder, lambda record: record["rows"][2].update(wrong))
+    found = read_reproduction(folder)
+    assert len(found.results.rows) == len(found.settings.rows) == 19
+    assert found.notices == ("row 3 of results.json is not as expected and is left out",)
+
+
+def test_large_curves_are_left_out(folder):
+    """A picture beyond the limit is left out with a notice."""
+    (folder / "curves" / "multiplier2.svg").write_bytes(b" " * 2_000_001)
+    found = read_reproduction(folder)
+    assert len(found.curves) == 2
+    assert found.notices == ("left out: curves/multiplier2.svg: too large",)
+
+
+@pytest.mark.parametrize("content", ["{}", '{"rows": [{}]}', '{"rows": 3}', "[]", "{"])
+def test_no_reproduction(folder, content):
+    """A file that is no table of a reproduction is refused."""
+    (folder / "results.json").write_text(content)
+    with pytest.raises(DataError, match="expected"):
+        report_page(folder)
