@@ -1,19 +1,184 @@
-"""The examples in the documentation run as they stand."""
+"""The documentation holds: examples run, files are read, links lead somewhere, pages are in the menu."""
 
 from __future__ import annotations
 
 import doctest
+import importlib.util
+import re
 from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
 
+import click
+import numpy as np
 import pytest
+import yaml
 
-DOCS = Path(__file__).parents[2] / "docs"
+from btfsynth.backends.vectors import VectorTable
+from btfsynth.cli.main import cli
+from btfsynth.config import SECTIONS, read_run_file
+from btfsynth.dataset.load import load
+from btfsynth.frontends.registry import READERS, read_design
+from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.network.formats import read_generators, read_network_text, read_widths
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 PAGES = [page for page in sorted(DOCS.glob("*.md")) if ">>>" in page.read_text(encoding="utf-8")]
+LINKING = [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md")), ROOT / "hdl_out" / "README.md"]
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```', re.MULTILINE | re.DOTALL)
+
+
+def _files(page: Path) -> dict[str, str]:
+    """Return the files that a page shows, by name."""
+    return dict(_FILE.findall(page.read_text(encoding="utf-8")))
+
+
+FILES = _files(DOCS / "formats.md")
+ADDERS = sorted(name for name in FILES if name.startswith("adder.") and name != "adder.wth")
+
+
+def _tool(name: str) -> ModuleType:
+    """Return a module of ``docs/tools``."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return what a link to a part of a page can name: its headings as GitHub and MkDocs call them."""
+    text = _CODE.sub("", page.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_examples_run(page):
-    """Every >>> example gives what the page says."""
+def test_python_examples_run(page, tmp_path, monkeypatch):
+    """Every >>> example gives what the page says; modules that the page shows can be imported."""
+    for name, text in _files(page).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
     results = doctest.testfile(str(page), module_relative=False)
     assert results.attempted > 0
     assert results.failed == 0
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    """Every link to a file of the repository finds it, and the heading that it names."""
+    for link in _LINK.findall(_CODE.sub("", page.read_text(encoding="utf-8"))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        target, _, part = link.partition("#")
+        path = (page.parent / target).resolve() if target else page
+        assert path.exists(), f"{page.name}: {link}"
+        if part and path.suffix == ".md":
+            assert part in _anchors(path), f"{page.name}: {link}"
+
+
+def test_every_page_is_in_the_menu():
+    """The menu of the site has every page of docs, once."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = []
+
+    def walk(entry):
+        for part in entry if isinstance(entry, list) else entry.values():
+            walk(part) if isinstance(part, list | dict) else listed.append(part)
+
+    walk(yaml.safe_load(text)["nav"])
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    assert pages <= set(listed)
+    assert len(set(listed)) == len(listed)
+
+
+def test_every_command_and_option_is_in_the_reference():
+    """The page of the commands has a part for each and a row for every option."""
+    text = _tool("reference").command_reference()
+    parts = dict(part.split("\n", 1) for part in f"\n{text}".split("\n## ")[1:])
+    context = click.Context(cli)
+    assert set(parts) == set(cli.list_commands(context))
+    for name, shown in parts.items():
+        for parameter in cli.get_command(context, name).params:
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                for flag in parameter.opts:
+                    assert flag in shown, f"{name} {flag}"
+
+
+def test_every_key_of_a_run_file_is_in_the_reference():
+    """The page of the formats has a row for every key."""
+    text = _tool("reference").key_reference()
+    for section, keys in SECTIONS.items():
+        for key in keys:
+            assert f"| `{section}` | `{key}` |" in text
+
+
+@pytest.mark.parametrize("name", ["rrr.svg", "stations.svg"])
+def test_pictures_are_those_of_the_program(name):
+    """Pictures without a training are the same bytes everywhere."""
+    drawn = _tool("pictures").PICTURES[name]()
+    assert drawn == (DOCS / "images" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["training.svg", "weights.svg", "netlist.svg"])
+def test_pictures_of_a_training_can_be_drawn(name):
+    """Pictures of a training are drawings, and the training is one that learns the function."""
+    pictures = _tool("pictures")
+    ElementTree.fromstring(pictures.PICTURES[name]())
+    dataset, network, _ = pictures.trained()
+    assert network.vectors_right(dataset) == dataset.n_patterns
+
+
+@pytest.mark.parametrize("name", ADDERS)
+def test_files_of_the_page_on_formats_are_a_full_adder(name, tmp_path):
+    """Every example of patterns or of a netlist is read, and is the full adder that it says."""
+    path = tmp_path / name
+    path.write_text(FILES[name], encoding="utf-8")
+    wanted = VectorTable.from_dataset(load("full_adder"))
+    if path.suffix not in (".dat", ".csv"):
+        netlist = read_design(path)
+        got = unpack_bits(output_words(netlist, pack_bits(wanted.inputs)), wanted.count)
+        assert np.array_equal(got, wanted.expected)
+    if path.suffix in (".dat", ".csv", ".pla", ".truth"):
+        table = VectorTable.from_dataset(load(str(path)))
+        order = np.lexsort(table.inputs.T)
+        assert np.array_equal(table.inputs[order], wanted.inputs)
+        assert np.array_equal(table.expected[order], wanted.expected)
+        assert table.care.all()
+
+
+def test_the_page_on_formats_has_an_example_of_every_text_format():
+    """No text format of patterns or netlists is without an example."""
+    shown = {Path(name).suffix for name in FILES}
+    endings = {ending for reader in READERS.values() for ending in reader.endings}
+    assert endings - {".aig", ".json", ".esp", ".tt"} <= shown
+    assert {".dat", ".csv"} <= shown
+
+
+def test_other_files_of_the_page_on_formats_are_read(tmp_path):
+    """The examples of networks, widths, codes and settings are read as what they are."""
+    paths = {name: tmp_path / name for name in FILES}
+    for name, path in paths.items():
+        path.write_text(FILES[name], encoding="utf-8")
+    assert read_widths(paths["adder.wth"]) == (3, 4, 2)
+    network = read_network_text(paths["and.sol"])
+    pairs = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=np.uint8)
+    assert network.outputs(pairs).ravel().tolist() == [0, 0, 0, 1]
+    codes, counts = read_generators(paths["codes.gen"])
+    assert codes.tolist() == [[1, 0], [0, 1]]
+    assert counts.tolist() == [23, 94]
+    assert read_run_file(paths["run.toml"]).get("hardware", "pipeline") == 2
+
+
+def test_the_citation_says_what_the_format_asks_for():
+    """CITATION.cff has the required keys of version 1.2.0, and cites the paper."""
+    record = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert record["cff-version"] == "1.2.0"
+    assert record["message"]
+    assert record["title"] == "btfsynth"
+    assert all("name" in author or "family-names" in author for author in record["authors"])
+    (paper,) = record["references"]
+    assert {"type", "title", "authors"} <= set(paper)
+    assert paper["url"].endswith("2602.17493")
