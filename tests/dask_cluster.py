@@ -26,23 +26,45 @@ class DaskCluster:
             time.sleep(0.1)
         self.address: str = json.loads(self.file.read_text())["address"]
 
-    def start(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, program: str, *arguments: str, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start a program of Dask."""
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", f"distributed.cli.{program}", *arguments],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "NUMBA_NUM_THREADS": "1",
+                **(environment or {}),
+            },
         )
         self.processes.append(process)
         return process
 
-    def worker(self) -> subprocess.Popen[bytes]:
-        """Start a worker of one thread."""
+    def worker(self, *without: str) -> subprocess.Popen[bytes]:
+        """Start a worker of one thread, on a machine where some packages are not installed."""
+        environment = {}
+        if without:
+            site = self.file.parent / "site"
+            site.mkdir()
+            lines = [f"sys.modules[{package!r}] = None" for package in without]
+            (site / "sitecustomize.py").write_text("\n".join(["import sys", *lines]) + "\n")
+            paths = [str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
+            environment["PYTHONPATH"] = os.pathsep.join(paths)
         return self.start(
             "dask_worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory",
-            str(self.file.parent),
+            str(self.file.parent), environment=environment,
         )  # fmt: skip
+
+    def wait_for(self, workers: int) -> None:
+        """Wait until so many workers have joined."""
+        import distributed
+
+        with distributed.Client(self.address) as client:
+            client.wait_for_workers(workers, timeout=60)
 
     def close(self) -> None:
         """End everything."""

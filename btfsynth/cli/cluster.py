@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from btfsynth.errors import UsageError
 from btfsynth.workers.cluster import connect
 from btfsynth.workers.executor import Executor
+from btfsynth.workers.local import local_executor
 
-__all__ = ["executor_of"]
+__all__ = ["executor_of", "workers_of"]
 
 
 @contextmanager
@@ -22,3 +24,18 @@ def executor_of(scheduler: str | None) -> Iterator[Executor | None]:
         yield cluster
     finally:
         cluster.close()
+
+
+def workers_of(scheduler: str | None, jobs: int) -> Callable[[int], Executor]:
+    """Return what makes the workers from a number of jobs: those of a scheduler, or this machine's.
+
+    Raises
+    ------
+    UsageError
+        If there is a scheduler and a number of jobs.
+    """
+    if scheduler is None:
+        return local_executor
+    if jobs > 1:
+        raise UsageError("--scheduler and --jobs: the cluster says how much runs at once")
+    return lambda _: connect(scheduler)

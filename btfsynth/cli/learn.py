@@ -10,11 +10,13 @@ from typing import Any
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.options import (
     folder_option,
     json_option,
     load_source,
     outputs_option,
+    scheduler_option,
     simulator_option,
     source_argument,
 )
@@ -31,7 +33,7 @@ from btfsynth.cli.output import (
 )
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.ports import bit_names
-from btfsynth.errors import VerificationError
+from btfsynth.errors import ToolError, VerificationError
 from btfsynth.learn import LearnOptions, LearnReport, Watcher, learn
 from btfsynth.learn.candidates import Candidate
 
@@ -92,6 +94,7 @@ _TABLES = 8
     metavar="N",
     help="Trainings side by side; for the same --trials the result is the same for any number.",
 )
+@scheduler_option
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -126,6 +129,7 @@ def command(
     seconds: float | None,
     trials: int | None,
     jobs: int,
+    scheduler: str | None,
     seed: int,
     passes: str,
     baselines: bool | None,
@@ -145,6 +149,7 @@ def command(
       btfsynth learn ex.train.pla --valid ex.valid.pla --test ex.test.pla --time 60
       btfsynth learn samples.pla --max-cells 500 --trials 20 --seed 3 -o small
     """  # noqa: D301
+    workers = workers_of(scheduler, jobs)
     options = LearnOptions(
         max_cells=max_cells,
         max_ands=max_ands or max_cells,
@@ -162,7 +167,9 @@ def command(
     )
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
     with _watched(train.name) as watcher:
-        report = learn(train, directory, options, valid=valid, test=test, watcher=watcher)
+        report = learn(
+            train, directory, options, valid=valid, test=test, watcher=watcher, executor=workers
+        )
     if not any(report.baselines) and baselines is None:
         say("note: no baselines without scikit-learn: pip install 'btfsynth[sklearn]'")
     if report.interrupted:
@@ -171,6 +178,8 @@ def command(
         emit_json(report.to_json())
     else:
         _show(report, directory)
+    if report.lost is not None:
+        raise ToolError(f"{report.lost}; the best circuit found until then is in {directory}")
     if not report.verified:
         raise VerificationError(why_not_verified(list(report.checks.values()), simulators))
 
@@ -189,6 +198,7 @@ def _watched(title: str) -> Iterator[Watcher]:
         yield Watcher(
             on_stage=lambda stage: say(f"{title}: {stage} ..."),
             on_candidate=lambda candidate, count: say(f"{title}: {found(candidate, count)}"),
+            on_note=lambda line: say(f"note: {line}"),
         )
         return
     with Progress(
@@ -208,6 +218,7 @@ def _watched(title: str) -> Iterator[Watcher]:
         yield Watcher(
             on_stage=lambda stage: update("stage", stage),
             on_candidate=lambda candidate, count: update("best", found(candidate, count)),
+            on_note=lambda line: say(f"note: {line}"),
         )
 
 

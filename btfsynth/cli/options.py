@@ -42,6 +42,7 @@ __all__ = [
     "scheduler_option",
     "simulator_option",
     "source_argument",
+    "timeout_option",
     "training_options",
 ]
 
@@ -123,7 +124,7 @@ scheduler_option = click.option(
     "--scheduler",
     callback=lambda _, __, text: None if text is None else require_scheduler(text),
     metavar="ADDRESS|local:N",
-    help="Run the trials on a Dask cluster: tcp://HOST:PORT, a scheduler file, or N workers started here; "
+    help="Run the trainings on a Dask cluster: tcp://HOST:PORT, a scheduler file, or N workers started here; "
     "the result is the same.",
 )
 
@@ -172,6 +173,15 @@ def _above_zero(_: click.Context, parameter: click.Parameter, value: float | Non
         raise click.BadParameter(f"expected a number above 0, got {value:g}", param=parameter)
     return value
 
+
+timeout_option = click.option(
+    "--timeout",
+    type=float,
+    callback=_above_zero,
+    metavar="SECONDS",
+    help="Give a simulator up after so long; it then counts as not run.  [default: 600, more for a large "
+    "design]",
+)
 
 _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (

@@ -17,11 +17,12 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.compiling import watch_compiling
-from btfsynth.cli.options import folder_option, json_option
+from btfsynth.cli.options import folder_option, json_option, scheduler_option
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
 from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import InterruptedWorkError
+from btfsynth.errors import InterruptedWorkError, ToolError
 from btfsynth.files import make_folder
 from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
 from btfsynth.reproduce.curves import draw_curves, has_matplotlib
@@ -53,6 +54,7 @@ _PLAIN_SECONDS = 60.0
     metavar="N",
     help="Runs side by side; the results are the same for any number.",
 )
+@scheduler_option
 @click.option(
     "--seed",
     type=click.IntRange(0, 10**6),
@@ -68,6 +70,7 @@ def command(
     quick: bool,
     directory: Path | None,
     jobs: int,
+    scheduler: str | None,
     seed: int,
     list_only: bool,
     as_json: bool,
@@ -84,8 +87,10 @@ def command(
     Examples:
       btfsynth reproduce --jobs 2
       btfsynth reproduce autoencoder rule30 --full --jobs 2 -o full
+      btfsynth reproduce --full --scheduler tcp://head:8786
       btfsynth reproduce --list
     """  # noqa: D301
+    workers = workers_of(scheduler, jobs)
     experiments = choose(names)
     if list_only:
         _list(as_json)
@@ -97,7 +102,7 @@ def command(
     )
     try:
         with _watched() as watcher:
-            report = reproduce(experiments, directory, options, watcher)
+            report = reproduce(experiments, directory, options, watcher, workers)
         files = write_tables(report, directory)
         drawn = _draw(report, directory)
     except KeyboardInterrupt:  # once more, while the first one is seen to
@@ -109,6 +114,10 @@ def command(
         _show(report, directory, len(drawn))
     if report.interrupted:
         raise interruption
+    if report.lost is not None:
+        raise ToolError(
+            f"{report.lost}; the runs that were done are in {directory}, and the same command goes on"
+        )
 
 
 def _list(as_json: bool) -> None:

@@ -46,6 +46,10 @@ class Limits:
         return netlist.n_cells <= self.cells and count_ands(netlist) <= self.ands
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Budget:
     """When to stop: at a time, or when somebody says so.
@@ -59,7 +63,7 @@ class Budget:
     """
 
     deadline: float | None = None
-    stopped: Callable[[], bool] = lambda: False
+    stopped: Callable[[], bool] = _never
 
     def over(self) -> bool:
         """Tell whether to stop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,12 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
+from btfsynth.train.parameters import TrainParameters
+from btfsynth.train.trainer import warm_up
 from btfsynth.verify.parsed import PARSED_CHECK
 from btfsynth.verify.simulate import simulate_design
+from btfsynth.workers.executor import Executor
+from btfsynth.workers.local import local_executor
 
 __all__ = ["LearnOptions", "LearnReport", "Score", "Watcher", "learn"]
 
@@ -59,7 +64,8 @@ class LearnOptions:
     trials
         Trainings of networks an output; None for no limit.
     jobs
-        Trainings side by side; for the same trials and without a time limit the result does not depend on it.
+        Trainings side by side, in processes of their own if it is more than one; for the same trials and
+        without a time limit the result does not depend on it.
     seed
         Names the split and all random starts.
     passes
@@ -112,10 +118,13 @@ class Watcher:
         Gets a line at the start of every stage.
     on_candidate
         Gets every circuit that is better than those before it, with the output's number and validation samples.
+    on_note
+        Gets lines on what did not go well.
     """
 
     on_stage: Callable[[str], None] = lambda _: None
     on_candidate: Callable[[Candidate, int], None] = lambda _, __: None
+    on_note: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -177,6 +186,11 @@ class LearnReport:
     def interrupted(self) -> bool:
         """True if the user stopped the learning; the best found until then was taken."""
         return any(outcome.interrupted for outcome in self.outcomes)
+
+    @property
+    def lost(self) -> str | None:
+        """What became of the workers, if they were lost; the best found until then was taken."""
+        return next((outcome.lost for outcome in self.outcomes if outcome.lost is not None), None)
 
     @property
     def verified(self) -> bool:
@@ -277,6 +291,7 @@ def learn(
     valid: Dataset | None = None,
     test: Dataset | None = None,
     watcher: Watcher | None = None,
+    executor: Callable[[int], Executor] = local_executor,
 ) -> LearnReport:
     """Learn a circuit from samples and write it as a design folder with an AIGER file.
 
@@ -294,6 +309,8 @@ def learn(
         Patterns to measure the circuit on in the end; nothing depends on them.
     watcher
         Who is told.
+    executor
+        Makes what the trainings run on, from a number of jobs.
 
     Raises
     ------
@@ -303,6 +320,8 @@ def learn(
         If baselines are asked for and scikit-learn is not installed.
     OutputError
         If the folder cannot be written; it then holds what it held before.
+    ToolError
+        If no worker can be started.
     """
     watcher = watcher or Watcher()
     _check_request(train, valid, test, options)
@@ -313,7 +332,10 @@ def learn(
     notices.extend(_overlaps(data))
     with staging_folder(directory) as staging:
         begin = time.monotonic()
-        outcomes = _outcomes(data, options, watcher)
+        with closing(executor(options.jobs)) as workers:
+            # Workers of this machine then find the kernels compiled.
+            warm_up(TrainParameters().precision)
+            outcomes = _outcomes(data, options, watcher, workers)
         seconds = time.monotonic() - begin
         baselines = _baselines(data, options, watcher)
         watcher.on_stage("simplifying")
@@ -368,7 +390,9 @@ def _overlaps(data: dict[str, Dataset]) -> list[str]:
     return lines
 
 
-def _outcomes(data: dict[str, Dataset], options: LearnOptions, watcher: Watcher) -> list[Outcome]:
+def _outcomes(
+    data: dict[str, Dataset], options: LearnOptions, watcher: Watcher, workers: Executor
+) -> list[Outcome]:
     """Learn the outputs one after the other; each gets its share of the time that is left."""
     train, valid = data["train"], data["valid"]
     names = bit_names(train.output_ports)
@@ -395,9 +419,10 @@ def _outcomes(data: dict[str, Dataset], options: LearnOptions, watcher: Watcher)
         outcome = compete(
             problem,
             trials=options.trials,
-            jobs=options.jobs,
+            executor=workers,
             on_stage=lambda stage, where=where: watcher.on_stage(where + stage),  # type: ignore[misc]
             on_candidate=_only_better(watcher, problem.valid.count),
+            on_note=watcher.on_note,
         )
         interrupted = interrupted or outcome.interrupted
         outcomes.append(outcome)

@@ -8,10 +8,9 @@ out best on the validation samples within the limits is the fit.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import ClassVar
@@ -21,7 +20,8 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
-from btfsynth.learn.base import OUTPUT, Fit, Problem, new_builder
+from btfsynth.errors import TrainingError
+from btfsynth.learn.base import OUTPUT, Budget, Fit, Problem, new_builder
 from btfsynth.learn.features import Features, plain_features, with_pairs
 from btfsynth.learn.integers import approximate_network, lower_integers
 from btfsynth.learn.spectrum import Spectrum, measure_spectrum
@@ -32,9 +32,12 @@ from btfsynth.netlist.simulation import output_words
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.parameters import StopRule, TrainParameters
-from btfsynth.train.trainer import TrialHooks, train_trial, warm_up
+from btfsynth.train.trainer import TrialHooks, train_trial
+from btfsynth.workers.completed import Task, completed
+from btfsynth.workers.executor import Common, Executor
+from btfsynth.workers.inline import Inline
 
-__all__ = ["SETTINGS", "NetworkLearner", "Sees", "Setting"]
+__all__ = ["SETTINGS", "Ground", "NetworkLearner", "Sees", "Setting", "Trained", "train_network"]
 
 _TOLERANCES = (0.002, 0.01, 0.03, 0.08)
 _FIRST_WORK = 3e8
@@ -126,11 +129,40 @@ SETTINGS = (
 
 
 @dataclass(frozen=True, eq=False)
-class _Trained:
+class Trained:
+    """What a training came to.
+
+    Parameters
+    ----------
+    number, setting
+        Which training, and how.
+    fit
+        The circuit; None if there is none within the limits.
+    right
+        Validation samples that it gets right.
+    """
+
     number: int
     setting: Setting
-    fit: Fit | None
-    right: int
+    fit: Fit | None = None
+    right: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Ground(Common):
+    """What networks of one kind of inputs are trained on.
+
+    Parameters
+    ----------
+    problem
+        Samples, limits and seed; its budget is not looked at.
+    features, chosen
+        Signals, and which of them the networks get.
+    """
+
+    problem: Problem
+    features: Features
+    chosen: list[int]
 
 
 class NetworkLearner:
@@ -140,91 +172,109 @@ class NetworkLearner:
     ----------
     trials
         Trainings at most; None for no limit but the budget.
-    jobs
-        Trainings side by side; the result of a number of trainings does not depend on it.
+    executor
+        Runs the trainings, in this process by default; what a number of them comes to does not depend on it.
+    on_note
+        Gets lines on what did not go well.
     """
 
     name: ClassVar[str] = "btf"
 
-    def __init__(self, trials: int | None = None, jobs: int = 1) -> None:
+    def __init__(
+        self,
+        trials: int | None = None,
+        executor: Executor | None = None,
+        on_note: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.trials = trials
-        self.jobs = jobs
+        self.executor = executor or Inline()
+        self.on_note = on_note
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield the circuit of every training that makes one within the limits."""
-        warm_up(32)
-        bench = _Bench(problem, self.name)
-        settings = list(SETTINGS)
-        done: list[_Trained] = []
+        """Yield the circuit of every training that makes one within the limits.
+
+        Raises
+        ------
+        ToolError
+            If the executor is lost.
+        """
+        grounds = _Grounds(problem)
+        settings: Sequence[Setting] = SETTINGS
+        done: list[Trained] = []
         work = _FIRST_WORK
-        stop = threading.Event()
-        futures: list[Future[_Trained | None]] = []
-        with ThreadPoolExecutor(self.jobs, thread_name_prefix="learn") as pool:
-            try:
-                while settings and not problem.budget.over():
-                    left = len(settings) if self.trials is None else self.trials - len(done)
-                    futures = [
-                        pool.submit(bench.train, len(done) + place, setting, work, stop)
-                        for place, setting in enumerate(settings[:left])
-                    ]
-                    if not futures:
-                        return
-                    round_ = []
-                    for future in futures:
-                        result = _wait(future)
-                        if result is None:
-                            continue
-                        round_.append(result)
-                        if result.fit is not None:
-                            yield result.fit
-                    done.extend(round_)
-                    settings = _next_round(done, round_)
-                    work = min(work * _GROWTH, _LARGEST_WORK)
-            finally:
-                stop.set()
-                for future in futures:
-                    future.cancel()
+        while settings and not problem.budget.over():
+            left = len(settings) if self.trials is None else self.trials - len(done)
+            round_ = []
+            for trained in self._round(grounds, settings[:left], len(done), work):
+                round_.append(trained)
+                if trained.fit is not None:
+                    yield trained.fit
+            done.extend(round_)
+            settings = _next_round(done, round_)
+            work = min(work * _GROWTH, _LARGEST_WORK)
+
+    def _round(
+        self, grounds: _Grounds, settings: Sequence[Setting], first: int, work: float
+    ) -> Iterator[Trained]:
+        """Train once with each setting, as far as there is time; yield what it comes to in that order."""
+        budget = grounds.problem.budget
+
+        def tasks() -> Iterator[Task]:
+            for number, setting in enumerate(settings, first):
+                if budget.over():
+                    return
+                ground = grounds.of(setting.sees)
+                left = None if budget.deadline is None else budget.deadline - time.monotonic()
+                arguments = (ground, number, setting, work, left)
+                yield Task(number, f"training {number + 1}", train_network, arguments)
+
+        ended: dict[int, Trained | None] = {}
+        place = first
+        for finished in completed(self.executor, tasks(), self.on_note):
+            assert isinstance(finished.key, int)
+            ended[finished.key] = finished.value
+            while place in ended:
+                trained = ended.pop(place)
+                place += 1
+                if trained is not None:
+                    yield trained
 
 
-def _next_round(done: list[_Trained], last: list[_Trained]) -> list[Setting]:
-    """Return the settings that have done best so far, each once."""
+def _next_round(done: list[Trained], last: list[Trained]) -> list[Setting]:
+    """Return the settings that have done best so far, each once; none after a round without a training."""
+    if not last:
+        return []
     count = max(2, -(-len(last) // _KEPT))
     ranked = sorted(done, key=lambda result: (-result.right, result.number))
     return list(dict.fromkeys(result.setting for result in ranked))[:count]
 
 
-def _wait(future: Future[_Trained | None]) -> _Trained | None:
-    """Wait in short naps, so that Ctrl-C is seen at once."""
-    while not future.done():
-        wait([future], timeout=0.2)
-    return future.result()
+class _Grounds:
+    """The grounds of a problem; what takes work is worked out once, when it is asked for."""
 
-
-class _Bench:
-    """The samples as data sets to train on."""
-
-    def __init__(self, problem: Problem, name: str) -> None:
+    def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.name = name
-        self._lock = threading.Lock()
+        self._made: dict[Sees, Ground] = {}
 
-    def signals(self, sees: Sees) -> tuple[Features, list[int]]:
+    def of(self, sees: Sees) -> Ground:
+        """Return what networks that see this are trained on."""
+        if sees not in self._made:
+            # A budget is of this process.
+            problem = replace(self.problem, budget=Budget())
+            self._made[sees] = Ground(problem, *self._signals(sees))
+        return self._made[sees]
+
+    def _signals(self, sees: Sees) -> tuple[Features, list[int]]:
         """Return signals, and which of them a network gets."""
-        with self._lock:  # what is worked out is worked out once
-            if sees is Sees.FRINGE:
-                return self._fringe
-            if sees is Sees.PAIRS:
-                return self._pairs
-            return plain_features(self.n), self._relevant if sees is Sees.RELEVANT else self._all
-
-    @property
-    def n(self) -> int:
-        """Number of inputs."""
-        return self.problem.train.n_inputs
-
-    @cached_property
-    def _all(self) -> list[int]:
-        return list(range(self.n))
+        n = self.problem.train.n_inputs
+        if sees is Sees.FRINGE:
+            features, chosen = fringe_signals(self.problem, _FRINGE_ROUNDS, _FRINGE_SIGNALS)
+            if len(chosen) > 1:
+                return features, chosen
+        if sees is Sees.PAIRS:
+            features = with_pairs(n, self._spectrum, _PAIRS)
+            return features, [*self._relevant, *range(n, features.count)]
+        return plain_features(n), self._relevant if sees is Sees.RELEVANT else list(range(n))
 
     @cached_property
     def _spectrum(self) -> Spectrum:
@@ -233,77 +283,78 @@ class _Bench:
     @cached_property
     def _relevant(self) -> list[int]:
         relevant = sorted(self._spectrum.relevant())
-        return relevant if len(relevant) > 1 else self._all
+        return relevant if len(relevant) > 1 else list(range(self.problem.train.n_inputs))
 
-    @cached_property
-    def _pairs(self) -> tuple[Features, list[int]]:
-        features = with_pairs(self.n, self._spectrum, _PAIRS)
-        return features, [*self._relevant, *range(self.n, features.count)]
 
-    @cached_property
-    def _fringe(self) -> tuple[Features, list[int]]:
-        features, chosen = fringe_signals(self.problem, _FRINGE_ROUNDS, _FRINGE_SIGNALS)
-        return (features, chosen) if len(chosen) > 1 else (plain_features(self.n), self._all)
+def train_network(
+    ground: Ground, number: int, setting: Setting, work: float, seconds: float | None
+) -> Trained:
+    """Train one network and make a circuit of it.
 
-    def train(
-        self, number: int, setting: Setting, work: float, stop: threading.Event
-    ) -> _Trained | None:
-        """Train one network, and make a circuit of it; None if there was no time for it."""
-        budget = self.problem.budget
-        if stop.is_set() or budget.over():
-            return None
-        features, chosen = self.signals(setting.sees)
-        train = self.problem.train
-        columns = features.columns(train.inputs)[:, chosen]
-        rows = slice(0, setting.rows)
-        dataset = Dataset(
-            "learn",
-            "learn",
-            columns[rows],
-            train.on[rows, None].astype(np.uint8),
-            (Port("x", len(chosen)),),
-            (OUTPUT,),
-        )
-        topology = layered((len(chosen), *setting.hidden, 1), skip=setting.skip)
-        # A neuron costs what some edges do beside its own: its root is sought and its output kept.
-        size = topology.n_edges + _NEURON_EDGES * topology.n_neurons
-        steps = int(work / (size * dataset.n_patterns))
-        parameters = TrainParameters(
-            sigma=setting.sigma,
-            beta=setting.beta,
-            gamma=setting.gamma,
-            iterations=min(max(steps, _STEPS[0]), _STEPS[1]),
-            stop=setting.stop,
-        )
-        hooks = TrialHooks(cancelled=stop, deadline=budget.deadline)
-        result = train_trial(dataset, topology, parameters, self.problem.seed, number, hooks=hooks)
-        network = TrainedNetwork("learn", topology, result.weights, dataset.input_ports, (OUTPUT,))
-        return self._circuit(number, setting, features, chosen, columns, network)
+    Parameters
+    ----------
+    ground
+        What to train on.
+    number
+        Of the training; with the problem's seed it names the random start.
+    setting
+        How.
+    work
+        Edges times samples times steps.
+    seconds
+        Time at most; None for no limit.
+    """
+    problem, chosen = ground.problem, ground.chosen
+    train = problem.train
+    columns = ground.features.columns(train.inputs)[:, chosen]
+    rows = slice(0, setting.rows)
+    dataset = Dataset(
+        "learn",
+        "learn",
+        columns[rows],
+        train.on[rows, None].astype(np.uint8),
+        (Port("x", len(chosen)),),
+        (OUTPUT,),
+    )
+    topology = layered((len(chosen), *setting.hidden, 1), skip=setting.skip)
+    # A neuron costs what some edges do beside its own: its root is sought and its output kept.
+    size = topology.n_edges + _NEURON_EDGES * topology.n_neurons
+    steps = int(work / (size * dataset.n_patterns))
+    parameters = TrainParameters(
+        sigma=setting.sigma,
+        beta=setting.beta,
+        gamma=setting.gamma,
+        iterations=min(max(steps, _STEPS[0]), _STEPS[1]),
+        stop=setting.stop,
+    )
+    hooks = TrialHooks(deadline=None if seconds is None else time.monotonic() + seconds)
+    try:
+        result = train_trial(dataset, topology, parameters, problem.seed, number, hooks=hooks)
+    except TrainingError:  # the state is not finite: nothing comes of this setting
+        return Trained(number, setting)
+    network = TrainedNetwork("learn", topology, result.weights, dataset.input_ports, (OUTPUT,))
+    netlist, right = _best_circuit(ground, columns, network)
+    if netlist is None:
+        return Trained(number, setting)
+    fit = Fit(NetworkLearner.name, f"{setting.words()}, training {number + 1}", netlist)
+    return Trained(number, setting, fit, right)
 
-    def _circuit(
-        self,
-        number: int,
-        setting: Setting,
-        features: Features,
-        chosen: list[int],
-        columns: NDArray[np.uint8],
-        network: TrainedNetwork,
-    ) -> _Trained:
-        """Round a network and lower it; the tolerance that does best on the validation samples is taken."""
-        problem = self.problem
-        best: tuple[int, int, Netlist] | None = None
-        for tolerance in _TOLERANCES:
-            rounded = approximate_network(network, columns, problem.train.on, tolerance)
-            builder = new_builder(problem)
-            literals = features.literals(builder)
-            literal = lower_integers(builder, rounded, [literals[place] for place in chosen])
-            netlist = within(builder.build([literal]), problem.limits)
-            if netlist is None:
-                continue
-            right = problem.valid.right(output_words(netlist, problem.valid.input_words)[0])
-            if best is None or (right, -netlist.n_cells) > (best[0], -best[1]):
-                best = (right, netlist.n_cells, netlist)
-        if best is None:
-            return _Trained(number, setting, None, 0)
-        fit = Fit(self.name, f"{setting.words()}, training {number + 1}", best[2])
-        return _Trained(number, setting, fit, best[0])
+
+def _best_circuit(
+    ground: Ground, columns: NDArray[np.uint8], network: TrainedNetwork
+) -> tuple[Netlist | None, int]:
+    """Round a network and lower it; the tolerance that does best on the validation samples is taken."""
+    problem = ground.problem
+    best: tuple[int, int, Netlist] | None = None
+    for tolerance in _TOLERANCES:
+        rounded = approximate_network(network, columns, problem.train.on, tolerance)
+        builder = new_builder(problem)
+        literals = ground.features.literals(builder)
+        literal = lower_integers(builder, rounded, [literals[place] for place in ground.chosen])
+        netlist = within(builder.build([literal]), problem.limits)
+        if netlist is None:
+            continue
+        right = problem.valid.right(output_words(netlist, problem.valid.input_words)[0])
+        if best is None or (right, -netlist.n_cells) > (best[0], -best[1]):
+            best = (right, netlist.n_cells, netlist)
+    return (None, 0) if best is None else (best[2], best[0])

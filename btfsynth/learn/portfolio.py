@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from btfsynth.errors import ToolError
 from btfsynth.learn.base import Fit, Learner, Problem, new_builder
 from btfsynth.learn.boosting import BoostingLearner
 from btfsynth.learn.candidates import Candidate, measured, rank
@@ -20,6 +21,7 @@ from btfsynth.learn.symmetric import SymmetricLearner
 from btfsynth.learn.trees import FringeLearner, TreeLearner
 from btfsynth.learn.vote import vote
 from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.workers.executor import Executor
 
 __all__ = ["LEARNERS", "Outcome", "compete"]
 
@@ -76,11 +78,14 @@ class Outcome:
         How many were beyond the limits.
     interrupted
         True if the user stopped it.
+    lost
+        What became of the workers, if they were lost on the way.
     """
 
     candidates: tuple[Candidate, ...]
     discarded: int
     interrupted: bool
+    lost: str | None = None
 
 
 class _Contest:
@@ -91,6 +96,7 @@ class _Contest:
         self.on_candidate = on_candidate
         self.candidates: list[Candidate] = []
         self.discarded = 0
+        self.lost: str | None = None
 
     def enter(self, fit: Fit, parity: tuple[int, ...] = ()) -> bool:
         """Let a fit take part; tell whether it is right on all samples there are."""
@@ -115,9 +121,10 @@ def compete(
     problem: Problem,
     *,
     trials: int | None = None,
-    jobs: int = 1,
+    executor: Executor | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
     on_candidate: Callable[[Candidate], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Run all learners on one output.
 
@@ -127,25 +134,28 @@ def compete(
         Samples, limits, seed and budget.
     trials
         Trainings of networks at most.
-    jobs
-        Trainings side by side.
+    executor
+        Runs the trainings, in this process by default; it stays open. If it is lost, what was found by then
+        takes part.
     on_stage
         Gets the name of each learner as it begins.
     on_candidate
         Gets every circuit within the limits.
+    on_note
+        Gets lines on what did not go well.
     """
     contest = _Contest(problem, on_candidate)
     interrupted = False
     try:
-        _run(contest, trials, jobs, on_stage)
+        _run(contest, NetworkLearner(trials, executor, on_note), on_stage)
     except KeyboardInterrupt:
         if not contest.candidates:
             raise
         interrupted = True
-    return Outcome(tuple(rank(contest.candidates)), contest.discarded, interrupted)
+    return Outcome(tuple(rank(contest.candidates)), contest.discarded, interrupted, contest.lost)
 
 
-def _run(contest: _Contest, trials: int | None, jobs: int, on_stage: Callable[[str], None]) -> None:
+def _run(contest: _Contest, networks: NetworkLearner, on_stage: Callable[[str], None]) -> None:
     problem = contest.problem
     budget = problem.budget
     parity = measure_spectrum(problem.train).common()
@@ -167,12 +177,15 @@ def _run(contest: _Contest, trials: int | None, jobs: int, on_stage: Callable[[s
     share = 0.95
     if contest.exact():
         share = _EXACT_SHARE
-        trials = None if trials is None else max(1, round(trials * share))
+        if networks.trials is not None:
+            networks.trials = max(1, round(networks.trials * share))
     flips, variant = _favourite(contest, variants)
-    networks = NetworkLearner(trials, jobs)
-    for fit in networks.fit(replace(variant, budget=budget.share(share))):
-        if contest.enter(fit, flips):
-            break
+    try:
+        for fit in networks.fit(replace(variant, budget=budget.share(share))):
+            if contest.enter(fit, flips):
+                break
+    except ToolError as error:
+        contest.lost = str(error)
     on_stage("vote")
     chosen = vote(problem, contest.candidates)
     if chosen is not None:

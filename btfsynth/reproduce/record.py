@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from btfsynth.reproduce.experiment import Experiment, Measure, Scale
 from btfsynth.reproduce.gradient import GradientOptions, train_gradient
 from btfsynth.reproduce.hidden import hidden_netlist
 from btfsynth.reproduce.recovery import recover
-from btfsynth.train.parameters import Progress, StopReason, TrialResult
+from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.trainer import TrialHooks, train_trial
 from btfsynth.train.trials import TrainingRun
 
@@ -37,8 +36,7 @@ def training_record(
     seed: int,
     *,
     on_progress: Callable[[Progress], None] | None = None,
-    cancelled: threading.Event | None = None,
-) -> Record | None:
+) -> Record:
     """Train an experiment from one seed and measure what it came to.
 
     Parameters
@@ -49,17 +47,13 @@ def training_record(
         Of the random start and, where the data are random, of these.
     on_progress
         Called every tenth of a second or so.
-    cancelled
-        Ends the training when set.
-
-    Returns
-    -------
-    The record; None if it was cancelled, for what it would have come to is not known.
 
     Raises
     ------
     MissingToolError
         If the data need a package that is not installed.
+    TrainingError
+        If the state is no longer finite.
     """
     dataset = load(experiment.source(seed))
     test = load(experiment.test_source(seed)) if experiment.tested else None
@@ -69,10 +63,8 @@ def training_record(
         experiment.parameters(scale),
         seed,
         held_out=test,
-        hooks=TrialHooks(on_progress=on_progress, cancelled=cancelled),
+        hooks=TrialHooks(on_progress=on_progress),
     )
-    if result.stop is StopReason.INTERRUPTED:
-        return None
     network = TrainingRun((result,), result, result.succeeded, False, False, 0.0).network(
         dataset, seed
     )

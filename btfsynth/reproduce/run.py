@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from btfsynth.errors import DataError, MissingToolError, TrainingError
+from btfsynth.errors import DataError, ToolError
 from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.experiment import Experiment
 from btfsynth.reproduce.gradient import has_torch
-from btfsynth.reproduce.record import (
-    Record,
-    baseline_record,
-    goal_reached,
-    training_record,
-    value_of,
-)
+from btfsynth.reproduce.record import Record, goal_reached, value_of
 from btfsynth.reproduce.store import Row, Store
-from btfsynth.train.parameters import Progress
+from btfsynth.reproduce.work import Failed, progress_of, run_baseline, run_training
+from btfsynth.train.parameters import Progress, TrainParameters
+from btfsynth.train.trainer import warm_up
+from btfsynth.workers.completed import Task, completed
+from btfsynth.workers.executor import Executor, Finished
+from btfsynth.workers.local import local_executor
 
 __all__ = ["Report", "ReproduceOptions", "Watcher", "in_words", "reproduce"]
 
 _FULL_BASELINES = 3
 """Seeds of an experiment that have gradient baselines, which spread little; in a quick run the first."""
-_SKIPS = (MissingToolError, TrainingError)
-"""What ends one experiment and not the others."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class ReproduceOptions:
     full
         Whether to go all the way; else fewer seeds and steps.
     jobs
-        Runs side by side; results do not depend on how many.
+        Runs side by side, in processes of their own if it is more than one; results do not depend on how many.
     seed
         The first seed of every experiment.
     """
@@ -51,7 +47,7 @@ class ReproduceOptions:
 
 @dataclass(frozen=True)
 class Watcher:
-    """What a reproduction tells; called from its threads, one call at a time.
+    """What a reproduction tells.
 
     Parameters
     ----------
@@ -88,12 +84,15 @@ class Report:
         Whether the user stopped it.
     notes
         What is missing and why.
+    lost
+        What became of the workers, if they were lost on the way.
     """
 
     rows: tuple[Row, ...]
     options: ReproduceOptions
     interrupted: bool
     notes: tuple[str, ...] = field(default=())
+    lost: str | None = None
 
 
 def reproduce(
@@ -101,6 +100,7 @@ def reproduce(
     directory: Path,
     options: ReproduceOptions,
     watcher: Watcher | None = None,
+    executor: Callable[[int], Executor] = local_executor,
 ) -> Report:
     """Run experiments and keep every run in the folder; what is there already is not run again.
 
@@ -114,6 +114,8 @@ def reproduce(
         How.
     watcher
         What to tell.
+    executor
+        Makes what the runs run on, from a number of jobs.
 
     Raises
     ------
@@ -122,8 +124,18 @@ def reproduce(
     OutputError
         If it cannot be written.
     """
-    run = _Run(experiments, directory, options, watcher or Watcher())
+    run = _Run(experiments, directory, options, watcher or Watcher(), executor)
     return run.go()
+
+
+@dataclass(frozen=True)
+class _Key:
+    """One run: the place of its row, the experiment's name, its seed, and what is trained."""
+
+    row: int
+    name: str
+    seed: int
+    baseline: bool
 
 
 class _Run:
@@ -135,38 +147,41 @@ class _Run:
         directory: Path,
         options: ReproduceOptions,
         watcher: Watcher,
+        executor: Callable[[int], Executor],
     ) -> None:
         self.options = options
         self.watcher = watcher
+        self.executor = executor
         self.store = Store(directory)
         self.rows = [self._row(each) for each in experiments]
         for row in self.rows:
             self.store.read(row)
-        self.lock = threading.Lock()
-        self.cancelled = threading.Event()
+        self.no_torch = not has_torch()
+        self.lost: str | None = None
         self.notes: list[str] = []
 
     def go(self) -> Report:
-        torch = has_torch()
-        if not torch:
+        if self.no_torch:
             self._note(
                 "torch is not installed, so the gradient baselines are left out; "
                 "pip install 'btfsynth[baselines]' (or pip install torch)"
             )
-        work: list[Callable[[], None]] = []
+        work: list[_Key] = []
         wanted = found = 0
-        for row in self.rows:
+        for place, row in enumerate(self.rows):
+            name = row.experiment.name
             missing = [seed for seed in row.seeds if seed not in row.trained]
-            work += [self._training(row, seed) for seed in missing]
+            work += [_Key(place, name, seed, baseline=False) for seed in missing]
             wanted += len(row.seeds)
             found += len(row.seeds) - len(missing)
-            if torch:
+            if not self.no_torch:
                 shown = row.seeds[: _FULL_BASELINES if self.options.full else 1]
-                work += [self._baseline(row, seed) for seed in shown if seed not in row.baselines]
+                missing = [seed for seed in shown if seed not in row.baselines]
+                work += [_Key(place, name, seed, baseline=True) for seed in missing]
         self.watcher.on_plan(wanted, found)
-        interrupted = self._work(work)
+        interrupted = bool(work) and self._work(self._tasks(work))
         rows = sorted([*self.rows, *self._found()], key=lambda row: _place(row.experiment.name))
-        return Report(tuple(rows), self.options, interrupted, tuple(self.notes))
+        return Report(tuple(rows), self.options, interrupted, tuple(self.notes), self.lost)
 
     def _found(self) -> list[Row]:
         """Return what the folder holds of experiments that were not asked for."""
@@ -188,67 +203,61 @@ class _Run:
         scale = experiment.full if self.options.full else experiment.quick
         return Row(experiment, scale, self.options.seed)
 
-    def _work(self, work: list[Callable[[], None]]) -> bool:
+    def _work(self, tasks: Iterable[Task]) -> bool:
         """Do all of it; return whether it was interrupted."""
-        with ThreadPoolExecutor(self.options.jobs, thread_name_prefix="run") as pool:
-            futures: list[Future[None]] = [pool.submit(each) for each in work]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-            except BaseException as error:
-                self.cancelled.set()
-                for future in futures:
-                    future.cancel()
-                if isinstance(error, KeyboardInterrupt):
-                    return True
-                raise
+        try:
+            with closing(self.executor(self.options.jobs)) as workers:
+                # Workers of this machine then find the kernels compiled.
+                warm_up(TrainParameters().precision)
+                workers.on_report = self._progress
+                try:
+                    for finished in completed(workers, tasks, self._note):
+                        self._settle(finished)
+                except ToolError as error:
+                    self.lost = str(error)
+        except KeyboardInterrupt:
+            return True
         return False
 
-    def _training(self, row: Row, seed: int) -> Callable[[], None]:
-        name = row.experiment.name
+    def _tasks(self, keys: Iterable[_Key]) -> Iterator[Task]:
+        """Yield the runs that are still wanted when their turn comes."""
+        for key in keys:
+            row, name = self.rows[key.row], f"{key.name}, seed {key.seed}"
+            if row.skipped is not None or (key.baseline and self.no_torch):
+                continue
+            if key.baseline:
+                name += ", gradient baselines"
+                yield Task(key, name, run_baseline, (row.experiment, key.seed))
+            else:
+                self.watcher.on_begin(key.name, key.seed)
+                yield Task(key, name, run_training, (row.experiment, row.scale, key.seed))
 
-        def progress(state: Progress) -> None:
-            with self.lock:
-                self.watcher.on_progress(name, seed, state)
+    def _progress(self, key: Hashable, told: dict[str, object]) -> None:
+        assert isinstance(key, _Key)
+        self.watcher.on_progress(key.name, key.seed, progress_of(told))
 
-        def train() -> None:
-            if self.cancelled.is_set() or row.skipped is not None:
-                return
-            with self.lock:
-                self.watcher.on_begin(name, seed)
-            try:
-                record = training_record(
-                    row.experiment,
-                    row.scale,
-                    seed,
-                    on_progress=progress,
-                    cancelled=self.cancelled,
-                )
-            except _SKIPS as error:
-                self._skip(row, str(error))
-                return
-            if record is not None:
-                with self.lock:
-                    row.trained[seed] = record
-                    self.store.write(row)
-                    self.watcher.on_done(name, seed, in_words(row.experiment, record))
+    def _settle(self, finished: Finished) -> None:
+        """Keep what a run came to."""
+        key, came = finished.key, finished.value
+        assert isinstance(key, _Key)
+        row = self.rows[key.row]
+        if finished.died:
+            came = Failed("left out, as its worker died of it twice")
+        if isinstance(came, Failed):
+            if key.baseline and came.torch:
+                self._without_torch(came.why)
+            else:
+                self._skip(row, came.why)
+            return
+        (row.baselines if key.baseline else row.trained)[key.seed] = came
+        self.store.write(row)
+        if not key.baseline:
+            self.watcher.on_done(key.name, key.seed, in_words(row.experiment, came))
 
-        return train
-
-    def _baseline(self, row: Row, seed: int) -> Callable[[], None]:
-        def train() -> None:
-            if self.cancelled.is_set() or row.skipped is not None:
-                return
-            try:
-                record = baseline_record(row.experiment, seed)
-            except _SKIPS as error:
-                self._skip(row, str(error))
-                return
-            with self.lock:
-                row.baselines[seed] = record
-                self.store.write(row)
-
-        return train
+    def _without_torch(self, why: str) -> None:
+        if not self.no_torch:
+            self.no_torch = True
+            self._note(f"the gradient baselines are left out: {why}")
 
     def _skip(self, row: Row, why: str) -> None:
         if row.skipped is None:
@@ -256,9 +265,8 @@ class _Run:
             self._note(f"{row.experiment.name}: {why}")
 
     def _note(self, line: str) -> None:
-        with self.lock:
-            self.notes.append(line)
-            self.watcher.on_note(line)
+        self.notes.append(line)
+        self.watcher.on_note(line)
 
 
 def _place(name: str) -> int:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import re
 import sys
 import time
 import uuid
 import warnings
+import weakref
 from collections.abc import Callable, Hashable
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 from btfsynth import __version__
 from btfsynth.errors import MissingToolError, ToolError, UsageError
-from btfsynth.workers.executor import Finished, answer, value_of
+from btfsynth.workers.executor import Common, Finished, answer, value_of
+from btfsynth.workers.running import running_task
 
 __all__ = ["Cluster", "connect", "require_scheduler"]
 
@@ -31,6 +34,8 @@ _WORKER_PATIENCE = 120.0
 """Seconds until the first worker has to be there: a batch system may take its time."""
 _GLANCE = 1.0
 """Seconds between two looks at which workers there are."""
+_REPORTS = 1.0
+"""Seconds between two reports of a task, which go through the scheduler."""
 _MUST_AGREE = ("btfsynth", "numba", "numpy")
 """Packages on whose version results depend."""
 _TIMEOUTS = (TimeoutError, asyncio.TimeoutError)  # one class only since Python 3.11
@@ -104,6 +109,13 @@ def connect(scheduler: str) -> Cluster:
     return cluster
 
 
+class _Sent(NamedTuple):
+    """A task under way: its number, and the worker that is to run it unless that is lost."""
+
+    number: int
+    worker: str | None
+
+
 class Cluster:
     """A cluster as one executor; as many tasks run as its workers have threads.
 
@@ -121,18 +133,22 @@ class Cluster:
         self._client = client
         self._name = name
         self._own = own
-        self._tasks: dict[Any, Hashable] = {}
-        self._data: dict[int, tuple[Any, Any]] = {}
+        self._tasks: dict[Any, _Sent] = {}
+        self._keys: dict[int, Hashable] = {}
+        self._data: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._session = uuid.uuid4().hex
         self._count = 0
-        self._slots = 0
+        self._reports: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+        self.on_report: Callable[[Hashable, Any], None] = lambda _, __: None
+        self._threads: dict[str, int] = {}
         self._looked = 0.0
         self._met: set[str] = set()
+        self._gone = False
 
     @property
     def idle(self) -> int:
         """Threads without a task; one at least while nothing runs, which waits for a worker."""
-        return max(0, max(1, self._slots) - len(self._tasks))
+        return max(0, max(1, sum(self._threads.values())) - len(self._tasks))
 
     @property
     def running(self) -> int:
@@ -155,18 +171,35 @@ class Cluster:
                 "with 'dask worker'"
             ) from None
         self._look()
+        self._client.subscribe_topic(self._session, lambda event: self._reports.put(event[1]))
 
     def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
-        """Give a task to the scheduler."""
+        """Give a task to the scheduler.
+
+        Raises
+        ------
+        ToolError
+            If it was lost.
+        """
+        if self._gone:
+            raise self._lost()
         self._count += 1
+        number = self._count
+        # Left to itself the scheduler gives all tasks to the worker that has their data already.
+        worker = self._freest()
         future = self._client.submit(
             _work,
+            self._session,
+            number,
             function,
             *(self._shared(argument) for argument in arguments),
-            key=f"btfsynth-{self._session}-{self._count}",
+            key=f"btfsynth-{self._session}-{number}",
             pure=False,
+            workers=worker,
+            allow_other_workers=True,
         )
-        self._tasks[future] = key
+        self._tasks[future] = _Sent(number, worker)
+        self._keys[number] = key
 
     def wait(self, timeout: float) -> list[Finished]:
         """Return the tasks that have ended; wait so many seconds for the first.
@@ -188,35 +221,57 @@ class Cluster:
             return []
         except distributed.CancelledError:
             raise self._lost() from None
+        finally:
+            self._hand_on_reports()
         return [self._settle(future) for future in list(self._tasks) if future.done()]
+
+    def clear(self) -> None:
+        """Take back all tasks; what runs is not stopped but thrown away."""
+        if self._tasks and self._client.status == "running":
+            self._client.cancel(list(self._tasks), force=True)
+        self._tasks.clear()
+        self._keys.clear()
 
     def close(self) -> None:
         """Take back all tasks and leave; a cluster that was started for this is ended."""
         try:
-            if self._client.status == "running":
-                self._client.cancel(list(self._tasks), force=True)
+            self.clear()
             self._client.close(timeout=_PATIENCE)
         except (OSError, *_TIMEOUTS, RuntimeError):
             pass  # it is gone already
-        self._tasks.clear()
         if self._own is not None:
             self._own.close(timeout=_PATIENCE)
 
     def _shared(self, argument: Any) -> Any:
         """Return a data set as something that is on the cluster already; all else as it is."""
-        if not hasattr(argument, "content_hash"):
+        if not (isinstance(argument, Common) or hasattr(argument, "content_hash")):
             return argument
-        if id(argument) not in self._data:
+        if argument not in self._data:
             # A task, not scattered data: the scheduler can make it again when all who hold it are lost.
-            key = f"btfsynth-{self._session}-data-{len(self._data)}"
+            self._count += 1
+            key = f"btfsynth-{self._session}-data-{self._count}"
             future = self._client.submit(_held, argument, key=key)
-            self._data[id(argument)] = argument, future
-        return self._data[id(argument)][1]
+            self._data[argument] = future
+        return self._data[argument]
+
+    def _freest(self) -> str | None:
+        """Return the worker with most threads to spare, None if there is none."""
+        free = dict(self._threads)
+        for sent in self._tasks.values():
+            if sent.worker in free:
+                free[sent.worker] -= 1
+        return max(free, key=free.__getitem__, default=None)
+
+    def _hand_on_reports(self) -> None:
+        while not self._reports.empty():
+            number, value = self._reports.get()
+            if number in self._keys:
+                self.on_report(self._keys[number], value)
 
     def _settle(self, future: Any) -> Finished:
         import distributed
 
-        key = self._tasks.pop(future)
+        key = self._keys.pop(self._tasks.pop(future).number)
         if future.status == "finished":
             return Finished(key, value_of(future.result()))
         if future.status != "error":
@@ -227,6 +282,7 @@ class Cluster:
         raise ToolError(f"--scheduler {self._name}: a worker cannot run the work: {error}")
 
     def _lost(self) -> ToolError:
+        self._gone = True
         return ToolError(
             f"--scheduler {self._name}: the scheduler is gone, and with it the work under way"
         )
@@ -242,7 +298,7 @@ class Cluster:
             if self._client.status in ("closed", "closing"):
                 raise self._lost() from None
             return  # it tries to join again
-        self._slots = sum(threads.values())
+        self._threads = dict(threads)
         self._looked = time.monotonic()
 
     def _compare(self, workers: list[str]) -> None:
@@ -266,9 +322,21 @@ def _held(data: Any) -> Any:
     return data
 
 
-def _work(function: Callable[..., Any], *arguments: Any) -> Any:
+def _work(topic: str, number: int, function: Callable[..., Any], *arguments: Any) -> Any:
     """Run a task in one thread of a worker."""
+    import distributed
+
     numba = sys.modules.get("numba")
     if numba is not None:
         numba.set_num_threads(1)
-    return answer(function, arguments)
+    worker = distributed.get_worker()
+    told = time.monotonic()
+
+    def tell(value: Any) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _REPORTS:
+            told = time.monotonic()
+            worker.log_event(topic, (number, value))
+
+    with running_task(tell, f"worker {worker.address}: "):
+        return answer(function, arguments)

@@ -10,10 +10,14 @@ from typing import Any, Protocol
 from btfsynth import errors
 from btfsynth.errors import BtfsynthError
 
-__all__ = ["Answer", "Executor", "Finished", "answer", "value_of"]
+__all__ = ["Answer", "Common", "Executor", "Finished", "answer", "value_of"]
 
 Answer = tuple[str, Any]
 """``value`` or the name of an error, and what goes with it."""
+
+
+class Common:
+    """Base of what many tasks have as an argument and do not change: a cluster is sent it once."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class Finished:
 class Executor(Protocol):
     """What runs tasks."""
 
+    on_report: Callable[[Hashable, Any], None]
+    """Called while tasks are waited for, with a key and what its task reported."""
+
     @property
     def idle(self) -> int:
         """Tasks that can be submitted now."""
@@ -57,6 +64,9 @@ class Executor(Protocol):
         BtfsynthError
             If a task raised one.
         """
+
+    def clear(self) -> None:
+        """Take back all tasks: none of them is handed back any more. The executor can be used again."""
 
     def close(self) -> None:
         """End everything at once, running tasks too."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from btfsynth.workers.executor import Finished
+from btfsynth.workers.running import running_task
 
 __all__ = ["Inline"]
 
@@ -15,6 +16,7 @@ class Inline:
 
     def __init__(self) -> None:
         self._task: tuple[Hashable, Callable[..., Any], tuple[Any, ...]] | None = None
+        self.on_report: Callable[[Hashable, Any], None] = lambda _, __: None
 
     @property
     def idle(self) -> int:
@@ -36,7 +38,12 @@ class Inline:
             return []
         key, function, arguments = self._task
         self._task = None
-        return [Finished(key, function(*arguments))]
+        with running_task(lambda value: self.on_report(key, value)):
+            return [Finished(key, function(*arguments))]
+
+    def clear(self) -> None:
+        """Forget the task that waits."""
+        self._task = None
 
     def close(self) -> None:
         """Forget the task that waits."""

@@ -19,13 +19,16 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from btfsynth.workers.executor import Answer, Finished, answer, value_of
+from btfsynth.workers.executor import Finished, answer, value_of
+from btfsynth.workers.running import running_task
 
 __all__ = ["WorkerPool"]
 
 _THREAD_VARIABLES = (
     "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 )  # fmt: skip
+_REPORT = "report"
+"""Comes before what a task reports, where an answer has its kind."""
 _PATIENCE = 2.0
 """Seconds a worker has to end before it is killed."""
 
@@ -49,6 +52,7 @@ class WorkerPool:
     def __init__(self, jobs: int) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
+        self.on_report: Callable[[Hashable, Any], None] = lambda _, __: None
         try:
             for _ in range(jobs):
                 self._workers.append(self._start())
@@ -86,16 +90,24 @@ class WorkerPool:
         finished = []
         for connection in ready:
             worker = busy[id(connection)]
-            key, worker.key = worker.key, None
+            key = worker.key
             try:
-                given = worker.connection.recv()
+                kind, content = worker.connection.recv()
             except (EOFError, OSError):
-                self._end(worker)
-                self._workers[self._workers.index(worker)] = self._start()
+                self._replace(worker)
                 finished.append(Finished(key, died=True))
                 continue
-            finished.append(Finished(key, value_of(given)))
+            if kind == _REPORT:
+                self.on_report(key, content)
+                continue
+            worker.key = None
+            finished.append(Finished(key, value_of((kind, content))))
         return finished
+
+    def clear(self) -> None:
+        """Take back all tasks; the workers that run one are ended and replaced."""
+        for worker in [worker for worker in self._workers if worker.key is not None]:
+            self._replace(worker)
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
@@ -104,6 +116,10 @@ class WorkerPool:
         for worker in self._workers:
             self._end(worker)
         self._workers.clear()
+
+    def _replace(self, worker: _Worker) -> None:
+        self._end(worker)
+        self._workers[self._workers.index(worker)] = self._start()
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -143,10 +159,9 @@ def _serve(connection: Connection) -> None:
         os.environ[name] = "1"
     with contextlib.suppress(EOFError, OSError):
         while True:
-            connection.send(_answer(connection))
-
-
-def _answer(connection: Connection) -> Answer:
-    """Take a task and return what came of it."""
-    function, arguments = connection.recv()
-    return answer(function, arguments)
+            function, arguments = connection.recv()
+            with running_task(lambda value: connection.send((_REPORT, value))):
+                given = answer(function, arguments)
+            # What the task holds must not be kept until the next one comes.
+            del function, arguments
+            connection.send(given)

@@ -111,6 +111,8 @@ def test_rows_that_contradict_each_other(cli, tmp_path):
         (("missing.pla",), "no such file"),
         (("train.pla", "--max-cells", "0"), "--max-cells"),
         (("train.pla", "--time", "0"), "--time"),
+        (("train.pla", "--jobs", "2", "--scheduler", "local:2"), "--scheduler and --jobs"),
+        (("train.pla", "--scheduler", "head"), "--scheduler: expected tcp://HOST:PORT"),
     ],
 )
 def test_wrong_usage(cli, tmp_path, arguments, message):
@@ -139,10 +141,12 @@ def test_without_scikit_learn(cli, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_signal_keeps_the_best(program, tmp_path):
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_signal_keeps_the_best(program, tmp_path, jobs):
     """Ctrl-C ends the learning; the best circuit so far is written and checked."""
     write_sets(tmp_path, lambda x: (x[:, :6].sum(axis=1) > 3) ^ (x[:, 6:].sum(axis=1) > 3), 12, 150)
-    command = [*program, "learn", *SETS, "--time", "600", "--simulator", "amaranth", "-o", "out"]
+    command = [*program, "learn", *SETS, "--time", "600", "--jobs", jobs]
+    command += ["--simulator", "amaranth", "-o", "out"]
     process = subprocess.Popen(
         [*command, "--json"],
         cwd=tmp_path,

@@ -41,6 +41,21 @@ def test_other_settings_want_another_folder(cli):
     assert "autoencoder8.json: was made with other settings" in outcome.complaint
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--jobs", 2, "--scheduler", "local:2"), "--scheduler and --jobs"),
+        (("--scheduler", "head:8786"), "--scheduler: expected tcp://HOST:PORT"),
+    ],
+)
+def test_schedulers_that_cannot_be(cli, tmp_path, arguments, message):
+    """One line, exit code 2, and nothing written."""
+    outcome = cli("reproduce", "multiplier2", *arguments)
+    assert outcome.code == 2
+    assert message in outcome.complaint
+    assert not list(tmp_path.iterdir())
+
+
 def test_experiments_are_listed(cli):
     """By name, without running any; a name there is not is refused with those there are."""
     listed = cli("reproduce", "--list", "--json").json

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 from learn_helpers import accuracy, make_problem, make_samples, number
@@ -13,6 +15,7 @@ from btfsynth.learn.polynomial import PolynomialLearner
 from btfsynth.learn.support import SupportLearner
 from btfsynth.learn.symmetric import SymmetricLearner
 from btfsynth.learn.trees import FringeLearner, TreeLearner
+from btfsynth.workers.pool import WorkerPool
 
 
 def parity(inputs):
@@ -97,7 +100,9 @@ def test_networks_learn_a_threshold():
 def test_networks_do_not_depend_on_jobs():
     """Trainings side by side come in the same order with the same circuits."""
     problem = make_problem(carry_bit, 8, 200)
-    one, two = (list(NetworkLearner(trials=2, jobs=jobs).fit(problem)) for jobs in (1, 2))
+    one = list(NetworkLearner(trials=2).fit(problem))
+    with closing(WorkerPool(2)) as pool:
+        two = list(NetworkLearner(trials=2, executor=pool).fit(problem))
     assert [fit.how for fit in one] == [fit.how for fit in two]
     for first, second in zip(one, two, strict=True):
         assert np.array_equal(first.netlist.fanins, second.netlist.fanins)

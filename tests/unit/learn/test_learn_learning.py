@@ -10,9 +10,11 @@ from learn_helpers import make_dataset
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import UsageError
-from btfsynth.learn import LearnOptions, learn
+from btfsynth.errors import ToolError, UsageError
+from btfsynth.learn import LearnOptions, Watcher, learn
 from btfsynth.learn.samples import check_samples, contradicting, split
+from btfsynth.workers.executor import Finished
+from btfsynth.workers.inline import Inline
 
 OPTIONS = LearnOptions(
     seconds=None, trials=2, baselines=False, passes="strash", simulators=("amaranth",)
@@ -119,3 +121,42 @@ def test_limits_hold(tmp_path, limit):
     assert report.cost.cells <= limit
     assert report.ands <= limit
     assert report.scores["valid"].bits > 0.5
+
+
+def test_what_was_found_is_kept_when_the_workers_are_lost(tmp_path):
+    """The circuit of the quick learners is written; the report says what has happened."""
+
+    class Gone(Inline):
+        def wait(self, timeout):
+            raise ToolError("the scheduler is gone")
+
+    data = make_dataset(count, 6, 60, 1)
+    report = learn(data, tmp_path, OPTIONS, executor=lambda _: Gone())
+    assert report.lost == "the scheduler is gone"
+    assert report.verified
+    assert (tmp_path / "f.aig").is_file()
+
+
+def test_a_training_that_kills_its_workers_is_left_out(tmp_path):
+    """A note says so, and the others are made into circuits."""
+    notes: list[str] = []
+
+    class Deadly(Inline):
+        def submit(self, key, function, *arguments):
+            self.key = key
+            super().submit(key, function, *arguments)
+
+        def wait(self, timeout):
+            if self.key != 0:
+                return super().wait(timeout)
+            self.clear()
+            return [Finished(0, died=True)]
+
+    data = make_dataset(lambda x: x[:, 0] ^ (x.sum(axis=1) > 3), 7, 80, 1)
+    watcher = Watcher(on_note=notes.append)
+    report = learn(data, tmp_path, OPTIONS, watcher=watcher, executor=lambda _: Deadly())
+    assert notes == [
+        "training 1: its worker died; it is run once more",
+        "training 1: its worker died again; it is left out",
+    ]
+    assert any(candidate.learner == "btf" for candidate in report.outcomes[0].candidates)

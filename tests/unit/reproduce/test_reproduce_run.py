@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from btfsynth.dataset.load import load
-from btfsynth.errors import DataError, MissingToolError, UsageError
+from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
 from btfsynth.network.topology import layered
 from btfsynth.reproduce import gradient
 from btfsynth.reproduce import record as record_module
@@ -20,7 +20,10 @@ from btfsynth.reproduce.experiment import Experiment, Scale
 from btfsynth.reproduce.run import Report, ReproduceOptions, Watcher, reproduce
 from btfsynth.reproduce.summary import summary
 from btfsynth.reproduce.table import markdown, report_record, write_tables
+from btfsynth.train.parameters import Progress, StopRule
 from btfsynth.train.trainer import check_fit
+from btfsynth.workers.executor import Finished
+from btfsynth.workers.inline import Inline
 
 
 def small(name: str, seeds: int, iterations: int, **changes: object) -> Experiment:
@@ -123,6 +126,62 @@ def test_an_interrupted_run_goes_on(tmp_path):
     whole = reproduce((EXACT,), tmp_path, ReproduceOptions())
     assert report_record(whole)["complete"] is True
     assert made(whole) == made(reproduce((EXACT,), tmp_path / "new", ReproduceOptions()))
+
+
+class Gone(Inline):
+    """Workers that are lost after two tasks."""
+
+    count = 0
+
+    def wait(self, timeout):
+        """Run two tasks, then fail."""
+        self.count += 1
+        if self.count > 2:
+            raise ToolError("the scheduler is gone")
+        return super().wait(timeout)
+
+
+def test_what_is_done_is_kept_when_the_workers_are_lost(tmp_path):
+    """The rows are there, the report says why no more are, and the next run makes the rest."""
+    report = reproduce((EXACT,), tmp_path, ReproduceOptions(), executor=lambda _: Gone())
+    assert report.lost == "the scheduler is gone"
+    assert len(report.rows[0].records) == 2
+    plan: list[tuple[int, int]] = []
+    whole = reproduce(
+        (EXACT,), tmp_path, ReproduceOptions(), Watcher(on_plan=lambda *n: plan.append(n))
+    )
+    assert plan == [(3, 2)]
+    assert whole.rows[0].finished
+
+
+def test_a_run_that_kills_its_workers_is_left_out(tmp_path):
+    """It is tried twice; its experiment is told as skipped and the others go on."""
+
+    class Deadly(Inline):
+        def submit(self, key, function, *arguments):
+            self.deadly = key if arguments[0].name == TESTED.name else None
+            super().submit(key, function, *arguments)
+
+        def wait(self, timeout):
+            if self.deadly is None:
+                return super().wait(timeout)
+            self.clear()
+            return [Finished(self.deadly, died=True)]
+
+    report = reproduce((TESTED, EXACT), tmp_path, ReproduceOptions(), executor=lambda _: Deadly())
+    assert [len(row.records) for row in report.rows] == [3, 0]
+    assert "and_or_64: left out, as its worker died of it twice" in report.notes
+
+
+def test_progress_is_told(tmp_path):
+    """Where a training stands comes from workers as from this process."""
+    long = small("multiplier3", 2, 1500, stop=StopRule.NONE)
+    for jobs in (1, 2):
+        told: list[tuple[str, int, Progress]] = []
+        watcher = Watcher(on_progress=lambda *at, told=told: told.append(at))
+        reproduce((long,), tmp_path / str(jobs), ReproduceOptions(jobs=jobs), watcher)
+        assert {(name, seed) for name, seed, _ in told} == {("multiplier3", 1), ("multiplier3", 2)}
+        assert all(at.widths == long.widths and at.iterations <= 1500 for *_, at in told)
 
 
 def test_other_settings_are_not_mixed_in(tmp_path):

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import subprocess
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from dask_cluster import DaskCluster
 
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.discover.search import DiscoverOptions, discover
 from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
+from btfsynth.learn import LearnOptions, learn
+from btfsynth.reproduce.catalogue import EXPERIMENTS
+from btfsynth.reproduce.experiment import Scale
+from btfsynth.reproduce.run import ReproduceOptions, reproduce
 from btfsynth.train.distributed import run_trials_on
 from btfsynth.train.session import TrainOptions, plan_for
 from btfsynth.train.trials import run_trials
 from btfsynth.workers import cluster as module
 from btfsynth.workers.cluster import connect, require_scheduler
 from btfsynth.workers.inline import Inline
+from btfsynth.workers.local import local_executor
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 pytestmark = [
@@ -34,6 +45,7 @@ def dask(tmp_path_factory):
     made = DaskCluster(tmp_path_factory.mktemp("dask"))
     made.worker()
     made.worker()
+    made.wait_for(2)
     yield made
     made.close()
 
@@ -137,9 +149,12 @@ def test_training_is_the_same(cluster):
 
 def test_workers_come_and_go(tmp_path, dask):
     """A worker is killed on the way and another joins: the circuits are those of a run in one process."""
+    import distributed
+
     options = DiscoverOptions(training=TrainOptions(seed=1), trials=10, jobs=1, polish=False)
     wanted = discover(DATA, tmp_path / "one", options)
-    killed = []
+    watching = distributed.Client(dask.address)
+    before = set(watching.nthreads())
 
     def executor(_):
         victim = dask.processes[1]
@@ -148,20 +163,146 @@ def test_workers_come_and_go(tmp_path, dask):
 
         def and_kill(key, *rest):
             submit(key, *rest)
-            if getattr(key, "trial", 0) == 4 and not killed:
-                killed.append(victim)
+            if getattr(key, "trial", 0) == 4 and victim.poll() is None:
                 victim.send_signal(signal.SIGKILL)
+                victim.wait()
                 dask.worker()
+                end = time.monotonic() + 60
+                while len(set(watching.nthreads()) - before) < 1:
+                    assert time.monotonic() < end, "no worker has joined"
+                    time.sleep(0.1)
 
         joined.submit = and_kill
         return joined
 
     got = discover(DATA, tmp_path / "two", options, executor=executor)
-    assert killed
+    done = watching.run(lambda dask_worker: dask_worker.state.executed_count)
+    (new,) = set(done) - before
+    assert len(before - set(done)) == 1
+    assert done[new] >= 1
+    watching.close()
     assert (got.trials, got.exact, got.distinct) == (10, wanted.exact, wanted.distinct)
     assert not got.lost
-    for file in ("front.json",):
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    front = (tmp_path / "one/front.json").read_bytes()
+    assert (tmp_path / "two/front.json").read_bytes() == front
+
+
+def test_a_client_is_killed(tmp_path, dask, program):
+    """Started again with --resume it ends with the front of a run that nobody disturbed."""
+    command = [*program, "discover", "multiplier:2", "--trials", "24", "-o", "out"]
+    options = DiscoverOptions(
+        training=TrainOptions(seed=1), trials=24, seconds=None, jobs=1, polish=True
+    )
+    discover(DATA, tmp_path / "wanted", options)
+    trials = tmp_path / "out/trials.jsonl"
+    with (tmp_path / "log").open("wb") as log:
+        client = subprocess.Popen(
+            [*command, "--scheduler", dask.address], cwd=tmp_path, stdout=log, stderr=log
+        )
+    end = time.monotonic() + 120
+    while not (trials.exists() and trials.read_bytes().count(b"\n") >= 3):
+        assert client.poll() is None, (tmp_path / "log").read_text()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    client.kill()
+    client.wait()
+    kept = trials.read_bytes().count(b"\n")
+    assert kept < 24
+    again = [*command, "--scheduler", str(dask.file), "--resume"]
+    subprocess.run(again, cwd=tmp_path, check=True, capture_output=True, timeout=240)
+    for name in ("front.json", "trials.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "wanted" / name).read_bytes()
+
+
+def test_reports_come_through(cluster):
+    """What a running task tells arrives under its key, once a second at most, with where it is."""
+
+    def work(values):  # defined here, it is sent as it is
+        import time
+
+        from btfsynth.workers.running import place, report
+
+        for value in values:
+            time.sleep(0.6)
+            report({"value": value, "at": [1, None]})
+        return place()
+
+    told = []
+    cluster.on_report = lambda key, value: told.append((key, value))
+    cluster.submit("a", work, range(6))
+    found = results(cluster, 1)["a"].value
+    assert found.startswith("worker tcp://127.0.0.1:")
+    assert found.endswith(": ")
+    cluster.wait(0)
+    assert told
+    assert len(told) <= 3
+    assert {key for key, _ in told} == {"a"}
+    assert all(told[0][1]["at"][0] == 1 for _ in told)
+
+
+def test_what_is_taken_back_does_not_come(cluster):
+    """After that the cluster takes other work."""
+    cluster.submit("long", time.sleep, 1)
+    cluster.clear()
+    assert (cluster.idle, cluster.running) == (2, 0)
+    cluster.submit("a", pow, 2, 3)
+    assert results(cluster, 1)["a"].value == 8
+
+
+def test_learning_is_the_same(tmp_path, dask):
+    """Networks trained on a cluster make the bytes that this process makes."""
+    inputs = np.unique(np.random.default_rng(1).integers(0, 2, (150, 9), dtype=np.uint8), axis=0)
+    targets = (inputs[:, :5].sum(axis=1) > 2) ^ (inputs[:, 5:].sum(axis=1) > 1)
+    ports = (Port("x", 9),), (Port("y", 1),)
+    data = Dataset("f", "f.pla", inputs, targets[:, None].astype(np.uint8), *ports)
+    options = LearnOptions(
+        seconds=None, trials=4, baselines=False, passes="strash", simulators=("amaranth",)
+    )
+    learn(data, tmp_path / "one", options)
+    report = learn(data, tmp_path / "two", options, executor=lambda _: connect(dask.address))
+    assert report.lost is None
+    assert any(each.learner == "btf" for each in report.outcomes[0].candidates)
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    for name in names:
+        if name != "report.json":  # it has the time that was taken
+            assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_experiments_are_the_same(tmp_path, dask, monkeypatch):
+    """Runs on a cluster come to what this process comes to, times aside."""
+    monkeypatch.setattr("btfsynth.reproduce.run.has_torch", lambda: False)
+    scale = Scale(2, 3000)
+    experiment = replace(EXPERIMENTS["multiplier2"], quick=scale)
+    rows = []
+    for name, executor in (("one", local_executor), ("two", lambda _: connect(dask.address))):
+        report = reproduce((experiment,), tmp_path / name, ReproduceOptions(), executor=executor)
+        rows.append([{**each, "seconds": 0} for each in report.rows[0].records])
+    assert len(rows[0]) == 2
+    assert rows[0] == rows[1]
+
+
+def test_a_worker_without_extras(tmp_path, monkeypatch):
+    """What cannot be run there is left out, in one line that names the worker; all else goes on."""
+    monkeypatch.setattr("btfsynth.reproduce.run.has_torch", lambda: True)
+    poor = DaskCluster(tmp_path)
+    poor.worker("torch", "sklearn")
+    scale = Scale(2, 50)
+    experiments = tuple(
+        replace(EXPERIMENTS[name], quick=scale) for name in ("multiplier2", "digits_128")
+    )
+    try:
+        report = reproduce(
+            experiments,
+            tmp_path / "out",
+            ReproduceOptions(),
+            executor=lambda _: connect(poor.address),
+        )
+    finally:
+        poor.close()
+    torch, digits = report.notes
+    assert re.match(r"the gradient baselines are left out: worker tcp://\S+: torch is not", torch)
+    assert re.match(r"digits_128: worker tcp://\S+: digits: the images come with scikit", digits)
+    assert [len(row.records) for row in report.rows] == [2, 0]
 
 
 def test_the_scheduler_dies(tmp_path):
