@@ -129,27 +129,32 @@ def draw_stations() -> str:
         ("read back,", "simulated,", "proven"),
         ("simulated", "after routing"),
     )
-    wide, gap, left, top = 116, 62, 96, 24
-    parts = [
-        _label(10, top + 42, "made by", _FAINT),
-        _label(10, top + 88, "checked", _BLUE),
-    ]
+    wide, gap, left, rows = 128, 96, 78, (20, 168)
+    parts: list[Markup] = []
     for index, (name, how) in enumerate(stations):
-        x = left + index * (wide + gap)
+        x, top = left + index % 3 * (wide + gap), rows[index // 3]
         parts += [
             element("rect", x=x, y=top, width=wide, height=54, rx=6, fill="#f4f6fa", stroke=_INK),
             _label(x + wide / 2, top + 23, name, _INK, middle=True),
             _label(x + wide / 2, top + 42, how, _FAINT, middle=True),
         ]
+        if index % 3 == 0:
+            parts += [_label(8, top + 42, "made by", _FAINT), _label(8, top + 86, "checked", _BLUE)]
         if index < len(checks):
-            arrow = f"M{x + wide + 8} {top + 27}h{gap - 18}m-8 -5l8 5l-8 5"
+            right = x + wide
+            arrow = f"M{right + 10} {top + 27}h{gap - 22}m-8 -5l8 5l-8 5"
+            middle = right + gap / 2
+            if index == 2:  # round the corner, to the second row
+                below = rows[1] - 22
+                arrow = f"M{right + 10} {top + 27}h30V{below}H{left + wide / 2}V{rows[1] - 6}m-5 -8l5 8l5 -8"
+                middle = right - wide / 2
             parts.append(element("path", d=arrow, fill="none", stroke=_INK))
             parts += [
-                _label(x + wide + gap / 2, top + 88 + 18 * row, text, _BLUE, middle=True)
+                _label(middle, top + 86 + 18 * row, text, _BLUE, middle=True)
                 for row, text in enumerate(checks[index])
             ]
-    width = left + len(stations) * wide + (len(stations) - 1) * gap + 14
-    return _svg(width, top + 140, "Stations from patterns to FPGA", parts)
+    width = left + 3 * wide + 2 * gap + 60
+    return _svg(width, rows[1] + 140, "Stations from patterns to FPGA", parts)
 
 
 @cache

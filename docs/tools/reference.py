@@ -12,7 +12,7 @@ from btfsynth.config import SECTIONS
 
 __all__ = ["command_reference", "key_reference"]
 
-_SPECIAL = re.compile(r"([<\[*_|])")
+_SPECIAL = re.compile(r"([\[*_|])")
 
 
 def command_reference() -> str:
@@ -65,4 +65,4 @@ def _described(text: str) -> list[str]:
 
 
 def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", text)
+    return _SPECIAL.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))

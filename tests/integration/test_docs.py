@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib.util
 import re
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
+from btfsynth import __version__
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.cli.main import cli
 from btfsynth.config import SECTIONS, read_run_file
@@ -172,12 +174,31 @@ def test_other_files_of_the_page_on_formats_are_read(tmp_path):
     assert read_run_file(paths["run.toml"]).get("hardware", "pipeline") == 2
 
 
+def test_imports_go_downwards_as_contributors_are_told():
+    """No folder of the package imports one that CONTRIBUTING.md has above it or beside it."""
+    blocks = re.findall(r"```text\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    (rows,) = (block.splitlines() for block in blocks)
+    level = {name: place for place, row in enumerate(rows) for name in row.split()}
+    package = ROOT / "btfsynth"
+    parts = {path for path in package.iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert {path.stem for path in parts if not path.stem.startswith("__")} == set(level)
+    for path in package.rglob("*.py"):
+        own = path.relative_to(package).parts[0].removesuffix(".py")
+        if own not in level:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if module.startswith("btfsynth."):
+                other = module.split(".")[1]
+                assert other == own or level[other] > level[own], f"{path}: {module}"
+
+
 def test_the_citation_says_what_the_format_asks_for():
     """CITATION.cff has the required keys of version 1.2.0, and cites the paper."""
     record = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert record["cff-version"] == "1.2.0"
     assert record["message"]
-    assert record["title"] == "btfsynth"
+    assert (record["title"], record["version"]) == ("btfsynth", __version__)
     assert all("name" in author or "family-names" in author for author in record["authors"])
     (paper,) = record["references"]
     assert {"type", "title", "authors"} <= set(paper)
