@@ -120,7 +120,8 @@ def _record(dataset: Dataset) -> dict[str, object]:
 
 def _show(dataset: Dataset, path: Path | None) -> None:
     dont_cares = int((~dataset.care_mask).sum())
-    coverage = "all input vectors, every target" if dataset.exhaustive else "not all there can be"
+    coverage = "all input vectors" if dataset.lists_all else "not all there can be"
+    coverage += ", every target" if dataset.exhaustive else ""
     show("name", dataset.name)
     show("source", dataset.source)
     show("patterns", f"{dataset.n_patterns}, {coverage}")

@@ -159,13 +159,23 @@ class Dataset:
         return int(self.targets.shape[1])
 
     @cached_property
-    def exhaustive(self) -> bool:
-        """True if every input vector is listed and every target of each matters."""
+    def lists_all(self) -> bool:
+        """True if every input vector is listed, whether or not its targets matter."""
         if self.input_kind is not InputKind.BOOLEAN or not 0 < self.n_inputs <= 24:
             return False
-        if self.n_patterns < 1 << self.n_inputs or not bool(self.care_mask.all()):
+        if self.n_patterns < 1 << self.n_inputs:
             return False
         return len(np.unique(self.input_numbers)) == 1 << self.n_inputs
+
+    @cached_property
+    def exhaustive(self) -> bool:
+        """True if every input vector is listed and every target of each matters."""
+        return bool(self.care_mask.all()) and self.lists_all
+
+    @property
+    def says_all(self) -> bool:
+        """True if nothing is left to guess: every vector is listed, or the others do not matter."""
+        return self.lists_all or self.unlisted_dont_care
 
     @property
     def input_numbers(self) -> NDArray[np.int64]:

@@ -314,7 +314,7 @@ class _Search:
         self.schedule = Schedule(options.trials, options.polish, options.objective)
         settled = _SETTLED if options.seconds is None else min(_SETTLED, 0.1 * options.seconds)
         self.certifier = Certifier(dataset, store, scratch, settled, witness.on_note)
-        self.keep_all = not (dataset.exhaustive or dataset.unlisted_dont_care)
+        self.keep_all = not dataset.says_all
         self.running: set[Task] = set()
         self.again: deque[Task] = deque()
         self.deaths: Counter[Task] = Counter()

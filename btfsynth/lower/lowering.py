@@ -73,9 +73,8 @@ def choose_preserve(dataset: Dataset, network: TrainedNetwork) -> Preserve:
     nothing to guess. A sample is there to be generalised from: what the network makes of the other vectors
     is its result.
     """
-    says_all = dataset.exhaustive or dataset.unlisted_dont_care
     right = network.bits_right(dataset) == int(dataset.care_mask.sum())
-    return Preserve.CARE if says_all and right else Preserve.NETWORK
+    return Preserve.CARE if dataset.says_all and right else Preserve.NETWORK
 
 
 def make_reference(

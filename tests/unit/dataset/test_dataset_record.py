@@ -66,20 +66,23 @@ def test_the_hash_ignores_notices_and_unimportant_targets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "care", "expected"),
+    ("inputs", "care", "listed", "expected"),
     [
-        ([[0], [1]], None, True),
-        ([[1], [0], [0]], None, True),
-        ([[1], [1]], None, False),
-        ([[0]], None, False),
-        ([[0], [1]], [[True], [False]], False),
+        ([[0], [1]], None, True, True),
+        ([[1], [0], [0]], None, True, True),
+        ([[1], [1]], None, False, False),
+        ([[0]], None, False, False),
+        ([[0], [1]], [[True], [False]], True, False),
     ],
 )
-def test_exhaustive(inputs: list[list[int]], care: object, expected: bool) -> None:
-    """Exhaustive means every vector is listed and every target matters."""
+def test_exhaustive(inputs: list[list[int]], care: object, listed: bool, expected: bool) -> None:
+    """Exhaustive means every vector is listed and every target matters; to say all it is enough to list."""
     targets = [row[:] for row in inputs]
     mask = None if care is None else np.asarray(care)
-    assert make(inputs, targets, care=mask).exhaustive is expected
+    dataset = make(inputs, targets, care=mask)
+    assert dataset.exhaustive is expected
+    assert dataset.lists_all is dataset.says_all is listed
+    assert make(inputs, targets, care=mask, unlisted_dont_care=True).says_all
 
 
 @pytest.mark.parametrize(

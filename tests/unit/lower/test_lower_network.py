@@ -50,6 +50,9 @@ def test_exhaustive_targets_that_come_out_right_are_kept() -> None:
     """All vectors listed and learnt: the targets say all there is to say."""
     listed = patterns(naive.all_vectors(2), [[0], [0], [0], [1]])
     assert choose_preserve(listed, and_network()) is Preserve.CARE
+    care = np.array([[True], [True], [False], [True]])
+    open_ = patterns(naive.all_vectors(2), [[0], [0], [1], [1]], care=care)
+    assert choose_preserve(open_, and_network()) is Preserve.CARE
 
 
 @pytest.mark.parametrize(
