@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import shutil
@@ -59,6 +60,8 @@ class BoardResult:
         Versions by name.
     seed
         Of the placer.
+    hashes
+        SHA-256 of the design's file that it was made from, by its role in the manifest.
     files
         Names of the files by role.
     """
@@ -72,6 +75,7 @@ class BoardResult:
     utilization: Mapping[str, Resource]
     tools: Mapping[str, str]
     seed: int
+    hashes: Mapping[str, str]
     files: Mapping[str, str]
 
     @property
@@ -88,6 +92,7 @@ class BoardResult:
         return {
             "btfsynth": btfsynth.__version__,
             "module": self.module,
+            "sha256": dict(self.hashes),
             "board": self.board,
             "device": BOARDS[self.board][0],
             "baud": BAUD,
@@ -162,6 +167,7 @@ def run_board(
         tempfile.TemporaryDirectory(prefix="btfsynth-") as folder,
     ):
         workspace = Path(folder)
+        source = design.path("amaranth").read_bytes()
         say(f"{board}: simulation of the serial port ...")
         check = _work(design, board, workspace, timeout)
         say(f"{board}: synthesis ...")
@@ -185,6 +191,7 @@ def run_board(
             utilization,
             tools.versions(),
             options.seed,
+            {"amaranth": hashlib.sha256(source).hexdigest()},
             files,
         )
         made = {files["bitstream"]: "top.bin", files["synthesis"]: "top.v"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -99,6 +100,8 @@ class FpgaResult:
         Versions by name.
     options
         How it was made.
+    hashes
+        SHA-256 of the design's files that it was made from, by their role in the manifest.
     files
         Names of the files by role.
     """
@@ -111,6 +114,7 @@ class FpgaResult:
     checks: tuple[CheckResult, ...]
     tools: Mapping[str, str]
     options: FpgaOptions
+    hashes: Mapping[str, str]
     files: Mapping[str, str]
 
     @property
@@ -133,6 +137,7 @@ class FpgaResult:
         return {
             "btfsynth": __version__,
             "module": self.module,
+            "sha256": dict(self.hashes),
             "device": self.device.name,
             "part": self.device.part,
             "seed": self.options.place.seed,
@@ -191,7 +196,7 @@ def run_fpga(
     ):
         workspace = Path(folder)
         run = _Run(design, device, tools, options, workspace, say)
-        source = _copy_source(design, workspace)
+        source, hashes = _copy_source(design, workspace)
         write_models(device.family, workspace)
         module, timing = design.manifest.module, design.manifest.timing
         column, wrapper = run.column("design", Subject(source, module, timing is not None), timing)
@@ -221,6 +226,7 @@ def run_fpga(
             checks,
             tools.versions(),
             options,
+            hashes,
             {role: name for role, (name, _) in files.items()},
         )
         for name, made in files.values():
@@ -268,13 +274,16 @@ class _Run:
         return Column(mapping, top, placed, proven), wrapper
 
 
-def _copy_source(design: Design, workspace: Path) -> str:
-    """Copy the Verilog of a design into the workspace; returns the names of the files there."""
-    names = []
-    for number, path in enumerate(design.manifest.verilog_files(design.directory)):
+def _copy_source(design: Design, workspace: Path) -> tuple[str, dict[str, str]]:
+    """Copy the Verilog of a design; returns the names of the copies, and their SHA-256 by role."""
+    names, hashes = [], {}
+    roles = {design.path(role): role for role in design.manifest.files}
+    for number, path in enumerate(design.verilog_files):
         names.append(f"design_{number}.v")
-        shutil.copyfile(path, workspace / names[-1])
-    return " ".join(names)
+        content = path.read_bytes()
+        (workspace / names[-1]).write_bytes(content)
+        hashes[roles[path]] = hashlib.sha256(content).hexdigest()
+    return " ".join(names), hashes
 
 
 def _why_no_case(design: Design) -> str:

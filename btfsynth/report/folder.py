@@ -119,8 +119,10 @@ def read_folder(directory: Path) -> DesignFolder:
     runs: list[tuple[str, Mapping[str, Any]]] = []
     for path in sorted(directory.glob(f"{_FPGA_FOLDERS}/{_FPGA_FILE}")):
         record = _optional(path, notices)
-        if record.get("module", manifest.module) != manifest.module:
-            notices.append(f"{path.parent.name} is of another design and is left out")
+        if not _is_run_of(record, manifest):
+            notices.append(
+                f"{path.parent.name} is of another design and is left out; run fpga again"
+            )
         elif record:
             runs.append((path.parent.name, record))
     return DesignFolder(
@@ -168,6 +170,21 @@ def _is_of(build: Mapping[str, Any], manifest: Manifest, netlist: Netlist) -> bo
     cost = netlist_record(statistics(netlist))
     return as_text(build, "data_hash") == manifest.data_hash and all(
         recorded.get(name) == value for name, value in cost.items()
+    )
+
+
+def _is_run_of(run: Mapping[str, Any], manifest: Manifest) -> bool:
+    """Tell whether an FPGA run is of this design: it names the module and the hashes of what it was made from.
+
+    Records that name no module, of other programs, are taken as they are.
+    """
+    if "module" not in run:
+        return True
+    made_from = sub_record(run, "sha256")
+    return (
+        run["module"] == manifest.module
+        and bool(made_from)
+        and all(manifest.hashes.get(role) == digest for role, digest in made_from.items())
     )
 
 

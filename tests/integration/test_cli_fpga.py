@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from circuits import array_multiplier
 
+from btfsynth.backends.manifest import load_manifest
 from btfsynth.dataset.ports import Port
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga import devices
@@ -69,6 +70,7 @@ def test_bitstream_and_case(cli, multiplier):
     for name in ("synthesis", "routed"):
         assert record["checks"][name] == {"passed": 16, "failed": 0}
     assert json.loads(Path("out/fpga.json").read_text()) == record
+    assert record["sha256"] == {"verilog": load_manifest(multiplier).hashes["verilog"]}
     texts = [Path("out", name).read_text(errors="replace") for name in record["files"].values()]
     assert str(Path.cwd()) not in "".join(texts)
     assert Path("out", record["files"]["bitstream"]).stat().st_size > 10_000
@@ -102,6 +104,7 @@ def test_board(cli, multiplier):
     assert outcome.code == 0, outcome.stderr
     record = outcome.json
     assert record["check"] == {"passed": 16, "failed": 0}
+    assert record["sha256"] == {"amaranth": load_manifest(multiplier).hashes["amaranth"]}
     assert record["fmax_mhz"] > record["clock_mhz"] == 12
     assert json.loads(Path("out/fpga.json").read_text()) == record
     for name in record["files"].values():

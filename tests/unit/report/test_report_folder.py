@@ -141,8 +141,10 @@ def test_broken_records(folder, content):
 
 def test_fpga_figures(folder):
     """A row a run: figures of the design beside those of the case statement, or at the top."""
+    hashes = json.loads((folder / "manifest.json").read_text())["sha256"]
     run = {
         "module": "multiplier_2",
+        "sha256": {"verilog": hashes["verilog"]},
         "device": "ice40-hx1k",
         "tools": {"yosys": "0.70"},
         "design": {
@@ -155,12 +157,16 @@ def test_fpga_figures(folder):
         "fpga-a": run,
         "fpga-b": {"luts": 8, "ffs": 2, "device": "25k", "log": ["x"]},
         "fpga-c": {**run, "module": "other"},
+        "fpga-d": {**run, "sha256": {"verilog": hashes["vectors"]}},
+        "fpga-e": {**run, "sha256": None},
     }
     for name, record in records.items():
         (folder / name).mkdir()
         (folder / name / "fpga.json").write_text(json.dumps(record))
     found = read_folder(folder)
-    assert found.notices == ("fpga-c is of another design and is left out",)
+    assert found.notices == tuple(
+        f"fpga-{name} is of another design and is left out; run fpga again" for name in "cde"
+    )
     table = fpga_table(found)
     assert table["columns"] == [
         "device", "LUTs", "flip-flops", "MHz", "case LUTs", "proven", "tools",
