@@ -15,8 +15,9 @@ from btfsynth.errors import UsageError
 from btfsynth.flow.vectors import function_of, require_fit
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.network.accuracy import Accuracy, measure
-from btfsynth.network.integers import Rounding, round_network
+from btfsynth.network.integers import Rounding, round_keeping_labels, round_network
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.sim.result import CheckResult
 
 __all__ = [
     "HardwareNetwork",
@@ -81,6 +82,12 @@ class HardwareReport:
     accuracy: dict[str, dict[str, Accuracy]]
     labels_as_trained: dict[str, int]
 
+    def labels_check(self) -> CheckResult:
+        """Return on how many of all patterns the port has the class that the trained network gives them."""
+        patterns = sum(right.patterns for right in self.accuracy["trained"].values())
+        same = sum(self.labels_as_trained.values())
+        return CheckResult("labels", passed=same, failed=patterns - same)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a report."""
         return {
@@ -135,6 +142,7 @@ def hardware_network(
     rounded: bool,
     weight_bits: int | None,
     label: bool,
+    keep_labels: bool = False,
 ) -> HardwareNetwork:
     """Bring a network to the bits of its hardware.
 
@@ -152,6 +160,8 @@ def hardware_network(
         Bits of an integer weight; None takes as few as leave a neuron as it is on the patterns.
     label
         Whether the classes are to be compared by their sums.
+    keep_labels
+        Whether weights take as few bits as leave every label as it is, on the patterns and on those held out.
 
     Raises
     ------
@@ -170,15 +180,12 @@ def hardware_network(
     for part in bits if over_bits else parts:
         require_fit(network, part)
     made, rounding = network, None
-    if rounded or not over_bits:
-        made, rounding = round_network(
-            network,
-            bits[0] if over_bits else dataset,
-            None if over_bits else code,
-            bits[0].input_ports,
-            weight_bits=weight_bits,
-            label=label,
-        )
+    seen = bits if over_bits else parts
+    given = network, seen[0], None if over_bits else code, bits[0].input_ports
+    if keep_labels:
+        made, rounding = round_keeping_labels(*given, seen[1] if seen[1:] else None)
+    elif rounded or not over_bits:
+        made, rounding = round_network(*given, weight_bits=weight_bits, label=label)
     return HardwareNetwork(
         network, made, bits[0], None if held_out is None else bits[1], over_bits, rounding
     )

@@ -23,7 +23,7 @@ from btfsynth.network.labels import require_comparable
 from btfsynth.network.topology import Topology
 from btfsynth.network.trained import TrainedNetwork
 
-__all__ = ["MAX_WEIGHT_BITS", "Rounding", "round_network"]
+__all__ = ["MAX_WEIGHT_BITS", "Rounding", "round_keeping_labels", "round_network"]
 
 MAX_WEIGHT_BITS = 12
 """Largest integers: with the largest code a weight of a bit is still exact in single precision."""
@@ -126,6 +126,52 @@ def round_network(
         changed=int(((before > 0) != (after > 0)).any(axis=1).sum()),
         labels_changed=relabelled if label else None,
     )
+
+
+def round_keeping_labels(
+    network: TrainedNetwork,
+    dataset: Dataset,
+    code: InputCode | None,
+    input_ports: tuple[Port, ...],
+    held_out: Dataset | None = None,
+) -> tuple[TrainedNetwork, Rounding]:
+    """Return the network of the fewest bits a weight that gives every pattern the label it had.
+
+    That is the label of the values as they are, which is not always that of the values they are coded as. All
+    weights have as many bits, and each neuron is kept on the training patterns as far as these allow (see
+    `round_network`, whose errors this raises). What labels other patterns get is not promised: more bits leave
+    fewer of them to change, those of nearly equal sums.
+
+    Parameters
+    ----------
+    network, dataset, code, input_ports
+        As for `round_network`.
+    held_out
+        More patterns whose labels are to stay. Their targets are not looked at.
+
+    Returns
+    -------
+    network, rounding
+        As from `round_network`; of the fewest changed labels where `MAX_WEIGHT_BITS` are too few.
+    """
+    parts = [dataset] if held_out is None else [dataset, held_out]
+    bits = [part.inputs if code is None else code.bits(part.inputs) for part in parts]
+    labels = [network.output_sums(part.inputs).argmax(axis=1) for part in parts]
+    best: tuple[int, TrainedNetwork, Rounding] | None = None
+    for width in range(2, MAX_WEIGHT_BITS + 1):
+        made, rounding = round_network(
+            network, dataset, code, input_ports, weight_bits=width, label=True
+        )
+        changed = sum(
+            int((made.output_sums(part).argmax(axis=1) != wanted).sum())
+            for part, wanted in zip(bits, labels, strict=True)
+        )
+        if best is None or changed < best[0]:
+            best = changed, made, rounding
+        if not changed:
+            break
+    assert best is not None  # there is a width to try
+    return best[1], best[2]
 
 
 class _Rounder:
