@@ -19,6 +19,7 @@ __all__ = [
     "OutputError",
     "PassError",
     "ToolError",
+    "ToolTimeoutError",
     "TopologyError",
     "TrainingError",
     "UsageError",
@@ -112,6 +113,10 @@ class ToolError(BtfsynthError):
         tail = f"; last output: {lines[-1].strip()}" if lines else ""
         run = f" (command: {' '.join(self.command)})" if self.command else ""
         super().__init__(f"{message}{run}{tail}")
+
+
+class ToolTimeoutError(ToolError):
+    """An external tool took longer than it was given, and was ended."""
 
 
 class MissingToolError(BtfsynthError):

@@ -29,6 +29,7 @@ from btfsynth.cli.options import (
     read_columns,
     refuse_training_options,
     simulator_option,
+    timeout_option,
     training_options,
 )
 from btfsynth.cli.output import (
@@ -83,7 +84,8 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
     callback=_read_weights,
     metavar="RULE",
     help="Weights in hardware: exact, auto (of every neuron the least integers that keep it on the "
-    "patterns), or integers of so many bits.  [default: auto with --code, else exact]",
+    "patterns), labels (all of the fewest bits that keep the label of every pattern, those held out too), or "
+    "integers of so many bits.  [default: auto with --code, else exact]",
 )
 @click.option(
     "--label/--no-label",
@@ -97,6 +99,7 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
 )
 @outputs_option
 @simulator_option
+@timeout_option
 @click.option(
     "--report", "with_report", is_flag=True, help="Write report.html too (see 'btfsynth report')."
 )
@@ -119,6 +122,7 @@ def command(
     preserve: str | None,
     hardware: HardwareOptions,
     simulators: tuple[str, ...],
+    timeout: float | None,
     outputs: str | int | tuple[str, ...] | None,
     with_report: bool,
     as_json: bool,
@@ -148,6 +152,7 @@ def command(
         passes=None if is_default("passes") else passes,
         preserve=None if preserve is None else Preserve(preserve),
         simulators=simulators or None,
+        timeout=timeout,
         code=code,
         weights=weights,
         label=label,
@@ -260,7 +265,7 @@ def _right(accuracy: Accuracy, label: bool) -> str:
 
 def _show(report: BuildReport, directory: Path) -> None:
     data = report.dataset
-    coverage = "all input vectors" if data.exhaustive else "not all input vectors"
+    coverage = "all input vectors" if data.lists_all else "not all input vectors"
     code = report.options.code
     inputs = (
         plural(data.n_inputs, "input")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.options import json_option, simulator_option
+from btfsynth.cli.options import json_option, simulator_option, timeout_option
 from btfsynth.cli.output import check_table, console, emit_json, why_not_verified
 from btfsynth.errors import VerificationError
 from btfsynth.flow import is_verified
@@ -18,8 +18,11 @@ __all__ = ["command"]
 @click.command("simulate")
 @click.argument("directory", type=click.Path(path_type=Path))
 @simulator_option
+@timeout_option
 @json_option
-def command(directory: Path, simulators: tuple[str, ...], as_json: bool) -> None:
+def command(
+    directory: Path, simulators: tuple[str, ...], timeout: float | None, as_json: bool
+) -> None:
     """Check the design in DIRECTORY: parse its Verilog back, simulate it, compare every vector.
 
     Exits with 1 and names the first wrong vector if anything differs.
@@ -29,7 +32,7 @@ def command(directory: Path, simulators: tuple[str, ...], as_json: bool) -> None
       btfsynth simulate hdl_out/multiplier_2
       btfsynth simulate hdl_out/multiplier_2 --simulator icarus --json
     """  # noqa: D301
-    checks = simulate_design(directory, simulators or None)
+    checks = simulate_design(directory, simulators or None, timeout)
     verified = is_verified({check.name: check for check in checks}, simulators)
     if as_json:
         emit_json(

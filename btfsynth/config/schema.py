@@ -116,7 +116,7 @@ def _is_outputs(value: Any) -> bool:
 
 
 def _is_weights(value: Any) -> bool:
-    return value in ("exact", "auto") or (type(value) is int and value >= 2)
+    return value in ("exact", "auto", "labels") or (type(value) is int and value >= 2)
 
 
 def _is_pipeline(value: Any) -> bool:
@@ -163,7 +163,7 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
             "precision": Key("32 or 64", lambda value: type(value) is int and value in (32, 64)),
         },
         "netlist": {
-            "weights": Key("exact, auto or a number of bits of at least 2", _is_weights),
+            "weights": Key("exact, auto, labels or a number of bits of at least 2", _is_weights),
             "label": _FLAG,
             "passes": _text("a script of passes", parse_script),
             "preserve": _one_of(*(kind.value for kind in Preserve)),
@@ -176,7 +176,10 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
             "cells": _FLAG,
             "formats": _some_of(*FOLDER_FORMATS),
         },
-        "check": {"simulators": _some_of(*SIMULATORS, PARSED_CHECK, ALL_SIMULATORS)},
+        "check": {
+            "simulators": _some_of(*SIMULATORS, PARSED_CHECK, ALL_SIMULATORS),
+            "timeout": _real("a number of seconds above 0", lambda value: value > 0),
+        },
     }
 )
 """The keys by section and name, in the order in which they are written."""

@@ -31,7 +31,7 @@ from btfsynth.flow.hardware import (
 )
 from btfsynth.flow.recipe import format_recipe
 from btfsynth.flow.records import network_record
-from btfsynth.flow.report import AUTO, BuildOptions, BuildReport, NetworkOrigin
+from btfsynth.flow.report import AUTO, LABELS, BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import default_script, simplify_network
 from btfsynth.flow.vectors import hardware_vectors
 from btfsynth.netlist.reference import Preserve
@@ -236,6 +236,7 @@ def _hardware(data: _Data, network: TrainedNetwork, options: BuildOptions) -> Ha
         rounded=options.rounded,
         weight_bits=options.weight_bits,
         label=options.label,
+        keep_labels=options.weights == LABELS,
     )
     made = replace(
         hardware.network,
@@ -339,8 +340,10 @@ def _make_design(
         checks["network"] = network_record(network, dataset)
     if hardware.rounding is not None or options.label or data.held_out is not None or options.code:
         measured = hardware_report(hardware, netlist, dataset, data.held_out, options.code)
+        if options.weights == LABELS:
+            checks["labels"] = measured.labels_check()
     observer.on_stage("simulating")
-    for check in simulate_design(staging, options.simulators):
+    for check in simulate_design(staging, options.simulators, options.timeout):
         checks[check.name] = check
     report = BuildReport(
         dataset=dataset,

@@ -66,7 +66,7 @@ def format_recipe(
             "cells": hardware.cells,
             "formats": hardware.formats,
         },
-        "check": {"simulators": options.simulators},
+        "check": {"simulators": options.simulators, "timeout": options.timeout},
     }
     if held_out is not None:
         values["data"]["held_out"] = inputs.held_out or held_out.source

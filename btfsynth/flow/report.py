@@ -24,10 +24,11 @@ from btfsynth.sim.result import CheckResult
 from btfsynth.train.session import TrainOptions, train_record
 from btfsynth.train.trials import TrainingRun
 
-__all__ = ["AUTO", "EXACT", "BuildOptions", "BuildReport", "NetworkOrigin"]
+__all__ = ["AUTO", "EXACT", "LABELS", "BuildOptions", "BuildReport", "NetworkOrigin"]
 
 EXACT = "exact"
 AUTO = "auto"
+LABELS = "labels"
 """Rules for weights."""
 
 
@@ -45,12 +46,15 @@ class BuildOptions:
         What the netlist keeps; None chooses by the data (see `choose_preserve`).
     simulators
         Names; None takes all that are installed.
+    timeout
+        Seconds after which a simulator is given up; None goes by the size of the design.
     code
         How analog inputs become bits; None for Boolean data.
     weights
         ``exact`` keeps the network as it was trained, ``auto`` rounds every neuron's weights to the least
-        integers that keep it on the patterns, a number to integers of so many bits, sign counted. None is
-        ``auto`` with a code and ``exact`` without.
+        integers that keep it on the patterns, ``labels`` all to the fewest bits that keep the label of every
+        pattern, those held out as well, a number to integers of so many bits, sign counted. None is ``auto``
+        with a code and ``exact`` without.
     label
         Add a port with the number of the class.
     hardware
@@ -63,13 +67,15 @@ class BuildOptions:
     Raises
     ------
     UsageError
-        If the weights are none of these, or exact with a code.
+        If the weights are none of these, exact with a code or for labels that there are none of, or the time
+        is not above 0.
     """
 
     training: TrainOptions = field(default_factory=TrainOptions)
     passes: str | None = None
     preserve: Preserve | None = None
     simulators: tuple[str, ...] | None = None
+    timeout: float | None = None
     code: InputCode | None = None
     weights: str | int | None = None
     label: bool = False
@@ -78,12 +84,18 @@ class BuildOptions:
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        known = self.weights in (None, EXACT, AUTO)
+        known = self.weights in (None, EXACT, AUTO, LABELS)
         if not known and not (isinstance(self.weights, int) and self.weights >= 2):
             raise UsageError(
-                f"weights: expected {EXACT}, {AUTO} or a number of bits of at least 2, got "
+                f"weights: expected {EXACT}, {AUTO}, {LABELS} or a number of bits of at least 2, got "
                 f"{str(self.weights)[:40]!r}"
             )
+        if self.weights == LABELS and not self.label:
+            raise UsageError(
+                "weights: to keep labels, the hardware must have one: give --label too"
+            )
+        if self.timeout is not None and not self.timeout > 0:
+            raise UsageError(f"timeout: expected more than 0 seconds, got {self.timeout:g}")
         if self.weights == EXACT and self.code is not None:
             raise UsageError(
                 f"weights: over coded inputs they are integers: expected {AUTO} or a number of bits, "

@@ -1,4 +1,4 @@
-"""Which simulators take too long for a design to be run without being asked for.
+"""How long simulators take: which are not run on a design without being asked for, and when to give up.
 
 Simulators that interpret follow every change through the netlist: some ``cells * depth`` steps a vector, and
 Amaranth's own as many for every input port, as it settles after each. Compiled ones do not.
@@ -6,13 +6,16 @@ Amaranth's own as many for every input port, as it settles after each. Compiled 
 
 from __future__ import annotations
 
+from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design
 
-__all__ = ["too_long"]
+__all__ = ["time_allowed", "too_long"]
 
 _MOST = {"amaranth": 1e9, "amaranth_stream": 1e9, "cocotb": 4e9, "ghdl": 4e9, "icarus": 4e9}
 """Steps that take a few minutes, by simulator."""
 _PORT_BY_PORT = ("amaranth", "amaranth_stream")
+_COMPILED_CELLS = 50_000
+"""Cells that a compiler turns into a program well within `DEFAULT_TIMEOUT`."""
 
 
 def too_long(name: str, design: Design) -> str | None:
@@ -25,14 +28,34 @@ def too_long(name: str, design: Design) -> str | None:
     design
         The design.
     """
-    manifest = design.manifest
-    cells, depth = (int(manifest.netlist.get(key, 0)) for key in ("cells", "depth"))
-    steps = cells * depth * design.vectors.count
-    if name in _PORT_BY_PORT:
-        steps *= len(manifest.input_ports)
-    if name not in _MOST or steps <= _MOST[name]:
+    if _effort(name, design) <= 1:
         return None
+    cells, depth = _size(design)
     return (
         f"{cells} cells of depth {depth} on {design.vectors.count} vectors would take it long; "
         f"--simulator {name} runs it"
     )
+
+
+def time_allowed(name: str, design: Design) -> float:
+    """Return after how many seconds a command of a simulator is given up, if nobody says how many.
+
+    `DEFAULT_TIMEOUT`, and as many times that as the design is larger than what takes a few minutes.
+    """
+    cells, _ = _size(design)
+    return DEFAULT_TIMEOUT * max(1.0, _effort(name, design), cells / _COMPILED_CELLS)
+
+
+def _size(design: Design) -> tuple[int, int]:
+    """Return the cells of a design, and its depth."""
+    netlist = design.manifest.netlist
+    return int(netlist.get("cells", 0)), int(netlist.get("depth", 0))
+
+
+def _effort(name: str, design: Design) -> float:
+    """Return what a simulator has to do in terms of a few minutes' work; 0 if it compiles."""
+    if name not in _MOST:
+        return 0.0
+    cells, depth = _size(design)
+    ports = len(design.manifest.input_ports) if name in _PORT_BY_PORT else 1
+    return cells * depth * design.vectors.count * ports / _MOST[name]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.errors import MissingToolError, ToolError, ToolTimeoutError
 
 __all__ = ["Completed", "run_command"]
 
@@ -54,8 +54,10 @@ def run_command(command: Sequence[str], cwd: Path, timeout: float) -> Completed:
     ------
     MissingToolError
         If the program is not installed.
+    ToolTimeoutError
+        If it takes too long.
     ToolError
-        If it cannot be started or takes too long.
+        If it cannot be started.
     """
     try:
         process = subprocess.Popen(
@@ -78,7 +80,8 @@ def run_command(command: Sequence[str], cwd: Path, timeout: float) -> Completed:
         except subprocess.TimeoutExpired:
             _kill(process)
             stdout, stderr = process.communicate()
-            raise ToolError(f"did not end within {timeout:g} s", command, stdout + stderr) from None
+            message = f"did not end within {timeout:g} s"
+            raise ToolTimeoutError(message, command, stdout + stderr) from None
         except BaseException:
             _kill(process)
             raise

@@ -23,7 +23,13 @@ from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.code import code_inputs, parse_code
 from btfsynth.dataset.tasks import is_task_spec, parse_task
-from btfsynth.errors import BtfsynthError, DataError, MissingToolError, UsageError
+from btfsynth.errors import (
+    BtfsynthError,
+    DataError,
+    MissingToolError,
+    ToolTimeoutError,
+    UsageError,
+)
 from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
@@ -291,7 +297,12 @@ class _Chain:
         reason = simulator.find().reason or too_long(name, self.design)
         if reason is not None and self.simulators is None:
             raise _SkipError(reason)
-        return self.checked(simulator.run(self.design, self.timeout))
+        try:
+            return self.checked(simulator.run(self.design, self.timeout))
+        except ToolTimeoutError:
+            if self.simulators is not None:
+                raise
+            raise _SkipError(f"did not end within {self.timeout:g} s") from None
 
     def amaranth(self) -> Link:
         """Prove the Amaranth module, made RTLIL and read back by way of Yosys."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from btfsynth.errors import UsageError
-from btfsynth.sim.base import DEFAULT_TIMEOUT
-from btfsynth.sim.design import load_design
-from btfsynth.sim.effort import too_long
+from btfsynth.errors import ToolTimeoutError, UsageError
+from btfsynth.sim.base import Simulator
+from btfsynth.sim.design import Design, load_design
+from btfsynth.sim.effort import time_allowed, too_long
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.verify.parsed import PARSED_CHECK, check_parsed
@@ -17,7 +17,7 @@ __all__ = ["simulate_design"]
 
 
 def simulate_design(
-    directory: Path, simulators: Sequence[str] | None = None, timeout: float = DEFAULT_TIMEOUT
+    directory: Path, simulators: Sequence[str] | None = None, timeout: float | None = None
 ) -> tuple[CheckResult, ...]:
     """Check a design folder by its parsed Verilog and by simulators.
 
@@ -29,7 +29,8 @@ def simulate_design(
         Names of simulators; all that fit the design if None or ``all``. One that is not installed is listed as
         skipped, and if None one that would take long (see `btfsynth.sim.effort`).
     timeout
-        Seconds one command of a simulator may take.
+        Seconds one command of a simulator may take, by the size of the design if None. A simulator that does
+        not end in time is listed as skipped too.
 
     Returns
     -------
@@ -58,7 +59,17 @@ def simulate_design(
         if reason is None and simulators is None:
             reason = too_long(name, design)
         if reason is None:
-            results.append(simulator.run(design, timeout))
+            results.append(_run(simulator, design, timeout))
         else:
             results.append(CheckResult(name, skipped=reason))
     return tuple(results)
+
+
+def _run(simulator: Simulator, design: Design, timeout: float | None) -> CheckResult:
+    """Run a simulator; one that is given up has found nothing, neither right nor wrong."""
+    seconds = time_allowed(simulator.name, design) if timeout is None else timeout
+    try:
+        return simulator.run(design, seconds)
+    except ToolTimeoutError:
+        reason = f"did not end within {seconds:g} s; --timeout SECONDS gives it more"
+        return CheckResult(simulator.name, skipped=reason)

@@ -21,13 +21,18 @@ SIZES = ("--widths", "2,6,3", "--iterations", "3000", "--trials", "20")
 @pytest.fixture
 def three_classes(tmp_path):
     """Write points of the unit square in three classes, to learn from and to hold out."""
+    return write_classes(tmp_path, levels=10**4)
+
+
+def write_classes(folder, levels: int):
+    """Write points whose coordinates are multiples of one over so many levels."""
     random = np.random.default_rng(5)
     for name, count in (("points", 60), ("later", 40)):
-        x = random.random((count, 2))
+        x = np.round(random.random((count, 2)) * levels) / levels
         kind = np.where(x.sum(axis=1) > 1.15, 2, np.where(x[:, 0] > x[:, 1], 1, 0))
         rows = [f"{a:.4f} {b:.4f} {k}" for (a, b), k in zip(x, kind, strict=True)]
-        (tmp_path / f"{name}.dat").write_text("\n".join([f"{count}", "0 2", "3 1", *rows]) + "\n")
-    return tmp_path
+        (folder / f"{name}.dat").write_text("\n".join([f"{count}", "0 2", "3 1", *rows]) + "\n")
+    return folder
 
 
 def arithmetic(folder, name: str, text: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,6 +96,51 @@ def test_points_become_hardware_with_a_label(cli, three_classes):
     assert report["hardware"]["weights"]["changed"] == 0
 
 
+def test_weights_that_keep_every_label(cli, tmp_path):
+    """As few bits as leave all labels as they were, on held-out points too; the check counts them anew."""
+    write_classes(tmp_path, levels=20)
+    assert cli("train", "points.dat", "-o", "n.npz", *SIZES).code == 0
+    network = load_network(tmp_path / "n.npz")
+    parts = [load(f"{name}.dat") for name in ("points", "later")]
+    wanted = [network.output_sums(part.inputs).argmax(axis=1) for part in parts]
+
+    def built(rule: str) -> dict:
+        outcome = cli(
+            "build", "points.dat", "--network", "n.npz", "--held-out", "later.dat",
+            "--code", "levels:20", "--label", "--weights", rule, "--passes", "fast", *CHECK,
+        )  # fmt: skip
+        assert outcome.code == 0, outcome.complaint
+        return outcome.json
+
+    def same() -> list[int]:
+        folder = tmp_path / "hdl_out" / "points"
+        found = [arithmetic(folder, "points", "levels:20", part.inputs)[1] for part in parts]
+        return [int((a == b).sum()) for a, b in zip(found, wanted, strict=True)]
+
+    report = built("labels")
+    assert report["checks"]["labels"] == {"passed": 100, "failed": 0}
+    assert same() == [60, 40]
+    bits = report["hardware"]["weights"]["weight_bits"]
+    assert bits > 2
+    report = built(str(bits - 1))
+    assert "labels" not in report["checks"]
+    counted = report["hardware"]["labels_as_trained"]
+    assert [counted["train"], counted["held_out"]] == same() != [60, 40]
+
+
+def test_labels_that_no_weights_keep(cli, three_classes):
+    """A code too coarse for the network changes labels whatever the weights: not verified, and counted."""
+    assert cli("train", "points.dat", "-o", "n.npz", *SIZES).code == 0
+    outcome = cli(
+        "build", "points.dat", "--network", "n.npz", "--code", "binary:2", "--label", "--weights", "labels",
+        *CHECK,
+    )  # fmt: skip
+    assert outcome.code == 1
+    check = outcome.json["checks"]["labels"]
+    assert check["passed"] + check["failed"] == 60
+    assert f"not verified: labels: {check['failed']} of 60 vectors failed" in outcome.complaint
+
+
 @pytest.mark.parametrize("code", ["levels:6", "thermometer:3", "threshold:0.5"])
 def test_other_codes_become_hardware(cli, three_classes, code):
     """Whatever the code, the design keeps the network over the bits, wrong as it may be."""
@@ -134,8 +184,18 @@ def test_a_network_trained_on_the_values_takes_any_code(cli, three_classes):
             ["points.dat", "--code", "binary:4", "--weights", "exact"],
             "weights: over coded inputs they are integers",
         ),
-        (["adder:2", "--weights", "1"], "weights: expected exact, auto or a number of bits"),
-        (["adder:2", "--weights", "some"], "weights: expected exact, auto or a number of bits"),
+        (
+            ["adder:2", "--weights", "1"],
+            "weights: expected exact, auto, labels or a number of bits",
+        ),
+        (
+            ["adder:2", "--weights", "some"],
+            "weights: expected exact, auto, labels or a number of bits",
+        ),
+        (
+            ["points.dat", "--code", "binary:4", "--weights", "labels"],
+            "weights: to keep labels, the hardware must have one: give --label too",
+        ),
         (
             ["points.dat", "--code", "binary:4", "--label", "--preserve", "care"],
             "--label: compares sums, so the network is kept; not with --preserve care",

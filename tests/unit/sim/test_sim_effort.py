@@ -12,8 +12,9 @@ from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.load import load
 from btfsynth.dataset.ports import Port
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design, load_design
-from btfsynth.sim.effort import too_long
+from btfsynth.sim.effort import time_allowed, too_long
 
 
 @pytest.fixture
@@ -58,3 +59,13 @@ def test_amaranth_settles_after_every_port(design) -> None:
     middle = grown(design, 500_000, 1000)
     assert too_long("amaranth", middle) is not None
     assert too_long("icarus", middle) is None
+
+
+def test_time_goes_by_size(design) -> None:
+    """Small designs have the same time everywhere, large ones as many times that as they are larger."""
+    for name in ("amaranth", "icarus", "verilator"):
+        assert time_allowed(name, design) == DEFAULT_TIMEOUT
+    large = grown(design, 100_000, 100_000)
+    assert time_allowed("verilator", large) == 2 * DEFAULT_TIMEOUT
+    assert time_allowed("icarus", large) == 10 * DEFAULT_TIMEOUT  # 4e10 steps, 4e9 take minutes
+    assert time_allowed("amaranth", large) == 80 * DEFAULT_TIMEOUT

@@ -1,0 +1,71 @@
+"""Simulators that do not come to an end cost nothing but their own verdict."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def stuck(tmp_path, monkeypatch):
+    """An Icarus Verilog that compiles at once and simulates for ever."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, script in (
+        ("iverilog", 'if [ "$1" = -V ]; then echo "Icarus Verilog version 12.0"; fi'),
+        ("vvp", "sleep 60"),
+    ):
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    return tmp_path
+
+
+BUILD = ("build", "full_adder", "--passes", "fast", "--timeout", "0.4", "--simulator", "icarus")
+WHY = "icarus: did not end within 0.4 s; --timeout SECONDS gives it more"
+
+
+def test_the_design_is_there_though_the_simulator_was_given_up(cli, stuck):
+    """Not verified, exit code 1; all files are where they belong, and the report says why."""
+    outcome = cli(*BUILD)
+    assert outcome.code == 1
+    assert outcome.complaint == f"not verified, the hardware was not simulated: {WHY}"
+    folder = stuck / "hdl_out" / "full_adder"
+    report = json.loads((folder / "report.json").read_text())
+    assert report["verified"] is False
+    assert report["checks"]["icarus"] == {"skipped": WHY.removeprefix("icarus: ")}
+    assert report["checks"]["parsed_verilog"] == {"passed": 8, "failed": 0}
+    assert set(report["files"]) == {path.name for path in folder.iterdir()}
+    assert cli("simulate", folder, "--simulator", "amaranth").code == 0
+
+
+def test_other_simulators_still_count(cli, stuck):
+    """A simulator that was asked for must have run; the others run whatever becomes of it."""
+    outcome = cli(*BUILD[:4], "--simulator", "amaranth", "--json")
+    assert outcome.json["verified"] is True
+    folder = stuck / "hdl_out" / "full_adder"
+    arguments = ("--simulator", "icarus", "--simulator", "amaranth", "--timeout", "30", "--json")
+    (stuck / "tools" / "vvp").write_text("#!/bin/sh\nsleep 0.1; echo PASS 8 vectors\n")
+    assert cli("simulate", folder, *arguments).json["checks"]["icarus"]["passed"] == 8
+    (stuck / "tools" / "vvp").write_text("#!/bin/sh\nsleep 60\n")
+    outcome = cli("simulate", folder, *BUILD[6:], "--simulator", "icarus", "--timeout", "0.4")
+    assert outcome.code == 1
+    assert WHY in outcome.complaint
+
+
+def test_the_recipe_has_the_time(cli, stuck):
+    """``run.toml`` builds with the same limit again."""
+    cli(*BUILD)
+    recipe = stuck / "hdl_out" / "full_adder" / "run.toml"
+    assert "timeout = 0.4" in recipe.read_text().splitlines()
+    outcome = cli("build", "--config", recipe, "-o", "again")
+    assert WHY in outcome.complaint
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "soon"])
+def test_a_time_that_is_none(cli, value):
+    """Refused before anything is done."""
+    outcome = cli("build", "full_adder", "--timeout", value)
+    assert outcome.code == 2
+    assert "--timeout" in outcome.complaint
