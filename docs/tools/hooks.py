@@ -18,7 +18,7 @@ from reference import command_reference, key_reference
 ROOT = Path(__file__).parents[2]
 MADE = {"<!-- commands -->": command_reference, "<!-- keys of run.toml -->": key_reference}
 """What stands in a page for what is made, and what makes it."""
-OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "hdl_out/README.md")
+OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md", "hdl_out/README.md")
 _LINK = re.compile(r"(?<=\]\()([^)#\s:]+)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
