@@ -37,6 +37,9 @@ pytestmark = [
 ]
 
 DATA = parse_task("multiplier:2")
+DISCOVERY = DiscoverOptions(
+    training=TrainOptions(seed=1), trials=10, seconds=None, jobs=1, polish=False
+)
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +150,18 @@ def test_training_is_the_same(cluster):
         assert (got.best.weights == wanted.best.weights).all()
 
 
-def test_workers_come_and_go(tmp_path, dask):
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The folder of a discovery in one process."""
+    folder = tmp_path_factory.mktemp("discovery") / "wanted"
+    discover(DATA, folder, DISCOVERY)
+    return folder
+
+
+def test_workers_come_and_go(tmp_path, undisturbed, dask):
     """A worker is killed on the way and another joins: the circuits are those of a run in one process."""
     import distributed
 
-    options = DiscoverOptions(training=TrainOptions(seed=1), trials=10, jobs=1, polish=False)
-    wanted = discover(DATA, tmp_path / "one", options)
     watching = distributed.Client(dask.address)
     before = set(watching.nthreads())
 
@@ -175,43 +184,40 @@ def test_workers_come_and_go(tmp_path, dask):
         joined.submit = and_kill
         return joined
 
-    got = discover(DATA, tmp_path / "two", options, executor=executor)
+    got = discover(DATA, tmp_path / "out", DISCOVERY, executor=executor)
     done = watching.run(lambda dask_worker: dask_worker.state.executed_count)
     (new,) = set(done) - before
     assert len(before - set(done)) == 1
     assert done[new] >= 1
     watching.close()
-    assert (got.trials, got.exact, got.distinct) == (10, wanted.exact, wanted.distinct)
+    assert got.trials == 10
     assert not got.lost
-    front = (tmp_path / "one/front.json").read_bytes()
-    assert (tmp_path / "two/front.json").read_bytes() == front
+    for name in ("front.json", "trials.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (undisturbed / name).read_bytes()
 
 
-def test_a_client_is_killed(tmp_path, dask, program):
+def test_a_client_is_killed(tmp_path, undisturbed, dask, program):
     """Started again with --resume it ends with the front of a run that nobody disturbed."""
-    command = [*program, "discover", "multiplier:2", "--trials", "24", "-o", "out"]
-    options = DiscoverOptions(
-        training=TrainOptions(seed=1), trials=24, seconds=None, jobs=1, polish=True
-    )
-    discover(DATA, tmp_path / "wanted", options)
+    command = [*program, "discover", "multiplier:2", "--trials", "10", "--no-polish"]
+    command += ["-o", "out"]
     trials = tmp_path / "out/trials.jsonl"
     with (tmp_path / "log").open("wb") as log:
         client = subprocess.Popen(
             [*command, "--scheduler", dask.address], cwd=tmp_path, stdout=log, stderr=log
         )
     end = time.monotonic() + 120
-    while not (trials.exists() and trials.read_bytes().count(b"\n") >= 3):
+    while not (trials.exists() and trials.read_bytes().count(b"\n") >= 2):
         assert client.poll() is None, (tmp_path / "log").read_text()
         assert time.monotonic() < end
         time.sleep(0.01)
     client.kill()
     client.wait()
     kept = trials.read_bytes().count(b"\n")
-    assert kept < 24
+    assert kept < 10
     again = [*command, "--scheduler", str(dask.file), "--resume"]
     subprocess.run(again, cwd=tmp_path, check=True, capture_output=True, timeout=240)
     for name in ("front.json", "trials.jsonl"):
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "wanted" / name).read_bytes()
+        assert (tmp_path / "out" / name).read_bytes() == (undisturbed / name).read_bytes()
 
 
 def test_reports_come_through(cluster):
