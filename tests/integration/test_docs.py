@@ -100,6 +100,13 @@ def test_every_page_is_in_the_menu():
     assert len(set(listed)) == len(listed)
 
 
+def test_every_benchmark_is_on_its_page():
+    """The page of the benchmarks leads to every program of the folder."""
+    text = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        assert f"](../benchmarks/{path.name})" in text
+
+
 def test_every_command_and_option_is_in_the_reference():
     """The page of the commands has a part for each and a row for every option."""
     text = _tool("reference").command_reference()
