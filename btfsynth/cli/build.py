@@ -84,7 +84,8 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
     callback=_read_weights,
     metavar="RULE",
     help="Weights in hardware: exact, auto (of every neuron the least integers that keep it on the "
-    "patterns), labels (all of the fewest bits that keep the label of every pattern, those held out too), or "
+    "patterns), labels (all of the fewest bits that keep the label of every pattern, those held out too), "
+    "sparse (fitted anew to the fewest that keep what is right, then as auto: for samples), or "
     "integers of so many bits.  [default: auto with --code, else exact]",
 )
 @click.option(
@@ -232,7 +233,14 @@ _STATIONS = {
 
 def _show_hardware(hardware: HardwareReport) -> None:
     """Write how weights were rounded and what every station gets right."""
-    rounding = hardware.rounding
+    rounding, fitted = hardware.rounding, hardware.sparsification
+    if fitted is not None:
+        show(
+            "sparse",
+            f"{fitted.nonzero} of {fitted.weights} weights are not 0, {fitted.used} of "
+            f"{plural(fitted.neurons, 'neuron')} used; {fitted.bits_right} of {fitted.bits} bits right, "
+            f"{fitted.bits_right_before} before",
+        )
     if rounding is not None:
         show(
             "weights",

@@ -116,7 +116,7 @@ def _is_outputs(value: Any) -> bool:
 
 
 def _is_weights(value: Any) -> bool:
-    return value in ("exact", "auto", "labels") or (type(value) is int and value >= 2)
+    return value in ("exact", "auto", "labels", "sparse") or (type(value) is int and value >= 2)
 
 
 def _is_pipeline(value: Any) -> bool:
@@ -163,7 +163,7 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
             "precision": Key("32 or 64", lambda value: type(value) is int and value in (32, 64)),
         },
         "netlist": {
-            "weights": Key("exact, auto, labels or a number of bits of at least 2", _is_weights),
+            "weights": Key("exact, auto, labels, sparse or a number of bits of at least 2", _is_weights),
             "label": _FLAG,
             "passes": _text("a script of passes", parse_script),
             "preserve": _one_of(*(kind.value for kind in Preserve)),

@@ -31,7 +31,7 @@ from btfsynth.flow.hardware import (
 )
 from btfsynth.flow.recipe import format_recipe
 from btfsynth.flow.records import network_record
-from btfsynth.flow.report import AUTO, LABELS, BuildOptions, BuildReport, NetworkOrigin
+from btfsynth.flow.report import AUTO, LABELS, SPARSE, BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import default_script, simplify_network
 from btfsynth.flow.vectors import hardware_vectors
 from btfsynth.netlist.reference import Preserve
@@ -237,6 +237,7 @@ def _hardware(data: _Data, network: TrainedNetwork, options: BuildOptions) -> Ha
         weight_bits=options.weight_bits,
         label=options.label,
         keep_labels=options.weights == LABELS,
+        sparse=options.weights == SPARSE,
     )
     made = replace(
         hardware.network,

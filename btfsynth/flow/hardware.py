@@ -16,6 +16,7 @@ from btfsynth.flow.vectors import function_of, require_fit
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.integers import Rounding, round_keeping_labels, round_network
+from btfsynth.network.sparse import Sparsification, sparsify
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.sim.result import CheckResult
 
@@ -45,6 +46,8 @@ class HardwareNetwork:
         Whether the trained network reads these bits; False if it reads analog values.
     rounding
         How the weights were made integers; None if they were not.
+    sparsification
+        How the weights were made few before that; None if they were not.
     """
 
     given: TrainedNetwork
@@ -53,6 +56,7 @@ class HardwareNetwork:
     held_out: Dataset | None
     over_bits: bool
     rounding: Rounding | None
+    sparsification: Sparsification | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class HardwareReport:
     labels_as_trained
         By part, on how many patterns the port has the class that the trained network gives the values as they
         are; empty without a port.
+    sparsification
+        How the weights were made few before they were made integers.
     """
 
     code: str | None
@@ -81,6 +87,7 @@ class HardwareReport:
     rounding: Rounding | None
     accuracy: dict[str, dict[str, Accuracy]]
     labels_as_trained: dict[str, int]
+    sparsification: Sparsification | None = None
 
     def labels_check(self) -> CheckResult:
         """Return on how many of all patterns the port has the class that the trained network gives them."""
@@ -94,6 +101,7 @@ class HardwareReport:
             "code": self.code,
             "label": self.label,
             "weights": None if self.rounding is None else self.rounding.to_json(),
+            "sparse": None if self.sparsification is None else self.sparsification.to_json(),
             "accuracy": {
                 station: {
                     part: {
@@ -143,6 +151,7 @@ def hardware_network(
     weight_bits: int | None,
     label: bool,
     keep_labels: bool = False,
+    sparse: bool = False,
 ) -> HardwareNetwork:
     """Bring a network to the bits of its hardware.
 
@@ -162,6 +171,8 @@ def hardware_network(
         Whether the classes are to be compared by their sums.
     keep_labels
         Whether weights take as few bits as leave every label as it is, on the patterns and on those held out.
+    sparse
+        Whether weights are first fitted anew to the fewest that keep what is right of the patterns.
 
     Raises
     ------
@@ -179,15 +190,23 @@ def hardware_network(
     over_bits = code is None or network.topology.n_inputs == bits[0].n_inputs
     for part in bits if over_bits else parts:
         require_fit(network, part)
-    made, rounding = network, None
+    made, rounding, fitted = network, None, None
     seen = bits if over_bits else parts
-    given = network, seen[0], None if over_bits else code, bits[0].input_ports
+    if sparse:
+        made, fitted = sparsify(network, seen[0])
+    given = made, seen[0], None if over_bits else code, bits[0].input_ports
     if keep_labels:
         made, rounding = round_keeping_labels(*given, seen[1] if seen[1:] else None)
     elif rounded or not over_bits:
         made, rounding = round_network(*given, weight_bits=weight_bits, label=label)
     return HardwareNetwork(
-        network, made, bits[0], None if held_out is None else bits[1], over_bits, rounding
+        network,
+        made,
+        bits[0],
+        None if held_out is None else bits[1],
+        over_bits,
+        rounding,
+        sparsification=fitted,
     )
 
 
@@ -228,7 +247,12 @@ def hardware_report(
             sums = hardware.given.output_sums(seen.inputs)
             as_trained[name] = int((sums.argmax(axis=1) == labels).sum())
     return HardwareReport(
-        None if code is None else code.text, label, hardware.rounding, report, as_trained
+        None if code is None else code.text,
+        label,
+        hardware.rounding,
+        report,
+        as_trained,
+        hardware.sparsification,
     )
 
 

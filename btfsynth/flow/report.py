@@ -24,11 +24,12 @@ from btfsynth.sim.result import CheckResult
 from btfsynth.train.session import TrainOptions, train_record
 from btfsynth.train.trials import TrainingRun
 
-__all__ = ["AUTO", "EXACT", "LABELS", "BuildOptions", "BuildReport", "NetworkOrigin"]
+__all__ = ["AUTO", "EXACT", "LABELS", "SPARSE", "BuildOptions", "BuildReport", "NetworkOrigin"]
 
 EXACT = "exact"
 AUTO = "auto"
 LABELS = "labels"
+SPARSE = "sparse"
 """Rules for weights."""
 
 
@@ -53,7 +54,8 @@ class BuildOptions:
     weights
         ``exact`` keeps the network as it was trained, ``auto`` rounds every neuron's weights to the least
         integers that keep it on the patterns, ``labels`` all to the fewest bits that keep the label of every
-        pattern, those held out as well, a number to integers of so many bits, sign counted. None is ``auto``
+        pattern, those held out as well, a number to integers of so many bits, sign counted. ``sparse`` first
+        fits them anew to the fewest that keep what is right (see `btfsynth.network.sparse`). None is ``auto``
         with a code and ``exact`` without.
     label
         Add a port with the number of the class.
@@ -67,8 +69,8 @@ class BuildOptions:
     Raises
     ------
     UsageError
-        If the weights are none of these, exact with a code or for labels that there are none of, or the time
-        is not above 0.
+        If the weights are none of these, exact or sparse with a code or for labels that there are none of, or
+        the time is not above 0.
     """
 
     training: TrainOptions = field(default_factory=TrainOptions)
@@ -84,10 +86,10 @@ class BuildOptions:
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        known = self.weights in (None, EXACT, AUTO, LABELS)
+        known = self.weights in (None, EXACT, AUTO, LABELS, SPARSE)
         if not known and not (isinstance(self.weights, int) and self.weights >= 2):
             raise UsageError(
-                f"weights: expected {EXACT}, {AUTO}, {LABELS} or a number of bits of at least 2, got "
+                f"weights: expected {EXACT}, {AUTO}, {LABELS}, {SPARSE} or a number of bits of at least 2, got "
                 f"{str(self.weights)[:40]!r}"
             )
         if self.weights == LABELS and not self.label:
@@ -96,11 +98,13 @@ class BuildOptions:
             )
         if self.timeout is not None and not self.timeout > 0:
             raise UsageError(f"timeout: expected more than 0 seconds, got {self.timeout:g}")
-        if self.weights == EXACT and self.code is not None:
+        if self.weights in (EXACT, SPARSE) and self.code is not None:
             raise UsageError(
                 f"weights: over coded inputs they are integers: expected {AUTO} or a number of bits, "
-                f"got {EXACT}"
+                f"got {self.weights}"
             )
+        if self.weights == SPARSE and self.label:
+            raise UsageError("weights: sparse keeps output bits, not sums: not with --label")
 
     @property
     def rounded(self) -> bool:

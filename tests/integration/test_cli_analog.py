@@ -186,11 +186,11 @@ def test_a_network_trained_on_the_values_takes_any_code(cli, three_classes):
         ),
         (
             ["adder:2", "--weights", "1"],
-            "weights: expected exact, auto, labels or a number of bits",
+            "weights: expected exact, auto, labels, sparse or a number of bits",
         ),
         (
             ["adder:2", "--weights", "some"],
-            "weights: expected exact, auto, labels or a number of bits",
+            "weights: expected exact, auto, labels, sparse or a number of bits",
         ),
         (
             ["points.dat", "--code", "binary:4", "--weights", "labels"],

@@ -106,7 +106,7 @@ def test_any_name_of_a_file(tmp_path_factory, name):
         ("[data]\ncode = 'binary:99'\n", "2: code: code 'binary:99': expected a whole number from 1 to 12"),
         ("[data]\nhash = 'abc'\n", "2: hash: expected 64 hexadecimal digits, got 'abc'"),
         ("[netlist]\npasses = 'resubb'\n", "2: passes: unknown pass 'resubb'"),
-        ("[netlist]\nweights = 1\n", "2: weights: expected exact, auto, labels or a number of bits"),
+        ("[netlist]\nweights = 1\n", "2: weights: expected exact, auto, labels, sparse or a number of bits"),
         ("[hardware]\npipeline = 'auto:0'\n", "2: pipeline: expected 0 to"),
         ("[hardware]\nformats = ['x']\n", "2: formats: expected a list of some of"),
         ("[check]\nsimulators = 'icarus'\n", "2: simulators: expected a list of some of amaranth,"),
