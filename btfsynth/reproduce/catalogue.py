@@ -8,6 +8,8 @@ gap has to close.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from btfsynth.errors import UsageError
 from btfsynth.reproduce.experiment import Experiment, Measure, Published, Scale
 from btfsynth.train.parameters import StopRule
@@ -64,6 +66,23 @@ def _and_or(samples: int, share: float) -> Experiment:
         hidden=True,
         full=Scale(5, 300_000),
         quick=Scale(1, 50_000),
+    )
+
+
+def _lean_and_or(samples: int, share: float) -> Experiment:
+    """Return the same circuits with few neurons, which see the inputs too, and weights fitted anew.
+
+    A signal that is only passed on then takes no neuron, and few neurons leave little to learn by heart.
+    """
+    return replace(
+        _and_or(samples, share),
+        name=f"and_or_{samples}_lean",
+        title=f"random AND/OR circuit, 3 layers of 32, {samples} patterns, few neurons and weights",
+        widths=(32, 16, 16, 32),
+        skip=True,
+        fitted=True,
+        full=Scale(5, 50_000),
+        quick=Scale(1, 15_000),
     )
 
 
@@ -166,6 +185,7 @@ _ALL = (
     _and_or(64, 0.753),
     _and_or(128, 0.869),
     _and_or(256, 0.9975),
+    _lean_and_or(256, 0.9975),
     _majority(256, Published("data generator and architecture only"), Scale(1, 50_000)),
     _majority(
         512,

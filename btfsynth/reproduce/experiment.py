@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from btfsynth.network.topology import Topology, layered
 from btfsynth.train.parameters import StopRule, TrainParameters
 
 __all__ = ["Experiment", "Measure", "Published", "Scale"]
@@ -95,6 +96,10 @@ class Experiment:
         Whether the data are random and named by a seed.
     hidden
         Whether a circuit is behind the data, to be compared with what was learnt.
+    skip
+        Whether every layer sees the inputs.
+    fitted
+        Whether it is judged with its weights fitted anew (`btfsynth.network.sparse`), not as trained.
     """
 
     name: str
@@ -112,6 +117,13 @@ class Experiment:
     gap_limit: float = 0.01
     seeded: bool = True
     hidden: bool = False
+    skip: bool = False
+    fitted: bool = False
+
+    @property
+    def topology(self) -> Topology:
+        """The network."""
+        return layered(self.widths, skip=self.skip)
 
     @property
     def tested(self) -> bool:
@@ -148,6 +160,8 @@ class Experiment:
             "stop": self.stop.value,
             "gap_limit": self.gap_limit if self.stop is StopRule.GAP else None,
             "iterations": scale.iterations,
+            **({"skip": True} if self.skip else {}),
+            **({"fitted": True} if self.fitted else {}),
         }
 
     def with_scales(self, full: Scale, quick: Scale) -> Experiment:

@@ -10,7 +10,7 @@ import numpy as np
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.dataset.load import load
 from btfsynth.network.accuracy import measure
-from btfsynth.network.topology import layered
+from btfsynth.network.sparse import sparsify
 from btfsynth.reproduce.experiment import Experiment, Measure, Scale
 from btfsynth.reproduce.gradient import GradientOptions, train_gradient
 from btfsynth.reproduce.hidden import hidden_netlist
@@ -22,6 +22,9 @@ from btfsynth.train.trials import TrainingRun
 __all__ = ["BASELINES", "Record", "baseline_record", "goal_reached", "training_record", "value_of"]
 
 Record = dict[str, Any]
+
+_LEARNT = 0.97
+"""Share of the training targets from which on weights are fitted anew."""
 
 BASELINES = {
     "adamw": GradientOptions(epochs=2000, rate=3e-3, decay=1e-2),
@@ -59,7 +62,7 @@ def training_record(
     test = load(experiment.test_source(seed)) if experiment.tested else None
     result = train_trial(
         dataset,
-        layered(experiment.widths),
+        experiment.topology,
         experiment.parameters(scale),
         seed,
         held_out=test,
@@ -69,9 +72,14 @@ def training_record(
         dataset, seed
     )
     tested = None if test is None else measure(network, test)
-    recovery = None
+    recovery = sparse = None
     if experiment.hidden:
         hidden = hidden_netlist(experiment.source(seed))
+        # Fitting anew is of use once nearly all is learnt; before that it takes long and helps little.
+        if network.bits_right(dataset) >= _LEARNT * dataset.care_mask.sum():
+            network, fitted = sparsify(network, dataset)
+            share = None if test is None else measure(network, test).bit_share
+            sparse = {**fitted.to_json(), "test": share}
         recovery = recover(network, dataset, test, hidden).to_json()
     return {
         "seed": seed,
@@ -86,6 +94,7 @@ def training_record(
         "test": None if tested is None else tested.bit_share,
         "test_labels": None if tested is None else tested.label_share,
         "codes": None if result.codes is None else len(np.unique(result.codes, axis=0)),
+        "sparse": sparse,
         "recovery": recovery,
         "curve": _curve(result),
     }
@@ -122,7 +131,8 @@ def baseline_record(experiment: Experiment, seed: int) -> Record:
 def value_of(experiment: Experiment, record: Record) -> float:
     """Return what an experiment is judged by: a share, or a number of codes."""
     if experiment.measure is Measure.TEST_BITS:
-        return float(record["test"])
+        fitted = record["sparse"] if experiment.fitted else None
+        return float((fitted or record)["test"])
     if experiment.measure is Measure.TEST_LABELS:
         return float(record["test_labels"])
     if experiment.measure is Measure.CODES:

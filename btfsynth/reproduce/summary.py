@@ -55,6 +55,7 @@ def summary(row: Row) -> dict[str, Any]:
         if published.steps is None or not steps
         else published.steps / float(steps),
         **{name: _baseline(row, name) for name in BASELINES},
+        "fitted": _fitted(records),
         "recovered": _recovered(records),
     }
 
@@ -96,6 +97,21 @@ def _recovered(records: list[dict[str, Any]]) -> dict[str, Any] | None:
         "rounded_test": _median(
             [r["rounded_share"] for r in found if r["rounded_share"] is not None]
         ),
+    }
+
+
+def _fitted(records: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return what the networks have of the test once their weights are fitted anew, and how many are left."""
+    found = [record["sparse"] for record in records if record.get("sparse") is not None]
+    if not found:
+        return None
+    shares = [each["test"] for each in found]
+    return {
+        "runs": len(found),
+        "test": _median(shares),
+        "least": min(shares),
+        "greatest": max(shares),
+        "weights": _median([each["nonzero"] for each in found]),
     }
 
 

@@ -29,6 +29,7 @@ HEADINGS = (
     "experiment",
     "published",
     "ours",
+    "weights fitted anew",
     "goal",
     "steps published",
     "steps",
@@ -105,6 +106,7 @@ def table_row(row: dict[str, Any]) -> tuple[str, ...]:
         row["title"],
         published["result"] if share is None else f"{published['result']} {share:.2%}",
         _ours(row),
+        _fitted(row["fitted"]),
         _goal(row),
         _count(published["steps"]),
         _count(row["steps"]),
@@ -176,6 +178,16 @@ def _ours(row: dict[str, Any]) -> str:
     return text
 
 
+def _fitted(fitted: dict[str, Any] | None) -> str:
+    """Say what the test says of the networks with few weights."""
+    if fitted is None:
+        return _NONE
+    text = f"{fitted['test']:.2%}"
+    if fitted["runs"] > 1:
+        text += f" ({fitted['least']:.2%} to {fitted['greatest']:.2%})"
+    return f"{text}, {fitted['weights']:.0f} weights"
+
+
 def _goal(row: dict[str, Any]) -> str:
     """Say in how many runs the goal was reached, and what ended the others."""
     seeds = row["seeds"]
@@ -206,7 +218,8 @@ def settings_row(row: dict[str, Any]) -> tuple[str, ...]:
     theirs = [published[key] for key in ("beta", "gamma", "gap_limit")]
     return (
         row["name"],
-        "-".join(str(width) for width in settings["widths"]),
+        "-".join(str(width) for width in settings["widths"])
+        + (", inputs to every layer" if settings.get("skip") else ""),
         f"{settings['sigma']:g}",
         f"{settings['beta']:g}, {settings['gamma']:g}",
         stop,

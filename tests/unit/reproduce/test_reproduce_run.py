@@ -11,7 +11,6 @@ import pytest
 
 from btfsynth.dataset.load import load
 from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
-from btfsynth.network.topology import layered
 from btfsynth.reproduce import gradient
 from btfsynth.reproduce import record as record_module
 from btfsynth.reproduce import run as run_module
@@ -63,7 +62,7 @@ def test_the_catalogue_holds_together(name):
     """Data load and fit their networks, names are files, quick is no longer than full."""
     experiment = EXPERIMENTS[name]
     dataset = load(experiment.source(2))
-    check_fit(dataset, layered(experiment.widths))
+    check_fit(dataset, experiment.topology)
     if experiment.tested:
         assert load(experiment.test_source(2)).n_inputs == dataset.n_inputs
     assert name.replace("_", "").isalnum()
