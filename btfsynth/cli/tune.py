@@ -57,6 +57,11 @@ __all__ = ["command"]
     metavar="N",
     help="Seed of the search and the random starts.",
 )
+@click.option(
+    "--held-out",
+    metavar="SOURCE",
+    help="Judge settings by what they get right of these patterns, not by the time to an exact network.",
+)
 @scheduler_option
 @outputs_option
 @json_option
@@ -66,6 +71,7 @@ def command(
     seconds: float,
     study: Path | None,
     seed: int,
+    held_out: str | None,
     scheduler: str | None,
     outputs: str | None,
     as_json: bool,
@@ -73,13 +79,16 @@ def command(
     """Search for the settings that learn SOURCE soonest, and write them to a file.
 
     What is tuned: depth and width of the hidden layers, sigma, beta, gamma; by the time that an exact network
-    takes. 'btfsynth train' and 'btfsynth build' read the file with --config.
+    takes, or by what is right of patterns held out. 'btfsynth train', 'build' and 'discover' read the file with
+    --config.
 
     \b
-    Example:
+    Examples:
       btfsynth tune full_adder --time 5 -o fa.toml
+      btfsynth tune digits --held-out digits:part=test --time 600
     """  # noqa: D301
     dataset = load_source(source, outputs)
+    measured = None if held_out is None else load_source(held_out, outputs)
     path = require_writable(path or Path(f"{dataset.name}.toml"))
     if study is not None:
         require_writable(study)
@@ -88,28 +97,37 @@ def command(
 
         def told(candidates: int, best: float) -> None:
             shown = f"{best:.3g} s a solution at best" if best < 1e8 else "none exact yet"
+            if measured is not None:
+                shown = f"{1 - best:.2%} of what is held out right at best"
             observer.on_detail(f"tuning: {candidates} candidates, {shown}")
 
         with executor_of(scheduler) as executor:
-            result = tune(dataset, seconds, seed, study, told, executor)
+            result = tune(dataset, seconds, seed, study, told, executor, measured)
+    held = "" if measured is None else f" --held-out {measured.source}"
     comment = (
-        f"btfsynth tune {dataset.source}: {result.solutions} of {result.trials} trials exact, "
+        f"btfsynth tune {dataset.source}{held}: {result.solutions} of {result.trials} trials exact, "
         f"{result.candidates} candidates"
     )
     settings = {name: getattr(result, name) for name in
                 ("widths", "sigma", "beta", "gamma", "iterations")}  # fmt: skip
+    settings["stop"] = result.stop.value
     write_text(path, format_run_file({"train": settings}, comment))
     if as_json:
-        emit_json({"name": dataset.name, **vars(result), "file": path.name})
+        record = {"name": dataset.name, **vars(result), "stop": result.stop.value}
+        emit_json({**record, "file": path.name})
         return
     widths = "-".join(str(width) for width in result.widths)
     show(
         "settings",
         f"{widths}, sigma {result.sigma:g}, beta {result.beta:.3g}, gamma {result.gamma:.3g}",
     )
+    cost = (
+        f"{result.held_out:.2%} of what is held out right"
+        if result.held_out is not None
+        else f"{result.seconds_per_solution:.3g} s a solution"
+    )
     show(
         "cost",
-        f"{result.seconds_per_solution:.3g} s a solution, {result.solutions} of "
-        f"{result.trials} trials exact; {result.candidates} candidates tried",
+        f"{cost}, {result.solutions} of {result.trials} trials exact; {result.candidates} candidates tried",
     )
     show("saved", f"in {path}; use it with --config {path}")

@@ -96,6 +96,9 @@ class TrainParameters:
         _require("gap limit", self.gap_limit, 0 <= self.gap_limit < math.inf, "0 or more")
         _require("check interval", self.check_interval, self.check_interval >= 1, "at least 1")
         _require("precision", self.precision, self.precision in (32, 64), "32 or 64")
+        rules = [rule.value for rule in StopRule]
+        _require("stop", self.stop, self.stop in rules, f"one of {', '.join(rules)}")
+        object.__setattr__(self, "stop", StopRule(self.stop))  # from Python it may be its name
 
     @property
     def dtype(self) -> type[np.floating[Any]]:

@@ -1,7 +1,8 @@
-"""Search for settings that reach an exact network soonest."""
+"""Search for settings that reach an exact network soonest, or are most often right on patterns held out."""
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +12,16 @@ from typing import Any
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import DataError, MissingToolError, TrainingError
 from btfsynth.network.topology import layered
-from btfsynth.train.parameters import TrainParameters
+from btfsynth.train.defaults import default_plan
+from btfsynth.train.parameters import StopRule, TrainParameters, TrialResult
 from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up
 from btfsynth.workers.executor import Executor
 from btfsynth.workers.inline import Inline
 
-__all__ = ["TuningResult", "try_settings", "tune"]
+__all__ = ["Tried", "TuningResult", "try_settings", "tune"]
 
 _SEEDS = 6
+_HELD_OUT_SEEDS = 2
 _NEVER = 1e9
 _ITERATIONS = 100_000
 _NAP = 0.5
@@ -32,10 +35,16 @@ class TuningResult:
     ----------
     widths, sigma, beta, gamma, iterations
         The settings.
+    stop
+        The stopping rule they are for.
     seconds_per_solution
-        Seconds of training that an exact network took with them: all trials' time over the successes.
+        Seconds of training that an exact network took with them: all trials' time over the successes; None
+        with patterns held out.
+    held_out
+        Share of the targets held out, or of the classes, that was right, a mean over the trials; None
+        without any.
     solutions, trials
-        Successes and trials behind that figure.
+        Exact networks and trials behind that figure.
     candidates
         Settings tried, those of resumed searches included.
     """
@@ -45,10 +54,32 @@ class TuningResult:
     beta: float
     gamma: float
     iterations: int
-    seconds_per_solution: float
+    stop: StopRule
+    seconds_per_solution: float | None
+    held_out: float | None
     solutions: int
     trials: int
     candidates: int
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a few trials of some settings came to.
+
+    Parameters
+    ----------
+    cost
+        What is to be small: seconds a solution, or the share of what is held out that was wrong.
+    solutions, trials
+        Exact networks, and trials.
+    iterations
+        Median of the trials' steps.
+    """
+
+    cost: float
+    solutions: int
+    trials: int
+    iterations: int
 
 
 def tune(
@@ -58,8 +89,9 @@ def tune(
     storage: Path | None = None,
     on_candidate: Callable[[int, float], None] | None = None,
     executor: Executor | None = None,
+    held_out: Dataset | None = None,
 ) -> TuningResult:
-    """Search settings by the expected time to an exact network.
+    """Search settings by the expected time to an exact network, or by what is right of patterns held out.
 
     Every candidate trains from the same few random starts, each for a share of the time so that a slow one
     costs no more than others. The search is Optuna's tree-structured Parzen estimator.
@@ -67,7 +99,7 @@ def tune(
     Parameters
     ----------
     dataset
-        What to learn; with inputs.
+        What to learn.
     seconds
         How long to search.
     seed
@@ -78,6 +110,9 @@ def tune(
         Called with the number of candidates and the best seconds a solution so far.
     executor
         Tries candidates side by side; None tries them one after the other in this process.
+    held_out
+        Patterns to judge by. Trials then run for all their share of the time, and the settings are to be run
+        for as many steps.
 
     Raises
     ------
@@ -96,7 +131,7 @@ def tune(
     warm_up(TrainParameters().precision)
     try:
         study = optuna.create_study(
-            study_name=dataset.content_hash,
+            study_name=dataset.content_hash + ("" if held_out is None else held_out.content_hash),
             storage=None if storage is None else f"sqlite:///{storage}",
             load_if_exists=True,
             sampler=optuna.samplers.TPESampler(seed=seed),
@@ -106,7 +141,7 @@ def tune(
             raise
         raise DataError(f"cannot be used as a study: {type(error).__name__}", storage) from None
 
-    _search(study, dataset, seed, seconds, executor or Inline(), on_candidate)
+    _search(study, (dataset, held_out), seed, seconds, executor or Inline(), on_candidate)
     best = study.best_trial
     if best.value >= _NEVER:
         raise TrainingError(
@@ -117,8 +152,10 @@ def tune(
         sigma=float(best.params["sigma"]),
         beta=float(best.params["beta"]),
         gamma=float(best.params["gamma"]),
-        iterations=_ITERATIONS,
-        seconds_per_solution=float(best.value),
+        iterations=_ITERATIONS if held_out is None else int(best.user_attrs["iterations"]),
+        stop=StopRule.EXACT if held_out is None else StopRule.NONE,
+        seconds_per_solution=float(best.value) if held_out is None else None,
+        held_out=None if held_out is None else 1.0 - float(best.value),
         solutions=int(best.user_attrs["solutions"]),
         trials=int(best.user_attrs["trials"]),
         candidates=len(study.trials),
@@ -127,7 +164,7 @@ def tune(
 
 def _search(
     study: Any,
-    dataset: Dataset,
+    data: tuple[Dataset, Dataset | None],
     seed: int,
     seconds: float,
     executor: Executor,
@@ -136,17 +173,18 @@ def _search(
     """Ask for candidates and tell what they came to until the time is up."""
     import optuna
 
+    dataset, held_out = data
     end = time.monotonic() + seconds
     share = max(0.05, seconds / 120)
     running: dict[int, Any] = {}
     while running or time.monotonic() < end:
         while executor.idle and time.monotonic() < end:
             candidate = study.ask()
-            widths, parameters = _suggest(candidate, dataset)
+            widths, parameters = _suggest(candidate, dataset, held_out is not None)
             candidate.set_user_attr("widths", list(widths))
             running[candidate.number] = candidate
             executor.submit(
-                candidate.number, try_settings, dataset, widths, parameters, seed, share
+                candidate.number, try_settings, dataset, widths, parameters, seed, share, held_out
             )
         for finished in executor.wait(_NAP):
             assert isinstance(finished.key, int)
@@ -154,10 +192,10 @@ def _search(
             if finished.died:
                 study.tell(candidate, state=optuna.trial.TrialState.FAIL)
                 continue
-            value, solutions, trials = finished.value
-            candidate.set_user_attr("solutions", solutions)
-            candidate.set_user_attr("trials", trials)
-            study.tell(candidate, value)
+            tried = finished.value
+            for name in ("solutions", "trials", "iterations"):
+                candidate.set_user_attr(name, getattr(tried, name))
+            study.tell(candidate, tried.cost)
             if on_candidate is not None:
                 on_candidate(len(study.trials), study.best_value)
 
@@ -168,35 +206,59 @@ def try_settings(
     parameters: TrainParameters,
     seed: int,
     share: float,
-) -> tuple[float, int, int]:
-    """Return the seconds a solution takes with these settings, and the solutions and trials behind that.
+    held_out: Dataset | None = None,
+) -> Tried:
+    """Train a few trials with these settings, each in at most so many seconds.
 
-    Without a solution the figure is huge, the less so the more targets the best network got right.
+    Without a solution the cost is huge, the less so the more targets the best network got right; with patterns
+    held out it is what they say.
     """
-    spent, solutions, trials, best = 0.0, 0, 0, 0.0
+    spent, solutions, best = 0.0, 0, 0.0
+    steps: list[int] = []
+    wrong: list[float] = []
     topology = layered(widths)
     check_fit(dataset, topology)
     for start in range(_SEEDS):
         hooks = TrialHooks(deadline=time.monotonic() + share)
-        result = train_trial(dataset, topology, parameters, seed, start, hooks=hooks)
+        result = train_trial(
+            dataset, topology, parameters, seed, start, hooks=hooks, held_out=held_out
+        )
         spent += result.seconds
-        trials += 1
+        steps.append(result.iterations)
         solutions += result.exact
         best = max(best, result.bits_right / max(1, result.bits))
-        if trials == _SEEDS // 2 and not solutions:
+        if held_out is not None:
+            wrong.append(1.0 - _right_share(result))
+            if len(steps) == _HELD_OUT_SEEDS:
+                break
+        elif len(steps) == _SEEDS // 2 and not solutions:
             break
-    return spent / solutions if solutions else _NEVER * (2 - best), solutions, trials
+    exact = spent / solutions if solutions else _NEVER * (2 - best)
+    cost = statistics.fmean(wrong) if wrong else exact
+    return Tried(cost, solutions, len(steps), int(statistics.median(steps)))
 
 
-def _suggest(candidate: Any, dataset: Dataset) -> tuple[tuple[int, ...], TrainParameters]:
-    """Let the search choose widths, depth, sigma, beta and gamma."""
+def _right_share(result: TrialResult) -> float:
+    """Return the share held out that was right at the end: of classes where there are any, else of bits."""
+    last = result.history[-1]
+    share = last.held_out_bits if last.held_out_labels is None else last.held_out_labels
+    assert share is not None  # patterns were held out
+    return share
+
+
+def _suggest(
+    candidate: Any, dataset: Dataset, held_out: bool
+) -> tuple[tuple[int, ...], TrainParameters]:
+    """Let the search choose widths, depth, sigma, beta and gamma; generated codes keep their width."""
     depth = candidate.suggest_int("hidden_layers", 1, 4)
-    least = max(dataset.n_inputs, dataset.n_outputs, 2)
+    inputs = default_plan(dataset).trial_widths(0)[0]
+    least = max(inputs, dataset.n_outputs, 2)
     hidden = candidate.suggest_int("hidden_width", least, 6 * least, log=True)
     parameters = TrainParameters(
         sigma=float(candidate.suggest_categorical("sigma", [3.0, 5.0, 7.0])),
         beta=candidate.suggest_float("beta", 0.1, 0.9),
         gamma=candidate.suggest_float("gamma", 1e-4, 3e-2, log=True),
         iterations=_ITERATIONS,
+        stop=StopRule.NONE if held_out else StopRule.EXACT,
     )
-    return (dataset.n_inputs, *([hidden] * depth), dataset.n_outputs), parameters
+    return (inputs, *([hidden] * depth), dataset.n_outputs), parameters

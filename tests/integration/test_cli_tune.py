@@ -31,6 +31,32 @@ def test_tuning_without_success_says_so(cli):
     assert "no settings reached an exact network" in outcome.complaint
 
 
+def test_patterns_held_out_judge(cli, tmp_path):
+    """With --held-out the share of them is what is tuned for, and the file says how many steps to run."""
+    pytest.importorskip("optuna")
+    task = "random_and_or:1x6,train=30,test=20"
+    outcome = cli(
+        "tune", task, "--held-out", f"{task},part=test", "--time", 2, "-o", "s.toml", "--json"
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    assert 0.5 < outcome.json["held_out"] <= 1
+    assert outcome.json["seconds_per_solution"] is None
+    text = (tmp_path / "s.toml").read_text()
+    assert 'stop = "none"' in text
+    assert f"iterations = {outcome.json['iterations']}" in text
+    # Any number of steps will do to see that the file is read.
+    trained = cli("train", task, "--config", "s.toml", "--iterations", 20, "--json")
+    assert (trained.code, trained.json["stop"]) == (0, "iterations")
+
+
+def test_generated_codes_are_tuned(cli):
+    """Data without inputs keep the width of their codes."""
+    pytest.importorskip("optuna")
+    outcome = cli("tune", "decoder:4", "--time", 2, "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert (outcome.json["widths"][0], outcome.json["widths"][-1]) == (2, 4)
+
+
 def test_options_come_before_the_file(cli, tmp_path):
     """An option on the command line wins over the settings file."""
     (tmp_path / "s.toml").write_text("[train]\nwidths = [3, 7, 2]\nsigma = 5\nbeta = 0.25\n")
