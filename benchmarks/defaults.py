@@ -2,9 +2,9 @@
 
 python benchmarks/defaults.py [--time SECONDS] [--trials N] [TASK ...]
 
-For every task: a search of so many seconds, then trials from random starts that it has not seen, with its settings
-and with the defaults in turn, so that both see the same machine. The cost is the time of all trials over
-the exact networks.
+For every task: a search of so many seconds, then trials from random starts that it has not seen, with its
+settings and with the defaults in turn, so that both see the same machine. The cost is the time of all trials
+over the exact networks.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from btfsynth.train.trainer import train_trial, warm_up
 from btfsynth.train.tuning import tune
 
 TASKS = (
-    "multiplier:2", "multiplier:3", "multiplier:2x3", "squarer:3", "squarer:4", "adder:2", "adder:3", "full_adder",
-    "majority:5", "majority:7", "parity:3", "parity:4", "popcount:4", "popcount:7", "comparator:2", "comparator:3",
-    "automaton:30", "automaton:30,steps=2", "automaton:110,cells=6", "autoencoder:8", "autoencoder:16", "decoder:8",
-    "decoder:16",
+    "multiplier:2", "multiplier:3", "multiplier:2x3", "squarer:3", "squarer:4", "adder:2", "adder:3",
+    "full_adder", "majority:5", "majority:7", "parity:3", "parity:4", "popcount:4", "popcount:7",
+    "comparator:2", "comparator:3", "automaton:30", "automaton:30,steps=2", "automaton:110,cells=6",
+    "autoencoder:8", "autoencoder:16", "decoder:8", "decoder:16",
 )  # fmt: skip
 _SEED = 1000
 
