@@ -29,7 +29,9 @@ WORKERS = (1, 2, 10, 100, 1000)
 PASSES = "size"
 
 
-def simulate(trials: list[float], workers: int, gap: float, client: float) -> float:
+def simulate(
+    trials: list[float], workers: int, gap: float, client: float, first: float = 0.0
+) -> float:
     """Return when the last trial has ended: each goes to the worker that is free first.
 
     Parameters
@@ -42,8 +44,11 @@ def simulate(trials: list[float], workers: int, gap: float, client: float) -> fl
         Seconds from the end of a task to the start of the worker's next.
     client
         Seconds of client and scheduler a task; they serve one after the other.
+    first
+        Seconds until a worker has loaded what it needs; one has before the search begins.
     """
-    free = [0.0] * min(workers, len(trials))
+    count = min(workers, len(trials))
+    free = [0.0] + [first] * (count - 1)
     served = 0.0
     for seconds in trials:
         ready = heapq.heappop(free)
@@ -142,13 +147,20 @@ def _discover(executor: Callable[[int], Executor], trials: int) -> float:
     return report.seconds
 
 
-def _empty_tasks(workers: int, count: int) -> tuple[float, float, float]:
-    """Return seconds to join so many workers; wall and processor time of a task that does nothing."""
+def _empty_tasks(workers: int, count: int) -> tuple[float, float, float, float]:
+    """Return what so many workers take for tasks that do nothing.
+
+    Seconds until they are there, and until one has loaded what a trial needs; seconds of a task, and
+    processor seconds of this process for it.
+    """
     start = time.perf_counter()
     cluster = connect(f"local:{workers}")
     try:
         cluster._client.wait_for_workers(workers)
         joined = time.perf_counter() - start
+        start = time.perf_counter()
+        list(completed(cluster, [Task("ready", "ready", get_ready, (PASSES, 32))]))
+        loaded = time.perf_counter() - start
         tasks = [Task(number, "nothing", pow, (number, 2)) for number in range(count)]
         list(completed(cluster, tasks[: count // 10]))
         start, busy = time.perf_counter(), time.process_time()
@@ -156,7 +168,17 @@ def _empty_tasks(workers: int, count: int) -> tuple[float, float, float]:
         wall, busy = time.perf_counter() - start, time.process_time() - busy
     finally:
         cluster.close()
-    return joined, wall / count, busy / count
+    return joined, loaded, wall / count, busy / count
+
+
+def _settling(records: list[Any], results: int) -> float:
+    """Return the processor seconds of the client for one more result."""
+    spent = []
+    for count in (results // 4, results):
+        start = time.process_time()
+        _discover(lambda _: _Known(records), count)
+        spent.append(time.process_time() - start)
+    return (spent[1] - spent[0]) / (results - results // 4)
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -168,14 +190,10 @@ def measure(quick: bool) -> dict[str, Any]:
         found["trials"][task] = seconds
         records = records or made
     count = 200 if quick else 1000
-    found["join"], found["gap"], found["busy"] = _empty_tasks(1, count)
-    results = 100 if quick else 400
-    start = time.process_time()
-    _discover(lambda _: _Known(records), results)
-    found["settle"] = (time.process_time() - start) / results
+    found["join"], found["first"], found["gap"], found["busy"] = _empty_tasks(1, count)
+    found["settle"] = _settling(records, 200 if quick else 800)
     trials = len(records)
-    base = _discover(lambda _: Inline(), trials)
-    found["inline"] = base
+    found["inline"] = _discover(lambda _: Inline(), trials)
     for workers in range(1, min(2, len(os.sched_getaffinity(0))) + 1):
         for delay in (0.0, 1.0):
             taken = _discover(
@@ -198,9 +216,9 @@ def tables(measured: dict[str, Any]) -> list[tuple[Any, ...]]:
     # What this process alone took for the same trials has no workers and no scheduler in it.
     compared = []
     for workers, delay, taken in measured["validated"]:
-        expected = simulate(trials, workers, gap + delay, client)
+        expected = simulate(trials, workers, gap + delay, client, measured["first"])
         # A result that is held back at the very end is waited for too.
-        expected += delay + measured["inline"] - sum(trials)
+        expected += delay + max(0.0, measured["inline"] - sum(trials))
         compared.append(
             (workers, f"{delay:g}", f"{taken:.1f}", f"{expected:.1f}", f"{taken / expected - 1:+.0%}",
              f"{measured['inline'] / taken:.2f}")
@@ -209,7 +227,10 @@ def tables(measured: dict[str, Any]) -> list[tuple[Any, ...]]:
     for task, seconds in measured["trials"].items():
         for count in (40, 1000, 10_000):
             many = (seconds * (count // len(seconds) + 1))[:count]
-            gains = (sum(many) / simulate(many, workers, gap, client) for workers in WORKERS)
+            gains = (
+                sum(many) / simulate(many, workers, gap, client, measured["first"])
+                for workers in WORKERS
+            )
             foretold.append((task, count, *(f"{gain:.1f}" for gain in gains)))
         full = statistics.mean(seconds) / client
         foretold.append((task, "no end", *("" for _ in WORKERS[:-1]), f"at most {full:.0f}"))
@@ -217,7 +238,8 @@ def tables(measured: dict[str, Any]) -> list[tuple[Any, ...]]:
         (
             f"Trials (a task costs the worker {gap * 1e3:.1f} ms, client and scheduler "
             f"{measured['busy'] * 1e3:.2f} ms, its result {measured['settle'] * 1e3:.2f} ms; "
-            f"{measured['join']:.1f} s until the first worker is there)",
+            f"{measured['join']:.1f} s until the first worker is there, {measured['first']:.1f} s until it has "
+            "loaded everything)",
             ("task", "trials", "s, mean", "least", "most"),
             constants,
         ),
