@@ -82,8 +82,8 @@ def show_training(run: TrainingRun) -> None:
 def netlist_summary(cost: NetlistStatistics) -> str:
     """Return what a netlist costs in words."""
     return (
-        f"{cost.cells} cells: {cost.and_cells} AND, {cost.or_cells} OR, {cost.maj_cells} MAJ; "
-        f"{cost.inverters} inverters, depth {cost.depth}"
+        f"{plural(cost.cells, 'cell')}: {cost.and_cells} AND, {cost.or_cells} OR, "
+        f"{cost.maj_cells} MAJ; {plural(cost.inverters, 'inverter')}, depth {cost.depth}"
     )
 
 

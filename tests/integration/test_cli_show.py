@@ -47,7 +47,7 @@ def test_show_reads_other_formats_and_folders(cli):
     }  # fmt: skip
     assert record["drive"] == {"y[0]": "n3", "y[1]": "~n4"}
     Path("x.truth").write_text("1000\n")
-    assert "1 cells: 1 AND" in cli("show", "x.truth").stdout
+    assert "1 cell: 1 AND" in cli("show", "x.truth").stdout
 
 
 def test_show_draws(cli):
