@@ -93,6 +93,25 @@ def test_nobody_there(monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "multiplier:2"),
+        ("discover", "multiplier:2"),
+        ("learn", "samples.pla", "--no-baselines"),
+        ("reproduce", "multiplier2"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_command_whose_scheduler_is_not_there(cli, tmp_path, monkeypatch, command):
+    """Each ends with that line and 1."""
+    monkeypatch.setattr(module, "_PATIENCE", 0.3)
+    (tmp_path / "samples.pla").write_text(".i 2\n.o 1\n.type fr\n00 0\n01 1\n11 1\n10 0\n.e\n")
+    outcome = cli(*command, "--scheduler", "tcp://127.0.0.1:9")
+    assert outcome.code == 1
+    assert outcome.complaint.startswith("--scheduler tcp://127.0.0.1:9: cannot be joined: ")
+
+
 def test_no_dask(monkeypatch):
     """Without the package one line says what to install."""
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
