@@ -10,6 +10,7 @@ from btfsynth.cli.options import json_option
 from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, show
 from btfsynth.fpga.estimate import estimate
 from btfsynth.netlist.statistics import statistics
+from btfsynth.report.folder import read_folder
 from btfsynth.verify.compare import read_subject
 
 __all__ = ["command"]
@@ -29,7 +30,7 @@ def command(source: Path, as_json: bool) -> None:
       btfsynth estimate hdl_out/multiplier_3
       btfsynth estimate m3.mig --json
     """  # noqa: D301
-    netlist = read_subject(source).netlist
+    netlist = (read_folder if source.is_dir() else read_subject)(source).netlist
     found = estimate(netlist)
     if as_json:
         emit_json(found.to_json())
