@@ -84,7 +84,7 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
     callback=_read_weights,
     metavar="RULE",
     help="Weights in hardware: exact, auto (of every neuron the least integers that keep it on the "
-    "patterns), labels (all of the fewest bits that keep the label of every pattern, those held out too), "
+    "patterns), labels (the same on held-out patterns and mixtures too; every label is checked), "
     "sparse (fitted anew to the fewest that keep what is right, then as auto: for samples), or "
     "integers of so many bits.  [default: auto with --code, else exact]",
 )

@@ -170,7 +170,8 @@ def hardware_network(
     label
         Whether the classes are to be compared by their sums.
     keep_labels
-        Whether weights take as few bits as leave every label as it is, on the patterns and on those held out.
+        Whether neurons are to stay as they are on the patterns held out too, and on mixtures (see
+        `btfsynth.network.integers.round_keeping_labels`).
     sparse
         Whether weights are first fitted anew to the fewest that keep what is right of the patterns.
 

@@ -53,10 +53,11 @@ class BuildOptions:
         How analog inputs become bits; None for Boolean data.
     weights
         ``exact`` keeps the network as it was trained, ``auto`` rounds every neuron's weights to the least
-        integers that keep it on the patterns, ``labels`` all to the fewest bits that keep the label of every
-        pattern, those held out as well, a number to integers of so many bits, sign counted. ``sparse`` first
+        integers that keep it on the patterns, ``labels`` to the least that keep it on patterns held out and on
+        mixtures of patterns too, a number to integers of so many bits, sign counted. ``sparse`` first
         fits them anew to the fewest that keep what is right (see `btfsynth.network.sparse`). None is ``auto``
-        with a code and ``exact`` without.
+        with a code and ``exact`` without. With ``labels`` it is a check of the build that every pattern, held
+        out or not, gets the label that the trained network gives it.
     label
         Add a port with the number of the class.
     hardware

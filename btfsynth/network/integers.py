@@ -29,6 +29,8 @@ MAX_WEIGHT_BITS = 12
 """Largest integers: with the largest code a weight of a bit is still exact in single precision."""
 _LARGEST = (*range(1, 9), *(step << power for power in range(2, 9) for step in (3, 4)), 1536, 2047)
 """Magnitudes of the largest weight that are tried, from the least."""
+_MIXTURES = 4
+"""Of every training pattern, where labels are to stay on patterns like it."""
 
 Integers = NDArray[np.int64]
 
@@ -135,12 +137,12 @@ def round_keeping_labels(
     input_ports: tuple[Port, ...],
     held_out: Dataset | None = None,
 ) -> tuple[TrainedNetwork, Rounding]:
-    """Return the network of the fewest bits a weight that gives every pattern the label it had.
+    """Return a network of small integers that gives every pattern the label it had.
 
-    That is the label of the values as they are, which is not always that of the values they are coded as. All
-    weights have as many bits, and each neuron is kept on the training patterns as far as these allow (see
-    `round_network`, whose errors this raises). What labels other patterns get is not promised: more bits leave
-    fewer of them to change, those of nearly equal sums.
+    As by `round_network`, whose errors this raises, every neuron gets the least integers that leave it as it
+    is; here not only on the training patterns but on those held out as well, and on mixtures of training
+    patterns, which keep it near what it was on patterns that nobody has shown. What label these get is not
+    promised.
 
     Parameters
     ----------
@@ -152,26 +154,34 @@ def round_keeping_labels(
     Returns
     -------
     network, rounding
-        As from `round_network`; of the fewest changed labels where `MAX_WEIGHT_BITS` are too few.
+        As from `round_network`; `rounding` counts the patterns of all three kinds.
     """
-    parts = [dataset] if held_out is None else [dataset, held_out]
-    bits = [part.inputs if code is None else code.bits(part.inputs) for part in parts]
-    labels = [network.output_sums(part.inputs).argmax(axis=1) for part in parts]
-    best: tuple[int, TrainedNetwork, Rounding] | None = None
-    for width in range(2, MAX_WEIGHT_BITS + 1):
-        made, rounding = round_network(
-            network, dataset, code, input_ports, weight_bits=width, label=True
-        )
-        changed = sum(
-            int((made.output_sums(part).argmax(axis=1) != wanted).sum())
-            for part, wanted in zip(bits, labels, strict=True)
-        )
-        if best is None or changed < best[0]:
-            best = changed, made, rounding
-        if not changed:
-            break
-    assert best is not None  # there is a width to try
-    return best[1], best[2]
+    seen = [dataset.inputs, *_mixtures(dataset.inputs, code)]
+    if held_out is not None:
+        seen.insert(1, held_out.inputs)
+    inputs = np.concatenate(seen)
+    # Rounding looks at what the network makes of patterns, so their targets may be any.
+    targets = np.zeros((len(inputs), dataset.n_outputs), dtype=np.uint8)
+    targets[:, 0] = 1
+    every = replace(dataset, inputs=inputs, targets=targets, care=None)
+    return round_network(network, every, code, input_ports, label=True)
+
+
+def _mixtures(inputs: NDArray[Any], code: InputCode | None) -> list[NDArray[Any]]:
+    """Return patterns on the way to others: of every one some that are it for the greater part.
+
+    Analog values are mixed in proportion and then coded, of Boolean inputs some come from the other pattern.
+    """
+    random = np.random.Generator(np.random.PCG64(0))
+    made: list[NDArray[Any]] = []
+    for _ in range(_MIXTURES):
+        others = inputs[random.integers(len(inputs), size=len(inputs))]
+        share = random.random((len(inputs), 1)) / 2
+        if code is None:
+            made.append(np.where(random.random(inputs.shape) < share, others, inputs))
+        else:
+            made.append(code.quantised((1 - share) * inputs + share * others))
+    return made
 
 
 class _Rounder:
