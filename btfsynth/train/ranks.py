@@ -188,7 +188,7 @@ class _Exchange:
         self.starts = problem.fanin_start[cuts]
         self.sizes = np.diff(self.starts)
         self.first_blocks = np.array(bounds[:-1])
-        self.edges = edges
+        self.edges, self.blocks = edges, blocks
         rank = share.rank
         self.rank = rank
         self.state = state
@@ -216,7 +216,14 @@ class _Exchange:
             part_2=self.received_2,
         )
         self.waiting: list[Any] = []
-        self.sending: list[NDArray[Any]] = []
+        # What is sent must stay where it is until it has arrived: a place for every block of both parts.
+        own = int(self.own_blocks[rank])
+        self.packed_1 = np.empty(own * (edges - size), dtype=real)
+        self.packed_2 = np.empty(own * (edges - size), dtype=real)
+        self.others = [other for other in range(share.ranks) if other != rank]
+        self.sent_sizes = self.sizes.copy()
+        self.sent_sizes[rank] = 0
+        self.sent_starts = np.cumsum(self.sent_sizes) - self.sent_sizes
 
     def send(self, begin: int) -> None:
         """Begin to exchange the sums of everybody's next blocks from this number on."""
@@ -224,18 +231,25 @@ class _Exchange:
         mine = int(counts[self.rank])
         size = int(self.sizes[self.rank])
         places = (self.first_blocks + begin) * size * (counts > 0)
-        state = self.state
-        for part, received in (
-            (state.part_1, self.received_1),
-            (state.part_2, self.received_2),
+        counts[self.rank] = 0  # what stays here is copied here
+        state, starts = self.state, self.starts
+        for part, packed, received in (
+            (state.part_1, self.packed_1, self.received_1),
+            (state.part_2, self.packed_2, self.received_2),
         ):
             rows = part.reshape(-1, self.edges)[begin : begin + mine]
-            shares = np.split(rows, self.starts[1:-1], axis=1)
-            packed = np.concatenate([share.ravel() for share in shares])
-            self.sending.append(packed)  # it must live until it is sent
+            first = int(self.first_blocks[self.rank]) + begin
+            kept = received.reshape(self.blocks, size)[first : first + mine]
+            kept[:] = rows[:, starts[self.rank] : starts[self.rank + 1]]
+            away = self.edges - size
+            here = packed[begin * away : (begin + mine) * away]
+            for other in self.others:
+                at, width = mine * self.sent_starts[other], self.sizes[other]
+                place = here[at : at + mine * width].reshape(mine, width)
+                place[:] = rows[:, starts[other] : starts[other + 1]]
             self.waiting.append(
                 self.everyone.Ialltoallv(
-                    [packed, mine * self.sizes, mine * self.starts[:-1], self.kind],
+                    [here, mine * self.sent_sizes, mine * self.sent_starts, self.kind],
                     [received, counts * size, places, self.kind],
                 )
             )
@@ -247,7 +261,6 @@ class _Exchange:
         )
         self.mpi.Request.Waitall(self.waiting)
         self.waiting.clear()
-        self.sending.clear()
         mean = float(mean_gap(self.problem, self.all_gaps))
         own = self.slice_state
         join_neurons(self.slice_problem, own, gamma / mean)
