@@ -42,7 +42,7 @@ class BuildOptions:
     training
         How to train; not looked at where a network is given.
     passes
-        Script of passes; None takes ``size``, and ``fast`` for a large netlist (see `default_script`).
+        Script of passes; None takes ``size``, for a large netlist a faster one (see `default_script`).
     preserve
         What the netlist keeps; None chooses by the data (see `choose_preserve`).
     simulators
