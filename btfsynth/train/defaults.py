@@ -92,6 +92,8 @@ def default_plan(dataset: Dataset) -> TrainingPlan:
         return plan
     if dataset.source.startswith("digits:"):
         return replace(_DIGITS, widths=(dataset.n_inputs, *_DIGITS.widths[1:]))
+    if dataset.source.startswith("autoencoder:"):
+        return _autoencoder_plan(dataset)
     if dataset.input_kind in (InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR):
         return _generative_plan(dataset)
     hidden = min(max(4, 2 * max(dataset.n_inputs, dataset.n_outputs)), _WIDEST)
@@ -102,11 +104,20 @@ def default_plan(dataset: Dataset) -> TrainingPlan:
     return TrainingPlan(widths, parameters, patience=1, growth=1.6)
 
 
+def _autoencoder_plan(dataset: Dataset) -> TrainingPlan:
+    """Return the plan of the paper's architecture: a code of as few bits as tell the vectors apart."""
+    n = dataset.n_inputs
+    code = max(1, (dataset.n_patterns - 1).bit_length())
+    return TrainingPlan(
+        (n, n, code, n, n), TrainParameters(beta=0.4, gamma=1e-3, iterations=100_000)
+    )
+
+
 def _generative_plan(dataset: Dataset) -> TrainingPlan:
     """Return the plan for data without inputs: as many codes as patterns, 16 one-hot at most."""
     if dataset.input_kind is InputKind.HYPERCUBE_GENERATOR:
         code = max(1, (dataset.n_patterns - 1).bit_length())
     else:
         code = min(dataset.n_patterns, 16)
-    parameters = TrainParameters(beta=0.5, gamma=1e-4, iterations=200_000)
+    parameters = TrainParameters(beta=0.4, gamma=3e-3, iterations=100_000)
     return TrainingPlan((code, dataset.n_outputs, dataset.n_outputs), parameters)

@@ -18,3 +18,18 @@ def test_digits_have_the_settings_of_the_paper(spec: str, inputs: int) -> None:
     assert plan.trial_widths(0) == plan.trial_widths(9) == (inputs, 64, 10)
     assert (plan.parameters.sigma, plan.parameters.beta, plan.parameters.gamma) == (5, 0.2, 1e-3)
     assert plan.parameters.stop is StopRule.NONE
+
+
+@pytest.mark.parametrize(
+    ("spec", "widths"),
+    [
+        ("autoencoder:16", (16, 16, 4, 16, 16)),
+        ("autoencoder:5,bits=9", (9, 9, 3, 9, 9)),
+        ("decoder:16", (4, 16, 16)),
+        ("decoder:6,code=one-hot", (6, 6, 6)),
+    ],
+)
+def test_codes_are_as_short_as_can_be(spec: str, widths: tuple[int, ...]) -> None:
+    """Autoencoders and decoders have a code that just tells the vectors apart, in every trial."""
+    plan = default_plan(load(spec))
+    assert plan.trial_widths(0) == plan.trial_widths(9) == widths
