@@ -13,6 +13,7 @@ from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import DataError
 from btfsynth.report.sections import Figure, Verdict
 from btfsynth.report.values import as_number, as_text, read_record, records
+from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.table import HEADINGS, SETTINGS_HEADINGS, settings_row, table_row
 
 __all__ = ["RESULTS_FILE", "Curve", "Reproduction", "Table", "read_reproduction"]
@@ -24,7 +25,11 @@ _MAX_ROWS = 200
 _MAX_CELL = 500
 _MAX_CURVE_BYTES = 2_000_000
 _MAX_CURVES_BYTES = 20_000_000
-_WORDS = {"experiment", "published", "ours", "goal", "circuit proven", "widths", "stop"}
+_WORDS = {
+    "experiment", "published", "ours", "weights fitted anew", "goal", "circuit proven", "widths", "stop",
+}  # fmt: skip
+_LATER: dict[str, Any] = {"fitted": None}
+"""Values of a row that came later than the format, and what stands for them."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +108,11 @@ class Reproduction:
     def facts(self) -> list[tuple[str, str, bool]]:
         """Return name, value and whether it is code of where the figures came from."""
         facts = []
-        if self.mode in ("quick", "full"):
-            facts.append(("command", f"btfsynth reproduce --{self.mode}", True))
+        names = [as_text(row, "name") for row in records(self.record, "rows")]
+        if self.mode in ("quick", "full") and set(names) <= set(EXPERIMENTS):
+            chosen = [] if len(set(names)) == len(EXPERIMENTS) else names
+            command = " ".join(["btfsynth", "reproduce", *chosen, f"--{self.mode}"])
+            facts.append(("command", command, True))
         seed = as_number(self.record, "seed")
         if seed is not None:
             facts.append(("first seed", f"{seed:g}", False))
@@ -155,7 +163,7 @@ def _cells(
 ) -> tuple[str, ...] | None:
     """Return a row as text, None if it is not as the program writes it."""
     try:
-        cells = make(row)
+        cells = make({**_LATER, **row})
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
     if not all(isinstance(cell, str) for cell in cells):
