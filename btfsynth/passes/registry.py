@@ -44,7 +44,7 @@ PASSES: dict[str, type[Pass]] = {
 _JOIN = "strash; detect; sat_sweep; functional_hash; resub -k 0 --patience 0"
 
 SCRIPTS: dict[str, str] = {
-    "light": "strash; functional_hash; resub -k 0 --patience 0; resub -k 1 --patience 0; inverters",
+    "light": "strash; functional_hash; inverters",
     "fast": f"{_JOIN}; resub -k 1 --patience 0; inverters",
     "size": f"{_JOIN}; resub; perturb; inverters",
     "best": f"{_JOIN}; resub; algebra; perturb --rounds 300 --most 300; resub --patience 100000; "
