@@ -23,8 +23,8 @@ __all__ = ["BASELINES", "Record", "baseline_record", "goal_reached", "training_r
 
 Record = dict[str, Any]
 
-_LEARNT = 0.97
-"""Share of the training targets from which on weights are fitted anew."""
+_LEARNT = 0.2
+"""Gap below which weights are fitted anew."""
 
 BASELINES = {
     "adamw": GradientOptions(epochs=2000, rate=3e-3, decay=1e-2),
@@ -75,8 +75,8 @@ def training_record(
     recovery = sparse = None
     if experiment.hidden:
         hidden = hidden_netlist(experiment.source(seed))
-        # Fitting anew is of use once nearly all is learnt; before that it takes long and helps little.
-        if network.bits_right(dataset) >= _LEARNT * dataset.care_mask.sum():
+        # Fitting anew takes long and helps little before nearly all is learnt.
+        if experiment.fitted or result.gap < _LEARNT:
             network, fitted = sparsify(network, dataset)
             share = None if test is None else measure(network, test).bit_share
             sparse = {**fitted.to_json(), "test": share}
