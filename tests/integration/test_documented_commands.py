@@ -257,6 +257,24 @@ def test_story(page, cli, tmp_path):
             compare(block.body, got, where)
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_links(page):
+    """What a page leads to within the repository is there."""
+    text = _FENCE.sub("", (ROOT / page).read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s#]+)", text):
+        if "://" not in target:
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_picture(cli):
+    """The picture of the README is what the command below it draws."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    source, picture = re.findall(r"`btfsynth show (\S+) --svg (\S+)`", text)[0]
+    outcome = cli("show", ROOT / source, "--svg", "picture.svg")
+    assert outcome.code == 0, outcome.stderr
+    assert Path("picture.svg").read_bytes() == (ROOT / picture).read_bytes()
+
+
 def run(command: str, cli, folder: Path, where: str) -> str | None:
     """Run a command, or what stands for it; return its output, None if that is not the page's own."""
     own = INSTEAD.get(command, command)
