@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -133,6 +134,7 @@ def test_own_csv(run, tmp_path) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="needs scikit-learn")
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 def test_digits(run, tmp_path) -> None:
     """The hardware gives unseen images the labels that the trained network gives them."""
     said = run("digits.py")
