@@ -7,6 +7,7 @@ import pytest
 from btfsynth.dataset.load import load
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.parameters import StopRule
+from btfsynth.train.session import TrainOptions, train
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,33 @@ def test_codes_are_as_short_as_can_be(spec: str, widths: tuple[int, ...]) -> Non
     """Autoencoders and decoders have a code that just tells the vectors apart, in every trial."""
     plan = default_plan(load(spec))
     assert plan.trial_widths(0) == plan.trial_widths(9) == widths
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "majority:5",
+        "parity:5",
+        "popcount:5",
+        "comparator:2",
+        "automaton:30",
+        "automaton:30,cells=4",
+        "adder:2",
+        "multiplier:2x3",
+        "squarer:3",
+        "full_adder",
+        "multiplier:2",
+    ],
+)
+def test_tables_are_learnt_in_the_first_trials(spec: str) -> None:
+    """The settings of every family of small tables reach an exact network within three trials."""
+    run = train(load(spec), TrainOptions(seed=7, trials=3))
+    assert run.succeeded
+    assert run.best.bits_right == run.best.bits
+
+
+def test_one_hidden_layer_is_for_tables() -> None:
+    """A sample of an automaton gets the general rule, as what was tuned were tables."""
+    assert len(default_plan(load("automaton:30")).widths) == 3
+    assert len(default_plan(load("automaton:30,cells=5")).widths) == 3
+    assert len(default_plan(load("automaton:30,cells=9,train=20,test=10")).widths) == 4
