@@ -163,7 +163,9 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
             "precision": Key("32 or 64", lambda value: type(value) is int and value in (32, 64)),
         },
         "netlist": {
-            "weights": Key("exact, auto, labels, sparse or a number of bits of at least 2", _is_weights),
+            "weights": Key(
+                "exact, auto, labels, sparse or a number of bits of at least 2", _is_weights
+            ),
             "label": _FLAG,
             "passes": _text("a script of passes", parse_script),
             "preserve": _one_of(*(kind.value for kind in Preserve)),
