@@ -43,7 +43,7 @@ def time_allowed(name: str, design: Design) -> float:
     `DEFAULT_TIMEOUT`, and as many times that as the design is larger than what takes a few minutes.
     """
     cells, _ = _size(design)
-    return DEFAULT_TIMEOUT * max(1.0, _effort(name, design), cells / _COMPILED_CELLS)
+    return float(round(DEFAULT_TIMEOUT * max(1.0, _effort(name, design), cells / _COMPILED_CELLS)))
 
 
 def _size(design: Design) -> tuple[int, int]:
