@@ -151,7 +151,7 @@ def wide(cells: int, seed: int = 1) -> Netlist:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("vvp") is None, reason="needs Icarus")
 def test_a_thousand_inputs(cli, tmp_path):
-    """A wide pipeline of instances is emitted in seconds and simulated on a thousand vectors."""
+    """A wide pipeline of instances is emitted in seconds and simulated on two thousand vectors."""
     netlist = wide(1500)
     assert netlist.n_inputs == 1000
     (tmp_path / "w.mig").write_text(format_netlist(netlist))
@@ -161,7 +161,7 @@ def test_a_thousand_inputs(cli, tmp_path):
     )
     assert time.process_time() - start < 10
     assert outcome.code == 0, outcome.stderr
-    assert outcome.json["vectors"] == 1024
+    assert outcome.json["vectors"] == 2048
     assert outcome.json["netlist"]["cells"] >= 1500
     checked = cli("simulate", "out", "--simulator", "icarus", "--json")
     assert checked.code == 0, checked.stderr
