@@ -200,7 +200,7 @@ class _Fit:
         """
         topology = self.topology
         own = neuron - (topology.n_neurons - topology.n_outputs)
-        if own == topology.n_outputs - 1 or neuron == topology.n_neurons - 1:
+        if neuron == topology.n_neurons - 1:  # nothing reads it
             return np.zeros(len(wanted), dtype=bool)
         outputs = slice(topology.n_nodes - topology.n_outputs, topology.n_nodes)
         right = (self.values[:, outputs] == self.goal) & self.matters
