@@ -23,11 +23,9 @@ from btfsynth.train.neuron import (
     LEAST_GAP,
     MOMENTS,
     advance_neuron,
-    evaluate_neuron,
     reflect_neuron,
-    settle_node,
-    sum_metric,
 )
+from btfsynth.train.node import evaluate_neuron, settle_node, sum_metric
 from btfsynth.train.vector import LANES
 
 __all__ = [

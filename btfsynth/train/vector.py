@@ -12,17 +12,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, codegen, config, types
 from numba.np import arrayobj
 
-__all__ = ["LANES", "Vector", "Vectors"]
+__all__ = ["LANES", "Vector", "Vectors", "register_runs"]
 
 LANES = 8
 """Patterns in a vector: one 256-bit register of float32."""
 
+_LINE_BYTES = 64
+"""Of a cache line."""
+
 # Contraction gives fused multiply-adds. Not reassociation and not "no NaN": sums keep their order, and a
 # state that is no longer finite must show.
 _FLAGS = ("contract", "nsz")
+
+
+def register_runs(dtype: Any) -> int:
+    """Return how many runs of `LANES` elements one register of this machine holds, at least 1.
+
+    dtype: numba's type of the elements. Without AVX-512 a register is taken for 256 bits.
+    """
+    asked = config.CPU_FEATURES
+    features = codegen.get_host_cpu_features() if asked is None else asked
+    bits = 512 if "+avx512f" in features.split(",") else 256
+    return max(1, bits // (LANES * int(dtype.bitwidth)))
 
 
 class Vector:
@@ -63,19 +77,25 @@ class Vectors:
     dtype
         Numba's type of the elements, float32 or float64.
     runs
-        How many runs of `LANES` neighbouring elements a vector holds. Two make every instruction a pair
-        that does not wait for each other: what long chains of dependent instructions need.
+        How many runs of `LANES` neighbouring elements a vector holds. Where they are more than a register
+        holds, every instruction becomes several that do not wait for each other: what long chains of
+        dependent instructions need.
     """
 
     def __init__(self, context: Any, builder: Any, dtype: Any, runs: int = 1) -> None:
         self.context = context
         self.builder = builder
+        self.dtype = dtype
         self.runs = runs
         self.lanes = runs * LANES
         self.scalar = context.get_value_type(dtype)
         self.type = ir.VectorType(self.scalar, self.lanes)
         self.single = dtype == types.float32
-        self.align = 4 if self.single else 8
+        self.bytes = 4 if self.single else 8
+
+    def with_runs(self, runs: int) -> Vectors:
+        """Return the same for vectors of another width."""
+        return Vectors(self.context, self.builder, self.dtype, runs)
 
     def data(self, array_type: Any, array: Any) -> Any:
         """Return the pointer to an array's first element."""
@@ -104,18 +124,49 @@ class Vectors:
         parts = []
         for pointer in pointers:
             part = self.builder.load(self.builder.bitcast(pointer, run))
-            part.align = self.align
+            part.align = self.bytes
             parts.append(part)
-        if self.runs == 1:
-            return Vector(self.builder, parts[0])
-        return Vector(self.builder, self.builder.shuffle_vector(*parts, self._mask(0, self.lanes)))
+        width = LANES
+        while len(parts) > 1:
+            width *= 2
+            mask = self._mask(0, width)
+            pairs = zip(parts[::2], parts[1::2], strict=True)
+            parts = [self.builder.shuffle_vector(*pair, mask) for pair in pairs]
+        return Vector(self.builder, parts[0])
 
     def store(self, vector: Vector, *pointers: Any) -> None:
         """Store each run of `LANES` elements at its pointer."""
         run = ir.VectorType(self.scalar, LANES).as_pointer()
         for k, pointer in enumerate(pointers):
             typed = self.builder.bitcast(pointer, run)
-            self.builder.store(self.run(vector, k).value, typed, align=self.align)
+            self.builder.store(self.run(vector, k).value, typed, align=self.bytes)
+
+    def load_at(self, pointer: Any, places: Sequence[Any]) -> Vector:
+        """Load the runs at some elements of an array."""
+        return self.load(*(self.at(pointer, place) for place in places))
+
+    def store_at(self, vector: Vector, pointer: Any, places: Sequence[Any]) -> None:
+        """Store the runs at some elements of an array."""
+        self.store(vector, *(self.at(pointer, place) for place in places))
+
+    def rows(self, first: Any, rows: Any, groups: Sequence[Any]) -> list[Any]:
+        """Return where a row is in each of some lane groups of so many rows; ``first``: in group 0."""
+        builder = self.builder
+        stride = builder.mul(rows, rows.type(LANES))
+        return [builder.add(first, builder.mul(group, stride)) for group in groups]
+
+    def prefetch(self, pointer: Any, place: Any, count: int) -> None:
+        """Ask for ``count`` elements, in the array or not, to come to the second-level cache."""
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        function = self.builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+        read, second_level, data = flag(0), flag(2), flag(1)
+        line = _LINE_BYTES // self.bytes
+        for shift in range(0, count, line):
+            address = self.at(pointer, self.builder.add(place, place.type(shift)))
+            self.builder.call(
+                function, [self.builder.bitcast(address, byte), read, second_level, data]
+            )
 
     def run(self, vector: Vector, number: int) -> Vector:
         """Return one run of a vector, `LANES` wide."""
@@ -189,6 +240,43 @@ class Vectors:
         """Run ``body()`` if an LLVM condition holds."""
         with self.builder.if_then(condition):
             body()
+
+    def share(self, groups: Any, runs: int, work: Any) -> None:
+        """Run ``work(vectors, groups)`` over all lane groups, so many at a time, the rest in fewer.
+
+        groups: their number, an LLVM integer. runs: a power of two. work: gets vectors of as many runs as
+        groups, and their numbers.
+        """
+        builder, kind = self.builder, groups.type
+
+        def part(first: Any, count: int) -> None:
+            numbers = [builder.add(first, kind(k)) for k in range(count)]
+            work(self.with_runs(count), numbers)
+
+        self.halve(groups, runs, part)
+
+    def halve(self, count: Any, most: int, work: Any) -> None:
+        """Run ``work(first, size)`` over 0 .. count - 1, ``most`` at a time, the rest in halves of it.
+
+        count: an LLVM integer. most: a power of two. work: called once for each size to generate the code.
+        """
+        builder, kind = self.builder, count.type
+        number = builder.lshr(count, kind(most.bit_length() - 1))
+
+        def whole(index: Any, _: list[Vector]) -> list[Vector]:
+            work(builder.mul(index, kind(most)), most)
+            return []
+
+        self.when(builder.icmp_signed(">", number, kind(0)), lambda: self.loop(number, [], whole))
+        size = most // 2
+        while size:
+            # What is left begins at the multiple of twice the size below count.
+            first = builder.and_(count, kind(-2 * size))
+            with builder.if_then(
+                builder.icmp_signed("!=", builder.and_(count, kind(size)), kind(0))
+            ):
+                work(first, size)
+            size //= 2
 
     def loop(self, count: Any, start: Sequence[Vector], body: Any) -> list[Vector]:
         """Run ``body(index, values) -> values`` ``count`` times with vectors carried in registers.
