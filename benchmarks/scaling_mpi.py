@@ -15,7 +15,7 @@ import numpy as np
 from kernel import random_data
 
 from btfsynth.network.topology import layered
-from btfsynth.train.kernel import advance_blocks, run_steps, start_state
+from btfsynth.train.kernel import advance_blocks, make_scratch, run_steps, start_state
 from btfsynth.train.ranks import Ranks
 from btfsynth.train.state import count_blocks, make_problem, make_state
 
@@ -108,6 +108,7 @@ def _steps(ranks: Any, widths: tuple[int, ...], patterns: int, budget: float) ->
     else:
         ranks.begin(problem, state, count_blocks(patterns))
         ranks.start(problem, state)
+    scratch = make_scratch(problem)
     best, weights, history = np.array([-1, 1 << 40, 0]), state.weights.copy(), np.zeros(1)
     mean = 0.0
 
@@ -127,7 +128,7 @@ def _steps(ranks: Any, widths: tuple[int, ...], patterns: int, budget: float) ->
         times["step"].append(time.perf_counter() - start)
         times["busy"].append(time.thread_time() - busy)
         busy = time.thread_time()
-        advance_blocks(problem, state, 0, problem.blocks, (0.2, 1e-3, mean))
+        advance_blocks(problem, state, scratch, 0, problem.blocks, (0.2, 1e-3, mean))
         times["computing"].append(time.thread_time() - busy)
         over = len(times["step"]) >= 5 and time.perf_counter() - begin > budget
         (enough,) = ranks.agree((float(over),))

@@ -1,6 +1,6 @@
 """One step of reflect-reflect-relax over all patterns, and many of them.
 
-The state moves by ``v += beta (P_B(2 P_A(v) - v) - P_A(v))``. `advance_block` fuses the update of one
+The state moves by ``v += beta (P_B(2 P_A(v) - v) - P_A(v))``. `advance_blocks` fuses the update of one
 step with the projection to A of the next, neuron by neuron, so that the copies w and x are read and written
 once a step; no projection or reflection is stored, they are formed from ``u`` on the fly.
 
@@ -18,6 +18,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.train.meeting import meet
+from btfsynth.train.memory import aligned
 from btfsynth.train.neuron import (
     COEFFICIENTS,
     LEAST_GAP,
@@ -33,16 +35,21 @@ __all__ = [
     "HYPERCUBE",
     "ONE_HOT",
     "Problem",
+    "Scratch",
     "State",
     "advance_blocks",
     "count_right",
-    "finish_step",
-    "join_blocks",
     "join_neurons",
+    "make_scratch",
     "mean_gap",
+    "run_share",
     "run_steps",
     "start_state",
 ]
+
+# Without `_nrt` numba counts the references to every array of the tuples at every call, two atomic operations
+# each: nearly half the time of a small step. Nothing here makes an array or keeps one.
+_compiled = numba.njit(nogil=True, cache=True, _nrt=False)
 
 GIVEN, ONE_HOT, HYPERCUBE = 0, 1, 2
 """What A does at the inputs: fix them to the data, or project them to the nearest code."""
@@ -103,19 +110,38 @@ class State(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory of one block, real.
+    """Working memory of one thread, real but for the totals.
 
     ``shared`` (classes * lanes,), ``moments`` (groups * `MOMENTS`,), ``coefficients`` (groups *
-    `COEFFICIENTS`,), ``gap_sums`` (3 * lanes,).
+    `COEFFICIENTS`,), ``gap_sums`` (3 * lanes,), ``values`` (nodes * lanes,), ``totals`` float64 (largest
+    fan-in,).
     """
 
     shared: NDArray[Any]
     moments: NDArray[Any]
     coefficients: NDArray[Any]
     gap_sums: NDArray[Any]
+    values: NDArray[Any]
+    totals: NDArray[np.float64]
 
 
-@numba.njit(nogil=True, cache=True)
+def make_scratch(problem: Problem) -> Scratch:
+    """Return the working memory that a thread needs for a problem."""
+    sizes = (
+        (len(problem.class_start) - 1) * LANES,
+        problem.groups * MOMENTS,
+        problem.groups * COEFFICIENTS,
+        3 * LANES,
+        len(problem.fan_class) * LANES,
+    )
+    rows = [aligned(size, problem.delta.dtype) for size in sizes]
+    rows.append(aligned(int(np.diff(problem.fanin_start).max()), np.float64))
+    for row in rows:
+        row[:] = 0
+    return Scratch(*rows)
+
+
+@_compiled
 def _form_values(problem: Any, state: Any, scratch: Any, block: Any, keep: Any, gain: Any) -> None:
     """Bring the metric up to date and form the consensus node values Y of one block.
 
@@ -151,7 +177,7 @@ def _form_values(problem: Any, state: Any, scratch: Any, block: Any, keep: Any, 
                 values[row + k] = goal[targets + k]
 
 
-@numba.njit(nogil=True, cache=True)
+@_compiled
 def _generate(generator: Any, y: Any, sign: Any, rows: Any, first: Any) -> None:
     """Project the inputs of one lane group to the nearest code. Changes sign.
 
@@ -171,8 +197,8 @@ def _generate(generator: Any, y: Any, sign: Any, rows: Any, first: Any) -> None:
             sign[largest] = 1
 
 
-@numba.njit(nogil=True, cache=True)
-def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
+@_compiled
+def _advance_block(problem: Any, state: Any, scratch: Any, block: Any, numbers: Any) -> None:
     """Finish one step and project for the next, for one block of patterns.
 
     numbers: real tuple (beta, 1 - gamma of this step, 1 - gamma of the step before, and its gamma / mean
@@ -184,13 +210,6 @@ def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
     first = n_nodes - n_neurons
     groups = problem.groups
     n_edges = problem.sources.shape[0]
-    n_classes = problem.class_start.shape[0] - 1
-    scratch = Scratch(
-        np.zeros(n_classes * LANES, dtype=state.w.dtype),
-        np.empty(groups * MOMENTS, dtype=state.w.dtype),
-        np.empty(groups * COEFFICIENTS, dtype=state.w.dtype),
-        np.zeros(3 * LANES, dtype=state.w.dtype),
-    )
     _form_values(problem, state, scratch, block, keep_before, gain_before)
 
     block_rows = block * groups * n_nodes * LANES
@@ -207,9 +226,9 @@ def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
         for k in range(rows, rows + first * LANES):
             sum_1[k] = sign[k] + sign[k] - y[k]
     fanin_start, delta = problem.fanin_start, problem.delta
-    totals = state.gap_sums[3 * block : 3 * block + 3]
-    totals[:] = 0
+    total_w = total_x = total_y = 0.0
     sums = scratch.gap_sums
+    sums[:] = 0
     for neuron in range(n_neurons):
         edge = fanin_start[neuron]
         fan_in = fanin_start[neuron + 1] - edge
@@ -229,15 +248,21 @@ def advance_block(problem: Any, state: Any, block: Any, numbers: Any) -> None:
         advance_neuron(problem, state, scratch, place, (beta, delta[neuron], keep))
         place_all = (edge, fan_in, copies, block_rows, n_nodes, groups, block * n_edges)
         reflect_neuron(problem, state, scratch, place_all)
-        for part in range(3):
-            for lane in range(LANES):
-                totals[part] += sums[part * LANES + lane]
+        for lane in range(LANES):
+            total_w += sums[lane]
+            total_x += sums[LANES + lane]
+            total_y += sums[2 * LANES + lane]
         sums[:] = 0
+    state.gap_sums[3 * block] = total_w
+    state.gap_sums[3 * block + 1] = total_x
+    state.gap_sums[3 * block + 2] = total_y
 
 
-@numba.njit(nogil=True, cache=True)
-def advance_blocks(problem: Any, state: Any, first: Any, last: Any, numbers: Any) -> None:
-    """Run `advance_block` for a range of blocks: one thread's share of a step.
+@_compiled
+def advance_blocks(
+    problem: Any, state: Any, scratch: Any, first: Any, last: Any, numbers: Any
+) -> None:
+    """Finish one step and project for the next, for a range of blocks: one thread's share of a step.
 
     numbers: float64 tuple (beta, gamma, mean squared gap of the step before, 0 at the first step, whose
     metric is still all 1).
@@ -249,10 +274,10 @@ def advance_blocks(problem: Any, state: Any, first: Any, last: Any, numbers: Any
     if mean > 0:
         now = (real(beta), keep, keep, real(gamma / mean))
     for block in range(first, last):
-        advance_block(problem, state, block, now)
+        _advance_block(problem, state, scratch, block, now)
 
 
-@numba.njit(nogil=True, cache=True)
+@_compiled
 def mean_gap(problem: Any, gap_sums: Any) -> Any:
     """Return the mean squared gap of a step from the sums of all its blocks, float64 (blocks * 3,)."""
     total = 0.0
@@ -261,44 +286,36 @@ def mean_gap(problem: Any, gap_sums: Any) -> Any:
     return total / (problem.patterns * problem.delta.shape[0]) + LEAST_GAP
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def join_neurons(problem: Any, state: Any, gain: Any) -> None:
-    """Form the consensus weights W from the blocks' sums; their second parts count gain times.
+@_compiled
+def join_neurons(problem: Any, state: Any, scratch: Any, first: Any, last: Any, gain: Any) -> None:
+    """Form the consensus weights W of a range of neurons from the blocks' sums.
 
-    Changes state.weights and the first row of state.part_1. A neuron whose sums vanish keeps its weights.
+    The sums' second parts count gain times. Changes state.weights. A neuron whose sums vanish keeps its
+    weights.
     """
-    n_neurons = problem.delta.shape[0]
     n_edges = problem.sources.shape[0]
-    for neuron in range(n_neurons):
-        begin, end = problem.fanin_start[neuron], problem.fanin_start[neuron + 1]
+    part_1, part_2, weights, totals = state.part_1, state.part_2, state.weights, scratch.totals
+    real = weights.dtype.type
+    for neuron in range(first, last):
+        begin = problem.fanin_start[neuron]
+        fan_in = problem.fanin_start[neuron + 1] - begin
+        totals[:fan_in] = 0
+        for block in range(problem.blocks):
+            at = block * n_edges + begin
+            for k in range(fan_in):
+                totals[k] += part_1[at + k] + gain * part_2[at + k]
         norm2 = 0.0
-        for edge in range(begin, end):
-            total = 0.0
-            for block in range(problem.blocks):
-                at = block * n_edges + edge
-                total += state.part_1[at] + gain * state.part_2[at]
-            state.part_1[edge] = total
-            norm2 += total * total
+        for k in range(fan_in):
+            norm2 += totals[k] * totals[k]
         if norm2 > 0:
             scale = np.sqrt(problem.norm2[neuron] / norm2)
-            for edge in range(begin, end):
-                state.weights[edge] = scale * state.part_1[edge]
+            for k in range(fan_in):
+                weights[begin + k] = scale * real(totals[k])
         elif np.isnan(norm2):
-            state.weights[begin] = np.nan
+            weights[begin] = np.nan
 
 
-@numba.njit(nogil=True, cache=True)
-def join_blocks(problem: Any, state: Any, gamma: Any) -> Any:
-    """Form the consensus weights W from the blocks' sums and return the mean squared gap.
-
-    The gap is that of the step just finished; the sums' second parts count gamma / gap times.
-    """
-    mean = mean_gap(problem, state.gap_sums)
-    join_neurons(problem, state, gamma / mean)
-    return mean
-
-
-@numba.njit(nogil=True, cache=True)
+@_compiled
 def count_right(problem: Any, state: Any, values: Any) -> Any:
     """Return how many of the targets that matter the network of the consensus weights gets right.
 
@@ -312,7 +329,8 @@ def count_right(problem: Any, state: Any, values: Any) -> Any:
     right = 0
     for group in range(problem.blocks * problem.groups):
         rows = group * n_nodes * LANES
-        values[: first * LANES] = state.sign[rows : rows + first * LANES]
+        for k in range(first * LANES):
+            values[k] = state.sign[rows + k]
         for neuron in range(n_neurons):
             edge = problem.fanin_start[neuron]
             place = (edge, problem.fanin_start[neuron + 1] - edge, 0, (first + neuron) * LANES)
@@ -325,43 +343,20 @@ def count_right(problem: Any, state: Any, values: Any) -> Any:
     return right
 
 
-@numba.njit(nogil=True, cache=True)
-def finish_step(
-    problem: Any, state: Any, numbers: Any, best: Any, best_weights: Any, scratch: Any
-) -> Any:
-    """Join the blocks after a step and see whether to stop.
-
-    numbers: float tuple (gamma, squared gap limit, 1 to test the network or 0). Changes state.weights, best
-    and best_weights (see `run_steps`). Returns the mean squared gap and whether to stop: exact, small gap,
-    or not finite.
-    """
-    gamma, limit2, test = numbers
-    mean = join_blocks(problem, state, gamma)
-    if not np.isfinite(mean):
-        return mean, True
-    if test > 0:
-        right = count_right(problem, state, scratch)
-        if right > best[0]:
-            best[0] = right
-            best_weights[:] = state.weights
-        if right == best[1]:
-            best[2] = 1
-            return mean, True
-    return mean, mean < limit2
-
-
-@numba.njit(nogil=True, cache=True)
-def start_state(problem: Any, state: Any) -> None:
+def start_state(problem: Problem, state: State) -> None:
     """Project a fresh state for the first time. Changes the state."""
-    advance_blocks(problem, state, 0, problem.blocks, (0.0, 0.0, 0.0))
+    scratch = make_scratch(problem)
+    advance_blocks(problem, state, scratch, 0, problem.blocks, (0.0, 0.0, 0.0))
     state.gap[:] = 0
-    join_blocks(problem, state, 0.0)
+    join_neurons(problem, state, scratch, 0, len(problem.delta), 0.0)
 
 
-@numba.njit(nogil=True, cache=True)
-def run_steps(
+@_compiled
+def run_share(
     problem: Any,
     state: Any,
+    scratch: Any,
+    team: Any,
     numbers: Any,
     steps: Any,
     check: Any,
@@ -369,6 +364,58 @@ def run_steps(
     best_weights: Any,
     history: Any,
 ) -> Any:
+    """Run one thread's share of `run_steps`.
+
+    scratch: the thread's own. team: (which thread, how many, int64 array (1,) of zero that they share, for
+    `meet`). The rest as for `run_steps`.
+    """
+    member, members, arrived = team
+    beta, gamma, limit2, mean = numbers
+    n_neurons = problem.delta.shape[0]
+    first, last = problem.blocks * member // members, problem.blocks * (member + 1) // members
+    first_neuron = n_neurons * member // members
+    last_neuron = n_neurons * (member + 1) // members
+    meetings = 0
+    for step in range(steps):
+        advance_blocks(problem, state, scratch, first, last, (beta, gamma, mean))
+        meetings += 1
+        meet(arrived, meetings * members)
+        mean = mean_gap(problem, state.gap_sums)
+        join_neurons(problem, state, scratch, first_neuron, last_neuron, gamma / mean)
+        if member == 0:
+            history[step] = mean
+        meetings += 1
+        meet(arrived, meetings * members)
+        if not np.isfinite(mean):
+            return step + 1
+        if check > 0 and (step + 1) % check == 0:
+            if member == 0:
+                right = count_right(problem, state, scratch.values)
+                if right > best[0]:
+                    best[0] = right
+                    for k in range(best_weights.shape[0]):
+                        best_weights[k] = state.weights[k]
+                if right == best[1]:
+                    best[2] = 1
+            meetings += 1
+            meet(arrived, meetings * members)
+            if best[2] == 1:
+                return step + 1
+        if mean < limit2:
+            return step + 1
+    return steps
+
+
+def run_steps(
+    problem: Problem,
+    state: State,
+    numbers: tuple[float, float, float, float],
+    steps: int,
+    check: int,
+    best: NDArray[np.int64],
+    best_weights: NDArray[Any],
+    history: NDArray[np.float64],
+) -> int:
     """Run steps until the network is exact, the gap is small or the steps are done.
 
     Parameters
@@ -393,13 +440,9 @@ def run_steps(
     -------
     Steps done. A state that is not finite stops at once with a NaN in the history.
     """
-    beta, gamma, limit2, mean = numbers
-    scratch = np.empty(problem.fan_class.shape[0] * LANES, dtype=state.w.dtype)
-    for step in range(steps):
-        advance_blocks(problem, state, 0, problem.blocks, (beta, gamma, mean))
-        test = 1 if check > 0 and (step + 1) % check == 0 else 0
-        mean, stop = finish_step(problem, state, (gamma, limit2, test), best, best_weights, scratch)
-        history[step] = mean
-        if stop:
-            return step + 1
-    return steps
+    alone = (0, 1, np.zeros(1, dtype=np.int64))
+    scratch = make_scratch(problem)
+    ran = run_share(
+        problem, state, scratch, alone, numbers, steps, check, best, best_weights, history
+    )
+    return int(ran)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from btfsynth.train.kernel import Problem, State, advance_blocks, finish_step
-from btfsynth.train.vector import LANES
+from btfsynth.train.kernel import Problem, State, make_scratch, run_share
 
 __all__ = ["Team", "useful_threads"]
 
-_EDGE_PATTERNS_A_THREAD = 200_000
-"""Below so much work a step, handing it to a thread costs more than it saves."""
+_EDGE_PATTERNS_A_THREAD = 10_000
+"""Below so much work a step, to wait for each other costs the threads more than they save."""
+
+
+_EVERYBODY = 1 << 62
 
 
 def useful_threads(problem: Problem, wanted: int) -> int:
@@ -52,23 +53,23 @@ class Team:
         history: Any,
     ) -> int:
         """Run steps as `btfsynth.train.kernel.run_steps` does."""
-        beta, gamma, limit2, mean = numbers
-        bounds = [problem.blocks * share // self.threads for share in range(self.threads + 1)]
-        scratch = np.empty(len(problem.fan_class) * LANES, dtype=state.w.dtype)
-        for step in range(steps):
-            now = (beta, gamma, mean)
-            shares = [
-                self._pool.submit(advance_blocks, problem, state, first, last, now)
-                for first, last in pairwise(bounds[1:])
-            ]
-            advance_blocks(problem, state, bounds[0], bounds[1], now)
-            for share in shares:
-                share.result()
-            test = 1 if check > 0 and (step + 1) % check == 0 else 0
-            mean, stop = finish_step(
-                problem, state, (gamma, limit2, test), best, best_weights, scratch
+        arrived = np.zeros(1, dtype=np.int64)
+
+        def share(member: int) -> int:
+            team = (member, self.threads, arrived)
+            scratch = make_scratch(problem)
+            ran = run_share(
+                problem, state, scratch, team, numbers, steps, check, best, best_weights, history
             )
-            history[step] = mean
-            if stop:
-                return step + 1
-        return steps
+            return int(ran)
+
+        others: list[Future[int]] = []
+        try:
+            others.extend(self._pool.submit(share, member) for member in range(1, self.threads))
+            return share(0)
+        except BaseException:
+            arrived[0] = _EVERYBODY  # nobody waits for a thread that will not come
+            raise
+        finally:
+            for other in others:
+                other.result()

@@ -21,10 +21,10 @@ from btfsynth.train.kernel import (
     advance_blocks,
     count_right,
     join_neurons,
+    make_scratch,
     mean_gap,
 )
 from btfsynth.train.shares import Share
-from btfsynth.train.vector import LANES
 
 __all__ = ["Ranks", "find_ranks"]
 
@@ -110,13 +110,14 @@ class Ranks:
     ) -> int:
         """Run steps as `btfsynth.train.kernel.run_steps` does, in all processes at once."""
         beta, gamma, limit2, mean = numbers
-        scratch = np.empty(len(problem.fan_class) * LANES, dtype=state.w.dtype)
+        assert self._exchange is not None
+        values = self._exchange.scratch.values
         for step in range(steps):
             mean = history[step] = self._step(problem, state, (beta, gamma, mean))
             if not np.isfinite(mean):
                 return step + 1
             if check > 0 and (step + 1) % check == 0:
-                right = self._all.allreduce(int(count_right(problem, state, scratch)))
+                right = self._all.allreduce(int(count_right(problem, state, values)))
                 if right > best[0]:
                     best[0] = right
                     best_weights[:] = state.weights
@@ -133,7 +134,7 @@ class Ranks:
         for begin in exchange.rounds:
             end = min(begin + exchange.together, problem.blocks)
             if begin < end:
-                advance_blocks(problem, state, begin, end, numbers)
+                advance_blocks(problem, state, exchange.scratch, begin, end, numbers)
             exchange.send(begin)
         return exchange.finish(numbers[1])
 
@@ -215,6 +216,7 @@ class _Exchange:
             part_1=self.received_1,
             part_2=self.received_2,
         )
+        self.scratch = make_scratch(problem)
         self.waiting: list[Any] = []
         # What is sent must stay where it is until it has arrived: a place for every block of both parts.
         own = int(self.own_blocks[rank])
@@ -263,7 +265,8 @@ class _Exchange:
         self.waiting.clear()
         mean = float(mean_gap(self.problem, self.all_gaps))
         own = self.slice_state
-        join_neurons(self.slice_problem, own, gamma / mean)
+        neurons = len(self.slice_problem.delta)
+        join_neurons(self.slice_problem, own, self.scratch, 0, neurons, gamma / mean)
         self.everyone.Allgatherv(
             own.weights, [self.state.weights, self.sizes, self.starts[:-1], self.kind]
         )

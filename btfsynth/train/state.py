@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.network.topology import Topology
 from btfsynth.train.kernel import GIVEN, HYPERCUBE, ONE_HOT, Problem, State
+from btfsynth.train.memory import aligned
 from btfsynth.train.shares import Share
 from btfsynth.train.vector import LANES
 
@@ -139,7 +140,7 @@ def make_state(problem: Problem, seed: Sequence[int], share: Share = _WHOLE) -> 
         # One draw of 64 bits makes two numbers of single precision; sizes are multiples of the lanes.
         draws = size // problem.blocks * np.dtype(real).itemsize // 8
         bits.advance(before * draws)
-        values = _aligned(size, real)
+        values = aligned(size, real)
         random.random(out=values, dtype=real)
         bits.advance((all_blocks - end) * draws)
         values *= 2
@@ -147,7 +148,7 @@ def make_state(problem: Problem, seed: Sequence[int], share: Share = _WHOLE) -> 
         return values
 
     def zeros(size: int) -> NDArray[Any]:
-        values = _aligned(size, real)
+        values = aligned(size, real)
         values[:] = 0
         return values
 
@@ -190,11 +191,3 @@ def generated_codes(problem: Problem, state: State) -> NDArray[np.uint8]:
     sign = state.sign.reshape(-1, nodes, LANES)[:, 1:first].transpose(0, 2, 1)
     codes = sign.reshape(-1, first - 1)[: int(problem.valid.sum())] > 0
     return np.asarray(codes, dtype=np.uint8)
-
-
-def _aligned(size: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
-    """Return an uninitialised array that begins on a cache line."""
-    item = np.dtype(dtype).itemsize
-    raw = np.empty(size + 64 // item, dtype=dtype)
-    skip = (-raw.ctypes.data % 64) // item
-    return raw[skip : skip + size]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
+import llvmlite.binding
 import naive
 import numpy as np
 import pytest
@@ -310,6 +315,74 @@ def test_threads_give_the_same_bits(threads):
             team.close()
         states.append((ran, history.tobytes(), state.w.tobytes(), state.weights.tobytes(), *best))
     assert states[0] == states[1]
+
+
+def test_a_thread_that_cannot_start_does_not_leave_the_others_waiting(monkeypatch):
+    """The error is raised, and the threads that had started come to an end."""
+    team, started = Team(3), []
+    submit = team._pool.submit
+
+    def one_only(*arguments):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(submit(*arguments))
+        return started[0]
+
+    monkeypatch.setattr(team._pool, "submit", one_only)
+    patterns = np.zeros((200, 2), int)
+    dataset = Dataset("t", "t", patterns, patterns, (Port("x", 2),), (Port("y", 2),))
+    problem = make_problem(dataset, layered((2, 2)), 3.0, np.float32)
+    state = make_state(problem, (1,))
+    start_state(problem, state)
+    best = np.array([-1, 400, 0], dtype=np.int64)
+    with pytest.raises(RuntimeError, match="start new thread"):
+        team.run_steps(
+            problem, state, (0.4, 0.0, 0.0, 0.0), 9, 0, best, state.weights.copy(), np.zeros(9)
+        )
+    assert started[0].done()
+    team.close()
+
+
+_STEPS_OF_EACH_KIND = """
+import zlib
+import numpy as np
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.ports import Port
+from btfsynth.network.topology import layered
+from btfsynth.train.kernel import run_steps, start_state
+from btfsynth.train.state import make_problem, make_state
+
+random = np.random.default_rng(1)
+for patterns in (5, 20, 56, 200):
+    data = [random.integers(0, 2, (patterns, 5)) for _ in range(2)]
+    dataset = Dataset("t", "t", *data, (Port("x", 5),), (Port("y", 5),))
+    problem = make_problem(dataset, layered((5, 8, 5)), 3.0, np.float32)
+    state = make_state(problem, (1,))
+    start_state(problem, state)
+    best = np.array([-1, 5 * patterns, 0], dtype=np.int64)
+    history = np.zeros(50)
+    run_steps(problem, state, (0.4, 1e-2, 0.0, 0.0), 50, 0, best, state.weights.copy(), history)
+    print(zlib.crc32(state.w.tobytes()), zlib.crc32(history.tobytes()))
+"""
+
+
+def test_the_width_of_the_registers_does_not_show(tmp_path):
+    """Code for 256-bit and for 512-bit registers gives the same bytes."""
+    host = llvmlite.binding.get_host_cpu_features()
+    if not host.get("avx512f"):
+        pytest.skip("this processor has no 512-bit registers")
+    narrow = ",".join(("-" if name.startswith("avx512") else "+") + name
+                      for name, has in host.items() if has)  # fmt: skip
+    outputs = []
+    for features in (host.flatten(), narrow):
+        cache = {"NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", _STEPS_OF_EACH_KIND],
+            env=os.environ | cache, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        outputs.append(done.stdout)
+    assert len(outputs[0].split()) == 8
+    assert outputs[0] == outputs[1]
 
 
 @pytest.mark.parametrize("kind", GENERATED_INPUTS)
