@@ -55,6 +55,10 @@ GIVEN, ONE_HOT, HYPERCUBE = 0, 1, 2
 """What A does at the inputs: fix them to the data, or project them to the nearest code."""
 
 
+_EDGES_AT_ONCE = 2048
+"""Whose sums over blocks are formed side by side: their totals stay in the first-level cache."""
+
+
 class Problem(NamedTuple):
     """What does not change during a training. All arrays flat; `real` is float32 or float64.
 
@@ -113,8 +117,8 @@ class Scratch(NamedTuple):
     """Working memory of one thread, real but for the totals.
 
     ``shared`` (classes * lanes,), ``moments`` (groups * `MOMENTS`,), ``coefficients`` (groups *
-    `COEFFICIENTS`,), ``gap_sums`` (3 * lanes,), ``values`` (nodes * lanes,), ``totals`` float64 (largest
-    fan-in,).
+    `COEFFICIENTS`,), ``gap_sums`` (3 * lanes,), ``values`` (nodes * lanes,), ``totals`` float64 (room for
+    the edges of some neurons,).
     """
 
     shared: NDArray[Any]
@@ -135,7 +139,7 @@ def make_scratch(problem: Problem) -> Scratch:
         len(problem.fan_class) * LANES,
     )
     rows = [aligned(size, problem.delta.dtype) for size in sizes]
-    rows.append(aligned(int(np.diff(problem.fanin_start).max()), np.float64))
+    rows.append(aligned(max(_EDGES_AT_ONCE, int(np.diff(problem.fanin_start).max())), np.float64))
     for row in rows:
         row[:] = 0
     return Scratch(*rows)
@@ -295,24 +299,32 @@ def join_neurons(problem: Any, state: Any, scratch: Any, first: Any, last: Any, 
     """
     n_edges = problem.sources.shape[0]
     part_1, part_2, weights, totals = state.part_1, state.part_2, state.weights, scratch.totals
+    fanin_start = problem.fanin_start
     real = weights.dtype.type
-    for neuron in range(first, last):
-        begin = problem.fanin_start[neuron]
-        fan_in = problem.fanin_start[neuron + 1] - begin
-        totals[:fan_in] = 0
+    neuron = first
+    while neuron < last:
+        begin, past = fanin_start[neuron], neuron + 1
+        while past < last and fanin_start[past + 1] - begin <= totals.shape[0]:
+            past += 1
+        count = fanin_start[past] - begin
+        totals[:count] = 0
         for block in range(problem.blocks):
             at = block * n_edges + begin
-            for k in range(fan_in):
-                totals[k] += part_1[at + k] + gain * part_2[at + k]
-        norm2 = 0.0
-        for k in range(fan_in):
-            norm2 += totals[k] * totals[k]
-        if norm2 > 0:
-            scale = np.sqrt(problem.norm2[neuron] / norm2)
-            for k in range(fan_in):
-                weights[begin + k] = scale * real(totals[k])
-        elif np.isnan(norm2):
-            weights[begin] = np.nan
+            row_1, row_2 = part_1[at : at + count], part_2[at : at + count]
+            for k in range(count):
+                totals[k] += row_1[k] + gain * row_2[k]
+        while neuron < past:
+            from_edge, to_edge = fanin_start[neuron], fanin_start[neuron + 1]
+            norm2 = 0.0
+            for edge in range(from_edge, to_edge):
+                norm2 += totals[edge - begin] * totals[edge - begin]
+            if norm2 > 0:
+                scale = np.sqrt(problem.norm2[neuron] / norm2)
+                for edge in range(from_edge, to_edge):
+                    weights[edge] = scale * real(totals[edge - begin])
+            elif np.isnan(norm2):
+                weights[from_edge] = np.nan
+            neuron += 1
 
 
 @_compiled
