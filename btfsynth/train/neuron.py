@@ -32,6 +32,9 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
     come after the updates of all groups: they are long chains of dependent instructions, which run
     side by side only when they stand next to each other, two registers at a time.
 
+    Meanwhile it asks for w of the next neuron, whose copies follow those of this one in memory: that and
+    `reflect_neuron` together spread the reads over all the time there is.
+
     problem, state: see `btfsynth.train.kernel`. scratch: its coefficients are set, its moments used, its
     gap_sums (running sums of the w, x and y parts) added to. Changed in the state: w, x, y, multiplier,
     sign, gap, sum_1, sum_2. place: int64 tuple (first edge, fan-in, copies offset, node row offset of the
@@ -82,11 +85,15 @@ class _Advance:
         crossed = u * direct
         firsts = v.rows(self.rows, self.nodes, groups)
         runs = v.rows(self.copies, self.fan_in, groups)
+        all_copies = builder.mul(builder.mul(self.fan_in, self.groups), size(LANES))
+        ahead = builder.add(runs[0], all_copies)
 
         def edge_step(j: Any, carried: list[Vector]) -> list[Vector]:
             gap_w, gap_x, aa, bb = carried
             past = builder.mul(j, size(LANES))
             at_copies = [builder.add(run, past) for run in runs]
+            coming = builder.add(ahead, builder.mul(j, size(v.lanes)))
+            v.prefetch(moving["w"], coming, v.lanes)
             at_edge = builder.add(self.edge, j)
             source = builder.mul(builder.load(v.at(self.given["sources"], at_edge)), size(LANES))
             at_values = [builder.add(first, source) for first in firsts]
@@ -180,7 +187,7 @@ def reflect_neuron(typingctx, problem, state, scratch, place):  # type: ignore[n
     coefficients p, q of `advance_neuron`, part_k[e] = sum over patterns of p_k w + q_k x, and
     sum_k[source] += p_k x + q_k w.
 
-    Meanwhile it asks for the copies of the next neuron, which follow those of this one in memory.
+    Meanwhile it asks for x of the next neuron, as `advance_neuron` does for w.
 
     Changed in the state: sum_1, sum_2, part_1, part_2. place: int64 tuple (first edge, fan-in, copies
     offset, node row offset of the block, nodes, lane groups, offset of the block in part_1 and part_2).
@@ -215,8 +222,7 @@ def reflect_neuron(typingctx, problem, state, scratch, place):  # type: ignore[n
                 first = builder.mul(group, edge.type(COEFFICIENTS))
                 # In the order of the addresses, as the memory likes it, not in that of the edges.
                 coming = builder.add(ahead, builder.mul(group, edge.type(count * LANES)))
-                for name in ("w", "x"):
-                    v.prefetch(moving[name], coming, count * LANES)
+                v.prefetch(moving["x"], coming, count * LANES)
                 p_1, q_1, p_2, q_2 = (
                     v.load(v.at(spare["coefficients"], builder.add(first, edge.type(i * LANES))))
                     for i in range(4)
