@@ -205,8 +205,10 @@ class _Run:
 
     def _work(self, tasks: Iterable[Task]) -> bool:
         """Do all of it; return whether it was interrupted."""
+        executor = self.executor(self.options.jobs)  # where there is none, nothing is left behind
         try:
-            with closing(self.executor(self.options.jobs)) as workers:
+            with closing(executor) as workers:
+                self.store.make()
                 # Workers of this machine then find the kernels compiled.
                 warm_up(TrainParameters().precision)
                 workers.on_report = self._progress

@@ -70,17 +70,21 @@ class Store:
     Parameters
     ----------
     directory
-        The folder; it is made if it is not there.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be made.
+        The folder, which need not be there.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        make_folder(directory / _FOLDER)
+
+    def make(self) -> None:
+        """Make the folder if it is not there.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be made.
+        """
+        make_folder(self.directory / _FOLDER)
 
     def path(self, name: str) -> Path:
         """Return the file of an experiment."""

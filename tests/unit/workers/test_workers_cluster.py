@@ -100,16 +100,19 @@ def test_nobody_there(monkeypatch):
         ("discover", "multiplier:2"),
         ("learn", "samples.pla", "--no-baselines"),
         ("reproduce", "multiplier2"),
+        ("tune", "multiplier:2", "--study", "study.db"),
     ],
     ids=lambda command: command[0],
 )
 def test_a_command_whose_scheduler_is_not_there(cli, tmp_path, monkeypatch, command):
-    """Each ends with that line and 1."""
+    """Each ends with that line and 1; all but discover, which keeps what is asked for, leave nothing."""
     monkeypatch.setattr(module, "_PATIENCE", 0.3)
     (tmp_path / "samples.pla").write_text(".i 2\n.o 1\n.type fr\n00 0\n01 1\n11 1\n10 0\n.e\n")
     outcome = cli(*command, "--scheduler", "tcp://127.0.0.1:9")
     assert outcome.code == 1
     assert outcome.complaint.startswith("--scheduler tcp://127.0.0.1:9: cannot be joined: ")
+    left = {path.name for path in tmp_path.iterdir()} - {"samples.pla"}
+    assert left == ({"hdl_out"} if command[0] == "discover" else set())
 
 
 def test_no_dask(monkeypatch):
