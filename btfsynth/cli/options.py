@@ -43,6 +43,7 @@ __all__ = [
     "simulator_option",
     "source_argument",
     "timeout_option",
+    "tool_timeout_option",
     "training_options",
 ]
 
@@ -174,14 +175,19 @@ def _above_zero(_: click.Context, parameter: click.Parameter, value: float | Non
     return value
 
 
-timeout_option = click.option(
-    "--timeout",
-    type=float,
-    callback=_above_zero,
-    metavar="SECONDS",
-    help="Give a simulator up after so long; it then counts as not run.  [default: 600, more for a large "
-    "design]",
-)
+def _timeout_option(tool: str) -> Callable[[F], F]:
+    return click.option(
+        "--timeout",
+        type=float,
+        callback=_above_zero,
+        metavar="SECONDS",
+        help=f"Give {tool} up after so long; it then counts as not run.  [default: 600, more for a "
+        "simulator on a large design]",
+    )
+
+
+timeout_option = _timeout_option("a simulator")
+tool_timeout_option = _timeout_option("a simulator, Yosys or another tool")
 
 _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (

@@ -9,7 +9,13 @@ import click
 from rich.table import Table
 
 from btfsynth.backends.manifest import load_manifest
-from btfsynth.cli.options import file_option, json_option, require_writable, simulator_option
+from btfsynth.cli.options import (
+    file_option,
+    json_option,
+    require_writable,
+    simulator_option,
+    tool_timeout_option,
+)
 from btfsynth.cli.output import console, emit_json, field_table, say
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
@@ -41,6 +47,7 @@ _WORDS = {LinkResult.PASSED: "ok", LinkResult.FAILED: "FAILED", LinkResult.SKIPP
 )
 @file_option("Write the result as JSON too; 'btfsynth report' shows DIRECTORY/verify.json.")
 @simulator_option
+@tool_timeout_option
 @json_option
 def command(
     directory: Path,
@@ -48,6 +55,7 @@ def command(
     junit: Path | None,
     path: Path | None,
     simulators: tuple[str, ...],
+    timeout: float | None,
     as_json: bool,
 ) -> None:
     """Check the design in DIRECTORY by the whole chain, and the checks by mutants.
@@ -68,6 +76,7 @@ def command(
         directory,
         mutants,
         simulators or None,
+        timeout,
         on_link=lambda name: say(f"{directory.name}: {name} ..."),
     )
     if junit is not None:

@@ -36,7 +36,7 @@ from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design, load_design
-from btfsynth.sim.effort import too_long
+from btfsynth.sim.effort import time_allowed, too_long
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult, port_values
 from btfsynth.verify.amaranth import amaranth_netlist
@@ -46,6 +46,7 @@ from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutants import describe
 from btfsynth.verify.mutation import count_wrong, run_mutant, score_mutants, spread
 from btfsynth.verify.parsed import check_parsed
+from btfsynth.verify.simulate import given_up
 from btfsynth.verify.vhdl import vhdl_netlist
 from btfsynth.verify.yosys import (
     MAX_CASE_INPUTS,
@@ -72,7 +73,7 @@ def verify_design(
     directory: Path,
     mutants: int = DEFAULT_MUTANTS,
     simulators: Sequence[str] | None = None,
-    timeout: float = DEFAULT_TIMEOUT,
+    timeout: float | None = None,
     on_link: Callable[[str], None] = lambda _: None,
 ) -> Verification:
     """Check a design folder link by link; a link that fails does not keep the next from being checked.
@@ -87,7 +88,9 @@ def verify_design(
         Names of simulators, all of which must be there, or ``all`` for all that fit; None takes those that are
         installed.
     timeout
-        Seconds one command of a tool may take.
+        Seconds one command of a tool may take; if None `DEFAULT_TIMEOUT`, and of a simulator more for a large
+        design. A link whose tool does not end in time is skipped, but fails if it is a simulator asked for by
+        name.
     on_link
         Gets the name of every link before it is checked.
 
@@ -111,7 +114,7 @@ class _Chain:
     design: Design
     mutants: int
     simulators: Sequence[str] | None
-    timeout: float
+    timeout: float | None
     on_link: Callable[[str], None]
     links: list[Link] = field(default_factory=list)
     netlist: Netlist | None = None
@@ -133,6 +136,11 @@ class _Chain:
         self.link("testbench", self.testbench)
         return Verification(self.design.manifest.module, tuple(self.links))
 
+    @property
+    def seconds(self) -> float:
+        """How long a command of a tool may take, unless it is a simulator's."""
+        return DEFAULT_TIMEOUT if self.timeout is None else self.timeout
+
     def link(self, name: str, check: Callable[[], Link]) -> None:
         self.on_link(name)
         start = time.perf_counter()
@@ -140,6 +148,8 @@ class _Chain:
             link = check()
         except _SkipError as reason:
             link = Link(name, LinkResult.SKIPPED, detail=str(reason))
+        except ToolTimeoutError:
+            link = Link(name, LinkResult.SKIPPED, detail=given_up(self.seconds))
         except BtfsynthError as error:
             link = Link(name, LinkResult.FAILED, detail=str(error))
         seconds = time.perf_counter() - start
@@ -297,12 +307,13 @@ class _Chain:
         reason = simulator.find().reason or too_long(name, self.design)
         if reason is not None and self.simulators is None:
             raise _SkipError(reason)
+        seconds = time_allowed(name, self.design) if self.timeout is None else self.timeout
         try:
-            return self.checked(simulator.run(self.design, self.timeout))
+            return self.checked(simulator.run(self.design, seconds))
         except ToolTimeoutError:
             if self.simulators is not None:
-                raise
-            raise _SkipError(f"did not end within {self.timeout:g} s") from None
+                return _failed("", given_up(seconds), {})
+            raise _SkipError(given_up(seconds)) from None
 
     def amaranth(self) -> Link:
         """Prove the Amaranth module, made RTLIL and read back by way of Yosys."""
@@ -312,7 +323,7 @@ class _Chain:
             raise _SkipError("no netlist to compare the Amaranth module with")
         timing = self.design.manifest.timing
         controls = () if timing is None else CONTROL_NAMES
-        netlist = amaranth_netlist(self.design.path("amaranth"), self.timeout, controls)
+        netlist = amaranth_netlist(self.design.path("amaranth"), self.seconds, controls)
         netlist = align(wanted[1], netlist).netlist
         return self.proven((wanted[0], wanted[1]), ("Amaranth module", netlist))
 
@@ -326,7 +337,7 @@ class _Chain:
             raise _SkipError("no netlist to compare the VHDL with")
         controls = () if manifest.timing is None else CONTROL_NAMES
         try:
-            netlist = vhdl_netlist(self.design.path("vhdl"), self.timeout, controls)
+            netlist = vhdl_netlist(self.design.path("vhdl"), self.seconds, controls)
         except MissingToolError as error:
             raise _SkipError(str(error)) from None
         netlist = align(wanted[1], netlist).netlist
@@ -348,10 +359,10 @@ class _Chain:
             reference = blif_reference(manifest, self.netlist)
         else:
             raise _SkipError("neither vectors of all inputs nor a netlist to prove against")
-        proof = prove(yosys, self.design, reference, self.timeout)
+        proof = prove(yosys, self.design, reference, self.seconds)
         covers = f"all 2^{vectors.inputs.shape[1]} inputs"
         if proof.proven is None:
-            raise _SkipError(f"Yosys {yosys.version} came to no verdict in time")
+            raise _SkipError(f"Yosys {yosys.version}: no verdict; {given_up(self.seconds)}")
         if proof.proven:
             return _passed(covers, f"against {reference.what}; Yosys {yosys.version}")
         detail = f"refuted by Yosys {yosys.version} against {reference.what}"
@@ -394,7 +405,7 @@ class _Chain:
             raise _SkipError("no mutant that the vectors notice")
         covers = f"{len(self.killed)} mutants in {_BENCH_SIMULATOR}"
         for mutant, wanted in self.killed:
-            check = run_mutant(self.design, netlist, mutant, simulator, self.timeout)
+            check = run_mutant(self.design, netlist, mutant, simulator, self.seconds)
             if check.failed != wanted:
                 return _failed(
                     covers,

@@ -13,7 +13,7 @@ from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators,
 from btfsynth.sim.result import CheckResult
 from btfsynth.verify.parsed import PARSED_CHECK, check_parsed
 
-__all__ = ["simulate_design"]
+__all__ = ["given_up", "simulate_design"]
 
 
 def simulate_design(
@@ -71,5 +71,9 @@ def _run(simulator: Simulator, design: Design, timeout: float | None) -> CheckRe
     try:
         return simulator.run(design, seconds)
     except ToolTimeoutError:
-        reason = f"did not end within {seconds:g} s; --timeout SECONDS gives it more"
-        return CheckResult(simulator.name, skipped=reason)
+        return CheckResult(simulator.name, skipped=given_up(seconds))
+
+
+def given_up(seconds: float) -> str:
+    """Say that a tool did not come to an end in so many seconds, and what gives it more."""
+    return f"did not end within {seconds:g} s; --timeout SECONDS gives it more"

@@ -63,9 +63,29 @@ def test_the_recipe_has_the_time(cli, stuck):
     assert WHY in outcome.complaint
 
 
+def test_verify_gives_tools_up(cli, stuck):
+    """A tool that does not end is left out of the chain; a simulator that was asked for must have run."""
+    cli(*BUILD[:4], "--simulator", "amaranth")
+    yosys = stuck / "tools" / "yosys"
+    yosys.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "Yosys 0.50 (git)" || sleep 60\n')
+    yosys.chmod(0o755)
+    verify = ("verify", "hdl_out/full_adder", "--timeout", "0.4", "--json")
+    whole = cli(*verify)
+    assert whole.code == 0, whole.stderr
+    links = {link["name"]: link for link in whole.json["links"]}
+    for name in ("icarus", "yosys", "amaranth_proof", "testbench"):
+        assert links[name]["result"] == "skipped"
+        assert links[name]["detail"].endswith(WHY.removeprefix("icarus: "))
+    assert links["mutation"]["result"] == "passed"
+    asked = cli(*verify, "--simulator", "icarus")
+    assert asked.code == 1
+    assert asked.complaint == f"not verified: icarus; {WHY}"
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "soon"])
 def test_a_time_that_is_none(cli, value):
     """Refused before anything is done."""
-    outcome = cli("build", "full_adder", "--timeout", value)
-    assert outcome.code == 2
-    assert "--timeout" in outcome.complaint
+    for command in (("build", "full_adder"), ("verify", "hdl_out/full_adder")):
+        outcome = cli(*command, "--timeout", value)
+        assert outcome.code == 2
+        assert "--timeout" in outcome.complaint
