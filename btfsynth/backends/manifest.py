@@ -93,6 +93,12 @@ class Manifest:
         """Output ports under their hardware names."""
         return tuple(Port(port.hdl, port.width) for port in self.outputs)
 
+    @property
+    def specified(self) -> bool:
+        """True if the vectors are the patterns, so that nothing else is asked of the design."""
+        kept = self.options.get("preserve", "care" if self.data_hash else "network")
+        return bool(kept == "care")
+
     def verilog_files(self, directory: Path) -> tuple[Path, ...]:
         """Return the paths of what the Verilog module is made of: its own first, then its cells if any."""
         roles = ("verilog", CELL_LIBRARY)

@@ -25,6 +25,7 @@ from btfsynth.report.folder import DesignFolder, read_folder
 from btfsynth.report.reproduction import RESULTS_FILE, Reproduction, read_reproduction
 from btfsynth.report.sections import (
     chains,
+    coverage,
     design_facts,
     design_figures,
     fpga_table,
@@ -165,12 +166,11 @@ def _circuits(folders: Sequence[DesignFolder], names: Sequence[str]) -> dict[str
         "limit": MAX_DRAWN,
     }
     drawn = any(folder.netlist.n_cells <= MAX_DRAWN for folder in folders)
-    coverage = "every input vector" if vectors.exhaustive else "not every input vector"
     return {
         "title": manifest.name,
         "lead": f"{manifest.source or 'a netlist'}: {plural(first.netlist.n_inputs, 'input')}, "
         f"{plural(first.netlist.n_outputs, 'output')}; {plural(vectors.count, 'vector')}, "
-        f"{coverage}.",
+        f"{coverage(first)}.",
         "circuits": list(names),
         "inputs": first.netlist.input_ports,
         "outputs": first.netlist.output_ports,

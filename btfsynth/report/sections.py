@@ -19,6 +19,7 @@ __all__ = [
     "Verdict",
     "build_command",
     "chains",
+    "coverage",
     "design_facts",
     "design_figures",
     "fpga_table",
@@ -28,6 +29,8 @@ __all__ = [
     "verify_advice",
 ]
 
+_COUNTED_INPUTS = 24
+"""Up to so many inputs, input vectors are counted out."""
 _BUILD_CHECKS = {
     "network": "the trained network against the patterns",
     "netlist": "the netlist against the vectors",
@@ -105,16 +108,11 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
     """Return the figures of a design."""
     cost = folder.cost
     kinds = f"{cost.and_cells} AND, {cost.or_cells} OR, {cost.maj_cells} MAJ"
-    vectors = folder.vectors
     found = [
         Figure("cells", str(cost.cells), kinds),
         Figure("depth", str(cost.depth), "cells on the longest path"),
         Figure("inverters", str(cost.inverters), "nets used complemented"),
-        Figure(
-            "vectors",
-            str(vectors.count),
-            "every input vector" if vectors.exhaustive else "not every input vector",
-        ),
+        Figure("vectors", str(folder.vectors.count), coverage(folder)),
     ]
     network = sub_record(folder.build, "network")
     bits, right = as_number(network, "bits"), as_number(network, "bits_right")
@@ -132,6 +130,29 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
             speed = f"{values['MHz']} MHz, " if values["MHz"] else ""
             found.append(Figure("LUTs", values["LUTs"], speed + (values["device"] or name)))
     return found
+
+
+def coverage(folder: DesignFolder) -> str:
+    """Say which of all input vectors a design was checked on, and of how many outputs do not matter."""
+    vectors = folder.vectors
+    n_inputs = vectors.inputs.shape[1]
+    counted = n_inputs <= _COUNTED_INPUTS
+    every = str(1 << n_inputs) if counted else f"2^{n_inputs}"
+    unlisted = (1 << n_inputs) - vectors.count
+    free, those = int((~vectors.care).any(axis=1).sum()), "of those listed"
+    if not unlisted:
+        words = "every input vector"
+    elif not folder.manifest.specified:
+        words = f"of {every} input vectors"
+    elif counted:
+        words = "all that are given"
+        free, those = (
+            free + unlisted,
+            f"of {every} input vectors",
+        )  # others ask nothing of the outputs
+    else:
+        words = f"all that are given of {every} input vectors, don't-care outputs for all others"
+    return f"{words}; don't-care outputs for {free} {those}" if free else words
 
 
 def training_text(folder: DesignFolder) -> str:

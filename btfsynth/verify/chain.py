@@ -185,7 +185,7 @@ class _Chain:
             raise _SkipError(f"{manifest.source!r:.60} is no task that can be made again") from None
         if dataset.content_hash != manifest.data_hash:
             return _failed("data hash", f"the data hash is not that of {manifest.source}", {})
-        if not self.specified():
+        if not manifest.specified:
             return _passed("data hash", f"{manifest.source}; the vectors are the network's")
         code = manifest.options.get("code")
         if isinstance(code, str):
@@ -215,12 +215,6 @@ class _Chain:
                 },
             )
         return _passed(covers, f"made again from {manifest.source}")
-
-    def specified(self) -> bool:
-        """Tell whether the vectors are the patterns, so that nothing else is asked of the design."""
-        manifest = self.design.manifest
-        kept = manifest.options.get("preserve", "care" if manifest.data_hash else "network")
-        return bool(kept == "care")
 
     # the netlist and the Verilog
 
@@ -376,7 +370,8 @@ class _Chain:
             raise _SkipError("no netlist to put faults into")
         if count_wrong(netlist, vectors).any():
             return _failed("", "the design itself fails its vectors, so no fault can be told", {})
-        score = score_mutants(netlist, vectors, self.specified(), self.mutants)
+        specified = self.design.manifest.specified
+        score = score_mutants(netlist, vectors, specified, self.mutants)
         self.killed = spread(score.killed, _BENCH_MUTANTS)
         covers = f"{score.tried} of {score.total} mutants on {_vectors(vectors)}"
         detail = (

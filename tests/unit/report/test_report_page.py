@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from report_folders import HOSTILE, hostile_folder, multiplier_folder, wrong_folder
+from circuits import full_adder, majority_adder
+from report_folders import HOSTILE, hostile_folder, multiplier_folder, write_folder, wrong_folder
 
 from btfsynth.backends.vectors import VectorTable
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError
 from btfsynth.report import report_page, write_report
 from btfsynth.report.circuit import vector_record
@@ -118,6 +122,38 @@ def test_kernel_only_where_something_is_drawn(tmp_path, monkeypatch):
     small = report_page(folder)
     assert len(small) < 200_000 < len(whole)
     assert Page(small).data["limit"] == 3
+
+
+def adder_rows(rows: list[int]) -> Dataset:
+    """Some input vectors of the full adder; where both operands are 1 the carry does not matter."""
+    whole = parse_task("full_adder")
+    inputs = whole.inputs[rows]
+    care = np.ones((len(rows), 2), dtype=np.bool_)
+    care[:, 1] = ~inputs[:, :2].all(axis=1)
+    return replace(
+        whole, inputs=inputs, targets=whole.targets[rows], care=care, unlisted_dont_care=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        (parse_task("full_adder"), "8 vectors, every input vector."),
+        (
+            adder_rows([*range(8)]),
+            "8 vectors, every input vector; don't-care outputs for 2 of those listed.",
+        ),
+        (
+            adder_rows([0, 1, 3]),
+            "3 vectors, all that are given; don't-care outputs for 6 of 8 input vectors.",
+        ),
+    ],
+)
+def test_what_the_vectors_cover(tmp_path, dataset, words):
+    """Every given row counts as checked, and don't-cares are counted, those of rows not given too."""
+    page = Page(report_page(write_folder(full_adder(majority_adder), tmp_path / "fa", dataset)))
+    assert any(words in text for text in page.texts)
+    assert words.split(" vectors, ")[1].rstrip(".") in page.texts
 
 
 def test_failing_vectors_are_kept():
