@@ -70,7 +70,7 @@ def test_words_of_a_netlist():
     ]  # fmt: skip
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(netlists(), st.data())
 def test_words_compute_the_netlist(netlist, data):
     """The words of the cone of an output, read again, give the output's value."""
@@ -136,7 +136,7 @@ def test_drawings_hold_every_cell_and_circle(name):
     assert all(len(re.findall(r'(?<!\\)(?:\\\\)*"', line)) % 2 == 0 for line in lines)
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(netlists())
 def test_gates_do_not_touch(netlist):
     """In a column of the drawing each gate ends above the next one, and wires run from left to right."""
