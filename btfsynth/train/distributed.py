@@ -78,63 +78,119 @@ def run_trials_on(
     """
     check_fit(dataset, plan.trial_topology(0))
     begin = time.perf_counter()
-    deadline = None if time_limit is None else time.monotonic() + time_limit
-    results: dict[int, TrialResult] = {} if checkpoint is None else dict(checkpoint.finished)
-    for result in results.values():
-        on_trial(result)
-    failed: set[int] = set()
-    died: set[int] = set()
-    again: list[int] = []
-    waiting = iter(number for number in range(trials) if number not in results)
-    running: set[int] = set()
-
-    def first_success() -> int:
-        return min((number for number, each in results.items() if each.succeeded), default=trials)
-
-    def next_trial() -> int | None:
-        if deadline is not None and time.monotonic() > deadline and results:
-            return None
-        number = again.pop() if again else next(waiting, None)
-        return None if number is None or (number > first_success() and not run_all) else number
-
-    def settle(finished: Finished) -> None:
-        number = finished.key
-        assert isinstance(number, int)
-        running.discard(number)
-        if finished.died and number not in died:
-            died.add(number)
-            again.append(number)
-            on_note(f"trial {number} (seed {seed}): its worker died; it is run once more")
-        elif finished.died or isinstance(finished.value, str):
-            failed.add(number)
-            reason = "its worker died again" if finished.died else finished.value
-            on_note(f"trial {number} (seed {seed}): left out: {reason}")
-        else:
-            results[number] = finished.value
-            if checkpoint is not None:
-                checkpoint.finish(finished.value)
-            on_trial(finished.value)
-
-    interrupted = False
-    try:
-        while True:
-            while executor.idle and (number := next_trial()) is not None:
-                left = None if deadline is None else max(0.1, deadline - time.monotonic())
-                running.add(number)
-                executor.submit(number, train_one, dataset, plan, seed, number, held_out, left)
-            # Later trials than a success are not waited for.
-            if not any(run_all or number < first_success() for number in running):
-                break
-            for finished in executor.wait(_NAP):
-                settle(finished)
-    except KeyboardInterrupt:
-        interrupted = True
-    last = trials if run_all else first_success()
-    counted = [results[number] for number in sorted(results) if number <= last]
+    restarts = _Restarts(
+        executor,
+        dataset,
+        plan,
+        seed,
+        trials,
+        held_out=held_out,
+        checkpoint=checkpoint,
+        run_all=run_all,
+        deadline=None if time_limit is None else time.monotonic() + time_limit,
+        on_trial=on_trial,
+        on_note=on_note,
+    )
+    interrupted = restarts.run()
+    counted = restarts.counted()
     if not counted:
-        if failed:
-            raise TrainingError(f"all of {len(failed)} trials failed")
+        if restarts.failed:
+            raise TrainingError(f"all of {len(restarts.failed)} trials failed")
         if interrupted:
             raise TrainingError("training was stopped before its first trial ended")
         raise ToolError("no trial came to an end")
     return summarise(counted, interrupted, time.perf_counter() - begin)
+
+
+class _Restarts:
+    """The trials of a run: which are done, which run, which are still to be handed out."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        dataset: Dataset,
+        plan: TrainingPlan,
+        seed: int,
+        trials: int,
+        *,
+        held_out: Dataset | None,
+        checkpoint: Checkpoint | None,
+        run_all: bool,
+        deadline: float | None,
+        on_trial: Callable[[TrialResult], None],
+        on_note: Callable[[str], None],
+    ) -> None:
+        self.executor = executor
+        self.dataset, self.plan, self.seed, self.trials = dataset, plan, seed, trials
+        self.held_out, self.checkpoint = held_out, checkpoint
+        self.run_all, self.deadline = run_all, deadline
+        self.on_trial, self.on_note = on_trial, on_note
+        self.results = {} if checkpoint is None else dict(checkpoint.finished)
+        self.failed: set[int] = set()
+        self.died: set[int] = set()
+        self.again: list[int] = []
+        self.waiting = (number for number in range(trials) if number not in self.results)
+        self.running: set[int] = set()
+
+    def run(self) -> bool:
+        """Run trials until one has won, or all if so wanted; return whether the user stopped them."""
+        for result in self.results.values():
+            self.on_trial(result)
+        try:
+            while True:
+                self.hand_out()
+                # Later trials than a success are not waited for.
+                success = self.first_success()
+                if not any(self.run_all or number < success for number in self.running):
+                    return False
+                for finished in self.executor.wait(_NAP):
+                    self.settle(finished)
+        except KeyboardInterrupt:
+            return True
+
+    def counted(self) -> list[TrialResult]:
+        """Return the results that count, by number: all up to the first success."""
+        last = self.trials if self.run_all else self.first_success()
+        return [self.results[number] for number in sorted(self.results) if number <= last]
+
+    def first_success(self) -> int:
+        """Return the number of the first trial that succeeded, that of trials if none has."""
+        won = (number for number, each in self.results.items() if each.succeeded)
+        return min(won, default=self.trials)
+
+    def hand_out(self) -> None:
+        """Give every worker that is idle a trial."""
+        while self.executor.idle and (number := self.next_trial()) is not None:
+            left = None if self.deadline is None else max(0.1, self.deadline - time.monotonic())
+            self.running.add(number)
+            self.executor.submit(
+                number, train_one, self.dataset, self.plan, self.seed, number, self.held_out, left
+            )
+
+    def next_trial(self) -> int | None:
+        """Return the trial that is next; None if no more are wanted."""
+        if self.deadline is not None and time.monotonic() > self.deadline and self.results:
+            return None
+        number = self.again.pop() if self.again else next(self.waiting, None)
+        if number is None or (number > self.first_success() and not self.run_all):
+            return None
+        return number
+
+    def settle(self, finished: Finished) -> None:
+        """Keep what a trial came to, or have it run once more."""
+        number = finished.key
+        assert isinstance(number, int)
+        self.running.discard(number)
+        if finished.died and number not in self.died:
+            self.died.add(number)
+            self.again.append(number)
+            self.on_note(f"trial {number} (seed {self.seed}): its worker died; it is run once more")
+        elif finished.died or isinstance(finished.value, str):
+            self.failed.add(number)
+            reason = "its worker died again" if finished.died else finished.value
+            self.on_note(f"trial {number} (seed {self.seed}): left out: {reason}")
+        else:
+            self.results[number] = finished.value
+            if self.checkpoint is not None:
+                self.checkpoint.finish(finished.value)
+            self.on_trial(finished.value)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import TrainingError
@@ -145,90 +145,144 @@ def run_trials(
     check_fit(dataset, plan.trial_topology(0))
     warm_up(plan.parameters.precision)
     begin = time.perf_counter()
-    deadline = None if time_limit is None else time.monotonic() + time_limit
-    stop_all = threading.Event()
-    after_success = [threading.Event() for _ in range(trials)]
-    lock = threading.Lock()
-    won: list[int] = []
-
-    def report(progress: Progress) -> None:
-        if on_progress is not None:
-            with lock:
-                on_progress(progress)
-
-    def settle(result: TrialResult) -> TrialResult:
-        if on_trial is not None:
-            with lock:
-                on_trial(result)
-        if result.succeeded:
-            won.append(result.trial)
-        if result.succeeded and not run_all:
-            for event in after_success[result.trial + 1 :]:
-                event.set()
-        return result
-
-    writes = checkpoint is not None and (ranks is None or ranks.is_root)
-
-    def work(trial: int) -> TrialResult | None:
-        if checkpoint is not None and trial in checkpoint.finished:
-            return settle(checkpoint.finished[trial])
-        if any(number < trial for number in won) and not run_all:
-            return None
-        skip = stop_all.is_set() or after_success[trial].is_set()
-        skip = skip or bool(trial and deadline is not None and time.monotonic() > deadline)
-        if ranks is not None:  # whether an earlier trial has won all know by themselves
-            skip = ranks.agree((skip,)) > (0,)
-        if skip:
-            return None
-        result = train_trial(
-            dataset,
-            plan.trial_topology(trial),
-            plan.parameters,
-            seed,
-            trial,
-            threads=threads,
-            held_out=held_out,
-            resume=None if checkpoint is None else checkpoint.snapshot(trial),
-            hooks=TrialHooks(
-                on_progress=report,
-                snapshot_due=checkpoint.due if checkpoint is not None and writes else None,
-                on_snapshot=checkpoint.keep if checkpoint is not None and writes else None,
-                cancelled=after_success[trial],
-                deadline=deadline,
-            ),
-            ranks=ranks,
-        )
-        if checkpoint is not None and writes:
-            checkpoint.finish(result)
-        if ranks is not None and result.stop is StopReason.INTERRUPTED:
-            stop_all.set()  # it may be another process that was interrupted
-        return settle(result)
-
-    interrupted = False
-    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="trial") as pool:
-        futures = [pool.submit(work, trial) for trial in range(trials)]
-        results: list[TrialResult] = []
-        try:
-            _collect(futures, results, run_all)
-        except KeyboardInterrupt:
-            interrupted = True
-            stop_all.set()
-            for event in after_success:
-                event.set()
-            results = [r for r in (f.result() for f in futures if not f.cancelled()) if r]
-        except BaseException:
-            stop_all.set()
-            for event in after_success:
-                event.set()
-            raise
-    if ranks is not None and stop_all.is_set():
-        interrupted = True
+    restarts = _Restarts(
+        dataset,
+        plan,
+        seed,
+        trials,
+        threads=threads,
+        held_out=held_out,
+        checkpoint=checkpoint,
+        run_all=run_all,
+        deadline=None if time_limit is None else time.monotonic() + time_limit,
+        on_progress=on_progress,
+        on_trial=on_trial,
+        ranks=ranks,
+    )
+    results, interrupted = restarts.run(jobs)
     if not results:
         raise TrainingError("training was stopped before its first step")
     run = summarise(results, interrupted, time.perf_counter() - begin)
-    if checkpoint is not None and writes and run.succeeded and not run_all:
-        checkpoint.discard(range(run.best.trial + 1, trials))
+    if restarts.written is not None and run.succeeded and not run_all:
+        restarts.written.discard(range(run.best.trial + 1, trials))
     return run
+
+
+@dataclass(eq=False)
+class _Restarts:
+    """The trials of a run, on threads that see what the others have come to (see `run_trials`)."""
+
+    dataset: Dataset
+    plan: TrainingPlan
+    seed: int
+    trials: int
+    threads: int
+    held_out: Dataset | None
+    checkpoint: Checkpoint | None
+    run_all: bool
+    deadline: float | None
+    on_progress: Callable[[Progress], None] | None
+    on_trial: Callable[[TrialResult], None] | None
+    ranks: Ranks | None
+    stop_all: threading.Event = field(default_factory=threading.Event)
+    won: list[int] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.after_success = [threading.Event() for _ in range(self.trials)]
+
+    @property
+    def written(self) -> Checkpoint | None:
+        """The checkpoint if this process writes it: of those that share a trial only the first does."""
+        return self.checkpoint if self.ranks is None or self.ranks.is_root else None
+
+    def run(self, jobs: int) -> tuple[list[TrialResult], bool]:
+        """Run trials on so many threads; return those that count, and whether the user stopped them."""
+        interrupted = False
+        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="trial") as pool:
+            futures = [pool.submit(self.work, trial) for trial in range(self.trials)]
+            results: list[TrialResult] = []
+            try:
+                _collect(futures, results, self.run_all)
+            except KeyboardInterrupt:
+                interrupted = True
+                self.stop()
+                results = [r for r in (f.result() for f in futures if not f.cancelled()) if r]
+            except BaseException:
+                self.stop()
+                raise
+        # It may be another process that was interrupted.
+        return results, interrupted or (self.ranks is not None and self.stop_all.is_set())
+
+    def stop(self) -> None:
+        """End what runs and let nothing begin."""
+        self.stop_all.set()
+        for event in self.after_success:
+            event.set()
+
+    def work(self, trial: int) -> TrialResult | None:
+        """Come to the result of one trial; None if it is not wanted any more."""
+        if self.checkpoint is not None and trial in self.checkpoint.finished:
+            return self.settle(self.checkpoint.finished[trial])
+        if any(number < trial for number in self.won) and not self.run_all:
+            return None
+        if self.too_late(trial):
+            return None
+        result = self.train(trial)
+        if self.written is not None:
+            self.written.finish(result)
+        if self.ranks is not None and result.stop is StopReason.INTERRUPTED:
+            self.stop_all.set()
+        return self.settle(result)
+
+    def too_late(self, trial: int) -> bool:
+        """Tell whether a trial is not to begin; all processes that share it come to the same answer."""
+        late = self.stop_all.is_set() or self.after_success[trial].is_set()
+        late = late or bool(
+            trial and self.deadline is not None and time.monotonic() > self.deadline
+        )
+        if self.ranks is None:
+            return late
+        return self.ranks.agree((late,)) > (0,)
+
+    def train(self, trial: int) -> TrialResult:
+        """Train one trial, from its snapshot if there is one."""
+        return train_trial(
+            self.dataset,
+            self.plan.trial_topology(trial),
+            self.plan.parameters,
+            self.seed,
+            trial,
+            threads=self.threads,
+            held_out=self.held_out,
+            resume=None if self.checkpoint is None else self.checkpoint.snapshot(trial),
+            hooks=TrialHooks(
+                on_progress=self.report,
+                snapshot_due=None if self.written is None else self.written.due,
+                on_snapshot=None if self.written is None else self.written.keep,
+                cancelled=self.after_success[trial],
+                deadline=self.deadline,
+            ),
+            ranks=self.ranks,
+        )
+
+    def report(self, progress: Progress) -> None:
+        """Tell where a trial stands."""
+        if self.on_progress is not None:
+            with self.lock:
+                self.on_progress(progress)
+
+    def settle(self, result: TrialResult) -> TrialResult:
+        """Tell of a trial that has ended; a success ends those after it."""
+        if self.on_trial is not None:
+            with self.lock:
+                self.on_trial(result)
+        if result.succeeded:
+            self.won.append(result.trial)
+        if result.succeeded and not self.run_all:
+            for event in self.after_success[result.trial + 1 :]:
+                event.set()
+        return result
 
 
 def summarise(results: Sequence[TrialResult], interrupted: bool, seconds: float) -> TrainingRun:
