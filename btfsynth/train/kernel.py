@@ -32,6 +32,7 @@ from btfsynth.train.vector import LANES
 
 __all__ = [
     "GIVEN",
+    "GIVEN_UP",
     "HYPERCUBE",
     "ONE_HOT",
     "Problem",
@@ -50,6 +51,9 @@ __all__ = [
 # Without `_nrt` numba counts the references to every array of the tuples at every call, two atomic operations
 # each: nearly half the time of a small step. Nothing here makes an array or keeps one.
 _compiled = numba.njit(nogil=True, cache=True, _nrt=False)
+
+GIVEN_UP = 1 << 62
+"""What to set the count of a meeting to, to end all threads that wait there."""
 
 GIVEN, ONE_HOT, HYPERCUBE = 0, 1, 2
 """What A does at the inputs: fix them to the data, or project them to the nearest code."""
@@ -392,6 +396,8 @@ def run_share(
         advance_blocks(problem, state, scratch, first, last, (beta, gamma, mean))
         meetings += 1
         meet(arrived, meetings * members)
+        if arrived[0] >= GIVEN_UP:
+            return step
         mean = mean_gap(problem, state.gap_sums)
         join_neurons(problem, state, scratch, first_neuron, last_neuron, gamma / mean)
         if member == 0:

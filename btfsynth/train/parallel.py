@@ -7,15 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from btfsynth.train.kernel import Problem, State, make_scratch, run_share
+from btfsynth.train.kernel import GIVEN_UP, Problem, State, make_scratch, run_share
 
 __all__ = ["Team", "useful_threads"]
 
 _EDGE_PATTERNS_A_THREAD = 10_000
 """Below so much work a step, to wait for each other costs the threads more than they save."""
-
-
-_EVERYBODY = 1 << 62
 
 
 def useful_threads(problem: Problem, wanted: int) -> int:
@@ -68,7 +65,7 @@ class Team:
             others.extend(self._pool.submit(share, member) for member in range(1, self.threads))
             return share(0)
         except BaseException:
-            arrived[0] = _EVERYBODY  # nobody waits for a thread that will not come
+            arrived[0] = GIVEN_UP  # nobody waits for a thread that will not come
             raise
         finally:
             for other in others:
