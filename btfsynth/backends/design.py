@@ -76,30 +76,12 @@ def write_design(
     OutputError
         If a file cannot be written.
     """
-    if not netlist.n_inputs:
-        raise DataError(f"{netlist.name}: expected at least one input bit to drive, got none")
-    if (vectors.inputs.shape[1], vectors.expected.shape[1]) != (
-        netlist.n_inputs,
-        netlist.n_outputs,
-    ):
-        raise DataError(
-            f"{netlist.name}: test vectors of {vectors.inputs.shape[1]} inputs and "
-            f"{vectors.expected.shape[1]} outputs for a netlist of {netlist.n_inputs} and "
-            f"{netlist.n_outputs}"
-        )
+    _require_fit(netlist, vectors)
     if not directory.is_dir():
         raise OutputError(f"{directory}: cannot be written to: no such folder")
     options = options or HardwareOptions()
-    timing = options.timing(netlist)
-    reserved = CONTROL_NAMES if timing else frozenset()
-    names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports, reserved)
-    module = HardwareModule(
-        netlist,
-        names,
-        _header(source, data_hash, provenance or {}),
-        timing,
-        make_pipeline(netlist, timing.latency) if timing else None,
-    )
+    module = _hardware_module(netlist, _header(source, data_hash, provenance or {}), options)
+    names = module.names
     contents = _contents(module, vectors, options)
     formats, renamed = _netlist_files(module, options.formats)
     contents |= formats
@@ -120,12 +102,38 @@ def write_design(
         hashes={
             role: hashlib.sha256(content).hexdigest() for role, (_, content) in contents.items()
         },
-        timing=timing,
+        timing=module.timing,
     )
     for name, content in contents.values():
         write_bytes(directory / name, content)
     write_text(directory / MANIFEST_FILE, manifest.to_text())
     return manifest
+
+
+def _require_fit(netlist: Netlist, vectors: VectorTable) -> None:
+    """Refuse a netlist that cannot be checked, or not on these vectors."""
+    if not netlist.n_inputs:
+        raise DataError(f"{netlist.name}: expected at least one input bit to drive, got none")
+    if (vectors.inputs.shape[1], vectors.expected.shape[1]) != (
+        netlist.n_inputs,
+        netlist.n_outputs,
+    ):
+        raise DataError(
+            f"{netlist.name}: test vectors of {vectors.inputs.shape[1]} inputs and "
+            f"{vectors.expected.shape[1]} outputs for a netlist of {netlist.n_inputs} and "
+            f"{netlist.n_outputs}"
+        )
+
+
+def _hardware_module(
+    netlist: Netlist, header: Mapping[str, str], options: HardwareOptions
+) -> HardwareModule:
+    """Return a netlist under names that are legal in hardware, with registers if they are asked for."""
+    timing = options.timing(netlist)
+    reserved = CONTROL_NAMES if timing else frozenset()
+    names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports, reserved)
+    pipeline = make_pipeline(netlist, timing.latency) if timing else None
+    return HardwareModule(netlist, names, header, timing, pipeline)
 
 
 def _contents(

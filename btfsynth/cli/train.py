@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from btfsynth.network.formats import write_generators, write_network_text
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.train.history import format_history
 from btfsynth.train.plot import draw_history, require_plot
+from btfsynth.train.ranks import Ranks
 from btfsynth.train.session import TrainOptions, train, train_record
 from btfsynth.train.trainer import with_codes
 from btfsynth.train.trials import TrainingRun
@@ -132,29 +134,18 @@ def command(
       btfsynth train multiplier:2 --plot m2.svg
       mpirun -n 4 btfsynth train big.dat --widths 64,256,256,10 --mpi
     """  # noqa: D301
-    if scheduler is not None and (share or training.jobs > 1 or training.threads > 1):
-        raise UsageError("--scheduler: takes neither --mpi nor --jobs nor --threads")
-    ranks = join_ranks(share)
+    ranks = _ranks(share, scheduler, training)
     root = ranks is None or ranks.is_root
-    if ranks is not None and (training.jobs > 1 or training.threads > 1):
-        raise UsageError("--mpi: takes neither --jobs nor --threads; start more processes instead")
+    files = _Files(history_file, plot_file, generator_file, checkpoint)
 
     def prepare() -> tuple[Dataset, Dataset | None, Path]:
-        if resume and checkpoint is None:
-            raise UsageError("--resume: needs the file, give it with --checkpoint")
-        if root and checkpoint is not None and checkpoint.exists() and not resume:
-            raise UsageError(f"--checkpoint {checkpoint}: exists; give --resume to go on from it")
-        dataset = load_source(source, outputs)
-        measured = None if held_out is None else load_source(held_out, outputs)
-        require_same_data("source", dataset)
-        if measured is not None:
-            require_same_data("held_out", measured)
+        _require_checkpoint(checkpoint, resume, root)
+        dataset, measured = _load(source, held_out, outputs)
         if generator_file is not None and not _is_generated(dataset):
             raise UsageError("--generators: the data have inputs, so none are generated")
         target = path or Path(f"{dataset.name}.npz")
-        for each in (target, history_file, plot_file, generator_file, checkpoint):
-            if each is not None and root:
-                require_writable(each)
+        if root:
+            files.require_writable(target)
         if plot_file is not None:
             require_plot(plot_file)
         return dataset, measured, target
@@ -171,12 +162,60 @@ def command(
             run_all=run_all, ranks=ranks, executor=executor, on_note=say,
         )  # fmt: skip
     if root:
-        _save_all(
-            dataset, run, training.seed, path,
-            history_file=history_file, plot_file=plot_file, generator_file=generator_file,
-        )  # fmt: skip
+        _save_all(dataset, run, training.seed, path, files)
         network = run.network(dataset, training.seed)
         _report(dataset, measured, run, network, training.seed, path, as_json)
+    _require_success(run, path)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What is written besides the network, None where it was not asked for."""
+
+    history: Path | None
+    plot: Path | None
+    generators: Path | None
+    checkpoint: Path | None
+
+    def require_writable(self, network: Path) -> None:
+        """Refuse files that cannot be written, that of the network among them."""
+        for each in (network, self.history, self.plot, self.generators, self.checkpoint):
+            if each is not None:
+                require_writable(each)
+
+
+def _ranks(share: bool, scheduler: str | None, training: TrainOptions) -> Ranks | None:
+    """Join the other processes if asked to; refuse two ways of running at once."""
+    if scheduler is not None and (share or training.jobs > 1 or training.threads > 1):
+        raise UsageError("--scheduler: takes neither --mpi nor --jobs nor --threads")
+    ranks = join_ranks(share)
+    if ranks is not None and (training.jobs > 1 or training.threads > 1):
+        raise UsageError("--mpi: takes neither --jobs nor --threads; start more processes instead")
+    return ranks
+
+
+def _require_checkpoint(checkpoint: Path | None, resume: bool, root: bool) -> None:
+    """Refuse to go on from nothing, and to write over what was not asked to go on from."""
+    if resume and checkpoint is None:
+        raise UsageError("--resume: needs the file, give it with --checkpoint")
+    if root and checkpoint is not None and checkpoint.exists() and not resume:
+        raise UsageError(f"--checkpoint {checkpoint}: exists; give --resume to go on from it")
+
+
+def _load(
+    source: str, held_out: str | None, outputs: str | int | tuple[str, ...] | None
+) -> tuple[Dataset, Dataset | None]:
+    """Read the patterns and those held out; a run file may name hashes that they must have."""
+    dataset = load_source(source, outputs)
+    measured = None if held_out is None else load_source(held_out, outputs)
+    require_same_data("source", dataset)
+    if measured is not None:
+        require_same_data("held_out", measured)
+    return dataset, measured
+
+
+def _require_success(run: TrainingRun, path: Path) -> None:
+    """Fail if the training was stopped or came to nothing, though its best network is saved."""
     if run.interrupted:
         raise InterruptedWorkError(f"interrupted; the best network is saved in {path}")
     if not run.succeeded:
@@ -196,21 +235,18 @@ def _save_all(
     run: TrainingRun,
     seed: int,
     path: Path,
-    *,
-    history_file: Path | None,
-    plot_file: Path | None,
-    generator_file: Path | None,
+    files: _Files,
 ) -> None:
     """Write the network and what else was asked for."""
     _save(run.network(dataset, seed), path)
     best = run.best
-    if history_file is not None:
-        write_text(history_file, format_history(best.history))
-    if plot_file is not None:
-        draw_history(best.history, plot_file, _title(dataset, run, seed))
-    if generator_file is not None and best.codes is not None:
+    if files.history is not None:
+        write_text(files.history, format_history(best.history))
+    if files.plot is not None:
+        draw_history(best.history, files.plot, _title(dataset, run, seed))
+    if files.generators is not None and best.codes is not None:
         one_hot = dataset.input_kind is InputKind.ONE_HOT_GENERATOR
-        write_generators(generator_file, best.codes, one_hot)
+        write_generators(files.generators, best.codes, one_hot)
 
 
 def _save(network: TrainedNetwork, path: Path) -> None:
