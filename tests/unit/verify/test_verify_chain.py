@@ -15,7 +15,9 @@ from hardware import design, full_adder, multiplier, vectors_of
 from btfsynth.backends.design import write_design
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import DataError, UsageError
+from btfsynth.errors import DataError, MissingToolError, UsageError
+from btfsynth.fpga.devices import get_device
+from btfsynth.fpga.tools import find_toolchain
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.sim.design import load_design
@@ -368,3 +370,28 @@ def test_design_without_source(tmp_path):
     links = checked(design(full_adder(), tmp_path / "adder"))
     assert links["source"].detail == "made from a netlist, not from a built-in task"
     assert links["mutation"].result is LinkResult.PASSED
+
+
+@pytest.mark.parametrize(
+    ("version", "package", "taken"),
+    [("0.23", True, "package"), ("0.23", False, "0.23"), ("0.52", True, "0.52")],
+)
+def test_a_recent_yosys_is_taken_first(tmp_path, monkeypatch, version, package, taken):
+    """An old program on the PATH gives way to the package, where there is one."""
+    program = tmp_path / "yosys"
+    program.write_text(f"#!/bin/sh\necho 'Yosys {version} (git sha1 7ce5011c24b)'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = object() if package else None
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: found)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.70.0.0")
+    chosen = yosys.find_yosys()
+    assert chosen.version == ("0.70" if taken == "package" else taken)
+    assert (chosen.command == ("yosys",)) is (taken != "package")
+
+
+def test_an_old_yosys_does_not_map(monkeypatch):
+    """One line says what is there and what is needed."""
+    monkeypatch.setattr("btfsynth.fpga.tools.find_yosys", lambda: yosys.Yosys(("yosys",), "0.23"))
+    with pytest.raises(MissingToolError, match="Yosys 0.23 is too old, expected 0.50 or newer"):
+        find_toolchain(get_device("ice40-hx1k"), print)
