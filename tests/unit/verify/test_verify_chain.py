@@ -393,5 +393,5 @@ def test_a_recent_yosys_is_taken_first(tmp_path, monkeypatch, version, package, 
 def test_an_old_yosys_does_not_map(monkeypatch):
     """One line says what is there and what is needed."""
     monkeypatch.setattr("btfsynth.fpga.tools.find_yosys", lambda: yosys.Yosys(("yosys",), "0.23"))
-    with pytest.raises(MissingToolError, match="Yosys 0.23 is too old, expected 0.50 or newer"):
+    with pytest.raises(MissingToolError, match=r"Yosys 0\.23 is too old, expected 0\.50 or newer"):
         find_toolchain(get_device("ice40-hx1k"), print)
