@@ -146,10 +146,8 @@ def coverage(folder: DesignFolder) -> str:
         words = f"of {every} input vectors"
     elif counted:
         words = "all that are given"
-        free, those = (
-            free + unlisted,
-            f"of {every} input vectors",
-        )  # others ask nothing of the outputs
+        # Those that are not given ask nothing of the outputs.
+        free, those = free + unlisted, f"of {every} input vectors"
     else:
         words = f"all that are given of {every} input vectors, don't-care outputs for all others"
     return f"{words}; don't-care outputs for {free} {those}" if free else words
