@@ -344,7 +344,7 @@ def test_a_thread_that_cannot_start_does_not_leave_the_others_waiting(monkeypatc
 
 
 _STEPS_OF_EACH_KIND = """
-import zlib
+import itertools, zlib
 import numpy as np
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
@@ -353,10 +353,10 @@ from btfsynth.train.kernel import run_steps, start_state
 from btfsynth.train.state import make_problem, make_state
 
 random = np.random.default_rng(1)
-for patterns in (5, 20, 56, 200):
+for patterns, real in itertools.product((5, 20, 56, 200), (np.float32, np.float64)):
     data = [random.integers(0, 2, (patterns, 5)) for _ in range(2)]
     dataset = Dataset("t", "t", *data, (Port("x", 5),), (Port("y", 5),))
-    problem = make_problem(dataset, layered((5, 8, 5)), 3.0, np.float32)
+    problem = make_problem(dataset, layered((5, 8, 5)), 3.0, real)
     state = make_state(problem, (1,))
     start_state(problem, state)
     best = np.array([-1, 5 * patterns, 0], dtype=np.int64)
@@ -381,7 +381,7 @@ def test_the_width_of_the_registers_does_not_show(tmp_path):
             env=os.environ | cache, capture_output=True, text=True, check=True,
         )  # fmt: skip
         outputs.append(done.stdout)
-    assert len(outputs[0].split()) == 8
+    assert len(outputs[0].split()) == 16
     assert outputs[0] == outputs[1]
 
 
