@@ -46,9 +46,10 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         dtype = sig.args[1][0].dtype
         v = Vectors(context, builder, dtype)
-        advance = _Advance(*(v.fields(sig.args[k], args[k]) for k in range(3)))
-        advance.read_place(builder, args[3])
-        advance.numbers = [builder.extract_value(args[4], k) for k in range(3)]
+        given, moving, spare = (v.fields(sig.args[k], args[k]) for k in range(3))
+        place = [builder.extract_value(args[3], k) for k in range(10)]
+        numbers = [builder.extract_value(args[4], k) for k in range(3)]
+        advance = _Advance(given, moving, spare, place, numbers)
         runs = register_runs(dtype)
         v.share(advance.groups, runs, advance.update)
         v.share(advance.groups, 2 * runs, advance.project)
@@ -60,17 +61,14 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
 class _Advance:
     """The code of `advance_neuron`, for as many lane groups at a time as a vector has runs."""
 
-    numbers: Sequence[Any]
-
-    def __init__(self, given: Any, moving: Any, spare: Any) -> None:
-        self.given, self.moving, self.spare = given, moving, spare
-
-    def read_place(self, builder: Any, place: Any) -> None:
-        """Take the numbers of ``place`` apart."""
+    def __init__(
+        self, given: Any, moving: Any, spare: Any, place: Sequence[Any], numbers: Sequence[Any]
+    ) -> None:
+        self.given, self.moving, self.spare, self.numbers = given, moving, spare, numbers
         (
             self.edge, self.fan_in, self.copies, self.rows, self.node, self.nodes,
             self.neuron, self.neurons, self.groups, self.lane,
-        ) = (builder.extract_value(place, k) for k in range(10))  # fmt: skip
+        ) = place  # fmt: skip
 
     def _at_neurons(self, v: Vectors, groups: Sequence[Any]) -> list[Any]:
         """Return where the neuron's row is for each group."""
