@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import ToolError, TrainingError
@@ -102,35 +103,29 @@ def run_trials_on(
     return summarise(counted, interrupted, time.perf_counter() - begin)
 
 
+@dataclass(eq=False)
 class _Restarts:
     """The trials of a run: which are done, which run, which are still to be handed out."""
 
-    def __init__(
-        self,
-        executor: Executor,
-        dataset: Dataset,
-        plan: TrainingPlan,
-        seed: int,
-        trials: int,
-        *,
-        held_out: Dataset | None,
-        checkpoint: Checkpoint | None,
-        run_all: bool,
-        deadline: float | None,
-        on_trial: Callable[[TrialResult], None],
-        on_note: Callable[[str], None],
-    ) -> None:
-        self.executor = executor
-        self.dataset, self.plan, self.seed, self.trials = dataset, plan, seed, trials
-        self.held_out, self.checkpoint = held_out, checkpoint
-        self.run_all, self.deadline = run_all, deadline
-        self.on_trial, self.on_note = on_trial, on_note
-        self.results = {} if checkpoint is None else dict(checkpoint.finished)
-        self.failed: set[int] = set()
-        self.died: set[int] = set()
-        self.again: list[int] = []
-        self.waiting = (number for number in range(trials) if number not in self.results)
-        self.running: set[int] = set()
+    executor: Executor
+    dataset: Dataset
+    plan: TrainingPlan
+    seed: int
+    trials: int
+    held_out: Dataset | None
+    checkpoint: Checkpoint | None
+    run_all: bool
+    deadline: float | None
+    on_trial: Callable[[TrialResult], None]
+    on_note: Callable[[str], None]
+    failed: set[int] = field(default_factory=set)
+    died: set[int] = field(default_factory=set)
+    again: list[int] = field(default_factory=list)
+    running: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.results = {} if self.checkpoint is None else dict(self.checkpoint.finished)
+        self.waiting = (number for number in range(self.trials) if number not in self.results)
 
     def run(self) -> bool:
         """Run trials until one has won, or all if so wanted; return whether the user stopped them."""
