@@ -351,7 +351,10 @@ from btfsynth.dataset.ports import Port
 from btfsynth.network.topology import layered
 from btfsynth.train.kernel import run_steps, start_state
 from btfsynth.train.state import make_problem, make_state
+from btfsynth.train.vector import register_runs
+from numba import types
 
+print(register_runs(types.float32))
 random = np.random.default_rng(1)
 for patterns, real in itertools.product((5, 20, 56, 200), (np.float32, np.float64)):
     data = [random.integers(0, 2, (patterns, 5)) for _ in range(2)]
@@ -380,8 +383,9 @@ def test_the_width_of_the_registers_does_not_show(tmp_path):
             [sys.executable, "-c", _STEPS_OF_EACH_KIND],
             env=os.environ | cache, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        outputs.append(done.stdout)
-    assert len(outputs[0].split()) == 16
+        outputs.append(done.stdout.split())
+    assert (outputs[0].pop(0), outputs[1].pop(0)) == ("2", "1")
+    assert len(outputs[0]) == 16
     assert outputs[0] == outputs[1]
 
 
