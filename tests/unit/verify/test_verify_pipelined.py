@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,9 +83,13 @@ def test_wrong_function(folder):
     assert check.mismatch.got == "p=4'b0001"
 
 
-@pytest.fixture
-def prover() -> yosys.Yosys:
-    """Yosys, if there is one."""
+@pytest.fixture(params=["found", "on the PATH"])
+def prover(request) -> yosys.Yosys:
+    """The Yosys that is taken, and a program that may be older than that."""
+    if request.param == "on the PATH":
+        if shutil.which("yosys") is None:
+            pytest.skip("no yosys on the PATH")
+        return yosys.Yosys(("yosys",), "of any age")
     try:
         return yosys.find_yosys()
     except MissingToolError as missing:
