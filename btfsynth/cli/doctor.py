@@ -111,11 +111,15 @@ def _look() -> Iterator[_Finding]:
 
 
 def _yosys() -> _Finding:
+    use = "verify, equiv, fpga"
     try:
-        version, reason = find_yosys().version, None
+        yosys = find_yosys()
+        version, reason = yosys.version, None
+        if not yosys.is_recent:
+            use = "verify, equiv; too old for fpga: pip install 'btfsynth[fpga]'"
     except (MissingToolError, ToolError) as error:
         version, reason = None, str(error)
-    return _Finding("yosys", "FPGA and proofs", version, "verify, equiv, fpga", reason)
+    return _Finding("yosys", "FPGA and proofs", version, use, reason)
 
 
 def _program(program: Program) -> _Finding:

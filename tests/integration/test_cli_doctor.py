@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 from btfsynth.sim.registry import SIMULATORS
+from btfsynth.verify.yosys import Yosys
 
 
 def test_lists_what_is_there(cli):
@@ -26,3 +27,11 @@ def test_says_how_to_get_the_rest(cli, monkeypatch):
     assert outcome.code == 0
     assert "apt-get install" in outcome.stdout
     assert "iverilog is not installed" in " ".join(outcome.stdout.split())
+
+
+def test_an_old_yosys_is_said_to_be_too_old_for_mapping(cli, monkeypatch):
+    """It is of use for proofs."""
+    monkeypatch.setattr("btfsynth.cli.doctor.find_yosys", lambda: Yosys(("yosys",), "0.23"))
+    outcome = cli("doctor")
+    assert outcome.code == 0
+    assert "0.23 verify, equiv; too old for fpga" in " ".join(outcome.stdout.split())
