@@ -70,6 +70,8 @@ def train_gradient(
     widths: tuple[int, ...],
     seed: int,
     options: GradientOptions,
+    *,
+    skip: bool = False,
 ) -> GradientResult:
     """Train one network.
 
@@ -83,6 +85,8 @@ def train_gradient(
         Of the initial weights.
     options
         How.
+    skip
+        Whether every layer sees the inputs beside the layer before it.
 
     Raises
     ------
@@ -98,7 +102,7 @@ def train_gradient(
     torch.set_num_threads(1)  # the threads are those of the experiments
     begin = time.perf_counter()
     labels = dataset.output_kind is OutputKind.LABEL
-    layers = _layers(torch, widths, seed)
+    layers = _layers(torch, widths, seed, skip)
     optimizer = torch.optim.AdamW(
         [part for layer in layers for part in layer], lr=options.rate, weight_decay=options.decay
     )
@@ -106,7 +110,7 @@ def train_gradient(
     targets = torch.from_numpy(dataset.targets.astype(np.float32))
     for _ in range(options.epochs):
         optimizer.zero_grad()
-        sums = _forward(torch, layers, inputs)
+        sums = _forward(torch, layers, inputs, skip)
         loss = _loss(torch, sums, targets, labels) + _penalty(torch, layers, options)
         loss.backward()
         optimizer.step()
@@ -114,25 +118,26 @@ def train_gradient(
         shares = [
             None
             if part is None
-            else _share(_forward(torch, layers, _inputs(torch, part)).numpy(), part, labels)
+            else _share(_forward(torch, layers, _inputs(torch, part), skip).numpy(), part, labels)
             for part in (dataset, test)
         ]
     assert shares[0] is not None
     return GradientResult(shares[0], shares[1], time.perf_counter() - begin)
 
 
-def _layers(torch: Any, widths: tuple[int, ...], seed: int) -> list[tuple[Any, Any]]:
+def _layers(torch: Any, widths: tuple[int, ...], seed: int, skip: bool) -> list[tuple[Any, Any]]:
     """Return weights and biases as `torch.nn.Linear` draws them, from a generator of our own."""
     random = np.random.Generator(np.random.PCG64([seed, 2]))
     layers = []
-    for before, after in itertools.pairwise(widths):
-        limit = before**-0.5
+    for number, (before, after) in enumerate(itertools.pairwise(widths)):
+        fan_in = before + (widths[0] if skip and number else 0)
+        limit = fan_in**-0.5
         layers.append(
             tuple(
                 torch.from_numpy(
                     random.uniform(-limit, limit, shape).astype(np.float32)
                 ).requires_grad_()
-                for shape in ((after, before), (after,))
+                for shape in ((after, fan_in), (after,))
             )
         )
     return layers
@@ -142,11 +147,15 @@ def _inputs(torch: Any, dataset: Dataset) -> Any:
     return torch.from_numpy(2.0 * dataset.inputs.astype(np.float32) - 1.0)
 
 
-def _forward(torch: Any, layers: list[tuple[Any, Any]], values: Any) -> Any:
-    for weights, biases in layers[:-1]:
-        values = torch.relu(values @ weights.T + biases)
-    weights, biases = layers[-1]
-    return values @ weights.T + biases
+def _forward(torch: Any, layers: list[tuple[Any, Any]], inputs: Any, skip: bool) -> Any:
+    values = sums = inputs
+    for number, (weights, biases) in enumerate(layers):
+        if number:
+            values = torch.relu(sums)
+            if skip:
+                values = torch.cat((values, inputs), dim=1)
+        sums = values @ weights.T + biases
+    return sums
 
 
 def _loss(torch: Any, sums: Any, targets: Any, labels: bool) -> Any:

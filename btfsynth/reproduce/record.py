@@ -118,7 +118,7 @@ def baseline_record(experiment: Experiment, seed: int) -> Record:
     test = load(experiment.test_source(seed)) if experiment.tested else None
     records = {}
     for name, options in BASELINES.items():
-        came = train_gradient(dataset, test, experiment.widths, seed, options)
+        came = train_gradient(dataset, test, experiment.widths, seed, options, skip=experiment.skip)
         records[name] = {
             "train": came.train,
             "test": came.test,

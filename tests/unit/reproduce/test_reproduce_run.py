@@ -7,9 +7,12 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
+from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
 from btfsynth.reproduce import gradient
 from btfsynth.reproduce import record as record_module
@@ -284,3 +287,18 @@ def test_gradient_baselines(monkeypatch, tmp_path):
     assert rows["decoder16"]["adamw"] is None
     again = reproduce((EXACT, TESTED, decoder), tmp_path / "again", ReproduceOptions())
     assert [summary(row)["adamw"] for row in again.rows] == [row["adamw"] for row in rows.values()]
+
+
+def test_a_baseline_sees_the_inputs_where_the_network_does():
+    """Past one hidden neuron four bits do not fit; beside it they do."""
+    pytest.importorskip("torch")
+    bits = np.array([[k >> b & 1 for b in range(4)] for k in range(16)])
+    ports = (Port("x", 4),), (Port("y", 4),)
+    data = Dataset("copy", "copy", bits, bits, *ports)
+    options = gradient.GradientOptions(epochs=300, rate=3e-2)
+    through, beside = (
+        gradient.train_gradient(data, None, (4, 1, 4), 1, options, skip=skip).train
+        for skip in (False, True)
+    )
+    assert through < 0.9
+    assert beside == 1
