@@ -56,6 +56,55 @@ def test_operators(tmp_path):
     assert np.array_equal(got, (ALL[:, :2] & ALL[:, 2:]))
 
 
+def test_exclusive_nor_binds_like_exclusive_or(tmp_path):
+    """``^~`` is one operator, weaker than ``&``; with a blank between it is two."""
+    a0, a1, b = ALL.T.astype(bool)
+    got = body(tmp_path, "assign p = {a[0] ^~ a[1] & b, a[0] ^ ~ a[1] & b};")
+    assert np.array_equal(got[:, 1], a0 == (a1 & b))
+    assert np.array_equal(got[:, 0], a0 ^ (~a1 & b))
+
+
+@pytest.mark.parametrize("kind", ["", " wire", " reg"])
+def test_ports_that_share_a_declaration(tmp_path, kind):
+    """All names after one direction, kind and width have them."""
+    assigns = "assign y = a; assign z = b;"
+    if kind == " reg":
+        assigns = "always @(posedge c) begin y <= a; z <= b; end"
+    circuit = read(
+        tmp_path,
+        f"module m (input [1:0] a, b, input c, output{kind} [1:0] y, z);\n{assigns}\nendmodule\n",
+    )
+    assert circuit.inputs == {"a": 2, "b": 2, **({} if kind == " reg" else {"c": 1})}
+    assert circuit.outputs == {"y": 2, "z": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "line"),
+    [
+        ("`ifdef UNSET\nassign p[0] = b;\n`endif\nassign p = a;", "ifdef", 6),
+        ("assign p = a &\n`NOT\na;", "NOT", 7),
+        ("`define NOT ~\nassign p = a;", "define", 6),
+        ('`include "rest.vh"\nassign p = a;', "include", 6),
+        ("`celldefine assign p = a;\nassign p = 2'b00;", "celldefine", 6),
+    ],
+)
+def test_directives_that_change_the_meaning(tmp_path, text, word, line):
+    """Nothing is preprocessed, so nothing that asks for it may be passed over."""
+    with pytest.raises(DataError, match=f":{line}: the directive `{word} is not supported"):
+        body(tmp_path, text)
+
+
+def test_directives_that_change_nothing(tmp_path):
+    """Those of a library of cells, or of a preprocessor; the last line may lack its end."""
+    circuit = read(
+        tmp_path,
+        "`timescale 1 ns / 10ps // as usual\n`default_nettype none\n`celldefine\n"
+        'module m (input a, output y);\n`line 7 "m.v" 0\nassign y = a; // `ifdef\nendmodule\n'
+        "`endcelldefine\n`resetall // the end",
+    )
+    assert evaluate(circuit, np.array([[0], [1]], dtype=np.uint8)).tolist() == [[0], [1]]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
