@@ -1,8 +1,8 @@
 """The Berkeley Logic Interchange Format (University of California, Berkeley, 1992), combinational.
 
-Covers of any width, on-set or off-set; several models, flattened from the first one through ``.subckt``; the
-``.conn`` and the attributes that Yosys writes. What only says how fast or how large something is, is
-passed over. A missing ``.end`` is tolerated.
+Covers of any width, on-set or off-set; several models, flattened through ``.subckt`` from the first one that
+no other one uses; the ``.conn`` and the attributes that Yosys writes. What only says how fast or how large
+something is, is passed over. A missing ``.end`` is tolerated.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def parse_blif(file: SourceFile) -> Netlist:
     models = _parse(file)
     if not models:
         raise file.error("expected .model, got no line that says anything")
-    top = next(iter(models.values()))
+    top = _top(models)
     nets = NetTable(file)
     for name, line in top.inputs.items():
         nets.add_input(name, line)
@@ -77,6 +77,13 @@ def parse_blif(file: SourceFile) -> Netlist:
         nets.add_output(name, line)
     _flatten(file, models, top, nets)
     return nets.build(top.name or file.function_name)
+
+
+def _top(models: dict[str, _Model]) -> _Model:
+    """Return the first model that no other one uses, as ABC does; the first of all if there is none."""
+    used = {instance.model for model in models.values() for instance in model.instances}
+    unused = (model for name, model in models.items() if name not in used)
+    return next(unused, next(iter(models.values())))
 
 
 def _lines(file: SourceFile) -> Iterator[tuple[int, list[str]]]:

@@ -69,7 +69,7 @@ def test_constants_and_wires():
 
 
 def test_models_are_flattened():
-    """The first model is the top; instances within instances keep their nets apart."""
+    """Instances within instances keep their nets apart."""
     netlist = read(
         ".model top\n.inputs a b c\n.outputs y z\n.subckt pair p=a q=b r=c s=y\n"
         ".subckt gate x=c y=a o=z\n.end\n"
@@ -78,6 +78,18 @@ def test_models_are_flattened():
         ".model gate\n.inputs x y\n.outputs o\n.names x y n\n11 1\n.names n o\n0 1\n.end\n"
     )
     assert computes(netlist, lambda a, b, c: (not (not (a and b) and c), not (c and a)))
+
+
+def test_the_top_may_come_last():
+    """A model that another one uses is not the top, wherever it stands; of the rest the first one is."""
+    sub = ".model s\n.inputs p q\n.outputs r\n.names p q r\n10 1\n.end\n"
+    top = ".model m\n.inputs a b\n.outputs y\n.subckt s p=b q=a r=y\n.end\n"
+    other = ".model spare\n.inputs a\n.outputs y\n.names a y\n0 1\n.end\n"
+    for text in (sub + top, top + sub, sub + top + other):
+        netlist = read(text)
+        assert netlist.name == "m"
+        assert computes(netlist, lambda a, b: b and not a)
+    assert read(other + sub + top).name == "spare"
 
 
 def test_attributes_are_passed_over():
