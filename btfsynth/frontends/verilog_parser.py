@@ -2,7 +2,8 @@
 
 Its constructor writes parser tables into a folder and reports on its own grammar; neither is wanted
 here. Making the tables takes about a second, once a process. It takes ``^~`` for two operators, a port
-that follows ``output wire a,`` for an input, and passes over all compiler directives, macros among them.
+that follows ``output wire a,`` for an input, knows attributes only before declarations, and passes over all
+compiler directives, macros among them.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class _DirectiveError(Exception):
 
 
 class _Lexer(VerilogLexer):  # type: ignore[misc]
-    """The same words, but ``^~`` is one operator and no directive is lost."""
+    """The same words, but ``^~`` is one operator, attributes are blanks and no directive is lost."""
 
     t_XNOR = r"~\^|\^~"  # noqa: N815
 
@@ -56,6 +57,10 @@ class _Lexer(VerilogLexer):  # type: ignore[misc]
         if not _HARMLESS.fullmatch(t.value.strip()):
             raise _DirectiveError(t.value.split()[0], t.lexer.lineno)
         t.lexer.lineno += 1
+
+    @TOKEN(r'\(\*(?!\s*\))("[^"\n]*"|[^"*]|\*(?!\)))*\*\)')  # '@(*)' is none
+    def t_ATTRIBUTES(self, t: Any) -> None:  # noqa: N802
+        t.lexer.lineno += t.value.count("\n")
 
 
 class _QuietParser(VerilogParser):  # type: ignore[misc]

@@ -65,7 +65,7 @@ def read_verilog(path: Path, *libraries: Path) -> Circuit:
                 if item.name in modules:
                     raise DataError(f"the module {item.name} is defined twice", file, item.lineno)
                 modules[item.name], files[item.name] = item, file
-            elif not isinstance(item, ast.Pragma):
+            else:
                 raise DataError(
                     f"expected modules and nothing else, got {_kind(item)}",
                     file,
@@ -323,7 +323,7 @@ class _Reader:
                 instances.extend(item.instances)
             elif isinstance(item, ast.Always):
                 blocks.append(item)
-            elif not isinstance(item, ast.Pragma):
+            else:
                 raise self.unknown(item)
         for instance in instances:
             self.declare_implicit(instance)

@@ -34,6 +34,14 @@ _GATES: Mapping[str, tuple[str, Make]] = MappingProxyType(
         "$_NMUX_": ("SBA", lambda builder, x: gates.mux_gate(builder, x) ^ 1),
         "$_AOI3_": ("ABC", lambda builder, x: builder.or_(builder.and_(x[0], x[1]), x[2]) ^ 1),
         "$_OAI3_": ("ABC", lambda builder, x: builder.and_(builder.or_(x[0], x[1]), x[2]) ^ 1),
+        "$_AOI4_": (
+            "ABCD",
+            lambda builder, x: builder.or_(builder.and_(x[0], x[1]), builder.and_(x[2], x[3])) ^ 1,
+        ),
+        "$_OAI4_": (
+            "ABCD",
+            lambda builder, x: builder.and_(builder.or_(x[0], x[1]), builder.or_(x[2], x[3])) ^ 1,
+        ),
     }
 )
 """Pins of each gate in the order in which it is built, and what builds it."""

@@ -64,6 +64,18 @@ def test_exclusive_nor_binds_like_exclusive_or(tmp_path):
     assert np.array_equal(got[:, 0], a0 ^ (~a1 & b))
 
 
+def test_attributes(tmp_path):
+    """They stand before anything, and may hold any text and several lines."""
+    got = body(
+        tmp_path,
+        '(* keep, src = "m.v:1 *) (*" *) wire w;\nassign w = ~(* src = "m.v:2" *) b;\n'
+        "assign p = (* first = 1,\n second = 2 *) a ^ {w, (* full_case *) b};",
+    )
+    assert np.array_equal(got, ALL[:, :2] ^ np.stack([ALL[:, 2], 1 - ALL[:, 2]], axis=1))
+    with pytest.raises(DataError, match=":8: q is not declared"):
+        body(tmp_path, "(* a\n, b *)\nassign p = {q, b};")
+
+
 @pytest.mark.parametrize("kind", ["", " wire", " reg"])
 def test_ports_that_share_a_declaration(tmp_path, kind):
     """All names after one direction, kind and width have them."""

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from hardware import full_adder, multiplier, outputs_of, vectors_of
+from reading import computes
 
 from btfsynth.backends.interchange import WRITERS
 from btfsynth.dataset.ports import Port
@@ -100,6 +101,39 @@ def test_reads_what_yosys_writes(tmp_path):
         netlist = read_design(tmp_path / file)
         assert netlist.input_ports == multiplier().input_ports
         assert (outputs_of(netlist, inputs) == outputs_of(multiplier(), inputs)).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [
+        ("$_AOI3_", lambda a, b, c, d: not ((a and b) or c)),
+        ("$_OAI3_", lambda a, b, c, d: not ((a or b) and c)),
+        ("$_AOI4_", lambda a, b, c, d: not ((a and b) or (c and d))),
+        ("$_OAI4_", lambda a, b, c, d: not ((a or b) and (c or d))),
+    ],
+)
+def test_complex_gates(tmp_path, kind, function):
+    """What `abc -g cmos` leaves."""
+    pins = {pin: [2 + place] for place, pin in enumerate("ABCD")}
+    used = {pin: bits for pin, bits in pins.items() if pin < "D" or kind.endswith("4_")}
+    ports = {pin: {"direction": "input", "bits": bits} for pin, bits in pins.items()}
+    ports["Y"] = {"direction": "output", "bits": [6]}
+    cell = {"type": kind, "connections": {**used, "Y": [6]}}
+    netlist = read(tmp_path, {"modules": {"m": {"ports": ports, "cells": {"u": cell}}}})
+    assert computes(netlist, function)
+
+
+def test_reads_verilog_that_yosys_writes(tmp_path):
+    """With the attributes that it puts before everything, operands among them."""
+    (tmp_path / "m.v").write_text(
+        "module m (input [1:0] a, input b, output p, q);\n"
+        "    assign p = a[0] ? ~(a[1] & b) : a[1] ^ b;\n    assign q = b | ~a[0];\nendmodule\n"
+    )
+    steps = "read_verilog m.v", "proc", "flatten", "simplemap", "opt_clean", "write_verilog g.v"
+    assert yosys(tmp_path, *steps).returncode == 0
+    assert "(* src" in (tmp_path / "g.v").read_text()
+    netlist = read_design(tmp_path / "g.v")
+    assert computes(netlist, lambda a0, a1, b: (not (a1 and b) if a0 else a1 ^ b, b or not a0))
 
 
 def change(document, path, value):
