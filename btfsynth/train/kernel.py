@@ -49,8 +49,9 @@ __all__ = [
 ]
 
 # Without `_nrt` numba counts the references to every array of the tuples at every call, two atomic operations
-# each: nearly half the time of a small step. Nothing here makes an array or keeps one.
-_compiled = numba.njit(nogil=True, cache=True, _nrt=False)
+# each: nearly half the time of a small step. Nothing here makes an array or keeps one. Calls that are not
+# inlined copy the tuples, some three hundred words, to the stack: a third of a small step.
+_compiled = numba.njit(nogil=True, cache=True, _nrt=False, forceinline=True)
 
 GIVEN_UP = 1 << 62
 """What to set the count of a meeting to, to end all threads that wait there."""
