@@ -396,9 +396,6 @@ def _outcomes(
     """Learn the outputs one after the other; each gets its share of the time that is left."""
     train, valid = data["train"], data["valid"]
     names = bit_names(train.output_ports)
-    limits = Limits(
-        max(1, options.max_cells // train.n_outputs), max(1, options.max_ands // train.n_outputs)
-    )
     deadline = None if options.seconds is None else time.monotonic() + options.seconds
     outcomes: list[Outcome] = []
     interrupted = False
@@ -411,7 +408,12 @@ def _outcomes(
             ports=train.input_ports,
             train=samples_of(train, output),
             valid=samples_of(valid, output),
-            limits=limits,
+            limits=Limits(
+                *(
+                    _part(most, train.n_outputs, output)
+                    for most in (options.max_cells, options.max_ands)
+                )
+            ),
             seed=options.seed,
             budget=budget,
         )
@@ -427,6 +429,11 @@ def _outcomes(
         interrupted = interrupted or outcome.interrupted
         outcomes.append(outcome)
     return outcomes
+
+
+def _part(most: int, outputs: int, output: int) -> int:
+    """Return an output's share of a limit; of one that is less than one an output, the first get it."""
+    return most // outputs or int(output < most)
 
 
 def _only_better(watcher: Watcher, count: int) -> Callable[[Candidate], None]:

@@ -112,6 +112,9 @@ def _listed(ports: tuple[object, ...]) -> str:
 def split(dataset: Dataset, seed: int, share: float = 0.25) -> tuple[Dataset, Dataset]:
     """Split patterns at random into those to train on and those to select on.
 
+    Where one part would have no pattern that says anything of some output, the first that does comes over
+    from the other.
+
     Parameters
     ----------
     dataset
@@ -124,14 +127,19 @@ def split(dataset: Dataset, seed: int, share: float = 0.25) -> tuple[Dataset, Da
     Raises
     ------
     UsageError
-        If there are too few patterns.
+        If there are too few patterns, in all or for an output.
     """
     count = dataset.n_patterns
     if count < 2:
         raise UsageError(f"{dataset.source}: expected at least 2 patterns to split, got {count}")
     held = min(count - 1, max(1, round(count * share)))
     rows = np.random.default_rng(seed).permutation(count)
-    parts = (np.sort(rows[held:]), np.sort(rows[:held]))
+    chosen = np.zeros(count, dtype=np.bool_)
+    chosen[rows[:held]] = True
+    for output in range(dataset.n_outputs):
+        for part in (True, False):
+            _let_speak(dataset, output, chosen, part, rows)
+    parts = (np.flatnonzero(~chosen), np.flatnonzero(chosen))
     train, valid = (
         replace(
             dataset,
@@ -142,6 +150,25 @@ def split(dataset: Dataset, seed: int, share: float = 0.25) -> tuple[Dataset, Da
         for part in parts
     )
     return train, valid
+
+
+def _let_speak(
+    dataset: Dataset, output: int, chosen: NDArray[np.bool_], part: bool, rows: NDArray[np.int64]
+) -> None:
+    """Move a pattern into a part that says nothing of an output. Changes chosen."""
+    care = dataset.care_mask
+    if care[chosen == part, output].any():
+        return
+    spoken = care[chosen != part].sum(axis=0)  # where a part has one pattern only, that must stay
+    spare = care[:, output] & (chosen != part) & ~(care & (spoken == 1)).any(axis=1)
+    found = rows[spare[rows]]
+    if not found.size:
+        raise UsageError(
+            f"{dataset.source}: output bit {output + 1} matters in {int(care[:, output].sum())} of "
+            f"{dataset.n_patterns} patterns, too few to train and to select on; give patterns to "
+            "select on with --valid"
+        )
+    chosen[found[0]] = part
 
 
 def contradicting(one: Dataset, other: Dataset) -> tuple[int, int]:

@@ -61,6 +61,43 @@ def test_one_pattern_cannot_be_split():
         split(data, 1)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_split_leaves_no_output_silent(seed):
+    """Where only two patterns say anything of an output, each part gets one, whatever else is drawn."""
+    data = make_dataset(count, 6, 40, 1)
+    rare = np.zeros(data.n_patterns, dtype=np.bool_)
+    rare[[3, 5]] = True
+    both = replace(
+        data,
+        targets=np.repeat(data.targets, 2, axis=1),
+        care=np.stack([np.ones_like(rare), rare], axis=1),
+        output_ports=(Port("y", 1), Port("z", 1)),
+    )
+    train, valid = split(both, seed)
+    assert train.care_mask.sum(axis=0).tolist() == [train.n_patterns, 1]
+    assert valid.care_mask.sum(axis=0).tolist() == [valid.n_patterns, 1]
+    assert train.n_patterns + valid.n_patterns == data.n_patterns
+    once = replace(both, care=both.care_mask & (np.cumsum(both.care_mask, axis=0) == 1))
+    with pytest.raises(UsageError, match=r"output bit . matters in 1 of \d+ patterns, .* --valid"):
+        split(once, seed)
+
+
+def test_a_limit_below_one_cell_an_output(tmp_path):
+    """It holds for the circuit as a whole: two of three outputs get their cell."""
+    inputs = np.array([[v >> bit & 1 for bit in range(4)] for v in range(16)], dtype=np.uint8)
+    data = Dataset(
+        name="ands",
+        source="ands",
+        inputs=inputs,
+        targets=inputs[:, :3] & inputs[:, 1:],
+        input_ports=(Port("x", 4),),
+        output_ports=(Port("y", 3),),
+    )
+    report = learn(data, tmp_path, replace(OPTIONS, trials=1, max_cells=2, max_ands=2), valid=data)
+    assert [outcome.candidates[0].netlist.n_cells for outcome in report.outcomes] == [1, 1, 0]
+    assert report.netlist.n_cells == 2
+
+
 def test_contradicting_patterns_are_counted():
     """Inputs that both sets have, and those of them with another output."""
     data = make_dataset(count, 6, 200, 1)
