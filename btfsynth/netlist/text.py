@@ -75,79 +75,104 @@ def read_netlist(path: Path) -> Netlist:
 
 def parse_netlist(text: str, path: str | Path | None = None) -> Netlist:
     """Read a netlist from text (see `read_netlist`)."""
-    lines = _Lines(text)
-    last = text.count("\n") + (not text.endswith("\n"))
+    return _Parser(text, path).run()
 
-    def following(expected: str) -> tuple[int, str]:
-        for line in lines:
+
+class _Parser:
+    """A netlist while it is being read, part after part."""
+
+    def __init__(self, text: str, path: str | Path | None) -> None:
+        self.path = path
+        self.lines = _Lines(text)
+        self.last = text.count("\n") + (not text.endswith("\n"))
+        self.name = "netlist"
+        self.ports: dict[str, list[Port]] = {"input": [], "output": []}
+        self.bits = {"input": 0, "output": 0}
+
+    def run(self) -> Netlist:
+        number, line = self.following("'mig 1'")
+        if line.split() != ["mig", "1"]:
+            raise self.error(f"expected 'mig 1', got {line[:40]!r}", number)
+        n_cells = self.header()
+        fanins = self.cells(n_cells)
+        outputs = self.outputs(n_cells)
+        for extra, _ in self.lines:
+            raise self.error("expected the end of the file", extra)
+        inputs, driven = (tuple(self.ports[word]) for word in ("input", "output"))
+        return Netlist(self.name, inputs, driven, fanins, outputs)
+
+    def error(self, message: str, number: int) -> DataError:
+        return DataError(message, self.path, number)
+
+    def following(self, expected: str) -> tuple[int, str]:
+        """Return the next line that says something, and its number."""
+        for line in self.lines:
             return line
-        raise DataError(f"the file ends where {expected} was expected", path, max(1, last))
+        raise self.error(f"the file ends where {expected} was expected", max(1, self.last))
 
-    number, line = following("'mig 1'")
-    if line.split() != ["mig", "1"]:
-        raise DataError(f"expected 'mig 1', got {line[:40]!r}", path, number)
-    name = "netlist"
-    ports: dict[str, list[Port]] = {"input": [], "output": []}
-    bits = {"input": 0, "output": 0}
-    while True:
-        number, line = following("'cells'")
-        word, _, rest = line.partition(" ")
-        if word == "cells":
-            n_cells = _whole(rest.strip(), path, number)
-            break
-        if word == "name":
-            name = _quoted(rest, path, number)
-        elif word in ports:
-            quoted, _, digits = rest.rpartition(" ")
-            width = _whole(digits, path, number)
-            bits[word] += width
-            if not width or bits[word] > _MAX_WIDTH:
-                raise DataError(
-                    f"expected 1 to {_MAX_WIDTH} {word} bits, got {bits[word] if width else 0}",
-                    path,
-                    number,
+    def header(self) -> int:
+        """Take the name and the ports; return the number of cells, which the header ends with."""
+        while True:
+            number, line = self.following("'cells'")
+            word, _, rest = line.partition(" ")
+            if word == "cells":
+                n_cells = _whole(rest.strip(), self.path, number)
+                if n_cells > _MAX_CELLS:
+                    raise self.error(f"expected at most {_MAX_CELLS} cells, got {n_cells}", number)
+                return n_cells
+            if word == "name":
+                self.name = _quoted(rest, self.path, number)
+            elif word in self.ports:
+                self.port(word, rest, number)
+            else:
+                raise self.error(
+                    f"expected name, input, output or cells, got {word[:40]!r}", number
                 )
-            ports[word].append(Port(_quoted(quoted, path, number), width))
-        else:
-            raise DataError(
-                f"expected name, input, output or cells, got {word[:40]!r}", path, number
+
+    def port(self, word: str, rest: str, number: int) -> None:
+        """Take a port."""
+        quoted, _, digits = rest.rpartition(" ")
+        width = _whole(digits, self.path, number)
+        self.bits[word] += width
+        if not width or self.bits[word] > _MAX_WIDTH:
+            raise self.error(
+                f"expected 1 to {_MAX_WIDTH} {word} bits, got {self.bits[word] if width else 0}",
+                number,
             )
-    if n_cells > _MAX_CELLS:
-        raise DataError(f"expected at most {_MAX_CELLS} cells, got {n_cells}", path, number)
-    known = 2 + 2 * bits["input"]
-    plain = lines.plain_cells(n_cells, known)
-    if plain is not None:
-        known += 2 * n_cells
-    cells = []
-    for cell in range(n_cells if plain is None else 0):
-        number, line = following(f"cell {cell + 1} of {n_cells}")
-        words = line.split()
-        if len(words) != 3 or words[0] == "drive":
-            raise DataError(
-                f"expected the three literals of a cell, got {line[:40]!r}", path, number
+        self.ports[word].append(Port(_quoted(quoted, self.path, number), width))
+
+    def cells(self, n_cells: int) -> NDArray[np.int32]:
+        """Return the literals of all cells, at once where they are in the form that is written."""
+        known = 2 + 2 * self.bits["input"]
+        plain = self.lines.plain_cells(n_cells, known)
+        if plain is not None:
+            return plain
+        rows = []
+        for cell in range(n_cells):
+            number, line = self.following(f"cell {cell + 1} of {n_cells}")
+            words = line.split()
+            if len(words) != 3 or words[0] == "drive":
+                raise self.error(
+                    f"expected the three literals of a cell, got {line[:40]!r}", number
+                )
+            rows.append([_literal(word, known + 2 * cell, self.path, number) for word in words])
+        return np.array(rows, dtype=np.int32).reshape(-1, 3)
+
+    def outputs(self, n_cells: int) -> NDArray[np.int32]:
+        """Return the literal of every output bit."""
+        number, line = self.following("'drive'")
+        word, *driven = line.split()
+        if word != "drive":
+            raise self.error(f"expected 'drive' after {n_cells} cells, got {word[:40]!r}", number)
+        wanted = self.bits["output"]
+        if len(driven) != wanted:
+            raise self.error(
+                f"expected {wanted} literals, one an output bit, got {len(driven)}", number
             )
-        cells.append([_literal(word, known, path, number) for word in words])
-        known += 2
-    number, line = following("'drive'")
-    word, *driven = line.split()
-    if word != "drive":
-        raise DataError(f"expected 'drive' after {n_cells} cells, got {word[:40]!r}", path, number)
-    if len(driven) != bits["output"]:
-        raise DataError(
-            f"expected {bits['output']} literals, one an output bit, got {len(driven)}",
-            path,
-            number,
+        known = 2 + 2 * (self.bits["input"] + n_cells)
+        return np.array(
+            [_literal(literal, known, self.path, number) for literal in driven], dtype=np.int32
         )
-    outputs = [_literal(word, known, path, number) for word in driven]
-    for extra, _ in lines:
-        raise DataError("expected the end of the file", path, extra)
-    return Netlist(
-        name,
-        tuple(ports["input"]),
-        tuple(ports["output"]),
-        np.array(cells, dtype=np.int32).reshape(-1, 3) if plain is None else plain,
-        np.array(outputs, dtype=np.int32),
-    )
 
 
 class _Lines(Iterator[tuple[int, str]]):
