@@ -74,13 +74,14 @@ def measure(network: TrainedNetwork, dataset: Dataset) -> Accuracy:
     Raises
     ------
     TopologyError
-        If the patterns have another number of inputs.
+        If the patterns have another number of inputs or outputs.
 
     Notes
     -----
     A class is read from the output neurons as the first of the largest sums, so that every pattern
     has one. Bits and whole patterns are read from the signs, as hardware has them.
     """
+    network.require_outputs_of(dataset)
     sums = network.output_sums(dataset.inputs)
     right = (sums > 0) == dataset.targets.astype(np.bool_)
     care = dataset.care_mask

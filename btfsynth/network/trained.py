@@ -146,13 +146,29 @@ class TrainedNetwork:
         """Return ``(vectors, outputs)`` uint8 0/1 for input vectors (see `node_values`)."""
         return (self.output_sums(inputs) > 0).astype(np.uint8)
 
+    def require_outputs_of(self, dataset: Dataset) -> None:
+        """Refuse targets of another width: a single column would be compared with every output.
+
+        Raises
+        ------
+        TopologyError
+            If there are more targets than outputs, or fewer.
+        """
+        if dataset.n_outputs != self.topology.n_outputs:
+            raise TopologyError(
+                f"{self.name}: expected targets of {self.topology.n_outputs} outputs, got "
+                f"{dataset.n_outputs} in {dataset.source}"
+            )
+
     def bits_right(self, dataset: Dataset) -> int:
         """Return how many of the targets that matter come out right."""
+        self.require_outputs_of(dataset)
         right = self.outputs(dataset.inputs) == dataset.targets
         return int((right & dataset.care_mask).sum())
 
     def vectors_right(self, dataset: Dataset) -> int:
         """Return on how many patterns every target that matters comes out right."""
+        self.require_outputs_of(dataset)
         right = self.outputs(dataset.inputs) == dataset.targets
         return int((right | ~dataset.care_mask).all(axis=1).sum())
 
