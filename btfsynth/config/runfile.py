@@ -143,7 +143,8 @@ def _read(path: Path) -> str:
     if len(data) > _LARGEST:
         raise DataError(f"expected TOML of at most {_LARGEST} bytes", path)
     try:
-        return data.decode("utf-8").replace("\r\n", "\n")
+        # Some editors begin a file with a byte order mark, which TOML does not know.
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError("expected TOML: expected UTF-8", path, line) from None

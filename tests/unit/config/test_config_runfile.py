@@ -69,6 +69,14 @@ def test_a_whole_file(tmp_path):
             assert lines[run.lines[section, key] - 1].startswith(f"{key} =")
 
 
+def test_a_byte_order_mark_is_no_matter(tmp_path):
+    """Some editors begin a file with one; lines are counted as ever."""
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xef\xbb\xbf[train]\r\nseed = 3\r\n")
+    run = read_run_file(path)
+    assert (run.get("train", "seed"), run.lines["train", "seed"]) == (3, 2)
+
+
 def test_what_is_written_is_read_again(tmp_path):
     """The text of the values of a file gives the same values."""
     run = read_run_file(write(tmp_path, WHOLE))
