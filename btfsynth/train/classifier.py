@@ -189,7 +189,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"expected at least two classes, got 1 class: {self.classes_[0]!r}")
+            raise ValueError(f"expected at least two classes, got 1 class: {self.classes_[0]}")
         self._learn_scale(X)
         dataset = self._dataset(self._scaled(X), labels)
         seed = self._seed()
@@ -278,6 +278,14 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             low, high = np.full(len(low), low.min()), np.full(len(low), high.max())
         self.input_kind_ = InputKind.BOOLEAN if inputs == "boolean" else InputKind.ANALOG
         self.input_low_ = low
+        with np.errstate(over="ignore"):
+            wide = ~np.isfinite(high - low)
+        if wide.any():
+            feature = int(np.argmax(wide))
+            raise ValueError(
+                f"feature {feature}: expected a range that a double can hold, got {low[feature]:g} to "
+                f"{high[feature]:g}; scale it first"
+            )
         # A feature that never changes tells nothing: it is 0, whatever it is later.
         self.input_span_ = np.where(high > low, high - low, np.inf)
 

@@ -137,6 +137,11 @@ def test_features_beyond_the_training_range_are_clipped():
         ("boolean", [[0.0, 0.5], [1, 1]], "0 or 1"),
         ("boolean", [[0, 2], [1, 1]], "0 to 2"),
         ("unit", [[0, -1], [1, 1]], "-1 to 1"),
+        (
+            "auto",
+            [[0, -1.7e308], [1, 1.7e308]],
+            "feature 1: expected a range that a double can hold",
+        ),
     ],
 )
 def test_features_of_another_kind_are_refused(inputs, X, message):
