@@ -8,12 +8,13 @@ ends with the same result as one that was never stopped.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import threading
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, OutputError
 from btfsynth.files import write_archive
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.history import HistoryPoint
 from btfsynth.train.parameters import StopReason, TrialResult
 from btfsynth.train.trainer import Snapshot
 
-__all__ = ["Checkpoint", "training_fingerprint"]
+__all__ = ["Checkpoint", "is_begun", "training_fingerprint"]
 
 _FORMAT = 2
 
@@ -50,6 +51,12 @@ def training_fingerprint(
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+def is_begun(path: Path) -> bool:
+    """Tell whether a training has left something to go on from, be it the state of its first trial only."""
+    states = f"{glob.escape(path.name)}.trial*"
+    return path.exists() or any(path.parent.glob(states))
+
+
 class Checkpoint:
     """The checkpoint of one series of trials.
 
@@ -63,6 +70,9 @@ class Checkpoint:
         What each trial trains.
     interval
         Seconds between two writes of a running trial.
+    on_note
+        Gets a line when a write fails (a full disk, a network folder that is away), once until one succeeds
+        again; nothing is raised then, as the training is worth more than its checkpoint. None raises.
 
     Raises
     ------
@@ -71,7 +81,12 @@ class Checkpoint:
     """
 
     def __init__(
-        self, path: Path, fingerprint: str, plan: TrainingPlan, interval: float = 30.0
+        self,
+        path: Path,
+        fingerprint: str,
+        plan: TrainingPlan,
+        interval: float = 30.0,
+        on_note: Callable[[str], None] | None = None,
     ) -> None:
         self.path = path
         self.interval = interval
@@ -79,6 +94,8 @@ class Checkpoint:
         self._plan = plan
         self._lock = threading.Lock()
         self._written: dict[int, float] = {}
+        self._on_note = on_note
+        self._failing = False
         self.finished: dict[int, TrialResult] = {}
         if path.exists():
             self._read()
@@ -119,7 +136,8 @@ class Checkpoint:
                 if each.codes is not None:
                     arrays[f"codes_{number}"] = each.codes
                 records.append(_record(each))
-            self._save(self.path, {"finished": records}, arrays)
+            if not self._save(self.path, {"finished": records}, arrays):
+                return
         self._trial_path(result.trial).unlink(missing_ok=True)
 
     def discard(self, trials: Iterable[int]) -> None:
@@ -130,10 +148,21 @@ class Checkpoint:
     def _trial_path(self, trial: int) -> Path:
         return self.path.with_name(f"{self.path.name}.trial{trial}")
 
-    def _save(self, path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    def _save(self, path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bool:
+        """Write a file; return whether it is there."""
         text = json.dumps({"format": _FORMAT, "fingerprint": self._fingerprint, **header})
         packed = np.frombuffer(text.encode(), dtype=np.uint8)
-        write_archive(path, {"header": packed, **arrays}, compress=False)
+        try:
+            write_archive(path, {"header": packed, **arrays}, compress=False)
+        except OutputError as error:
+            if self._on_note is None:
+                raise
+            if not self._failing:
+                self._on_note(f"checkpoint: {error}; training goes on, and it is tried again")
+            self._failing = True
+            return False
+        self._failing = False
+        return True
 
     def _load(self, path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         try:

@@ -124,7 +124,9 @@ class _Restarts:
     running: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.results = {} if self.checkpoint is None else dict(self.checkpoint.finished)
+        kept = {} if self.checkpoint is None else self.checkpoint.finished
+        # The checkpoint may be of a longer series.
+        self.results = {number: each for number, each in kept.items() if number < self.trials}
         self.waiting = (number for number in range(self.trials) if number not in self.results)
 
     def run(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.held_out import matched
 from btfsynth.errors import UsageError
 from btfsynth.network.topology import Topology
 from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
@@ -127,7 +128,7 @@ def train(
     run_all: bool = False,
     ranks: Ranks | None = None,
     executor: Executor | None = None,
-    on_note: Callable[[str], None] = lambda _: None,
+    on_note: Callable[[str], None] | None = None,
 ) -> TrainingRun:
     """Train a data set: trials from random starts until one meets the stopping rule.
 
@@ -142,7 +143,8 @@ def train(
     on_trial
         Called likewise with the `TrialResult` of a trial that has ended.
     held_out
-        Patterns to measure the networks on along the way.
+        Patterns to measure the networks on along the way; their columns are taken by name where the names
+        are those of the data, in any order (see `btfsynth.dataset.held_out`).
     checkpoint_file
         Where to keep what is done; a file that exists is gone on from.
     checkpoint_interval
@@ -154,7 +156,8 @@ def train(
     executor
         What to run whole trials on (see `btfsynth.train.distributed.run_trials_on`).
     on_note
-        Gets a line on every trial that failed there.
+        Gets a line on every trial that failed there, and on a checkpoint that cannot be written, without which
+        the training goes on. None makes the latter an error.
 
     Returns
     -------
@@ -164,9 +167,11 @@ def train(
     Raises
     ------
     UsageError, TopologyError
-        If a value is out of range or the data do not fit the network.
+        If a value is out of range, the data do not fit the network, or no target matters.
     DataError
         If the checkpoint belongs to another training.
+    OutputError
+        If the checkpoint cannot be written and `on_note` is None.
     TrainingError
         If a state is no longer finite.
     """
@@ -174,10 +179,12 @@ def train(
     plan = plan_for(dataset, options)
     if run_all:
         plan = replace(plan, patience=0)
+    if held_out is not None:
+        held_out = matched(held_out, dataset, plan.trial_topology(0).n_inputs)
     checkpoint = None
     if checkpoint_file is not None:
         fingerprint = training_fingerprint(dataset, plan, options.seed, held_out)
-        checkpoint = Checkpoint(checkpoint_file, fingerprint, plan, checkpoint_interval)
+        checkpoint = Checkpoint(checkpoint_file, fingerprint, plan, checkpoint_interval, on_note)
     if executor is not None:
         return run_trials_on(
             executor,
@@ -190,7 +197,7 @@ def train(
             run_all=run_all,
             time_limit=options.time_limit,
             on_trial=on_trial or (lambda _: None),
-            on_note=on_note,
+            on_note=on_note or (lambda _: None),
         )
     return run_trials(
         dataset,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import TopologyError, TrainingError
+from btfsynth.errors import TopologyError, TrainingError, UsageError
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
@@ -43,8 +43,12 @@ def check_fit(dataset: Dataset, topology: Topology) -> None:
     Raises
     ------
     TopologyError
-        If the numbers of inputs or outputs differ.
+        If the numbers of inputs or outputs differ, or there are no inputs to generate.
+    UsageError
+        If no target matters.
     """
+    if not dataset.care_mask.any():
+        raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
     generated = dataset.input_kind not in (InputKind.BOOLEAN, InputKind.ANALOG)
     for label, data, network in (
         ("inputs", topology.n_inputs if generated else dataset.n_inputs, topology.n_inputs),
@@ -55,6 +59,10 @@ def check_fit(dataset: Dataset, topology: Topology) -> None:
                 f"the network has {network} {label}, {dataset.name} has {data}; widths begin with "
                 "the number of inputs and end with the number of outputs"
             )
+    if not topology.n_inputs:
+        raise TopologyError(
+            f"the network has no inputs, so {dataset.name} cannot be told one pattern from another"
+        )
 
 
 def with_codes(dataset: Dataset, codes: NDArray[np.uint8]) -> Dataset:
@@ -231,7 +239,8 @@ class _Run:
         self.stepping += time.perf_counter() - began
         self.done += ran
         self.mean = float(history[ran - 1])
-        if not np.isfinite(self.mean):
+        # Weights may be lost while the gap is still a number.
+        if not (np.isfinite(self.mean) and np.isfinite(self.state.weights).all()):
             raise TrainingError(
                 f"the state is not finite after {self.done} steps; try a smaller beta "
                 f"(now {parameters.beta:g}) or 64 bits of precision"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 
@@ -11,14 +12,15 @@ import pytest
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
-from btfsynth.errors import TopologyError, UsageError
+from btfsynth.errors import OutputError, TopologyError, UsageError
 from btfsynth.network.topology import layered
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.history import format_history
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
-from btfsynth.train.session import TrainOptions, plan_for
+from btfsynth.train.session import TrainOptions, plan_for, train
 from btfsynth.train.trainer import TrialHooks, train_trial
 from btfsynth.train.trials import run_trials
+from btfsynth.workers.inline import Inline
 
 
 def test_two_bit_multiplier_is_learnt_at_the_defaults():
@@ -260,3 +262,45 @@ def test_a_plan_lets_every_layer_see_the_inputs():
     plain = plan_for(two, TrainOptions(widths=(4, 5, 6, 4)))
     skipping = plan_for(two, TrainOptions(widths=(4, 5, 6, 4), skip=True))
     assert skipping.trial_topology(0).n_edges - plain.trial_topology(0).n_edges == 4 * (6 + 4)
+
+
+@pytest.mark.parametrize("executor", [None, Inline()])
+def test_a_checkpoint_of_more_trials_gives_those_asked_for(tmp_path, executor):
+    """Fewer trials than are finished: only they count, on whatever the trials run."""
+    data = parse_task("multiplier:2")
+    path = tmp_path / "c"
+    options = TrainOptions(trials=4, widths=(4, 4, 4, 4))
+    whole = train(data, options, checkpoint_file=path, run_all=True)
+    fewer = train(
+        data, replace(options, trials=2), checkpoint_file=path, run_all=True, executor=executor
+    )
+    assert [each.trial for each in fewer.results] == [0, 1]
+    assert fewer.iterations == sum(each.iterations for each in whole.results[:2])
+
+
+def test_a_training_outlives_its_checkpoint(tmp_path):
+    """A folder that goes away is told once; the network is that of any other run."""
+    data = parse_task("multiplier:2")
+    options = TrainOptions(trials=3, widths=(4, 4, 4, 4), stop=StopRule.NONE, iterations=2000)
+    folder = tmp_path / "away"
+    notes: list[str] = []
+
+    def run(on_note):
+        folder.mkdir(exist_ok=True)
+        return train(
+            data,
+            options,
+            checkpoint_file=folder / "c",
+            checkpoint_interval=0,
+            run_all=True,
+            on_progress=lambda _: shutil.rmtree(folder, ignore_errors=True),
+            on_note=on_note,
+        )
+
+    kept = run(notes.append)
+    assert len(notes) == 1
+    assert "cannot be written: No such file or directory; training goes on" in notes[0]
+    free = train(data, options, run_all=True)
+    np.testing.assert_array_equal(kept.best.weights, free.best.weights)
+    with pytest.raises(OutputError, match="cannot be written"):
+        run(None)
