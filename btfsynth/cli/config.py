@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,8 +10,11 @@ import click
 from click.core import ParameterSource
 
 from btfsynth.cli.complete import complete_source
+from btfsynth.cli.options import load_source
+from btfsynth.cli.output import say
 from btfsynth.config import RunFile, read_run_file
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.held_out import matched
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import UsageError
 
@@ -19,6 +22,7 @@ __all__ = [
     "comes_from_file",
     "config_option",
     "configured_source_argument",
+    "load_held_out",
     "require_same_data",
     "require_same_file",
     "run_file",
@@ -135,6 +139,40 @@ def require_same_data(key: str, dataset: Dataset) -> None:
     digest = "hash" if key == "source" else f"{key}_hash"
     if comes_from_file(key):
         _require("data", digest, dataset.content_hash, dataset.source)
+
+
+def load_held_out(
+    source: str | None,
+    outputs: str | int | Sequence[str] | None,
+    dataset: Dataset,
+    n_inputs: int | None = None,
+) -> Dataset | None:
+    """Read the patterns held out, their columns in the order of the training data.
+
+    Parameters
+    ----------
+    source
+        A task, which has no columns to choose from, or a file; None if none are held out.
+    outputs
+        Which columns of a file are outputs.
+    dataset
+        The training data.
+    n_inputs
+        Inputs of the network where they are generated.
+
+    Raises
+    ------
+    UsageError, DataError
+        If they cannot be read, are not what the run file was written for, or do not fit.
+    """
+    if source is None:
+        return None
+    given = load_source(source, None if is_task_spec(source) else outputs)
+    require_same_data("held_out", given)
+    held_out = matched(given, dataset, n_inputs)
+    for notice in held_out.notices[len(given.notices) :]:
+        say(f"note: {notice}")
+    return held_out
 
 
 def require_same_file(parameter: str, section: str, key: str, digest: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,12 @@ import click
 import numpy as np
 
 from btfsynth.cli.cluster import executor_of
-from btfsynth.cli.config import config_option, configured_source_argument, require_same_data
+from btfsynth.cli.config import (
+    config_option,
+    configured_source_argument,
+    load_held_out,
+    require_same_data,
+)
 from btfsynth.cli.options import (
     SectionCommand,
     file_option,
@@ -24,16 +30,19 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import emit_json, say, show, show_training
 from btfsynth.cli.progress import observed
 from btfsynth.cli.shared import guarded, join_ranks, prepared
+from btfsynth.cli.signals import signalled_once
 from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
 from btfsynth.files import write_text
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats import write_generators, write_network_text
 from btfsynth.network.trained import TrainedNetwork, save_network
+from btfsynth.train.checkpoint import is_begun
 from btfsynth.train.history import format_history
 from btfsynth.train.plot import draw_history, require_plot
 from btfsynth.train.ranks import Ranks
-from btfsynth.train.session import TrainOptions, train, train_record
+from btfsynth.train.session import TrainOptions, plan_for, train, train_record
 from btfsynth.train.trainer import with_codes
 from btfsynth.train.trials import TrainingRun
 
@@ -104,6 +113,7 @@ _HISTORY_HELP = (
 @outputs_option
 @json_option
 @training_options
+@signalled_once()
 def command(
     source: str,
     path: Path | None,
@@ -140,10 +150,11 @@ def command(
 
     def prepare() -> tuple[Dataset, Dataset | None, Path]:
         _require_checkpoint(checkpoint, resume, root)
-        dataset, measured = _load(source, held_out, outputs)
+        dataset, measured = _load(source, held_out, outputs, training)
         if generator_file is not None and not _is_generated(dataset):
             raise UsageError("--generators: the data have inputs, so none are generated")
         target = path or Path(f"{dataset.name}.npz")
+        files.require_apart(target, (source, held_out))
         if root:
             files.require_writable(target)
         if plot_file is not None:
@@ -177,11 +188,37 @@ class _Files:
     generators: Path | None
     checkpoint: Path | None
 
+    def named(self, network: Path) -> Iterator[tuple[str, Path]]:
+        """Give every file that is to be written with its option."""
+        for option, path in (
+            ("--output", network),
+            ("--history", self.history),
+            ("--plot", self.plot),
+            ("--generators", self.generators),
+            ("--checkpoint", self.checkpoint),
+        ):
+            if path is not None:
+                yield option, path
+
     def require_writable(self, network: Path) -> None:
         """Refuse files that cannot be written, that of the network among them."""
-        for each in (network, self.history, self.plot, self.generators, self.checkpoint):
-            if each is not None:
-                require_writable(each)
+        for _, path in self.named(network):
+            require_writable(path)
+
+    def require_apart(self, network: Path, sources: Sequence[str | None]) -> None:
+        """Refuse to write a file twice, or over the patterns."""
+        taken = {
+            Path(source).resolve(): "the patterns"
+            for source in sources
+            if source is not None and not is_task_spec(source)
+        }
+        for option, path in self.named(network):
+            place = path.resolve()
+            if place in taken:
+                raise UsageError(
+                    f"{option} {path}: is the file of {taken[place]}; name another one"
+                )
+            taken[place] = option
 
 
 def _ranks(share: bool, scheduler: str | None, training: TrainOptions) -> Ranks | None:
@@ -198,20 +235,21 @@ def _require_checkpoint(checkpoint: Path | None, resume: bool, root: bool) -> No
     """Refuse to go on from nothing, and to write over what was not asked to go on from."""
     if resume and checkpoint is None:
         raise UsageError("--resume: needs the file, give it with --checkpoint")
-    if root and checkpoint is not None and checkpoint.exists() and not resume:
+    if root and checkpoint is not None and is_begun(checkpoint) and not resume:
         raise UsageError(f"--checkpoint {checkpoint}: exists; give --resume to go on from it")
 
 
 def _load(
-    source: str, held_out: str | None, outputs: str | int | tuple[str, ...] | None
+    source: str,
+    held_out: str | None,
+    outputs: str | int | tuple[str, ...] | None,
+    training: TrainOptions,
 ) -> tuple[Dataset, Dataset | None]:
     """Read the patterns and those held out; a run file may name hashes that they must have."""
     dataset = load_source(source, outputs)
-    measured = None if held_out is None else load_source(held_out, outputs)
     require_same_data("source", dataset)
-    if measured is not None:
-        require_same_data("held_out", measured)
-    return dataset, measured
+    n_inputs = plan_for(dataset, training).trial_topology(0).n_inputs
+    return dataset, load_held_out(held_out, outputs, dataset, n_inputs)
 
 
 def _require_success(run: TrainingRun, path: Path) -> None:

@@ -7,25 +7,35 @@ from pathlib import Path
 import click
 
 from btfsynth.cli.cluster import executor_of
+from btfsynth.cli.config import (
+    config_option,
+    configured_source_argument,
+    load_held_out,
+    require_same_data,
+)
 from btfsynth.cli.options import (
     json_option,
     load_source,
     outputs_option,
     require_writable,
     scheduler_option,
-    source_argument,
 )
 from btfsynth.cli.output import emit_json, show
 from btfsynth.cli.progress import observed
+from btfsynth.cli.signals import signalled_once
 from btfsynth.config import format_run_file
+from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import InterruptedWorkError
 from btfsynth.files import write_text
-from btfsynth.train.tuning import tune
+from btfsynth.train.defaults import default_plan
+from btfsynth.train.tuning import TuningResult, tune
 
 __all__ = ["command"]
 
 
 @click.command("tune")
-@source_argument
+@configured_source_argument
+@config_option()
 @click.option(
     "-o",
     "--output",
@@ -65,6 +75,7 @@ __all__ = ["command"]
 @scheduler_option
 @outputs_option
 @json_option
+@signalled_once()
 def command(
     source: str,
     path: Path | None,
@@ -73,14 +84,14 @@ def command(
     seed: int,
     held_out: str | None,
     scheduler: str | None,
-    outputs: str | None,
+    outputs: str | int | tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
     """Search for the settings that learn SOURCE soonest, and write them to a file.
 
     What is tuned: depth and width of the hidden layers, sigma, beta, gamma; by the time that an exact network
     takes, or by what is right of patterns held out. 'btfsynth train', 'build' and 'discover' read the file with
-    --config.
+    --config. Ctrl-C ends the search and writes the best settings until then.
 
     \b
     Examples:
@@ -88,7 +99,9 @@ def command(
       btfsynth tune digits --held-out digits:part=test --time 600
     """  # noqa: D301
     dataset = load_source(source, outputs)
-    measured = None if held_out is None else load_source(held_out, outputs)
+    require_same_data("source", dataset)
+    n_inputs = default_plan(dataset).trial_widths(0)[0]
+    measured = load_held_out(held_out, outputs, dataset, n_inputs)
     path = require_writable(path or Path(f"{dataset.name}.toml"))
     if study is not None:
         require_writable(study)
@@ -99,14 +112,14 @@ def command(
             shown = f"{best:.3g} s a solution at best" if best < 1e8 else "none exact yet"
             if measured is not None:
                 shown = f"{1 - best:.2%} of what is held out right at best"
-            observer.on_detail(f"tuning: {candidates} candidates, {shown}")
+            observer.on_detail(f"tuning: {plural(candidates, 'candidate')}, {shown}")
 
         with executor_of(scheduler) as executor:
             result = tune(dataset, seconds, seed, study, told, executor, measured)
     held = "" if measured is None else f" --held-out {measured.source}"
     comment = (
         f"btfsynth tune {dataset.source}{held}: {result.solutions} of {result.trials} trials exact, "
-        f"{result.candidates} candidates"
+        f"{plural(result.candidates, 'candidate')}"
     )
     settings = {name: getattr(result, name) for name in
                 ("widths", "sigma", "beta", "gamma", "iterations")}  # fmt: skip
@@ -115,7 +128,14 @@ def command(
     if as_json:
         record = {"name": dataset.name, **vars(result), "stop": result.stop.value}
         emit_json({**record, "file": path.name})
-        return
+    else:
+        _report(result, path)
+    if result.interrupted:
+        raise InterruptedWorkError(f"interrupted; the best settings until then are saved in {path}")
+
+
+def _report(result: TuningResult, path: Path) -> None:
+    """Show what was found."""
     widths = "-".join(str(width) for width in result.widths)
     show(
         "settings",
@@ -128,6 +148,7 @@ def command(
     )
     show(
         "cost",
-        f"{cost}, {result.solutions} of {result.trials} trials exact; {result.candidates} candidates tried",
+        f"{cost}, {result.solutions} of {result.trials} trials exact; "
+        f"{plural(result.candidates, 'candidate')} tried",
     )
     show("saved", f"in {path}; use it with --config {path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -10,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.errors import DataError, MissingToolError, TrainingError
+from btfsynth.dataset.formats.base import plural
+from btfsynth.dataset.held_out import matched
+from btfsynth.errors import (
+    DataError,
+    InterruptedWorkError,
+    MissingToolError,
+    OutputError,
+    TrainingError,
+    UsageError,
+)
 from btfsynth.network.topology import layered
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.parameters import StopRule, TrainParameters, TrialResult
@@ -25,6 +35,8 @@ _HELD_OUT_SEEDS = 2
 _NEVER = 1e9
 _ITERATIONS = 100_000
 _NAP = 0.5
+_SEED_RANGE = 1 << 32
+"""Seeds that Optuna takes."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,8 @@ class TuningResult:
         Exact networks and trials behind that figure.
     candidates
         Settings tried, those of resumed searches included.
+    interrupted
+        True if the user stopped the search: they are the best until then.
     """
 
     widths: tuple[int, ...]
@@ -60,6 +74,7 @@ class TuningResult:
     solutions: int
     trials: int
     candidates: int
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +109,8 @@ def tune(
     """Search settings by the expected time to an exact network, or by what is right of patterns held out.
 
     Every candidate trains from the same few random starts, each for a share of the time so that a slow one
-    costs no more than others. The search is Optuna's tree-structured Parzen estimator.
+    costs no more than others. The search is Optuna's tree-structured Parzen estimator. Ctrl-C ends it with the
+    best until then.
 
     Parameters
     ----------
@@ -111,42 +127,67 @@ def tune(
     executor
         Tries candidates side by side; None tries them one after the other in this process.
     held_out
-        Patterns to judge by. Trials then run for all their share of the time, and the settings are to be run
-        for as many steps.
+        Patterns to judge by (see `btfsynth.dataset.held_out`). Trials then run for all their share of the time,
+        and the settings are to be run for as many steps.
 
     Raises
     ------
+    UsageError
+        If the time is no positive number, or the patterns held out do not fit.
     MissingToolError
         If Optuna is not installed.
+    DataError
+        If the file is no study.
+    OutputError
+        If it cannot be written any more.
     TrainingError
         If no candidate reached an exact network.
+    InterruptedWorkError
+        If the user stopped the search before one did.
     """
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"time: expected a number of seconds above 0, got {seconds:g}")
+    if held_out is not None:
+        held_out = matched(held_out, dataset, default_plan(dataset).trial_widths(0)[0])
     try:
         import optuna
+        import sqlalchemy
     except ImportError:
         raise MissingToolError(
             "optuna is not installed; pip install 'btfsynth[tune]' (or pip install optuna)"
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warm_up(TrainParameters().precision)
+    # Its own text of an address: names may have marks that would end them.
+    url = None if storage is None else sqlalchemy.URL.create("sqlite", database=str(storage))
     try:
         study = optuna.create_study(
             study_name=dataset.content_hash + ("" if held_out is None else held_out.content_hash),
-            storage=None if storage is None else f"sqlite:///{storage}",
+            storage=None if url is None else url.render_as_string(),
             load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=seed),
         )
     except Exception as error:
         if storage is None:
             raise
-        raise DataError(f"cannot be used as a study: {type(error).__name__}", storage) from None
-
-    _search(study, (dataset, held_out), seed, seconds, executor or Inline(), on_candidate)
-    best = study.best_trial
-    if best.value >= _NEVER:
-        raise TrainingError(
-            f"no settings reached an exact network in {len(study.trials)} candidates; give more time"
+        raise DataError(f"cannot be used as a study: {_reason(error)}", storage) from None
+    # A search that goes on is not to begin with the candidates it has had.
+    study.sampler = optuna.samplers.TPESampler(seed=(seed + len(study.trials)) % _SEED_RANGE)
+    try:
+        interrupted = _search(
+            study, (dataset, held_out), seed, seconds, executor or Inline(), on_candidate
         )
+    except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
+        raise OutputError(
+            f"{storage}: the study cannot be written: {_reason(error)}; it keeps what came before"
+        ) from None
+    tried = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    if not tried or study.best_value >= _NEVER:
+        found = f"no settings reached an exact network in {plural(len(tried), 'candidate')}"
+        if interrupted:
+            kept = f"; {storage} keeps them" if tried and storage is not None else ""
+            raise InterruptedWorkError(f"interrupted; {found}{kept}")
+        raise TrainingError(f"{found}; give more time")
+    best = study.best_trial
     return TuningResult(
         widths=tuple(best.user_attrs["widths"]),
         sigma=float(best.params["sigma"]),
@@ -158,8 +199,15 @@ def tune(
         held_out=None if held_out is None else 1.0 - float(best.value),
         solutions=int(best.user_attrs["solutions"]),
         trials=int(best.user_attrs["trials"]),
-        candidates=len(study.trials),
+        candidates=len(tried),
+        interrupted=interrupted,
     )
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what a database said."""
+    lines = str(error.__cause__ or error).splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _search(
@@ -169,35 +217,48 @@ def _search(
     seconds: float,
     executor: Executor,
     on_candidate: Callable[[int, float], None] | None,
-) -> None:
-    """Ask for candidates and tell what they came to until the time is up."""
+) -> bool:
+    """Ask for candidates and tell what they came to until the time is up; return whether the user ended it."""
     import optuna
 
     dataset, held_out = data
     end = time.monotonic() + seconds
     share = max(0.05, seconds / 120)
     running: dict[int, Any] = {}
-    while running or time.monotonic() < end:
-        while executor.idle and time.monotonic() < end:
-            candidate = study.ask()
-            widths, parameters = _suggest(candidate, dataset, held_out is not None)
-            candidate.set_user_attr("widths", list(widths))
-            running[candidate.number] = candidate
-            executor.submit(
-                candidate.number, try_settings, dataset, widths, parameters, seed, share, held_out
-            )
-        for finished in executor.wait(_NAP):
-            assert isinstance(finished.key, int)
-            candidate = running.pop(finished.key)
-            if finished.died:
-                study.tell(candidate, state=optuna.trial.TrialState.FAIL)
-                continue
-            tried = finished.value
-            for name in ("solutions", "trials", "iterations"):
-                candidate.set_user_attr(name, getattr(tried, name))
-            study.tell(candidate, tried.cost)
-            if on_candidate is not None:
-                on_candidate(len(study.trials), study.best_value)
+    try:
+        while running or time.monotonic() < end:
+            while executor.idle and time.monotonic() < end:
+                candidate = study.ask()
+                widths, parameters = _suggest(candidate, dataset, held_out is not None)
+                candidate.set_user_attr("widths", list(widths))
+                running[candidate.number] = candidate
+                executor.submit(
+                    candidate.number,
+                    try_settings,
+                    dataset,
+                    widths,
+                    parameters,
+                    seed,
+                    share,
+                    held_out,
+                )
+            for finished in executor.wait(_NAP):
+                assert isinstance(finished.key, int)
+                candidate = running.pop(finished.key)
+                if finished.died:
+                    study.tell(candidate, state=optuna.trial.TrialState.FAIL)
+                    continue
+                tried = finished.value
+                for name in ("solutions", "trials", "iterations"):
+                    candidate.set_user_attr(name, getattr(tried, name))
+                study.tell(candidate, tried.cost)
+                if on_candidate is not None:
+                    on_candidate(len(study.trials), study.best_value)
+    except KeyboardInterrupt:
+        for candidate in running.values():
+            study.tell(candidate, state=optuna.trial.TrialState.FAIL)
+        return True
+    return False
 
 
 def try_settings(

@@ -40,6 +40,76 @@ def test_held_out_accuracy_and_history(cli, tmp_path):
     assert int(last["iterations"]) == outcome.json["iterations"]
 
 
+def test_held_out_columns_go_by_their_names(cli, tmp_path):
+    """A file with the columns in another order is measured as what it says, and a note tells."""
+    (tmp_path / "a.csv").write_text("in:a,in:b,out:y\n0,0,0\n0,1,0\n1,0,1\n1,1,1\n")
+    (tmp_path / "b.csv").write_text("in:b,in:a,out:y\n1,0,0\n0,1,1\n")
+    outcome = cli("train", "a.csv", "--held-out", "b.csv", "--history", "h.csv", "--json")
+    assert outcome.json["held_out"]["bits"] == 1
+    assert "note: b.csv: inputs have another order than in a.csv; taken by name" in outcome.stderr
+    rows = (tmp_path / "h.csv").read_text().splitlines()
+    last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
+    assert float(last["held_out_bits"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2\n2 2\n2 2\n0 0 0 1\n1 1 0 0\n", "expected 3 outputs, as a.dat has, got the 2 of b.dat"),
+        ("2\n2 2\n2 1\n0 0 0\n1 1 0\n", "expected 3 outputs, as a.dat has, got the 1 of b.dat"),
+        ("2\n2 2\n4 1\n0 0 0\n1 1 3\n", "expected 3 outputs, as a.dat has, got the 4 of b.dat"),
+        ("2\n2 1\n2 3\n0 0 0 1\n1 1 0 0\n", "expected 2 inputs, as a.dat has, got the 1 of b.dat"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_held_out_patterns_of_another_shape_are_refused(cli, tmp_path, command, text, words):
+    """Another number of classes, or one column for three, is one line and exit 2, before any training."""
+    (tmp_path / "a.dat").write_text("3\n2 2\n3 1\n0 0 0\n0 1 1\n1 0 2\n")
+    (tmp_path / "b.dat").write_text(text)
+    outcome = cli(command, "a.dat", "--held-out", "b.dat")
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert words in outcome.complaint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.dat", "b.dat"]
+
+
+def test_columns_chosen_in_a_file_are_no_matter_of_a_task_held_out(cli, tmp_path):
+    """--outputs is for the file; a task that is held out has nothing to choose."""
+    assert cli("data", "multiplier:2", "-o", "m.csv").code == 0
+    options = ("--outputs", "p", "--held-out", "multiplier:2", "--json")
+    outcome = cli("train", "m.csv", *options)
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["held_out"]["patterns"] == 16
+
+
+def test_nothing_to_learn_is_said(cli, tmp_path):
+    """Targets of which none matters are no success."""
+    (tmp_path / "d.csv").write_text("in:a,in:b,out:y\n0,0,-\n0,1,-\n")
+    outcome = cli("train", "d.csv")
+    assert outcome.code == 2
+    assert "d.csv: every target is a don't-care: nothing to learn" in outcome.complaint
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("-o", "a.csv"), "--output a.csv: is the file of the patterns"),
+        (("--history", "./a.csv"), "--history a.csv: is the file of the patterns"),
+        (("--held-out", "b.csv", "--history", "b.csv"), "is the file of the patterns"),
+        (("-o", "n", "--checkpoint", "n"), "--checkpoint n: is the file of --output"),
+        (("--history", "h.svg", "--plot", "h.svg"), "--plot h.svg: is the file of --history"),
+        (("--history", "a.npz"), "--history a.npz: is the file of --output"),
+    ],
+)
+def test_no_file_is_written_twice_or_over_the_patterns(cli, tmp_path, options, words):
+    """What would be lost is refused before any training."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("in:a,out:y\n0,0\n1,1\n")
+    outcome = cli("train", "a.csv", *options)
+    assert outcome.code == 2
+    assert words in outcome.complaint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"]
+
+
 def test_history_is_drawn(cli, tmp_path):
     """--plot draws the history that --history writes, the same bytes again and again."""
     pytest.importorskip("matplotlib")
@@ -135,6 +205,24 @@ def test_any_graph_can_be_trained(cli, tmp_path):
     assert outcome.json["bits_right"] == 4
 
 
+def test_a_graph_without_inputs_is_refused(cli, tmp_path):
+    """Generated codes need inputs to be generated at."""
+    edges = "\n".join(f"{node} 0 0" for node in (1, 2, 3, 4))
+    (tmp_path / "x.net").write_text(f"5 1 4 4\n{edges}\n")
+    outcome = cli("train", "decoder:4", "--topology", "x.net")
+    assert outcome.code == 2
+    assert "the network has no inputs" in outcome.complaint
+
+
+def test_weights_that_are_no_numbers_are_a_failed_training(cli):
+    """Far too large a step: the weights are lost while the gap is still a number."""
+    outcome = cli(
+        "train", "full_adder", "--widths", "3,6,6,2", "--beta", 1.95, "--gamma", 0.95, "--seed", 55991,
+    )  # fmt: skip
+    assert outcome.code == 1
+    assert "the state is not finite after" in outcome.complaint
+
+
 def test_threads_give_the_same_network(cli, tmp_path):
     """--threads changes nothing in what is saved."""
     for threads in (1, 2):
@@ -170,6 +258,40 @@ def test_a_killed_training_goes_on_to_the_same_end(cli, tmp_path):
     same = ("trials", "trial", "iterations", "gap", "bits_right", "solutions", "steps_per_solution")
     assert {key: again.json[key] for key in same} == {key: whole.json[key] for key in same}
     assert not list(tmp_path.glob("c.trial*"))
+
+
+def test_the_state_of_a_first_trial_is_not_gone_on_from_unasked(cli, tmp_path):
+    """A training that ended in its first trial left no finished one: --resume is asked for all the same."""
+    (tmp_path / "c.trial0").write_bytes(b"the state of some other training")
+    outcome = cli("train", "full_adder", "--checkpoint", "c")
+    assert outcome.code == 2
+    assert "--checkpoint c: exists; give --resume to go on from it" in outcome.complaint
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_twice_keeps_the_network(cli, program, tmp_path, number):
+    """`timeout` signals a process and its group: the second one does not end the keeping."""
+    assert cli("train", "full_adder").code == 0  # compiles the kernel, so that the other need not
+    process = subprocess.Popen(
+        [*program, "train", "multiplier:4", "--stop", "none", "--iterations", "1000000000",
+         "-o", "n.npz", "--checkpoint", "c", "--checkpoint-interval", "0.1"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "c.trial0").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        for _ in range(3):
+            process.send_signal(number)
+            time.sleep(0.01)
+        _, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert stderr == "btfsynth: error: interrupted; the best network is saved in n.npz\n"
+    assert (tmp_path / "n.npz").exists()
 
 
 def test_a_success_leaves_no_state_of_later_trials(cli, tmp_path):

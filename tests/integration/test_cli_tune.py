@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from btfsynth.train.tuning import try_settings
+
 
 def test_tuned_settings_are_read_back(cli, tmp_path):
     """What tune writes, train and build read; the study goes on."""
@@ -55,6 +57,109 @@ def test_generated_codes_are_tuned(cli):
     outcome = cli("tune", "decoder:4", "--time", 2, "--json")
     assert outcome.code == 0, outcome.stderr
     assert (outcome.json["widths"][0], outcome.json["widths"][-1]) == (2, 4)
+
+
+def test_a_run_file_names_the_data(cli, tmp_path):
+    """--config gives the patterns, those held out and the seed."""
+    pytest.importorskip("optuna")
+    (tmp_path / "a.csv").write_text("a,b,y\n0,0,0\n0,1,0\n1,0,1\n1,1,1\n")
+    (tmp_path / "b.csv").write_text("b,a,y\n1,0,0\n0,1,1\n")
+    (tmp_path / "c.toml").write_text(
+        '[data]\nsource = "a.csv"\noutputs = ["y"]\nheld_out = "b.csv"\n[train]\nseed = 5\n'
+    )
+    outcome = cli("tune", "--config", "c.toml", "--time", 1, "-o", "s.toml", "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert (outcome.json["name"], outcome.json["held_out"]) == ("a", 1)
+    assert "inputs have another order" in outcome.stderr
+
+
+@pytest.mark.parametrize("time", ["nan", "inf"])
+def test_a_time_that_is_no_number_is_refused(cli, time):
+    """One line, exit 2."""
+    pytest.importorskip("optuna")
+    outcome = cli("tune", "full_adder", "--time", time)
+    assert outcome.code == 2
+    assert f"time: expected a number of seconds above 0, got {time}" in outcome.complaint
+
+
+def test_no_time_at_all_is_a_failed_search(cli):
+    """Not one candidate: exit 1."""
+    pytest.importorskip("optuna")
+    outcome = cli("tune", "full_adder", "--time", 1e-9)
+    assert outcome.code == 1
+    assert "no settings reached an exact network in 0 candidates" in outcome.complaint
+
+
+def test_ctrl_c_keeps_the_best_settings(cli, tmp_path, monkeypatch):
+    """What was found until then is written; the exit code tells that the search did not end by itself."""
+    pytest.importorskip("optuna")
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return try_settings(*arguments)
+
+    monkeypatch.setattr("btfsynth.train.tuning.try_settings", interrupted)
+    outcome = cli("tune", "full_adder", "--time", 600, "-o", "s.toml", "--study", "s.db", "--json")
+    assert outcome.code == 1
+    assert outcome.complaint == "interrupted; the best settings until then are saved in s.toml"
+    assert (outcome.json["candidates"], outcome.json["interrupted"]) == (2, True)
+    assert cli("train", "full_adder", "--config", "s.toml").code == 0
+
+
+def test_ctrl_c_before_a_success_says_so(cli, tmp_path, monkeypatch):
+    """Nothing is written but the study."""
+    pytest.importorskip("optuna")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("btfsynth.train.tuning.try_settings", interrupted)
+    outcome = cli("tune", "full_adder", "--study", "s.db", "-o", "s.toml")
+    assert outcome.code == 1
+    assert outcome.complaint == "interrupted; no settings reached an exact network in 0 candidates"
+    assert [path.name for path in tmp_path.iterdir()] == ["s.db"]
+
+
+def test_a_study_goes_on_with_other_candidates(cli, tmp_path):
+    """The second search does not begin with the settings of the first; the file has the name it was given."""
+    optuna = pytest.importorskip("optuna")
+    for _ in range(2):
+        assert cli("tune", "full_adder", "--time", 0.2, "--study", "a?b%20.db").code == 0
+    assert (tmp_path / "a?b%20.db").exists()
+    (tmp_path / "a?b%20.db").rename(tmp_path / "s.db")
+    name, *more = optuna.get_all_study_names("sqlite:///s.db")
+    assert not more
+    tried = [
+        each.params for each in optuna.load_study(study_name=name, storage="sqlite:///s.db").trials
+    ]
+    assert len({str(params) for params in tried}) == len(tried) > 1
+
+
+def test_a_study_that_breaks_is_one_line(cli, tmp_path, monkeypatch):
+    """A full disk or a broken file in the middle of a search: exit 1, the file and the reason."""
+    pytest.importorskip("optuna")
+
+    def breaking(*arguments):
+        (tmp_path / "s.db").write_bytes(b"no database" * 1000)
+        return try_settings(*arguments)
+
+    monkeypatch.setattr("btfsynth.train.tuning.try_settings", breaking)
+    outcome = cli("tune", "full_adder", "--time", 600, "--study", "s.db")
+    assert outcome.code == 1
+    assert outcome.complaint.startswith("s.db: the study cannot be written: ")
+
+
+def test_a_file_that_is_no_study_is_refused(cli, tmp_path):
+    """Exit 2, the reason is said and the file stays."""
+    pytest.importorskip("optuna")
+    (tmp_path / "s.db").write_text("hello")
+    outcome = cli("tune", "full_adder", "--study", "s.db")
+    assert outcome.code == 2
+    assert "s.db: cannot be used as a study" in outcome.complaint
+    assert (tmp_path / "s.db").read_text() == "hello"
 
 
 def test_options_come_before_the_file(cli, tmp_path):
