@@ -1,0 +1,254 @@
+"""The wiring of Verilog: what is declared, under which names, and which gate drives it.
+
+Every bit of a net is a gate, a buffer until something drives it. Nets of instances are told apart by scopes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from btfsynth.errors import DataError
+from btfsynth.frontends.circuit import Gate, Op
+from btfsynth.frontends.verilog_parser import ast
+
+__all__ = ["MAX_WIDTH", "Net", "Port", "Scope", "Wiring", "kind", "plain"]
+
+MAX_WIDTH = 1_000_000
+"""Most bits of a vector or a constant."""
+
+_MAX_GATES = 20_000_000
+
+
+@dataclass
+class Net:
+    """Bits of a vector, least significant first, under its own indices."""
+
+    gates: list[int]
+    low: int = 0
+    """Index of the least significant bit."""
+    step: int = 1
+    """-1 where the most significant bit has the lowest index."""
+
+
+@dataclass
+class Port:
+    """A port as it is declared."""
+
+    node: Any
+    is_input: bool
+    in_body: bool
+    is_register: bool = False
+
+
+@dataclass
+class Scope:
+    """An instance of a module; the nets of the top have no prefix."""
+
+    module: Any
+    ports: dict[str, Port]
+    prefix: str = ""
+    depth: int = 0
+    nets: dict[str, Net] = field(default_factory=dict)
+    rewired: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Wiring:
+    """All gates and nets of a design while it is being read, and the scope that names are looked up in."""
+
+    first: Path
+    files: dict[str, Path]
+    gates: list[Gate] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    places: list[Path] = field(default_factory=list)
+    net_of: dict[int, str] = field(default_factory=dict)
+    undriven: set[int] = field(default_factory=set)
+    storage: set[int] = field(default_factory=set)
+    scope: Scope = field(default_factory=lambda: Scope(None, {}))
+
+    @property
+    def path(self) -> Path:
+        """The file that is being read."""
+        module = self.scope.module
+        return self.first if module is None else self.files[module.name]
+
+    def at(self, message: str, gate: int) -> DataError:
+        """Return an error at the line of a gate."""
+        return DataError(message, self.places[gate], self.lines[gate])
+
+    def error(self, message: str, node: Any) -> DataError:
+        """Return an error at the line of a construct."""
+        return DataError(message, self.path, getattr(node, "lineno", 0) or None)
+
+    def unknown(self, node: Any) -> DataError:
+        """Return the error for a construct outside the subset."""
+        return self.error(
+            f"expected wires, registers, assigns, gates and instances, got {kind(node)}", node
+        )
+
+    def gate(self, op: Op, reads: tuple[int, ...], line: int) -> int:
+        """Add a gate and return its index."""
+        if len(self.gates) >= _MAX_GATES:
+            raise DataError(f"expected at most {_MAX_GATES} gates when flattened", self.path, line)
+        self.gates.append(Gate(op, reads))
+        self.lines.append(line)
+        self.places.append(self.path)
+        return len(self.gates) - 1
+
+    # declarations
+
+    def ports(self, module: Any) -> dict[str, Port]:
+        """Return the ports of a module in order, declared in its header or in its body."""
+        if module.paramlist is not None and module.paramlist.params:
+            raise self.error("parameters are not supported", module)
+        declared = {}
+        for item in module.items:
+            for entry in item.list if isinstance(item, ast.Decl) else ():
+                if isinstance(entry, ast.Input | ast.Output | ast.Inout):
+                    if entry.name in declared:
+                        raise self.error(f"{plain(entry.name)} is declared twice", entry)
+                    declared[entry.name] = entry
+        found: dict[str, Port] = {}
+        for port in module.portlist.ports:
+            is_register = isinstance(port, ast.Ioport) and isinstance(port.second, ast.Reg)
+            if isinstance(port, ast.Ioport):
+                node = port.first
+            else:
+                node = declared.pop(port.name, None)
+                if node is None:
+                    raise self.error(f"the port {plain(port.name)} is not declared", port)
+            if not isinstance(node, ast.Input | ast.Output):
+                raise self.error(f"{plain(node.name)}: expected an input or an output", port)
+            if plain(node.name) in found:
+                raise self.error(f"{plain(node.name)} is declared twice", port)
+            in_body = not isinstance(port, ast.Ioport)
+            found[plain(node.name)] = Port(node, isinstance(node, ast.Input), in_body, is_register)
+        for entry in declared.values():
+            raise self.error(f"{plain(entry.name)} is not among the ports", entry)
+        return found
+
+    def declare_net(self, entry: Any) -> None:
+        """Declare a wire or a register of the body."""
+        if type(entry) not in (ast.Wire, ast.Reg):
+            raise self.unknown(entry)
+        name, is_register = plain(entry.name), type(entry) is ast.Reg
+        port = self.scope.ports.get(name)
+        if port is not None and port.in_body and name not in self.scope.rewired:
+            # 'output y; wire y;' says the same net twice
+            if self.range(entry) != self.range(port.node):
+                raise self.error(f"{name} is declared with two widths", entry)
+            if is_register:
+                self.store(name, self.scope.nets[name], entry)
+            self.scope.rewired.add(name)
+            return
+        self.declare(entry, self.empty_net(entry), is_register)
+
+    def empty_net(self, entry: Any, line: int = 0) -> Net:
+        """Return a net of buffers that nothing drives yet."""
+        high, low = self.range(entry)
+        step = 1 if high >= low else -1
+        line = line or entry.lineno
+        gates = [self.gate(Op.BUFFER, (), line) for _ in range(abs(high - low) + 1)]
+        self.undriven.update(gates)
+        return Net(gates, low, step)
+
+    def store(self, name: str, net: Net, entry: Any) -> None:
+        """Take a net for registers."""
+        if not self.undriven.issuperset(net.gates):
+            raise self.error(f"{name} is an input, expected a wire", entry)
+        self.storage.update(net.gates)
+
+    def declare(self, entry: Any, net: Net, is_register: bool = False) -> None:
+        """Give a net its name in the scope, and its bits theirs in messages."""
+        name = plain(entry.name)
+        if name in self.scope.nets:
+            raise self.error(f"{name} is declared twice", entry)
+        if is_register:
+            self.store(name, net, entry)
+        self.scope.nets[name] = net
+        shown = self.scope.prefix + name
+        for bit, gate in enumerate(net.gates):
+            index = net.low + net.step * bit
+            self.net_of[gate] = shown if len(net.gates) == 1 else f"{shown}[{index}]"
+
+    def range(self, entry: Any) -> tuple[int, int]:
+        """Return the indices of the most and of the least significant bit."""
+        name = plain(entry.name)
+        if getattr(entry, "dimensions", None) is not None or getattr(entry, "signed", False):
+            raise self.error(f"{name}: expected an unsigned vector", entry)
+        if entry.width is None:
+            return 0, 0
+        high, low = self.number(entry.width.msb), self.number(entry.width.lsb)
+        if abs(high - low) >= MAX_WIDTH:
+            raise self.error(f"{name}: expected at most {MAX_WIDTH} bits", entry)
+        return high, low
+
+    def number(self, node: Any) -> int:
+        """Return a plain decimal number, as in a range or a select."""
+        if not isinstance(node, ast.IntConst) or not re.fullmatch(r"[0-9]{1,9}", node.value):
+            raise self.error("expected a decimal number", node)
+        return int(node.value)
+
+    def declare_implicit(self, instance: Any) -> None:
+        """Declare the names that are only used as a connection: wires of one bit."""
+        for argument in instance.portlist:
+            node = argument.argname
+            if isinstance(node, ast.Identifier) and plain(node.name) not in self.scope.nets:
+                node.width = None
+                self.declare(node, self.empty_net(node))
+
+    # drivers
+
+    def connect(self, targets: list[int], values: list[int], node: Any) -> None:
+        """Drive nets; the widths must agree."""
+        if len(targets) != len(values):
+            raise self.error(f"{len(values)} bits are assigned to {len(targets)}", node)
+        for target, value in zip(targets, values, strict=True):
+            if target in self.storage:
+                raise self.error(f"{self.net_of[target]} is a register, not a wire", node)
+            if target not in self.undriven:
+                kind = "an input" if self.gates[target].op is Op.INPUT else "driven twice"
+                raise self.error(f"{self.net_of[target]} is {kind}", node)
+            self.undriven.remove(target)
+            self.gates[target] = Gate(Op.BUFFER, (value,))
+            self.lines[target] = node.lineno
+
+    def require_driven(self, outputs: Sequence[int]) -> None:
+        """Refuse nets that something reads and nothing drives."""
+        read = {number for gate in self.gates if gate.op is not Op.INPUT for number in gate.reads}
+        missing = self.undriven.intersection(read.union(outputs))
+        if missing:
+            first = min(missing)
+            raise self.at(f"{self.net_of[first]} is not driven", first)
+        for gate in self.undriven:
+            self.gates[gate] = Gate(Op.FALSE)
+
+    def loop(self, gates: Sequence[int]) -> DataError:
+        """Say which net is in a loop; every loop passes through one."""
+        net = next(gate for gate in gates if gate in self.net_of)
+        for gate in gates:
+            if self.gates[gate].op is Op.REGISTER:
+                return self.at(f"{self.net_of[gate]} takes over what it makes itself", gate)
+        return self.at(f"{self.net_of[net]} is part of a combinational loop", net)
+
+
+_KINDS = {
+    "Initial": "an 'initial' block",
+    "Function": "a 'function'",
+    "Inout": "an 'inout' port",
+}
+
+
+def kind(node: Any) -> str:
+    """Name a construct for a message."""
+    name = type(node).__name__
+    return _KINDS.get(name, f"the unknown construct {name}")
+
+
+def plain(name: str) -> str:
+    """Return a name without the backslash of an escaped identifier, which is not part of it."""
+    return name.removeprefix("\\")
