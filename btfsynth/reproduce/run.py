@@ -22,7 +22,7 @@ from btfsynth.workers.local import local_executor
 
 __all__ = ["Report", "ReproduceOptions", "Watcher", "in_words", "reproduce"]
 
-_FULL_BASELINES = 3
+_FULL_BASELINES = 5
 """Seeds of an experiment that have gradient baselines, which spread little; in a quick run the first."""
 
 

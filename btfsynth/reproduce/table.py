@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
+from btfsynth.dataset.formats.base import plural
 from btfsynth.files import write_text
 from btfsynth.reproduce.run import Report
 from btfsynth.reproduce.summary import summary
@@ -136,7 +137,7 @@ def short_row(row: dict[str, Any]) -> tuple[str, ...]:
         row["name"],
         figure,
         ours,
-        f"{row['seeds']} run" if reached is None else f"{reached}/{row['seeds']}",
+        plural(row["seeds"], "run") if reached is None else f"{reached}/{row['seeds']}",
         _NONE if row["steps"] is None else f"{row['steps']:.0f}",
         _tenths(row["adamw"]),
         _tenths(row["adamw_penalty"]),
@@ -193,7 +194,7 @@ def _goal(row: dict[str, Any]) -> str:
     seeds = row["seeds"]
     if not seeds:
         return _NONE
-    text = f"{row['reached']} of {seeds}" if row["reached"] is not None else f"{seeds} run"
+    text = f"{row['reached']} of {seeds}" if row["reached"] is not None else plural(seeds, "run")
     limit = seeds - row["ended_early"]
     if limit and row["reached"] != seeds:
         text += f"; {limit} at the step limit"
