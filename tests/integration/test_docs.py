@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -142,6 +143,22 @@ def test_pictures_of_a_training_can_be_drawn(name):
     ElementTree.fromstring(pictures.PICTURES[name]())
     dataset, network, _ = pictures.trained()
     assert network.vectors_right(dataset) == dataset.n_patterns
+
+
+def test_pages_of_experiments_show_the_results():
+    """Their tables are those of the results beside them, and no experiment is missing."""
+    tool = _tool("experiments")
+    record = json.loads((tool.PAGES / "results.json").read_text(encoding="utf-8"))
+    main = (DOCS / "experiments.md").read_text(encoding="utf-8")
+    assert tool.main_page(main, record) == main
+    shown = ""
+    for page in tool.PAGES.glob("*.md"):
+        if page.stem != "quick":
+            text = page.read_text(encoding="utf-8")
+            assert tool.with_rows(text, record) == text, page.name
+            shown += text
+    for row in record["rows"]:
+        assert f"\n| `{row['name']}` | {row['seeds']} |" in shown
 
 
 @pytest.mark.parametrize("name", ADDERS)

@@ -1,0 +1,111 @@
+"""The tables and pictures of the published experiments, from the folders that a reproduction left.
+
+    python docs/tools/experiments.py hdl_out/reproduce_full hdl_out/reproduce_quick
+
+Takes ``results.json``, ``results.csv`` and the curves of the first, and the tables of the second, into the
+documentation. What the pages say beside their tables is for the author to go through again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from btfsynth.reproduce.catalogue import choose
+from btfsynth.reproduce.table import HEADINGS, SETTINGS_HEADINGS, markdown, settings_row, table_row
+
+__all__ = ["PAGES", "main_page", "with_rows"]
+
+DOCS = Path(__file__).resolve().parents[1]
+PAGES = DOCS / "experiments"
+"""A page each, the pictures on them, and the results."""
+
+_BEGIN, _END = "<!-- tables -->\n", "<!-- end of tables -->\n"
+_HEADINGS = ("row", "seeds", "ours", "published", "steps at most")
+_COMMAND = re.compile(r"^btfsynth reproduce ((?:\w+ )+)--full", re.MULTILINE)
+
+
+def main_page(text: str, record: dict[str, Any]) -> str:
+    """Return a page with the two tables of a reproduction between the marks.
+
+    Raises
+    ------
+    ValueError
+        If the marks are missing.
+    """
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"expected {_BEGIN.strip()} and {_END.strip()}")
+    return f"{before}{begin}\n{markdown(record)}\n{end}{after}"
+
+
+def with_rows(text: str, record: dict[str, Any]) -> str:
+    """Return the page of some experiments with the table of what these came to.
+
+    They are those that the command on the page runs.
+
+    Raises
+    ------
+    ValueError
+        If the page has no such command or table.
+    """
+    command = _COMMAND.search(text)
+    lines = text.splitlines(keepends=True)
+    heading = _line(_HEADINGS)
+    if command is None or heading not in lines:
+        raise ValueError("expected a page with a command of reproduce and its table")
+    names = {experiment.name for experiment in choose(tuple(command.group(1).split()))}
+    rows = [row for row in record["rows"] if row["name"] in names and row["seeds"]]
+    first = lines.index(heading)
+    past = first + len(list(takewhile(lambda line: line.startswith("|"), lines[first:])))
+    table = [heading, _line(("---",) * len(_HEADINGS)), *(_line(_cells(row)) for row in rows)]
+    return "".join([*lines[:first], *table, *lines[past:]])
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return a row of the small table."""
+    cells = dict(zip(HEADINGS, table_row(row), strict=True))
+    settings = dict(zip(SETTINGS_HEADINGS, settings_row(row), strict=True))
+    ours = cells["ours"]
+    if row["reached"] is not None:
+        ours += f", goal in {row['reached']} of {row['seeds']}"
+    seeds = str(row["seeds"])
+    return f"`{row['name']}`", seeds, ours, cells["published"], settings["steps at most"]
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def main() -> None:
+    """Bring the pages up to date."""
+    full, quick = (Path(word) for word in sys.argv[1:])
+    record = json.loads((full / "results.json").read_text(encoding="utf-8"))
+    for name in ("results.json", "results.csv"):
+        shutil.copyfile(full / name, PAGES / name)
+    for picture in PAGES.glob("*.svg"):
+        shutil.copyfile(full / "curves" / picture.name, picture)
+    pages = {DOCS / "experiments.md": main_page(_read(DOCS / "experiments.md"), record)}
+    for page in sorted(PAGES.glob("*.md")):
+        text = _read(page)
+        if page.stem == "quick":
+            few = json.loads((quick / "results.json").read_text(encoding="utf-8"))
+            pages[page] = main_page(text, few)
+        else:
+            pages[page] = with_rows(text, record)
+    for page, text in pages.items():
+        page.write_text(text, encoding="utf-8")
+
+
+def _read(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
