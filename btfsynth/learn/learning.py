@@ -6,37 +6,31 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from btfsynth import __version__
 from btfsynth.backends.aiger import aiger_names, emit_aig
 from btfsynth.backends.design import write_design
 from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import bit_names
-from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.errors import MissingToolError
 from btfsynth.files import write_bytes, write_text
-from btfsynth.flow.records import is_verified, netlist_record
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.flow.vectors import function_of, function_vectors
-from btfsynth.learn.base import Budget, Limits, Problem, count_ands, inlined
+from btfsynth.learn.base import Budget, Limits, Problem, inlined
 from btfsynth.learn.baselines import Baseline, have_sklearn, measure_baselines
 from btfsynth.learn.candidates import Candidate
-from btfsynth.learn.portfolio import LEARNERS, Outcome, compete
+from btfsynth.learn.options import LearnOptions, Watcher
+from btfsynth.learn.portfolio import Outcome, compete
+from btfsynth.learn.report import LearnReport, Score, score
 from btfsynth.learn.samples import check_samples, contradicting, samples_of, split
 from btfsynth.learn.thrift import within
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import get_simulator
-from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up
@@ -49,238 +43,6 @@ __all__ = ["LearnOptions", "LearnReport", "Score", "Watcher", "learn"]
 
 _SHOWN_VECTORS = 1024
 """Training patterns that the hardware is simulated on, beside random vectors."""
-
-
-@dataclass(frozen=True)
-class LearnOptions:
-    """How to learn, and what the circuit may cost.
-
-    Parameters
-    ----------
-    max_cells, max_ands
-        AND, OR and majority cells, and AND nodes of the AIGER file, at most.
-    seconds
-        Time to learn; None for no limit.
-    trials
-        Trainings of networks an output; None for no limit.
-    jobs
-        Trainings side by side, in processes of their own if it is more than one; for the same trials and
-        without a time limit the result does not depend on it.
-    seed
-        Names the split and all random starts.
-    passes
-        Script that the circuit goes through in the end, its function kept.
-    baselines
-        Measure scikit-learn's tree and forest too; None does if it is installed.
-    simulators
-        Names; None takes all that are installed.
-
-    Raises
-    ------
-    UsageError
-        If a number is out of range, or there is neither a number of trials nor a time limit.
-    """
-
-    max_cells: int = 5000
-    max_ands: int = 5000
-    seconds: float | None = 60.0
-    trials: int | None = None
-    jobs: int = 1
-    seed: int = 1
-    passes: str = "fast"
-    baselines: bool | None = None
-    simulators: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if self.seconds is None and self.trials is None:
-            raise UsageError("learn: expected a number of trials, a time limit, or both")
-        for name, value in (
-            ("max cells", self.max_cells),
-            ("max ands", self.max_ands),
-            ("trials", 1 if self.trials is None else self.trials),
-            ("jobs", self.jobs),
-        ):
-            if value < 1:
-                raise UsageError(f"{name}: expected at least 1, got {value}")
-        if self.seed < 0:
-            raise UsageError(f"seed: expected at least 0, got {self.seed}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise UsageError(f"time: expected more than 0 seconds, got {self.seconds:g}")
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Who is told what happens; every part may stay as it is.
-
-    Parameters
-    ----------
-    on_stage
-        Gets a line at the start of every stage.
-    on_candidate
-        Gets every circuit that is better than those before it, with the output's number and validation samples.
-    on_note
-        Gets lines on what did not go well.
-    """
-
-    on_stage: Callable[[str], None] = lambda _: None
-    on_candidate: Callable[[Candidate, int], None] = lambda _, __: None
-    on_note: Callable[[str], None] = lambda _: None
-
-
-@dataclass(frozen=True)
-class Score:
-    """How often something is right.
-
-    Parameters
-    ----------
-    bits
-        Share of the targets that matter.
-    vectors
-        Share of the patterns with all of these right.
-    """
-
-    bits: float
-    vectors: float
-
-
-@dataclass(frozen=True, eq=False)
-class LearnReport:
-    """What learning came to.
-
-    Parameters
-    ----------
-    data
-        Training, validation and, if given, test patterns by name: ``train``, ``valid``, ``test``.
-    options
-        As given.
-    outcomes
-        One an output bit.
-    baselines
-        One list an output bit; empty without scikit-learn.
-    netlist
-        The circuit of all outputs.
-    scores
-        The circuit's, by the name of the data.
-    checks
-        Of the hardware.
-    files
-        In the folder.
-    notices
-        What the user should know.
-    seconds
-        Of learning.
-    """
-
-    data: dict[str, Dataset]
-    options: LearnOptions
-    outcomes: tuple[Outcome, ...]
-    baselines: tuple[list[Baseline], ...]
-    netlist: Netlist
-    scores: dict[str, Score]
-    checks: dict[str, CheckResult]
-    files: tuple[str, ...]
-    notices: tuple[str, ...]
-    seconds: float
-
-    @property
-    def interrupted(self) -> bool:
-        """True if the user stopped the learning; the best found until then was taken."""
-        return any(outcome.interrupted for outcome in self.outcomes)
-
-    @property
-    def lost(self) -> str | None:
-        """What became of the workers, if they were lost; the best found until then was taken."""
-        return next((outcome.lost for outcome in self.outcomes if outcome.lost is not None), None)
-
-    @property
-    def verified(self) -> bool:
-        """True if nothing failed and a simulator of the hardware ran."""
-        return is_verified(self.checks, self.options.simulators or ())
-
-    @property
-    def cost(self) -> NetlistStatistics:
-        """What the circuit costs."""
-        return statistics(self.netlist)
-
-    @property
-    def ands(self) -> int:
-        """AND nodes of the AIGER file."""
-        return count_ands(self.netlist)
-
-    def rows(self, output: int) -> list[dict[str, Any]]:
-        """Return the best circuit of every learner and the baselines for an output bit, the winner marked."""
-        outcome = self.outcomes[output]
-        best: dict[str, Candidate] = {}
-        for candidate in outcome.candidates:
-            best.setdefault(candidate.learner, candidate)
-        rows = [
-            self._row(output, best[name], best[name] is outcome.candidates[0])
-            for name in LEARNERS
-            if name in best
-        ]
-        return rows + [self._baseline_row(output, each) for each in self.baselines[output]]
-
-    def _row(self, output: int, candidate: Candidate, won: bool) -> dict[str, Any]:
-        shares = {
-            name: _share(function_of(candidate.netlist)(data.inputs)[:, 0], data, output)
-            for name, data in self.data.items()
-        }
-        return {
-            "learner": candidate.learner,
-            "how": candidate.how,
-            **shares,
-            "cells": candidate.netlist.n_cells,
-            "ands": candidate.ands,
-            "won": won,
-        }
-
-    def _baseline_row(self, output: int, baseline: Baseline) -> dict[str, Any]:
-        counts = {name: int(data.care_mask[:, output].sum()) for name, data in self.data.items()}
-        row: dict[str, Any] = {
-            "learner": baseline.name,
-            "how": baseline.how,
-            "train": baseline.train_right / counts["train"],
-            "valid": baseline.valid_right / counts["valid"],
-        }
-        if baseline.test is not None:
-            test = self.data["test"]
-            row["test"] = float(
-                (baseline.test == test.targets[test.care_mask[:, output], output]).mean()
-            )
-        cells = None if baseline.netlist is None else baseline.netlist.n_cells
-        return {**row, "cells": cells, "ands": baseline.ands, "won": False}
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON values."""
-        train = self.data["train"]
-        names = bit_names(train.output_ports)
-        return {
-            "name": train.name,
-            "source": train.source,
-            "data_hash": train.content_hash,
-            "seed": self.options.seed,
-            "patterns": {name: data.n_patterns for name, data in self.data.items()},
-            "accuracy": {name: vars(score) for name, score in self.scores.items()},
-            "netlist": {**netlist_record(self.cost), "aiger_ands": self.ands},
-            "limits": {"cells": self.options.max_cells, "ands": self.options.max_ands},
-            "outputs": [
-                {
-                    "name": names[output],
-                    "winner": outcome.candidates[0].learner,
-                    "circuits": len(outcome.candidates),
-                    "discarded": outcome.discarded,
-                    "learners": self.rows(output),
-                }
-                for output, outcome in enumerate(self.outcomes)
-            ],
-            "interrupted": self.interrupted,
-            "checks": {name: check.to_json() for name, check in self.checks.items()},
-            "verified": self.verified,
-            "seconds": round(self.seconds, 3),
-            "version": __version__,
-            "files": list(self.files),
-            "notices": list(self.notices),
-        }
 
 
 def learn(
@@ -347,7 +109,7 @@ def learn(
             outcomes=tuple(outcomes),
             baselines=tuple(baselines),
             netlist=netlist,
-            scores={name: _score(netlist, each) for name, each in data.items()},
+            scores={name: score(netlist, each) for name, each in data.items()},
             checks={},
             files=(),
             notices=tuple(notices),
@@ -482,18 +244,6 @@ def _simplified(netlist: Netlist, options: LearnOptions) -> Netlist:
     """Return the netlist after the passes, unless these have traded cells for too many AND nodes."""
     smaller, _ = simplify_netlist(netlist, None, None, options.passes)
     return within(smaller, Limits(options.max_cells, options.max_ands)) or netlist
-
-
-def _share(values: NDArray[np.uint8], data: Dataset, output: int) -> float:
-    """Return the share of an output's targets that values get right."""
-    care = data.care_mask[:, output]
-    return float((values == data.targets[:, output])[care].mean())
-
-
-def _score(netlist: Netlist, data: Dataset) -> Score:
-    right = function_of(netlist)(data.inputs) == data.targets
-    care = data.care_mask
-    return Score(float(right[care].mean()), float((right | ~care).all(axis=1).mean()))
 
 
 def _emit(report: LearnReport, staging: Path, watcher: Watcher) -> LearnReport:

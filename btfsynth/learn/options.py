@@ -1,0 +1,87 @@
+"""What may be asked of learning, and who is told how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from btfsynth.errors import UsageError
+from btfsynth.learn.candidates import Candidate
+
+__all__ = ["LearnOptions", "Watcher"]
+
+
+@dataclass(frozen=True)
+class LearnOptions:
+    """How to learn, and what the circuit may cost.
+
+    Parameters
+    ----------
+    max_cells, max_ands
+        AND, OR and majority cells, and AND nodes of the AIGER file, at most.
+    seconds
+        Time to learn; None for no limit.
+    trials
+        Trainings of networks an output; None for no limit.
+    jobs
+        Trainings side by side, in processes of their own if it is more than one; for the same trials and
+        without a time limit the result does not depend on it.
+    seed
+        Names the split and all random starts.
+    passes
+        Script that the circuit goes through in the end, its function kept.
+    baselines
+        Measure scikit-learn's tree and forest too; None does if it is installed.
+    simulators
+        Names; None takes all that are installed.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range, or there is neither a number of trials nor a time limit.
+    """
+
+    max_cells: int = 5000
+    max_ands: int = 5000
+    seconds: float | None = 60.0
+    trials: int | None = None
+    jobs: int = 1
+    seed: int = 1
+    passes: str = "fast"
+    baselines: bool | None = None
+    simulators: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.seconds is None and self.trials is None:
+            raise UsageError("learn: expected a number of trials, a time limit, or both")
+        for name, value in (
+            ("max cells", self.max_cells),
+            ("max ands", self.max_ands),
+            ("trials", 1 if self.trials is None else self.trials),
+            ("jobs", self.jobs),
+        ):
+            if value < 1:
+                raise UsageError(f"{name}: expected at least 1, got {value}")
+        if self.seed < 0:
+            raise UsageError(f"seed: expected at least 0, got {self.seed}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise UsageError(f"time: expected more than 0 seconds, got {self.seconds:g}")
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told what happens; every part may stay as it is.
+
+    Parameters
+    ----------
+    on_stage
+        Gets a line at the start of every stage.
+    on_candidate
+        Gets every circuit that is better than those before it, with the output's number and validation samples.
+    on_note
+        Gets lines on what did not go well.
+    """
+
+    on_stage: Callable[[str], None] = lambda _: None
+    on_candidate: Callable[[Candidate, int], None] = lambda _, __: None
+    on_note: Callable[[str], None] = lambda _: None
