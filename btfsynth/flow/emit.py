@@ -10,8 +10,11 @@ from btfsynth.backends.manifest import MANIFEST_FILE, Manifest
 from btfsynth.backends.options import HardwareOptions
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.errors import BtfsynthError
+from btfsynth.files import write_text
 from btfsynth.flow.vectors import function_of, function_vectors, require_fit
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.staging import publish, staging_folder
 
 __all__ = ["emit_netlist"]
@@ -32,7 +35,8 @@ def emit_netlist(
     dataset
         The patterns, if there are any.
     directory
-        The folder; made if it is missing.
+        The folder; made if it is missing. A netlist file there that has the name of the module but is not this
+        netlist becomes it.
     options
         What hardware is made; a combinational design if None.
 
@@ -56,5 +60,17 @@ def emit_netlist(
         }
     with staging_folder(directory) as staging:
         manifest = write_design(netlist, vectors, staging, options=options, **origin)
+        former, own = (folder / f"{manifest.module}.mig" for folder in (directory, staging))
+        if former.is_file() and not own.exists() and not _holds(former, netlist):
+            # Else the hardware would be compared with, and shown as, what was here before.
+            write_text(own, format_netlist(netlist))
         publish(staging, directory, last=MANIFEST_FILE)
     return manifest
+
+
+def _holds(path: Path, netlist: Netlist) -> bool:
+    """Tell whether a file is this netlist, whatever else is written in it."""
+    try:
+        return format_netlist(read_netlist(path)) == format_netlist(netlist)
+    except BtfsynthError:
+        return False

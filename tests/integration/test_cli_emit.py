@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,25 @@ def test_every_format(cli, tmp_path, netlist):
     assert cli(*given, "-o", "again", "--format", "blif").code == 0
     for path in (tmp_path / "out").iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("formats", [(), ("--format", "mig")])
+def test_folder_of_another_design(cli, tmp_path, netlist, formats):
+    """The netlist that a folder has of a design before is not taken for that of the new one."""
+    former = tmp_path / "out" / "mul.mig"
+    assert cli("emit", "m.mig", "-o", "out").code == 0
+    assert not former.exists()
+    noted = f"# mine\n{netlist.read_text()}"
+    former.write_text(noted)
+    assert cli("emit", "m.mig", "-o", "out").code == 0
+    assert former.read_text() == noted
+    changed = array_multiplier(3, 3)
+    former.write_text(format_netlist(replace(changed, outputs=changed.outputs ^ 1)))
+    assert cli("emit", "m.mig", "-o", "out", *formats).code == 0
+    checked = cli("verify", "out", "--mutants", "1", "--json", *asked("amaranth"))
+    assert checked.code == 0, checked.stderr
+    links = {link["name"]: link["result"] for link in checked.json["links"]}
+    assert links["netlist"] == links["equivalence"] == "passed"
 
 
 @pytest.mark.parametrize("cells", [(), ("--cells",)])
