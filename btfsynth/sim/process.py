@@ -13,6 +13,9 @@ from btfsynth.errors import MissingToolError, ToolError, ToolTimeoutError
 
 __all__ = ["Completed", "run_command"]
 
+_LONGEST = 2_000_000.0
+"""Seconds that the system can wait for output at once; who gives more gives no limit."""
+
 
 @dataclass(frozen=True)
 class Completed:
@@ -76,7 +79,7 @@ def run_command(command: Sequence[str], cwd: Path, timeout: float) -> Completed:
         raise ToolError(f"cannot be started: {error.strerror or error}", command) from None
     with process:
         try:
-            stdout, stderr = process.communicate(timeout=timeout)
+            stdout, stderr = process.communicate(timeout=timeout if timeout < _LONGEST else None)
         except subprocess.TimeoutExpired:
             _kill(process)
             stdout, stderr = process.communicate()

@@ -152,3 +152,9 @@ def test_worker_is_light():
     code = "import sys, btfsynth.sim.amaranth_worker; print('numba' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"
+
+
+def test_more_time_than_can_be_waited(tmp_path):
+    """A limit beyond what the system can wait for is none."""
+    for timeout in (3e6, 1e10, 1e300):
+        assert run_command(["/bin/echo", "done"], tmp_path, timeout).stdout == "done\n"
