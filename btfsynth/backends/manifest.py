@@ -24,6 +24,8 @@ ROLES = ("amaranth", "testbench", "vectors", "verilog")
 
 _FORMAT = 1
 _MAX_WIDTH = 1_000_000
+_MOST_CELLS = 2**30
+"""Netlists number twice as many literals with 31 bits."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
@@ -200,7 +202,7 @@ def _manifest(record: Any) -> Manifest:
         vector_count=vectors["count"],
         exhaustive=_get(vectors, "exhaustive", bool),
         files=files,
-        netlist=_get(record, "netlist", dict),
+        netlist=_statistics(record),
         options=_get(record, "options", dict),
         notices=tuple(str(notice) for notice in _get(record, "notices", list)),
         hashes=_hashes(record, files),
@@ -219,6 +221,17 @@ def _timing(record: dict[str, Any]) -> Timing | None:
     return Timing(latency, _get(timing, "enable", bool), _get(timing, "reset", bool))
 
 
+def _statistics(record: dict[str, Any]) -> dict[str, int]:
+    """Return the statistics of the netlist, which say how long simulators may take."""
+    found: dict[str, int] = _get(record, "netlist", dict)
+    for key, value in found.items():
+        if type(value) is not int or not 0 <= value <= _MOST_CELLS:
+            raise _InvalidError(
+                f"netlist.{key}: expected 0 to {_MOST_CELLS}, got {str(value)[:40]!r}"
+            )
+    return found
+
+
 def _hashes(record: dict[str, Any], files: Mapping[str, str]) -> dict[str, str]:
     """Return the hashes of the files; they came later than the format and may be missing."""
     if "sha256" not in record:
@@ -227,6 +240,9 @@ def _hashes(record: dict[str, Any], files: Mapping[str, str]) -> dict[str, str]:
     for role, digest in hashes.items():
         if role not in files or not isinstance(digest, str) or not _SHA256.fullmatch(digest):
             raise _InvalidError("sha256: expected 64 hexadecimal digits for roles under files")
+    missing = sorted(set(files) - set(hashes))
+    if hashes and missing:
+        raise _InvalidError(f"sha256: expected an entry for {missing[0]}, as for the other files")
     return hashes
 
 

@@ -92,7 +92,17 @@ def load_design(directory: Path) -> Design:
             f"expected {manifest.vector_count} vectors as the manifest says, got {vectors.count}",
             path,
         )
+    if manifest.exhaustive and not _lists_all(vectors):
+        raise DataError("expected every input vector, as the manifest says", path)
     return Design(directory, manifest, vectors)
+
+
+def _lists_all(vectors: VectorTable) -> bool:
+    """Tell whether every input vector there can be is listed."""
+    if vectors.count != 1 << vectors.inputs.shape[1]:
+        return False
+    packed = np.packbits(vectors.inputs, axis=1)
+    return len(np.unique(packed, axis=0)) == vectors.count
 
 
 def _bits(row: NDArray[np.uint8]) -> str:
