@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from btfsynth.dataset.ports import Port
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
@@ -69,3 +71,20 @@ def array_multiplier(n: int, m: int, adder: Adder = majority_adder) -> Netlist:
             columns[place + 1].append(carry)
         outputs.append(column[0] if column else 0)
     return builder.build(outputs)
+
+
+def turned(netlist: Netlist, width: int) -> Netlist:
+    """The same function of two operands of a width, where it does not matter which is which."""
+    moved = np.arange(netlist.n_nodes)
+    moved[1 : 1 + 2 * width] = np.roll(moved[1 : 1 + 2 * width], width)
+
+    def renamed(literals: np.ndarray) -> np.ndarray:
+        return (2 * moved[literals >> 1] + (literals & 1)).astype(np.int32)
+
+    return Netlist(
+        netlist.name,
+        netlist.input_ports,
+        netlist.output_ports,
+        renamed(netlist.fanins),
+        renamed(netlist.outputs),
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.options import json_option
+from btfsynth.cli.options import json_option, proof_timeout_option
 from btfsynth.cli.output import console, emit_json, show
 from btfsynth.errors import VerificationError
 from btfsynth.verify.compare import compare, read_subject
@@ -17,30 +17,36 @@ __all__ = ["command"]
 @click.command("equiv")
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
+@proof_timeout_option
 @json_option
-def command(a: Path, b: Path, as_json: bool) -> None:
+def command(a: Path, b: Path, timeout: float | None, as_json: bool) -> None:
     """Prove that A and B compute the same on every input, or show where they differ.
 
     Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a
     table (.truth, .pla), a design folder, whose Verilog is read, the Amaranth module of
     one (.py), which needs Yosys, or VHDL (.vhd), which needs GHDL. Ports are matched by
-    name, those without a partner by order. Exits with 1 if they differ, with 2 if
-    their ports cannot be matched.
+    name, those without a partner by order. Exits with 1 if they differ or it stays
+    undecided, with 2 if their ports cannot be matched.
 
     \b
     Example:
       btfsynth equiv m3.mig m3.aig
     """  # noqa: D301
-    found = compare(read_subject(a), read_subject(b))
+    found = compare(read_subject(a, timeout), read_subject(b, timeout), timeout)
     if as_json:
         emit_json(found.to_json())
     else:
         for note in found.notes:
             show("note", note)
-        if not found.equal:
+        if found.equal is False:
             show("inputs", found.inputs)
             show("a", found.first)
             show("b", found.second)
+    if found.equal is None:
+        raise VerificationError(
+            f"{a} and {b}: undecided, neither proven equal nor found different: {found.method}; "
+            "--timeout SECONDS gives it more"
+        )
     if not found.equal:
         raise VerificationError(
             f"{a} and {b} differ: inputs {found.inputs}, a gives {found.first}, "

@@ -36,6 +36,7 @@ __all__ = [
     "outputs_option",
     "passes_option",
     "preserve_option",
+    "proof_timeout_option",
     "read_columns",
     "refuse_training_options",
     "require_writable",
@@ -175,19 +176,28 @@ def _above_zero(_: click.Context, parameter: click.Parameter, value: float | Non
     return value
 
 
-def _timeout_option(tool: str) -> Callable[[F], F]:
+def _timeout_option(text: str) -> Callable[[F], F]:
     return click.option(
         "--timeout",
         type=float,
         callback=_above_zero,
         metavar="SECONDS",
-        help=f"Give {tool} up after so long; it then counts as not run.  [default: 600, more for a "
-        "simulator on a large design]",
+        help=text,
     )
 
 
-timeout_option = _timeout_option("a simulator")
-tool_timeout_option = _timeout_option("a simulator, Yosys or another tool")
+timeout_option = _timeout_option(
+    "Give a simulator up after so long; it then counts as not run.  [default: 600, more for a "
+    "simulator on a large design]"
+)
+tool_timeout_option = _timeout_option(
+    "Give a simulator, Yosys, another tool or a SAT proof up after so long; it then counts as not run.  "
+    "[default: 600, more for a simulator on a large design, no limit for a SAT proof]"
+)
+proof_timeout_option = _timeout_option(
+    "Give the SAT proof, or a tool that reads A or B, up after so long; they are then neither equal nor "
+    "different.  [default: no limit for the proof, 600 for a tool]"
+)
 
 _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (

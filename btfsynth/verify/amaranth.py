@@ -14,7 +14,7 @@ from btfsynth.errors import DataError, MissingToolError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.process import run_command
-from btfsynth.verify.yosys import find_yosys, netlist_of_rtlil
+from btfsynth.verify.yosys import as_synthesized, find_yosys, netlist_of_rtlil
 
 __all__ = ["amaranth_netlist"]
 
@@ -69,4 +69,7 @@ def amaranth_netlist(
         raise completed.error("the conversion to RTLIL ended without a result") from None
     if error:
         raise DataError(error, path)
-    return netlist_of_rtlil(yosys, rtlil, timeout, sorted(controls))
+    try:
+        return netlist_of_rtlil(yosys, rtlil, timeout, sorted(controls))
+    except DataError as failure:
+        raise as_synthesized(failure, "Amaranth and Yosys", path) from None

@@ -33,6 +33,7 @@ from btfsynth.errors import (
 from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import read_netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design, load_design
@@ -88,9 +89,9 @@ def verify_design(
         Names of simulators, all of which must be there, or ``all`` for all that fit; None takes those that are
         installed.
     timeout
-        Seconds one command of a tool may take; if None `DEFAULT_TIMEOUT`, and of a simulator more for a large
-        design. A link whose tool does not end in time is skipped, but fails if it is a simulator asked for by
-        name.
+        Seconds one command of a tool, or one SAT proof, may take; if None `DEFAULT_TIMEOUT`, of a simulator
+        more for a large design, and a proof has no limit. A link that does not end in time is skipped, but
+        fails if it is a simulator asked for by name.
     on_link
         Gets the name of every link before it is checked.
 
@@ -229,6 +230,14 @@ class _Chain:
             return _failed(
                 _vectors(vectors), f"{int(wrong.sum())} vectors failed", dict(vars(shown))
             )
+        counted, listed = vars(statistics(netlist)), self.design.manifest.netlist
+        for key, value in listed.items():
+            if counted.get(key) != value:
+                return _failed(
+                    _vectors(vectors),
+                    f"the manifest says {key} {value}, the netlist has {counted.get(key, 'none')}",
+                    {},
+                )
         return _passed(_vectors(vectors), f"{netlist.n_cells} cells")
 
     def read_mig(self) -> Netlist:
@@ -283,7 +292,7 @@ class _Chain:
 
     def proven(self, one: tuple[str, Netlist], other: tuple[str, Netlist]) -> Link:
         """Prove two netlists equal; each comes with its name."""
-        found = equivalent(one[1], other[1])
+        found = equivalent(one[1], other[1], self.timeout)
         covers = f"all 2^{one[1].n_inputs} inputs"
         if found.counterexample is None:
             return _passed(covers, f"against the {one[0]}: {found.method}")
@@ -303,7 +312,10 @@ class _Chain:
             raise _SkipError(reason)
         seconds = time_allowed(name, self.design) if self.timeout is None else self.timeout
         try:
-            return self.checked(simulator.run(self.design, seconds))
+            check = simulator.run(self.design, seconds)
+            if check.skipped is not None and name in (self.simulators or ()):
+                return _failed("", check.skipped, {})
+            return self.checked(check)
         except ToolTimeoutError:
             if self.simulators is not None:
                 return _failed("", given_up(seconds), {})
@@ -371,13 +383,15 @@ class _Chain:
         if count_wrong(netlist, vectors).any():
             return _failed("", "the design itself fails its vectors, so no fault can be told", {})
         specified = self.design.manifest.specified
-        score = score_mutants(netlist, vectors, specified, self.mutants)
+        score = score_mutants(netlist, vectors, specified, self.mutants, self.timeout)
         self.killed = spread(score.killed, _BENCH_MUTANTS)
         covers = f"{score.tried} of {score.total} mutants on {_vectors(vectors)}"
         detail = (
             f"{len(score.killed)} killed, {len(score.equivalent)} equivalent, "
             f"{len(score.survived)} survived"
         )
+        if score.undecided:
+            detail += f", {len(score.undecided)} undecided"
         if score.unspecified:
             detail += f", {len(score.unspecified)} right on every pattern"
         figures = {"mutants": score.to_json()}

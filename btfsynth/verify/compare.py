@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.backends.manifest import DesignPort, load_manifest
+from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.dataset.load import load
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, ToolTimeoutError
 from btfsynth.frontends.registry import find_reader, read_design
 from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, output_words, pack_bits, unpack_bits
+from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.result import port_values
 from btfsynth.verify.amaranth import amaranth_netlist
-from btfsynth.verify.equivalence import equivalent
+from btfsynth.verify.equivalence import SAT_METHOD, equivalent
 from btfsynth.verify.interface import align
+from btfsynth.verify.simulate import given_up
 from btfsynth.verify.vhdl import VHDL_ENDINGS, vhdl_netlist
 
 __all__ = ["Comparison", "Subject", "compare", "read_subject"]
@@ -56,16 +59,16 @@ class Comparison:
     Parameters
     ----------
     equal
-        Whether the two compute the same.
+        Whether the two compute the same; None if that was not found out in time.
     method
-        How that was found out.
+        How that was found out, or was to be.
     notes
         What was guessed, one line each.
     inputs, first, second
         Values by port where they differ, like ``p=2'b10``; empty if they do not.
     """
 
-    equal: bool
+    equal: bool | None
     method: str
     notes: tuple[str, ...]
     inputs: str = ""
@@ -75,7 +78,7 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a report."""
         shown = None
-        if not self.equal:
+        if self.equal is False:
             shown = {"inputs": self.inputs, "a": self.first, "b": self.second}
         return {
             "equivalent": self.equal,
@@ -85,13 +88,23 @@ class Comparison:
         }
 
 
-def read_subject(path: Path) -> Subject:
+def read_subject(path: Path, timeout: float | None = None) -> Subject:
     """Read a netlist or a table; of a design folder, its Verilog under the names of the data.
 
-    A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL.
+    A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Of those
+    of a pipelined design folder the registers are taken for wires, as those of Verilog are.
+
+    Parameters
+    ----------
+    path
+        The file or the folder.
+    timeout
+        Seconds one command of a tool may take; `DEFAULT_TIMEOUT` if None.
 
     Raises
     ------
+    ToolTimeoutError
+        If a tool takes longer.
     DataError
         If it cannot be read as what it is.
     MissingToolError
@@ -99,15 +112,29 @@ def read_subject(path: Path) -> Subject:
     """
     if path.is_dir():
         return Subject(path, _folder_netlist(path))
-    if path.suffix.lower() == ".py":
-        return Subject(path, amaranth_netlist(path))
-    if path.suffix.lower() in VHDL_ENDINGS:
-        return Subject(path, vhdl_netlist(path))
+    ending = path.suffix.lower()
+    if ending == ".py" or ending in VHDL_ENDINGS:
+        read = amaranth_netlist if ending == ".py" else vhdl_netlist
+        seconds = DEFAULT_TIMEOUT if timeout is None else timeout
+        try:
+            return Subject(path, read(path, seconds, _controls(path)))
+        except ToolTimeoutError:
+            raise ToolTimeoutError(f"{path}: reading it {given_up(seconds)}") from None
     netlist = read_design(path)
     care = None
     if find_reader(path).name in _TABLES and netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
         care = _care_of(path, netlist)
     return Subject(path, netlist, care)
+
+
+def _controls(path: Path) -> Collection[str]:
+    """Return the names that controls of registers have, where a file is of a pipelined design folder."""
+    try:
+        manifest = load_manifest(path.parent)
+    except DataError:
+        return ()
+    known = [manifest.files[role] for role in ("amaranth", "vhdl") if role in manifest.files]
+    return CONTROL_NAMES if manifest.timing is not None and path.name in known else ()
 
 
 def _folder_netlist(path: Path) -> Netlist:
@@ -139,8 +166,15 @@ def _care_of(path: Path, netlist: Netlist) -> NDArray[np.bool_] | None:
     return None if care.all() else care
 
 
-def compare(a: Subject, b: Subject) -> Comparison:
+def compare(a: Subject, b: Subject, timeout: float | None = None) -> Comparison:
     """Compare two designs on every input for which the outputs matter in both.
+
+    Parameters
+    ----------
+    a, b
+        The designs.
+    timeout
+        Seconds a SAT proof may take; no limit if None.
 
     Raises
     ------
@@ -153,7 +187,11 @@ def compare(a: Subject, b: Subject) -> Comparison:
         if subject.care is not None:
             notes.append(f"{subject.path.name} leaves outputs open; these may be anything")
     if a.care is None and b.care is None:
-        found = equivalent(a.netlist, aligned.netlist)
+        try:
+            found = equivalent(a.netlist, aligned.netlist, timeout)
+        except ToolTimeoutError:
+            method = f"{SAT_METHOD}, given up after {timeout:g} s"
+            return Comparison(None, method, tuple(notes))
         vector, method = found.counterexample, found.method
     else:
         inputs, care = _cared_for(a.care, b.care, aligned.inputs, aligned.outputs)

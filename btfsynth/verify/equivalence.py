@@ -22,10 +22,11 @@ from btfsynth.netlist.simulation import (
     valid_words,
 )
 from btfsynth.verify.sweeping import find_difference
+from btfsynth.verify.sweeping_worker import find_difference_within
 
-__all__ = ["Equivalence", "equivalent"]
+__all__ = ["SAT_METHOD", "Equivalence", "equivalent"]
 
-_SAT = "SAT sweeping"
+SAT_METHOD = "SAT sweeping"
 _WORDS_AT_ONCE = 1 << 22
 """Of output signatures: 32 MiB."""
 
@@ -49,19 +50,28 @@ class Equivalence:
     method: str
 
 
-def equivalent(a: Netlist, b: Netlist) -> Equivalence:
+def equivalent(a: Netlist, b: Netlist, timeout: float | None = None) -> Equivalence:
     """Compare two netlists with the same ports.
+
+    Parameters
+    ----------
+    a, b
+        The netlists.
+    timeout
+        Seconds a SAT proof may take; no limit if None. With a limit it runs in a process of its own.
 
     Raises
     ------
     VerificationError
         If their ports differ.
+    ToolTimeoutError
+        If nothing was found out in that time.
     """
     if a.input_ports != b.input_ports or a.output_ports != b.output_ports:
         raise VerificationError(f"{a.name} and {b.name} cannot be compared: their ports differ")
     if a.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
         return _by_simulation(a, b)
-    return _by_sat(a, b)
+    return _by_sat(a, b, timeout)
 
 
 def _by_simulation(a: Netlist, b: Netlist) -> Equivalence:
@@ -81,11 +91,11 @@ def _by_simulation(a: Netlist, b: Netlist) -> Equivalence:
     return Equivalence(True, None, method)
 
 
-def _by_sat(a: Netlist, b: Netlist) -> Equivalence:
-    vector = find_difference(a, b)
+def _by_sat(a: Netlist, b: Netlist, timeout: float | None = None) -> Equivalence:
+    vector = find_difference(a, b) if timeout is None else find_difference_within(a, b, timeout)
     if vector is None:
-        return Equivalence(True, None, _SAT)
+        return Equivalence(True, None, SAT_METHOD)
     words = pack_bits(vector[None, :])
     if not ((output_words(a, words) ^ output_words(b, words)) & valid_words(1)).any():
         raise VerificationError("the counterexample of SAT sweeping is none by simulation")
-    return Equivalence(False, vector, _SAT)
+    return Equivalence(False, vector, SAT_METHOD)

@@ -19,6 +19,7 @@ from btfsynth.backends.pipeline import make_pipeline
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.backends.verilog import emit_verilog
 from btfsynth.backends.verilog_cells import emit_cell_library, emit_verilog_cells
+from btfsynth.errors import ToolTimeoutError
 from btfsynth.files import write_text
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits, valid_words
@@ -64,6 +65,8 @@ class MutationScore:
         design, say something.
     survived
         Those that are neither: the vectors are too few.
+    undecided
+        Those of which it was not found out in time whether they compute the same.
     """
 
     total: int
@@ -71,11 +74,13 @@ class MutationScore:
     equivalent: tuple[Mutant, ...]
     unspecified: tuple[Mutant, ...]
     survived: tuple[Survivor, ...]
+    undecided: tuple[Mutant, ...] = ()
 
     @property
     def tried(self) -> int:
         """How many were tried."""
-        return sum(map(len, (self.killed, self.equivalent, self.unspecified, self.survived)))
+        groups = self.killed, self.equivalent, self.unspecified, self.survived, self.undecided
+        return sum(map(len, groups))
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts, also by kind, as plain values."""
@@ -85,6 +90,7 @@ class MutationScore:
             "equivalent": self.equivalent,
             "unspecified": self.unspecified,
             "survived": [survivor.mutant for survivor in self.survived],
+            "undecided": self.undecided,
         }
         return {
             "total": self.total,
@@ -121,7 +127,11 @@ class _Vectors:
 
 
 def score_mutants(
-    netlist: Netlist, vectors: VectorTable, specified: bool, limit: int
+    netlist: Netlist,
+    vectors: VectorTable,
+    specified: bool,
+    limit: int,
+    timeout: float | None = None,
 ) -> MutationScore:
     """Try mutants of a netlist on test vectors.
 
@@ -135,6 +145,8 @@ def score_mutants(
         True if the vectors are all that is asked of the design, so that elsewhere it may do anything.
     limit
         How many mutants to try at most.
+    timeout
+        Seconds the proof that a mutant is the same may take; no limit if None.
     """
     everything = list_mutants(netlist)
     packed = _Vectors(vectors)
@@ -142,13 +154,18 @@ def score_mutants(
     same: list[Mutant] = []
     unspecified: list[Mutant] = []
     survived: list[Survivor] = []
+    undecided: list[Mutant] = []
     for mutant in pick_mutants(everything, limit):
         changed = mutate(netlist, mutant)
         wrong = packed.wrong(changed)
         if wrong.any():
             killed.append((mutant, int(unpack_bits(wrong[None, :], vectors.count).sum())))
             continue
-        comparison = equivalent(netlist, changed)
+        try:
+            comparison = equivalent(netlist, changed, timeout)
+        except ToolTimeoutError:
+            undecided.append(mutant)
+            continue
         if comparison.counterexample is None:
             same.append(mutant)
         elif specified:
@@ -156,7 +173,12 @@ def score_mutants(
         else:
             survived.append(Survivor(mutant, comparison.counterexample))
     return MutationScore(
-        len(everything), tuple(killed), tuple(same), tuple(unspecified), tuple(survived)
+        len(everything),
+        tuple(killed),
+        tuple(same),
+        tuple(unspecified),
+        tuple(survived),
+        tuple(undecided),
     )
 
 

@@ -21,7 +21,7 @@ from btfsynth.netlist.views import mark_cone
 from btfsynth.passes.cone_solver import ConeSolver
 from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
 
-__all__ = ["find_difference", "joined"]
+__all__ = ["find_difference", "find_difference_by_chance", "joined"]
 
 _ROUNDS: tuple[tuple[int | None, int], ...] = ((None, 0), (200, 0), (2000, 0), (20_000, 0))
 """Conflicts a pair of signals (None: no solver) and the window it is seen in (0: whole cones), by round."""
@@ -69,6 +69,11 @@ def find_difference(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
         equal = find_equal_signals(joint, vectors, conflicts, _SEED, _sides(joint), window)
         joint = rebuild(joint, equal.substitution)
     return _decide(_open_cones(joint))
+
+
+def find_difference_by_chance(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
+    """Return one of some random input vectors on which two netlists differ; None if they do on none."""
+    return _difference_among(joined(a, b), random_vectors(a.n_inputs, _WORDS, _SEED))
 
 
 def _difference_among(joint: Netlist, vectors: NDArray[np.uint64]) -> NDArray[np.uint8] | None:

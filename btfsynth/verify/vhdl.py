@@ -21,7 +21,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.ghdl import find_ghdl
 from btfsynth.sim.process import Completed, run_command
-from btfsynth.verify.yosys import find_yosys, netlist_of_verilog
+from btfsynth.verify.yosys import as_synthesized, find_yosys, netlist_of_verilog
 
 __all__ = ["VHDL_ENDINGS", "vhdl_netlist"]
 
@@ -111,9 +111,7 @@ def _read(
     try:
         return netlist_of_verilog(yosys, verilog, timeout, present)
     except DataError as error:
-        # its path and line are those of a file that is gone by now
-        text = str(error).partition(": ")[2] if error.path else str(error)
-        raise DataError(f"as GHDL and Yosys synthesize it: {text}", path) from None
+        raise as_synthesized(error, "GHDL and Yosys", path) from None
 
 
 def _free_prefix(text: str) -> str:

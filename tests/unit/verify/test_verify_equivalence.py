@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hardware import full_adder, multiplier, netlists, outputs_of
+from circuits import array_multiplier, turned
+from hardware import full_adder, multiplier, netlists, outputs_of, vectors_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import VerificationError
+from btfsynth.errors import ToolTimeoutError, VerificationError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.verify import equivalence, sweeping
+from btfsynth.verify import equivalence, mutation, sweeping
 from btfsynth.verify.equivalence import equivalent
 
 
@@ -127,3 +129,48 @@ def test_ports_must_agree():
     """Netlists with other ports cannot be compared."""
     with pytest.raises(VerificationError, match="their ports differ"):
         equivalent(full_adder(), multiplier())
+
+
+WIDTH = 14
+"""Operands of a multiplier of which no solver proves in seconds that they can be exchanged."""
+
+
+def test_undecided_in_time():
+    """A proof that is not there in time is no answer, and its process is ended."""
+    netlist = array_multiplier(WIDTH, WIDTH)
+    with pytest.raises(
+        ToolTimeoutError, match="neither proven equal nor found different within 2 s"
+    ):
+        equivalent(netlist, turned(netlist, WIDTH), timeout=2)
+
+
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_decided_in_time(spoiled):
+    """With a limit the answer is the one without: also the only vector on which two differ."""
+    a, b = parity(18), parity(18, backwards=not spoiled, spoiled=spoiled)
+    found, unlimited = equivalent(a, b, timeout=300), equivalent(a, b)
+    assert (
+        (found.equal, found.method)
+        == (unlimited.equal, unlimited.method)
+        == (not spoiled, found.method)
+    )
+    if spoiled:
+        assert found.counterexample.tolist() == [1] * 18
+
+
+def test_mutant_that_stays_undecided(monkeypatch):
+    """A mutant that no vector notices, and of which nothing is known in time, is neither same nor survivor."""
+    netlist = multiplier()
+    full = vectors_of(netlist)
+    few = VectorTable(full.inputs[:1], full.expected[:1], full.care[:1], False)
+
+    def slow(a, b, timeout):
+        raise ToolTimeoutError(f"not within {timeout:g} s")
+
+    monkeypatch.setattr(mutation, "equivalent", slow)
+    score = mutation.score_mutants(netlist, few, False, 10_000, timeout=1)
+    assert score.undecided
+    assert not score.equivalent
+    assert not score.survived
+    assert score.tried == score.total == len(score.killed) + len(score.undecided)
+    assert score.to_json()["undecided"] == len(score.undecided)
