@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import SourceFile
-from btfsynth.dataset.formats.cubes import FREE
+from btfsynth.dataset.formats.cubes import FREE, MAX_EXPANDED, expanded_size
 from btfsynth.dataset.formats.pla import PLA
 from btfsynth.dataset.formats.pla_parser import ON, PlaFile, parse_pla
 from btfsynth.dataset.formats.truth import TRUTH
@@ -45,11 +45,13 @@ def parse_pla_netlist(file: SourceFile) -> Netlist:
     Raises
     ------
     DataError
-        If the file is no PLA file.
+        If the file is no PLA file, or rows of type fr or fdr contradict each other.
     """
     pla = parse_pla(file)
     products = _products(file, pla)
     if pla.n_inputs > _MAX_DIAGRAM_INPUTS:
+        if pla.kind in ("fr", "fdr") and expanded_size(pla.cubes) <= MAX_EXPANDED:
+            PLA.read(file)  # for its check of the rows alone
         return products
     return min(products, _diagram(PLA.read(file)), key=lambda netlist: netlist.n_cells)
 

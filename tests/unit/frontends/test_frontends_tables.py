@@ -49,6 +49,14 @@ def test_a_wide_pla():
     assert netlist.n_cells == 40
 
 
+@pytest.mark.parametrize("width", [4, 20])
+def test_rows_that_contradict_each_other(width):
+    """On and off at once is an error, however the netlist is made of the rest."""
+    rows = f"{'1' * width} 1\n{'1' * (width - 1)}- 0\n"
+    with pytest.raises(DataError, match=r":5: contradicts line 4"):
+        parse_pla_netlist(source(f".i {width}\n.o 1\n.type fr\n{rows}.e\n"))
+
+
 @pytest.mark.parametrize(
     ("table", "cells"),
     [(0x6996966996696996, 9), (0xFEE8E880E8808000, 11), (0x8000000000000001, 11)],
