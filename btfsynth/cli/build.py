@@ -45,6 +45,7 @@ from btfsynth.cli.progress import observed
 from btfsynth.cli.recorded import command_line
 from btfsynth.config.inputs import RunInputs, file_hash, recorded_name
 from btfsynth.dataset.code import InputCode
+from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import VerificationError
@@ -161,19 +162,7 @@ def command(
         inputs=inputs,
         command=command_line(without=("directory", "with_report", "as_json", "jobs", "threads")),
     )
-    if network_file is None:
-        with observed(dataset.name) as observer:
-            report = build(dataset, directory, options, observer, measured)
-    else:
-        sources = [ParameterSource.COMMANDLINE]
-        if comes_from_file("network_file"):
-            sources.append(ParameterSource.DEFAULT_MAP)
-        refuse_training_options("nothing is trained where --network gives a network", sources)
-        network = read_network(network_file)
-        with observed(dataset.name) as observer:
-            report = build_network(
-                dataset, network, network_file.name, directory, options, observer, measured
-            )
+    report = _build(dataset, measured, network_file, directory, options)
     if with_report:
         write_report(directory, directory / PAGE_FILE)
     if as_json:
@@ -182,6 +171,28 @@ def command(
         _show(report, directory)
     if not report.verified:
         raise VerificationError(why_not_verified(list(report.checks.values()), simulators))
+
+
+def _build(
+    dataset: Dataset,
+    held_out: Dataset | None,
+    network_file: Path | None,
+    directory: Path,
+    options: BuildOptions,
+) -> BuildReport:
+    """Train and build, or build from the network in a file, while the progress is shown."""
+    if network_file is None:
+        with observed(dataset.name) as observer:
+            return build(dataset, directory, options, observer, held_out)
+    sources = [ParameterSource.COMMANDLINE]
+    if comes_from_file("network_file"):
+        sources.append(ParameterSource.DEFAULT_MAP)
+    refuse_training_options("nothing is trained where --network gives a network", sources)
+    network = read_network(network_file)
+    with observed(dataset.name) as observer:
+        return build_network(
+            dataset, network, network_file.name, directory, options, observer, held_out
+        )
 
 
 def _inputs(

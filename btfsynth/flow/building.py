@@ -34,6 +34,7 @@ from btfsynth.flow.records import network_record
 from btfsynth.flow.report import AUTO, LABELS, SPARSE, BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import default_script, simplify_network
 from btfsynth.flow.vectors import hardware_vectors
+from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist
@@ -299,6 +300,7 @@ def _make_design(
         network, hardware.dataset, options.preserve, options.passes, label=options.label, seen=seen
     )
     passes = default_script(lowering.cells) if options.passes is None else options.passes
+    made_from = {**_made_from(options), "passes": passes}
     observer.on_stage("emitting")
     manifest = write_design(
         netlist,
@@ -313,36 +315,19 @@ def _make_design(
         staging,
         source=dataset.source,
         data_hash=dataset.content_hash,
-        provenance={**origin.provenance(), **_made_from(options), "passes": passes},
-        made_with={
-            **origin.options(),
-            **_made_from(options),
-            "passes": passes,
-            "preserve": lowering.preserved.value,
-        },
+        provenance={**origin.provenance(), **made_from},
+        made_with={**origin.options(), **made_from, "preserve": lowering.preserved.value},
         options=options.hardware,
         notices=(*hardware.dataset.notices, *notices),
     )
-    save_network(origin.network, staging / f"{manifest.module}.npz")
-    if origin.run is not None:
-        history = format_history(origin.run.best.history)
-        write_text(staging / f"{manifest.module}_history.csv", history)
-    if hardware.rounding is not None:
-        save_network(network, staging / f"{manifest.module}_integers.npz")
+    _save_origin(origin, hardware, staging, manifest.module)
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
     trial = None if origin.run is None else origin.run.best.trial
     recipe = format_recipe(
         dataset, data.held_out, options, trial, passes=passes, preserve=lowering.preserved
     )
     write_text(staging / RUN_FILE, recipe)
-    checks: dict[str, CheckResult] = {}
-    measured: HardwareReport | None = None
-    if hardware.rounding is None and options.code is None:
-        checks["network"] = network_record(network, dataset)
-    if hardware.rounding is not None or options.label or data.held_out is not None or options.code:
-        measured = hardware_report(hardware, netlist, dataset, data.held_out, options.code)
-        if options.weights == LABELS:
-            checks["labels"] = measured.labels_check()
+    checks, measured = _measured(data, hardware, netlist, options)
     observer.on_stage("simulating")
     for check in simulate_design(staging, options.simulators, options.timeout):
         checks[check.name] = check
@@ -362,6 +347,34 @@ def _make_design(
     )
     write_text(staging / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
     return report
+
+
+def _save_origin(
+    origin: NetworkOrigin, hardware: HardwareNetwork, staging: Path, module: str
+) -> None:
+    """Write the network that a design was made from, how it was trained, and its rounded weights."""
+    save_network(origin.network, staging / f"{module}.npz")
+    if origin.run is not None:
+        history = format_history(origin.run.best.history)
+        write_text(staging / f"{module}_history.csv", history)
+    if hardware.rounding is not None:
+        save_network(hardware.network, staging / f"{module}_integers.npz")
+
+
+def _measured(
+    data: _Data, hardware: HardwareNetwork, netlist: Netlist, options: BuildOptions
+) -> tuple[dict[str, CheckResult], HardwareReport | None]:
+    """Check network and netlist on the patterns; the report is None where weights are as trained."""
+    checks: dict[str, CheckResult] = {}
+    if hardware.rounding is None and options.code is None:
+        checks["network"] = network_record(hardware.network, data.dataset)
+    as_trained = hardware.rounding is None and not options.label and options.code is None
+    if as_trained and data.held_out is None:
+        return checks, None
+    measured = hardware_report(hardware, netlist, data.dataset, data.held_out, options.code)
+    if options.weights == LABELS:
+        checks["labels"] = measured.labels_check()
+    return checks, measured
 
 
 def _made_from(options: BuildOptions) -> dict[str, str]:
