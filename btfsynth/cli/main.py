@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 
 import click
 from click.shell_completion import CompletionItem
 
 from btfsynth import __version__
+from btfsynth.cli.signals import kills_as_interrupts, signalled_once
 from btfsynth.cli.text import one_line
 from btfsynth.errors import BtfsynthError, InterruptedWorkError
 
@@ -106,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with contextlib.suppress(AttributeError, ValueError):  # somebody else's stream
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        with _kills_as_interrupts():
+        with kills_as_interrupts(), signalled_once():
             code = cli.main(
                 args=None if arguments is None else list(arguments),
                 prog_name="btfsynth",
@@ -140,26 +138,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _complain(f"{where}: {error.strerror or error}")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-@contextlib.contextmanager
-def _kills_as_interrupts() -> Iterator[None]:
-    """Let a polite kill do what Ctrl-C does: keep the best network, leave nothing half-written."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    former = {}
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # there is no SIGHUP on Windows
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-                former[number] = signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _drop_output() -> None:

@@ -10,10 +10,30 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-__all__ = ["signalled_once"]
+__all__ = ["kills_as_interrupts", "signalled_once"]
 
 _ECHO_SECONDS = 1.0
 """Signals that come so soon after one are the same wish to end."""
+
+
+@contextlib.contextmanager
+def kills_as_interrupts() -> Iterator[None]:
+    """Let a polite kill do what Ctrl-C does: keep the best network, leave nothing half-written."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    former = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # there is no SIGHUP on Windows
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                former[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

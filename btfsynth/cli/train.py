@@ -30,7 +30,6 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import emit_json, say, show, show_training
 from btfsynth.cli.progress import observed
 from btfsynth.cli.shared import guarded, join_ranks, prepared
-from btfsynth.cli.signals import signalled_once
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
@@ -113,7 +112,6 @@ _HISTORY_HELP = (
 @outputs_option
 @json_option
 @training_options
-@signalled_once()
 def command(
     source: str,
     path: Path | None,

@@ -22,7 +22,6 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, show
 from btfsynth.cli.progress import observed
-from btfsynth.cli.signals import signalled_once
 from btfsynth.config import format_run_file
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import InterruptedWorkError
@@ -75,7 +74,6 @@ __all__ = ["command"]
 @scheduler_option
 @outputs_option
 @json_option
-@signalled_once()
 def command(
     source: str,
     path: Path | None,
