@@ -1,7 +1,8 @@
 """Write files whole or not at all.
 
 Everything is written to a temporary name in the same folder, then renamed, so that an interrupted run or
-a full disk never leaves half a file under its real name.
+a full disk never leaves half a file under its real name. A link is followed, so that it stays one; what is no
+file, such as a terminal, a pipe or ``/dev/null``, is written to as it is.
 """
 
 from __future__ import annotations
@@ -38,16 +39,25 @@ def write_bytes(path: Path, content: bytes) -> None:
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r} cannot be written: a NUL in the name")
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:_PREFIX]}.", dir=path.parent)
+        place = path.resolve()
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            with place.open("wb") as stream:
+                stream.write(content)
+            return
+        descriptor, temporary = tempfile.mkstemp(
+            prefix=f".{place.name[:_PREFIX]}.", dir=place.parent
+        )
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
+        Path(temporary).replace(place)
         temporary = None
     except OSError as error:
         raise OutputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+    except RuntimeError:  # of Python before 3.13
+        raise OutputError(f"{str(path)!r} cannot be written: a link that leads to itself") from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

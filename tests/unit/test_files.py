@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +135,29 @@ def test_folders_that_cannot_be_made(tmp_path: Path) -> None:
     for path in (tmp_path / "f", tmp_path / "f" / "b", tmp_path / "a\0b"):
         with pytest.raises(OutputError, match="the folder cannot be made"):
             make_folder(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links and pipes")
+def test_links_stay_and_what_is_no_file_is_written_to(tmp_path: Path) -> None:
+    """A link's target gets the content; a pipe, as a device would, stays what it is."""
+    (tmp_path / "far").mkdir()
+    link, target = tmp_path / "link", tmp_path / "far" / "f.txt"
+    link.symlink_to(target)
+    for content in (b"new file", b"overwritten"):
+        write_bytes(link, content)
+        assert link.is_symlink()
+        assert target.read_bytes() == content
+    assert names(target.parent) == ["f.txt"]
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        seen = pool.submit(pipe.read_bytes)
+        write_bytes(pipe, b"through")
+        assert seen.result() == b"through"
+    assert pipe.is_fifo()
+
+    link.unlink()
+    link.symlink_to(link)
+    with pytest.raises(OutputError, match="link' cannot be written"):
+        write_bytes(link, b"")
