@@ -78,7 +78,7 @@ def parse_script(text: str) -> tuple[Pass, ...]:
         elif name in SCRIPTS and not options:
             steps.extend(parse_script(SCRIPTS[name]))
         else:
-            known = ", ".join([*PASSES, *SCRIPTS])
+            known = ", ".join(dict.fromkeys([*PASSES, *SCRIPTS]))
             raise UsageError(f"unknown pass {name!r}; known passes and scripts are: {known}")
     return tuple(steps)
 
