@@ -143,7 +143,9 @@ def command(
       btfsynth build --config hdl_out/multiplier_2/run.toml -o again
     """  # noqa: D301
     dataset = load_source(source, outputs)
-    measured = None if held_out is None else load_source(held_out, outputs)
+    measured = None
+    if held_out is not None:  # a task has no columns to choose from
+        measured = load_source(held_out, None if is_task_spec(held_out) else outputs)
     require_same_data("source", dataset)
     if measured is not None:
         require_same_data("held_out", measured)

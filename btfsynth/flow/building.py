@@ -13,6 +13,7 @@ from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.config import RUN_FILE
 from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.held_out import matched
 from btfsynth.errors import (
     BtfsynthError,
     InterruptedWorkError,
@@ -116,6 +117,7 @@ def build(
     """
     observer = observer or Observer()
     _check_request(dataset, options, held_out)
+    data = _Data.of(dataset, held_out)
     learnt = training_data(dataset, options.code)
     plan_for(learnt, options.training)
     with staging_folder(directory) as staging:
@@ -125,14 +127,13 @@ def build(
             options.training,
             on_progress=observer.on_progress,
             on_trial=observer.on_trial,
-            held_out=None if held_out is None else training_data(held_out, options.code),
+            held_out=None if data.held_out is None else training_data(data.held_out, options.code),
         )
         seed = options.training.seed
         network = run.network(learnt, seed)
         _require_success(run, network, directory)
         try:
             origin = NetworkOrigin(network, seed=seed, run=run)
-            data = _Data(dataset, held_out)
             hardware = _hardware(data, network, options)
             report = _make_design(data, origin, hardware, staging, options, observer)
             publish(staging, directory, last=MANIFEST_FILE)
@@ -188,7 +189,7 @@ def build_network(
             f"{name}: expected a trained network, got a graph of which every weight is 0; "
             "'btfsynth train --topology' trains one"
         )
-    data = _Data(dataset, held_out)
+    data = _Data.of(dataset, held_out)
     hardware = _hardware(data, replace(network, name=name), options)
     bits = hardware.dataset
     missed = bits.n_patterns - hardware.network.vectors_right(bits)
@@ -210,10 +211,23 @@ def build_network(
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """The patterns as they came."""
+    """The patterns; those held out with their columns in the order of the others, and as they came."""
 
     dataset: Dataset
     held_out: Dataset | None
+    given: Dataset | None
+
+    @classmethod
+    def of(cls, dataset: Dataset, held_out: Dataset | None) -> _Data:
+        """Bring the two to the same columns."""
+        return cls(dataset, None if held_out is None else matched(held_out, dataset), held_out)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Return what was done to the patterns held out."""
+        if self.held_out is None or self.given is None:
+            return ()
+        return self.held_out.notices[len(self.given.notices) :]
 
 
 def _named(network: TrainedNetwork, dataset: Dataset, hardware: HardwareNetwork) -> TrainedNetwork:
@@ -318,13 +332,13 @@ def _make_design(
         provenance={**origin.provenance(), **made_from},
         made_with={**origin.options(), **made_from, "preserve": lowering.preserved.value},
         options=options.hardware,
-        notices=(*hardware.dataset.notices, *notices),
+        notices=(*hardware.dataset.notices, *data.notices, *notices),
     )
     _save_origin(origin, hardware, staging, manifest.module)
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
     trial = None if origin.run is None else origin.run.best.trial
     recipe = format_recipe(
-        dataset, data.held_out, options, trial, passes=passes, preserve=lowering.preserved
+        dataset, data.given, options, trial, passes=passes, preserve=lowering.preserved
     )
     write_text(staging / RUN_FILE, recipe)
     checks, measured = _measured(data, hardware, netlist, options)

@@ -239,3 +239,26 @@ def test_second_build_replaces_the_first(cli, tmp_path, fast_simulator):
     assert manifest["options"]["seed"] == 2
     assert cli("simulate", "out", "--simulator", fast_simulator).code == 0
     assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_held_out_columns_go_by_name(cli, tmp_path):
+    """Hardware is measured on the columns that the names say; the run file makes it again."""
+    table = [(a, b, a & (1 - b)) for a in (0, 1) for b in (0, 1)]
+    rows = "".join(f"{a},{b},{y}\n" for a, b, y in table)
+    turned = "".join(f"{b},{a},{y}\n" for a, b, y in table)
+    (tmp_path / "t.csv").write_text("in:a,in:b,out:y\n" + rows)
+    (tmp_path / "h.csv").write_text("in:b,in:a,out:y\n" + turned)
+    outcome = cli(
+        "build", "t.csv", "--held-out", "h.csv", "--weights", "auto", "--simulator", "amaranth",
+        "-o", "out", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    accuracy = outcome.json["hardware"]["accuracy"]
+    assert {accuracy[stage]["held_out"]["bits_right"] for stage in accuracy} == {4}
+    assert any("taken by name" in notice for notice in outcome.json["notices"])
+    again = cli("build", "--config", "out/run.toml", "-o", "again")
+    assert again.code == 0, again.stderr
+    wider = cli("build", "t.csv", "--held-out", "full_adder", "-o", "wider")
+    assert wider.code == 2
+    assert "expected 2 inputs" in wider.complaint
+    assert not (tmp_path / "wider").exists()
