@@ -40,6 +40,7 @@ _BUILD_CHECKS = {
     "cocotb": "the Verilog under its cocotb test",
     "ghdl": "the VHDL under its testbench in GHDL",
     "icarus": "the Verilog under its testbench in Icarus Verilog",
+    "labels": "the class of every pattern against the trained network",
     "verilator": "the Verilog under its testbench in Verilator",
 }
 _VERIFY_CHECKS = {
@@ -49,6 +50,7 @@ _VERIFY_CHECKS = {
     "equivalence": "a proof that the Verilog is the netlist",
     "yosys": "a proof by Yosys that the Verilog is the function",
     "amaranth_proof": "a proof that the Amaranth component is the netlist",
+    "vhdl_proof": "a proof that the VHDL is the netlist",
     "mutation": "single faults in the netlist, each of which the vectors must notice",
     "testbench": "single faults in the Verilog, each of which the testbench must notice",
 }

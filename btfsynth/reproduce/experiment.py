@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -163,7 +163,3 @@ class Experiment:
             **({"skip": True} if self.skip else {}),
             **({"fitted": True} if self.fitted else {}),
         }
-
-    def with_scales(self, full: Scale, quick: Scale) -> Experiment:
-        """Return the experiment gone other ways."""
-        return replace(self, full=full, quick=quick)
