@@ -5,29 +5,31 @@ VENV ?= .venv
 EXTRAS ?= test
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml btfsynth/__init__.py
+TEST_READY := $(VENV)/.test-ready-$(EXTRAS)
+DEV_READY := $(VENV)/.dev-ready-$(EXTRAS)
 
 .DELETE_ON_ERROR:
 .PHONY: demo test proofs lint types check wheel docs clean tools
 
-demo: $(VENV)/.run-ready  ## install, then learn and check a 2-bit multiplier
+demo: $(VENV)/.run-ready $(VENV)/.compiled  ## install, then learn and check a 2-bit multiplier
 	$(BIN)/btfsynth build multiplier:2 --simulator amaranth
 
-test: $(VENV)/.test-ready tools  ## run the whole test suite
+test: $(TEST_READY) $(VENV)/.compiled tools  ## run the whole test suite
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-proofs: $(VENV)/.test-ready  ## the tests that take minutes
+proofs: $(TEST_READY) $(VENV)/.compiled  ## the tests that take minutes
 	$(BIN)/python -m pytest -m long
 
-check: lint types test  ## what continuous integration runs
+check: lint types test  ## what a commit must pass
 
-lint: $(VENV)/.dev-ready
+lint: $(DEV_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.dev-ready
+types: $(DEV_READY)
 	$(BIN)/mypy
 
-wheel: $(VENV)/.dev-ready  ## build dist/*.whl
+wheel: $(DEV_READY)  ## build dist/*.whl
 	$(BIN)/python -m build --wheel
 
 docs: $(VENV)/.docs-ready  ## the documentation as a site, in build/site; a warning is an error
@@ -43,17 +45,23 @@ $(VENV)/.run-ready: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.test-ready: $(VENV)/bin/python $(SOURCES)
+$(TEST_READY): $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@ $(VENV)/.run-ready
 
-$(VENV)/.dev-ready: $(VENV)/bin/python $(SOURCES)
+$(DEV_READY): $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,$(EXTRAS)]'
-	@touch $@ $(VENV)/.test-ready $(VENV)/.run-ready
+	@touch $@ $(TEST_READY) $(VENV)/.run-ready
 
 $(VENV)/.docs-ready: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@ $(VENV)/.run-ready
 
+# Numba looks for changes only in the file of a compiled function, not in what that calls.
+$(VENV)/.compiled: $(VENV)/bin/python $(shell find btfsynth -name '*.py')
+	find btfsynth -name '*.nb[ic]' -delete
+	@touch $@
+
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find btfsynth -name '*.nb[ic]' -delete

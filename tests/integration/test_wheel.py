@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -88,3 +90,18 @@ def test_installed_wheel_builds(wheel, tmp_path):
     assert [path.name for path in empty.iterdir()] == ["hdl_out"]
     files = sorted(path.name for path in (empty / "hdl_out" / "full_adder").iterdir())
     assert files == sorted(report["files"])
+
+
+def test_source_archive_holds_all(tmp_path):
+    """What is kept in version control is in the archive of the sources: make works there as in a clone."""
+    pytest.importorskip("hatchling")
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a clone")
+    code = "import hatchling.build, sys; print(hatchling.build.build_sdist(sys.argv[1]))"
+    name = run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT).stdout.split()[-1]
+    with tarfile.open(tmp_path / name) as archive:
+        packed = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    kept = set(run(["git", "ls-files", "--cached"], cwd=ROOT).stdout.splitlines())
+    kept = {path for path in kept if (ROOT / path).exists()}
+    assert kept
+    assert kept - packed == set()
