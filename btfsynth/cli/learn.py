@@ -84,7 +84,8 @@ _TABLES = 8
     "--trials",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Networks to train for each output; without --time the result is the same on every machine.",
+    help="Networks to train for each output; without --time the result does not depend on the "
+    "machine's speed.",
 )
 @click.option(
     "--jobs",
