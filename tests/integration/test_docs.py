@@ -115,10 +115,11 @@ def test_every_command_and_option_is_in_the_reference():
     context = click.Context(cli)
     assert set(parts) == set(cli.list_commands(context))
     for name, shown in parts.items():
+        firsts = re.findall(r"^\| `(-[^`]*)` \|", shown, re.MULTILINE)
+        flags = {word for cell in firsts for word in re.split(r"[ ,]+", cell) if word[0] == "-"}
         for parameter in cli.get_command(context, name).params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
-                for flag in parameter.opts:
-                    assert flag in shown, f"{name} {flag}"
+                assert {*parameter.opts, *parameter.secondary_opts} <= flags, name
 
 
 def test_every_key_of_a_run_file_is_in_the_reference():
@@ -202,6 +203,38 @@ def test_other_files_of_the_page_on_formats_are_read(tmp_path):
     assert read_run_file(paths["run.toml"]).get("hardware", "pipeline") == 2
 
 
+def _imported(text: str, package: str) -> set[str]:
+    """Return the parts of btfsynth that a module of a package imports, in whatever form."""
+    modules = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            module = importlib.util.resolve_name(name, package)
+            modules += [f"{module}.{alias.name}" for alias in node.names]
+    names = [module.split(".") for module in modules]
+    return {each[1] for each in names if each[0] == "btfsynth" and len(each) > 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("from btfsynth.cli.main import cli", {"cli"}),
+        ("from btfsynth import cli, errors", {"cli", "errors"}),
+        ("import numpy, btfsynth.cli.main as m", {"cli"}),
+        ("def f():\n    import btfsynth.cli", {"cli"}),
+        ("from ..cli import main", {"cli"}),
+        ("from .. import cli", {"cli"}),
+        ("from . import walk", {"train"}),
+        ("import btfsynth\nimport numpy.random\nfrom numpy import random", set()),
+    ],
+)
+def test_every_form_of_an_import_is_seen(text, parts):
+    """The next test overlooks none."""
+    assert _imported(text, "btfsynth.train") == parts
+
+
 def test_imports_go_downwards_as_contributors_are_told():
     """No folder of the package imports one that CONTRIBUTING.md has above it or beside it."""
     blocks = re.findall(r"```text\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
@@ -214,11 +247,9 @@ def test_imports_go_downwards_as_contributors_are_told():
         own = path.relative_to(package).parts[0].removesuffix(".py")
         if own not in level:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
-            if module.startswith("btfsynth."):
-                other = module.split(".")[1]
-                assert other == own or level[other] > level[own], f"{path}: {module}"
+        within = ".".join(path.relative_to(ROOT).parent.parts)
+        for other in _imported(path.read_text(encoding="utf-8"), within) - {own, "__version__"}:
+            assert level[other] > level[own], f"{path}: {other}"
 
 
 def test_the_citation_says_what_the_format_asks_for():
