@@ -257,15 +257,6 @@ def test_story(page, cli, tmp_path):
             compare(block.body, got, where)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_links(page):
-    """What a page leads to within the repository is there."""
-    text = _FENCE.sub("", (ROOT / page).read_text(encoding="utf-8"))
-    for target in re.findall(r"\]\(([^)\s#]+)", text):
-        if "://" not in target:
-            assert ((ROOT / page).parent / target).exists(), target
-
-
 def test_picture(cli):
     """The picture of the README is what the command below it draws."""
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\n", " ")
