@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from btfsynth.cli.options import is_default
 from btfsynth.errors import UsageError
 from btfsynth.workers.cluster import connect
 from btfsynth.workers.executor import Executor
@@ -26,16 +27,16 @@ def executor_of(scheduler: str | None) -> Iterator[Executor | None]:
         cluster.close()
 
 
-def workers_of(scheduler: str | None, jobs: int) -> Callable[[int], Executor]:
+def workers_of(scheduler: str | None) -> Callable[[int], Executor]:
     """Return what makes the workers from a number of jobs: those of a scheduler, or this machine's.
 
     Raises
     ------
     UsageError
-        If there is a scheduler and a number of jobs.
+        If there is a scheduler and ``--jobs`` was given.
     """
     if scheduler is None:
         return local_executor
-    if jobs > 1:
+    if not is_default("jobs"):
         raise UsageError("--scheduler and --jobs: the cluster says how much runs at once")
     return lambda _: connect(scheduler)

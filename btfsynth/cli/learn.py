@@ -150,7 +150,7 @@ def command(
       btfsynth learn ex.train.pla --valid ex.valid.pla --test ex.test.pla --time 60
       btfsynth learn samples.pla --max-cells 500 --trials 20 --seed 3 -o small
     """  # noqa: D301
-    workers = workers_of(scheduler, jobs)
+    workers = workers_of(scheduler)
     options = LearnOptions(
         max_cells=max_cells,
         max_ands=max_ands or max_cells,

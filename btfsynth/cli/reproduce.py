@@ -90,7 +90,7 @@ def command(
       btfsynth reproduce --full --scheduler tcp://head:8786
       btfsynth reproduce --list
     """  # noqa: D301
-    workers = workers_of(scheduler, jobs)
+    workers = workers_of(scheduler)
     experiments = choose(names)
     if list_only:
         _list(as_json)
