@@ -29,7 +29,7 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, say, show, show_training
 from btfsynth.cli.progress import observed
-from btfsynth.cli.shared import guarded, join_ranks, prepared
+from btfsynth.cli.ranks import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
