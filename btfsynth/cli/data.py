@@ -13,6 +13,7 @@ from btfsynth.cli.options import (
     json_option,
     load_source,
     outputs_option,
+    seed_option,
     source_argument,
 )
 from btfsynth.cli.output import emit_json, say, show
@@ -41,14 +42,7 @@ __all__ = ["command"]
     metavar="N",
     help="Take N patterns at random.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Seed of the sample.",
-)
+@seed_option("Seed of the sample.")
 @code_option(
     "Turn analog inputs into bits: binary:K, levels:N, thermometer:K or threshold:X (see 'btfsynth build "
     "--help')."

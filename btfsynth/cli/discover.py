@@ -19,10 +19,13 @@ from btfsynth.cli.config import (
 )
 from btfsynth.cli.options import (
     folder_option,
+    jobs_option,
     json_option,
     load_source,
     outputs_option,
     scheduler_option,
+    seed_option,
+    time_option,
 )
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
 from btfsynth.config import RunFile
@@ -56,13 +59,7 @@ _DEFAULT_SECONDS = 60.0
 @configured_source_argument
 @config_option(without=("trials", "jobs"))
 @folder_option("Where everything goes.  [default: hdl_out/<name>_discover]")
-@click.option(
-    "--time",
-    "seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Stop after so long.  [default: 60 if --trials is not given, else no limit]",
-)
+@time_option("Stop after so long.  [default: 60 if --trials is not given, else no limit]")
 @click.option(
     "--trials",
     type=click.IntRange(min=1),
@@ -70,21 +67,12 @@ _DEFAULT_SECONDS = 60.0
     help="Trainings; each from its own random start, over a cycle of widths and supports.  "
     "[default: no limit]",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Worker processes; for the same --trials the result is the same for any number.  "
+@jobs_option(
+    "Worker processes; for the same --trials the result is the same for any number.  "
     "[default: one a processor]",
+    default=None,
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Names the random starts.",
-)
+@seed_option("Names the random starts.")
 @click.option(
     "--objective",
     type=click.Choice([objective.value for objective in Objective]),

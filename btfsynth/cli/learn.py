@@ -13,12 +13,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.options import (
     folder_option,
+    jobs_option,
     json_option,
     load_source,
     outputs_option,
     scheduler_option,
+    seed_option,
     simulator_option,
     source_argument,
+    time_option,
 )
 from btfsynth.cli.output import (
     check_table,
@@ -73,13 +76,7 @@ _TABLES = 8
     metavar="N",
     help="AND nodes of the AIGER file at most.  [default: as --max-cells]",
 )
-@click.option(
-    "--time",
-    "seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Learn for so long.  [default: 60 if --trials is not given, else no limit]",
-)
+@time_option("Learn for so long.  [default: 60 if --trials is not given, else no limit]")
 @click.option(
     "--trials",
     type=click.IntRange(min=1),
@@ -87,23 +84,9 @@ _TABLES = 8
     help="Networks to train for each output; without --time the result does not depend on the "
     "machine's speed.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Trainings side by side; for the same --trials the result is the same for any number.",
-)
+@jobs_option("Trainings side by side; for the same --trials the result is the same for any number.")
 @scheduler_option
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Names the split and all random starts.",
-)
+@seed_option("Names the split and all random starts.")
 @click.option(
     "--passes",
     default="fast",

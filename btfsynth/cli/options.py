@@ -31,6 +31,7 @@ __all__ = [
     "file_option",
     "folder_option",
     "is_default",
+    "jobs_option",
     "json_option",
     "load_source",
     "outputs_option",
@@ -41,8 +42,10 @@ __all__ = [
     "refuse_training_options",
     "require_writable",
     "scheduler_option",
+    "seed_option",
     "simulator_option",
     "source_argument",
+    "time_option",
     "timeout_option",
     "tool_timeout_option",
     "training_options",
@@ -198,6 +201,45 @@ proof_timeout_option = _timeout_option(
     "Give the SAT proof, or a tool that reads A or B, up after so long; they are then neither equal nor "
     "different.  [default: no limit for the proof, 600 for a tool]"
 )
+
+
+def time_option(text: str, default: float | None = None) -> Callable[[F], F]:
+    """Return ``--time``: how long a search may take, in seconds."""
+    return click.option(
+        "--time",
+        "seconds",
+        type=float,
+        callback=_above_zero,
+        default=default,
+        show_default=default is not None,
+        metavar="SECONDS",
+        help=text,
+    )
+
+
+def jobs_option(text: str, default: int | None = 1) -> Callable[[F], F]:
+    """Return ``--jobs``: how much runs side by side."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(1, 256),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        help=text,
+    )
+
+
+def seed_option(text: str, most: int | None = None) -> Callable[[F], F]:
+    """Return ``--seed``, 1 where it is not given."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, most),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help=text,
+    )
+
 
 _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (

@@ -19,7 +19,13 @@ from rich.progress import (
 
 from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.compiling import watch_compiling
-from btfsynth.cli.options import folder_option, json_option, scheduler_option
+from btfsynth.cli.options import (
+    folder_option,
+    jobs_option,
+    json_option,
+    scheduler_option,
+    seed_option,
+)
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import InterruptedWorkError, ToolError
@@ -46,22 +52,10 @@ _PLAIN_SECONDS = 60.0
     "documentation, for hours.  [default: quick]",
 )
 @folder_option("Where runs and tables go.  [default: hdl_out/reproduce_quick or _full]")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Runs side by side; the results are the same for any number.",
-)
+@jobs_option("Runs side by side; the results are the same for any number.")
 @scheduler_option
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 10**6),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="First seed of every experiment: of its data, its random starts and its baselines.",
+@seed_option(
+    "First seed of every experiment: of its data, its random starts and its baselines.", most=10**6
 )
 @click.option("--list", "list_only", is_flag=True, help="List the experiments and do nothing.")
 @json_option

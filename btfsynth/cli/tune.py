@@ -19,6 +19,8 @@ from btfsynth.cli.options import (
     outputs_option,
     require_writable,
     scheduler_option,
+    seed_option,
+    time_option,
 )
 from btfsynth.cli.output import emit_json, show
 from btfsynth.cli.progress import observed
@@ -43,29 +45,14 @@ __all__ = ["command"]
     metavar="FILE.toml",
     help="Where the settings go.  [default: <name>.toml]",
 )
-@click.option(
-    "--time",
-    "seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to search.",
-)
+@time_option("How long to search.", default=60.0)
 @click.option(
     "--study",
     type=click.Path(path_type=Path),
     metavar="FILE.db",
     help="Keep all candidates in this SQLite file and go on from it if it exists.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Seed of the search and the random starts.",
-)
+@seed_option("Seed of the search and the random starts.")
 @click.option(
     "--held-out",
     metavar="SOURCE",

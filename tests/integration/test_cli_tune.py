@@ -73,13 +73,13 @@ def test_a_run_file_names_the_data(cli, tmp_path):
     assert "inputs have another order" in outcome.stderr
 
 
-@pytest.mark.parametrize("time", ["nan", "inf"])
-def test_a_time_that_is_no_number_is_refused(cli, time):
+@pytest.mark.parametrize("command", ["tune", "discover", "learn"])
+@pytest.mark.parametrize("time", ["nan", "inf", "0", "-1"])
+def test_a_time_that_is_no_number_is_refused(cli, command, time):
     """One line, exit 2."""
-    pytest.importorskip("optuna")
-    outcome = cli("tune", "full_adder", "--time", time)
+    outcome = cli(command, "full_adder", "--time", time)
     assert outcome.code == 2
-    assert f"time: expected a number of seconds above 0, got {time}" in outcome.complaint
+    assert f"'--time': expected a number above 0, got {time}" in outcome.complaint
 
 
 def test_no_time_at_all_is_a_failed_search(cli):
