@@ -15,8 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.netlist.leaf_sets import bits_of, union, within
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.small_cuts import within
 
 __all__ = ["CUT_LEAVES", "Cuts", "find_cuts"]
 
@@ -25,7 +25,6 @@ CUT_LEAVES = 4
 
 _SUBSETS = 1 << CUT_LEAVES
 _VECTORS = 1 << CUT_LEAVES
-_NO_LEAF = np.int32(2**31 - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +64,7 @@ def find_cuts(netlist: Netlist, per_node: int) -> Cuts:
     cuts = Cuts(
         np.zeros(n_nodes, dtype=np.int32),
         np.zeros((n_nodes, per_node), dtype=np.int8),
-        np.full((n_nodes, per_node, CUT_LEAVES), _NO_LEAF, dtype=np.int32),
+        np.zeros((n_nodes, per_node, CUT_LEAVES), dtype=np.int32),
         np.zeros((n_nodes, per_node), dtype=np.uint16),
     )
     spread, gather = _table_maps()
@@ -94,37 +93,6 @@ def _table_maps() -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
             for vector, source in enumerate(sources.tolist()):
                 maps[row, subset] |= (tables >> source & 1) << vector
     return maps[0], maps[1]
-
-
-@numba.njit(cache=True, nogil=True)
-def _union(first: Any, n_first: Any, second: Any, n_second: Any, out: Any) -> Any:
-    """Merge two ascending sets into out; returns their size, too large by one if it is above four."""
-    i, j, size = 0, 0, 0
-    while i < n_first or j < n_second:
-        if size == CUT_LEAVES:
-            return CUT_LEAVES + 1
-        x = first[i] if i < n_first else _NO_LEAF
-        y = second[j] if j < n_second else _NO_LEAF
-        if x <= y:
-            out[size] = x
-            i += 1
-        else:
-            out[size] = y
-        if y <= x:
-            j += 1
-        size += 1
-    return size
-
-
-@numba.njit(cache=True, nogil=True)
-def _places(part: Any, n_part: Any, whole: Any) -> Any:
-    """Return which leaves of a set a subset of it holds, as bits."""
-    bits, place = 0, 0
-    for i in range(n_part):
-        while whole[place] != part[i]:
-            place += 1
-        bits |= 1 << place
-    return bits
 
 
 @numba.njit(cache=True, nogil=True)
@@ -202,16 +170,18 @@ def _enumerate(fanins: Any, first_cell: Any, spread: Any, gather: Any, cuts: Any
             )
             for i in range(count[a] - 1, -1, -1):
                 for j in range(count[b] - 1, -1, -1):
-                    n_two = _union(leaves[a, i], size[a, i], leaves[b, j], size[b, j], two)
+                    n_two = union(
+                        leaves[a, i], size[a, i], leaves[b, j], size[b, j], CUT_LEAVES, two
+                    )
                     if n_two > CUT_LEAVES:
                         continue
                     for k in range(count[c] - 1, -1, -1):
-                        n_all = _union(two, n_two, leaves[c, k], size[c, k], three)
+                        n_all = union(two, n_two, leaves[c, k], size[c, k], CUT_LEAVES, three)
                         if n_all > CUT_LEAVES:
                             continue
-                        x = spread[_places(leaves[a, i], size[a, i], three), tables[a, i]]
-                        y = spread[_places(leaves[b, j], size[b, j], three), tables[b, j]]
-                        z = spread[_places(leaves[c, k], size[c, k], three), tables[c, k]]
+                        x = spread[bits_of(leaves[a, i], size[a, i], three), tables[a, i]]
+                        y = spread[bits_of(leaves[b, j], size[b, j], three), tables[b, j]]
+                        z = spread[bits_of(leaves[c, k], size[c, k], three), tables[c, k]]
                         x, y, z = x ^ flips[0], y ^ flips[1], z ^ flips[2]
                         table = (x & y) | (z & (x | y))
                         support = _support(table)

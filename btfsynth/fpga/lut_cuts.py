@@ -12,6 +12,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from btfsynth.netlist.leaf_sets import union, within
+
 __all__ = ["MAX_LEAVES", "rank_cuts"]
 
 MAX_LEAVES = 6
@@ -27,25 +29,6 @@ _MASKS = (
 )
 _VARIABLES = np.array(_MASKS, dtype=np.uint64)
 _FLOW_MARGIN = 1e-6
-
-
-@numba.njit(cache=True, nogil=True)
-def _union(first: Any, n_first: Any, second: Any, n_second: Any, limit: Any, out: Any) -> Any:
-    """Merge two ascending sets into out; returns their size, ``limit + 1`` if it is above the limit."""
-    i, j, size = 0, 0, 0
-    while i < n_first or j < n_second:
-        if size == limit:
-            return limit + 1
-        if j == n_second or (i < n_first and first[i] <= second[j]):
-            if j < n_second and first[i] == second[j]:
-                j += 1
-            out[size] = first[i]
-            i += 1
-        else:
-            out[size] = second[j]
-            j += 1
-        size += 1
-    return size
 
 
 @numba.njit(cache=True, nogil=True)
@@ -92,20 +75,6 @@ def _reduce(table: Any, leaves: Any, size: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _subset(part: Any, n_part: Any, whole: Any, n_whole: Any) -> Any:
-    """Tell whether a set is a subset of another."""
-    if n_part > n_whole:
-        return False
-    at = 0
-    for i in range(n_part):
-        while at < n_whole and whole[at] < part[i]:
-            at += 1
-        if at == n_whole or whole[at] != part[i]:
-            return False
-    return True
-
-
-@numba.njit(cache=True, nogil=True)
 def _before(
     by_flow: Any, time: Any, flow: Any, size: Any, time2: Any, flow2: Any, size2: Any
 ) -> Any:
@@ -132,10 +101,10 @@ def _insert(by_flow: Any, cut: Any, size: Any, table: Any, time: Any, flow: Any,
     count, sizes, leaves, tables, times, flows = node
     kept = 0
     for k in range(count[0]):
-        if _subset(leaves[k], sizes[k], cut, size):
+        if within(leaves[k], sizes[k], cut, size):
             return
     for k in range(count[0]):
-        if not _subset(cut, size, leaves[k], sizes[k]):
+        if not within(cut, size, leaves[k], sizes[k]):
             if kept != k:
                 sizes[kept], tables[kept] = sizes[k], tables[k]
                 times[kept], flows[kept] = times[k], flows[k]
@@ -204,11 +173,11 @@ def rank_cuts(
         own = (count[node], sizes[node], leaves[node], tables[node], times[node], flows[node])
         for i in range(-1, count[a, 0]):
             for j in range(-1, count[b, 0]):
-                n_two = _union(leaves[a, i], sizes[a, i], leaves[b, j], sizes[b, j], limit, two)
+                n_two = union(leaves[a, i], sizes[a, i], leaves[b, j], sizes[b, j], limit, two)
                 if n_two > limit:
                     continue
                 for k in range(-1, count[c, 0]):
-                    n = _union(two, n_two, leaves[c, k], sizes[c, k], limit, three)
+                    n = union(two, n_two, leaves[c, k], sizes[c, k], limit, three)
                     if n > limit:
                         continue
                     x = _spread(tables[a, i], leaves[a, i], sizes[a, i], three) ^ flip_a

@@ -16,9 +16,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.netlist.leaf_sets import bits_of, union, within
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["CUT_LEAVES", "SmallCuts", "small_cuts", "within"]
+__all__ = ["CUT_LEAVES", "SmallCuts", "small_cuts"]
 
 CUT_LEAVES = 3
 """Most leaves of a cut."""
@@ -96,48 +97,6 @@ def _table_maps() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 @numba.njit(cache=True)
-def _union(first: Any, n_first: int, second: Any, n_second: int, out: Any) -> int:
-    """Merge two ascending sets into out, (3,) int32; returns their size, 4 if it is above 3."""
-    i = j = size = 0
-    while i < n_first or j < n_second:
-        if size == CUT_LEAVES:
-            return CUT_LEAVES + 1
-        if j == n_second or (i < n_first and first[i] < second[j]):
-            out[size] = first[i]
-            i += 1
-        else:
-            if i < n_first and first[i] == second[j]:
-                i += 1
-            out[size] = second[j]
-            j += 1
-        size += 1
-    return size
-
-
-@numba.njit(cache=True)
-def _places(part: Any, n_part: int, whole: Any) -> int:
-    """Return which leaves of a set a subset of it holds, as bits."""
-    bits = place = 0
-    for i in range(n_part):
-        while whole[place] != part[i]:
-            place += 1
-        bits |= 1 << place
-    return bits
-
-
-@numba.njit(cache=True)
-def within(part: Any, n_part: int, whole: Any, n_whole: int) -> bool:
-    """Tell whether a set is a subset of another."""
-    place = 0
-    for i in range(n_part):
-        while place < n_whole and whole[place] < part[i]:
-            place += 1
-        if place == n_whole or whole[place] != part[i]:
-            return False
-    return True
-
-
-@numba.njit(cache=True)
 def _support(table: int) -> int:
     """Return which leaves a table depends on, as bits."""
     bits = 0
@@ -209,16 +168,18 @@ def _enumerate(
             flip_c = 0xFF * (row[2] & 1)
             for i in range(count[a] - 1, -1, -1):
                 for j in range(count[b] - 1, -1, -1):
-                    n_two = _union(leaves[a, i], size[a, i], leaves[b, j], size[b, j], two)
+                    n_two = union(
+                        leaves[a, i], size[a, i], leaves[b, j], size[b, j], CUT_LEAVES, two
+                    )
                     if n_two > CUT_LEAVES:
                         continue
                     for k in range(count[c] - 1, -1, -1):
-                        n_three = _union(two, n_two, leaves[c, k], size[c, k], three)
+                        n_three = union(two, n_two, leaves[c, k], size[c, k], CUT_LEAVES, three)
                         if n_three > CUT_LEAVES:
                             continue
-                        x = spread[_places(leaves[a, i], size[a, i], three), tables[a, i]] ^ flip_a
-                        y = spread[_places(leaves[b, j], size[b, j], three), tables[b, j]] ^ flip_b
-                        z = spread[_places(leaves[c, k], size[c, k], three), tables[c, k]] ^ flip_c
+                        x = spread[bits_of(leaves[a, i], size[a, i], three), tables[a, i]] ^ flip_a
+                        y = spread[bits_of(leaves[b, j], size[b, j], three), tables[b, j]] ^ flip_b
+                        z = spread[bits_of(leaves[c, k], size[c, k], three), tables[c, k]] ^ flip_c
                         table = (x & y) | (z & (x | y))
                         support = _support(table)
                         table = gather[support, table]
