@@ -84,8 +84,8 @@ class _Reader:
 
     def read(self) -> Circuit:
         top = self.top()
-        ports = self.wiring.ports(top)
-        self.wiring.scope = Scope(top, ports)
+        self.wiring.scope = Scope(top)
+        ports = self.wiring.scope.ports = self.wiring.ports()
         inputs: dict[str, list[int]] = {}
         outputs: dict[str, int] = {}
         for name, port in ports.items():
@@ -228,12 +228,12 @@ class _Reader:
             raise self.wiring.error(
                 f"the module {plain(instance.module)} contains itself", instance
             )
-        ports = self.wiring.ports(module)
-        prefix = f"{outer.prefix}{plain(instance.name)}."
-        inner = Scope(module, ports, prefix, outer.depth + 1)
-        self.wiring.scope = inner
+        path, prefix = self.wiring.path, f"{outer.prefix}{plain(instance.name)}."
+        # What is wrong with the ports themselves is said of the file that declares them.
+        inner = self.wiring.scope = Scope(module, prefix=prefix, depth=outer.depth + 1)
+        ports = inner.ports = self.wiring.ports()
         for port in ports.values():
-            net = self.wiring.empty_net(port.node, instance.lineno)
+            net = self.wiring.empty_net(port.node, instance.lineno, path)
             self.wiring.declare(port.node, net, port.is_register)
         self.wiring.scope = outer
         for name, node in self.connections(instance, ports).items():

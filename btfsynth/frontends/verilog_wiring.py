@@ -49,7 +49,7 @@ class Scope:
     """An instance of a module; the nets of the top have no prefix."""
 
     module: Any
-    ports: dict[str, Port]
+    ports: dict[str, Port] = field(default_factory=dict)
     prefix: str = ""
     depth: int = 0
     nets: dict[str, Net] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Wiring:
     net_of: dict[int, str] = field(default_factory=dict)
     undriven: set[int] = field(default_factory=set)
     storage: set[int] = field(default_factory=set)
-    scope: Scope = field(default_factory=lambda: Scope(None, {}))
+    scope: Scope = field(default_factory=lambda: Scope(None))
 
     @property
     def path(self) -> Path:
@@ -90,19 +90,21 @@ class Wiring:
             f"expected wires, registers, assigns, gates and instances, got {kind(node)}", node
         )
 
-    def gate(self, op: Op, reads: tuple[int, ...], line: int) -> int:
-        """Add a gate and return its index."""
+    def gate(self, op: Op, reads: tuple[int, ...], line: int, path: Path | None = None) -> int:
+        """Add a gate and return its index; path: the file of the line if it is another one."""
+        path = path or self.path
         if len(self.gates) >= _MAX_GATES:
-            raise DataError(f"expected at most {_MAX_GATES} gates when flattened", self.path, line)
+            raise DataError(f"expected at most {_MAX_GATES} gates when flattened", path, line)
         self.gates.append(Gate(op, reads))
         self.lines.append(line)
-        self.places.append(self.path)
+        self.places.append(path)
         return len(self.gates) - 1
 
     # declarations
 
-    def ports(self, module: Any) -> dict[str, Port]:
-        """Return the ports of a module in order, declared in its header or in its body."""
+    def ports(self) -> dict[str, Port]:
+        """Return the ports of the scope's module in order, declared in its header or in its body."""
+        module = self.scope.module
         if module.paramlist is not None and module.paramlist.params:
             raise self.error("parameters are not supported", module)
         declared = {}
@@ -147,12 +149,12 @@ class Wiring:
             return
         self.declare(entry, self.empty_net(entry), is_register)
 
-    def empty_net(self, entry: Any, line: int = 0) -> Net:
-        """Return a net of buffers that nothing drives yet."""
+    def empty_net(self, entry: Any, line: int = 0, path: Path | None = None) -> Net:
+        """Return a net of buffers that nothing drives yet; line and path: if it is seen elsewhere."""
         high, low = self.range(entry)
         step = 1 if high >= low else -1
         line = line or entry.lineno
-        gates = [self.gate(Op.BUFFER, (), line) for _ in range(abs(high - low) + 1)]
+        gates = [self.gate(Op.BUFFER, (), line, path) for _ in range(abs(high - low) + 1)]
         self.undriven.update(gates)
         return Net(gates, low, step)
 
@@ -215,7 +217,7 @@ class Wiring:
                 raise self.error(f"{self.net_of[target]} is {kind}", node)
             self.undriven.remove(target)
             self.gates[target] = Gate(Op.BUFFER, (value,))
-            self.lines[target] = node.lineno
+            self.lines[target], self.places[target] = node.lineno, self.path
 
     def require_driven(self, outputs: Sequence[int]) -> None:
         """Refuse nets that something reads and nothing drives."""

@@ -123,6 +123,42 @@ def test_cells_that_are_not_used(tmp_path):
     assert read(tmp_path, text).name == "t"
 
 
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (
+            "module AND(input a, b, inout y);\nendmodule",
+            r"cells\.v:1: y: expected an input or an out",
+        ),
+        ("module AND(a, b, y);\ninput a, b; endmodule", r"cells\.v:1: the port y is not declared"),
+        (
+            "\n\nmodule AND #(parameter N = 1) (input a, b, output y);\nendmodule",
+            r"cells\.v:3: parameters are not supported",
+        ),
+        (
+            "module AND(input a, b, q, output y);\nassign y = q;\nendmodule",
+            r"m\.v:2: u\.q is not dri",
+        ),
+        ("module AND(input a, b, output y);\nendmodule", r"m\.v:2: u\.y is not driven"),
+        (
+            "module AND(input a, b, output y);\nwire w;\nassign w = ~w;\nassign y = w;\nendmodule",
+            r"cells\.v:3: u\.w is part of a combinational loop",
+        ),
+        (
+            "module AND(input a, b, output y);\n\nassign y = a & y;\nendmodule",
+            r"cells\.v:3: u\.y is part of a combinational loop",
+        ),
+    ],
+)
+def test_the_file_that_is_named(tmp_path, cells, message):
+    """The library for what it declares and drives itself, the design for how its cells are used."""
+    design, library = tmp_path / "m.v", tmp_path / "cells.v"
+    design.write_text("module m(input a, b, output y);\nAND u(.a(a), .b(b), .y(y));\nendmodule\n")
+    library.write_text(cells + "\n")
+    with pytest.raises(DataError, match=message):
+        read_verilog_netlist(design, library)
+
+
 def test_no_output(tmp_path):
     """A module without outputs computes nothing."""
     with pytest.raises(DataError, match="has no output"):
