@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from btfsynth.backends.aiger import aiger_names, emit_aig
 from btfsynth.dataset.ports import Port
 from btfsynth.learn.samples import Samples
@@ -164,8 +161,3 @@ def count_ands(netlist: Netlist) -> int:
     """Return how many AND nodes the AIGER file of a netlist has."""
     header = emit_aig(netlist, aiger_names(netlist), {}).partition(b"\n")[0]
     return int(header.split()[5])
-
-
-def columns_right(columns: NDArray[np.bool_], on: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return ``(columns,)``: on how many samples each column of ``(samples, columns)`` is right."""
-    return np.asarray((columns == on[:, None]).sum(axis=0), dtype=np.int64)

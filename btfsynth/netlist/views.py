@@ -20,7 +20,6 @@ __all__ = [
     "levels",
     "list_users",
     "mark_cone",
-    "mffc_size",
     "node_levels",
     "topological_order",
 ]
@@ -106,28 +105,6 @@ def list_users(fanins: Any, first_cell: Any) -> Any:
             users[start[source]] = first_cell + cell
             start[source] += 1
     return start[: n_nodes + 1], users
-
-
-@numba.njit(cache=True, nogil=True)
-def mffc_size(fanins: Any, node: Any, first_cell: Any, references: Any) -> Any:
-    """Return the cells of a cell's maximum fan-out free cone, itself included.
-
-    references: from `count_references`; changed on the way, the same again at the end.
-    """
-    stack = [node]
-    size = 0
-    while size < len(stack):
-        row = stack[size] - first_cell
-        size += 1
-        for place in range(3):
-            source = fanins[row, place] >> 1
-            references[source] -= 1
-            if references[source] == 0 and source >= first_cell:
-                stack.append(source)
-    for member in stack:
-        for place in range(3):
-            references[fanins[member - first_cell, place] >> 1] += 1
-    return size
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""Literals, and the builder: folding, normal form, hashing, dead cells."""
+"""The builder: folding, normal form, hashing, dead cells."""
 
 from __future__ import annotations
 
@@ -9,30 +9,11 @@ import pytest
 
 from btfsynth.dataset.ports import Port
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import (
-    FALSE,
-    TRUE,
-    complement,
-    complement_if,
-    is_complemented,
-    make_literal,
-    node_of,
-)
+from btfsynth.netlist.literals import FALSE, TRUE
 
 
 def make(inputs: int = 3, outputs: int = 1) -> NetlistBuilder:
     return NetlistBuilder("t", [Port("x", inputs)], [Port("y", outputs)])
-
-
-def test_literals_hold_a_node_and_a_complement() -> None:
-    """A literal is taken apart into what it was made of."""
-    assert make_literal(0) == FALSE
-    assert make_literal(0, complemented=True) == TRUE
-    assert [make_literal(7), make_literal(7, complemented=True)] == [14, 15]
-    assert [node_of(14), node_of(15)] == [7, 7]
-    assert [is_complemented(14), is_complemented(15)] == [False, True]
-    assert [complement(14), complement(15)] == [15, 14]
-    assert [complement_if(14, True), complement_if(14, False)] == [15, 14]
 
 
 def test_trivial_majorities_make_no_cell() -> None:
