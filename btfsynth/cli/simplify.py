@@ -16,7 +16,7 @@ from btfsynth.cli.options import (
     preserve_option,
     require_writable,
 )
-from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, show
+from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, say, show
 from btfsynth.errors import UsageError
 from btfsynth.files import write_bytes
 from btfsynth.flow import netlist_record, pass_records, simplify_netlist, simplify_network
@@ -82,6 +82,10 @@ def command(
         given = read_design(file)
         first = statistics(given)
         netlist, reports = simplify_netlist(given, dataset, wanted, passes)
+        if first.dominates(statistics(netlist)):
+            # A walk over netlists of equal size ends at any of them, mostly at a deeper one.
+            say("note: nothing better was found; the netlist stays as it was")
+            netlist = given
     content, notices = writer.content(netlist)
     write_bytes(path, content)
     cost = statistics(netlist)

@@ -37,6 +37,12 @@ class NetlistStatistics:
     inverters: int
     depth: int
 
+    def dominates(self, other: NetlistStatistics) -> bool:
+        """Tell whether this costs less in cells, depth or inverters, and more in none of them."""
+        own = (self.cells, self.depth, self.inverters)
+        others = (other.cells, other.depth, other.inverters)
+        return own != others and all(a <= b for a, b in zip(own, others, strict=True))
+
 
 def statistics(netlist: Netlist) -> NetlistStatistics:
     """Count cells, inverters and depth."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from circuits import AND_ADDERS, array_multiplier
 
@@ -82,3 +84,14 @@ def test_unknown_output(cli, tmp_path):
     (tmp_path / "m.bench").write_text("INPUT(a)\nOUTPUT(y)\ny = NOT(a)\n")
     outcome = cli("simplify", "m.bench", "-o", "m.edif")
     assert (outcome.code, "m.edif" in outcome.complaint) == (2, True)
+
+
+def test_what_cannot_be_bettered_stays(cli):
+    """A circuit of least size known does not come out deeper, as it would from a walk over equal sizes."""
+    circuit = Path(__file__).parents[2] / "examples" / "circuits" / "multiplier_4_c47_d13.mig"
+    outcome = cli("simplify", circuit, "-o", "out.mig", "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["cells"] == outcome.json["cells_before"] == 47
+    assert outcome.json["depth"] == outcome.json["before"]["depth"] == 13
+    assert "note: nothing better was found" in outcome.stderr
+    assert Path("out.mig").read_bytes() == circuit.read_bytes()
