@@ -12,6 +12,7 @@ block order, so the result does not depend on how many threads share the blocks.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numba
@@ -59,6 +60,9 @@ GIVEN_UP = 1 << 62
 GIVEN, ONE_HOT, HYPERCUBE = 0, 1, 2
 """What A does at the inputs: fix them to the data, or project them to the nearest code."""
 
+
+_ROW = 32
+"""Elements of scratch that a row takes a multiple of: no two share a cache line."""
 
 _EDGES_AT_ONCE = 2048
 """Whose sums over blocks are formed side by side: their totals stay in the first-level cache."""
@@ -143,10 +147,15 @@ def make_scratch(problem: Problem) -> Scratch:
         3 * LANES,
         len(problem.fan_class) * LANES,
     )
-    rows = [aligned(size, problem.delta.dtype) for size in sizes]
-    rows.append(aligned(max(_EDGES_AT_ONCE, int(np.diff(problem.fanin_start).max())), np.float64))
-    for row in rows:
-        row[:] = 0
+    # One array for all: this is done before every few steps, which may take microseconds.
+    ends = list(accumulate(-(-size // _ROW) * _ROW for size in sizes))
+    whole = aligned(ends[-1], problem.delta.dtype)
+    whole[:] = 0
+    rows = [whole[start : start + size] for start, size in zip((0, *ends), sizes, strict=False)]
+    room = _EDGES_AT_ONCE
+    if len(problem.sources) > room:
+        room = max(room, int(np.diff(problem.fanin_start).max()))
+    rows.append(aligned(room, np.float64))
     return Scratch(*rows)
 
 
