@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numba
-import numpy as np
 
 from btfsynth.errors import UsageError
-from btfsynth.netlist.hashing import NONE, drop, hold, majority, roll_back
+from btfsynth.netlist.hashing import NONE, majority, roll_back
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild, rebuild_from, sorted_by_level
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.views import count_references, heights
-from btfsynth.passes.majority_moves import (
-    BALANCE_THROUGH,
-    PLAIN,
+from btfsynth.netlist.views import heights
+from btfsynth.passes.majority_moves import BALANCE_THROUGH, PLAIN, make_move
+from btfsynth.passes.remaking import (
+    begin_sweep,
     cells_with,
-    graph_for,
+    end_sweep,
     has_room,
-    make_move,
+    read_fanin,
+    settle,
 )
 
 __all__ = ["Algebra"]
@@ -73,32 +73,17 @@ class Algebra:
 def _sweep(fanins: Any, outputs: Any, first: Any, keep_depth: Any) -> Any:
     """Make the netlist anew, each cell in its cheapest form; returns fan-in and outputs."""
     n_cells = fanins.shape[0]
-    references = count_references(fanins, outputs, first)
     height = heights(fanins, outputs, first)
-    graph = graph_for(first, n_cells)
-    stack = np.zeros(3 * graph[0].shape[0] + 4, dtype=np.int64)
-    literal = np.zeros(first + n_cells, dtype=np.int64)
-    for node in range(first):
-        literal[node] = 2 * node
-        graph[3][node] = references[node]
     depth = height[:first].max()  # what no input reaches has been folded
-    fanin = np.zeros(3, dtype=np.int64)
+    sweep = begin_sweep(fanins, outputs, first)
+    graph, references, literal, fanin, stack = sweep
     for cell in range(n_cells):
         node = first + cell
-        for place in range(3):
-            source = fanins[cell, place]
-            fanin[place] = literal[source >> 1] ^ (source & 1)
+        read_fanin(literal, fanins[cell], fanin)
         latest = depth - height[node] if keep_depth else 2 * depth
-        made = _cheapest(graph, fanin, latest, n_cells - cell, stack)
-        literal[node] = made
-        for _ in range(references[node]):
-            hold(graph, made, stack)
-        for place in range(3):
-            drop(graph, fanin[place], stack)
-    driven = np.zeros(outputs.shape[0], dtype=np.int32)
-    for k in range(outputs.shape[0]):
-        driven[k] = literal[outputs[k] >> 1] ^ (outputs[k] & 1)
-    return graph[0][first : graph[2][0]].copy(), driven
+        literal[node] = _cheapest(graph, fanin, latest, n_cells - cell, stack)
+        settle(graph, literal[node], references[node], fanin, stack)
+    return end_sweep(sweep, outputs)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numba
-import numpy as np
 
 from btfsynth.errors import UsageError
-from btfsynth.netlist.hashing import NONE, drop, hold, majority, roll_back
+from btfsynth.netlist.hashing import NONE, majority, roll_back
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild, rebuild_from, sorted_by_level
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.statistics import statistics
-from btfsynth.netlist.views import count_references, heights
+from btfsynth.netlist.views import heights, node_levels
 from btfsynth.passes.algebra import Algebra
-from btfsynth.passes.majority_moves import (
-    MOVES,
-    PLAIN,
+from btfsynth.passes.majority_moves import MOVES, PLAIN, make_move
+from btfsynth.passes.remaking import (
+    begin_sweep,
     cells_with,
-    graph_for,
+    end_sweep,
     has_room,
-    make_move,
+    read_fanin,
+    settle,
 )
 
 __all__ = ["Depth"]
@@ -95,36 +95,20 @@ def _swept(netlist: Netlist, margin: int, room: int) -> Netlist:
 def _sweep(fanins: Any, outputs: Any, first: Any, margin: Any, room: Any) -> Any:
     """Make the netlist anew, each cell in its lowest form; returns fan-in and outputs."""
     n_cells = fanins.shape[0]
-    references = count_references(fanins, outputs, first)
+    level = node_levels(fanins, first)
     height = heights(fanins, outputs, first)
     depth = height[:first].max()
-    graph = graph_for(first, n_cells)
-    stack = np.zeros(3 * graph[0].shape[0] + 4, dtype=np.int64)
-    literal = np.zeros(first + n_cells, dtype=np.int64)
-    level = np.zeros(first + n_cells, dtype=np.int32)
-    for node in range(first):
-        literal[node] = 2 * node
-        graph[3][node] = references[node]
-    fanin = np.zeros(3, dtype=np.int64)
+    sweep = begin_sweep(fanins, outputs, first)
+    graph, references, literal, fanin, stack = sweep
     for cell in range(n_cells):
         node = first + cell
-        for place in range(3):
-            source = fanins[cell, place]
-            fanin[place] = literal[source >> 1] ^ (source & 1)
-            level[node] = max(level[node], 1 + level[source >> 1])
+        read_fanin(literal, fanins[cell], fanin)
         slack = depth - level[node] - height[node]
         spare = room if margin > 0 and slack <= depth // margin else 0
-        made, added = _lowest(graph, fanin, spare, n_cells - cell, stack)
+        literal[node], added = _lowest(graph, fanin, spare, n_cells - cell, stack)
         room -= max(0, added)
-        literal[node] = made
-        for _ in range(references[node]):
-            hold(graph, made, stack)
-        for place in range(3):
-            drop(graph, fanin[place], stack)
-    driven = np.zeros(outputs.shape[0], dtype=np.int32)
-    for k in range(outputs.shape[0]):
-        driven[k] = literal[outputs[k] >> 1] ^ (outputs[k] & 1)
-    return graph[0][first : graph[2][0]].copy(), driven
+        settle(graph, literal[node], references[node], fanin, stack)
+    return end_sweep(sweep, outputs)
 
 
 @numba.njit(cache=True, nogil=True)

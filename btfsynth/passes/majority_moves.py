@@ -22,15 +22,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from btfsynth.netlist.hashing import (
-    NONE,
-    drop,
-    fanin_of,
-    hold,
-    majority,
-    new_graph,
-    roll_back,
-)
+from btfsynth.netlist.hashing import NONE, fanin_of, majority, roll_back
 
 __all__ = [
     "BALANCE",
@@ -41,9 +33,6 @@ __all__ = [
     "PLAIN",
     "RELEVANCE",
     "ROTATE",
-    "cells_with",
-    "graph_for",
-    "has_room",
     "make_move",
 ]
 
@@ -68,33 +57,6 @@ _CONE = 16
 """Cells of a cone that relevance goes through."""
 _LEAVES = 32
 """Most operands of a tree."""
-_ROOM = 256
-"""More nodes than any move makes."""
-
-
-@numba.njit(cache=True, nogil=True)
-def graph_for(first_cell: Any, n_cells: Any) -> Any:
-    """Return an empty graph with room for moves at so many cells."""
-    return new_graph(first_cell, first_cell + 4 * n_cells + 4 * _ROOM)
-
-
-@numba.njit(cache=True, nogil=True)
-def has_room(graph: Any, cells_left: Any) -> Any:
-    """Tell whether a move may be tried while so many cells are still to come."""
-    return graph[2][0] + cells_left + _ROOM < graph[0].shape[0]
-
-
-@numba.njit(cache=True, nogil=True)
-def cells_with(graph: Any, literal: Any, fanin: Any, stack: Any) -> Any:
-    """Return how many cells would be in use if a literal took the place of ``MAJ(fanin)``."""
-    hold(graph, literal, stack)
-    for k in range(3):
-        drop(graph, fanin[k], stack)
-    cells = graph[2][1]
-    for k in range(3):
-        hold(graph, fanin[k], stack)
-    drop(graph, literal, stack)
-    return cells
 
 
 @numba.njit(cache=True, nogil=True)

@@ -12,12 +12,19 @@ from btfsynth.errors import UsageError
 from btfsynth.exact.cuts import find_cuts
 from btfsynth.exact.library import form_library, make_form
 from btfsynth.exact.npn import CLASS_INPUTS
-from btfsynth.netlist.hashing import drop, hold, majority, roll_back
+from btfsynth.netlist.hashing import majority, roll_back
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild, rebuild_from, sorted_by_level
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.views import count_references, levels
-from btfsynth.passes.majority_moves import cells_with, graph_for, has_room
+from btfsynth.netlist.views import levels
+from btfsynth.passes.remaking import (
+    begin_sweep,
+    cells_with,
+    end_sweep,
+    has_room,
+    read_fanin,
+    settle,
+)
 from btfsynth.passes.replacement import next_below
 
 __all__ = ["Rewrite"]
@@ -108,37 +115,23 @@ def _sweep(netlist: Any, cuts: Any, library: Any, walk: Any, random: Any) -> Any
     """
     fanins, outputs, first = netlist
     n_cells = fanins.shape[0]
-    references = count_references(fanins, outputs, first)
-    graph = graph_for(first, n_cells)
-    stack = np.zeros(3 * graph[0].shape[0] + 4, dtype=np.int64)
-    literal = np.zeros(first + n_cells, dtype=np.int64)
-    for node in range(first):
-        literal[node] = 2 * node
-        graph[3][node] = references[node]
+    sweep = begin_sweep(fanins, outputs, first)
+    graph, references, literal, fanin, stack = sweep
     work = (
-        np.zeros(3, dtype=np.int64),
+        fanin,
         np.zeros(1 + CLASS_INPUTS, dtype=np.int64),
         np.zeros(1 + CLASS_INPUTS + library[6].shape[1], dtype=np.int64),
         stack,
     )
-    fanin = work[0]
     for cell in range(n_cells):
         node = first + cell
-        for place in range(3):
-            source = fanins[cell, place]
-            fanin[place] = literal[source >> 1] ^ (source & 1)
+        read_fanin(literal, fanins[cell], fanin)
         made = majority(graph, fanin[0], fanin[1], fanin[2])
         if made >> 1 >= first and has_room(graph, n_cells - cell):
             made = _cheapest(graph, node, made, literal, cuts, library, walk, random, work)
         literal[node] = made
-        for _ in range(references[node]):
-            hold(graph, made, stack)
-        for place in range(3):
-            drop(graph, fanin[place], stack)
-    driven = np.zeros(outputs.shape[0], dtype=np.int32)
-    for k in range(outputs.shape[0]):
-        driven[k] = literal[outputs[k] >> 1] ^ (outputs[k] & 1)
-    return graph[0][first : graph[2][0]].copy(), driven
+        settle(graph, made, references[node], fanin, stack)
+    return end_sweep(sweep, outputs)
 
 
 @numba.njit(cache=True, nogil=True)
