@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from discovery_helpers import InProcess
 
 from btfsynth.dataset.load import load
 from btfsynth.discover import certifier as certifier_module
+from btfsynth.discover import search
 from btfsynth.discover.certify import certify
 from btfsynth.discover.front import Objective
-from btfsynth.discover.schedule import TrialTask
+from btfsynth.discover.schedule import PolishTask, TrialTask
 from btfsynth.discover.search import DiscoverOptions, Witness, discover
 from btfsynth.errors import DataError, UsageError, VerificationError
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import read_netlist
 from btfsynth.train.session import TrainOptions
 from btfsynth.verify.simulate import simulate_design
+from btfsynth.workers.executor import Finished
 from btfsynth.workers.pool import WorkerPool
 
 DATA = load("multiplier:2")
@@ -95,6 +98,24 @@ def test_jobs_and_order_do_not_matter(finished, tmp_path):
     assert content(tmp_path / "m2") == content(finished[1])
     assert executor.done[1:4] != [TrialTask(0), TrialTask(1), TrialTask(2)]
     assert report.trials == 5
+
+
+def test_the_time_goes_to_trials_then_to_polishing(tmp_path, monkeypatch):
+    """Tasks of eight seconds: of a hundred, ten go to trials and two polish; four are kept for checks."""
+    now = [0]
+    wait = InProcess.wait
+
+    def slow(executor: InProcess, timeout: float) -> list[Finished]:
+        now[0] += 8
+        return wait(executor, timeout)
+
+    monkeypatch.setattr(InProcess, "wait", slow)
+    monkeypatch.setattr(search, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    options = DiscoverOptions(trials=None, seconds=100.0, passes="fast")
+    report, executor, _ = run(tmp_path / "m2", options)
+    kinds = [type(task) for task in executor.done]
+    assert kinds == [str, *[TrialTask] * 10, *[PolishTask] * 2]
+    assert (report.trials, report.polished, report.seconds) == (10, 2, 96)
 
 
 @pytest.mark.parametrize("after", [3, 9])
