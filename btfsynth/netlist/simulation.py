@@ -21,6 +21,7 @@ __all__ = [
     "output_words",
     "pack_bits",
     "simulate",
+    "simulate_cells",
     "unpack_bits",
     "valid_words",
 ]
@@ -91,11 +92,11 @@ def exhaustive_words(n_inputs: int) -> Words:
 
 
 @numba.njit(cache=True, nogil=True)
-def _simulate(fanins: Any, first_cell: int, values: Any) -> None:
-    """Fill the cell rows of a signature array in topological order.
+def simulate_cells(fanins: Any, first_cell: int, values: Any) -> None:
+    """Compute the signatures of cells with successive numbers in topological order. Changes values.
 
-    fanins: (cells, 3) int32; values: (nodes, words) uint64, rows before first_cell given, the others
-    overwritten in place.
+    fanins: (cells, 3) int32, those of the cells from ``first_cell`` on, all or some of a netlist's; values:
+    (nodes, words) uint64, what they read given, their own rows overwritten.
     """
     words = values.shape[1]
     ones = ~np.uint64(0)
@@ -127,7 +128,7 @@ def _simulate_outputs(fanins: Any, outputs: Any, inputs: Any, result: Any) -> No
         for bit in range(n_inputs):
             for word in range(size):
                 values[1 + bit, word] = inputs[bit, start + word]
-        _simulate(fanins, first_cell, values)
+        simulate_cells(fanins, first_cell, values)
         for number in range(outputs.shape[0]):
             flip = ~np.uint64(0) if outputs[number] & 1 else np.uint64(0)
             for word in range(size):
@@ -156,7 +157,7 @@ def simulate(netlist: Netlist, inputs: Words) -> Words:
     _check_inputs(netlist, inputs)
     values = np.zeros((netlist.n_nodes, inputs.shape[1]), dtype=np.uint64)
     values[1 : netlist.first_cell] = inputs
-    _simulate(netlist.fanins, netlist.first_cell, values)
+    simulate_cells(netlist.fanins, netlist.first_cell, values)
     return values
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "list_users",
     "mark_cone",
     "node_levels",
+    "order_cells",
     "topological_order",
 ]
 
@@ -113,26 +114,36 @@ def topological_order(fanins: Any, outputs: Any, first_cell: Any) -> Any:
 
     The rows of the fan-in may be in any order, without cycles.
     """
-    seen = np.zeros(first_cell + fanins.shape[0], dtype=np.uint8)
     order = np.zeros(fanins.shape[0], dtype=np.int32)
+    return order[: order_cells(fanins, outputs, first_cell, order)]
+
+
+@numba.njit(cache=True, nogil=True)
+def order_cells(fanins: Any, outputs: Any, first_cell: Any, order: Any) -> Any:
+    """Write the `topological_order` at the beginning of an array; returns how many cells these are.
+
+    order: int32, a place a row at least, changed. For where the order is found again and again.
+    """
+    seen = np.zeros(first_cell + fanins.shape[0], dtype=np.uint8)
     count = 0
-    stack = [np.int64(0)]
-    stack.pop()
+    stack = np.zeros(3 * fanins.shape[0] + 1, dtype=np.int32)
     for output in outputs:
-        stack.append(np.int64(output >> 1))
-        while stack:
-            node = stack[-1]
+        top = 0
+        stack[0] = output >> 1
+        while top >= 0:
+            node = stack[top]
             if node < first_cell or seen[node] == 2:
-                stack.pop()
+                top -= 1
             elif seen[node] == 1:
                 seen[node] = 2
                 order[count] = node
                 count += 1
-                stack.pop()
+                top -= 1
             else:
                 seen[node] = 1
                 for place in range(3):
-                    source = np.int64(fanins[node - first_cell, place] >> 1)
+                    source = fanins[node - first_cell, place] >> 1
                     if source >= first_cell and seen[source] == 0:
-                        stack.append(source)
-    return order[:count]
+                        top += 1
+                        stack[top] = source
+    return count

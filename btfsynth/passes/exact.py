@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from btfsynth.exact.synthesis import Limits, exact_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.simulation import simulate, unpack_bits
+from btfsynth.netlist.simulation import simulate, simulate_cells, unpack_bits
 from btfsynth.netlist.views import count_references, list_users
 
 __all__ = ["Exact"]
@@ -225,8 +224,10 @@ class _Work:
         values, reference, netlist = self._values, self._reference, self.netlist
         assert values is not None
         if len(outputs) == 1:
-            flipped = values.copy()
-            _flip(netlist.fanins, netlist.first_cell, outputs[0], flipped)
+            node, flipped = outputs[0], values.copy()
+            flipped[node] = ~flipped[node]
+            later = netlist.fanins[node + 1 - netlist.first_cell :]
+            simulate_cells(later, node + 1, flipped)
             change = flipped[netlist.outputs >> 1] ^ values[netlist.outputs >> 1]
             matters = np.bitwise_or.reduce(change & reference.care, axis=0)
         else:
@@ -259,21 +260,3 @@ class _Work:
         except NetlistError:
             return None  # a leaf reads the window by another way
         return smaller if smaller.n_cells < netlist.n_cells else None
-
-
-@numba.njit(cache=True, nogil=True)
-def _flip(fanins: Any, first_cell: Any, node: Any, values: Any) -> None:
-    """Complement a cell's signature and let the later ones follow. Changes values."""
-    ones, zero = ~np.uint64(0), np.uint64(0)
-    for word in range(values.shape[1]):
-        values[node, word] = ~values[node, word]
-    for cell in range(node + 1 - first_cell, fanins.shape[0]):
-        a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
-        flip_a = ones if a & 1 else zero
-        flip_b = ones if b & 1 else zero
-        flip_c = ones if c & 1 else zero
-        for word in range(values.shape[1]):
-            x = values[a >> 1, word] ^ flip_a
-            y = values[b >> 1, word] ^ flip_b
-            z = values[c >> 1, word] ^ flip_c
-            values[first_cell + cell, word] = (x & y) | (z & (x | y))

@@ -17,7 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["NONE", "find_replacement", "next_below", "release", "retain"]
+__all__ = ["NONE", "evaluate", "find_replacement", "next_below", "release", "retain"]
 
 NONE = -1
 """In place of a literal: there is none."""
@@ -38,6 +38,21 @@ def next_below(random: Any, bound: Any) -> Any:
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
     return np.int64(z >> np.uint64(1)) % bound
+
+
+@numba.njit(cache=True, nogil=True)
+def evaluate(fanins: Any, cell: Any, values: Any) -> None:
+    """Compute a cell's signature from those of its fan-in. Changes values[cell]."""
+    a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
+    ones, zero = ~np.uint64(0), np.uint64(0)
+    flip_a = ones if a & 1 else zero
+    flip_b = ones if b & 1 else zero
+    flip_c = ones if c & 1 else zero
+    for word in range(values.shape[1]):
+        x = values[a >> 1, word] ^ flip_a
+        y = values[b >> 1, word] ^ flip_b
+        z = values[c >> 1, word] ^ flip_c
+        values[cell, word] = (x & y) | (z & (x | y))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -20,7 +20,8 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild_from
 from btfsynth.netlist.reference import Reference
-from btfsynth.passes.replacement import NONE, find_replacement, next_below, release
+from btfsynth.netlist.views import order_cells, topological_order
+from btfsynth.passes.replacement import NONE, evaluate, find_replacement, next_below, release
 from btfsynth.passes.windows import WindowedNetlist
 
 __all__ = ["Resubstitution"]
@@ -154,56 +155,11 @@ class _Work:
 def _count_references(fanins: Any, outputs: Any, first: Any, references: Any) -> None:
     """Count how often each node is used, dead cells not counting as users. Changes references."""
     references[:] = 0
-    order = np.zeros(fanins.shape[0], dtype=np.int32)
-    count = _order(fanins, outputs, first, order)
-    for k in range(count):
+    for node in topological_order(fanins[first:], outputs, first):
         for place in range(3):
-            references[fanins[order[k], place] >> 1] += 1
+            references[fanins[node, place] >> 1] += 1
     for output in outputs:
         references[output >> 1] += 1
-
-
-@numba.njit(cache=True, nogil=True)
-def _order(fanins: Any, outputs: Any, first: Any, order: Any) -> Any:
-    """List the cells in use in topological order. Changes order; returns how many."""
-    seen = np.zeros(fanins.shape[0], dtype=np.uint8)
-    stack = np.zeros(4 * fanins.shape[0] + 8, dtype=np.int32)
-    count = 0
-    for output in outputs:
-        top = 0
-        stack[0] = output >> 1
-        while top >= 0:
-            node = stack[top]
-            if node < first or seen[node] == 2:
-                top -= 1
-            elif seen[node] == 1:
-                seen[node] = 2
-                order[count] = node
-                count += 1
-                top -= 1
-            else:
-                seen[node] = 1
-                for place in range(3):
-                    child = fanins[node, place] >> 1
-                    if child >= first and seen[child] == 0:
-                        top += 1
-                        stack[top] = child
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def _evaluate(fanins: Any, node: Any, values: Any) -> None:
-    """Compute one cell's signature from its fan-in. Changes values[node]."""
-    a, b, c = fanins[node, 0], fanins[node, 1], fanins[node, 2]
-    ones, zero = ~np.uint64(0), np.uint64(0)
-    flip_a = ones if a & 1 else zero
-    flip_b = ones if b & 1 else zero
-    flip_c = ones if c & 1 else zero
-    for word in range(values.shape[1]):
-        x = values[a >> 1, word] ^ flip_a
-        y = values[b >> 1, word] ^ flip_b
-        z = values[c >> 1, word] ^ flip_c
-        values[node, word] = (x & y) | (z & (x | y))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -394,10 +350,10 @@ def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
         np.zeros(n_nodes, dtype=np.int32),
         np.zeros(n_nodes, dtype=np.int32),
     )
-    count = _order(fanins, outputs, first, order)
+    count = order_cells(fanins[first:], outputs, first, order)
     for i in range(count):
         position[order[i]] = i
-        _evaluate(fanins, order[i], values)
+        evaluate(fanins, order[i], values)
     queue = order[:count].copy()
     if walk:
         for i in range(count - 1, 0, -1):
@@ -425,9 +381,9 @@ def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
             added = _replace(state, node, choice, first, stack)
             if added != NONE:
                 depends[added] = 1
-            count = _order(fanins, outputs, first, order)
+            count = order_cells(fanins[first:], outputs, first, order)
             listed = False
             for i in range(count):
                 position[order[i]] = i
                 if depends[order[i]]:  # nothing else has changed
-                    _evaluate(fanins, order[i], values)
+                    evaluate(fanins, order[i], values)

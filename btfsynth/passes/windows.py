@@ -17,7 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.passes.replacement import NONE, find_replacement, release
+from btfsynth.passes.replacement import NONE, evaluate, find_replacement, release
 
 __all__ = ["WindowedNetlist"]
 
@@ -313,7 +313,7 @@ def _seen_above(state: Any, links: Any, root: Any, marks: Any, matters: Any, que
                         inside = False
                 if inside:
                     # Plain values need the plain root; both rows are filled.
-                    _plain(fanins, user, values)
+                    evaluate(fanins, user, values)
                     above[user] = stamp
                     _evaluate(fanins, user, values, flipped, above, stamp)
                     queue[count] = user
@@ -331,21 +331,6 @@ def _seen_above(state: Any, links: Any, root: Any, marks: Any, matters: Any, que
         if seen:
             for word in range(words):
                 matters[word] |= flipped[node, word] ^ values[node, word]
-
-
-@numba.njit(cache=True, nogil=True)
-def _plain(fanins: Any, cell: Any, values: Any) -> None:
-    """Compute a cell's signature from plain fan-in. Changes values[cell]."""
-    a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
-    zero, ones = np.uint64(0), ~np.uint64(0)
-    flip_a = ones if a & 1 else zero
-    flip_b = ones if b & 1 else zero
-    flip_c = ones if c & 1 else zero
-    for word in range(values.shape[1]):
-        x = values[a >> 1, word] ^ flip_a
-        y = values[b >> 1, word] ^ flip_b
-        z = values[c >> 1, word] ^ flip_c
-        values[cell, word] = (x & y) | (z & (x | y))
 
 
 @numba.njit(cache=True, nogil=True)
