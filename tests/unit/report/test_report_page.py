@@ -65,6 +65,7 @@ def test_page_needs_nothing_else(tmp_path):
     text = report_page(multiplier_folder(3, tmp_path / "m3"))
     page = Page(text)
     assert page.open == []
+    assert {"#summary", "data:,"} <= set(page.addresses)
     assert all(address.startswith("#") or address == "data:," for address in page.addresses)
     assert "default-src 'none'" in text
     assert len(text.encode()) < 1_000_000

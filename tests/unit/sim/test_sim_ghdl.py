@@ -102,7 +102,9 @@ def test_mutants_fail_where_they_should(tmp_path, options):
     inputs = found.vectors.inputs
     source = found.path("vhdl")
     good = source.read_text()
-    for cell, line in list(enumerate(re.findall(r"^    n\d+ <= .*;$", good, re.MULTILINE)))[::3]:
+    cells = re.findall(r"^    n\d+ <= .*;$", good, re.MULTILINE)
+    assert len(cells) == multiplier().n_cells
+    for cell, line in list(enumerate(cells))[::3]:
         changed = (
             line.replace(" and ", " or ") if " and " in line else line.replace(" or ", " and ")
         )

@@ -130,7 +130,9 @@ def test_corrupted_vectors_are_reported(tmp_path):
     lines = vectors.read_text().splitlines()
     lines[5] = lines[5][:3] + ("0" if lines[5][3] == "1" else "1") + lines[5][4:]
     vectors.write_text("\n".join(lines) + "\n")
-    for result in simulate_design(folder, ["icarus", "amaranth"]):
+    results = simulate_design(folder, ["icarus", "amaranth"])
+    assert [result.name for result in results] == ["parsed_verilog", "icarus", "amaranth"]
+    for result in results:
         assert (result.passed, result.failed, result.mismatch.vector) == (7, 1, 5)
 
 
