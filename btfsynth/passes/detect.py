@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numba
 import numpy as np
 
-from btfsynth.errors import NetlistError
+from btfsynth.errors import NetlistError, UsageError
 from btfsynth.netlist.forms import FORM_CELLS, FORM_INPUTS, small_forms
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild, rebuild_from
@@ -42,6 +42,10 @@ class Detect:
     structural: ClassVar[bool] = True
 
     rounds: int = 8
+
+    def __post_init__(self) -> None:
+        if self.rounds < 0:
+            raise UsageError(f"detect: rounds: expected 0 or more, got {self.rounds}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the netlist with the smallest forms of small functions."""
