@@ -25,11 +25,14 @@ __all__ = [
     "drop",
     "fanin_of",
     "find",
+    "folded",
     "graph_of",
     "hold",
     "majority",
     "new_graph",
+    "normal",
     "roll_back",
+    "slot_of",
 ]
 
 NONE = -1
@@ -55,8 +58,11 @@ def new_graph(first_cell: Any, capacity: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _slot(graph: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return the slot of a cell in normal form: the one it is in, or the free one it belongs in."""
+def slot_of(graph: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return the slot of a cell in normal form: the one it is in, or the free one it belongs in.
+
+    Of the graph fan-in and table are looked at.
+    """
     fanins, table = graph[0], graph[1]
     key = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15)
     key = (key ^ np.uint64(b)) * np.uint64(0xC2B2AE3D27D4EB4F)
@@ -71,7 +77,7 @@ def _slot(graph: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _folded(a: Any, b: Any, c: Any) -> Any:
+def folded(a: Any, b: Any, c: Any) -> Any:
     """Return the literal that a trivial majority is, or `NONE`."""
     if a == b or a == c:
         return a
@@ -87,7 +93,7 @@ def _folded(a: Any, b: Any, c: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _normal(a: Any, b: Any, c: Any) -> Any:
+def normal(a: Any, b: Any, c: Any) -> Any:
     """Return the sorted literals of the normal form and whether the result is complemented."""
     flip = 1 if (a & 1) + (b & 1) + (c & 1) > 1 else 0
     a, b, c = a ^ flip, b ^ flip, c ^ flip
@@ -103,23 +109,23 @@ def _normal(a: Any, b: Any, c: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def find(graph: Any, a: Any, b: Any, c: Any) -> Any:
     """Return the literal of a majority that folds or exists, else `NONE`."""
-    literal = _folded(a, b, c)
+    literal = folded(a, b, c)
     if literal != NONE:
         return literal
-    x, y, z, flip = _normal(a, b, c)
-    node = np.int64(graph[1][_slot(graph, x, y, z)])
+    x, y, z, flip = normal(a, b, c)
+    node = np.int64(graph[1][slot_of(graph, x, y, z)])
     return 2 * node + flip if node else NONE
 
 
 @numba.njit(cache=True, nogil=True)
 def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
     """Return the literal of a majority; a cell is made if it has to be. Changes the graph."""
-    literal = np.int64(_folded(a, b, c))
+    literal = np.int64(folded(a, b, c))
     if literal != NONE:
         return literal
     fanins, table, head, _, level = graph
-    x, y, z, flip = _normal(a, b, c)
-    slot = _slot(graph, x, y, z)
+    x, y, z, flip = normal(a, b, c)
+    slot = slot_of(graph, x, y, z)
     node = np.int64(table[slot])
     if node == 0:
         node = head[0]
@@ -207,6 +213,6 @@ def roll_back(graph: Any, count: Any) -> None:
     fanins, table, head, _, _ = graph
     while head[0] > count:
         node = head[0] - 1
-        slot = _slot(graph, fanins[node, 0], fanins[node, 1], fanins[node, 2])
+        slot = slot_of(graph, fanins[node, 0], fanins[node, 1], fanins[node, 2])
         table[slot] = 0
         head[0] = node

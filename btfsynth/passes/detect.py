@@ -18,6 +18,7 @@ import numpy as np
 
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.netlist.forms import FORM_CELLS, FORM_INPUTS, small_forms
+from btfsynth.netlist.hashing import NONE, folded, normal, slot_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild, rebuild_from
 from btfsynth.netlist.reference import Reference
@@ -63,34 +64,30 @@ def _sweep(netlist: Netlist) -> Netlist:
     if not netlist.n_cells:
         return netlist
     cuts, forms = small_cuts(netlist), small_forms()
-    n_nodes = netlist.n_nodes
+    n_nodes, first = netlist.n_nodes, netlist.first_cell
     # A replacement frees more cells than it makes, but freed ones keep their place.
     capacity = n_nodes + FORM_CELLS * netlist.n_cells
     fanins = np.zeros((capacity, 3), dtype=np.int32)
-    fanins[netlist.first_cell : n_nodes] = netlist.fanins
-    refs = np.zeros(capacity, dtype=np.int32)
+    fanins[first:n_nodes] = netlist.fanins
     alias = np.arange(0, 2 * capacity, 2, dtype=np.int32)
-    table = np.full(1 << int(2 * capacity).bit_length(), -1, dtype=np.int32)
-    replaced, used = _rewrite(
+    graph = (
         fanins,
-        refs,
+        np.zeros(1 << int(2 * capacity).bit_length(), dtype=np.int32),
+        np.zeros(capacity, dtype=np.int32),
         alias,
-        table,
-        netlist.first_cell,
+        first,
+        np.zeros(3 * capacity + 4, dtype=np.int32),
+    )
+    replaced, used = _rewrite(
+        graph,
         n_nodes,
         netlist.outputs,
-        cuts.count,
-        cuts.size,
-        cuts.leaves,
-        cuts.tables,
-        forms.sizes,
-        forms.start,
-        forms.cells,
-        forms.outputs,
+        (cuts.count, cuts.size, cuts.leaves, cuts.tables),
+        (forms.sizes, forms.start, forms.cells, forms.outputs),
     )
     if not replaced:
         return netlist
-    rows, outputs = fanins[netlist.first_cell : used], netlist.outputs
+    rows, outputs = fanins[first:used], netlist.outputs
     try:
         return rebuild_from(netlist, _aliased(alias, rows), _aliased(alias, outputs))
     except NetlistError:
@@ -115,16 +112,17 @@ def _aliased(alias: Any, literals: Any) -> Any:
 
 
 @numba.njit(cache=True)
-def _take(node: int, fanins: Any, refs: Any, alias: Any, first_cell: int, stack: Any) -> int:
-    """Add a reference to a node; returns how many cells come to life. Changes refs, uses stack."""
+def _take(graph: Any, node: int) -> int:
+    """Add a reference to a node; returns how many cells come to life. Changes the graph."""
+    fanins, _, references, alias, first, stack = graph
     woken = 0
     stack[0] = node
     depth = 1
     while depth:
         depth -= 1
         node = stack[depth]
-        refs[node] += 1
-        if refs[node] == 1 and node >= first_cell:
+        references[node] += 1
+        if references[node] == 1 and node >= first:
             woken += 1
             for place in range(3):
                 stack[depth] = _resolve(alias, fanins[node, place]) >> 1
@@ -133,16 +131,17 @@ def _take(node: int, fanins: Any, refs: Any, alias: Any, first_cell: int, stack:
 
 
 @numba.njit(cache=True)
-def _drop(node: int, fanins: Any, refs: Any, alias: Any, first_cell: int, stack: Any) -> int:
-    """Take a reference from a node; returns how many cells die. Changes refs, uses stack."""
+def _drop(graph: Any, node: int) -> int:
+    """Take a reference from a node; returns how many cells die. Changes the graph."""
+    fanins, _, references, alias, first, stack = graph
     freed = 0
     stack[0] = node
     depth = 1
     while depth:
         depth -= 1
         node = stack[depth]
-        refs[node] -= 1
-        if refs[node] == 0 and node >= first_cell:
+        references[node] -= 1
+        if references[node] == 0 and node >= first:
             freed += 1
             for place in range(3):
                 stack[depth] = _resolve(alias, fanins[node, place]) >> 1
@@ -151,97 +150,39 @@ def _drop(node: int, fanins: Any, refs: Any, alias: Any, first_cell: int, stack:
 
 
 @numba.njit(cache=True)
-def _slot(a: int, b: int, c: int, fanins: Any, table: Any) -> int:
-    """Return the place of a cell in the hash table, or the free place where it belongs."""
-    mask = len(table) - 1
-    mixed = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= np.uint64(b) * np.uint64(0xC2B2AE3D27D4EB4F)
-    mixed ^= np.uint64(c) * np.uint64(0x165667B19E3779F9)
-    slot = np.int64((mixed ^ (mixed >> np.uint64(29))) & np.uint64(mask))
-    while table[slot] >= 0:
-        row = fanins[table[slot]]
-        if row[0] == a and row[1] == b and row[2] == c:
-            break
-        slot = (slot + 1) & mask
-    return int(slot)
-
-
-@numba.njit(cache=True)
-def _normal(a: int, b: int, c: int, out: Any) -> int:
-    """Bring a cell to its normal form in out, (3,) int64.
-
-    Returns -1 or -2 for a cell, -2 if its output is complemented; a literal if it folds.
-    """
-    if a == b or a == c:
-        return a
-    if b == c:
-        return b
-    if a ^ b == 1:
-        return c
-    if a ^ c == 1:
-        return b
-    if b ^ c == 1:
-        return a
-    flip = 1 if (a & 1) + (b & 1) + (c & 1) > 1 else 0
-    a, b, c = a ^ flip, b ^ flip, c ^ flip
-    if a > b:
-        a, b = b, a
-    if b > c:
-        b, c = c, b
-    if a > b:
-        a, b = b, a
-    out[0], out[1], out[2] = a, b, c
-    return -1 - flip
-
-
-@numba.njit(cache=True)
-def _place(
-    form: Any,
-    size: int,
-    local: Any,
-    used: int,
-    make: bool,
-    taken: Any,
-    row: Any,
-    fanins: Any,
-    refs: Any,
-    alias: Any,
-    table: Any,
-    first_cell: int,
-    stack: Any,
-) -> tuple[int, int, int]:
+def _place(graph: Any, form: Any, size: int, used: int, make: bool, work: Any) -> Any:
     """Look up or make the cells of a form.
 
-    form: (FORM_CELLS, 3) int8; local: (_LOCAL,) int64, literals of the constant and the leaves given,
-    those of the cells overwritten. With make False new cells get numbers from used on but are not
-    stored. Existing cells are referenced and listed in taken. Returns how many cells came to life,
+    form: (FORM_CELLS, 3) int8; work: (local, taken), the literals of the constant and the leaves given, those
+    of the cells overwritten. With make False new cells get numbers from used on but are not stored. Existing
+    cells are referenced and listed in taken. Returns how many cells came to life,
     how many were listed, and the next free node.
     """
+    fanins, table, _, alias, _, _ = graph
+    local, taken = work
     added = listed = 0
     fresh = used
     for cell in range(size):
         a = local[form[cell, 0] >> 1] ^ (form[cell, 0] & 1)
         b = local[form[cell, 1] >> 1] ^ (form[cell, 1] & 1)
         c = local[form[cell, 2] >> 1] ^ (form[cell, 2] & 1)
-        result = _normal(a, b, c, row)
-        if result < 0:
-            flip = -1 - result
-            slot = -1
-            known = -1
-            if row[2] >> 1 < used or make:
-                slot = _slot(row[0], row[1], row[2], fanins, table)
-                known = table[slot]
-            if known >= 0:
+        result = np.int64(folded(a, b, c))
+        if result == NONE:
+            x, y, z, flip = normal(a, b, c)
+            slot, known = np.uint64(0), np.int64(0)
+            if make or z >> 1 < used:
+                slot = slot_of(graph, x, y, z)
+                known = np.int64(table[slot])
+            if known:
                 result = _resolve(alias, 2 * known ^ flip)
-                added += _take(result >> 1, fanins, refs, alias, first_cell, stack)
+                added += _take(graph, result >> 1)
                 taken[listed] = result >> 1
                 listed += 1
             else:
                 added += 1
                 if make:
                     table[slot] = fresh
-                    for place in range(3):
-                        fanins[fresh, place] = row[place]
+                    fanins[fresh, 0], fanins[fresh, 1], fanins[fresh, 2] = x, y, z
                 result = 2 * fresh ^ flip
                 fresh += 1
         local[1 + FORM_INPUTS + cell] = result
@@ -249,131 +190,114 @@ def _place(
 
 
 @numba.njit(cache=True)
-def _rewrite(
-    fanins: Any,
-    refs: Any,
-    alias: Any,
-    table: Any,
-    first_cell: int,
-    n_nodes: int,
-    outputs: Any,
-    cut_count: Any,
-    cut_size: Any,
-    cut_leaves: Any,
-    cut_tables: Any,
-    form_sizes: Any,
-    form_start: Any,
-    form_cells: Any,
-    form_outputs: Any,
+def _best_form(
+    graph: Any, node: int, cuts: Any, forms: Any, used: int, work: Any
 ) -> tuple[int, int]:
+    """Return the cut of a cell and the form over it that save most, or `NONE` twice.
+
+    The graph is changed on the way and the same again at the end.
+    """
+    fanins, _, _, alias, _, _ = graph
+    count, sizes, leaves, tables = cuts
+    form_sizes, start, cells, outputs = forms
+    local, taken = work
+    best, best_cut, best_form = 0, NONE, NONE
+    hidden = fanins[node, 0] <= 1  # an AND or an OR, whatever it is a function of
+    for cut in range(count[node] - 1):
+        size, function = sizes[node, cut], tables[node, cut]
+        usable = True
+        for place in range(size):
+            local[1 + place] = _resolve(alias, 2 * leaves[node, cut, place])
+            usable = usable and local[1 + place] >> 1 != node
+        if not usable:
+            continue
+        woken = 0
+        for place in range(size):
+            woken += _take(graph, local[1 + place] >> 1)
+        freed = 1
+        for place in range(3):
+            freed += _drop(graph, _resolve(alias, fanins[node, place]) >> 1)
+        if freed - woken > best:
+            for form in range(start[function], start[function + 1]):
+                added, listed, _ = _place(
+                    graph, cells[form], form_sizes[function], used, False, work
+                )
+                result = local[outputs[form] >> 1] >> 1
+                for at in range(listed):
+                    _drop(graph, taken[at])
+                gain = freed - woken - added
+                if result != node and (
+                    gain > best
+                    # A majority that costs nothing lets go of what it shared with a sum.
+                    or (
+                        gain == 0
+                        and best_cut < 0
+                        and hidden
+                        and size == 3
+                        and form_sizes[function] == 1
+                    )
+                ):
+                    best, best_cut, best_form = gain, cut, form
+        for place in range(3):
+            _take(graph, _resolve(alias, fanins[node, place]) >> 1)
+        for place in range(size):
+            _drop(graph, local[1 + place] >> 1)
+    return best_cut, best_form
+
+
+@numba.njit(cache=True)
+def _replace(
+    graph: Any, node: int, choice: Any, cuts: Any, forms: Any, used: int, work: Any
+) -> int:
+    """Let a form stand for a cell; returns how many nodes there are now. Changes the graph.
+
+    choice: from `_best_form`.
+    """
+    fanins, _, references, alias, _, _ = graph
+    _, sizes, leaves, tables = cuts
+    form_sizes, _, cells, outputs = forms
+    local, taken = work
+    cut, form = choice
+    for place in range(sizes[node, cut]):
+        local[1 + place] = _resolve(alias, 2 * leaves[node, cut, place])
+    # The new cells are referenced before the old ones are let go.
+    size = form_sizes[tables[node, cut]]
+    _, listed, used = _place(graph, cells[form], size, used, True, work)
+    literal = local[outputs[form] >> 1] ^ (outputs[form] & 1)
+    _take(graph, literal >> 1)
+    for at in range(listed):
+        _drop(graph, taken[at])
+    for place in range(3):
+        _drop(graph, _resolve(alias, fanins[node, place]) >> 1)
+    references[literal >> 1] += references[node] - 1
+    references[node] = 0
+    alias[node] = literal
+    return used
+
+
+@numba.njit(cache=True)
+def _rewrite(graph: Any, n_nodes: int, outputs: Any, cuts: Any, forms: Any) -> tuple[int, int]:
     """Replace cells in topological order wherever it saves cells.
 
     A cell that is replaced gets an alias, the literal that stands for it; its readers are not touched.
-    fanins: (capacity, 3) int32, rows of the cells given, new ones added; refs: (capacity,) int32 of
-    zeros; alias: (capacity,) int32, each its own literal; table: hash table of -1; the rest as in
-    SmallCuts and SmallForms. Changes fanins, refs, alias and table. Returns how many cells were replaced
-    and how many nodes there are now.
+    graph: fanins (capacity, 3) int32, rows of the cells given, new ones added, and table, both as in
+    `btfsynth.netlist.hashing`, the table empty; references (capacity,) int32 of zeros; alias (capacity,)
+    int32, each its own literal; the first cell; stack (3 * capacity + 4,) int32; all changed. cuts, forms: as
+    in SmallCuts and SmallForms. Returns how many cells were replaced and how many nodes there are now.
     """
-    stack = np.zeros(3 * len(refs) + 4, dtype=np.int32)
-    row = np.zeros(3, dtype=np.int64)
-    local = np.zeros(_LOCAL, dtype=np.int64)
-    taken = np.zeros(FORM_CELLS, dtype=np.int64)
-    for node in range(first_cell, n_nodes):
-        table[_slot(fanins[node, 0], fanins[node, 1], fanins[node, 2], fanins, table)] = node
+    fanins, table, references, alias, first, _ = graph
+    work = (np.zeros(_LOCAL, dtype=np.int64), np.zeros(FORM_CELLS, dtype=np.int64))
+    for node in range(first, n_nodes):
+        table[slot_of(graph, fanins[node, 0], fanins[node, 1], fanins[node, 2])] = node
     for output in outputs:
-        _take(output >> 1, fanins, refs, alias, first_cell, stack)
+        _take(graph, output >> 1)
     used = n_nodes
     replaced = 0
-    for node in range(first_cell, n_nodes):
-        if refs[node] == 0 or alias[node] != 2 * node:
+    for node in range(first, n_nodes):
+        if references[node] == 0 or alias[node] != 2 * node:
             continue
-        best, best_cut, best_form = 0, -1, -1
-        hidden = fanins[node, 0] <= 1  # an AND or an OR, whatever it is a function of
-        for cut in range(cut_count[node] - 1):
-            size = cut_size[node, cut]
-            function = cut_tables[node, cut]
-            usable = True
-            for place in range(size):
-                local[1 + place] = _resolve(alias, 2 * cut_leaves[node, cut, place])
-                usable = usable and local[1 + place] >> 1 != node
-            if not usable:
-                continue
-            woken = 0
-            for place in range(size):
-                woken += _take(local[1 + place] >> 1, fanins, refs, alias, first_cell, stack)
-            freed = 1
-            for place in range(3):
-                child = _resolve(alias, fanins[node, place]) >> 1
-                freed += _drop(child, fanins, refs, alias, first_cell, stack)
-            if freed - woken > best:
-                for form in range(form_start[function], form_start[function + 1]):
-                    added, listed, _ = _place(
-                        form_cells[form],
-                        form_sizes[function],
-                        local,
-                        used,
-                        False,
-                        taken,
-                        row,
-                        fanins,
-                        refs,
-                        alias,
-                        table,
-                        first_cell,
-                        stack,
-                    )
-                    result = local[form_outputs[form] >> 1] >> 1
-                    for at in range(listed):
-                        _drop(taken[at], fanins, refs, alias, first_cell, stack)
-                    gain = freed - woken - added
-                    if result != node and (
-                        gain > best
-                        # A majority that costs nothing lets go of what it shared with a sum.
-                        or (
-                            gain == 0
-                            and best_cut < 0
-                            and hidden
-                            and size == 3
-                            and form_sizes[function] == 1
-                        )
-                    ):
-                        best, best_cut, best_form = gain, cut, form
-            for place in range(3):
-                child = _resolve(alias, fanins[node, place]) >> 1
-                _take(child, fanins, refs, alias, first_cell, stack)
-            for place in range(size):
-                _drop(local[1 + place] >> 1, fanins, refs, alias, first_cell, stack)
-        if best_cut < 0:
-            continue
-        size = cut_size[node, best_cut]
-        for place in range(size):
-            local[1 + place] = _resolve(alias, 2 * cut_leaves[node, best_cut, place])
-        # The new cells are referenced before the old ones are let go.
-        _, listed, fresh = _place(
-            form_cells[best_form],
-            form_sizes[cut_tables[node, best_cut]],
-            local,
-            used,
-            True,
-            taken,
-            row,
-            fanins,
-            refs,
-            alias,
-            table,
-            first_cell,
-            stack,
-        )
-        used = fresh
-        literal = local[form_outputs[best_form] >> 1] ^ (form_outputs[best_form] & 1)
-        _take(literal >> 1, fanins, refs, alias, first_cell, stack)
-        for at in range(listed):
-            _drop(taken[at], fanins, refs, alias, first_cell, stack)
-        for place in range(3):
-            child = _resolve(alias, fanins[node, place]) >> 1
-            _drop(child, fanins, refs, alias, first_cell, stack)
-        refs[literal >> 1] += refs[node] - 1
-        refs[node] = 0
-        alias[node] = literal
-        replaced += 1
+        choice = _best_form(graph, node, cuts, forms, used, work)
+        if choice[0] != NONE:
+            used = _replace(graph, node, choice, cuts, forms, used, work)
+            replaced += 1
     return replaced, used
