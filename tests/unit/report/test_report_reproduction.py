@@ -52,9 +52,17 @@ def test_page(folder):
     row = page.texts[place : page.texts.index("3-bit multiplier")]
     for cell in ("3 of 5 runs within 10,000 steps", "exact 100.00%", "3,561", "1,400"):
         assert cell in row
-    assert "not complete" in page.texts
+    assert "complete" in page.texts
     assert str(folder) not in text
     assert report_page(folder) == text
+
+
+def test_missing_seeds_are_told(folder):
+    """The verdict goes by whether every seed was run."""
+    change(folder, lambda record: record.update(complete=False))
+    texts = Page(report_page(folder)).texts
+    assert "not complete" in texts
+    assert "complete" not in texts
 
 
 def test_all_rows(folder):
