@@ -62,7 +62,7 @@ def test_a_pass_that_keeps_the_function_is_kept() -> None:
         "all 4 input vectors",
         True,
     )
-    assert 0 <= report.seconds < 60
+    assert report.seconds >= 0
 
 
 @pytest.mark.parametrize("complete", [True, False])
