@@ -5,8 +5,8 @@ from __future__ import annotations
 from btfsynth.backends.amaranth import class_name
 from btfsynth.backends.amaranth_stream import stream_class_name
 from btfsynth.backends.base import HardwareModule
+from btfsynth.backends.bench_context import bench_context
 from btfsynth.backends.templates import render
-from btfsynth.dataset.ports import total_width
 
 __all__ = ["emit_amaranth_test"]
 
@@ -30,15 +30,10 @@ def emit_amaranth_test(
     names, timing = module.names, module.timing
     return render(
         "amaranth/test.py.j2",
-        module=names.module,
+        **bench_context(module, vector_count, vector_file),
         component=class_name(names.module),
         stream=stream_class_name(names.module) if stream else "",
-        vector_count=vector_count,
-        vector_file=vector_file,
-        n_inputs=total_width(names.inputs),
-        n_outputs=total_width(names.outputs),
         inputs=names.inputs,
         outputs=names.outputs,
-        timing=timing,
         randomised=timing is not None and timing.enable,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btfsynth.backends.base import HardwareModule
+from btfsynth.backends.bench_context import bench_context
 from btfsynth.backends.templates import render
-from btfsynth.dataset.ports import total_width
 
 __all__ = ["emit_cocotb"]
 
@@ -33,14 +33,9 @@ def emit_cocotb(
     names, timing = module.names, module.timing
     return render(
         "cocotb/test.py.j2",
-        module=names.module,
+        **bench_context(module, vector_count, vector_file),
         sources=sources,
-        vector_count=vector_count,
-        vector_file=vector_file,
-        n_inputs=total_width(names.inputs),
-        n_outputs=total_width(names.outputs),
         inputs=names.inputs,
         outputs=names.outputs,
-        timing=timing,
         randomised=timing is not None and timing.enable,
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btfsynth.backends.base import HardwareModule
+from btfsynth.backends.bench_context import REPORTED, bench_context, port_slices
 from btfsynth.backends.templates import render
-from btfsynth.dataset.ports import Port, total_width
+from btfsynth.dataset.ports import Port
 
 __all__ = ["emit_testbench"]
-
-_REPORTED = 10
 
 
 def emit_testbench(module: HardwareModule, vector_count: int, vector_file: str) -> str:
@@ -35,27 +34,16 @@ def emit_testbench(module: HardwareModule, vector_count: int, vector_file: str) 
     driven = "driven" if timing is not None and timing.enable else "inputs"
     return render(
         "testbench/testbench.v.j2",
-        module=names.module,
-        vector_count=vector_count,
-        vector_file=vector_file,
-        n_inputs=total_width(names.inputs),
-        n_outputs=total_width(names.outputs),
-        timing=timing,
+        **bench_context(module, vector_count, vector_file),
         connections=[
             *((control, control) for control in controls),
             *_connections(names.inputs, driven),
             *_connections(names.outputs, "got"),
         ],
-        reported=_REPORTED,
+        reported=REPORTED,
     )
 
 
 def _connections(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
     """Return for each port its slice of the bus."""
-    connections = []
-    first = 0
-    for port in ports:
-        last = first + port.width - 1
-        connections.append((port.name, f"{bus}[{last}:{first}]"))
-        first = last + 1
-    return connections
+    return [(name, f"{bus}[{last}:{first}]") for name, last, first in port_slices(ports)]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btfsynth.backends.base import HardwareModule
+from btfsynth.backends.bench_context import REPORTED, bench_context, port_slices
 from btfsynth.backends.templates import render
 from btfsynth.backends.vhdl import vhdl_name
-from btfsynth.dataset.ports import Port, total_width
+from btfsynth.dataset.ports import Port
 
 __all__ = ["bench_name", "emit_vhdl_testbench"]
-
-_REPORTED = 10
 
 
 def bench_name(module: str) -> str:
@@ -40,30 +39,22 @@ def emit_vhdl_testbench(module: HardwareModule, vector_count: int, vector_file: 
     controls = () if timing is None else timing.controls
     return render(
         "vhdl/testbench.vhd.j2",
-        module=names.module,
+        **bench_context(module, vector_count, vector_file),
         entity=vhdl_name(names.module),
         bench=bench_name(names.module),
-        vector_count=vector_count,
-        vector_file=vector_file,
-        n_inputs=total_width(names.inputs),
-        n_outputs=total_width(names.outputs),
-        timing=timing,
         connections=[
             *((control, control) for control in controls),
             *_connections(names.inputs, "inputs"),
             *_connections(names.outputs, "got"),
         ],
-        reported=_REPORTED,
+        reported=REPORTED,
     )
 
 
 def _connections(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
     """Return for each port its bits of the bus."""
     connections = []
-    first = 0
-    for port in ports:
-        last = first + port.width - 1
-        bits = f"{first}" if port.width == 1 else f"{last} downto {first}"
-        connections.append((vhdl_name(port.name), f"{bus}({bits})"))
-        first = last + 1
+    for name, last, first in port_slices(ports):
+        bits = f"{first}" if last == first else f"{last} downto {first}"
+        connections.append((vhdl_name(name), f"{bus}({bits})"))
     return connections
