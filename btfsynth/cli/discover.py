@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from btfsynth.cli.config import (
     config_option,
@@ -27,7 +26,8 @@ from btfsynth.cli.options import (
     seed_option,
     time_option,
 )
-from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
+from btfsynth.cli.output import console, emit_json, field_table, say, show
+from btfsynth.cli.progress import is_live, live_line
 from btfsynth.config import RunFile
 from btfsynth.dataset.formats.base import plural
 from btfsynth.discover.front import Objective
@@ -189,7 +189,7 @@ def _processors() -> int:
 @contextmanager
 def _watched(title: str) -> Iterator[Witness]:
     """Show how the search goes: live on a terminal, else a line a stage and for every better circuit."""
-    if not errors.is_terminal:
+    if not is_live():
         best: list[int] = []
 
         def on_status(status: DiscoverStatus) -> None:
@@ -204,17 +204,10 @@ def _watched(title: str) -> Iterator[Witness]:
             on_note=lambda line: say(f"note: {line}"),
         )
         return
-    with Progress(
-        SpinnerColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=errors,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(title, total=None)
+    with live_line(title) as tell:
         yield Witness(
-            on_stage=lambda stage: bar.update(task, description=f"{title}: {stage}"),
-            on_status=lambda status: bar.update(task, description=_status_line(status)),
+            on_stage=lambda stage: tell(f"{title}: {stage}"),
+            on_status=lambda status: tell(_status_line(status)),
             on_note=lambda line: say(f"note: {line}"),
         )
 

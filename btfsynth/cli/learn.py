@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.options import (
@@ -27,13 +26,13 @@ from btfsynth.cli.output import (
     check_table,
     console,
     emit_json,
-    errors,
     field_table,
     netlist_summary,
     say,
     show,
     why_not_verified,
 )
+from btfsynth.cli.progress import is_live, live_line
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.ports import bit_names
 from btfsynth.errors import ToolError, VerificationError
@@ -178,26 +177,19 @@ def _watched(title: str) -> Iterator[Watcher]:
             f"validation, {plural(candidate.netlist.n_cells, 'cell')}"
         )
 
-    if not errors.is_terminal:
+    if not is_live():
         yield Watcher(
             on_stage=lambda stage: say(f"{title}: {stage} ..."),
             on_candidate=lambda candidate, count: say(f"{title}: {found(candidate, count)}"),
             on_note=lambda line: say(f"note: {line}"),
         )
         return
-    with Progress(
-        SpinnerColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=errors,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(title, total=None)
+    with live_line(title) as tell:
         state = {"stage": "", "best": ""}
 
         def update(key: str, text: str) -> None:
             state[key] = text
-            bar.update(task, description=f"{title}: {state['stage']}; {state['best']}")
+            tell(f"{title}: {state['stage']}; {state['best']}")
 
         yield Watcher(
             on_stage=lambda stage: update("stage", stage),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.spinner import Spinner
 from rich.text import Text
 
@@ -18,7 +20,7 @@ from btfsynth.cli.text import one_line
 from btfsynth.flow import Observer
 from btfsynth.train.parameters import Progress
 
-__all__ = ["observed"]
+__all__ = ["is_live", "live_line", "observed"]
 
 _COMPILING = "compiling the kernels (once)"
 _FRAMES_A_SECOND = 5
@@ -28,10 +30,24 @@ _OTHER_LINES = 6
 """Lines of the screen that are left to what is not a row of a trial."""
 
 
+def is_live() -> bool:
+    """Tell whether standard error is a terminal on which lines can change."""
+    return errors.is_terminal and not errors.is_dumb_terminal
+
+
+@contextmanager
+def live_line(title: str) -> Iterator[Callable[[str], None]]:
+    """Show for how long the body runs, and a line that what it is given changes."""
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Bar(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda text: bar.update(task, description=text)
+
+
 @contextmanager
 def observed(title: str) -> Iterator[Observer]:
     """Show progress while the body runs: live on a terminal, else a line a stage."""
-    if not errors.is_terminal or errors.is_dumb_terminal:
+    if not is_live():
         plain = _Plain(title)
         with watch_compiling(plain.on_compiling):
             yield Observer(
