@@ -158,20 +158,8 @@ def tune(
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warm_up(TrainParameters().precision)
-    # Its own text of an address: names may have marks that would end them.
-    url = None if storage is None else sqlalchemy.URL.create("sqlite", database=str(storage))
-    try:
-        study = optuna.create_study(
-            study_name=dataset.content_hash + ("" if held_out is None else held_out.content_hash),
-            storage=None if url is None else url.render_as_string(),
-            load_if_exists=True,
-        )
-    except Exception as error:
-        if storage is None:
-            raise
-        raise DataError(f"cannot be used as a study: {_reason(error)}", storage) from None
-    # A search that goes on is not to begin with the candidates it has had.
-    study.sampler = optuna.samplers.TPESampler(seed=(seed + len(study.trials)) % _SEED_RANGE)
+    name = dataset.content_hash + ("" if held_out is None else held_out.content_hash)
+    study = _open_study(name, storage, seed)
     try:
         interrupted = _search(
             study, (dataset, held_out), seed, seconds, executor or Inline(), on_candidate
@@ -187,19 +175,45 @@ def tune(
             kept = f"; {storage} keeps them" if tried and storage is not None else ""
             raise InterruptedWorkError(f"interrupted; {found}{kept}")
         raise TrainingError(f"{found}; give more time")
-    best = study.best_trial
+    return _result(study.best_trial, len(tried), held_out is not None, interrupted)
+
+
+def _open_study(name: str, storage: Path | None, seed: int) -> Any:
+    """Return the study of a file, or a new one that is kept nowhere."""
+    import optuna
+    import sqlalchemy
+
+    # Its own text of an address: names may have marks that would end them.
+    url = None if storage is None else sqlalchemy.URL.create("sqlite", database=str(storage))
+    try:
+        study = optuna.create_study(
+            study_name=name,
+            storage=None if url is None else url.render_as_string(),
+            load_if_exists=True,
+        )
+    except Exception as error:
+        if storage is None:
+            raise
+        raise DataError(f"cannot be used as a study: {_reason(error)}", storage) from None
+    # A search that goes on is not to begin with the candidates it has had.
+    study.sampler = optuna.samplers.TPESampler(seed=(seed + len(study.trials)) % _SEED_RANGE)
+    return study
+
+
+def _result(best: Any, candidates: int, held_out: bool, interrupted: bool) -> TuningResult:
+    """Return the settings of the best candidate, judged by patterns held out or by the time."""
     return TuningResult(
         widths=tuple(best.user_attrs["widths"]),
         sigma=float(best.params["sigma"]),
         beta=float(best.params["beta"]),
         gamma=float(best.params["gamma"]),
-        iterations=_ITERATIONS if held_out is None else int(best.user_attrs["iterations"]),
-        stop=StopRule.EXACT if held_out is None else StopRule.NONE,
-        seconds_per_solution=float(best.value) if held_out is None else None,
-        held_out=None if held_out is None else 1.0 - float(best.value),
+        iterations=int(best.user_attrs["iterations"]) if held_out else _ITERATIONS,
+        stop=StopRule.NONE if held_out else StopRule.EXACT,
+        seconds_per_solution=None if held_out else float(best.value),
+        held_out=1.0 - float(best.value) if held_out else None,
         solutions=int(best.user_attrs["solutions"]),
         trials=int(best.user_attrs["trials"]),
-        candidates=len(tried),
+        candidates=candidates,
         interrupted=interrupted,
     )
 
