@@ -12,6 +12,7 @@ from btfsynth.cli.config import (
     comes_from_file,
     config_option,
     configured_source_argument,
+    read_held_out,
     require_same_data,
     require_same_file,
 )
@@ -143,12 +144,8 @@ def command(
       btfsynth build --config hdl_out/multiplier_2/run.toml -o again
     """  # noqa: D301
     dataset = load_source(source, outputs)
-    measured = None
-    if held_out is not None:  # a task has no columns to choose from
-        measured = load_source(held_out, None if is_task_spec(held_out) else outputs)
     require_same_data("source", dataset)
-    if measured is not None:
-        require_same_data("held_out", measured)
+    measured = read_held_out(held_out, outputs)
     inputs = _inputs(source, held_out, outputs, network_file)
     directory = directory or Path("hdl_out") / dataset.name
     options = BuildOptions(

@@ -23,6 +23,7 @@ __all__ = [
     "config_option",
     "configured_source_argument",
     "load_held_out",
+    "read_held_out",
     "require_same_data",
     "require_same_file",
     "run_file",
@@ -141,6 +142,15 @@ def require_same_data(key: str, dataset: Dataset) -> None:
         _require("data", digest, dataset.content_hash, dataset.source)
 
 
+def read_held_out(source: str | None, outputs: str | int | Sequence[str] | None) -> Dataset | None:
+    """Read the patterns held out as they are; parameters and errors as for `load_held_out`."""
+    if source is None:
+        return None
+    given = load_source(source, None if is_task_spec(source) else outputs)
+    require_same_data("held_out", given)
+    return given
+
+
 def load_held_out(
     source: str | None,
     outputs: str | int | Sequence[str] | None,
@@ -165,10 +175,9 @@ def load_held_out(
     UsageError, DataError
         If they cannot be read, are not what the run file was written for, or do not fit.
     """
-    if source is None:
+    given = read_held_out(source, outputs)
+    if given is None:
         return None
-    given = load_source(source, None if is_task_spec(source) else outputs)
-    require_same_data("held_out", given)
     held_out = matched(given, dataset, n_inputs)
     for notice in held_out.notices[len(given.notices) :]:
         say(f"note: {notice}")
