@@ -152,8 +152,9 @@ def _few_that_decide(weights: NDArray[np.float64], bias: float) -> ThresholdFunc
     for count in range(min(_LISTED, len(order)) + 1):
         if np.abs(sums).min() > rest + margin:
             kept = np.sort(order[:count])
+            # The shape in full: with no weight left, NumPy cannot tell how many rows there are.
             values = np.array(list(product((-1, 1), repeat=count)), dtype=np.int8)
-            values = values.reshape(-1, count)
+            values = values.reshape(1 << count, count)
             on = values @ weights[kept] + bias > 0
             function = reduce_on_vectors(weights[kept], values, on)
             assert function is not None  # their sums are apart by more than rounding

@@ -14,7 +14,7 @@ LINKS += ["verilator", "yosys", "amaranth_proof", "vhdl_proof", "mutation", "tes
 NEEDED = {
     "yosys": {"yosys"},
     "amaranth_proof": {"yosys"},
-    "vhdl_proof": {"yosys", "ghdl"},
+    "vhdl_proof": {"ghdl"},
     "testbench": {"icarus"},
 }
 """Links and the tools without which they are skipped."""

@@ -100,6 +100,8 @@ def test_sets_that_the_weights_do_not_tell_apart_give_none() -> None:
         ([1.02, -0.98, 1.1], 0.03, ThresholdFunction((0, 1, 2), (1, -1, 1), 0)),  # MAJ
         ([0.02, 0.98, 0.03], 0.03, ThresholdFunction((1,), (1,), 0)),  # a wire
         ([0.02, 0.01], 1.0, ThresholdFunction((), (), -1)),  # true
+        ([0.938], 1.0, ThresholdFunction((), (), -1)),  # true by a hair: the bias alone decides
+        ([-0.938], -1.0, ThresholdFunction((), (), 0)),  # false likewise
         ([0.02, 0.01], -1.0, ThresholdFunction((), (), 1)),  # false
         ([0.0, 0.0], 0.0, ThresholdFunction((), (), 0)),  # false: zero is not above zero
         ([2.0, 1.0, 1.0], 1.0, ThresholdFunction((0, 1, 2), (2, 1, 1), -1)),
