@@ -2,11 +2,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-EXTRAS ?= test
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml btfsynth/__init__.py
-TEST_READY := $(VENV)/.test-ready-$(EXTRAS)
-DEV_READY := $(VENV)/.dev-ready-$(EXTRAS)
 
 .DELETE_ON_ERROR:
 .PHONY: demo test proofs lint types check wheel docs clean tools
@@ -14,22 +11,22 @@ DEV_READY := $(VENV)/.dev-ready-$(EXTRAS)
 demo: $(VENV)/.run-ready $(VENV)/.compiled  ## install, then learn and check a 2-bit multiplier
 	$(BIN)/btfsynth build multiplier:2 --simulator amaranth
 
-test: $(TEST_READY) $(VENV)/.compiled tools  ## run the whole test suite
+test: $(VENV)/.test-ready $(VENV)/.compiled tools  ## install what all tests need, and run them
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-proofs: $(TEST_READY) $(VENV)/.compiled  ## the tests that take minutes
+proofs: $(VENV)/.test-ready $(VENV)/.compiled  ## the tests that take minutes
 	$(BIN)/python -m pytest -m long
 
 check: lint types test  ## what a commit must pass
 
-lint: $(DEV_READY)
+lint: $(VENV)/.dev-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(DEV_READY)
+types: $(VENV)/.dev-ready
 	$(BIN)/mypy
 
-wheel: $(DEV_READY)  ## build dist/*.whl
+wheel: $(VENV)/.dev-ready  ## build dist/*.whl
 	$(BIN)/python -m build --wheel
 
 docs: $(VENV)/.docs-ready  ## the documentation as a site, in build/site; a warning is an error
@@ -45,13 +42,13 @@ $(VENV)/.run-ready: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(TEST_READY): $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+$(VENV)/.test-ready: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ $(VENV)/.run-ready
 
-$(DEV_READY): $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,$(EXTRAS)]'
-	@touch $@ $(TEST_READY) $(VENV)/.run-ready
+$(VENV)/.dev-ready: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.test-ready $(VENV)/.run-ready
 
 $(VENV)/.docs-ready: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from needed import asked_extras, missing
+from needed import missing
 
 MARK = "btfsynth: error: "
 
@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """In continuous integration a missing tool is a failure; elsewhere its tests are skipped."""
     # A shell ignores Ctrl-C for what it starts in the background, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    lacking = missing(asked_extras()) if os.environ.get("CI") else []
+    lacking = missing() if os.environ.get("CI") else []
     if lacking:
         pytest.exit(f"continuous integration needs {', '.join(lacking)}", returncode=1)
 

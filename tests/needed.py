@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -18,15 +17,10 @@ else:
 EXTRAS: dict[str, list[str]] = tomllib.loads(
     (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
 )["project"]["optional-dependencies"]
-PROGRAMS = ("iverilog", "vvp", "verilator", "ghdl", "mpirun")
-"""What ``.ci/install-tools`` installs."""
-DEFAULT = "test,fpga"
-"""The extras that ``.ci/run`` asks for."""
-
-
-def asked_extras() -> list[str]:
-    """Return the extras that make is told to install, by default those of continuous integration."""
-    return [name.strip() for name in os.environ.get("EXTRAS", DEFAULT).split(",")]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+"""Any of them opens the report pages."""
+PROGRAMS = (("iverilog",), ("vvp",), ("verilator",), ("ghdl",), ("mpirun",), BROWSERS)
+"""What ``.ci/install-tools`` installs: of each group, one has to be there."""
 
 
 def packages(extras: Iterable[str]) -> Iterator[str]:
@@ -40,10 +34,10 @@ def packages(extras: Iterable[str]) -> Iterator[str]:
                 yield re.split(r"[^\w.-]", requirement)[0]
 
 
-def missing(extras: Iterable[str]) -> list[str]:
+def missing(extras: Iterable[str] = ("test",)) -> list[str]:
     """Return the programs and packages that tests need and that are not there."""
     return [
-        *(program for program in PROGRAMS if shutil.which(program) is None),
+        *(names[0] for names in PROGRAMS if not any(map(shutil.which, names))),
         *(package for package in dict.fromkeys(packages(extras)) if not _is_installed(package)),
     ]
 

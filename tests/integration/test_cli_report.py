@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needed import BROWSERS
 from report_folders import (
     HOSTILE,
     add_build,
@@ -30,8 +31,7 @@ from btfsynth.sim.design import load_design
 def chromium() -> Iterator[Any]:
     """A browser."""
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    installed = next(filter(None, map(shutil.which, names)), None)
+    installed = next(filter(None, map(shutil.which, BROWSERS)), None)
     flags = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         flags.append("--no-sandbox")
