@@ -18,6 +18,7 @@ __all__ = [
     "NetlistError",
     "OutputError",
     "PassError",
+    "SequentialError",
     "ToolError",
     "ToolTimeoutError",
     "TopologyError",
@@ -63,6 +64,10 @@ class DataError(BtfsynthError):
         if line is not None:
             where = f"{where}:{line}" if where else f"line {line}"
         super().__init__(f"{where}: {message}" if where else message)
+
+
+class SequentialError(DataError):
+    """A netlist with registers, where a combinational one is expected: they can be read as ports."""
 
 
 class TopologyError(UsageError):

@@ -8,10 +8,16 @@ import click
 
 from btfsynth.backends.options import HardwareOptions
 from btfsynth.cli.hardware import describe_timing, hardware_options, timing_record
-from btfsynth.cli.options import SectionCommand, folder_option, json_option, load_source
+from btfsynth.cli.options import (
+    SectionCommand,
+    comb_option,
+    folder_option,
+    json_option,
+    load_design,
+    load_source,
+)
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.flow import emit_netlist, netlist_record
-from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.statistics import statistics
 
 __all__ = ["command"]
@@ -27,6 +33,7 @@ __all__ = ["command"]
     help="Patterns to check the hardware on, a task or a file.  "
     "[default: the netlist's own outputs]",
 )
+@comb_option
 @json_option
 @hardware_options
 def command(
@@ -34,6 +41,7 @@ def command(
     netlist: Path,
     directory: Path | None,
     source: str | None,
+    comb: bool,
     as_json: bool,
     hardware: HardwareOptions,
 ) -> None:
@@ -47,7 +55,7 @@ def command(
       btfsynth emit m3.mig --data multiplier:3 -o hdl_out/m3
       btfsynth emit m3.mig --pipeline auto --enable --reset --format blif,json
     """  # noqa: D301
-    design = read_design(netlist)
+    design = load_design(netlist, comb).netlist
     dataset = None if source is None else load_source(source)
     directory = directory or Path("hdl_out") / netlist.stem
     manifest = emit_netlist(design, dataset, directory, hardware)

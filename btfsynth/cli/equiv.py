@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.options import json_option, proof_timeout_option
+from btfsynth.cli.options import comb_option, json_option, proof_timeout_option
 from btfsynth.cli.output import console, emit_json, show
 from btfsynth.errors import VerificationError
 from btfsynth.verify.compare import compare, read_subject
@@ -18,8 +18,9 @@ __all__ = ["command"]
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
 @proof_timeout_option
+@comb_option
 @json_option
-def command(a: Path, b: Path, timeout: float | None, as_json: bool) -> None:
+def command(a: Path, b: Path, timeout: float | None, comb: bool, as_json: bool) -> None:
     """Prove that A and B compute the same on every input, or show where they differ.
 
     Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a
@@ -32,7 +33,7 @@ def command(a: Path, b: Path, timeout: float | None, as_json: bool) -> None:
     Example:
       btfsynth equiv m3.mig m3.aig
     """  # noqa: D301
-    found = compare(read_subject(a, timeout), read_subject(b, timeout), timeout)
+    found = compare(read_subject(a, timeout, comb), read_subject(b, timeout, comb), timeout)
     if as_json:
         emit_json(found.to_json())
     else:

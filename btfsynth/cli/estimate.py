@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.options import json_option
-from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, show
+from btfsynth.cli.options import comb_option, json_option
+from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, say, show
 from btfsynth.fpga.estimate import estimate
 from btfsynth.netlist.statistics import statistics
 from btfsynth.report.folder import read_folder
@@ -18,8 +18,9 @@ __all__ = ["command"]
 
 @click.command("estimate")
 @click.argument("source", metavar="DIRECTORY|NETLIST", type=click.Path(path_type=Path))
+@comb_option
 @json_option
-def command(source: Path, as_json: bool) -> None:
+def command(source: Path, comb: bool, as_json: bool) -> None:
     """Estimate the look-up tables that a design folder or a netlist takes on an FPGA.
 
     Needs no tool. Tables of four inputs are those of iCE40, ECP5 and Gowin, tables of six
@@ -30,7 +31,13 @@ def command(source: Path, as_json: bool) -> None:
       btfsynth estimate hdl_out/multiplier_3
       btfsynth estimate m3.mig --json
     """  # noqa: D301
-    netlist = (read_folder if source.is_dir() else read_subject)(source).netlist
+    if source.is_dir():
+        netlist = read_folder(source).netlist
+    else:
+        subject = read_subject(source, comb=comb)
+        netlist = subject.netlist
+        for note in subject.notes:
+            say(f"note: {note}")
     found = estimate(netlist)
     if as_json:
         emit_json(found.to_json())

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from btfsynth import __version__
 from btfsynth.cli.signals import kills_as_interrupts, signalled_once
 from btfsynth.cli.text import one_line
-from btfsynth.errors import BtfsynthError, InterruptedWorkError
+from btfsynth.errors import BtfsynthError, InterruptedWorkError, SequentialError
 
 __all__ = ["cli", "main"]
 
@@ -121,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BtfsynthError as error:
         if isinstance(error, InterruptedWorkError) and sys.stderr.isatty():
             click.echo(err=True)  # the terminal has shown ^C
-        _complain(str(error))
+        hint = "; --comb reads registers as ports" if isinstance(error, SequentialError) else ""
+        _complain(f"{error}{hint}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted")

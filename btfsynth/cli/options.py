@@ -18,6 +18,8 @@ from btfsynth.dataset.code import InputCode, parse_code
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
 from btfsynth.errors import OutputError, UsageError
+from btfsynth.frontends.design import Design
+from btfsynth.frontends.registry import read_noted
 from btfsynth.network.formats import read_network_text, read_widths
 from btfsynth.network.topology import parse_widths
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
@@ -28,11 +30,13 @@ from btfsynth.workers.cluster import require_scheduler
 __all__ = [
     "SectionCommand",
     "code_option",
+    "comb_option",
     "file_option",
     "folder_option",
     "is_default",
     "jobs_option",
     "json_option",
+    "load_design",
     "load_source",
     "outputs_option",
     "passes_option",
@@ -82,6 +86,12 @@ class SectionCommand(click.Command):
 source_argument = click.argument("source", shell_complete=complete_source)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+)
+comb_option = click.option(
+    "--comb",
+    is_flag=True,
+    help="Read registers as ports, as comb of ABC does: what one drives is an input, what it reads an output "
+    "NAME_in.",
 )
 outputs_option = click.option(
     "--outputs",
@@ -450,6 +460,14 @@ def refuse_training_options(because: str, sources: Sequence[ParameterSource]) ->
         given = context.get_parameter_source(option.name or "")
         if isinstance(option, _TrainingOption) and given in sources:
             raise UsageError(f"{option.opts[0]}: {because}")
+
+
+def load_design(path: Path, comb: bool) -> Design:
+    """Read a netlist; write what there is to say about it to standard error."""
+    design = read_noted(path, comb)
+    for note in design.notes:
+        say(f"note: {path.name}: {note}")
+    return design
 
 
 def load_source(source: str, outputs: str | int | Sequence[str] | None = None) -> Dataset:

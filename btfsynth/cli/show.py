@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
-from btfsynth.cli.options import json_option
+from btfsynth.cli.options import comb_option, json_option, load_design
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.cli.text import one_line
 from btfsynth.files import write_text
 from btfsynth.flow import netlist_record
-from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.report.dot import format_dot
 from btfsynth.report.excerpt import Excerpt, find_outputs
@@ -46,9 +45,16 @@ _DASH = Path("-")
     metavar="FILE",
     help="Write a drawing instead; - is standard output.",
 )
+@comb_option
 @json_option
 def command(
-    *, file: Path, cone: str | None, dot_file: Path | None, svg_file: Path | None, as_json: bool
+    *,
+    file: Path,
+    cone: str | None,
+    dot_file: Path | None,
+    svg_file: Path | None,
+    comb: bool,
+    as_json: bool,
 ) -> None:
     """Print a netlist so that it can be read: ports, costs, and a line a cell.
 
@@ -63,7 +69,7 @@ def command(
       btfsynth show m3.mig --svg m3.svg
       btfsynth show m3.mig --dot - | dot -Tpdf -o m3.pdf
     """  # noqa: D301
-    netlist = read_folder(file).netlist if file.is_dir() else read_design(file)
+    netlist = read_folder(file).netlist if file.is_dir() else load_design(file, comb).netlist
     excerpt = Excerpt(netlist, None if cone is None else find_outputs(netlist, cone))
     drawings = [
         (path, form(excerpt))

@@ -9,8 +9,10 @@ import click
 from btfsynth.backends.interchange import get_writer
 from btfsynth.cli.options import (
     SectionCommand,
+    comb_option,
     file_option,
     json_option,
+    load_design,
     load_source,
     passes_option,
     preserve_option,
@@ -20,7 +22,6 @@ from btfsynth.cli.output import console, emit_json, field_table, netlist_summary
 from btfsynth.errors import UsageError
 from btfsynth.files import write_bytes
 from btfsynth.flow import netlist_record, pass_records, simplify_netlist, simplify_network
-from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics
 from btfsynth.network.load import is_network, read_network
@@ -42,6 +43,7 @@ __all__ = ["command"]
     metavar="SOURCE",
     help="The patterns, a task or a file: all that has to be kept, or see --preserve.",
 )
+@comb_option
 @json_option
 @passes_option
 @preserve_option
@@ -52,6 +54,7 @@ def command(
     source: str | None,
     passes: str,
     preserve: str | None,
+    comb: bool,
     as_json: bool,
 ) -> None:
     """Make a netlist as small as it will go.
@@ -79,7 +82,7 @@ def command(
         netlist, _, reports = simplify_network(read_network(file), dataset, wanted, passes)
         first = reports[0].before if reports else statistics(netlist)
     else:
-        given = read_design(file)
+        given = load_design(file, comb).netlist
         first = statistics(given)
         netlist, reports = simplify_netlist(given, dataset, wanted, passes)
         if first.dominates(statistics(netlist)):

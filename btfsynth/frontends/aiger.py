@@ -1,8 +1,8 @@
-"""AIGER, ASCII and binary, combinational (A. Biere, The AIGER And-Inverter Graph format, 2007).
+"""AIGER, ASCII and binary (A. Biere, The AIGER And-Inverter Graph format, 2007; version 1.9, 2011).
 
 The literals of AIGER are those of `literals`: twice the variable, plus one for a complement, and variable 0
 the constant false. An AND becomes one cell. Names come from the symbol table; without one the inputs are
-the port ``x`` and the outputs the port ``y``.
+the port ``x`` and the outputs the port ``y``. Latches are an error or become ports.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.formats.base import SourceFile, plural, quoted
 from btfsynth.dataset.ports import Port, group_columns
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, SequentialError
+from btfsynth.frontends.design import Design
+from btfsynth.frontends.nets import unused_names
 from btfsynth.frontends.order import topological_order
 from btfsynth.netlist.netlist import Netlist
 
@@ -28,58 +30,86 @@ _COMMENT = re.compile(rb"^c(?![0-9]+ )", re.MULTILINE)
 _SYMBOL = re.compile(r"([ilobcjf])([0-9]{1,9}) (.+)")
 _MAX_PORTS = 1_000_000
 _MAX_ANDS = 50_000_000
-_EXTENSIONS = ("bad states", "constraints", "justice properties", "fairness constraints")
+_CHECKED = {"b": "bad state", "c": "constraint"}
+"""What version 1.9 has beside outputs: functions of inputs and latches as these are."""
+
+_UNSUPPORTED = ("justice properties", "fairness constraints")
+_NAMELESS = {"o": "y", "b": "bad", "c": "constraint"}
 
 
 @dataclass(frozen=True)
 class _Header:
     variables: int
     inputs: int
+    latches: int
     outputs: int
     ands: int
+    kinds: dict[str, int]
+    """How many outputs (o), bad states (b) and constraints (c) these outputs are."""
     binary: bool
     size: int
     """Bytes of the header line with its end."""
 
+    @property
+    def given(self) -> int:
+        """How many variables are no ANDs: inputs and latches."""
+        return self.inputs + self.latches
+
 
 @dataclass(frozen=True)
 class _Graph:
-    """Cells and outputs with the inputs as nodes 1 to n, and where the symbol table begins."""
+    """The content of a file with its inputs, then its latches as nodes 1 to n.
+
+    fanins, outputs: the cells, and the literals of the outputs, then of what latches read; symbols_at: the
+    byte at which the symbol table begins.
+    """
 
     fanins: NDArray[np.int32]
     outputs: NDArray[np.int32]
     symbols_at: int
 
 
-def parse_aiger(file: SourceFile) -> Netlist:
+def parse_aiger(file: SourceFile, comb: bool = False) -> Design:
     """Read an AIGER file of either kind.
+
+    Parameters
+    ----------
+    file
+        The file.
+    comb
+        Whether latches become ports, see `NetTable.add_register`; without names the ports ``l`` and
+        ``l_in``.
 
     Raises
     ------
+    SequentialError
+        If there are latches that are not to become ports.
     DataError
-        Naming the line, or the byte in the binary part, if the file is cut off, has latches, or a
-        literal is undefined, defined twice or in a loop.
+        Naming the line, or the byte in the binary part, if the file is cut off, or a literal is
+        undefined, defined twice or in a loop.
     """
-    header = _header(file)
+    header = _header(file, comb)
     graph = _binary(file, header) if header.binary else _ascii(file, header)
     names = _symbols(file, header, graph.symbols_at)
-    input_ports, columns = _ports(file, names["i"], header.inputs, "x", "input")
-    output_ports, driven = _ports(file, names["o"], header.outputs, "y", "output")
-    fanins = graph.fanins
-    if columns is not None:
+    input_ports, columns, output_ports, driven = _ports(file, header, names)
+    fanins, outputs = graph.fanins, graph.outputs
+    if columns != list(range(header.given)):
         # The bits of a bus may be declared in any order.
-        node = np.arange(1 + header.inputs + header.ands, dtype=np.int32)
-        node[1 + np.array(columns, dtype=np.int32)] = 1 + np.arange(header.inputs)
+        node = np.arange(1 + header.given + header.ands, dtype=np.int32)
+        node[1 + np.array(columns, dtype=np.int32)] = 1 + np.arange(header.given)
         fanins = np.sort(2 * node[fanins >> 1] + (fanins & 1), axis=1)
-        outputs = 2 * node[graph.outputs >> 1] + (graph.outputs & 1)
-    else:
-        outputs = graph.outputs
-    if driven is not None:
-        outputs = outputs[driven]
-    return Netlist(file.function_name, input_ports, output_ports, fanins, outputs)
+        outputs = 2 * node[outputs >> 1] + (outputs & 1)
+    netlist = Netlist(file.function_name, input_ports, output_ports, fanins, outputs[driven])
+    return Design(netlist, _notes(header))
 
 
-def _header(file: SourceFile) -> _Header:
+def _notes(header: _Header) -> tuple[str, ...]:
+    found = [plural(header.kinds[letter], what) for letter, what in _CHECKED.items()]
+    found = [text for text in found if not text.startswith("0 ")]
+    return (f"read as outputs: {' and '.join(found)}",) if found else ()
+
+
+def _header(file: SourceFile, comb: bool) -> _Header:
     end = file.data.find(b"\n")
     line = file.data if end < 0 else file.data[:end]
     match = _HEADER.fullmatch(line[:200])
@@ -87,31 +117,39 @@ def _header(file: SourceFile) -> _Header:
         shown = quoted(line[:60].decode("ascii", "replace"))
         raise file.error(f"expected an AIGER header such as 'aag 3 2 0 1 1', got {shown}", 1)
     variables, inputs, latches, outputs, ands, *more = (int(word) for word in match[2].split())
-    if latches:
-        raise file.error(
-            f"the circuit is sequential, it has {latches} latches; expected a combinational one", 1
+    if latches and not comb:
+        has = "1 latch" if latches == 1 else f"{latches} latches"
+        raise SequentialError(
+            f"the circuit is sequential, it has {has}; expected a combinational one", file.path, 1
         )
-    for count, what in zip(more, _EXTENSIONS, strict=False):
+    for count, what in zip(more[2:], _UNSUPPORTED, strict=False):
         if count:
-            raise file.error(f"{what} are not supported, the header announces {count}", 1)
-    if inputs > _MAX_PORTS or outputs > _MAX_PORTS or ands > _MAX_ANDS:
+            raise file.error(
+                f"{what} speak of runs, not of a function, and are not supported; the header "
+                f"announces {count}",
+                1,
+            )
+    kinds = {"o": outputs, "b": 0, "c": 0} | dict(zip(_CHECKED, more, strict=False))
+    outputs = sum(kinds.values())
+    if max(inputs, latches, outputs) > _MAX_PORTS or ands > _MAX_ANDS:
         raise file.error(
-            f"expected at most {_MAX_PORTS} inputs, {_MAX_PORTS} outputs and {_MAX_ANDS} ANDs, got "
-            f"{inputs}, {outputs} and {ands}",
+            f"expected at most {_MAX_PORTS} inputs, {_MAX_PORTS} latches, {_MAX_PORTS} outputs and "
+            f"{_MAX_ANDS} ANDs, got {inputs}, {latches}, {outputs} and {ands}",
             1,
         )
-    if not outputs:
+    if not outputs and not latches:
         raise file.error("expected at least one output, got none", 1)
     binary = match[1] == b"aig"
-    if variables < inputs + ands or (binary and variables != inputs + ands):
+    needed = inputs + latches + ands
+    if variables < needed or (binary and variables != needed):
+        among = f", {latches} latches" if latches else ""
         raise file.error(
-            f"expected {inputs + ands} variables for {inputs} inputs and {ands} ANDs, got "
-            f"{variables}",
+            f"expected {needed} variables for {inputs} inputs{among} and {ands} ANDs, got {variables}",
             1,
         )
     if variables > _MAX_ANDS + _MAX_PORTS:
         raise file.error(f"expected fewer variables, got {variables}", 1)
-    return _Header(variables, inputs, outputs, ands, binary, len(line) + 1)
+    return _Header(variables, inputs, latches, outputs, ands, kinds, binary, len(line) + 1)
 
 
 # binary
@@ -119,17 +157,27 @@ def _header(file: SourceFile) -> _Header:
 
 def _binary(file: SourceFile, header: _Header) -> _Graph:
     data, at = file.data, header.size
-    outputs = np.zeros(header.outputs, dtype=np.int32)
-    for output in range(header.outputs):
+    driven = []
+    for place in range(header.latches + header.outputs):
         end = data.find(b"\n", at)
         if end < 0:
-            raise _cut_off(file, f"output {output + 1} of {header.outputs}")
-        outputs[output] = _number(file, data[at:end], 2 * header.variables + 1, 2 + output)
+            output = place - header.latches
+            raise _cut_off(
+                file,
+                f"output {output + 1} of {header.outputs}"
+                if output >= 0
+                else f"latch {place + 1} of {header.latches}",
+            )
+        words = [data[at:end]]
+        if place < header.latches:
+            words = _latch_words(file, data[at:end], 2 * (header.inputs + place + 1), 2 + place)
+        driven.append(_number(file, words[0], 2 * header.variables + 1, 2 + place))
         at = end + 1
+    outputs = np.array(driven[header.latches :] + driven[: header.latches], dtype=np.int32)
     if len(data) - at < 2 * header.ands:  # before memory is taken for what the header claims
         raise _cut_off(file, f"AND {(len(data) - at) // 2 + 1} of {header.ands}")
     fanins = np.zeros((header.ands, 3), dtype=np.int32)
-    done, at, bad = _decode(np.frombuffer(data, dtype=np.uint8), at, header.inputs + 1, fanins)
+    done, at, bad = _decode(np.frombuffer(data, dtype=np.uint8), at, header.given + 1, fanins)
     if done < header.ands:
         if not bad:
             raise _cut_off(file, f"AND {done + 1} of {header.ands}")
@@ -138,6 +186,18 @@ def _binary(file: SourceFile, header: _Header) -> _Graph:
             f"byte {at}"
         )
     return _Graph(fanins, outputs, at)
+
+
+def _latch_words(file: SourceFile, line: bytes, literal: int, number: int) -> list[bytes]:
+    """Return the words of a latch but its literal and reset value, 0, 1 or the literal itself."""
+    words = line.split()
+    if len(words) not in (1, 2) or (words[1:] and words[1] not in (b"0", b"1", b"%d" % literal)):
+        raise file.error(
+            f"expected what the latch {literal} reads, then 0, 1 or {literal} as its reset value if "
+            f"there is one, got {_shown(line)}",
+            number,
+        )
+    return words
 
 
 def _cut_off(file: SourceFile, what: str) -> DataError:
@@ -182,11 +242,12 @@ def _decode(data: Any, at: int, variable: int, fanins: Any) -> tuple[int, int, b
 def _ascii(file: SourceFile, header: _Header) -> _Graph:
     lines = file.data[header.size :].split(b"\n")
     largest = 2 * header.variables + 1
-    wanted = header.inputs + header.outputs + header.ands
+    wanted = header.given + header.outputs + header.ands
     if len(lines) < wanted or (len(lines) == wanted and not lines[-1].strip()):
         raise file.error(
-            f"expected {wanted} lines after the header ({header.inputs} inputs, {header.outputs} "
-            f"outputs, {header.ands} ANDs), the file ends",
+            f"expected {wanted} lines after the header ({header.inputs} inputs, "
+            + (f"{header.latches} latches, " if header.latches else "")
+            + f"{header.outputs} outputs, {header.ands} ANDs), the file ends",
             max(1, len(lines) + int(bool(lines[-1]))),
         )
     node = np.full(header.variables + 1, -1, dtype=np.int64)
@@ -207,11 +268,18 @@ def _ascii(file: SourceFile, header: _Header) -> _Graph:
     for place in range(header.inputs):
         variable = define(_number(file, lines[place], largest, place + 2), place + 2, "an input")
         node[variable] = 1 + place
-    first = header.inputs
+    read_by_latches = []
+    for place in range(header.inputs, header.given):
+        literal, _, rest = lines[place].strip().partition(b" ")
+        number = _number(file, literal, largest, place + 2)
+        node[define(number, place + 2, "a latch")] = 1 + place
+        words = _latch_words(file, rest, number, place + 2)
+        read_by_latches.append(_number(file, words[0], largest, place + 2))
+    first = header.given
     outputs = [
         _number(file, lines[place], largest, place + 2)
         for place in range(first, first + header.outputs)
-    ]
+    ] + read_by_latches
     first += header.outputs
     rows = []
     variables = []
@@ -225,12 +293,17 @@ def _ascii(file: SourceFile, header: _Header) -> _Graph:
         variables.append(define(row[0], place + 2, "an AND"))
         rows.append((row[1], row[2]))
     order = _order(file, header, variables, rows, line_of, first + 2)
-    node[np.array(variables, dtype=np.int64)[order]] = np.arange(header.ands) + header.inputs + 1
+    node[np.array(variables, dtype=np.int64)[order]] = np.arange(header.ands) + header.given + 1
     driven = np.array(outputs, dtype=np.int64)
     missing = node[driven >> 1] < 0
     if missing.any():
         place = int(np.argmax(missing))
-        raise file.error(f"the literal {driven[place]} is not defined", place + header.inputs + 2)
+        line = (
+            place + header.given
+            if place < header.outputs
+            else place - header.outputs + header.inputs
+        )
+        raise file.error(f"the literal {driven[place]} is not defined", line + 2)
     pairs = np.array(rows, dtype=np.int64).reshape(-1, 2)[order]
     fanins = np.zeros((header.ands, 3), dtype=np.int32)
     fanins[:, 1:] = np.sort(2 * node[pairs >> 1] + (pairs & 1), axis=1)
@@ -283,9 +356,9 @@ def _shown(data: bytes) -> str:
 
 
 def _symbols(file: SourceFile, header: _Header, at: int) -> dict[str, dict[int, str]]:
-    """Return the names of inputs and outputs by position."""
-    found: dict[str, dict[int, str]] = {"i": {}, "o": {}}
-    counts = {"i": header.inputs, "o": header.outputs}
+    """Return the names by the letter of their kind and by position."""
+    counts = {"i": header.inputs, "l": header.latches, **header.kinds}
+    found: dict[str, dict[int, str]] = {letter: {} for letter in counts}
     table = file.data[at:]
     comment = _COMMENT.search(table)
     table = table[: comment.start()] if comment else table
@@ -299,10 +372,10 @@ def _symbols(file: SourceFile, header: _Header, at: int) -> dict[str, dict[int, 
         if not text:
             continue
         match = _SYMBOL.fullmatch(text)
-        if match is None or match[1] not in found or int(match[2]) >= counts[match[1]]:
+        if match is None or int(match[2]) >= counts.get(match[1], 0):
             raise file.error(
                 f"expected a symbol such as 'i0 name' for one of {plural(header.inputs, 'input')} and "
-                f"{plural(header.outputs, 'output')}, got {quoted(text)}",
+                f"{plural(header.kinds['o'], 'output')}, got {quoted(text)}",
                 line,
             )
         if int(match[2]) in found[match[1]]:
@@ -312,11 +385,30 @@ def _symbols(file: SourceFile, header: _Header, at: int) -> dict[str, dict[int, 
 
 
 def _ports(
+    file: SourceFile, header: _Header, names: dict[str, dict[int, str]]
+) -> tuple[tuple[Port, ...], list[int], tuple[Port, ...], list[int]]:
+    """Return the input ports and the position of each of their bits, then the same of the outputs."""
+    inputs = _listed(file, names["i"], header.inputs, "x", "input")
+    latches = _listed(file, names["l"], header.latches, "l", "latch")
+    read = [f"{name}_in" for name in latches]
+    if not names["l"] and header.latches > 1:
+        read = [f"l_in[{place}]" for place in range(header.latches)]
+    outputs = [
+        name
+        for letter, count in header.kinds.items()
+        for name in _listed(file, names[letter], count, _NAMELESS[letter], "output")
+    ]
+    columns = group_columns(inputs + unused_names(latches, inputs))
+    outputs = unused_names(outputs, ())
+    return (*columns, *group_columns(outputs + unused_names(read, outputs)))
+
+
+def _listed(
     file: SourceFile, names: dict[int, str], count: int, default: str, what: str
-) -> tuple[tuple[Port, ...], list[int] | None]:
-    """Return the ports and the position of each of their bits, None if they are in order."""
+) -> list[str]:
+    """Return one name a position: those of the file, or the bits of a bus if it has none."""
     if not names:
-        return ((Port(default, count),) if count else ()), None
+        return [default] if count == 1 else [f"{default}[{place}]" for place in range(count)]
     taken = set(names.values())
     listed = []
     for position in range(count):
@@ -329,4 +421,4 @@ def _ports(
     if len(taken) < len(names):
         twice = next(name for name in listed if listed.count(name) > 1)
         raise file.error(f"the {what} name {quoted(twice)} is used twice")
-    return group_columns(listed)
+    return listed

@@ -1,4 +1,4 @@
-"""The BENCH format of the ISCAS benchmarks (Brglez and Fujiwara 1985), combinational.
+"""The BENCH format of the ISCAS benchmarks (Brglez and Fujiwara 1985).
 
 ::
 
@@ -9,7 +9,7 @@
 
 Gates are AND, OR, NAND, NOR, XOR and XNOR of any number of inputs, NOT, BUFF, MAJ of three, the constants
 ``vdd`` and ``gnd``, and tables in the form of ABC: bit ``v`` of the number is the value at the input vector
-``v``, the first input least significant.
+``v``, the first input least significant. ``DFF`` is a register: an error, or cut into two ports.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from types import MappingProxyType
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.frontends import gates
 from btfsynth.frontends.covers import build_table
+from btfsynth.frontends.design import Design
 from btfsynth.frontends.functions import MAX_TABLE_WIDTH
 from btfsynth.frontends.nets import Make, NetTable
 from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["parse_bench"]
 
@@ -50,19 +50,28 @@ _GATES: Mapping[str, tuple[Make, int, int | None]] = MappingProxyType(
 )
 """What builds a gate, and the least and the greatest number of its inputs."""
 
-_SEQUENTIAL = ("dff", "dffr", "dffs", "latch")
+_REGISTERS = ("dff", "latch")
 
 
-def parse_bench(file: SourceFile) -> Netlist:
+def parse_bench(file: SourceFile, comb: bool = False) -> Design:
     """Read a BENCH file.
+
+    Parameters
+    ----------
+    file
+        The file.
+    comb
+        Whether registers become ports, see `NetTable.add_register`.
 
     Raises
     ------
+    SequentialError
+        If there are registers that are not to become ports.
     DataError
-        Naming the line, if a line is not understood, a gate is unknown or sequential, or a net is
-        undriven, driven twice or in a loop.
+        Naming the line, if a line is not understood, a gate is unknown, or a net is undriven, driven
+        twice or in a loop.
     """
-    nets = NetTable(file)
+    nets = NetTable(file, comb)
     for number, text in enumerate(file.lines, start=1):
         line = text.partition("#")[0].strip()
         if not line:
@@ -76,7 +85,7 @@ def parse_bench(file: SourceFile) -> Netlist:
                 nets.add_output(name, number)
         else:
             _read_gate(file, nets, line, number)
-    return nets.build(file.function_name)
+    return Design(nets.build(file.function_name))
 
 
 def _read_gate(file: SourceFile, nets: NetTable, line: str, number: int) -> None:
@@ -88,6 +97,9 @@ def _read_gate(file: SourceFile, nets: NetTable, line: str, number: int) -> None
     target, kind, table, listed = match.groups()
     words = [] if not (listed or "").strip() else _split(listed)
     reads = [_name(file, word, number) for word in words]
+    if kind.lower() in _REGISTERS and table is None and len(reads) == 1:
+        nets.add_register(_name(file, target, number), reads[0], kind, number)
+        return
     make = _table_gate(file, table, len(reads), number) if kind.lower() == "lut" else None
     if make is None:
         make = _known_gate(file, kind, len(reads), number)
@@ -103,8 +115,8 @@ def _split(text: str) -> list[str]:
 
 def _known_gate(file: SourceFile, kind: str, width: int, number: int) -> Make:
     lower = kind.lower()
-    if lower in _SEQUENTIAL:
-        raise file.error(f"{kind} is sequential, expected a combinational circuit", number)
+    if lower in _REGISTERS:
+        raise file.error(f"expected 1 input of {kind}, got {width}", number)
     if lower not in _GATES:
         known = ", ".join(name.upper() for name in _GATES)
         raise file.error(f"unknown gate {quoted(kind)}, expected one of {known}, LUT", number)

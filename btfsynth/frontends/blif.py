@@ -1,8 +1,8 @@
-"""The Berkeley Logic Interchange Format (University of California, Berkeley, 1992), combinational.
+"""The Berkeley Logic Interchange Format (University of California, Berkeley, 1992).
 
 Covers of any width, on-set or off-set; several models, flattened through ``.subckt`` from the first one that
 no other one uses; the ``.conn`` and the attributes that Yosys writes. What only says how fast or how large
-something is, is passed over. A missing ``.end`` is tolerated.
+something is, is passed over. A missing ``.end`` is tolerated. Latches are an error or become ports.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from btfsynth.dataset.formats.base import SourceFile, plural, quoted
 from btfsynth.frontends.covers import build_cover
+from btfsynth.frontends.design import Design
 from btfsynth.frontends.nets import Make, NetTable
-from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["parse_blif"]
 
@@ -24,7 +24,8 @@ _IGNORED = (
     ".default_output_load .max_input_load .default_max_input_load .attr .param .cname"
 )
 _PASSED_OVER = frozenset(_IGNORED.split())
-_SEQUENTIAL = (".latch", ".mlatch", ".start_kiss", ".clock")
+_LATCH_TYPES = ("fe", "re", "ah", "al", "as")
+_LATCH_VALUES = ("0", "1", "2", "3")
 
 
 @dataclass(slots=True)
@@ -48,35 +49,53 @@ class _Instance:
 
 
 @dataclass(slots=True)
+class _Latch:
+    data: str
+    output: str
+    line: int
+
+
+@dataclass(slots=True)
 class _Model:
     name: str
     line: int
     inputs: dict[str, int] = field(default_factory=dict)
+    clocks: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
     gates: list[_Gate] = field(default_factory=list)
     instances: list[_Instance] = field(default_factory=list)
+    latches: list[_Latch] = field(default_factory=list)
 
 
-def parse_blif(file: SourceFile) -> Netlist:
+def parse_blif(file: SourceFile, comb: bool = False) -> Design:
     """Read a BLIF file.
+
+    Parameters
+    ----------
+    file
+        The file.
+    comb
+        Whether latches become ports, see `NetTable.add_register`.
 
     Raises
     ------
+    SequentialError
+        If there are latches that are not to become ports.
     DataError
-        Naming the line, if a construct is unknown, sequential or malformed, or a net is undriven,
+        Naming the line, if a construct is unknown or malformed, or a net is undriven,
         driven twice or in a loop.
     """
     models = _parse(file)
     if not models:
         raise file.error("expected .model, got no line that says anything")
     top = _top(models)
-    nets = NetTable(file)
+    nets = NetTable(file, comb)
     for name, line in top.inputs.items():
         nets.add_input(name, line)
     for name, line in top.outputs.items():
         nets.add_output(name, line)
     _flatten(file, models, top, nets)
-    return nets.build(top.name or file.function_name)
+    return Design(nets.build(top.name or file.function_name))
 
 
 def _top(models: dict[str, _Model]) -> _Model:
@@ -151,9 +170,11 @@ def _statement(file: SourceFile, model: _Model, words: list[str], line: int) -> 
         model.gates.append(_Gate((rest[0],), rest[1], line, ["1"], "1"))
     elif keyword == ".subckt":
         model.instances.append(_instance(file, rest, line))
-    elif keyword in _SEQUENTIAL:
-        raise file.error(f"{keyword} is sequential, expected a combinational circuit", line)
-    elif keyword == ".gate":
+    elif keyword == ".latch":
+        model.latches.append(_latch(file, rest, line))
+    elif keyword == ".clock":
+        model.clocks.update(dict.fromkeys(rest, line))
+    elif keyword in (".gate", ".mlatch"):
         raise file.error(
             f"the library gate {quoted(rest[0] if rest else '')} is not known, expected .names; "
             "unmap the netlist first",
@@ -162,6 +183,20 @@ def _statement(file: SourceFile, model: _Model, words: list[str], line: int) -> 
     else:
         raise file.error(f"{quoted(keyword)} is not supported", line)
     return None
+
+
+def _latch(file: SourceFile, words: Sequence[str], line: int) -> _Latch:
+    """Return the latch of ``.latch input output [type control] [initial value]``."""
+    nets, options = words[:2], list(words[2:])
+    if len(options) in (1, 3) and options[-1] in _LATCH_VALUES:
+        options.pop()
+    if len(nets) < 2 or len(options) not in (0, 2) or (options and options[0] not in _LATCH_TYPES):
+        raise file.error(
+            f"expected .latch input output, a type ({', '.join(_LATCH_TYPES)}) with its control and an "
+            f"initial value of 0 to 3 if there are any, got {quoted(' '.join(words))}",
+            line,
+        )
+    return _Latch(words[0], words[1], line)
 
 
 def _instance(file: SourceFile, words: Sequence[str], line: int) -> _Instance:
@@ -217,6 +252,8 @@ def _flatten(file: SourceFile, models: dict[str, _Model], top: _Model, nets: Net
 
         for gate in model.gates:
             nets.drive(name(gate.output), map(name, gate.reads), _make(gate), gate.line)
+        for latch in model.latches:
+            nets.add_register(name(latch.output), name(latch.data), ".latch", latch.line)
         for instance in model.instances:
             inner = _resolve(file, models, instance)
             if depth >= len(models):
@@ -236,7 +273,7 @@ def _resolve(file: SourceFile, models: dict[str, _Model], instance: _Instance) -
             f"the model {quoted(instance.model)} is not defined in this file", instance.line
         )
     for formal in instance.nets:
-        if formal not in inner.inputs and formal not in inner.outputs:
+        if not any(formal in ports for ports in (inner.inputs, inner.outputs, inner.clocks)):
             raise file.error(
                 f"the model {quoted(inner.name)} has no port {quoted(formal)}", instance.line
             )

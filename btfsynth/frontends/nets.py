@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.dataset.ports import group_columns
+from btfsynth.errors import SequentialError
 from btfsynth.frontends.order import topological_order
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["Make", "NetTable"]
+__all__ = ["Make", "NetTable", "unused_names"]
 
 Make = Callable[[NetlistBuilder, Sequence[int]], int]
 """Builds a gate from the literals it reads and returns its literal."""
@@ -25,16 +26,20 @@ class NetTable:
     ----------
     file
         Named in errors.
+    comb
+        Whether a register is cut into two ports, see `add_register`; one is an error otherwise.
     """
 
-    def __init__(self, file: SourceFile) -> None:
+    def __init__(self, file: SourceFile, comb: bool = False) -> None:
         self.file = file
+        self.comb = comb
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
         self._lines: list[int] = []  # where a net is driven, or first read while it is not
         self._gates: list[_Gate | None] = []
         self._inputs: list[int] = []
         self._outputs: dict[int, None] = {}
+        self._registers: list[tuple[int, int]] = []  # output, input
 
     def net(self, name: str, line: int) -> int:
         """Return the number of a net, a new one at its first use."""
@@ -80,6 +85,37 @@ class NetTable:
         """
         self._drive(name, tuple(self.net(read, line) for read in reads), make, line)
 
+    def add_register(self, output: str, data: str, what: str, line: int) -> None:
+        """Cut a register: its output becomes an input of the circuit, its input ``<output>_in`` an output.
+
+        These ports follow the others, as those that ``comb`` of ABC makes of the latches of an AIGER file.
+
+        Parameters
+        ----------
+        output, data
+            The nets it drives and reads.
+        what
+            Its kind, for the message.
+        line
+            Where it stands.
+
+        Raises
+        ------
+        SequentialError
+            If registers are not to be cut.
+        DataError
+            If its output is driven already.
+        """
+        if not self.comb:
+            raise SequentialError(
+                f"{what} is sequential, expected a combinational circuit", self.file.path, line
+            )
+        place = len(self._registers)
+        driven = self._drive(
+            output, (), lambda builder, _: builder.input(len(self._inputs) + place), line
+        )
+        self._registers.append((driven, self.net(data, line)))
+
     def _drive(self, name: str, reads: tuple[int, ...], make: Make, line: int) -> int:
         number = self.net(name, line)
         if self._gates[number] is not None:
@@ -101,7 +137,7 @@ class NetTable:
         DataError
             If a net is not driven or in a loop, or there is no output.
         """
-        if not self._outputs:
+        if not self._outputs and not self._registers:
             raise self.file.error("expected at least one output, got none")
         gates: list[_Gate] = []
         for number, gate in enumerate(self._gates):
@@ -117,16 +153,45 @@ class NetTable:
                 f"the net {quoted(self._names[first])} is part of a combinational loop",
                 self._lines[first],
             )
-        input_ports, columns = group_columns([self._names[number] for number in self._inputs])
-        outputs = list(self._outputs)
-        output_ports, driven = group_columns([self._names[number] for number in outputs])
+        inputs = [*self._inputs, *(output for output, _ in self._registers)]
+        input_ports, columns = group_columns(self._input_names())
+        outputs = [*self._outputs, *(data for _, data in self._registers)]
+        output_ports, driven = group_columns(self._output_names())
         builder = NetlistBuilder(name, input_ports, output_ports)
         literals = [0] * len(gates)
         for bit, column in enumerate(columns):
-            literals[self._inputs[column]] = builder.input(bit)
-        inputs = set(self._inputs)
+            literals[inputs[column]] = builder.input(bit)
+        given = set(inputs)
         for number in order:
-            if number not in inputs:
+            if number not in given:
                 reads, make = gates[number]
                 literals[number] = make(builder, [literals[read] for read in reads])
         return builder.build([literals[outputs[column]] for column in driven])
+
+    def _register_names(self) -> list[str]:
+        # Nets of an instance have spaces in their names, which no file could hold.
+        return [self._names[output].replace(" ", ".") for output, _ in self._registers]
+
+    def _input_names(self) -> list[str]:
+        """Return the names of the inputs, those that registers drive last."""
+        names = [self._names[number] for number in self._inputs]
+        return [*names, *unused_names(self._register_names(), names)]
+
+    def _output_names(self) -> list[str]:
+        """Return the names of the outputs, those that registers read last."""
+        names = [self._names[number] for number in self._outputs]
+        cut = [f"{name}_in" for name in self._register_names()]
+        return [*names, *unused_names(cut, names)]
+
+
+def unused_names(wanted: Sequence[str], taken: Iterable[str]) -> list[str]:
+    """Return the wanted names, each with as many underscores behind it as no other name has."""
+    used = set(taken)
+    names = []
+    for first in wanted:
+        name = first
+        while name in used:
+            name += "_"
+        used.add(name)
+        names.append(name)
+    return names

@@ -13,13 +13,14 @@ from btfsynth.errors import DataError
 from btfsynth.frontends.aiger import parse_aiger
 from btfsynth.frontends.bench import parse_bench
 from btfsynth.frontends.blif import parse_blif
+from btfsynth.frontends.design import Design
 from btfsynth.frontends.tables import parse_pla_netlist, parse_truth_netlist
 from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.frontends.yosys_json import parse_yosys_json
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import parse_netlist
 
-__all__ = ["READERS", "Reader", "design_endings", "find_reader", "read_design"]
+__all__ = ["READERS", "Reader", "design_endings", "find_reader", "read_design", "read_noted"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Reader:
     magic
         What the text of such a file has in it; for files of unknown ending.
     read
-        Makes the netlist of a file; raises `DataError`.
+        Makes the design of a file, with registers as ports if its second argument is true; raises
+        `DataError`. A format without registers passes over that argument.
     foreign
         True if the format is not the package's own, so that majorities are yet to be detected.
     """
@@ -46,12 +48,12 @@ class Reader:
     description: str
     endings: tuple[str, ...]
     magic: re.Pattern[bytes]
-    read: Callable[[SourceFile], Netlist]
+    read: Callable[[SourceFile, bool], Design]
     foreign: bool = True
 
 
-def _parse_mig(file: SourceFile) -> Netlist:
-    return parse_netlist("\n".join(file.lines), file.path)
+def _parse_mig(file: SourceFile, _: bool) -> Design:
+    return Design(parse_netlist("\n".join(file.lines), file.path))
 
 
 READERS = MappingProxyType(
@@ -68,21 +70,21 @@ READERS = MappingProxyType(
             ),
             Reader(
                 "aiger",
-                "AIGER, ASCII and binary, combinational",
+                "AIGER, ASCII and binary",
                 (".aag", ".aig"),
                 re.compile(rb"\Aa[ai]g [0-9]"),
                 parse_aiger,
             ),
             Reader(
                 "blif",
-                "BLIF, combinational, hierarchy flattened",
+                "BLIF, hierarchy flattened",
                 (".blif",),
                 re.compile(rb"^[ \t]*\.(model|inputs|names)\b", re.MULTILINE),
                 parse_blif,
             ),
             Reader(
                 "bench",
-                "ISCAS BENCH, combinational",
+                "ISCAS BENCH",
                 (".bench",),
                 re.compile(rb"^[ \t]*(INPUT|OUTPUT)[ \t]*\(", re.MULTILINE | re.IGNORECASE),
                 parse_bench,
@@ -92,28 +94,28 @@ READERS = MappingProxyType(
                 "structural Verilog, hierarchy flattened",
                 (".v",),
                 re.compile(rb"^[ \t]*module\s", re.MULTILINE),
-                lambda file: read_verilog_netlist(file.path),
+                lambda file, _: Design(read_verilog_netlist(file.path)),
             ),
             Reader(
                 "json",
                 "Yosys JSON, one module of gates",
                 (".json",),
                 re.compile(rb'\A\s*\{\s*"creator"'),
-                parse_yosys_json,
+                lambda file, _: Design(parse_yosys_json(file)),
             ),
             Reader(
                 "pla",
                 "espresso's PLA",
                 (".pla", ".esp"),
                 re.compile(rb"^[ \t]*\.i[ \t]+[0-9]", re.MULTILINE),
-                parse_pla_netlist,
+                lambda file, _: Design(parse_pla_netlist(file)),
             ),
             Reader(
                 "truth",
                 "a truth table",
                 (".truth", ".tt"),
                 re.compile(rb"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(0[xX][0-9A-Fa-f]+|[01-]{2,})\s"),
-                parse_truth_netlist,
+                lambda file, _: Design(parse_truth_netlist(file)),
             ),
         )
     }
@@ -128,15 +130,31 @@ def design_endings() -> str:
     return ", ".join(ending for reader in READERS.values() for ending in reader.endings)
 
 
-def read_design(path: Path) -> Netlist:
+def read_design(path: Path, comb: bool = False) -> Netlist:
     """Read a netlist from a file of any known format, by its ending, else by what is in it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    comb
+        Whether every register becomes two ports, as ``comb`` of ABC does it: its output an input of the
+        circuit and its input an output ``NAME_in``, behind the other ports. Registers are an error
+        otherwise, but for those of a Verilog pipeline.
 
     Raises
     ------
+    SequentialError
+        If there are registers that are not to become ports.
     DataError
         If it cannot be read as what it is; the line is named if there is one.
     """
-    return find_reader(path).read(read_source(path))
+    return read_noted(path, comb).netlist
+
+
+def read_noted(path: Path, comb: bool = False) -> Design:
+    """Read a netlist as `read_design` does; return it with notes and don't-cares."""
+    return find_reader(path).read(read_source(path), comb)
 
 
 def find_reader(path: Path) -> Reader:

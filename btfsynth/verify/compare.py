@@ -15,7 +15,7 @@ from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.dataset.load import load
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, ToolTimeoutError
-from btfsynth.frontends.registry import find_reader, read_design
+from btfsynth.frontends.registry import find_reader, read_noted
 from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, output_words, pack_bits, unpack_bits
@@ -45,11 +45,14 @@ class Subject:
     care
         ``(input vectors, output bits)`` bool in counting order, where its outputs matter; None if they always
         do.
+    notes
+        What its reader has to say, one line each.
     """
 
     path: Path
     netlist: Netlist
     care: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Comparison:
         }
 
 
-def read_subject(path: Path, timeout: float | None = None) -> Subject:
+def read_subject(path: Path, timeout: float | None = None, comb: bool = False) -> Subject:
     """Read a netlist or a table; of a design folder, its Verilog under the names of the data.
 
     A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Of those
@@ -100,6 +103,8 @@ def read_subject(path: Path, timeout: float | None = None) -> Subject:
         The file or the folder.
     timeout
         Seconds one command of a tool may take; `DEFAULT_TIMEOUT` if None.
+    comb
+        Whether the registers of a netlist become ports, see `read_design`.
 
     Raises
     ------
@@ -120,11 +125,13 @@ def read_subject(path: Path, timeout: float | None = None) -> Subject:
             return Subject(path, read(path, seconds, _controls(path)))
         except ToolTimeoutError:
             raise ToolTimeoutError(f"{path}: reading it {given_up(seconds)}") from None
-    netlist = read_design(path)
+    design = read_noted(path, comb)
+    netlist = design.netlist
     care = None
     if find_reader(path).name in _TABLES and netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
         care = _care_of(path, netlist)
-    return Subject(path, netlist, care)
+    notes = tuple(f"{path.name}: {note}" for note in design.notes)
+    return Subject(path, netlist, care, notes)
 
 
 def _controls(path: Path) -> Collection[str]:
@@ -182,7 +189,7 @@ def compare(a: Subject, b: Subject, timeout: float | None = None) -> Comparison:
         If their ports cannot be matched.
     """
     aligned = align(a.netlist, b.netlist)
-    notes = list(aligned.notes)
+    notes = [*a.notes, *b.notes, *aligned.notes]
     for subject in (a, b):
         if subject.care is not None:
             notes.append(f"{subject.path.name} leaves outputs open; these may be anything")

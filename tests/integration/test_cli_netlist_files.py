@@ -95,3 +95,38 @@ def test_what_cannot_be_bettered_stays(cli):
     assert outcome.json["depth"] == outcome.json["before"]["depth"] == 13
     assert "note: nothing better was found" in outcome.stderr
     assert Path("out.mig").read_bytes() == circuit.read_bytes()
+
+
+TOGGLE = ".model t\n.inputs en\n.outputs q\n.latch d q re clk 0\n.names en q d\n10 1\n01 1\n.end\n"
+
+
+def test_registers_become_ports(cli, tmp_path):
+    """Every command that reads netlists names the option, and takes it."""
+    (tmp_path / "t.blif").write_text(TOGGLE)
+    (tmp_path / "t.bench").write_text("INPUT(en)\nOUTPUT(q)\nq = DFF(d)\nd = XOR(en, q)\n")
+    commands = {
+        "simplify": ("t.blif", "-o", "t.aag"),
+        "show": ("t.blif",),
+        "emit": ("t.blif", "-o", "hw"),
+        "estimate": ("t.blif",),
+        "equiv": ("t.blif", "t.bench"),
+    }
+    for command, rest in commands.items():
+        refused = cli(command, *rest)
+        assert refused.code == 2
+        assert refused.complaint.endswith("; --comb reads registers as ports")
+        assert cli(command, *rest, "--comb").code == 0, command
+    found = cli("show", "t.blif", "--comb", "--json").json
+    assert [port["name"] for port in found["inputs"]] == ["en", "q"]
+    assert [port["name"] for port in found["outputs"]] == ["q", "q_in"]
+    assert cli("equiv", "t.blif", "t.aag", "--comb", "--json").json["equivalent"] is True
+
+
+def test_what_a_reader_notes_is_said(cli, tmp_path):
+    """On standard error, so that JSON stays alone on standard output."""
+    (tmp_path / "b.aag").write_text("aag 1 1 0 0 0 1\n2\n2\n")
+    for command in (("show", "b.aag", "--json"), ("estimate", "b.aag", "--json")):
+        outcome = cli(*command)
+        assert outcome.json
+        assert "note: b.aag: read as outputs: 1 bad state" in outcome.stderr
+    assert "read as outputs" in cli("equiv", "b.aag", "b.aag").stdout

@@ -31,7 +31,7 @@ OUTPUT(23)
 
 def read(text: str) -> Netlist:
     """The netlist of a text."""
-    return parse_bench(source(text, "f.bench"))
+    return parse_bench(source(text, "f.bench")).netlist
 
 
 def test_c17():

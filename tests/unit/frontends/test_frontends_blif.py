@@ -14,7 +14,7 @@ HEAD = ".model m\n.inputs a b c\n.outputs y\n"
 
 def read(text: str) -> Netlist:
     """The netlist of a text."""
-    return parse_blif(source(text, "f.blif"))
+    return parse_blif(source(text, "f.blif")).netlist
 
 
 def test_a_model():
