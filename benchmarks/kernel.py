@@ -24,6 +24,7 @@ from rich.table import Table
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
 from btfsynth.network.topology import layered
+from btfsynth.train.best import new_best
 from btfsynth.train.kernel import run_steps, start_state
 from btfsynth.train.parallel import Team
 from btfsynth.train.state import make_problem, make_state
@@ -83,7 +84,7 @@ def step_seconds(widths, patterns, threads, budget):
     state = make_state(problem, (1,))
     start_state(problem, state)
     steps = max(1, min(1000, int(2e7 / (topology.n_edges * patterns))))
-    best = np.array([-1, 1 << 40, 0], dtype=np.int64)
+    best = new_best(1 << 40)
     history = np.zeros(steps)
     weights = state.weights.copy()
     team = Team(threads) if threads > 1 else None

@@ -90,7 +90,7 @@ def _cells(progress: Progress, held_out: bool) -> list[str]:
         widths = f"{widths[: _WIDTHS - 3]}..."
     shown = "" if progress.held_out is None else f"{progress.held_out:.2%}"
     return [
-        str(progress.trial + 1),
+        str(progress.trial),
         str(progress.iterations),
         f"{progress.gap:.4f}",
         f"{progress.bits_right} of {progress.bits}",

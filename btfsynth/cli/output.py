@@ -72,11 +72,13 @@ def show_training(run: TrainingRun) -> None:
         "network",
         f"{widths}, sigma {best.parameters.sigma:g}; {best.bits_right} of {best.bits} bits right",
     )
-    show(
-        "training",
+    line = (
         f"{plural(run.iterations, 'step')} in {plural(len(run.results), 'trial')}, "
-        f"{run.seconds:.2f} s; stop: {best.stop.value}, gap {best.gap:.3g}",
+        f"{run.seconds:.2f} s; stop: {best.stop.value}, gap {best.gap:.3g}"
     )
+    if best.best_iteration != best.iterations:
+        line += f" at step {best.best_iteration} of trial {best.trial}, the best"
+    show("training", line)
 
 
 def netlist_summary(cost: NetlistStatistics) -> str:

@@ -57,7 +57,11 @@ _HISTORY_HELP = (
 @configured_source_argument
 @config_option()
 @file_option("Where the network goes; .net or .sol gives boolearn's text.  [default: <name>.npz]")
-@click.option("--held-out", metavar="SOURCE", help="Patterns to measure on along the way.")
+@click.option(
+    "--held-out",
+    metavar="SOURCE",
+    help="Patterns to measure on, and to choose the best network by.",
+)
 @click.option(
     "--history",
     "history_file",
@@ -132,7 +136,8 @@ def command(
     """Train a network on SOURCE and save it.
 
     SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
-    The best network is saved whether or not the stopping rule was met; exits with 0 only if it was.
+    The best network, by targets right, is saved whether or not the stopping rule was met; exits with 0
+    only if it was.
 
     \b
     Examples:
@@ -279,7 +284,8 @@ def _save_all(
     if files.history is not None:
         write_text(files.history, format_history(best.history))
     if files.plot is not None:
-        draw_history(best.history, files.plot, _title(dataset, run, seed))
+        title = _title(dataset, run, seed)
+        draw_history(best.history, files.plot, title, best.best_iteration)
     if files.generators is not None and best.codes is not None:
         one_hot = dataset.input_kind is InputKind.ONE_HOT_GENERATOR
         write_generators(files.generators, best.codes, one_hot)
@@ -297,7 +303,7 @@ def _title(dataset: Dataset, run: TrainingRun, seed: int) -> str:
     best, parameters = run.best, run.best.parameters
     widths = "-".join(str(width) for width in best.topology.widths or ("graph",))
     return (
-        f"{dataset.name[:40]}, {widths[:40]}, seed {seed}, trial {best.trial + 1}\n"
+        f"{dataset.name[:40]}, {widths[:40]}, seed {seed}, trial {best.trial}\n"
         f"sigma {parameters.sigma:g}, beta {parameters.beta:g}, gamma {parameters.gamma:g}"
     )
 

@@ -13,6 +13,7 @@ from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.config import RUN_FILE
 from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.held_out import matched
 from btfsynth.errors import (
     BtfsynthError,
@@ -417,7 +418,7 @@ def _require_success(run: TrainingRun, network: TrainedNetwork, directory: Path)
     best = run.best
     near = (
         f"the best network has {best.bits_right} of {best.bits} bits right (gap {best.gap:.3g}, "
-        f"trial {best.trial + 1} of {len(run.results)}); it is kept in {kept}"
+        f"trial {best.trial} of {plural(len(run.results), 'trial')}); it is kept in {kept}"
     )
     if run.interrupted:
         raise InterruptedWorkError(f"interrupted: {near}")

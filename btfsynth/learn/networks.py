@@ -226,7 +226,7 @@ class NetworkLearner:
                 ground = grounds.of(setting.sees)
                 left = None if budget.deadline is None else budget.deadline - time.monotonic()
                 arguments = (ground, number, setting, work, left)
-                yield Task(number, f"training {number + 1}", train_network, arguments)
+                yield Task(number, f"training {number}", train_network, arguments)
 
         ended: dict[int, Trained | None] = {}
         place = first
@@ -336,7 +336,7 @@ def train_network(
     netlist, right = _best_circuit(ground, columns, network)
     if netlist is None:
         return Trained(number, setting)
-    fit = Fit(NetworkLearner.name, f"{setting.words()}, training {number + 1}", netlist)
+    fit = Fit(NetworkLearner.name, f"{setting.words()}, training {number}", netlist)
     return Trained(number, setting, fit, right)
 
 

@@ -35,6 +35,7 @@ from btfsynth.report.sections import (
     verify_advice,
 )
 from btfsynth.report.training import training_curve
+from btfsynth.report.values import as_number, sub_record
 from btfsynth.report.weights import layer_maps
 
 __all__ = ["PAGE_FILE", "report_page", "write_report"]
@@ -94,7 +95,9 @@ def report_page(directory: Path) -> str:
 def _design_values(folder: DesignFolder) -> dict[str, Any]:
     """Return what the template shows of a design."""
     text = training_text(folder)
-    curve = training_curve(folder.history)
+    curve = training_curve(
+        folder.history, as_number(sub_record(folder.build, "train"), "best_iteration")
+    )
     return {
         "kind": "Design report",
         "verdict": verdict(folder),

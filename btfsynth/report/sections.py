@@ -174,10 +174,12 @@ def training_text(folder: DesignFolder) -> str:
         if value is not None
     ]
     trial, seconds, gap = (as_number(train, name) for name in ("trial", "seconds", "gap"))
+    step = as_number(train, "best_iteration")
     text = ", ".join(parts) + "."
     if trial is not None:
         text += f" The network is that of trial {trial}"
         text += f", stopped by rule '{as_text(train, 'stop')}'"
+        text += f", at step {step:g}" if step is not None else ""
         text += f" at a gap of {gap:.3g}" if gap is not None else ""
         text += f"; {seconds:g} s of training in all." if seconds is not None else "."
     return text

@@ -30,8 +30,13 @@ _SHARES = (
 )
 
 
-def training_curve(history: Sequence[HistoryPoint]) -> Markup | None:
-    """Return the drawing of a history, steps and gap on logarithmic axes; None if it has no step."""
+def training_curve(
+    history: Sequence[HistoryPoint], best_iteration: float | None = None
+) -> Markup | None:
+    """Return the drawing of a history, steps and gap on logarithmic axes; None if it has no step.
+
+    The step that the network is of is marked if it is known and another one than the last.
+    """
     points = [point for point in history if point.iterations > 0]
     if not points:
         return None
@@ -49,6 +54,7 @@ def training_curve(history: Sequence[HistoryPoint]) -> Markup | None:
             if text
         ),
         element("text", "steps", x=(_LEFT + x_end) / 2, y=_HEIGHT - 6, class_="axis-title middle"),
+        *_mark(best_iteration, points[-1].iterations, steps),
         *_lines(points, steps, gap_axis, _GAPS, 1),
         *_lines(points, steps, share_axis, _SHARES, 100),
     ]
@@ -57,7 +63,29 @@ def training_curve(history: Sequence[HistoryPoint]) -> Markup | None:
         f"Training over {last.iterations} steps: the gap ends at {last.gap:.3g}, "
         f"{100 * last.bits:.4g} % of the bits are right."
     )
+    if best_iteration is not None and best_iteration != last.iterations:
+        label += f" The network is that of step {best_iteration:g}."
     return drawing(_WIDTH, _HEIGHT, label, parts, "chart")
+
+
+def _mark(best: float | None, last: int, x_axis: Axis) -> list[Markup]:
+    """Draw an upright line through both panels at the step that the network is of."""
+    if best is None or not 0 < best < last:
+        return []
+    x = x_axis.at(best)
+    words = f"the network: step {best:g}"
+    line = f"M{x:.2f} {_GAP_TOP}V{_SHARE_END}"
+    left = x > (x_axis.start + x_axis.end) / 2
+    return [
+        element("path", element("title", words), d=line, class_="line series-1 thin"),
+        element(
+            "text",
+            words,
+            x=x - 4 if left else x + 4,
+            y=_GAP_TOP - 4,
+            class_="tick end" if left else "tick",
+        ),
+    ]
 
 
 def _frame(x_axis: Axis, y_axis: Axis, title: str) -> list[Markup]:

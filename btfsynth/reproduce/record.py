@@ -67,6 +67,7 @@ def training_record(
         seed,
         held_out=test,
         hooks=TrialHooks(on_progress=on_progress),
+        held_out_chooses=False,  # a test set that chose would tell nothing
     )
     network = TrainingRun((result,), result, result.succeeded, False, False, 0.0).network(
         dataset, seed
@@ -86,6 +87,7 @@ def training_record(
         "source": experiment.source(seed),
         "patterns": dataset.n_patterns,
         "steps": result.iterations,
+        "best_step": result.best_iteration,
         "seconds": round(result.step_seconds, 2),
         "stop": result.stop.value,
         "gap": float(f"{result.gap:.4g}"),

@@ -32,7 +32,7 @@ from btfsynth.train.trainer import Snapshot
 
 __all__ = ["Checkpoint", "is_begun", "training_fingerprint"]
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 def training_fingerprint(
@@ -206,9 +206,11 @@ def _record(result: TrialResult) -> dict[str, Any]:
         "trial": result.trial,
         "stop": result.stop.value,
         "iterations": result.iterations,
+        "best_iteration": result.best_iteration,
         "gap": result.gap,
         "bits_right": result.bits_right,
         "bits": result.bits,
+        "held_out_right": result.held_out_right,
         "seconds": result.seconds,
         "step_seconds": result.step_seconds,
         "history": [asdict(point) for point in result.history],

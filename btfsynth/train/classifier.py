@@ -77,7 +77,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The gap that ``"gap"`` and ``"both"`` wait for.
     trials : int
         Trials from different random starts at most; the first that meets ``stop`` is taken, else the one
-        with most training targets right.
+        with most training targets right. Of a trial, the network with most training targets right is taken.
     inputs : {"auto", "boolean", "unit", "feature", "common"}
         What the features are: ``"boolean"`` 0 or 1; ``"unit"`` analog in [0, 1]; ``"feature"`` real,
         each feature mapped to [0, 1] by its least and greatest training value; ``"common"`` real, all
@@ -110,8 +110,10 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Gap and accuracies of the trial taken, on a logarithmic grid of steps.
     n_iter_ : int
         Steps of the trial taken.
+    best_iteration_ : int
+        The step of that trial that the network is of: the one with most training targets right.
     gap_ : float
-        Its last gap.
+        The gap at that step.
     n_trials_ : int
         Trials that were run.
 
@@ -207,6 +209,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.network_ = run.network(dataset, seed)
         self.history_ = run.best.history
         self.n_iter_ = run.best.iterations
+        self.best_iteration_ = run.best.best_iteration
         self.gap_ = run.best.gap
         self.n_trials_ = len(run.results)
         return self

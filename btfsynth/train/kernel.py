@@ -419,8 +419,10 @@ def run_share(
         if check > 0 and (step + 1) % check == 0:
             if member == 0:
                 right = count_right(problem, state, scratch.values)
-                if right > best[0]:
+                if right > best[0] or (right == best[0] and mean < best[4]):
                     best[0] = right
+                    best[3] = step + 1
+                    best[4] = mean
                     for k in range(best_weights.shape[0]):
                         best_weights[k] = state.weights[k]
                 if right == best[1]:
@@ -440,11 +442,11 @@ def run_steps(
     numbers: tuple[float, float, float, float],
     steps: int,
     check: int,
-    best: NDArray[np.int64],
+    best: NDArray[np.float64],
     best_weights: NDArray[Any],
     history: NDArray[np.float64],
 ) -> int:
-    """Run steps until the network is exact, the gap is small or the steps are done.
+    """Run steps until enough targets are right, the gap is small or the steps are done.
 
     Parameters
     ----------
@@ -456,11 +458,13 @@ def run_steps(
     steps
         How many steps at most.
     check
-        Test the network every so many steps and stop when it is exact; 0 never does.
+        Count the targets right every so many steps; 0 never does.
     best
-        int64 (3,), changed: most targets right at a test so far, targets that matter, 1 once exact.
+        float64 (5,), changed: most targets right at a count so far (-1 before the first); the number at which
+        to stop, -1 for none; 1 once that was reached; the step of this call at which the best was found, as it
+        was if this call finds none; the mean squared gap there. Of equal counts the smaller gap is the best.
     best_weights
-        Real (edges,), changed: the weights of that best test.
+        Real (edges,), changed: the weights of that best count.
     history
         float64 (steps,), changed: the mean squared gap of every step.
 

@@ -18,7 +18,11 @@ __all__ = ["Progress", "StopReason", "StopRule", "TrainParameters", "TrialResult
 
 
 class StopRule(str, Enum):
-    """What ends a trial before its iterations are used up."""
+    """What ends a trial before its iterations are used up.
+
+    Which of its networks a trial gives does not depend on it but for this: where every target had to be right,
+    and is, it is the one that the trial ended with (see `btfsynth.train.trainer.train_trial`).
+    """
 
     EXACT = "exact"
     """The network, read as sign(W . x), gets every target right."""
@@ -152,16 +156,20 @@ class TrialResult:
     topology, parameters
         What was trained and how.
     weights
-        ``(edges,)`` float32, the last consensus weights, or the best tested if the trial ended without
-        an exact network.
+        ``(edges,)`` float32, the consensus weights of the best step (see `btfsynth.train.trainer.train_trial`).
     stop
         What ended it.
     iterations
         Steps done.
+    best_iteration
+        The step that the weights are of.
     gap
-        The gap at the last step: root mean square over patterns and neurons.
+        The gap at that step: root mean square over patterns and neurons.
     bits_right, bits
         Targets right by these weights (reference evaluation) and targets that matter.
+    held_out_right
+        What they get right of the held-out patterns: classes where they have any, else bits. None if there are
+        none, or if they did not choose.
     seconds
         Wall time, compilation excluded.
     step_seconds
@@ -169,7 +177,8 @@ class TrialResult:
     history
         Points on a logarithmic grid of steps, the last step included.
     codes
-        ``(patterns, inputs)`` uint8: the generated input of every pattern, None where inputs are given.
+        ``(patterns, inputs)`` uint8: the generated input of every pattern at the best step, None where inputs
+        are given.
     """
 
     trial: int
@@ -185,6 +194,13 @@ class TrialResult:
     step_seconds: float = 0.0
     history: tuple[HistoryPoint, ...] = ()
     codes: NDArray[np.uint8] | None = None
+    best_iteration: int = 0
+    held_out_right: int | None = None
+
+    @property
+    def quality(self) -> tuple[int, int]:
+        """What decides between two trials, the larger one wins: held-out and training targets right."""
+        return self.held_out_right or 0, self.bits_right
 
     @property
     def exact(self) -> bool:

@@ -50,7 +50,9 @@ def require_plot(path: Path) -> None:
         )
 
 
-def draw_history(points: Sequence[HistoryPoint], path: Path, title: str) -> None:
+def draw_history(
+    points: Sequence[HistoryPoint], path: Path, title: str, best_iteration: int | None = None
+) -> None:
     """Draw a history: above the gap and its parts, below the accuracies, over the steps.
 
     Steps and gaps have logarithmic axes, as in the figures of arXiv 2602.17493. The same history
@@ -64,6 +66,8 @@ def draw_history(points: Sequence[HistoryPoint], path: Path, title: str) -> None
         File to write; the ending chooses the format.
     title
         Stands above.
+    best_iteration
+        The step that the trial's network is of, to be marked; None marks none.
 
     Raises
     ------
@@ -76,6 +80,10 @@ def draw_history(points: Sequence[HistoryPoint], path: Path, title: str) -> None
     def draw(figure: Any) -> None:
         above, below = figure.subplots(2, 1, sharex=True)
         figure.suptitle(title, parse_math=False)
+        if best_iteration is not None:
+            for axes in (above, below):
+                label = f"network: step {best_iteration}"
+                axes.axvline(best_iteration, color="0.6", linestyle="--", label=label)
         _draw_gaps(above, points)
         _draw_shares(below, points)
 

@@ -118,8 +118,8 @@ class Ranks:
                 return step + 1
             if check > 0 and (step + 1) % check == 0:
                 right = self._all.allreduce(int(count_right(problem, state, values)))
-                if right > best[0]:
-                    best[0] = right
+                if right > best[0] or (right == best[0] and mean < best[4]):
+                    best[0], best[3], best[4] = right, step + 1, mean
                     best_weights[:] = state.weights
                 if right == best[1]:
                     best[2] = 1

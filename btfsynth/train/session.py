@@ -143,8 +143,8 @@ def train(
     on_trial
         Called likewise with the `TrialResult` of a trial that has ended.
     held_out
-        Patterns to measure the networks on along the way; their columns are taken by name where the names
-        are those of the data, in any order (see `btfsynth.dataset.held_out`).
+        Patterns to measure the networks on along the way, and to choose the best by; their columns are taken by
+        name where the names are those of the data, in any order (see `btfsynth.dataset.held_out`).
     checkpoint_file
         Where to keep what is done; a file that exists is gone on from.
     checkpoint_interval
@@ -224,6 +224,7 @@ def train_record(run: TrainingRun) -> dict[str, Any]:
         "trial": best.trial,
         "iterations": run.iterations,
         "seconds": round(run.seconds, 3),
+        "best_iteration": best.best_iteration,
         "stop": best.stop.value,
         "gap": best.gap,
         "bits_right": best.bits_right,

@@ -18,6 +18,7 @@ from btfsynth.errors import TopologyError, TrainingError, UsageError
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.train.best import Candidate, new_best, score
 from btfsynth.train.history import HistoryPoint, next_point
 from btfsynth.train.kernel import GIVEN, run_steps, start_state
 from btfsynth.train.parallel import Team, useful_threads
@@ -35,6 +36,8 @@ from btfsynth.train.state import count_blocks, generated_codes, make_problem, ma
 __all__ = ["Snapshot", "TrialHooks", "check_fit", "train_trial", "warm_up", "with_codes"]
 
 _CHUNK_SECONDS = 0.1
+_CHECKS_PER_MEASUREMENT = 20
+"""Checks between two measurements in NumPy, which then take a few percent of the time."""
 
 
 def check_fit(dataset: Dataset, topology: Topology) -> None:
@@ -84,8 +87,7 @@ def warm_up(precision: int) -> None:
     problem = make_problem(tiny, layered((1, 1)), 3.0, dtype)
     state = make_state(problem, (0,))
     start_state(problem, state)
-    best = np.array([0, 2, 0], dtype=np.int64)
-    arguments = (problem, state, (0.5, 0.0, 0.0, 0.0), 1, 1, best, state.weights.copy())
+    arguments = (problem, state, (0.5, 0.0, 0.0, 0.0), 1, 1, new_best(), state.weights.copy())
     run_steps(*arguments, np.zeros(1))
     team = Team(2)
     team.run_steps(*arguments, np.zeros(1))
@@ -99,10 +101,12 @@ class Snapshot:
     Parameters
     ----------
     arrays
-        The state's arrays and the best weights, by name.
+        The state's arrays, and of the two best networks so far, that of the kernel and that of the measurements
+        along the way, ``best_weights``, ``kept_weights`` and, where inputs are generated, ``kept_codes``.
     counters
-        Steps done, mean squared gap, least gap, the three numbers of ``best``, seconds so far, all and of
-        the steps alone.
+        Steps done, mean squared gap, least gap, the five numbers of ``best`` (see
+        `btfsynth.train.kernel.run_steps`; its step counts from the trial's start), step and mean squared gap of
+        the network kept, seconds so far, all and of the steps alone.
     history
         Points so far.
     """
@@ -149,8 +153,10 @@ class _Run:
         held_out: Dataset | None,
         start: tuple[int, int] | Snapshot,
         ranks: Ranks | None,
+        held_out_chooses: bool,
     ) -> None:
         self.dataset = dataset
+        self.chooser = held_out if held_out_chooses else None
         self.topology = topology
         self.parameters = parameters
         self.held_out = held_out
@@ -166,14 +172,16 @@ class _Run:
         if ranks is not None:
             ranks.begin(self.problem, self.state, blocks)
         self.bits = int(dataset.care_mask.sum())
-        self.best = np.array([-1, self.bits, 0], dtype=np.int64)
+        stop = parameters.stop
+        self.best = new_best(self.bits if stop is StopRule.EXACT else -1)
         self.best_weights = self.state.weights.copy()
+        self.kept: Candidate | None = None
         self.done, self.mean, self.least = 0, 0.0, np.inf
         self.spent, self.stepping = 0.0, 0.0
         self.history: list[HistoryPoint] = []
-        stop = parameters.stop
         self.limit2 = parameters.gap_limit**2 if stop in (StopRule.GAP, StopRule.BOTH) else 0.0
-        self.check = parameters.check_interval if stop is StopRule.EXACT else 0
+        self.check = parameters.check_interval
+        self.measured_every = self._measured_every()
         self.begin = time.perf_counter()
         if isinstance(start, Snapshot):
             self._restore(start)
@@ -181,6 +189,14 @@ class _Run:
             ranks.start(self.problem, self.state)
         else:
             start_state(self.problem, self.state)
+
+    def _measured_every(self) -> int:
+        """Return the steps between two measurements where the kernel's counts do not tell the best, else 0."""
+        if self.chooser is None and self.problem.generator == GIVEN:
+            return 0
+        held = 0 if self.chooser is None else self.chooser.n_patterns
+        rows = -(-(self.dataset.n_patterns + held) // self.dataset.n_patterns)
+        return self.check * _CHECKS_PER_MEASUREMENT * rows
 
     def snapshot(self) -> Snapshot | None:
         """Copy all that is needed to go on; of several processes only the first gets it."""
@@ -192,8 +208,13 @@ class _Run:
         if self.ranks is not None and not self.ranks.is_root:
             return None
         arrays["best_weights"] = self.best_weights.copy()
-        counters = (self.done, self.mean, self.least, *self.best.tolist(), self.seconds())
-        counters = (*counters, self.stepping)
+        kept = self.kept
+        assert kept is not None  # the first step is measured
+        arrays["kept_weights"] = kept.weights
+        if kept.codes is not None:
+            arrays["kept_codes"] = kept.codes
+        counters = (self.done, self.mean, self.least, *self.best.tolist())
+        counters = (*counters, kept.iterations, kept.mean, self.seconds(), self.stepping)
         return Snapshot(arrays, counters, tuple(self.history))
 
     def _restore(self, snapshot: Snapshot) -> None:
@@ -203,9 +224,12 @@ class _Run:
             own = whole if name == "weights" else whole.reshape(blocks, -1)[first:last].ravel()
             array[:] = own
         self.best_weights[:] = snapshot.arrays["best_weights"]
-        done, self.mean, self.least, *best, self.spent, self.stepping = snapshot.counters
+        done, self.mean, self.least, *best = snapshot.counters[:8]
+        kept, mean, self.spent, self.stepping = snapshot.counters[8:]
         self.done = int(done)
         self.best[:] = best
+        weights, codes = snapshot.arrays["kept_weights"], snapshot.arrays.get("kept_codes")
+        self.kept = self.candidate(weights, int(kept), mean, codes)
         self.history = list(snapshot.history)
 
     def seconds(self) -> float:
@@ -216,6 +240,8 @@ class _Run:
         """Run up to so many steps, not past the next point of the history."""
         parameters = self.parameters
         ahead = next_point(self.done) - self.done
+        if self.measured_every:
+            ahead = min(ahead, self.measured_every - self.done % self.measured_every)
         steps = max(1, min(steps, ahead, parameters.iterations - self.done))
         history = np.zeros(steps)
         # Tests for exactness fall on multiples of the interval, wherever a chunk begins.
@@ -226,6 +252,7 @@ class _Run:
         shared = self.ranks or team
         run = run_steps if shared is None else shared.run_steps
         began = time.perf_counter()
+        found, self.best[3] = self.best[3], 0
         ran = run(
             self.problem,
             self.state,
@@ -237,6 +264,7 @@ class _Run:
             history,
         )
         self.stepping += time.perf_counter() - began
+        self.best[3] = self.done + self.best[3] if self.best[3] else found
         self.done += ran
         self.mean = float(history[ran - 1])
         # Weights may be lost while the gap is still a number.
@@ -248,18 +276,25 @@ class _Run:
         self.least = min(self.least, float(history[:ran].min()) ** 0.5)
         if next_point(self.done - 1) == self.done:
             self.record()
+        elif self.measured_every and self.done % self.measured_every == 0:
+            self.keep(self.candidate(self.state.weights.copy(), self.done, self.mean, self.codes()))
 
     def record(self) -> None:
-        """Add the present step to the history."""
+        """Add the present step to the history; its network may be the best."""
         if self.history and self.history[-1].iterations == self.done:
             return
         cells = self.problem.patterns * self.topology.n_neurons
         sums = self.state.gap_sums if self.ranks is None else self.ranks.gap_sums()
         parts = np.sqrt(sums.reshape(-1, 3).sum(axis=0) / cells)
         gap_w, gap_x, gap_y = (float(part) for part in parts)
-        network = self.network(self.state.weights)
-        seen = measure(network, self.shown())
+        codes = self.codes()
+        shown = self.shown(codes)
+        network = self.network(self.state.weights, shown)
+        seen = measure(network, shown)
         held = None if self.held_out is None else measure(network, self.held_out)
+        chooser = None if self.chooser is None else held
+        decides = score(seen.bits_right, chooser, self.mean)
+        self.keep(Candidate(decides, self.state.weights.copy(), self.done, self.mean, codes))
         point = HistoryPoint(
             iterations=self.done,
             gap=self.mean**0.5,
@@ -283,14 +318,12 @@ class _Run:
         codes = generated_codes(self.problem, self.state)
         return codes if self.ranks is None else self.ranks.gather_everywhere(codes)
 
-    def shown(self) -> Dataset:
-        """Return the data with inputs: the given ones, or the codes of this moment."""
-        codes = self.codes()
+    def shown(self, codes: NDArray[np.uint8] | None) -> Dataset:
+        """Return the data with inputs: the given ones, or these codes."""
         return self.dataset if codes is None else with_codes(self.dataset, codes)
 
-    def network(self, weights: NDArray[np.floating[Any]]) -> TrainedNetwork:
+    def network(self, weights: NDArray[np.floating[Any]], shown: Dataset) -> TrainedNetwork:
         """Return weights as a network."""
-        shown = self.shown()
         return TrainedNetwork(
             self.dataset.name,
             self.topology,
@@ -299,9 +332,30 @@ class _Run:
             shown.output_ports,
         )
 
-    def right(self, weights: NDArray[np.floating[Any]]) -> int:
-        """Return how many targets weights get right by the reference evaluation."""
-        return self.network(weights).bits_right(self.shown())
+    def candidate(
+        self,
+        weights: NDArray[np.floating[Any]],
+        iterations: int,
+        mean: float,
+        codes: NDArray[np.uint8] | None,
+    ) -> Candidate:
+        """Return weights of some step with what they get right by the reference evaluation."""
+        shown = self.shown(codes)
+        network = self.network(weights, shown)
+        held = None if self.chooser is None else measure(network, self.chooser)
+        return Candidate(
+            score(network.bits_right(shown), held, mean), weights, iterations, mean, codes
+        )
+
+    def keep(self, candidate: Candidate) -> None:
+        """Keep a network if it is better than the one kept."""
+        if candidate.better_than(self.kept):
+            self.kept = candidate
+
+    def is_exact(self) -> bool:
+        """Tell whether the present weights get every target right by the reference evaluation."""
+        shown = self.shown(self.codes())
+        return self.network(self.state.weights, shown).bits_right(shown) == self.bits
 
     def stopped(self) -> StopReason | None:
         """Return what ends the trial now, if anything does."""
@@ -309,40 +363,54 @@ class _Run:
         small = self.limit2 > 0 and self.mean < self.limit2
         if stop is StopRule.EXACT and self.best[2]:
             # The kernel sums in its own precision; the reference has the last word.
-            if self.right(self.state.weights) == self.bits:
+            if self.is_exact():
                 return StopReason.EXACT
             self.best[2] = 0
         if stop is StopRule.GAP and small:
             return StopReason.GAP
-        if stop is StopRule.BOTH and small and self.right(self.state.weights) == self.bits:
+        if stop is StopRule.BOTH and small and self.is_exact():
             return StopReason.BOTH
         if self.done >= self.parameters.iterations:
             return StopReason.ITERATIONS
         return None
 
+    def chosen(self, reason: StopReason) -> Candidate:
+        """Return the network that the trial gives: the best of those that were measured.
+
+        Where every target had to be right, and is, that is the present one.
+        """
+        present = self.candidate(self.state.weights.copy(), self.done, self.mean, self.codes())
+        if reason in (StopReason.EXACT, StopReason.BOTH):
+            return present
+        self.keep(present)
+        if self.best[3] and self.problem.generator == GIVEN:
+            step, mean = int(self.best[3]), float(self.best[4])
+            self.keep(self.candidate(self.best_weights, step, mean, None))
+        assert self.kept is not None
+        return self.kept
+
     def result(self, trial: int, reason: StopReason) -> TrialResult:
         """Return what the trial came to."""
         seconds = self.seconds()
         self.record()
-        weights = self.state.weights
-        right = self.right(weights)
-        if right < self.bits and self.best[0] > right and self.problem.generator == GIVEN:
-            weights = self.best_weights
-            right = self.right(weights)
+        chosen = self.chosen(reason)
+        held, right, _ = chosen.score
         return TrialResult(
             trial=trial,
             topology=self.topology,
             parameters=self.parameters,
-            weights=weights.astype(np.float32),
+            weights=chosen.weights.astype(np.float32),
             stop=reason,
             iterations=self.done,
-            gap=self.mean**0.5,
+            best_iteration=chosen.iterations,
+            gap=chosen.mean**0.5,
             bits_right=right,
             bits=self.bits,
+            held_out_right=None if self.chooser is None else held,
             seconds=seconds,
             step_seconds=self.stepping,
             history=tuple(self.history),
-            codes=self.codes(),
+            codes=chosen.codes,
         )
 
 
@@ -358,8 +426,13 @@ def train_trial(
     resume: Snapshot | None = None,
     hooks: TrialHooks | None = None,
     ranks: Ranks | None = None,
+    held_out_chooses: bool = True,
 ) -> TrialResult:
     """Train one network from the random start that ``(seed, trial)`` names.
+
+    A trial that ends with every target right, as its stopping rule asks, gives that network. Any other gives
+    the best of those that were measured along the way: by targets right, of equal ones the one with the smaller
+    gap; where patterns are held out, first by what is right of these.
 
     The result depends on the data, the topology, the parameters, the seed and the trial only, as long
     as neither a deadline nor a cancellation cuts it short.
@@ -373,13 +446,15 @@ def train_trial(
     threads
         Threads to share the blocks of patterns; taken where the problem is large enough.
     held_out
-        Patterns to measure the network on along the way.
+        Patterns to measure the network on along the way, and to choose the best by.
     resume
         Go on from here instead of a random start.
     hooks
         What to tell, and what can end it.
     ranks
         The processes that share the training, each of which makes this call; all get the result.
+    held_out_chooses
+        False measures the patterns held out only, as a test set: training targets choose the best.
 
     Raises
     ------
@@ -393,7 +468,8 @@ def train_trial(
     check_fit(dataset, topology)
     warm_up(parameters.precision)
     hooks = hooks or TrialHooks()
-    run = _Run(dataset, topology, parameters, held_out, resume or (seed, trial), ranks)
+    start = resume or (seed, trial)
+    run = _Run(dataset, topology, parameters, held_out, start, ranks, held_out_chooses)
     sharing = 1 if ranks is not None else useful_threads(run.problem, threads)
     team = Team(sharing) if sharing > 1 else None
     try:
@@ -419,7 +495,8 @@ def train_trial(
 def _tell(run: _Run, trial: int, hooks: TrialHooks) -> StopReason | None:
     """Report where a trial stands; return what ends it from outside."""
     if hooks.on_progress is not None:
-        right = max(0, int(run.best[0]))
+        kept = 0 if run.kept is None else run.kept.score[1]
+        right = max(kept, int(run.best[0]))
         held_out = run.history[-1].held_out_bits if run.history else None
         hooks.on_progress(
             Progress(

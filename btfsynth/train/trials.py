@@ -29,7 +29,8 @@ class TrainingRun:
     results
         The trials that count, by number: all up to the first that succeeded.
     best
-        The successful trial, else the one with most targets right, the earliest of equals.
+        Of the successful trials, of all if none was, the one with most targets right, of the held-out patterns
+        first where there are any; the earliest of equals.
     succeeded
         True if the best trial met the stopping rule (for `StopRule.NONE`: ran to its end).
     interrupted
@@ -74,6 +75,7 @@ class TrainingRun:
                 "seed": seed,
                 "trial": best.trial,
                 "iterations": best.iterations,
+                "best_iteration": best.best_iteration,
                 "stop": best.stop.value,
                 "gap": best.gap,
                 "bits_right": best.bits_right,
@@ -121,7 +123,7 @@ def run_trials(
     threads
         Threads within each trial, where its size makes them useful.
     held_out
-        Patterns to measure the networks on along the way.
+        Patterns to measure the networks on along the way, and to choose the best by.
     checkpoint
         Where to keep what is done, and to go on from.
     run_all
@@ -297,14 +299,14 @@ def summarise(results: Sequence[TrialResult], interrupted: bool, seconds: float)
     seconds
         Wall time.
     """
-    first = next((result for result in results if result.succeeded), None)
-    best = first or max(results, key=lambda result: (result.bits_right, -result.trial))
+    won = [result for result in results if result.succeeded]
+    best = max(won or results, key=lambda result: (result.quality, -result.trial))
     return TrainingRun(
         results=tuple(results),
         best=best,
-        succeeded=first is not None,
+        succeeded=bool(won),
         interrupted=interrupted,
-        timed_out=first is None and any(r.stop is StopReason.TIME for r in results),
+        timed_out=not won and any(r.stop is StopReason.TIME for r in results),
         seconds=seconds,
     )
 

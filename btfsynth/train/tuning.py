@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.held_out import matched
 from btfsynth.errors import (
@@ -303,7 +303,7 @@ def try_settings(
         solutions += result.exact
         best = max(best, result.bits_right / max(1, result.bits))
         if held_out is not None:
-            wrong.append(1.0 - _right_share(result))
+            wrong.append(1.0 - _right_share(result, held_out))
             if len(steps) == _HELD_OUT_SEEDS:
                 break
         elif len(steps) == _SEEDS // 2 and not solutions:
@@ -313,12 +313,12 @@ def try_settings(
     return Tried(cost, solutions, len(steps), int(statistics.median(steps)))
 
 
-def _right_share(result: TrialResult) -> float:
-    """Return the share held out that was right at the end: of classes where there are any, else of bits."""
-    last = result.history[-1]
-    share = last.held_out_bits if last.held_out_labels is None else last.held_out_labels
-    assert share is not None  # patterns were held out
-    return share
+def _right_share(result: TrialResult, held_out: Dataset) -> float:
+    """Return the share held out that the network gets right: of classes where there are any, else of bits."""
+    assert result.held_out_right is not None  # patterns were held out
+    of_classes = held_out.output_kind is OutputKind.LABEL
+    count = held_out.n_patterns if of_classes else int(held_out.care_mask.sum())
+    return result.held_out_right / max(1, count)
 
 
 def _suggest(

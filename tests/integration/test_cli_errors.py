@@ -193,7 +193,7 @@ def test_training_that_finds_nothing(cli, tmp_path, options, limit):
     assert (outcome.code, outcome.stdout) == (1, "")
     shown = re.fullmatch(
         rf"no network met the stopping rule within {limit}: the best network has (\d+) of 384 bits "
-        r"right \(gap [0-9.]+, trial 1 of 1\); it is kept in out/multiplier_3_best.npz",
+        r"right \(gap [0-9.]+, trial 0 of 1 trial\); it is kept in out/multiplier_3_best.npz",
         outcome.complaint,
     )
     assert shown, outcome.complaint
@@ -332,7 +332,7 @@ def test_stopped_training(cli, tmp_path, number):
     *_, last = re.split(r"^multiplier_4: .*\n", stderr, flags=re.MULTILINE)
     assert re.fullmatch(
         r"btfsynth: error: interrupted: the best network has \d+ of 2048 bits right "
-        r"\(gap \S+, trial 1 of 1\); it is kept in out/multiplier_4_best.npz\n",
+        r"\(gap \S+, trial 0 of 1 trial\); it is kept in out/multiplier_4_best.npz\n",
         last,
     )
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["multiplier_4_best.npz"]

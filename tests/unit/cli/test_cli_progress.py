@@ -48,7 +48,7 @@ def test_a_row_a_running_trial():
         board.on_progress(running(trial))
     head, first, second = drawn(board)
     assert head.split() == ["trial", "step", "gap", "best", "bits", "steps/s", "widths"]
-    assert first.split() == ["1", "500", "0.2500", "60", "of", "64", "250", "4-4-4"]
+    assert first.split() == ["0", "500", "0.2500", "60", "of", "64", "250", "4-4-4"]
     assert second.split()[0] == "3"
     board.on_progress(running(1, held_out=0.75))
     head, first, second, _ = drawn(board)
@@ -67,7 +67,7 @@ def test_ended_trials_leave_the_table_and_are_counted():
     board.on_trial(ended(1, StopReason.ITERATIONS, right=62))
     board.on_trial(ended(2, StopReason.INTERRUPTED, right=61))
     assert board.summary() == "2 finished, 1 exact, success rate 50%; at best 64 of 64 bits"
-    assert [line.split()[0] for line in drawn(board)] == ["trial", "4"]
+    assert [line.split()[0] for line in drawn(board)] == ["trial", "3"]
     board.clear()
     assert board.empty
 

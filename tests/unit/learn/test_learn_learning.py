@@ -193,7 +193,7 @@ def test_a_training_that_kills_its_workers_is_left_out(tmp_path):
     watcher = Watcher(on_note=notes.append)
     report = learn(data, tmp_path, OPTIONS, watcher=watcher, executor=lambda _: Deadly())
     assert notes == [
-        "training 1: its worker died; it is run once more",
-        "training 1: its worker died again; it is left out",
+        "training 0: its worker died; it is run once more",
+        "training 0: its worker died again; it is left out",
     ]
     assert any(candidate.learner == "btf" for candidate in report.outcomes[0].candidates)

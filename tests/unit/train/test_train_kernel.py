@@ -17,6 +17,7 @@ from plain_state import plain_state
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.network.topology import Topology, layered
+from btfsynth.train.best import new_best
 from btfsynth.train.kernel import (
     count_right,
     run_steps,
@@ -97,7 +98,7 @@ class SideBySide:
         self.state = make_state(self.problem, (seed,))
         plain = plain_state(self.problem, self.state)
         self.twin = naive.Training(dataset, topology, sigma, plain.w, plain.x, plain.y)
-        self.best = np.array([-1, int(dataset.care_mask.sum()), 0], dtype=np.int64)
+        self.best = new_best(int(dataset.care_mask.sum()))
         start_state(self.problem, self.state)
 
     def give_the_twin_the_kernels_state(self):
@@ -246,7 +247,7 @@ def test_degenerate_copies_stay_finite():
             state.x[:] = sign * state.w
             if sign == 0:
                 state.w[:] = 0
-            best = np.array([-1, 8, 0], dtype=np.int64)
+            best = new_best(8)
             history = np.zeros(20)
             start_state(problem, state)
             ran = run_steps(
@@ -267,7 +268,7 @@ def test_a_state_that_is_not_finite_stops_at_once():
     state = make_state(problem, (1,))
     state.w[0] = np.nan
     history = np.zeros(10)
-    best = np.array([-1, 8, 0], dtype=np.int64)
+    best = new_best(8)
     start_state(problem, state)
     ran = run_steps(
         problem, state, (0.5, 0.0, 0.0, 0.0), 10, 0, best, state.weights.copy(), history
@@ -306,7 +307,7 @@ def test_threads_give_the_same_bits(threads):
         problem = make_problem(dataset, topology, 3.0, np.float32)
         state = make_state(problem, (1,))
         start_state(problem, state)
-        best, history = np.array([-1, 1200, 0], dtype=np.int64), np.zeros(60)
+        best, history = new_best(1200), np.zeros(60)
         run = run_steps if team is None else team.run_steps
         ran = run(
             problem, state, (0.4, 1e-2, 0.0, 0.0), 60, 10, best, state.weights.copy(), history
@@ -334,7 +335,7 @@ def test_a_thread_that_cannot_start_does_not_leave_the_others_waiting(monkeypatc
     problem = make_problem(dataset, layered((2, 2)), 3.0, np.float32)
     state = make_state(problem, (1,))
     start_state(problem, state)
-    best = np.array([-1, 400, 0], dtype=np.int64)
+    best = new_best(400)
     with pytest.raises(RuntimeError, match="start new thread"):
         team.run_steps(
             problem, state, (0.4, 0.0, 0.0, 0.0), 9, 0, best, state.weights.copy(), np.zeros(9)
@@ -349,6 +350,7 @@ import numpy as np
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
 from btfsynth.network.topology import layered
+from btfsynth.train.best import new_best
 from btfsynth.train.kernel import run_steps, start_state
 from btfsynth.train.state import make_problem, make_state
 from btfsynth.train.vector import register_runs
@@ -362,7 +364,7 @@ for patterns, real in itertools.product((5, 20, 56, 200), (np.float32, np.float6
     problem = make_problem(dataset, layered((5, 8, 5)), 3.0, real)
     state = make_state(problem, (1,))
     start_state(problem, state)
-    best = np.array([-1, 5 * patterns, 0], dtype=np.int64)
+    best = new_best(5 * patterns)
     history = np.zeros(50)
     run_steps(problem, state, (0.4, 1e-2, 0.0, 0.0), 50, 0, best, state.weights.copy(), history)
     print(zlib.crc32(state.w.tobytes()), zlib.crc32(history.tobytes()))
