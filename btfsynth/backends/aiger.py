@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, printable
 from btfsynth.backends.tokens import token_names
-from btfsynth.dataset.ports import bit_names
+from btfsynth.dataset.ports import bit_names, pin_order
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 
@@ -21,7 +21,9 @@ def aiger_names(netlist: Netlist) -> HdlNames:
 
 
 def emit_aag(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
-    """Return the netlist as ASCII AIGER with symbol table and comment.
+    """Return the netlist as ASCII AIGER with symbol table and comment, pins in their order.
+
+    There are no symbols where none of the ports was given a name.
 
     Parameters
     ----------
@@ -79,7 +81,9 @@ class _AndGraph:
 def _and_graph(netlist: Netlist) -> _AndGraph:
     netlist = plain_cells(netlist)
     graph = _AndGraph(netlist.first_cell)
-    literals = list(range(0, 2 * netlist.first_cell, 2))
+    literals = [0] * netlist.first_cell
+    for pin, bit in enumerate(pin_order(netlist.input_ports)):
+        literals[1 + bit] = 2 * (1 + pin)
     for fanin in netlist.fanins.tolist():
         constant, *_ = sorted(fanin)
         a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in sorted(fanin))
@@ -90,7 +94,8 @@ def _and_graph(netlist: Netlist) -> _AndGraph:
         else:
             both, neither = graph.join(a, b), graph.join(a ^ 1, b ^ 1)
             literals.append(graph.join(both ^ 1, graph.join(c, neither ^ 1) ^ 1) ^ 1)
-    graph.outputs = [literals[literal >> 1] ^ (literal & 1) for literal in netlist.outputs.tolist()]
+    driven = [literals[literal >> 1] ^ (literal & 1) for literal in netlist.outputs.tolist()]
+    graph.outputs = [driven[bit] for bit in pin_order(netlist.output_ports)]
     return graph
 
 
@@ -101,8 +106,11 @@ def _counts(graph: _AndGraph) -> str:
 
 def _tail(names: HdlNames, provenance: Mapping[str, str]) -> Sequence[str]:
     """Return the symbol table and the comment."""
-    lines = [f"i{place} {name}" for place, name in enumerate(bit_names(names.inputs))]
-    lines.extend(f"o{place} {name}" for place, name in enumerate(bit_names(names.outputs)))
+    lines = []
+    for letter, ports in (("i", names.inputs), ("o", names.outputs)):
+        if any(port.named for port in ports):
+            bits = bit_names(ports)
+            lines += [f"{letter}{pin} {bits[bit]}" for pin, bit in enumerate(pin_order(ports))]
     lines.append("c")
     lines.append(printable(names.module))
     lines.extend(f"{printable(key)}: {printable(value)}" for key, value in provenance.items())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from btfsynth.backends.base import HardwareModule
-from btfsynth.backends.expressions import cell_expression, port_bits
+from btfsynth.backends.expressions import cell_expression, place_bits
+from btfsynth.backends.identifiers import HdlNames
 from btfsynth.backends.registers import RegisterNames
 from btfsynth.backends.templates import render
 from btfsynth.netlist.statistics import statistics
 
-__all__ = ["class_name", "emit_amaranth"]
+__all__ = ["class_name", "emit_amaranth", "renumbered"]
 
+_SHOWN = 6
 _CONSTANTS = ("Const(0, 1)", "Const(1, 1)")
 
 
@@ -21,14 +23,14 @@ def emit_amaranth(module: HardwareModule) -> str:
     """
     netlist, names = module.netlist, module.names
     nets = [f"net[{number}]" for number in range(1, netlist.n_cells + 1)]
-    nodes = ["", *(f"self.{bit}" for bit in port_bits(names.inputs)), *nets]
+    nodes = ["", *(f"self.{bit}" for bit in place_bits(names.inputs)), *nets]
     read = RegisterNames(module, nodes, _CONSTANTS, lambda name: f'reg["{name}"]')
     held = module.timing is not None and not module.timing.reset
     cells = [
         (net, cell_expression(fanin, read.cell(row)))
         for row, (net, fanin) in enumerate(zip(nets, netlist.fanins.tolist(), strict=True))
     ]
-    bits = port_bits(names.outputs)
+    bits = place_bits(names.outputs)
     owner = "out_" if held else "self."
     outputs = list(zip((f"{owner}{bit}" for bit in bits), read.outputs(), strict=True))
     registers = [(name, f'reg["{name}"]', value) for name, value in read.chains()]
@@ -48,6 +50,18 @@ def emit_amaranth(module: HardwareModule) -> str:
         drivers=outputs,
         held=held,
         constants=any("Const(" in text for text in texts),
+    )
+
+
+def renumbered(names: HdlNames) -> tuple[str, ...]:
+    """Return a line for the ports whose bits Amaranth numbers in another way, if there are any."""
+    ports = [port for port in (*names.inputs, *names.outputs) if not port.counts_from_zero]
+    if not ports:
+        return ()
+    shown = ", ".join(f"{port.name}{port.range}" for port in ports[:_SHOWN])
+    more = ", ..." if len(ports) > _SHOWN else ""
+    return (
+        f"Amaranth numbers bits from 0, the least significant first; it has no range of {shown}{more}",
     )
 
 

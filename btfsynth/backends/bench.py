@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, printable
 from btfsynth.backends.tokens import net_names, net_prefix, token_names
-from btfsynth.dataset.ports import bit_names
+from btfsynth.dataset.ports import bit_names, pin_order
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 
@@ -22,7 +22,9 @@ def bench_names(netlist: Netlist) -> HdlNames:
 
 
 def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
-    """Return the netlist as BENCH; a majority is ``LUT 0xe8`` with its complements in the table.
+    """Return the netlist as BENCH, pins in their order.
+
+    A majority is ``LUT 0xe8`` with its complements in the table.
 
     Parameters
     ----------
@@ -39,8 +41,8 @@ def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str])
     nets = net_names(netlist, inputs, outputs)
     lines = [f"# {printable(key)}: {printable(value)}" for key, value in provenance.items()]
     lines.append(f"# {printable(names.module)}")
-    lines.extend(f"INPUT({name})" for name in inputs)
-    lines.extend(f"OUTPUT({name})" for name in outputs)
+    lines.extend(f"INPUT({inputs[bit]})" for bit in pin_order(names.inputs))
+    lines.extend(f"OUTPUT({outputs[bit]})" for bit in pin_order(names.outputs))
     inverted: dict[int, str] = {}
     for cell, fanin in enumerate(netlist.fanins.tolist()):
         output = nets[netlist.first_cell + cell]

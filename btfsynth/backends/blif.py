@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, printable
 from btfsynth.backends.tokens import net_names, token_names, wrapped
-from btfsynth.dataset.ports import bit_names
+from btfsynth.dataset.ports import bit_names, pin_order
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 
@@ -22,7 +22,7 @@ def blif_names(netlist: Netlist) -> HdlNames:
 
 
 def emit_blif(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
-    """Return the netlist as BLIF; complements are in the rows of the covers.
+    """Return the netlist as BLIF, pins in their order; complements are in the rows of the covers.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def emit_blif(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) 
     nets = net_names(netlist, inputs, outputs)
     lines = [f"# {printable(key)}: {printable(value)}" for key, value in provenance.items()]
     lines.append(f".model {names.module}")
-    lines.extend(_listed(".inputs", inputs))
-    lines.extend(_listed(".outputs", outputs))
+    lines.extend(_listed(".inputs", [inputs[bit] for bit in pin_order(names.inputs)]))
+    lines.extend(_listed(".outputs", [outputs[bit] for bit in pin_order(names.outputs)]))
     for cell, fanin in enumerate(netlist.fanins.tolist()):
         lines.extend(_cell(fanin, nets, nets[netlist.first_cell + cell]))
     for name, literal in zip(outputs, netlist.outputs.tolist(), strict=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
+from btfsynth.backends.amaranth import renumbered
 from btfsynth.backends.amaranth_stream import emit_amaranth_stream
 from btfsynth.backends.amaranth_test import emit_amaranth_test
 from btfsynth.backends.base import HardwareModule
@@ -23,7 +24,7 @@ from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.backends.verilog_cells import emit_cell_library, emit_verilog_cells
 from btfsynth.backends.vhdl_testbench import emit_vhdl_testbench
-from btfsynth.dataset.ports import Port
+from btfsynth.dataset.ports import Port, in_pin_order
 from btfsynth.errors import DataError, OutputError
 from btfsynth.files import write_bytes, write_text
 from btfsynth.netlist.netlist import Netlist
@@ -98,7 +99,7 @@ def write_design(
         files={role: name for role, (name, _) in contents.items()},
         netlist=vars(statistics(netlist)),
         options=dict(made_with or {}),
-        notices=(*notices, *names.notices, *renamed),
+        notices=(*notices, *names.notices, *renumbered(names), *renamed),
         hashes={
             role: hashlib.sha256(content).hexdigest() for role, (_, content) in contents.items()
         },
@@ -195,6 +196,15 @@ def _header(source: str, data_hash: str, provenance: Mapping[str, str]) -> dict[
 
 
 def _design_ports(ports: Sequence[Port], legal: Sequence[Port]) -> tuple[DesignPort, ...]:
+    keep_pins = not in_pin_order(ports)
     return tuple(
-        DesignPort(port.name, hdl.name, port.width) for port, hdl in zip(ports, legal, strict=True)
+        DesignPort(
+            port.name,
+            hdl.name,
+            port.width,
+            port.low,
+            port.step,
+            port.pins if keep_pins else None,
+        )
+        for port, hdl in zip(ports, legal, strict=True)
     )

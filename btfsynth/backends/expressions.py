@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from btfsynth.dataset.ports import Port
 from btfsynth.netlist.literals import FALSE, TRUE
 
-__all__ = ["cell_expression", "port_bits", "read_literals"]
+__all__ = ["cell_expression", "place_bits", "port_bits", "read_literals"]
 
 
 def port_bits(ports: Sequence[Port]) -> list[str]:
-    """Return how each bit is referred to: ``a[0] a[1]``, or the plain name of a scalar."""
+    """Return how each bit is referred to where ranges are declared: ``a[0] a[1]``, or the name of a scalar."""
+    return [name for port in ports for name in port.bits]
+
+
+def place_bits(ports: Sequence[Port]) -> list[str]:
+    """Return how each bit is referred to where all vectors count from 0, as in Python."""
     return [
         port.name if port.width == 1 else f"{port.name}[{bit}]"
         for port in ports

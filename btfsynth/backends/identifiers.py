@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from btfsynth.backends.reserved import RESERVED_WORDS
 from btfsynth.dataset.ports import Port
@@ -93,8 +93,8 @@ def legal_names(
             kind = "port" if place else "module"
             notices.append(f"{kind} {_shown(name)} is called {found[place]} in hardware")
     split = 1 + len(input_ports)
-    inputs = [Port(found[1 + at], port.width) for at, port in enumerate(input_ports)]
-    outputs = [Port(found[split + at], port.width) for at, port in enumerate(output_ports)]
+    inputs = [replace(port, name=found[1 + at]) for at, port in enumerate(input_ports)]
+    outputs = [replace(port, name=found[split + at]) for at, port in enumerate(output_ports)]
     return HdlNames(found[0], tuple(inputs), tuple(outputs), tuple(notices))
 
 

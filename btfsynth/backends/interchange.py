@@ -12,14 +12,17 @@ from btfsynth.backends.aiger import aiger_names, emit_aag, emit_aig
 from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.bench import bench_names, emit_bench
 from btfsynth.backends.blif import blif_names, emit_blif
-from btfsynth.backends.identifiers import HdlNames, legal_names
+from btfsynth.backends.identifiers import HdlNames, legal_names, printable
 from btfsynth.backends.verilog import emit_verilog
 from btfsynth.backends.yosys_json import emit_yosys_json, yosys_names
+from btfsynth.dataset.ports import bit_names, in_pin_order, pin_order
 from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 
 __all__ = ["FOLDER_FORMATS", "WRITERS", "Writer", "get_writer"]
+
+_SHOWN_PINS = 8
 
 Emitter = Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
 
@@ -42,6 +45,8 @@ class Writer:
         Writes the netlist under such names, with provenance lines.
     file_pattern
         File name in a design folder, with ``{module}`` in it; empty for the module and the ending.
+    keeps_pins
+        False if the file lists ports, not pins, so that pins come in the order of the ports.
     """
 
     name: str
@@ -50,16 +55,33 @@ class Writer:
     names: Callable[[Netlist], HdlNames]
     emit: Emitter
     file_pattern: str = ""
+    keeps_pins: bool = True
 
     def file_name(self, module: str) -> str:
         """Return the name of the file for a module."""
         return (self.file_pattern or f"{{module}}{self.ending}").format(module=module)
 
     def content(self, netlist: Netlist) -> tuple[bytes, tuple[str, ...]]:
-        """Return the bytes of the file, and one line for every name that had to change."""
+        """Return the bytes of the file, and one line for every name that had to change and pins that moved."""
         names = self.names(netlist)
         content = self.emit(netlist, names, {"generator": f"btfsynth {__version__}"})
-        return content if isinstance(content, bytes) else content.encode(), names.notices
+        notices = names.notices if self.keeps_pins else (*names.notices, *_moved_pins(netlist))
+        return content if isinstance(content, bytes) else content.encode(), notices
+
+
+def _moved_pins(netlist: Netlist) -> list[str]:
+    """Return a line for inputs and for outputs whose order the ports cannot keep."""
+    found = []
+    for kind, ports in (("inputs", netlist.input_ports), ("outputs", netlist.output_ports)):
+        if not in_pin_order(ports):
+            names = bit_names(ports)
+            shown = [names[bit] for bit in pin_order(ports)[:_SHOWN_PINS]]
+            more = " ..." if len(shown) < len(names) else ""
+            found.append(
+                f"{kind} come in the order of their ports, least significant bits first; the order read "
+                f"was {printable(' '.join(shown))}{more}"
+            )
+    return found
 
 
 def _hdl_names(netlist: Netlist) -> HdlNames:
@@ -90,9 +112,22 @@ WRITERS = MappingProxyType(
             Writer("aig", "binary AIGER", ".aig", aiger_names, emit_aig),
             Writer("bench", "BENCH", ".bench", bench_names, emit_bench),
             Writer(
-                "json", "Yosys JSON", ".json", yosys_names, emit_yosys_json, "{module}_yosys.json"
+                "json",
+                "Yosys JSON",
+                ".json",
+                yosys_names,
+                emit_yosys_json,
+                "{module}_yosys.json",
+                keeps_pins=False,
             ),
-            Writer("verilog", "structural Verilog-2001", ".v", _hdl_names, _verilog),
+            Writer(
+                "verilog",
+                "structural Verilog-2001",
+                ".v",
+                _hdl_names,
+                _verilog,
+                keeps_pins=False,
+            ),
         )
     }
 )

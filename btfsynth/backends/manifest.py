@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,42 @@ _MAX_WIDTH = 1_000_000
 _MOST_CELLS = 2**30
 """Netlists number twice as many literals with 31 bits."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})\]")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
 @dataclass(frozen=True)
 class DesignPort:
-    """A port under the name the data gave it and the name it has in hardware."""
+    """A port under the name the data gave it and the name it has in hardware.
+
+    The range and the pins are those of `Port`.
+    """
 
     name: str
     hdl: str
     width: int
+    low: int = 0
+    step: int = 1
+    pins: tuple[int, ...] | None = None
+
+    @property
+    def data_port(self) -> Port:
+        """The port under the name of the data."""
+        return Port(self.name, self.width, self.low, self.step, self.pins)
+
+    @property
+    def hardware_port(self) -> Port:
+        """The port under its name in hardware."""
+        return replace(self.data_port, name=self.hdl)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; the range only where it is not ``[width-1:0]``, the pins where there are any."""
+        record: dict[str, Any] = {"name": self.name, "hdl": self.hdl, "width": self.width}
+        if not self.data_port.counts_from_zero:
+            record["range"] = self.data_port.range
+        if self.pins is not None:
+            record["pins"] = list(self.pins)
+        return record
 
 
 @dataclass(frozen=True)
@@ -88,12 +114,12 @@ class Manifest:
     @property
     def input_ports(self) -> tuple[Port, ...]:
         """Input ports under their hardware names."""
-        return tuple(Port(port.hdl, port.width) for port in self.inputs)
+        return tuple(port.hardware_port for port in self.inputs)
 
     @property
     def output_ports(self) -> tuple[Port, ...]:
         """Output ports under their hardware names."""
-        return tuple(Port(port.hdl, port.width) for port in self.outputs)
+        return tuple(port.hardware_port for port in self.outputs)
 
     @property
     def specified(self) -> bool:
@@ -119,8 +145,8 @@ class Manifest:
             "notices": list(self.notices),
             "options": dict(self.options),
             "ports": {
-                "inputs": [vars(port) for port in self.inputs],
-                "outputs": [vars(port) for port in self.outputs],
+                "inputs": [port.to_json() for port in self.inputs],
+                "outputs": [port.to_json() for port in self.outputs],
             },
             "sha256": dict(self.hashes),
             "source": self.source,
@@ -254,10 +280,42 @@ def _ports(record: dict[str, Any], direction: str) -> tuple[DesignPort, ...]:
         width = _get(entry, "width", int)
         if not 1 <= width <= _MAX_WIDTH:
             raise _InvalidError(f"ports.{direction}: expected a width of at least 1, got {width}")
-        ports.append(DesignPort(_get(entry, "name", str), _identifier(entry, "hdl"), width))
+        low, step = _range(entry, direction, width)
+        pins = tuple(_get(entry, "pins", list)) if "pins" in entry else None
+        ports.append(
+            DesignPort(_get(entry, "name", str), _identifier(entry, "hdl"), width, low, step, pins)
+        )
     if not ports:
         raise _InvalidError(f"ports.{direction}: expected at least one")
+    _check_pins(ports, direction)
     return tuple(ports)
+
+
+def _range(entry: dict[str, Any], direction: str, width: int) -> tuple[int, int]:
+    """Return the index of the least significant bit and the step; a range is there only where it is unusual."""
+    if "range" not in entry:
+        return 0, 1
+    match = _RANGE.fullmatch(_get(entry, "range", str))
+    if match is None or abs(int(match[1]) - int(match[2])) + 1 != width:
+        raise _InvalidError(
+            f"ports.{direction}: expected a range of {width} bits such as [{width - 1}:0], got "
+            f"{entry['range']!r:.40}"
+        )
+    return int(match[2]), 1 if int(match[1]) >= int(match[2]) else -1
+
+
+def _check_pins(ports: list[DesignPort], direction: str) -> None:
+    """Refuse pins that are not every position once, or not given for all ports."""
+    given = [pin for port in ports for pin in port.pins or ()]
+    if not given and all(port.pins is None for port in ports):
+        return
+    width = sum(port.width for port in ports)
+    if len(given) != width or any(type(pin) is not int for pin in given):
+        raise _InvalidError(f"ports.{direction}: expected {width} whole numbers as pins")
+    if sorted(given) != list(range(width)) or any(
+        len(port.pins or ()) != port.width for port in ports
+    ):
+        raise _InvalidError(f"ports.{direction}: expected pins from 0 to {width - 1}, each once")
 
 
 def _identifier(record: dict[str, Any], key: str) -> str:

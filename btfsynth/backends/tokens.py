@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from btfsynth.backends.identifiers import HdlNames
@@ -102,13 +103,13 @@ def _ports(
     for place, port in enumerate(ports):
         wanted = name = _mended(port.name, forbidden)
         number = 2
-        while used.intersection(bits := bit_names([Port(name, port.width)])) or (
+        while used.intersection(bits := replace(port, name=name).bits) or (
             taken.intersection(bits) and same.get(place) != name
         ):
             name = f"{wanted}_{number}"
             number += 1
         used.update(bits)
-        found.append(Port(name, port.width))
+        found.append(replace(port, name=name))
         if name != port.name:
             shown = port.name[:_SHOWN]
             notices.append(f"port {shown!r} is called {name} in the file")

@@ -17,6 +17,10 @@ from btfsynth.netlist.statistics import statistics
 
 __all__ = ["VERILOG_CONSTANTS", "VerilogBody", "emit_verilog", "verilog_nets", "write_verilog"]
 
+_UNUSED = "UNUSEDSIGNAL"
+_ASCENDING = "LITENDIAN"
+"""Later versions of Verilator call the rule ASCRANGE and know it by this name as well."""
+
 VERILOG_CONSTANTS = ("1'b0", "1'b1")
 
 
@@ -94,23 +98,29 @@ def _unused(module: HardwareModule) -> np.ndarray[tuple[int], np.dtype[np.bool_]
 
 def _port_lines(
     module: HardwareModule, unused: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> list[tuple[str, bool]]:
-    """Return the declaration of every port and whether a linter would miss a reader of it."""
+) -> list[tuple[str, list[str]]]:
+    """Return the declaration of every port and the rules of linters that it does not keep."""
     controls = () if module.timing is None else module.timing.controls
-    lines = [(_declaration("input wire", Port(name, 1)), False) for name in controls]
+    lines: list[tuple[str, list[str]]] = [
+        (_declaration("input wire", Port(name, 1)), []) for name in controls
+    ]
     first = 1
     for port in module.names.inputs:
         lint = bool(unused[first : first + port.width].any())
-        lines.append((_declaration("input wire", port), lint))
+        lines.append((_declaration("input wire", port), [*[_UNUSED] * lint, *_lint_of(port)]))
         first += port.width
     kind = "output wire" if module.timing is None else "output reg"
-    lines.extend((_declaration(kind, port), False) for port in module.names.outputs)
+    lines.extend((_declaration(kind, port), _lint_of(port)) for port in module.names.outputs)
     return [
-        (f"{line}{',' if place < len(lines) - 1 else ''}", lint)
-        for place, (line, lint) in enumerate(lines)
+        (f"{line}{',' if place < len(lines) - 1 else ''}", rules)
+        for place, (line, rules) in enumerate(lines)
     ]
 
 
+def _lint_of(port: Port) -> list[str]:
+    return [_ASCENDING] if port.step < 0 else []
+
+
 def _declaration(kind: str, port: Port) -> str:
-    width = "" if port.width == 1 else f"[{port.width - 1}:0] "
+    width = "" if port.width == 1 else f"{port.range} "
     return f"{kind} {width}{port.name}"

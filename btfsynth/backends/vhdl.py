@@ -66,7 +66,9 @@ def emit_vhdl(module: HardwareModule) -> str:
 def _bits(ports: tuple[Port, ...]) -> list[str]:
     """Return how each bit is referred to: ``a(0) a(1)``, or the plain name of a scalar."""
     return [
-        vhdl_name(port.name) if port.width == 1 else f"{vhdl_name(port.name)}({bit})"
+        vhdl_name(port.name)
+        if port.width == 1
+        else f"{vhdl_name(port.name)}({port.low + port.step * bit})"
         for port in ports
         for bit in range(port.width)
     ]
@@ -91,7 +93,9 @@ def _port_lines(module: HardwareModule) -> list[tuple[str, str, str]]:
 
 
 def _type(port: Port) -> str:
-    return "std_logic" if port.width == 1 else f"std_logic_vector({port.width - 1} downto 0)"
+    if port.width == 1:
+        return "std_logic"
+    return f"std_logic_vector({port.high} {'downto' if port.step > 0 else 'to'} {port.low})"
 
 
 def _listed(names: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from btfsynth.backends.cells import plain_cells
@@ -39,11 +40,11 @@ def yosys_names(netlist: Netlist) -> HdlNames:
     wanted = (*netlist.input_ports, *netlist.output_ports)
     for port, given in zip((*plain.inputs, *plain.outputs), wanted, strict=True):
         name, number = port.name, 2
-        while taken.intersection({name, *bit_names([Port(name, port.width)])}):
+        while taken.intersection({name, *replace(port, name=name).bits}):
             name = f"{port.name}_{number}"
             number += 1
-        taken.update({name, *bit_names([Port(name, port.width)])})
-        found.append(Port(name, port.width))
+        found.append(replace(port, name=name))
+        taken.update({name, *found[-1].bits})
         if name != given.name:
             notices.append(f"port {given.name[:_SHOWN]!r} is called {name} in the file")
     split = len(plain.inputs)
@@ -121,8 +122,13 @@ class _Document:
         }
 
     def port(self, port: Port, direction: str, bits: Sequence[Any]) -> dict[str, Any]:
-        self.nets[port.name] = {"hide_name": 0, "bits": list(bits), "attributes": {}}
-        return {"direction": direction, "bits": list(bits)}
+        extent: dict[str, Any] = {"bits": list(bits)}
+        if not port.counts_from_zero:
+            extent["offset"] = min(port.low, port.high)
+            if port.step < 0:
+                extent["upto"] = 1
+        self.nets[port.name] = {"hide_name": 0, **extent, "attributes": {}}
+        return {"direction": direction, **extent}
 
     def bit(self, literal: int) -> Any:
         """Return what carries a literal."""

@@ -11,6 +11,7 @@ import click
 from btfsynth.cli.options import comb_option, json_option, load_design
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.cli.text import one_line
+from btfsynth.dataset.ports import Port
 from btfsynth.files import write_text
 from btfsynth.flow import netlist_record
 from btfsynth.netlist.netlist import Netlist
@@ -108,9 +109,7 @@ def _head(excerpt: Excerpt, cone: str | None) -> None:
 
 def _ports(netlist: Netlist, inputs: bool) -> str:
     ports = netlist.input_ports if inputs else netlist.output_ports
-    return ", ".join(
-        port.name if port.width == 1 else f"{port.name}[{port.width}]" for port in ports
-    )
+    return ", ".join(port.label for port in ports)
 
 
 def _listing(excerpt: Excerpt) -> Iterator[str]:
@@ -126,12 +125,18 @@ def _listing(excerpt: Excerpt) -> Iterator[str]:
         yield f"{'out':>5}  {name:<{width}} = {one_line(excerpt.literal(literal))}"
 
 
+def _port_record(port: Port) -> dict[str, Any]:
+    """Return name and width, and the range where it is not ``[width-1:0]``."""
+    record: dict[str, Any] = {"name": port.name, "width": port.width}
+    return record if port.counts_from_zero else {**record, "range": port.range}
+
+
 def _record(excerpt: Excerpt) -> dict[str, Any]:
     netlist = excerpt.netlist
     return {
         "name": netlist.name,
-        "inputs": [vars(port) for port in netlist.input_ports],
-        "outputs": [vars(port) for port in netlist.output_ports],
+        "inputs": [_port_record(port) for port in netlist.input_ports],
+        "outputs": [_port_record(port) for port in netlist.output_ports],
         "netlist": netlist_record(excerpt.cost),
         "cells": [
             {

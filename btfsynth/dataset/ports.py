@@ -5,10 +5,27 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-__all__ = ["Port", "bit_names", "group_columns", "total_width"]
+__all__ = [
+    "MAX_INDEX",
+    "Port",
+    "bit_names",
+    "group_columns",
+    "group_ports",
+    "in_pin_order",
+    "pin_order",
+    "port_from_values",
+    "port_values_of",
+    "total_width",
+]
 
+MAX_INDEX = 999_999_999
+"""Largest index of a bit."""
+
+_USUAL: tuple[Any, ...] = (0, 1, None)
+"""Index of the least significant bit, step and pins of a port of which nothing else is known."""
 _INDEXED = re.compile(r"^(?P<name>.+)\[(?P<index>[0-9]{1,6})\]$")
 
 
@@ -25,16 +42,70 @@ class Port:
         As the data names it. It may be any text: the backends make it a legal identifier.
     width
         Number of bits, at least 1.
+    low
+        Index of the least significant bit, as in ``[3:1]``; always 0 for one bit.
+    step
+        1, or -1 where indices fall towards the most significant bit, as in ``[0:3]``.
+    pins
+        Positions of the bits, least significant first, among all inputs or outputs of the file that was read;
+        None if they come in order. Formats without names tell pins apart by their position. Two ports that
+        differ in nothing else are equal.
+    named
+        False if the file gave no name and this one was made up. Does not take part in comparisons either.
     """
 
     name: str
     width: int
+    low: int = 0
+    step: int = 1
+    pins: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
+    named: bool = field(default=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.width < 1:
             raise ValueError(
                 f"port {self.name!r}: expected a width of at least 1, got {self.width}"
             )
+        if self.width == 1:
+            object.__setattr__(self, "low", 0)
+            object.__setattr__(self, "step", 1)
+        if abs(self.step) != 1 or not 0 <= self.low <= MAX_INDEX or not 0 <= self.high <= MAX_INDEX:
+            raise ValueError(
+                f"port {self.name!r}: expected bits from 0 to {MAX_INDEX}, got {self.range}"
+            )
+        if self.pins is not None and len(self.pins) != self.width:
+            raise ValueError(
+                f"port {self.name!r}: expected {self.width} pins, got {len(self.pins)}"
+            )
+
+    @property
+    def high(self) -> int:
+        """Index of the most significant bit."""
+        return self.low + self.step * (self.width - 1)
+
+    @property
+    def range(self) -> str:
+        """The range as Verilog writes it, such as ``[3:0]``."""
+        return f"[{self.high}:{self.low}]"
+
+    @property
+    def counts_from_zero(self) -> bool:
+        """True for the usual range ``[width-1:0]``, and for one bit."""
+        return self.low == 0 and self.step == 1
+
+    @property
+    def label(self) -> str:
+        """The port for a listing: ``a``, ``a[4]`` by its width, or ``a[0:3]`` by another range."""
+        if self.width == 1:
+            return self.name
+        return f"{self.name}[{self.width}]" if self.counts_from_zero else f"{self.name}{self.range}"
+
+    @property
+    def bits(self) -> list[str]:
+        """Name of every bit, least significant first: ``a[0] a[1] ...``, or the plain name of one bit."""
+        if self.width == 1:
+            return [self.name]
+        return [f"{self.name}[{self.low + self.step * bit}]" for bit in range(self.width)]
 
 
 def total_width(ports: Sequence[Port]) -> int:
@@ -44,20 +115,57 @@ def total_width(ports: Sequence[Port]) -> int:
 
 def bit_names(ports: Sequence[Port]) -> list[str]:
     """Return the name of every bit: ``a[0] a[1] ...`` for buses, the plain name for one bit."""
-    names = []
+    return [name for port in ports for name in port.bits]
+
+
+def pin_order(ports: Sequence[Port]) -> list[int]:
+    """Return the bits of all ports, numbered in their order, in the order of the pins that they came from.
+
+    Bits of unknown position come last, in their order.
+    """
+    places: list[tuple[bool, int]] = []
     for port in ports:
-        if port.width == 1:
-            names.append(port.name)
-        else:
-            names.extend(f"{port.name}[{bit}]" for bit in range(port.width))
-    return names
+        places += [(False, pin) for pin in port.pins] if port.pins else [(True, 0)] * port.width
+    if all(unknown for unknown, _ in places):
+        return list(range(len(places)))
+    return sorted(range(len(places)), key=lambda bit: places[bit])
+
+
+def in_pin_order(ports: Sequence[Port]) -> bool:
+    """Tell whether the bits of all ports, in order, are the pins in order."""
+    order = pin_order(ports)
+    return order == list(range(len(order)))
+
+
+def port_values_of(port: Port) -> list[Any]:
+    """Return a port as plain values for a file: name, width and, where not the usual ones, range and pins."""
+    values: list[Any] = [port.name, port.width]
+    if port.pins is not None or not port.counts_from_zero:
+        values += [port.low, port.step]
+    return values if port.pins is None else [*values, list(port.pins)]
+
+
+def port_from_values(values: Sequence[Any]) -> Port:
+    """Return the port of plain values (see `port_values_of`).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are anything else.
+    """
+    name, width, *rest = values
+    low, step, pins, *more = (*rest, *_USUAL[len(rest) :])
+    if more:
+        raise ValueError(f"port {name!r}: expected at most five values, got {len(values)}")
+    known = None if pins is None else tuple(int(pin) for pin in pins)
+    return Port(str(name), int(width), int(low), int(step), known)
 
 
 def group_columns(names: Sequence[str]) -> tuple[tuple[Port, ...], list[int]]:
     """Group column names such as ``a[1] a[0] b`` into buses.
 
     A set of columns becomes a bus when its indices are exactly 0 to width-1; any other column is a
-    port of one bit. Ports come in the order of their first column.
+    port of one bit. Ports come in the order of their first column and remember which columns their bits were.
 
     Parameters
     ----------
@@ -70,13 +178,32 @@ def group_columns(names: Sequence[str]) -> tuple[tuple[Port, ...], list[int]]:
     order : list of int
         For each bit of the ports in order, the column it comes from.
     """
+    return group_ports([Port(name, 1) for name in names])
+
+
+def group_ports(declared: Sequence[Port]) -> tuple[tuple[Port, ...], list[int]]:
+    """Group ports of one bit into buses where their names say so; buses stay as they are declared.
+
+    Parameters
+    ----------
+    declared
+        The ports of a file in order, all bits of different names.
+
+    Returns
+    -------
+    ports : tuple of Port
+    order : list of int
+        For each bit of the ports in order, its place among the bits that were declared.
+    """
     buses: dict[str, dict[int, int]] = {}
-    for column, name in enumerate(names):
-        match = _INDEXED.match(name)
+    column = 0
+    for port in declared:
+        match = _INDEXED.match(port.name) if port.width == 1 else None
         if match:
             buses.setdefault(match["name"], {})[int(match["index"])] = column
-    plain = set(names)
-    uses = Counter(_base(name) for name in names)
+        column += port.width
+    plain = {port.name for port in declared}
+    uses = Counter(_base(port) for port in declared)
     whole = {
         name: columns
         for name, columns in buses.items()
@@ -87,19 +214,23 @@ def group_columns(names: Sequence[str]) -> tuple[tuple[Port, ...], list[int]]:
     ports: list[Port] = []
     order: list[int] = []
     done: set[str] = set()
-    for column, name in enumerate(names):
-        base = _base(name)
+    column = 0
+    for port in declared:
+        base = _base(port)
+        places = list(range(column, column + port.width))
+        column += port.width
         if base is not None and base in whole:
-            if base not in done:
-                done.add(base)
-                ports.append(Port(base, len(whole[base])))
-                order.extend(whole[base][bit] for bit in range(len(whole[base])))
+            if base in done:
+                continue
+            done.add(base)
+            places = [whole[base][bit] for bit in range(len(whole[base]))]
+            ports.append(Port(base, len(places), pins=tuple(places)))
         else:
-            ports.append(Port(name, 1))
-            order.append(column)
+            ports.append(Port(port.name, port.width, port.low, port.step, tuple(places)))
+        order.extend(places)
     return tuple(ports), order
 
 
-def _base(name: str) -> str | None:
-    match = _INDEXED.match(name)
+def _base(port: Port) -> str | None:
+    match = _INDEXED.match(port.name) if port.width == 1 else None
     return match["name"] if match else None

@@ -84,8 +84,8 @@ class Wrapper:
         """Return the module inside as a black box."""
         controls = self.timing.controls if self.timing else ()
         ports = [f"input {name}" for name in controls]
-        ports += [f"input [{port.width - 1}:0] {port.name}" for port in self.inputs]
-        ports += [f"output [{port.width - 1}:0] {port.name}" for port in self.outputs]
+        ports += [f"input {port.range} {port.name}" for port in self.inputs]
+        ports += [f"output {port.range} {port.name}" for port in self.outputs]
         return f"(* blackbox *)\nmodule {self.module} ({', '.join(ports)});\nendmodule\n"
 
     def testbench(self, vectors: VectorTable, vector_file: str) -> str:

@@ -8,7 +8,7 @@ the port ``x`` and the outputs the port ``y``. Latches are an error or become po
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numba
@@ -398,9 +398,19 @@ def _ports(
         for letter, count in header.kinds.items()
         for name in _listed(file, names[letter], count, _NAMELESS[letter], "output")
     ]
-    columns = group_columns(inputs + unused_names(latches, inputs))
+    input_ports, columns = group_columns(inputs + unused_names(latches, inputs))
     outputs = unused_names(outputs, ())
-    return (*columns, *group_columns(outputs + unused_names(read, outputs)))
+    output_ports, driven = group_columns(outputs + unused_names(read, outputs))
+    if not any(names[letter] for letter in ("i", "l")):
+        input_ports = _nameless(input_ports)
+    if not any(names[letter] for letter in ("l", *header.kinds)):
+        output_ports = _nameless(output_ports)
+    return input_ports, columns, output_ports, driven
+
+
+def _nameless(ports: tuple[Port, ...]) -> tuple[Port, ...]:
+    """Return ports whose names are made up."""
+    return tuple(replace(port, named=False) for port in ports)
 
 
 def _listed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -88,6 +88,9 @@ class Circuit:
         The gate that drives each output bit, ports in order, least significant bit first.
     clocking
         What controls its registers; None if it is combinational.
+    ranges
+        By name of a port the index of its least significant bit, and 1 or -1 for what it grows by from bit to
+        bit; without an entry bits count up from 0.
     """
 
     module: str
@@ -97,6 +100,7 @@ class Circuit:
     order: Sequence[int]
     output_gates: Sequence[int]
     clocking: Clocking | None = None
+    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def evaluate(circuit: Circuit, inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:

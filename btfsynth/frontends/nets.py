@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
-from btfsynth.dataset.ports import group_columns
+from btfsynth.dataset.ports import Port, group_ports, total_width
 from btfsynth.errors import SequentialError
 from btfsynth.frontends.order import topological_order
 from btfsynth.netlist.builder import NetlistBuilder
@@ -129,8 +129,20 @@ class NetTable:
         self._lines[number] = line
         return number
 
-    def build(self, name: str) -> Netlist:
+    def build(
+        self,
+        name: str,
+        declared_inputs: Sequence[Port] = (),
+        declared_outputs: Sequence[Port] = (),
+    ) -> Netlist:
         """Return the netlist; names such as ``p[0]``, ``p[1]`` become the bits of a port.
+
+        Parameters
+        ----------
+        name
+            Name of the netlist.
+        declared_inputs, declared_outputs
+            The ports as the file declares them, if it does; their bits are the first that were added.
 
         Raises
         ------
@@ -154,9 +166,9 @@ class NetTable:
                 self._lines[first],
             )
         inputs = [*self._inputs, *(output for output, _ in self._registers)]
-        input_ports, columns = group_columns(self._input_names())
+        input_ports, columns = group_ports(_declared(declared_inputs, self._input_names()))
         outputs = [*self._outputs, *(data for _, data in self._registers)]
-        output_ports, driven = group_columns(self._output_names())
+        output_ports, driven = group_ports(_declared(declared_outputs, self._output_names()))
         builder = NetlistBuilder(name, input_ports, output_ports)
         literals = [0] * len(gates)
         for bit, column in enumerate(columns):
@@ -182,6 +194,11 @@ class NetTable:
         names = [self._names[number] for number in self._outputs]
         cut = [f"{name}_in" for name in self._register_names()]
         return [*names, *unused_names(cut, names)]
+
+
+def _declared(ports: Sequence[Port], names: Sequence[str]) -> list[Port]:
+    """Return declared ports and, for all other names, ports of one bit."""
+    return [*ports, *(Port(name, 1) for name in names[total_width(ports) :])]
 
 
 def unused_names(wanted: Sequence[str], taken: Iterable[str]) -> list[str]:

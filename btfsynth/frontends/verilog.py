@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from btfsynth.dataset.ports import Port, bit_names, group_columns
+from btfsynth.dataset.ports import Port, bit_names, group_ports
 from btfsynth.errors import DataError
 from btfsynth.frontends import gates
 from btfsynth.frontends.circuit import Circuit, Op
@@ -65,8 +65,8 @@ def circuit_netlist(circuit: Circuit, path: Path | None = None) -> Netlist:
     DataError
         If two bits have one name.
     """
-    input_ports, columns = _ports(circuit.inputs, path)
-    output_ports, driven = _ports(circuit.outputs, path)
+    input_ports, columns = _ports(circuit, circuit.inputs, path)
+    output_ports, driven = _ports(circuit, circuit.outputs, path)
     builder = NetlistBuilder(circuit.module, input_ports, output_ports)
     bit_of = {column: bit for bit, column in enumerate(columns)}
     literals = [FALSE] * len(circuit.gates)
@@ -79,11 +79,13 @@ def circuit_netlist(circuit: Circuit, path: Path | None = None) -> Netlist:
     return builder.build([literals[circuit.output_gates[column]] for column in driven])
 
 
-def _ports(widths: Mapping[str, int], path: Path | None) -> tuple[tuple[Port, ...], Sequence[int]]:
+def _ports(
+    circuit: Circuit, widths: Mapping[str, int], path: Path | None
+) -> tuple[tuple[Port, ...], Sequence[int]]:
     """Return the ports and, for each of their bits, its position among those of the circuit."""
-    ports = [Port(name, width) for name, width in widths.items()]
+    ports = [Port(name, width, *circuit.ranges.get(name, (0, 1))) for name, width in widths.items()]
     names = bit_names(ports)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"two ports have a bit named {twice!r}", path)
-    return group_columns(names)
+    return group_ports(ports)

@@ -98,7 +98,8 @@ class _Reader:
             else:
                 outputs[name] = len(net.gates)
             self.wiring.declare(port.node, net, port.is_register)
-        output_gates = [gate for name in outputs for gate in self.wiring.scope.nets[name].gates]
+        declared = self.wiring.scope.nets
+        output_gates = [gate for name in outputs for gate in declared[name].gates]
         self.pending.append(self.wiring.scope)
         while self.pending:
             self.wiring.scope = self.pending.pop()
@@ -119,8 +120,16 @@ class _Reader:
         if pipeline and clocking:
             clocking = replace(clocking, latency=pipeline.latency(order, output_gates))
         widths = {name: len(gates) for name, gates in inputs.items()}
+        nets = {name: declared[name] for name in (*inputs, *outputs)}
         return Circuit(
-            plain(top.name), widths, outputs, self.wiring.gates, order, output_gates, clocking
+            plain(top.name),
+            widths,
+            outputs,
+            self.wiring.gates,
+            order,
+            output_gates,
+            clocking,
+            {name: (net.low, net.step) for name, net in nets.items()},
         )
 
     def top(self) -> Any:

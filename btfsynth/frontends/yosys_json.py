@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
-from btfsynth.dataset.ports import Port, bit_names
+from btfsynth.dataset.ports import MAX_INDEX, Port
 from btfsynth.frontends import gates
 from btfsynth.frontends.covers import build_table
 from btfsynth.frontends.functions import MAX_TABLE_WIDTH
@@ -91,9 +91,10 @@ class _Reader:
         self.module = module
         self.nets = NetTable(file)
         self.names = {
-            bit: f"{name}[{place}]" if len(net["bits"]) > 1 else name
+            bit: bit_name
             for name, net in module.get("netnames", {}).items()
-            for place, bit in enumerate(net["bits"])
+            if net["bits"]
+            for bit_name, bit in zip(self.declared(name, net).bits, net["bits"], strict=True)
         }
 
     def read(self) -> Netlist:
@@ -107,8 +108,10 @@ class _Reader:
             drivers[net] = who
             read.update(reads)
             self.nets.drive(net, reads, make, 1)
+        ports: dict[str, list[Port]] = {"input": [], "output": []}
         for port, direction, bits in self.port_list():
-            for name, bit in zip(bit_names([Port(port, len(bits))]), bits, strict=True):
+            ports[direction].append(port)
+            for name, bit in zip(port.bits, bits, strict=True):
                 if direction == "input":
                     self.nets.add_input(name, 1)
                     drivers[name] = "a port"
@@ -119,7 +122,19 @@ class _Reader:
         missing = sorted(read - drivers.keys())
         if missing:
             raise self.file.error(f"the net {quoted(missing[0])} is not driven")
-        return self.nets.build(self.name)
+        return self.nets.build(self.name, ports["input"], ports["output"])
+
+    def declared(self, name: str, entry: Mapping[str, Any]) -> Port:
+        """Return a port or a net with the range that it is declared with."""
+        width, offset = len(entry["bits"]), entry.get("offset", 0)
+        if type(offset) is not int or not 0 <= offset <= MAX_INDEX - width:
+            raise self.file.error(
+                f"{quoted(name)}: expected an offset from 0 to {MAX_INDEX - width}, got "
+                f"{quoted(str(offset))}"
+            )
+        if entry.get("upto", 0):
+            return Port(name, width, offset + width - 1, -1)
+        return Port(name, width, offset)
 
     def gates(self) -> Iterator[tuple[str, list[str], Make, str]]:
         """Yield net, what its gate reads, what builds that, and what it is in words."""
@@ -127,21 +142,21 @@ class _Reader:
         yield self.net("1"), [], lambda _, __: TRUE, "a constant"
         for port, direction, bits in self.port_list():
             if direction == "input":
-                for name, bit in zip(bit_names([Port(port, len(bits))]), bits, strict=True):
+                for name, bit in zip(port.bits, bits, strict=True):
                     yield self.net(bit), [name], gates.buffer_gate, f"the input {quoted(name)}"
         for name, cell in self.module.get("cells", {}).items():
             if cell["type"] not in _IGNORED:
                 reads, make = self.gate(name, cell)
                 yield self.pin(name, cell, "Y"), reads, make, f"the cell {quoted(name)}"
 
-    def port_list(self) -> Iterator[tuple[str, str, list[Any]]]:
+    def port_list(self) -> Iterator[tuple[Port, str, list[Any]]]:
         for port, entry in self.module["ports"].items():
             direction, bits = entry["direction"], entry["bits"]
             if direction not in ("input", "output"):
                 raise self.file.error(f"the port {quoted(port)}: expected an input or an output")
             if not 1 <= len(bits) <= _MAX_WIDTH:
                 raise self.file.error(f"the port {quoted(port)}: expected at least one bit")
-            yield port, direction, bits
+            yield self.declared(port, entry), direction, bits
 
     def gate(self, name: str, cell: Mapping[str, Any]) -> tuple[list[str], Make]:
         kind = cell["type"]

@@ -18,12 +18,18 @@
 Names are JSON strings. A cell's line holds its three literals (see `literals`): inputs are nodes 1, 2, ... in
 port order, cells are numbered on from there. ``drive`` gives one literal an output bit. Empty lines and lines
 that begin with ``#`` are passed over.
+
+A port whose bits are not numbered from 0 has its range in place of the width, as in ``input "a" [0:3]``. Where
+the file that was read had its inputs in another order than this one, ``input_pins 1 0 2`` gives the position of
+each input bit there; ``output_pins`` does that for the outputs.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +37,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.ports import Port
+from btfsynth.dataset.ports import Port, in_pin_order
 from btfsynth.errors import DataError
 from btfsynth.netlist.netlist import Netlist
 
@@ -39,13 +45,18 @@ __all__ = ["format_netlist", "parse_netlist", "read_netlist"]
 
 _MAX_CELLS = 50_000_000
 _MAX_WIDTH = 1_000_000
+_PINS = "_pins"
+_RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})\]")
 
 
 def format_netlist(netlist: Netlist) -> str:
     """Return a netlist as text."""
     lines = ["mig 1", f"name {json.dumps(netlist.name)}"]
     for word, ports in (("input", netlist.input_ports), ("output", netlist.output_ports)):
-        lines.extend(f"{word} {json.dumps(port.name)} {port.width}" for port in ports)
+        lines.extend(f"{word} {json.dumps(port.name)} {_extent(port)}" for port in ports)
+        if all(port.pins is not None for port in ports) and not in_pin_order(ports):
+            pins = (str(pin) for port in ports for pin in port.pins or ())
+            lines.append(f"{word}{_PINS} {' '.join(pins)}")
     lines.append(f"cells {netlist.n_cells}")
     lines.extend(f"{a} {b} {c}" for a, b, c in netlist.fanins.tolist())
     lines.append(" ".join(["drive", *(str(literal) for literal in netlist.outputs.tolist())]))
@@ -88,6 +99,7 @@ class _Parser:
         self.name = "netlist"
         self.ports: dict[str, list[Port]] = {"input": [], "output": []}
         self.bits = {"input": 0, "output": 0}
+        self.pins: dict[str, tuple[int, list[int]]] = {}
 
     def run(self) -> Netlist:
         number, line = self.following("'mig 1'")
@@ -98,8 +110,24 @@ class _Parser:
         outputs = self.outputs(n_cells)
         for extra, _ in self.lines:
             raise self.error("expected the end of the file", extra)
-        inputs, driven = (tuple(self.ports[word]) for word in ("input", "output"))
+        inputs, driven = (self.with_pins(word) for word in ("input", "output"))
         return Netlist(self.name, inputs, driven, fanins, outputs)
+
+    def with_pins(self, word: str) -> tuple[Port, ...]:
+        """Return the ports with the positions of their bits in the file they came from, if these are known."""
+        ports = tuple(self.ports[word])
+        if word not in self.pins:
+            return ports
+        number, pins = self.pins[word]
+        if sorted(pins) != list(range(self.bits[word])):
+            raise self.error(
+                f"{word}{_PINS}: expected every position from 0 to {self.bits[word] - 1} once",
+                number,
+            )
+        waiting = iter(pins)
+        return tuple(
+            replace(port, pins=tuple(next(waiting) for _ in range(port.width))) for port in ports
+        )
 
     def error(self, message: str, number: int) -> DataError:
         return DataError(message, self.path, number)
@@ -124,6 +152,9 @@ class _Parser:
                 self.name = _quoted(rest, self.path, number)
             elif word in self.ports:
                 self.port(word, rest, number)
+            elif word.removesuffix(_PINS) in self.ports:
+                pins = [_whole(digits, self.path, number) for digits in rest.split()]
+                self.pins[word.removesuffix(_PINS)] = number, pins
             else:
                 raise self.error(
                     f"expected name, input, output or cells, got {word[:40]!r}", number
@@ -131,15 +162,18 @@ class _Parser:
 
     def port(self, word: str, rest: str, number: int) -> None:
         """Take a port."""
-        quoted, _, digits = rest.rpartition(" ")
-        width = _whole(digits, self.path, number)
+        quoted, _, extent = rest.rpartition(" ")
+        match = _RANGE.fullmatch(extent)
+        high, low = (int(match[1]), int(match[2])) if match else (0, 0)
+        width = abs(high - low) + 1 if match else _whole(extent, self.path, number)
         self.bits[word] += width
         if not width or self.bits[word] > _MAX_WIDTH:
             raise self.error(
                 f"expected 1 to {_MAX_WIDTH} {word} bits, got {self.bits[word] if width else 0}",
                 number,
             )
-        self.ports[word].append(Port(_quoted(quoted, self.path, number), width))
+        step = 1 if high >= low else -1
+        self.ports[word].append(Port(_quoted(quoted, self.path, number), width, low, step))
 
     def cells(self, n_cells: int) -> NDArray[np.int32]:
         """Return the literals of all cells, at once where they are in the form that is written."""
@@ -237,6 +271,11 @@ def _read_cells(block: Any, known: Any, cells: Any) -> Any:
             at += 1
             cells[cell, place] = value
     return at == block.shape[0]
+
+
+def _extent(port: Port) -> str:
+    """Return the width of a port, or its range where it is not the usual one."""
+    return str(port.width) if port.counts_from_zero else port.range
 
 
 def _whole(word: str, path: str | Path | None, number: int) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port, total_width
+from btfsynth.dataset.ports import Port, port_from_values, port_values_of, total_width
 from btfsynth.errors import DataError, TopologyError
 from btfsynth.files import write_archive
 from btfsynth.network.topology import Topology
@@ -187,8 +187,8 @@ def save_network(network: TrainedNetwork, path: Path) -> None:
         "n_inputs": network.topology.n_inputs,
         "n_outputs": network.topology.n_outputs,
         "widths": network.topology.widths,
-        "input_ports": [[port.name, port.width] for port in network.input_ports],
-        "output_ports": [[port.name, port.width] for port in network.output_ports],
+        "input_ports": [port_values_of(port) for port in network.input_ports],
+        "output_ports": [port_values_of(port) for port in network.output_ports],
         "training": network.training,
     }
     text = json.dumps(header, sort_keys=True)
@@ -231,8 +231,8 @@ def load_network(path: Path) -> TrainedNetwork:
             name=str(header["name"]),
             topology=topology,
             weights=arrays["weights"],
-            input_ports=tuple(Port(str(name), int(bits)) for name, bits in header["input_ports"]),
-            output_ports=tuple(Port(str(name), int(bits)) for name, bits in header["output_ports"]),
+            input_ports=tuple(port_from_values(port) for port in header["input_ports"]),
+            output_ports=tuple(port_from_values(port) for port in header["output_ports"]),
             training=dict(header["training"]),
         )
     except FileNotFoundError:

@@ -31,7 +31,10 @@ def circuit_record(netlist: Netlist, title: str) -> dict[str, Any]:
 
 def port_records(ports: Sequence[Port]) -> list[dict[str, Any]]:
     """Return ports as JSON values."""
-    return [{"name": port.name, "width": port.width} for port in ports]
+    return [
+        {"name": port.name, "width": port.width, "low": port.low, "step": port.step}
+        for port in ports
+    ]
 
 
 def vector_record(vectors: VectorTable, wrong: NDArray[np.bool_]) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def find_outputs(netlist: Netlist, name: str) -> tuple[int, ...]:
             return tuple(range(start, start + port.width))
         start += port.width
     known = ", ".join(
-        port.name if port.width == 1 else f"{port.name}[0] to {port.name}[{port.width - 1}]"
+        port.name if port.width == 1 else f"{port.bits[0]} to {port.bits[-1]}"
         for port in netlist.output_ports[:20]
     )
     raise UsageError(f"no output {name!r:.60}; outputs are: {known}")

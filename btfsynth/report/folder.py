@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import BtfsynthError, DataError
 from btfsynth.flow.records import netlist_record
 from btfsynth.frontends.verilog import read_verilog_netlist
@@ -144,23 +143,23 @@ def _netlist(directory: Path, manifest: Manifest) -> Netlist:
     path = directory / f"{manifest.module}.mig"
     if path.is_file():
         netlist = read_netlist(path)
-        names = [[port.name for port in ports] for ports in (manifest.inputs, manifest.outputs)]
+        expected = [
+            [port.data_port for port in ports] for ports in (manifest.inputs, manifest.outputs)
+        ]
     else:
         path, *libraries = manifest.verilog_files(directory)
         netlist = read_verilog_netlist(path, *libraries)
-        names = [[port.hdl for port in ports] for ports in (manifest.inputs, manifest.outputs)]
-    for kind, found, wanted, expected in (
-        ("inputs", netlist.input_ports, manifest.inputs, names[0]),
-        ("outputs", netlist.output_ports, manifest.outputs, names[1]),
+        expected = [list(manifest.input_ports), list(manifest.output_ports)]
+    for kind, found, wanted in zip(
+        ("inputs", "outputs"), (netlist.input_ports, netlist.output_ports), expected, strict=True
     ):
-        shape = [(name, port.width) for name, port in zip(expected, wanted, strict=True)]
-        if [(port.name, port.width) for port in found] != shape:
+        if list(found) != wanted:
             raise DataError(f"expected the {kind} that the manifest lists", path)
     return replace(
         netlist,
         name=manifest.name,
-        input_ports=tuple(Port(port.name, port.width) for port in manifest.inputs),
-        output_ports=tuple(Port(port.name, port.width) for port in manifest.outputs),
+        input_ports=tuple(port.data_port for port in manifest.inputs),
+        output_ports=tuple(port.data_port for port in manifest.outputs),
     )
 
 

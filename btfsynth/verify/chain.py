@@ -42,7 +42,7 @@ from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators,
 from btfsynth.sim.result import CheckResult, port_values
 from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
-from btfsynth.verify.interface import align
+from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutants import describe
 from btfsynth.verify.mutation import count_wrong, run_mutant, score_mutants, spread
@@ -250,9 +250,7 @@ class _Chain:
             ("inputs", netlist.input_ports, manifest.inputs),
             ("outputs", netlist.output_ports, manifest.outputs),
         ):
-            if [(port.name, port.width) for port in found] != [
-                (port.name, port.width) for port in wanted
-            ]:
+            if list(found) != [port.data_port for port in wanted]:
                 raise DataError(f"expected the {kind} that the manifest lists", path)
         self.netlist = self.in_hardware(netlist)
         return self.netlist
@@ -330,6 +328,8 @@ class _Chain:
         timing = self.design.manifest.timing
         controls = () if timing is None else CONTROL_NAMES
         netlist = amaranth_netlist(self.design.path("amaranth"), self.seconds, controls)
+        # Amaranth numbers the bits of every port from 0.
+        netlist = with_ranges(netlist, wanted[1].input_ports, wanted[1].output_ports)
         netlist = align(wanted[1], netlist).netlist
         return self.proven((wanted[0], wanted[1]), ("Amaranth module", netlist))
 

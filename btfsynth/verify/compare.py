@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.backends.manifest import DesignPort, load_manifest
+from btfsynth.backends.manifest import DesignPort, Manifest, load_manifest
 from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.dataset.load import load
 from btfsynth.dataset.ports import Port
@@ -23,7 +23,7 @@ from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.result import port_values
 from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import SAT_METHOD, equivalent
-from btfsynth.verify.interface import align
+from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.simulate import given_up
 from btfsynth.verify.vhdl import VHDL_ENDINGS, vhdl_netlist
 
@@ -122,7 +122,12 @@ def read_subject(path: Path, timeout: float | None = None, comb: bool = False) -
         read = amaranth_netlist if ending == ".py" else vhdl_netlist
         seconds = DEFAULT_TIMEOUT if timeout is None else timeout
         try:
-            return Subject(path, read(path, seconds, _controls(path)))
+            manifest = _manifest_of(path)
+            clocked = manifest is not None and manifest.timing is not None
+            netlist = read(path, seconds, CONTROL_NAMES if clocked else ())
+            if manifest is not None:  # Amaranth numbers the bits of every port from 0
+                netlist = with_ranges(netlist, manifest.input_ports, manifest.output_ports)
+            return Subject(path, netlist)
         except ToolTimeoutError:
             raise ToolTimeoutError(f"{path}: reading it {given_up(seconds)}") from None
     design = read_noted(path, comb)
@@ -134,14 +139,14 @@ def read_subject(path: Path, timeout: float | None = None, comb: bool = False) -
     return Subject(path, netlist, care, notes)
 
 
-def _controls(path: Path) -> Collection[str]:
-    """Return the names that controls of registers have, where a file is of a pipelined design folder."""
+def _manifest_of(path: Path) -> Manifest | None:
+    """Return the manifest of the design folder that a file is of, None if it is of none."""
     try:
         manifest = load_manifest(path.parent)
     except DataError:
-        return ()
+        return None
     known = [manifest.files[role] for role in ("amaranth", "vhdl") if role in manifest.files]
-    return CONTROL_NAMES if manifest.timing is not None and path.name in known else ()
+    return manifest if path.name in known else None
 
 
 def _folder_netlist(path: Path) -> Netlist:
@@ -157,9 +162,9 @@ def _folder_netlist(path: Path) -> Netlist:
 
 
 def _renamed(ports: Sequence[Port], wanted: Sequence[DesignPort], path: Path) -> tuple[Port, ...]:
-    if [(port.name, port.width) for port in ports] != [(port.hdl, port.width) for port in wanted]:
+    if list(ports) != [port.hardware_port for port in wanted]:
         raise DataError("expected the ports that the manifest lists", path)
-    return tuple(Port(port.name, port.width) for port in wanted)
+    return tuple(port.data_port for port in wanted)
 
 
 def _care_of(path: Path, netlist: Netlist) -> NDArray[np.bool_] | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.ports import Port, bit_names, total_width
+from btfsynth.dataset.ports import Port, bit_names, pin_order, total_width
 from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["Aligned", "align"]
+__all__ = ["Aligned", "align", "match_bits", "with_ranges"]
 
 _SHOWN = 8
 
@@ -41,15 +41,16 @@ def align(first: Netlist, second: Netlist) -> Aligned:
     """Bring the second netlist to the ports of the first.
 
     Bits of the same name belong together; what is left over on both sides does in its order, if the widths
-    of the ports agree or one side knows single bits only.
+    of the ports agree, or one side has single bits only or just one bus. Where one side has no names at all,
+    all bits belong together in their order. The order is that of the pins in the files.
 
     Raises
     ------
     UsageError
         If the ports cannot be matched.
     """
-    inputs, input_note = _match("inputs", first.input_ports, second.input_ports)
-    outputs, output_note = _match("outputs", first.output_ports, second.output_ports)
+    inputs, input_note = match_bits("inputs", first.input_ports, second.input_ports)
+    outputs, output_note = match_bits("outputs", first.output_ports, second.output_ports)
     moved = np.arange(second.n_nodes)
     moved[1 + inputs] = 1 + np.arange(len(inputs))
 
@@ -67,36 +68,93 @@ def align(first: Netlist, second: Netlist) -> Aligned:
     return Aligned(netlist, inputs, outputs, tuple(filter(None, (input_note, output_note))))
 
 
-def _match(
+def match_bits(
     kind: str, first: Sequence[Port], second: Sequence[Port]
 ) -> tuple[NDArray[np.int64], str]:
-    """Return the bit of the second for every bit of the first, and what was guessed."""
+    """Return the bit of the second for every bit of the first, ``(bits,)`` int64, and what was guessed.
+
+    Parameters
+    ----------
+    kind
+        What the bits are, for messages.
+    first, second
+        Ports of the two sides (see `align`).
+
+    Raises
+    ------
+    UsageError
+        If they cannot be matched.
+    """
     if total_width(first) != total_width(second):
         raise _different(
             kind, first, second, f"{total_width(first)} and {total_width(second)} bits"
         )
+    names, others = bit_names(first), bit_names(second)
+    nameless = any(ports and not any(port.named for port in ports) for ports in (first, second))
+    if nameless:
+        chosen = _in_order(first, second, names, {})
+        same = [others[bit] for bit in chosen] == names
+        note = "" if same else _order_note(kind, first, second)
+        return np.array(chosen, dtype=np.int64), note
     widths = {port.name: port.width for port in second}
     for port in first:
         if widths.get(port.name, port.width) != port.width:
             raise _different(kind, first, second, f"{port.name!r} has two widths")
-    bits = {name: bit for bit, name in enumerate(bit_names(second))}
-    names = bit_names(first)
+    bits = {name: bit for bit, name in enumerate(others)}
     if min(len(bits), len(set(names))) < len(names):
         raise _different(kind, first, second, "two bits have one name")
-    left = [bit for name, bit in bits.items() if name not in set(names)]
-    if left:
-        rest = [port for port in first if not bits.keys() & set(bit_names([port]))]
-        other = [port for port in second if not set(names) & set(bit_names([port]))]
-        shapes = [[port.width for port in ports] for ports in (rest, other)]
-        flat = any(set(shape) == {1} for shape in shapes)
-        if sum(shapes[0]) != len(left) or (shapes[0] != shapes[1] and not flat):
-            raise _different(kind, first, second, "neither names nor widths agree")
-    waiting = iter(left)
-    chosen = [bits[name] if name in bits else next(waiting) for name in names]
+    known = {name: bits[name] for name in names if name in bits}
+    left = [bit for name, bit in bits.items() if name not in known]
     note = ""
     if left:
-        note = f"{kind} matched by their order: {_listed(rest)} with {_listed(other)}"
-    return np.array(chosen, dtype=np.int64), note
+        rest = [port for port in first if not known.keys() & set(port.bits)]
+        other = [port for port in second if not known.keys() & set(port.bits)]
+        shapes = [[port.width for port in ports] for ports in (rest, other)]
+        flat = any(set(shape) == {1} or len(shape) == 1 for shape in shapes)
+        if any(sum(shape) != len(left) for shape in shapes) or (
+            shapes[0] != shapes[1] and not flat
+        ):
+            raise _different(kind, first, second, "neither names nor widths agree")
+        note = _order_note(kind, rest, other)
+    return np.array(_in_order(first, second, names, known), dtype=np.int64), note
+
+
+def _in_order(
+    first: Sequence[Port], second: Sequence[Port], names: Sequence[str], known: dict[str, int]
+) -> list[int]:
+    """Return the bit of the second for every bit of the first: the known one, the others by order of pins."""
+    taken = set(known.values())
+    waiting = iter([bit for bit in pin_order(second) if bit not in taken])
+    chosen = [known.get(name, -1) for name in names]
+    for bit in pin_order(first):
+        if chosen[bit] < 0:
+            chosen[bit] = next(waiting)
+    return chosen
+
+
+def _order_note(kind: str, first: Sequence[Port], second: Sequence[Port]) -> str:
+    return f"{kind} matched by their order: {_listed(first)} with {_listed(second)}"
+
+
+def with_ranges(netlist: Netlist, inputs: Sequence[Port], outputs: Sequence[Port]) -> Netlist:
+    """Return a netlist with the ranges of wanted ports where it has ports of their name and width.
+
+    For what comes from a language in which every vector counts from 0.
+    """
+
+    def found(own: Sequence[Port], wanted: Sequence[Port]) -> tuple[Port, ...]:
+        known = {(port.name, port.width): port for port in wanted}
+        return tuple(
+            replace(port, low=like.low, step=like.step)
+            for port in own
+            for like in (known.get((port.name, port.width), port),)
+        )
+
+    return replace(
+        netlist,
+        input_ports=found(netlist.input_ports, inputs),
+        output_ports=found(netlist.output_ports, outputs),
+    )
 
 
 def _different(kind: str, first: Sequence[Port], second: Sequence[Port], reason: str) -> UsageError:
@@ -107,6 +165,6 @@ def _different(kind: str, first: Sequence[Port], second: Sequence[Port], reason:
 
 
 def _listed(ports: Sequence[Port]) -> str:
-    shown = [f"{port.name}[{port.width}]" if port.width > 1 else port.name for port in ports]
+    shown = [port.label for port in ports]
     more = [f"... ({len(shown)} ports)"] if len(shown) > _SHOWN else []
     return ", ".join([*shown[:_SHOWN], *more]) or "none"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +33,12 @@ _EXTENDED = re.compile(r"\\([A-Za-z_]\w*)\\", re.ASCII)
 _GHDL_NET = re.compile(r"\b(n[0-9]+_\w*)\b", re.IGNORECASE | re.ASCII)
 """What GHDL calls nets of its own; it does not look whether something else is called so."""
 _COMPLAINT = re.compile(r"^[^\n:]*:([0-9]+):[0-9]+:\s*(?:error:\s*)?(.+)$", re.MULTILINE)
+_NAME = r"(?:\\[^\\\n]+\\|[A-Za-z]\w*)"
+_VECTOR_PORT = re.compile(
+    rf"({_NAME}(?:\s*,\s*{_NAME})*)\s*:\s*(?:in|out|buffer)?\s*(?:\w+_vector|unsigned|signed)\s*"
+    r"\(\s*([0-9]{1,9})\s+(?:to|downto)\s+([0-9]{1,9})\s*\)",
+    re.IGNORECASE | re.ASCII,
+)
 _INPUT = re.compile(r"^\s*\(?\s*input\s+(?:\[[^\]]*\]\s*)?(\w+)", re.MULTILINE)
 
 
@@ -83,11 +89,12 @@ def vhdl_netlist(
         verilog = _EXTENDED.sub(r"\1", completed.stdout)
         write_text(workspace / "design.v", verilog)
         netlist = _read(workspace / "design.v", verilog, path, timeout, controls)
+    ranges = _ranges(_COMMENT.sub("", text))
     return replace(
         netlist,
         name=entities[0].strip("\\"),
-        input_ports=_without(prefix, netlist.input_ports),
-        output_ports=_without(prefix, netlist.output_ports),
+        input_ports=_as_declared(prefix, netlist.input_ports, ranges),
+        output_ports=_as_declared(prefix, netlist.output_ports, ranges),
     )
 
 
@@ -122,8 +129,27 @@ def _free_prefix(text: str) -> str:
     return prefix
 
 
-def _without(prefix: str, ports: tuple[Port, ...]) -> tuple[Port, ...]:
-    return tuple(Port(port.name.removeprefix(prefix), port.width) for port in ports)
+def _ranges(text: str) -> dict[str, tuple[int, int]]:
+    """Return left and right index of every vector port by its name in lower case; GHDL counts all from 0."""
+    found = {}
+    for names, left, right in _VECTOR_PORT.findall(text):
+        for name in names.split(","):
+            found[name.strip().strip("\\").lower()] = int(left), int(right)
+    return found
+
+
+def _as_declared(
+    prefix: str, ports: tuple[Port, ...], ranges: Mapping[str, tuple[int, int]]
+) -> tuple[Port, ...]:
+    """Return ports under the names and ranges of the file."""
+    found = []
+    for port in ports:
+        name = port.name.removeprefix(prefix)
+        high, low = ranges.get(name.lower(), (port.high, port.low))
+        if abs(high - low) + 1 != port.width:
+            high, low = port.high, port.low
+        found.append(replace(port, name=name, low=low, step=1 if high >= low else -1))
+    return tuple(found)
 
 
 def _complaint(completed: Completed, path: Path) -> Exception:

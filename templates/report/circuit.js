@@ -19,10 +19,15 @@ function draw(name, attributes, ...children) {
   return node;
 }
 
+/* The index of a bit in the range that its port is declared with. */
+function bitIndex(port, bit) {
+  return port.low + port.step * bit;
+}
+
 function bitNames(ports) {
   return ports.flatMap((port) =>
     port.width === 1 ? [port.name]
-      : Array.from({ length: port.width }, (_, bit) => `${port.name}[${bit}]`));
+      : Array.from({ length: port.width }, (_, bit) => `${port.name}[${bitIndex(port, bit)}]`));
 }
 
 function shorten(text, most) {
@@ -394,7 +399,7 @@ class Schematic {
       row.append(draw("rect", {
         class: "pin-box", x: 4, y: 1.5, width: child.width - 8, height: PIN_PITCH - 3, rx: 4,
       }));
-      const shown = port.width === 1 ? "" : `[${bit}]`;
+      const shown = port.width === 1 ? "" : `[${bitIndex(port, bit)}]`;
       const digit = draw("text", { class: "digit", x: isInput ? child.width - 16 : 16, y: 16 });
       row.append(draw("text", {
         class: "bit", x: isInput ? 12 : child.width - 12, y: 16,

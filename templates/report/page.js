@@ -120,7 +120,7 @@ class Viewer {
         const bits = [];
         for (let bit = port.width - 1; bit >= 0; bit--) {
           const number = start + bit;
-          const name = port.width === 1 ? port.name : `${port.name}[${bit}]`;
+          const name = port.width === 1 ? port.name : `${port.name}[${bitIndex(port, bit)}]`;
           const button = make(isInput ? "button" : "span", { class: "value-bit", title: name });
           if (isInput) {
             button.type = "button";
