@@ -1,13 +1,14 @@
-"""Read structural Verilog as a circuit, sharing no code with what writes it.
+"""Read structural and combinational Verilog as a circuit, sharing no code with what writes it.
 
-The subset: modules with their ports declared in the header or in the body, wires, continuous assigns of
-``& | ^ ~^ ~ ?:``, bit and part selects, sized constants and concatenations, gate primitives, instances of
-modules of the same files, flattened, and the registers of a pipeline (see `verilog_registers`). Widths must
-agree exactly, so the extension rules of Verilog never come in. All else is an error with its line.
+The subset: modules with their ports declared in the header or in the body, wires, continuous assigns (see
+`verilog_expressions`), combinational ``always`` blocks (see `verilog_blocks`), gate primitives, instances of
+modules of the same files, flattened, and of cells of FPGAs (see `cells`), constant parameters, and the
+registers of a pipeline (see `verilog_registers`). All else is an error with its line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,24 +16,17 @@ from typing import Any
 from btfsynth.errors import DataError
 from btfsynth.frontends.circuit import Circuit, Gate, Op
 from btfsynth.frontends.order import topological_order
+from btfsynth.frontends.verilog_blocks import BlockRunner
+from btfsynth.frontends.verilog_cells import CellReader
 from btfsynth.frontends.verilog_expressions import Expressions
+from btfsynth.frontends.verilog_grammar import GATE_PRIMITIVES, Defparam
+from btfsynth.frontends.verilog_parameters import declare_parameters, given_values
 from btfsynth.frontends.verilog_parser import ast, parse_verilog
 from btfsynth.frontends.verilog_registers import AlwaysReader, Pipeline, Register
-from btfsynth.frontends.verilog_wiring import Port, Scope, Wiring, kind, plain
+from btfsynth.frontends.verilog_wiring import Scope, Wiring
+from btfsynth.frontends.verilog_words import describe, plain
 
 __all__ = ["read_verilog"]
-
-_PRIMITIVES = {
-    "and": (Op.AND, False),
-    "nand": (Op.AND, True),
-    "or": (Op.OR, False),
-    "nor": (Op.OR, True),
-    "xor": (Op.XOR, False),
-    "xnor": (Op.XNOR, False),
-    "buf": (Op.BUFFER, False),
-    "not": (Op.NOT, False),
-}
-"""What a gate primitive does, and whether its output is inverted on top of that."""
 
 
 def read_verilog(path: Path, *libraries: Path) -> Circuit:
@@ -55,16 +49,15 @@ def read_verilog(path: Path, *libraries: Path) -> Circuit:
     files: dict[str, Path] = {}
     for file in (path, *libraries):
         for item in parse_verilog(file).description.definitions:
-            if isinstance(item, ast.ModuleDef):
-                if item.name in modules:
-                    raise DataError(f"the module {item.name} is defined twice", file, item.lineno)
-                modules[item.name], files[item.name] = item, file
-            else:
+            if not isinstance(item, ast.ModuleDef):
                 raise DataError(
-                    f"expected modules and nothing else, got {kind(item)}",
+                    f"expected modules and nothing else, got {describe(item)}",
                     file,
                     item.lineno or None,
                 )
+            if item.name in modules:
+                raise DataError(f"the module {item.name} is defined twice", file, item.lineno)
+            modules[item.name], files[item.name] = item, file
     return _Reader(modules, Wiring(path, files)).read()
 
 
@@ -76,6 +69,11 @@ class _Reader:
     wiring: Wiring
     registers: list[Register] = field(default_factory=list)
     pending: list[Scope] = field(default_factory=list)
+    ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Index of the least significant bit of ports of the top, and its step, see `Circuit`."""
+
+    def __post_init__(self) -> None:
+        self.wiring.number = self.expressions.number
 
     @property
     def expressions(self) -> Expressions:
@@ -85,21 +83,7 @@ class _Reader:
     def read(self) -> Circuit:
         top = self.top()
         self.wiring.scope = Scope(top)
-        ports = self.wiring.scope.ports = self.wiring.ports()
-        inputs: dict[str, list[int]] = {}
-        outputs: dict[str, int] = {}
-        for name, port in ports.items():
-            net = self.wiring.empty_net(port.node)
-            if port.is_input:
-                inputs[name] = net.gates
-                for gate in net.gates:
-                    self.wiring.gates[gate] = Gate(Op.INPUT)
-                self.wiring.undriven.difference_update(net.gates)
-            else:
-                outputs[name] = len(net.gates)
-            self.wiring.declare(port.node, net, port.is_register)
-        declared = self.wiring.scope.nets
-        output_gates = [gate for name in outputs for gate in declared[name].gates]
+        inputs, outputs, output_gates = self.top_ports()
         self.pending.append(self.wiring.scope)
         while self.pending:
             self.wiring.scope = self.pending.pop()
@@ -120,7 +104,6 @@ class _Reader:
         if pipeline and clocking:
             clocking = replace(clocking, latency=pipeline.latency(order, output_gates))
         widths = {name: len(gates) for name, gates in inputs.items()}
-        nets = {name: declared[name] for name in (*inputs, *outputs)}
         return Circuit(
             plain(top.name),
             widths,
@@ -129,8 +112,58 @@ class _Reader:
             order,
             output_gates,
             clocking,
-            {name: (net.low, net.step) for name, net in nets.items()},
+            self.ranges,
         )
+
+    def top_ports(self) -> tuple[dict[str, list[int]], dict[str, int], list[int]]:
+        """Declare the ports of the top; returns the gates of inputs, widths and gates of outputs."""
+        inputs: dict[str, list[int]] = {}
+        outputs: dict[str, int] = {}
+        output_gates: list[int] = []
+        self.declare_ports()
+        for name, node in self.wiring.header():
+            if name.startswith(" "):
+                raise self.wiring.error(
+                    "expected a name for a port that is an expression, as in .p({a, b})", node
+                )
+            bits, is_input = self.port_bits(node)
+            if isinstance(node, ast.Identifier):
+                net = self.expressions.net(node)
+                self.ranges[name] = (net.low, net.step)
+            if not is_input:
+                outputs[name] = len(bits)
+                output_gates.extend(bits)
+                continue
+            inputs[name] = bits
+            for bit in bits:
+                self.wiring.require_free(bit, node)
+                self.wiring.undriven.remove(bit)
+                self.wiring.gates[bit] = Gate(Op.INPUT)
+        return inputs, outputs, output_gates
+
+    def declare_ports(self, line: int = 0, path: Path | None = None) -> None:
+        """Declare parameters and ports of the scope's module; line and path: of an instance."""
+        scope = self.wiring.scope
+        declare_parameters(self.wiring)
+        scope.ports = self.wiring.ports()
+        for port in scope.ports.values():
+            net = self.wiring.empty_net(port.node, line, path)
+            self.wiring.declare(port.node, net, port.is_register)
+
+    def port_bits(self, node: Any) -> tuple[list[int], bool]:
+        """Return the bits of a port of the scope's module, and whether it is an input."""
+        kinds = set()
+        stack = [node]
+        while stack:
+            part = stack.pop()
+            if isinstance(part, ast.LConcat):
+                stack.extend(part.list)
+            else:
+                name = part.name if isinstance(part, ast.Identifier) else part.var.name
+                kinds.add(self.wiring.scope.ports[plain(name)].is_input)
+        if len(kinds) > 1:
+            raise self.wiring.error("a port joins an input and an output", node)
+        return self.expressions.target_bits(node), kinds.pop()
 
     def top(self) -> Any:
         """Return the module that no other one uses; beside unused cells, the one that uses others."""
@@ -154,120 +187,133 @@ class _Reader:
     def body(self) -> None:
         """Read what the module of the current scope holds; instances are read later."""
         assigns, instances, blocks = [], [], []
+        defparams: dict[str, dict[str, Any]] = {}
         for item in self.wiring.scope.module.items:
             if isinstance(item, ast.Decl):
                 for entry in item.list:
                     if isinstance(entry, ast.Assign):
                         assigns.append(entry)
-                    elif not isinstance(entry, ast.Input | ast.Output):
-                        self.wiring.declare_net(entry)
-            elif isinstance(item, ast.Assign):
-                assigns.append(item)
+                    elif isinstance(entry, Defparam):
+                        defparams.setdefault(plain(entry.instance), {})[plain(entry.name)] = entry
+                    elif not isinstance(entry, ast.Input | ast.Output | ast.Parameter) or (
+                        isinstance(entry, ast.Supply)
+                    ):
+                        self.declare_net(entry)
             elif isinstance(item, ast.InstanceList):
                 instances.extend(item.instances)
-            elif isinstance(item, ast.Always):
+            elif isinstance(item, ast.Always) and not isinstance(item, ast.AlwaysLatch):
                 blocks.append(item)
             else:
                 raise self.wiring.unknown(item)
         for instance in instances:
-            self.wiring.declare_implicit(instance)
+            for argument in instance.portlist:
+                self.wiring.declare_implicit(argument.argname)
         for assign in assigns:
-            values = self.expressions.expression(assign.right.var)
-            self.wiring.connect(self.expressions.target_bits(assign.left.var), values, assign)
+            self.wiring.declare_implicit(assign.left.var)
+            targets = self.expressions.target_bits(assign.left.var)
+            values = self.expressions.assigned(assign.right.var, len(targets))
+            self.wiring.connect(targets, values, assign)
         for instance in instances:
-            if instance.array is not None or instance.parameterlist:
-                raise self.wiring.error(f"{instance.module}: no arrays and no parameters", instance)
-            if instance.module in _PRIMITIVES:
-                self.primitive(instance)
-            else:
-                self.instance(instance)
+            self.instance(instance, defparams.pop(plain(instance.name), {}))
+        for name, given in defparams.items():
+            raise self.wiring.error(
+                f"a 'defparam' of {name}, which is no instance here", next(iter(given.values()))
+            )
         for block in blocks:
             self.always(block)
 
+    def declare_net(self, entry: Any) -> None:
+        """Declare a net of the body, a register perhaps with its first value."""
+        self.wiring.declare_net(entry)
+        first = getattr(entry, "value", None) if type(entry) is ast.Reg else None
+        if first is not None:
+            bits = self.wiring.scope.nets[plain(entry.name)].gates
+            values = self.expressions.assigned(first.var, len(bits))
+            if self.wiring.bits.value_of(values) is None:
+                raise self.wiring.error("expected a constant as the first value", entry)
+            self.wiring.first_values.update(zip(bits, values, strict=True))
+
     def always(self, block: Any) -> None:
         """Read an always block."""
-        expressions, wiring = self.expressions, self.wiring
-        reader = AlwaysReader(
-            expressions.target_bits, expressions.expression, wiring.gates, wiring.error
-        )
+        wiring = self.wiring
+        kinds = {sense.type for sense in block.sens_list.list}
+        if isinstance(block, ast.AlwaysComb) and kinds == {"none"}:
+            kinds = {"all"}
+        if kinds <= {"all", "level"}:
+            for target, value in BlockRunner(wiring).combinational(block).items():
+                self.drive_register(target, Gate(Op.BUFFER, (value,)), block)
+            return
+        expressions = self.expressions
+
+        def values(node: Any, width: int) -> list[int]:
+            # A constant of its own for every assign: 'q <= 0' in both branches is still a reset.
+            constants = {wiring.bits.false: Op.FALSE, wiring.bits.true: Op.TRUE}
+            bits = expressions.evaluate(node, width)[0]
+            return [
+                wiring.gate(constants[bit], (), node.lineno) if bit in constants else bit
+                for bit in bits
+            ]
+
+        reader = AlwaysReader(expressions.target_bits, values, wiring.gates, wiring.error)
         for register, value in reader.read(block):
-            name = self.wiring.net_of[register.gate]
-            if register.gate not in self.wiring.storage:
-                raise self.wiring.error(f"{name} is not declared as a register", block)
-            if register.gate not in self.wiring.undriven:
-                raise self.wiring.error(f"{name} is driven twice", block)
-            self.wiring.undriven.remove(register.gate)
-            self.wiring.gates[register.gate] = Gate(Op.REGISTER, (value,))
+            self.drive_register(register.gate, Gate(Op.REGISTER, (value,)), block)
             self.registers.append(register)
 
-    def primitive(self, instance: Any) -> None:
-        """Read a gate primitive: its outputs come first."""
-        kind = instance.module
-        arguments = [argument.argname for argument in instance.portlist]
-        if any(argument.portname for argument in instance.portlist) or None in arguments:
-            raise self.wiring.error(f"{kind}: expected connections by position", instance)
-        n_outputs = len(arguments) - 1 if kind in ("buf", "not") else 1
-        if len(arguments) < 2:
-            raise self.wiring.error(f"{kind}: expected an output and an input", instance)
-        reads = [self.one_bit(argument, instance) for argument in arguments[n_outputs:]]
-        op, inverted = _PRIMITIVES[kind]
-        value = self.wiring.gate(op, tuple(reads), instance.lineno)
-        if inverted:
-            value = self.wiring.gate(Op.NOT, (value,), instance.lineno)
-        for argument in arguments[:n_outputs]:
-            self.wiring.connect(self.expressions.target_bits(argument), [value], instance)
+    def drive_register(self, target: int, gate: Gate, block: Any) -> None:
+        """Drive a bit that is declared as a register."""
+        wiring = self.wiring
+        name = wiring.net_of.get(target, "a parameter")
+        if target not in wiring.storage:
+            raise wiring.error(f"{name} is not declared as a register", block)
+        if target not in wiring.undriven:
+            raise wiring.error(f"{name} is driven twice", block)
+        wiring.undriven.remove(target)
+        wiring.gates[target] = gate
 
-    def one_bit(self, node: Any, instance: Any) -> int:
-        bits = self.expressions.expression(node)
-        if len(bits) != 1:
+    # instances
+
+    def instance(self, instance: Any, defparams: Mapping[str, Any]) -> None:
+        """Read an instance of a module, of a gate primitive or of a cell."""
+        if instance.array is not None:
             raise self.wiring.error(
-                f"{instance.module}: expected one bit, got {len(bits)}", instance
+                f"{plain(instance.module)}: arrays of instances are not supported", instance
             )
-        return bits[0]
+        if instance.module in self.modules:
+            self.module_instance(instance, defparams)
+        elif instance.module in GATE_PRIMITIVES:
+            if instance.parameterlist or defparams:
+                raise self.wiring.error(f"{instance.module} has no parameters", instance)
+            CellReader(self.wiring).primitive(instance)
+        else:
+            CellReader(self.wiring).cell(instance, defparams)
 
-    def instance(self, instance: Any) -> None:
+    def module_instance(self, instance: Any, defparams: Mapping[str, Any]) -> None:
         """Make the nets of the ports of an instance and connect them; its body comes later."""
         outer = self.wiring.scope
-        module = self.modules.get(instance.module)
-        if module is None:
-            raise self.wiring.error(
-                f"the module {plain(instance.module)} is not defined in this file", instance
-            )
+        module = self.modules[instance.module]
         if outer.depth >= len(self.modules):
             raise self.wiring.error(
                 f"the module {plain(instance.module)} contains itself", instance
             )
         path, prefix = self.wiring.path, f"{outer.prefix}{plain(instance.name)}."
+        values = given_values(self.wiring, instance, defparams, module)
         # What is wrong with the ports themselves is said of the file that declares them.
-        inner = self.wiring.scope = Scope(module, prefix=prefix, depth=outer.depth + 1)
-        ports = inner.ports = self.wiring.ports()
-        for port in ports.values():
-            net = self.wiring.empty_net(port.node, instance.lineno, path)
-            self.wiring.declare(port.node, net, port.is_register)
+        inner = Scope(module, prefix=prefix, depth=outer.depth + 1, values=values)
+        self.wiring.scope = inner
+        self.declare_ports(instance.lineno, path)
+        ports = {name: self.port_bits(node) for name, node in self.wiring.header()}
         self.wiring.scope = outer
-        for name, node in self.connections(instance, ports).items():
-            bits = inner.nets[name].gates
-            if ports[name].is_input:
-                self.wiring.connect(bits, self.expressions.expression(node), instance)
+        for name, node in CellReader(self.wiring).connections(instance, list(ports)).items():
+            bits, is_input = ports[name]
+            if is_input:
+                self.wiring.connect(bits, self.port_value(node, len(bits)), instance)
             else:
                 self.wiring.connect(self.expressions.target_bits(node), bits, instance)
         self.pending.append(inner)
 
-    def connections(self, instance: Any, ports: dict[str, Port]) -> dict[str, Any]:
-        """Return what each port is connected to; ports that are left open are left out."""
-        arguments = instance.portlist
-        named = any(argument.portname for argument in arguments)
-        if not named and len(arguments) > len(ports):
-            raise self.wiring.error(
-                f"{plain(instance.module)}: expected {len(ports)} connections, got "
-                f"{len(arguments)}",
-                instance,
-            )
-        found: dict[str, Any] = {}
-        for place, argument in enumerate(arguments):
-            name = plain(argument.portname) if named else list(ports)[place]
-            if name not in ports or name in found:
-                kind = "is connected twice" if name in found else "is no port"
-                raise self.wiring.error(f"{plain(instance.module)}: {name} {kind}", instance)
-            found[name] = argument.argname
-        return {name: node for name, node in found.items() if node is not None}
+    def port_value(self, node: Any, width: int) -> list[int]:
+        """Return the bits of what an input is connected to; a number without a width takes that of the port."""
+        expressions = self.expressions
+        if isinstance(node, ast.IntConst) and not expressions.constant(node).sized:
+            return expressions.assigned(node, width)
+        return expressions.expression(node)

@@ -16,6 +16,7 @@ from typing import Any, Union
 from btfsynth.errors import DataError
 from btfsynth.frontends.circuit import Clocking, Gate, Op
 from btfsynth.frontends.verilog_parser import ast
+from btfsynth.frontends.verilog_words import describe
 
 __all__ = ["AlwaysReader", "Pipeline", "Register"]
 
@@ -59,8 +60,10 @@ class AlwaysReader:
 
     Parameters
     ----------
-    targets, values
-        Return the gates of what is assigned to and of an expression, least significant first.
+    targets
+        Returns the gates of what is assigned to, least significant first.
+    values
+        Returns the gates of an expression that is assigned to so many bits.
     gates
         All gates so far.
     error
@@ -68,7 +71,7 @@ class AlwaysReader:
     """
 
     targets: Callable[[Any], list[int]]
-    values: Callable[[Any], list[int]]
+    values: Callable[[Any, int], list[int]]
     gates: Sequence[Gate]
     error: ErrorAt
 
@@ -106,7 +109,7 @@ class AlwaysReader:
 
     def bit(self, node: Any, what: str) -> int:
         """Return the gate of an expression of one bit."""
-        bits = self.values(node)
+        bits = self.values(node, 0)
         if len(bits) != 1:
             raise self.error(f"expected {what} of one bit, got {len(bits)}", node)
         return bits[0]
@@ -131,19 +134,18 @@ class AlwaysReader:
                 one, other = then.get(target), otherwise.get(target)
                 after[target] = one if one is other else _Choice(condition, one, other)
         elif isinstance(statement, ast.NonblockingSubstitution):
-            if statement.ldelay is not None or statement.rdelay is not None:
-                raise self.error("delays are not supported", statement)
+            if statement.ldelay is not None:
+                raise self.error("a delay '#' before a statement is not supported", statement)
             targets = self.targets(statement.left.var)
-            values = self.values(statement.right.var)
-            if len(targets) != len(values):
-                raise self.error(f"{len(values)} bits are assigned to {len(targets)}", statement)
+            values = self.values(statement.right.var, len(targets))
             after.update(zip(targets, values, strict=True))
         elif isinstance(statement, ast.BlockingSubstitution):
             raise self.error("expected a nonblocking assign '<=' to a register, got '='", statement)
         else:
-            kind = type(statement).__name__
             raise self.error(
-                f"expected assigns '<=' and 'if' in an 'always' block, got {kind}", statement
+                "expected assigns '<=' and 'if' in an 'always @(posedge clock)' block, got "
+                f"{describe(statement)}",
+                statement,
             )
         return after
 

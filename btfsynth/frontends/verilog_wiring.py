@@ -5,22 +5,27 @@ Every bit of a net is a gate, a buffer until something drives it. Nets of instan
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError
 from btfsynth.frontends.circuit import Gate, Op
+from btfsynth.frontends.verilog_bits import Bits
 from btfsynth.frontends.verilog_parser import ast
+from btfsynth.frontends.verilog_words import describe, plain
 
-__all__ = ["MAX_WIDTH", "Net", "Port", "Scope", "Wiring", "kind", "plain"]
+__all__ = ["MAX_WIDTH", "Net", "Port", "Scope", "Wiring"]
 
 MAX_WIDTH = 1_000_000
 """Most bits of a vector or a constant."""
 
 _MAX_GATES = 20_000_000
+
+
+Value = tuple[list[int], bool]
+"""Bits of a constant, and whether it is signed."""
 
 
 @dataclass
@@ -32,11 +37,13 @@ class Net:
     """Index of the least significant bit."""
     step: int = 1
     """-1 where the most significant bit has the lowest index."""
+    signed: bool = False
+    """Whether it is in two's complement."""
 
 
 @dataclass
 class Port:
-    """A port as it is declared."""
+    """The declaration of a net that is a port, or that an expression among the ports has."""
 
     node: Any
     is_input: bool
@@ -52,6 +59,8 @@ class Scope:
     ports: dict[str, Port] = field(default_factory=dict)
     prefix: str = ""
     depth: int = 0
+    values: dict[str, Value] = field(default_factory=dict)
+    """What an instance gives for parameters."""
     nets: dict[str, Net] = field(default_factory=dict)
     rewired: set[str] = field(default_factory=set)
 
@@ -69,6 +78,16 @@ class Wiring:
     undriven: set[int] = field(default_factory=set)
     storage: set[int] = field(default_factory=set)
     scope: Scope = field(default_factory=lambda: Scope(None))
+    line: int = 1
+    """Where the gates come from that operators make."""
+    bits: Bits = field(init=False)
+    number: Callable[[Any], int] = field(init=False)
+    """Returns what a constant expression is."""
+    first_values: dict[int, int] = field(default_factory=dict)
+    """What registers hold before anything drives them."""
+
+    def __post_init__(self) -> None:
+        self.bits = Bits(lambda op, reads: self.gate(op, reads, self.line))
 
     @property
     def path(self) -> Path:
@@ -87,7 +106,7 @@ class Wiring:
     def unknown(self, node: Any) -> DataError:
         """Return the error for a construct outside the subset."""
         return self.error(
-            f"expected wires, registers, assigns, gates and instances, got {kind(node)}", node
+            f"expected wires, registers, assigns, gates and instances, got {describe(node)}", node
         )
 
     def gate(self, op: Op, reads: tuple[int, ...], line: int, path: Path | None = None) -> int:
@@ -103,39 +122,56 @@ class Wiring:
     # declarations
 
     def ports(self) -> dict[str, Port]:
-        """Return the ports of the scope's module in order, declared in its header or in its body."""
+        """Return the nets of the scope's module that are declared as ports, in its header or its body."""
         module = self.scope.module
-        if module.paramlist is not None and module.paramlist.params:
-            raise self.error("parameters are not supported", module)
-        declared = {}
+        found: dict[str, Port] = {}
+        for port in module.portlist.ports:
+            if isinstance(port, ast.Ioport):
+                is_register = isinstance(port.second, ast.Reg)
+                self.add_port(found, port.first, False, is_register)
         for item in module.items:
             for entry in item.list if isinstance(item, ast.Decl) else ():
                 if isinstance(entry, ast.Input | ast.Output | ast.Inout):
-                    if entry.name in declared:
-                        raise self.error(f"{plain(entry.name)} is declared twice", entry)
-                    declared[entry.name] = entry
-        found: dict[str, Port] = {}
-        for port in module.portlist.ports:
-            is_register = isinstance(port, ast.Ioport) and isinstance(port.second, ast.Reg)
-            if isinstance(port, ast.Ioport):
-                node = port.first
-            else:
-                node = declared.pop(port.name, None)
-                if node is None:
-                    raise self.error(f"the port {plain(port.name)} is not declared", port)
-            if not isinstance(node, ast.Input | ast.Output):
-                raise self.error(f"{plain(node.name)}: expected an input or an output", port)
-            if plain(node.name) in found:
-                raise self.error(f"{plain(node.name)} is declared twice", port)
-            in_body = not isinstance(port, ast.Ioport)
-            found[plain(node.name)] = Port(node, isinstance(node, ast.Input), in_body, is_register)
-        for entry in declared.values():
-            raise self.error(f"{plain(entry.name)} is not among the ports", entry)
+                    self.add_port(found, entry, True, False)
+        named = {name: None for _, node in self.header() for name in _names(node)}
+        for name in named:
+            if name not in found:
+                raise self.error(f"the port {name} is not declared", module.portlist)
+        for name, port in found.items():
+            if name not in named:
+                raise self.error(f"{name} is not among the ports", port.node)
         return found
+
+    def add_port(self, found: dict[str, Port], node: Any, in_body: bool, is_register: bool) -> None:
+        """Take in a declaration of a port."""
+        name = plain(node.name)
+        if name in found:
+            raise self.error(f"{name} is declared twice", node)
+        if not isinstance(node, ast.Input | ast.Output):
+            raise self.error(f"{name}: expected an input or an output, got {describe(node)}", node)
+        found[name] = Port(node, isinstance(node, ast.Input), in_body, is_register)
+
+    def header(self) -> Iterator[tuple[str, Any]]:
+        """Yield the name of every port of the scope's module and the expression that it is connected to.
+
+        A port without a name has a blank and its place instead, which no file could hold.
+        """
+        module = self.scope.module
+        found = set()
+        for place, port in enumerate(module.portlist.ports):
+            node = port.first if isinstance(port, ast.Ioport) else port
+            name = plain(node.name) or f" {place}"
+            if name in found:
+                raise self.error(f"{name} is declared twice", node)
+            found.add(name)
+            if isinstance(port, ast.Port) and port.type is not None:
+                yield name, port.type
+            else:
+                yield name, ast.Identifier(node.name, lineno=node.lineno)
 
     def declare_net(self, entry: Any) -> None:
         """Declare a wire or a register of the body."""
-        if type(entry) not in (ast.Wire, ast.Reg):
+        if type(entry) not in (ast.Wire, ast.Reg, ast.Tri, ast.Supply):
             raise self.unknown(entry)
         name, is_register = plain(entry.name), type(entry) is ast.Reg
         port = self.scope.ports.get(name)
@@ -143,11 +179,17 @@ class Wiring:
             # 'output y; wire y;' says the same net twice
             if self.range(entry) != self.range(port.node):
                 raise self.error(f"{name} is declared with two widths", entry)
+            net = self.scope.nets[name]
+            net.signed = net.signed or bool(getattr(entry, "signed", False))
             if is_register:
-                self.store(name, self.scope.nets[name], entry)
+                self.store(name, net, entry)
             self.scope.rewired.add(name)
-            return
-        self.declare(entry, self.empty_net(entry), is_register)
+        else:
+            net = self.empty_net(entry)
+            self.declare(entry, net, is_register)
+        if type(entry) is ast.Supply:
+            value = self.bits.true if entry.value.value == "1" else self.bits.false
+            self.connect(net.gates, [value] * len(net.gates), entry)
 
     def empty_net(self, entry: Any, line: int = 0, path: Path | None = None) -> Net:
         """Return a net of buffers that nothing drives yet; line and path: if it is seen elsewhere."""
@@ -156,7 +198,7 @@ class Wiring:
         line = line or entry.lineno
         gates = [self.gate(Op.BUFFER, (), line, path) for _ in range(abs(high - low) + 1)]
         self.undriven.update(gates)
-        return Net(gates, low, step)
+        return Net(gates, low, step, bool(getattr(entry, "signed", False)))
 
     def store(self, name: str, net: Net, entry: Any) -> None:
         """Take a net for registers."""
@@ -180,28 +222,22 @@ class Wiring:
     def range(self, entry: Any) -> tuple[int, int]:
         """Return the indices of the most and of the least significant bit."""
         name = plain(entry.name)
-        if getattr(entry, "dimensions", None) is not None or getattr(entry, "signed", False):
-            raise self.error(f"{name}: expected an unsigned vector", entry)
+        if getattr(entry, "dimensions", None) is not None:
+            raise self.error(f"{name}: expected a vector, got a memory", entry)
         if entry.width is None:
             return 0, 0
         high, low = self.number(entry.width.msb), self.number(entry.width.lsb)
+        if min(high, low) < 0:
+            raise self.error(f"{name}: expected indices from 0 on, got [{high}:{low}]", entry)
         if abs(high - low) >= MAX_WIDTH:
             raise self.error(f"{name}: expected at most {MAX_WIDTH} bits", entry)
         return high, low
 
-    def number(self, node: Any) -> int:
-        """Return a plain decimal number, as in a range or a select."""
-        if not isinstance(node, ast.IntConst) or not re.fullmatch(r"[0-9]{1,9}", node.value):
-            raise self.error("expected a decimal number", node)
-        return int(node.value)
-
-    def declare_implicit(self, instance: Any) -> None:
-        """Declare the names that are only used as a connection: wires of one bit."""
-        for argument in instance.portlist:
-            node = argument.argname
-            if isinstance(node, ast.Identifier) and plain(node.name) not in self.scope.nets:
-                node.width = None
-                self.declare(node, self.empty_net(node))
+    def declare_implicit(self, node: Any) -> None:
+        """Declare a name that is only used as a connection or assigned to: a wire of one bit."""
+        if isinstance(node, ast.Identifier) and plain(node.name) not in self.scope.nets:
+            node.width = None
+            self.declare(node, self.empty_net(node))
 
     # drivers
 
@@ -210,18 +246,29 @@ class Wiring:
         if len(targets) != len(values):
             raise self.error(f"{len(values)} bits are assigned to {len(targets)}", node)
         for target, value in zip(targets, values, strict=True):
+            self.require_free(target, node)
             if target in self.storage:
                 raise self.error(f"{self.net_of[target]} is a register, not a wire", node)
-            if target not in self.undriven:
-                kind = "an input" if self.gates[target].op is Op.INPUT else "driven twice"
-                raise self.error(f"{self.net_of[target]} is {kind}", node)
             self.undriven.remove(target)
             self.gates[target] = Gate(Op.BUFFER, (value,))
             self.lines[target], self.places[target] = node.lineno, self.path
 
+    def require_free(self, target: int, node: Any) -> None:
+        """Refuse to drive what is driven already."""
+        if target not in self.undriven:
+            if target not in self.net_of:
+                raise self.error("a parameter cannot be assigned to", node)
+            kind = "an input" if self.gates[target].op is Op.INPUT else "driven twice"
+            raise self.error(f"{self.net_of[target]} is {kind}", node)
+
     def require_driven(self, outputs: Sequence[int]) -> None:
         """Refuse nets that something reads and nothing drives."""
         read = {number for gate in self.gates if gate.op is not Op.INPUT for number in gate.reads}
+        for gate, value in self.first_values.items():
+            if gate in self.undriven:  # it keeps this value for ever
+                self.undriven.remove(gate)
+                self.gates[gate] = Gate(Op.BUFFER, (value,))
+                read.add(value)
         missing = self.undriven.intersection(read.union(outputs))
         if missing:
             first = min(missing)
@@ -238,19 +285,14 @@ class Wiring:
         return self.at(f"{self.net_of[net]} is part of a combinational loop", net)
 
 
-_KINDS = {
-    "Initial": "an 'initial' block",
-    "Function": "a 'function'",
-    "Inout": "an 'inout' port",
-}
-
-
-def kind(node: Any) -> str:
-    """Name a construct for a message."""
-    name = type(node).__name__
-    return _KINDS.get(name, f"the unknown construct {name}")
-
-
-def plain(name: str) -> str:
-    """Return a name without the backslash of an escaped identifier, which is not part of it."""
-    return name.removeprefix("\\")
+def _names(node: Any) -> Iterator[str]:
+    """Yield the nets of an expression among the ports."""
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Identifier):
+            yield plain(node.name)
+        elif isinstance(node, ast.LConcat):
+            stack.extend(node.list)
+        else:
+            stack.append(node.var)
