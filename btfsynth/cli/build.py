@@ -40,6 +40,7 @@ from btfsynth.cli.output import (
     netlist_summary,
     show,
     show_training,
+    show_verified,
     why_not_verified,
 )
 from btfsynth.cli.progress import observed
@@ -318,4 +319,4 @@ def _show(report: BuildReport, directory: Path) -> None:
     console.print()
     console.print(check_table(list(report.checks.values())))
     if report.verified:
-        console.print("\n[bold green]verified[/bold green]")
+        show_verified(report.verdict, report.targets)

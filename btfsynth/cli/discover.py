@@ -44,6 +44,8 @@ from btfsynth.errors import (
     UsageError,
     VerificationError,
 )
+from btfsynth.flow.targets import verified_words
+from btfsynth.report.folder import recorded_targets
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions
 from btfsynth.workers.cluster import connect
@@ -230,6 +232,10 @@ def _show(report: DiscoverReport) -> None:
         f"{plural(report.distinct, 'distinct circuit')}, {report.polished} polished",
     )
     show("kept", f"in {report.directory}; the front is:")
+    known = [recorded_targets({"targets": {"train": each.get("targets")}}) for each in report.front]
+    if known and all(known):
+        least = min(known, key=lambda each: each["train"].right)
+        show("", verified_words(least))
     console.print()
     headings = ("circuit", "cells", "depth", "inv", "AND", "OR", "MAJ", "from")
     console.print(field_table(headings, [_row(entry) for entry in report.front], numbers=6))

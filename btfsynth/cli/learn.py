@@ -30,9 +30,11 @@ from btfsynth.cli.output import (
     netlist_summary,
     say,
     show,
+    show_verified,
     why_not_verified,
 )
 from btfsynth.cli.progress import is_live, live_line
+from btfsynth.cli.recorded import command_line
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.ports import bit_names
 from btfsynth.errors import ToolError, VerificationError
@@ -143,6 +145,7 @@ def command(
         passes=passes,
         baselines=baselines,
         simulators=simulators or None,
+        command=command_line(without=("directory", "as_json", "jobs", "scheduler")),
     )
     train = load_source(source, outputs)
     valid, test = (
@@ -225,7 +228,7 @@ def _show(report: LearnReport, directory: Path) -> None:
     console.print()
     console.print(check_table(list(report.checks.values())))
     if report.verified:
-        console.print("\n[bold green]verified[/bold green]")
+        show_verified(report.verdict, report.targets)
 
 
 def _table(report: LearnReport, output: int, name: str) -> Any:

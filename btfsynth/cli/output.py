@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from btfsynth.cli.text import one_line
 from btfsynth.dataset.formats.base import plural
+from btfsynth.flow.targets import Targets
 from btfsynth.netlist.statistics import NetlistStatistics
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.sim.result import CheckResult
@@ -29,6 +30,7 @@ __all__ = [
     "say",
     "show",
     "show_training",
+    "show_verified",
     "why_not_verified",
 ]
 
@@ -121,6 +123,13 @@ def check_table(checks: Sequence[CheckResult]) -> Table:
         tool = f"  ({check.version})" if check.version else ""
         rows.append((check.name, str(check.passed), str(check.failed), verdict + tool))
     return field_table(("check", "passed", "failed", "result"), rows, numbers=2)
+
+
+def show_verified(words: str, targets: Mapping[str, Targets]) -> None:
+    """Write that a design was verified, in green only where it gets every target right that is known."""
+    right = all(each.all_right for each in targets.values())
+    console.print()
+    console.print(Text(words, style="bold green" if right else "bold yellow"))
 
 
 def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from btfsynth.cli.options import json_option, simulator_option, timeout_option
-from btfsynth.cli.output import check_table, console, emit_json, why_not_verified
+from btfsynth.cli.output import check_table, console, emit_json, show_verified, why_not_verified
 from btfsynth.errors import VerificationError
-from btfsynth.flow import is_verified
+from btfsynth.flow import is_verified, targets_record, verified_words
+from btfsynth.report.folder import known_targets
 from btfsynth.verify.simulate import simulate_design
 
 __all__ = ["command"]
@@ -34,13 +35,19 @@ def command(
     """  # noqa: D301
     checks = simulate_design(directory, simulators or None, timeout)
     verified = is_verified({check.name: check for check in checks}, simulators)
+    targets = known_targets(directory) if verified else {}
     if as_json:
         emit_json(
-            {"checks": {check.name: check.to_json() for check in checks}, "verified": verified}
+            {
+                "checks": {check.name: check.to_json() for check in checks},
+                "verified": verified,
+                "verdict": verified_words(targets) if verified else "not verified",
+                "targets": targets_record(targets),
+            }
         )
     else:
         console.print(check_table(checks))
     if not verified:
         raise VerificationError(why_not_verified(checks, simulators))
     if not as_json:
-        console.print("\n[bold green]verified[/bold green]")
+        show_verified(verified_words(targets), targets)

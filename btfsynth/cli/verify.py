@@ -16,9 +16,11 @@ from btfsynth.cli.options import (
     simulator_option,
     tool_timeout_option,
 )
-from btfsynth.cli.output import console, emit_json, field_table, say
+from btfsynth.cli.output import console, emit_json, field_table, say, show_verified
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
+from btfsynth.flow.targets import targets_record, verified_words
+from btfsynth.report.folder import known_targets
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
 from btfsynth.verify.junit import junit_xml
 from btfsynth.verify.links import LinkResult, Verification
@@ -85,8 +87,10 @@ def command(
         # The hashes tell which files the result is of.
         record = {**found.to_json(), "sha256": dict(load_manifest(directory).hashes)}
         write_text(path, json.dumps(record, indent=2) + "\n")
+    targets = known_targets(directory) if found.verified else {}
     if as_json:
-        emit_json(found.to_json())
+        verdict = verified_words(targets) if found.verified else "not verified"
+        emit_json({**found.to_json(), "verdict": verdict, "targets": targets_record(targets)})
     else:
         console.print(_table(found))
     if not found.verified:
@@ -94,7 +98,7 @@ def command(
         first = f"; {found.failed[0].name}: {found.failed[0].failure}" if found.failed else ""
         raise VerificationError(f"not verified: {names}{first}")
     if not as_json:
-        console.print("\n[bold green]verified[/bold green]")
+        show_verified(verified_words(targets), targets)
 
 
 def _table(found: Verification) -> Table:

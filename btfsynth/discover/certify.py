@@ -13,7 +13,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.discover.record import Record
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
-from btfsynth.flow import is_verified
+from btfsynth.flow import count_targets, is_verified, targets_record
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
 from btfsynth.sim.result import CheckResult
@@ -77,6 +77,7 @@ def certify(dataset: Dataset, record: Record, text: str, folder: Path) -> dict[s
         "key": record.circuit.key,
         **{name.removesuffix("_cells"): count for name, count in cost.items()},
         "verified": True,
+        "targets": targets_record({"train": count_targets(netlist, dataset)})["train"],
         "checks": {name: check.to_json() for name, check in checks.items()},
         "origin": origin,
     }

@@ -184,6 +184,7 @@ class DiscoverReport:
         front = [
             {
                 **{name: entry[name] for name in names},
+                "targets": entry.get("targets"),
                 "path": (self.directory / entry["path"]).as_posix(),
                 "origin": entry["origin"],
             }

@@ -5,6 +5,7 @@ from btfsynth.flow.emit import emit_netlist
 from btfsynth.flow.records import is_verified, netlist_record, network_record, pass_records
 from btfsynth.flow.report import BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import simplify_netlist, simplify_network
+from btfsynth.flow.targets import Targets, count_targets, targets_record, verified_words
 from btfsynth.flow.vectors import hardware_vectors
 
 __all__ = [
@@ -12,8 +13,10 @@ __all__ = [
     "BuildReport",
     "NetworkOrigin",
     "Observer",
+    "Targets",
     "build",
     "build_network",
+    "count_targets",
     "emit_netlist",
     "hardware_vectors",
     "is_verified",
@@ -22,4 +25,6 @@ __all__ = [
     "pass_records",
     "simplify_netlist",
     "simplify_network",
+    "targets_record",
+    "verified_words",
 ]

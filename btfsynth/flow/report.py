@@ -14,6 +14,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
 from btfsynth.flow.hardware import HardwareReport
 from btfsynth.flow.records import is_verified, netlist_record, pass_records
+from btfsynth.flow.targets import Targets, targets_record, verified_words
 from btfsynth.lower.lowering import LoweringReport
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import NetlistStatistics
@@ -198,6 +199,23 @@ class BuildReport:
         """True if nothing failed and a simulator of the hardware ran."""
         return is_verified(self.checks, self.options.simulators or ())
 
+    @property
+    def targets(self) -> dict[str, Targets]:
+        """What the hardware gets right of the patterns and of those held out: ``train``, ``held_out``."""
+        if self.hardware is None:
+            return {"train": Targets.of(self.accuracy)}
+        label = self.hardware.label
+        found = self.hardware.accuracy["netlist"]
+        return {name: Targets.of(each, label=label) for name, each in found.items()}
+
+    @property
+    def verdict(self) -> str:
+        """What is said of the hardware in one line."""
+        if not self.verified:
+            return "not verified"
+        kept = self.lowering.preserved is Preserve.NETWORK
+        return verified_words(self.targets, "network" if kept else "netlist")
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values; ``seed`` and ``train`` are null without a training."""
         run = self.origin.run
@@ -226,6 +244,8 @@ class BuildReport:
             "passes": pass_records(self.passes),
             "checks": {name: check.to_json() for name, check in self.checks.items()},
             "verified": self.verified,
+            "verdict": self.verdict,
+            "targets": targets_record(self.targets),
             "version": __version__,
             "command": list(self.options.command) or None,
             "files": list(self.files),

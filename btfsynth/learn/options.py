@@ -34,6 +34,8 @@ class LearnOptions:
         Measure scikit-learn's tree and forest too; None does if it is installed.
     simulators
         Names; None takes all that are installed.
+    command
+        The command that asks for this, to be recorded; empty if there was none.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class LearnOptions:
     passes: str = "fast"
     baselines: bool | None = None
     simulators: tuple[str, ...] | None = None
+    command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seconds is None and self.trials is None:

@@ -12,6 +12,7 @@ from btfsynth import __version__
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import bit_names
 from btfsynth.flow.records import is_verified, netlist_record
+from btfsynth.flow.targets import Targets, count_targets, targets_record, verified_words
 from btfsynth.flow.vectors import function_of
 from btfsynth.learn.base import count_ands
 from btfsynth.learn.baselines import Baseline
@@ -96,6 +97,16 @@ class LearnReport:
         return is_verified(self.checks, self.options.simulators or ())
 
     @property
+    def targets(self) -> dict[str, Targets]:
+        """What the circuit gets right, by the name of the data."""
+        return {name: count_targets(self.netlist, each) for name, each in self.data.items()}
+
+    @property
+    def verdict(self) -> str:
+        """What is said of the hardware in one line."""
+        return verified_words(self.targets, "circuit") if self.verified else "not verified"
+
+    @property
     def cost(self) -> NetlistStatistics:
         """What the circuit costs."""
         return statistics(self.netlist)
@@ -174,8 +185,11 @@ class LearnReport:
             "interrupted": self.interrupted,
             "checks": {name: check.to_json() for name, check in self.checks.items()},
             "verified": self.verified,
+            "verdict": self.verdict,
+            "targets": targets_record(self.targets),
             "seconds": round(self.seconds, 3),
             "version": __version__,
+            "command": list(self.options.command) or None,
             "files": list(self.files),
             "notices": list(self.notices),
         }

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import DataError
-from btfsynth.report.folder import DesignFolder, read_folder
+from btfsynth.report.folder import DesignFolder, read_folder, recorded_targets
 from btfsynth.report.sections import Figure, Verdict, verdict
 from btfsynth.report.svg import drawing, element, linear_axis
 from btfsynth.report.values import as_number, as_text, numbers, read_record, records, sub_record
@@ -58,8 +58,19 @@ class Discovery:
         if bad:
             return Verdict("bad", "failed", f"{bad} of {count} of the front failed a check.")
         if all(one.state == "good" for one in found):
-            return Verdict("good", "verified", f"Checked as hardware: {count} of the front.")
+            reason = f"Checked as hardware: {count} of the front{self._targets()}."
+            return Verdict("good", "verified", reason)
         return Verdict("none", "not verified", "Not every circuit of the front was checked.")
+
+    def _targets(self) -> str:
+        """Say what the circuits get right, as far as that is recorded."""
+        known = [
+            recorded_targets({"targets": {"train": each.get("targets")}}) for each in self.entries
+        ]
+        if not known or not all(known):
+            return ""
+        least = min((each["train"] for each in known), key=lambda each: each.right)
+        return f", each with {least.words()}"
 
     def circuit_verdict(self, place: int) -> Verdict:
         """Return whether a circuit is right, by the index of the front and by its own folder."""

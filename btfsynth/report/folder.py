@@ -18,6 +18,7 @@ from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.errors import BtfsynthError, DataError
 from btfsynth.flow.records import netlist_record
+from btfsynth.flow.targets import Targets
 from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
@@ -28,7 +29,7 @@ from btfsynth.report.values import as_text, read_record, sub_record
 from btfsynth.sim.design import load_design
 from btfsynth.train.history import HistoryPoint, parse_history
 
-__all__ = ["VERIFY_FILE", "DesignFolder", "read_folder"]
+__all__ = ["VERIFY_FILE", "DesignFolder", "known_targets", "read_folder", "recorded_targets"]
 
 VERIFY_FILE = "verify.json"
 _FPGA_FOLDERS = "fpga-*"
@@ -136,6 +137,37 @@ def read_folder(directory: Path) -> DesignFolder:
         fpga=tuple(runs),
         notices=tuple(notices),
     )
+
+
+def recorded_targets(build: Mapping[str, Any]) -> dict[str, Targets]:
+    """Return what the record of a build or a learning says of the targets right, by set of patterns.
+
+    Empty if it does not tell, or not soundly.
+    """
+    found = {}
+    for name, record in sub_record(build, "targets").items():
+        if not isinstance(record, dict):
+            return {}
+        values = [record.get(key) for key in ("right", "count", "labels_right", "labels")]
+        for right, count in (values[:2], values[2:]):
+            known = type(right) is int and type(count) is int and 0 <= right <= count
+            if not known and (right is not None or count is not None):
+                return {}
+        right, count, *labels = values
+        if right is None or count is None:
+            return {}
+        found[name] = Targets(right, count, *labels)
+    return found
+
+
+def known_targets(directory: Path) -> dict[str, Targets]:
+    """Return what a design folder tells of the targets that its design gets right; empty if nothing."""
+    if not (directory / "report.json").is_file():
+        return {}
+    try:
+        return recorded_targets(read_folder(directory).build)
+    except BtfsynthError:
+        return {}
 
 
 def _netlist(directory: Path, manifest: Manifest) -> Netlist:

@@ -10,7 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from btfsynth.dataset.formats.base import plural
-from btfsynth.report.folder import VERIFY_FILE, DesignFolder
+from btfsynth.flow.targets import percent, verified_words
+from btfsynth.report.folder import VERIFY_FILE, DesignFolder, recorded_targets
 from btfsynth.report.svg import element
 from btfsynth.report.values import as_number, as_text, numbers, records, sub_record
 
@@ -96,14 +97,26 @@ def verdict(folder: DesignFolder) -> Verdict:
     vectors = plural(folder.vectors.count, "vector")
     covers = f"all {vectors}" if folder.vectors.exhaustive else vectors
     if folder.verification.get("verified") is True:
-        return Verdict("good", "verified", f"The whole chain of checks passed; {covers}.")
+        return _verified(folder, f"The whole chain of checks passed; {covers}.")
     if folder.build.get("verified") is True:
-        return Verdict("good", "verified", f"Every check of the build passed on {covers}.")
+        return _verified(folder, f"Every check of the build passed on {covers}.")
     return Verdict(
         "none",
         "not verified",
         f"The netlist is right on {covers}, but no check of the hardware is recorded here.",
     )
+
+
+def _verified(folder: DesignFolder, checked: str) -> Verdict:
+    """Return the verdict on a design that passed its checks, with what it gets right of its targets."""
+    targets = recorded_targets(folder.build)
+    if not targets:
+        return Verdict("good", "verified", checked)
+    each = targets.get("test") or targets.get("held_out") or next(iter(targets.values()))
+    word = f"verified, {percent(each.right, each.count)} of targets right"
+    state = "good" if all(one.all_right for one in targets.values()) else "warn"
+    words = verified_words(targets)
+    return Verdict(state, word, f"{words[0].upper()}{words[1:]}. {checked}")
 
 
 def design_figures(folder: DesignFolder) -> list[Figure]:
@@ -122,6 +135,10 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
         found.append(
             Figure("network", f"{_percent(right / bits)} %", f"{right} of {bits} bits right")
         )
+    if not network:
+        for name, each in recorded_targets(folder.build).items():
+            share = percent(each.right, each.count)
+            found.append(Figure(name, share, f"{each.right} of {each.count} targets right"))
     train = sub_record(folder.build, "train")
     steps, trials = as_number(train, "iterations"), as_number(train, "trials")
     if steps is not None and trials is not None:
@@ -371,7 +388,8 @@ def build_command(folder: DesignFolder) -> str:
     if isinstance(given, list) and given and all(isinstance(word, str) for word in given):
         return shlex.join(given)
     manifest = folder.manifest
-    if not manifest.source or not folder.build:
+    learnt = "accuracy" in folder.build  # a learning cannot be told from its manifest
+    if not manifest.source or not folder.build or learnt:
         return ""
     words = ["btfsynth", "build", manifest.source]
     seed = manifest.options.get("seed")

@@ -158,10 +158,13 @@ class Viewer {
     show(this.inputRows, this.data.inputs, this.bits, null);
     show(this.outputRows, this.data.outputs, results, expected);
     const verdict = this.find("verdict");
+    const free = expected && [...expected].every((bit) => bit === "-");
     const wrong = expected && [...expected].some((bit, at) => bit !== "-" && bit !== results[at]);
-    verdict.className = `verdict ${expected ? (wrong ? "bad" : "good") : "none"}`;
-    if (!expected) verdict.textContent = "not among the vectors";
-    else if (!wrong) verdict.textContent = "as expected";
+    verdict.className = `verdict ${expected && !free ? (wrong ? "bad" : "good") : "none"}`;
+    if (free) verdict.textContent = "not specified: every output is a don't-care here";
+    else if (!expected) verdict.textContent = "not among the vectors";
+    else if (!wrong)
+      verdict.textContent = expected.includes("-") ? "as expected where specified" : "as expected";
     else
       verdict.textContent = "expected " + slices(this.data.outputs, expected)
         .map((bits, port) => `${this.data.outputs[port].name} = ${binary(bits)}`).join(", ");

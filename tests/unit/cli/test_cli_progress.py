@@ -41,7 +41,7 @@ def drawn(board: TrialBoard, rows: int = 10) -> list[str]:
 
 
 def test_a_row_a_running_trial():
-    """Number from 1, step, gap, best bits, steps a second, by number; no column without figures."""
+    """Number from 0, step, gap, best bits, steps a second, by number; no column without figures."""
     board = TrialBoard()
     assert board.empty
     for trial in (2, 0):
@@ -49,7 +49,7 @@ def test_a_row_a_running_trial():
     head, first, second = drawn(board)
     assert head.split() == ["trial", "step", "gap", "best", "bits", "steps/s", "widths"]
     assert first.split() == ["0", "500", "0.2500", "60", "of", "64", "250", "4-4-4"]
-    assert second.split()[0] == "3"
+    assert second.split()[0] == "2"
     board.on_progress(running(1, held_out=0.75))
     head, first, second, _ = drawn(board)
     assert "held out" in head
