@@ -19,15 +19,23 @@ __all__ = ["command"]
 @click.argument("b", type=click.Path(path_type=Path))
 @proof_timeout_option
 @comb_option
+@click.option(
+    "--latency",
+    is_flag=True,
+    help="Fail if inputs take different numbers of clocks to the outputs.",
+)
 @json_option
-def command(a: Path, b: Path, timeout: float | None, comb: bool, as_json: bool) -> None:
+def command(
+    a: Path, b: Path, timeout: float | None, comb: bool, latency: bool, as_json: bool
+) -> None:
     """Prove that A and B compute the same on every input, or show where they differ.
 
-    Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a
-    table (.truth, .pla), a design folder, whose Verilog is read, the Amaranth module of
-    one (.py), which needs Yosys, or VHDL (.vhd), which needs GHDL. Ports are matched by
-    name, those without a partner by order. Exits with 1 if they differ or it stays
-    undecided, with 2 if their ports cannot be matched.
+    Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table
+    (.truth, .pla, .csv, .npz, .dat), whose don't-cares and unlisted rows may be anything, a
+    design folder, whose Verilog is read, the Amaranth module of one (.py), which needs Yosys,
+    or VHDL (.vhd), which needs GHDL. Ports are matched by name, those without a partner by
+    order. Of registers only the function is compared, and a note says where latencies differ.
+    Exits with 1 if they differ or it stays undecided, with 2 if their ports cannot be matched.
 
     \b
     Example:
@@ -52,6 +60,11 @@ def command(a: Path, b: Path, timeout: float | None, comb: bool, as_json: bool) 
         raise VerificationError(
             f"{a} and {b} differ: inputs {found.inputs}, a gives {found.first}, "
             f"b gives {found.second}"
+        )
+    if latency and not found.same_latency:
+        one, other = found.latencies
+        raise VerificationError(
+            f"{a} and {b}: the same function, but latencies differ: {one} and {other} clocks"
         )
     if not as_json:
         show("method", found.method)

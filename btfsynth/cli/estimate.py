@@ -34,7 +34,8 @@ def command(source: Path, comb: bool, as_json: bool) -> None:
     if source.is_dir():
         netlist = read_folder(source).netlist
     else:
-        subject = read_subject(source, comb=comb)
+        subject = read_subject(source, comb=comb, tables=False)
+        assert subject.netlist is not None  # without tables there always is one
         netlist = subject.netlist
         for note in subject.notes:
             say(f"note: {note}")

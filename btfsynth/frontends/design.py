@@ -22,8 +22,12 @@ class Design:
     dont_care
         A netlist of the same inputs and outputs whose output bits are 1 where those of `netlist` do not
         matter; None if they always do.
+    latency
+        Registers on every path from an input to an output, which `netlist` has as wires; None if no output
+        depends on an input.
     """
 
     netlist: Netlist
     notes: tuple[str, ...] = ()
     dont_care: Netlist | None = None
+    latency: int | None = 0

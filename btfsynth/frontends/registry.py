@@ -14,8 +14,8 @@ from btfsynth.frontends.aiger import parse_aiger
 from btfsynth.frontends.bench import parse_bench
 from btfsynth.frontends.blif import parse_blif
 from btfsynth.frontends.design import Design
-from btfsynth.frontends.tables import parse_pla_netlist, parse_truth_netlist
-from btfsynth.frontends.verilog import read_verilog_netlist
+from btfsynth.frontends.tables import parse_pla_design, parse_truth_design
+from btfsynth.frontends.verilog import read_verilog_design
 from btfsynth.frontends.yosys_json import parse_yosys_json
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import parse_netlist
@@ -94,7 +94,7 @@ READERS = MappingProxyType(
                 "structural Verilog, hierarchy flattened",
                 (".v",),
                 re.compile(rb"^[ \t]*module\s", re.MULTILINE),
-                lambda file, _: Design(read_verilog_netlist(file.path)),
+                lambda file, _: read_verilog_design(file.path),
             ),
             Reader(
                 "json",
@@ -108,14 +108,14 @@ READERS = MappingProxyType(
                 "espresso's PLA",
                 (".pla", ".esp"),
                 re.compile(rb"^[ \t]*\.i[ \t]+[0-9]", re.MULTILINE),
-                lambda file, _: Design(parse_pla_netlist(file)),
+                lambda file, _: parse_pla_design(file),
             ),
             Reader(
                 "truth",
                 "a truth table",
                 (".truth", ".tt"),
                 re.compile(rb"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(0[xX][0-9A-Fa-f]+|[01-]{2,})\s"),
-                lambda file, _: Design(parse_truth_netlist(file)),
+                lambda file, _: parse_truth_design(file),
             ),
         )
     }

@@ -9,23 +9,29 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import SourceFile
 from btfsynth.dataset.formats.cubes import FREE, MAX_EXPANDED, expanded_size
 from btfsynth.dataset.formats.pla import PLA
-from btfsynth.dataset.formats.pla_parser import ON, PlaFile, parse_pla
+from btfsynth.dataset.formats.pla_parser import DONT_CARE, OFF, ON, PlaFile, parse_pla
 from btfsynth.dataset.formats.truth import TRUTH
 from btfsynth.dataset.ports import Port, group_columns
 from btfsynth.frontends.covers import build_cover, build_table
+from btfsynth.frontends.design import Design
 from btfsynth.frontends.functions import MAX_TABLE_WIDTH
 from btfsynth.frontends.gates import and_gate, or_gate
 from btfsynth.lower.cofactors import lower_table, make_table
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["parse_pla_netlist", "parse_truth_netlist"]
+__all__ = ["parse_pla_design", "parse_pla_netlist", "parse_truth_design", "parse_truth_netlist"]
 
 _MAX_DIAGRAM_INPUTS = 16
 _MARKS = np.array(["0", "1", "-"])
 
 
 def parse_truth_netlist(file: SourceFile) -> Netlist:
+    """Read a table as `parse_truth_design` does; return the netlist alone."""
+    return parse_truth_design(file).netlist
+
+
+def parse_truth_design(file: SourceFile) -> Design:
     """Read a table (see `truth`); an output that does not matter becomes whatever costs least.
 
     Raises
@@ -33,10 +39,16 @@ def parse_truth_netlist(file: SourceFile) -> Netlist:
     DataError
         If the file is no table.
     """
-    return _diagram(TRUTH.read(file))
+    dataset = TRUTH.read(file)
+    return Design(_diagram(dataset), dont_care=_open_outputs(dataset))
 
 
 def parse_pla_netlist(file: SourceFile) -> Netlist:
+    """Read a PLA file as `parse_pla_design` does; return the netlist alone."""
+    return parse_pla_design(file).netlist
+
+
+def parse_pla_design(file: SourceFile) -> Design:
     """Read a PLA file (see `pla`), of any number of inputs.
 
     Up to 16 inputs an output that does not matter becomes whatever costs least; beyond, what is not
@@ -52,8 +64,24 @@ def parse_pla_netlist(file: SourceFile) -> Netlist:
     if pla.n_inputs > _MAX_DIAGRAM_INPUTS:
         if pla.kind in ("fr", "fdr") and expanded_size(pla.cubes) <= MAX_EXPANDED:
             PLA.read(file)  # for its check of the rows alone
-        return products
-    return min(products, _diagram(PLA.read(file)), key=lambda netlist: netlist.n_cells)
+        return Design(products, dont_care=_open_products(file, pla))
+    dataset = PLA.read(file)
+    netlist = min(products, _diagram(dataset), key=lambda netlist: netlist.n_cells)
+    return Design(netlist, dont_care=_open_outputs(dataset))
+
+
+def _open_outputs(dataset: Dataset) -> Netlist | None:
+    """Return a netlist that is 1 where an output does not matter; None if that is nowhere so."""
+    if dataset.exhaustive:
+        return None
+    builder = NetlistBuilder(dataset.name, dataset.input_ports, dataset.output_ports)
+    literals = [builder.input(bit) for bit in range(dataset.n_inputs)]
+    outputs = []
+    for output in range(dataset.n_outputs):
+        table = np.ones(1 << dataset.n_inputs, dtype=np.uint8)
+        table[dataset.input_numbers[dataset.care_mask[:, output]]] = 0
+        outputs.append(_build(builder, table, literals))
+    return builder.build(outputs)
 
 
 def _diagram(dataset: Dataset) -> Netlist:
@@ -76,29 +104,58 @@ def _build(builder: NetlistBuilder, table: NDArray[np.uint8], literals: list[int
 
 def _products(file: SourceFile, pla: PlaFile) -> Netlist:
     """Return the sums of the products that are on; outputs share products."""
-    input_ports, columns = _ports(pla.input_names, "x", pla.n_inputs)
-    output_ports, driven = _ports(pla.output_names, "y", pla.n_outputs)
-    builder = NetlistBuilder(file.function_name, input_ports, output_ports)
-    literals = [builder.input(bit) for bit in range(pla.n_inputs)]
-    cubes = pla.cubes[:, columns]
+    cover = _Cover(file, pla)
+    return cover.build([cover.sum(column, ON) for column in cover.driven])
+
+
+def _open_products(file: SourceFile, pla: PlaFile) -> Netlist | None:
+    """Return a netlist that is 1 where an output does not matter; None if that is nowhere so."""
+    if pla.kind == "f" or (pla.kind == "fd" and not (pla.marks == DONT_CARE).any()):
+        return None
+    cover = _Cover(file, pla)
     outputs = []
-    if pla.n_inputs <= MAX_TABLE_WIDTH:
-        rows = ["".join(row) for row in _MARKS[cubes].tolist()]
-        for output in driven:
-            on = [rows[row] for row in np.flatnonzero(pla.marks[:, output] == ON)]
-            outputs.append(build_cover(builder, on, True, literals))
-        return builder.build(outputs)
-    products = [
-        and_gate(
-            builder,
-            [literals[bit] ^ int(cube[bit] == 0) for bit in np.flatnonzero(cube != FREE).tolist()],
-        )
-        for cube in cubes
-    ]
-    for output in driven:
-        on = np.flatnonzero(pla.marks[:, output] == ON).tolist()
-        outputs.append(or_gate(builder, [products[row] for row in on]))
-    return builder.build(outputs)
+    for column in cover.driven:
+        on = cover.sum(column, ON)
+        if pla.kind == "fd":
+            outputs.append(cover.builder.and_(cover.sum(column, DONT_CARE), on ^ 1))
+        else:
+            outputs.append(cover.builder.or_(cover.sum(column, OFF), on) ^ 1)
+    return cover.build(outputs)
+
+
+class _Cover:
+    """A netlist of the products of a file while it is made."""
+
+    def __init__(self, file: SourceFile, pla: PlaFile) -> None:
+        self.pla = pla
+        input_ports, columns = _ports(pla.input_names, "x", pla.n_inputs)
+        output_ports, self.driven = _ports(pla.output_names, "y", pla.n_outputs)
+        self.builder = NetlistBuilder(file.function_name, input_ports, output_ports)
+        self.literals = [self.builder.input(bit) for bit in range(pla.n_inputs)]
+        self.cubes = pla.cubes[:, columns]
+        self.products: dict[int, int] = {}
+
+    def sum(self, column: int, mark: int) -> int:
+        """Return the literal of the rows in which an output has a mark."""
+        rows = np.flatnonzero(self.pla.marks[:, column] == mark).tolist()
+        if self.pla.n_inputs <= MAX_TABLE_WIDTH:
+            texts = ["".join(_MARKS[self.cubes[row]].tolist()) for row in rows]
+            return build_cover(self.builder, texts, True, self.literals)
+        return or_gate(self.builder, [self.product(row) for row in rows])
+
+    def product(self, row: int) -> int:
+        """Return the literal of a row."""
+        if row not in self.products:
+            cube = self.cubes[row]
+            read = np.flatnonzero(cube != FREE).tolist()
+            self.products[row] = and_gate(
+                self.builder, [self.literals[bit] ^ int(cube[bit] == 0) for bit in read]
+            )
+        return self.products[row]
+
+    def build(self, outputs: list[int]) -> Netlist:
+        """Return the netlist of the outputs."""
+        return self.builder.build(outputs)
 
 
 def _ports(
@@ -106,5 +163,5 @@ def _ports(
 ) -> tuple[tuple[Port, ...], list[int]]:
     """Return the ports and the column of each of their bits."""
     if names is None:
-        return (Port(default, width),), list(range(width))
+        return (Port(default, width, named=False),), list(range(width))
     return group_columns(names)

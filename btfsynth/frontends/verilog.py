@@ -10,13 +10,14 @@ from btfsynth.dataset.ports import Port, bit_names, group_ports
 from btfsynth.errors import DataError
 from btfsynth.frontends import gates
 from btfsynth.frontends.circuit import Circuit, Op
+from btfsynth.frontends.design import Design
 from btfsynth.frontends.nets import Make
 from btfsynth.frontends.verilog_reader import read_verilog
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["circuit_netlist", "read_verilog_netlist"]
+__all__ = ["circuit_netlist", "read_verilog_design", "read_verilog_netlist"]
 
 _MAKE: Mapping[Op, Make] = MappingProxyType(
     {
@@ -49,10 +50,16 @@ def read_verilog_netlist(path: Path, *libraries: Path) -> Netlist:
     DataError
         Naming the line, if it is outside the subset or no sound circuit.
     """
+    return read_verilog_design(path, *libraries).netlist
+
+
+def read_verilog_design(path: Path, *libraries: Path) -> Design:
+    """Read a Verilog file as `read_verilog_netlist` does; return the latency too."""
     circuit = read_verilog(path, *libraries)
     if not circuit.output_gates:
         raise DataError(f"the module {circuit.module} has no output", path)
-    return circuit_netlist(circuit, path)
+    latency = 0 if circuit.clocking is None else circuit.clocking.latency
+    return Design(circuit_netlist(circuit, path), latency=latency)
 
 
 def circuit_netlist(circuit: Circuit, path: Path | None = None) -> Netlist:

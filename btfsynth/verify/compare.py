@@ -2,57 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.backends.manifest import DesignPort, Manifest, load_manifest
-from btfsynth.backends.timing import CONTROL_NAMES
-from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
-from btfsynth.errors import DataError, ToolTimeoutError
-from btfsynth.frontends.registry import find_reader, read_noted
-from btfsynth.frontends.verilog import read_verilog_netlist
+from btfsynth.errors import ToolTimeoutError, UsageError
+from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, output_words, pack_bits, unpack_bits
-from btfsynth.sim.base import DEFAULT_TIMEOUT
+from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 from btfsynth.sim.result import port_values
-from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import SAT_METHOD, equivalent
-from btfsynth.verify.interface import align, with_ranges
-from btfsynth.verify.simulate import given_up
-from btfsynth.verify.vhdl import VHDL_ENDINGS, vhdl_netlist
+from btfsynth.verify.interface import match_bits, under_ports
+from btfsynth.verify.subjects import Subject, read_subject
+from btfsynth.verify.sweeping import joined
 
 __all__ = ["Comparison", "Subject", "compare", "read_subject"]
 
-_TABLES = ("pla", "truth")
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A design to compare.
-
-    Parameters
-    ----------
-    path
-        The file or the folder, as it was named.
-    netlist
-        What it computes.
-    care
-        ``(input vectors, output bits)`` bool in counting order, where its outputs matter; None if they always
-        do.
-    notes
-        What its reader has to say, one line each.
-    """
-
-    path: Path
-    netlist: Netlist
-    care: NDArray[np.bool_] | None = None
-    notes: tuple[str, ...] = ()
+_VECTORS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -68,7 +36,10 @@ class Comparison:
     notes
         What was guessed, one line each.
     inputs, first, second
-        Values by port where they differ, like ``p=2'b10``; empty if they do not.
+        Values by port where they differ, like ``p=2'b10`` with ``-`` for what does not matter; empty if they
+        do not.
+    latencies
+        Clocks from an input to its output of the two, None where that is not known.
     """
 
     equal: bool | None
@@ -77,6 +48,12 @@ class Comparison:
     inputs: str = ""
     first: str = ""
     second: str = ""
+    latencies: tuple[int | None, int | None] = (None, None)
+
+    @property
+    def same_latency(self) -> bool:
+        """False if both latencies are known and differ."""
+        return None in self.latencies or self.latencies[0] == self.latencies[1]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a report."""
@@ -88,98 +65,15 @@ class Comparison:
             "method": self.method,
             "notes": list(self.notes),
             "counterexample": shown,
+            "latency": dict(zip("ab", self.latencies, strict=True)),
+            "same_latency": self.same_latency,
         }
-
-
-def read_subject(path: Path, timeout: float | None = None, comb: bool = False) -> Subject:
-    """Read a netlist or a table; of a design folder, its Verilog under the names of the data.
-
-    A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Of those
-    of a pipelined design folder the registers are taken for wires, as those of Verilog are.
-
-    Parameters
-    ----------
-    path
-        The file or the folder.
-    timeout
-        Seconds one command of a tool may take; `DEFAULT_TIMEOUT` if None.
-    comb
-        Whether the registers of a netlist become ports, see `read_design`.
-
-    Raises
-    ------
-    ToolTimeoutError
-        If a tool takes longer.
-    DataError
-        If it cannot be read as what it is.
-    MissingToolError
-        If a Python file is named and Yosys is missing, or VHDL and GHDL.
-    """
-    if path.is_dir():
-        return Subject(path, _folder_netlist(path))
-    ending = path.suffix.lower()
-    if ending == ".py" or ending in VHDL_ENDINGS:
-        read = amaranth_netlist if ending == ".py" else vhdl_netlist
-        seconds = DEFAULT_TIMEOUT if timeout is None else timeout
-        try:
-            manifest = _manifest_of(path)
-            clocked = manifest is not None and manifest.timing is not None
-            netlist = read(path, seconds, CONTROL_NAMES if clocked else ())
-            if manifest is not None:  # Amaranth numbers the bits of every port from 0
-                netlist = with_ranges(netlist, manifest.input_ports, manifest.output_ports)
-            return Subject(path, netlist)
-        except ToolTimeoutError:
-            raise ToolTimeoutError(f"{path}: reading it {given_up(seconds)}") from None
-    design = read_noted(path, comb)
-    netlist = design.netlist
-    care = None
-    if find_reader(path).name in _TABLES and netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
-        care = _care_of(path, netlist)
-    notes = tuple(f"{path.name}: {note}" for note in design.notes)
-    return Subject(path, netlist, care, notes)
-
-
-def _manifest_of(path: Path) -> Manifest | None:
-    """Return the manifest of the design folder that a file is of, None if it is of none."""
-    try:
-        manifest = load_manifest(path.parent)
-    except DataError:
-        return None
-    known = [manifest.files[role] for role in ("amaranth", "vhdl") if role in manifest.files]
-    return manifest if path.name in known else None
-
-
-def _folder_netlist(path: Path) -> Netlist:
-    manifest = load_manifest(path)
-    file, *libraries = manifest.verilog_files(path)
-    netlist = read_verilog_netlist(file, *libraries)
-    return replace(
-        netlist,
-        name=manifest.name,
-        input_ports=_renamed(netlist.input_ports, manifest.inputs, file),
-        output_ports=_renamed(netlist.output_ports, manifest.outputs, file),
-    )
-
-
-def _renamed(ports: Sequence[Port], wanted: Sequence[DesignPort], path: Path) -> tuple[Port, ...]:
-    if list(ports) != [port.hardware_port for port in wanted]:
-        raise DataError("expected the ports that the manifest lists", path)
-    return tuple(port.data_port for port in wanted)
-
-
-def _care_of(path: Path, netlist: Netlist) -> NDArray[np.bool_] | None:
-    """Return where the outputs of a table matter, None if everywhere."""
-    dataset = load(path)
-    weights = 1 << np.arange(dataset.n_inputs, dtype=np.int64)
-    care = np.zeros((1 << dataset.n_inputs, dataset.n_outputs), dtype=np.bool_)
-    np.logical_or.at(care, dataset.inputs.astype(np.int64) @ weights, dataset.care_mask)
-    if (dataset.input_ports, dataset.output_ports) != (netlist.input_ports, netlist.output_ports):
-        raise DataError("the ports of the table and of its netlist differ", path)
-    return None if care.all() else care
 
 
 def compare(a: Subject, b: Subject, timeout: float | None = None) -> Comparison:
     """Compare two designs on every input for which the outputs matter in both.
+
+    Latencies are noted where they differ; what is compared is the function.
 
     Parameters
     ----------
@@ -191,58 +85,130 @@ def compare(a: Subject, b: Subject, timeout: float | None = None) -> Comparison:
     Raises
     ------
     UsageError
-        If their ports cannot be matched.
+        If their ports cannot be matched, or no output matters in both for any input.
     """
-    aligned = align(a.netlist, b.netlist)
-    notes = [*a.notes, *b.notes, *aligned.notes]
-    for subject in (a, b):
-        if subject.care is not None:
-            notes.append(f"{subject.path.name} leaves outputs open; these may be anything")
-    if a.care is None and b.care is None:
+    return _Pair(a, b, timeout).compare()
+
+
+class _Pair:
+    """Two designs whose bits have been matched; vectors are in the order of the first."""
+
+    def __init__(self, a: Subject, b: Subject, timeout: float | None) -> None:
+        self.a, self.b, self.timeout = a, b, timeout
+        self.inputs, input_note = match_bits("inputs", a.input_ports, b.input_ports)
+        self.outputs, output_note = match_bits("outputs", a.output_ports, b.output_ports)
+        self.latencies = (a.latency, b.latency)
+        self.notes = [*a.notes, *b.notes, *filter(None, (input_note, output_note))]
+        self.notes += [
+            f"{subject.path.name} leaves outputs open; these may be anything"
+            for subject in (a, b)
+            if subject.leaves_open
+        ]
+
+    def compare(self) -> Comparison:
+        """Return what was found."""
+        vectors = self.vectors()
+        found = self.proven() if vectors is None else self.on_vectors(vectors)
+        if not found.same_latency:
+            one, other = (
+                f"{subject.path.name} has {subject.latency}" for subject in (self.a, self.b)
+            )
+            self.notes.append(f"latencies differ: {one}, {other}; only the function was compared")
+        return replace(found, notes=tuple(self.notes))
+
+    def found(self, equal: bool | None, method: str) -> Comparison:
+        return Comparison(equal, method, (), latencies=self.latencies)
+
+    def vectors(self) -> NDArray[np.uint8] | None:
+        """Return all vectors that can matter, ``(vectors, inputs)``; None where these are not listed."""
+        if not (self.a.leaves_open or self.b.leaves_open or self.a.table or self.b.table):
+            return None
+        listed = []
+        if self.a.table is not None:
+            listed.append(self.a.table.inputs)
+        if self.b.table is not None:
+            listed.append(self.b.table.inputs[:, self.inputs])
+        if listed:
+            return min(listed, key=len)
+        if len(self.inputs) > MAX_EXHAUSTIVE_INPUTS:
+            return None
+        numbers = np.arange(1 << len(self.inputs), dtype=np.int64)
+        return ((numbers[:, None] >> np.arange(len(self.inputs))) & 1).astype(np.uint8)
+
+    def evaluate(
+        self, vectors: NDArray[np.uint8]
+    ) -> tuple[tuple[NDArray[np.uint8], NDArray[np.bool_]], ...]:
+        """Return outputs of both and where they matter, in the order of the first."""
+        own = np.empty_like(vectors)
+        own[:, self.inputs] = vectors
+        values, care = self.b.evaluate(own)
+        return self.a.evaluate(vectors), (values[:, self.outputs], care[:, self.outputs])
+
+    def on_vectors(self, vectors: NDArray[np.uint8]) -> Comparison:
+        """Compare on listed vectors; on all others no output matters."""
+        mattering, wrong_one = 0, None
+        for start in range(0, len(vectors), _VECTORS_AT_ONCE):
+            part = vectors[start : start + _VECTORS_AT_ONCE]
+            (first, in_first), (second, in_second) = self.evaluate(part)
+            care = in_first & in_second
+            wrong = ((first != second) & care).any(axis=1)
+            mattering += int(care.any(axis=1).sum())
+            if wrong_one is None and wrong.any():
+                wrong_one = part[int(np.argmax(wrong))]
+        if not mattering:
+            raise UsageError(
+                f"{self.a.path} and {self.b.path}: there is no input vector for which an output matters in "
+                "both, so nothing can be compared"
+            )
+        shown = "1 input vector" if mattering == 1 else f"{mattering} input vectors"
+        method = f"the {shown} with an output that matters"
+        return self.found(True, method) if wrong_one is None else self.differs(wrong_one, method)
+
+    def proven(self) -> Comparison:
+        """Compare on every input vector, by simulation or by SAT."""
+        a, b = self.a.netlist, self.b.netlist
+        assert a is not None
+        assert b is not None
+        loose = [] if self.a.dont_care is None else [self.a.dont_care]
+        if self.b.dont_care is not None:
+            loose.append(under_ports(self.b.dont_care, self.inputs, self.outputs, a))
+        first, second = a, under_ports(b, self.inputs, self.outputs, a)
+        for dont_care in loose:
+            first, second = _masked(first, dont_care), _masked(second, dont_care)
+        where = " wherever the outputs matter" if loose else ""
         try:
-            found = equivalent(a.netlist, aligned.netlist, timeout)
+            found = equivalent(first, second, self.timeout)
         except ToolTimeoutError:
-            method = f"{SAT_METHOD}, given up after {timeout:g} s"
-            return Comparison(None, method, tuple(notes))
-        vector, method = found.counterexample, found.method
-    else:
-        inputs, care = _cared_for(a.care, b.care, aligned.inputs, aligned.outputs)
-        differ = (_outputs(a.netlist, inputs) != _outputs(aligned.netlist, inputs)) & care
-        wrong = differ.any(axis=1)
-        vector = inputs[int(np.argmax(wrong))] if wrong.any() else None
-        method = f"the {int(care.any(axis=1).sum())} input vectors with an output that matters"
-    if vector is None:
-        return Comparison(True, method, tuple(notes))
-    ports = a.netlist.output_ports
-    first, second = (
-        port_values(ports, _text(_outputs(netlist, vector[None, :])[0]))
-        for netlist in (a.netlist, aligned.netlist)
+            return self.found(None, f"{SAT_METHOD}{where}, given up after {self.timeout:g} s")
+        if found.counterexample is None:
+            return self.found(True, f"{found.method}{where}")
+        return self.differs(found.counterexample, f"{found.method}{where}")
+
+    def differs(self, vector: NDArray[np.uint8], method: str) -> Comparison:
+        """Return the comparison with a vector for which an output differs."""
+        first, second = (
+            port_values(self.a.output_ports, _text(np.where(care[0], values[0], 2)))
+            for values, care in self.evaluate(vector[None, :])
+        )
+        shown = port_values(self.a.input_ports, _text(vector))
+        return Comparison(False, method, (), shown, first, second, self.latencies)
+
+
+def _masked(netlist: Netlist, dont_care: Netlist) -> Netlist:
+    """Return a netlist whose outputs are 0 where those of another of the same inputs and outputs are 1."""
+    both = joined(netlist, dont_care)
+    half = netlist.n_outputs
+    fanins = np.stack(
+        [np.full(half, FALSE, np.int32), both.outputs[:half], both.outputs[half:] ^ 1], axis=1
     )
-    shown = port_values(a.netlist.input_ports, _text(vector))
-    return Comparison(False, method, tuple(notes), shown, first, second)
-
-
-def _cared_for(
-    first: NDArray[np.bool_] | None,
-    second: NDArray[np.bool_] | None,
-    inputs: NDArray[np.int64],
-    outputs: NDArray[np.int64],
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return all input vectors of the first and, for each, the outputs that matter in both."""
-    numbers = np.arange(1 << len(inputs), dtype=np.int64)
-    vectors = ((numbers[:, None] >> np.arange(len(inputs))) & 1).astype(np.uint8)
-    care = np.ones((len(vectors), len(outputs)), dtype=np.bool_)
-    if first is not None:
-        care &= first
-    if second is not None:
-        own = vectors.astype(np.int64) @ (np.int64(1) << inputs)
-        care &= second[own][:, outputs]
-    return vectors, care
-
-
-def _outputs(netlist: Netlist, vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return unpack_bits(output_words(netlist, pack_bits(vectors)), len(vectors))
+    return Netlist(
+        netlist.name,
+        netlist.input_ports,
+        netlist.output_ports,
+        np.concatenate([both.fanins, fanins]),
+        (2 * (both.n_nodes + np.arange(half))).astype(np.int32),
+    )
 
 
 def _text(bits: NDArray[np.uint8]) -> str:
-    return "".join(str(bit) for bit in reversed(bits.tolist()))
+    return "".join("01-"[bit] for bit in reversed(bits.tolist()))

@@ -12,7 +12,7 @@ from btfsynth.dataset.ports import Port, bit_names, pin_order, total_width
 from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["Aligned", "align", "match_bits", "with_ranges"]
+__all__ = ["Aligned", "align", "match_bits", "under_ports", "with_ranges"]
 
 _SHOWN = 8
 
@@ -51,21 +51,38 @@ def align(first: Netlist, second: Netlist) -> Aligned:
     """
     inputs, input_note = match_bits("inputs", first.input_ports, second.input_ports)
     outputs, output_note = match_bits("outputs", first.output_ports, second.output_ports)
-    moved = np.arange(second.n_nodes)
+    netlist = under_ports(second, inputs, outputs, first)
+    return Aligned(netlist, inputs, outputs, tuple(filter(None, (input_note, output_note))))
+
+
+def under_ports(
+    netlist: Netlist, inputs: NDArray[np.int64], outputs: NDArray[np.int64], first: Netlist
+) -> Netlist:
+    """Return a netlist under the ports of another.
+
+    Parameters
+    ----------
+    netlist
+        The netlist.
+    inputs, outputs
+        ``(bits,)`` int64, for every bit of the other's ports the bit of this one (see `match_bits`).
+    first
+        The other one.
+    """
+    moved = np.arange(netlist.n_nodes)
     moved[1 + inputs] = 1 + np.arange(len(inputs))
 
     def renamed(literals: NDArray[np.int32]) -> NDArray[np.int32]:
         result: NDArray[np.int32] = (2 * moved[literals >> 1] + (literals & 1)).astype(np.int32)
         return result
 
-    netlist = Netlist(
-        second.name,
+    return Netlist(
+        netlist.name,
         first.input_ports,
         first.output_ports,
-        renamed(second.fanins),
-        renamed(second.outputs)[outputs],
+        renamed(netlist.fanins),
+        renamed(netlist.outputs)[outputs],
     )
-    return Aligned(netlist, inputs, outputs, tuple(filter(None, (input_note, output_note))))
 
 
 def match_bits(

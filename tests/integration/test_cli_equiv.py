@@ -42,6 +42,8 @@ def test_equivalent(cli, built, other):
         "method": "all 16 input vectors",
         "notes": [],
         "counterexample": None,
+        "latency": {"a": 0, "b": 0},
+        "same_latency": True,
     }
 
 
@@ -208,3 +210,127 @@ def test_pipelined_design_in_any_language(cli, built, role):
     assert outcome.complaint == (
         f"{copy}: as {tools} and Yosys synthesize it: .latch is sequential, expected a combinational circuit"
     )
+
+
+WIDE = 19
+"""More inputs than are looked at one by one."""
+
+
+def wide_blif(rows, outputs="f"):
+    """A BLIF file of many inputs with one table."""
+    names = " ".join(f"x[{bit}]" for bit in range(WIDE))
+    body = "\n".join(rows)
+    return f".model wide\n.inputs {names}\n.outputs {outputs}\n.names x[0] x[1] x[18] f\n{body}\n.end\n"
+
+
+def cube(*bits):
+    """A row of a table: the first two inputs and the last one."""
+    first, second, last = bits
+    return first + second + "-" * (WIDE - 3) + last
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        ("fd", [cube(*"11-") + " 1", cube(*"0-1") + " -"]),
+        ("fr", [cube(*"11-") + " 1", cube(*"0-0") + " 0", cube(*"10-") + " 0"]),
+        ("fdr", [cube(*"11-") + " 1", cube(*"0-0") + " 0", cube(*"10-") + " 0"]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("table", "equal"),
+    [(["11- 1"], True), (["11- 1", "0-1 1"], True), (["11- 1", "0-0 1"], False)],
+)
+def test_dont_cares_of_many_inputs(cli, kind, rows, table, equal):
+    """What a table leaves open is compared nowhere, in either order, whatever the number of inputs."""
+    text = "\n".join([f".i {WIDE}", ".o 1", ".ob f", f".type {kind}", *rows, ".e"]) + "\n"
+    Path("wide.pla").write_text(text)
+    Path("wide.blif").write_text(wide_blif(table))
+    for order in (("wide.pla", "wide.blif"), ("wide.blif", "wide.pla")):
+        outcome = cli("equiv", *order)
+        assert outcome.code == (0 if equal else 1), outcome.stderr
+        assert "wide.pla leaves outputs open" in outcome.stdout
+        assert ("differ: inputs" in outcome.stderr) is not equal
+
+
+def test_dont_cares_that_are_few(cli):
+    """Rows of type fr without a free position are looked at one by one; an output of each may be open."""
+    rows = ["0" * 20 + " 1-", "1" * 20 + " 01", "01" * 10 + " -0"]
+    Path("few.pla").write_text("\n".join([".i 20", ".o 2", ".type fr", *rows, ".e"]) + "\n")
+    names = " ".join(f"x[{bit}]" for bit in range(20))
+    text = f".model few\n.inputs {names}\n.outputs y[0] y[1]\n.names x[0] y[0]\n0 1\n"
+    Path("good.blif").write_text(f"{text}.names x[0] y[1]\n1 1\n.end\n")
+    Path("bad.blif").write_text(f"{text}.names x[1] y[1]\n1 1\n.end\n")
+    outcome = cli("equiv", "good.blif", "few.pla", "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["method"] == "the 3 input vectors with an output that matters"
+    outcome = cli("equiv", "few.pla", "bad.blif", "--json")
+    assert outcome.code == 1
+    assert outcome.json["counterexample"] == {
+        "inputs": "x=20'b" + "10" * 10,
+        "a": "y=2'b0-",
+        "b": "y=2'b11",
+    }
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.npz", "t.truth", "t.pla", "t.dat"])
+def test_tables(cli, built, name):
+    """A table in any format is compared row by row, with netlists and with other tables."""
+    assert cli("data", "multiplier:2", "-o", name).code == 0
+    for other in (built / "design", built / "m2.aig"):
+        outcome = cli("equiv", name, other)
+        assert outcome.code == 0, outcome.stderr
+    assert cli("data", "multiplier:2", "-o", "all.csv").code == 0
+    assert cli("equiv", "all.csv", name).code == 0
+    text = Path("all.csv").read_text().replace("1,1,1,1,1,0,0,1", "1,1,1,1,1,0,1,1")
+    Path("other.csv").write_text(text)
+    outcome = cli("equiv", name, "other.csv")
+    assert outcome.code == 1
+    assert "11" in outcome.complaint
+
+
+def test_open_rows_of_columns(cli):
+    """What a table of columns does not list, or marks with a hyphen, may be anything."""
+    Path("some.csv").write_text("in:a,in:b,out:y\n0,0,0\n0,1,1\n1,0,-\n")
+    for function, code in (("a | b", 0), ("~a & b", 0), ("a & b", 1)):
+        Path("g.v").write_text(
+            f"module g(input a, input b, output y); assign y = {function}; endmodule\n"
+        )
+        outcome = cli("equiv", "g.v", "some.csv")
+        assert outcome.code == code, outcome.stderr
+    Path("rest.csv").write_text("in:a,in:b,out:y\n1,1,0\n")
+    outcome = cli("equiv", "rest.csv", "some.csv")
+    assert outcome.code == 2
+    assert "no input vector for which an output matters in both" in outcome.complaint
+
+
+STAGES = {
+    "none.v": "module p(input clk, input a, input b, output y); assign y = a & b; endmodule\n",
+    "one.v": "module p(input clk, input a, input b, output reg y); "
+    "always @(posedge clk) y <= a & b; endmodule\n",
+    "two.v": "module p(input clk, input a, input b, output reg y); reg r; "
+    "always @(posedge clk) begin r <= a & b; y <= r; end endmodule\n",
+}
+STAGES["none.v"] = STAGES["none.v"].replace("input clk, ", "")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "latency"), [("one.v", "two.v", (1, 2)), ("two.v", "none.v", (2, 0))]
+)
+def test_latency(cli, first, second, latency):
+    """Of pipelines the function is compared; that the latency differs is said, and may be insisted on."""
+    for name, text in STAGES.items():
+        Path(name).write_text(text)
+    outcome = cli("equiv", first, second, "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["latency"] == dict(zip("ab", latency, strict=True))
+    assert outcome.json["same_latency"] is False
+    outcome = cli("equiv", first, second)
+    assert outcome.code == 0
+    assert "latencies differ" in outcome.stdout
+    outcome = cli("equiv", first, second, "--latency")
+    assert outcome.code == 1
+    assert f"latencies differ: {latency[0]} and {latency[1]} clocks" in outcome.complaint
+    outcome = cli("equiv", first, first, "--latency")
+    assert outcome.code == 0
+    assert "latencies" not in outcome.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import naive
@@ -15,6 +16,7 @@ from btfsynth.dataset.ports import Port
 from btfsynth.errors import BtfsynthError
 from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.verify.compare import Subject, compare
 
 SHARED = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -82,3 +84,58 @@ def test_a_damaged_file_is_a_netlist_or_one_clear_error(
         said = str(error)
     assert said.startswith(str(path))
     assert "\n" not in said
+
+
+@st.composite
+def declared(draw: st.DrawFn, ports: tuple[Port, ...]) -> tuple[Port, ...]:
+    """The ports with ranges of any beginning and direction, their bits in any order in a file."""
+    pins = iter(draw(st.permutations(range(sum(port.width for port in ports)))))
+    found = []
+    for port in ports:
+        low, up = draw(st.integers(0, 5)), draw(st.booleans())
+        own = tuple(next(pins) for _ in range(port.width))
+        low += 0 if up else port.width - 1
+        found.append(Port(port.name, port.width, low, 1 if up else -1, own))
+    return tuple(found)
+
+
+def pin_names(ports: tuple[Port, ...]) -> list[str]:
+    """Names of the bits in the order of the file."""
+    names = [name for port in ports for name in port.bits]
+    pins = [pin for port in ports for pin in port.pins or ()]
+    return [name for _, name in sorted(zip(pins, names, strict=True))] if pins else names
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@given(data=st.data(), netlist=netlists())
+@SHARED
+def test_ranges_and_order(tmp_path: Path, name: str, data: st.DataObject, netlist: Netlist) -> None:
+    """Bits keep their names, and their order where the format lists pins; else a note gives it."""
+    netlist = named(netlist)
+    netlist = replace(
+        netlist,
+        input_ports=data.draw(declared(netlist.input_ports)),
+        output_ports=data.draw(declared(netlist.output_ports)),
+    )
+    writer = WRITERS[name]
+    path = tmp_path / f"net{writer.ending}"
+    content, notices = writer.content(netlist)
+    path.write_bytes(content)
+    back = read_design(path)
+    moved = 0
+    for ports, found in (
+        (netlist.input_ports, back.input_ports),
+        (netlist.output_ports, back.output_ports),
+    ):
+        assert sorted(pin_names(ports)) == sorted(pin_names(found))
+        if name in ("verilog", "json", "mig"):
+            assert ports == found
+        if name in ("verilog", "json"):
+            assert pin_names(found) == [bit for port in ports for bit in port.bits]
+            moved += pin_names(found) != pin_names(ports)
+        else:
+            assert pin_names(found) == pin_names(ports)
+    assert len(notices) == moved
+    assert all("the order read was" in notice for notice in notices)
+    assert compare(Subject(path, netlist), Subject(path, back)).equal
+    assert compare(Subject(path, netlist), Subject(path, back)).notes == ()

@@ -142,7 +142,7 @@ def test_open_outputs(tmp_path):
         ".i 2\n.o 1\n.ilb b a\n.ob y\n.type fr\n00 0\n01 1\n10 0\n.e\n"
     )  # open for b=1 a=1
     subject = read_subject(table)
-    assert subject.care is not None
+    assert subject.leaves_open
     for function, equal in (
         (lambda builder, a, b: a, True),
         (lambda builder, a, b: builder.and_(a, b ^ 1), True),

@@ -1,0 +1,268 @@
+"""What can be compared: a netlist, a table, a design folder, VHDL or an Amaranth module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.backends.manifest import DesignPort, Manifest, load_manifest
+from btfsynth.backends.timing import CONTROL_NAMES
+from btfsynth.dataset.contradictions import group_rows
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.formats import format_by_ending
+from btfsynth.dataset.load import load
+from btfsynth.dataset.ports import Port
+from btfsynth.errors import DataError, ToolTimeoutError
+from btfsynth.frontends.registry import READERS, find_reader, read_noted
+from btfsynth.frontends.verilog import read_verilog_netlist
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.sim.base import DEFAULT_TIMEOUT
+from btfsynth.verify.amaranth import amaranth_netlist
+from btfsynth.verify.interface import with_ranges
+from btfsynth.verify.simulate import given_up
+from btfsynth.verify.vhdl import VHDL_ENDINGS, vhdl_netlist
+
+__all__ = ["Subject", "Table", "read_subject"]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A function on listed input vectors; on all others no output matters.
+
+    Parameters
+    ----------
+    patterns
+        Boolean patterns that do not contradict each other; a vector may come twice.
+    """
+
+    patterns: Dataset
+
+    @cached_property
+    def inputs(self) -> NDArray[np.uint8]:
+        """``(vectors, input bits)`` uint8, every listed vector once, in the order of their packed bytes."""
+        order = np.argsort(_keys(self._merged[0]), kind="stable")
+        return self._merged[0][order]
+
+    @cached_property
+    def _merged(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+        """Every vector once, with its outputs and where these matter."""
+        groups, first = group_rows(self.patterns.inputs)
+        shape = len(first), self.patterns.n_outputs
+        values, care = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+        cared = self.patterns.care_mask
+        np.logical_or.at(values, groups, self.patterns.targets.astype(np.bool_) & cared)
+        np.logical_or.at(care, groups, cared)
+        return self.patterns.inputs[first], values.astype(np.uint8), care
+
+    def evaluate(self, vectors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the outputs for ``(vectors, input bits)`` uint8, and where these matter."""
+        inputs, values, care = self._merged
+        keys = _keys(inputs)
+        order = np.argsort(keys, kind="stable")
+        wanted = _keys(vectors)
+        place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
+        row = order[place]
+        listed = keys[row] == wanted
+        return values[row], care[row] & listed[:, None]
+
+
+def _keys(vectors: NDArray[np.uint8]) -> NDArray[np.bytes_]:
+    """Return vectors as byte strings that sort and compare, ``(vectors,)``."""
+    # A constant byte behind each: NumPy drops zeros at the end of byte strings.
+    packed = np.packbits(vectors, axis=1)
+    packed = np.hstack([packed, np.ones((len(packed), 1), dtype=np.uint8)])
+    keys: NDArray[np.bytes_] = np.ascontiguousarray(packed).view(f"S{packed.shape[1]}")[:, 0]
+    return keys
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A design to compare.
+
+    Parameters
+    ----------
+    path
+        The file or the folder, as it was named.
+    netlist
+        What it computes; None if all there is are the rows of a table.
+    dont_care
+        A netlist of the same inputs and outputs that is 1 where those of `netlist` do not matter; None if
+        they always do.
+    notes
+        How it was read, one line each.
+    table
+        The rows of a table that says nothing of other input vectors; what the outputs are is then read here.
+    latency
+        Clocks from an input to its output, 0 without registers; None if that is not known.
+    """
+
+    path: Path
+    netlist: Netlist | None
+    dont_care: Netlist | None = None
+    notes: tuple[str, ...] = ()
+    table: Table | None = None
+    latency: int | None = None
+
+    @property
+    def input_ports(self) -> tuple[Port, ...]:
+        """Its inputs."""
+        return self._ported.input_ports
+
+    @property
+    def output_ports(self) -> tuple[Port, ...]:
+        """Its outputs."""
+        return self._ported.output_ports
+
+    @property
+    def _ported(self) -> Netlist | Dataset:
+        if self.table is not None:
+            return self.table.patterns
+        assert self.netlist is not None
+        return self.netlist
+
+    @property
+    def leaves_open(self) -> bool:
+        """True if there is an output that does not matter for some input vector."""
+        if self.table is None:
+            return self.dont_care is not None
+        return not self.table.patterns.exhaustive
+
+    def evaluate(self, vectors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the outputs for ``(vectors, input bits)`` uint8, and where these matter, bool."""
+        if self.table is not None:
+            return self.table.evaluate(vectors)
+        assert self.netlist is not None
+        values = _outputs(self.netlist, vectors)
+        if self.dont_care is None:
+            return values, np.ones(values.shape, dtype=np.bool_)
+        return values, _outputs(self.dont_care, vectors) == 0
+
+
+def _outputs(netlist: Netlist, vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return unpack_bits(output_words(netlist, pack_bits(vectors)), len(vectors))
+
+
+def read_subject(
+    path: Path, timeout: float | None = None, comb: bool = False, *, tables: bool = True
+) -> Subject:
+    """Read a netlist or a table; of a design folder, its Verilog under the names of the data.
+
+    A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Of those
+    of a pipelined design folder the registers are taken for wires, as those of Verilog are.
+
+    Parameters
+    ----------
+    path
+        The file or the folder.
+    timeout
+        Seconds one command of a tool may take; `DEFAULT_TIMEOUT` if None.
+    comb
+        Whether the registers of a netlist become ports, see `read_design`.
+    tables
+        False to take nothing but what a netlist can be read from.
+
+    Raises
+    ------
+    ToolTimeoutError
+        If a tool takes longer.
+    DataError
+        If it cannot be read as what it is.
+    MissingToolError
+        If a Python file is named and Yosys is missing, or VHDL and GHDL.
+    """
+    if path.is_dir():
+        manifest = load_manifest(path)
+        netlist = _folder_netlist(path, manifest)
+        return Subject(path, netlist, latency=_latency(manifest))
+    ending = path.suffix.lower()
+    if ending == ".py" or ending in VHDL_ENDINGS:
+        return _read_by_tools(path, timeout)
+    if tables and _is_table(path):
+        return _of_table(path, load(path))
+    if tables and find_reader(path).name == "pla":
+        dataset = _listed_pla(path)
+        if dataset is not None:
+            return _of_table(path, dataset)
+    design = read_noted(path, comb)
+    notes = tuple(f"{path.name}: {note}" for note in design.notes)
+    return Subject(path, design.netlist, design.dont_care, notes, latency=design.latency)
+
+
+def _is_table(path: Path) -> bool:
+    """Tell whether a file holds patterns in a format that netlists are not read from."""
+    ending = path.suffix.lower()
+    if any(ending in reader.endings for reader in READERS.values()):
+        return False
+    return format_by_ending(path) is not None
+
+
+def _listed_pla(path: Path) -> Dataset | None:
+    """Return the patterns of a PLA file that lists what matters; None if it does not or they are too many."""
+    try:
+        dataset = load(path, format="pla")
+    except DataError:
+        return None  # what is wrong with it, if anything, is said when it is read as a netlist
+    return dataset if dataset.unlisted_dont_care and not dataset.lists_all else None
+
+
+def _of_table(path: Path, dataset: Dataset) -> Subject:
+    if dataset.input_kind is not InputKind.BOOLEAN or not dataset.n_inputs:
+        raise DataError(
+            f"expected patterns of Boolean inputs, got {dataset.input_kind.value} ones", path
+        )
+    notes = tuple(f"{path.name}: {note}" for note in dataset.notices)
+    return Subject(path, None, notes=notes, table=Table(dataset))
+
+
+def _read_by_tools(path: Path, timeout: float | None) -> Subject:
+    """Read an Amaranth module or VHDL."""
+    read = amaranth_netlist if path.suffix.lower() == ".py" else vhdl_netlist
+    seconds = DEFAULT_TIMEOUT if timeout is None else timeout
+    manifest = _manifest_of(path)
+    clocked = manifest is not None and manifest.timing is not None
+    try:
+        netlist = read(path, seconds, CONTROL_NAMES if clocked else ())
+    except ToolTimeoutError:
+        raise ToolTimeoutError(f"{path}: reading it {given_up(seconds)}") from None
+    if manifest is None:
+        return Subject(path, netlist)
+    # Amaranth numbers the bits of every port from 0.
+    netlist = with_ranges(netlist, manifest.input_ports, manifest.output_ports)
+    return Subject(path, netlist, latency=_latency(manifest))
+
+
+def _latency(manifest: Manifest) -> int:
+    return 0 if manifest.timing is None else manifest.timing.latency
+
+
+def _manifest_of(path: Path) -> Manifest | None:
+    """Return the manifest of the design folder that a file is of, None if it is of none."""
+    try:
+        manifest = load_manifest(path.parent)
+    except DataError:
+        return None
+    known = [manifest.files[role] for role in ("amaranth", "vhdl") if role in manifest.files]
+    return manifest if path.name in known else None
+
+
+def _folder_netlist(path: Path, manifest: Manifest) -> Netlist:
+    file, *libraries = manifest.verilog_files(path)
+    netlist = read_verilog_netlist(file, *libraries)
+    return replace(
+        netlist,
+        name=manifest.name,
+        input_ports=_renamed(netlist.input_ports, manifest.inputs, file),
+        output_ports=_renamed(netlist.output_ports, manifest.outputs, file),
+    )
+
+
+def _renamed(ports: Sequence[Port], wanted: Sequence[DesignPort], path: Path) -> tuple[Port, ...]:
+    if list(ports) != [port.hardware_port for port in wanted]:
+        raise DataError("expected the ports that the manifest lists", path)
+    return tuple(port.data_port for port in wanted)
