@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "BtfsynthError",
@@ -25,13 +26,50 @@ __all__ = [
     "TrainingError",
     "UsageError",
     "VerificationError",
+    "clipped",
+    "shown",
 ]
+
+_MAX_WORD = 400
+_MAX_MESSAGE = 1200
+"""Characters of a word, and of a message, that are shown: files can hold names of any length."""
 
 
 class BtfsynthError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of all errors raised on purpose; its text is never longer than a screen."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return clipped(super().__str__())
+
+
+def clipped(text: str) -> str:
+    """Return a message with the middle of long words, and of itself, replaced by how much was there."""
+    words = text.split(" ")
+    if any(len(word) > _MAX_WORD for word in words):
+        text = " ".join(_without_middle(word, _MAX_WORD) for word in words)
+    return _without_middle(text, _MAX_MESSAGE)
+
+
+def _without_middle(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    head, tail = limit * 5 // 8, limit // 4
+    return f"{text[:head]}... ({len(text) - head - tail} characters) ...{text[len(text) - tail :]}"
+
+
+def shown(value: Any, limit: int = 60) -> str:
+    """Return a value that came from outside as a message quotes it, at most so many characters.
+
+    Python refuses to write whole numbers of more than some thousands of digits.
+    """
+    if type(value) is int and value.bit_length() > 4 * limit:
+        return f"a whole number of {value.bit_length()} bits"
+    try:
+        return f"{value!r:.{limit}}"
+    except ValueError:
+        return f"a {type(value).__name__} with a whole number of too many digits"
 
 
 class UsageError(BtfsynthError):

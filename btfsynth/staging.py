@@ -1,20 +1,42 @@
-"""Make a folder's files beside it and move them in together."""
+"""Make a folder's files beside it and move them in together, whatever ends the run.
+
+Files are made in a hidden folder, ``.btfsynth-XXXX``, inside the one they are for. Renaming that to
+``.btfsynth-publish`` is what publishes them, in one step of the file system: what follows only moves its
+files up, and the next command that looks at the folder does so if this one was killed. Should a file refuse
+to be moved, one more rename, to ``.btfsynth-undo``, decides that what stood there before comes back. So a
+folder holds the old files or the new ones, and what else is in it stays as it is::
+
+    .btfsynth-XXXX     being made; left by a run that was killed: removed
+    .btfsynth-publish  complete; left by a run that was killed: moved up
+    .btfsynth-undo     given up; left by a run that was killed: what was there before is put back
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from btfsynth.errors import OutputError
-from btfsynth.files import make_folder
+from btfsynth.files import make_folder, write_text
 
-__all__ = ["publish", "staging_folder"]
+__all__ = ["publish", "settle", "staging_folder"]
 
-_STAGING_PREFIX = ".btfsynth-"
+_PREFIX = ".btfsynth-"
+_PUBLISH = f"{_PREFIX}publish"
+_UNDO = f"{_PREFIX}undo"
+_FORMER = ".former"
+"""Folder of what stood there before, inside of the hidden one."""
+_NAMES = ".names"
+"""Names of all files that are published, as JSON, inside of the hidden one."""
+_PATIENCE = 10.0
+"""Seconds that a reader waits for a run that is just moving its files up."""
+_NAP = 0.05
 
 
 @contextlib.contextmanager
@@ -23,17 +45,16 @@ def staging_folder(directory: Path) -> Iterator[Path]:
 
     The named folder is made if it is missing, and removed again if nothing has come to be in it. It
     is locked meanwhile, where the system can, so that two runs do not mix their files; what a run
-    that was killed outright left behind is removed.
+    that was killed outright left behind is finished or removed first.
     """
     made = [path for path in (directory, *directory.parents) if not os.path.lexists(path)]
     try:
         make_folder(directory)
         with _locked(directory) as locked:
             if locked:
-                for stale in directory.glob(f"{_STAGING_PREFIX}*"):
-                    shutil.rmtree(stale, ignore_errors=True)
+                _recover(directory)
             try:
-                staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=directory))
+                staging = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=directory))
             except OSError as error:
                 raise OutputError(f"{directory}: cannot be written to: {error.strerror}") from None
             try:
@@ -77,37 +98,163 @@ def _locked(directory: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def settle(directory: Path) -> None:
+    """Finish in a folder what a run that was killed had begun to publish there, and remove what it left.
+
+    A run that is at work on the folder is not disturbed; it is waited for while it moves its files up.
+
+    Raises
+    ------
+    OutputError
+        If files have to be moved, and cannot be.
+    """
+    if not _leftovers(directory):
+        return
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with _locked(directory) as locked:
+                _recover(directory, everything=locked)
+                return
+        except OutputError:
+            if not _is_moving(directory):
+                return  # it belongs to a run that is still making its files
+            if time.monotonic() > end:
+                raise
+        time.sleep(_NAP)
+
+
 def publish(staging: Path, directory: Path, last: str) -> None:
-    """Move all files up, the one named ``last`` after the others.
+    """Move all files up, the one named ``last`` after the others; at no moment there is half of them.
+
+    Parameters
+    ----------
+    staging
+        The folder that `staging_folder` gave; it is gone afterwards.
+    directory
+        The folder that it is in.
+    last
+        Name of the file to be moved last.
 
     Raises
     ------
     OutputError
         If one cannot be moved; what stood there before is put back.
     """
-    former = staging / "former"
-    moved: list[Path] = []
-    paths = sorted(staging.iterdir(), key=lambda path: (path.name == last, path.name))
-    for path in paths:
-        if (directory / path.name).is_dir():
-            raise OutputError(f"{directory / path.name}: cannot be written: a folder has this name")
+    names = sorted((path.name for path in staging.iterdir()), key=lambda name: (name == last, name))
+    for name in names:
+        if (directory / name).is_dir():
+            raise OutputError(f"{directory / name}: cannot be written: a folder has this name")
     try:
+        former = staging / _FORMER
         former.mkdir()
-        for path in paths:
-            target = directory / path.name
-            if target.exists():
-                shutil.copy2(target, former / target.name)
-            path.replace(target)
-            moved.append(target)
+        before = [name for name in names if os.path.lexists(directory / name)]
+        for name in before:
+            _copy(directory / name, former / name)
+        write_text(staging / _NAMES, json.dumps({"names": names, "before": before}))
+        staging.replace(directory / _PUBLISH)
+    except OSError as error:
+        raise _refused(directory, error) from None
+    _finish(directory)
+
+
+def _finish(directory: Path) -> None:
+    """Move up what is published, or put back what stood there before."""
+    complete = directory / _PUBLISH
+    try:
+        names, _ = _read_names(complete)
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # it has been moved
+                (complete / name).replace(directory / name)
     except BaseException as error:
-        for target in moved:
-            with contextlib.suppress(OSError):
-                if (former / target.name).exists():
-                    (former / target.name).replace(target)
-                else:
-                    target.unlink()
+        try:
+            complete.replace(directory / _UNDO)
+        except OSError as second:
+            raise _refused(directory, second) from None
+        _undo(directory)
         if isinstance(error, OSError):
-            raise OutputError(
-                f"{directory}: cannot be written to: {error.strerror or error}"
-            ) from None
+            raise _refused(directory, error) from None
         raise
+    _remove(complete)
+
+
+def _undo(directory: Path) -> None:
+    """Put back what stood there before."""
+    given_up = directory / _UNDO
+    names, before = _read_names(given_up)
+    for name in names:
+        with contextlib.suppress(OSError):
+            if name in before:
+                (given_up / _FORMER / name).replace(directory / name)
+            elif not os.path.lexists(given_up / name):
+                (directory / name).unlink(missing_ok=True)
+    _remove(given_up)
+
+
+def _read_names(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of what is published, and of those what stood there before; none if there is no list.
+
+    A folder may come from anywhere: names that would lead out of it are none.
+    """
+    try:
+        record = json.loads((folder / _NAMES).read_text(encoding="utf-8"))
+        names, before = record["names"], record["before"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return [], []
+    every = (names, before)
+    if not all(isinstance(each, list) and all(map(_is_name, each)) for each in every):
+        return [], []
+    return names, before
+
+
+def _is_name(name: object) -> bool:
+    return (
+        isinstance(name, str)
+        and not name.startswith(".")
+        and "\0" not in name
+        and Path(name).name == name
+    )
+
+
+def _remove(folder: Path) -> None:
+    """Remove a hidden folder under a name that means nothing, so that half of it means nothing either."""
+    done = folder.with_name(f"{_PREFIX}{os.getpid()}-done")
+    with contextlib.suppress(OSError):
+        folder.replace(done)
+        folder = done
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _recover(directory: Path, everything: bool = True) -> None:
+    """Finish or put back what a run that was killed left; the rest of it only if all is to go."""
+    if (directory / _UNDO).is_dir():
+        _undo(directory)
+    if (directory / _PUBLISH).is_dir():
+        _finish(directory)
+    for stale in _leftovers(directory) if everything else ():
+        shutil.rmtree(stale, ignore_errors=True)
+
+
+def _leftovers(directory: Path) -> list[Path]:
+    """Return the hidden folders that runs have made."""
+    try:
+        return sorted(directory.glob(f"{_PREFIX}*"))
+    except OSError:
+        return []
+
+
+def _is_moving(directory: Path) -> bool:
+    return (directory / _PUBLISH).is_dir() or (directory / _UNDO).is_dir()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Keep a file under a second name, by a link where there can be one."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _refused(directory: Path, error: Exception) -> OutputError:
+    reason = getattr(error, "strerror", None) or error
+    return OutputError(f"{directory}: cannot be written to: {reason}")

@@ -12,7 +12,8 @@ from typing import Any
 from btfsynth.backends.identifiers import is_legal
 from btfsynth.backends.timing import MAX_LATENCY, Timing
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, shown
+from btfsynth.staging import settle
 
 __all__ = ["CELL_LIBRARY", "MANIFEST_FILE", "ROLES", "DesignPort", "Manifest", "load_manifest"]
 
@@ -163,8 +164,12 @@ class Manifest:
 def load_manifest(directory: Path) -> Manifest:
     """Read the manifest of a design folder and trust nothing in it.
 
+    What a run that was killed had begun to publish in the folder is finished first.
+
     Raises
     ------
+    OutputError
+        If that is to be done, and cannot be.
     DataError
         If folder or manifest are missing or the manifest is not one; file names that would lead out
         of the folder are refused.
@@ -172,6 +177,7 @@ def load_manifest(directory: Path) -> Manifest:
     path = directory / MANIFEST_FILE
     if not directory.is_dir():
         raise DataError("no such design folder", directory)
+    settle(directory)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -252,9 +258,7 @@ def _statistics(record: dict[str, Any]) -> dict[str, int]:
     found: dict[str, int] = _get(record, "netlist", dict)
     for key, value in found.items():
         if type(value) is not int or not 0 <= value <= _MOST_CELLS:
-            raise _InvalidError(
-                f"netlist.{key}: expected 0 to {_MOST_CELLS}, got {str(value)[:40]!r}"
-            )
+            raise _InvalidError(f"netlist.{key}: expected 0 to {_MOST_CELLS}, got {shown(value)}")
     return found
 
 

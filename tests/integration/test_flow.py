@@ -174,6 +174,7 @@ def test_failed_emission_leaves_the_old_design(tmp_path, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    monkeypatch.setattr(os, "link", full)
     monkeypatch.setattr(shutil, "copy2", full)
     with pytest.raises(OutputError, match="No space left"):
         emit_netlist(netlist, None, folder)
