@@ -20,11 +20,30 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import OutputError
 
-__all__ = ["archive_bytes", "make_folder", "write_archive", "write_bytes", "write_text"]
+__all__ = ["archive_bytes", "followed", "make_folder", "write_archive", "write_bytes", "write_text"]
 
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
 _PREFIX = 40
 """Characters of a file's name in the temporary one, which must not become longer than may be."""
+
+
+def followed(path: Path) -> Path:
+    """Return the absolute path to which links lead; what is missing at its end may be missing.
+
+    Raises
+    ------
+    OutputError
+        If a link leads to itself.
+    """
+    try:
+        place = path.resolve()
+    except OSError as error:
+        raise OutputError(f"{str(path)!r}: cannot be followed: {error.strerror}") from None
+    except RuntimeError:  # of Python before 3.13
+        place = path
+    if place.is_symlink():
+        raise OutputError(f"{str(path)!r} cannot be written: a link that leads to itself")
+    return place
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -39,7 +58,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r} cannot be written: a NUL in the name")
     try:
-        place = path.resolve()
+        place = followed(path)
         if place.exists() and not (place.is_file() or place.is_dir()):
             with place.open("wb") as stream:
                 stream.write(content)
@@ -56,8 +75,6 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary = None
     except OSError as error:
         raise OutputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
-    except RuntimeError:  # of Python before 3.13
-        raise OutputError(f"{str(path)!r} cannot be written: a link that leads to itself") from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from btfsynth import __version__
 from btfsynth.cli.signals import kills_as_interrupts, signalled_once
 from btfsynth.cli.text import one_line
-from btfsynth.errors import BtfsynthError, InterruptedWorkError, SequentialError
+from btfsynth.errors import BtfsynthError, InterruptedWorkError, SequentialError, clipped
 
 __all__ = ["cli", "main"]
 
@@ -148,4 +148,4 @@ def _drop_output() -> None:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"btfsynth: error: {one_line(message)}", err=True)
+    click.echo(f"btfsynth: error: {clipped(one_line(message))}", err=True)

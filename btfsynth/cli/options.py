@@ -18,6 +18,7 @@ from btfsynth.dataset.code import InputCode, parse_code
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
 from btfsynth.errors import OutputError, UsageError
+from btfsynth.files import followed
 from btfsynth.frontends.design import Design
 from btfsynth.frontends.registry import read_noted
 from btfsynth.network.formats import read_network_text, read_widths
@@ -170,8 +171,9 @@ def require_writable(path: Path) -> Path:
     Raises
     ------
     OutputError
-        If it is a folder, or nothing can be written to its folder.
+        If it is a folder or a link that leads to itself, or nothing can be written to its folder.
     """
+    followed(path)
     if path.is_dir():
         raise OutputError(f"{path}: expected a file to write, got a folder")
     try:

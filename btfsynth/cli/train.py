@@ -33,7 +33,7 @@ from btfsynth.cli.ranks import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
-from btfsynth.files import write_text
+from btfsynth.files import followed, write_text
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats import write_generators, write_network_text
 from btfsynth.network.trained import TrainedNetwork, save_network
@@ -211,12 +211,12 @@ class _Files:
     def require_apart(self, network: Path, sources: Sequence[str | None]) -> None:
         """Refuse to write a file twice, or over the patterns."""
         taken = {
-            Path(source).resolve(): "the patterns"
+            followed(Path(source)): "the patterns"
             for source in sources
             if source is not None and not is_task_spec(source)
         }
         for option, path in self.named(network):
-            place = path.resolve()
+            place = followed(path)
             if place in taken:
                 raise UsageError(
                     f"{option} {path}: is the file of {taken[place]}; name another one"

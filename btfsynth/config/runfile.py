@@ -44,6 +44,7 @@ RUN_FILE = "run.toml"
 """Name of the file that a build leaves in its folder."""
 
 _LARGEST = 10_000_000
+_DIGITS = re.compile(r"[0-9][0-9_]{999,}")
 _PLACE = re.compile(r"\s*\(at (?:line ([0-9]+), column [0-9]+|end of document)\)$")
 
 
@@ -112,6 +113,10 @@ def read_run_file(path: Path) -> RunFile:
         raise _syntax_error(path, text, str(error)) from None
     except RecursionError:
         raise DataError("expected TOML: nested too deeply", path) from None
+    except ValueError:  # of Python itself, which reads no whole number of so many digits
+        raise DataError(
+            "expected whole numbers of less than 1,000 digits", path, _line_of_digits(text)
+        ) from None
     lines = key_lines(text)
     values: dict[str, dict[str, Any]] = {}
     for section, table in content.items():
@@ -148,6 +153,12 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError("expected TOML: expected UTF-8", path, line) from None
+
+
+def _line_of_digits(text: str) -> int | None:
+    """Return the line of the first whole number that is too long to be read."""
+    found = _DIGITS.search(text)
+    return None if found is None else text.count("\n", 0, found.start()) + 1
 
 
 def _syntax_error(path: Path, text: str, message: str) -> DataError:

@@ -12,7 +12,7 @@ from typing import Any
 from btfsynth.backends.interchange import FOLDER_FORMATS
 from btfsynth.backends.timing import MAX_LATENCY
 from btfsynth.dataset.code import parse_code
-from btfsynth.errors import UsageError
+from btfsynth.errors import UsageError, shown
 from btfsynth.netlist.reference import Preserve
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
@@ -21,6 +21,8 @@ from btfsynth.verify.parsed import PARSED_CHECK
 
 __all__ = ["SECTIONS", "Key"]
 
+_LARGEST = 2**62
+"""Of whole numbers without another limit: counters have 64 bits."""
 _MOST_TRIALS = 100_000
 _MOST_JOBS = 256
 _AUTO = re.compile(r"auto(:0*[1-9][0-9]{0,5})?")
@@ -54,7 +56,7 @@ class Key:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value!r:.60}"
+    return shown(value)
 
 
 def _is_text(value: Any) -> bool:
@@ -69,15 +71,22 @@ def _whole(least: int, most: int | None = None) -> Key:
     limits = f"of at least {least}" if most is None else f"from {least} to {most}"
     return Key(
         f"a whole number {limits}",
-        lambda value: type(value) is int and least <= value and (most is None or value <= most),
+        lambda value: type(value) is int and least <= value <= (_LARGEST if most is None else most),
     )
 
 
 def _real(expected: str, holds: Callable[[float], bool]) -> Key:
     return Key(
         expected,
-        lambda value: type(value) in (int, float) and math.isfinite(value) and holds(value),
+        lambda value: _is_finite(value) and holds(value),
     )
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _one_of(*names: str) -> Key:
@@ -107,16 +116,18 @@ def _is_widths(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) >= 2
-        and all(type(width) is int and width >= 1 for width in value)
+        and all(type(width) is int and 1 <= width <= _LARGEST for width in value)
     )
 
 
 def _is_outputs(value: Any) -> bool:
-    return (type(value) is int and value >= 1) or _texts(value)
+    return (type(value) is int and 1 <= value <= _LARGEST) or _texts(value)
 
 
 def _is_weights(value: Any) -> bool:
-    return value in ("exact", "auto", "labels", "sparse") or (type(value) is int and value >= 2)
+    return value in ("exact", "auto", "labels", "sparse") or (
+        type(value) is int and 2 <= value <= _LARGEST
+    )
 
 
 def _is_pipeline(value: Any) -> bool:
