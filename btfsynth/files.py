@@ -8,9 +8,13 @@ file, such as a terminal, a pipe or ``/dev/null``, is written to as it is.
 from __future__ import annotations
 
 import io
+import math
 import os
+import struct
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +22,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import OutputError
+from btfsynth.errors import DataError, OutputError
 
-__all__ = ["archive_bytes", "followed", "make_folder", "write_archive", "write_bytes", "write_text"]
+__all__ = [
+    "BROKEN_ARCHIVE",
+    "archive_bytes",
+    "followed",
+    "make_folder",
+    "read_archive",
+    "read_array",
+    "write_archive",
+    "write_bytes",
+    "write_text",
+]
 
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
 _PREFIX = 40
@@ -103,6 +117,85 @@ def archive_bytes(arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> 
             entry.compress_type = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
             archive.writestr(entry, member.getvalue())
     return stream.getvalue()
+
+
+BROKEN_ARCHIVE = (
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a broken archive of arrays can raise."""
+
+
+def read_archive(path: Path, what: str) -> dict[str, NDArray[Any]]:
+    """Read all arrays of an ``.npz`` and trust nothing in it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What it should be, such as "a checkpoint", for messages.
+
+    Raises
+    ------
+    DataError
+        If it is no archive of plain arrays: one that is encrypted, packed in a way that is not known, holds
+        Python objects, or an array that is not as long as it says.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                name = member.removesuffix(".npy")
+                if name == member or name in arrays:
+                    raise ValueError("a member is no array, or there twice")
+                arrays[name] = read_array(archive.read(member))
+    except FileNotFoundError:
+        raise DataError("no such file", path) from None
+    except BROKEN_ARCHIVE as error:
+        reason = str(error).splitlines()[0] if str(error) else "no reason given"
+        raise DataError(f"not {what} ({type(error).__name__}: {reason})", path) from None
+    return arrays
+
+
+def read_array(data: bytes) -> NDArray[Any]:
+    """Return the array of an ``.npy``. A shape that the bytes do not fill is refused before it is allocated.
+
+    Raises
+    ------
+    ValueError
+        If it is no plain array; broken ones may raise any of `BROKEN_ARCHIVE`.
+    """
+    npy = np.lib.format
+    stream = io.BytesIO(data)
+    version = npy.read_magic(stream)
+    if version == (1, 0):
+        shape, _, dtype = npy.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, _, dtype = npy.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"array format {version[0]}.{version[1]} is not supported")
+    if dtype.hasobject:
+        raise ValueError("an array holds Python objects")
+    if any(length < 0 for length in shape):
+        raise ValueError("an array has a negative length")
+    if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError("an array is shorter or longer than its header says")
+    stream.seek(0)
+    return np.asarray(npy.read_array(stream, allow_pickle=False))
 
 
 def make_folder(path: Path) -> None:

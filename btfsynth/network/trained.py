@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-import tokenize
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,31 +13,14 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port, port_from_values, port_values_of, total_width
 from btfsynth.errors import DataError, TopologyError
-from btfsynth.files import write_archive
+from btfsynth.files import BROKEN_ARCHIVE, read_archive, write_archive
 from btfsynth.network.topology import Topology
 
 __all__ = ["TrainedNetwork", "load_network", "save_network"]
 
 _FORMAT = 1
-_DATA_SETS = {"inputs.npy", "X.npy"}
-"""Members that an archive of patterns has."""
-_BROKEN = (
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What reading a broken archive can raise."""
+_DATA_SETS = {"inputs", "X"}
+"""Arrays that an archive of patterns has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,12 +190,11 @@ def load_network(path: Path) -> TrainedNetwork:
     DataError
         If the file is missing or is anything else.
     """
+    arrays = read_archive(path, "a network written by btfsynth")
+    if _DATA_SETS & arrays.keys():
+        raise DataError("expected a trained network, got an archive of patterns", path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            if _DATA_SETS & set(archive.namelist()):
-                raise DataError("expected a trained network, got an archive of patterns", path)
-            header = json.loads(_array(archive, "header").tobytes())
-            arrays = {name: _array(archive, name) for name in ("fanin_start", "sources", "weights")}
+        header = json.loads(arrays["header"].tobytes())
         if header["format"] != _FORMAT:
             raise DataError(f"network format {header['format']!r}, expected {_FORMAT}", path)
         widths = header["widths"]
@@ -235,18 +213,10 @@ def load_network(path: Path) -> TrainedNetwork:
             output_ports=tuple(port_from_values(port) for port in header["output_ports"]),
             training=dict(header["training"]),
         )
-    except FileNotFoundError:
-        raise DataError("no such file", path) from None
     except TopologyError as error:
         raise DataError(f"not a sound network: {error}", path) from None
-    except _BROKEN as error:
+    except BROKEN_ARCHIVE as error:
         reason = str(error).splitlines()[0] if str(error) else "no reason given"
         raise DataError(
             f"not a network written by btfsynth ({type(error).__name__}: {reason})", path
         ) from None
-
-
-def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """Read one plain array, without pickle."""
-    with archive.open(f"{name}.npy") as stream:
-        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))

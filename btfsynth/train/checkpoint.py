@@ -13,7 +13,6 @@ import hashlib
 import json
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.errors import DataError, OutputError
-from btfsynth.files import write_archive
+from btfsynth.errors import DataError, OutputError, shown
+from btfsynth.files import read_archive, write_archive
 from btfsynth.train.defaults import TrainingPlan
-from btfsynth.train.history import HistoryPoint
 from btfsynth.train.parameters import StopReason, TrialResult
+from btfsynth.train.stored import InvalidStateError, Stored
 from btfsynth.train.trainer import Snapshot
 
 __all__ = ["Checkpoint", "is_begun", "training_fingerprint"]
@@ -66,8 +65,8 @@ class Checkpoint:
         The file; it is read if it exists.
     fingerprint
         From `training_fingerprint`; a file of another training is refused.
-    plan
-        What each trial trains.
+    stored
+        Reads its contents: data and plan say what they must be.
     interval
         Seconds between two writes of a running trial.
     on_note
@@ -77,21 +76,21 @@ class Checkpoint:
     Raises
     ------
     DataError
-        If the file is no checkpoint or belongs to another training.
+        If the file is no checkpoint, belongs to another training, or its weights do not get right what it says.
     """
 
     def __init__(
         self,
         path: Path,
         fingerprint: str,
-        plan: TrainingPlan,
+        stored: Stored,
         interval: float = 30.0,
         on_note: Callable[[str], None] | None = None,
     ) -> None:
         self.path = path
         self.interval = interval
         self._fingerprint = fingerprint
-        self._plan = plan
+        self._stored = stored
         self._lock = threading.Lock()
         self._written: dict[int, float] = {}
         self._on_note = on_note
@@ -106,8 +105,10 @@ class Checkpoint:
         if not path.exists():
             return None
         header, arrays = self._load(path)
-        points = tuple(HistoryPoint(**point) for point in header["history"])
-        return Snapshot(arrays, tuple(header["counters"]), points)
+        try:
+            return Snapshot(*self._stored.state(trial, header, arrays))
+        except InvalidStateError as error:
+            raise DataError(f"not the state of this trial: {error}", path) from None
 
     def due(self, trial: int) -> bool:
         """Tell whether a running trial's interval has passed."""
@@ -165,15 +166,14 @@ class Checkpoint:
         return True
 
     def _load(self, path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        arrays = read_archive(path, "a checkpoint")
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            header = json.loads(bytes(arrays.pop("header")).decode())
+            header = json.loads(arrays.pop("header").tobytes())
             written, fingerprint = header["format"], header["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"not a checkpoint ({type(error).__name__}: {error})", path) from None
         if written != _FORMAT:
-            raise DataError(f"checkpoint format {written!r}, expected {_FORMAT}", path)
+            raise DataError(f"checkpoint format {shown(written)}, expected {_FORMAT}", path)
         if fingerprint != self._fingerprint:
             raise DataError(
                 "is the checkpoint of another training: data, widths, parameters and seed must be the "
@@ -185,19 +185,9 @@ class Checkpoint:
     def _read(self) -> None:
         header, arrays = self._load(self.path)
         try:
-            for record in header["finished"]:
-                trial = int(record["trial"])
-                points = tuple(HistoryPoint(**point) for point in record.pop("history"))
-                self.finished[trial] = TrialResult(
-                    **{**record, "stop": StopReason(record["stop"])},
-                    topology=self._plan.trial_topology(trial),
-                    parameters=self._plan.parameters,
-                    weights=arrays[f"weights_{trial}"],
-                    history=points,
-                    codes=arrays.get(f"codes_{trial}"),
-                )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"not a checkpoint ({error})", self.path) from None
+            self.finished.update(self._stored.finished(header.get("finished"), arrays))
+        except InvalidStateError as error:
+            raise DataError(f"not a checkpoint of this training: {error}", self.path) from None
 
 
 def _record(result: TrialResult) -> dict[str, Any]:

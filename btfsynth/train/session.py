@@ -18,6 +18,7 @@ from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.distributed import run_trials_on
 from btfsynth.train.parameters import Progress, StopRule, TrialResult
 from btfsynth.train.ranks import Ranks
+from btfsynth.train.stored import Stored
 from btfsynth.train.trainer import check_fit
 from btfsynth.train.trials import TrainingRun, run_trials
 from btfsynth.workers.executor import Executor
@@ -184,7 +185,8 @@ def train(
     checkpoint = None
     if checkpoint_file is not None:
         fingerprint = training_fingerprint(dataset, plan, options.seed, held_out)
-        checkpoint = Checkpoint(checkpoint_file, fingerprint, plan, checkpoint_interval, on_note)
+        stored = Stored(dataset, plan, held_out)
+        checkpoint = Checkpoint(checkpoint_file, fingerprint, stored, checkpoint_interval, on_note)
     if executor is not None:
         return run_trials_on(
             executor,

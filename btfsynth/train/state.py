@@ -15,7 +15,7 @@ from btfsynth.train.memory import aligned
 from btfsynth.train.shares import Share
 from btfsynth.train.vector import LANES
 
-__all__ = ["count_blocks", "generated_codes", "make_problem", "make_state"]
+__all__ = ["count_blocks", "generated_codes", "make_problem", "make_state", "state_layout"]
 
 _GROUPS_A_BLOCK = 8
 _WHOLE = Share()
@@ -182,6 +182,31 @@ def make_state(problem: Problem, seed: Sequence[int], share: Share = _WHOLE) -> 
         part_2=zeros(problem.blocks * edges),
         gap_sums=np.zeros(problem.blocks * 3),
     )
+
+
+def state_layout(
+    topology: Topology, patterns: int, dtype: type[np.floating[Any]]
+) -> dict[str, tuple[np.dtype[Any], int]]:
+    """Return type and length of every array of the state that `make_state` makes for all patterns.
+
+    Parameters
+    ----------
+    topology
+        The graph.
+    patterns
+        How many there are.
+    dtype
+        float32 or float64.
+    """
+    blocks = count_blocks(patterns)
+    lanes = blocks * min(_GROUPS_A_BLOCK, -(-patterns // LANES)) * LANES
+    edges, nodes, neurons = topology.n_edges, topology.n_nodes, topology.n_neurons
+    lengths = dict.fromkeys(("w", "x"), lanes * edges)
+    lengths |= dict.fromkeys(("y", "sign", "values", "sum_1", "sum_2"), lanes * nodes)
+    lengths |= dict.fromkeys(("multiplier", "metric", "gap"), lanes * neurons)
+    lengths |= {"weights": edges, "part_1": blocks * edges, "part_2": blocks * edges}
+    layout = {name: (np.dtype(dtype), length) for name, length in lengths.items()}
+    return {**layout, "gap_sums": (np.dtype(np.float64), 3 * blocks)}
 
 
 def generated_codes(problem: Problem, state: State) -> NDArray[np.uint8]:

@@ -196,7 +196,7 @@ class Trap:
 def test_nothing_is_unpickled(tmp_path: Path) -> None:
     """An array of objects is refused and its pickle not run."""
     np.savez(tmp_path / "n.npz", **(parts() | {"weights": np.array([Trap()], dtype=object)}))
-    with pytest.raises(DataError, match="Object arrays cannot be loaded"):
+    with pytest.raises(DataError, match="holds Python objects"):
         load_network(tmp_path / "n.npz")
     assert not Trap.sprung
 
