@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.errors import BtfsynthError, shown
+from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import Topology
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.defaults import TrainingPlan
@@ -30,7 +31,7 @@ __all__ = ["InvalidStateError", "Stored"]
 _MAX_TRIALS = 100_000
 _INPUTS_GIVEN = (InputKind.BOOLEAN, InputKind.ANALOG)
 _UNFINISHED = (StopReason.INTERRUPTED, StopReason.TIME)
-_COUNTERS = 8
+_COUNTERS = 12
 
 
 class InvalidStateError(Exception):
@@ -107,6 +108,8 @@ class Stored:
             seconds=_real(record, "seconds"),
             step_seconds=_real(record, "step_seconds"),
             history=self.history(record, _whole(record, "iterations", 1, limit)),
+            best_iteration=_whole(record, "best_iteration", 1, limit),
+            held_out_right=self._held_out_right(record),
             codes=self._codes(arrays["codes"], topology) if "codes" in arrays else None,
         )
         self._measure(result)
@@ -134,6 +137,14 @@ class Stored:
             raise InvalidStateError("codes: expected one 1 in every row")
         return found
 
+    def _held_out_right(self, record: Mapping[str, Any]) -> int | None:
+        """Return what is right of the patterns held out, None without any or if they did not choose."""
+        if record.get("held_out_right") is None or self.held_out is None:
+            if record.get("held_out_right") is not None:
+                raise InvalidStateError("held_out_right: expected none without patterns held out")
+            return None
+        return _whole(record, "held_out_right", 0, self.held_out.targets.size)
+
     def _measure(self, result: TrialResult) -> None:
         """Refuse weights that do not get right what is written beside them."""
         data = self.dataset
@@ -148,6 +159,7 @@ class Stored:
                 data.output_ports,
             )
             right = network.bits_right(data)
+            held = None if self.held_out is None else measure(network, self.held_out)
         except BtfsynthError as error:
             raise InvalidStateError(str(error)) from None
         if right != result.bits_right:
@@ -155,6 +167,13 @@ class Stored:
                 f"weights: expected {result.bits_right} of {result.bits} bits right as recorded, they "
                 f"get {right} right"
             )
+        if held is not None and result.held_out_right is not None:
+            right = held.bits_right if held.labels_right is None else held.labels_right
+            if right != result.held_out_right:
+                raise InvalidStateError(
+                    f"weights: expected {result.held_out_right} right of the patterns held out as recorded, "
+                    f"they get {right} right"
+                )
         if result.stop in (StopReason.EXACT, StopReason.BOTH) and not result.exact:
             raise InvalidStateError(f"stop: expected every bit right after {result.stop.value!r}")
 
@@ -204,7 +223,11 @@ class Stored:
         parameters = self.plan.parameters
         topology = self.plan.trial_topology(trial)
         layout = state_layout(topology, self.dataset.n_patterns, parameters.dtype)
-        layout["best_weights"] = layout["weights"]
+        layout |= {"best_weights": layout["weights"], "kept_weights": layout["weights"]}
+        codes = arrays.pop("kept_codes", None)
+        generated = self.dataset.input_kind not in _INPUTS_GIVEN
+        if generated != (codes is not None):
+            raise InvalidStateError(f"kept_codes: expected {'an' if generated else 'no'} array")
         if arrays.keys() != layout.keys():
             odd = min(arrays.keys() ^ layout.keys())
             raise InvalidStateError(
@@ -214,21 +237,28 @@ class Stored:
         for name, (dtype, length) in layout.items():
             low = 0.0 if name in ("metric", "gap", "gap_sums") else -math.inf
             _array(arrays[name], name, dtype, (length,), low)
+        if codes is not None:
+            arrays["kept_codes"] = self._codes(codes, topology)
         counters = header.get("counters")
         if not isinstance(counters, list) or len(counters) != _COUNTERS:
             raise InvalidStateError(
                 f"counters: expected {_COUNTERS} numbers, got {shown(counters)}"
             )
         bits = int(self.dataset.care_mask.sum())
-        named = dict(enumerate(counters))
-        done = _whole(named, 0, 1, parameters.iterations)
-        for place in (1, 6, 7):
-            _real(named, place)
-        if named[2] != math.inf:
-            _real(named, 2)
-        _whole(named, 3, -1, bits)
-        _whole(named, 4, 0, bits)
-        _whole(named, 5, 0, 2**62)
+        named = {f"counter {place}": counter for place, counter in enumerate(counters)}
+        done = _whole(named, "counter 0", 1, parameters.iterations)
+        _whole(named, "counter 8", 1, done)
+        for place in (1, 9, 10, 11):
+            _real(named, f"counter {place}")
+        for place, low, high in (
+            (2, 0, math.inf),
+            (3, -1, bits),
+            (4, -1, bits),
+            (5, 0, 1),
+            (6, 0, done),
+        ):
+            _real(named, f"counter {place}", high, low, whole=place > 2)
+        _real(named, "counter 7", infinite=True)
         return arrays, tuple(counters), self.history(header, done)
 
 
@@ -275,15 +305,29 @@ def _whole(record: Any, name: Any, low: int, high: int) -> int:
     return value
 
 
-def _real(record: Any, name: Any, high: float = math.inf) -> float:
-    """Return a finite number of a record from 0 to a limit."""
+def _real(
+    record: Any,
+    name: Any,
+    high: float = math.inf,
+    low: float = 0.0,
+    *,
+    whole: bool = False,
+    infinite: bool = False,
+) -> float:
+    """Return a number of a record in range: finite unless infinity is one too, whole if it has to be."""
     value = _get(record, name)
     try:
-        fits = type(value) in (int, float) and math.isfinite(value) and 0 <= value <= high
+        fits = (
+            type(value) in (int, float)
+            and (math.isfinite(value) or (infinite and value == math.inf))
+            and low <= value <= high
+            and not (whole and value != int(value))
+        )
     except OverflowError:
         fits = False
     if not fits:
+        kind = "whole" if whole else "finite"
         raise InvalidStateError(
-            f"{name}: expected a finite number{_between(0, high)}, got {shown(value)}"
+            f"{name}: expected a {kind} number{_between(low, high)}, got {shown(value)}"
         )
     return float(value)

@@ -254,6 +254,7 @@ def test_a_killed_training_goes_on_to_the_same_end(cli, tmp_path):
     assert refused.code == 2
     assert "--resume" in refused.complaint
     again = cli("train", *options, "-o", "killed.npz", "--checkpoint", "c", "--resume")
+    assert again.code == 0, again.stderr
     assert (tmp_path / "killed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
     same = ("trials", "trial", "iterations", "gap", "bits_right", "solutions", "steps_per_solution")
     assert {key: again.json[key] for key in same} == {key: whole.json[key] for key in same}

@@ -93,6 +93,8 @@ FINISHED: dict[str, tuple[Change, str]] = {
     "no history": (first(history=None), "history"),
     "history": (point(iterations=1), "iterations"),
     "share": (point(bits=1.5), "bits"),
+    "best step": (first(best_iteration=201), "best_iteration"),
+    "held out right": (first(held_out_right=1), "held_out_right"),
     "held out": (point(held_out_bits=0.5), "no held_out_bits"),
 }
 RUNNING: dict[str, tuple[Change, str]] = {
@@ -101,10 +103,12 @@ RUNNING: dict[str, tuple[Change, str]] = {
     "negative": (array("metric", lambda a: -1 - a), "metric"),
     "missing": (lambda _, arrays: arrays.pop("sum_2"), "'sum_2' is missing"),
     "more": (lambda _, arrays: arrays.update(zz=np.zeros(1)), "'zz' is none of them"),
-    "counters": (lambda header, _: header.update(counters=[1]), "expected 8 numbers"),
+    "counters": (lambda header, _: header.update(counters=[1]), "expected 12 numbers"),
     "steps": (lambda header, _: header["counters"].__setitem__(0, 1.5), "whole number"),
-    "spent": (lambda header, _: header["counters"].__setitem__(6, "x"), "finite number"),
+    "spent": (lambda header, _: header["counters"].__setitem__(10, "x"), "finite number"),
     "history": (lambda header, _: header.update(history=3), "history"),
+    "best": (lambda header, _: header["counters"].__setitem__(3, 17), "from -1 to 16"),
+    "codes": (lambda _, arrays: arrays.update(kept_codes=np.zeros(1)), "kept_codes"),
 }
 
 
