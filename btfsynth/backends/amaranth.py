@@ -7,6 +7,7 @@ from btfsynth.backends.expressions import cell_expression, place_bits
 from btfsynth.backends.identifiers import HdlNames
 from btfsynth.backends.registers import RegisterNames
 from btfsynth.backends.templates import render
+from btfsynth.netlist.names import cell_prefix
 from btfsynth.netlist.statistics import statistics
 
 __all__ = ["class_name", "emit_amaranth", "renumbered"]
@@ -46,6 +47,7 @@ def emit_amaranth(module: HardwareModule) -> str:
         inputs=names.inputs,
         outputs=names.outputs,
         cells=cells,
+        prefix=cell_prefix(netlist),
         registers=registers,
         drivers=outputs,
         held=held,

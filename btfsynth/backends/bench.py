@@ -37,7 +37,7 @@ def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str])
     """
     netlist = plain_cells(netlist)
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
-    prefix = net_prefix([*inputs, *outputs])
+    prefix = net_prefix([*inputs, *outputs], "i")
     nets = net_names(netlist, inputs, outputs)
     lines = [f"# {printable(key)}: {printable(value)}" for key, value in provenance.items()]
     lines.append(f"# {printable(names.module)}")
@@ -52,7 +52,7 @@ def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str])
                 if literal > TRUE:
                     node = literal >> 1
                     if literal & 1 and node not in inverted:
-                        inverted[node] = f"{prefix}{node}b"
+                        inverted[node] = f"{prefix}{len(inverted) + 1}"
                         lines.append(f"{inverted[node]} = NOT({nets[node]})")
                     read.append(inverted[node] if literal & 1 else nets[node])
             kind = "AND" if FALSE in fanin else "OR"

@@ -12,6 +12,7 @@ from btfsynth.backends.aiger import aiger_names, emit_aag, emit_aig
 from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.bench import bench_names, emit_bench
 from btfsynth.backends.blif import blif_names, emit_blif
+from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, legal_names, printable
 from btfsynth.backends.verilog import emit_verilog
 from btfsynth.backends.yosys_json import emit_yosys_json, yosys_names
@@ -93,7 +94,7 @@ def _own_names(netlist: Netlist) -> HdlNames:
 
 
 def _verilog(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
-    return emit_verilog(HardwareModule(netlist, names, provenance))
+    return emit_verilog(HardwareModule(plain_cells(netlist), names, provenance))
 
 
 WRITERS = MappingProxyType(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from btfsynth.backends.base import HardwareModule
 from btfsynth.backends.expressions import port_bits
 from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.names import cell_names
 
 __all__ = ["RegisterNames"]
 
@@ -51,7 +52,7 @@ class RegisterNames:
         plain = [re.sub(r"[^A-Za-z0-9]+", "_", bit).strip("_") for bit in bits]
         if len({name.lower() for name in plain}) < len(plain):  # a[0] beside a_0
             plain = [f"i{place}" for place in range(len(plain))]
-        self._plain = ["", *plain, *(f"n{cell}" for cell in range(1, module.netlist.n_cells + 1))]
+        self._plain = ["", *plain, *cell_names(module.netlist)]
         taken = [port.name for port in (*module.names.inputs, *module.names.outputs)]
         self._prefix = "d"
         while any(re.match(f"{self._prefix}[0-9]+_", name, re.IGNORECASE) for name in taken):

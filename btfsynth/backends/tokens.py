@@ -9,6 +9,7 @@ from itertools import islice
 
 from btfsynth.backends.identifiers import HdlNames
 from btfsynth.dataset.ports import Port, bit_names
+from btfsynth.netlist.names import cell_names
 from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["net_names", "net_prefix", "token_names", "wrapped"]
@@ -40,10 +41,10 @@ def token_names(netlist: Netlist, forbidden: str, one_space: bool) -> HdlNames:
     return HdlNames(module, inputs, outputs, tuple(notices))
 
 
-def net_prefix(taken: Collection[str], prefix: str = "n") -> str:
+def net_prefix(taken: Collection[str], prefix: str) -> str:
     """Return the prefix with as many underscores before it that no name has it before a digit.
 
-    Nets are called by it and a number.
+    Instances and inverters are called by it and a number; for cells see `btfsynth.netlist.names`.
     """
     while any(re.match(re.escape(prefix) + "[0-9]", name) for name in taken):
         prefix = f"_{prefix}"
@@ -62,8 +63,7 @@ def net_names(netlist: Netlist, inputs: Sequence[str], outputs: Sequence[str]) -
     inputs, outputs
         Names bit by bit.
     """
-    prefix = net_prefix([*inputs, *outputs])
-    nets = ["", *inputs, *(f"{prefix}{cell}" for cell in range(1, netlist.n_cells + 1))]
+    nets = ["", *inputs, *cell_names(netlist)]
     named: set[int] = set()
     for name, literal in zip(outputs, netlist.outputs.tolist(), strict=True):
         node = literal >> 1

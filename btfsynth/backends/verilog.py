@@ -13,6 +13,7 @@ from btfsynth.backends.expressions import cell_expression, port_bits
 from btfsynth.backends.registers import RegisterNames
 from btfsynth.backends.templates import render
 from btfsynth.dataset.ports import Port
+from btfsynth.netlist.names import cell_names
 from btfsynth.netlist.statistics import statistics
 
 __all__ = ["VERILOG_CONSTANTS", "VerilogBody", "emit_verilog", "verilog_nets", "write_verilog"]
@@ -60,7 +61,7 @@ def emit_verilog(module: HardwareModule) -> str:
 
 def verilog_nets(module: HardwareModule) -> list[str]:
     """Return the name of the net of every cell."""
-    return [f"n{number}" for number in range(1, module.netlist.n_cells + 1)]
+    return cell_names(module.netlist)
 
 
 def write_verilog(module: HardwareModule, body: VerilogBody) -> str:

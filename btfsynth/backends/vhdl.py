@@ -9,6 +9,7 @@ from btfsynth.backends.expressions import read_literals
 from btfsynth.backends.registers import RegisterNames
 from btfsynth.backends.templates import render
 from btfsynth.dataset.ports import Port
+from btfsynth.netlist.names import cell_names
 from btfsynth.netlist.statistics import statistics
 
 __all__ = ["emit_vhdl", "vhdl_name"]
@@ -39,7 +40,7 @@ def vhdl_name(name: str) -> str:
 def emit_vhdl(module: HardwareModule) -> str:
     """Return the netlist as an entity with its architecture, legal from VHDL-93 on."""
     netlist, names = module.netlist, module.names
-    nets = [f"n{number}" for number in range(1, netlist.n_cells + 1)]
+    nets = cell_names(netlist)
     nodes = ["", *_bits(names.inputs), *nets]
     read = RegisterNames(module, nodes, _CONSTANTS, vhdl_name, "not ")
     registers = [(vhdl_name(name), value) for name, value in read.chains()]

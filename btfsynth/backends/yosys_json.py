@@ -18,6 +18,7 @@ from btfsynth.backends.identifiers import HdlNames
 from btfsynth.backends.tokens import net_prefix, token_names
 from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.netlist.literals import TRUE
+from btfsynth.netlist.names import cell_prefix
 from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["emit_yosys_json", "yosys_names"]
@@ -73,7 +74,8 @@ class _Document:
         self.netlist = netlist
         self.names = names
         taken = [*bit_names(names.inputs), *bit_names(names.outputs)]
-        self.letters = {letter: net_prefix(taken, letter) for letter in "nuix"}
+        self.letters = {letter: net_prefix(taken, letter) for letter in "uix"}
+        self.letters["n"] = cell_prefix(netlist)
         self.next_net = _FIRST_NET + netlist.n_nodes - 1
         self.inverted: dict[int, int] = {}
         self.cells: dict[str, Any] = {}

@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from btfsynth.backends.cells import plain_cells
 from btfsynth.cli.options import comb_option, json_option, load_design
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.cli.text import one_line
 from btfsynth.dataset.ports import Port
+from btfsynth.errors import UsageError
 from btfsynth.files import write_text
 from btfsynth.flow import netlist_record
 from btfsynth.netlist.netlist import Netlist
@@ -23,6 +25,8 @@ from btfsynth.report.schematic import format_svg
 __all__ = ["command"]
 
 _DASH = Path("-")
+_DOT_ENDINGS = (".dot", ".gv")
+_SVG_ENDINGS = (".svg",)
 
 
 @click.command("show")
@@ -37,14 +41,14 @@ _DASH = Path("-")
     "dot_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write a graph for Graphviz instead; - is standard output.",
+    help="Write a graph for Graphviz (.dot, .gv) instead; - is standard output.",
 )
 @click.option(
     "--svg",
     "svg_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write a drawing instead; - is standard output.",
+    help="Write a drawing (.svg) instead; - is standard output.",
 )
 @comb_option
 @json_option
@@ -70,7 +74,12 @@ def command(
       btfsynth show m3.mig --svg m3.svg
       btfsynth show m3.mig --dot - | dot -Tpdf -o m3.pdf
     """  # noqa: D301
+    _require_ending("--dot", dot_file, _DOT_ENDINGS)
+    _require_ending("--svg", svg_file, _SVG_ENDINGS)
     netlist = read_folder(file).netlist if file.is_dir() else load_design(file, comb).netlist
+    netlist = plain_cells(
+        netlist
+    )  # as files are written from it, so that cells have their names there
     excerpt = Excerpt(netlist, None if cone is None else find_outputs(netlist, cone))
     drawings = [
         (path, form(excerpt))
@@ -94,6 +103,14 @@ def command(
         click.echo()
         for line in _listing(excerpt):
             click.echo(line)
+
+
+def _require_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> None:
+    """Refuse a file name that promises another format; without an ending it promises none."""
+    if path is not None and path != _DASH and path.suffix.lower() not in ("", *endings):
+        raise UsageError(
+            f"{option} {path}: expected a name that ends in {' or '.join(endings)}, got {path.suffix}"
+        )
 
 
 def _head(excerpt: Excerpt, cone: str | None) -> None:

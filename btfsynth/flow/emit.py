@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.design import write_design
 from btfsynth.backends.manifest import MANIFEST_FILE, Manifest
 from btfsynth.backends.options import HardwareOptions
@@ -47,6 +48,7 @@ def emit_netlist(
     OutputError
         If the folder cannot be written; it then holds what it held before.
     """
+    netlist = plain_cells(netlist)
     origin: dict[str, Any] = {}
     if dataset is None:
         vectors = function_vectors(function_of(netlist), netlist.n_inputs)

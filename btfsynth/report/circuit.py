@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
+from btfsynth.netlist.names import cell_prefix
 from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["MAX_DRAWN", "circuit_record", "port_records", "vector_record"]
@@ -24,6 +25,7 @@ def circuit_record(netlist: Netlist, title: str) -> dict[str, Any]:
     """Return a netlist as JSON values: its literals as they are (see `btfsynth.netlist`)."""
     return {
         "title": title,
+        "prefix": cell_prefix(netlist),
         "cells": netlist.fanins.ravel().tolist(),
         "drive": netlist.outputs.tolist(),
     }

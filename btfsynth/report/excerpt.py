@@ -9,6 +9,7 @@ import numpy as np
 
 from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import UsageError
+from btfsynth.netlist.names import cell_names
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
 from btfsynth.netlist.rebuild import compact
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
@@ -104,21 +105,16 @@ class Excerpt:
         return [_plain(name) for name in bit_names(self.netlist.input_ports)]
 
     @cached_property
-    def _prefix(self) -> str:
-        """What stands before the number of a cell: no input or output is then called as a cell is."""
-        taken = {*self._input_names, *bit_names(self.netlist.output_ports)}
-        prefix = "n"
-        while any(name.startswith(prefix) and name[len(prefix) :].isdigit() for name in taken):
-            prefix += "_"
-        return prefix
+    def _cell_names(self) -> list[str]:
+        return cell_names(self.netlist)
 
     def name(self, node: int) -> str:
-        """Return the name of a node: 0 for the constant, that of the input, or n and its number."""
+        """Return the name of a node: 0 for the constant, that of an input, or that of a cell in all files."""
         if node == 0:
             return "0"
         if node <= self.netlist.n_inputs:
             return self._input_names[node - 1]
-        return f"{self._prefix}{node}"
+        return self._cell_names[node - self.netlist.first_cell]
 
     def literal(self, literal: int) -> str:
         """Return a literal in words: a constant, or the name with ``~`` before it if complemented."""

@@ -31,6 +31,7 @@ from btfsynth.errors import (
     UsageError,
 )
 from btfsynth.frontends.verilog import read_verilog_netlist
+from btfsynth.netlist.names import cell_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.statistics import statistics
@@ -265,6 +266,13 @@ class _Chain:
             output_ports=manifest.output_ports,
         )
 
+    def cells_of(self, netlist: Netlist) -> list[str]:
+        """Return the names that cells have in the files, which depend on the names of ports in the data."""
+        manifest = self.design.manifest
+        ports = (manifest.inputs, manifest.outputs)
+        inputs, outputs = (tuple(port.data_port for port in own) for own in ports)
+        return cell_names(replace(netlist, input_ports=inputs, output_ports=outputs))
+
     def checked(self, check: CheckResult) -> Link:
         covers = _vectors(self.design.vectors)
         if check.skipped is not None:
@@ -398,7 +406,10 @@ class _Chain:
         if score.survived:
             first = score.survived[0]
             inputs = port_values(netlist.input_ports, _text(first.inputs))
-            shown = {"mutant": describe(netlist, first.mutant), "differs at": inputs}
+            shown = {
+                "mutant": describe(netlist, first.mutant, self.cells_of(netlist)),
+                "differs at": inputs,
+            }
             return replace(_failed(covers, detail, shown), figures=figures)
         if not score.killed:
             return replace(_failed(covers, f"{detail}: no vector notices any", {}), figures=figures)
@@ -419,7 +430,7 @@ class _Chain:
                 return _failed(
                     covers,
                     f"expected the testbench to fail on {wanted} vectors, got {check.failed}",
-                    {"mutant": describe(netlist, mutant)},
+                    {"mutant": describe(netlist, mutant, self.cells_of(netlist))},
                 )
         return _passed(covers, "the testbench fails on each, on the vectors it should")
 

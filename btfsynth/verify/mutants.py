@@ -16,6 +16,7 @@ import numpy as np
 from btfsynth.backends.expressions import cell_expression
 from btfsynth.dataset.ports import bit_names
 from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.names import cell_names
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
 
 __all__ = ["Mutant", "MutantKind", "describe", "list_mutants", "mutate", "pick_mutants"]
@@ -105,9 +106,20 @@ def mutate(netlist: Netlist, mutant: Mutant) -> Netlist:
     )
 
 
-def describe(netlist: Netlist, mutant: Mutant) -> str:
-    """Return what a mutant changes, with the names that signals have in the Verilog."""
-    nodes = ["", *bit_names(netlist.input_ports), *(f"n{i + 1}" for i in range(netlist.n_cells))]
+def describe(netlist: Netlist, mutant: Mutant, cells: Sequence[str] | None = None) -> str:
+    """Return what a mutant changes, with the names that signals have in the Verilog.
+
+    Parameters
+    ----------
+    netlist
+        Under the names of the hardware.
+    mutant
+        What is changed in it.
+    cells
+        Names of its cells; those of `cell_names` if None.
+    """
+    cells = cell_names(netlist) if cells is None else cells
+    nodes = ["", *bit_names(netlist.input_ports), *cells]
     place, literal = mutant.edits[0]
     if len(mutant.edits) > 1 and mutant.kind is MutantKind.STUCK:
         was = _literals(netlist)[place]
@@ -125,7 +137,7 @@ def describe(netlist: Netlist, mutant: Mutant) -> str:
             cell_expression(fanin, [text(literal) for literal in fanin])
             for fanin in (changed.fanins[cell].tolist(), netlist.fanins[cell].tolist())
         )
-        return f"n{cell + 1} = {after} instead of {before}"
+        return f"{cells[cell]} = {after} instead of {before}"
     bit = place - netlist.fanins.size
     before, after = (text(int(design.outputs[bit])) for design in (netlist, changed))
     return f"{bit_names(netlist.output_ports)[bit]} = {after} instead of {before}"

@@ -53,6 +53,7 @@ function slices(ports, bits) {
 class Circuit {
   constructor(record, inputs, outputs) {
     this.title = record.title;
+    this.prefix = record.prefix;
     this.inputs = inputs;
     this.outputs = outputs;
     this.inputNames = bitNames(inputs);
@@ -105,7 +106,7 @@ class Circuit {
   }
 
   name(node) {
-    return node < this.first ? this.inputNames[node - 1] : `n${node - this.first + 1}`;
+    return node < this.first ? this.inputNames[node - 1] : `${this.prefix}${node - this.first + 1}`;
   }
 
   text(literal) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -28,10 +29,10 @@ def test_show_prints_a_line_a_cell(cli):
         "netlist   2 cells: 1 AND, 1 OR, 0 MAJ; 2 inverters, depth 2",
         "",
         "level  cell",
-        "    1  n3   = a[0] & a[1]",
-        "    2  n4   = ~a[0] | n3",
-        "  out  y[0] = n3",
-        "  out  y[1] = ~n4",
+        "    1  n1   = a[0] & a[1]",
+        "    2  n2   = ~a[0] | n1",
+        "  out  y[0] = n1",
+        "  out  y[1] = ~n2",
     ]
 
 
@@ -43,9 +44,9 @@ def test_show_reads_other_formats_and_folders(cli):
     record = cli("show", "t", "--json").json
     assert record == cli("show", "t.mig", "--json").json
     assert record["cells"][1] == {
-        "name": "n4", "level": 2, "kind": "or", "fanins": ["~a[0]", "n3"],
+        "name": "n2", "level": 2, "kind": "or", "fanins": ["~a[0]", "n1"],
     }  # fmt: skip
-    assert record["drive"] == {"y[0]": "n3", "y[1]": "~n4"}
+    assert record["drive"] == {"y[0]": "n1", "y[1]": "~n2"}
     Path("x.truth").write_text("1000\n")
     assert "1 cell: 1 AND" in cli("show", "x.truth").stdout
 
@@ -91,6 +92,76 @@ def test_large_netlists_are_not_drawn(cli):
         in outcome.complaint
     )
     assert cli("show", "t.mig", "--svg", "t.svg", "--cone", "y").code == 0
+
+
+SOURCES = {
+    "plain.mig": 'mig 1\nname "plain"\ninput "a" 3\noutput "y" 2\ncells 3\n0 2 4\n1 3 6\n0 8 11\n'
+    "drive 10 13\n",
+    "taken.blif": ".model taken\n.inputs n1 b c\n.outputs N2 y\n.names n1 b N2\n11 1\n.names b c k\n"
+    "0- 1\n-1 1\n.names N2 k y\n10 1\n.end\n",
+    "folded.aag": "aag 6 3 0 2 3\n2\n4\n6\n12\n11\n8 2 2\n10 8 5\n12 10 6\ni0 a\ni1 b\ni2 c\no0 y\no1 z\n",
+}
+OPERATORS = {"and": "&", "or": "|"}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_cell_has_one_name(cli, source):
+    """Listing, drawings and every file of a design call a cell by the same name."""
+    Path(source).write_text(SOURCES[source])
+    outcome = cli("emit", source, "-o", "d", "--format", "blif,bench,json")
+    assert outcome.code == 0, outcome.stderr
+    listed = cli("show", source, "--json").json
+    manifest = json.loads(Path("d/manifest.json").read_text())
+    hdl = {
+        port["name"] + index: port["hdl"] + index
+        for ports in manifest["ports"].values()
+        for port in ports
+        for index in ([""] if port["width"] == 1 else [f"[{bit}]" for bit in range(port["width"])])
+    }
+
+    def words(cell, before, after):
+        read = [
+            before * literal.startswith("~") + hdl.get(literal.strip("~"), literal.strip("~"))
+            for literal in cell["fanins"]
+        ]
+        return f"{cell['name']} {after[0]} " + f" {after[1][cell['kind']]} ".join(read)
+
+    module = manifest["module"]
+    verilog, vhdl = (Path(f"d/{module}{end}").read_text() for end in (".v", ".vhd"))
+    blif, bench = (Path(f"d/{module}{end}").read_text() for end in (".blif", ".bench"))
+    gates = json.loads(Path(f"d/{module}_yosys.json").read_text())["modules"]
+    nets = next(iter(gates.values()))["netnames"]
+    amaranth = Path(f"d/{module}_amaranth.py").read_text()
+    svg = cli("show", source, "--svg", "-").stdout
+    assert cli("show", "d", "--json").json["cells"]
+    assert listed["cells"]
+    driven = {literal: name for name, literal in listed["drive"].items()}
+    for cell in listed["cells"]:
+        assert f"assign {words(cell, '~', ('=', OPERATORS))};" in verilog
+        line = words(cell, "not ", ("<=", {"and": "and", "or": "or"}))
+        assert line.replace("[", "(").replace("]", ")") in vhdl
+        assert cell["name"] in nets
+        assert f"<title>{cell['name']} = " in svg
+        # A net that is an output has the output's name in these.
+        net = driven.get(cell["name"], cell["name"])
+        assert f" {net}\n" in blif
+        assert f"{net} = {cell['kind'].upper()}(" in bench
+    prefix = listed["cells"][0]["name"].rstrip("0123456789")
+    assert f'name=f"{prefix}{{number}}"' in amaranth
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "wanted"),
+    [("--svg", "x.png", ".svg"), ("--svg", "x.dot", ".svg"), ("--dot", "x.svg", ".dot or .gv")],
+)
+def test_endings_of_drawings(cli, option, name, wanted):
+    """A name that promises another format is refused before anything is written."""
+    Path("t.mig").write_text(MIG)
+    outcome = cli("show", "t.mig", option, name)
+    assert outcome.code == 2
+    assert outcome.complaint.startswith(f"{option} {name}: expected a name that ends in {wanted}")
+    assert not Path(name).exists()
+    assert cli("show", "t.mig", "--svg", "x.SVG", "--dot", "x.gv").code == 0
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -82,7 +82,7 @@ def test_an_and_is_one_and():
     aag = WRITERS["aag"].content(netlist)[0].decode().splitlines()
     assert aag[:8] == ["aag 4 2 0 3 2", "2", "4", "6", "9", "8", "6 4 3", "8 5 2"]
     bench = WRITERS["bench"].content(netlist)[0].decode()
-    assert "n1b = NOT(a)\ny[0] = AND(n1b, b)\ny[1] = OR(n1b, b)\ny[2] = NOT(y[1])\n" in bench
+    assert "i1 = NOT(a)\ny[0] = AND(i1, b)\ny[1] = OR(i1, b)\ny[2] = NOT(y[1])\n" in bench
 
 
 @pytest.mark.parametrize("name", ["blif", "bench"])
