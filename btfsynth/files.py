@@ -27,6 +27,7 @@ from btfsynth.errors import DataError, OutputError
 __all__ = [
     "BROKEN_ARCHIVE",
     "archive_bytes",
+    "beside",
     "followed",
     "make_folder",
     "read_archive",
@@ -196,6 +197,14 @@ def read_array(data: bytes) -> NDArray[Any]:
         raise ValueError("an array is shorter or longer than its header says")
     stream.seek(0)
     return np.asarray(npy.read_array(stream, allow_pickle=False))
+
+
+def beside(path: Path) -> Path:
+    """Return where the result of a run that failed goes if an earlier result has its place.
+
+    ``net.npz`` gives ``net.failed.npz``, a folder ``out`` gives ``out.failed``.
+    """
+    return path.with_name(f"{path.stem}.failed{path.suffix}")
 
 
 def make_folder(path: Path) -> None:

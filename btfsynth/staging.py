@@ -25,7 +25,7 @@ from pathlib import Path
 from btfsynth.errors import OutputError
 from btfsynth.files import make_folder, write_text
 
-__all__ = ["publish", "settle", "staging_folder"]
+__all__ = ["publish", "publish_beside", "settle", "staging_folder"]
 
 _PREFIX = ".btfsynth-"
 _PUBLISH = f"{_PREFIX}publish"
@@ -258,3 +258,24 @@ def _copy(source: Path, target: Path) -> None:
 def _refused(directory: Path, error: Exception) -> OutputError:
     reason = getattr(error, "strerror", None) or error
     return OutputError(f"{directory}: cannot be written to: {reason}")
+
+
+def publish_beside(staging: Path, directory: Path, last: str) -> Path:
+    """Put the files of a run that failed into a folder beside the one named, which keeps an earlier result.
+
+    Returns
+    -------
+    That folder, ``DIRECTORY.failed``; what it holds of an earlier run is replaced.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    named = directory if directory.name else directory.resolve()
+    place = named.with_name(f"{named.name}.failed")
+    with staging_folder(place) as other:
+        for path in staging.iterdir():
+            shutil.copy2(path, other / path.name)
+        publish(other, place, last)
+    return place

@@ -37,6 +37,7 @@ from btfsynth.cli.output import (
     check_table,
     console,
     emit_json,
+    kept_beside,
     netlist_summary,
     show,
     show_training,
@@ -163,6 +164,7 @@ def command(
         command=command_line(without=("directory", "with_report", "as_json", "jobs", "threads")),
     )
     report = _build(dataset, measured, network_file, directory, options)
+    asked, directory = directory, report.directory or directory
     if with_report:
         write_report(directory, directory / PAGE_FILE)
     if as_json:
@@ -170,7 +172,8 @@ def command(
     else:
         _show(report, directory)
     if not report.verified:
-        raise VerificationError(why_not_verified(list(report.checks.values()), simulators))
+        reason = why_not_verified(list(report.checks.values()), simulators)
+        raise VerificationError(f"{reason}{kept_beside(asked, directory)}")
 
 
 def _build(

@@ -118,8 +118,8 @@ def command(
 
     SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
     Circuits are told apart by structure; those that no other beats in cells, depth and inverters at once
-    are kept as checked designs, with where they came from. Ctrl-C ends the search and keeps everything.
-    Exits with 0 if a circuit was found.
+    are kept as checked designs, with where they came from. Ctrl-C ends the search, keeps everything and exits
+    with 1; --resume continues. Exits with 0 if the search went to its end and a circuit was found.
 
     \b
     Examples:
@@ -251,14 +251,16 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
 
 def _require_success(report: DiscoverReport) -> None:
     """Say what is missing if there is nothing to show."""
+    if report.interrupted:
+        found = plural(report.distinct, "circuit") if report.front else "no circuit"
+        raise InterruptedWorkError(
+            f"interrupted; {found} of {plural(report.trials, 'trial')} kept in {report.directory}; "
+            "continue with --resume"
+        )
     if report.front:
         return
     if report.rejected:
         raise VerificationError(next(iter(report.rejected.values())))
-    if report.interrupted:
-        raise InterruptedWorkError(
-            f"interrupted after {plural(report.trials, 'trial')}, none of them exact"
-        )
     raise TrainingError(
         f"no circuit in {plural(report.trials, 'trial')}: {report.exact} exact; give more time, or "
         "settings that fit the data with --config (see 'btfsynth tune')"

@@ -27,6 +27,7 @@ from btfsynth.cli.output import (
     console,
     emit_json,
     field_table,
+    kept_beside,
     netlist_summary,
     say,
     show,
@@ -37,7 +38,7 @@ from btfsynth.cli.progress import is_live, live_line
 from btfsynth.cli.recorded import command_line
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.ports import bit_names
-from btfsynth.errors import ToolError, VerificationError
+from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError
 from btfsynth.learn import LearnOptions, LearnReport, Watcher, learn
 from btfsynth.learn.candidates import Candidate
 
@@ -127,7 +128,8 @@ def command(
     SOURCE, --valid and --test are files (.pla, .dat, .truth, .csv, .npz) or tasks. Threshold networks,
     decision trees, boosted trees, tables, symmetric functions and polynomials compete on the validation
     patterns; the best circuit within the limits is written as checked hardware and as AIGER.
-    Ctrl-C ends the learning and keeps the best so far. Exits with 0 if the hardware was verified.
+    Ctrl-C ends the learning, keeps the best so far and exits with 1. Exits with 0 if the learning went to its
+    end and the hardware was verified.
 
     \b
     Examples:
@@ -158,16 +160,21 @@ def command(
         )
     if not any(report.baselines) and baselines is None:
         say("note: no baselines without scikit-learn: pip install 'btfsynth[sklearn]'")
-    if report.interrupted:
-        say("note: interrupted; the best circuit found until then is kept")
+    asked, directory = directory, report.directory or directory
     if as_json:
         emit_json(report.to_json())
     else:
         _show(report, directory)
+    beside = kept_beside(asked, directory)
     if report.lost is not None:
-        raise ToolError(f"{report.lost}; the best circuit found until then is in {directory}")
+        raise ToolError(f"{report.lost}; the best circuit until then is kept in {directory}")
     if not report.verified:
-        raise VerificationError(why_not_verified(list(report.checks.values()), simulators))
+        reason = why_not_verified(list(report.checks.values()), simulators)
+        raise VerificationError(f"{reason}{beside}")
+    if report.interrupted:
+        raise InterruptedWorkError(
+            f"interrupted; the best circuit until then is kept in {directory}"
+        )
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,11 +27,13 @@ __all__ = [
     "emit_json",
     "errors",
     "field_table",
+    "kept_beside",
     "netlist_summary",
     "say",
     "show",
     "show_training",
     "show_verified",
+    "why_beside",
     "why_not_verified",
 ]
 
@@ -130,6 +133,16 @@ def show_verified(words: str, targets: Mapping[str, Targets]) -> None:
     right = all(each.all_right for each in targets.values())
     console.print()
     console.print(Text(words, style="bold green" if right else "bold yellow"))
+
+
+def kept_beside(asked: Path, written: Path) -> str:
+    """Say that a result is beside the place that was asked for, which an earlier one keeps, if it is."""
+    return "" if written == asked else f"; it is in {written}{why_beside(asked, written)}"
+
+
+def why_beside(asked: Path, written: Path) -> str:
+    """Say why a result is not in the place that was asked for, if it is not."""
+    return "" if written == asked else f", as {asked} keeps an earlier one"
 
 
 def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> str:

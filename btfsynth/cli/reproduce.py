@@ -92,7 +92,7 @@ def command(
     options = ReproduceOptions(full=not quick, jobs=jobs, seed=seed)
     directory = directory or Path("hdl_out") / f"reproduce_{'quick' if quick else 'full'}"
     interruption = InterruptedWorkError(
-        f"interrupted; the runs that were done are in {directory}, and the same command goes on"
+        f"interrupted; the runs that were done are kept in {directory}; the same command continues"
     )
     try:
         with _watched() as watcher:

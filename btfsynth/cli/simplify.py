@@ -18,14 +18,22 @@ from btfsynth.cli.options import (
     preserve_option,
     require_writable,
 )
-from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, say, show
-from btfsynth.errors import UsageError
-from btfsynth.files import write_bytes
+from btfsynth.cli.output import (
+    console,
+    emit_json,
+    field_table,
+    netlist_summary,
+    say,
+    show,
+    why_beside,
+)
+from btfsynth.errors import InterruptedWorkError, UsageError
+from btfsynth.files import beside, write_bytes
 from btfsynth.flow import netlist_record, pass_records, simplify_netlist, simplify_network
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics
 from btfsynth.network.load import is_network, read_network
-from btfsynth.passes.base import PassReport
+from btfsynth.passes.base import InterruptedPasses, PassReport
 
 __all__ = ["command"]
 
@@ -78,13 +86,20 @@ def command(
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs the patterns, give them with --data")
-    if is_network(file):
-        netlist, _, reports = simplify_network(read_network(file), dataset, wanted, passes)
+    network = read_network(file) if is_network(file) else None
+    given = None if network is not None else load_design(file, comb).netlist
+    try:
+        if network is not None:
+            netlist, _, reports = simplify_network(network, dataset, wanted, passes)
+        else:
+            assert given is not None
+            netlist, reports = simplify_netlist(given, dataset, wanted, passes)
+    except InterruptedPasses as stopped:
+        raise _kept(stopped, path) from None
+    if given is None:
         first = reports[0].before if reports else statistics(netlist)
     else:
-        given = load_design(file, comb).netlist
         first = statistics(given)
-        netlist, reports = simplify_netlist(given, dataset, wanted, passes)
         if first.dominates(statistics(netlist)):
             # A walk over netlists of equal size ends at any of them, mostly at a deeper one.
             say("note: nothing better was found; the netlist stays as it was")
@@ -113,6 +128,20 @@ def command(
     show("", f"from {first.cells} cells; saved in {path}")
     for notice in notices:
         show("note", notice)
+
+
+def _kept(stopped: InterruptedPasses, asked: Path) -> InterruptedWorkError:
+    """Write what the passes before an interruption have made; return what there is to say of it."""
+    done = len(stopped.reports)
+    if not done:
+        return InterruptedWorkError("interrupted in the first pass; nothing was kept")
+    path = beside(asked) if asked.exists() else asked
+    content, _ = get_writer(asked).content(stopped.netlist)
+    write_bytes(path, content)
+    return InterruptedWorkError(
+        f"interrupted; the netlist after {done} of {stopped.steps} passes is kept in "
+        f"{path}{why_beside(asked, path)}"
+    )
 
 
 def _row(report: PassReport) -> tuple[str, ...]:

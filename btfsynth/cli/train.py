@@ -27,13 +27,13 @@ from btfsynth.cli.options import (
     scheduler_option,
     training_options,
 )
-from btfsynth.cli.output import emit_json, say, show, show_training
+from btfsynth.cli.output import emit_json, say, show, show_training, why_beside
 from btfsynth.cli.progress import observed
 from btfsynth.cli.ranks import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
-from btfsynth.files import followed, write_text
+from btfsynth.files import beside, followed, write_text
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats import write_generators, write_network_text
 from btfsynth.network.trained import TrainedNetwork, save_network
@@ -137,7 +137,7 @@ def command(
 
     SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
     The best network, by targets right, is saved whether or not the stopping rule was met; exits with 0
-    only if it was.
+    only if it was. Where it was not, files that exist stay, and the new ones go beside them: m3.failed.npz.
 
     \b
     Examples:
@@ -175,11 +175,14 @@ def command(
             held_out=measured, checkpoint_file=checkpoint, checkpoint_interval=checkpoint_interval,
             run_all=run_all, ranks=ranks, executor=executor, on_note=say,
         )  # fmt: skip
+    asked = path
     if root:
+        if not run.succeeded:
+            path, files = files.apart_from_earlier(path)
         _save_all(dataset, run, training.seed, path, files)
         network = run.network(dataset, training.seed)
         _report(dataset, measured, run, network, training.seed, path, as_json)
-    _require_success(run, path)
+    _require_success(run, asked, path, checkpoint)
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,18 @@ class _Files:
         ):
             if path is not None:
                 yield option, path
+
+    def apart_from_earlier(self, network: Path) -> tuple[Path, _Files]:
+        """Return where the results of a training that failed go: no file of an earlier one is replaced."""
+
+        def free(path: Path) -> Path:
+            return beside(path) if path.is_file() else path
+
+        history, plot, codes = (
+            None if path is None else free(path)
+            for path in (self.history, self.plot, self.generators)
+        )
+        return free(network), _Files(history, plot, codes, self.checkpoint)
 
     def require_writable(self, network: Path) -> None:
         """Refuse files that cannot be written, that of the network among them."""
@@ -255,15 +270,18 @@ def _load(
     return dataset, load_held_out(held_out, outputs, dataset, n_inputs)
 
 
-def _require_success(run: TrainingRun, path: Path) -> None:
+def _require_success(run: TrainingRun, asked: Path, path: Path, checkpoint: Path | None) -> None:
     """Fail if the training was stopped or came to nothing, though its best network is saved."""
     if run.interrupted:
-        raise InterruptedWorkError(f"interrupted; the best network is saved in {path}")
+        more = "" if checkpoint is None else "; continue with --resume"
+        raise InterruptedWorkError(
+            f"interrupted; the best network is kept in {path}{why_beside(asked, path)}{more}"
+        )
     if not run.succeeded:
         best = run.best
         raise TrainingError(
             f"no trial met the stopping rule: {best.bits_right} of {best.bits} bits right at best "
-            f"(gap {best.gap:.3g}); that network is saved in {path}"
+            f"(gap {best.gap:.3g}); that network is saved in {path}{why_beside(asked, path)}"
         )
 
 

@@ -22,12 +22,12 @@ from btfsynth.cli.options import (
     seed_option,
     time_option,
 )
-from btfsynth.cli.output import emit_json, show
+from btfsynth.cli.output import emit_json, show, why_beside
 from btfsynth.cli.progress import observed
 from btfsynth.config import format_run_file
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import InterruptedWorkError
-from btfsynth.files import write_text
+from btfsynth.files import beside, write_text
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.tuning import TuningResult, tune
 
@@ -109,6 +109,7 @@ def command(
     settings = {name: getattr(result, name) for name in
                 ("widths", "sigma", "beta", "gamma", "iterations")}  # fmt: skip
     settings["stop"] = result.stop.value
+    asked, path = path, beside(path) if result.interrupted and path.exists() else path
     write_text(path, format_run_file({"train": settings}, comment))
     if as_json:
         record = {"name": dataset.name, **vars(result), "stop": result.stop.value}
@@ -116,7 +117,10 @@ def command(
     else:
         _report(result, path)
     if result.interrupted:
-        raise InterruptedWorkError(f"interrupted; the best settings until then are saved in {path}")
+        more = "" if study is None else f"; continue with --study {study}"
+        raise InterruptedWorkError(
+            f"interrupted; the best settings until then are kept in {path}{why_beside(asked, path)}{more}"
+        )
 
 
 def _report(result: TuningResult, path: Path) -> None:

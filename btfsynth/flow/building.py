@@ -32,7 +32,7 @@ from btfsynth.flow.hardware import (
     training_data,
 )
 from btfsynth.flow.recipe import format_recipe
-from btfsynth.flow.records import network_record
+from btfsynth.flow.records import holds_verified, network_record
 from btfsynth.flow.report import AUTO, LABELS, SPARSE, BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import default_script, simplify_network
 from btfsynth.flow.vectors import hardware_vectors
@@ -45,7 +45,7 @@ from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import ALL_SIMULATORS, get_simulator
 from btfsynth.sim.result import CheckResult
-from btfsynth.staging import publish, staging_folder
+from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.history import format_history
 from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.session import plan_for, train
@@ -137,7 +137,7 @@ def build(
             origin = NetworkOrigin(network, seed=seed, run=run)
             hardware = _hardware(data, network, options)
             report = _make_design(data, origin, hardware, staging, options, observer)
-            publish(staging, directory, last=MANIFEST_FILE)
+            report = _published(report, staging, directory)
         except KeyboardInterrupt:
             kept = _keep(network, directory)
             raise InterruptedWorkError(
@@ -206,8 +206,15 @@ def build_network(
         report = _make_design(
             data, origin, hardware, staging, options=options, observer=observer, notices=notices
         )
+        return _published(report, staging, directory)
+
+
+def _published(report: BuildReport, staging: Path, directory: Path) -> BuildReport:
+    """Move the files to their folder; what is not verified does not take the place of a verified design."""
+    if report.verified or not holds_verified(directory):
         publish(staging, directory, last=MANIFEST_FILE)
-    return report
+        return replace(report, directory=directory)
+    return replace(report, directory=publish_beside(staging, directory, last=MANIFEST_FILE))
 
 
 @dataclass(frozen=True, eq=False)
@@ -421,6 +428,6 @@ def _require_success(run: TrainingRun, network: TrainedNetwork, directory: Path)
         f"trial {best.trial} of {plural(len(run.results), 'trial')}); it is kept in {kept}"
     )
     if run.interrupted:
-        raise InterruptedWorkError(f"interrupted: {near}")
+        raise InterruptedWorkError(f"interrupted; {near}")
     limit = "the time limit" if run.timed_out else "the trials"
     raise TrainingError(f"no network met the stopping rule within {limit}: {near}")

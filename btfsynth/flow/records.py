@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.netlist.statistics import NetlistStatistics
 from btfsynth.network.trained import TrainedNetwork
@@ -12,7 +15,7 @@ from btfsynth.passes.base import PassReport
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.sim.result import CheckResult
 
-__all__ = ["is_verified", "netlist_record", "network_record", "pass_records"]
+__all__ = ["holds_verified", "is_verified", "netlist_record", "network_record", "pass_records"]
 
 
 def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> bool:
@@ -30,6 +33,20 @@ def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> boo
     ran = [name for name, check in checks.items() if check.skipped is None]
     real = any(name in SIMULATORS for name in ran)
     return real and all(checks[name].ok for name in ran) and all(name in ran for name in wanted)
+
+
+def holds_verified(directory: Path) -> bool:
+    """Tell whether a folder holds a design that was verified, or one that nothing is recorded of.
+
+    What failed is not to take its place.
+    """
+    if not (directory / MANIFEST_FILE).is_file():
+        return False
+    try:
+        record = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return True
+    return not isinstance(record, dict) or record.get("verified") is not False
 
 
 def netlist_record(cost: NetlistStatistics) -> dict[str, int]:

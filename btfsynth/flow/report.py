@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
@@ -178,7 +179,8 @@ class BuildReport:
     """What a build came to; `to_json` is what ``report.json`` holds.
 
     `hardware` is None where the network went into hardware as it was trained: Boolean inputs, exact weights,
-    no label and no patterns held out. `timing` is None where the design is combinational.
+    no label and no patterns held out. `timing` is None where the design is combinational. `directory` is where
+    the files are: beside the folder asked for if the build failed and that one holds a verified design.
     """
 
     dataset: Dataset
@@ -193,6 +195,7 @@ class BuildReport:
     notices: tuple[str, ...]
     hardware: HardwareReport | None = None
     timing: Timing | None = None
+    directory: Path | None = None
 
     @property
     def verified(self) -> bool:

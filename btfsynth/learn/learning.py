@@ -16,6 +16,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import bit_names
 from btfsynth.errors import MissingToolError
 from btfsynth.files import write_bytes, write_text
+from btfsynth.flow.records import holds_verified
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.flow.vectors import function_of, function_vectors
 from btfsynth.learn.base import Budget, Limits, Problem, inlined
@@ -31,7 +32,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import get_simulator
-from btfsynth.staging import publish, staging_folder
+from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up
 from btfsynth.verify.parsed import PARSED_CHECK
@@ -117,8 +118,11 @@ def learn(
         )
         watcher.on_stage("emitting")
         report = _emit(report, staging, watcher)
-        publish(staging, directory, last=MANIFEST_FILE)
-    return report
+        whole = report.verified and not report.interrupted and report.lost is None
+        if whole or not holds_verified(directory):
+            publish(staging, directory, last=MANIFEST_FILE)
+            return replace(report, directory=directory)
+        return replace(report, directory=publish_beside(staging, directory, last=MANIFEST_FILE))
 
 
 def _check_request(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,9 @@ class LearnReport:
         What the user should know.
     seconds
         Of learning.
+    directory
+        Where the files are: beside the folder asked for if the learning failed or was cut short and that one
+        holds a verified design.
     """
 
     data: dict[str, Dataset]
@@ -80,6 +84,7 @@ class LearnReport:
     files: tuple[str, ...]
     notices: tuple[str, ...]
     seconds: float
+    directory: Path | None = None
 
     @property
     def interrupted(self) -> bool:

@@ -16,7 +16,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 
-__all__ = ["Pass", "PassReport", "Prover", "run_pass", "run_passes"]
+__all__ = ["InterruptedPasses", "Pass", "PassReport", "Prover", "run_pass", "run_passes"]
 
 _PROVEN_TOGETHER = 20_000
 
@@ -97,6 +97,26 @@ def run_pass(
     )
 
 
+class InterruptedPasses(KeyboardInterrupt):
+    """The user stopped a script of passes.
+
+    Parameters
+    ----------
+    netlist
+        What the passes before have made, checked.
+    reports
+        Of these passes.
+    steps
+        Passes of the whole script.
+    """
+
+    def __init__(self, netlist: Netlist, reports: tuple[PassReport, ...], steps: int) -> None:
+        self.netlist = netlist
+        self.reports = reports
+        self.steps = steps
+        super().__init__()
+
+
 def run_passes(
     steps: Sequence[Pass],
     netlist: Netlist,
@@ -116,9 +136,12 @@ def run_passes(
                 if on_report is not None:
                     on_report(report)
             return result, reports
-    found = []
+    found: list[PassReport] = []
     for step in steps:
-        netlist, report = run_pass(step, netlist, reference, prover)
+        try:
+            netlist, report = run_pass(step, netlist, reference, prover)
+        except KeyboardInterrupt:
+            raise InterruptedPasses(netlist, tuple(found), len(steps)) from None
         found.append(report)
         if on_report is not None:
             on_report(report)

@@ -331,7 +331,7 @@ def test_stopped_training(cli, tmp_path, number):
     assert (process.returncode, stdout) == (1, "")
     *_, last = re.split(r"^multiplier_4: .*\n", stderr, flags=re.MULTILINE)
     assert re.fullmatch(
-        r"btfsynth: error: interrupted: the best network has \d+ of 2048 bits right "
+        r"btfsynth: error: interrupted; the best network has \d+ of 2048 bits right "
         r"\(gap \S+, trial 0 of 1 trial\); it is kept in out/multiplier_4_best.npz\n",
         last,
     )

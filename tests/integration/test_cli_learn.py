@@ -159,7 +159,9 @@ def test_a_signal_keeps_the_best(program, tmp_path, jobs):
             break
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=200)
-    assert process.returncode == 0, stderr
+    assert process.returncode == 1, stderr
+    last = "btfsynth: error: interrupted; the best circuit until then is kept in out"
+    assert stderr.splitlines()[-1] == last
     record = json.loads(stdout)
     assert record["interrupted"] is True
     assert record["verified"] is True

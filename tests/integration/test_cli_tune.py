@@ -104,7 +104,9 @@ def test_ctrl_c_keeps_the_best_settings(cli, tmp_path, monkeypatch):
     monkeypatch.setattr("btfsynth.train.tuning.try_settings", interrupted)
     outcome = cli("tune", "full_adder", "--time", 600, "-o", "s.toml", "--study", "s.db", "--json")
     assert outcome.code == 1
-    assert outcome.complaint == "interrupted; the best settings until then are saved in s.toml"
+    assert outcome.complaint == (
+        "interrupted; the best settings until then are kept in s.toml; continue with --study s.db"
+    )
     assert (outcome.json["candidates"], outcome.json["interrupted"]) == (2, True)
     assert cli("train", "full_adder", "--config", "s.toml").code == 0
 

@@ -53,7 +53,7 @@ def test_shows_the_front(cli):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_what_was_found(program, tmp_path, number):
-    """Ctrl-C and a polite kill end the workers, keep everything, and exit with 0."""
+    """Ctrl-C and a polite kill end the workers, keep everything, and exit with 1."""
     command = [*program, "discover", "full_adder", "--time", "600", "--jobs", "2", "-o", "fa"]
     process = subprocess.Popen(
         [*command, "--json"],
@@ -68,8 +68,11 @@ def test_a_signal_keeps_what_was_found(program, tmp_path, number):
         time.sleep(0.1)
     process.send_signal(number)
     stdout, stderr = process.communicate()
-    assert process.returncode == 0, stderr
+    assert process.returncode == 1, stderr
     assert "Traceback" not in stderr
+    last = stderr.splitlines()[-1]
+    assert last.startswith("btfsynth: error: interrupted; ")
+    assert last.endswith("trials kept in fa; continue with --resume")
     record = json.loads(stdout)
     assert record["interrupted"] is True
     assert record["best"]["cells"] == 3
