@@ -7,12 +7,14 @@ something is, is passed over. A missing ``.end`` is tolerated. Latches are an er
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from btfsynth.dataset.formats.base import SourceFile, plural, quoted
-from btfsynth.frontends.covers import build_cover
+from btfsynth.frontends.cells import cell_names, find_cell, needed_functions
+from btfsynth.frontends.covers import build_cover, build_table
 from btfsynth.frontends.design import Design
+from btfsynth.frontends.flipflops import NEXT, find_flipflop
 from btfsynth.frontends.nets import Make, NetTable
 
 __all__ = ["parse_blif"]
@@ -21,7 +23,7 @@ _MAX_GATES = 20_000_000
 _IGNORED = (
     ".area .delay .wire_load_slope .wire .input_arrival .default_input_arrival .output_required "
     ".default_output_required .input_drive .default_input_drive .output_load "
-    ".default_output_load .max_input_load .default_max_input_load .attr .param .cname"
+    ".default_output_load .max_input_load .default_max_input_load .attr .cname"
 )
 _PASSED_OVER = frozenset(_IGNORED.split())
 _LATCH_TYPES = ("fe", "re", "ah", "al", "as")
@@ -46,6 +48,7 @@ class _Instance:
     model: str
     nets: dict[str, str]
     line: int
+    parameters: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -168,8 +171,11 @@ def _statement(file: SourceFile, model: _Model, words: list[str], line: int) -> 
         if len(rest) != 2:
             raise file.error(f"expected two nets after .conn, got {len(rest)}", line)
         model.gates.append(_Gate((rest[0],), rest[1], line, ["1"], "1"))
-    elif keyword == ".subckt":
+    elif keyword == ".subckt" or (keyword == ".gate" and rest and rest[0] in cell_names()):
         model.instances.append(_instance(file, rest, line))
+    elif keyword == ".param":
+        if model.instances and len(rest) == 2:
+            model.instances[-1].parameters[rest[0]] = rest[1]
     elif keyword == ".latch":
         model.latches.append(_latch(file, rest, line))
     elif keyword == ".clock":
@@ -255,6 +261,10 @@ def _flatten(file: SourceFile, models: dict[str, _Model], top: _Model, nets: Net
         for latch in model.latches:
             nets.add_register(name(latch.output), name(latch.data), ".latch", latch.line)
         for instance in model.instances:
+            if instance.model not in models:
+                instances += 1
+                _add_cell(file, nets, instance, name, f"{prefix}{instance.model} {instances} ")
+                continue
             inner = _resolve(file, models, instance)
             if depth >= len(models):
                 raise file.error(
@@ -266,12 +276,43 @@ def _flatten(file: SourceFile, models: dict[str, _Model], top: _Model, nets: Net
             pending.append((inner, f"{instance.model} {instances} ", bound, depth + 1))
 
 
-def _resolve(file: SourceFile, models: dict[str, _Model], instance: _Instance) -> _Model:
-    inner = models.get(instance.model)
-    if inner is None:
+def _add_cell(
+    file: SourceFile, nets: NetTable, instance: _Instance, name: Callable[[str], str], prefix: str
+) -> None:
+    """Put a cell of a library into the table; inner signals get the prefix."""
+    pins = {formal: name(actual) for formal, actual in instance.nets.items()}
+    ports = {formal.partition("[")[0] for formal in pins}
+    who = f"the cell {quoted(instance.model)}"
+    try:
+        functions = find_cell(instance.model, ports, instance.parameters)
+    except ValueError as error:
+        hint = "; Yosys' 'write_blif -param' writes parameters" if not instance.parameters else ""
+        raise file.error(f"{who}: {error}{hint}", instance.line) from None
+    flipflop = find_flipflop(instance.model, ports) if functions is None else None
+    if flipflop is not None:
+        functions = [flipflop]
+        nets.add_register(pins["Q"], prefix + NEXT, instance.model, instance.line)
+    if functions is None:
         raise file.error(
             f"the model {quoted(instance.model)} is not defined in this file", instance.line
         )
+    if flipflop is None:
+        functions = needed_functions(functions, pins)
+    made = {one.output: pins.get(one.output, prefix + one.output) for one in functions}
+    for one in functions:
+        missing = [pin for pin in one.inputs if pin not in made and pin not in pins]
+        if missing:
+            raise file.error(f"{who}: the input {missing[0]} is not connected", instance.line)
+        reads = [made.get(pin) or pins[pin] for pin in one.inputs]
+        nets.drive(made[one.output], reads, _table_maker(one.table), instance.line)
+
+
+def _table_maker(table: int) -> Make:
+    return lambda builder, literals: build_table(builder, table, literals)
+
+
+def _resolve(file: SourceFile, models: dict[str, _Model], instance: _Instance) -> _Model:
+    inner = models[instance.model]
     for formal in instance.nets:
         if not any(formal in ports for ports in (inner.inputs, inner.outputs, inner.clocks)):
             raise file.error(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["CellFunction", "cell_names", "find_cell", "parameter_value"]
+__all__ = ["CellFunction", "cell_names", "find_cell", "needed_functions", "parameter_value"]
 
 Parameters = Mapping[str, int | str]
 
@@ -69,6 +69,19 @@ def find_cell(
     return None
 
 
+def needed_functions(
+    functions: Sequence[CellFunction], outputs: Collection[str]
+) -> Sequence[CellFunction]:
+    """Return, in order, the functions that some outputs depend on: other inputs may be undefined."""
+    wanted = set(outputs)
+    found = []
+    for one in reversed(functions):
+        if one.output in wanted:
+            found.append(one)
+            wanted.update(one.inputs)
+    return found[::-1]
+
+
 def cell_names() -> tuple[str, ...]:
     """Return the names of all cells that are known."""
     return tuple(_CELLS)
@@ -86,7 +99,7 @@ def parameter_value(parameters: Parameters, name: str, width: int) -> int:
     if value is None:
         raise ValueError(f"the parameter {name} is missing")
     if isinstance(value, str):
-        text = value.strip().replace("_", "").lower()
+        text = value.strip().strip('"').replace("_", "").lower()
         if re.fullmatch(r"[01]+", text):
             value = int(text, 2)
         elif re.fullmatch(r"0x[0-9a-f]{1,64}", text):
@@ -152,7 +165,7 @@ def _ccu2c(parameters: Parameters) -> Sequence[CellFunction]:
     carry = "CIN"
     for place in (0, 1):
         table = parameter_value(parameters, f"INIT{place}", 16)
-        inject = str(parameters.get(f"INJECT1_{place}", "YES")).strip()
+        inject = str(parameters.get(f"INJECT1_{place}", "YES")).strip().strip('"')
         if inject not in ("YES", "NO"):
             raise ValueError(f"the parameter INJECT1_{place}: expected YES or NO, got {inject!r}")
         names = tuple(f"{letter}{place}" for letter in "ABCD")

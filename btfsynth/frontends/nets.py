@@ -40,6 +40,7 @@ class NetTable:
         self._inputs: list[int] = []
         self._outputs: dict[int, None] = {}
         self._registers: list[tuple[int, int]] = []  # output, input
+        self._register_ports: dict[int, str] = {}
 
     def net(self, name: str, line: int) -> int:
         """Return the number of a net, a new one at its first use."""
@@ -85,7 +86,9 @@ class NetTable:
         """
         self._drive(name, tuple(self.net(read, line) for read in reads), make, line)
 
-    def add_register(self, output: str, data: str, what: str, line: int) -> None:
+    def add_register(
+        self, output: str, data: str, what: str, line: int, name: str | None = None
+    ) -> None:
         """Cut a register: its output becomes an input of the circuit, its input ``<output>_in`` an output.
 
         These ports follow the others, as those that ``comb`` of ABC makes of the latches of an AIGER file.
@@ -98,6 +101,8 @@ class NetTable:
             Its kind, for the message.
         line
             Where it stands.
+        name
+            What its ports are called, if not as the net that it drives.
 
         Raises
         ------
@@ -115,6 +120,8 @@ class NetTable:
             output, (), lambda builder, _: builder.input(len(self._inputs) + place), line
         )
         self._registers.append((driven, self.net(data, line)))
+        if name is not None:
+            self._register_ports[driven] = name
 
     def _drive(self, name: str, reads: tuple[int, ...], make: Make, line: int) -> int:
         number = self.net(name, line)
@@ -182,7 +189,10 @@ class NetTable:
 
     def _register_names(self) -> list[str]:
         # Nets of an instance have spaces in their names, which no file could hold.
-        return [self._names[output].replace(" ", ".") for output, _ in self._registers]
+        return [
+            self._register_ports.get(output, self._names[output].replace(" ", "."))
+            for output, _ in self._registers
+        ]
 
     def _input_names(self) -> list[str]:
         """Return the names of the inputs, those that registers drive last."""

@@ -94,14 +94,14 @@ READERS = MappingProxyType(
                 "structural Verilog, hierarchy flattened",
                 (".v",),
                 re.compile(rb"^[ \t]*module\s", re.MULTILINE),
-                lambda file, _: read_verilog_design(file.path),
+                lambda file, comb: read_verilog_design(file.path, comb=comb),
             ),
             Reader(
                 "json",
                 "Yosys JSON, one module of gates",
                 (".json",),
                 re.compile(rb'\A\s*\{\s*"creator"'),
-                lambda file, _: Design(parse_yosys_json(file)),
+                lambda file, comb: Design(parse_yosys_json(file, comb)),
             ),
             Reader(
                 "pla",

@@ -35,7 +35,7 @@ _MAKE: Mapping[Op, Make] = MappingProxyType(
 )
 
 
-def read_verilog_netlist(path: Path, *libraries: Path) -> Netlist:
+def read_verilog_netlist(path: Path, *libraries: Path, comb: bool = False) -> Netlist:
     """Read a Verilog file; of a pipeline, the function that it computes.
 
     Parameters
@@ -44,18 +44,22 @@ def read_verilog_netlist(path: Path, *libraries: Path) -> Netlist:
         The file.
     libraries
         Files with more modules, of which it may have instances.
+    comb
+        Whether registers become ports, see `read_verilog`.
 
     Raises
     ------
+    SequentialError
+        If there are registers that are not to become ports and make no pipeline.
     DataError
         Naming the line, if it is outside the subset or no sound circuit.
     """
-    return read_verilog_design(path, *libraries).netlist
+    return read_verilog_design(path, *libraries, comb=comb).netlist
 
 
-def read_verilog_design(path: Path, *libraries: Path) -> Design:
+def read_verilog_design(path: Path, *libraries: Path, comb: bool = False) -> Design:
     """Read a Verilog file as `read_verilog_netlist` does; return the latency too."""
-    circuit = read_verilog(path, *libraries)
+    circuit = read_verilog(path, *libraries, comb=comb)
     if not circuit.output_gates:
         raise DataError(f"the module {circuit.module} has no output", path)
     latency = 0 if circuit.clocking is None else circuit.clocking.latency

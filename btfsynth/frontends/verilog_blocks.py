@@ -82,6 +82,11 @@ class BlockRunner:
                     raise self.latch(gate, "is read, but the block does not wait for it", node)
         return self.state
 
+    def clocked(self, always: Any) -> Mapping[int, int]:
+        """Return the gate of every bit that a block with a clock assigns: its own where it keeps its value."""
+        self.run(always.statement, 0)
+        return self.state
+
     def latch(self, gate: int, what: str, node: Any) -> DataError:
         """Return the error for something that keeps its value."""
         return self.wiring.error(

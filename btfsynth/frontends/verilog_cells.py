@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from btfsynth.frontends.cells import CellFunction, find_cell
+from btfsynth.frontends.cells import CellFunction, find_cell, needed_functions
 from btfsynth.frontends.circuit import Op
+from btfsynth.frontends.flipflops import find_flipflop
 from btfsynth.frontends.verilog_expressions import Expressions
 from btfsynth.frontends.verilog_parser import ast
 from btfsynth.frontends.verilog_wiring import Wiring
@@ -100,6 +101,11 @@ class CellReader:
             functions = find_cell(module, ports, self.parameters(instance, defparams))
         except ValueError as error:
             raise self.wiring.error(f"{module} {plain(instance.name)}: {error}", instance) from None
+        flipflop = find_flipflop(module, ports) if functions is None else None
+        if flipflop is not None:
+            nodes = self.connections(instance, list(dict.fromkeys(ports)))
+            self.flipflop(instance, flipflop, nodes)
+            return
         if functions is None:
             raise self.wiring.error(
                 f"the module {module} is not defined in this file; add the file of its library, or "
@@ -110,6 +116,30 @@ class CellReader:
             raise self.wiring.error(f"{module}: expected connections by name", instance)
         nodes = self.connections(instance, list(dict.fromkeys(ports)))
         self.connect(instance, functions, nodes)
+
+    def flipflop(self, instance: Any, function: CellFunction, nodes: Mapping[str, Any]) -> None:
+        """Cut a flip-flop into two ports."""
+        module = plain(instance.module)
+        if not self.wiring.comb:
+            raise self.wiring.sequential(
+                f"{module} is sequential, expected a combinational circuit", instance
+            )
+        if "Q" not in nodes:
+            return
+        targets = self.expressions.target_bits(nodes["Q"])
+        values = {
+            name: self.one_bit(nodes[name], instance)
+            for name in function.inputs
+            if name in nodes and name != "Q"
+        }
+        values["Q"] = targets[0]
+        if len(targets) != 1 or set(function.inputs) - values.keys():
+            raise self.wiring.error(f"{module}: expected one net at every pin", instance)
+        bits = self.wiring.bits
+        self.wiring.line = instance.lineno
+        leaves = bits.constant(function.table, 1 << len(function.inputs))
+        following = bits.table(leaves, [values[name] for name in function.inputs])
+        self.wiring.cut_register(targets[0], following, instance)
 
     def parameters(self, instance: Any, defparams: Mapping[str, Any]) -> dict[str, int | str]:
         """Return the parameters that are given, as numbers and texts."""
@@ -130,10 +160,17 @@ class CellReader:
         bits = self.wiring.bits
         outputs = {one.output for one in functions}
         reads = {name for one in functions for name in one.inputs} - outputs
+        connected = [
+            pin
+            for name in nodes
+            for pin in (name, *(f"{name}[{place}]" for place in range(_MAX_PINS)))
+        ]
+        functions = needed_functions(functions, connected)
+        inputs = Expressions(self.wiring, allow_unknown=True)
         values: dict[str, int] = {}
         for name, node in nodes.items():
             if name in reads or f"{name}[0]" in reads:
-                values.update(self.pins(name, self.expressions.expression(node), reads, instance))
+                values.update(self.pins(name, inputs.expression(node), reads, instance))
         for one in functions:
             missing = [name for name in one.inputs if name not in values]
             if missing:

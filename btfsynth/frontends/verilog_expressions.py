@@ -64,6 +64,8 @@ class Expressions:
     look: Callable[[int, Any], int] | None = None
     """Returns what a bit of a net is at this point of a block; None outside of blocks."""
     shapes: dict[int, _Shape] = field(default_factory=dict)
+    allow_unknown: bool = False
+    """Whether constants may have x and z, which are nets that nothing drives."""
 
     # nets
 
@@ -283,9 +285,14 @@ class Expressions:
         """Return the bits of a constant or of what a name says."""
         if isinstance(node, ast.IntConst):
             number = self.constant(node)
-            if number.unknown or number.floating:
+            bits = self.wiring.bits.constant(number.value, number.width)
+            unknown = number.unknown | number.floating
+            if unknown and not self.allow_unknown:
                 raise self.wiring.error(f"expected a constant of 0 and 1, got {node.value}", node)
-            return self.wiring.bits.constant(number.value, number.width)
+            for place in range(number.width) if unknown else ():
+                if unknown >> place & 1:
+                    bits[place] = self.wiring.undefined(node)
+            return bits
         bits = self.indexed_bit(node) or self.select(node)
         return [self.look(bit, node) for bit in bits] if self.look else bits
 

@@ -68,7 +68,7 @@ def parse_number(text: str) -> Number:
         value, unknown, floating = _decimal_digits(digits, width)
     else:
         value, unknown, floating = _digits(digits, base, width)
-    if max(value, unknown, floating) >> width:
+    if value >> width:
         raise ValueError(f"the constant {text} does not fit its width")
     return Number(value, width, bool(match[2]), bool(size), unknown, floating)
 
@@ -92,9 +92,10 @@ def _decimal_digits(digits: str, width: int) -> tuple[int, int, int]:
 
 def _digits(digits: str, base: str, width: int) -> tuple[int, int, int]:
     """Return value, unknown and floating bits; a first x or z fills what is left of it."""
-    step, ones = _DIGIT_BITS[base], (1 << _DIGIT_BITS[base]) - 1
+    step, digit_ones = _DIGIT_BITS[base], (1 << _DIGIT_BITS[base]) - 1
     masks = [
-        "".join(f"{ones:x}" if digit in kind else "0" for digit in digits) for kind in ("xX", "zZ?")
+        "".join(f"{digit_ones:x}" if digit in kind else "0" for digit in digits)
+        for kind in ("xX", "zZ?")
     ]
     plain = re.sub(r"[xXzZ?]", "0", digits)
     try:
@@ -108,4 +109,5 @@ def _digits(digits: str, base: str, width: int) -> tuple[int, int, int]:
             unknown |= rest
         else:
             floating |= rest
-    return value, unknown, floating
+    ones = (1 << width) - 1  # a digit may say x or z of more bits than there are
+    return value, unknown & ones, floating & ones

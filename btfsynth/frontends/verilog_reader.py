@@ -8,13 +8,16 @@ registers of a pipeline (see `verilog_registers`). All else is an error with its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import DataError
 from btfsynth.frontends.circuit import Circuit, Gate, Op
+from btfsynth.frontends.nets import unused_names
 from btfsynth.frontends.order import topological_order
 from btfsynth.frontends.verilog_blocks import BlockRunner
 from btfsynth.frontends.verilog_cells import CellReader
@@ -29,7 +32,7 @@ from btfsynth.frontends.verilog_words import describe, plain
 __all__ = ["read_verilog"]
 
 
-def read_verilog(path: Path, *libraries: Path) -> Circuit:
+def read_verilog(path: Path, *libraries: Path, comb: bool = False) -> Circuit:
     """Read a file with one module that no other one contains.
 
     Parameters
@@ -38,9 +41,14 @@ def read_verilog(path: Path, *libraries: Path) -> Circuit:
         The file.
     libraries
         Files with more modules, of which it may have instances.
+    comb
+        Whether every register becomes two ports, its output an input of the circuit and what it takes over
+        an output ``NAME_in``, behind the others. Otherwise registers have to be those of a pipeline.
 
     Raises
     ------
+    SequentialError
+        If there are registers that are neither.
     DataError
         If it is outside the subset, or a net is undeclared, undriven, driven twice or in a loop, or the paths
         to a net go through different numbers of registers.
@@ -58,7 +66,7 @@ def read_verilog(path: Path, *libraries: Path) -> Circuit:
             if item.name in modules:
                 raise DataError(f"the module {item.name} is defined twice", file, item.lineno)
             modules[item.name], files[item.name] = item, file
-    return _Reader(modules, Wiring(path, files)).read()
+    return _Reader(modules, Wiring(path, files, comb)).read()
 
 
 @dataclass
@@ -68,7 +76,7 @@ class _Reader:
     modules: dict[str, Any]
     wiring: Wiring
     registers: list[Register] = field(default_factory=list)
-    pending: list[Scope] = field(default_factory=list)
+    pending: deque[Scope] = field(default_factory=deque)
     ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Index of the least significant bit of ports of the top, and its step, see `Circuit`."""
 
@@ -86,13 +94,14 @@ class _Reader:
         inputs, outputs, output_gates = self.top_ports()
         self.pending.append(self.wiring.scope)
         while self.pending:
-            self.wiring.scope = self.pending.pop()
+            self.wiring.scope = self.pending.popleft()
             self.body()
+        self.cut_ports(inputs, outputs, output_gates)
         self.wiring.require_driven(output_gates)
         pipeline, clocking = None, None
         if self.registers:
             pipeline = Pipeline(
-                self.wiring.gates, self.registers, self.wiring.net_of, self.wiring.at
+                self.wiring.gates, self.registers, self.wiring.net_of, self.wiring.sequential_at
             )
             clocking = pipeline.take_controls(inputs, output_gates)
         for place, gate in enumerate(gate for gates in inputs.values() for gate in gates):
@@ -141,6 +150,27 @@ class _Reader:
                 self.wiring.gates[bit] = Gate(Op.INPUT)
         return inputs, outputs, output_gates
 
+    def cut_ports(
+        self, inputs: dict[str, list[int]], outputs: dict[str, int], output_gates: list[int]
+    ) -> None:
+        """Add the ports of registers behind the others."""
+        names = [self.wiring.net_of[gate] for gate, _ in self.wiring.cut]
+        sides: tuple[dict[str, int], ...] = (
+            {name: len(gates) for name, gates in inputs.items()},
+            outputs,
+        )
+        taken = [
+            bit_names(
+                [Port(name, width, *self.ranges.get(name, (0, 1))) for name, width in side.items()]
+            )
+            for side in sides
+        ]
+        for name, (gate, _) in zip(unused_names(names, taken[0]), self.wiring.cut, strict=True):
+            inputs[name] = [gate]
+        for name in unused_names([f"{name}_in" for name in names], taken[1]):
+            outputs[name] = 1
+        output_gates.extend(following for _, following in self.wiring.cut)
+
     def declare_ports(self, line: int = 0, path: Path | None = None) -> None:
         """Declare parameters and ports of the scope's module; line and path: of an instance."""
         scope = self.wiring.scope
@@ -186,7 +216,7 @@ class _Reader:
 
     def body(self) -> None:
         """Read what the module of the current scope holds; instances are read later."""
-        assigns, instances, blocks = [], [], []
+        assigns, instances, blocks, initials = [], [], [], []
         defparams: dict[str, dict[str, Any]] = {}
         for item in self.wiring.scope.module.items:
             if isinstance(item, ast.Decl):
@@ -201,6 +231,8 @@ class _Reader:
                         self.declare_net(entry)
             elif isinstance(item, ast.InstanceList):
                 instances.extend(item.instances)
+            elif isinstance(item, ast.Initial):
+                initials.append(item)
             elif isinstance(item, ast.Always) and not isinstance(item, ast.AlwaysLatch):
                 blocks.append(item)
             else:
@@ -221,6 +253,9 @@ class _Reader:
             )
         for block in blocks:
             self.always(block)
+        for item in initials:
+            first = BlockRunner(self.wiring, is_clocked=True).clocked(item)
+            self.take_first_values(list(first), list(first.values()), item)
 
     def declare_net(self, entry: Any) -> None:
         """Declare a net of the body, a register perhaps with its first value."""
@@ -229,9 +264,17 @@ class _Reader:
         if first is not None:
             bits = self.wiring.scope.nets[plain(entry.name)].gates
             values = self.expressions.assigned(first.var, len(bits))
-            if self.wiring.bits.value_of(values) is None:
-                raise self.wiring.error("expected a constant as the first value", entry)
-            self.wiring.first_values.update(zip(bits, values, strict=True))
+            self.take_first_values(bits, values, entry)
+
+    def take_first_values(self, bits: Sequence[int], values: Sequence[int], node: Any) -> None:
+        """Note what registers hold at first, which counts where nothing else drives them."""
+        for bit in bits:
+            if bit not in self.wiring.storage:
+                name = self.wiring.net_of.get(bit, "a parameter")
+                raise self.wiring.error(f"{name} is not declared as a register", node)
+        if self.wiring.bits.value_of(values) is None:
+            raise self.wiring.error("expected a constant as the first value of a register", node)
+        self.wiring.first_values.update(zip(bits, values, strict=True))
 
     def always(self, block: Any) -> None:
         """Read an always block."""
@@ -242,6 +285,11 @@ class _Reader:
         if kinds <= {"all", "level"}:
             for target, value in BlockRunner(wiring).combinational(block).items():
                 self.drive_register(target, Gate(Op.BUFFER, (value,)), block)
+            return
+        if wiring.comb and kinds <= {"posedge", "negedge"}:
+            for target, value in BlockRunner(wiring, is_clocked=True).clocked(block).items():
+                self.require_register(target, block)
+                wiring.cut_register(target, value, block)
             return
         expressions = self.expressions
 
@@ -254,21 +302,25 @@ class _Reader:
                 for bit in bits
             ]
 
-        reader = AlwaysReader(expressions.target_bits, values, wiring.gates, wiring.error)
+        reader = AlwaysReader(expressions.target_bits, values, wiring.gates, wiring.sequential)
         for register, value in reader.read(block):
             self.drive_register(register.gate, Gate(Op.REGISTER, (value,)), block)
             self.registers.append(register)
 
     def drive_register(self, target: int, gate: Gate, block: Any) -> None:
         """Drive a bit that is declared as a register."""
+        self.require_register(target, block)
+        self.wiring.undriven.remove(target)
+        self.wiring.gates[target] = gate
+
+    def require_register(self, target: int, block: Any) -> None:
+        """Refuse to assign to what is no register, or driven already."""
         wiring = self.wiring
         name = wiring.net_of.get(target, "a parameter")
         if target not in wiring.storage:
             raise wiring.error(f"{name} is not declared as a register", block)
         if target not in wiring.undriven:
             raise wiring.error(f"{name} is driven twice", block)
-        wiring.undriven.remove(target)
-        wiring.gates[target] = gate
 
     # instances
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, SequentialError
 from btfsynth.frontends.circuit import Gate, Op
 from btfsynth.frontends.verilog_bits import Bits
 from btfsynth.frontends.verilog_parser import ast
@@ -71,6 +71,8 @@ class Wiring:
 
     first: Path
     files: dict[str, Path]
+    comb: bool = False
+    """Whether registers become ports."""
     gates: list[Gate] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     places: list[Path] = field(default_factory=list)
@@ -85,6 +87,8 @@ class Wiring:
     """Returns what a constant expression is."""
     first_values: dict[int, int] = field(default_factory=dict)
     """What registers hold before anything drives them."""
+    cut: list[tuple[int, int]] = field(default_factory=list)
+    """Bits of registers that have become ports, and what they take over."""
 
     def __post_init__(self) -> None:
         self.bits = Bits(lambda op, reads: self.gate(op, reads, self.line))
@@ -102,6 +106,14 @@ class Wiring:
     def error(self, message: str, node: Any) -> DataError:
         """Return an error at the line of a construct."""
         return DataError(message, self.path, getattr(node, "lineno", 0) or None)
+
+    def sequential(self, message: str, node: Any) -> SequentialError:
+        """Return an error at a construct that can be read with registers as ports."""
+        return SequentialError(message, self.path, getattr(node, "lineno", 0) or None)
+
+    def sequential_at(self, message: str, gate: int) -> SequentialError:
+        """Return an error at the line of a gate that can be read with registers as ports."""
+        return SequentialError(message, self.places[gate], self.lines[gate])
 
     def unknown(self, node: Any) -> DataError:
         """Return the error for a construct outside the subset."""
@@ -200,6 +212,13 @@ class Wiring:
         self.undriven.update(gates)
         return Net(gates, low, step, bool(getattr(entry, "signed", False)))
 
+    def undefined(self, node: Any) -> int:
+        """Return a bit that must not be read, for a constant of x or z."""
+        gate = self.gate(Op.BUFFER, (), node.lineno)
+        self.undriven.add(gate)
+        self.net_of[gate] = f"the constant {node.value}"
+        return gate
+
     def store(self, name: str, net: Net, entry: Any) -> None:
         """Take a net for registers."""
         if not self.undriven.issuperset(net.gates):
@@ -261,6 +280,13 @@ class Wiring:
             kind = "an input" if self.gates[target].op is Op.INPUT else "driven twice"
             raise self.error(f"{self.net_of[target]} is {kind}", node)
 
+    def cut_register(self, target: int, following: int, node: Any) -> None:
+        """Make a bit of a register an input of the circuit."""
+        self.require_free(target, node)
+        self.undriven.remove(target)
+        self.gates[target] = Gate(Op.INPUT)
+        self.cut.append((target, following))
+
     def require_driven(self, outputs: Sequence[int]) -> None:
         """Refuse nets that something reads and nothing drives."""
         read = {number for gate in self.gates if gate.op is not Op.INPUT for number in gate.reads}
@@ -281,7 +307,9 @@ class Wiring:
         net = next(gate for gate in gates if gate in self.net_of)
         for gate in gates:
             if self.gates[gate].op is Op.REGISTER:
-                return self.at(f"{self.net_of[gate]} takes over what it makes itself", gate)
+                return self.sequential_at(
+                    f"{self.net_of[gate]} takes over what it makes itself", gate
+                )
         return self.at(f"{self.net_of[net]} is part of a combinational loop", net)
 
 

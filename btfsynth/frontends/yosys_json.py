@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.dataset.ports import MAX_INDEX, Port
+from btfsynth.errors import SequentialError
 from btfsynth.frontends import gates
+from btfsynth.frontends.cells import find_cell, needed_functions
 from btfsynth.frontends.covers import build_table
+from btfsynth.frontends.flipflops import find_flipflop
 from btfsynth.frontends.functions import MAX_TABLE_WIDTH
 from btfsynth.frontends.nets import Make, NetTable
 from btfsynth.netlist.literals import FALSE, TRUE
@@ -18,50 +20,31 @@ from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["parse_yosys_json"]
 
-_GATES: Mapping[str, tuple[str, Make]] = MappingProxyType(
-    {
-        "$_BUF_": ("A", gates.buffer_gate),
-        "$_NOT_": ("A", gates.not_gate),
-        "$_AND_": ("AB", gates.and_gate),
-        "$_NAND_": ("AB", gates.nand_gate),
-        "$_OR_": ("AB", gates.or_gate),
-        "$_NOR_": ("AB", gates.nor_gate),
-        "$_XOR_": ("AB", gates.xor_gate),
-        "$_XNOR_": ("AB", gates.xnor_gate),
-        "$_ANDNOT_": ("AB", lambda builder, x: builder.and_(x[0], x[1] ^ 1)),
-        "$_ORNOT_": ("AB", lambda builder, x: builder.or_(x[0], x[1] ^ 1)),
-        "$_MUX_": ("SBA", gates.mux_gate),
-        "$_NMUX_": ("SBA", lambda builder, x: gates.mux_gate(builder, x) ^ 1),
-        "$_AOI3_": ("ABC", lambda builder, x: builder.or_(builder.and_(x[0], x[1]), x[2]) ^ 1),
-        "$_OAI3_": ("ABC", lambda builder, x: builder.and_(builder.or_(x[0], x[1]), x[2]) ^ 1),
-        "$_AOI4_": (
-            "ABCD",
-            lambda builder, x: builder.or_(builder.and_(x[0], x[1]), builder.and_(x[2], x[3])) ^ 1,
-        ),
-        "$_OAI4_": (
-            "ABCD",
-            lambda builder, x: builder.and_(builder.or_(x[0], x[1]), builder.or_(x[2], x[3])) ^ 1,
-        ),
-    }
-)
-"""Pins of each gate in the order in which it is built, and what builds it."""
-
 _IGNORED = ("$scopeinfo",)
 _MAX_WIDTH = 1_000_000
 
 
-def parse_yosys_json(file: SourceFile) -> Netlist:
+def parse_yosys_json(file: SourceFile, comb: bool = False) -> Netlist:
     """Read the module that is marked as the top, or the only one.
+
+    Parameters
+    ----------
+    file
+        The file.
+    comb
+        Whether flip-flops become ports, see `NetTable.add_register`.
 
     Raises
     ------
+    SequentialError
+        If there are flip-flops that are not to become ports.
     DataError
         Naming the cell or the net, if it is no such file, a cell is unknown or sequential, or a net is
         undriven, driven twice or in a loop.
     """
     try:
         document = json.loads("\n".join(file.lines))
-        return _Reader(file, *_top(file, document)).read()
+        return _Reader(file, *_top(file, document), comb).read()
     except (ValueError, RecursionError) as error:
         raise file.error(f"expected JSON: {' '.join(str(error).split())}") from None
     except (KeyError, TypeError, AttributeError) as error:
@@ -82,17 +65,24 @@ def _is_set(module: Mapping[str, Any], attribute: str) -> bool:
     return str(value).strip("0") != ""
 
 
+def _table_maker(table: int) -> Make:
+    return lambda builder, literals: build_table(builder, table, literals)
+
+
 class _Reader:
     """A module while it is being read."""
 
-    def __init__(self, file: SourceFile, name: str, module: Mapping[str, Any]) -> None:
+    def __init__(self, file: SourceFile, name: str, module: Mapping[str, Any], comb: bool) -> None:
         self.file = file
         self.name = name
         self.module = module
-        self.nets = NetTable(file)
+        self.nets = NetTable(file, comb)
+        self.registers: set[str] = set()
         self.names = {
             bit: bit_name
-            for name, net in module.get("netnames", {}).items()
+            for name, net in sorted(
+                module.get("netnames", {}).items(), key=lambda entry: not entry[1].get("hide_name")
+            )  # names of the user last, so that they count
             if net["bits"]
             for bit_name, bit in zip(self.declared(name, net).bits, net["bits"], strict=True)
         }
@@ -119,7 +109,7 @@ class _Reader:
                     read.add(self.net(bit))
                     self.nets.add_output(name, 1)
                     self.nets.drive(name, [self.net(bit)], gates.buffer_gate, 1)
-        missing = sorted(read - drivers.keys())
+        missing = sorted(read - drivers.keys() - self.registers)
         if missing:
             raise self.file.error(f"the net {quoted(missing[0])} is not driven")
         return self.nets.build(self.name, ports["input"], ports["output"])
@@ -145,9 +135,11 @@ class _Reader:
                 for name, bit in zip(port.bits, bits, strict=True):
                     yield self.net(bit), [name], gates.buffer_gate, f"the input {quoted(name)}"
         for name, cell in self.module.get("cells", {}).items():
-            if cell["type"] not in _IGNORED:
-                reads, make = self.gate(name, cell)
+            if cell["type"] == "$lut":
+                reads, make = self.lookup_table(name, cell)
                 yield self.pin(name, cell, "Y"), reads, make, f"the cell {quoted(name)}"
+            elif cell["type"] not in _IGNORED:
+                yield from self.cell(name, cell)
 
     def port_list(self) -> Iterator[tuple[Port, str, list[Any]]]:
         for port, entry in self.module["ports"].items():
@@ -158,16 +150,63 @@ class _Reader:
                 raise self.file.error(f"the port {quoted(port)}: expected at least one bit")
             yield self.declared(port, entry), direction, bits
 
-    def gate(self, name: str, cell: Mapping[str, Any]) -> tuple[list[str], Make]:
-        kind = cell["type"]
-        if kind in _GATES:
-            pins, make = _GATES[kind]
-            return [self.pin(name, cell, pin) for pin in pins], make
-        if kind != "$lut":
-            known = ", ".join((*_GATES, "$lut"))
+    def cell(
+        self, name: str, cell: Mapping[str, Any]
+    ) -> Iterator[tuple[str, list[str], Make, str]]:
+        """Yield the gates of a cell of a library; a flip-flop is added to the registers."""
+        kind, who = cell["type"], f"the cell {quoted(name)}"
+        pins = {
+            pin if len(bits) == 1 else f"{pin}[{place}]": bit
+            for pin, bits in cell["connections"].items()
+            for place, bit in enumerate(bits)
+        }
+        ports = [pin for pin, bits in cell["connections"].items() if bits]
+        try:
+            functions = find_cell(kind, ports, cell.get("parameters", {}))
+        except ValueError as error:
+            raise self.file.error(f"{who}: {error}") from None
+        flipflop = find_flipflop(kind, ports) if functions is None else None
+        if flipflop is not None:
+            functions = [flipflop]
+            if not self.nets.comb:
+                raise SequentialError(
+                    f"{who} of kind {kind} is sequential, expected a combinational circuit",
+                    self.file.path,
+                )
+        if functions is None:
             raise self.file.error(
-                f"the cell {quoted(name)} is {quoted(str(kind))}, expected one of {known}"
+                f"{who} is {quoted(str(kind))}, expected $lut, a gate such as $_AND_ or a known cell "
+                "of an FPGA; take others apart with 'techmap -map +/<vendor>/cells_sim.v' and 'abc'"
             )
+        if flipflop is None:
+            functions = needed_functions(functions, pins)
+        made = {} if flipflop else {one.output: f"{one.output} of {name}" for one in functions}
+        made.update({pin: self.net(pins[pin]) for pin in made if pin in pins})
+        for one in functions:
+            reads = [made.get(pin) or self.read_pin(who, pins, pin) for pin in one.inputs]
+            output = made.get(one.output, f"{one.output} of {name}")
+            yield output, reads, _table_maker(one.table), who
+            if flipflop is not None:
+                yield self.flipflop(str(kind), self.net(pins["Q"]), output, pins["Q"], who)
+
+    def flipflop(
+        self, kind: str, output: str, data: str, bit: Any, who: str
+    ) -> tuple[str, list[str], Make, str]:
+        """Cut a flip-flop; returns the gate that drives the net of its output."""
+        inner = f"{output} of a flip-flop"
+        name = self.names.get(bit, f"n{bit}")
+        self.nets.add_register(inner, data, kind, 1, name)
+        self.registers.add(inner)
+        return output, [inner], gates.buffer_gate, who
+
+    def read_pin(self, who: str, pins: Mapping[str, Any], pin: str) -> str:
+        """Return the net at an input of a cell."""
+        if pin not in pins:
+            raise self.file.error(f"{who}: the input {pin} is not connected")
+        return self.net(pins[pin])
+
+    def lookup_table(self, name: str, cell: Mapping[str, Any]) -> tuple[list[str], Make]:
+        """Return what a table of Yosys' own kind reads, and what builds it."""
         reads = [self.net(bit) for bit in cell["connections"]["A"]]
         text = str(cell["parameters"]["LUT"])
         if len(reads) > MAX_TABLE_WIDTH:
@@ -179,8 +218,7 @@ class _Reader:
             raise self.file.error(
                 f"the cell {quoted(name)}: expected a LUT of {1 << len(reads)} bits, got {quoted(text)}"
             )
-        table = int(text, 2)
-        return reads, lambda builder, literals: build_table(builder, table, literals)
+        return reads, _table_maker(int(text, 2))
 
     def pin(self, name: str, cell: Mapping[str, Any], pin: str) -> str:
         bits = cell["connections"][pin]
@@ -192,7 +230,7 @@ class _Reader:
 
     def net(self, bit: Any) -> str:
         """Return how a net is called in messages: a number in the file, or a constant as text."""
-        if bit in ("0", "1"):
+        if bit in ("0", "1", "x", "z"):
             return f"constant {bit}"
         if not isinstance(bit, int) or isinstance(bit, bool):
             raise self.file.error(

@@ -89,7 +89,9 @@ def test_ranges_and_escaped_names(tmp_path):
     [
         ("always @(posedge a) y <= b;", ":2: y is not declared as a register"),
         ("reg r; assign r = a;", ":2: r is a register, not a wire"),
-        ("initial y = 0;", ":2: .* got an 'initial' block"),
+        ("initial y = 0;", ":2: y is not declared as a register"),
+        ("reg r; initial r = a;", ":2: expected a constant as the first value"),
+        ("function f; input x; f = x; endfunction", ":2: .* got a 'function'"),
         ("NOPE u(a, b, y);", ":2: the module NOPE is not defined in this file"),
         ("AND u(a, b, y, a);", ":2: AND: expected 3 connections, got 4"),
         ("AND u(.a(a), .q(b), .y(y));", ":2: AND: q is no port"),

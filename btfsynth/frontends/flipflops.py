@@ -1,0 +1,91 @@
+"""Flip-flops and latches of FPGA vendors and of Yosys: what they take over, as a function.
+
+Clock and initial value are passed over, and an asynchronous reset is taken for a synchronous one, as they are
+where registers are cut into ports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from btfsynth.frontends.cells import CellFunction
+
+__all__ = ["NEXT", "find_flipflop"]
+
+NEXT = "next"
+"""Name of the signal that a flip-flop takes over."""
+
+_YOSYS = re.compile(
+    r"\$_(?:(?P<kind>DFFE|DFF|SDFFCE|SDFFE|SDFF|DLATCH)_(?P<marks>[PN]{1,2}[01]?[PN]?)|FF)_"
+)
+_VENDORS = re.compile(
+    r"FD(|E|R|RE|S|SE|C|CE|P|PE)(_1)?|SB_DFFN?E?(SR|SS|R|S)?|DFFN?[SRPC]?E?|FD1[SP]3[A-Z]X|LD[CP]?E?"
+)
+_ENABLES = ("E", "CE", "EN", "SP", "G")
+_RESETS = ("R", "CLR", "RESET", "CLEAR", "CD")
+_SETS = ("S", "PRE", "SET", "PRESET", "PD")
+_CLOCKS = ("C", "CLK", "CK", "GE")
+
+
+def find_flipflop(kind: str, ports: Collection[str]) -> CellFunction | None:
+    """Return what a flip-flop takes over, as a function of its inputs and of its output ``Q``.
+
+    Parameters
+    ----------
+    kind
+        Name of the cell.
+    ports
+        Names of the ports that are connected.
+    """
+    yosys = _YOSYS.fullmatch(kind)
+    if yosys is not None:
+        return _of_yosys(yosys["kind"] or "FF", yosys["marks"] or "")
+    if _VENDORS.fullmatch(kind) is None or not {"D", "Q"} <= set(ports):
+        return None
+    known = {"D", "Q", *_ENABLES, *_RESETS, *_SETS, *_CLOCKS}
+    if not set(ports) <= known:
+        return None
+    found = {
+        role: next((name for name in names if name in ports), None)
+        for role, names in (("enable", _ENABLES), ("reset", _RESETS), ("set", _SETS))
+    }
+    # iCE40 has synchronous ones whose enable comes first.
+    enable_first = kind.startswith("SB_") and kind.endswith(("SR", "SS"))
+    return _function(found["enable"], found["reset"] or found["set"], found["set"], enable_first)
+
+
+def _function(
+    enable: str | None, reset: str | None, value: object, enable_first: bool, marks: str = "PP"
+) -> CellFunction:
+    """Return the function; marks: whether enable and reset act where they are high (P) or low (N)."""
+    names = ["D", "Q", *(name for name in (enable, reset) if name is not None)]
+    table = 0
+    for vector in range(1 << len(names)):
+        now = {name: bool(vector >> place & 1) for place, name in enumerate(names)}
+        is_enabled = enable is None or now[enable] == (marks[0] == "P")
+        is_reset = reset is not None and now[reset] == (marks[1] == "P")
+        following = now["D"] if is_enabled else now["Q"]
+        if is_reset and (is_enabled or not enable_first):
+            following = bool(value)
+        table |= following << vector
+    return CellFunction(NEXT, tuple(names), table)
+
+
+def _of_yosys(kind: str, marks: str) -> CellFunction | None:
+    """Return the function of a flip-flop of Yosys' library: polarities of clock, reset, enable and value."""
+    value = marks[2:3] in ("0", "1") and marks[2]
+    rest = marks.replace("0", "").replace("1", "")
+    is_latch, has_enable = kind == "DLATCH", kind in ("DFFE", "SDFFE", "SDFFCE", "DLATCH")
+    wanted = (kind != "FF") + bool(value) + (has_enable and not is_latch)
+    if len(rest) != wanted or (kind.startswith("SDFF") and not value):
+        return None
+    enable_mark = rest[0] if is_latch else rest[-1] if has_enable else "P"
+    reset_mark = rest[1] if value else "P"
+    return _function(
+        "E" if has_enable else None,
+        "R" if value else None,
+        value == "1",
+        kind == "SDFFCE",
+        enable_mark + reset_mark,
+    )
