@@ -2,7 +2,8 @@
 
 Covers of any width, on-set or off-set; several models, flattened through ``.subckt`` from the first one that
 no other one uses; the ``.conn`` and the attributes that Yosys writes. What only says how fast or how large
-something is, is passed over. A missing ``.end`` is tolerated. Latches are an error or become ports.
+something is, is passed over. A missing ``.end`` is tolerated at the end of the file.
+Latches are an error or become ports.
 """
 
 from __future__ import annotations
@@ -91,21 +92,25 @@ def parse_blif(file: SourceFile, comb: bool = False) -> Design:
     models = _parse(file)
     if not models:
         raise file.error("expected .model, got no line that says anything")
-    top = _top(models)
+    top, *_ = tops = _tops(models)  # the first one, as ABC does
     nets = NetTable(file, comb)
     for name, line in top.inputs.items():
         nets.add_input(name, line)
     for name, line in top.outputs.items():
         nets.add_output(name, line)
     _flatten(file, models, top, nets)
-    return Design(nets.build(top.name or file.function_name))
+    notes = (
+        f"the model {quoted(top.name)} is read, the first of {len(tops)} that no other one uses",
+    )
+    netlist = nets.build(top.name or file.function_name)
+    return Design(netlist, notes if len(tops) > 1 else ())
 
 
-def _top(models: dict[str, _Model]) -> _Model:
-    """Return the first model that no other one uses, as ABC does; the first of all if there is none."""
+def _tops(models: dict[str, _Model]) -> list[_Model]:
+    """Return the models that no other one uses; the first of all if there is none."""
     used = {instance.model for model in models.values() for instance in model.instances}
-    unused = (model for name, model in models.items() if name not in used)
-    return next(unused, next(iter(models.values())))
+    unused = [model for name, model in models.items() if name not in used]
+    return unused or [next(iter(models.values()))]
 
 
 def _lines(file: SourceFile) -> Iterator[tuple[int, list[str]]]:
@@ -138,6 +143,13 @@ def _parse(file: SourceFile) -> dict[str, _Model]:
             continue
         gate = None
         if keyword == ".model":
+            if model is not None:
+                # ABC drops such a model, others read on: whoever writes it means one of both.
+                raise file.error(
+                    f"expected .end of the model {quoted(model.name)} in line {model.line} before the "
+                    "next .model",
+                    number,
+                )
             model = _Model(words[1] if len(words) > 1 else "", number)
             if model.name in models:
                 raise file.error(f"the model {quoted(model.name)} is defined twice", number)

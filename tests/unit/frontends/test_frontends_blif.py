@@ -146,3 +146,25 @@ def test_a_long_chain():
     gates = "".join(f".names n{k - 1} n{k}\n0 1\n" for k in range(5000, 0, -1))
     netlist = read(f".model c\n.inputs n0\n.outputs n5000\n{gates}.end\n")
     assert computes(netlist, lambda n0: n0)
+
+
+HALF = ".model {0}\n.inputs a b\n.outputs y\n.names a b y\n{1} 1\n"
+
+
+def test_the_first_of_several_tops():
+    """Of models that no other one uses the first is read, and a note says so; the last needs no .end."""
+    text = HALF.format("one", "11") + ".end\n" + HALF.format("two", "00")
+    design = parse_blif(source(text, "f.blif"))
+    assert design.netlist.name == "one"
+    assert design.notes == ("the model 'one' is read, the first of 2 that no other one uses",)
+    alone = parse_blif(source(HALF.format("two", "00"), "f.blif"))
+    assert alone.notes == ()
+
+
+@pytest.mark.parametrize("first", [".model one\n", ""])
+def test_a_model_without_end(first):
+    """A model that another one follows must end: programs read different ones of the two."""
+    text = first + HALF.format("two", "00").partition("\n")[2] + HALF.format("two", "00")
+    line = text.count("\n", 0, text.index(".model two")) + 1
+    with pytest.raises(DataError, match=rf"f.blif:{line}: expected .end of the model .* before"):
+        parse_blif(source(text, "f.blif"))
