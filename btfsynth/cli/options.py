@@ -115,8 +115,8 @@ passes_option = click.option(
     default="size",
     show_default=True,
     metavar="SCRIPT",
-    help="Optimiser passes: size, fast, light, or a list such as 'strash; resub --patience 500'; 'build' takes "
-    "fast by itself from 5,000 cells on, light from 30,000.",
+    help="Optimiser passes: one of the scripts light, fast, size, best and depth, or a list such as "
+    "'strash; resub --patience 500'; 'build' takes fast by itself from 5,000 cells on, light from 30,000.",
 )
 preserve_option = click.option(
     "--preserve",

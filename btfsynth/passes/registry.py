@@ -77,6 +77,11 @@ def parse_script(text: str) -> tuple[Pass, ...]:
             steps.append(_with_options(PASSES[name], options))
         elif name in SCRIPTS and not options:
             steps.extend(parse_script(SCRIPTS[name]))
+        elif name in SCRIPTS:
+            raise UsageError(
+                f"{name!r} is a script and takes no options, got {' '.join(options)!r}; options belong to "
+                f"its passes: {SCRIPTS[name]}"
+            )
         else:
             known = ", ".join(dict.fromkeys([*PASSES, *SCRIPTS]))
             raise UsageError(f"unknown pass {name!r}; known passes and scripts are: {known}")

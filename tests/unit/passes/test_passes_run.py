@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from strategies import complete_reference
 
+from btfsynth.cli.main import cli
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
@@ -190,7 +194,11 @@ def test_passes_are_listed_under_their_names() -> None:
     [
         ("rewire", "unknown pass 'rewire'; known passes and scripts are: "),
         ("strash; Strash", "unknown pass 'Strash'"),
-        ("fast -k 1", "unknown pass 'fast'"),
+        (
+            "fast -k 1",
+            "'fast' is a script and takes no options, got '-k 1'; options belong to its passes: ",
+        ),
+        ("strash; size --leaves 10", "'size' is a script and takes no options, got '--leaves 10'"),
         (
             "resub -x 1",
             "resub: unknown option '-x'; its options are: divisors, k, leaves, patience, seed, tries, whole",
@@ -237,3 +245,15 @@ def test_large_samples_are_proven_once(answers: list[bool]) -> None:
     assert asked[0] == (netlist.n_cells, result.n_cells)
     assert all(report.kept for report in reports)
     assert ("together" in reports[0].proof) is (len(answers) == 1)
+
+
+def test_every_pass_and_script_is_documented() -> None:
+    """The page has a row with each pass and names each script, as does the help of --passes."""
+    page = (Path(__file__).parents[3] / "docs" / "discovery.md").read_text(encoding="utf-8")
+    text = page.partition("## Passes")[2]
+    rows = "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("|"))
+    assert [name for name in PASSES if f"`{name}`" not in rows] == []
+    assert [name for name in SCRIPTS if f"`{name}`" not in text] == []
+    shown = " ".join(CliRunner().invoke(cli, ["simplify", "--help"]).output.split())
+    listed = shown.partition("Optimiser passes: ")[2].partition("'build'")[0]
+    assert [name for name in SCRIPTS if name not in re.findall("[a-z]+", listed)] == []
