@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from circuits import array_multiplier, full_adder, majority_adder
 
+from btfsynth.backends.options import HardwareOptions
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
@@ -28,10 +29,15 @@ HOSTILE = (
 """Names that are markup."""
 
 
-def write_folder(netlist: Netlist, directory: Path, dataset: Dataset | None = None) -> Path:
+def write_folder(
+    netlist: Netlist,
+    directory: Path,
+    dataset: Dataset | None = None,
+    options: HardwareOptions | None = None,
+) -> Path:
     """Write a netlist as a design folder with its own netlist file."""
     directory.mkdir()
-    manifest = emit_netlist(netlist, dataset, directory)
+    manifest = emit_netlist(netlist, dataset, directory, options)
     write_text(directory / f"{manifest.module}.mig", format_netlist(netlist))
     return directory
 

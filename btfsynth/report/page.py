@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import DataError, OutputError
 from btfsynth.files import write_text
 from btfsynth.report.circuit import MAX_DRAWN, circuit_record, port_records, vector_record
+from btfsynth.report.clocking import clocking
 from btfsynth.report.discovery import FRONT_FILE, Discovery, read_discovery
 from btfsynth.report.folder import DesignFolder, read_folder
 from btfsynth.report.reproduction import RESULTS_FILE, Reproduction, read_reproduction
@@ -98,10 +100,15 @@ def _design_values(folder: DesignFolder) -> dict[str, Any]:
     curve = training_curve(
         folder.history, as_number(sub_record(folder.build, "train"), "best_iteration")
     )
+    found, clocked, figures = verdict(folder), clocking(folder), design_figures(folder)
+    if clocked is not None:
+        found = replace(found, reason=f"{found.reason.rstrip('.')}; {clocked.short}.")
+        figures.insert(2, clocked.figure())
     return {
         "kind": "Design report",
-        "verdict": verdict(folder),
-        "figures": design_figures(folder),
+        "verdict": found,
+        "figures": figures,
+        "latency": clocked,
         "notices": [*folder.manifest.notices, *folder.notices],
         "front": None,
         "training": {"text": text, "curve": curve} if text or curve else None,
@@ -122,11 +129,13 @@ def _design_values(folder: DesignFolder) -> dict[str, Any]:
 def _discovery_values(found: Discovery) -> dict[str, Any]:
     """Return what the template shows of a discovery; its sections are those of the best circuit."""
     best = found.designs[0]
+    clocked = clocking(best)
     names = [found.name(place) for place in range(len(found.designs))]
     return {
         "kind": "Discovery report",
         "verdict": found.verdict(),
         "figures": found.figures(),
+        "latency": clocked,
         "notices": list(dict.fromkeys(n for design in found.designs for n in design.notices)),
         "front": found.front(),
         "training": None,
@@ -200,7 +209,7 @@ def _render(values: dict[str, Any]) -> str:
             for shade in range(1, _SHADES + 1)
         ]
     )
-    script = "\n".join(_part(name).decode() for name in ("circuit.js", "page.js"))
+    script = "\n".join(_part(name).decode() for name in ("view.js", "circuit.js", "page.js"))
     return environment.get_template("page.html.j2").render(
         **values,
         sections=sections,

@@ -86,16 +86,25 @@ class Reproduction:
 
     def verdict(self) -> Verdict:
         """Return whether all runs have been made; what they came to is for the reader to judge."""
-        if self.record.get("complete") is True:
+        if self.record.get("complete") is not True:
+            return Verdict("none", "not complete", "Some seeds were not run; see the settings.")
+        if not self.missing:
             return Verdict("good", "complete", "Every seed of every experiment was run.")
-        return Verdict("none", "not complete", "Some seeds were not run; see the settings.")
+        count = f"{len(self.results.rows)} of {len(EXPERIMENTS)} experiments"
+        return Verdict("none", count, f"Every seed of {count} was run; the others were left out.")
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of the published experiments that are not among the rows."""
+        names = {as_text(row, "name") for row in records(self.record, "rows")}
+        return tuple(name for name in EXPERIMENTS if name not in names)
 
     def figures(self) -> list[Figure]:
         """Return the figures of the reproduction."""
         rows = records(self.record, "rows")
         runs = sum(int(as_number(row, "seeds") or 0) for row in rows)
         found = [
-            Figure("experiments", str(len(self.results.rows)), f"{self.done} with a run"),
+            Figure("experiments", str(len(self.results.rows)), self._chosen()),
             Figure("runs", str(runs), "trainings, a seed each"),
         ]
         aimed = [row for row in rows if as_number(row, "reached") is not None]
@@ -104,6 +113,13 @@ class Reproduction:
             of = sum(int(as_number(row, "seeds") or 0) for row in aimed)
             found.append(Figure("goal reached", str(reached), f"of {plural(of, 'run')} with one"))
         return found
+
+    def _chosen(self) -> str:
+        """Say how many experiments there are and how many of those chosen have a run."""
+        words = f"of {len(EXPERIMENTS)}" if self.missing else "all there are"
+        if self.done == len(self.results.rows):
+            return words
+        return f"{words}; {self.done} with a run"
 
     def facts(self) -> list[tuple[str, str, bool]]:
         """Return name, value and whether it is code of where the figures came from."""

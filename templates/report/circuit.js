@@ -4,6 +4,8 @@
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const PIN_PITCH = 24;
 const PORT_WIDTH = 92;
+const WIDEST_PORT = 200;
+const LETTER = 7.3;
 
 function make(name, attributes, ...children) {
   const node = document.createElement(name);
@@ -28,6 +30,11 @@ function bitNames(ports) {
   return ports.flatMap((port) =>
     port.width === 1 ? [port.name]
       : Array.from({ length: port.width }, (_, bit) => `${port.name}[${bitIndex(port, bit)}]`));
+}
+
+/* Ports are as wide as their names, up to a limit; longer names are shortened. */
+function portWidth(port) {
+  return Math.min(WIDEST_PORT, Math.max(PORT_WIDTH, Math.ceil(LETTER * port.name.length) + 16));
 }
 
 function shorten(text, most) {
@@ -188,17 +195,18 @@ function layoutGraph(circuit) {
   };
   const block = (port, place, start, isInput) => {
     const ports = [];
+    const width = portWidth(port);
     for (let bit = 0; bit < port.width; bit++) {
       const row = port.width - 1 - bit;
       ports.push({
         id: isInput ? `n${1 + start + bit}` : `o${start + bit}`,
-        x: isInput ? PORT_WIDTH : 0, y: 22 + PIN_PITCH * (row + 0.5), width: 0, height: 0,
+        x: isInput ? width : 0, y: 22 + PIN_PITCH * (row + 0.5), width: 0, height: 0,
         layoutOptions: side(isInput ? "EAST" : "WEST"),
       });
     }
     children.push({
       id: `${isInput ? "in" : "out"}${place}`,
-      width: PORT_WIDTH, height: 26 + PIN_PITCH * port.width, ports,
+      width, height: 26 + PIN_PITCH * port.width, ports,
       layoutOptions: {
         "elk.portConstraints": "FIXED_POS",
         "elk.layered.layering.layerConstraint": isInput ? "FIRST" : "LAST",
@@ -273,7 +281,7 @@ function backOf(kind, y, height) {
 }
 
 class Schematic {
-  /* handlers: toggle(bit), choose(node or null), hover(node or null). */
+  /* handlers: toggle(bit), choose(node), point(node or null, output bit or null). */
   constructor(svg, circuit, handlers) {
     this.svg = svg;
     this.circuit = circuit;
@@ -293,7 +301,10 @@ class Schematic {
     this.stage.replaceChildren();
     this.drawNets();
     this.drawNodes();
-    this.fit();
+    const { width, height, children } = this.graph;
+    const first = children.find((child) => child.id === "in0");
+    this.view = new View(this.svg, this.stage, width, height,
+      first ? first.y + first.height / 2 : height / 2);
   }
 
   drawNets() {
@@ -367,7 +378,9 @@ class Schematic {
       group.append(draw("text", { x: 20, y: middle - 2, class: "kind" }, "MAJ"));
     const nameAt = kind === "maj" ? middle + 10 : middle + 3.5;
     const x = { and: 20, or: 23, maj: 20 }[kind];
-    group.append(draw("text", { x, y: nameAt, class: "name" }, this.circuit.name(node)));
+    const name = this.circuit.name(node);
+    group.append(draw("text",
+      { x, y: nameAt, class: name.length > 4 ? "name long" : "name" }, shorten(name, 6)));
     child.ports.forEach((port) => {
       if (port.id[0] !== "p") return;
       const literal = literals[Number(port.id.split(".")[1])];
@@ -377,10 +390,14 @@ class Schematic {
       else if (literal & 1)
         group.append(draw("circle", { class: "bubble", cx: back - 3.6, cy: port.y, r: 3.4 }));
     });
-    group.addEventListener("pointerenter", () => this.handlers.hover(node));
-    group.addEventListener("pointerleave", () => this.handlers.hover(null));
-    group.addEventListener("click", () => this.handlers.choose(node));
+    this.pointAt(group, node);
+    group.addEventListener("click", () => this.handlers.choose(node, null));
     this.cells.set(node, group);
+  }
+
+  pointAt(element, node, bit = null) {
+    element.addEventListener("pointerenter", () => this.handlers.point(node, bit));
+    element.addEventListener("pointerleave", () => this.handlers.point(null, null));
   }
 
   drawPort(group, child, port, start, isInput) {
@@ -389,7 +406,7 @@ class Schematic {
       class: "frame", x: 0, y: 0, width: child.width, height: child.height, rx: 6,
     }));
     const title = draw("text", { x: child.width / 2, y: 15, class: "title" },
-      shorten(port.name, 14));
+      shorten(port.name, Math.floor((child.width - 14) / LETTER)));
     title.append(draw("title", {}, port.name));
     group.append(title);
     for (let bit = 0; bit < port.width; bit++) {
@@ -416,13 +433,21 @@ class Schematic {
           this.handlers.toggle(number);
         });
         const node = 1 + number;
-        row.addEventListener("pointerenter", () => this.handlers.hover(node));
-        row.addEventListener("pointerleave", () => this.handlers.hover(null));
+        this.pointAt(row, node);
+        row.addEventListener("focus", () => {
+          if (!row.matches(":focus-visible")) return;
+          this.seek(node);
+          this.handlers.point(node, null);
+        });
+        row.addEventListener("blur", () => this.handlers.point(null, null));
         this.pins.push({ row, digit });
       } else {
         row.setAttribute("role", "img");
         if (this.circuit.drive[number] & 1 && this.circuit.drive[number] > 1)
           row.append(draw("circle", { class: "bubble", cx: -3.6, cy: 12, r: 3.4 }));
+        this.pointAt(row, this.circuit.drive[number] >> 1, number);
+        row.addEventListener("click", () =>
+          this.handlers.choose(this.circuit.drive[number] >> 1, number));
         this.results.push({ row, digit, name });
       }
       group.append(row);
@@ -470,67 +495,24 @@ class Schematic {
       row.classList.toggle("fanout", fanout.outputs.includes(bit)));
   }
 
-  /* View: scale and offset of the stage in pixels of the drawing area. */
-  apply() {
-    const { scale, x, y } = this.view;
-    this.stage.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
-  }
-
-  fit() {
-    const box = this.svg.getBoundingClientRect();
-    const width = box.width || 800;
-    const height = box.height || 500;
-    const scale = Math.min(width / this.graph.width, height / this.graph.height, 1.6);
-    this.view = {
-      scale,
-      x: (width - scale * this.graph.width) / 2,
-      y: (height - scale * this.graph.height) / 2,
-    };
-    this.least = Math.min(scale, 0.2) / 2;
-    this.apply();
-  }
-
-  /* For paper, whose size no script knows: the whole drawing, scaled by the renderer. */
-  frame(whole) {
-    if (whole) {
-      this.svg.setAttribute("viewBox", `0 0 ${this.graph.width} ${this.graph.height}`);
-      this.stage.removeAttribute("transform");
-    } else {
-      this.svg.removeAttribute("viewBox");
-      this.apply();
+  /* Where a node or an output bit is drawn: the cell, or the pin of its port. */
+  place(node, bit) {
+    const id = bit === null && node >= this.circuit.first ? `c${node}` : null;
+    const pin = bit === null ? `n${node}` : `o${bit}`;
+    for (const child of this.graph.children) {
+      if (child.id === id) return child;
+      if (child.id[0] === "c") continue;
+      const port = child.ports.find((one) => one.id === pin);
+      if (port) return {
+        x: child.x, y: child.y + port.y - PIN_PITCH / 2, width: child.width, height: PIN_PITCH,
+      };
     }
+    return null;
   }
 
-  zoom(factor, x, y) {
-    const box = this.svg.getBoundingClientRect();
-    const at = [x ?? box.width / 2, y ?? box.height / 2];
-    const scale = Math.min(6, Math.max(this.least, this.view.scale * factor));
-    const ratio = scale / this.view.scale;
-    this.view = {
-      scale, x: at[0] - ratio * (at[0] - this.view.x), y: at[1] - ratio * (at[1] - this.view.y),
-    };
-    this.apply();
-  }
-
-  pan(dx, dy) {
-    this.view.x += dx;
-    this.view.y += dy;
-    this.apply();
-  }
-
-  /* Bring a node into the middle, large enough to read. */
-  centre(node) {
-    const id = node < this.circuit.first ? null : `c${node}`;
-    const child = this.graph.children.find((c) =>
-      id ? c.id === id : c.id.startsWith("in") && c.ports.some((p) => p.id === `n${node}`));
-    if (!child) return;
-    const box = this.svg.getBoundingClientRect();
-    const scale = Math.max(this.view.scale, 0.9);
-    this.view = {
-      scale,
-      x: box.width / 2 - scale * (child.x + child.width / 2),
-      y: box.height / 2 - scale * (child.y + child.height / 2),
-    };
-    this.apply();
+  /* Bring a node or an output bit into sight. */
+  seek(node, bit = null) {
+    const place = this.place(node, bit);
+    if (place) this.view.show(place);
   }
 }

@@ -2,6 +2,9 @@
 "use strict";
 
 const TABLE_ROWS = 128;
+const NOTHING = { node: null, bit: null };
+const TALLEST = 620;
+const LOWEST = 300;
 
 class Viewer {
   constructor(data) {
@@ -13,7 +16,8 @@ class Viewer {
     this.expected = lines(data.vectors.expected);
     this.places = new Map(this.rows.map((row, place) => [row, place]));
     this.bits = this.rows[0] || "0".repeat(this.inputNames.length);
-    this.chosen = null;
+    /* What is described: what is pointed at, else what was chosen; each a node and an output bit. */
+    this.chosen = this.pointed = NOTHING;
     this.listeners = [];
     this.find = (name) => this.root.querySelector(`[data-part="${name}"]`);
     this.svg = this.find("schematic");
@@ -35,7 +39,8 @@ class Viewer {
     this.circuit = new Circuit(this.data.circuits[index], this.data.inputs, this.data.outputs);
     this.index = index;
     this.schematic = null;
-    this.choose(null);
+    this.chosen = this.pointed = NOTHING;
+    this.find("find").value = "";
     this.fillNames();
     this.update();
     for (const listener of this.listeners) listener();
@@ -57,8 +62,9 @@ class Viewer {
     note.textContent = "Laying out…";
     const schematic = new Schematic(this.svg, circuit, {
       toggle: (bit) => this.toggle(bit),
-      choose: (node) => this.choose(node === this.chosen ? null : node),
-      hover: (node) => this.hover(node),
+      choose: (node, bit) => this.choose(
+        node === this.chosen.node && bit === this.chosen.bit ? NOTHING : { node, bit }),
+      point: (node, bit) => this.point({ node, bit }),
     });
     try {
       await schematic.layOut();
@@ -70,12 +76,13 @@ class Viewer {
     }
     if (this.circuit !== circuit) return;
     this.schematic = schematic;
-    const tall = schematic.graph.height * canvas.clientWidth / schematic.graph.width;
-    canvas.style.height = `${Math.min(620, Math.max(300, Math.round(tall)))}px`;
+    const scale = schematic.view.opening(canvas.clientWidth, TALLEST);
+    const tall = Math.round(scale * schematic.graph.height);
+    canvas.style.height = `${Math.min(TALLEST, Math.max(LOWEST, tall))}px`;
+    schematic.view.open();
     note.textContent = "";
     canvas.dataset.state = "drawn";
     this.update();
-    schematic.mark(this.chosen);
   }
 
   /* Values */
@@ -105,7 +112,7 @@ class Viewer {
     const field = this.find("vector");
     if (document.activeElement !== field || place >= 0)
       field.value = place < 0 ? "" : this.number(place);
-    if (this.chosen !== null) this.describe(this.chosen);
+    this.describe();
     for (const row of document.querySelectorAll("#truth tr[aria-current]"))
       row.removeAttribute("aria-current");
     if (place >= 0)
@@ -130,11 +137,15 @@ class Viewer {
           bits.push([number, button]);
         }
         start += port.width;
+        /* As wide as its largest number, so that nothing moves with the value. */
+        const digits = port.width > 1 ? decimal("1".repeat(port.width)).length : 0;
         const sum = make("td", { class: "value-number" });
-        const title = make("th", { scope: "row", title: port.name }, shorten(port.name, 24));
+        sum.style.minWidth = `${digits}ch`;
+        const title = make("th", { scope: "row", title: port.name }, shorten(port.name, 80));
         const cell = make("td", { class: "value-bits" });
         bits.forEach(([, button]) => cell.append(button));
-        body.append(make("tr", {}, title, cell, sum));
+        const long = port.width > 8 || port.name.length > 40 - 4 * port.width;
+        body.append(make("tr", { class: long ? "long" : "short" }, title, cell, sum));
         return { bits, sum };
       });
     };
@@ -166,51 +177,65 @@ class Viewer {
     else if (!wrong)
       verdict.textContent = expected.includes("-") ? "as expected where specified" : "as expected";
     else
-      verdict.textContent = "expected " + slices(this.data.outputs, expected)
-        .map((bits, port) => `${this.data.outputs[port].name} = ${binary(bits)}`).join(", ");
+      verdict.textContent = shorten("expected " + slices(this.data.outputs, expected)
+        .map((bits, port) => `${this.data.outputs[port].name} = ${binary(bits)}`).join(", "), 400);
   }
 
   /* Cells */
 
-  hover(node) {
-    const shown = node === null ? this.chosen : node;
-    if (this.schematic) this.schematic.mark(shown);
-    this.describe(shown);
+  point(place) {
+    this.pointed = place;
+    this.describe();
   }
 
-  choose(node) {
-    this.chosen = node;
-    this.hover(node);
+  choose(place) {
+    this.chosen = place;
+    this.describe();
   }
 
-  describe(node) {
+  /* Mark and describe what is pointed at or chosen, with the values that it has now. */
+  describe() {
+    const { node, bit } = this.pointed.node === null ? this.chosen : this.pointed;
+    if (this.schematic) this.schematic.mark(node || null);
     const box = this.find("details");
     if (node === null) {
       box.replaceChildren(make("p", { class: "muted" },
-        "Point at a cell or find one by name to see its expression and its cones."));
+        "Point at a cell, or tap it, or find it by name, to see its expression and its cones."));
       return;
     }
     const { circuit } = this;
-    const cone = [...circuit.faninCone(node)];
-    const sources = cone.filter((at) => at < circuit.first && at !== node).sort((a, b) => a - b);
-    const cells = cone.filter((at) => at >= circuit.first).length;
-    const fanout = circuit.fanoutCone(node);
     const list = make("dl");
-    const add = (term, ...text) => list.append(make("dt", {}, term), make("dd", {}, ...text));
+    const add = (term, text) =>
+      list.append(make("div", {}, make("dt", {}, term), make("dd", {}, text)));
+    const texts = [];
+    if (bit !== null)
+      texts.push(`${circuit.outputNames[bit]} = ${circuit.text(circuit.drive[bit])}`);
     const isCell = node >= circuit.first;
-    add("value", String(circuit.values[node]));
-    if (isCell) {
-      add("level", String(circuit.level(node)));
-      add("fan-in", `${cells} ${cells === 1 ? "cell" : "cells"} on ` +
-        (shorten(sources.map((at) => circuit.name(at)).join(", "), 120) || "no input"));
-    }
-    const after = fanout.cone.size - 1;
-    const reached = fanout.outputs.map((bit) => circuit.outputNames[bit]).join(", ");
+    if (isCell) texts.push(`${circuit.name(node)} = ${circuit.expression(node)}`);
+    else if (bit === null) texts.push(circuit.name(node));
+    add("value", String(bit === null ? circuit.values[node] : circuit.value(circuit.drive[bit])));
+    if (isCell) this.addFanin(add, node);
+    if (node) this.addFanout(add, node);
+    box.replaceChildren(...texts.map((text) => make("p", { class: "expression" }, text)), list);
+  }
+
+  addFanin(add, node) {
+    const { circuit } = this;
+    const cone = [...circuit.faninCone(node)];
+    const sources = cone.filter((at) => at < circuit.first).sort((a, b) => a - b);
+    const cells = cone.length - sources.length;
+    add("level", String(circuit.level(node)));
+    add("fan-in", `${cells} ${cells === 1 ? "cell" : "cells"} on ` +
+      (shorten(sources.map((at) => circuit.name(at)).join(", "), 400) || "no input"));
+  }
+
+  addFanout(add, node) {
+    const { circuit } = this;
+    const { cone, outputs } = circuit.fanoutCone(node);
+    const after = cone.size - 1;
+    const reached = outputs.map((bit) => circuit.outputNames[bit]).join(", ");
     add("fan-out", `${after} ${after === 1 ? "cell" : "cells"} to ` +
-      (shorten(reached, 120) || "no output"));
-    const text = isCell ? `${circuit.name(node)} = ${circuit.expression(node)}`
-      : `${circuit.name(node)}`;
-    box.replaceChildren(make("p", { class: "expression" }, text), list);
+      (shorten(reached, 400) || "no output"));
   }
 
   fillNames() {
@@ -218,23 +243,22 @@ class Viewer {
     const names = [];
     for (let node = 1; node < this.circuit.nodes; node++) names.push(this.circuit.name(node));
     list.replaceChildren(...names.map((name) => make("option", { value: name })));
-    this.nodeOf = new Map(names.map((name, place) => [name, 1 + place]));
+    this.placeOf = new Map(names.map((name, at) => [name, { node: 1 + at, bit: null }]));
     this.circuit.drive.forEach((literal, bit) => {
       const name = this.circuit.outputNames[bit];
-      if (literal > 1 && !this.nodeOf.has(name)) {
-        this.nodeOf.set(name, literal >> 1);
-        list.append(make("option", { value: name }));
-      }
+      if (this.placeOf.has(name)) return;
+      this.placeOf.set(name, { node: literal >> 1, bit });
+      list.append(make("option", { value: name }));
     });
   }
 
   search(text) {
     const field = this.find("find");
-    const node = this.nodeOf.get(text.trim());
-    field.setAttribute("aria-invalid", text.trim() && node === undefined ? "true" : "false");
-    if (node === undefined) return;
-    this.choose(node);
-    if (this.schematic) this.schematic.centre(node);
+    const name = text.trim();
+    const place = this.placeOf.get(name);
+    field.setAttribute("aria-invalid", name && !place ? "true" : "false");
+    this.choose(place || NOTHING);
+    if (place && this.schematic) this.schematic.seek(place.node, place.bit);
   }
 
   /* Controls */
@@ -243,9 +267,9 @@ class Viewer {
     const on = (name, type, handler) => this.find(name).addEventListener(type, handler);
     on("previous", "click", () => this.step(-1));
     on("next", "click", () => this.step(1));
-    on("zoom-in", "click", () => this.schematic?.zoom(1.3));
-    on("zoom-out", "click", () => this.schematic?.zoom(1 / 1.3));
-    on("fit", "click", () => this.schematic?.fit());
+    on("zoom-in", "click", () => this.view?.zoom(1.3));
+    on("zoom-out", "click", () => this.view?.zoom(1 / 1.3));
+    on("fit", "click", () => this.view?.fit());
     on("vector", "change", (event) => {
       const wanted = Number(event.target.value);
       const { numbers } = this.data.vectors;
@@ -258,59 +282,84 @@ class Viewer {
     if (select) select.addEventListener("change", () => this.open(Number(select.value)));
     this.root.addEventListener("keydown", (event) => this.key(event));
     this.wirePointer();
-    window.addEventListener("beforeprint", () => this.schematic?.frame(true));
-    window.addEventListener("afterprint", () => this.schematic?.frame(false));
-    new ResizeObserver(() => this.schematic?.fit()).observe(this.svg);
+    window.addEventListener("beforeprint", () => this.view?.frame(true));
+    window.addEventListener("afterprint", () => this.view?.frame(false));
+    new ResizeObserver(() => this.view?.resize()).observe(this.svg);
+  }
+
+  get view() {
+    return this.schematic?.view;
   }
 
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape") {
-      this.choose(null);
+      this.pointed = NOTHING;
+      this.choose(NOTHING);
       return;
     }
     if (["INPUT", "SELECT"].includes(event.target.tagName)) return;
-    const actions = {
+    const actions = event.shiftKey && event.key.startsWith("Arrow") ? {
+      ArrowRight: () => this.view?.pan(-60, 0),
+      ArrowLeft: () => this.view?.pan(60, 0),
+      ArrowDown: () => this.view?.pan(0, -60),
+      ArrowUp: () => this.view?.pan(0, 60),
+    } : {
       ArrowRight: () => this.step(1),
       ArrowLeft: () => this.step(-1),
-      "+": () => this.schematic?.zoom(1.3),
-      "-": () => this.schematic?.zoom(1 / 1.3),
-      0: () => this.schematic?.fit(),
+      "+": () => this.view?.zoom(1.3),
+      "-": () => this.view?.zoom(1 / 1.3),
+      0: () => this.view?.fit(),
     };
     if (!actions[event.key]) return;
     event.preventDefault();
     actions[event.key]();
   }
 
+  /* One pointer moves the drawing, two move and zoom it. */
   wirePointer() {
-    let last = null;
+    const held = new Map();
     let moved = 0;
+    const middle = () => {
+      const at = [...held.values()];
+      const [x, y] = [0, 1].map((axis) =>
+        at.reduce((sum, point) => sum + point[axis], 0) / at.length);
+      return { x, y, spread: Math.hypot(at[0][0] - x, at[0][1] - y) };
+    };
     this.svg.addEventListener("pointerdown", (event) => {
-      if (event.button === 0) last = [event.clientX, event.clientY];
-      moved = 0;
+      if (event.button !== 0) return;
+      if (!held.size) moved = 0;
+      if (held.size < 2) held.set(event.pointerId, [event.clientX, event.clientY]);
     });
     window.addEventListener("pointermove", (event) => {
-      if (!last || !this.schematic) return;
-      const [dx, dy] = [event.clientX - last[0], event.clientY - last[1]];
-      moved += Math.abs(dx) + Math.abs(dy);
+      if (!held.has(event.pointerId) || !this.view) return;
+      const [x, y] = held.get(event.pointerId);
+      moved += Math.abs(event.clientX - x) + Math.abs(event.clientY - y);
       if (moved < 4) return;
-      last = [event.clientX, event.clientY];
+      const before = middle();
+      held.set(event.pointerId, [event.clientX, event.clientY]);
+      const after = middle();
       this.svg.classList.add("panning");
-      this.schematic.pan(dx, dy);
+      this.view.pan(after.x - before.x, after.y - before.y);
+      if (held.size < 2) return;
+      const box = this.svg.getBoundingClientRect();
+      this.view.zoom(after.spread / Math.max(1, before.spread), after.x - box.left, after.y - box.top);
     });
-    window.addEventListener("pointerup", () => {
-      last = null;
-      this.svg.classList.remove("panning");
-    });
+    /* A touch that the browser takes for scrolling is cancelled, not ended. */
+    for (const end of ["pointerup", "pointercancel"])
+      window.addEventListener(end, (event) => {
+        held.delete(event.pointerId);
+        if (!held.size) this.svg.classList.remove("panning");
+      });
     /* What ends a drag is no click on what lies under it. */
     this.svg.addEventListener("click", (event) => {
       if (moved >= 4) event.stopPropagation();
     }, true);
     this.svg.addEventListener("wheel", (event) => {
-      if (!this.schematic || !(event.ctrlKey || event.metaKey)) return;
+      if (!this.view || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
       const box = this.svg.getBoundingClientRect();
-      this.schematic.zoom(Math.exp(-event.deltaY / 300),
+      this.view.zoom(Math.exp(-event.deltaY / 300),
         event.clientX - box.left, event.clientY - box.top);
     }, { passive: false });
   }
@@ -349,7 +398,8 @@ class TruthTable {
           words.push(decimal(part), binary(part));
         });
       });
-      return { place, bits, got, wanted, wrong, words, values };
+      const asked = /[01]/.test(wanted);
+      return { place, bits, got, wanted, wrong, asked, words, values };
     });
     this.order = [...this.rows.filter((row) => row.wrong), ...this.rows.filter((row) => !row.wrong)];
   }
@@ -403,8 +453,9 @@ class TruthTable {
     });
     add(data.inputs, row.bits, null);
     add(data.outputs, row.wanted, row.got);
-    line.append(make("td", {}, make("span",
-      { class: row.wrong ? "pill bad" : "pill good" }, row.wrong ? "fails" : "ok")));
+    const [state, word] = row.wrong ? ["bad", "fails"]
+      : row.asked ? ["good", "ok"] : ["none", "don't care"];
+    line.append(make("td", {}, make("span", { class: `pill ${state}` }, word)));
     return line;
   }
 }

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from needed import BROWSERS
 from report_folders import (
     HOSTILE,
     add_build,
@@ -23,76 +19,7 @@ from report_folders import (
 from btfsynth.backends.manifest import load_manifest
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
-from btfsynth.report import write_report
 from btfsynth.sim.design import load_design
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A browser."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    installed = next(filter(None, map(shutil.which, BROWSERS)), None)
-    flags = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        flags.append("--no-sandbox")
-    with api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=installed, args=flags)
-        except api.Error as error:
-            give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-            give_up(f"needs Chromium: {str(error).splitlines()[0]}")
-        yield browser
-        browser.close()
-
-
-class Opened:
-    """A page in the browser, and everything it said and asked for."""
-
-    def __init__(self, browser: Any, path: Path) -> None:
-        self.page = browser.new_page(viewport={"width": 1240, "height": 900})
-        self.problems: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.problems.append(message.text))
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.problems.append(dialog.message))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
-        self.page.wait_for_selector(".canvas:not([data-state=working])", timeout=60_000)
-
-    @property
-    def state(self) -> str:
-        """What has become of the schematic."""
-        return self.page.get_attribute(".canvas", "data-state")
-
-    def close(self) -> None:
-        """Close it; it must have been silent and must not have asked for anything."""
-        self.page.close()
-        assert self.problems == []
-        assert all(url.startswith(("file:", "blob:")) for url in self.requests)
-
-    def outputs(self) -> str:
-        """The outputs as the schematic shows them, bit 0 first."""
-        digits = self.page.locator(".port.output").evaluate_all(
-            "ports => ports.map(port => "
-            "[...port.querySelectorAll('.digit')].map(digit => digit.textContent).join(''))"
-        )
-        return "".join(digits)
-
-
-@pytest.fixture
-def opened(chromium, tmp_path):
-    """Make the page of a folder and open it; it is closed and judged after the test."""
-    pages = []
-
-    def open_page(directory: Path) -> Opened:
-        path = tmp_path / f"page {len(pages)}.html"
-        write_report(directory, path)
-        pages.append(Opened(chromium, path))
-        return pages[-1]
-
-    yield open_page
-    for page in pages:
-        page.close()
 
 
 def majority_folder(directory: Path) -> Path:

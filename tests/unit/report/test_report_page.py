@@ -10,8 +10,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from circuits import full_adder, majority_adder
-from report_folders import HOSTILE, hostile_folder, multiplier_folder, write_folder, wrong_folder
+from report_folders import (
+    HOSTILE,
+    add_build,
+    hostile_folder,
+    multiplier_folder,
+    write_folder,
+    wrong_folder,
+)
 
+from btfsynth.backends.options import HardwareOptions
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import parse_task
@@ -210,3 +218,30 @@ def test_no_folder_of_a_kind_known(tmp_path, make, message):
 def _front(path, content):
     path.mkdir()
     (path / "front.json").write_text(content)
+
+
+def test_registers_are_said_to_be_only_simulated(tmp_path):
+    """The page of a pipeline has its latency, and says what was proven of it and what only simulated."""
+    netlist = full_adder(majority_adder)
+    checks = {name: {"passed": 8, "failed": 0} for name in ("icarus", "parsed_verilog")}
+    folder = write_folder(netlist, tmp_path / "d", options=HardwareOptions(stages=2, reset=True))
+    text = " ".join(Page(report_page(folder)).texts)
+    assert "latency 2 clocks, registers neither proven nor simulated" in text
+    assert "No simulation of the registers" in text
+    add_build(folder, netlist, checks=checks)
+    page = Page(report_page(folder))
+    text = " ".join(page.texts)
+    place = page.texts.index("latency")
+    assert "2 clocks" in page.texts[place : place + 3]
+    assert "ports clk, rst" in page.texts
+    assert "latency 2 clocks, registers only simulated." in text
+    assert "proofs take registers for wires" in text
+    assert "the latency and reset were checked by icarus." in text
+    assert "an output comes 2 clocks after its input" in text
+
+
+def test_nothing_of_registers_where_there_are_none(tmp_path):
+    """The page of a combinational design says nothing of clocks."""
+    text = " ".join(Page(report_page(multiplier_folder(2, tmp_path / "d"))).texts)
+    assert "latency" not in text
+    assert "register" not in text

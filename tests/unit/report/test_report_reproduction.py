@@ -14,6 +14,7 @@ from test_report_page import Page
 from btfsynth.errors import DataError
 from btfsynth.report import report_page
 from btfsynth.report.reproduction import read_reproduction
+from btfsynth.reproduce.catalogue import EXPERIMENTS as EXPERIMENT_NAMES
 
 EXPERIMENTS = Path(__file__).parents[3] / "docs" / "experiments"
 
@@ -78,6 +79,18 @@ def test_complete(folder):
     """A reproduction of which every run was made is called complete, whatever came of it."""
     change(folder, lambda record: record.update(complete=True))
     assert read_reproduction(folder).verdict().word == "complete"
+
+
+def test_part_is_not_complete(folder):
+    """Where experiments were left out, the verdict counts those that are there, however far they came."""
+    change(folder, lambda record: record.update(complete=True, rows=record["rows"][3:5]))
+    found = read_reproduction(folder)
+    count = f"2 of {len(EXPERIMENT_NAMES)} experiments"
+    assert found.verdict().word == count
+    assert found.verdict().state == "none"
+    assert count in found.verdict().reason
+    assert found.figures()[0].detail == f"of {len(EXPERIMENT_NAMES)}"
+    assert "multiplier2" in found.missing
 
 
 def test_command(folder):
