@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import DataError
 
-__all__ = ["check_contradictions", "group_rows"]
+__all__ = ["check_contradictions", "contradiction", "group_rows"]
 
 _WORD_BYTES = 8
 
@@ -99,16 +99,26 @@ def check_contradictions(
         both = np.flatnonzero(seen[0] & seen[1])
         if both.size:
             rows = [int(rows[groups[rows] == both[0]][0]) for rows in wanted]
-            raise _contradiction(rows, names[output], path, line_of)
+            raise contradiction((rows[0], rows[1]), names[output], path, line_of)
 
 
-def _contradiction(
-    rows: list[int],
+def contradiction(
+    rows: tuple[int, int],
     name: str,
     path: str | Path | None,
     line_of: Callable[[int], int] | None,
 ) -> DataError:
-    """Describe the contradiction between a pattern that asks for 0 and one that asks for 1."""
+    """Describe the contradiction between a pattern that asks for 0 and one that asks for 1.
+
+    Parameters
+    ----------
+    rows
+        The two patterns, the one of 0 first.
+    name
+        Name of the output bit.
+    path, line_of
+        As of `check_contradictions`.
+    """
     (one, earlier), (two, later) = sorted((row, value) for value, row in enumerate(rows))
     if line_of is None:
         return DataError(

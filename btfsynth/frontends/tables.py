@@ -5,24 +5,27 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.contradictions import contradiction
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import SourceFile
-from btfsynth.dataset.formats.cubes import FREE, MAX_EXPANDED, expanded_size
+from btfsynth.dataset.formats.cubes import FREE
 from btfsynth.dataset.formats.pla import PLA
 from btfsynth.dataset.formats.pla_parser import DONT_CARE, OFF, ON, PlaFile, parse_pla
 from btfsynth.dataset.formats.truth import TRUTH
-from btfsynth.dataset.ports import Port, group_columns
+from btfsynth.dataset.ports import Port, bit_names, group_columns
 from btfsynth.frontends.covers import build_cover, build_table
 from btfsynth.frontends.design import Design
 from btfsynth.frontends.functions import MAX_TABLE_WIDTH
 from btfsynth.frontends.gates import and_gate, or_gate
 from btfsynth.lower.cofactors import lower_table, make_table
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["parse_pla_design", "parse_pla_netlist", "parse_truth_design", "parse_truth_netlist"]
 
 _MAX_DIAGRAM_INPUTS = 16
+_MAX_ROW_PAIRS = 1 << 28
 _MARKS = np.array(["0", "1", "-"])
 
 
@@ -51,8 +54,8 @@ def parse_pla_netlist(file: SourceFile) -> Netlist:
 def parse_pla_design(file: SourceFile) -> Design:
     """Read a PLA file (see `pla`), of any number of inputs.
 
-    Up to 16 inputs an output that does not matter becomes whatever costs least; beyond, what is not
-    listed as on is off.
+    Up to 16 inputs an output that does not matter becomes whatever costs least; beyond, what the rows do
+    not list is off, or on in types r and dr.
 
     Raises
     ------
@@ -62,12 +65,36 @@ def parse_pla_design(file: SourceFile) -> Design:
     pla = parse_pla(file)
     products = _products(file, pla)
     if pla.n_inputs > _MAX_DIAGRAM_INPUTS:
-        if pla.kind in ("fr", "fdr") and expanded_size(pla.cubes) <= MAX_EXPANDED:
-            PLA.read(file)  # for its check of the rows alone
-        return Design(products, dont_care=_open_products(file, pla))
+        notes = list(pla.notes)
+        if pla.kind in ("fr", "fdr"):
+            notes.extend(_contradictions(file, pla))
+        return Design(products, tuple(notes), _open_products(file, pla))
     dataset = PLA.read(file)
     netlist = min(products, _diagram(dataset), key=lambda netlist: netlist.n_cells)
-    return Design(netlist, dont_care=_open_outputs(dataset))
+    return Design(netlist, pla.notes, _open_outputs(dataset))
+
+
+def _contradictions(file: SourceFile, pla: PlaFile) -> list[str]:
+    """Raise a `DataError` if a vector is on and off; return a note if the rows are too many to see that."""
+    on, off = ((pla.marks == mark).any(axis=1) for mark in (ON, OFF))
+    if int(on.sum()) * int(off.sum()) > _MAX_ROW_PAIRS:
+        return [
+            f"whether rows contradict each other was not looked at, there are {len(on)} of them"
+        ]
+    ones, zeros = ((pla.cubes == value).astype(np.float32) for value in (1, 0))
+    says_on, says_off = ((pla.marks == mark).astype(np.float32) for mark in (ON, OFF))
+    others = np.flatnonzero(off)
+    for row in np.flatnonzero(on):
+        # Cubes meet unless one has a 1 where the other has a 0.
+        apart = ones[others] @ zeros[row] + zeros[others] @ ones[row]
+        bad = (apart == 0) & (says_off[others] @ says_on[row] > 0)
+        if bad.any():
+            other = int(others[np.argmax(bad)])
+            output = int(np.argmax((pla.marks[row] == ON) & (pla.marks[other] == OFF)))
+            names = bit_names([Port("y", pla.n_outputs)])
+            name = (pla.output_names or names)[output]
+            raise contradiction((other, int(row)), name, file.path, lambda at: int(pla.lines[at]))
+    return []
 
 
 def _open_outputs(dataset: Dataset) -> Netlist | None:
@@ -105,21 +132,31 @@ def _build(builder: NetlistBuilder, table: NDArray[np.uint8], literals: list[int
 def _products(file: SourceFile, pla: PlaFile) -> Netlist:
     """Return the sums of the products that are on; outputs share products."""
     cover = _Cover(file, pla)
-    return cover.build([cover.sum(column, ON) for column in cover.driven])
+    listed = OFF if pla.kind in ("r", "dr") else ON
+    outputs = []
+    for column in cover.driven:
+        flip = int(pla.complemented[column]) ^ int(listed == OFF)
+        outputs.append(cover.sum(column, listed) ^ flip)
+    return cover.build(outputs)
 
 
 def _open_products(file: SourceFile, pla: PlaFile) -> Netlist | None:
     """Return a netlist that is 1 where an output does not matter; None if that is nowhere so."""
-    if pla.kind == "f" or (pla.kind == "fd" and not (pla.marks == DONT_CARE).any()):
+    if pla.kind in ("f", "r") or (pla.kind in ("fd", "dr") and not (pla.marks == DONT_CARE).any()):
         return None
     cover = _Cover(file, pla)
+    builder = cover.builder
     outputs = []
     for column in cover.driven:
-        on = cover.sum(column, ON)
-        if pla.kind == "fd":
-            outputs.append(cover.builder.and_(cover.sum(column, DONT_CARE), on ^ 1))
+        if pla.kind in ("fd", "dr"):
+            loose = cover.sum(column, DONT_CARE)
+            off = cover.sum(column, OFF) if pla.kind == "dr" else FALSE
+            outputs.append(builder.and_(loose, off ^ 1))
         else:
-            outputs.append(cover.builder.or_(cover.sum(column, OFF), on) ^ 1)
+            on = cover.sum(column, ON)
+            if pla.kind == "fdr":
+                on = builder.and_(on, cover.sum(column, DONT_CARE) ^ 1)
+            outputs.append(builder.or_(cover.sum(column, OFF), on) ^ 1)
     return cover.build(outputs)
 
 

@@ -161,9 +161,9 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def plural(count: int, noun: str) -> str:
-    """Return the count with its noun: ``1 pattern``, ``2 patterns``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """Return the count with its noun: ``1 pattern``, ``2 patterns``; `many` is an irregular plural."""
+    return f"{count} {noun if count == 1 else many or f'{noun}s'}"
 
 
 def check_names(file: SourceFile, names: Sequence[str], what: str, line: int) -> None:

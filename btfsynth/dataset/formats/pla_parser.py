@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.formats.base import SourceFile, check_names, plural, quoted
 from btfsynth.dataset.formats.cubes import FREE
+from btfsynth.errors import DataError
 
 __all__ = ["DONT_CARE", "OFF", "ON", "SILENT", "PlaFile", "parse_pla"]
 
@@ -19,9 +20,19 @@ OFF, ON, DONT_CARE, SILENT = 0, 1, 2, 3
 MAX_WIDTH = 1_000_000
 """Largest number of inputs or of outputs."""
 
-_TYPES = ("f", "fd", "fr", "fdr")
-_KEYWORDS = (".i", ".o", ".p", ".ilb", ".ob", ".type", ".e", ".end")
-_IGNORED = (".model", ".name", ".title")
+_TYPES = ("f", "fd", "fr", "fdr", "r", "dr")
+_INPUT_NAMES = (".ilb", ".lb")
+_OUTPUT_NAMES = (".ob", ".olb")
+_IGNORED = (".model", ".name", ".title", ".pair")
+"""What says nothing about the function: espresso pairs inputs only while it minimises."""
+
+_REFUSED = {
+    ".kiss": "describes a state machine",
+    ".label": "names the values of a variable of more than two",
+    ".symbolic": "joins inputs into a variable of more than two values",
+    ".symbolic-output": "joins outputs into a variable of more than two values",
+}
+_ROW = re.compile(r"[-01234~?|\s]+")
 _BAD = 255
 
 
@@ -34,7 +45,7 @@ def _codes(meaning: dict[str, int]) -> NDArray[np.uint8]:
 
 
 _INPUT_CODES = _codes({"0": 0, "1": 1, "-2": FREE})
-_OUTPUT_CODES = _codes({"0": OFF, "14": ON, "-2": DONT_CARE, "~3": SILENT})
+_OUTPUT_CODES = _codes({"03": OFF, "14": ON, "-2": DONT_CARE, "~": SILENT})
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class PlaFile:
     Parameters
     ----------
     kind
-        ``f``, ``fd``, ``fr`` or ``fdr``.
+        ``f``, ``fd``, ``fr``, ``fdr``, ``r`` or ``dr``.
     n_inputs, n_outputs
         As the header states them.
     input_names, output_names
@@ -54,7 +65,11 @@ class PlaFile:
     marks
         ``(rows, outputs)`` uint8: `OFF`, `ON`, `DONT_CARE` or `SILENT`.
     lines
-        ``(rows,)`` int64, the line of each row.
+        ``(rows,)`` int64, the line in which each row begins.
+    complemented
+        ``(outputs,)`` bool: where on and off change places, as ``.phase`` says.
+    notes
+        What was passed over, one line each.
     """
 
     kind: str
@@ -65,64 +80,98 @@ class PlaFile:
     cubes: NDArray[np.uint8]
     marks: NDArray[np.uint8]
     lines: NDArray[np.int64]
+    complemented: NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
 class _Parser:
     file: SourceFile
     numbers: dict[str, tuple[int, int]] = field(default_factory=dict)
-    names: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
+    names: dict[str, tuple[list[str], int]] = field(default_factory=dict)
     kind: str | None = None
+    phase: tuple[str, int] | None = None
     rows: list[bytes] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    part: str = ""
+    """What a row has so far that goes on in the next line."""
+    part_line: int = 0
+    wrapped: int = 0
+    naming: str | None = None
+    """The keyword whose names may go on in the next line."""
+    notes: list[str] = field(default_factory=list)
 
     def run(self) -> PlaFile:
         for number, text in enumerate(self.file.lines, start=1):
             line = text.partition("#")[0].strip()
             if line.startswith("."):
+                self.end_row()
                 keyword, *words = line.split()
                 if keyword in (".e", ".end"):
                     break
                 self.keyword(keyword, words, number)
+            elif line and self.naming and self.names_go_on(line):
+                self.names[self.naming][0].extend(line.split())
             elif line:
+                self.naming = None
                 self.row(line, number)
+        self.end_row()
         n_inputs, n_outputs = self.width(".i"), self.width(".o")
         self.check_row_count()
         cubes, marks = self.decode(n_inputs, n_outputs)
+        if self.wrapped:
+            what = plural(self.wrapped, "row spans", "rows span")
+            self.notes.append(f"{what} more than one line")
         return PlaFile(
             kind=self.kind or "fd",
             n_inputs=n_inputs,
             n_outputs=n_outputs,
-            input_names=self.port_names(".ilb", "input", n_inputs),
-            output_names=self.port_names(".ob", "output", n_outputs),
+            input_names=self.port_names(_INPUT_NAMES, "input", n_inputs),
+            output_names=self.port_names(_OUTPUT_NAMES, "output", n_outputs),
             cubes=cubes,
             marks=marks,
             lines=np.array(self.lines, dtype=np.int64),
+            complemented=self.complemented(n_outputs),
+            notes=tuple(self.notes),
         )
 
     def keyword(self, keyword: str, words: list[str], line: int) -> None:
-        if keyword in _IGNORED:
-            return
-        if keyword not in _KEYWORDS:
+        self.naming = None
+        if keyword in _REFUSED:
             raise self.file.error(
-                f"the keyword {quoted(keyword)} is not supported; known ones are: "
-                f"{' '.join(_KEYWORDS)}",
+                f"{keyword} {_REFUSED[keyword]}; expected Boolean inputs and outputs only", line
+            )
+        if keyword in (".i", ".o", ".p"):
+            self.number(keyword, words, line)
+        elif keyword == ".mv":
+            self.sizes(words, line)
+        elif keyword == ".type":
+            self.set_kind(words, line)
+        elif keyword in (*_INPUT_NAMES, *_OUTPUT_NAMES):
+            if keyword in self.names:
+                raise self.file.error(f"{keyword} is given twice", line)
+            self.names[keyword] = words, line
+            self.naming = keyword
+        elif keyword == ".phase":
+            if self.phase is not None:
+                raise self.file.error(f"{keyword} is given twice", line)
+            self.phase = "".join(words), line
+        elif keyword not in _IGNORED:
+            note = f"line {line}: the keyword {quoted(keyword)} is not known and passed over"
+            self.notes.append(note)
+
+    def set_kind(self, words: list[str], line: int) -> None:
+        if words not in [[kind] for kind in _TYPES]:
+            raise self.file.error(
+                f"expected .type {', '.join(_TYPES[:-1])} or {_TYPES[-1]}, got "
+                f"{quoted(' '.join(words))}",
                 line,
             )
-        if keyword in self.numbers or keyword in self.names or (keyword == ".type" and self.kind):
-            raise self.file.error(f"{keyword} is given twice", line)
-        if keyword in (".ilb", ".ob"):
-            self.names[keyword] = tuple(words), line
-        elif keyword == ".type":
-            if words not in [[kind] for kind in _TYPES]:
-                raise self.file.error(
-                    f"expected .type {', '.join(_TYPES[:-1])} or {_TYPES[-1]}, got "
-                    f"{quoted(' '.join(words))}",
-                    line,
-                )
-            self.kind = words[0]
-        else:
-            self.number(keyword, words, line)
+        if self.kind not in (None, words[0]):
+            raise self.file.error(".type is given twice", line)
+        if self.rows:
+            raise self.file.error("expected .type before the first row", line)
+        self.kind = words[0]
 
     def number(self, keyword: str, words: list[str], line: int) -> None:
         low, high = (0, 10**18) if keyword == ".p" else (1, MAX_WIDTH)
@@ -136,9 +185,29 @@ class _Parser:
                 f"{quoted(' '.join(words))}",
                 line,
             )
-        if self.rows and keyword != ".p":
-            raise self.file.error(f"expected {keyword} before the first row", line)
-        self.numbers[keyword] = int(words[0]), line
+        value = int(words[0])
+        if keyword in self.numbers:
+            if keyword != ".p" and self.numbers[keyword][0] != value:
+                raise self.file.error(f"{keyword} is given twice", line)
+            return
+        self.numbers[keyword] = value, line
+
+    def sizes(self, words: list[str], line: int) -> None:
+        """Take ``.mv``, which is .i and .o where no variable but the outputs has many values."""
+        shown = quoted(" ".join(words))
+        if len(words) < 3 or not all(re.fullmatch(r"[0-9]{1,7}", word) for word in words):
+            raise self.file.error(
+                f"expected .mv variables binary-variables sizes, got {shown}", line
+            )
+        variables, binary, *sizes = words
+        if int(variables) != int(binary) + 1 or len(sizes) != 1:
+            raise self.file.error(
+                f".mv {shown} has variables of more than two values; expected Boolean inputs and "
+                "outputs only",
+                line,
+            )
+        self.number(".i", [binary], line)
+        self.number(".o", sizes, line)
 
     def width(self, keyword: str) -> int:
         if keyword not in self.numbers:
@@ -147,43 +216,91 @@ class _Parser:
         return self.numbers[keyword][0]
 
     def row(self, line: str, number: int) -> None:
+        """Take a line of characters: of one row, of a part of one, or of several."""
         if ".i" not in self.numbers or ".o" not in self.numbers:
             raise self.file.error(
                 f"expected .i and .o before the first row, got {quoted(line)}", number
             )
-        inputs, outputs = self.numbers[".i"][0], self.numbers[".o"][0]
+        inputs = self.numbers[".i"][0]
+        width = inputs + self.numbers[".o"][0]
+        at = len(self.part)
         parts = ["".join(part.split()) for part in line.split("|")]
-        width = sum(map(len, parts))
-        expected = (
-            f"{inputs + outputs} characters ({plural(inputs, 'input')} and "
-            f"{plural(outputs, 'output')})"
+        for part in parts[:-1]:
+            at += len(part)
+            if at % width not in (0, inputs):
+                raise self.file.error(
+                    f"expected {plural(inputs, 'input')} before the '|', got {at % width}", number
+                )
+        text = self.part + "".join(parts)
+        if self.part:
+            # A row that ends within a line would hide that one of them has too few characters.
+            if len(text) > width:
+                self.end_row()
+            self.wrapped += len(text) == width
+        elif len(text) > width and len(text) % width:
+            raise self.short_row(len(text), number)
+        first = self.part_line if self.part else number
+        while len(text) >= width:
+            self.rows.append(text[:width].encode("latin-1", "replace"))
+            self.lines.append(first)
+            text = text[width:]
+        self.part, self.part_line = text, first
+
+    def end_row(self) -> None:
+        """Raise a `DataError` if a row has begun and not ended."""
+        if self.part:
+            raise self.short_row(len(self.part), self.part_line)
+
+    def short_row(self, found: int, line: int) -> DataError:
+        inputs, outputs = self.numbers[".i"][0], self.numbers[".o"][0]
+        return self.file.error(
+            f"expected {inputs + outputs} characters ({plural(inputs, 'input')} and "
+            f"{plural(outputs, 'output')}), got {found}",
+            line,
         )
-        if width != inputs + outputs:
-            raise self.file.error(f"expected {expected}, got {width}", number)
-        if len(parts) == 2 and len(parts[0]) != inputs:
+
+    def names_go_on(self, line: str) -> bool:
+        assert self.naming is not None
+        keyword = ".i" if self.naming in _INPUT_NAMES else ".o"
+        wanted = self.numbers.get(keyword, (0, 0))[0]
+        return len(self.names[self.naming][0]) < wanted and not _ROW.fullmatch(line)
+
+    def complemented(self, n_outputs: int) -> NDArray[np.bool_]:
+        if self.phase is None:
+            return np.zeros(n_outputs, dtype=np.bool_)
+        text, line = self.phase
+        if len(text) != n_outputs or set(text) - {"0", "1"}:
             raise self.file.error(
-                f"expected {plural(inputs, 'input')} before the '|', got {len(parts[0])}", number
+                f"expected {n_outputs} characters 0 or 1 after .phase, got {quoted(text)}", line
             )
-        self.rows.append("".join(parts).encode("latin-1", "replace"))
-        self.lines.append(number)
+        zeros = text.count("0")
+        if zeros:
+            what = plural(zeros, "output is", "outputs are")
+            self.notes.append(f".phase: {what} complemented, as espresso reads it")
+        return np.array([phase == "0" for phase in text], dtype=np.bool_)
 
     def check_row_count(self) -> None:
-        if ".p" in self.numbers and self.numbers[".p"][0] != len(self.rows):
-            count, line = self.numbers[".p"]
-            raise self.file.error(
-                f".p {count} announces {plural(count, 'row')}, the file has {len(self.rows)}", line
+        count, line = self.numbers.get(".p", (len(self.rows), 0))
+        if count != len(self.rows):
+            self.notes.append(
+                f"line {line}: .p {count} announces {plural(count, 'row')}, the file has "
+                f"{len(self.rows)}; all are read"
             )
 
-    def port_names(self, keyword: str, what: str, width: int) -> tuple[str, ...] | None:
-        if keyword not in self.names:
-            return None
-        names, line = self.names[keyword]
-        if len(names) != width:
-            raise self.file.error(
-                f"expected {plural(width, f'{what} name')} after {keyword}, got {len(names)}", line
-            )
-        check_names(self.file, names, what, line)
-        return names
+    def port_names(
+        self, keywords: tuple[str, ...], what: str, width: int
+    ) -> tuple[str, ...] | None:
+        for keyword in keywords:
+            if keyword in self.names:
+                names, line = self.names[keyword]
+                if len(names) != width:
+                    raise self.file.error(
+                        f"expected {plural(width, f'{what} name')} after {keyword}, got {len(names)}",
+                        line,
+                    )
+                check_names(self.file, names, what, line)
+                return tuple(names)
+        return None
 
     def decode(self, n_inputs: int, n_outputs: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         if not self.rows:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import naive
 import pytest
 from circuits import array_multiplier
 from reading import computes, ports, source
 
 from btfsynth.backends.interchange import WRITERS
+from btfsynth.dataset.formats.pla import PLA
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
 from btfsynth.frontends.functions import build_function
 from btfsynth.frontends.registry import READERS, find_reader, read_design
-from btfsynth.frontends.tables import parse_pla_netlist, parse_truth_netlist
+from btfsynth.frontends.tables import parse_pla_design, parse_pla_netlist, parse_truth_netlist
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import exhaustive_words, output_words
 
@@ -113,3 +115,31 @@ def test_missing_and_binary_files(tmp_path, ending):
     (tmp_path / f"binary{ending}").write_bytes(b"\0\xff\x80" * 9)
     with pytest.raises(DataError, match=f"binary\\{ending}"):
         read_design(tmp_path / f"binary{ending}")
+
+
+@pytest.mark.parametrize("kind", ["f", "fd", "fr", "fdr", "r", "dr"])
+def test_dont_cares_of_a_wide_pla(kind):
+    """Beyond 16 inputs the netlist is a sum of products, and another one says where it does not matter."""
+    cubes = [("11", "10"), ("10", "-0"), ("1-", "~1"), ("01", "0-"), ("-1", "~-")]
+    if kind == "fdr":
+        cubes.pop()
+    rows = "".join(f"{cube}{'-' * 15} {marks}\n" for cube, marks in cubes)
+    text = ".i {}\n.o 2\n.type {}\n.phase 10\n{}.e\n"
+    if kind in ("fr", "fdr"):
+        text = text.replace(".phase 10\n", "")
+        rows = rows.replace("11--------------- 10", "11--------------- 1-")
+        rows = rows.replace("10--------------- -0", "10--------------- --")
+    small = PLA.read(source(text.format(2, kind, rows.replace("-" * 15, "")), "f.pla"))
+    design = parse_pla_design(source(text.format(17, kind, rows), "f.pla"))
+    assert (design.dont_care is None) is (kind in ("f", "r"))
+    cared = {
+        tuple(map(int, vector)): (target, care)
+        for vector, target, care in zip(small.inputs, small.targets, small.care_mask, strict=True)
+    }
+    for vector in naive.all_vectors(2):
+        target, care = cared.get(tuple(vector), ((0, 0), (False, False)))
+        padded = [*vector, *[0] * 15]
+        loose = [0, 0] if design.dont_care is None else naive.netlist_bits(design.dont_care, padded)
+        assert [not bit for bit in loose] == [bool(bit) for bit in care]
+        found = naive.netlist_bits(design.netlist, padded)
+        assert all(f == t for f, t, c in zip(found, target, care, strict=True) if c)
