@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 import sys
 
@@ -93,15 +93,66 @@ def test_simulator(tmp_path):
         SIMULATORS["amaranth_stream"].run(design)
 
 
-@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs iverilog")
+def convert(design, folder, *arguments, role="amaranth_stream", **environment):
+    """Run a file of the design as a program."""
+    command = [sys.executable, design.path(role).name, *arguments]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False,
+        env=os.environ | environment,
+    )  # fmt: skip
+
+
+def fake_yosys(folder, version, text="module fake; endmodule"):
+    """A program that answers as a Yosys of a version does, and converts everything to one text."""
+    folder.mkdir()
+    program = folder / "yosys"
+    program.write_text(
+        f'#!/bin/sh\nif [ "$1" = -V ]; then echo "Yosys {version} (git sha1 0)"; exit; fi\n'
+        f"cat > /dev/null\necho '{text}'\n"
+    )
+    program.chmod(0o755)
+    return str(folder)
+
+
 def test_wrapper_converts_itself(tmp_path):
     """Run as a program it writes hardware with the streams as ports."""
     design = stream(tmp_path, 2)
-    command = [sys.executable, design.path("amaranth_stream").name]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    ran = convert(design, tmp_path, "rtlil")
+    assert (ran.returncode, ran.stderr) == (0, "")
     for port in ("i__payload", "i__valid", "i__ready", "o__payload", "o__valid", "o__ready"):
         assert port in ran.stdout
-    if "RTLIL instead" not in ran.stderr:
-        (tmp_path / "s.v").write_text(ran.stdout)
-        compiled = ["iverilog", "-g2012", "-t", "null", "-s", "multiplier_stream", "s.v"]
-        subprocess.run(compiled, cwd=tmp_path, check=True)
+    assert "attribute \\generator" in ran.stdout
+    assert convert(design, tmp_path, "vhdl").returncode == 1
+
+
+@pytest.mark.parametrize("role", ["amaranth", "amaranth_stream"])
+def test_a_yosys_that_is_new_enough_is_found(tmp_path, role):
+    """Behind an old one on the PATH; without one nothing is written."""
+    design = stream(tmp_path, 2)
+    old, new = fake_yosys(tmp_path / "old", "0.23"), fake_yosys(tmp_path / "new", "0.60+12")
+    ran = convert(design, tmp_path, role=role, PATH=f"{old}:{new}:{os.environ['PATH']}")
+    assert (ran.returncode, ran.stdout.strip()) == (0, "module fake; endmodule")
+    ran = convert(design, tmp_path, role=role, YOSYS=f"{old}/yosys", AMARANTH_USE_YOSYS="system")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("Verilog needs Yosys 0.40 or newer (")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_files_in_a_package(tmp_path):
+    """The wrapper and the test find the component beside them, in a package as in a folder."""
+    package = tmp_path / "hardware"
+    stream(package, 2)
+    (package / "__init__.py").write_text("")
+    code = "from hardware.multiplier_stream import MultiplierStream as S; print(S().o.signature)"
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    for test in package.glob("test_*.py"):
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert convert_in(package).stdout.startswith("attribute")
+
+
+def convert_in(folder):
+    """Run the wrapper of a folder from outside."""
+    command = [sys.executable, str(folder / "multiplier_stream.py"), "rtlil"]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
