@@ -36,8 +36,8 @@ def emit_netlist(
     dataset
         The patterns, if there are any.
     directory
-        The folder; made if it is missing. A netlist file there that has the name of the module but is not this
-        netlist becomes it.
+        The folder; made if it is missing. It gets the netlist too, unless there is one with the name of the
+        module that is this netlist, whatever else is written in it.
     options
         What hardware is made; a combinational design if None.
 
@@ -63,7 +63,7 @@ def emit_netlist(
     with staging_folder(directory) as staging:
         manifest = write_design(netlist, vectors, staging, options=options, **origin)
         former, own = (folder / f"{manifest.module}.mig" for folder in (directory, staging))
-        if former.is_file() and not own.exists() and not _holds(former, netlist):
+        if not own.exists() and not (former.is_file() and _holds(former, netlist)):
             # Else the hardware would be compared with, and shown as, what was here before.
             write_text(own, format_netlist(netlist))
         publish(staging, directory, last=MANIFEST_FILE)

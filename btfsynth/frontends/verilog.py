@@ -11,6 +11,7 @@ from btfsynth.errors import DataError
 from btfsynth.frontends import gates
 from btfsynth.frontends.circuit import Circuit, Op
 from btfsynth.frontends.design import Design
+from btfsynth.frontends.majorities import find_majorities
 from btfsynth.frontends.nets import Make
 from btfsynth.frontends.verilog_reader import read_verilog
 from btfsynth.netlist.builder import NetlistBuilder
@@ -81,9 +82,14 @@ def circuit_netlist(circuit: Circuit, path: Path | None = None) -> Netlist:
     builder = NetlistBuilder(circuit.module, input_ports, output_ports)
     bit_of = {column: bit for bit, column in enumerate(columns)}
     literals = [FALSE] * len(circuit.gates)
+    majorities, parts = find_majorities(circuit)
     for index in circuit.order:
         gate = circuit.gates[index]
-        if gate.op is Op.INPUT:
+        if index in parts:
+            continue
+        if index in majorities:
+            literals[index] = builder.maj(*(literals[read] for read in majorities[index]))
+        elif gate.op is Op.INPUT:
             literals[index] = builder.input(bit_of[gate.reads[0]])
         else:
             literals[index] = _MAKE[gate.op](builder, [literals[read] for read in gate.reads])

@@ -1,0 +1,117 @@
+"""What the manifest says of a design, compared with all else in the folder that says the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from btfsynth.backends.manifest import Manifest
+from btfsynth.config import RUN_FILE, read_run_file
+from btfsynth.errors import BtfsynthError, shown
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.statistics import statistics
+from btfsynth.network.trained import load_network
+from btfsynth.sim.design import Design
+
+__all__ = ["count_contradiction", "data_contradiction", "training_contradiction"]
+
+_HEADER = re.compile(r"^// (data hash): (.*)$", re.MULTILINE)
+_SEED = re.compile(r"^// (?:training: )?seed:? ([0-9]+)", re.MULTILINE)
+_MAX_HEADER = 4000
+_MAX_SHOWN = 70
+_MISSING = object()
+
+
+def count_contradiction(manifest: Manifest, netlist: Netlist) -> str | None:
+    """Return where the counts of the manifest are not those of a netlist, None if nowhere."""
+    if not manifest.netlist:
+        return None  # of a version that kept none
+    counted = vars(statistics(netlist))
+    for key in (*counted, *manifest.netlist):
+        said, found = manifest.netlist.get(key, "nothing"), counted.get(key, "none")
+        if said != found:
+            return f"the manifest says {key} {said}, the netlist has {found}"
+    return None
+
+
+def data_contradiction(design: Design) -> str | None:
+    """Return which file of the folder has another hash of the data than the manifest, None if none has.
+
+    A manifest without seed is of a netlist, in a folder that may hold files of another design.
+    """
+    manifest, folder = design.manifest, design.directory
+    verilog = design.path("verilog")
+    stated = {verilog.name: dict(_HEADER.findall(_header(verilog))).get("data hash", _MISSING)}
+    if "seed" in manifest.options:
+        stated["report.json"] = _json(folder / "report.json").get("data_hash", _MISSING)
+        stated[RUN_FILE] = _run_file(folder / RUN_FILE, "data").get("hash", _MISSING)
+    return _first_other(stated, "data hash", manifest.data_hash)
+
+
+def training_contradiction(design: Design) -> str | None:
+    """Return which file of the folder tells of another seed or trial than the manifest, None if none does."""
+    manifest, folder = design.manifest, design.directory
+    options = manifest.options
+    verilog = design.path("verilog")
+    seed = _SEED.search(_header(verilog))
+    seeds: dict[str, Any] = {verilog.name: int(seed[1]) if seed else _MISSING}
+    trials: dict[str, Any] = {}
+    if "seed" in options:
+        report = _json(folder / "report.json")
+        entry = _sub(_json(folder / "entry.json"), "origin")
+        network = f"{manifest.module}.npz"
+        training = {} if "learners" in options else _training(folder / network)
+        seeds["report.json"] = report.get("seed", _MISSING)
+        trials["report.json"] = _sub(report, "train").get("trial", _MISSING)
+        seeds[RUN_FILE] = _run_file(folder / RUN_FILE, "train").get("seed", _MISSING)
+        for file, record in (("entry.json", entry), (network, training)):
+            seeds[file] = record.get("seed", _MISSING)
+            trials[file] = record.get("trial", _MISSING)
+    return _first_other(seeds, "seed", options.get("seed")) or _first_other(
+        trials, "trial", options.get("trial")
+    )
+
+
+def _first_other(stated: Mapping[str, Any], what: str, said: Any) -> str | None:
+    """Return which file says something else than the manifest, given what each says or `_MISSING`."""
+    for file, found in stated.items():
+        if found is not _MISSING and found != said:
+            manifest = f"no {what}" if said is None else f"{what} {shown(said, _MAX_SHOWN)}"
+            return f"the manifest says {manifest}, {file} has {shown(found, _MAX_SHOWN)}"
+    return None
+
+
+def _header(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        return stream.read(_MAX_HEADER).partition("\nmodule ")[0]
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    """Return the record in a file, empty if there is none."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _training(path: Path) -> Mapping[str, Any]:
+    try:
+        return load_network(path).training
+    except BtfsynthError:
+        return {}
+
+
+def _run_file(path: Path, section: str) -> Mapping[str, Any]:
+    try:
+        return read_run_file(path).values.get(section, {})
+    except BtfsynthError:
+        return {}
+
+
+def _sub(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = record.get(key)
+    return value if isinstance(value, dict) else {}
