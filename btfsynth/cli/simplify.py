@@ -31,6 +31,7 @@ from btfsynth.errors import InterruptedWorkError, UsageError
 from btfsynth.files import beside, write_bytes
 from btfsynth.flow import netlist_record, pass_records, simplify_netlist, simplify_network
 from btfsynth.netlist.reference import Preserve
+from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 from btfsynth.netlist.statistics import statistics
 from btfsynth.network.load import is_network, read_network
 from btfsynth.passes.base import InterruptedPasses, PassReport
@@ -87,13 +88,19 @@ def command(
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs the patterns, give them with --data")
     network = read_network(file) if is_network(file) else None
-    given = None if network is not None else load_design(file, comb).netlist
+    design = None if network is not None else load_design(file, comb)
+    given = None if design is None else design.netlist
+    open_at = None if design is None or wanted is Preserve.NETWORK else design.dont_care
+    if open_at is not None and dataset is None and open_at.n_inputs > MAX_EXHAUSTIVE_INPUTS:
+        say(
+            f"note: the don't-cares are not used, there are more than {MAX_EXHAUSTIVE_INPUTS} inputs"
+        )
     try:
         if network is not None:
             netlist, _, reports = simplify_network(network, dataset, wanted, passes)
         else:
             assert given is not None
-            netlist, reports = simplify_netlist(given, dataset, wanted, passes)
+            netlist, reports = simplify_netlist(given, dataset, wanted, passes, open_at)
     except InterruptedPasses as stopped:
         raise _kept(stopped, path) from None
     if given is None:

@@ -12,9 +12,16 @@ from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_netwo
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import (
     Preserve,
+    Reference,
     care_reference,
     count_wrong,
     function_reference,
+)
+from btfsynth.netlist.simulation import (
+    MAX_EXHAUSTIVE_INPUTS,
+    exhaustive_words,
+    output_words,
+    valid_words,
 )
 from btfsynth.network.labels import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
@@ -86,11 +93,25 @@ def simplify_network(
 
 
 def simplify_netlist(
-    netlist: Netlist, dataset: Dataset | None, preserve: Preserve | None, script: str
+    netlist: Netlist,
+    dataset: Dataset | None,
+    preserve: Preserve | None,
+    script: str,
+    dont_care: Netlist | None = None,
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
     """Run passes over a netlist, every step checked.
 
-    It keeps its function, or what patterns ask for if they are given.
+    Parameters
+    ----------
+    netlist
+        The netlist; its function is kept, or what patterns ask for if they are given.
+    dataset, preserve
+        The patterns, and whether they or the function are to be kept.
+    script
+        Passes.
+    dont_care
+        A netlist of the same ports that is 1 where an output does not matter; used without patterns, up to
+        `MAX_EXHAUSTIVE_INPUTS` inputs.
 
     Raises
     ------
@@ -98,7 +119,10 @@ def simplify_netlist(
         If the patterns are to be kept and the netlist does not compute them.
     """
     steps = parse_script(script)
-    if dataset is None or preserve is Preserve.NETWORK:
+    exhaustive = netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS
+    if dataset is None and dont_care is not None and exhaustive:
+        reference = _open_reference(netlist, dont_care)
+    elif dataset is None or preserve is Preserve.NETWORK:
         reference = function_reference(function_of(netlist), netlist.n_inputs)
     else:
         require_fit(netlist, dataset)
@@ -110,6 +134,14 @@ def simplify_netlist(
                 f"{dataset.source}, so these cannot be what is preserved"
             )
     return run_passes(steps, netlist, reference, _prove)
+
+
+def _open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
+    """Return the function of a netlist on every input vector, but for where it does not matter."""
+    inputs, vectors = exhaustive_words(netlist.n_inputs), 1 << netlist.n_inputs
+    care = ~output_words(dont_care, inputs) & valid_words(vectors)
+    targets = output_words(netlist, inputs)
+    return Reference(Preserve.CARE, inputs, targets, care, vectors, complete=True)
 
 
 def _prove(before: Netlist, after: Netlist) -> bool:

@@ -2,7 +2,8 @@
 
 Covers of any width, on-set or off-set; several models, flattened through ``.subckt`` from the first one that
 no other one uses; the ``.conn`` and the attributes that Yosys writes. What only says how fast or how large
-something is, is passed over. A missing ``.end`` is tolerated at the end of the file.
+something is, is passed over. A missing ``.end`` is tolerated at the end of the file. What ``.exdc`` of the
+top lists does not matter; that of models that it uses is passed over, as their function stays the same.
 Latches are an error or become ports.
 """
 
@@ -22,9 +23,9 @@ __all__ = ["parse_blif"]
 
 _MAX_GATES = 20_000_000
 _IGNORED = (
-    ".area .delay .wire_load_slope .wire .input_arrival .default_input_arrival .output_required "
-    ".default_output_required .input_drive .default_input_drive .output_load "
-    ".default_output_load .max_input_load .default_max_input_load .attr .cname"
+    ".area .delay .and_gate_delay .wire_load_slope .wire .input_arrival .default_input_arrival "
+    ".output_required .default_output_required .input_drive .default_input_drive .output_load "
+    ".default_output_load .max_input_load .default_max_input_load .attr .attrib .cname .search"
 )
 _PASSED_OVER = frozenset(_IGNORED.split())
 _LATCH_TYPES = ("fe", "re", "ah", "al", "as")
@@ -69,6 +70,8 @@ class _Model:
     gates: list[_Gate] = field(default_factory=list)
     instances: list[_Instance] = field(default_factory=list)
     latches: list[_Latch] = field(default_factory=list)
+    dont_cares: _Model | None = None
+    """What ``.exdc`` begins: nets of the names of outputs, 1 where these do not matter."""
 
 
 def parse_blif(file: SourceFile, comb: bool = False) -> Design:
@@ -99,11 +102,12 @@ def parse_blif(file: SourceFile, comb: bool = False) -> Design:
     for name, line in top.outputs.items():
         nets.add_output(name, line)
     _flatten(file, models, top, nets)
+    _add_dont_cares(file, top, nets)
     notes = (
         f"the model {quoted(top.name)} is read, the first of {len(tops)} that no other one uses",
     )
-    netlist = nets.build(top.name or file.function_name)
-    return Design(netlist, notes if len(tops) > 1 else ())
+    name = top.name or file.function_name
+    return Design(nets.build(name), notes if len(tops) > 1 else (), nets.build_open(name))
 
 
 def _tops(models: dict[str, _Model]) -> list[_Model]:
@@ -156,6 +160,11 @@ def _parse(file: SourceFile) -> dict[str, _Model]:
             models[model.name] = model
         elif keyword == ".end":
             model = None
+        elif keyword == ".exdc" and model is not None:
+            if len(words) > 1 or model.dont_cares is not None:
+                raise file.error("expected .exdc once in a model, and nothing behind it", number)
+            outer, model = model, _Model(model.name, model.line)
+            outer.dont_cares = model.dont_cares = model
         elif keyword not in _PASSED_OVER:
             if model is None:
                 if models:
@@ -286,6 +295,34 @@ def _flatten(file: SourceFile, models: dict[str, _Model], top: _Model, nets: Net
             # No name of a file holds a space: the nets of an instance never meet another's.
             bound = {formal: name(net) for formal, net in instance.nets.items()}
             pending.append((inner, f"{instance.model} {instances} ", bound, depth + 1))
+
+
+def _add_dont_cares(file: SourceFile, top: _Model, nets: NetTable) -> None:
+    """Put the gates that ``.exdc`` of the top has into the table, as nets apart from the others."""
+    inner = top.dont_cares
+    if inner is None:
+        return
+    others = [one.line for one in inner.instances] + [one.line for one in inner.latches]
+    if others:
+        raise file.error("expected gates alone in .exdc", min(others))
+    known = {*top.inputs, *(latch.output for latch in top.latches)}
+    data = {latch.data for latch in top.latches} if nets.comb else set()
+    for ports, wanted, what in (
+        (inner.inputs, known, "input"),
+        (inner.outputs, {*top.outputs, *data}, "output"),
+    ):
+        for port, line in ports.items():
+            if port not in wanted:
+                raise file.error(f".exdc: {quoted(port)} is no {what} of the model", line)
+
+    def name(net: str) -> str:
+        return net if net in known and net not in driven else f"exdc {net}"
+
+    driven = {gate.output for gate in inner.gates}
+    for gate in inner.gates:
+        nets.drive(name(gate.output), map(name, gate.reads), _make(gate), gate.line)
+        if gate.output in top.outputs or gate.output in data:
+            nets.leave_open(gate.output, name(gate.output), gate.line)
 
 
 def _add_cell(

@@ -9,6 +9,7 @@ from btfsynth.dataset.ports import Port, group_ports, total_width
 from btfsynth.errors import SequentialError
 from btfsynth.frontends.order import topological_order
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["Make", "NetTable", "unused_names"]
@@ -41,6 +42,9 @@ class NetTable:
         self._outputs: dict[int, None] = {}
         self._registers: list[tuple[int, int]] = []  # output, input
         self._register_ports: dict[int, str] = {}
+        self._open: dict[
+            int, int
+        ] = {}  # by the net of an output, the one that is 1 where it is open
 
     def net(self, name: str, line: int) -> int:
         """Return the number of a net, a new one at its first use."""
@@ -123,6 +127,10 @@ class NetTable:
         if name is not None:
             self._register_ports[driven] = name
 
+    def leave_open(self, output: str, where: str, line: int) -> None:
+        """State that an output does not matter where another net is 1, see `build_open`."""
+        self._open[self.net(output, line)] = self.net(where, line)
+
     def _drive(self, name: str, reads: tuple[int, ...], make: Make, line: int) -> int:
         number = self.net(name, line)
         if self._gates[number] is not None:
@@ -156,7 +164,32 @@ class NetTable:
         DataError
             If a net is not driven or in a loop, or there is no output.
         """
-        if not self._outputs and not self._registers:
+        outputs = [*self._outputs, *(data for _, data in self._registers)]
+        return self._build(name, outputs, declared_inputs, declared_outputs)
+
+    def build_open(
+        self,
+        name: str,
+        declared_inputs: Sequence[Port] = (),
+        declared_outputs: Sequence[Port] = (),
+    ) -> Netlist | None:
+        """Return a netlist of the same ports that is 1 where an output does not matter; None without any."""
+        if not self._open:
+            return None
+        never = self.net("never open", 0)  # no name of a file has a space
+        self._gates[never] = (), lambda _, __: FALSE
+        outputs = [*self._outputs, *(data for _, data in self._registers)]
+        driven = [self._open.get(output, never) for output in outputs]
+        return self._build(name, driven, declared_inputs, declared_outputs)
+
+    def _build(
+        self,
+        name: str,
+        outputs: Sequence[int],
+        declared_inputs: Sequence[Port],
+        declared_outputs: Sequence[Port],
+    ) -> Netlist:
+        if not outputs:
             raise self.file.error("expected at least one output, got none")
         gates: list[_Gate] = []
         for number, gate in enumerate(self._gates):
@@ -174,7 +207,6 @@ class NetTable:
             )
         inputs = [*self._inputs, *(output for output, _ in self._registers)]
         input_ports, columns = group_ports(_declared(declared_inputs, self._input_names()))
-        outputs = [*self._outputs, *(data for _, data in self._registers)]
         output_ports, driven = group_ports(_declared(declared_outputs, self._output_names()))
         builder = NetlistBuilder(name, input_ports, output_ports)
         literals = [0] * len(gates)

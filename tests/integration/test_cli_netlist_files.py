@@ -130,3 +130,21 @@ def test_what_a_reader_notes_is_said(cli, tmp_path):
         assert outcome.json
         assert "note: b.aag: read as outputs: 1 bad state" in outcome.stderr
     assert "read as outputs" in cli("equiv", "b.aag", "b.aag").stdout
+
+
+def test_dont_cares_are_used(cli, tmp_path):
+    """simplify makes use of .exdc, equiv respects it; --preserve network keeps every output."""
+    gates = ".names a b y\n10 1\n01 1\n"
+    text = (
+        f".model m\n.inputs a b\n.outputs y\n{gates}.exdc\n.inputs a b\n.names a b y\n11 1\n.end\n"
+    )
+    (tmp_path / "m.blif").write_text(text)
+    assert cli("simplify", "m.blif", "-o", "or.blif", "--json").json["cells"] == 1
+    assert cli("equiv", "m.blif", "or.blif", "--json").json["equivalent"] is True
+    assert (
+        cli("simplify", "m.blif", "-o", "xor.blif", "--preserve", "network", "--json").json["cells"]
+        == 3
+    )
+    (tmp_path / "plain.blif").write_text(text.partition(".exdc")[0] + ".end\n")
+    assert cli("equiv", "plain.blif", "xor.blif", "--json").json["equivalent"] is True
+    assert cli("equiv", "plain.blif", "or.blif").code == 1

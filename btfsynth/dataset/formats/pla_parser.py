@@ -218,6 +218,9 @@ class _Parser:
     def row(self, line: str, number: int) -> None:
         """Take a line of characters: of one row, of a part of one, or of several."""
         if ".i" not in self.numbers or ".o" not in self.numbers:
+            if not self.numbers and not _ROW.fullmatch(line):
+                self.notes.append(f"line {number} is passed over as a title: {quoted(line)}")
+                return
             raise self.file.error(
                 f"expected .i and .o before the first row, got {quoted(line)}", number
             )

@@ -135,12 +135,13 @@ def test_rows_over_several_lines(tmp_path: Path) -> None:
 
 def test_what_is_passed_over_is_noted(tmp_path: Path) -> None:
     """A count of rows that is off, a keyword that is not known; pairs of inputs say nothing here."""
-    text = ".i 2\n.i 2\n.o 1\n.p 7\n.colour red\n.pair 1 (0 1)\n.type f\n11 1\n.e\n00 1\n"
+    text = "two bits\n.i 2\n.i 2\n.o 1\n.p 7\n.colour red\n.pair 1 (0 1)\n.type f\n11 1\n.e\n00 1\n"
     dataset = load(write(tmp_path, text))
     assert as_table(dataset) == {"00": "0", "10": "0", "01": "0", "11": "1"}
     assert dataset.notices == (
-        "line 5: the keyword '.colour' is not known and passed over",
-        "line 4: .p 7 announces 7 rows, the file has 1; all are read",
+        "line 1 is passed over as a title: 'two bits'",
+        "line 6: the keyword '.colour' is not known and passed over",
+        "line 5: .p 7 announces 7 rows, the file has 1; all are read",
     )
 
 

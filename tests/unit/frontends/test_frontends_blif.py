@@ -168,3 +168,66 @@ def test_a_model_without_end(first):
     line = text.count("\n", 0, text.index(".model two")) + 1
     with pytest.raises(DataError, match=rf"f.blif:{line}: expected .end of the model .* before"):
         parse_blif(source(text, "f.blif"))
+
+
+EXDC = """.model m
+.inputs a b c
+.outputs y z
+.and_gate_delay 1.0
+.default_input_arrival 0 0
+.names a b y
+11 1
+.names b c z
+10 1
+.exdc
+.inputs a b c
+.outputs y z
+.names a b t
+01 1
+.names t c y
+1- 1
+-1 1
+.end
+"""
+
+
+def test_external_dont_cares():
+    """What .exdc lists, with nets of its own; an output it does not name always matters."""
+    design = parse_blif(source(EXDC, "f.blif"))
+    assert computes(design.netlist, lambda a, b, c: (a and b, b and not c))
+    assert design.dont_care is not None
+    assert ports(design.dont_care) == ports(design.netlist)
+    assert computes(design.dont_care, lambda a, b, c: ((not a and b) or c, False))
+    assert parse_blif(source(EXDC.partition(".exdc")[0], "f.blif")).dont_care is None
+
+
+def test_dont_cares_of_what_a_register_reads():
+    """The net that it reads can be open, and what it drives is an input of .exdc."""
+    text = (
+        ".model m\n.inputs a\n.outputs y\n.latch d q 0\n.names a q d\n11 1\n.names q y\n0 1\n"
+        ".exdc\n.inputs a q\n.outputs d\n.names a q d\n00 1\n.end\n"
+    )
+    design = parse_blif(source(text, "f.blif"), comb=True)
+    assert design.dont_care is not None
+    assert ports(design.dont_care) == ({"a": 1, "q": 1}, {"y": 1, "q_in": 1})
+    assert computes(design.dont_care, lambda a, q: (False, not a and not q))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            ".inputs a b c\n.outputs y z\n.names a b t",
+            ".inputs a x\n.names a b t",
+            ".exdc: 'x' is no input",
+        ),
+        (".exdc\n", ".exdc\n.latch a q\n", "expected gates alone in .exdc"),
+        (".exdc\n", ".exdc\n.exdc\n", "expected .exdc once in a model"),
+        ("01 1\n.names t c y", "01 1\n.names u c y", "the net 'exdc u' is not driven"),
+    ],
+)
+def test_bad_external_dont_cares(old, new, message):
+    """One clear line."""
+    with pytest.raises(DataError) as caught:
+        read(EXDC.replace(old, new))
+    assert message in str(caught.value)
