@@ -301,7 +301,8 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
             "type": float,
             "callback": _above_zero,
             "metavar": "SECONDS",
-            "help": "Stop training after so long and keep the best network.  [default: none]",
+            "help": "Stop after so long and keep the best network. 'build' spends what is left on passes, "
+            "proofs and simulators, and omits what does not fit.  [default: none]",
         },
     ),
     (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,6 +122,8 @@ def build(
     data = _Data.of(dataset, held_out)
     learnt = training_data(dataset, options.code)
     plan_for(learnt, options.training)
+    limit = options.training.time_limit
+    deadline = None if limit is None else time.monotonic() + limit
     with staging_folder(directory) as staging:
         observer.on_stage("training")
         run = train(
@@ -136,7 +139,9 @@ def build(
         try:
             origin = NetworkOrigin(network, seed=seed, run=run)
             hardware = _hardware(data, network, options)
-            report = _make_design(data, origin, hardware, staging, options, observer)
+            report = _make_design(
+                data, origin, hardware, staging, options, observer, deadline=deadline
+            )
             report = _published(report, staging, directory)
         except KeyboardInterrupt:
             kept = _keep(network, directory)
@@ -313,15 +318,25 @@ def _make_design(
     options: BuildOptions,
     observer: Observer,
     notices: tuple[str, ...] = (),
+    deadline: float | None = None,
 ) -> BuildReport:
     """Do what follows once there is a network; all files go into the staging folder."""
     dataset, network = data.dataset, hardware.network
     seen = None if hardware.held_out is None else hardware.held_out.inputs
     observer.on_stage("simplifying")
     netlist, lowering, reports = simplify_network(
-        network, hardware.dataset, options.preserve, options.passes, label=options.label, seen=seen
+        network,
+        hardware.dataset,
+        options.preserve,
+        options.passes,
+        label=options.label,
+        seen=seen,
+        deadline=deadline,
     )
     passes = default_script(lowering.cells) if options.passes is None else options.passes
+    steps = len(parse_script(passes))
+    if len(reports) < steps:
+        notices = (*notices, f"the time limit left {len(reports)} of {steps} passes")
     made_from = {**_made_from(options), "passes": passes}
     observer.on_stage("emitting")
     manifest = write_design(
@@ -351,7 +366,7 @@ def _make_design(
     write_text(staging / RUN_FILE, recipe)
     checks, measured = _measured(data, hardware, netlist, options)
     observer.on_stage("simulating")
-    for check in simulate_design(staging, options.simulators, options.timeout):
+    for check in simulate_design(staging, options.simulators, options.timeout, deadline):
         checks[check.name] = check
     report = BuildReport(
         dataset=dataset,

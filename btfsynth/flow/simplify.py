@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.errors import UsageError
+from btfsynth.errors import ToolTimeoutError, UsageError
 from btfsynth.flow.vectors import function_of, require_fit
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist
@@ -25,12 +27,15 @@ from btfsynth.netlist.simulation import (
 )
 from btfsynth.network.labels import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
-from btfsynth.passes.base import PassReport, run_passes
+from btfsynth.passes.base import PassReport, Prover, run_passes
 from btfsynth.passes.registry import parse_script
+from btfsynth.passes.time_box import TimeUp, seconds_left, time_box
 from btfsynth.verify.equivalence import equivalent
 
 __all__ = ["default_script", "simplify_netlist", "simplify_network"]
 
+_LOWERING = 5.0
+"""Seconds to lower a network, however late it is."""
 _LARGE = 5_000
 """Cells from which on what ``size`` gains beyond ``fast`` is under 1%, and its proof takes minutes."""
 _HUGE = 30_000
@@ -52,6 +57,7 @@ def simplify_network(
     *,
     label: bool = False,
     seen: NDArray[np.uint8] | None = None,
+    deadline: float | None = None,
 ) -> tuple[Netlist, LoweringReport, tuple[PassReport, ...]]:
     """Lower a network and run passes over the netlist, every step checked.
 
@@ -69,11 +75,16 @@ def simplify_network(
         Add a port with the number of the class, which is that of the largest sum ``W . x``.
     seen
         ``(vectors, inputs)`` uint8 0/1, more vectors to check on beside the patterns.
+    deadline
+        `time.monotonic` value at which the work ends, proofs included: passes for which there is no time have
+        no report. Lowering gets some seconds in any case.
 
     Raises
     ------
     UsageError
         If the patterns do not fit the network, or are to be kept and it misses one.
+    ToolTimeoutError
+        If there was not even time to lower the network.
     """
     if script is not None:
         parse_script(script)  # what is wrong with it is said before the work
@@ -86,9 +97,13 @@ def simplify_network(
         if label and preserve is None:
             chosen = Preserve.NETWORK
         reference = make_reference(network, dataset, chosen, label, seen)
-    netlist, lowering = lower_network(network, reference, label)
+    try:
+        with time_box(None if deadline is None else max(deadline, time.monotonic() + _LOWERING)):
+            netlist, lowering = lower_network(network, reference, label)
+    except TimeUp:
+        raise ToolTimeoutError("the time limit ended before the network was lowered") from None
     steps = parse_script(script or default_script(lowering.cells))
-    netlist, reports = run_passes(steps, netlist, reference, _prove)
+    netlist, reports = run_passes(steps, netlist, reference, _prover(deadline), deadline=deadline)
     return netlist, lowering, reports
 
 
@@ -133,7 +148,7 @@ def simplify_netlist(
                 f"{netlist.name}: is wrong on {wrong} of the {dataset.n_patterns} patterns of "
                 f"{dataset.source}, so these cannot be what is preserved"
             )
-    return run_passes(steps, netlist, reference, _prove)
+    return run_passes(steps, netlist, reference, _prover(None))
 
 
 def _open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
@@ -144,5 +159,16 @@ def _open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
     return Reference(Preserve.CARE, inputs, targets, care, vectors, complete=True)
 
 
-def _prove(before: Netlist, after: Netlist) -> bool:
-    return equivalent(before, after).equal
+def _prover(deadline: float | None) -> Prover:
+    """Return what proves a pass; what cannot be proven until the deadline is not proven."""
+
+    def prove(before: Netlist, after: Netlist) -> bool:
+        left = seconds_left(deadline)
+        if left == 0:
+            return False
+        try:
+            return equivalent(before, after, left).equal
+        except ToolTimeoutError:
+            return False
+
+    return prove

@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
+from btfsynth.passes.time_box import TimeUp, time_box
 
 __all__ = ["InterruptedPasses", "Pass", "PassReport", "Prover", "run_pass", "run_passes"]
 
@@ -123,14 +124,18 @@ def run_passes(
     reference: Reference,
     prover: Prover | None = None,
     on_report: Callable[[PassReport], None] | None = None,
+    deadline: float | None = None,
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
     """Run passes one after the other (see `run_pass`).
+
+    At the `time.monotonic` value `deadline` the pass that runs is ended (see `time_box`); it and those after
+    it have no report, and the netlist is that of the passes before.
 
     Netlists of more than 20,000 cells whose vectors are a sample are proven once, from the first to the
     last, as a proof takes minutes there; if that fails, all is done again pass by pass.
     """
     if prover is not None and not reference.complete and netlist.n_cells > _PROVEN_TOGETHER:
-        result, reports = _run_unproven(steps, netlist, reference)
+        result, reports = _run_unproven(steps, netlist, reference, deadline)
         if prover(netlist, result):
             for report in reports:
                 if on_report is not None:
@@ -139,7 +144,10 @@ def run_passes(
     found: list[PassReport] = []
     for step in steps:
         try:
-            netlist, report = run_pass(step, netlist, reference, prover)
+            with time_box(deadline):
+                netlist, report = run_pass(step, netlist, reference, prover)
+        except TimeUp:
+            break
         except KeyboardInterrupt:
             raise InterruptedPasses(netlist, tuple(found), len(steps)) from None
         found.append(report)
@@ -149,14 +157,18 @@ def run_passes(
 
 
 def _run_unproven(
-    steps: Sequence[Pass], netlist: Netlist, reference: Reference
+    steps: Sequence[Pass], netlist: Netlist, reference: Reference, deadline: float | None
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
     """Run passes, checked on the vectors only; the reports say what is proven if the whole is."""
     reports = []
     for step in steps:
         begin = time.perf_counter()
-        result = step.apply(netlist, reference)
-        kept = count_wrong(result, reference) == 0
+        try:
+            with time_box(deadline):
+                result = step.apply(netlist, reference)
+                kept = count_wrong(result, reference) == 0
+        except TimeUp:
+            break
         if not kept:
             result = netlist
         reports.append(

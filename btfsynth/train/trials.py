@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import TrainingError
@@ -165,6 +165,8 @@ def run_trials(
     if not results:
         raise TrainingError("training was stopped before its first step")
     run = summarise(results, interrupted, time.perf_counter() - begin)
+    if not run.succeeded and not interrupted and len(results) < trials:
+        run = replace(run, timed_out=True)  # there was no time for the others
     if restarts.written is not None and run.succeeded and not run_all:
         restarts.written.discard(range(run.best.trial + 1, trials))
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +16,15 @@ from btfsynth.verify.parsed import PARSED_CHECK, check_parsed
 
 __all__ = ["given_up", "simulate_design"]
 
+_LEAST_SECONDS = 5.0
+"""What a simulator gets however late it is."""
+
 
 def simulate_design(
-    directory: Path, simulators: Sequence[str] | None = None, timeout: float | None = None
+    directory: Path,
+    simulators: Sequence[str] | None = None,
+    timeout: float | None = None,
+    deadline: float | None = None,
 ) -> tuple[CheckResult, ...]:
     """Check a design folder by its parsed Verilog and by simulators.
 
@@ -31,6 +38,9 @@ def simulate_design(
     timeout
         Seconds one command of a simulator may take, by the size of the design if None. A simulator that does
         not end in time is listed as skipped too.
+    deadline
+        `time.monotonic` value at which the work should end: a simulator gets what is left until then, some
+        seconds at least; not looked at with a timeout.
 
     Returns
     -------
@@ -59,15 +69,19 @@ def simulate_design(
         if reason is None and simulators is None:
             reason = too_long(name, design)
         if reason is None:
-            results.append(_run(simulator, design, timeout))
+            results.append(_run(simulator, design, timeout, deadline))
         else:
             results.append(CheckResult(name, skipped=reason))
     return tuple(results)
 
 
-def _run(simulator: Simulator, design: Design, timeout: float | None) -> CheckResult:
+def _run(
+    simulator: Simulator, design: Design, timeout: float | None, deadline: float | None
+) -> CheckResult:
     """Run a simulator; one that is given up has found nothing, neither right nor wrong."""
     seconds = time_allowed(simulator.name, design) if timeout is None else timeout
+    if timeout is None and deadline is not None:
+        seconds = min(seconds, max(_LEAST_SECONDS, round(deadline - time.monotonic())))
     try:
         return simulator.run(design, seconds)
     except ToolTimeoutError:

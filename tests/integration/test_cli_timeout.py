@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -89,3 +90,33 @@ def test_a_time_that_is_none(cli, value):
         outcome = cli(*command, "--timeout", value)
         assert outcome.code == 2
         assert "--timeout" in outcome.complaint
+
+
+def test_a_time_limit_bounds_passes_too(cli, tmp_path, monkeypatch):
+    """A pass that would take a minute is ended; the design of the passes before is checked and says so."""
+    from btfsynth.passes.sweep import Sweep
+
+    def slow(self, netlist, reference):
+        for _ in range(600):
+            time.sleep(0.1)
+        return netlist
+
+    monkeypatch.setattr(Sweep, "apply", slow)
+    begin = time.monotonic()
+    outcome = cli(
+        "build", "full_adder", "--passes", "strash; sweep; strash", "--time-limit", 4,
+        "--simulator", "parsed_verilog", "--simulator", "amaranth", "--json",
+    )  # fmt: skip
+    assert time.monotonic() - begin < 30
+    assert outcome.code == 0, outcome.stderr
+    assert [each["name"] for each in outcome.json["passes"]] == ["strash"]
+    assert "the time limit left 1 of 3 passes" in outcome.json["notices"]
+    assert outcome.json["verified"] is True
+
+
+def test_a_limit_that_ends_before_all_trials_is_named(cli):
+    """What was missing was time, not trials."""
+    outcome = cli("build", "parity:9", "--widths", "9,2,1", "--iterations", 60_000,
+                  "--trials", 5000, "--time-limit", 1)  # fmt: skip
+    assert outcome.code == 1
+    assert "no network met the stopping rule within the time limit" in outcome.complaint
