@@ -13,7 +13,7 @@ from btfsynth.report.excerpt import Cell, Excerpt
 from btfsynth.report.layers import Layers, Place, arrange
 from btfsynth.report.svg import element, number
 
-__all__ = ["format_svg"]
+__all__ = ["NIGHT_PAPER", "format_svg"]
 
 _GATE = 34.0
 _PIN = 13.0
@@ -24,11 +24,15 @@ _MARGIN = 14.0
 _LETTER = 6.6
 _BUBBLE = 3.0
 
+NIGHT_PAPER = "#1e2129"
+"""Ground of a drawing where a browser shows it in dark mode."""
 _STYLE = (
     "text{font:11px monospace;fill:#1b2430}.k{text-anchor:middle;font-weight:bold}"
-    ".n{text-anchor:middle;font-size:8px;fill:#5a6675}.i{text-anchor:end}"
+    ".n{text-anchor:middle;font-size:8px;fill:#5a6675}.i{text-anchor:end}.p{fill:#fff}"
     ".g{fill:#f3f6fa;stroke:#1b2430;stroke-width:1.2}.w{fill:none;stroke:#44617f;stroke-width:1}"
     ".b{fill:#fff;stroke:#1b2430;stroke-width:1}"
+    "@media(prefers-color-scheme:dark){text{fill:#dde2ea}.n{fill:#a3adbb}"
+    f".g{{fill:#2a2f3a;stroke:#dde2ea}}.w{{stroke:#8aa4c1}}.b{{stroke:#dde2ea}}.p,.b{{fill:{NIGHT_PAPER}}}}}"
 )
 _LABELS = {CellKind.AND: "&", CellKind.OR: "\u22651", CellKind.MAJ: "M"}
 
@@ -134,7 +138,7 @@ class _Drawing:
                 "title", excerpt.netlist.name if excerpt.netlist.name.isprintable() else "netlist"
             ),
             element("style", _STYLE),
-            element("rect", width=width, height=height, fill="#fff"),
+            element("rect", width=width, height=height, fill="#fff", class_="p"),
             *(self._net(node, pins[node]) for node in self._column if pins[node]),
         ]
         for node in self._sources(0):

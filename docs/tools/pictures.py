@@ -19,7 +19,7 @@ from btfsynth.dataset.ports import bit_names
 from btfsynth.flow.simplify import simplify_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.report.excerpt import Excerpt
-from btfsynth.report.schematic import format_svg
+from btfsynth.report.schematic import NIGHT_PAPER, format_svg
 from btfsynth.report.svg import element, number, points_path
 from btfsynth.report.training import training_curve
 from btfsynth.report.weights import layer_maps
@@ -32,7 +32,12 @@ BETA = 0.5
 HEIGHT = 0.55
 """Of the line of ``rrr.svg``."""
 
+_PAPER, _BOX = "#ffffff", "#f4f6fa"
 _INK, _FAINT, _BLUE, _RED = "#2f3743", "#77808d", "#1f5fbf", "#c2410c"
+_NIGHT = {
+    _PAPER: NIGHT_PAPER, _BOX: "#2a2f3a", _INK: "#dde2ea", _FAINT: "#98a1b0", _BLUE: "#85b4f5", _RED: "#f5925a",
+}  # fmt: skip
+"""By the colour of each by day that of the dark mode; the paper is that of the site."""
 _SHADES = {
     **{f"w{sign}{shade}": colour for sign, colours in {
         "p": ("#dbe7f7", "#bcd3f0", "#9bbde8", "#78a5df", "#568cd4", "#3a75c6", "#2761b4", "#174e9e"),
@@ -41,13 +46,41 @@ _SHADES = {
     "w0": "#f1f3f6",
 }  # fmt: skip
 _STYLE = (
-    "text{font:13px sans-serif;fill:#2f3743}.middle{text-anchor:middle}.end{text-anchor:end}"
-    ".tick{font-size:12px;fill:#5b6470}.axis-title{font-weight:bold}"
+    "text{font:13px sans-serif}text:not([fill]){fill:#2f3743}"
+    ".middle{text-anchor:middle}.end{text-anchor:end}"
+    "text.tick{font-size:12px;fill:#5b6470}.axis-title{font-weight:bold}"
     ".grid{stroke:#e3e7ec;fill:none}.line{fill:none;stroke-width:2.2}.thin{stroke-width:1.2}"
     ".dotted{stroke-dasharray:2 4}"
     ".series-1{stroke:#1f5fbf}.series-2{stroke:#c2410c}.series-3{stroke:#15803d}"
     ".series-4{stroke:#7c3aed}.dot.series-1{fill:#1f5fbf}.dot.series-2{fill:#c2410c}"
     + "".join(f".{name}{{fill:{colour}}}" for name, colour in _SHADES.items())
+)
+
+
+def _mixed(colour: str, share: float) -> str:
+    """Return so much of a colour in that of no weight by night."""
+    parts = [
+        round(share * int(colour[at : at + 2], 16) + (1 - share) * int("#262b36"[at : at + 2], 16))
+        for at in (1, 3, 5)
+    ]
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+_NIGHT_STYLE = (
+    "@media(prefers-color-scheme:dark){"
+    "text:not([fill]){fill:#dde2ea}text.tick{fill:#98a1b0}.grid{stroke:#39404d}"
+    ".series-1{stroke:#85b4f5}.series-2{stroke:#f5925a}.series-3{stroke:#6fcf97}"
+    ".series-4{stroke:#cf9bee}.dot.series-1{fill:#85b4f5}.dot.series-2{fill:#f5925a}"
+    + "".join(
+        f'[fill="{day}"]{{fill:{night}}}[stroke="{day}"]{{stroke:{night}}}'
+        for day, night in _NIGHT.items()
+    )
+    + "".join(
+        f".w{sign}{shade}{{fill:{_mixed(colour, shade / 8)}}}"
+        for sign, colour in (("p", "#85b4f5"), ("n", "#f5925a"))
+        for shade in range(1, 9)
+    )
+    + ".w0{fill:#262b36}}"
 )
 
 Point = tuple[float, float]
@@ -134,7 +167,7 @@ def draw_stations() -> str:
     for index, (name, how) in enumerate(stations):
         x, top = left + index % 3 * (wide + gap), rows[index // 3]
         parts += [
-            element("rect", x=x, y=top, width=wide, height=54, rx=6, fill="#f4f6fa", stroke=_INK),
+            element("rect", x=x, y=top, width=wide, height=54, rx=6, fill=_BOX, stroke=_INK),
             _label(x + wide / 2, top + 23, name, _INK, middle=True),
             _label(x + wide / 2, top + 42, how, _FAINT, middle=True),
         ]
@@ -200,15 +233,15 @@ def draw_netlist() -> str:
 
 def _label(x: float, y: float, text: str, colour: str, middle: bool = False) -> Markup:
     class_ = "middle" if middle else None
-    return element("text", text, x=x, y=y, style=f"fill:{colour}", class_=class_)
+    return element("text", text, x=x, y=y, fill=colour, class_=class_)
 
 
 def _svg(width: int, height: int, title: str, parts: list[Markup]) -> str:
     content = element(
         "svg",
         element("title", title),
-        element("style", _STYLE),
-        element("rect", width=width, height=height, fill="#fff"),
+        element("style", _STYLE + _NIGHT_STYLE),
+        element("rect", width=width, height=height, fill=_PAPER),
         *parts,
         xmlns="http://www.w3.org/2000/svg",
         width=width,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import html
 import importlib.util
 import json
 import re
@@ -21,13 +22,15 @@ from btfsynth.backends.vectors import VectorTable
 from btfsynth.cli.main import cli
 from btfsynth.config import SECTIONS, read_run_file
 from btfsynth.dataset.load import load
+from btfsynth.flow import BuildOptions, build
 from btfsynth.frontends.registry import READERS, read_design
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.network.formats import read_generators, read_network_text, read_widths
+from btfsynth.report.schematic import NIGHT_PAPER
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [page for page in sorted(DOCS.glob("*.md")) if ">>>" in page.read_text(encoding="utf-8")]
+PAGES = [page for page in sorted(DOCS.glob("*.md")) if "\n>>> " in page.read_text(encoding="utf-8")]
 LINKING = [
     *sorted(DOCS.rglob("*.md")),
     *sorted(ROOT.glob("*.md")),
@@ -142,6 +145,43 @@ def test_pictures_are_those_of_the_program(name):
     """Pictures without a training are the same bytes everywhere."""
     drawn = _tool("pictures").PICTURES[name]()
     assert drawn == (DOCS / "images" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((DOCS / "images").glob("*.svg")), ids=lambda path: path.name
+)
+def test_pictures_have_colours_for_the_dark_mode(path):
+    """No picture is a white slab on a dark page: its ground and its lines have other colours there."""
+    text = html.unescape(path.read_text(encoding="utf-8"))
+    light, _, dark = text.partition("@media(prefers-color-scheme:dark){")
+    style = light + dark.partition("</style>")[2]
+    dark = dark.partition("</style>")[0]
+    ground = re.search(r'<rect width="[^"]+" height="[^"]+" fill="#f+"( class="p")?/?>', style)
+    assert NIGHT_PAPER in dark
+    if ground[1]:
+        assert re.search(r"\.p[,{]", dark)
+    else:
+        # Whatever is filled or drawn in a colour of its own has another one in the dark.
+        for kind, colour in set(re.findall(r'(fill|stroke)="(#\w+)"', style)):
+            assert f'[{kind}="{colour}"]' in dark
+
+
+def test_the_site_switches_its_colours():
+    """The menu has a switch: colours of the system, light and dark, each leading to another."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    palette = yaml.safe_load(text)["theme"]["palette"]
+    assert [entry.get("scheme") for entry in palette] == [None, "default", "slate"]
+    assert all(entry["toggle"]["name"] for entry in palette)
+
+
+def test_the_front_page_shows_what_the_program_writes(tmp_path):
+    """The Verilog on it is that of the command beside it, and a circuit and the report are to be seen."""
+    page = DOCS / "index.md"
+    ((_, shown),) = _files(page).items()
+    build(load("multiplier:2"), tmp_path, BuildOptions(simulators=()))
+    assert shown in (tmp_path / "multiplier_2.v").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert pictures == ["images/multiplier_3.svg", "images/report_m3.png", "images/stations.svg"]
 
 
 @pytest.mark.parametrize("name", ["training.svg", "weights.svg", "netlist.svg"])
