@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.options import HardwareOptions
 from btfsynth.cli.hardware import describe_timing, hardware_options, timing_record
 from btfsynth.cli.options import (
@@ -17,8 +19,9 @@ from btfsynth.cli.options import (
     load_source,
 )
 from btfsynth.cli.output import emit_json, netlist_summary, show
-from btfsynth.flow import emit_netlist, netlist_record
-from btfsynth.netlist.statistics import statistics
+from btfsynth.errors import VerificationError
+from btfsynth.flow import count_targets, emit_netlist, fitted, netlist_record, targets_record
+from btfsynth.netlist.statistics import NetlistStatistics, statistics
 
 __all__ = ["command"]
 
@@ -60,6 +63,8 @@ def command(
     directory = directory or Path("hdl_out") / netlist.stem
     manifest = emit_netlist(design, dataset, directory, hardware)
     cost = statistics(design)
+    targets = None if dataset is None else count_targets(design, fitted(design, dataset))
+    targets = None if dataset is None else count_targets(design, fitted(design, dataset))
     if as_json:
         emit_json(
             {
@@ -70,9 +75,26 @@ def command(
                 "files": manifest.files,
                 "vectors": manifest.vector_count,
                 "notices": list(manifest.notices),
+                **(
+                    {}
+                    if targets is None
+                    else {"targets": targets_record({"data": targets})["data"]}
+                ),
             }
         )
-        return
+    else:
+        _show(manifest, cost, directory, () if dataset is None else dataset.notices)
+    if targets is not None and dataset is not None and not targets.all_right:
+        raise VerificationError(
+            f"{netlist}: {targets.words()} of {dataset.source}, so the hardware in {directory} fails its "
+            "own checks"
+        )
+
+
+def _show(
+    manifest: Manifest, cost: NetlistStatistics, directory: Path, said: Sequence[str]
+) -> None:
+    """Write what was made, but for notices that were said before."""
     show("module", manifest.module)
     show("netlist", netlist_summary(cost))
     show("timing", describe_timing(manifest.timing))
@@ -80,6 +102,6 @@ def command(
     show("files", f"in {directory}:")
     show("", ", ".join([*sorted(manifest.files.values()), "manifest.json"]))
     for notice in manifest.notices:
-        if dataset is None or notice not in dataset.notices:
+        if notice not in said:
             show("note", notice)
     show("next", f"btfsynth simulate {directory}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -27,12 +28,24 @@ from btfsynth.cli.output import (
     show,
     why_beside,
 )
-from btfsynth.errors import InterruptedWorkError, UsageError
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError
 from btfsynth.files import beside, write_bytes
-from btfsynth.flow import netlist_record, pass_records, simplify_netlist, simplify_network
+from btfsynth.flow import (
+    Targets,
+    count_targets,
+    fitted,
+    netlist_record,
+    pass_records,
+    simplify_netlist,
+    simplify_network,
+    targets_record,
+)
+from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.network.load import is_network, read_network
 from btfsynth.passes.base import InterruptedPasses, PassReport
 
@@ -50,7 +63,8 @@ __all__ = ["command"]
     "--data",
     "source",
     metavar="SOURCE",
-    help="The patterns, a task or a file: all that has to be kept, or see --preserve.",
+    help="The patterns, a task or a file: all that has to be kept, or see --preserve. A target that is missed "
+    "is said, and exits with 1 if it was to be kept.",
 )
 @comb_option
 @json_option
@@ -100,6 +114,12 @@ def command(
             netlist, _, reports = simplify_network(network, dataset, wanted, passes)
         else:
             assert given is not None
+            if wanted is None and dataset is not None and _is_sample_of(dataset, given):
+                wanted = Preserve.NETWORK
+                say(
+                    f"note: {dataset.source} is a sample, so the netlist is kept on every input; "
+                    "--preserve care keeps the targets alone"
+                )
             netlist, reports = simplify_netlist(given, dataset, wanted, passes, open_at)
     except InterruptedPasses as stopped:
         raise _kept(stopped, path) from None
@@ -112,6 +132,16 @@ def command(
             say("note: nothing better was found; the netlist stays as it was")
             netlist = given
     content, notices = writer.content(netlist)
+    targets = None if dataset is None else count_targets(netlist, fitted(netlist, dataset))
+    notices = (*notices, *_missed(netlist, dataset, targets))
+    broken = (
+        wanted is None
+        and dataset is not None
+        and dataset.says_all
+        and targets is not None
+        and not targets.all_right
+    )
+    asked, path = path, beside(path) if broken and path.exists() else path
     write_bytes(path, content)
     cost = statistics(netlist)
     if as_json:
@@ -124,17 +154,46 @@ def command(
                 "passes": pass_records(reports),
                 "file": path.name,
                 "notices": list(notices),
+                **(
+                    {}
+                    if targets is None
+                    else {"targets": targets_record({"data": targets})["data"]}
+                ),
             }
         )
-        return
+    else:
+        _show(netlist, first, reports, path)
+        for notice in notices:
+            show("note", notice)
+    if broken and targets is not None and dataset is not None:
+        raise VerificationError(
+            f"{file}: the targets of {dataset.source} are not kept, {targets.words()}; what the network "
+            f"computes is in {path}{why_beside(asked, path)}"
+        )
+
+
+def _is_sample_of(dataset: Dataset, netlist: Netlist) -> bool:
+    """Tell whether patterns are a sample of what a netlist computes; others cannot be kept at all."""
+    return not dataset.says_all and count_targets(netlist, fitted(netlist, dataset)).all_right
+
+
+def _missed(netlist: Netlist, dataset: Dataset | None, targets: Targets | None) -> tuple[str, ...]:
+    """Return a line for targets that are missed."""
+    if dataset is None or targets is None or targets.all_right:
+        return ()
+    missed = targets.count - targets.right
+    return (f"{netlist.name} misses {missed} of {targets.count} targets of {dataset.source}",)
+
+
+def _show(
+    netlist: Netlist, first: NetlistStatistics, reports: Sequence[PassReport], path: Path
+) -> None:
     if reports:
         headings = ("pass", "before", "after", "depth", "seconds", "checked on")
         console.print(field_table(headings, [_row(report) for report in reports], numbers=4))
         console.print()
-    show("netlist", netlist_summary(cost), style="green")
-    show("", f"from {first.cells} cells; saved in {path}")
-    for notice in notices:
-        show("note", notice)
+    show("netlist", netlist_summary(statistics(netlist)), style="green")
+    show("", f"from {plural(first.cells, 'cell')}; saved in {path}")
 
 
 def _kept(stopped: InterruptedPasses, asked: Path) -> InterruptedWorkError:

@@ -9,7 +9,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import UsageError
 
-__all__ = ["matched"]
+__all__ = ["by_name", "matched"]
 
 
 def matched(held_out: Dataset, dataset: Dataset, n_inputs: int | None = None) -> Dataset:
@@ -51,28 +51,43 @@ def matched(held_out: Dataset, dataset: Dataset, n_inputs: int | None = None) ->
         raise UsageError(
             f"held out: every target of {held_out.source} is a don't-care: nothing to measure"
         )
-    in_order = _order(dataset.input_ports, held_out.input_ports)
-    out_order = _order(dataset.output_ports, held_out.output_ports)
+    return by_name(held_out, dataset.input_ports, dataset.output_ports, dataset.source)
+
+
+def by_name(
+    held_out: Dataset, inputs: Sequence[Port], outputs: Sequence[Port], where: str
+) -> Dataset:
+    """Return patterns with their columns in the order of ports that have the same names.
+
+    Parameters
+    ----------
+    held_out
+        The patterns; they stay as they are where their names are others.
+    inputs, outputs
+        The ports.
+    where
+        What has these ports, for the notice of columns that were moved.
+    """
+    in_order = _order(inputs, held_out.input_ports)
+    out_order = _order(outputs, held_out.output_ports)
     moved = [
         label
         for label, order in (("inputs", in_order), ("outputs", out_order))
         if order is not None
     ]
     if in_order is not None:
-        held_out = replace(
-            held_out, inputs=held_out.inputs[:, in_order], input_ports=dataset.input_ports
-        )
+        held_out = replace(held_out, inputs=held_out.inputs[:, in_order], input_ports=tuple(inputs))
     if out_order is not None:
         held_out = replace(
             held_out,
             targets=held_out.targets[:, out_order],
             care=held_out.care_mask[:, out_order],
-            output_ports=dataset.output_ports,
+            output_ports=tuple(outputs),
         )
     if not moved:
         return held_out
     notice = (
-        f"{held_out.source}: {' and '.join(moved)} have another order than in {dataset.source}; "
+        f"{held_out.source}: {' and '.join(moved)} have another order than in {where}; "
         "taken by name"
     )
     return replace(held_out, notices=(*held_out.notices, notice))

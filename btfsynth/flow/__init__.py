@@ -6,7 +6,7 @@ from btfsynth.flow.records import is_verified, netlist_record, network_record, p
 from btfsynth.flow.report import BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import simplify_netlist, simplify_network
 from btfsynth.flow.targets import Targets, count_targets, targets_record, verified_words
-from btfsynth.flow.vectors import hardware_vectors
+from btfsynth.flow.vectors import fitted, hardware_vectors
 
 __all__ = [
     "BuildOptions",
@@ -18,6 +18,7 @@ __all__ = [
     "build_network",
     "count_targets",
     "emit_netlist",
+    "fitted",
     "hardware_vectors",
     "is_verified",
     "netlist_record",

@@ -13,7 +13,7 @@ from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import BtfsynthError
 from btfsynth.files import write_text
-from btfsynth.flow.vectors import function_of, function_vectors, require_fit
+from btfsynth.flow.vectors import fitted, function_of, function_vectors
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.staging import publish, staging_folder
@@ -53,8 +53,7 @@ def emit_netlist(
     if dataset is None:
         vectors = function_vectors(function_of(netlist), netlist.n_inputs)
     else:
-        require_fit(netlist, dataset)
-        vectors = VectorTable.from_dataset(dataset)
+        vectors = VectorTable.from_dataset(fitted(netlist, dataset))
         origin = {
             "source": dataset.source,
             "data_hash": dataset.content_hash,

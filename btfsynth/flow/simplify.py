@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import ToolTimeoutError, UsageError
-from btfsynth.flow.vectors import function_of, require_fit
+from btfsynth.flow.vectors import fitted, function_of
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import (
@@ -92,7 +92,7 @@ def simplify_network(
         function = hardware_outputs(network, label)
         reference = function_reference(function, network.topology.n_inputs, seen)
     else:
-        require_fit(network, dataset)
+        dataset = fitted(network, dataset)
         chosen = preserve or choose_preserve(dataset, network)
         if label and preserve is None:
             chosen = Preserve.NETWORK
@@ -135,12 +135,13 @@ def simplify_netlist(
     """
     steps = parse_script(script)
     exhaustive = netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS
+    if dataset is not None:
+        dataset = fitted(netlist, dataset)
     if dataset is None and dont_care is not None and exhaustive:
         reference = _open_reference(netlist, dont_care)
     elif dataset is None or preserve is Preserve.NETWORK:
         reference = function_reference(function_of(netlist), netlist.n_inputs)
     else:
-        require_fit(netlist, dataset)
         reference = care_reference(dataset)
         wrong = count_wrong(netlist, reference)
         if wrong:

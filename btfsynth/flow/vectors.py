@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.held_out import by_name
 from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
@@ -16,7 +17,14 @@ from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bit
 from btfsynth.network.labels import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
 
-__all__ = ["corner_vectors", "function_of", "function_vectors", "hardware_vectors", "require_fit"]
+__all__ = [
+    "corner_vectors",
+    "fitted",
+    "function_of",
+    "function_vectors",
+    "hardware_vectors",
+    "require_fit",
+]
 
 _ALL_VECTORS = 4096
 """Up to so many input vectors, hardware made from a sample is checked on all of them."""
@@ -40,6 +48,18 @@ def require_fit(design: Netlist | TrainedNetwork, dataset: Dataset) -> None:
             f"{design.name}: has {shape.n_inputs} inputs and {shape.n_outputs} outputs, the "
             f"patterns of {dataset.source} have {dataset.n_inputs} and {dataset.n_outputs}"
         )
+
+
+def fitted(design: Netlist | TrainedNetwork, dataset: Dataset) -> Dataset:
+    """Return patterns with their columns in the order of a design that has the same names.
+
+    Raises
+    ------
+    UsageError
+        If the numbers of bits are others.
+    """
+    require_fit(design, dataset)
+    return by_name(dataset, design.input_ports, design.output_ports, design.name)
 
 
 def hardware_vectors(

@@ -22,6 +22,7 @@ import numpy as np
 from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.code import code_inputs, parse_code
+from btfsynth.dataset.held_out import by_name
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import (
     BtfsynthError,
@@ -198,6 +199,10 @@ class _Chain:
         code = manifest.options.get("code")
         if isinstance(code, str):
             dataset = code_inputs(dataset, parse_code(code))
+        inputs, outputs = (
+            [port.data_port for port in ports] for ports in (manifest.inputs, manifest.outputs)
+        )
+        dataset = by_name(dataset, inputs, outputs, manifest.name)
         wanted, vectors = VectorTable.from_dataset(dataset), self.design.vectors
         covers = _vectors(vectors)
         if wanted.inputs.shape != vectors.inputs.shape or wanted.expected.shape != (
