@@ -14,7 +14,7 @@ from btfsynth.backends.bench import bench_names, emit_bench
 from btfsynth.backends.blif import blif_names, emit_blif
 from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, legal_names, printable
-from btfsynth.backends.verilog import emit_verilog
+from btfsynth.backends.verilog import emit_plain_verilog
 from btfsynth.backends.yosys_json import emit_yosys_json, yosys_names
 from btfsynth.dataset.ports import bit_names, in_pin_order, pin_order
 from btfsynth.errors import UsageError
@@ -94,7 +94,7 @@ def _own_names(netlist: Netlist) -> HdlNames:
 
 
 def _verilog(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
-    return emit_verilog(HardwareModule(plain_cells(netlist), names, provenance))
+    return emit_plain_verilog(HardwareModule(plain_cells(netlist), names, provenance))
 
 
 WRITERS = MappingProxyType(

@@ -16,7 +16,14 @@ from btfsynth.dataset.ports import Port
 from btfsynth.netlist.names import cell_names
 from btfsynth.netlist.statistics import statistics
 
-__all__ = ["VERILOG_CONSTANTS", "VerilogBody", "emit_verilog", "verilog_nets", "write_verilog"]
+__all__ = [
+    "VERILOG_CONSTANTS",
+    "VerilogBody",
+    "emit_plain_verilog",
+    "emit_verilog",
+    "verilog_nets",
+    "write_verilog",
+]
 
 _UNUSED = "UNUSEDSIGNAL"
 _ASCENDING = "LITENDIAN"
@@ -49,6 +56,35 @@ class VerilogBody:
 
 def emit_verilog(module: HardwareModule) -> str:
     """Return the netlist as a Verilog module that linters have nothing to say about."""
+    return write_verilog(module, _body(module))
+
+
+def emit_plain_verilog(module: HardwareModule) -> str:
+    """Return a combinational netlist as Verilog that the readers of ABC and mockturtle know.
+
+    Names in the header and declarations in the body, no directive and no block comment; of operators ``~``
+    before a name, ``&``, ``|``, and the three ANDs under an OR that a majority is.
+    """
+    body = _body(module)
+    names = module.names
+    return render(
+        "verilog/plain.v.j2",
+        module=names.module,
+        summary=module.summary,
+        provenance=module.header,
+        statistics=statistics(module.netlist),
+        ports=_listed([port.name for port in (*names.inputs, *names.outputs)]),
+        declarations=[
+            *(_declaration("input", port) for port in names.inputs),
+            *(_declaration("output", port) for port in names.outputs),
+        ],
+        wires=_listed(body.wires),
+        cells=body.cells,
+        outputs=list(zip(port_bits(names.outputs), body.outputs, strict=True)),
+    )
+
+
+def _body(module: HardwareModule) -> VerilogBody:
     nets = verilog_nets(module)
     nodes = ["", *port_bits(module.names.inputs), *nets]
     read = RegisterNames(module, nodes, VERILOG_CONSTANTS)
@@ -56,7 +92,7 @@ def emit_verilog(module: HardwareModule) -> str:
         f"assign {net} = {cell_expression(fanin, read.cell(row))};"
         for row, (net, fanin) in enumerate(zip(nets, module.netlist.fanins.tolist(), strict=True))
     ]
-    return write_verilog(module, VerilogBody(nets, cells, read.chains(), read.outputs()))
+    return VerilogBody(nets, cells, read.chains(), read.outputs())
 
 
 def verilog_nets(module: HardwareModule) -> list[str]:

@@ -1,5 +1,8 @@
 """Verilog as instances of four cells, for readers that know modules but no operators.
 
+The cells are called after the module: two designs in one project, read together or apart, have cells of
+their own.
+
 Netlist readers as ABC's and those of placers take instances of a library with one net a pin. Inverters are
 therefore instances too, one for every signal that is read complemented, and no port is connected to an
 expression. Registers stay in an ``always`` block.
@@ -53,10 +56,10 @@ def emit_cell_library(module: HardwareModule) -> str:
 
 
 def _prefix(module: HardwareModule) -> str:
-    """Return the prefix of the cells; none is called as the module or a port is, in any case."""
+    """Return the prefix of the cells; none is called as a port is, in any case."""
     names = module.names
-    taken = {name.name.lower() for name in (*names.inputs, *names.outputs)} | {names.module.lower()}
-    prefix = "BTF_"
+    taken = {name.name.lower() for name in (*names.inputs, *names.outputs)}
+    prefix = f"{names.module}_"
     while taken.intersection((prefix + name).lower() for name, _, _ in _CELLS.values()):
         prefix = f"X{prefix}"
     return prefix

@@ -41,10 +41,13 @@ class BlockRunner:
         Nets and gates.
     is_clocked
         Whether what is not assigned keeps its value; otherwise it would infer a latch.
+    is_parallel
+        Whether all assigns are taken for nonblocking ones.
     """
 
     wiring: Wiring
     is_clocked: bool = False
+    is_parallel: bool = False
     state: _State = field(default_factory=dict)
     """The gate that every bit is assigned so far."""
     is_blocking: dict[int, bool] = field(default_factory=dict)
@@ -135,7 +138,7 @@ class BlockRunner:
             raise self.wiring.error("a delay '#' before a statement is not supported", statement)
         targets = self.expressions.target_bits(statement.left.var)
         values = self.expressions.assigned(statement.right.var, len(targets))
-        is_blocking = isinstance(statement, ast.BlockingSubstitution)
+        is_blocking = isinstance(statement, ast.BlockingSubstitution) and not self.is_parallel
         for target, value in zip(targets, values, strict=True):
             if self.is_blocking.setdefault(target, is_blocking) != is_blocking:
                 raise self.wiring.error(

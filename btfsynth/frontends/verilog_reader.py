@@ -286,8 +286,10 @@ class _Reader:
             for target, value in BlockRunner(wiring).combinational(block).items():
                 self.drive_register(target, Gate(Op.BUFFER, (value,)), block)
             return
-        if wiring.comb and kinds <= {"posedge", "negedge"}:
-            for target, value in BlockRunner(wiring, is_clocked=True).clocked(block).items():
+        if wiring.comb and (kinds == {"none"} or kinds <= {"posedge", "negedge"}):
+            # 'always begin q = d; end' is how SIS writes latches, and ABC reads them
+            runner = BlockRunner(wiring, is_clocked=True, is_parallel=kinds == {"none"})
+            for target, value in runner.clocked(block).items():
                 self.require_register(target, block)
                 wiring.cut_register(target, value, block)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,16 +35,19 @@ def test_full_adder():
     """A cell an instance, an inverter a signal; no operator is left."""
     text = emit_verilog_cells(module_of(full_adder()))
     lines = [line.strip() for line in text.splitlines()]
-    assert [line for line in lines if line.startswith("BTF_")] == [
-        "BTF_MAJ3 u1 (.a(a), .b(b[0]), .c(b[1]), .y(n1));",
-        "BTF_INV x1 (.a(b[1]), .y(i1));",
-        "BTF_MAJ3 u2 (.a(a), .b(b[0]), .c(i1), .y(n2));",
-        "BTF_INV x2 (.a(n1), .y(i2));",
-        "BTF_MAJ3 u3 (.a(b[1]), .b(i2), .c(n2), .y(n3));",
+    assert [line for line in lines if line.startswith("full_adder_")] == [
+        "full_adder_MAJ3 u1 (.a(a), .b(b[0]), .c(b[1]), .y(n1));",
+        "full_adder_INV x1 (.a(b[1]), .y(i1));",
+        "full_adder_MAJ3 u2 (.a(a), .b(b[0]), .c(i1), .y(n2));",
+        "full_adder_INV x2 (.a(n1), .y(i2));",
+        "full_adder_MAJ3 u3 (.a(b[1]), .b(i2), .c(n2), .y(n3));",
     ]
     assert not re.search("[&|~]", text)
     library = emit_cell_library(module_of(full_adder()))
-    assert re.findall(r"^module (\w+)", library, re.MULTILINE) == ["BTF_INV", "BTF_MAJ3"]
+    assert re.findall(r"^module (\w+)", library, re.MULTILINE) == [
+        "full_adder_INV",
+        "full_adder_MAJ3",
+    ]
 
 
 @given(netlists(), st.none() | st.builds(Timing, st.integers(1, 4), st.booleans(), st.booleans()))
@@ -67,7 +71,7 @@ def hostile():
     base = multiplier()
     return Netlist(
         "btf_and2",
-        (Port("u1", 1), Port("i1", 1), Port("BTF_INV", 1), Port("XBTF_OR2", 1)),
+        (Port("u1", 1), Port("i1", 1), Port("btf_and2_INV", 1), Port("Xbtf_and2_OR2", 1)),
         (Port("x1", 2), Port("d1_n1", 2)),
         base.fanins,
         base.outputs,
@@ -81,7 +85,7 @@ def test_names_stay_apart(tmp_path, timing):
     module = module_of(netlist, timing)
     assert module.names.notices == ()
     text, library = emit_verilog_cells(module), emit_cell_library(module)
-    assert "XXBTF_AND2 _u1 (.a(u1)" in text
+    assert "XXbtf_and2_AND2 _u1 (.a(u1)" in text
     (tmp_path / "btf_and2.v").write_text(text)
     (tmp_path / "cells.v").write_text(library)
     inputs = vectors_of(netlist).inputs
@@ -97,3 +101,29 @@ def test_names_stay_apart(tmp_path, timing):
             check=False,
         )
         assert (linted.returncode, linted.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("tool", ["iverilog", "verilator"])
+def test_two_designs_in_one_project(tmp_path, tool):
+    """Cells of one design are not those of another, though both have inverters and majorities."""
+    if shutil.which(tool) is None:
+        pytest.skip(f"needs {tool}")
+    files = []
+    for name in ("one", "two"):
+        module = module_of(replace(full_adder(), name=name))
+        for file, text in (
+            (f"{name}.v", emit_verilog_cells(module)),
+            (f"{name}_cells.v", emit_cell_library(module)),
+        ):
+            (tmp_path / file).write_text(text)
+            files.append(file)
+    (tmp_path / "both.v").write_text(
+        "module both (input a, input [1:0] b, output [3:0] y);\n"
+        "one u (.a(a), .b(b), .s(y[1:0]));\ntwo v (.a(a), .b(b), .s(y[3:2]));\n"
+        "endmodule\n"
+    )
+    options = ["-t", "null", "-s", "both"] if tool == "iverilog" else ["--lint-only", "-Wall"]
+    top = [] if tool == "iverilog" else ["--top-module", "both", "-Wno-DECLFILENAME"]
+    command = [tool, *options, *top, "both.v", *files]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -170,3 +170,15 @@ def test_registers_of_verilog(tmp_path):
         return q0, q1, not t, after & 1, after >> 1, q1 and not t
 
     assert computes(netlist, following)
+
+
+def test_latches_of_sis(tmp_path):
+    """An ``always`` that waits for nothing holds the latches of a netlist, all of which change at once."""
+    path = tmp_path / "m.v"
+    path.write_text(
+        "module m (d, q);\ninput d; output q; reg q, \\[1] ;\nalways begin\n\\[1]  = d;\nq = \\[1] ;\n"
+        "end\ninitial begin\n\\[1]  = 0; q = 1;\nend\nendmodule\n"
+    )
+    netlist = read_design(path, comb=True)
+    assert bit_names(netlist.input_ports) == ["d", "[1]", "q"]
+    assert computes(netlist, lambda d, state, q: (q, d, state))
