@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from btfsynth.cli.options import (
     is_default,
     json_option,
     load_source,
+    name_option,
     outputs_option,
     passes_option,
     preserve_option,
@@ -102,6 +104,7 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
     metavar="SOURCE",
     help="Patterns to measure on, which the vectors then contain too.",
 )
+@name_option
 @outputs_option
 @simulator_option
 @timeout_option
@@ -129,6 +132,7 @@ def command(
     simulators: tuple[str, ...],
     timeout: float | None,
     outputs: str | int | tuple[str, ...] | None,
+    name: str | None,
     with_report: bool,
     as_json: bool,
 ) -> None:
@@ -146,9 +150,10 @@ def command(
       btfsynth build --config hdl_out/multiplier_2/run.toml -o again
     """  # noqa: D301
     dataset = load_source(source, outputs)
+    dataset = dataset if name is None else replace(dataset, name=name)
     require_same_data("source", dataset)
     measured = read_held_out(held_out, outputs)
-    inputs = _inputs(source, held_out, outputs, network_file)
+    inputs = replace(_inputs(source, held_out, outputs, network_file), name=name)
     directory = directory or Path("hdl_out") / dataset.name
     options = BuildOptions(
         training=training,

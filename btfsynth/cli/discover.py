@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from btfsynth.cli.options import (
     jobs_option,
     json_option,
     load_source,
+    name_option,
     outputs_option,
     scheduler_option,
     seed_option,
@@ -96,6 +98,7 @@ _DEFAULT_SECONDS = 60.0
 )
 @scheduler_option
 @click.option("--resume", is_flag=True, help="Go on from what the folder holds.")
+@name_option
 @outputs_option
 @json_option
 def command(
@@ -112,6 +115,7 @@ def command(
     scheduler: str | None,
     resume: bool,
     outputs: str | int | tuple[str, ...] | None,
+    name: str | None,
     as_json: bool,
 ) -> None:
     """Discover circuits for SOURCE: train again and again, keep the best of what comes out.
@@ -141,6 +145,7 @@ def command(
         polish=polish,
     )
     dataset = load_source(source, outputs)
+    dataset = dataset if name is None else replace(dataset, name=name)
     require_same_data("source", dataset)
     directory = directory or Path("hdl_out") / f"{dataset.name}_discover"
     with _watched(dataset.name) as witness:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from btfsynth.cli.options import (
     json_option,
     load_design,
     load_source,
+    name_option,
 )
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.errors import VerificationError
@@ -36,6 +38,7 @@ __all__ = ["command"]
     help="Patterns to check the hardware on, a task or a file.  "
     "[default: the netlist's own outputs]",
 )
+@name_option
 @comb_option
 @json_option
 @hardware_options
@@ -44,6 +47,7 @@ def command(
     netlist: Path,
     directory: Path | None,
     source: str | None,
+    name: str | None,
     comb: bool,
     as_json: bool,
     hardware: HardwareOptions,
@@ -60,10 +64,10 @@ def command(
     """  # noqa: D301
     design = load_design(netlist, comb).netlist
     dataset = None if source is None else load_source(source)
-    directory = directory or Path("hdl_out") / netlist.stem
+    design = design if name is None else replace(design, name=name)
+    directory = directory or Path("hdl_out") / (name or netlist.stem)
     manifest = emit_netlist(design, dataset, directory, hardware)
     cost = statistics(design)
-    targets = None if dataset is None else count_targets(design, fitted(design, dataset))
     targets = None if dataset is None else count_targets(design, fitted(design, dataset))
     if as_json:
         emit_json(

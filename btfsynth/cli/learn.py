@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from btfsynth.cli.options import (
     jobs_option,
     json_option,
     load_source,
+    name_option,
     outputs_option,
     scheduler_option,
     seed_option,
@@ -102,6 +104,7 @@ _TABLES = 8
     help="Measure scikit-learn's decision tree and random forest as well.  [default: if it is installed]",
 )
 @simulator_option
+@name_option
 @outputs_option
 @json_option
 def command(
@@ -121,6 +124,7 @@ def command(
     baselines: bool | None,
     simulators: tuple[str, ...],
     outputs: str | None,
+    name: str | None,
     as_json: bool,
 ) -> None:
     """Learn a circuit from the samples SOURCE that is right on vectors it was not shown.
@@ -150,8 +154,9 @@ def command(
         command=command_line(without=("directory", "as_json", "jobs", "scheduler")),
     )
     train = load_source(source, outputs)
+    train = train if name is None else replace(train, name=name)
     valid, test = (
-        None if name is None else load_source(name, outputs) for name in (valid_source, test_source)
+        None if each is None else load_source(each, outputs) for each in (valid_source, test_source)
     )
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
     with _watched(train.name) as watcher:

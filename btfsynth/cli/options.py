@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from btfsynth.backends.identifiers import MAX_LENGTH, is_legal
 from btfsynth.cli.complete import complete_source
 from btfsynth.cli.output import say
 from btfsynth.dataset.code import InputCode, parse_code
@@ -124,6 +125,23 @@ preserve_option = click.option(
     type=click.Choice(["care", "network"]),
     help="What the netlist keeps: the targets on the patterns, or the network on every input.  "
     "[default: care if the patterns say it all, else network]",
+)
+
+
+def _read_name(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    if text is None or is_legal(text):
+        return text
+    raise UsageError(
+        "--name: expected a letter, then letters, digits and _, at most "
+        f"{MAX_LENGTH}, and no word that Verilog, VHDL, Python or C++ reserve; got {text[:60]!r}"
+    )
+
+
+name_option = click.option(
+    "--name",
+    callback=_read_name,
+    metavar="NAME",
+    help="Name of the module and of the files.  [default: that of SOURCE or FILE]",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from btfsynth.cli.options import (
     json_option,
     load_design,
     load_source,
+    name_option,
     passes_option,
     preserve_option,
     require_writable,
@@ -66,6 +68,7 @@ __all__ = ["command"]
     help="The patterns, a task or a file: all that has to be kept, or see --preserve. A target that is missed "
     "is said, and exits with 1 if it was to be kept.",
 )
+@name_option
 @comb_option
 @json_option
 @passes_option
@@ -77,6 +80,7 @@ def command(
     source: str | None,
     passes: str,
     preserve: str | None,
+    name: str | None,
     comb: bool,
     as_json: bool,
 ) -> None:
@@ -122,7 +126,7 @@ def command(
                 )
             netlist, reports = simplify_netlist(given, dataset, wanted, passes, open_at)
     except InterruptedPasses as stopped:
-        raise _kept(stopped, path) from None
+        raise _kept(stopped, path, name) from None
     if given is None:
         first = reports[0].before if reports else statistics(netlist)
     else:
@@ -131,6 +135,7 @@ def command(
             # A walk over netlists of equal size ends at any of them, mostly at a deeper one.
             say("note: nothing better was found; the netlist stays as it was")
             netlist = given
+    netlist = _named(netlist, name)
     content, notices = writer.content(netlist)
     targets = None if dataset is None else count_targets(netlist, fitted(netlist, dataset))
     notices = (*notices, *_missed(netlist, dataset, targets))
@@ -196,18 +201,22 @@ def _show(
     show("", f"from {plural(first.cells, 'cell')}; saved in {path}")
 
 
-def _kept(stopped: InterruptedPasses, asked: Path) -> InterruptedWorkError:
+def _kept(stopped: InterruptedPasses, asked: Path, name: str | None) -> InterruptedWorkError:
     """Write what the passes before an interruption have made; return what there is to say of it."""
     done = len(stopped.reports)
     if not done:
         return InterruptedWorkError("interrupted in the first pass; nothing was kept")
     path = beside(asked) if asked.exists() else asked
-    content, _ = get_writer(asked).content(stopped.netlist)
+    content, _ = get_writer(asked).content(_named(stopped.netlist, name))
     write_bytes(path, content)
     return InterruptedWorkError(
         f"interrupted; the netlist after {done} of {stopped.steps} passes is kept in "
         f"{path}{why_beside(asked, path)}"
     )
+
+
+def _named(netlist: Netlist, name: str | None) -> Netlist:
+    return netlist if name is None else replace(netlist, name=name)
 
 
 def _row(report: PassReport) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from btfsynth.cli.options import (
     file_option,
     json_option,
     load_source,
+    name_option,
     outputs_option,
     require_writable,
     scheduler_option,
@@ -113,6 +114,7 @@ _HISTORY_HELP = (
     "the result is the same for any number.",
 )
 @scheduler_option
+@name_option
 @outputs_option
 @json_option
 @training_options
@@ -131,6 +133,7 @@ def command(
     scheduler: str | None,
     training: TrainOptions,
     outputs: str | int | tuple[str, ...] | None,
+    name: str | None,
     as_json: bool,
 ) -> None:
     """Train a network on SOURCE and save it.
@@ -154,6 +157,7 @@ def command(
     def prepare() -> tuple[Dataset, Dataset | None, Path]:
         _require_checkpoint(checkpoint, resume, root)
         dataset, measured = _load(source, held_out, outputs, training)
+        dataset = dataset if name is None else replace(dataset, name=name)
         if generator_file is not None and not _is_generated(dataset):
             raise UsageError("--generators: the data have inputs, so none are generated")
         target = path or Path(f"{dataset.name}.npz")

@@ -27,6 +27,8 @@ class RunInputs:
         File of the network that was given instead of a training, and its `file_hash`.
     topology, topology_hash
         File of the graph that was trained, and its `file_hash`.
+    name
+        Name that was given to the design; None takes that of the data.
     """
 
     source: str | None = None
@@ -36,6 +38,7 @@ class RunInputs:
     network_hash: str | None = None
     topology: str | None = None
     topology_hash: str | None = None
+    name: str | None = None
 
 
 def recorded_name(name: str | Path) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from btfsynth.backends.identifiers import is_legal
 from btfsynth.backends.interchange import FOLDER_FORMATS
 from btfsynth.backends.timing import MAX_LATENCY
 from btfsynth.dataset.code import parse_code
@@ -112,6 +113,11 @@ def _text(expected: str, check: Callable[[str], object] = lambda _: None) -> Key
     return Key(expected, accepts)
 
 
+def _require_legal(name: str) -> None:
+    if not is_legal(name):
+        raise UsageError(f"expected a name that can stand in hardware as it is, got {name!r:.60}")
+
+
 def _is_widths(value: Any) -> bool:
     return (
         isinstance(value, list)
@@ -149,6 +155,7 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
             "source": _text("a task or a file"),
             "hash": _DIGEST,
             "outputs": Key("a number of columns or a list of their names", _is_outputs),
+            "name": _text("a name that can stand in hardware as it is", _require_legal),
             "held_out": _text("a task or a file"),
             "held_out_hash": _DIGEST,
             "code": _text("a code such as binary:4", parse_code),

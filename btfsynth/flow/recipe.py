@@ -48,6 +48,7 @@ def format_recipe(
             "source": inputs.source or dataset.source,
             "hash": dataset.content_hash,
             "outputs": inputs.outputs,
+            "name": inputs.name,
             "code": None if options.code is None else options.code.text,
             "network": inputs.network,
             "network_hash": inputs.network_hash,
