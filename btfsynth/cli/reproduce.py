@@ -28,7 +28,7 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
 from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import InterruptedWorkError, ToolError
+from btfsynth.errors import InterruptedWorkError, OutputError, ToolError
 from btfsynth.files import make_folder
 from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
 from btfsynth.reproduce.curves import draw_curves, has_matplotlib
@@ -98,7 +98,7 @@ def command(
         with _watched() as watcher:
             report = reproduce(experiments, directory, options, watcher, workers)
         files = write_tables(report, directory)
-        drawn = _draw(report, directory)
+        drawn, undrawn = _draw(report, directory)
     except KeyboardInterrupt:  # once more, while the first one is seen to
         raise interruption from None
     record = {**report_record(report), "files": files, "curves": drawn}
@@ -112,6 +112,8 @@ def command(
         raise ToolError(
             f"{report.lost}; the runs that were done are in {directory}, and the same command goes on"
         )
+    if undrawn is not None:
+        raise OutputError(f"{undrawn}; the results are in {directory}")
 
 
 def _list(as_json: bool) -> None:
@@ -123,19 +125,24 @@ def _list(as_json: bool) -> None:
     console.print(field_table(("name", "experiment"), rows))
 
 
-def _draw(report: Report, directory: Path) -> list[str]:
-    """Draw what was run; return the names of the files."""
+def _draw(report: Report, directory: Path) -> tuple[list[str], str | None]:
+    """Draw what was run; return the names of the files, and why one is missing if it could not be drawn."""
     if not has_matplotlib():
         say("note: matplotlib is not installed, so no curves; pip install 'btfsynth[plot]'")
-        return []
-    make_folder(directory / _CURVES)
-    drawn = []
+        return [], None
+    drawn: list[str] = []
     for row in report.rows:
         if row.records:
             name = f"{_CURVES}/{row.experiment.name}.svg"
-            draw_curves(row, directory / name)
+            try:
+                make_folder(directory / _CURVES)
+                draw_curves(row, directory / name)
+            except (
+                Exception
+            ) as error:  # of the drawing package, which must not take the results with it
+                return drawn, f"{name}: cannot be drawn: {error or type(error).__name__}"
             drawn.append(name)
-    return drawn
+    return drawn, None
 
 
 def _show(report: Report, directory: Path, drawn: int) -> None:

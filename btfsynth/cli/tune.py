@@ -26,7 +26,7 @@ from btfsynth.cli.output import emit_json, show, why_beside
 from btfsynth.cli.progress import observed
 from btfsynth.config import format_run_file
 from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import InterruptedWorkError
+from btfsynth.errors import InterruptedWorkError, OutputError
 from btfsynth.files import beside, write_text
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.tuning import TuningResult, tune
@@ -109,13 +109,24 @@ def command(
     settings = {name: getattr(result, name) for name in
                 ("widths", "sigma", "beta", "gamma", "iterations")}  # fmt: skip
     settings["stop"] = result.stop.value
-    asked, path = path, beside(path) if result.interrupted and path.exists() else path
-    write_text(path, format_run_file({"train": settings}, comment))
+    cut_short = result.interrupted or result.lost is not None
+    asked, path = path, beside(path) if cut_short and path.exists() else path
+    unsaved: OutputError | None = None
+    try:
+        write_text(path, format_run_file({"train": settings}, comment))
+    except OutputError as error:  # what was found is shown all the same
+        unsaved = error
     if as_json:
         record = {"name": dataset.name, **vars(result), "stop": result.stop.value}
-        emit_json({**record, "file": path.name})
+        emit_json({**record, "file": None if unsaved else path.name})
     else:
-        _report(result, path)
+        _report(result, None if unsaved else path)
+    if unsaved is not None:
+        raise unsaved
+    if result.lost is not None:
+        raise OutputError(
+            f"{result.lost}; the best settings until then are kept in {path}{why_beside(asked, path)}"
+        )
     if result.interrupted:
         more = "" if study is None else f"; continue with --study {study}"
         raise InterruptedWorkError(
@@ -123,8 +134,8 @@ def command(
         )
 
 
-def _report(result: TuningResult, path: Path) -> None:
-    """Show what was found."""
+def _report(result: TuningResult, path: Path | None) -> None:
+    """Show what was found, and the file it is in if there is one."""
     widths = "-".join(str(width) for width in result.widths)
     show(
         "settings",
@@ -140,4 +151,5 @@ def _report(result: TuningResult, path: Path) -> None:
         f"{cost}, {result.solutions} of {result.trials} trials exact; "
         f"{plural(result.candidates, 'candidate')} tried",
     )
-    show("saved", f"in {path}; use it with --config {path}")
+    if path is not None:
+        show("saved", f"in {path}; use it with --config {path}")

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from btfsynth.fpga.netlists import CellCounts, count_cells
 from btfsynth.fpga.place import PlaceOptions, Resource, check_capacity, read_report
 from btfsynth.fpga.tools import find_toolchain
 from btfsynth.sim.design import Design, load_design
-from btfsynth.sim.process import run_command
+from btfsynth.sim.process import run_command, workspace_folder
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
 
@@ -164,9 +163,9 @@ def run_board(
     timeout = options.timeout
     with (
         staging_folder(output) as staging,
-        tempfile.TemporaryDirectory(prefix="btfsynth-") as folder,
+        workspace_folder() as folder,
     ):
-        workspace = Path(folder)
+        workspace = folder
         source = design.path("amaranth").read_bytes()
         say(f"{board}: simulation of the serial port ...")
         check = _work(design, board, workspace, timeout)

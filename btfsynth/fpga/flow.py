@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,6 +35,7 @@ from btfsynth.fpga.scripts import map_scripts
 from btfsynth.fpga.tools import Toolchain, find_toolchain
 from btfsynth.fpga.wrapper import Wrapper, make_wrapper
 from btfsynth.sim.design import Design, load_design
+from btfsynth.sim.process import workspace_folder
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, staging_folder
 from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
@@ -202,8 +202,8 @@ def run_fpga(
     """
     design = load_design(directory)
     tools = find_toolchain(device, say)
-    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
-        workspace = Path(folder)
+    with workspace_folder() as folder:
+        workspace = folder
         run = _Run(design, device, tools, options, workspace, say)
         with staging_folder(output) as staging:
             result, files = run.design_result()

@@ -68,6 +68,7 @@ class Tool:
             completed.returncode,
             output,
             "\n" + reasons[-1] if reasons else "",
+            completed.full,
         )
         return told.error(f"{self.name} failed")
 

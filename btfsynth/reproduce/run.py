@@ -219,6 +219,8 @@ class _Run:
                     self.lost = str(error)
         except KeyboardInterrupt:
             return True
+        finally:
+            self.store.drop_empty()
         return False
 
     def _tasks(self, keys: Iterable[_Key]) -> Iterator[Task]:

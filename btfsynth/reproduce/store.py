@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError
 from btfsynth.files import make_folder, write_text
 from btfsynth.reproduce.experiment import Experiment, Scale
+from btfsynth.reproduce.kept import by_seed, problem_of_baseline, problem_of_run
 from btfsynth.reproduce.record import Record
 
 __all__ = ["Row", "Store"]
@@ -75,6 +78,7 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._made: list[Path] = []
 
     def make(self) -> None:
         """Make the folder if it is not there.
@@ -84,7 +88,15 @@ class Store:
         OutputError
             If it cannot be made.
         """
-        make_folder(self.directory / _FOLDER)
+        rows = self.directory / _FOLDER
+        self._made = [path for path in (rows, *rows.parents) if not os.path.lexists(path)]
+        make_folder(rows)
+
+    def drop_empty(self) -> None:
+        """Remove folders that `make` has made and in which nothing has come to be."""
+        for folder in self._made:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
 
     def path(self, name: str) -> Path:
         """Return the file of an experiment."""
@@ -103,8 +115,11 @@ class Store:
             kept = json.loads(path.read_text(encoding="utf-8"))
             known = (kept["format"], kept["name"]) == (_FORMAT, row.experiment.name)
             settings = kept["settings"]
-            trained = {int(record["seed"]): dict(record) for record in kept["trained"]}
-            baselines = {int(record.pop("seed")): dict(record) for record in kept["baselines"]}
+            trained = by_seed(kept["trained"])
+            baselines = {
+                seed: {name: value for name, value in record.items() if name != "seed"}
+                for seed, record in by_seed(kept["baselines"]).items()
+            }
         except FileNotFoundError:
             return
         except OSError as error:
@@ -119,6 +134,18 @@ class Store:
                 "give another folder with -o",
                 path,
             )
+        for kind, records in (("trained", trained), ("baselines", baselines)):
+            for seed, record in records.items():
+                problem = (
+                    problem_of_run(row.experiment, record)
+                    if kind == "trained"
+                    else problem_of_baseline(record)
+                )
+                if problem is not None:
+                    raise DataError(
+                        f"not a row that 'btfsynth reproduce' has written: {kind}, seed {seed}: {problem}",
+                        path,
+                    )
         row.trained, row.baselines = trained, baselines
 
     def write(self, row: Row) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,7 @@ import btfsynth
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
 from btfsynth.sim.design import Design
-from btfsynth.sim.process import run_command
+from btfsynth.sim.process import run_command, workspace_folder
 from btfsynth.sim.result import CheckResult
 
 __all__ = ["AmaranthSimulator", "AmaranthStreamSimulator"]
@@ -52,7 +51,7 @@ class AmaranthSimulator:
         if found.version is None:
             raise MissingToolError(str(found.reason))
         start = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
+        with workspace_folder() as folder:
             (command,) = self.commands(design, Path(folder))
             completed = run_command(command, Path(folder), timeout)
         try:

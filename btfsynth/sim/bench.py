@@ -12,7 +12,7 @@ from pathlib import Path
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.sim.base import Availability, Simulator
 from btfsynth.sim.design import Design
-from btfsynth.sim.process import Completed, run_command
+from btfsynth.sim.process import Completed, run_command, workspace_folder
 from btfsynth.sim.result import CheckResult
 
 __all__ = ["find_programs", "run_bench"]
@@ -81,8 +81,8 @@ def run_bench(
     if found.version is None:
         raise MissingToolError(str(found.reason))
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
-        workspace = Path(folder)
+    with workspace_folder() as folder:
+        workspace = folder
         for role in (*roles, "vectors"):
             for path in design.verilog_files if role == "verilog" else (design.path(role),):
                 shutil.copyfile(path, workspace / path.name)

@@ -2,19 +2,72 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import signal
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from btfsynth.errors import MissingToolError, ToolError, ToolTimeoutError
+from btfsynth.errors import MissingToolError, OutputError, ToolError, ToolTimeoutError
 
-__all__ = ["Completed", "run_command"]
+__all__ = ["Completed", "run_command", "workspace_folder"]
 
 _LONGEST = 2_000_000.0
 """Seconds that the system can wait for output at once; who gives more gives no limit."""
+_FULL = re.compile("no space left|disk quota exceeded|disk full|file size limit", re.IGNORECASE)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MIN_SPACE = 1 << 20
+"""Bytes; a tool that fails where fewer are free has most likely failed for that."""
+
+
+@contextlib.contextmanager
+def workspace_folder() -> Iterator[Path]:
+    """Give a temporary folder to run tools in; it is removed in the end.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or written to; it is said where there is no space left.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise OutputError(_temporary_reason(error)) from None
+
+
+def _temporary_reason(error: OSError) -> str:
+    """Say what is wrong with temporary files."""
+    if error.errno in _NO_SPACE or "No usable temporary directory" in str(error):
+        folders = _temporary_folders()
+        where = folders[0] if folders else "the folders of the system"
+        return f"no space left in {where}, where temporary files go; TMPDIR names another folder"
+    return f"{error.filename or 'temporary files'}: {error.strerror or error}"
+
+
+def _temporary_folders() -> list[str]:
+    """Return where commands put temporary files: where the environment says, then where Python does."""
+    named = [os.environ[name] for name in ("TMPDIR", "TMP", "TEMP") if os.environ.get(name)]
+    with contextlib.suppress(OSError):  # none of them can be written to
+        named.append(tempfile.gettempdir())
+    return named
+
+
+def _full_folder(cwd: Path, output: str) -> str | None:
+    """Return the folder that a command may have found full, None if it has not."""
+    folders = [*_temporary_folders(), str(cwd)]
+    for folder in folders:
+        with contextlib.suppress(OSError, AttributeError):  # Windows has no statvfs
+            space = os.statvfs(folder)
+            free = space.f_bavail * space.f_frsize
+            if free < _MIN_SPACE or (space.f_files and not space.f_favail):
+                return folder
+    return folders[0] if _FULL.search(output) else None
 
 
 @dataclass(frozen=True)
@@ -29,15 +82,20 @@ class Completed:
         Its exit code; negative if a signal ended it.
     stdout, stderr
         What it wrote.
+    full
+        Folder that had no space left when it ended; None if there was space.
     """
 
     command: tuple[str, ...]
     returncode: int
     stdout: str
     stderr: str
+    full: str | None = None
 
     def error(self, message: str) -> ToolError:
-        """Return the error that says this command failed."""
+        """Return the error that says this command failed, for want of space if there was none."""
+        if self.full is not None:
+            message = f"no space left in {self.full}: {message}"
         return ToolError(message, self.command, self.stdout + self.stderr)
 
 
@@ -88,7 +146,8 @@ def run_command(command: Sequence[str], cwd: Path, timeout: float) -> Completed:
         except BaseException:
             _kill(process)
             raise
-    return Completed(tuple(command), process.returncode, stdout, stderr)
+    full = _full_folder(cwd, stdout + stderr)
+    return Completed(tuple(command), process.returncode, stdout, stderr, full)
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.held_out import matched
 from btfsynth.errors import (
-    DataError,
     InterruptedWorkError,
     MissingToolError,
     OutputError,
@@ -24,6 +23,7 @@ from btfsynth.errors import (
 from btfsynth.network.topology import layered
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.parameters import StopRule, TrainParameters, TrialResult
+from btfsynth.train.study import hidden_widths, open_study, reason
 from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up
 from btfsynth.workers.executor import Executor
 from btfsynth.workers.inline import Inline
@@ -35,8 +35,6 @@ _HELD_OUT_SEEDS = 2
 _NEVER = 1e9
 _ITERATIONS = 100_000
 _NAP = 0.5
-_SEED_RANGE = 1 << 32
-"""Seeds that Optuna takes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,8 @@ class TuningResult:
         Settings tried, those of resumed searches included.
     interrupted
         True if the user stopped the search: they are the best until then.
+    lost
+        Why the study could not be written any more, which ended the search; None if it could.
     """
 
     widths: tuple[int, ...]
@@ -75,6 +75,16 @@ class TuningResult:
     trials: int
     candidates: int
     interrupted: bool = False
+    lost: str | None = None
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A candidate with its cost, as the study has it."""
+
+    value: float
+    params: Mapping[str, Any]
+    user_attrs: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -137,9 +147,9 @@ def tune(
     MissingToolError
         If Optuna is not installed.
     DataError
-        If the file is no study.
+        If the file is no study, or not one of this search.
     OutputError
-        If it cannot be written any more.
+        If it cannot be written any more, before there were any settings.
     TrainingError
         If no candidate reached an exact network.
     InterruptedWorkError
@@ -159,45 +169,28 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warm_up(TrainParameters().precision)
     name = dataset.content_hash + ("" if held_out is None else held_out.content_hash)
-    study = _open_study(name, storage, seed)
+    study = open_study(name, storage, seed, dataset)
+    lost: str | None = None
+    told: list[Any] = []
     try:
         interrupted = _search(
-            study, (dataset, held_out), seed, seconds, executor or Inline(), on_candidate
+            study, (dataset, held_out), seed, seconds, executor or Inline(), on_candidate, told
         )
-    except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
-        raise OutputError(
-            f"{storage}: the study cannot be written: {_reason(error)}; it keeps what came before"
-        ) from None
-    tried = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    if not tried or study.best_value >= _NEVER:
+        tried = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    except (optuna.exceptions.OptunaError, sqlalchemy.exc.SQLAlchemyError) as error:
+        lost = f"{storage}: the study cannot be written: {reason(error)}; it keeps what came before"
+        interrupted, tried = False, told
+    best = min(tried, key=lambda each: each.value, default=None)
+    if best is None or best.value >= _NEVER:
+        if lost is not None:
+            raise OutputError(lost)
         found = f"no settings reached an exact network in {plural(len(tried), 'candidate')}"
         if interrupted:
             kept = f"; {storage} keeps them" if tried and storage is not None else ""
             raise InterruptedWorkError(f"interrupted; {found}{kept}")
         raise TrainingError(f"{found}; give more time")
-    return _result(study.best_trial, len(tried), held_out is not None, interrupted)
-
-
-def _open_study(name: str, storage: Path | None, seed: int) -> Any:
-    """Return the study of a file, or a new one that is kept nowhere."""
-    import optuna
-    import sqlalchemy
-
-    # Its own text of an address: names may have marks that would end them.
-    url = None if storage is None else sqlalchemy.URL.create("sqlite", database=str(storage))
-    try:
-        study = optuna.create_study(
-            study_name=name,
-            storage=None if url is None else url.render_as_string(),
-            load_if_exists=True,
-        )
-    except Exception as error:
-        if storage is None:
-            raise
-        raise DataError(f"cannot be used as a study: {_reason(error)}", storage) from None
-    # A search that goes on is not to begin with the candidates it has had.
-    study.sampler = optuna.samplers.TPESampler(seed=(seed + len(study.trials)) % _SEED_RANGE)
-    return study
+    result = _result(best, len(tried), held_out is not None, interrupted)
+    return replace(result, lost=lost)
 
 
 def _result(best: Any, candidates: int, held_out: bool, interrupted: bool) -> TuningResult:
@@ -218,12 +211,6 @@ def _result(best: Any, candidates: int, held_out: bool, interrupted: bool) -> Tu
     )
 
 
-def _reason(error: Exception) -> str:
-    """Return the first line of what a database said."""
-    lines = str(error.__cause__ or error).splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
 def _search(
     study: Any,
     data: tuple[Dataset, Dataset | None],
@@ -231,8 +218,12 @@ def _search(
     seconds: float,
     executor: Executor,
     on_candidate: Callable[[int, float], None] | None,
+    told: list[Any],
 ) -> bool:
-    """Ask for candidates and tell what they came to until the time is up; return whether the user ended it."""
+    """Ask for candidates and tell what they came to until the time is up; return whether the user ended it.
+
+    What is told is added to the list, which is there even if the study cannot be read any more.
+    """
     import optuna
 
     dataset, held_out = data
@@ -265,6 +256,7 @@ def _search(
                 tried = finished.value
                 for name in ("solutions", "trials", "iterations"):
                     candidate.set_user_attr(name, getattr(tried, name))
+                told.append(_Told(tried.cost, candidate.params, candidate.user_attrs))
                 study.tell(candidate, tried.cost)
                 if on_candidate is not None:
                     on_candidate(len(study.trials), study.best_value)
@@ -327,8 +319,7 @@ def _suggest(
     """Let the search choose widths, depth, sigma, beta and gamma; generated codes keep their width."""
     depth = candidate.suggest_int("hidden_layers", 1, 4)
     inputs = default_plan(dataset).trial_widths(0)[0]
-    least = max(inputs, dataset.n_outputs, 2)
-    hidden = candidate.suggest_int("hidden_width", least, 6 * least, log=True)
+    hidden = candidate.suggest_int("hidden_width", *hidden_widths(dataset), log=True)
     parameters = TrainParameters(
         sigma=float(candidate.suggest_categorical("sigma", [3.0, 5.0, 7.0])),
         beta=candidate.suggest_float("beta", 0.1, 0.9),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,7 @@ import btfsynth
 from btfsynth.errors import DataError, MissingToolError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
-from btfsynth.sim.process import run_command
+from btfsynth.sim.process import run_command, workspace_folder
 from btfsynth.verify.yosys import as_synthesized, find_yosys, netlist_of_rtlil
 
 __all__ = ["amaranth_netlist"]
@@ -60,7 +59,7 @@ def amaranth_netlist(
     yosys = find_yosys()
     package = str(Path(btfsynth.__file__).resolve().parents[1])
     command = (sys.executable, "-B", "-c", _BOOTSTRAP, package, str(path.resolve()))
-    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
+    with workspace_folder() as folder:
         completed = run_command(command, Path(folder), timeout)
     try:
         answer = json.loads(completed.stdout)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits, valid_words
 from btfsynth.sim.base import Simulator
 from btfsynth.sim.design import Design
+from btfsynth.sim.process import workspace_folder
 from btfsynth.sim.result import CheckResult
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.mutants import Mutant, MutantKind, list_mutants, mutate, pick_mutants
@@ -194,8 +193,8 @@ def run_mutant(
     """Run the testbench of a design, as it is on disk, on a mutant written as Verilog."""
     manifest = design.manifest
     names = HdlNames(manifest.module, manifest.input_ports, manifest.output_ports, ())
-    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
-        directory = Path(folder)
+    with workspace_folder() as folder:
+        directory = folder
         for role in ("testbench", "vectors"):
             shutil.copyfile(design.path(role), directory / manifest.files[role])
         changed, timing = mutate(netlist, mutant), manifest.timing

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from btfsynth.dataset.ports import Port
 from btfsynth.errors import ToolTimeoutError
 from btfsynth.files import write_archive
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.sim.process import run_command
+from btfsynth.sim.process import run_command, workspace_folder
 from btfsynth.verify.sweeping import find_difference, find_difference_by_chance
 
 __all__ = ["find_difference_within", "main"]
@@ -51,7 +50,7 @@ def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np
         arrays |= {f"{side}_fanins": netlist.fanins, f"{side}_outputs": netlist.outputs}
     package = str(Path(btfsynth.__file__).resolve().parents[1])
     command = (sys.executable, "-B", "-c", _BOOTSTRAP, package, _FILE)
-    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
+    with workspace_folder() as folder:
         write_archive(Path(folder) / _FILE, arrays, compress=False)
         try:
             completed = run_command(command, Path(folder), timeout)

@@ -7,7 +7,6 @@ goes through Yosys.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.ghdl import find_ghdl
-from btfsynth.sim.process import Completed, run_command
+from btfsynth.sim.process import Completed, run_command, workspace_folder
 from btfsynth.verify.yosys import as_synthesized, find_yosys, netlist_of_verilog
 
 __all__ = ["VHDL_ENDINGS", "vhdl_netlist"]
@@ -76,8 +75,8 @@ def vhdl_netlist(
         shown = f": {', '.join(entities[:5])}" if entities else ""
         raise DataError(f"expected one entity, got {len(entities)}{shown}", path)
     prefix = _free_prefix(text)
-    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
-        workspace = Path(folder)
+    with workspace_folder() as folder:
+        workspace = folder
         write_text(workspace / "design.vhd", _GHDL_NET.sub(rf"{prefix}\1", text) + "\n")
         entity = _GHDL_NET.sub(rf"{prefix}\1", entities[0])
         analyse = ("ghdl", "-a", "--std=08", "design.vhd")

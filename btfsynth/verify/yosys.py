@@ -32,7 +32,7 @@ from btfsynth.files import write_text
 from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.design import Design
-from btfsynth.sim.process import Completed, run_command
+from btfsynth.sim.process import Completed, run_command, workspace_folder
 
 __all__ = [
     "MAX_CASE_INPUTS",
@@ -288,8 +288,8 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
         f"sat -prove-asserts -show-inputs {module}_miter",
     )
     # The WebAssembly Yosys sees only the current folder, so all names are relative.
-    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
-        workspace = Path(folder)
+    with workspace_folder() as folder:
+        workspace = folder
         for name, path in files.items():
             shutil.copyfile(path, workspace / name)
         write_text(workspace / reference.file, reference.text)
@@ -394,8 +394,8 @@ def _synthesized(
         "opt_clean",
         "write_blif design.blif",
     )
-    with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
-        workspace = Path(folder)
+    with workspace_folder() as folder:
+        workspace = folder
         write_text(workspace / file, text)
         write_text(workspace / _WIRES_FILE, _WIRES)
         completed = _run(yosys, script, workspace, timeout)
