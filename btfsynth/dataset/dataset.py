@@ -192,8 +192,8 @@ class Dataset:
         header = (
             self.input_kind.value,
             self.output_kind.value,
-            tuple((port.name, port.width) for port in self.input_ports),
-            tuple((port.name, port.width) for port in self.output_ports),
+            tuple(_port_key(port) for port in self.input_ports),
+            tuple(_port_key(port) for port in self.output_ports),
             self.inputs.shape,
             self.targets.shape,
             self.unlisted_dont_care,
@@ -203,3 +203,10 @@ class Dataset:
         digest.update((self.targets & self.care_mask).tobytes())
         digest.update(self.care_mask.tobytes())
         return digest.hexdigest()
+
+
+def _port_key(port: Port) -> tuple[str, int] | tuple[str, int, int, int]:
+    """Return what the hash takes of a port: its range only where bits do not count up from 0."""
+    if port.counts_from_zero:
+        return port.name, port.width
+    return port.name, port.width, port.low, port.step

@@ -182,3 +182,63 @@ def test_a_thousand_inputs(cli, tmp_path):
     assert outcome.json["netlist"]["cells"] >= 1500
     checked = cli("simulate", "out", "--simulator", "icarus", "--json")
     assert checked.code == 0, checked.stderr
+
+
+RANGES = """module r(input [0:3] a, input [7:4] b, input c, output [3:1] y, output [0:1] z);
+  assign y = {a[0] & b[7], a[1] | b[5], a[3] ^ c};
+  assign z = {a[2] & b[4] & c, ~b[6]};
+endmodule
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--pipeline", "2", "--enable", "--reset"), ("--cells",)])
+def test_ranges_of_ports(cli, tmp_path, options):
+    """Ports keep the ranges of the source in every file; what Amaranth numbers in its own way is said."""
+    (tmp_path / "r.v").write_text(RANGES)
+    outcome = cli("emit", "r.v", "-o", "d", "--format", "blif,aag,bench,json", *options, "--json")
+    assert outcome.code == 0, outcome.stderr
+    said = [note for note in outcome.json["notices"] if "Amaranth" in note]
+    assert len(said) == 1
+    assert "a[0:3], b[7:4], y[3:1], z[0:1]" in said[0]
+    ports = json.loads((tmp_path / "d/manifest.json").read_text())["ports"]
+    assert [port.get("range") for port in ports["inputs"]] == ["[0:3]", "[7:4]", None]
+    verilog, vhdl = ((tmp_path / f"d/r{ending}").read_text() for ending in (".v", ".vhd"))
+    for text in ("input wire [0:3] a", "input wire [7:4] b", "input wire c"):
+        assert text in verilog
+    assert "a : in std_logic_vector(0 to 3)" in vhdl
+    assert "b : in std_logic_vector(7 downto 4)" in vhdl
+    names = "b[4] b[5] b[6] b[7] c"
+    assert names in " ".join((tmp_path / "d/r.blif").read_text().split())
+    for file in ("d", "d/r.blif", "d/r.aag", "d/r.bench", "d/r_yosys.json"):
+        outcome = cli("equiv", file, "r.v", "--json")
+        assert outcome.code == 0, outcome.stderr
+        assert not any("matched" in note for note in outcome.json["notes"])
+    outcome = cli("simulate", "d", *asked("parsed_verilog", "amaranth"))
+    assert outcome.code == 0, outcome.stdout
+    listed = cli("show", "d", "--json").json
+    assert listed["inputs"][:2] == [
+        {"name": "a", "width": 4, "range": "[0:3]"},
+        {"name": "b", "width": 4, "range": "[7:4]"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("direction", "change", "said"),
+    [
+        ("inputs", {"range": "[0:4]"}, "expected a range of 4 bits such as [3:0], got '[0:4]'"),
+        ("inputs", {"range": "0:3"}, "expected a range of 4 bits"),
+        ("inputs", {"pins": [0, 1, 2, 3]}, "expected 9 whole numbers as pins"),
+        ("inputs", {"pins": [0] * 9}, "expected pins from 0 to 8, each once"),
+    ],
+)
+def test_ranges_in_a_manifest(cli, tmp_path, direction, change, said):
+    """What is wrong with them is said in one line."""
+    (tmp_path / "r.v").write_text(RANGES)
+    assert cli("emit", "r.v", "-o", "d").code == 0
+    path = tmp_path / "d/manifest.json"
+    record = json.loads(path.read_text())
+    record["ports"][direction][0].update(change)
+    path.write_text(json.dumps(record))
+    outcome = cli("equiv", "d", "r.v")
+    assert outcome.code == 2
+    assert said in outcome.complaint

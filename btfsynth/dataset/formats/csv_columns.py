@@ -14,11 +14,12 @@ The first of these that applies decides:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from btfsynth.dataset.formats.base import OutputColumns, SourceFile
-from btfsynth.dataset.ports import group_columns
+from btfsynth.dataset.ports import Port, group_ports
 from btfsynth.errors import UsageError
 
 __all__ = [
@@ -69,9 +70,14 @@ class Column:
         """True if the column holds decimal numbers of some bits."""
         return _RANGE.fullmatch(self.name) is not None
 
+    @property
+    def base(self) -> str:
+        """The name of the bus that the column belongs to, else its own."""
+        return re.sub(r"\[[0-9:]*\]$", "", self.name)
+
     def answers_to(self, name: str) -> bool:
         """Return True if `name` means this column or the bus it belongs to."""
-        return name == self.name or name == re.sub(r"\[[0-9:]*\]$", "", self.name)
+        return name in (self.name, self.base)
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,19 @@ def parse_header_cell(file: SourceFile, text: str, index: int, line: int) -> Col
         )
     bits = tuple(f"{match['name']}[{bit}]" for bit in range(lsb, msb + 1))
     return Column(index, name, bits, role)
+
+
+def declared_ports(columns: Sequence[Column]) -> list[Port]:
+    """Return the ports of some columns, of one bit each but for a column such as ``a[7:4]`` that is a bus."""
+    bases = Counter(column.base for column in columns)
+    ports = []
+    for column in columns:
+        match = _RANGE.fullmatch(column.name)
+        if match is not None and int(match["lsb"]) and bases[column.base] == 1:
+            ports.append(Port(column.base, len(column.bits), int(match["lsb"])))
+        else:
+            ports.extend(Port(bit, 1) for bit in column.bits)
+    return ports
 
 
 def decide_roles(
@@ -173,8 +192,8 @@ def _split(columns: Sequence[Column], outputs: Sequence[Column], how: str | None
 
 def _listing(columns: Sequence[Column]) -> str:
     """Name the ports of some columns."""
-    ports, _ = group_columns([bit for column in columns for bit in column.bits])
-    names = [port.name if port.width == 1 else f"{port.name}[{port.width - 1}:0]" for port in ports]
+    ports, _ = group_ports(declared_ports(columns))
+    names = [port.name if port.width == 1 else f"{port.name}{port.range}" for port in ports]
     if len(names) > 8:
         names = [*names[:4], "...", names[-1]]
     return ", ".join(names)

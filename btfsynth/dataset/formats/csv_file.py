@@ -32,12 +32,13 @@ from btfsynth.dataset.formats.csv_columns import (
     Column,
     Roles,
     decide_roles,
+    declared_ports,
     default_columns,
     parse_header_cell,
     renamed,
 )
 from btfsynth.dataset.formats.cubes import FREE, MAX_EXPANDED, expand_cubes, expanded_size
-from btfsynth.dataset.ports import bit_names, group_columns
+from btfsynth.dataset.ports import bit_names, group_ports
 from btfsynth.dataset.vectors import bits_of
 from btfsynth.errors import UsageError
 
@@ -183,8 +184,8 @@ def _lists_all(body: _Table, columns: Sequence[Column]) -> bool:
 
 
 def _dataset(file: SourceFile, body: _Table, roles: Roles) -> Dataset:
-    input_ports, input_order = group_columns([bit for c in roles.inputs for bit in c.bits])
-    output_ports, output_order = group_columns([bit for c in roles.outputs for bit in c.bits])
+    input_ports, input_order = group_ports(declared_ports(roles.inputs))
+    output_ports, output_order = group_ports(declared_ports(roles.outputs))
     marks = _codes(file, body, roles.outputs, _OUTPUT_BITS, "0, 1 or -")[:, output_order]
     rows = np.arange(len(body.rows))
     kind = InputKind.BOOLEAN

@@ -237,7 +237,29 @@ def _ports(
             f"expected {side} port widths that add up to {width}, the number of columns, got "
             f"{quoted(' '.join(map(str, sizes)))}"
         )
-    return tuple(Port(str(name), size) for name, size in zip(names, sizes, strict=True))
+    lows, steps = _ranges(file, arrays, side, len(sizes))
+    try:
+        return tuple(
+            Port(str(name), size, low, step)
+            for name, size, low, step in zip(names, sizes, lows, steps, strict=True)
+        )
+    except ValueError as error:
+        raise file.error(str(error)) from None
+
+
+def _ranges(
+    file: SourceFile, arrays: dict[str, NDArray[Any]], side: str, count: int
+) -> tuple[list[int], list[int]]:
+    """Return index of the least significant bit and step of every port; 0 and 1 if the file has none."""
+    found = arrays.get(f"{side}_port_ranges")
+    if found is None:
+        return [0] * count, [1] * count
+    if found.shape != (count, 2) or found.dtype.kind not in "iu":
+        raise file.error(
+            f"expected {side}_port_ranges to be two whole numbers for each of {count} ports, the lowest "
+            "index and 1, or -1 where indices fall"
+        )
+    return [int(low) for low in found[:, 0]], [int(step) for step in found[:, 1]]
 
 
 def _write(dataset: Dataset) -> bytes:
@@ -254,6 +276,9 @@ def _write(dataset: Dataset) -> bytes:
     for side, ports in (("input", dataset.input_ports), ("output", dataset.output_ports)):
         arrays[f"{side}_port_names"] = np.array([port.name for port in ports], dtype=np.str_)
         arrays[f"{side}_port_widths"] = np.array([port.width for port in ports], dtype=np.int64)
+        if not all(port.counts_from_zero for port in ports):
+            ranges = [(port.low, port.step) for port in ports]
+            arrays[f"{side}_port_ranges"] = np.array(ranges, dtype=np.int64)
     return archive_bytes(arrays)
 
 

@@ -121,7 +121,7 @@ def test_columns_of_numbers(tmp_path: Path) -> None:
 def test_numbers_that_list_all_vectors(tmp_path: Path) -> None:
     """The rule of all input vectors counts the bits of the columns."""
     dataset = read(tmp_path, "a[1:0],b[2:1],c\n0,1,0\n1,0,0\n2,3,1\n3,2,1\n")
-    assert ports(dataset) == "a:2 -> b[1]:1 b[2]:1 c:1"
+    assert ports(dataset) == "a:2 -> b:2 c:1"
 
 
 def test_analog_inputs(tmp_path: Path) -> None:
@@ -203,3 +203,16 @@ def test_analog_inputs_of_zeros_and_ones_stay_analog(tmp_path: Path) -> None:
     )
     save(dataset, tmp_path / "a.csv")
     assert load(tmp_path / "a.csv").content_hash == dataset.content_hash
+
+
+def test_a_bus_that_does_not_begin_at_zero(tmp_path: Path) -> None:
+    """A column of numbers is a bus of its own bits; two columns of one bus are its bits."""
+    dataset = read(tmp_path, "in:a[7:6],in:b,out:y[3:2],out:y[1:0]\n1,0,2,1\n2,1,0,3\n")
+    assert dataset.input_ports == (Port("a", 2, low=6), Port("b", 1))
+    assert dataset.output_ports == (Port("y", 4),)
+    assert dataset.inputs.tolist() == [[1, 0, 0], [0, 1, 1]]
+    assert dataset.targets.tolist() == [[1, 0, 0, 1], [1, 1, 0, 0]]
+    save(dataset, tmp_path / "b.csv")
+    assert (tmp_path / "b.csv").read_text().startswith("in:a[6],in:a[7],in:b,out:y[0],")
+    beside = read(tmp_path, "in:a[7:6],in:a[5],out:y\n1,0,1\n2,1,0\n")
+    assert [port.name for port in beside.input_ports] == ["a[6]", "a[7]", "a[5]"]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from btfsynth.dataset.dataset import InputKind, OutputKind
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.load import load
+from btfsynth.dataset.ports import Port
 from btfsynth.dataset.save import save
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError
@@ -169,3 +170,30 @@ def test_the_archive_carries_no_date(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz") as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert {member.create_system for member in archive.infolist()} == {3}
+
+
+def test_ranges_are_kept(tmp_path: Path) -> None:
+    """Ports whose bits do not count up from 0 come back, and count in the hash; what is wrong is said."""
+    ports = (Port("a", 2, low=1, step=-1),), (Port("y", 1),)
+    dataset = Dataset("t", "t", np.array(XOR_INPUTS), np.array(XOR).reshape(-1, 1), *ports)
+    save(dataset, tmp_path / "a.npz")
+    back = load(tmp_path / "a.npz")
+    assert back.input_ports == ports[0]
+    assert back.content_hash == dataset.content_hash
+    plain = Dataset("t", "t", dataset.inputs, dataset.targets, (Port("a", 2),), ports[1])
+    assert plain.content_hash != dataset.content_hash
+    save(plain, tmp_path / "b.npz")
+    with np.load(tmp_path / "a.npz") as archive:
+        arrays = dict(archive)
+    assert "input_port_ranges" in arrays
+    with np.load(tmp_path / "b.npz") as archive:
+        assert "input_port_ranges" not in archive
+    for ranges, said in (
+        ([[0, -1]], r"expected bits from 0 to [0-9]+, got \[-1:0\]"),
+        ([[0, 2]], "expected bits from 0"),
+        ([0], "expected input_port_ranges to be two whole numbers"),
+        ([[0.0, 1.0]], "expected input_port_ranges to be two whole numbers"),
+    ):
+        np.savez(tmp_path / "c.npz", **{**arrays, "input_port_ranges": np.array(ranges)})
+        with pytest.raises(DataError, match=said):
+            load(tmp_path / "c.npz")
