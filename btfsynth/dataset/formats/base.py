@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import stat
 from collections.abc import Callable, Sequence
@@ -74,6 +75,8 @@ class SourceFile:
         """
         if not self.data.strip():
             raise self.error("the file is empty")
+        if self.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return _split_lines(self._utf_16())
         if b"\0" in self.data:
             raise self.error("expected a text file, got a binary one")
         try:
@@ -83,7 +86,14 @@ class SourceFile:
             raise self.error(
                 f"expected UTF-8 text, got the byte 0x{self.data[error.start]:02x}", line
             ) from None
-        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        return _split_lines(text)
+
+    def _utf_16(self) -> str:
+        """Return the text of a file that spreadsheets call Unicode."""
+        try:
+            return self.data.decode("utf-16")
+        except UnicodeDecodeError:
+            raise self.error("expected UTF-8 text, got UTF-16 that is cut off or damaged") from None
 
     def error(self, message: str, line: int | None = None) -> DataError:
         """Return the error that names this file."""
@@ -119,6 +129,10 @@ class Format:
     read: Callable[[SourceFile], Dataset]
     write: Callable[[Dataset], bytes]
     read_outputs: Callable[[SourceFile, OutputColumns], Dataset] | None = None
+
+
+def _split_lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def read_source(path: Path) -> SourceFile:

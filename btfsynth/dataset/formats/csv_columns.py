@@ -3,9 +3,10 @@
 The first of these that applies decides:
 
 1. the caller names the output columns, or says how many of the last ones they are;
-2. the header marks them ``in:NAME`` and ``out:NAME``; unmarked ones take the role not marked;
+2. the header marks them ``in:NAME`` (or ``analog:NAME``) and ``out:NAME``; unmarked ones take the role
+   not marked;
 3. an empty column, or one named or filled with ``->`` or ``|``, stands between them;
-4. the last columns, and no others, are named y, z, q, out, output, target or label, with or without
+4. the last columns, and no others, are named y, z, q, out, output, target, class or label, with or without
    a number (``y``, ``out_2``, ``y[3]``);
 5. the rows are exactly all vectors of the first columns;
 6. the last column is the output.
@@ -40,7 +41,7 @@ MAX_COLUMN_BITS = 62
 
 _RANGE = re.compile(r"(?P<name>.+)\[(?P<msb>[0-9]{1,6}):(?P<lsb>[0-9]{1,6})\]")
 _OUTPUT_NAME = re.compile(
-    r"(y|z|q|out|outputs?|targets?|labels?)(_?[0-9]+|\[[0-9]+(:[0-9]+)?\])?", re.IGNORECASE
+    r"(y|z|q|out|outputs?|targets?|labels?|class)(_?[0-9]+|\[[0-9]+(:[0-9]+)?\])?", re.IGNORECASE
 )
 
 
@@ -58,12 +59,15 @@ class Column:
         Names of its bits, least significant first; one unless the column holds numbers.
     role
         ``in`` or ``out`` if the header says so.
+    analog
+        Whether the header says that its values are analog even where all are 0 and 1.
     """
 
     index: int
     name: str
     bits: tuple[str, ...]
     role: str | None = None
+    analog: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -100,12 +104,14 @@ class Roles:
 def parse_header_cell(file: SourceFile, text: str, index: int, line: int) -> Column:
     """Make the column of a header cell such as ``a``, ``in:a[0]`` or ``out:p[3:0]``."""
     role, name = None, text
-    for mark in ("in", "out"):
+    analog = False
+    for mark in ("in", "out", "analog"):
         if text.lower().startswith(f"{mark}:"):
-            role, name = mark, text[len(mark) + 1 :].strip()
+            analog = mark == "analog"
+            role, name = "in" if analog else mark, text[len(mark) + 1 :].strip()
     match = _RANGE.fullmatch(name)
     if match is None:
-        return Column(index, name, (name,), role)
+        return Column(index, name, (name,), role, analog)
     msb, lsb = int(match["msb"]), int(match["lsb"])
     if msb < lsb or msb - lsb >= MAX_COLUMN_BITS:
         raise file.error(

@@ -1,9 +1,9 @@
 """Comma-, semicolon- or tab-separated tables, with or without a header.
 
-Values are ``0``, ``1``, ``true`` or ``false``. ``-``, ``x``, ``?`` or nothing is a don't-care as an
-output; ``-`` or ``x`` as an input stands for both values. A column named ``name[msb:lsb]`` holds
-unsigned decimal numbers. Inputs written with a decimal point are analog. Lines that begin with
-``#`` are skipped. `csv_columns` tells which columns are inputs.
+Values are ``0``, ``1``, ``true`` or ``false``, in any spelling of the number (`values`). ``-``, ``x``,
+``?`` or nothing is a don't-care as an output; ``-`` or ``x`` as an input stands for both values. A
+column named ``name[msb:lsb]`` holds unsigned decimal numbers. Other inputs from 0 to 1 are analog. Lines
+that begin with ``#`` are skipped. `csv_layout` reads the cells, `csv_columns` tells which columns are inputs.
 """
 
 from __future__ import annotations
@@ -12,21 +12,13 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.contradictions import check_contradictions
-from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.formats.base import (
-    Format,
-    OutputColumns,
-    SourceFile,
-    check_names,
-    plural,
-    quoted,
-)
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.dataset.formats.base import Format, OutputColumns, SourceFile, check_names, quoted
 from btfsynth.dataset.formats.csv_columns import (
     SEPARATORS,
     Column,
@@ -37,41 +29,22 @@ from btfsynth.dataset.formats.csv_columns import (
     parse_header_cell,
     renamed,
 )
+from btfsynth.dataset.formats.csv_layout import NUMBER, WORDS, Table, find_delimiter, read_table
 from btfsynth.dataset.formats.cubes import FREE, MAX_EXPANDED, expand_cubes, expanded_size
-from btfsynth.dataset.ports import bit_names, group_ports
+from btfsynth.dataset.formats.values import BadValue, classes_of, read_inputs, read_outputs
+from btfsynth.dataset.ports import Port, bit_names, group_ports
 from btfsynth.dataset.vectors import bits_of
-from btfsynth.errors import UsageError
+from btfsynth.errors import DataError, UsageError
 
 __all__ = ["CSV"]
 
-_DELIMITERS = ",;\t"
-_BITS = {"0": 0, "1": 1, "false": 0, "true": 1}
+_BITS = {"0": 0, "1": 1, **WORDS}
 _INPUT_BITS = {**_BITS, "-": FREE, "x": FREE}
 _OUTPUT_BITS = {**_BITS, "-": FREE, "x": FREE, "?": FREE, "": FREE}
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?|[+-]?(nan|inf)", re.I)
-_NAME = re.compile(r"[^\W\d].*", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Rows of cells, all of the same length; ``lines`` are their lines."""
-
-    rows: list[list[str]]
-    lines: list[int]
-
-    def column(self, index: int) -> list[str]:
-        return [row[index] for row in self.rows]
-
-
-def _delimiter(file: SourceFile) -> str | None:
-    """Return the delimiter the first line uses most."""
-    first = next((t for t in file.lines if t.strip() and not t.lstrip().startswith("#")), "")
-    best = max(_DELIMITERS, key=first.count)
-    return best if best in first else None
 
 
 def _sniff(file: SourceFile) -> bool:
-    return _delimiter(file) is not None
+    return find_delimiter(file) is not None
 
 
 def _read(file: SourceFile) -> Dataset:
@@ -79,19 +52,17 @@ def _read(file: SourceFile) -> Dataset:
 
 
 def _read_outputs(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
-    table = _table(file)
-    header = table.rows[0] if _is_header(table.rows[0]) else None
-    header_line = table.lines[0] if header is not None else None
-    body = _Table(table.rows[1:], table.lines[1:]) if header is not None else table
-    if not body.rows:
-        raise file.error("expected rows of values after the header, got none", header_line)
-    separator, indices = _separator(header, body)
+    table = read_table(file)
+    header, header_line = table.header, table.header_line
+    separator, indices = _separator(header, table)
     if len(indices) < 2:
-        raise file.error("expected at least one input and one output column", table.lines[0])
-    if header is not None:
-        line = table.lines[0]
-        columns = [parse_header_cell(file, header[index], index, line) for index in indices]
-        check_names(file, [bit for column in columns for bit in column.bits], "column", line)
+        raise file.error(
+            "expected at least one input and one output column", header_line or table.lines[0]
+        )
+    if header is not None and header_line is not None:
+        columns = [parse_header_cell(file, header[index], index, header_line) for index in indices]
+        bits = [bit for column in columns for bit in column.bits]
+        check_names(file, bits, "column", header_line)
     else:
         columns = default_columns(indices)
     roles = decide_roles(
@@ -100,61 +71,13 @@ def _read_outputs(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
         header_line=header_line,
         separator=separator,
         chosen=outputs,
-        lists_all=lambda first: _lists_all(body, first),
+        lists_all=lambda first: _lists_all(table, first),
     )
-    return _dataset(file, body, roles if header is not None else renamed(roles))
+    return _dataset(file, table, roles if header is not None else renamed(roles))
 
 
-def _table(file: SourceFile) -> _Table:
-    delimiter = _delimiter(file)
-    if delimiter is None:
-        raise file.error("expected values separated by commas, semicolons or tabs, got none", 1)
-    reader = csv.reader(
-        (_uncommented(line) for line in file.lines),
-        delimiter=delimiter,
-        strict=True,
-        skipinitialspace=True,
-    )
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        for cells in reader:
-            row = [cell.strip() for cell in cells]
-            if not row or row == [""]:
-                continue
-            if rows and len(row) != len(rows[0]):
-                raise file.error(
-                    f"expected {plural(len(rows[0]), 'field')} as in line {lines[0]}, got "
-                    f"{len(row)}",
-                    reader.line_num,
-                )
-            rows.append(row)
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise file.error(f"no table: {error}", reader.line_num) from None
-    if not rows:
-        raise file.error("expected rows of values, got none")
-    return _Table(rows, lines)
-
-
-def _uncommented(line: str) -> str:
-    """Empty a comment, whose quotes would else be taken for the table's."""
-    return "\n" if line.lstrip().startswith("#") else f"{line}\n"
-
-
-def _is_header(row: Sequence[str]) -> bool:
-    """Return True if some cell is a name and none is a value (x may be either)."""
-    cells = [cell for cell in row if cell not in SEPARATORS]
-    if any(_NUMBER.fullmatch(cell) or cell.lower() in _BITS for cell in cells):
-        return False
-    return any(_NAME.fullmatch(cell) and cell.lower() != "x" for cell in cells)
-
-
-def _separator(header: Sequence[str] | None, body: _Table) -> tuple[int | None, list[int]]:
-    """Return the separator column, and the columns that hold values.
-
-    An empty last column is what a delimiter at the end of every line makes; it is left out.
-    """
+def _separator(header: Sequence[str] | None, body: Table) -> tuple[int | None, list[int]]:
+    """Return the separator column, and the columns that hold values."""
     width = len(body.rows[0])
     empty = [
         index
@@ -162,38 +85,33 @@ def _separator(header: Sequence[str] | None, body: _Table) -> tuple[int | None, 
         if (header is None or header[index] in SEPARATORS)
         and all(row[index] in SEPARATORS for row in body.rows)
     ]
-    if empty and empty[-1] == width - 1 and set(body.column(width - 1)) == {""}:
-        width -= 1
-        empty.pop()
     separator = empty[0] if len(empty) == 1 and 0 < empty[0] < width - 1 else None
     return separator, [index for index in range(width) if index != separator]
 
 
-def _lists_all(body: _Table, columns: Sequence[Column]) -> bool:
+def _lists_all(body: Table, columns: Sequence[Column]) -> bool:
     width = sum(len(column.bits) for column in columns)
     if width > 62 or len(body.rows) != 1 << width:
         return False
-    cells = [body.column(column.index) for column in columns]
-    for column, values in zip(columns, cells, strict=True):
-        if not column.is_number and not all(value.lower() in _BITS for value in values):
+    numbers = []
+    for column in columns:
+        values = [_value(column, cell, _BITS) for cell in body.column(column.index)]
+        if any(value is None or value < 0 for value in values):
             return False
-        if column.is_number and not all(re.fullmatch(r"[0-9]{1,18}", value) for value in values):
-            return False
-    numbers = [[int(_BITS.get(value.lower(), value)) for value in values] for values in cells]
+        numbers.append(values)
     return len(set(zip(*numbers, strict=True))) == len(body.rows)
 
 
-def _dataset(file: SourceFile, body: _Table, roles: Roles) -> Dataset:
+def _dataset(file: SourceFile, body: Table, roles: Roles) -> Dataset:
     input_ports, input_order = group_ports(declared_ports(roles.inputs))
-    output_ports, output_order = group_ports(declared_ports(roles.outputs))
-    marks = _codes(file, body, roles.outputs, _OUTPUT_BITS, "0, 1 or -")[:, output_order]
+    targets, care, output_kind, output_ports, output_notes = _targets(file, body, roles.outputs)
     rows = np.arange(len(body.rows))
-    kind = InputKind.BOOLEAN
     inputs: NDArray[np.uint8] | NDArray[np.float32]
-    if any(map(_is_analog, (cell for c in roles.inputs for cell in body.column(c.index)))):
-        kind = InputKind.ANALOG
-        inputs = _analog(file, body, roles.inputs)[:, input_order]
-    else:
+    values = _numbers(body, roles.inputs)
+    notes: tuple[str, ...] = ()
+    if values is None:
+        _refuse_mixture(file, body, roles.inputs)
+        kind = InputKind.BOOLEAN
         cubes = _codes(file, body, roles.inputs, _INPUT_BITS, "0, 1 or -")[:, input_order]
         size = expanded_size(cubes)
         if size > max(MAX_EXPANDED, len(cubes)):
@@ -201,16 +119,26 @@ def _dataset(file: SourceFile, body: _Table, roles: Roles) -> Dataset:
                 f"the rows stand for {size} input vectors; at most {MAX_EXPANDED} can be listed"
             )
         inputs, rows = expand_cubes(cubes)
+    else:
+        try:
+            inputs, kind, notes = read_inputs(values)
+        except BadValue as bad:
+            raise _bad_cell(file, body, roles.inputs, bad) from None
+        inputs = inputs[:, input_order]
+        if any(column.analog for column in roles.inputs) and not notes:
+            inputs, kind = inputs.astype(np.float32), InputKind.ANALOG
+    guessed = () if roles.notice is None else (roles.notice,)
     dataset = Dataset(
         name=file.function_name,
         source=file.base_name,
         inputs=inputs,
-        targets=marks[rows] == 1,
-        care=marks[rows] != FREE,
+        targets=targets[rows],
+        care=care[rows],
         input_ports=input_ports,
         output_ports=output_ports,
         input_kind=kind,
-        notices=() if roles.notice is None else (roles.notice,),
+        output_kind=output_kind,
+        notices=(*body.notes, *guessed, *notes, *output_notes),
     )
     check_contradictions(
         dataset.inputs,
@@ -223,9 +151,92 @@ def _dataset(file: SourceFile, body: _Table, roles: Roles) -> Dataset:
     return dataset
 
 
+_Targets = tuple[
+    NDArray[np.uint8], NDArray[np.bool_], OutputKind, tuple[Port, ...], tuple[str, ...]
+]
+
+
+def _targets(file: SourceFile, body: Table, columns: Sequence[Column]) -> _Targets:
+    """Return targets, where they matter, their kind, the ports and notes."""
+    ports, order = group_ports(declared_ports(columns))
+    values = _numbers(body, columns, open_cells=True)
+    if values is None and len(columns) == 1 and not columns[0].is_number:
+        cells = body.column(columns[0].index)
+        words = [None if _OUTPUT_BITS.get(cell.lower()) == FREE else cell for cell in cells]
+        if not any(word and (NUMBER.fullmatch(word) or word.lower() in _BITS) for word in words):
+            found = classes_of(words, columns[0].name, quoted)
+            if found is not None:
+                ports = (Port(columns[0].name, found.targets.shape[1]),)
+                return found.targets, found.care, found.kind, ports, (found.note,)
+    if values is None:
+        marks = _codes(file, body, columns, _OUTPUT_BITS, "0, 1 or -")[:, order]
+        targets = (marks == 1).astype(np.uint8)
+        return targets, marks != FREE, OutputKind.BOOLEAN, ports, ()
+    try:
+        targets, care, kind, notes = read_outputs(values, columns[0].name)
+    except BadValue as bad:
+        raise _bad_cell(file, body, columns, bad) from None
+    if kind is OutputKind.LABEL:
+        return targets, care, kind, (Port(columns[0].name, targets.shape[1]),), notes
+    return targets[:, order], care[:, order], kind, ports, notes
+
+
+def _numbers(
+    body: Table, columns: Sequence[Column], open_cells: bool = False
+) -> NDArray[np.float64] | None:
+    """Return columns of numbers, ``(rows, columns)``; None if a cell is none or a column has several bits.
+
+    Where cells may be open, those that say that an output does not matter are NaN.
+    """
+    if any(column.is_number for column in columns):
+        return None
+    known: dict[str, float] = {}
+    parts = []
+    for column in columns:
+        cells = body.column(column.index)
+        for cell in set(cells) - known.keys():
+            code = _BITS.get(cell.lower())
+            if code is not None:
+                known[cell] = code
+            elif open_cells and _OUTPUT_BITS.get(cell.lower()) == FREE:
+                known[cell] = np.nan
+            elif NUMBER.fullmatch(cell):
+                known[cell] = float(cell)
+                if open_cells and np.isnan(known[cell]):
+                    known[cell] = np.inf  # is no number, but says nothing else either
+            else:
+                return None
+        parts.append(np.array([known[cell] for cell in cells], dtype=np.float64))
+    return np.stack(parts, axis=1)
+
+
+def _refuse_mixture(file: SourceFile, body: Table, columns: Sequence[Column]) -> None:
+    """Raise a `DataError` for the first cell that is no number if another one is a fraction."""
+    plain = [column for column in columns if not column.is_number]
+    cells = {cell for column in plain for cell in body.column(column.index)}
+    fraction = any(NUMBER.fullmatch(cell) and not float(cell).is_integer() for cell in cells)
+    if fraction:
+        raise _first_bad(
+            file,
+            body,
+            columns,
+            lambda _: "a number from 0 to 1",
+            lambda column, cell: not column.is_number and NUMBER.fullmatch(cell) is not None,
+        )
+
+
+def _bad_cell(file: SourceFile, body: Table, columns: Sequence[Column], bad: BadValue) -> DataError:
+    column = columns[bad.column]
+    return file.error(
+        f"column {quoted(column.name)}: expected {bad.expected}, got "
+        f"{quoted(body.rows[bad.row][column.index])}",
+        body.lines[bad.row],
+    )
+
+
 def _first_bad(
     file: SourceFile,
-    body: _Table,
+    body: Table,
     columns: Sequence[Column],
     expected: Callable[[Column], str],
     is_good: Callable[[Column, str], bool],
@@ -244,7 +255,7 @@ def _first_bad(
 
 def _codes(
     file: SourceFile,
-    body: _Table,
+    body: Table,
     columns: Sequence[Column],
     meaning: dict[str, int],
     expected: str,
@@ -278,30 +289,14 @@ def _codes(
 def _value(column: Column, cell: str, meaning: dict[str, int]) -> int | None:
     """Return the code of a bit, or a number with -1 for don't-care; None for a bad value."""
     if not column.is_number:
-        code = meaning.get(cell)
-        return meaning.get(cell.lower()) if code is None else code
+        code = meaning.get(cell.lower())
+        if code is None and NUMBER.fullmatch(cell) and float(cell) in (0, 1):
+            return int(float(cell))
+        return code
     if re.fullmatch(r"[0-9]{1,40}", cell):
         number = int(cell)
         return number if number < 1 << len(column.bits) else None
     return -1 if meaning.get(cell.lower()) == FREE else None
-
-
-def _is_analog(cell: str) -> bool:
-    """Return True for a number that is not written as 0 or 1 but with a point or an exponent."""
-    return not cell.isdigit() and _NUMBER.fullmatch(cell) is not None
-
-
-def _analog(file: SourceFile, body: _Table, columns: Sequence[Column]) -> NDArray[np.float32]:
-    def is_good(column: Column, cell: str) -> bool:
-        return (
-            not column.is_number and _NUMBER.fullmatch(cell) is not None and 0 <= float(cell) <= 1
-        )
-
-    for column in columns:
-        if not all(is_good(column, cell) for cell in body.column(column.index)):
-            raise _first_bad(file, body, columns, lambda _: "a number from 0 to 1", is_good)
-    cells = [[float(row[column.index]) for column in columns] for row in body.rows]
-    return np.array(cells, dtype=np.float32)
 
 
 def _write(dataset: Dataset) -> bytes:
@@ -313,12 +308,13 @@ def _write(dataset: Dataset) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     inputs, outputs = bit_names(dataset.input_ports), bit_names(dataset.output_ports)
-    writer.writerow([*(f"in:{name}" for name in inputs), *(f"out:{name}" for name in outputs)])
+    bits = dataset.input_kind is InputKind.ANALOG and not (dataset.inputs % 1).any()
+    mark = "analog" if bits else "in"
+    writer.writerow([*(f"{mark}:{name}" for name in inputs), *(f"out:{name}" for name in outputs)])
     marks = np.where(dataset.care_mask, np.where(dataset.targets == 1, "1", "0"), "-")
-    for row, mark in zip(dataset.inputs, marks, strict=True):
-        # str gives the shortest text that reads back as the same float32, always with a point or an
-        # exponent, which marks analog inputs.
-        writer.writerow([*(str(value) for value in row), *mark])
+    for row, targets in zip(dataset.inputs, marks, strict=True):
+        # str gives the shortest text that reads back as the same float32.
+        writer.writerow([*(str(value) for value in row), *targets])
     return stream.getvalue().encode()
 
 

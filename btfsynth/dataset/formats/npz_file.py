@@ -30,7 +30,15 @@ from btfsynth.dataset.formats.base import (
     identifier,
     quoted,
 )
+from btfsynth.dataset.formats.values import (
+    BadValue,
+    analog_inputs,
+    classes_of,
+    read_inputs,
+    read_outputs,
+)
 from btfsynth.dataset.ports import Port, bit_names
+from btfsynth.errors import DataError
 from btfsynth.files import archive_bytes
 
 __all__ = ["NPZ"]
@@ -91,7 +99,9 @@ def _array(data: bytes) -> NDArray[Any]:
     else:
         raise ValueError(f"array format {version[0]}.{version[1]} is not supported")
     if dtype.hasobject:
-        raise ValueError("an array holds Python objects")
+        raise ValueError("an array holds Python objects; words are saved as y.astype(str)")
+    if not dtype.itemsize and dtype.kind not in "US":
+        raise ValueError("an array has values of no size")
     if any(length < 0 for length in shape):
         raise ValueError("an array has a negative length")
     if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
@@ -107,25 +117,22 @@ def _read(file: SourceFile) -> Dataset:
             "expected patterns, got a trained network; 'btfsynth build SOURCE --network FILE' and "
             "'btfsynth simplify FILE' take one"
         )
-    inputs = _matrix(file, arrays, "inputs", "X")
-    targets = _matrix(file, arrays, "targets", "y")
-    if len(inputs) != len(targets):
+    given = _matrix(file, arrays, "inputs", "X")
+    if given.dtype.kind in "US":
         raise file.error(
-            f"expected as many targets as inputs, got {len(targets)} and {len(inputs)}"
+            f"expected inputs to be numbers, got text such as {quoted(str(given[0, 0]))}"
         )
-    input_kind = _kind(file, arrays, "input_kind", InputKind, _guess(inputs))
-    if input_kind is not InputKind.ANALOG:
-        _check_bits(file, inputs, "inputs")
-    elif not bool(np.all((inputs >= 0) & (inputs <= 1))):
-        raise file.error("expected analog inputs from 0 to 1, got other numbers or NaN")
-    _check_bits(file, targets, "targets")
-    care = np.ones(targets.shape, dtype=np.bool_)
+    inputs, input_kind, input_notes = _inputs(file, arrays, given)
+    wanted = _matrix(file, arrays, "targets", "y")
+    if len(inputs) != len(wanted):
+        raise file.error(f"expected as many targets as inputs, got {len(wanted)} and {len(inputs)}")
+    targets, care, output_kind, output_notes = _targets(file, wanted)
     if "care" in arrays:
-        care = arrays["care"].reshape(-1, 1) if arrays["care"].ndim == 1 else arrays["care"]
-        if care.shape != targets.shape:
-            raise file.error(f"expected care of shape {targets.shape}, got {care.shape}")
-        _check_bits(file, care, "care")
-        care = care.astype(np.bool_)
+        listed = arrays["care"].reshape(-1, 1) if arrays["care"].ndim == 1 else arrays["care"]
+        if listed.shape != targets.shape:
+            raise file.error(f"expected care of shape {targets.shape}, got {listed.shape}")
+        _check_bits(file, listed, "care")
+        care &= listed.astype(np.bool_)
     output_ports = _ports(file, arrays, "output", "y", targets.shape[1])
     dataset = Dataset(
         name=identifier(_text(arrays, "name") or file.function_name),
@@ -136,8 +143,9 @@ def _read(file: SourceFile) -> Dataset:
         input_ports=_ports(file, arrays, "input", "x", inputs.shape[1]),
         output_ports=output_ports,
         input_kind=input_kind,
-        output_kind=_kind(file, arrays, "output_kind", OutputKind, OutputKind.BOOLEAN),
-        unlisted_dont_care=_flag(arrays, "unlisted_dont_care"),
+        output_kind=_kind(file, arrays, "output_kind", OutputKind, output_kind),
+        unlisted_dont_care=_flag(file, arrays, "unlisted_dont_care"),
+        notices=(*input_notes, *output_notes),
     )
     if dataset.n_inputs:
         check_contradictions(
@@ -161,7 +169,7 @@ def _matrix(
         )
     if array.ndim == 1:
         array = array.reshape(-1, 1)
-    if array.ndim != 2 or array.dtype.kind not in "biuf":
+    if array.ndim != 2 or array.dtype.kind not in "biufUS":
         raise file.error(
             f"expected {name} to be a matrix of numbers, got {array.ndim} dimensions of type "
             f"{array.dtype.name}"
@@ -171,14 +179,58 @@ def _matrix(
     return array
 
 
-def _guess(inputs: NDArray[Any]) -> InputKind:
-    """Take numbers other than 0 and 1 for analog inputs."""
-    if inputs.dtype.kind == "f" and not bool(np.all((inputs == 0) | (inputs == 1))):
-        return InputKind.ANALOG
-    return InputKind.BOOLEAN
+_Inputs = tuple[NDArray[np.uint8] | NDArray[np.float32], InputKind, tuple[str, ...]]
+
+
+def _inputs(file: SourceFile, arrays: dict[str, NDArray[Any]], given: NDArray[Any]) -> _Inputs:
+    """Return the inputs as what the archive says they are, else as what their values are."""
+    try:
+        if "input_kind" not in arrays:
+            return read_inputs(given.astype(np.float64))
+        kind = _kind(file, arrays, "input_kind", InputKind, InputKind.BOOLEAN)
+        if kind is not InputKind.ANALOG:
+            _check_bits(file, given, "inputs")
+            return given.astype(np.uint8), kind, ()
+        return analog_inputs(given.astype(np.float64)), kind, ()
+    except BadValue as bad:
+        raise _bad_value(file, given, "inputs", bad) from None
+
+
+def _targets(
+    file: SourceFile, given: NDArray[Any]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], OutputKind, tuple[str, ...]]:
+    """Return the targets, where they matter, their kind and notes."""
+    if given.dtype.kind in "US":
+        words = [str(word) for word in given[:, 0].astype(np.str_)]
+        found = classes_of(words, "targets", quoted) if given.shape[1] == 1 else None
+        if found is None:
+            raise file.error(
+                "expected targets to be numbers, or one column of 2 to 1000 classes, got text in "
+                f"{given.shape[1]} columns"
+            )
+        return found.targets, found.care, found.kind, (found.note,)
+    try:
+        numbers = given.astype(np.float64)
+        numbers[np.isnan(numbers)] = np.inf  # an archive has an array for what does not matter
+        return read_outputs(numbers, "targets")
+    except BadValue as bad:
+        raise _bad_value(file, given, "targets", bad) from None
+
+
+def _bad_value(file: SourceFile, array: NDArray[Any], name: str, bad: BadValue) -> DataError:
+    expected = bad.expected.replace("0, 1 or -", "0 or 1")
+    return file.error(
+        f"{name}, pattern {bad.row + 1}, column {bad.column + 1}: expected {expected}, got "
+        f"{array[bad.row, bad.column]}"
+    )
 
 
 def _check_bits(file: SourceFile, array: NDArray[Any], name: str) -> None:
+    if array.dtype.kind not in "biuf" or array.ndim != 2:
+        raise file.error(
+            f"expected {name} to be a matrix of 0 and 1, got {array.ndim} dimensions of type "
+            f"{array.dtype.name}"
+        )
     bad = (array != 0) & (array != 1)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
@@ -193,9 +245,11 @@ def _text(arrays: dict[str, NDArray[Any]], name: str) -> str:
     return str(array.reshape(-1)[0]) if array is not None and array.size else ""
 
 
-def _flag(arrays: dict[str, NDArray[Any]], name: str) -> bool:
+def _flag(file: SourceFile, arrays: dict[str, NDArray[Any]], name: str) -> bool:
     array = arrays.get(name)
-    return array is not None and bool(array.astype(np.bool_).any())
+    if array is not None and array.dtype.kind not in "biuf":
+        raise file.error(f"expected {name} to be 0 or 1, got type {array.dtype.name}")
+    return array is not None and bool(array.any())
 
 
 def _kind(

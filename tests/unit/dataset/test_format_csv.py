@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.load import load
 from btfsynth.dataset.ports import Port
 from btfsynth.dataset.save import save
@@ -216,3 +216,112 @@ def test_a_bus_that_does_not_begin_at_zero(tmp_path: Path) -> None:
     assert (tmp_path / "b.csv").read_text().startswith("in:a[6],in:a[7],in:b,out:y[0],")
     beside = read(tmp_path, "in:a[7:6],in:a[5],out:y\n1,0,1\n2,1,0\n")
     assert [port.name for port in beside.input_ports] == ["a[6]", "a[7]", "a[5]"]
+
+
+XOR = {(0, 0): 0, (0, 1): 1, (1, 0): 1, (1, 1): 0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\r\na;b;y\r\n0;0;0\r\n0;1;1\r\n1;0;1\r\n1;1;0\r\n",
+        '"sep=|"\na|b|y\n0|0|0\n0|1|1\n1|0|1\n1|1|0\n',
+        "a;b;y;;\n0;0;0;;\n0;1;1;;\n1;0;1;;\n1;1;0;;\n;;;;\n;;;;\n",
+        ",,,,\n,a,b,y,\n,0,0,0,\n,,,,\n,0,1,1,\n,1,0,1,\n,1,1,0,\n",
+        "a,b,y\n0,0,0,\n0,1,1\n1,0,1,,\n1,1,0\n",
+        "a,b,y\n0.0,0.0,0.0\n0.0,1.0,1.0\n1.0,0.0,1.0\n1.0,1.0,0.0\n",
+        "a,b,y\n0.0,0.0,0\n0.0,1.0,1\n1.0,0.0,1\n1.0,1.0,0\n",
+        "a,b,y\nFalse,0,0\nFALSE,1,1.\n1e0,false,TRUE\nTrue,+1,-0.0\n",
+        "a;b;y\n0,0;0;0,0\n0;1,000e+00;1\n1;0;1,0\n1;1;0\n",
+        "# a,b,y\n0.000e+00,0.000e+00,0.000e+00\n0e0,1e0,1e0\n1e0,0e0,1e0\n1e0,1e0,0e0\n",
+        "# made by hand\n# a b y\n0.0e+00 0.0e+00 0.0e+00\n 0 1  1\n1 0 1\n1 1 0\n",
+        ",a,b,y\n0,0,0,0\n1,0,1,1\n2,1,0,1\n3,1,1,0\n",
+        "Unnamed: 0,a,b,y\n0,0,0,0\n1,0,1,1\n2,1,0,1\n3,1,1,0\n",
+        "index,a,b,y\n1,0,0,0\n2,0,1,1\n3,1,0,1\n4,1,1,0\n",
+        "a,b,y\n-1,-1,-1\n-1,1,1\n1,-1,1\n1,1,-1\n",
+        "a,b,y\n-1.0,-1.0,0\n-1.0,1.0,1\n1.0,-1.0,1\n1.0,1.0,0\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_as_spreadsheets_and_libraries_write_it(tmp_path: Path, text: str, encoding: str) -> None:
+    """One function in the layouts of Excel, pandas and NumPy."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    dataset = load(path)
+    assert ports(dataset) == "a:1 b:1 -> y:1"
+    assert dataset.input_kind is InputKind.BOOLEAN
+    found = zip(dataset.inputs.tolist(), dataset.targets[:, 0].tolist(), strict=True)
+    assert {tuple(inputs): target for inputs, target in found} == XOR
+    assert dataset.care_mask.all()
+
+
+def test_what_is_changed_is_noted(tmp_path: Path) -> None:
+    """A column that is dropped, signs that become bits."""
+    notices = read(tmp_path, "Unnamed: 0,a,b,y\n0,-1,1,-1\n1,1,1,1\n").notices
+    assert notices[0] == "Unnamed: 0 numbers the rows and is not read"
+    assert notices[2:] == ("inputs: -1 is read as 0", "outputs: -1 is read as 0")
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    """Where something else separates, with a header and without."""
+    for text in ("u;v;y\n0,25;0,5;0\n0,75;0,5;1\n", "0,25\t0,5\t0\n0,75\t0,5\t1\n"):
+        dataset = read(tmp_path, text)
+        assert dataset.input_kind is InputKind.ANALOG
+        assert dataset.inputs.tolist() == [[0.25, 0.5], [0.75, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes", "note"),
+    [
+        ("0 1 2", [0, 1, 2], "label: 3 classes, 0 = 0, 1 = 1, 2 = 2"),
+        ("3.0 1.0 2.0", [2, 0, 1], "label: 3 classes, 0 = 1, 1 = 2, 2 = 3"),
+        ("red blue green", [2, 0, 1], "label: 3 classes, 0 = 'blue', 1 = 'green', 2 = 'red'"),
+    ],
+)
+def test_classes(tmp_path: Path, labels: str, codes: list[int], note: str) -> None:
+    """A single output of whole numbers or words: one-hot rows, as .dat files have them."""
+    rows = [f"0.{place}2,{place % 2},{label}\n" for place, label in enumerate(labels.split())]
+    dataset = read(tmp_path, f"u,v,label\n{''.join(rows)}")
+    assert dataset.output_kind is OutputKind.LABEL
+    assert ports(dataset) == "u:1 v:1 -> label:3"
+    assert dataset.targets.argmax(axis=1).tolist() == codes
+    assert dataset.notices[-1] == note
+
+
+def test_two_classes_are_a_bit(tmp_path: Path) -> None:
+    """And a label that is not there does not matter."""
+    dataset = read(tmp_path, "a,b,class\n0,0,no\n0,1,yes\n1,0,\n")
+    assert ports(dataset) == "a:1 b:1 -> class:1"
+    assert dataset.targets[:, 0].tolist()[:2] == [0, 1]
+    assert dataset.care_mask[:, 0].tolist() == [True, True, False]
+    assert dataset.notices[-1] == "class: 2 classes, 0 = 'no', 1 = 'yes'"
+    dataset = read(tmp_path, "a,b,class\n0,0,2\n0,1,1\n1,0,\n1,1,3\n")
+    assert dataset.care_mask.all(axis=1).tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,y\n0,1,1\n1,1,nan\n", ":3: column 'y': expected 0, 1 or -, got 'nan'"),
+        ("a,b,y\n0.5,1,1\n,1,0\n", ":3: column 'a': expected a number from 0 to 1, got ''"),
+        ("a,b,y\n0,1,0\n1,1,17\n", ":3: column 'y': expected 0, 1 or -, or 2 to 1000 classes"),
+        ("a,b,y\n0,1,yes\n1,1,1\n", ":2: column 'y': expected 0, 1 or -, got 'yes'"),
+        ("a,b,y\n0,1,0\n-1,1,1\n", ":3: column 'a': expected 0, 1 or -, got '-1'"),
+        ("a,b,y,z\n0,1,0,5\n1,1,1,6\n", ":2: column 'z': expected 0, 1 or -, got '5'"),
+        ("a,b\n0,1,,7\n0,0\n", ":2: expected 2 fields as in line 1, got 4"),
+    ],
+)
+def test_what_is_still_refused(tmp_path: Path, text: str, message: str) -> None:
+    """What may be a slip is not guessed at."""
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, text)
+
+
+def test_thousands_of_columns(tmp_path: Path) -> None:
+    """As gene expressions have them."""
+    names = ",".join(f"g{place}" for place in range(5000))
+    rows = "".join(",".join(["0.5", "1"] * 2500) + f",{y}\n" for y in ("a", "a"))
+    rows += ",".join(["0.25", "1"] * 2500) + ",b\n"
+    dataset = read(tmp_path, f"{names},label\n{rows}")
+    assert dataset.inputs.shape == (3, 5000)
+    assert dataset.targets[:, 0].tolist() == [0, 0, 1]

@@ -61,13 +61,28 @@ BAD_ARRAYS: list[tuple[dict[str, Any], str]] = [
     ({"X": XOR_INPUTS, "y": XOR[:3]}, "expected as many targets as inputs, got 3 and 4"),
     ({"X": np.zeros((0, 2)), "y": np.zeros(0)}, "expected at least one pattern"),
     ({"X": np.zeros((1, 2, 3)), "y": [1]}, "matrix of numbers, got 3 dimensions"),
-    ({"X": [["a", "b"]], "y": [1]}, "matrix of numbers, got 2 dimensions of type str"),
+    ({"X": [["a", "b"]], "y": [1]}, "expected inputs to be numbers, got text such as 'a'"),
     ({"X": [[1j]], "y": [1]}, "of type complex"),
     ({"X": [[2]], "y": [1]}, "inputs, pattern 1, column 1: expected 0 or 1, got 2"),
-    ({"X": [[0], [1]], "y": [1, 256]}, "targets, pattern 2, column 1: expected 0 or 1, got 256"),
+    ({"X": [[0], [1]], "y": [1, 256]}, "targets, pattern 2, column 1: expected 0 or 1, .* got 256"),
+    ({"X": [[0], [1]], "y": [[1, 1], [0, 2]]}, "pattern 2, column 2: expected 0 or 1, got 2"),
+    ({"X": [[0], [1]], "y": [1, 0.5]}, "targets, pattern 2, column 1: expected 0 or 1, got 0.5"),
+    ({"X": [[0], [1]], "y": [["a", "b"], ["b", "a"]]}, "got text in 2 columns"),
+    ({"X": [[0], [1]], "y": ["a", "a"]}, "one column of 2 to 1000 classes"),
+    ({"X": [[0]], "y": np.zeros(1, "V4")}, "expected targets to be a matrix of numbers"),
+    ({"X": [[0]], "y": [1], "care": np.zeros((1, 1), "V4")}, "care to be a matrix of 0 and 1"),
+    ({"X": [[0]], "y": [1], "care": np.zeros((1, 1), "M8[s]")}, "care to be a matrix of 0 and 1"),
+    ({"X": [[0]], "y": [1], "care": [["yes"]]}, "expected care to be a matrix of 0 and 1"),
+    (
+        {"X": [[0]], "y": [1], "unlisted_dont_care": "no"},
+        "expected unlisted_dont_care to be 0 or 1",
+    ),
+    ({"X": [[0]], "y": np.zeros(1, [("a", "u1")])}, "expected targets to be a matrix of numbers"),
+    ({"X": np.zeros((1, 1), "m8[s]"), "y": [1]}, "expected inputs to be a matrix of numbers"),
+    ({"X": [[-1.0]], "y": [1], "input_kind": "analog"}, "inputs, pattern 1, column 1"),
     ({"X": [[0], [1]], "y": [1, np.nan]}, "targets, pattern 2, .* got nan"),
-    ({"X": [[0.5], [np.nan]], "y": [1, 0]}, "expected analog inputs from 0 to 1"),
-    ({"X": [[0.5], [1.5]], "y": [1, 0]}, "expected analog inputs from 0 to 1"),
+    ({"X": [[0.5], [np.nan]], "y": [1, 0]}, "pattern 2, column 1: expected a number from 0 to 1"),
+    ({"X": [[0.5], [1.5]], "y": [1, 0]}, "column 1: expected a number from 0 to 1, got 1.5"),
     ({"X": [[0], [0]], "y": [1, 0]}, "patterns 1 and 2 contradict each other"),
     ({"X": [[0]], "y": [1], "care": [[1, 1]]}, r"expected care of shape \(1, 1\), got \(1, 2\)"),
     ({"X": [[0]], "y": [1], "care": [[3]]}, "care, pattern 1, column 1: expected 0 or 1"),
@@ -197,3 +212,44 @@ def test_ranges_are_kept(tmp_path: Path) -> None:
         np.savez(tmp_path / "c.npz", **{**arrays, "input_port_ranges": np.array(ranges)})
         with pytest.raises(DataError, match=said):
             load(tmp_path / "c.npz")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets"),
+    [
+        ([[0, 1], [1, 1], [1, 0]], [0, 1, 1]),
+        ([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]], [0.0, 1.0, 1.0]),
+        ([[-1, 1], [1, 1], [1, -1]], [-1, 1, 1]),
+        ([[0.5, 1], [1, 1], [1, 0]], [2, 0, 1]),
+        ([[0, 1], [1, 1], [1, 0]], [3, 4, 5]),
+        ([[0, 1], [1, 1], [1, 0]], ["b", "a", "c"]),
+        ([[0, 1], [1, 1], [1, 0]], ["no", "yes", "yes"]),
+        ([[0, 1], [1, 1], [1, 0]], [1, 2, 1]),
+    ],
+)
+@pytest.mark.parametrize("form", ["%s", "%.18e"])
+def test_the_same_numbers_are_the_same_data(
+    tmp_path: Path, inputs: Any, targets: Any, form: str
+) -> None:
+    """Whether they come from an archive or from a table, however the numbers are written."""
+    np.savez(tmp_path / "a.npz", X=np.array(inputs), y=np.array(targets))
+    rows = [
+        [*(form % value for value in row), target if isinstance(target, str) else form % target]
+        for row, target in zip(inputs, targets, strict=True)
+    ]
+    text = "".join(",".join(map(str, row)) + "\n" for row in [["a", "b", "y"], *rows])
+    (tmp_path / "a.csv").write_text(text)
+    archive, table = load(tmp_path / "a.npz"), load(tmp_path / "a.csv")
+    assert archive.input_kind is table.input_kind
+    assert archive.output_kind is table.output_kind
+    assert archive.inputs.tolist() == table.inputs.tolist()
+    assert archive.targets.tolist() == table.targets.tolist()
+    assert bool(archive.care_mask.all()) is bool(table.care_mask.all()) is True
+
+
+def test_classes_are_named(tmp_path: Path) -> None:
+    """In the order of their labels; two of them are a bit."""
+    np.savez(tmp_path / "a.npz", X=[[0], [1], [1]], y=["versicolor", "setosa", "setosa"])
+    dataset = load(tmp_path / "a.npz")
+    assert dataset.targets[:, 0].tolist() == [1, 0, 0]
+    assert dataset.notices == ("targets: 2 classes, 0 = 'setosa', 1 = 'versicolor'",)
