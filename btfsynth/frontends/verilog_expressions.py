@@ -24,6 +24,7 @@ __all__ = ["Expressions"]
 
 _BITWISE = {ast.And: Op.AND, ast.Or: Op.OR, ast.Xor: Op.XOR, ast.Xnor: Op.XNOR}
 _ARITHMETIC = (ast.Plus, ast.Minus, ast.Times)
+_DIVISIONS = (ast.Divide, ast.Mod)
 _COMPARISONS = (
     *(ast.Eq, ast.NotEq, ast.Eql, ast.NotEql),
     *(ast.LessThan, ast.GreaterThan, ast.LessEq, ast.GreaterEq),
@@ -39,6 +40,7 @@ _REDUCTIONS: Mapping[Any, tuple[Callable[[Bits, Sequence[int]], int], bool]] = {
 }
 """What joins the bits, and whether the result is inverted."""
 _SHIFTS = (ast.Sll, ast.Srl, ast.Sla, ast.Sra)
+_MAX_FACTOR_WIDTH = 1024
 _SIGNS = {"signed": True, "unsigned": False}
 
 _Shape = tuple[int, bool]
@@ -206,7 +208,7 @@ class Expressions:
     def shape(self, node: Any, parts: Sequence[_Shape]) -> _Shape:
         """Return width and sign of an expression, given those of its parts."""
         kind = type(node)
-        if kind in _BITWISE or kind in _ARITHMETIC:
+        if kind in _BITWISE or kind in _ARITHMETIC or kind in _DIVISIONS:
             return max(parts[0][0], parts[1][0]), parts[0][1] and parts[1][1]
         if kind in (ast.Unot, ast.Uminus, ast.Uplus) or kind in _SHIFTS:
             return parts[0]
@@ -268,6 +270,10 @@ class Expressions:
             return inside(node.left), inside(node.right)
         if kind in (ast.Unot, ast.Uminus, ast.Uplus):
             return (inside(node.right),)
+        if kind in _DIVISIONS:
+            return tuple(
+                _Task(part, task.width, task.width, task.signed) for part in (node.left, node.right)
+            )
         if kind in _SHIFTS:
             left = _Task(node.left, task.width, task.width, task.signed)
             return left, alone(node.right)
@@ -333,7 +339,9 @@ class Expressions:
         if kind is ast.Uminus:
             return bits.subtract(bits.constant(0, task.needed), operands[0])
         if kind in _ARITHMETIC:
-            return self.arithmetic(kind, *operands)
+            return self.arithmetic(node, *operands)
+        if kind in _DIVISIONS:
+            return self.divided(task, *operands)
         if kind in _SHIFTS:
             return self.shifted(task, *operands)
         if kind is ast.Concat:
@@ -355,13 +363,33 @@ class Expressions:
             return bits.both(x, y) if op is Op.AND else bits.either(x, y)
         return bits.differ(x, y) if op is Op.XOR else bits.invert(bits.differ(x, y))
 
-    def arithmetic(self, kind: Any, a: list[int], b: list[int]) -> list[int]:
+    def arithmetic(self, node: Any, a: list[int], b: list[int]) -> list[int]:
         """Return sum, difference or product, as wide as the operands."""
         bits = self.wiring.bits
-        if kind is ast.Times:
+        if isinstance(node, ast.Times):
+            if len(a) > _MAX_FACTOR_WIDTH:
+                raise self.wiring.error(
+                    f"expected a product of at most {_MAX_FACTOR_WIDTH} bits, got {len(a)}", node
+                )
             fewer_first = sum(bit != bits.false for bit in a) < sum(bit != bits.false for bit in b)
             return bits.multiply(b, a) if fewer_first else bits.multiply(a, b)
-        return bits.subtract(a, b) if kind is ast.Minus else bits.add(a, b, bits.false)
+        return bits.subtract(a, b) if isinstance(node, ast.Minus) else bits.add(a, b, bits.false)
+
+    def divided(self, task: _Task, a: list[int], b: list[int]) -> list[int]:
+        """Return quotient or remainder of constants, as parameters have them."""
+        bits = self.wiring.bits
+        one, other = bits.value_of(a), bits.value_of(b)
+        if one is None or not other:
+            raise self.wiring.error(
+                f"{describe(task.node)} is not supported but on constants that are not 0", task.node
+            )
+        if task.signed:
+            one, other = (
+                value - (value >> (task.width - 1) << task.width) for value in (one, other)
+            )
+        quotient = abs(one) // abs(other) * (1 if (one < 0) == (other < 0) else -1)
+        value = quotient if isinstance(task.node, ast.Divide) else one - quotient * other
+        return bits.constant(value, task.needed)
 
     def shifted(self, task: _Task, value: list[int], amount: list[int]) -> list[int]:
         """Return the wanted bits of a shifted vector."""
@@ -400,7 +428,7 @@ def _children(node: Any) -> tuple[Any, ...]:
         return (node.right,)
     if kind in _BITWISE or kind in _ARITHMETIC or kind in _COMPARISONS or kind in _SHIFTS:
         return (node.left, node.right)
-    if kind in (ast.Land, ast.Lor):
+    if kind in (ast.Land, ast.Lor) or kind in _DIVISIONS:
         return (node.left, node.right)
     if kind is ast.Cond:
         return (node.cond, node.true_value, node.false_value)

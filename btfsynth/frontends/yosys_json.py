@@ -80,9 +80,7 @@ class _Reader:
         self.registers: set[str] = set()
         self.names = {
             bit: bit_name
-            for name, net in sorted(
-                module.get("netnames", {}).items(), key=lambda entry: not entry[1].get("hide_name")
-            )  # names of the user last, so that they count
+            for name, net in sorted(module.get("netnames", {}).items(), key=self.rank)
             if net["bits"]
             for bit_name, bit in zip(self.declared(name, net).bits, net["bits"], strict=True)
         }
@@ -113,6 +111,11 @@ class _Reader:
         if missing:
             raise self.file.error(f"the net {quoted(missing[0])} is not driven")
         return self.nets.build(self.name, ports["input"], ports["output"])
+
+    def rank(self, entry: tuple[str, Mapping[str, Any]]) -> int:
+        """Return how much the name of a net says: those that Yosys made up, those of nets, of ports."""
+        name, net = entry
+        return 2 if name in self.module["ports"] else int(not net.get("hide_name"))
 
     def declared(self, name: str, entry: Mapping[str, Any]) -> Port:
         """Return a port or a net with the range that it is declared with."""
