@@ -22,11 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import DataError, OutputError
+from btfsynth.errors import DataError, OutputError, UsageError
 
 __all__ = [
     "BROKEN_ARCHIVE",
+    "StrPath",
     "archive_bytes",
+    "as_path",
     "beside",
     "followed",
     "make_folder",
@@ -42,7 +44,7 @@ _PREFIX = 40
 """Characters of a file's name in the temporary one, which must not become longer than may be."""
 
 
-def followed(path: Path) -> Path:
+def followed(path: StrPath) -> Path:
     """Return the absolute path to which links lead; what is missing at its end may be missing.
 
     Raises
@@ -50,6 +52,7 @@ def followed(path: Path) -> Path:
     OutputError
         If a link leads to itself.
     """
+    path = as_path(path)
     try:
         place = path.resolve()
     except OSError as error:
@@ -61,7 +64,7 @@ def followed(path: Path) -> Path:
     return place
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: StrPath, content: bytes) -> None:
     """Write a file atomically.
 
     Raises
@@ -69,6 +72,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     OutputError
         If it cannot be written; what stood there before still stands.
     """
+    path = as_path(path)
     temporary: str | None = None
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r} cannot be written: a NUL in the name")
@@ -95,13 +99,15 @@ def write_bytes(path: Path, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
-def write_text(path: Path, content: str) -> None:
+def write_text(path: StrPath, content: str) -> None:
     """Write UTF-8 text atomically, line ends as they are (see `write_bytes`)."""
+    path = as_path(path)
     write_bytes(path, content.encode())
 
 
-def write_archive(path: Path, arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> None:
+def write_archive(path: StrPath, arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> None:
     """Write arrays as ``.npz`` atomically (see `archive_bytes` and `write_bytes`)."""
+    path = as_path(path)
     write_bytes(path, archive_bytes(arrays, compress))
 
 
@@ -140,7 +146,7 @@ BROKEN_ARCHIVE = (
 """What reading a broken archive of arrays can raise."""
 
 
-def read_archive(path: Path, what: str) -> dict[str, NDArray[Any]]:
+def read_archive(path: StrPath, what: str) -> dict[str, NDArray[Any]]:
     """Read all arrays of an ``.npz`` and trust nothing in it.
 
     Parameters
@@ -156,6 +162,7 @@ def read_archive(path: Path, what: str) -> dict[str, NDArray[Any]]:
         If it is no archive of plain arrays: one that is encrypted, packed in a way that is not known, holds
         Python objects, or an array that is not as long as it says.
     """
+    path = as_path(path)
     arrays: dict[str, NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -199,15 +206,38 @@ def read_array(data: bytes) -> NDArray[Any]:
     return np.asarray(npy.read_array(stream, allow_pickle=False))
 
 
-def beside(path: Path) -> Path:
+StrPath = str | os.PathLike[str]
+"""What a path may be given as."""
+
+
+def as_path(path: StrPath) -> Path:
+    """Return a path that was given as text, as a `Path` or as anything else that stands for one.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these.
+    """
+    if isinstance(path, Path):
+        return path
+    try:
+        return Path(path)
+    except TypeError:
+        raise UsageError(
+            f"expected a path, got {path!r:.60} of type {type(path).__name__}"
+        ) from None
+
+
+def beside(path: StrPath) -> Path:
     """Return where the result of a run that failed goes if an earlier result has its place.
 
     ``net.npz`` gives ``net.failed.npz``, a folder ``out`` gives ``out.failed``.
     """
+    path = as_path(path)
     return path.with_name(f"{path.stem}.failed{path.suffix}")
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: StrPath) -> None:
     """Make a folder and its parents.
 
     Raises
@@ -215,6 +245,7 @@ def make_folder(path: Path) -> None:
     OutputError
         If it cannot be made or is a file.
     """
+    path = as_path(path)
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r}: the folder cannot be made: a NUL in the name")
     try:

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from btfsynth.errors import OutputError
-from btfsynth.files import make_folder, write_text
+from btfsynth.files import StrPath, as_path, make_folder, write_text
 
 __all__ = ["publish", "publish_beside", "settle", "staging_folder"]
 
@@ -40,13 +40,14 @@ _NAP = 0.05
 
 
 @contextlib.contextmanager
-def staging_folder(directory: Path) -> Iterator[Path]:
+def staging_folder(directory: StrPath) -> Iterator[Path]:
     """Give a hidden folder inside the one named, to make files in; it is removed in the end.
 
     The named folder is made if it is missing, and removed again if nothing has come to be in it. It
     is locked meanwhile, where the system can, so that two runs do not mix their files; what a run
     that was killed outright left behind is finished or removed first.
     """
+    directory = as_path(directory)
     made = [path for path in (directory, *directory.parents) if not os.path.lexists(path)]
     try:
         make_folder(directory)
@@ -98,7 +99,7 @@ def _locked(directory: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def settle(directory: Path) -> None:
+def settle(directory: StrPath) -> None:
     """Finish in a folder what a run that was killed had begun to publish there, and remove what it left.
 
     A run that is at work on the folder is not disturbed; it is waited for while it moves its files up.
@@ -108,6 +109,7 @@ def settle(directory: Path) -> None:
     OutputError
         If files have to be moved, and cannot be.
     """
+    directory = as_path(directory)
     if not _leftovers(directory):
         return
     end = time.monotonic() + _PATIENCE
@@ -124,7 +126,7 @@ def settle(directory: Path) -> None:
         time.sleep(_NAP)
 
 
-def publish(staging: Path, directory: Path, last: str) -> None:
+def publish(staging: StrPath, directory: StrPath, last: str) -> None:
     """Move all files up, the one named ``last`` after the others; at no moment there is half of them.
 
     Parameters
@@ -141,6 +143,8 @@ def publish(staging: Path, directory: Path, last: str) -> None:
     OutputError
         If one cannot be moved; what stood there before is put back.
     """
+    staging = as_path(staging)
+    directory = as_path(directory)
     names = sorted((path.name for path in staging.iterdir()), key=lambda name: (name == last, name))
     for name in names:
         if (directory / name).is_dir():
@@ -260,7 +264,7 @@ def _refused(directory: Path, error: Exception) -> OutputError:
     return OutputError(f"{directory}: cannot be written to: {reason}")
 
 
-def publish_beside(staging: Path, directory: Path, last: str) -> Path:
+def publish_beside(staging: StrPath, directory: StrPath, last: str) -> Path:
     """Put the files of a run that failed into a folder beside the one named, which keeps an earlier result.
 
     Returns
@@ -272,6 +276,8 @@ def publish_beside(staging: Path, directory: Path, last: str) -> Path:
     OutputError
         If it cannot be written.
     """
+    staging = as_path(staging)
+    directory = as_path(directory)
     named = directory if directory.name else directory.resolve()
     place = named.with_name(f"{named.name}.failed")
     with staging_folder(place) as other:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
@@ -26,7 +25,7 @@ from btfsynth.backends.verilog_cells import emit_cell_library, emit_verilog_cell
 from btfsynth.backends.vhdl_testbench import emit_vhdl_testbench
 from btfsynth.dataset.ports import Port, in_pin_order
 from btfsynth.errors import DataError, OutputError
-from btfsynth.files import write_bytes, write_text
+from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import statistics
 
@@ -36,7 +35,7 @@ __all__ = ["write_design"]
 def write_design(
     netlist: Netlist,
     vectors: VectorTable,
-    directory: Path,
+    directory: StrPath,
     *,
     source: str = "",
     data_hash: str = "",
@@ -77,6 +76,7 @@ def write_design(
     OutputError
         If a file cannot be written.
     """
+    directory = as_path(directory)
     _require_fit(netlist, vectors)
     if not directory.is_dir():
         raise OutputError(f"{directory}: cannot be written to: no such folder")

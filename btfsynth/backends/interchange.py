@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 from btfsynth import __version__
@@ -18,6 +17,7 @@ from btfsynth.backends.verilog import emit_plain_verilog
 from btfsynth.backends.yosys_json import emit_yosys_json, yosys_names
 from btfsynth.dataset.ports import bit_names, in_pin_order, pin_order
 from btfsynth.errors import UsageError
+from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 
@@ -138,7 +138,7 @@ FOLDER_FORMATS = tuple(name for name in WRITERS if name != "verilog")
 """Those that a design folder may hold besides its hardware."""
 
 
-def get_writer(path: Path) -> Writer:
+def get_writer(path: StrPath) -> Writer:
     """Return the writer for a file name; one without an ending is a ``.mig``.
 
     Raises
@@ -146,6 +146,7 @@ def get_writer(path: Path) -> Writer:
     UsageError
         If the ending is unknown.
     """
+    path = as_path(path)
     ending = path.suffix.lower() or ".mig"
     for writer in WRITERS.values():
         if writer.ending == ending:

@@ -13,6 +13,7 @@ from btfsynth.backends.identifiers import is_legal
 from btfsynth.backends.timing import MAX_LATENCY, Timing
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, shown
+from btfsynth.files import StrPath, as_path
 from btfsynth.staging import settle
 
 __all__ = ["CELL_LIBRARY", "MANIFEST_FILE", "ROLES", "DesignPort", "Manifest", "load_manifest"]
@@ -161,7 +162,7 @@ class Manifest:
         return json.dumps(record, indent=2, sort_keys=True) + "\n"
 
 
-def load_manifest(directory: Path) -> Manifest:
+def load_manifest(directory: StrPath) -> Manifest:
     """Read the manifest of a design folder and trust nothing in it.
 
     What a run that was killed had begun to publish in the folder is finished first.
@@ -174,6 +175,7 @@ def load_manifest(directory: Path) -> Manifest:
         If folder or manifest are missing or the manifest is not one; file names that would lead out
         of the folder are refused.
     """
+    directory = as_path(directory)
     path = directory / MANIFEST_FILE
     if not directory.is_dir():
         raise DataError("no such design folder", directory)

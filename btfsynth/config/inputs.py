@@ -9,6 +9,7 @@ from pathlib import Path
 
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 
 __all__ = ["RunInputs", "file_hash", "recorded_name"]
 
@@ -41,13 +42,13 @@ class RunInputs:
     name: str | None = None
 
 
-def recorded_name(name: str | Path) -> str:
+def recorded_name(name: StrPath) -> str:
     """Return the name of a file as a run file keeps it: never an absolute path.
 
     A relative name stays relative to the current folder. So does an absolute one of a file in it; of any
     other only the name without its folders is left: a record is not to tell where on a disk it was made.
     """
-    path = os.path.normpath(name)
+    path = os.path.normpath(os.fspath(name))
     if os.path.isabs(path):  # noqa: PTH117
         try:
             path = str(Path(path).relative_to(Path.cwd()))
@@ -57,7 +58,7 @@ def recorded_name(name: str | Path) -> str:
     return f"./{path}" if is_task_spec(path) else path
 
 
-def file_hash(path: Path) -> str:
+def file_hash(path: StrPath) -> str:
     """Return the SHA-256 of a file, in hex.
 
     Raises
@@ -65,6 +66,7 @@ def file_hash(path: Path) -> str:
     DataError
         If it cannot be read.
     """
+    path = as_path(path)
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:

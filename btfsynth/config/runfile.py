@@ -32,6 +32,7 @@ from btfsynth.config.lines import KeyPath, key_lines
 from btfsynth.config.schema import SECTIONS
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -97,7 +98,7 @@ class RunFile:
         )
 
 
-def read_run_file(path: Path) -> RunFile:
+def read_run_file(path: StrPath) -> RunFile:
     """Read a run file.
 
     Raises
@@ -106,6 +107,7 @@ def read_run_file(path: Path) -> RunFile:
         If it cannot be read, is no TOML, or holds a section, a key or a value that is not known; the line is
         named.
     """
+    path = as_path(path)
     text = _read(path)
     try:
         content = tomllib.loads(text)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import format_by_content, format_by_ending, format_by_name
 from btfsynth.dataset.formats.base import OutputColumns, read_source
 from btfsynth.dataset.tasks import is_task_spec, parse_task, task_signatures
 from btfsynth.errors import UsageError
+from btfsynth.files import StrPath, as_path
 
 __all__ = ["load"]
 
 
 def load(
-    source: str | Path,
+    source: StrPath,
     *,
     outputs: OutputColumns | None = None,
     format: str | None = None,  # noqa: A002
@@ -48,7 +48,7 @@ def load(
         if outputs is not None or format is not None:
             raise UsageError(f"{source}: a task takes neither output columns nor a format")
         return parse_task(source)
-    path = Path(source)
+    path = as_path(source)
     if isinstance(source, str) and not os.path.lexists(source):
         raise UsageError(
             f"{source!r}: no such file, and not a task; tasks are: {task_signatures()}"

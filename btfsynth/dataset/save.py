@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import FORMATS, format_by_ending, format_by_name, known_endings
 from btfsynth.errors import UsageError
-from btfsynth.files import write_bytes
+from btfsynth.files import StrPath, as_path, write_bytes
 
 __all__ = ["save"]
 
 
-def save(dataset: Dataset, path: str | Path, format: str | None = None) -> None:  # noqa: A002
+def save(dataset: Dataset, path: StrPath, format: str | None = None) -> None:  # noqa: A002
     """Write a data set; the file appears whole or not at all.
 
     Parameters
@@ -31,7 +29,7 @@ def save(dataset: Dataset, path: str | Path, format: str | None = None) -> None:
     OutputError
         If the file cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     chosen = format_by_name(format) if format is not None else format_by_ending(path)
     if chosen is None:
         raise UsageError(

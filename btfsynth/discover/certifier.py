@@ -15,7 +15,7 @@ from btfsynth.discover.findings import Findings
 from btfsynth.discover.record import Record
 from btfsynth.discover.store import Store, entry_name
 from btfsynth.errors import BtfsynthError
-from btfsynth.files import make_folder
+from btfsynth.files import StrPath, as_path, make_folder
 
 __all__ = ["Certifier"]
 
@@ -43,10 +43,11 @@ class Certifier:
         self,
         dataset: Dataset,
         store: Store,
-        scratch: Path,
+        scratch: StrPath,
         settled: float,
         on_note: Callable[[str], None],
     ) -> None:
+        scratch = as_path(scratch)
         self.rejected: dict[str, str] = {}
         self._dataset = dataset
         self._store = store

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from btfsynth.backends.design import write_design
@@ -12,7 +11,7 @@ from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.discover.record import Record
 from btfsynth.errors import VerificationError
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow import count_targets, is_verified, targets_record
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
@@ -24,7 +23,7 @@ __all__ = ["certify"]
 _SIMULATORS = ("amaranth",)
 
 
-def certify(dataset: Dataset, record: Record, text: str, folder: Path) -> dict[str, Any]:
+def certify(dataset: Dataset, record: Record, text: str, folder: StrPath) -> dict[str, Any]:
     """Write a circuit's design folder and check it: netlist, parsed Verilog, simulated Amaranth.
 
     Parameters
@@ -47,6 +46,7 @@ def certify(dataset: Dataset, record: Record, text: str, folder: Path) -> dict[s
     VerificationError
         If a check fails.
     """
+    folder = as_path(folder)
     netlist = parse_netlist(text)
     wrong = count_wrong(netlist, care_reference(dataset))
     checks = {

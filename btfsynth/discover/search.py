@@ -20,6 +20,7 @@ from btfsynth.discover.schedule import PolishTask, Schedule, Task, TrialTask
 from btfsynth.discover.store import Identity, Store
 from btfsynth.discover.work import get_ready, polish, run_trial
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
+from btfsynth.files import StrPath, as_path
 from btfsynth.passes.registry import parse_script
 from btfsynth.staging import staging_folder
 from btfsynth.train.checkpoint import training_fingerprint
@@ -211,7 +212,7 @@ class DiscoverReport:
 
 def discover(
     dataset: Dataset,
-    directory: Path,
+    directory: StrPath,
     options: DiscoverOptions,
     *,
     resume: bool = False,
@@ -251,6 +252,7 @@ def discover(
     ToolError
         If no worker can be started.
     """
+    directory = as_path(directory)
     portfolio = _check_request(dataset, options)
     identity = _identity(dataset, portfolio, options)
     with staging_folder(directory) as scratch:

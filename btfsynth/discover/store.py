@@ -24,7 +24,7 @@ from typing import Any, TextIO
 
 from btfsynth.discover.record import Record, parse_record
 from btfsynth.errors import DataError, OutputError
-from btfsynth.files import make_folder, write_text
+from btfsynth.files import StrPath, as_path, make_folder, write_text
 
 __all__ = ["FRONT_FILE", "TRIALS_FILE", "Identity", "Store", "entry_name"]
 
@@ -71,7 +71,8 @@ class Store:
         What the records belong to.
     """
 
-    def __init__(self, directory: Path, identity: Identity) -> None:
+    def __init__(self, directory: StrPath, identity: Identity) -> None:
+        directory = as_path(directory)
         self.directory = directory
         self.identity = identity
         self._stream: TextIO | None = None

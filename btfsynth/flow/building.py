@@ -23,7 +23,7 @@ from btfsynth.errors import (
     TrainingError,
     UsageError,
 )
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow.hardware import (
     HardwareNetwork,
     HardwareReport,
@@ -81,7 +81,7 @@ class Observer:
 
 def build(
     dataset: Dataset,
-    directory: Path,
+    directory: StrPath,
     options: BuildOptions,
     observer: Observer | None = None,
     held_out: Dataset | None = None,
@@ -117,6 +117,7 @@ def build(
     BtfsynthError
         If a later station failed; the trained network is in the folder.
     """
+    directory = as_path(directory)
     observer = observer or Observer()
     _check_request(dataset, options, held_out)
     data = _Data.of(dataset, held_out)
@@ -161,7 +162,7 @@ def build_network(
     dataset: Dataset,
     network: TrainedNetwork,
     file: str,
-    directory: Path,
+    directory: StrPath,
     options: BuildOptions,
     observer: Observer | None = None,
     held_out: Dataset | None = None,
@@ -187,6 +188,7 @@ def build_network(
     OutputError
         If the folder cannot be written; it then holds what it held before.
     """
+    directory = as_path(directory)
     observer = observer or Observer()
     name = Path(file).name
     _check_request(dataset, options, held_out)

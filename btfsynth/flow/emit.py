@@ -12,7 +12,7 @@ from btfsynth.backends.options import HardwareOptions
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import BtfsynthError
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow.vectors import fitted, function_of, function_vectors
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, read_netlist
@@ -24,7 +24,7 @@ __all__ = ["emit_netlist"]
 def emit_netlist(
     netlist: Netlist,
     dataset: Dataset | None,
-    directory: Path,
+    directory: StrPath,
     options: HardwareOptions | None = None,
 ) -> Manifest:
     """Write a netlist as hardware with vectors from patterns, or from its own function without.
@@ -48,6 +48,7 @@ def emit_netlist(
     OutputError
         If the folder cannot be written; it then holds what it held before.
     """
+    directory = as_path(directory)
     netlist = plain_cells(netlist)
     origin: dict[str, Any] = {}
     if dataset is None:

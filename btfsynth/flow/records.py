@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.statistics import NetlistStatistics
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport
@@ -35,11 +35,12 @@ def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> boo
     return real and all(checks[name].ok for name in ran) and all(name in ran for name in wanted)
 
 
-def holds_verified(directory: Path) -> bool:
+def holds_verified(directory: StrPath) -> bool:
     """Tell whether a folder holds a design that was verified, or one that nothing is recorded of.
 
     What failed is not to take its place.
     """
+    directory = as_path(directory)
     if not (directory / MANIFEST_FILE).is_file():
         return False
     try:

@@ -14,7 +14,7 @@ from typing import Any
 
 import btfsynth
 from btfsynth.errors import MissingToolError, ToolError, UsageError
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.board_worker import BAUD, BOARDS
 from btfsynth.fpga.devices import get_device
 from btfsynth.fpga.flow import FIGURES_FILE
@@ -121,10 +121,10 @@ def board_device(board: str) -> str:
 
 
 def run_board(
-    directory: Path,
+    directory: StrPath,
     board: str,
     options: PlaceOptions,
-    output: Path,
+    output: StrPath,
     say: Callable[[str], None] = lambda line: None,
 ) -> BoardResult:
     """Make the bitstream of a board with a design behind its serial port.
@@ -155,6 +155,8 @@ def run_board(
     VerificationError
         If the design is larger than the device.
     """
+    directory = as_path(directory)
+    output = as_path(output)
     device = get_device(board_device(board))
     design = load_design(directory)
     if importlib.util.find_spec("amaranth_boards") is None:

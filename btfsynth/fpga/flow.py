@@ -18,7 +18,7 @@ from btfsynth.errors import (
     ToolError,
     VerificationError,
 )
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.check import prove_mapped, simulate_netlist, write_models
 from btfsynth.fpga.devices import Device
 from btfsynth.fpga.mapping import Mapping as MappedModule
@@ -163,10 +163,10 @@ class FpgaResult:
 
 
 def run_fpga(
-    directory: Path,
+    directory: StrPath,
     device: Device,
     options: FpgaOptions,
-    output: Path,
+    output: StrPath,
     say: Callable[[str], None] = lambda line: None,
 ) -> FpgaResult:
     """Bring a design to a device and write what came of it.
@@ -200,6 +200,8 @@ def run_fpga(
     OutputError
         If the files cannot be written.
     """
+    directory = as_path(directory)
+    output = as_path(output)
     design = load_design(directory)
     tools = find_toolchain(device, say)
     with workspace_folder() as folder:

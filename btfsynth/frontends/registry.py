@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 from btfsynth.dataset.formats.base import SourceFile, read_source
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 from btfsynth.frontends.aiger import parse_aiger
 from btfsynth.frontends.bench import parse_bench
 from btfsynth.frontends.blif import parse_blif
@@ -130,7 +130,7 @@ def design_endings() -> str:
     return ", ".join(ending for reader in READERS.values() for ending in reader.endings)
 
 
-def read_design(path: Path, comb: bool = False) -> Netlist:
+def read_design(path: StrPath, comb: bool = False) -> Netlist:
     """Read a netlist from a file of any known format, by its ending, else by what is in it.
 
     Parameters
@@ -149,15 +149,17 @@ def read_design(path: Path, comb: bool = False) -> Netlist:
     DataError
         If it cannot be read as what it is; the line is named if there is one.
     """
+    path = as_path(path)
     return read_noted(path, comb).netlist
 
 
-def read_noted(path: Path, comb: bool = False) -> Design:
+def read_noted(path: StrPath, comb: bool = False) -> Design:
     """Read a netlist as `read_design` does; return it with notes and don't-cares."""
+    path = as_path(path)
     return find_reader(path).read(read_source(path), comb)
 
 
-def find_reader(path: Path) -> Reader:
+def find_reader(path: StrPath) -> Reader:
     """Return the reader of a file.
 
     Raises
@@ -165,6 +167,7 @@ def find_reader(path: Path) -> Reader:
     DataError
         If the ending is unknown and the content looks like nothing known.
     """
+    path = as_path(path)
     ending = path.suffix.lower()
     for reader in READERS.values():
         if ending in reader.endings:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from btfsynth.dataset.ports import Port, bit_names, group_ports
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 from btfsynth.frontends import gates
 from btfsynth.frontends.circuit import Circuit, Op
 from btfsynth.frontends.design import Design
@@ -36,7 +37,7 @@ _MAKE: Mapping[Op, Make] = MappingProxyType(
 )
 
 
-def read_verilog_netlist(path: Path, *libraries: Path, comb: bool = False) -> Netlist:
+def read_verilog_netlist(path: StrPath, *libraries: StrPath, comb: bool = False) -> Netlist:
     """Read a Verilog file; of a pipeline, the function that it computes.
 
     Parameters
@@ -55,11 +56,15 @@ def read_verilog_netlist(path: Path, *libraries: Path, comb: bool = False) -> Ne
     DataError
         Naming the line, if it is outside the subset or no sound circuit.
     """
+    path = as_path(path)
+    libraries = tuple(as_path(each) for each in libraries)
     return read_verilog_design(path, *libraries, comb=comb).netlist
 
 
-def read_verilog_design(path: Path, *libraries: Path, comb: bool = False) -> Design:
+def read_verilog_design(path: StrPath, *libraries: StrPath, comb: bool = False) -> Design:
     """Read a Verilog file as `read_verilog_netlist` does; return the latency too."""
+    path = as_path(path)
+    libraries = tuple(as_path(each) for each in libraries)
     circuit = read_verilog(path, *libraries, comb=comb)
     if not circuit.output_gates:
         raise DataError(f"the module {circuit.module} has no output", path)
@@ -67,7 +72,7 @@ def read_verilog_design(path: Path, *libraries: Path, comb: bool = False) -> Des
     return Design(circuit_netlist(circuit, path), latency=latency)
 
 
-def circuit_netlist(circuit: Circuit, path: Path | None = None) -> Netlist:
+def circuit_netlist(circuit: Circuit, path: StrPath | None = None) -> Netlist:
     r"""Return a circuit as a netlist.
 
     Scalar ports whose names are those of a bus's bits, as in ``\p[0]``, become one port.
@@ -77,6 +82,7 @@ def circuit_netlist(circuit: Circuit, path: Path | None = None) -> Netlist:
     DataError
         If two bits have one name.
     """
+    path = None if path is None else as_path(path)
     input_ports, columns = _ports(circuit, circuit.inputs, path)
     output_ports, driven = _ports(circuit, circuit.outputs, path)
     builder = NetlistBuilder(circuit.module, input_ports, output_ports)

@@ -13,6 +13,7 @@ from typing import Any
 from pyverilog.vparser.parser import ParseError
 
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 from btfsynth.frontends.verilog_grammar import DirectiveError, Parser, ast
 
 __all__ = ["ast", "parse_verilog"]
@@ -25,7 +26,7 @@ def _parser() -> Parser:
     return Parser()
 
 
-def parse_verilog(path: Path) -> Any:
+def parse_verilog(path: StrPath) -> Any:
     """Return pyverilog's syntax tree of a file.
 
     Raises
@@ -33,6 +34,7 @@ def parse_verilog(path: Path) -> Any:
     DataError
         If it cannot be read or is no Verilog that the grammar knows.
     """
+    path = as_path(path)
     try:
         text = path.read_text(encoding="ascii")
     except OSError as error:

@@ -16,6 +16,7 @@ from typing import Any
 
 from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 from btfsynth.frontends.circuit import Circuit, Gate, Op
 from btfsynth.frontends.nets import unused_names
 from btfsynth.frontends.order import topological_order
@@ -32,7 +33,7 @@ from btfsynth.frontends.verilog_words import describe, plain
 __all__ = ["read_verilog"]
 
 
-def read_verilog(path: Path, *libraries: Path, comb: bool = False) -> Circuit:
+def read_verilog(path: StrPath, *libraries: StrPath, comb: bool = False) -> Circuit:
     """Read a file with one module that no other one contains.
 
     Parameters
@@ -53,9 +54,10 @@ def read_verilog(path: Path, *libraries: Path, comb: bool = False) -> Circuit:
         If it is outside the subset, or a net is undeclared, undriven, driven twice or in a loop, or the paths
         to a net go through different numbers of registers.
     """
+    path = as_path(path)
     modules: dict[str, Any] = {}
     files: dict[str, Path] = {}
-    for file in (path, *libraries):
+    for file in (path, *(as_path(each) for each in libraries)):
         for item in parse_verilog(file).description.definitions:
             if not isinstance(item, ast.ModuleDef):
                 raise DataError(

@@ -15,7 +15,7 @@ from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import bit_names
 from btfsynth.errors import MissingToolError
-from btfsynth.files import write_bytes, write_text
+from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.flow.records import holds_verified
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.flow.vectors import function_of, function_vectors
@@ -48,7 +48,7 @@ _SHOWN_VECTORS = 1024
 
 def learn(
     train: Dataset,
-    directory: Path,
+    directory: StrPath,
     options: LearnOptions,
     *,
     valid: Dataset | None = None,
@@ -86,6 +86,7 @@ def learn(
     ToolError
         If no worker can be started.
     """
+    directory = as_path(directory)
     watcher = watcher or Watcher()
     _check_request(train, valid, test, options)
     notices = list(train.notices)

@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.ports import Port, in_pin_order
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["format_netlist", "parse_netlist", "read_netlist"]
@@ -63,7 +64,7 @@ def format_netlist(netlist: Netlist) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_netlist(path: Path) -> Netlist:
+def read_netlist(path: StrPath) -> Netlist:
     """Read a netlist file.
 
     Raises
@@ -71,6 +72,7 @@ def read_netlist(path: Path) -> Netlist:
     DataError
         If the file is missing or is anything else; the line is named if there is one.
     """
+    path = as_path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

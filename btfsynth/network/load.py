@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from btfsynth.files import StrPath, as_path
 from btfsynth.network.formats import read_network_text
 from btfsynth.network.trained import TrainedNetwork, load_network
 
@@ -14,8 +13,9 @@ _ARCHIVE_ENDING = ".npz"
 _ARCHIVE_MAGIC = b"PK"
 
 
-def is_network(path: Path) -> bool:
+def is_network(path: StrPath) -> bool:
     """Tell whether a file is to be read as a network: by its ending, else by its first bytes."""
+    path = as_path(path)
     if path.suffix.lower() in (_ARCHIVE_ENDING, *_TEXT_ENDINGS):
         return True
     try:
@@ -25,7 +25,7 @@ def is_network(path: Path) -> bool:
         return False  # reading it as something else says what is wrong
 
 
-def read_network(path: Path) -> TrainedNetwork:
+def read_network(path: StrPath) -> TrainedNetwork:
     """Read a network: text of boolearn where the ending is ``.net`` or ``.sol``, else an archive.
 
     Raises
@@ -33,6 +33,7 @@ def read_network(path: Path) -> TrainedNetwork:
     DataError
         If the file is missing or is anything else.
     """
+    path = as_path(path)
     if path.suffix.lower() in _TEXT_ENDINGS:
         return read_network_text(path)
     return load_network(path)

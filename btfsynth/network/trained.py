@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port, port_from_values, port_values_of, total_width
 from btfsynth.errors import DataError, TopologyError
-from btfsynth.files import BROKEN_ARCHIVE, read_archive, write_archive
+from btfsynth.files import BROKEN_ARCHIVE, StrPath, as_path, read_archive, write_archive
 from btfsynth.network.topology import Topology
 
 __all__ = ["TrainedNetwork", "load_network", "save_network"]
@@ -152,7 +151,7 @@ class TrainedNetwork:
         return int((right | ~dataset.care_mask).all(axis=1).sum())
 
 
-def save_network(network: TrainedNetwork, path: Path) -> None:
+def save_network(network: TrainedNetwork, path: StrPath) -> None:
     """Write a network as ``.npz``, the same bytes for the same network.
 
     Raises
@@ -160,6 +159,7 @@ def save_network(network: TrainedNetwork, path: Path) -> None:
     OutputError
         If the file cannot be written.
     """
+    path = as_path(path)
     header = {
         "format": _FORMAT,
         "name": network.name,
@@ -182,7 +182,7 @@ def save_network(network: TrainedNetwork, path: Path) -> None:
     )
 
 
-def load_network(path: Path) -> TrainedNetwork:
+def load_network(path: StrPath) -> TrainedNetwork:
     """Read a network that `save_network` wrote.
 
     Raises
@@ -190,6 +190,7 @@ def load_network(path: Path) -> TrainedNetwork:
     DataError
         If the file is missing or is anything else.
     """
+    path = as_path(path)
     arrays = read_archive(path, "a network written by btfsynth")
     if _DATA_SETS & arrays.keys():
         raise DataError("expected a trained network, got an archive of patterns", path)

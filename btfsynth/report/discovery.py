@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 from btfsynth.report.folder import DesignFolder, read_folder, recorded_targets
 from btfsynth.report.sections import Figure, Verdict, verdict
 from btfsynth.report.svg import drawing, element, linear_axis
@@ -192,7 +193,7 @@ class Discovery:
         )
 
 
-def read_discovery(directory: Path) -> Discovery:
+def read_discovery(directory: StrPath) -> Discovery:
     """Read the folder of a discovery.
 
     Raises
@@ -200,6 +201,7 @@ def read_discovery(directory: Path) -> Discovery:
     DataError
         If it has no index, no circuit, or one of its circuits is no complete design.
     """
+    directory = as_path(directory)
     path = directory / FRONT_FILE
     record = read_record(path)
     entries = records(record, "front")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.errors import BtfsynthError, DataError
+from btfsynth.files import StrPath, as_path
 from btfsynth.flow.records import netlist_record
 from btfsynth.flow.targets import Targets
 from btfsynth.frontends.verilog import read_verilog_netlist
@@ -88,7 +89,7 @@ class DesignFolder:
         return wrong
 
 
-def read_folder(directory: Path) -> DesignFolder:
+def read_folder(directory: StrPath) -> DesignFolder:
     """Read a design folder.
 
     Raises
@@ -96,6 +97,7 @@ def read_folder(directory: Path) -> DesignFolder:
     DataError
         If it is no complete design, or its netlist has other ports than its manifest.
     """
+    directory = as_path(directory)
     design = load_design(directory)
     manifest = design.manifest
     netlist = _netlist(directory, manifest)
@@ -160,8 +162,9 @@ def recorded_targets(build: Mapping[str, Any]) -> dict[str, Targets]:
     return found
 
 
-def known_targets(directory: Path) -> dict[str, Targets]:
+def known_targets(directory: StrPath) -> dict[str, Targets]:
     """Return what a design folder tells of the targets that its design gets right; empty if nothing."""
+    directory = as_path(directory)
     if not (directory / "report.json").is_file():
         return {}
     try:

@@ -19,7 +19,7 @@ from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.backends.templates import template_folder
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import DataError, OutputError
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.report.circuit import MAX_DRAWN, circuit_record, port_records, vector_record
 from btfsynth.report.clocking import clocking
 from btfsynth.report.discovery import FRONT_FILE, Discovery, read_discovery
@@ -59,7 +59,7 @@ _SECTIONS = (
 )
 
 
-def write_report(directory: Path, path: Path) -> None:
+def write_report(directory: StrPath, path: StrPath) -> None:
     """Write the page of a folder (see `report_page`).
 
     Raises
@@ -67,10 +67,12 @@ def write_report(directory: Path, path: Path) -> None:
     OutputError
         If the file cannot be written, or the installation lacks a part of the page.
     """
+    directory = as_path(directory)
+    path = as_path(path)
     write_text(path, report_page(directory))
 
 
-def report_page(directory: Path) -> str:
+def report_page(directory: StrPath) -> str:
     """Return the page of a design, a discovery or a reproduction: the same text for the same files.
 
     Parameters
@@ -85,6 +87,7 @@ def report_page(directory: Path) -> str:
     OutputError
         If the installation lacks a part of the page.
     """
+    directory = as_path(directory)
     if not directory.is_dir():
         raise DataError("no such folder", directory)
     if (directory / FRONT_FILE).is_file():

@@ -11,6 +11,7 @@ from typing import Any
 
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 from btfsynth.report.sections import Figure, Verdict
 from btfsynth.report.values import as_number, as_text, read_record, records
 from btfsynth.reproduce.catalogue import EXPERIMENTS
@@ -137,7 +138,7 @@ class Reproduction:
         return facts
 
 
-def read_reproduction(directory: Path) -> Reproduction:
+def read_reproduction(directory: StrPath) -> Reproduction:
     """Read the folder of a reproduction.
 
     Raises
@@ -145,6 +146,7 @@ def read_reproduction(directory: Path) -> Reproduction:
     DataError
         If ``results.json`` is no table of ``btfsynth reproduce``.
     """
+    directory = as_path(directory)
     path = directory / RESULTS_FILE
     record = read_record(path)
     rows = records(record, "rows")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 
 __all__ = ["as_number", "as_text", "numbers", "read_record", "records", "sub_record"]
 
@@ -16,7 +16,7 @@ _MAX_BYTES = 50_000_000
 _MAX_TEXT = 2000
 
 
-def read_record(path: Path) -> dict[str, Any]:
+def read_record(path: StrPath) -> dict[str, Any]:
     """Return the JSON object in a file.
 
     Raises
@@ -24,6 +24,7 @@ def read_record(path: Path) -> dict[str, Any]:
     DataError
         If it cannot be read or is no JSON object.
     """
+    path = as_path(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise DataError(f"expected a file of at most {_MAX_BYTES} bytes", path)

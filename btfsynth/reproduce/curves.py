@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from typing import Any
 
+from btfsynth.files import StrPath, as_path
 from btfsynth.reproduce.experiment import Measure
 from btfsynth.reproduce.store import Row
 from btfsynth.reproduce.summary import summary
@@ -21,7 +21,7 @@ def has_matplotlib() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def draw_curves(row: Row, path: Path) -> None:
+def draw_curves(row: Row, path: StrPath) -> None:
     """Draw the runs of an experiment, at least one; what was published and the baselines as levels.
 
     The same runs give the same bytes.
@@ -38,6 +38,7 @@ def draw_curves(row: Row, path: Path) -> None:
     UsageError, MissingToolError, OutputError
         If there can be no plot (see `btfsynth.train.plot.require_plot`).
     """
+    path = as_path(path)
     write_figure(path, _INCHES, lambda figure: _draw(figure, row))
 
 

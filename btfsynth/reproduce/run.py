@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from btfsynth.errors import DataError, ToolError
+from btfsynth.files import StrPath, as_path
 from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.experiment import Experiment
 from btfsynth.reproduce.gradient import has_torch
@@ -97,7 +98,7 @@ class Report:
 
 def reproduce(
     experiments: tuple[Experiment, ...],
-    directory: Path,
+    directory: StrPath,
     options: ReproduceOptions,
     watcher: Watcher | None = None,
     executor: Callable[[int], Executor] = local_executor,
@@ -124,6 +125,7 @@ def reproduce(
     OutputError
         If it cannot be written.
     """
+    directory = as_path(directory)
     run = _Run(experiments, directory, options, watcher or Watcher(), executor)
     return run.go()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError
-from btfsynth.files import make_folder, write_text
+from btfsynth.files import StrPath, as_path, make_folder, write_text
 from btfsynth.reproduce.experiment import Experiment, Scale
 from btfsynth.reproduce.kept import by_seed, problem_of_baseline, problem_of_run
 from btfsynth.reproduce.record import Record
@@ -76,7 +76,8 @@ class Store:
         The folder, which need not be there.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: StrPath) -> None:
+        directory = as_path(directory)
         self.directory = directory
         self._made: list[Path] = []
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
 from btfsynth.dataset.formats.base import plural
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.reproduce.run import Report
 from btfsynth.reproduce.summary import summary
 
@@ -80,7 +79,7 @@ def report_record(report: Report) -> dict[str, Any]:
     }
 
 
-def write_tables(report: Report, directory: Path) -> list[str]:
+def write_tables(report: Report, directory: StrPath) -> list[str]:
     """Write ``results.json``, ``results.csv`` and ``results.md``; return their names.
 
     Raises
@@ -88,6 +87,7 @@ def write_tables(report: Report, directory: Path) -> list[str]:
     OutputError
         If one cannot be written.
     """
+    directory = as_path(directory)
     record = report_record(report)
     contents = {
         "results.json": json.dumps(record, indent=2) + "\n",

@@ -7,12 +7,12 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 
 __all__ = ["Failures", "get_port", "load_component", "run_clocked"]
 
@@ -57,7 +57,7 @@ def _numbers(bits: Any) -> list[int]:
     return [int("".join(str(int(bit)) for bit in reversed(row)), 2) for row in bits.tolist()]
 
 
-def load_component(path: Path) -> Any:
+def load_component(path: StrPath) -> Any:
     """Import a file and return an instance of the one component in it.
 
     The file can import its neighbours, as it can when it is run.
@@ -67,6 +67,7 @@ def load_component(path: Path) -> Any:
     DataError
         If it holds none or several; besides, whatever the file itself raises.
     """
+    path = as_path(path)
     from amaranth.lib import wiring
 
     spec = importlib.util.spec_from_file_location("design_under_test", path)

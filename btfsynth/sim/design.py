@@ -12,6 +12,7 @@ from btfsynth.backends.manifest import Manifest, load_manifest
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import total_width
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 from btfsynth.sim.result import Mismatch, port_values
 
 __all__ = ["Design", "load_design"]
@@ -68,7 +69,7 @@ class Design:
         )
 
 
-def load_design(directory: Path) -> Design:
+def load_design(directory: StrPath) -> Design:
     """Read a design folder.
 
     Raises
@@ -76,6 +77,7 @@ def load_design(directory: Path) -> Design:
     DataError
         If it is incomplete, or its manifest or its vectors are not what they should be.
     """
+    directory = as_path(directory)
     manifest = load_manifest(directory)
     for role, name in sorted(manifest.files.items()):
         if not (directory / name).is_file():

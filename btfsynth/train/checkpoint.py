@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import DataError, OutputError, shown
-from btfsynth.files import read_archive, write_archive
+from btfsynth.files import StrPath, as_path, read_archive, write_archive
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import StopReason, TrialResult
 from btfsynth.train.stored import InvalidStateError, Stored
@@ -50,8 +50,9 @@ def training_fingerprint(
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def is_begun(path: Path) -> bool:
+def is_begun(path: StrPath) -> bool:
     """Tell whether a training has left something to go on from, be it the state of its first trial only."""
+    path = as_path(path)
     states = f"{glob.escape(path.name)}.trial*"
     return path.exists() or any(path.parent.glob(states))
 
@@ -81,12 +82,13 @@ class Checkpoint:
 
     def __init__(
         self,
-        path: Path,
+        path: StrPath,
         fingerprint: str,
         stored: Stored,
         interval: float = 30.0,
         on_note: Callable[[str], None] | None = None,
     ) -> None:
+        path = as_path(path)
         self.path = path
         self.interval = interval
         self._fingerprint = fingerprint

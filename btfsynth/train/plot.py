@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib.util
 import io
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import MissingToolError, UsageError
-from btfsynth.files import write_bytes
+from btfsynth.files import StrPath, as_path, write_bytes
 from btfsynth.train.history import HistoryPoint
 
 __all__ = ["draw_history", "require_plot", "write_figure"]
@@ -32,7 +31,7 @@ _GAPS = (("gap", "gap"), ("gap_w", "weights w"), ("gap_x", "inputs x"), ("gap_y"
 _SHARES = (("bits", "bits"), ("vectors", "patterns"), ("labels", "labels"))
 
 
-def require_plot(path: Path) -> None:
+def require_plot(path: StrPath) -> None:
     """Refuse a plot that could not be made, before any work is done for it.
 
     Raises
@@ -42,6 +41,7 @@ def require_plot(path: Path) -> None:
     MissingToolError
         If Matplotlib is not installed.
     """
+    path = as_path(path)
     if path.suffix.lower() not in _METADATA:
         raise UsageError(f"{path}: expected a plot to end in {', '.join(_METADATA)}")
     if importlib.util.find_spec("matplotlib") is None:
@@ -51,7 +51,7 @@ def require_plot(path: Path) -> None:
 
 
 def draw_history(
-    points: Sequence[HistoryPoint], path: Path, title: str, best_iteration: int | None = None
+    points: Sequence[HistoryPoint], path: StrPath, title: str, best_iteration: int | None = None
 ) -> None:
     """Draw a history: above the gap and its parts, below the accuracies, over the steps.
 
@@ -76,6 +76,7 @@ def draw_history(
     OutputError
         If the file cannot be written.
     """
+    path = as_path(path)
 
     def draw(figure: Any) -> None:
         above, below = figure.subplots(2, 1, sharex=True)
@@ -90,7 +91,7 @@ def draw_history(
     write_figure(path, (6.4, 6.0), draw)
 
 
-def write_figure(path: Path, inches: tuple[float, float], draw: Callable[[Any], None]) -> None:
+def write_figure(path: StrPath, inches: tuple[float, float], draw: Callable[[Any], None]) -> None:
     """Write a figure, the same bytes for the same drawing.
 
     Parameters
@@ -109,6 +110,7 @@ def write_figure(path: Path, inches: tuple[float, float], draw: Callable[[Any], 
     OutputError
         If the file cannot be written.
     """
+    path = as_path(path)
     require_plot(path)
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.held_out import matched
 from btfsynth.errors import UsageError
+from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import Topology
 from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
 from btfsynth.train.defaults import TrainingPlan, default_plan
@@ -124,7 +124,7 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
     on_trial: Callable[[TrialResult], None] | None = None,
     held_out: Dataset | None = None,
-    checkpoint_file: Path | None = None,
+    checkpoint_file: StrPath | None = None,
     checkpoint_interval: float = 30.0,
     run_all: bool = False,
     ranks: Ranks | None = None,
@@ -176,6 +176,7 @@ def train(
     TrainingError
         If a state is no longer finite.
     """
+    checkpoint_file = None if checkpoint_file is None else as_path(checkpoint_file)
     options = options or TrainOptions()
     plan = plan_for(dataset, options)
     if run_all:

@@ -20,6 +20,7 @@ from btfsynth.errors import (
     TrainingError,
     UsageError,
 )
+from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import layered
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.parameters import StopRule, TrainParameters, TrialResult
@@ -111,7 +112,7 @@ def tune(
     dataset: Dataset,
     seconds: float,
     seed: int = 1,
-    storage: Path | None = None,
+    storage: StrPath | None = None,
     on_candidate: Callable[[int, float], None] | None = None,
     executor: Executor | None = None,
     held_out: Dataset | None = None,
@@ -155,6 +156,7 @@ def tune(
     InterruptedWorkError
         If the user stopped the search before one did.
     """
+    storage = None if storage is None else as_path(storage)
     if not 0 < seconds < math.inf:
         raise UsageError(f"time: expected a number of seconds above 0, got {seconds:g}")
     if held_out is not None:

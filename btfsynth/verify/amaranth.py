@@ -10,6 +10,7 @@ from pathlib import Path
 
 import btfsynth
 from btfsynth.errors import DataError, MissingToolError
+from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.process import run_command, workspace_folder
@@ -25,7 +26,7 @@ _BOOTSTRAP = (
 
 
 def amaranth_netlist(
-    path: Path, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
+    path: StrPath, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
 ) -> Netlist:
     """Return what the one component in a Python file computes.
 
@@ -50,6 +51,7 @@ def amaranth_netlist(
     ToolError
         If the conversion takes too long or Yosys fails.
     """
+    path = as_path(path)
     if not path.is_file():
         raise DataError("no such file", path)
     try:

@@ -31,6 +31,7 @@ from btfsynth.errors import (
     ToolTimeoutError,
     UsageError,
 )
+from btfsynth.files import StrPath, as_path
 from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.names import cell_names
 from btfsynth.netlist.netlist import Netlist
@@ -73,7 +74,7 @@ class _SkipError(Exception):
 
 
 def verify_design(
-    directory: Path,
+    directory: StrPath,
     mutants: int = DEFAULT_MUTANTS,
     simulators: Sequence[str] | None = None,
     timeout: float | None = None,
@@ -104,6 +105,7 @@ def verify_design(
     DataError
         If the folder is no complete design.
     """
+    directory = as_path(directory)
     for name in simulators or ():
         if name != ALL_SIMULATORS:
             get_simulator(name)

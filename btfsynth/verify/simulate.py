@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from btfsynth.errors import ToolTimeoutError, UsageError
+from btfsynth.files import StrPath, as_path
 from btfsynth.passes.time_box import TimeUp, time_box
 from btfsynth.sim.base import Simulator
 from btfsynth.sim.design import Design, load_design
@@ -22,7 +22,7 @@ _LEAST_SECONDS = 5.0
 
 
 def simulate_design(
-    directory: Path,
+    directory: StrPath,
     simulators: Sequence[str] | None = None,
     timeout: float | None = None,
     deadline: float | None = None,
@@ -56,6 +56,7 @@ def simulate_design(
     ToolError
         If a simulator cannot build or run it.
     """
+    directory = as_path(directory)
     known = (*SIMULATORS, PARSED_CHECK, ALL_SIMULATORS)
     unknown = [name for name in simulators or () if name not in known]
     if unknown:

@@ -18,6 +18,7 @@ from btfsynth.dataset.formats import format_by_ending
 from btfsynth.dataset.load import load
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, ToolTimeoutError
+from btfsynth.files import StrPath, as_path
 from btfsynth.frontends.registry import READERS, find_reader, read_noted
 from btfsynth.frontends.verilog import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
@@ -149,7 +150,7 @@ def _outputs(netlist: Netlist, vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def read_subject(
-    path: Path, timeout: float | None = None, comb: bool = False, *, tables: bool = True
+    path: StrPath, timeout: float | None = None, comb: bool = False, *, tables: bool = True
 ) -> Subject:
     """Read a netlist or a table; of a design folder, its Verilog under the names of the data.
 
@@ -176,6 +177,7 @@ def read_subject(
     MissingToolError
         If a Python file is named and Yosys is missing, or VHDL and GHDL.
     """
+    path = as_path(path)
     if path.is_dir():
         manifest = load_manifest(path)
         netlist = _folder_netlist(path, manifest)

@@ -14,7 +14,7 @@ from pathlib import Path
 from btfsynth.dataset.formats.base import read_source
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
@@ -42,7 +42,7 @@ _INPUT = re.compile(r"^\s*\(?\s*input\s+(?:\[[^\]]*\]\s*)?(\w+)", re.MULTILINE)
 
 
 def vhdl_netlist(
-    path: Path, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
+    path: StrPath, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
 ) -> Netlist:
     """Return what the one entity in a VHDL file computes; its ports keep their names.
 
@@ -66,6 +66,7 @@ def vhdl_netlist(
     ToolError
         If a tool takes too long or Yosys fails.
     """
+    path = as_path(path)
     text = "\n".join(read_source(path).lines)
     found = find_ghdl()
     if found.version is None:

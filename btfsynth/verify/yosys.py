@@ -28,7 +28,7 @@ from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError, ToolTimeoutError
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.design import Design
@@ -317,8 +317,9 @@ def _run(yosys: Yosys, script: Sequence[str], workspace: Path, timeout: float) -
     return run_command((*yosys.command, "-s", "script.ys"), workspace, timeout)
 
 
-def as_synthesized(error: DataError, tools: str, path: Path) -> DataError:
+def as_synthesized(error: DataError, tools: str, path: StrPath) -> DataError:
     """Return what is wrong with the netlist that tools made of a file as an error of the file."""
+    path = as_path(path)
     # its path and line are those of a file that is gone by now
     text = str(error).partition(": ")[2] if error.path else str(error)
     return DataError(f"as {tools} synthesize it: {text}", path)

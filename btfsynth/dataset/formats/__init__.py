@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from btfsynth.dataset.formats.base import Format, SourceFile
 from btfsynth.dataset.formats.csv_file import CSV
 from btfsynth.dataset.formats.dat import DAT
@@ -11,6 +9,7 @@ from btfsynth.dataset.formats.npz_file import NPZ
 from btfsynth.dataset.formats.pla import PLA
 from btfsynth.dataset.formats.truth import TRUTH
 from btfsynth.errors import DataError, UsageError
+from btfsynth.files import StrPath, as_path
 
 __all__ = [
     "FORMATS",
@@ -44,8 +43,9 @@ def format_by_name(name: str) -> Format:
     return FORMATS[name]
 
 
-def format_by_ending(path: Path) -> Format | None:
+def format_by_ending(path: StrPath) -> Format | None:
     """Return the format of a file name, None if its ending is unknown."""
+    path = as_path(path)
     ending = path.suffix.lower()
     return next((fmt for fmt in FORMATS.values() if ending in fmt.endings), None)
 

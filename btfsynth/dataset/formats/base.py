@@ -12,6 +12,7 @@ from pathlib import Path
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import DataError, UsageError
+from btfsynth.files import StrPath, as_path
 
 __all__ = [
     "MAX_CELLS",
@@ -135,7 +136,7 @@ def _split_lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def read_source(path: Path) -> SourceFile:
+def read_source(path: StrPath) -> SourceFile:
     """Read a file after looking at what it is.
 
     Raises
@@ -143,6 +144,7 @@ def read_source(path: Path) -> SourceFile:
     DataError
         If it is missing, no regular file, too large or not readable.
     """
+    path = as_path(path)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):

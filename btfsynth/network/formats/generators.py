@@ -18,7 +18,6 @@ of its own. White space within lines and empty lines are free.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.formats.base import MAX_CELLS, plural, quoted
 from btfsynth.errors import UsageError
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.network.formats.tokens import NumberFile, is_count, read_numbers
 
 __all__ = ["read_generators", "write_generators"]
@@ -34,7 +33,7 @@ __all__ = ["read_generators", "write_generators"]
 _HEADER = ("the number of generators", "the number of generators in use")
 
 
-def read_generators(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def read_generators(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Read generators and how many patterns use each.
 
     Returns
@@ -49,6 +48,7 @@ def read_generators(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     DataError
         If the file is missing or is anything else.
     """
+    path = as_path(path)
     numbers = read_numbers(path)
     listed, used = numbers.header(_HEADER)
     file = numbers.file
@@ -108,7 +108,7 @@ def _read_rows(
     return bits.reshape(len(rows), width), np.array(counts, dtype=np.int64)
 
 
-def write_generators(path: Path, codes: NDArray[Any], one_hot: bool | None = None) -> None:
+def write_generators(path: StrPath, codes: NDArray[Any], one_hot: bool | None = None) -> None:
     """Write the generators that patterns use.
 
     Parameters
@@ -129,6 +129,7 @@ def write_generators(path: Path, codes: NDArray[Any], one_hot: bool | None = Non
     OutputError
         If the file cannot be written.
     """
+    path = as_path(path)
     given = np.asarray(codes)
     if given.ndim != 2 or not given.size:
         raise UsageError(f"expected a row of bits a pattern, got an array of shape {given.shape}")

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.formats.base import MAX_CELLS, plural
 from btfsynth.dataset.ports import Port
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.network.formats.tokens import NumberFile, read_numbers
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
@@ -46,7 +46,7 @@ _HEADER = (
 _EDGE = ("a receiving node", "a sending node", "a weight")
 
 
-def read_network_text(path: Path, name: str | None = None) -> TrainedNetwork:
+def read_network_text(path: StrPath, name: str | None = None) -> TrainedNetwork:
     """Read a ``.net`` or ``.sol`` file.
 
     Parameters
@@ -67,6 +67,7 @@ def read_network_text(path: Path, name: str | None = None) -> TrainedNetwork:
     DataError
         If the file is missing or is anything else.
     """
+    path = as_path(path)
     numbers = read_numbers(path)
     nodes, input_nodes, n_outputs = _read_header(numbers)
     first = len(_HEADER)
@@ -97,7 +98,7 @@ def read_network_text(path: Path, name: str | None = None) -> TrainedNetwork:
     )
 
 
-def write_network_text(path: Path, network: TrainedNetwork) -> None:
+def write_network_text(path: StrPath, network: TrainedNetwork) -> None:
     """Write a network with its weights, as ``.sol`` files have them; its ports are not kept.
 
     Raises
@@ -105,10 +106,11 @@ def write_network_text(path: Path, network: TrainedNetwork) -> None:
     OutputError
         If the file cannot be written.
     """
+    path = as_path(path)
     _write(path, network.topology, network.weights)
 
 
-def write_topology_text(path: Path, topology: Topology) -> None:
+def write_topology_text(path: StrPath, topology: Topology) -> None:
     """Write a graph with a weight of 0 for every edge, as ``.net`` files have them.
 
     Raises
@@ -116,6 +118,7 @@ def write_topology_text(path: Path, topology: Topology) -> None:
     OutputError
         If the file cannot be written.
     """
+    path = as_path(path)
     _write(path, topology, np.zeros(topology.n_edges, dtype=np.float32))
 
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.formats.base import SourceFile, quoted, read_source
 from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
 
 __all__ = ["NumberFile", "is_count", "read_numbers"]
 
@@ -106,7 +106,7 @@ def is_count(token: str) -> bool:
     return _COUNT.fullmatch(token) is not None
 
 
-def read_numbers(path: Path) -> NumberFile:
+def read_numbers(path: StrPath) -> NumberFile:
     """Read a file of numbers.
 
     Raises
@@ -114,4 +114,5 @@ def read_numbers(path: Path) -> NumberFile:
     DataError
         If it is missing, empty, too large, or no text.
     """
+    path = as_path(path)
     return NumberFile(read_source(path))

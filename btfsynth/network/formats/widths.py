@@ -9,17 +9,16 @@ The file of a network of 4 inputs, two hidden layers of 4 neurons and 4 outputs 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import TopologyError
-from btfsynth.files import write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.network.formats.tokens import read_numbers
 
 __all__ = ["read_widths", "write_widths"]
 
 
-def read_widths(path: Path) -> tuple[int, ...]:
+def read_widths(path: StrPath) -> tuple[int, ...]:
     """Read the widths of a layered network, inputs first.
 
     Raises
@@ -27,6 +26,7 @@ def read_widths(path: Path) -> tuple[int, ...]:
     DataError
         If the file is missing or is anything else.
     """
+    path = as_path(path)
     numbers = read_numbers(path)
     (layers,) = numbers.header(["the number of weight layers"])
     if layers < 1:
@@ -44,7 +44,7 @@ def read_widths(path: Path) -> tuple[int, ...]:
     return tuple(widths.tolist())
 
 
-def write_widths(path: Path, widths: Sequence[int]) -> None:
+def write_widths(path: StrPath, widths: Sequence[int]) -> None:
     """Write the widths of a layered network, inputs first.
 
     Raises
@@ -54,6 +54,7 @@ def write_widths(path: Path, widths: Sequence[int]) -> None:
     OutputError
         If the file cannot be written.
     """
+    path = as_path(path)
     if len(widths) < 2 or any(width < 1 for width in widths):
         shown = ",".join(str(width) for width in widths)
         raise TopologyError(f"widths {shown!r}: a .wth file holds at least two positive widths")
