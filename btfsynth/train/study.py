@@ -10,6 +10,7 @@ from typing import Any
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import DataError, OutputError, shown
+from btfsynth.files import StrPath, as_path
 from btfsynth.train.defaults import default_plan
 
 __all__ = ["hidden_widths", "open_study", "reason"]
@@ -26,7 +27,7 @@ def hidden_widths(dataset: Dataset) -> tuple[int, int]:
     return least, 6 * least
 
 
-def open_study(name: str, storage: Path | None, seed: int, dataset: Dataset) -> Any:
+def open_study(name: str, storage: StrPath | None, seed: int, dataset: Dataset) -> Any:
     """Return the study of a file, or a new one that is kept nowhere.
 
     Parameters
@@ -47,6 +48,7 @@ def open_study(name: str, storage: Path | None, seed: int, dataset: Dataset) -> 
     OutputError
         If there is no space for a new file, of which then nothing is left.
     """
+    storage = None if storage is None else as_path(storage)
     import optuna
     import sqlalchemy
 
