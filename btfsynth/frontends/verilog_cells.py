@@ -143,9 +143,14 @@ class CellReader:
 
     def parameters(self, instance: Any, defparams: Mapping[str, Any]) -> dict[str, int | str]:
         """Return the parameters that are given, as numbers and texts."""
-        found: dict[str, Any] = {
-            plain(argument.paramname or ""): argument.argname for argument in instance.parameterlist
-        }
+        found: dict[str, Any] = {}
+        for argument in instance.parameterlist:
+            name = plain(argument.paramname or "")
+            if name in found:
+                raise self.wiring.error(
+                    f"{plain(instance.module)}: {name} is given twice", instance
+                )
+            found[name] = argument.argname
         found.update({name: entry.value for name, entry in defparams.items()})
         return {
             name: node.value if isinstance(node, ast.StringConst) else self.expressions.number(node)
@@ -166,11 +171,10 @@ class CellReader:
             for pin in (name, *(f"{name}[{place}]" for place in range(_MAX_PINS)))
         ]
         functions = needed_functions(functions, connected)
-        inputs = Expressions(self.wiring, allow_unknown=True)
         values: dict[str, int] = {}
         for name, node in nodes.items():
             if name in reads or f"{name}[0]" in reads:
-                values.update(self.pins(name, inputs.expression(node), reads, instance))
+                values.update(self.pins(name, self.expressions.expression(node), reads, instance))
         for one in functions:
             missing = [name for name in one.inputs if name not in values]
             if missing:

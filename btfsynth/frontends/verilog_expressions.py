@@ -66,8 +66,6 @@ class Expressions:
     look: Callable[[int, Any], int] | None = None
     """Returns what a bit of a net is at this point of a block; None outside of blocks."""
     shapes: dict[int, _Shape] = field(default_factory=dict)
-    allow_unknown: bool = False
-    """Whether constants may have x and z, which are nets that nothing drives."""
 
     # nets
 
@@ -293,8 +291,6 @@ class Expressions:
             number = self.constant(node)
             bits = self.wiring.bits.constant(number.value, number.width)
             unknown = number.unknown | number.floating
-            if unknown and not self.allow_unknown:
-                raise self.wiring.error(f"expected a constant of 0 and 1, got {node.value}", node)
             for place in range(number.width) if unknown else ():
                 if unknown >> place & 1:
                     bits[place] = self.wiring.undefined(node)

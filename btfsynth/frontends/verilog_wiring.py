@@ -87,6 +87,8 @@ class Wiring:
     """Returns what a constant expression is."""
     first_values: dict[int, int] = field(default_factory=dict)
     """What registers hold before anything drives them."""
+    unknown_constants: dict[int, str] = field(default_factory=dict)
+    """Bits that constants leave undefined, as the file has them."""
     cut: list[tuple[int, int]] = field(default_factory=list)
     """Bits of registers that have become ports, and what they take over."""
 
@@ -216,7 +218,7 @@ class Wiring:
         """Return a bit that must not be read, for a constant of x or z."""
         gate = self.gate(Op.BUFFER, (), node.lineno)
         self.undriven.add(gate)
-        self.net_of[gate] = f"the constant {node.value}"
+        self.unknown_constants[gate] = node.value
         return gate
 
     def store(self, name: str, net: Net, entry: Any) -> None:
@@ -298,6 +300,10 @@ class Wiring:
         missing = self.undriven.intersection(read.union(outputs))
         if missing:
             first = min(missing)
+            if first in self.unknown_constants:
+                raise self.at(
+                    f"expected a constant of 0 and 1, got {self.unknown_constants[first]}", first
+                )
             raise self.at(f"{self.net_of[first]} is not driven", first)
         for gate in self.undriven:
             self.gates[gate] = Gate(Op.FALSE)

@@ -116,6 +116,7 @@ def test_cells(tmp_path, instance, function):
     [
         ("LUT2 u (.I0(a), .I1(b), .O(y));", "LUT2 u: the parameter INIT is missing"),
         ("LUT2 #(.INIT(16'h8000)) u (.I0(a), .I1(b), .O(y));", "INIT: expected at most 4 bits"),
+        ("LUT2 #(.INIT(8), .INIT(7)) u (.I0(a), .I1(b), .O(y));", "LUT2: INIT is given twice"),
         ("LUT2 #(.INIT(8)) u (.I0(a), .O(y));", "LUT2: the input I1 is not connected"),
         ("LUT2 #(.INIT(8)) u (.A(a), .B(b), .Y(y));", "LUT2 is not defined in this file; .*techmap"),
         ("LUT2 #(.INIT(8)) u (y, a, b);", "LUT2: expected connections by name"),

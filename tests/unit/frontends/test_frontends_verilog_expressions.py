@@ -107,6 +107,8 @@ def test_lists_of_assigns_and_of_nets_with_values(tmp_path):
         ("always @* case (1'b1) a[3]: y = 3; a[1]: y = 1; default: y = 0; endcase",
          lambda a, s, c: 3 if a > 7 else 1 if a & 2 else 0),
         ("always @* case (c) 1'b0: y = 4; 1'b1: y = a; endcase", lambda a, s, c: a if c else 4),
+        ("always @* case (a[1:0]) 0, 3: y = 9; 1: y = 1; 2: y = 2; default: y = 4'bx; endcase",
+         lambda a, s, c: [9, 1, 2, 9][a & 3]),
         ("reg z = 0; always @* begin if (z) begin end y = a; end", lambda a, s, c: a),
     ],
 )  # fmt: skip
@@ -131,6 +133,7 @@ def test_combinational_blocks(tmp_path, body, function):
         ("always @* y = a; always @* y = c;", "driven twice"),
         ("always @* y = a; assign y = c;", "is a register, not a wire"),
         ("always @* y = a[3:7];", r"a: no bits \[3:7\]"),
+        ("always @* case (c) 0: y = a; default: y = 4'bx; endcase", "0 and 1, got 4'bx"),
         ("always @* y = 4'b10x0;", "expected a constant of 0 and 1"),
         ("always @* y = a % 3;", "the operator % is not supported but on constants"),
         ("always @* y = ({2000{a}} * a) >> 1;", "a product of at most 1024 bits, got 8000"),
