@@ -2,7 +2,7 @@
 
     python examples/digits.py [FOLDER] [--quick]
 
-Needs scikit-learn for the images (pip install 'btfsynth[sklearn]') and Verilator. 512 of the 1797 images of
+Needs scikit-learn for the images (pip install scikit-learn) and Verilator. 512 of the 1797 images of
 8x8 grey levels train a network of 64-64-10 in half a minute. Weights become the least integers that leave every
 label as it is, grey levels ports of 5 bits, and the class with the largest sum a port of its own. The hardware,
 some 60,000 cells, is simulated on 200 images that took no part in training, and gives each the label that the

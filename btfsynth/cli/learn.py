@@ -41,6 +41,7 @@ from btfsynth.cli.recorded import command_line
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.ports import bit_names
 from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError
+from btfsynth.extras import install_command
 from btfsynth.learn import LearnOptions, LearnReport, Watcher, learn
 from btfsynth.learn.candidates import Candidate
 
@@ -164,7 +165,7 @@ def command(
             train, directory, options, valid=valid, test=test, watcher=watcher, executor=workers
         )
     if not any(report.baselines) and baselines is None:
-        say("note: no baselines without scikit-learn: pip install 'btfsynth[sklearn]'")
+        say(f"note: no baselines without scikit-learn: {install_command('scikit-learn')}")
     asked, directory = directory, report.directory or directory
     if as_json:
         emit_json(report.to_json())

@@ -29,6 +29,7 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError
+from btfsynth.extras import install_command
 from btfsynth.files import make_folder
 from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
 from btfsynth.reproduce.curves import draw_curves, has_matplotlib
@@ -128,7 +129,7 @@ def _list(as_json: bool) -> None:
 def _draw(report: Report, directory: Path) -> tuple[list[str], str | None]:
     """Draw what was run; return the names of the files, and why one is missing if it could not be drawn."""
     if not has_matplotlib():
-        say("note: matplotlib is not installed, so no curves; pip install 'btfsynth[plot]'")
+        say(f"note: matplotlib is not installed, so no curves; {install_command('matplotlib')}")
         return [], None
     drawn: list[str] = []
     for row in report.rows:

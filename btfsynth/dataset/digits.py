@@ -15,6 +15,7 @@ from btfsynth.dataset.code import InputCode, code_inputs, parse_code
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.extras import install_command
 
 __all__ = ["digits"]
 
@@ -123,7 +124,7 @@ def _images() -> tuple[np.ndarray, np.ndarray]:
     except ImportError:
         raise MissingToolError(
             "digits: the images come with scikit-learn, which is not installed; "
-            "pip install 'btfsynth[sklearn]' (or pip install scikit-learn)"
+            + install_command("scikit-learn")
         ) from None
     bunch = load_digits()
     values = (np.asarray(bunch.data) / _GREY_LEVELS).astype(np.float32)

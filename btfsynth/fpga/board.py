@@ -14,6 +14,7 @@ from typing import Any
 
 import btfsynth
 from btfsynth.errors import MissingToolError, ToolError, UsageError
+from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.board_worker import BAUD, BOARDS
 from btfsynth.fpga.devices import get_device
@@ -160,7 +161,9 @@ def run_board(
     device = get_device(board_device(board))
     design = load_design(directory)
     if importlib.util.find_spec("amaranth_boards") is None:
-        raise MissingToolError("amaranth-boards is not installed; pip install 'btfsynth[fpga]'")
+        raise MissingToolError(
+            f"amaranth-boards is not installed; {install_command('amaranth-boards')}"
+        )
     tools = find_toolchain(device, say)
     timeout = options.timeout
     with (

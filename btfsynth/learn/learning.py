@@ -15,6 +15,7 @@ from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import bit_names
 from btfsynth.errors import MissingToolError
+from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.flow.records import holds_verified
 from btfsynth.flow.simplify import simplify_netlist
@@ -136,7 +137,8 @@ def _check_request(
             get_simulator(name)
     if options.baselines and not have_sklearn():
         raise MissingToolError(
-            "scikit-learn is not installed; pip install 'btfsynth[sklearn]' (or leave out --baselines)"
+            f"scikit-learn is not installed; {install_command('scikit-learn')} "
+            "(or leave out --baselines)"
         )
     others = {"--valid": valid, "--test": test}
     check_samples(train, {name: data for name, data in others.items() if data is not None})

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.errors import MissingToolError
+from btfsynth.extras import install_command
 
 __all__ = ["GradientOptions", "GradientResult", "has_torch", "train_gradient"]
 
@@ -94,9 +95,7 @@ def train_gradient(
         If PyTorch is not installed.
     """
     if not has_torch():
-        raise MissingToolError(
-            "torch is not installed; pip install 'btfsynth[baselines]' (or pip install torch)"
-        )
+        raise MissingToolError(f"torch is not installed; {install_command('torch')}")
     import torch
 
     torch.set_num_threads(1)  # the threads are those of the experiments

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from btfsynth.errors import DataError, ToolError
+from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.experiment import Experiment
@@ -166,7 +167,7 @@ class _Run:
         if self.no_torch:
             self._note(
                 "torch is not installed, so the gradient baselines are left out; "
-                "pip install 'btfsynth[baselines]' (or pip install torch)"
+                + install_command("torch")
             )
         work: list[_Key] = []
         wanted = found = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import btfsynth
 from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.extras import install_command
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
 from btfsynth.sim.design import Design
 from btfsynth.sim.process import run_command, workspace_folder
@@ -37,7 +38,7 @@ class AmaranthSimulator:
         try:
             return Availability(metadata.version("amaranth"), None)
         except metadata.PackageNotFoundError:
-            return Availability(None, "amaranth is not installed; pip install amaranth")
+            return Availability(None, f"amaranth is not installed; {install_command('amaranth')}")
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
         """Return the commands that run the design, to be run in the workspace."""

@@ -6,6 +6,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from btfsynth.extras import install_command
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
 from btfsynth.sim.bench import run_bench
 from btfsynth.sim.design import Design
@@ -14,7 +15,7 @@ from btfsynth.sim.result import CheckResult
 
 __all__ = ["Cocotb"]
 
-_INSTALL = "pip install 'btfsynth[cocotb]'"
+_INSTALL = install_command("cocotb")
 _ROLES = ("verilog", "cocotb")
 # What cocotb and its runner take from the environment must not change what is run.
 _RUN = (

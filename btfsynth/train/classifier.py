@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.extras import install_command
 from btfsynth.network.topology import Topology, layered
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train
@@ -29,8 +30,7 @@ try:
     from sklearn.utils.validation import check_is_fitted
 except ImportError:
     raise MissingToolError(
-        "scikit-learn 1.4 or later is not installed; "
-        "pip install 'btfsynth[sklearn]' (or pip install scikit-learn)"
+        f"scikit-learn 1.4 or later is not installed; {install_command('scikit-learn')}"
     ) from None
 
 try:

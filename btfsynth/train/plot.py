@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes
 from btfsynth.train.history import HistoryPoint
 
@@ -45,9 +46,7 @@ def require_plot(path: StrPath) -> None:
     if path.suffix.lower() not in _METADATA:
         raise UsageError(f"{path}: expected a plot to end in {', '.join(_METADATA)}")
     if importlib.util.find_spec("matplotlib") is None:
-        raise MissingToolError(
-            "matplotlib is not installed; pip install 'btfsynth[plot]' (or pip install matplotlib)"
-        )
+        raise MissingToolError(f"matplotlib is not installed; {install_command('matplotlib')}")
 
 
 def draw_history(

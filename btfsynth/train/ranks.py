@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.extras import install_command
 from btfsynth.train.kernel import (
     Problem,
     State,
@@ -45,7 +46,7 @@ def find_ranks() -> Ranks:
     except ImportError:
         raise MissingToolError(
             "mpi4py is not installed, or finds no MPI library; apt-get install libopenmpi-dev "
-            "openmpi-bin and pip install 'btfsynth[mpi]'"
+            f"openmpi-bin and {install_command('mpi4py')}"
         ) from None
     except RuntimeError as error:
         raise MissingToolError(f"MPI cannot be used: {' '.join(str(error).split())}") from None

@@ -19,6 +19,7 @@ from btfsynth.errors import (
     TrainingError,
     UsageError,
 )
+from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import layered
 from btfsynth.train.defaults import default_plan
@@ -164,9 +165,7 @@ def tune(
         import optuna
         import sqlalchemy
     except ImportError:
-        raise MissingToolError(
-            "optuna is not installed; pip install 'btfsynth[tune]' (or pip install optuna)"
-        ) from None
+        raise MissingToolError(f"optuna is not installed; {install_command('optuna')}") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warm_up(TrainParameters().precision)
     name = dataset.content_hash + ("" if held_out is None else held_out.content_hash)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import btfsynth
 from btfsynth.errors import DataError, MissingToolError
+from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.base import DEFAULT_TIMEOUT
@@ -57,7 +58,9 @@ def amaranth_netlist(
     try:
         metadata.version("amaranth")
     except metadata.PackageNotFoundError:
-        raise MissingToolError("amaranth is not installed; pip install amaranth") from None
+        raise MissingToolError(
+            f"amaranth is not installed; {install_command('amaranth')}"
+        ) from None
     yosys = find_yosys()
     package = str(Path(btfsynth.__file__).resolve().parents[1])
     command = (sys.executable, "-B", "-c", _BOOTSTRAP, package, str(path.resolve()))

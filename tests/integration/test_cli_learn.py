@@ -9,6 +9,8 @@ import subprocess
 import numpy as np
 import pytest
 
+from btfsynth.extras import install_command
+
 QUICK = ("--trials", 2, "--passes", "strash", "--simulator", "amaranth")
 
 
@@ -133,10 +135,10 @@ def test_without_scikit_learn(cli, tmp_path, monkeypatch):
     write_pla(tmp_path / "t.pla", lambda x: x[:, 0] & x[:, 1], 6, 60, 1)
     outcome = cli("learn", "t.pla", *QUICK)
     assert outcome.code == 0, outcome.stderr
-    assert "pip install 'btfsynth[sklearn]'" in outcome.stderr
+    assert install_command("scikit-learn") in outcome.stderr
     outcome = cli("learn", "t.pla", *QUICK, "--baselines")
     assert outcome.code == 1
-    assert "pip install 'btfsynth[sklearn]'" in outcome.complaint
+    assert install_command("scikit-learn") in outcome.complaint
 
 
 @pytest.mark.slow

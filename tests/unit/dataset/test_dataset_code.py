@@ -160,5 +160,5 @@ def test_wrong_digits(spec: str, message: str) -> None:
 def test_digits_without_scikit_learn(monkeypatch) -> None:
     """One line says what to install."""
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(MissingToolError, match=r"pip install 'btfsynth\[sklearn\]'"):
+    with pytest.raises(MissingToolError, match=r"pip install '?scikit-learn"):
         load("digits")

@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.errors import UsageError
+from btfsynth.extras import install_command
 from btfsynth.network.trained import load_network, save_network
 from btfsynth.train import classifier
 from btfsynth.train.classifier import BTFClassifier
@@ -316,5 +317,5 @@ for module in pkgutil.walk_packages(btfsynth.__path__, "btfsynth."):
     )
     assert told.stdout.splitlines() == [
         "btfsynth.train.classifier: scikit-learn 1.4 or later is not installed; "
-        "pip install 'btfsynth[sklearn]' (or pip install scikit-learn)"
+        + install_command("scikit-learn")
     ]
