@@ -16,7 +16,7 @@ from btfsynth.config import RunFile, read_run_file
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.held_out import matched
 from btfsynth.dataset.tasks import is_task_spec
-from btfsynth.errors import UsageError
+from btfsynth.errors import DataError, UsageError
 
 __all__ = [
     "comes_from_file",
@@ -32,6 +32,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 _META = "btfsynth.run_file"
+_MISSING = "btfsynth.run_file.missing"
 
 _PARAMETERS = {
     ("data", "network"): "network_file",
@@ -56,14 +57,23 @@ def _read(context: click.Context, path: Path | None, without: Collection[str]) -
     run = read_run_file(path)
     known = {parameter.name for parameter in context.command.params} - set(without)
     defaults = {}
+    missing: list[DataError] = []
     for section, table in run.values.items():
         for key, value in table.items():
             name = _PARAMETERS.get((section, key), key)
-            if name in known:
+            if name not in known:
+                continue
+            try:
                 found = run.find(section, key) if (section, key) in _FILES else value
-                defaults[name] = _option_value(key, found)
+            except DataError as error:
+                if section != "data" or key not in ("source", "held_out"):
+                    raise
+                missing.append(error)  # settings are of use for other data too
+                continue
+            defaults[name] = _option_value(key, found)
     context.default_map = {**(context.default_map or {}), **defaults}
     context.meta[_META] = run
+    context.meta[_MISSING] = missing
 
 
 def config_option(without: Collection[str] = ()) -> Callable[[F], F]:
@@ -97,11 +107,19 @@ def _require_source(
 ) -> str | None:
     if context.resilient_parsing:
         return source
+    given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    if not given and context.meta.get(_MISSING):
+        raise context.meta[_MISSING][0]
     if source is None:
         raise UsageError(
             "missing SOURCE: give a task or a file, or --config FILE.toml that names it"
         )
-    given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    own = (context.default_map or {}).get("source")
+    if given and context.default_map is not None and str(own) != source:
+        # Patterns held out belong to the source that the file names.
+        context.default_map = {
+            name: value for name, value in context.default_map.items() if name != "held_out"
+        }
     if given and is_task_spec(source) and context.default_map is not None:
         # Tasks have no columns to choose from; those of the file belong to its own source.
         context.default_map = {

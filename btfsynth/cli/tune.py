@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +18,7 @@ from btfsynth.cli.options import (
     json_option,
     load_source,
     outputs_option,
+    read_columns,
     require_writable,
     scheduler_option,
     seed_option,
@@ -25,7 +27,10 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import emit_json, show, why_beside
 from btfsynth.cli.progress import observed
 from btfsynth.config import format_run_file
+from btfsynth.config.inputs import recorded_name
+from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import plural
+from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, OutputError
 from btfsynth.files import beside, write_text
 from btfsynth.train.defaults import default_plan
@@ -113,7 +118,8 @@ def command(
     asked, path = path, beside(path) if cut_short and path.exists() else path
     unsaved: OutputError | None = None
     try:
-        write_text(path, format_run_file({"train": settings}, comment))
+        data = _data(source, held_out, outputs, dataset, measured)
+        write_text(path, format_run_file({"data": data, "train": settings}, comment))
     except OutputError as error:  # what was found is shown all the same
         unsaved = error
     if as_json:
@@ -134,6 +140,27 @@ def command(
         )
 
 
+def _data(
+    source: str,
+    held_out: str | None,
+    outputs: str | int | tuple[str, ...] | None,
+    dataset: Dataset,
+    measured: Dataset | None,
+) -> dict[str, Any]:
+    """Return what the settings were found for, as a run file has it: another command then needs no SOURCE."""
+    columns = read_columns(outputs)
+    record = {
+        "source": dataset.source if is_task_spec(source) else recorded_name(source),
+        "hash": dataset.content_hash,
+        "outputs": tuple(columns) if isinstance(columns, list) else columns,
+    }
+    if measured is not None and held_out is not None:
+        is_task = is_task_spec(held_out)
+        record["held_out"] = measured.source if is_task else recorded_name(held_out)
+        record["held_out_hash"] = measured.content_hash
+    return record
+
+
 def _report(result: TuningResult, path: Path | None) -> None:
     """Show what was found, and the file it is in if there is one."""
     widths = "-".join(str(width) for width in result.widths)
@@ -152,4 +179,4 @@ def _report(result: TuningResult, path: Path | None) -> None:
         f"{plural(result.candidates, 'candidate')} tried",
     )
     if path is not None:
-        show("saved", f"in {path}; use it with --config {path}")
+        show("saved", f"in {path}; use it with --config {path}, which names the data too")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from btfsynth.config import read_run_file
 from btfsynth.train.tuning import try_settings
 
 
@@ -192,3 +193,51 @@ def test_bad_settings_files_are_refused(cli, tmp_path, text, words):
     outcome = cli("train", "full_adder", "--config", "s.toml")
     assert outcome.code == 2
     assert words in outcome.complaint
+
+
+def test_the_settings_name_what_they_are_for(cli, tmp_path):
+    """Data, output columns and held-out patterns are in the file, which is then enough to train and build."""
+    pytest.importorskip("optuna")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.csv").write_text("a,b,r,s\n0,0,0,0\n0,1,0,1\n1,0,1,1\n1,1,1,0\n")
+    tune = ("tune", "deep/a.csv", "--outputs", "r,s", "--time", 1, "-o", "s.toml")
+    assert cli(*tune).code == 0
+    written = read_run_file(tmp_path / "s.toml")
+    assert written.get("data", "source") == "deep/a.csv"
+    assert written.get("data", "outputs") == ("r", "s")
+    assert len(written.get("data", "hash")) == 64
+    trained = cli("train", "--config", "s.toml", "--json")
+    assert (trained.code, trained.json["name"]) == (0, "a")
+    assert cli("build", "--config", "s.toml", "--simulator", "amaranth").code == 0
+    held = cli(*tune, "--held-out", "deep/a.csv", "--json")
+    assert held.code == 0, held.stderr
+    assert (
+        cli("train", "--config", "s.toml", "--iterations", 20, "--json").json["held_out"][
+            "patterns"
+        ]
+        == 4
+    )
+    other = cli(
+        "train",
+        "full_adder",
+        "--config",
+        "s.toml",
+        "--widths",
+        "3,6,2",
+        "--iterations",
+        20,
+        "--json",
+    )
+    assert (other.code, "held_out" in other.json) == (0, False)
+    # Other data than the study was for are named; without the data the settings serve others.
+    (tmp_path / "deep" / "a.csv").write_text("a,b,r,s\n0,0,1,0\n0,1,0,1\n1,0,1,1\n1,1,1,0\n")
+    changed = cli("train", "--config", "s.toml")
+    assert changed.code == 2
+    assert "a.csv is not what it was" in changed.complaint
+    (tmp_path / "deep" / "a.csv").unlink()
+    gone = cli("train", "--config", "s.toml")
+    assert gone.code == 2
+    assert gone.complaint.startswith("s.toml:")
+    assert "'deep/a.csv', which is not found" in gone.complaint
+    wide = ("--widths", "3,6,2", "--iterations", 20)
+    assert cli("train", "full_adder", "--config", "s.toml", *wide).code == 0
