@@ -4,7 +4,7 @@ Misread by pyverilog: ``^~`` as two operators, a port after ``output wire a,`` a
 select of one bit more, a unary ``+`` as nothing, ``u(, a)`` as ``u(a)``, and every compiler directive as a
 blank. Unknown to it: lists of assigns and of nets with values, expressions in the header's list of ports,
 ``defparam``, ``specify`` blocks, and most delays. Delays and ``specify`` blocks say nothing of the function, so
-they never reach the grammar.
+they never reach the grammar; nor do the tables of ``primitive``, which no instance can be read of.
 """
 
 # ruff: noqa: D205, D300, D400, D403 - docstrings are rules of the grammar
@@ -25,7 +25,15 @@ with warnings.catch_warnings():
     from pyverilog.vparser.lexer import TOKEN, VerilogLexer
     from pyverilog.vparser.parser import ParseError, VerilogParser
 
-__all__ = ["GATE_PRIMITIVES", "Defparam", "DirectiveError", "Indexed", "Parser", "ast"]
+__all__ = [
+    "GATE_PRIMITIVES",
+    "Defparam",
+    "DirectiveError",
+    "Indexed",
+    "Parser",
+    "UnsupportedError",
+    "ast",
+]
 
 GATE_PRIMITIVES = ("and", "nand", "or", "nor", "xor", "xnor", "buf", "not")
 """The gates of the language itself, outputs first."""
@@ -43,6 +51,26 @@ _HARMLESS = re.compile(
 _BEFORE_DELAYS = frozenset(
     ["ASSIGN", "EQUALS", "LE", "WIRE", "TRI", "SIGNED", "RBRACKET", "SENS_OR"]
 )
+
+
+_UNSUPPORTED = frozenset(
+    """
+    bufif0 bufif1 cmos deassign endtable event force highz0 highz1 large macromodule medium
+    nmos notif0 notif1 pmos pull0 pull1 pulldown pullup rcmos realtime release repeat rnmos
+    rpmos rtran rtranif0 rtranif1 small strong0 strong1 table time tran tranif0 tranif1 tri0
+    tri1 triand trior trireg vectored scalared wand weak0 weak1 wor
+    """.split()  # noqa: SIM905
+)
+"""Reserved words of Verilog that the grammar has not; it would take them for names."""
+
+
+class UnsupportedError(Exception):
+    """A word of Verilog that is outside the subset."""
+
+    def __init__(self, word: str, line: int) -> None:
+        super().__init__(word)
+        self.word = word
+        self.line = line
 
 
 class DirectiveError(Exception):
@@ -92,6 +120,8 @@ class _Lexer(VerilogLexer):  # type: ignore[misc]
         while token is not None:
             if token.type == "ID" and token.value == "specify":
                 self._pass_to("endspecify", token.lineno)
+            elif token.type == "ID" and token.value == "primitive":
+                self._pass_to("endprimitive", token.lineno)  # an instance of it is refused
             elif token.type == "ID" and token.value == "specparam":
                 self._pass_to(";", token.lineno)
             elif token.type == "DELAY" and self.before in _BEFORE_DELAYS:
@@ -100,6 +130,8 @@ class _Lexer(VerilogLexer):  # type: ignore[misc]
                 break
             token = super().token()
         if token is not None:
+            if token.type == "ID" and token.value in _UNSUPPORTED:
+                raise UnsupportedError(token.value, token.lineno)
             is_gate = token.type == "ID" and token.value in GATE_PRIMITIVES
             self.before = "SENS_OR" if is_gate else token.type
         return token

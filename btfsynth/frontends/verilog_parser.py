@@ -14,7 +14,7 @@ from pyverilog.vparser.parser import ParseError
 
 from btfsynth.errors import DataError
 from btfsynth.files import StrPath, as_path
-from btfsynth.frontends.verilog_grammar import DirectiveError, Parser, ast
+from btfsynth.frontends.verilog_grammar import DirectiveError, Parser, UnsupportedError, ast
 
 __all__ = ["ast", "parse_verilog"]
 
@@ -53,6 +53,8 @@ def parse_verilog(path: StrPath) -> Any:
             path,
             error.line,
         ) from None
+    except UnsupportedError as error:
+        raise DataError(f"'{error.word}' is not supported", path, error.line) from None
     except ParseError as error:
         raise _syntax_error(str(error), path, parser.lexer.lexer.lineno) from None
     except RecursionError:
@@ -65,5 +67,5 @@ def _syntax_error(message: str, path: Path, line: int) -> DataError:
         text = " ".join(message[where.end() :].split())
         return DataError(f"syntax error: {text}", path, int(where[1]))
     if "end of input" in message:
-        return DataError("syntax error at end of file", path)
+        return DataError("syntax error at end of file, or no module in it", path)
     return DataError("syntax error: a declaration of kinds that exclude each other", path, line)

@@ -62,6 +62,17 @@ def test_time_says_nothing_of_the_function(tmp_path):
     assert computes(netlist, lambda p, q: not (not p and q) or p)
 
 
+def test_a_library_with_tables(tmp_path):
+    """Tables of primitives are passed over; an instance of one is refused."""
+    table = (
+        "primitive mux (y, s, a);\noutput y; input s, a;\ntable\n0 ? : 0;\nendtable\nendprimitive\n"
+    )
+    netlist = read(tmp_path, f"{table}module m (input a, output y);\nnot (y, a);\nendmodule\n")
+    assert computes(netlist, lambda a: not a)
+    with pytest.raises(DataError, match=":8: the module mux is not defined"):
+        read(tmp_path, f"{table}module m (input a, output y);\nmux u (y, a, a);\nendmodule\n")
+
+
 def test_parameters(tmp_path):
     """By name, by position, by defparam, and as they are."""
     netlist = read(

@@ -138,6 +138,7 @@ def test_directives_that_change_nothing(tmp_path):
         ("always @(negedge b) begin end\nassign p = a;", ":6: expected 'always @"),
         ("sub x (.a(a));\nassign p = a;", ":6: the module sub is not defined"),
         ("assign p = a", "syntax error"),
+        ("trireg q;\nassign p = a;", ":6: 'trireg' is not supported"),
         ("assign p = \x01;", ":6: syntax error: Illegal character"),
     ],
 )

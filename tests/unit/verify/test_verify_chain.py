@@ -20,6 +20,8 @@ from btfsynth.errors import DataError, MissingToolError, UsageError
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga.devices import get_device
 from btfsynth.fpga.tools import find_toolchain
+from btfsynth.frontends.circuit import evaluate
+from btfsynth.frontends.verilog_reader import read_verilog
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.sim.design import load_design
@@ -334,6 +336,15 @@ def test_yosys_proves_and_refutes(folder):
     assert link.result is LinkResult.FAILED
     shown = re.search(r"inputs a=2'b\d(\d) b=2'b\d(\d)$", link.failure)
     assert int(shown[1]) + int(shown[2]) == 1
+
+
+def test_a_case_statement_is_read(folder, tmp_path):
+    """The package's own reader knows the case statement that provers get."""
+    found = load_design(folder)
+    path = tmp_path / "reference.v"
+    path.write_text(yosys.case_reference(found.manifest, found.vectors).text)
+    circuit = read_verilog(path)
+    assert np.array_equal(evaluate(circuit, found.vectors.inputs), found.vectors.expected)
 
 
 @needs_yosys
