@@ -149,7 +149,7 @@ def command(
       btfsynth build multiplier:2 --network hdl_out/multiplier_2/multiplier_2.npz -o again
       btfsynth build --config hdl_out/multiplier_2/run.toml -o again
     """  # noqa: D301
-    dataset = load_source(source, outputs)
+    dataset = load_source(source, outputs, contradictory=network_file is not None)
     dataset = dataset if name is None else replace(dataset, name=name)
     require_same_data("source", dataset)
     measured = read_held_out(held_out, outputs)

@@ -72,7 +72,7 @@ def command(
     """  # noqa: D301
     if format_name is not None and path is None:
         raise UsageError("--format: names the format to write, so it needs a file, given with -o")
-    dataset = load_source(source, outputs)
+    dataset = load_source(source, outputs, contradictory=path is None)
     if count is not None:
         dataset = sample(dataset, count, seed)
     if code is not None:

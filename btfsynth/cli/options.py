@@ -491,12 +491,19 @@ def load_design(path: Path, comb: bool) -> Design:
     return design
 
 
-def load_source(source: str, outputs: str | int | Sequence[str] | None = None) -> Dataset:
-    """Load a task or a file and show its notices on standard error."""
+def load_source(
+    source: str, outputs: str | int | Sequence[str] | None = None, *, contradictory: bool = False
+) -> Dataset:
+    """Load a task or a file and show its notices on standard error.
+
+    Patterns that contradict each other are an error, or a notice where nothing is to be learnt from them.
+    """
     chosen = read_columns(outputs)
-    dataset = load(source, outputs=chosen)
+    dataset = load(source, outputs=chosen, contradictory=contradictory)
     for notice in dataset.notices:
         say(f"note: {notice}")
+    if dataset.contradiction is not None:
+        say(f"note: {dataset.contradiction}")
     return dataset
 
 

@@ -101,7 +101,7 @@ def command(
     if path == file:
         raise UsageError(f"{path}: is the file to read; name another one with -o")
     writer = get_writer(path)
-    dataset = None if source is None else load_source(source)
+    dataset = None if source is None else load_source(source, contradictory=True)
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs the patterns, give them with --data")

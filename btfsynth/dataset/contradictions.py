@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import DataError
 
-__all__ = ["check_contradictions", "contradiction", "group_rows"]
+__all__ = ["check_contradictions", "contradiction", "find_contradiction", "group_rows"]
 
 _WORD_BYTES = 8
 
@@ -86,9 +86,24 @@ def check_contradictions(
     DataError
         Naming both patterns and the output.
     """
+    found = find_contradiction(inputs, targets, care, names=names, path=path, line_of=line_of)
+    if found is not None:
+        raise found
+
+
+def find_contradiction(
+    inputs: NDArray[Any],
+    targets: NDArray[np.uint8],
+    care: NDArray[np.bool_],
+    *,
+    names: Sequence[str],
+    path: str | Path | None = None,
+    line_of: Callable[[int], int] | None = None,
+) -> DataError | None:
+    """Return the error that `check_contradictions` raises, None if there is none."""
     groups, first = group_rows(inputs)
     if len(first) == len(inputs):
-        return
+        return None
     for output in range(targets.shape[1]):
         wanted = [
             np.flatnonzero(care[:, output] & (targets[:, output] == value)) for value in (0, 1)
@@ -99,7 +114,8 @@ def check_contradictions(
         both = np.flatnonzero(seen[0] & seen[1])
         if both.size:
             rows = [int(rows[groups[rows] == both[0]][0]) for rows in wanted]
-            raise contradiction((rows[0], rows[1]), names[output], path, line_of)
+            return contradiction((rows[0], rows[1]), names[output], path, line_of)
+    return None
 
 
 def contradiction(

@@ -58,6 +58,8 @@ class Dataset:
     unlisted_dont_care
         True if the source itself says that input vectors it does not list do not matter (PLA types
         fd, fr and fdr), False if they are merely unknown (a sample).
+    contradiction
+        The error that names two patterns of the file that contradict each other; not part of the content.
     notices
         What a reader had to guess, one line each, to be shown to the user. Not part of the content.
 
@@ -82,6 +84,7 @@ class Dataset:
     output_kind: OutputKind = OutputKind.BOOLEAN
     unlisted_dont_care: bool = False
     notices: tuple[str, ...] = ()
+    contradiction: DataError | None = None
 
     def __post_init__(self) -> None:
         inputs: NDArray[Any]

@@ -19,6 +19,7 @@ def load(
     *,
     outputs: OutputColumns | None = None,
     format: str | None = None,  # noqa: A002
+    contradictory: bool = False,
 ) -> Dataset:
     """Read a data set.
 
@@ -31,6 +32,9 @@ def load(
         For tables of columns (csv): how many of the last columns are outputs, or their names.
     format
         Name of the format; by default it is recognised by the ending, else by the content.
+    contradictory
+        Whether patterns may contradict each other: no network can learn them, but one can be measured on
+        them. The first two are then in `Dataset.contradiction`.
 
     Returns
     -------
@@ -42,7 +46,8 @@ def load(
     UsageError
         If `source` is neither a file nor a task, or an option does not fit.
     DataError
-        If the file cannot be read as what it is; the message names the file and the line.
+        If the file cannot be read as what it is, or patterns contradict each other; the message names
+        the file and the line.
     """
     if isinstance(source, str) and is_task_spec(source):
         if outputs is not None or format is not None:
@@ -58,7 +63,11 @@ def load(
     if chosen is None:
         chosen = format_by_content(file)
     if outputs is None:
-        return chosen.read(file)
-    if chosen.read_outputs is None:
+        dataset = chosen.read(file)
+    elif chosen.read_outputs is None:
         raise UsageError(f"{path}: output columns cannot be chosen in a {chosen.name} file")
-    return chosen.read_outputs(file, outputs)
+    else:
+        dataset = chosen.read_outputs(file, outputs)
+    if dataset.contradiction is not None and not contradictory:
+        raise dataset.contradiction
+    return dataset

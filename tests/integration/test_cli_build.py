@@ -262,3 +262,29 @@ def test_held_out_columns_go_by_name(cli, tmp_path):
     assert wider.code == 2
     assert "expected 2 inputs" in wider.complaint
     assert not (tmp_path / "wider").exists()
+
+
+def test_contradictory_rows_stop_a_training_alone(cli, tmp_path, fast_simulator):
+    """Where nothing is learnt from them they are a note: a network is measured on what it can meet."""
+    rows = "a,b,y\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n"
+    (tmp_path / "good.csv").write_text(rows)
+    (tmp_path / "bad.csv").write_text(f"{rows}1,1,1\n")
+    assert cli("train", "good.csv", "-o", "g.npz").code == 0
+    said = "bad.csv:6: contradicts line 5"
+    for command in (
+        ("train", "bad.csv", "-o", "b.npz"),
+        ("build", "bad.csv", "-o", "b"),
+        ("learn", "bad.csv"),
+    ):
+        outcome = cli(*command)
+        assert (outcome.code, said in outcome.complaint) == (2, True), command
+    outcome = cli("data", "bad.csv", "--json")
+    assert (outcome.code, outcome.json["patterns"]) == (0, 5)
+    assert f"note: {said}" in outcome.stderr
+    outcome = cli("build", "bad.csv", "--network", "g.npz", "-o", "out", "--json")
+    assert f"note: {said}" in outcome.stderr
+    assert outcome.json["checks"]["network"] == outcome.json["checks"]["network"] | {
+        "passed": 4,
+        "failed": 1,
+    }
+    assert (tmp_path / "out" / "manifest.json").exists()

@@ -12,11 +12,12 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import check_contradictions
+from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import Format, OutputColumns, SourceFile, check_names, quoted
 from btfsynth.dataset.formats.csv_columns import (
@@ -140,7 +141,7 @@ def _dataset(file: SourceFile, body: Table, roles: Roles) -> Dataset:
         output_kind=output_kind,
         notices=(*body.notes, *guessed, *notes, *output_notes),
     )
-    check_contradictions(
+    found = find_contradiction(
         dataset.inputs,
         dataset.targets,
         dataset.care_mask,
@@ -148,7 +149,7 @@ def _dataset(file: SourceFile, body: Table, roles: Roles) -> Dataset:
         path=file.path,
         line_of=lambda pattern: body.lines[rows[pattern]],
     )
-    return dataset
+    return replace(dataset, contradiction=found)
 
 
 _Targets = tuple[

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import check_contradictions
+from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import (
     MAX_CELLS,
@@ -87,8 +87,9 @@ def _read(file: SourceFile) -> Dataset:
     def line_of(pattern: int) -> int:
         return _line_of(file, len(_HEADER) + pattern * header.columns)
 
+    found = None
     if header.inputs:
-        check_contradictions(
+        found = find_contradiction(
             inputs,
             targets,
             np.ones(targets.shape, dtype=np.bool_),
@@ -108,6 +109,7 @@ def _read(file: SourceFile) -> Dataset:
         output_ports=(output_port,),
         input_kind=kind,
         output_kind=OutputKind.LABEL if header.labels else OutputKind.BOOLEAN,
+        contradiction=found,
     )
 
 

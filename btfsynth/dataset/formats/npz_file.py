@@ -14,6 +14,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from dataclasses import replace
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import check_contradictions
+from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import (
     MAX_FILE_BYTES,
@@ -148,13 +149,14 @@ def _read(file: SourceFile) -> Dataset:
         notices=(*input_notes, *output_notes),
     )
     if dataset.n_inputs:
-        check_contradictions(
+        found = find_contradiction(
             dataset.inputs,
             dataset.targets,
             dataset.care_mask,
             names=bit_names(output_ports),
             path=file.path,
         )
+        return replace(dataset, contradiction=found)
     return dataset
 
 
