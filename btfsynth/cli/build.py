@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from btfsynth.backends.options import HardwareOptions
+from btfsynth.cli.complete import complete_names, complete_source
 from btfsynth.cli.config import (
     comes_from_file,
     config_option,
@@ -89,6 +90,7 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
     "--weights",
     callback=_read_weights,
     metavar="RULE",
+    shell_complete=complete_names(("exact", "auto", "labels", "sparse")),
     help="Weights in hardware: exact, auto (of every neuron the least integers that keep it on the "
     "patterns), labels (the same on held-out patterns and mixtures too; every label is checked), "
     "sparse (fitted anew to the fewest that keep what is right, then as auto: for samples), or "
@@ -102,6 +104,7 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
 @click.option(
     "--held-out",
     metavar="SOURCE",
+    shell_complete=complete_source,
     help="Patterns to measure on, which the vectors then contain too.",
 )
 @name_option

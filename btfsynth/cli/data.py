@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from btfsynth.cli.complete import complete_names
 from btfsynth.cli.options import (
     code_option,
     file_option,
@@ -20,6 +21,7 @@ from btfsynth.cli.output import emit_json, say, show
 from btfsynth.dataset.code import InputCode, code_inputs
 from btfsynth.dataset.contradictions import check_contradictions
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats import FORMATS
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.dataset.sampling import sample
@@ -33,7 +35,11 @@ __all__ = ["command"]
 @source_argument
 @file_option("Write the data here; the ending tells the format: .dat .pla .truth .csv .npz.")
 @click.option(
-    "--format", "format_name", metavar="NAME", help="Format to write, if the ending does not tell."
+    "--format",
+    "format_name",
+    metavar="NAME",
+    shell_complete=complete_names(FORMATS),
+    help="Format to write, if the ending does not tell.",
 )
 @click.option(
     "--sample",

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from btfsynth.cli.complete import complete_script
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
@@ -87,6 +88,7 @@ _DEFAULT_SECONDS = 60.0
 @click.option(
     "--passes",
     metavar="SCRIPT",
+    shell_complete=complete_script,
     help="Optimiser passes, as for 'btfsynth build'.  [default: depth for that objective, else size]",
 )
 @click.option(

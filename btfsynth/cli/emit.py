@@ -10,6 +10,7 @@ import click
 
 from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.options import HardwareOptions
+from btfsynth.cli.complete import complete_source
 from btfsynth.cli.hardware import describe_timing, hardware_options, timing_record
 from btfsynth.cli.options import (
     SectionCommand,
@@ -35,6 +36,7 @@ __all__ = ["command"]
     "--data",
     "source",
     metavar="SOURCE",
+    shell_complete=complete_source,
     help="Patterns to check the hardware on, a task or a file.  "
     "[default: the netlist's own outputs]",
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from btfsynth.cli.complete import complete_names
 from btfsynth.cli.options import folder_option, json_option
 from btfsynth.cli.output import console, emit_json, field_table, say, show
 from btfsynth.errors import UsageError, VerificationError
@@ -27,11 +28,13 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
 @click.option(
     "--device",
     metavar="NAME",
+    shell_complete=complete_names(DEVICES),
     help=f"Where it goes: {', '.join(DEVICES)}.  [default: {_DEFAULT}, or the board's]",
 )
 @click.option(
     "--board",
     metavar="NAME",
+    shell_complete=complete_names(BOARDS),
     help=f"Put it behind the serial port of a board instead: {', '.join(BOARDS)}.",
 )
 @click.option(

@@ -13,6 +13,7 @@ from btfsynth.backends.interchange import FOLDER_FORMATS, WRITERS
 from btfsynth.backends.options import HardwareOptions
 from btfsynth.backends.pipeline import DEFAULT_STAGE_DEPTH
 from btfsynth.backends.timing import Timing
+from btfsynth.cli.complete import complete_list, complete_names
 from btfsynth.errors import UsageError
 
 __all__ = ["describe_timing", "hardware_options", "timing_record"]
@@ -32,6 +33,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "multiple": True,
             "metavar": "F[,F...]",
+            "shell_complete": complete_list(FOLDER_FORMATS),
             "help": "Netlist files to write beside Verilog, VHDL and Amaranth: "
             + ", ".join(f"{name} ({WRITERS[name].description})" for name in FOLDER_FORMATS)
             + "; may be given several times.",
@@ -41,6 +43,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--pipeline",
         {
             "metavar": "N|auto|auto:DEPTH",
+            "shell_complete": complete_names(("auto", "auto:4")),
             "help": "Cut the design into N stages of registers, or into as many as leave at most DEPTH cells "
             f"in a row in each (auto alone: {DEFAULT_STAGE_DEPTH}); a new input may come every clock.  "
             "[default: combinational]",

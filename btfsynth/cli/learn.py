@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from btfsynth.cli.cluster import workers_of
+from btfsynth.cli.complete import complete_script, complete_source
 from btfsynth.cli.options import (
     folder_option,
     jobs_option,
@@ -58,12 +59,14 @@ _TABLES = 8
     "--valid",
     "valid_source",
     metavar="SOURCE",
+    shell_complete=complete_source,
     help="Patterns to choose between circuits by.  [default: a quarter of TRAIN]",
 )
 @click.option(
     "--test",
     "test_source",
     metavar="SOURCE",
+    shell_complete=complete_source,
     help="Patterns to measure the circuit on in the end.",
 )
 @folder_option("Where the files go.  [default: hdl_out/<name>_learn]")
@@ -97,6 +100,7 @@ _TABLES = 8
     default="fast",
     show_default=True,
     metavar="SCRIPT",
+    shell_complete=complete_script,
     help="Optimiser passes for the circuit that is chosen; its function stays.",
 )
 @click.option(

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from btfsynth.backends.identifiers import MAX_LENGTH, is_legal
-from btfsynth.cli.complete import complete_source
+from btfsynth.cli.complete import complete_names, complete_script, complete_source
 from btfsynth.cli.output import say
 from btfsynth.dataset.code import InputCode, parse_code
 from btfsynth.dataset.dataset import Dataset
@@ -107,6 +107,7 @@ simulator_option = click.option(
     "simulators",
     multiple=True,
     metavar="NAME",
+    shell_complete=complete_names((*SIMULATORS, ALL_SIMULATORS)),
     help=f"Simulate in this one: {', '.join(SIMULATORS)}, or {ALL_SIMULATORS}, of which then none may be "
     "missing; may be given several times.  [default: all that are installed]",
 )
@@ -116,6 +117,7 @@ passes_option = click.option(
     default="size",
     show_default=True,
     metavar="SCRIPT",
+    shell_complete=complete_script,
     help="Optimiser passes: one of the scripts light, fast, size, best and depth, or a list such as "
     "'strash; resub --patience 500'; 'build' takes fast by itself from 5,000 cells on, light from 30,000.",
 )
@@ -158,6 +160,7 @@ scheduler_option = click.option(
     "--scheduler",
     callback=lambda _, __, text: None if text is None else require_scheduler(text),
     metavar="ADDRESS|local:N",
+    shell_complete=complete_names(("local:2", "tcp://", "tls://")),
     help="Run the trainings on a Dask cluster: tcp://HOST:PORT, a scheduler file, or N workers started here; "
     "the result is the same.",
 )

@@ -19,6 +19,7 @@ from rich.progress import (
 
 from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.compiling import watch_compiling
+from btfsynth.cli.complete import complete_names
 from btfsynth.cli.options import (
     folder_option,
     jobs_option,
@@ -44,8 +45,11 @@ _PLAIN_SECONDS = 60.0
 """Time between two lines on running trainings where there is no terminal."""
 
 
+_TITLES = {each.name: each.title for each in EXPERIMENTS.values()}
+
+
 @click.command("reproduce")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names(_TITLES))
 @click.option(
     "--quick/--full",
     default=True,

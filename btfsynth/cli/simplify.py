@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from btfsynth.backends.interchange import get_writer
+from btfsynth.cli.complete import complete_source
 from btfsynth.cli.options import (
     SectionCommand,
     comb_option,
@@ -65,6 +66,7 @@ __all__ = ["command"]
     "--data",
     "source",
     metavar="SOURCE",
+    shell_complete=complete_source,
     help="The patterns, a task or a file: all that has to be kept, or see --preserve. A target that is missed "
     "is said, and exits with 1 if it was to be kept.",
 )

@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from btfsynth.cli.cluster import executor_of
+from btfsynth.cli.complete import complete_source
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
@@ -61,6 +62,7 @@ _HISTORY_HELP = (
 @click.option(
     "--held-out",
     metavar="SOURCE",
+    shell_complete=complete_source,
     help="Patterns to measure on, and to choose the best network by.",
 )
 @click.option(

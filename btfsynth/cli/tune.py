@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from btfsynth.cli.cluster import executor_of
+from btfsynth.cli.complete import complete_source
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
@@ -61,6 +62,7 @@ __all__ = ["command"]
 @click.option(
     "--held-out",
     metavar="SOURCE",
+    shell_complete=complete_source,
     help="Judge settings by what they get right of these patterns, not by the time to an exact network.",
 )
 @scheduler_option

@@ -12,6 +12,11 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from btfsynth.cli.main import cli as group
+from btfsynth.fpga.board_worker import BOARDS
+from btfsynth.fpga.devices import DEVICES
+from btfsynth.passes.registry import PASSES, SCRIPTS
+from btfsynth.reproduce.catalogue import EXPERIMENTS
+from btfsynth.sim.registry import SIMULATORS
 
 MIG = 'mig 1\nname "t"\ninput "a" 2\noutput "y" 2\ncells 2\n0 2 4\n1 3 6\ndrive 6 9\n'
 
@@ -197,6 +202,29 @@ def test_what_is_completed(tmp_path, monkeypatch):
     assert completions("completion", "z") == ["zsh"]
 
 
+def test_names_that_options_take_are_completed(tmp_path, monkeypatch):
+    """Devices, boards, simulators, experiments, scripts, passes, formats and held-out data."""
+    monkeypatch.chdir(tmp_path)
+    assert completions("fpga", "d", "--device", "ecp") == [n for n in DEVICES if n[:3] == "ecp"]
+    assert completions("fpga", "d", "--board", "") == list(BOARDS)
+    for command in ("build", "simulate", "verify", "learn"):
+        assert completions(command, "x", "--simulator", "") == [*SIMULATORS, "all"]
+    assert completions("reproduce", "rule30", "multi") == ["multiplier2", "multiplier3"]
+    assert completions("reproduce", "") == list(EXPERIMENTS)
+    for command in ("build", "simplify", "discover", "learn"):
+        assert set(completions(command, "x", "--passes", "")) == {*PASSES, *SCRIPTS}
+    assert completions("build", "x", "--passes", "strash; func") == ["strash; functional_hash"]
+    assert completions("emit", "x", "--format", "blif,a") == ["blif,aag", "blif,aig"]
+    assert completions("data", "x", "--format", "tr") == ["truth"]
+    assert completions("build", "x", "--pipeline", "au") == ["auto", "auto:4"]
+    assert completions("build", "x", "--weights", "sp") == ["sparse"]
+    for command, option in (
+        ("build", "--held-out"), ("train", "--held-out"), ("tune", "--held-out"), ("learn", "--test"),
+        ("learn", "--valid"), ("emit", "--data"), ("simplify", "--data"),
+    ):  # fmt: skip
+        assert completions(command, "x", option, "full")[1:] == ["full_adder"]
+
+
 def test_commands_are_completed_without_loading_them():
     """The list of commands is there at once."""
     code = (
@@ -208,17 +236,28 @@ def test_commands_are_completed_without_loading_them():
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_bash_completes(cli, tmp_path):
+@pytest.mark.parametrize(
+    ("words", "blanks", "wanted"),
+    [
+        ("btfsynth build comp", 0, "comparator:2"),
+        ("btfsynth fpga d --device ice40-u", 0, "ice40-up5k"),
+        ("btfsynth verify d --simulator ver", 0, "verilator"),
+        ("btfsynth reproduce digit_", 0, "digit_images"),
+        ("btfsynth emit x --format blif,js", 0, "blif,json"),
+        ('btfsynth simplify x --passes "\'strash; func"', 1, "strash; functional_hash"),
+    ],
+)
+def test_bash_completes(cli, tmp_path, words, blanks, wanted):
     """The script, run by a real shell, fills its list of completions."""
     script = cli("completion", "bash").stdout
     program = tmp_path / "btfsynth"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m btfsynth "$@"\n')
     program.chmod(0o755)
     asked = (
-        f"{script}\nCOMP_WORDS=(btfsynth build comp)\nCOMP_CWORD=2\ncompopt() {{ :; }}\n"
+        f"{script}\nCOMP_WORDS=({words})\nCOMP_CWORD={words.count(' ') - blanks}\ncompopt() {{ :; }}\n"
         f'_btfsynth_completion {program}\necho "${{COMPREPLY[*]}}"\n'
     )
     outcome = subprocess.run(
         ["bash", "--norc", "-c", asked], capture_output=True, text=True, check=True, cwd=tmp_path
     )
-    assert outcome.stdout.strip() == "comparator:2"
+    assert outcome.stdout.strip() == wanted
