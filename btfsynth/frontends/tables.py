@@ -200,5 +200,5 @@ def _ports(
 ) -> tuple[tuple[Port, ...], list[int]]:
     """Return the ports and the column of each of their bits."""
     if names is None:
-        return (Port(default, width, named=False),), list(range(width))
+        return (Port(default, width),), list(range(width))
     return group_columns(names)

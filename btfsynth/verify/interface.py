@@ -108,11 +108,9 @@ def match_bits(
         )
     names, others = bit_names(first), bit_names(second)
     nameless = any(ports and not any(port.named for port in ports) for ports in (first, second))
-    if nameless:
+    if nameless and set(names) != set(others):
         chosen = _in_order(first, second, names, {})
-        same = [others[bit] for bit in chosen] == names
-        note = "" if same else _order_note(kind, first, second)
-        return np.array(chosen, dtype=np.int64), note
+        return np.array(chosen, dtype=np.int64), _order_note(kind, first, second)
     widths = {port.name: port.width for port in second}
     for port in first:
         if widths.get(port.name, port.width) != port.width:

@@ -32,6 +32,9 @@ from btfsynth.verify.vhdl import VHDL_ENDINGS, vhdl_netlist
 __all__ = ["Subject", "Table", "read_subject"]
 
 
+_TABLES = ("pla", "truth")
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """A function on listed input vectors; on all others no output matters.
@@ -193,7 +196,14 @@ def read_subject(
             return _of_table(path, dataset)
     design = read_noted(path, comb)
     notes = tuple(f"{path.name}: {note}" for note in design.notes)
-    return Subject(path, design.netlist, design.dont_care, notes, latency=design.latency)
+    netlist = design.netlist
+    if find_reader(path).name in _TABLES:
+        netlist = replace(
+            netlist,
+            input_ports=_made_up(netlist.input_ports, "x"),
+            output_ports=_made_up(netlist.output_ports, "y"),
+        )
+    return Subject(path, netlist, design.dont_care, notes, latency=design.latency)
 
 
 def _is_table(path: Path) -> bool:
@@ -219,7 +229,20 @@ def _of_table(path: Path, dataset: Dataset) -> Subject:
             f"expected patterns of Boolean inputs, got {dataset.input_kind.value} ones", path
         )
     notes = tuple(f"{path.name}: {note}" for note in dataset.notices)
+    dataset = replace(
+        dataset,
+        input_ports=_made_up(dataset.input_ports, "x"),
+        output_ports=_made_up(dataset.output_ports, "y"),
+    )
     return Subject(path, None, notes=notes, table=Table(dataset))
+
+
+def _made_up(ports: tuple[Port, ...], name: str) -> tuple[Port, ...]:
+    """Return ports without a name of their own where they are what tables without names have."""
+    return tuple(
+        replace(port, named=False) if len(ports) == 1 and port.name == name else port
+        for port in ports
+    )
 
 
 def _read_by_tools(path: Path, timeout: float | None) -> Subject:

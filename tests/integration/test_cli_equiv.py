@@ -335,3 +335,48 @@ def test_latency(cli, first, second, latency):
     outcome = cli("equiv", first, first, "--latency")
     assert outcome.code == 0
     assert "latencies" not in outcome.stdout
+
+
+NAMELESS = {
+    "n.aag": "aag 6 3 0 1 3\n2\n4\n6\n13\n8 6 4\n10 7 2\n12 9 11\n",
+    "n.pla": ".i 3\n.o 1\n1-0 1\n-11 1\n.e\n",
+    "r.pla": ".i 3\n.o 1\n.type fr\n1-0 1\n-11 1\n0-0 0\n.e\n",
+    "n.truth": "11001010\n",
+}
+
+
+@pytest.mark.parametrize("name", NAMELESS)
+@pytest.mark.parametrize("bus", ["a", "x"])
+def test_without_names(cli, name, bus):
+    """Files without names are matched by order, whatever the buses of the other side are called."""
+    Path(name).write_text(NAMELESS[name])
+    for function, code in ((f"s ? {bus}[1] : {bus}[0]", 0), (f"s ? {bus}[0] : {bus}[1]", 1)):
+        Path("d.v").write_text(
+            f"module d(input [1:0] {bus}, input s, output z); assign z = {function}; endmodule\n"
+        )
+        for order in (("d.v", name), (name, "d.v")):
+            outcome = cli("equiv", *order, "--json")
+            assert outcome.code == code, outcome.stderr
+            assert any("inputs matched by their order" in note for note in outcome.json["notes"])
+
+
+def test_no_names_are_made_up(cli):
+    """AIGER without symbols stays so, and is matched by order again."""
+    Path("n.aag").write_text(NAMELESS["n.aag"])
+    assert cli("simplify", "n.aag", "-o", "again.aag").code == 0
+    assert "\ni0 " not in Path("again.aag").read_text()
+    Path("d.v").write_text(
+        "module d(input [1:0] x, input s, output z); assign z = s ? x[1] : x[0]; endmodule\n"
+    )
+    assert cli("equiv", "d.v", "again.aag").code == 0
+
+
+def test_order_of_pins(cli):
+    """Where names are no help the order of the file counts, not that of the buses made from it."""
+    Path("n.aag").write_text(NAMELESS["n.aag"])
+    text = ".model d\n.inputs {}\n.outputs y\n.names a[0] a[1] s y\n1-0 1\n-11 1\n.end\n"
+    Path("same.blif").write_text(text.format("a[0] a[1] s"))
+    Path("turned.blif").write_text(text.format("a[1] a[0] s"))
+    assert cli("equiv", "same.blif", "n.aag").code == 0
+    assert cli("equiv", "turned.blif", "n.aag").code == 1
+    assert cli("equiv", "turned.blif", "same.blif").code == 0
