@@ -15,7 +15,7 @@ from btfsynth.config import RUN_FILE
 from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.formats.base import plural
-from btfsynth.dataset.held_out import matched
+from btfsynth.dataset.held_out import by_name, matched
 from btfsynth.errors import (
     BtfsynthError,
     InterruptedWorkError,
@@ -172,7 +172,8 @@ def build_network(
     Parameters
     ----------
     dataset
-        What it has learnt. The hardware has its name and its ports.
+        What it has learnt; columns with the names of its ports go by these, others by their order. The
+        hardware has its name and its ports.
     network
         The network, over the inputs of the data or over the bits of their code.
     file
@@ -191,6 +192,7 @@ def build_network(
     directory = as_path(directory)
     observer = observer or Observer()
     name = Path(file).name
+    dataset = by_name(dataset, network.input_ports, network.output_ports, name)
     _check_request(dataset, options, held_out)
     if not network.weights.any():
         raise UsageError(

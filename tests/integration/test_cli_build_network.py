@@ -115,3 +115,19 @@ def test_what_cannot_be_built_is_refused_before_any_work(cli, trained, arguments
     assert outcome.code == 2
     assert words in outcome.complaint
     assert not (trained / "out").exists()
+
+
+def test_columns_go_by_the_names_of_the_network(cli, tmp_path):
+    """A table that lists the inputs in another order is the same function."""
+    rows = [(0, 0, 0), (0, 1, 1), (1, 0, 0), (1, 1, 0)]
+    for first, second in (("a", "b"), ("b", "a")):
+        lines = [f"in:{first},in:{second},out:y"]
+        for a, b, y in rows:
+            values = {"a": a, "b": b}
+            lines.append(f"{values[first]},{values[second]},{y}")
+        (tmp_path / f"{first}{second}.csv").write_text("\n".join(lines) + "\n")
+    assert cli("train", "ab.csv", "-o", "n.npz", "--seed", "1").code == 0
+    outcome = cli("build", "ba.csv", "--network", "n.npz", "-o", "d", *CHECK)
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["network"]["vectors_right"] == 4
+    assert cli("equiv", "d", "ab.csv").code == 0
