@@ -18,6 +18,7 @@ from btfsynth.cli.config import (
     require_same_data,
     require_same_file,
 )
+from btfsynth.cli.extras import attempted, require_extras
 from btfsynth.cli.hardware import describe_timing, hardware_options
 from btfsynth.cli.options import (
     SectionCommand,
@@ -56,6 +57,7 @@ from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import VerificationError
 from btfsynth.flow import BuildOptions, BuildReport, build, build_network
+from btfsynth.flow.building import write_record
 from btfsynth.flow.hardware import HardwareReport
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import Accuracy
@@ -65,9 +67,12 @@ from btfsynth.train.session import TrainOptions
 
 __all__ = ["command"]
 
+_MAX_DIGITS = 10
+
 
 def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> str | int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else text
+    is_count = text is not None and text.isascii() and text.isdigit() and len(text) < _MAX_DIGITS
+    return int(text) if is_count and text is not None else text
 
 
 @click.command("build", cls=SectionCommand)
@@ -173,12 +178,17 @@ def command(
     )
     report = _build(dataset, measured, network_file, directory, options)
     asked, directory = directory, report.directory or directory
+    problems: list[str] = []
     if with_report:
-        write_report(directory, directory / PAGE_FILE)
+        problems = attempted("report", lambda: write_report(directory, directory / PAGE_FILE))
+        if not problems:
+            report = replace(report, files=tuple(sorted({*report.files, PAGE_FILE})))
+            problems = attempted("report", lambda: write_record(report, directory))
     if as_json:
         emit_json(report.to_json())
     else:
         _show(report, directory)
+    require_extras(problems if report.verified else [], f"the design is in {directory}")
     if not report.verified:
         reason = why_not_verified(list(report.checks.values()), simulators)
         raise VerificationError(f"{reason}{kept_beside(asked, directory)}")

@@ -40,6 +40,9 @@ _COMMANDS = {
     "completion": "Print a script that lets a shell complete commands and tasks.",
 }
 
+_TOO_MANY_DIGITS = "integer string conversion"
+"""What Python says of whole numbers of thousands of digits, wherever one turns up."""
+
 
 class _Group(click.Group):
     """Loads a command's module when the command is used: the help is there at once."""
@@ -130,6 +133,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MemoryError:
         _complain("not enough memory for data or a network of this size")
         sys.exit(1)
+    except ValueError as error:
+        if _TOO_MANY_DIGITS not in str(error):
+            raise
+        _complain("expected whole numbers of less than 1,000 digits")
+        sys.exit(2)
     except BrokenPipeError:
         _drop_output()  # its reader went away; nothing more can be said to it
         sys.exit(1)

@@ -18,6 +18,7 @@ from btfsynth.cli.config import (
     load_held_out,
     require_same_data,
 )
+from btfsynth.cli.extras import attempted, require_extras
 from btfsynth.cli.options import (
     SectionCommand,
     file_option,
@@ -182,13 +183,16 @@ def command(
             run_all=run_all, ranks=ranks, executor=executor, on_note=say,
         )  # fmt: skip
     asked = path
+    problems: list[str] = []
     if root:
         if not run.succeeded:
             path, files = files.apart_from_earlier(path)
-        _save_all(dataset, run, training.seed, path, files)
         network = run.network(dataset, training.seed)
+        _save(network, path)
+        problems = _save_extras(dataset, run, training.seed, files)
         _report(dataset, measured, run, network, training.seed, path, as_json)
     _require_success(run, asked, path, checkpoint)
+    require_extras(problems, f"the network is saved in {path}")
 
 
 @dataclass(frozen=True)
@@ -295,24 +299,23 @@ def _is_generated(dataset: Dataset) -> bool:
     return dataset.input_kind in (InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR)
 
 
-def _save_all(
-    dataset: Dataset,
-    run: TrainingRun,
-    seed: int,
-    path: Path,
-    files: _Files,
-) -> None:
-    """Write the network and what else was asked for."""
-    _save(run.network(dataset, seed), path)
-    best = run.best
-    if files.history is not None:
-        write_text(files.history, format_history(best.history))
-    if files.plot is not None:
+def _save_extras(dataset: Dataset, run: TrainingRun, seed: int, files: _Files) -> list[str]:
+    """Write what was asked for besides the network; return what failed."""
+    best, problems = run.best, []
+    history, plot, generators = files.history, files.plot, files.generators
+    if history is not None:
+        text = format_history(best.history)
+        problems += attempted("--history", lambda: write_text(history, text))
+    if plot is not None:
         title = _title(dataset, run, seed)
-        draw_history(best.history, files.plot, title, best.best_iteration)
-    if files.generators is not None and best.codes is not None:
+        problems += attempted(
+            "--plot", lambda: draw_history(best.history, plot, title, best.best_iteration)
+        )
+    codes = best.codes
+    if generators is not None and codes is not None:
         one_hot = dataset.input_kind is InputKind.ONE_HOT_GENERATOR
-        write_generators(files.generators, best.codes, one_hot)
+        problems += attempted("--generators", lambda: write_generators(generators, codes, one_hot))
+    return problems
 
 
 def _save(network: TrainedNetwork, path: Path) -> None:

@@ -9,6 +9,7 @@ import click
 from rich.table import Table
 
 from btfsynth.backends.manifest import load_manifest
+from btfsynth.cli.extras import attempted, require_extras
 from btfsynth.cli.options import (
     file_option,
     json_option,
@@ -20,7 +21,7 @@ from btfsynth.cli.output import console, emit_json, field_table, say, show_verif
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
 from btfsynth.flow.targets import targets_record, verified_words
-from btfsynth.report.folder import known_targets
+from btfsynth.report.folder import VERIFY_FILE, known_targets
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
 from btfsynth.verify.junit import junit_xml
 from btfsynth.verify.links import LinkResult, Verification
@@ -47,7 +48,9 @@ _WORDS = {LinkResult.PASSED: "ok", LinkResult.FAILED: "FAILED", LinkResult.SKIPP
     metavar="FILE",
     help="Write the result as JUnit XML too.",
 )
-@file_option("Write the result as JSON too; 'btfsynth report' shows DIRECTORY/verify.json.")
+@file_option(
+    f"Where the result goes as JSON.  [default: DIRECTORY/{VERIFY_FILE}, which 'report' shows]"
+)
 @simulator_option
 @tool_timeout_option
 @json_option
@@ -72,7 +75,7 @@ def command(
       btfsynth verify hdl_out/multiplier_2
       btfsynth verify hdl_out/multiplier_2 --mutants 500 --json
       btfsynth verify hdl_out/multiplier_2 --junit verify.xml
-      btfsynth verify hdl_out/multiplier_2 -o hdl_out/multiplier_2/verify.json
+      btfsynth verify hdl_out/multiplier_2 -o elsewhere.json
     """  # noqa: D301
     found = verify_design(
         directory,
@@ -81,12 +84,14 @@ def command(
         timeout,
         on_link=lambda name: say(f"{directory.name}: {name} ..."),
     )
-    if junit is not None:
-        write_text(junit, junit_xml(found))
+    problems = (
+        [] if junit is None else attempted("--junit", lambda: write_text(junit, junit_xml(found)))
+    )
     if path is not None:
-        # The hashes tell which files the result is of.
-        record = {**found.to_json(), "sha256": dict(load_manifest(directory).hashes)}
-        write_text(path, json.dumps(record, indent=2) + "\n")
+        problems += attempted("--output", lambda: _write(found, directory, path))
+    else:
+        for problem in attempted("note", lambda: _write(found, directory, directory / VERIFY_FILE)):
+            say(f"{problem}; the report page will not have this result")
     targets = known_targets(directory) if found.verified else {}
     if as_json:
         verdict = verified_words(targets) if found.verified else "not verified"
@@ -99,6 +104,13 @@ def command(
         raise VerificationError(f"not verified: {names}{first}")
     if not as_json:
         show_verified(verified_words(targets), targets)
+    require_extras(problems, "the design is verified")
+
+
+def _write(found: Verification, directory: Path, path: Path) -> None:
+    """Write a result as JSON; the hashes tell which files it is of."""
+    record = {**found.to_json(), "sha256": dict(load_manifest(directory).hashes)}
+    write_text(path, json.dumps(record, indent=2) + "\n")
 
 
 def _table(found: Verification) -> Table:

@@ -54,7 +54,7 @@ from btfsynth.train.trials import TrainingRun
 from btfsynth.verify.parsed import PARSED_CHECK
 from btfsynth.verify.simulate import simulate_design
 
-__all__ = ["Observer", "build", "build_network"]
+__all__ = ["Observer", "build", "build_network", "write_record"]
 
 
 @dataclass(frozen=True)
@@ -149,13 +149,25 @@ def build(
             raise InterruptedWorkError(
                 f"interrupted after training; the trained network is kept in {kept}"
             ) from None
-        except BtfsynthError as error:
+        except Exception as error:
             # The training may have taken hours. If even this cannot be written, the error stands.
             with contextlib.suppress(OutputError):
                 kept = _keep(network, directory)
+                if not isinstance(error, BtfsynthError):
+                    raise _failure(error, f"the trained network is kept in {kept}") from error
                 error.args = (f"{error}; the trained network is kept in {kept}",)
             raise
     return report
+
+
+def _failure(error: Exception, kept: str) -> BtfsynthError:
+    """Return an error of the system, such as a full disk, as one that says what is kept."""
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f"{error.filename}: "
+        return OutputError(f"{where}{error.strerror or error}; {kept}")
+    if isinstance(error, MemoryError):
+        return TrainingError(f"not enough memory to make hardware of the network; {kept}")
+    raise error
 
 
 def build_network(
@@ -386,8 +398,13 @@ def _make_design(
         hardware=measured,
         timing=manifest.timing,
     )
-    write_text(staging / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
+    write_record(report, staging)
     return report
+
+
+def write_record(report: BuildReport, folder: Path) -> None:
+    """Write what a build came to as ``report.json``."""
+    write_text(folder / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
 
 
 def _save_origin(

@@ -225,7 +225,7 @@ def _baselines(
     if not wanted:
         return [[] for _ in range(train.n_outputs)]
     watcher.on_stage("baselines")
-    found = []
+    found: list[list[Baseline]] = []
     for output in range(train.n_outputs):
         problem = Problem(
             name=train.name,
@@ -236,7 +236,16 @@ def _baselines(
             seed=options.seed,
         )
         test = data.get("test")
-        found.append(measure_baselines(problem, None if test is None else samples_of(test, output)))
+        try:
+            measured = measure_baselines(
+                problem, None if test is None else samples_of(test, output)
+            )
+        except (Exception, KeyboardInterrupt) as error:  # what was learnt is worth more than these
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error
+            watcher.on_note(f"baselines: left out: {reason or type(error).__name__}")
+            found.extend([] for _ in range(train.n_outputs - output))
+            break
+        found.append(measured)
     return found
 
 
