@@ -329,7 +329,10 @@ def _show(report: BuildReport, directory: Path) -> None:
         Preserve.CARE: "the patterns' targets",
         Preserve.NETWORK: "the network on every input vector",
     }
-    show("", f"from {report.lowering.cells} cells; it keeps {kept[report.lowering.preserved]}")
+    show(
+        "",
+        f"from {plural(report.lowering.cells, 'cell')}; it keeps {kept[report.lowering.preserved]}",
+    )
     if report.timing is not None:
         show("timing", describe_timing(report.timing))
     show("files", f"in {directory}:")

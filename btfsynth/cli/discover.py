@@ -224,7 +224,11 @@ def _watched(title: str) -> Iterator[Witness]:
 def _status_line(status: DiscoverStatus) -> str:
     """Return where a search stands, in less than 80 columns."""
     rate = f", {status.exact / status.trials:.0%} exact" if status.trials else ""
-    best = "" if status.cells is None else f"; least {status.cells} cells, depth {status.depth}"
+    best = (
+        ""
+        if status.cells is None
+        else f"; least {plural(status.cells, 'cell')}, depth {status.depth}"
+    )
     doing = f"; polishing {status.polished}" if status.phase == "polishing" else ""
     return (
         f"{plural(status.trials, 'trial')}{rate}, {plural(status.distinct, 'circuit')}{best}{doing}"

@@ -189,7 +189,9 @@ def _missed(netlist: Netlist, dataset: Dataset | None, targets: Targets | None) 
     if dataset is None or targets is None or targets.all_right:
         return ()
     missed = targets.count - targets.right
-    return (f"{netlist.name} misses {missed} of {targets.count} targets of {dataset.source}",)
+    return (
+        f"{netlist.name} misses {missed} of {plural(targets.count, 'target')} of {dataset.source}",
+    )
 
 
 def _show(

@@ -34,6 +34,7 @@ from btfsynth.cli.output import emit_json, say, show, show_training, why_beside
 from btfsynth.cli.progress import observed
 from btfsynth.cli.ranks import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
 from btfsynth.files import beside, followed, write_text
@@ -378,7 +379,10 @@ def _report(
     if held is not None:
         show("held out", _shares(held))
     if codes is not None:
-        show("codes", f"{record['codes_used']} different ones for {dataset.n_patterns} patterns")
+        show(
+            "codes",
+            f"{record['codes_used']} different ones for {plural(dataset.n_patterns, 'pattern')}",
+        )
     show("saved", f"in {path}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from btfsynth.backends.design import write_design
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats.base import plural
 from btfsynth.discover.record import Record
 from btfsynth.errors import VerificationError
 from btfsynth.files import StrPath, as_path, write_text
@@ -68,7 +69,7 @@ def certify(dataset: Dataset, record: Record, text: str, folder: StrPath) -> dic
         checks[check.name] = check
     if not is_verified(checks, _SIMULATORS):
         failed = next(check for check in checks.values() if not check.ok)
-        reason = failed.skipped or f"{failed.failed} vectors failed"
+        reason = failed.skipped or f"{plural(failed.failed, 'vector')} failed"
         raise VerificationError(f"circuit {folder.name}: {failed.name}: {reason}")
     if record.circuit is None:
         raise VerificationError(f"circuit {folder.name}: its record has none")

@@ -215,7 +215,7 @@ def build_network(
     hardware = _hardware(data, replace(network, name=name), options)
     bits = hardware.dataset
     missed = bits.n_patterns - hardware.network.vectors_right(bits)
-    wrong = f"the network of {name} is wrong on {missed} of {bits.n_patterns} patterns"
+    wrong = f"the network of {name} is wrong on {missed} of {plural(bits.n_patterns, 'pattern')}"
     if missed and options.preserve is Preserve.CARE:
         raise UsageError(
             f"{dataset.source}: {wrong}, so these cannot be what is preserved; --preserve network "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import ToolTimeoutError, UsageError
 from btfsynth.flow.vectors import fitted, function_of
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
@@ -146,7 +147,7 @@ def simplify_netlist(
         wrong = count_wrong(netlist, reference)
         if wrong:
             raise UsageError(
-                f"{netlist.name}: is wrong on {wrong} of the {dataset.n_patterns} patterns of "
+                f"{netlist.name}: is wrong on {wrong} of the {plural(dataset.n_patterns, 'pattern')} of "
                 f"{dataset.source}, so these cannot be what is preserved"
             )
     return run_passes(steps, netlist, reference, _prover(None))

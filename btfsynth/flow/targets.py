@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats.base import plural
 from btfsynth.flow.vectors import function_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.network.accuracy import Accuracy
@@ -50,7 +51,7 @@ class Targets:
 
     def words(self) -> str:
         """Return the counts in words, such as ``42 of 64 targets right (65.6%)``."""
-        text = f"{self.right} of {self.count} targets right ({percent(self.right, self.count)})"
+        text = f"{self.right} of {plural(self.count, 'target')} right ({percent(self.right, self.count)})"
         if self.labels_right is None or self.labels is None:
             return text
         share = percent(self.labels_right, self.labels)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import btfsynth
+from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import MissingToolError, ToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
@@ -82,7 +83,7 @@ class BoardResult:
     def failure(self) -> str:
         """What is wrong with the result in one line; empty if nothing is."""
         if not self.check.ok:
-            return f"{self.check.failed} vectors failed; first: {self.check.mismatch}"
+            return f"{plural(self.check.failed, 'vector')} failed; first: {self.check.mismatch}"
         if self.fmax is not None and self.fmax < self.clock:
             return f"reaches {self.fmax:g} MHz, the board's clock has {self.clock:g} MHz"
         return ""

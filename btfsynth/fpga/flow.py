@@ -12,6 +12,7 @@ from typing import Any
 
 from btfsynth import __version__
 from btfsynth.backends.timing import Timing
+from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import (
     BtfsynthError,
     InterruptedWorkError,
@@ -133,7 +134,7 @@ class FpgaResult:
             return "the mapped netlist is not the design"
         for check in self.checks:
             if check.skipped is None and not check.ok:
-                return f"{check.name}: {check.failed} vectors failed; first: {check.mismatch}"
+                return f"{check.name}: {plural(check.failed, 'vector')} failed; first: {check.mismatch}"
         wanted, got = self.options.place.freq, self.design.placed.fmax
         if wanted is not None and got is None:
             return f"the router timed no path, {wanted:g} MHz asked for"

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.formats.base import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.decision_tree import Tree, grow_tree, lower_tree
 from btfsynth.learn.features import Features, plain_features, with_pairs
@@ -59,9 +60,15 @@ class BoostingLearner:
         everything = list(range(n))
         variants = [(plain_features(n), everything, "")]
         if pairs.gates:
-            variants.append((pairs, everything, f" over {len(pairs.gates)} pairs too"))
+            variants.append((pairs, everything, f" over {plural(len(pairs.gates), 'pair')} too"))
         if len(told) < n:
-            variants.append((pairs, told, f" over {len(told)} inputs and {len(pairs.gates)} pairs"))
+            variants.append(
+                (
+                    pairs,
+                    told,
+                    f" over {plural(len(told), 'input')} and {plural(len(pairs.gates), 'pair')}",
+                )
+            )
         for leaves in _LEAVES:
             for number, (features, inputs, words) in enumerate(variants):
                 if problem.budget.over():
@@ -72,7 +79,7 @@ class BoostingLearner:
                 chosen, weights = _cut(rounds, problem)
                 yield Fit(
                     self.name,
-                    f"{len(chosen)} trees of {leaves} leaves{words}",
+                    f"{plural(len(chosen), 'tree')} of {plural(leaves, 'leaf', 'leaves')}{words}",
                     _netlist(problem, features, chosen, weights),
                 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.formats.base import plural
 from btfsynth.learn.base import Fit, Problem, count_ands, inlined, new_builder
 from btfsynth.learn.thrift import within
 from btfsynth.netlist.netlist import Netlist
@@ -72,7 +73,7 @@ def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candid
     valid_words = output_words(small, problem.valid.input_words)[0]
     return Candidate(
         learner=fit.learner,
-        how=fit.how + (f", exclusive or of {len(parity)} inputs" if parity else ""),
+        how=fit.how + (f", exclusive or of {plural(len(parity), 'input')}" if parity else ""),
         netlist=small,
         ands=count_ands(small),
         train_right=problem.train.right(train_words),

@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.formats.base import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
@@ -48,7 +49,7 @@ class PolynomialLearner:
             if chosen is not None:
                 builder = new_builder(problem)
                 literal = _lower(builder, chosen)
-                how = f"degree {degree}, {len(chosen)} monomials"
+                how = f"degree {degree}, {plural(len(chosen), 'monomial')}"
                 yield Fit(self.name, how, builder.build([literal]))
                 return
             if problem.budget.over():

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.formats.base import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.samples import Samples
 from btfsynth.learn.spectrum import measure_spectrum
@@ -43,7 +44,9 @@ class SupportLearner:
             # The first input is expanded first, which makes it the most significant of the table.
             literals = [builder.input(i) for i in chosen[::-1]]
             literal = lower_table(builder, _table(train, chosen[::-1]), literals)
-            yield Fit(self.name, f"table of {len(chosen)} inputs", builder.build([literal]))
+            yield Fit(
+                self.name, f"table of {plural(len(chosen), 'input')}", builder.build([literal])
+            )
 
 
 def forward_order(train: Samples, most: int) -> list[int]:

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.formats.base import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.spectrum import measure_spectrum
 from btfsynth.lower.cofactors import lower_table
@@ -55,7 +56,7 @@ class SymmetricLearner:
         ]
         literal = lower_table(builder, table, count_digits(builder, literals))
         complemented = int(flips.sum())
-        how = f"count of {len(chosen)} inputs" + (
+        how = f"count of {plural(len(chosen), 'input')}" + (
             f", {complemented} complemented" if complemented else ""
         )
         return Fit(self.name, how, builder.build([literal]))

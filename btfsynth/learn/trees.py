@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.formats.base import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.decision_tree import Tree, grow_tree, lower_tree
 from btfsynth.learn.features import AND, XOR, Features, plain_features, with_pairs
@@ -44,8 +45,8 @@ class TreeLearner:
         pairs = with_pairs(n, measure_spectrum(problem.train), _PAIRS)
         for features in (plain_features(n), pairs)[: 2 if pairs.gates else 1]:
             chosen = best_tree(problem, features)
-            over = f", {len(features.gates)} pairs offered" if features.gates else ""
-            how = f"{chosen.tree.leaves} leaves{over}"
+            over = f", {plural(len(features.gates), 'pair')} offered" if features.gates else ""
+            how = f"{plural(chosen.tree.leaves, 'leaf', 'leaves')}{over}"
             yield Fit(self.name, how, _netlist(problem, features, chosen.tree))
 
 
@@ -61,7 +62,7 @@ class FringeLearner:
         for inputs in (None, telling_inputs(problem)):
             if inputs is not None and len(inputs) == n:
                 return
-            words = "" if inputs is None else f" over {len(inputs)} inputs"
+            words = "" if inputs is None else f" over {plural(len(inputs), 'input')}"
             features = plain_features(n)
             for number in range(_ROUNDS):
                 chosen = best_tree(problem, features, _allowed(features, inputs))

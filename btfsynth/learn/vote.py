@@ -11,6 +11,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from btfsynth.dataset.formats.base import plural
 from btfsynth.learn.base import Fit, Problem, inlined, new_builder
 from btfsynth.learn.boosting import lower_vote
 from btfsynth.learn.candidates import Candidate, rank
@@ -91,4 +92,4 @@ def _fit(problem: Problem, members: list[Candidate], votes: list[int]) -> Fit:
     for k in chosen:
         kinds[members[k].learner] = kinds.get(members[k].learner, 0) + 1
     how = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    return Fit("vote", f"{len(votes)} votes of {how}", builder.build([literal]))
+    return Fit("vote", f"{plural(len(votes), 'vote')} of {how}", builder.build([literal]))

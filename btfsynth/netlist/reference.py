@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats.base import plural
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
@@ -66,10 +67,10 @@ class Reference:
     def proof(self) -> str:
         """How far checking against these vectors goes, in words."""
         if self.preserve is Preserve.CARE:
-            return f"all {self.vectors} patterns"
+            return f"all {plural(self.vectors, 'pattern')}"
         if self.complete:
             return f"all {self.vectors} input vectors"
-        return f"{self.vectors} vectors"
+        return plural(self.vectors, "vector")
 
 
 def count_wrong(netlist: Netlist, reference: Reference) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from btfsynth.dataset.formats.base import plural
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.report.svg import drawing, element, linear_axis, number
 
@@ -109,13 +110,13 @@ def layer_maps(network: TrainedNetwork, bits: Sequence[str]) -> tuple[LayerMap, 
         groups.append((settled, [names[source] for source in sources]))
     if topology.widths is None or len(groups) > _MAX_LAYERS:
         values = np.concatenate([rows.ravel() for rows, _ in groups])
-        shape = f"{topology.n_neurons} neurons, {topology.n_edges} weights"
+        shape = f"{plural(topology.n_neurons, 'neuron')}, {plural(topology.n_edges, 'weight')}"
         return (_layer("all neurons", shape, values[None], None, False),)
     titled = topology.n_edges <= _MAX_TITLES
     layers = []
     for place, (rows, sources_of) in enumerate(groups):
         title = "outputs" if place == len(groups) - 1 else f"hidden layer {place + 1}"
-        shape = f"{len(rows)} neurons of {rows.shape[1]} inputs"
+        shape = f"{plural(len(rows), 'neuron')} of {plural(rows.shape[1], 'input')}"
         layers.append(_layer(title, shape, rows, sources_of, titled))
     return tuple(layers)
 
@@ -168,7 +169,9 @@ def _heat_map(title: str, rows: NDArray[np.float64], sources: list[str], titled:
         element("text", "neurons", transform=f"translate(14 {middle:.2f}) rotate(-90)",
                 class_="tick middle")
     )  # fmt: skip
-    label = f"Map of the weights of {title}: {n_rows} neurons by {n_columns} inputs"
+    label = (
+        f"Map of the weights of {title}: {plural(n_rows, 'neuron')} by {plural(n_columns, 'input')}"
+    )
     return drawing(left + n_columns * size, top + n_rows * size, label, parts, "chart heat")
 
 
@@ -188,7 +191,7 @@ def _histogram(title: str, rows: NDArray[np.float64]) -> Markup:
             parts.append(
                 element(
                     "rect",
-                    element("title", f"{count} weights from {low:.2g} to {high:.2g}"),
+                    element("title", f"{plural(count, 'weight')} from {low:.2g} to {high:.2g}"),
                     x=x_axis.at(float(low)) + 0.4,
                     y=bottom - tall,
                     width=x_axis.at(float(high)) - x_axis.at(float(low)) - 0.8,

@@ -22,6 +22,7 @@ import numpy as np
 from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.code import code_inputs, parse_code
+from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.held_out import by_name
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import (
@@ -166,19 +167,19 @@ class _Chain:
         manifest = self.design.manifest
         count = len(manifest.files)
         if not manifest.hashes:
-            return _passed(f"{count} files", "present; the manifest has no hashes of them")
+            return _passed(plural(count, "file"), "present; the manifest has no hashes of them")
         for role, wanted in sorted(manifest.hashes.items()):
             found = hashlib.sha256(self.design.path(role).read_bytes()).hexdigest()
             if found != wanted:
                 return _failed(
-                    f"{count} files",
+                    plural(count, "file"),
                     f"{manifest.files[role]} is not the file that was written with the manifest",
                     {"expected": f"sha256 {wanted[:16]}...", "got": f"{found[:16]}..."},
                 )
         problem = training_contradiction(self.design)
         if problem is not None:
-            return _failed(f"{count} files", problem, {})
-        return _passed(f"{len(manifest.hashes)} of {count} files", "SHA-256")
+            return _failed(plural(count, "file"), problem, {})
+        return _passed(f"{len(manifest.hashes)} of {plural(count, 'file')}", "SHA-256")
 
     def source(self) -> Link:
         """Make the patterns of a built-in task again."""

@@ -111,3 +111,17 @@ def test_networks_do_not_depend_on_jobs():
 def test_settings_are_told_apart():
     """No two settings of the first round are the same."""
     assert len(set(SETTINGS)) == len(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("function", "how"),
+    [
+        (lambda x: x[:, 0] & x[:, 3], "degree 2, 1 monomial"),
+        (lambda x: x[:, 0] ^ x[:, 3], "degree 1, 2 monomials"),
+    ],
+)
+def test_one_of_a_kind_is_no_plural(function, how):
+    """What is said of a fit counts in words as one does."""
+    problem = make_problem(function, 12, 300)
+    (fit,) = PolynomialLearner().fit(problem)
+    assert fit.how == how
