@@ -15,7 +15,7 @@ VARIABLE = "_BTFSYNTH_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print what lets a SHELL complete commands, options, tasks and files.
+    """Print what lets a SHELL complete commands, options, their values, tasks and files.
 
     \b
     Examples:

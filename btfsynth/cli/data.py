@@ -39,7 +39,7 @@ __all__ = ["command"]
     "format_name",
     metavar="NAME",
     shell_complete=complete_names(FORMATS),
-    help="Format to write, if the ending does not tell.",
+    help=f"Format to write, if the ending does not tell: {', '.join(FORMATS)}.",
 )
 @click.option(
     "--sample",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from rich.table import Table
 
 from btfsynth.cli.complete import complete_names
@@ -57,11 +58,13 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
     default=FpgaOptions.tries,
     show_default=True,
     metavar="N",
-    help="Orders of the inputs that every mapping script tries.",
+    help="Orders of the inputs that every mapping script tries; not for --board.",
 )
-@folder_option("Where the files go.  [default: DIRECTORY/fpga-<device>]")
+@folder_option("Where the files go.  [default: DIRECTORY/fpga-<device or board>]")
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
     source: Path,
     device: str | None,
     board: str | None,
@@ -86,6 +89,8 @@ def command(
     if board is not None:
         if device not in {None, board_device(board)} or freq is not None:
             raise UsageError("--board: has its own device and clock; leave out --device and --freq")
+        if context.get_parameter_source("tries") is ParameterSource.COMMANDLINE:
+            raise UsageError("--board: takes no --tries; its design is mapped by Yosys alone")
         _on_board(source, board, seed, directory or source / f"fpga-{board}", as_json)
         return
     target = get_device(device or _DEFAULT)

@@ -60,7 +60,7 @@ _TABLES = 8
     "valid_source",
     metavar="SOURCE",
     shell_complete=complete_source,
-    help="Patterns to choose between circuits by.  [default: a quarter of TRAIN]",
+    help="Patterns to choose between circuits by.  [default: a quarter of SOURCE]",
 )
 @click.option(
     "--test",

@@ -27,7 +27,7 @@ _COMMANDS = {
     "train": "Train a network and save it.",
     "tune": "Search for the settings that learn a function soonest.",
     "simplify": "Make a small netlist from a network or a netlist.",
-    "emit": "Write a netlist as Verilog and Amaranth.",
+    "emit": "Write a netlist as Verilog, VHDL and Amaranth with testbenches.",
     "simulate": "Check a design by simulation.",
     "verify": "Check a design by the whole chain of proofs, tools and mutants.",
     "equiv": "Prove two designs equivalent, or show where they differ.",

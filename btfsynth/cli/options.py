@@ -143,7 +143,7 @@ name_option = click.option(
     "--name",
     callback=_read_name,
     metavar="NAME",
-    help="Name of the module and of the files.  [default: that of SOURCE or FILE]",
+    help="Name of the module and of the files.  [default: from the task or the file]",
 )
 
 

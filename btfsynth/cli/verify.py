@@ -67,7 +67,8 @@ def command(
 
     The files by their hashes; the vectors by the task; the netlist on the vectors; the
     Verilog, parsed back, on the vectors and by a proof that it is the netlist; every
-    simulator and Yosys if installed; at last single faults, each of which must be noticed.
+    simulator that is installed; proofs of the Amaranth module, of the VHDL and by Yosys, as
+    far as their tools are installed; at last single faults, each of which must be noticed.
     Exits with 1 if a link of the chain fails.
 
     \b

@@ -172,6 +172,9 @@ def test_board_has_its_own_device(cli, multiplier):
     outcome = cli("fpga", multiplier, "--board", "icestick", "--device", "ecp5-25k")
     assert outcome.code == 2
     assert "its own device" in outcome.complaint
+    outcome = cli("fpga", multiplier, "--board", "icestick", "--tries", "8")
+    assert outcome.code == 2
+    assert "--tries" in outcome.complaint
     outcome = cli("fpga", multiplier, "--board", "nexys")
     assert outcome.code == 2
     assert "icebreaker, icestick" in outcome.complaint
