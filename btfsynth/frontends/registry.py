@@ -91,7 +91,7 @@ READERS = MappingProxyType(
             ),
             Reader(
                 "verilog",
-                "structural Verilog, hierarchy flattened",
+                "combinational Verilog, hierarchy flattened",
                 (".v",),
                 re.compile(rb"^[ \t]*module\s", re.MULTILINE),
                 lambda file, comb: read_verilog_design(file.path, comb=comb),

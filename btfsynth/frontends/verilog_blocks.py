@@ -128,7 +128,7 @@ class BlockRunner:
             self.assign(statement)
         elif not _is_empty(statement):
             raise self.wiring.error(
-                f"expected assigns, 'if' and 'case' in an 'always' block, got {describe(statement)}",
+                f"expected assigns, 'if' and 'case' in a block, got {describe(statement)}",
                 statement,
             )
 

@@ -111,8 +111,12 @@ class Expressions:
 
     def net(self, node: Any) -> Net:
         """Return the net of an identifier."""
+        if node.scope is not None:
+            raise self.wiring.error(
+                f"{plain(node.name)}: names of other modules' nets are not supported", node
+            )
         net = self.wiring.scope.nets.get(plain(node.name))
-        if node.scope is not None or net is None:
+        if net is None:
             raise self.wiring.error(f"{plain(node.name)} is not declared", node)
         return net
 
@@ -224,7 +228,7 @@ class Expressions:
             if not 1 <= times <= MAX_WIDTH:
                 raise self.wiring.error(f"expected a replication of 1 or more, got {times}", node)
             return times * parts[0][0], False
-        if kind is ast.SystemCall:
+        if kind is ast.SystemCall and parts:
             return parts[0][0], _SIGNS[node.syscall]
         if kind in _REDUCTIONS or kind in _COMPARISONS or kind in (ast.Land, ast.Lor):
             return 1, False
