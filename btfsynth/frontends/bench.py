@@ -7,9 +7,10 @@
     n1 = NAND(a, b)
     y = LUT 0xe8 (a, b, n1)
 
-Gates are AND, OR, NAND, NOR, XOR and XNOR of any number of inputs, NOT, BUFF, MAJ of three, the constants
-``vdd`` and ``gnd``, and tables in the form of ABC: bit ``v`` of the number is the value at the input vector
-``v``, the first input least significant. ``DFF`` is a register: an error, or cut into two ports.
+Gates are AND, OR, NAND, NOR, XOR and XNOR of any number of inputs, NOT, BUFF, MAJ of three, MUX(select, if 1,
+if 0), the constants ``vdd`` and ``gnd``, and tables in the form of ABC: bit ``v`` of the number is the value
+at the input vector ``v``, the first input least significant. ``DFF`` is a register: an error, or cut into two
+ports.
 """
 
 from __future__ import annotations
@@ -43,14 +44,22 @@ _GATES: Mapping[str, tuple[Make, int, int | None]] = MappingProxyType(
         "not": (gates.not_gate, 1, 1),
         "buff": (gates.buffer_gate, 1, 1),
         "buf": (gates.buffer_gate, 1, 1),
+        "inv": (gates.not_gate, 1, 1),
         "maj": (gates.majority_gate, 3, 3),
+        "mux": (gates.mux_gate, 3, 3),
         "vdd": (lambda _, __: TRUE, 0, 0),
+        "vcc": (lambda _, __: TRUE, 0, 0),
+        "const1": (lambda _, __: TRUE, 0, 0),
         "gnd": (lambda _, __: FALSE, 0, 0),
+        "const0": (lambda _, __: FALSE, 0, 0),
     }
 )
 """What builds a gate, and the least and the greatest number of its inputs."""
 
-_REGISTERS = ("dff", "latch")
+_REGISTERS = ("dff", "dff0", "dff1", "latch", "dffrse")
+"""The last one as ABC writes it: data, then four control pins that are tied to ``gnd``."""
+
+_GROUND = "gnd"
 
 
 def parse_bench(file: SourceFile, comb: bool = False) -> Design:
@@ -97,8 +106,10 @@ def _read_gate(file: SourceFile, nets: NetTable, line: str, number: int) -> None
     target, kind, table, listed = match.groups()
     words = [] if not (listed or "").strip() else _split(listed)
     reads = [_name(file, word, number) for word in words]
-    if kind.lower() in _REGISTERS and table is None and len(reads) == 1:
-        nets.add_register(_name(file, target, number), reads[0], kind, number)
+    data, *controls = reads or [""]
+    tied = kind.lower() == "dffrse" and all(name == _GROUND for name in controls)
+    if kind.lower() in _REGISTERS and table is None and reads and (tied or not controls):
+        nets.add_register(_name(file, target, number), data, kind, number)
         return
     make = _table_gate(file, table, len(reads), number) if kind.lower() == "lut" else None
     if make is None:
@@ -115,6 +126,8 @@ def _split(text: str) -> list[str]:
 
 def _known_gate(file: SourceFile, kind: str, width: int, number: int) -> Make:
     lower = kind.lower()
+    if lower == "dffrse" and width:
+        raise file.error(f"expected the control pins of {kind} to be {_GROUND}", number)
     if lower in _REGISTERS:
         raise file.error(f"expected 1 input of {kind}, got {width}", number)
     if lower not in _GATES:

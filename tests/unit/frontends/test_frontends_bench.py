@@ -109,3 +109,12 @@ def test_refused(text, message):
     with pytest.raises(DataError) as caught:
         read(f"{HEAD}{text}\n")
     assert str(caught.value).startswith(message)
+
+
+def test_a_multiplexer_and_constants():
+    """The first input selects the second where it is 1, else the third."""
+    netlist = read(
+        "input( s )\nInput (a[0])\nINPUT(b.1)\noutput( y<0> )\nOUTPUT(z)\n"
+        "y<0>=mux( s ,a[0],b.1 )\none = vcc\nz = Nand(one, n)\nn = inv(zero)\nzero = const0\n"
+    )
+    assert computes(netlist, lambda s, a, b: (a if s else b, False))

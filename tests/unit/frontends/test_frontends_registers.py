@@ -75,7 +75,17 @@ def test_latches_of_blif(first):
     assert computes(design.netlist, lambda en, _, q0, q1: counter(en, q0, q1))
 
 
-@pytest.mark.parametrize("dff", ["DFF", "dff", "LATCH"])
+def test_registers_as_abc_writes_them():
+    """With control pins that are tied to ground."""
+    text = (
+        "INPUT(a)\nOUTPUT(q)\nq           = DFFRSE( d, gnd, gnd, gnd, gnd )\nd = LUT 0x6 ( a, q )\n"
+    )
+    design = parse_bench(source(text, "f.bench"), comb=True)
+    assert named(design) == (["a", "q"], ["q", "q_in"])
+    assert computes(design.netlist, lambda a, q: (q, a != q))
+
+
+@pytest.mark.parametrize("dff", ["DFF", "dff", "LATCH", "DFF0", "dff1"])
 def test_registers_of_bench(dff):
     """Real ports come first, then those of registers in the order of the file."""
     design = parse_bench(source(BENCH.format(dff=dff), "f.bench"), comb=True)
@@ -160,6 +170,7 @@ def test_refused_unless_they_are_to_be_ports(parse, text, message):
         (parse_blif, BLIF.format(first="n0 q0 xx clk 0"), "f:5: expected .latch input output"),
         (parse_blif, BLIF.format(first="n0 q0 re clk 4"), "f:5: expected .latch input output"),
         (parse_blif, BLIF.format(first="n0 en"), "f:5: the net 'en' is driven twice"),
+        (parse_bench, "INPUT(a)\nq = DFFRSE(a, a)\nOUTPUT(q)\n", "f:2: expected the control pins"),
         (parse_blif, BLIF.format(first="none q0"), "f:5: the net 'none' is not driven"),
         (
             parse_bench,
