@@ -10,7 +10,7 @@ from hardware import full_adder, multiplier, outputs_of, vectors_of
 from reading import computes
 
 from btfsynth.backends.interchange import WRITERS
-from btfsynth.dataset.ports import Port
+from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import DataError, MissingToolError
 from btfsynth.frontends.registry import read_design
 from btfsynth.netlist.netlist import Netlist
@@ -184,6 +184,9 @@ PORTS = ("modules", "full_adder", "ports")
         ((*CELLS, "x1", "connections", "A"), None, "the cell 'x1': the input A is not connected"),
         ((*PORTS, "a", "direction"), "inout", "the port 'a': expected an input or an output"),
         ((*PORTS, "a", "bits"), [], "the port 'a': expected at least one bit"),
+        ((*PORTS, "b", "offset"), -1, "'b': expected an offset from 0 to 999999997, got '-1'"),
+        ((*PORTS, "b", "offset"), "1", "'b': expected an offset from 0 to 999999997, got '1'"),
+        ((*PORTS, "b", "offset"), 10**9, "'b': expected an offset from 0 to 999999997"),
         ((*PORTS, "s"), None, "expected at least one output, got none"),
         (("modules",), {}, "expected one module, or one marked as the top, got 0"),
         (("modules",), 3, "expected Yosys JSON: AttributeError"),
@@ -212,3 +215,27 @@ def test_constant_outputs(tmp_path):
     netlist = read(tmp_path, document)
     assert netlist.outputs.tolist() == [1, 0]
     assert netlist.name == "full_adder"
+
+
+@pytest.mark.parametrize(
+    ("entry", "bits"),
+    [
+        ({"offset": 4}, ["b[4]", "b[5]"]),
+        ({"upto": 1}, ["b[1]", "b[0]"]),
+        ({"offset": 2, "upto": 1}, ["b[3]", "b[2]"]),
+        ({"upto": 0}, ["b[0]", "b[1]"]),
+    ],
+)
+def test_ranges(tmp_path, entry, bits):
+    """A port's range is what offset and upto say, as Yosys writes them."""
+    document = written(full_adder())
+    for key, value in entry.items():
+        document = change(document, (*PORTS, "b", key), value)
+    netlist = read(tmp_path, document)
+    assert bit_names(netlist.input_ports) == ["a", *bits]
+    again = written(netlist)
+    port = again["modules"]["full_adder"]["ports"]["b"]
+    assert (port.get("offset", 0), port.get("upto", 0)) == (
+        entry.get("offset", 0),
+        entry.get("upto", 0),
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from btfsynth.dataset.ports import Port
+from btfsynth.dataset.ports import Port, bit_names, pin_order
 from btfsynth.errors import DataError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, parse_netlist, read_netlist
@@ -75,6 +75,15 @@ def broken(old: str, new: str) -> str:
         (broken('input "a" 1', 'input "a"'), 3, "expected a whole number"),
         (broken('input "a" 1', "input 1"), 3, "expected a name as a JSON string"),
         (broken('input "b c" 2', 'input "b c" 1000000'), 4, "input bits, got 1000001"),
+        (
+            broken('input "b c" 2', 'input "b c" [1:0:0]'),
+            4,
+            "expected a whole number, got '[1:0:0]'",
+        ),
+        (broken('input "b c" 2', 'input "b c" [9999999999:0]'), 4, "expected a whole number"),
+        (broken("cells 3", "input_pins 0 1\ncells 3"), 7, "every position from 0 to 2 once"),
+        (broken("cells 3", "input_pins 0 1 1\ncells 3"), 7, "every position from 0 to 2 once"),
+        (broken("cells 3", "output_pins 1 x\ncells 3"), 7, "expected a whole number, got 'x'"),
         (broken("cells 3", "cells"), 7, "expected a whole number, got ''"),
         (broken("cells 3", "cells three"), 7, "expected a whole number, got 'three'"),
         (broken("cells 3", "cells -3"), 7, "expected a whole number, got '-3'"),
@@ -135,3 +144,19 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     """A netlist read from a file is the one written."""
     (tmp_path / "f.mig").write_text(FULL_ADDER)
     assert format_netlist(read_netlist(tmp_path / "f.mig")) == FULL_ADDER
+
+
+def test_ranges_and_pins() -> None:
+    """Ranges that do not count up from 0 and the positions in another file are written and read."""
+    plain = parse_netlist(FULL_ADDER)
+    assert "pins" not in format_netlist(plain)
+    text = FULL_ADDER.replace('"b c" 2', '"b c" [3:4]').replace("cells", "input_pins 2 0 1\ncells")
+    netlist = parse_netlist(text)
+    assert netlist.input_ports[1] == Port("b c", 2, 4, -1)
+    assert netlist.input_ports[1] != plain.input_ports[1]
+    assert bit_names(netlist.input_ports) == ["a", "b c[4]", "b c[3]"]
+    assert [port.pins for port in netlist.input_ports] == [(2,), (0, 1)]
+    assert pin_order(netlist.input_ports) == [1, 2, 0]
+    assert parse_netlist(format_netlist(netlist)).input_ports == netlist.input_ports
+    assert "input_pins 2 0 1\n" in format_netlist(netlist)
+    assert '"b c" [3:4]\n' in format_netlist(netlist)

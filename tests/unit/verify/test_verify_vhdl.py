@@ -252,3 +252,25 @@ def test_the_link_proves_pipelines(tmp_path):
     assert proof(tmp_path).result is LinkResult.PASSED
     change(path, "s(0) <= n3", "s(0) <= n1")
     assert proof(tmp_path).result is LinkResult.FAILED
+
+
+@needs_ghdl
+def test_ranges_are_those_of_the_file(tmp_path):
+    """GHDL counts all bits from 0; the netlist has the ranges that the entity declares."""
+    path = tmp_path / "r.vhd"
+    path.write_text(
+        "library ieee;\nuse ieee.std_logic_1164.all;\n"
+        "entity r is port (A, b : in std_logic_vector(0 to 2); c : in std_logic_vector(7 downto 6);\n"
+        "  y : out std_logic_vector(5 downto 4)); -- z : out std_logic_vector(1 to 2)\nend entity;\n"
+        "architecture x of r is begin\n  y(5) <= a(0) and c(7);\n  y(4) <= b(2) or c(6);\nend;\n"
+    )
+    found = read_subject(path).netlist
+    assert [port.label for port in found.input_ports] == ["A[0:2]", "b[0:2]", "c[7:6]"]
+    assert [port.label for port in found.output_ports] == ["y[5:4]"]
+    (tmp_path / "r.blif").write_text(
+        ".model r\n.inputs A[0] A[1] A[2] b[0] b[1] b[2] c[6] c[7]\n.outputs y[4] y[5]\n"
+        ".names A[0] c[7] y[5]\n11 1\n.names b[2] c[6] y[4]\n1- 1\n-1 1\n.end\n"
+    )
+    result = compare(read_subject(path), read_subject(tmp_path / "r.blif"))
+    assert result.equal
+    assert result.notes == ()
