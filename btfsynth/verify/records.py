@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from btfsynth.backends.manifest import Manifest
-from btfsynth.config import RUN_FILE, read_run_file
 from btfsynth.errors import BtfsynthError, shown
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import statistics
 from btfsynth.network.trained import load_network
 from btfsynth.sim.design import Design
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 __all__ = ["count_contradiction", "data_contradiction", "training_contradiction"]
 
@@ -22,6 +27,8 @@ _HEADER = re.compile(r"^// (data hash): (.*)$", re.MULTILINE)
 _SEED = re.compile(r"^// (?:training: )?seed:? ([0-9]+)", re.MULTILINE)
 _MAX_HEADER = 4000
 _MAX_SHOWN = 70
+_RUN_FILE = "run.toml"
+"""Of `btfsynth.config`, which is above this package."""
 _MISSING = object()
 
 
@@ -47,7 +54,7 @@ def data_contradiction(design: Design) -> str | None:
     stated = {verilog.name: dict(_HEADER.findall(_header(verilog))).get("data hash", _MISSING)}
     if "seed" in manifest.options:
         stated["report.json"] = _json(folder / "report.json").get("data_hash", _MISSING)
-        stated[RUN_FILE] = _run_file(folder / RUN_FILE, "data").get("hash", _MISSING)
+        stated[_RUN_FILE] = _run_file(folder / _RUN_FILE, "data").get("hash", _MISSING)
     return _first_other(stated, "data hash", manifest.data_hash)
 
 
@@ -66,7 +73,7 @@ def training_contradiction(design: Design) -> str | None:
         training = {} if "learners" in options else _training(folder / network)
         seeds["report.json"] = report.get("seed", _MISSING)
         trials["report.json"] = _sub(report, "train").get("trial", _MISSING)
-        seeds[RUN_FILE] = _run_file(folder / RUN_FILE, "train").get("seed", _MISSING)
+        seeds[_RUN_FILE] = _run_file(folder / _RUN_FILE, "train").get("seed", _MISSING)
         for file, record in (("entry.json", entry), (network, training)):
             seeds[file] = record.get("seed", _MISSING)
             trials[file] = record.get("trial", _MISSING)
@@ -107,8 +114,8 @@ def _training(path: Path) -> Mapping[str, Any]:
 
 def _run_file(path: Path, section: str) -> Mapping[str, Any]:
     try:
-        return read_run_file(path).values.get(section, {})
-    except BtfsynthError:
+        return _sub(tomllib.loads(path.read_text(encoding="utf-8")), section)
+    except (OSError, ValueError, RecursionError):
         return {}
 
 
