@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from numba.core import event
 
-__all__ = ["watch_compiling"]
+from btfsynth.cli.output import say
+
+__all__ = ["announced_compiling", "watch_compiling"]
 
 _KIND = "numba:compile"
 """What Numba tells when it compiles; what comes from the cache on disk is not told."""
@@ -42,4 +44,19 @@ def watch_compiling(tell: Callable[[bool], None]) -> Iterator[None]:
     A compilation within another one is not told. Kernels that the cache holds are not compiled.
     """
     with event.install_listener(_KIND, _Watcher(tell)):
+        yield
+
+
+@contextmanager
+def announced_compiling(title: str) -> Iterator[None]:
+    """Write a line to standard error at the first compilation in the body."""
+    told = False
+
+    def tell(runs: bool) -> None:
+        nonlocal told
+        if runs and not told:
+            told = True
+            say(f"{title}: compiling the kernels (once) ...")
+
+    with watch_compiling(tell):
         yield

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from btfsynth.cli.compiling import announced_compiling
 from btfsynth.cli.options import comb_option, json_option, proof_timeout_option
 from btfsynth.cli.output import console, emit_json, show
 from btfsynth.errors import VerificationError
@@ -41,7 +42,8 @@ def command(
     Example:
       btfsynth equiv m3.mig m3.aig
     """  # noqa: D301
-    found = compare(read_subject(a, timeout, comb), read_subject(b, timeout, comb), timeout)
+    with announced_compiling("equiv"):
+        found = compare(read_subject(a, timeout, comb), read_subject(b, timeout, comb), timeout)
     if as_json:
         emit_json(found.to_json())
     else:

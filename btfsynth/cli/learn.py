@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from btfsynth.cli.cluster import workers_of
+from btfsynth.cli.compiling import announced_compiling
 from btfsynth.cli.complete import complete_script, complete_source
 from btfsynth.cli.options import (
     folder_option,
@@ -164,7 +165,7 @@ def command(
         None if each is None else load_source(each, outputs) for each in (valid_source, test_source)
     )
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
-    with _watched(train.name) as watcher:
+    with _watched(train.name) as watcher, announced_compiling(train.name):
         report = learn(
             train, directory, options, valid=valid, test=test, watcher=watcher, executor=workers
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from btfsynth.backends.interchange import get_writer
+from btfsynth.cli.compiling import announced_compiling
 from btfsynth.cli.complete import complete_source
 from btfsynth.cli.options import (
     SectionCommand,
@@ -116,17 +117,18 @@ def command(
             f"note: the don't-cares are not used, there are more than {MAX_EXHAUSTIVE_INPUTS} inputs"
         )
     try:
-        if network is not None:
-            netlist, _, reports = simplify_network(network, dataset, wanted, passes)
-        else:
-            assert given is not None
-            if wanted is None and dataset is not None and _is_sample_of(dataset, given):
-                wanted = Preserve.NETWORK
-                say(
-                    f"note: {dataset.source} is a sample, so the netlist is kept on every input; "
-                    "--preserve care keeps the targets alone"
-                )
-            netlist, reports = simplify_netlist(given, dataset, wanted, passes, open_at)
+        with announced_compiling(file.stem):
+            if network is not None:
+                netlist, _, reports = simplify_network(network, dataset, wanted, passes)
+            else:
+                assert given is not None
+                if wanted is None and dataset is not None and _is_sample_of(dataset, given):
+                    wanted = Preserve.NETWORK
+                    say(
+                        f"note: {dataset.source} is a sample, so the netlist is kept on every input; "
+                        "--preserve care keeps the targets alone"
+                    )
+                netlist, reports = simplify_netlist(given, dataset, wanted, passes, open_at)
     except InterruptedPasses as stopped:
         raise _kept(stopped, path, name) from None
     if given is None:
@@ -201,6 +203,9 @@ def _show(
         headings = ("pass", "before", "after", "depth", "seconds", "checked on")
         console.print(field_table(headings, [_row(report) for report in reports], numbers=4))
         console.print()
+        compiled = sum(report.compile_seconds for report in reports)
+        if compiled >= 0.1:
+            show("note", f"compiling the kernels, once, took {compiled:.1f} s beside these")
     show("netlist", netlist_summary(statistics(netlist)), style="green")
     show("", f"from {plural(first.cells, 'cell')}; saved in {path}")
 

@@ -9,6 +9,7 @@ import click
 from rich.table import Table
 
 from btfsynth.backends.manifest import load_manifest
+from btfsynth.cli.compiling import announced_compiling
 from btfsynth.cli.extras import attempted, require_extras
 from btfsynth.cli.options import (
     file_option,
@@ -25,6 +26,7 @@ from btfsynth.report.folder import VERIFY_FILE, known_targets
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
 from btfsynth.verify.junit import junit_xml
 from btfsynth.verify.links import LinkResult, Verification
+from btfsynth.verify.yosys import prepare_yosys
 
 __all__ = ["command"]
 
@@ -78,13 +80,16 @@ def command(
       btfsynth verify hdl_out/multiplier_2 --junit verify.xml
       btfsynth verify hdl_out/multiplier_2 -o elsewhere.json
     """  # noqa: D301
-    found = verify_design(
-        directory,
-        mutants,
-        simulators or None,
-        timeout,
-        on_link=lambda name: say(f"{directory.name}: {name} ..."),
-    )
+    load_manifest(directory)  # what is no design is said before anything is compiled
+    prepare_yosys(lambda line: say(f"{directory.name}: {line}"))
+    with announced_compiling(directory.name):
+        found = verify_design(
+            directory,
+            mutants,
+            simulators or None,
+            timeout,
+            on_link=lambda name: say(f"{directory.name}: {name} ..."),
+        )
     problems = (
         [] if junit is None else attempted("--junit", lambda: write_text(junit, junit_xml(found)))
     )

