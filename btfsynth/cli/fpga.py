@@ -10,7 +10,7 @@ from rich.table import Table
 
 from btfsynth.cli.complete import complete_names
 from btfsynth.cli.options import folder_option, json_option
-from btfsynth.cli.output import console, emit_json, field_table, say, show
+from btfsynth.cli.output import console, emit_json, field_table, kept_beside, say, show
 from btfsynth.errors import UsageError, VerificationError
 from btfsynth.fpga.board import board_device, run_board
 from btfsynth.fpga.board_worker import BAUD, BOARDS
@@ -99,12 +99,13 @@ def command(
     result = run_fpga(
         source, target, options, output, say=lambda line: say(f"{source.name}: {line}")
     )
+    place = result.directory or output
     if as_json:
         emit_json(result.to_json())
     else:
-        _show(result, output)
+        _show(result, place)
     if result.failure:
-        raise VerificationError(result.failure)
+        raise VerificationError(f"{result.failure}{kept_beside(output, place)}")
 
 
 def _on_board(source: Path, board: str, seed: int, output: Path, as_json: bool) -> None:

@@ -402,8 +402,9 @@ def _make_design(
     return report
 
 
-def write_record(report: BuildReport, folder: Path) -> None:
+def write_record(report: BuildReport, folder: StrPath) -> None:
     """Write what a build came to as ``report.json``."""
+    folder = as_path(folder)
     write_text(folder / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
 
 

@@ -38,7 +38,7 @@ from btfsynth.fpga.wrapper import Wrapper, make_wrapper
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.process import workspace_folder
 from btfsynth.sim.result import CheckResult
-from btfsynth.staging import publish, staging_folder
+from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
 
 __all__ = ["FIGURES_FILE", "Column", "FpgaOptions", "FpgaResult", "run_fpga"]
@@ -113,6 +113,8 @@ class FpgaResult:
         SHA-256 of the design's files that it was made from, by their role in the manifest.
     files
         Names of the files by role.
+    directory
+        Where they are: beside the folder asked for if the run failed and that one holds a sound result.
     """
 
     module: str
@@ -126,6 +128,7 @@ class FpgaResult:
     options: FpgaOptions
     hashes: Mapping[str, str]
     files: Mapping[str, str]
+    directory: Path | None = None
 
     @property
     def failure(self) -> str:
@@ -213,13 +216,25 @@ def run_fpga(
             for name, made in files.values():
                 shutil.copyfile(workspace / made, staging / name)
             _write_figures(result, staging)
-            publish(staging, output, FIGURES_FILE)
+            if result.failure and _holds_sound(output):
+                output = publish_beside(staging, output, FIGURES_FILE)
+            else:
+                publish(staging, output, FIGURES_FILE)
         if not result.no_case:
             result = run.with_case(result)
             with staging_folder(output) as staging:
                 _write_figures(result, staging)
                 publish(staging, output, FIGURES_FILE)
-    return result
+    return replace(result, directory=output)
+
+
+def _holds_sound(output: Path) -> bool:
+    """Tell whether a folder holds the result of an earlier run that did not fail."""
+    try:
+        record = json.loads((output / FIGURES_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and not record.get("failure")
 
 
 def _write_figures(result: FpgaResult, folder: Path) -> None:

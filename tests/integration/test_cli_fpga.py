@@ -80,6 +80,20 @@ def test_bitstream_and_case(cli, multiplier):
 
 
 @pytest.mark.slow
+def test_a_run_that_fails_replaces_no_sound_one(cli, majority):
+    """Its files stand beside, and the message says where."""
+    need("ice40-hx1k")
+    fpga = ("fpga", majority, "--device", "ice40-hx1k", "--tries", 1, "-o", "out")
+    assert cli(*fpga).code == 0
+    before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    outcome = cli(*fpga, "--freq", 5000)
+    assert outcome.code == 1
+    assert outcome.complaint.endswith("it is in out.failed, as out keeps an earlier one")
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
+    assert json.loads(Path("out.failed/fpga.json").read_text())["failure"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["ecp5-25k", "gowin-gw1nr-9"])
 def test_clock_that_is_not_reached(cli, majority, device):
     """Other families; a design without a case statement; a clock too fast exits with 1, files are there."""
