@@ -7,13 +7,14 @@ blank. Unknown to it: lists of assigns and of nets with values, expressions in t
 they never reach the grammar; nor do the tables of ``primitive``, which no instance can be read of.
 """
 
-# ruff: noqa: D205, D300, D400, D403 - docstrings are rules of the grammar
+# ruff: noqa: N815, D205, D300, D400, D403 - docstrings are rules of the grammar
 
 from __future__ import annotations
 
 import copy
 import re
 import warnings
+from types import FunctionType
 from typing import Any
 
 from ply.yacc import NullLogger, yacc
@@ -100,6 +101,16 @@ class Defparam(ast.Node):  # type: ignore[misc]
         self.instance, self.name, self.value, self.lineno = instance, name, value, lineno
 
 
+def _with_blanks(rule: Any) -> Any:
+    """Return a rule for numbers that also takes blanks around the base, as in ``4 'b 0110``."""
+    copied = FunctionType(rule.__code__, rule.__globals__, rule.__name__)
+    # the line of the code, which gives the order of the rules, stays the same
+    copied.__dict__["regex"] = re.sub(
+        r"\[0-9\]\*'((?:\[[a-zA-Z]{2}\])+)", r"(?:[0-9][0-9_]*[ \\t]*)?'\1[ \\t]*", rule.regex
+    )
+    return copied
+
+
 class _Lexer(VerilogLexer):  # type: ignore[misc]
     """The words of Verilog without attributes, delays and ``specify`` blocks; no directive is lost."""
 
@@ -107,7 +118,15 @@ class _Lexer(VerilogLexer):  # type: ignore[misc]
     reserved = {**VerilogLexer.reserved, "defparam": "DEFPARAM"}  # noqa: RUF012
     tokens = (*VerilogLexer.tokens, "DEFPARAM")
 
-    t_XNOR = r"~\^|\^~"  # noqa: N815
+    t_XNOR = r"~\^|\^~"
+    t_INTNUMBER_BIN = _with_blanks(VerilogLexer.t_INTNUMBER_BIN)
+    t_INTNUMBER_OCT = _with_blanks(VerilogLexer.t_INTNUMBER_OCT)
+    t_INTNUMBER_HEX = _with_blanks(VerilogLexer.t_INTNUMBER_HEX)
+    t_INTNUMBER_DEC = _with_blanks(VerilogLexer.t_INTNUMBER_DEC)
+    t_SIGNED_INTNUMBER_BIN = _with_blanks(VerilogLexer.t_SIGNED_INTNUMBER_BIN)
+    t_SIGNED_INTNUMBER_OCT = _with_blanks(VerilogLexer.t_SIGNED_INTNUMBER_OCT)
+    t_SIGNED_INTNUMBER_HEX = _with_blanks(VerilogLexer.t_SIGNED_INTNUMBER_HEX)
+    t_SIGNED_INTNUMBER_DEC = _with_blanks(VerilogLexer.t_SIGNED_INTNUMBER_DEC)
 
     def start(self) -> None:
         """Begin a new text."""
@@ -132,6 +151,8 @@ class _Lexer(VerilogLexer):  # type: ignore[misc]
         if token is not None:
             if token.type == "ID" and token.value in _UNSUPPORTED:
                 raise UnsupportedError(token.value, token.lineno)
+            if "INTNUMBER" in token.type:
+                token.value = "".join(token.value.split())
             is_gate = token.type == "ID" and token.value in GATE_PRIMITIVES
             self.before = "SENS_OR" if is_gate else token.type
         return token

@@ -71,6 +71,8 @@ def outputs(folder, body, width, kind=""):
         ("a & c", 4, lambda a, s, c: a & c),
         ("~c", 3, lambda a, s, c: ~c),
         ("4'b1_0_1_0", 4, lambda a, s, c: 10),
+        ("4 'b 1010 + 8'h 1_f", 6, lambda a, s, c: 10 + 31),
+        ("c ? 3 'd 5 : 2", 3, lambda a, s, c: 5 if c else 2),
         ("4'sb1010", 6, lambda a, s, c: -6),
     ],
 )
