@@ -9,6 +9,7 @@ give the same bytes.
 from __future__ import annotations
 
 import io
+import lzma
 import math
 import struct
 import tokenize
@@ -48,15 +49,19 @@ _MAGIC = b"PK\x03\x04"
 _NETWORK = {"header", "fanin_start", "sources", "weights"}
 """Arrays that a trained network has."""
 _KIND = TypeVar("_KIND", bound=Enum)
+_MAX_REASON = 160
 _BROKEN = (
     EOFError,
+    IndexError,
     KeyError,
     NotImplementedError,
     OSError,
+    OverflowError,
     RuntimeError,
     SyntaxError,
     TypeError,
     ValueError,
+    lzma.LZMAError,
     struct.error,
     tokenize.TokenError,
     zipfile.BadZipFile,
@@ -85,7 +90,10 @@ def _arrays(file: SourceFile) -> dict[str, NDArray[Any]]:
                 for member in members
             }
     except _BROKEN as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        text = str(error) or type(error).__name__
+        reason = text.splitlines()[0]
+        if len(reason) > _MAX_REASON:  # it may quote the archive
+            reason = f"{reason[:_MAX_REASON]}..."
         raise file.error(f"expected an archive of plain NumPy arrays: {reason}") from None
 
 

@@ -253,3 +253,20 @@ def test_classes_are_named(tmp_path: Path) -> None:
     dataset = load(tmp_path / "a.npz")
     assert dataset.targets[:, 0].tolist() == [1, 0, 0]
     assert dataset.notices == ("targets: 2 classes, 0 = 'setosa', 1 = 'versicolor'",)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
+def test_damaged_members(tmp_path: Path, method: int) -> None:
+    """Whatever packs an array, its damage is one line that quotes little of it."""
+    array = io.BytesIO()
+    np.save(array, np.zeros((40, 40)))
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("X.npy", array.getvalue())
+    data = path.read_bytes()
+    for place in range(0, len(data) - 1, 3):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+        with pytest.raises(DataError, match=r"a\.npz") as caught:
+            load(path)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < len(str(path)) + 300
