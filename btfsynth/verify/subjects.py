@@ -47,11 +47,10 @@ class Table:
 
     patterns: Dataset
 
-    @cached_property
+    @property
     def inputs(self) -> NDArray[np.uint8]:
-        """``(vectors, input bits)`` uint8, every listed vector once, in the order of their packed bytes."""
-        order = np.argsort(_keys(self._merged[0]), kind="stable")
-        return self._merged[0][order]
+        """``(vectors, input bits)`` uint8, every listed vector once."""
+        return self._merged[0]
 
     @cached_property
     def _merged(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
@@ -66,14 +65,19 @@ class Table:
 
     def evaluate(self, vectors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Return the outputs for ``(vectors, input bits)`` uint8, and where these matter."""
-        inputs, values, care = self._merged
-        keys = _keys(inputs)
-        order = np.argsort(keys, kind="stable")
+        _, values, care = self._merged
+        keys, rows = self._index
         wanted = _keys(vectors)
-        place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
-        row = order[place]
-        listed = keys[row] == wanted
-        return values[row], care[row] & listed[:, None]
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        row = rows[place]
+        return values[row], care[row] & (keys[place] == wanted)[:, None]
+
+    @cached_property
+    def _index(self) -> tuple[NDArray[np.bytes_], NDArray[np.intp]]:
+        """The keys of the vectors in rising order, and the row of each."""
+        keys = _keys(self.inputs)
+        rows = np.argsort(keys, kind="stable")
+        return keys[rows], rows
 
 
 def _keys(vectors: NDArray[np.uint8]) -> NDArray[np.bytes_]:
