@@ -67,7 +67,8 @@ def legal_names(
 ) -> HdlNames:
     """Find legal names, all different even if case is ignored.
 
-    A name that is legal and not yet taken stays as it is, whatever the others become.
+    A name that is legal and not yet taken stays as it is, whatever the others become; of a module and a port
+    of one name the port keeps it.
 
     Parameters
     ----------
@@ -81,7 +82,8 @@ def legal_names(
     wanted = [module, *(port.name for port in (*input_ports, *output_ports))]
     found: dict[int, str] = {}
     taken = set(reserved)
-    for place, name in enumerate(wanted):
+    # Ports come first: circuits are compared by their names, not by that of the module.
+    for place, name in (*enumerate(wanted[1:], 1), (0, module)):
         if is_legal(name) and name.lower() not in taken:
             found[place] = name
             taken.add(name.lower())
