@@ -85,6 +85,11 @@ class BlockRunner:
                     raise self.latch(gate, "is read, but the block does not wait for it", node)
         return self.state
 
+    def held(self, always: Any) -> set[int]:
+        """Return the bits that keep their value on some way through a block without a clock: latches."""
+        self.run(always.statement, 0)
+        return {target for target, value in self.state.items() if value == _LATCH}
+
     def clocked(self, always: Any) -> Mapping[int, int]:
         """Return the gate of every bit that a block with a clock assigns: its own where it keeps its value."""
         self.run(always.statement, 0)
@@ -92,7 +97,7 @@ class BlockRunner:
 
     def latch(self, gate: int, what: str, node: Any) -> DataError:
         """Return the error for something that keeps its value."""
-        return self.wiring.error(
+        return self.wiring.sequential(
             f"{self.wiring.net_of[gate]} {what}, which infers a latch; expected a combinational "
             "block",
             node,

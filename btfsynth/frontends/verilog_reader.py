@@ -285,6 +285,10 @@ class _Reader:
         if isinstance(block, ast.AlwaysComb) and kinds == {"none"}:
             kinds = {"all"}
         if kinds <= {"all", "level"}:
+            held = BlockRunner(wiring).held(block) if wiring.comb else set()
+            if held:
+                self.latches(block, held)
+                return
             for target, value in BlockRunner(wiring).combinational(block).items():
                 self.drive_register(target, Gate(Op.BUFFER, (value,)), block)
             return
@@ -310,6 +314,15 @@ class _Reader:
         for register, value in reader.read(block):
             self.drive_register(register.gate, Gate(Op.REGISTER, (value,)), block)
             self.registers.append(register)
+
+    def latches(self, block: Any, held: set[int]) -> None:
+        """Cut the bits of a block that are latches; the others are combinational."""
+        for target, value in BlockRunner(self.wiring, is_clocked=True).clocked(block).items():
+            if target in held:
+                self.require_register(target, block)
+                self.wiring.cut_register(target, value, block)
+            else:
+                self.drive_register(target, Gate(Op.BUFFER, (value,)), block)
 
     def drive_register(self, target: int, gate: Gate, block: Any) -> None:
         """Drive a bit that is declared as a register."""

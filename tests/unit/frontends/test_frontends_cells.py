@@ -182,3 +182,18 @@ def test_latches_of_sis(tmp_path):
     netlist = read_design(path, comb=True)
     assert bit_names(netlist.input_ports) == ["d", "[1]", "q"]
     assert computes(netlist, lambda d, state, q: (q, d, state))
+
+
+def test_latches_of_blocks(tmp_path):
+    """What a block without a clock does not always assign is cut as well, and nothing else."""
+    path = tmp_path / "m.v"
+    path.write_text(
+        "module m (input g, d, output reg q, y);\nalways @(g or d) begin\ny = g & d;\n"
+        "if (g) q = d;\nend\nendmodule\n"
+    )
+    with pytest.raises(SequentialError, match=r":2: q is not assigned on every way .* latch"):
+        read_design(path)
+    netlist = read_design(path, comb=True)
+    assert bit_names(netlist.input_ports) == ["g", "d", "q"]
+    assert bit_names(netlist.output_ports) == ["q", "y", "q_in"]
+    assert computes(netlist, lambda g, d, q: (q, g and d, d if g else q))
