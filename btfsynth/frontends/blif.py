@@ -25,8 +25,15 @@ _MAX_GATES = 20_000_000
 _IGNORED = (
     ".area .delay .and_gate_delay .wire_load_slope .wire .input_arrival .default_input_arrival "
     ".output_required .default_output_required .input_drive .default_input_drive .output_load "
-    ".default_output_load .max_input_load .default_max_input_load .attr .attrib .cname .search"
+    ".default_output_load .max_input_load .default_max_input_load .attr .attrib .cname .search "
+    ".latch_order .code .cycle .clock_event"
 )
+_REFUSED = {
+    ".blackbox": "the model {} is a black box, expected one of gates",
+    ".flop": "the flip-flop of {} has pins of its own, expected .latch",
+    ".mv": "{} has variables of more than two values, expected Boolean ones",
+    ".table": "{} has tables of BLIF-MV, expected .names",
+}
 _PASSED_OVER = frozenset(_IGNORED.split())
 _LATCH_TYPES = ("fe", "re", "ah", "al", "as")
 _LATCH_VALUES = ("0", "1", "2", "3")
@@ -95,6 +102,9 @@ def parse_blif(file: SourceFile, comb: bool = False) -> Design:
     models = _parse(file)
     if not models:
         raise file.error("expected .model, got no line that says anything")
+    kiss = next((n for n, text in enumerate(file.lines, 1) if text.startswith(".start_kiss")), None)
+    if kiss is not None and not any(model.gates or model.instances for model in models.values()):
+        raise file.error(".start_kiss describes a state machine, expected its gates", kiss)
     top, *_ = tops = _tops(models)  # the first one, as ABC does
     nets = NetTable(file, comb)
     for name, line in top.inputs.items():
@@ -118,18 +128,29 @@ def _tops(models: dict[str, _Model]) -> list[_Model]:
 
 
 def _lines(file: SourceFile) -> Iterator[tuple[int, list[str]]]:
-    """Yield the words of every line that has some, with continued lines joined."""
+    """Yield the words of every line that has some, with continued lines joined.
+
+    A state machine between ``.start_kiss`` and ``.end_kiss`` is passed over: the gates beside it are what it
+    became.
+    """
     words: list[str] = []
     first = 0
+    machine = 0
     for number, text in enumerate(file.lines, start=1):
         line = text.partition("#")[0].rstrip()
         first = first or number
         continued = line.endswith("\\")
         words.extend(line[:-1].split() if continued else line.split())
         if not continued:
-            if words:
+            if words[:1] == [".start_kiss"]:
+                machine = first
+            if words and not machine:
                 yield first, words
+            if words[:1] == [".end_kiss"]:
+                machine = 0
             words, first = [], 0
+    if machine:
+        raise file.error("expected .end_kiss, the file ends", machine)
     if words:
         yield first, words
 
@@ -207,6 +228,8 @@ def _statement(file: SourceFile, model: _Model, words: list[str], line: int) -> 
             "unmap the netlist first",
             line,
         )
+    elif keyword in _REFUSED:
+        raise file.error(_REFUSED[keyword].format(quoted(model.name)), line)
     else:
         raise file.error(f"{quoted(keyword)} is not supported", line)
     return None

@@ -231,3 +231,33 @@ def test_bad_external_dont_cares(old, new, message):
     with pytest.raises(DataError) as caught:
         read(EXDC.replace(old, new))
     assert message in str(caught.value)
+
+
+def test_a_state_machine_beside_its_gates():
+    """As SIS writes one that it has encoded: the gates are read."""
+    text = (
+        ".model m\n.inputs a\n.outputs y\n.latch d q 0\n.start_kiss\n.i 1\n.o 1\n.p 1\n.s 1\n1 s0 s0 1\n"
+        ".end_kiss\n.latch_order q\n.code s0 0\n.names a q d\n11 1\n.names q y\n1 1\n.end\n"
+    )
+    design = parse_blif(source(text, "f.blif"), comb=True)
+    assert computes(design.netlist, lambda a, q: (q, a and q))
+    alone = text.partition(".latch_order")[0].replace(".latch d q 0\n", "") + ".end\n"
+    with pytest.raises(DataError, match=r"f\.blif:4: \.start_kiss describes a state machine"):
+        read(alone)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (".blackbox", "f.blif:4: the model 'm' is a black box"),
+        (".flop D=a Q=y", "f.blif:4: the flip-flop of 'm' has pins of its own"),
+        (".mv a 3", "f.blif:4: 'm' has variables of more than two values"),
+        (".start_kiss\n.i 1", "f.blif:4: expected .end_kiss, the file ends"),
+        (".colour red", "f.blif:4: '.colour' is not supported"),
+    ],
+)
+def test_what_is_refused_for_what_it_is(line, message):
+    """One line that says why."""
+    with pytest.raises(DataError) as caught:
+        read(f".model m\n.inputs a\n.outputs y\n{line}\n.end\n")
+    assert message in str(caught.value)
