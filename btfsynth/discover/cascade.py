@@ -300,7 +300,10 @@ class _Cascade:
             raise TrainingError(
                 f"{self.dataset.name}: the time was up before the circuit was grown"
             )
-        if not result.exact:
+        # A trial gives the best network on its way; one that is exact with a wide gap has weights everywhere.
+        if not result.exact or (
+            options.parameters.stop is StopRule.BOTH and result.gap >= options.parameters.gap_limit
+        ):
             return None
         network = TrainedNetwork(
             data.name, topology, result.weights, data.input_ports, data.output_ports
