@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from btfsynth.backends.design import write_design
 from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import bit_names
-from btfsynth.errors import MissingToolError
+from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.flow.records import holds_verified
@@ -33,6 +33,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import get_simulator
+from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up
@@ -262,6 +263,15 @@ def _simplified(netlist: Netlist, options: LearnOptions) -> Netlist:
     return within(smaller, Limits(options.max_cells, options.max_ands)) or netlist
 
 
+def _checks(folder: Path, simulators: Sequence[str] | None) -> dict[str, CheckResult]:
+    """Simulate a design; a simulator that breaks leaves it unchecked, and takes nothing that was learnt."""
+    try:
+        return {check.name: check for check in simulate_design(folder, simulators)}
+    except (ToolError, OutputError) as error:
+        names = tuple(simulators or ()) or ("simulation",)
+        return {name: CheckResult(name, skipped=f"failed: {error}") for name in names}
+
+
 def _emit(report: LearnReport, staging: Path, watcher: Watcher) -> LearnReport:
     """Write and check the design; return the report with what is known then."""
     netlist, train = report.netlist, report.data["train"]
@@ -292,7 +302,7 @@ def _emit(report: LearnReport, staging: Path, watcher: Watcher) -> LearnReport:
     header = {"source": train.source, **provenance}
     write_bytes(staging / f"{manifest.module}.aig", emit_aig(netlist, aiger_names(netlist), header))
     watcher.on_stage("simulating")
-    checks = {check.name: check for check in simulate_design(staging, options.simulators)}
+    checks = _checks(staging, options.simulators)
     files = tuple(sorted({path.name for path in staging.iterdir()} | {"report.json"}))
     report = replace(report, checks=checks, files=files, notices=manifest.notices)
     write_text(staging / "report.json", json.dumps(report.to_json(), indent=2) + "\n")

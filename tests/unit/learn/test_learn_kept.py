@@ -1,0 +1,41 @@
+"""What is beside a circuit that was learnt and fails takes nothing from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from btfsynth.dataset.tasks import parse_task
+from btfsynth.errors import ToolError
+from btfsynth.learn.learning import LearnOptions, Watcher, learn
+
+
+def test_simulator_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The circuit is written, unverified, with the reason."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ToolError("the simulator broke")
+
+    monkeypatch.setattr("btfsynth.learn.learning.simulate_design", broken)
+    report = learn(parse_task("parity:4"), tmp_path / "d", LearnOptions(baselines=False))
+    assert not report.verified
+    assert report.checks["simulation"].skipped == "failed: the simulator broke"
+    assert (report.directory / "manifest.json").is_file()
+
+
+def test_baselines_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are left out with a note."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no baseline")
+
+    notes: list[str] = []
+    monkeypatch.setattr("btfsynth.learn.learning.measure_baselines", broken)
+    monkeypatch.setattr("btfsynth.learn.learning.have_sklearn", lambda: True)
+    options = LearnOptions(simulators=("amaranth",))
+    report = learn(
+        parse_task("parity:4"), tmp_path / "d", options, watcher=Watcher(on_note=notes.append)
+    )
+    assert report.verified
+    assert "baselines: left out: no baseline" in notes
