@@ -53,6 +53,15 @@ def test_linear_axis_ticks_lie_on_it(least, length, steps):
     assert len(axis.ticks) <= 2 * steps + 2
 
 
+def test_the_step_of_the_network_is_marked():
+    """Where it is not the last one, a line and the label say which it is."""
+    points = [point(1), point(10, gap=0.5), point(100, gap=0.01, bits=1.0)]
+    assert "the network: step 10" in training_curve(points, 10)
+    assert "The network is that of step 10." in training_curve(points, 10)
+    assert "the network:" not in training_curve(points, 100)
+    assert "the network:" not in training_curve(points)
+
+
 def test_training_curve():
     """A line a series that is known, a point a step; the label says how it ended."""
     drawn = training_curve([point(1), point(10, gap=0.5), point(100, gap=0.01, bits=1.0)])
