@@ -30,7 +30,7 @@ from btfsynth.network.labels import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport, Prover, run_passes
 from btfsynth.passes.registry import parse_script
-from btfsynth.passes.time_box import TimeUp, seconds_left, time_box
+from btfsynth.time_box import TimeUp, seconds_left, time_box
 from btfsynth.verify.equivalence import equivalent
 
 __all__ = ["default_script", "simplify_netlist", "simplify_network"]

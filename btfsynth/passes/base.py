@@ -16,7 +16,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.passes.compile_clock import compile_clock
-from btfsynth.passes.time_box import TimeUp, time_box
+from btfsynth.time_box import TimeUp, time_box
 
 __all__ = ["InterruptedPasses", "Pass", "PassReport", "Prover", "run_pass", "run_passes"]
 
@@ -151,11 +151,12 @@ def run_passes(
     for step in steps:
         try:
             with time_box(deadline):
-                netlist, report = run_pass(step, netlist, reference, prover)
+                result, report = run_pass(step, netlist, reference, prover)
         except TimeUp:
             break
         except KeyboardInterrupt:
             raise InterruptedPasses(netlist, tuple(found), len(steps)) from None
+        netlist = result
         found.append(report)
         if on_report is not None:
             on_report(report)

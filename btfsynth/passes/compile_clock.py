@@ -31,6 +31,8 @@ class _Clock(event.Listener):  # type: ignore[misc]
 
     def on_end(self, happening: event.Event) -> None:
         with self._lock:
+            if not self._running:  # another thread began it before there was this clock
+                return
             self._running -= 1
             if not self._running:
                 self.seconds += time.perf_counter() - self._begin

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from btfsynth.errors import ToolTimeoutError, UsageError
 from btfsynth.files import StrPath, as_path
-from btfsynth.passes.time_box import TimeUp, time_box
 from btfsynth.sim.base import Simulator
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.effort import time_allowed, too_long
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult
+from btfsynth.time_box import TimeUp, time_box
 from btfsynth.verify.parsed import PARSED_CHECK, check_parsed
 
 __all__ = ["given_up", "simulate_design"]

@@ -13,7 +13,7 @@ from btfsynth.flow.simplify import _prover
 from btfsynth.netlist.reference import function_reference
 from btfsynth.passes.base import run_passes
 from btfsynth.passes.registry import parse_script
-from btfsynth.passes.time_box import TimeUp, time_box
+from btfsynth.time_box import TimeUp, time_box
 
 
 class Slow:
@@ -55,6 +55,33 @@ def test_the_former_alarm_is_there_again():
             time.sleep(10)
         time.sleep(0.5)
         assert len(rung) == 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+def test_the_first_of_two_boxes_ends_both():
+    """A box inside another one does not put off the end of the outer one."""
+    begin = time.monotonic()
+    with pytest.raises(TimeUp), time_box(begin + 0.2), time_box(begin + 60):
+        time.sleep(30)
+    assert time.monotonic() - begin < 5
+    with pytest.raises(TimeUp), time_box(begin + 60), time_box(time.monotonic() + 0.1):
+        time.sleep(30)
+
+
+def test_another_alarm_rings_inside_a_box():
+    """Who has set an alarm gets it in time, and the box ends when it should."""
+    rung = []
+    former = signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
+    begin = time.monotonic()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(TimeUp), time_box(begin + 0.3):
+            time.sleep(30)
+        assert len(rung) == 1
+        assert rung[0] - begin < 0.25
+        assert 0.3 <= time.monotonic() - begin < 5
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
