@@ -14,10 +14,10 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from btfsynth.cli.board import TrialBoard
-from btfsynth.cli.compiling import watch_compiling
 from btfsynth.cli.output import errors, say
 from btfsynth.cli.text import one_line
 from btfsynth.flow import Observer
+from btfsynth.passes.compile_clock import watch_compiling
 from btfsynth.train.parameters import Progress
 
 __all__ = ["is_live", "live_line", "observed"]

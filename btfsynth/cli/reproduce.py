@@ -18,7 +18,6 @@ from rich.progress import (
 )
 
 from btfsynth.cli.cluster import workers_of
-from btfsynth.cli.compiling import watch_compiling
 from btfsynth.cli.complete import complete_names
 from btfsynth.cli.options import (
     folder_option,
@@ -32,6 +31,7 @@ from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError
 from btfsynth.extras import install_command
 from btfsynth.files import make_folder
+from btfsynth.passes.compile_clock import watch_compiling
 from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
 from btfsynth.reproduce.curves import draw_curves, has_matplotlib
 from btfsynth.reproduce.run import Report, ReproduceOptions, Watcher, reproduce

@@ -1,4 +1,4 @@
-"""Tell the compilation of kernels, once for an installation, from the work that waits for it."""
+"""Tell when kernels are compiled: once for an installation, and what runs first waits for it."""
 
 from __future__ import annotations
 
@@ -9,38 +9,56 @@ from contextlib import contextmanager
 
 from numba.core import event
 
-__all__ = ["compile_clock"]
+__all__ = ["compile_clock", "watch_compiling"]
 
 _KIND = "numba:compile"
+"""What Numba tells when it compiles; what comes from the cache on disk is not told."""
 
 
-class _Clock(event.Listener):  # type: ignore[misc]
-    """Adds up the time in which something is compiled; compilations nest, and run in several threads."""
+class _Watcher(event.Listener):  # type: ignore[misc]
+    """Counts compilations under way; they nest, and may run in several threads."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    def __init__(self, tell: Callable[[bool], None]) -> None:
+        self._tell = tell
         self._lock = threading.Lock()
         self._running = 0
-        self._begin = 0.0
 
     def on_start(self, happening: event.Event) -> None:
-        with self._lock:
-            if not self._running:
-                self._begin = time.perf_counter()
-            self._running += 1
+        self._count(1)
 
     def on_end(self, happening: event.Event) -> None:
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
         with self._lock:
-            if not self._running:  # another thread began it before there was this clock
-                return
-            self._running -= 1
-            if not self._running:
-                self.seconds += time.perf_counter() - self._begin
+            # One that another thread began before may end here.
+            before, now = self._running, max(0, self._running + change)
+            self._running = now
+        if bool(before) != bool(now):
+            self._tell(now > 0)
+
+
+@contextmanager
+def watch_compiling(tell: Callable[[bool], None]) -> Iterator[None]:
+    """Call ``tell(True)`` when a compilation begins in the body and ``tell(False)`` when it ends.
+
+    A compilation within another one is not told. Kernels that the cache holds are not compiled.
+    """
+    with event.install_listener(_KIND, _Watcher(tell)):
+        yield
 
 
 @contextmanager
 def compile_clock() -> Iterator[Callable[[], float]]:
     """Give a function that returns the seconds for which kernels have been compiled in the body so far."""
-    clock = _Clock()
-    with event.install_listener(_KIND, clock):
-        yield lambda: clock.seconds
+    seconds = begin = 0.0
+
+    def tell(runs: bool) -> None:
+        nonlocal seconds, begin
+        if runs:
+            begin = time.perf_counter()
+        else:
+            seconds += time.perf_counter() - begin
+
+    with watch_compiling(tell):
+        yield lambda: seconds

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from btfsynth.cli import progress as module
 from btfsynth.cli.board import TrialBoard
-from btfsynth.cli.compiling import watch_compiling
 from btfsynth.cli.progress import observed
 from btfsynth.network.topology import layered
+from btfsynth.passes.compile_clock import watch_compiling
 from btfsynth.train.parameters import Progress, StopReason, TrainParameters, TrialResult
 
 
