@@ -8,6 +8,7 @@ file, such as a terminal, a pipe or ``/dev/null``, is written to as it is.
 from __future__ import annotations
 
 import io
+import lzma
 import math
 import os
 import struct
@@ -30,6 +31,7 @@ __all__ = [
     "archive_bytes",
     "as_path",
     "beside",
+    "broken_reason",
     "followed",
     "make_folder",
     "read_archive",
@@ -42,6 +44,8 @@ __all__ = [
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
 _PREFIX = 40
 """Characters of a file's name in the temporary one, which must not become longer than may be."""
+
+_MAX_REASON = 160
 
 
 def followed(path: StrPath) -> Path:
@@ -128,6 +132,7 @@ def archive_bytes(arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> 
 
 BROKEN_ARCHIVE = (
     EOFError,
+    IndexError,
     KeyError,
     MemoryError,
     NotImplementedError,
@@ -138,6 +143,7 @@ BROKEN_ARCHIVE = (
     SyntaxError,
     TypeError,
     ValueError,
+    lzma.LZMAError,
     struct.error,
     tokenize.TokenError,
     zipfile.BadZipFile,
@@ -174,9 +180,16 @@ def read_archive(path: StrPath, what: str) -> dict[str, NDArray[Any]]:
     except FileNotFoundError:
         raise DataError("no such file", path) from None
     except BROKEN_ARCHIVE as error:
-        reason = str(error).splitlines()[0] if str(error) else "no reason given"
-        raise DataError(f"not {what} ({type(error).__name__}: {reason})", path) from None
+        raise DataError(
+            f"not {what} ({type(error).__name__}: {broken_reason(error)})", path
+        ) from None
     return arrays
+
+
+def broken_reason(error: Exception) -> str:
+    """Return the first line of why an archive cannot be read, which may quote the archive."""
+    lines = str(error).splitlines()
+    return f"{lines[0]:.{_MAX_REASON}}" if lines else "no reason given"
 
 
 def read_array(data: bytes) -> NDArray[Any]:
@@ -197,7 +210,9 @@ def read_array(data: bytes) -> NDArray[Any]:
     else:
         raise ValueError(f"array format {version[0]}.{version[1]} is not supported")
     if dtype.hasobject:
-        raise ValueError("an array holds Python objects")
+        raise ValueError("an array holds Python objects; words are saved as y.astype(str)")
+    if not dtype.itemsize:
+        raise ValueError("an array has values of no size")
     if any(length < 0 for length in shape):
         raise ValueError("an array has a negative length")
     if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port, port_from_values, port_values_of, total_width
 from btfsynth.errors import DataError, TopologyError
-from btfsynth.files import BROKEN_ARCHIVE, StrPath, as_path, read_archive, write_archive
+from btfsynth.files import (
+    BROKEN_ARCHIVE,
+    StrPath,
+    as_path,
+    broken_reason,
+    read_archive,
+    write_archive,
+)
 from btfsynth.network.topology import Topology
 
 __all__ = ["TrainedNetwork", "load_network", "save_network"]
@@ -217,7 +224,5 @@ def load_network(path: StrPath) -> TrainedNetwork:
     except TopologyError as error:
         raise DataError(f"not a sound network: {error}", path) from None
     except BROKEN_ARCHIVE as error:
-        reason = str(error).splitlines()[0] if str(error) else "no reason given"
-        raise DataError(
-            f"not a network written by btfsynth ({type(error).__name__}: {reason})", path
-        ) from None
+        reason = f"{type(error).__name__}: {broken_reason(error)}"
+        raise DataError(f"not a network written by btfsynth ({reason})", path) from None

@@ -9,18 +9,12 @@ give the same bytes.
 from __future__ import annotations
 
 import io
-import lzma
-import math
-import struct
-import tokenize
 import zipfile
-import zlib
 from dataclasses import replace
 from enum import Enum
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from btfsynth.dataset.contradictions import find_contradiction
@@ -41,7 +35,7 @@ from btfsynth.dataset.formats.values import (
 )
 from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import DataError
-from btfsynth.files import archive_bytes
+from btfsynth.files import BROKEN_ARCHIVE, archive_bytes, broken_reason, read_array
 
 __all__ = ["NPZ"]
 
@@ -49,24 +43,6 @@ _MAGIC = b"PK\x03\x04"
 _NETWORK = {"header", "fanin_start", "sources", "weights"}
 """Arrays that a trained network has."""
 _KIND = TypeVar("_KIND", bound=Enum)
-_MAX_REASON = 160
-_BROKEN = (
-    EOFError,
-    IndexError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    lzma.LZMAError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def _sniff(file: SourceFile) -> bool:
@@ -86,37 +62,13 @@ def _arrays(file: SourceFile) -> dict[str, NDArray[Any]]:
                     f"expected arrays of at most {MAX_FILE_BYTES >> 20} MiB, got {size >> 20} MiB"
                 )
             return {
-                member.filename.removesuffix(".npy"): _array(archive.read(member))
+                member.filename.removesuffix(".npy"): read_array(archive.read(member))
                 for member in members
             }
-    except _BROKEN as error:
-        text = str(error) or type(error).__name__
-        reason = text.splitlines()[0]
-        if len(reason) > _MAX_REASON:  # it may quote the archive
-            reason = f"{reason[:_MAX_REASON]}..."
-        raise file.error(f"expected an archive of plain NumPy arrays: {reason}") from None
-
-
-def _array(data: bytes) -> NDArray[Any]:
-    """Return one array. A shape that the bytes do not fill is refused before it is allocated."""
-    stream = io.BytesIO(data)
-    version = npy.read_magic(stream)
-    if version == (1, 0):
-        shape, _, dtype = npy.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, _, dtype = npy.read_array_header_2_0(stream)
-    else:
-        raise ValueError(f"array format {version[0]}.{version[1]} is not supported")
-    if dtype.hasobject:
-        raise ValueError("an array holds Python objects; words are saved as y.astype(str)")
-    if not dtype.itemsize and dtype.kind not in "US":
-        raise ValueError("an array has values of no size")
-    if any(length < 0 for length in shape):
-        raise ValueError("an array has a negative length")
-    if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
-        raise ValueError("an array is shorter or longer than its header says")
-    stream.seek(0)
-    return np.asarray(npy.read_array(stream, allow_pickle=False))
+    except BROKEN_ARCHIVE as error:
+        raise file.error(
+            f"expected an archive of plain NumPy arrays: {broken_reason(error)}"
+        ) from None
 
 
 def _read(file: SourceFile) -> Dataset:

@@ -135,6 +135,7 @@ def array_with_header(header: str, body: bytes = b"") -> bytes:
         array_with_header("{'descr': '|u1', 'fortran_order': False, 'shape': (4, 2)}", b"\0" * 7),
         array_with_header("{'descr': 'rubbish', 'fortran_order': False, 'shape': (1,)}"),
         array_with_header("((((("),
+        array_with_header("{'descr': '<U0', 'fortran_order': False, 'shape': (1000000000000, 1)}"),
         b"\x93NUMPY\x09\x00\x10\x00",
     ],
 )

@@ -154,6 +154,22 @@ def test_structure_of_the_archive(
         resume(tmp_path / "c")
 
 
+def test_damage_inside_a_packed_member(tmp_path: Path, finished: bytes) -> None:
+    """What fails while a member is unpacked is one line, whatever it is packed with."""
+    for packing in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        stream = io.BytesIO()
+        source = zipfile.ZipFile(io.BytesIO(finished))
+        with source, zipfile.ZipFile(stream, "w", packing) as target:
+            for name in source.namelist():
+                target.writestr(name, source.read(name))
+        whole = stream.getvalue()
+        for place in range(40, 120, 5):
+            content = whole[:place] + b"\xff" * 8 + whole[place + 8 :]
+            (tmp_path / "c").write_bytes(content)
+            with pytest.raises(DataError, match="not a checkpoint"):
+                resume(tmp_path / "c")
+
+
 def test_array_longer_than_its_bytes(tmp_path: Path, finished: bytes) -> None:
     """A header that asks for more memory than there are bytes is refused before any is taken."""
     stream = io.BytesIO()
