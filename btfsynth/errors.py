@@ -60,7 +60,7 @@ def _without_middle(text: str, limit: int) -> str:
 
 
 def shown(value: Any, limit: int = 60) -> str:
-    """Return a value that came from outside as a message quotes it, at most so many characters.
+    """Return a value that came from outside as a message quotes it, at most `limit` characters.
 
     Python refuses to write whole numbers of more than some thousands of digits.
     """

@@ -14,6 +14,7 @@ from btfsynth.backends.options import HardwareOptions
 from btfsynth.backends.pipeline import DEFAULT_STAGE_DEPTH
 from btfsynth.backends.timing import Timing
 from btfsynth.cli.complete import complete_list, complete_names
+from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import UsageError
 
 __all__ = ["describe_timing", "hardware_options", "timing_record"]
@@ -131,5 +132,4 @@ def describe_timing(timing: Timing | None) -> str:
     """Return how a design takes part in time on one line."""
     if timing is None:
         return "combinational"
-    clocks = "clock" if timing.latency == 1 else "clocks"
-    return f"latency {timing.latency} {clocks}; ports {', '.join(timing.controls)}"
+    return f"latency {plural(timing.latency, 'clock')}; ports {', '.join(timing.controls)}"

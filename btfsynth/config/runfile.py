@@ -115,7 +115,7 @@ def read_run_file(path: StrPath) -> RunFile:
         raise _syntax_error(path, text, str(error)) from None
     except RecursionError:
         raise DataError("expected TOML: nested too deeply", path) from None
-    except ValueError:  # of Python itself, which reads no whole number of so many digits
+    except ValueError:  # of Python itself, which limits the digits of a whole number
         raise DataError(
             "expected whole numbers of less than 1,000 digits", path, _line_of_digits(text)
         ) from None

@@ -403,7 +403,7 @@ def _make_design(
 
 
 def write_record(report: BuildReport, folder: StrPath) -> None:
-    """Write what a build came to as ``report.json``."""
+    """Write the result of a build as ``report.json``."""
     folder = as_path(folder)
     write_text(folder / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
 

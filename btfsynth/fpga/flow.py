@@ -253,7 +253,7 @@ class _Run:
     say: Callable[[str], None]
 
     def design_result(self) -> tuple[FpgaResult, dict[str, tuple[str, str]]]:
-        """Take the design through the flow; return what came of it, and its files by role (see `_files`)."""
+        """Take the design through the flow; return the result, and its files by role (see `_files`)."""
         design, workspace = self.design, self.workspace
         source, hashes = _copy_source(design, workspace)
         write_models(self.device.family, workspace)

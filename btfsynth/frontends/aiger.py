@@ -118,9 +118,11 @@ def _header(file: SourceFile, comb: bool) -> _Header:
         raise file.error(f"expected an AIGER header such as 'aag 3 2 0 1 1', got {shown}", 1)
     variables, inputs, latches, outputs, ands, *more = (int(word) for word in match[2].split())
     if latches and not comb:
-        has = "1 latch" if latches == 1 else f"{latches} latches"
         raise SequentialError(
-            f"the circuit is sequential, it has {has}; expected a combinational one", file.path, 1
+            f"the circuit is sequential, it has {plural(latches, 'latch', 'latches')}; expected a "
+            "combinational one",
+            file.path,
+            1,
         )
     for count, what in zip(more[2:], _UNSUPPORTED, strict=False):
         if count:

@@ -88,7 +88,7 @@ def cell_names() -> tuple[str, ...]:
 
 
 def parameter_value(parameters: Parameters, name: str, width: int) -> int:
-    """Return a parameter as a number of so many bits.
+    """Return a parameter as a number of `width` bits.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def parameter_value(parameters: Parameters, name: str, width: int) -> int:
 
 
 def _table(width: int, function: Callable[..., object]) -> int:
-    """Return the table of a function of so many Boolean values."""
+    """Return the table of a function of `width` Boolean values."""
     return sum(
         1 << vector
         for vector in range(1 << width)

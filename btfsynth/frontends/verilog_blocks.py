@@ -170,7 +170,7 @@ class BlockRunner:
         self.join(ways, self.branch(statement, depth))
 
     def join(self, ways: Sequence[tuple[int, _State]], otherwise: _State) -> None:
-        """Go on with the state of the first way whose condition is true."""
+        """Continue with the state of the first way whose condition is true."""
         for condition, then in reversed(ways):
             joined = {}
             for target in {**otherwise, **then}:
@@ -258,7 +258,7 @@ class BlockRunner:
     def look_up(
         self, subject: Sequence[int], chosen: Sequence[int], branches: Sequence[_State]
     ) -> None:
-        """Go on with the state of the branch that a table has for every value of a vector."""
+        """Continue with the state of the branch that a table has for every value of a vector."""
         used = sorted(set(chosen))
         joined = {}
         for target in {target: None for place in used for target in branches[place]}:

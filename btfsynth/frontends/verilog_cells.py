@@ -73,7 +73,7 @@ class CellReader:
         return bits[0]
 
     def connections(self, instance: Any, names: Sequence[str]) -> dict[str, Any]:
-        """Return what each port is connected to; ports that are left open are left out."""
+        """Return what each port is connected to; open ports are omitted."""
         arguments = instance.portlist
         named = any(argument.portname for argument in arguments)
         module = plain(instance.module)

@@ -137,7 +137,7 @@ class Expressions:
         return self.evaluate(root, 0)[0]
 
     def assigned(self, root: Any, width: int) -> list[int]:
-        """Return the gates of an expression that is assigned to so many bits."""
+        """Return the gates of an expression that is assigned to `width` bits."""
         return self.evaluate(root, width)[0]
 
     def truth(self, root: Any) -> int:

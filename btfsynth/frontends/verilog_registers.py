@@ -63,7 +63,7 @@ class AlwaysReader:
     targets
         Returns the gates of what is assigned to, least significant first.
     values
-        Returns the gates of an expression that is assigned to so many bits.
+        Returns the gates of an expression that is assigned to this many bits.
     gates
         All gates so far.
     error

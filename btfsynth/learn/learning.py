@@ -243,7 +243,7 @@ def _baselines(
             )
         except (Exception, KeyboardInterrupt) as error:  # what was learnt is worth more than these
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error
-            watcher.on_note(f"baselines: left out: {reason or type(error).__name__}")
+            watcher.on_note(f"baselines: skipped: {reason or type(error).__name__}")
             found.extend([] for _ in range(train.n_outputs - output))
             break
         found.append(measured)

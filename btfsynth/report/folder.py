@@ -163,7 +163,7 @@ def recorded_targets(build: Mapping[str, Any]) -> dict[str, Targets]:
 
 
 def known_targets(directory: StrPath) -> dict[str, Targets]:
-    """Return what a design folder tells of the targets that its design gets right; empty if nothing."""
+    """Return what a design folder records of the targets that its design gets right; empty if nothing."""
     directory = as_path(directory)
     if not (directory / "report.json").is_file():
         return {}

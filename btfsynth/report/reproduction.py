@@ -92,7 +92,7 @@ class Reproduction:
         if not self.missing:
             return Verdict("good", "complete", "Every seed of every experiment was run.")
         count = f"{len(self.results.rows)} of {len(EXPERIMENTS)} experiments"
-        return Verdict("none", count, f"Every seed of {count} was run; the others were left out.")
+        return Verdict("none", count, f"Every seed of {count} was run; the others were skipped.")
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -458,7 +458,7 @@ def run_steps(
     steps
         How many steps at most.
     check
-        Count the targets right every so many steps; 0 never does.
+        Steps between two counts of the targets that are right; 0 never counts.
     best
         float64 (5,), changed: most targets right at a count so far (-1 before the first); the number at which
         to stop, -1 for none; 1 once that was reached; the step of this call at which the best was found, as it

@@ -84,7 +84,7 @@ def open_study(name: str, storage: StrPath | None, seed: int, dataset: Dataset) 
                 f"cannot be used as a study: candidate {shown(candidate.number)}: {problem}",
                 storage,
             )
-    # A search that goes on is not to begin with the candidates it has had.
+    # A search that is resumed is not to begin with the candidates it has had.
     study.sampler = optuna.samplers.TPESampler(seed=(seed + len(candidates)) % _SEED_RANGE)
     return study
 

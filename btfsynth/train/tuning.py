@@ -220,7 +220,7 @@ def _search(
     on_candidate: Callable[[int, float], None] | None,
     told: list[Any],
 ) -> bool:
-    """Ask for candidates and tell what they came to until the time is up; return whether the user ended it.
+    """Ask for candidates and tell their results until the time is up; return whether the user ended it.
 
     What is told is added to the list, which is there even if the study cannot be read any more.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import ToolTimeoutError, UsageError
 from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
@@ -160,8 +161,7 @@ class _Pair:
                 f"{self.a.path} and {self.b.path}: there is no input vector for which an output matters in "
                 "both, so nothing can be compared"
             )
-        shown = "1 input vector" if mattering == 1 else f"{mattering} input vectors"
-        method = f"the {shown} with an output that matters"
+        method = f"the {plural(mattering, 'input vector')} with an output that matters"
         return self.found(True, method) if wrong_one is None else self.differs(wrong_one, method)
 
     def proven(self) -> Comparison:
@@ -179,7 +179,7 @@ class _Pair:
         try:
             found = equivalent(first, second, self.timeout)
         except ToolTimeoutError:
-            return self.found(None, f"{SAT_METHOD}{where}, given up after {self.timeout:g} s")
+            return self.found(None, f"{SAT_METHOD}{where}, time-out after {self.timeout:g} s")
         if found.counterexample is None:
             return self.found(True, f"{found.method}{where}")
         return self.differs(found.counterexample, f"{found.method}{where}")

@@ -59,7 +59,7 @@ def data_contradiction(design: Design) -> str | None:
 
 
 def training_contradiction(design: Design) -> str | None:
-    """Return which file of the folder tells of another seed or trial than the manifest, None if none does."""
+    """Return which file of the folder has another seed or trial than the manifest, None if none does."""
     manifest, folder = design.manifest, design.directory
     options = manifest.options
     verilog = design.path("verilog")

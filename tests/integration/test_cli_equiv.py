@@ -171,7 +171,7 @@ def test_undecided(cli, json):
     Path("b.mig").write_text(format_netlist(turned(given, 14)))
     outcome = cli("equiv", "a.mig", "b.mig", "--timeout", "1", *(["--json"] if json else []))
     assert outcome.code == 1
-    method = "SAT sweeping, given up after 1 s"
+    method = "SAT sweeping, time-out after 1 s"
     assert outcome.complaint == (
         "a.mig and b.mig: undecided, neither proven equal nor found different: "
         f"{method}; --timeout SECONDS gives it more"

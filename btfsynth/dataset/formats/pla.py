@@ -14,7 +14,7 @@ dr    ``0`` is off, ``-`` is don't-care; everything else is on
 
 ``4``, ``2`` and ``3`` are other ways to write ``1``, ``-`` and ``0``; ``~`` says nothing. Where on and
 don't-care overlap, it does not matter; where off and don't-care overlap, off wins; where on and off
-overlap, the file contradicts itself. A row may go on in the next line, as espresso takes characters.
+overlap, the file contradicts itself. A row may continue on the next line, as espresso takes characters.
 
 Types f, fd, r and dr give the whole table in counting order; types fr and fdr give the input vectors for
 which at least one output is specified, in the order of the file, or in counting order where rows overlap so

@@ -94,11 +94,11 @@ class _Parser:
     rows: list[bytes] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     part: str = ""
-    """What a row has so far that goes on in the next line."""
+    """What a row that continues on the next line has so far."""
     part_line: int = 0
     wrapped: int = 0
     naming: str | None = None
-    """The keyword whose names may go on in the next line."""
+    """The keyword whose names may continue on the next line."""
     notes: list[str] = field(default_factory=list)
 
     def run(self) -> PlaFile:
