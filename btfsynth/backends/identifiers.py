@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from btfsynth.backends.reserved import RESERVED_WORDS
+from btfsynth.backends.reserved import RESERVED_WORDS, VERILOG_WORDS
 from btfsynth.dataset.ports import Port
 
 __all__ = ["MAX_LENGTH", "HdlNames", "is_legal", "legal_names", "printable"]
@@ -15,7 +15,10 @@ MAX_LENGTH = 100
 """Longer names are cut: file names are made from them."""
 
 _LEGAL = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_NET = re.compile(r"n[0-9]+")
+_LEGAL_VERILOG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CELL = re.compile(r"n+[0-9]+", re.IGNORECASE)
+"""What cells are called (see `btfsynth.netlist.names`): their names keep clear of the ports as the netlist has
+them, so nothing else may become such a name."""
 _SHOWN = 60
 
 
@@ -39,19 +42,17 @@ class HdlNames:
     notices: tuple[str, ...]
 
 
-def is_legal(name: str) -> bool:
-    """Tell whether a name can stand in Verilog, VHDL, Python and C++ as it is.
+def is_legal(name: str, verilog_only: bool = False) -> bool:
+    """Tell whether a name can stand in Verilog, VHDL, Python and C++ as it is, or in Verilog alone.
 
-    It begins with a letter (Amaranth takes a leading underscore as private), is no reserved word in
-    any case and is not what the emitters call a net (``n`` and a number).
+    For all of them it begins with a letter (Amaranth takes a leading underscore as private) and is no reserved
+    word in any case.
     """
-    lower = name.lower()
-    return (
-        len(name) <= MAX_LENGTH
-        and _LEGAL.fullmatch(name) is not None
-        and lower not in RESERVED_WORDS
-        and _NET.fullmatch(lower) is None
-    )
+    if len(name) > MAX_LENGTH:
+        return False
+    if verilog_only:
+        return _LEGAL_VERILOG.fullmatch(name) is not None and name not in VERILOG_WORDS
+    return _LEGAL.fullmatch(name) is not None and name.lower() not in RESERVED_WORDS
 
 
 def printable(text: str) -> str:
@@ -64,8 +65,9 @@ def legal_names(
     input_ports: Sequence[Port],
     output_ports: Sequence[Port],
     reserved: Collection[str] = (),
+    verilog_only: bool = False,
 ) -> HdlNames:
-    """Find legal names, all different even if case is ignored.
+    """Find legal names, all different; even if case is ignored, unless they are for Verilog only.
 
     A name that is legal and not yet taken stays as it is, whatever the others become; of a module and a port
     of one name the port keeps it.
@@ -78,20 +80,27 @@ def legal_names(
         Ports under their wanted names.
     reserved
         More names that none may have, in lower case.
+    verilog_only
+        Whether the names are for a Verilog file alone, which takes more names as they are.
     """
+
+    def key(name: str) -> str:
+        return name if verilog_only else name.lower()
+
     wanted = [module, *(port.name for port in (*input_ports, *output_ports))]
     found: dict[int, str] = {}
     taken = set(reserved)
     # Ports come first: circuits are compared by their names, not by that of the module.
     for place, name in (*enumerate(wanted[1:], 1), (0, module)):
-        if is_legal(name) and name.lower() not in taken:
+        cell = not place and _CELL.fullmatch(name)
+        if is_legal(name, verilog_only) and not cell and key(name) not in taken:
             found[place] = name
-            taken.add(name.lower())
+            taken.add(key(name))
     notices = []
     for place, name in enumerate(wanted):
         if place not in found:
-            found[place] = _free_name(_mended(name, "p" if place else "m"), taken)
-            taken.add(found[place].lower())
+            found[place] = _free_name(_mended(name, "p" if place else "m"), taken, key)
+            taken.add(key(found[place]))
             kind = "port" if place else "module"
             notices.append(f"{kind} {_shown(name)} is called {found[place]} in hardware")
     split = 1 + len(input_ports)
@@ -104,13 +113,14 @@ def _mended(name: str, prefix: str) -> str:
     """Return the nearest legal name."""
     ascii_only = re.sub(r"[^A-Za-z0-9]+", "_", name[: 4 * MAX_LENGTH]).strip("_")
     candidate = ascii_only[: MAX_LENGTH - 20].rstrip("_")
-    return candidate if is_legal(candidate) else f"{prefix}_{candidate or 'unnamed'}"
+    legal = is_legal(candidate) and not _CELL.fullmatch(candidate)
+    return candidate if legal else f"{prefix}_{candidate or 'unnamed'}"
 
 
-def _free_name(name: str, taken: set[str]) -> str:
+def _free_name(name: str, taken: set[str], key: Callable[[str], str]) -> str:
     """Return the name, with a number behind it if it is taken."""
     candidate, number = name, 2
-    while candidate.lower() in taken:
+    while key(candidate) in taken:
         candidate = f"{name}_{number}"
         number += 1
     return candidate

@@ -85,8 +85,8 @@ def _moved_pins(netlist: Netlist) -> list[str]:
     return found
 
 
-def _hdl_names(netlist: Netlist) -> HdlNames:
-    return legal_names(netlist.name, netlist.input_ports, netlist.output_ports)
+def _verilog_names(netlist: Netlist) -> HdlNames:
+    return legal_names(netlist.name, netlist.input_ports, netlist.output_ports, verilog_only=True)
 
 
 def _own_names(netlist: Netlist) -> HdlNames:
@@ -125,7 +125,7 @@ WRITERS = MappingProxyType(
                 "verilog",
                 "structural Verilog-2001",
                 ".v",
-                _hdl_names,
+                _verilog_names,
                 _verilog,
                 keeps_pins=False,
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 
-__all__ = ["RESERVED_WORDS"]
+__all__ = ["RESERVED_WORDS", "VERILOG_WORDS"]
 
 _VERILOG = """
 accept_on alias always always_comb always_ff always_latch and assert assign assume automatic
@@ -60,6 +60,9 @@ wchar_t while xor_eq
 _EMITTED = """
 const dut elaborate in m metadata module net out platform self signal signature wiring
 """
+
+VERILOG_WORDS = frozenset(_VERILOG.split())
+"""The words of Verilog and SystemVerilog alone."""
 
 RESERVED_WORDS = frozenset(
     (" ".join((_VERILOG, _VHDL, _CPP, _EMITTED))).split()

@@ -222,18 +222,18 @@ def case_reference(manifest: Manifest, vectors: VectorTable) -> Reference:
     n_inputs, n_outputs = vectors.inputs.shape[1], vectors.expected.shape[1]
     ports = [f"input {_range(port)}{port.name}" for port in inputs]
     ports += [f"output {_range(port)}{port.name}" for port in outputs]
-    # No port is called n1: the emitters call nets so.
+    # No port begins with an underscore.
     lines = [
         f"module {_name(manifest)} ({', '.join(ports)});",
-        f"reg [{n_outputs - 1}:0] n1;",
-        f"assign {_bus(outputs)} = n1;",
+        f"reg [{n_outputs - 1}:0] _value;",
+        f"assign {_bus(outputs)} = _value;",
         "always @*",
         f"case ({_bus(inputs)})",
     ]
     for given, wanted in zip(vectors.inputs, vectors.expected, strict=True):
         key, value = ("".join(map(str, reversed(bits.tolist()))) for bits in (given, wanted))
-        lines.append(f"{n_inputs}'b{key}: n1 = {n_outputs}'b{value};")
-    lines += [f"default: n1 = {n_outputs}'b{'x' * n_outputs};", "endcase", "endmodule"]
+        lines.append(f"{n_inputs}'b{key}: _value = {n_outputs}'b{value};")
+    lines += [f"default: _value = {n_outputs}'b{'x' * n_outputs};", "endcase", "endmodule"]
     return Reference(
         "reference.v", "\n".join(lines) + "\n", "read_verilog", "a case statement of the vectors"
     )

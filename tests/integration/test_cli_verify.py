@@ -65,6 +65,28 @@ def test_every_link(cli, sound_multiplier):
     assert outcome.stderr.splitlines()[0] == "multiplier_2: files ..."
 
 
+def test_ports_called_as_cells_are(cli, tmp_path):
+    """Ports of ISCAS circuits (N1, n2) keep their names; cells and registers make way, in every language."""
+    rows = ["in:N1,in:n2,in:nn3,out:n5,out:d1_N1"]
+    rows += [f"{a},{b},{c},{a ^ b},{a & b | c}" for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+    (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "t.v").write_text(
+        "module t(input N1, n2, nn3, output n5, d1_N1);\n"
+        "assign n5 = N1 ^ n2; assign d1_N1 = N1 & n2 | nn3;\nendmodule\n"
+    )
+    plain = cli("simplify", "t.v", "-o", "plain.v")
+    assert (plain.code, "is called" in plain.stdout) == (0, False)
+    assert cli("emit", "t.v", "--data", "t.csv", "-o", "d", "--pipeline", 2, "--cells").code == 0
+    ports = json.loads((tmp_path / "d" / "manifest.json").read_text())["ports"]
+    assert [port["hdl"] for port in ports["inputs"] + ports["outputs"]] == [
+        "N1", "n2", "nn3", "n5", "d1_N1",
+    ]  # fmt: skip
+    outcome = cli("verify", "d", "--json")
+    assert outcome.code == 0, outcome.stderr
+    for file in ("plain.v", "d"):
+        assert cli("equiv", file, "t.csv").code == 0
+
+
 @pytest.mark.slow
 @pytest.mark.verilator
 @pytest.mark.skipif(shutil.which("verilator") is None, reason="needs verilator")
