@@ -357,10 +357,12 @@ def _add_cell(
     who = f"the cell {quoted(instance.model)}"
     try:
         functions = find_cell(instance.model, ports, instance.parameters)
+        flipflop = None
+        if functions is None:
+            flipflop = find_flipflop(instance.model, ports, instance.parameters)
     except ValueError as error:
         hint = "; Yosys' 'write_blif -param' writes parameters" if not instance.parameters else ""
         raise file.error(f"{who}: {error}{hint}", instance.line) from None
-    flipflop = find_flipflop(instance.model, ports) if functions is None else None
     if flipflop is not None:
         functions = [flipflop]
         nets.add_register(pins["Q"], prefix + NEXT, instance.model, instance.line)

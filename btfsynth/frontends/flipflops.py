@@ -7,9 +7,9 @@ where registers are cut into ports.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
-from btfsynth.frontends.cells import CellFunction
+from btfsynth.frontends.cells import CellFunction, parameter_value
 
 __all__ = ["NEXT", "find_flipflop"]
 
@@ -25,10 +25,14 @@ _VENDORS = re.compile(
 _ENABLES = ("E", "CE", "EN", "SP", "G")
 _RESETS = ("R", "CLR", "RESET", "CLEAR", "CD")
 _SETS = ("S", "PRE", "SET", "PRESET", "PD")
-_CLOCKS = ("C", "CLK", "CK", "GE")
+_CLOCKS = ("C", "CLK", "CK")
+_GATE_ENABLE = "GE"
+"""Of Xilinx' latches: open where it and ``G`` are high."""
 
 
-def find_flipflop(kind: str, ports: Collection[str]) -> CellFunction | None:
+def find_flipflop(
+    kind: str, ports: Collection[str], parameters: Mapping[str, int | str]
+) -> CellFunction | None:
     """Return what a flip-flop takes over, as a function of its inputs and of its output ``Q``.
 
     Parameters
@@ -37,13 +41,20 @@ def find_flipflop(kind: str, ports: Collection[str]) -> CellFunction | None:
         Name of the cell.
     ports
         Names of the ports that are connected.
+    parameters
+        Values by name; ``IS_D_INVERTED`` and the like say that a pin acts inverted.
+
+    Raises
+    ------
+    ValueError
+        If such a parameter is no bit.
     """
     yosys = _YOSYS.fullmatch(kind)
     if yosys is not None:
         return _of_yosys(yosys["kind"] or "FF", yosys["marks"] or "")
     if _VENDORS.fullmatch(kind) is None or not {"D", "Q"} <= set(ports):
         return None
-    known = {"D", "Q", *_ENABLES, *_RESETS, *_SETS, *_CLOCKS}
+    known = {"D", "Q", _GATE_ENABLE, *_ENABLES, *_RESETS, *_SETS, *_CLOCKS}
     if not set(ports) <= known:
         return None
     found = {
@@ -52,19 +63,36 @@ def find_flipflop(kind: str, ports: Collection[str]) -> CellFunction | None:
     }
     # iCE40 has synchronous ones whose enable comes first.
     enable_first = kind.startswith("SB_") and kind.endswith(("SR", "SS"))
-    return _function(found["enable"], found["reset"] or found["set"], found["set"], enable_first)
+    enables = [
+        name for name in (found["enable"], _GATE_ENABLE) if name is not None and name in ports
+    ]
+    reset = found["reset"] or found["set"]
+    inverted = {
+        pin
+        for pin in ("D", reset, *enables)
+        if f"IS_{pin}_INVERTED" in parameters
+        and parameter_value(parameters, f"IS_{pin}_INVERTED", 1)
+    }
+    return _function(enables, reset, found["set"], enable_first, inverted)
 
 
 def _function(
-    enable: str | None, reset: str | None, value: object, enable_first: bool, marks: str = "PP"
+    enables: Sequence[str],
+    reset: str | None,
+    value: object,
+    enable_first: bool,
+    inverted: Collection[str | None] = (),
 ) -> CellFunction:
-    """Return the function; marks: whether enable and reset act where they are high (P) or low (N)."""
-    names = ["D", "Q", *(name for name in (enable, reset) if name is not None)]
+    """Return the function; it takes over ``D`` where all enables are on, which act low if they are inverted."""
+    names = ["D", "Q", *enables, *([] if reset is None else [reset])]
     table = 0
     for vector in range(1 << len(names)):
-        now = {name: bool(vector >> place & 1) for place, name in enumerate(names)}
-        is_enabled = enable is None or now[enable] == (marks[0] == "P")
-        is_reset = reset is not None and now[reset] == (marks[1] == "P")
+        now = {
+            name: bool(vector >> place & 1) != (name in inverted)
+            for place, name in enumerate(names)
+        }
+        is_enabled = all(now[name] for name in enables)
+        is_reset = reset is not None and now[reset]
         following = now["D"] if is_enabled else now["Q"]
         if is_reset and (is_enabled or not enable_first):
             following = bool(value)
@@ -83,9 +111,9 @@ def _of_yosys(kind: str, marks: str) -> CellFunction | None:
     enable_mark = rest[0] if is_latch else rest[-1] if has_enable else "P"
     reset_mark = rest[1] if value else "P"
     return _function(
-        "E" if has_enable else None,
+        ["E"] if has_enable else [],
         "R" if value else None,
         value == "1",
         kind == "SDFFCE",
-        enable_mark + reset_mark,
+        {name for name, mark in (("E", enable_mark), ("R", reset_mark)) if mark == "N"},
     )

@@ -97,11 +97,12 @@ class CellReader:
         names = [argument.portname for argument in instance.portlist]
         ports = [plain(name) for name in names if name is not None]
         module = plain(instance.module)
+        parameters = self.parameters(instance, defparams)
         try:
-            functions = find_cell(module, ports, self.parameters(instance, defparams))
+            functions = find_cell(module, ports, parameters)
+            flipflop = find_flipflop(module, ports, parameters) if functions is None else None
         except ValueError as error:
             raise self.wiring.error(f"{module} {plain(instance.name)}: {error}", instance) from None
-        flipflop = find_flipflop(module, ports) if functions is None else None
         if flipflop is not None:
             nodes = self.connections(instance, list(dict.fromkeys(ports)))
             self.flipflop(instance, flipflop, nodes)

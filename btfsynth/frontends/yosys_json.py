@@ -165,10 +165,11 @@ class _Reader:
         }
         ports = [pin for pin, bits in cell["connections"].items() if bits]
         try:
-            functions = find_cell(kind, ports, cell.get("parameters", {}))
+            parameters = cell.get("parameters", {})
+            functions = find_cell(kind, ports, parameters)
+            flipflop = find_flipflop(kind, ports, parameters) if functions is None else None
         except ValueError as error:
             raise self.file.error(f"{who}: {error}") from None
-        flipflop = find_flipflop(kind, ports) if functions is None else None
         if flipflop is not None:
             functions = [flipflop]
             if not self.nets.comb:

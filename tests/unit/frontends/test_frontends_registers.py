@@ -148,6 +148,33 @@ def test_registers_of_instances():
 
 
 @pytest.mark.parametrize(
+    ("cell", "following"),
+    [
+        ("FDRE C=clk D=d CE=e R=r Q=q", lambda d, e, r, q: not r and (d if e else q)),
+        (
+            "FDSE C=clk D=d CE=e S=r Q=q\n.param IS_D_INVERTED 1\n.param IS_S_INVERTED 1",
+            lambda d, e, r, q: not r or (not d if e else q),
+        ),
+        (
+            "FDRE C=clk D=d CE=e R=r Q=q\n.param IS_D_INVERTED 0",
+            lambda d, e, r, q: not r and (d if e else q),
+        ),
+        ("LDCE D=d G=clk GE=e CLR=r Q=q", None),
+        ("$_DFFE_PN_ C=clk D=d E=e Q=q", lambda d, e, r, q: q if e else d),
+        ("$_SDFFCE_PN1N_ C=clk D=d R=r E=e Q=q", lambda d, e, r, q: q if e else (d or not r)),
+    ],
+)
+def test_flip_flops_of_a_library(cell, following):
+    """Polarities and the order of reset and enable are those of the library."""
+    text = f".model top\n.inputs clk d e r\n.outputs q\n.subckt {cell}\n.end\n"
+    netlist = parse_blif(source(text, "f.blif"), comb=True).netlist
+    if following is None:  # a latch, open while G and GE are on
+        assert computes(netlist, lambda c, d, e, r, q: (q, not r and (d if c and e else q)))
+    else:
+        assert computes(netlist, lambda c, d, e, r, q: (q, following(d, e, r, q)))
+
+
+@pytest.mark.parametrize(
     ("parse", "text", "message"),
     [
         (parse_blif, BLIF.format(first="n0 q0"), "f:5: .latch is sequential"),
