@@ -32,8 +32,8 @@ wheel: $(VENV)/.dev-ready  ## build dist/*.whl
 docs: $(VENV)/.docs-ready  ## the documentation as a site, in build/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-tools:  ## the tools that are no Python packages
-	@sh .ci/install-tools
+tools: $(VENV)/.test-ready  ## the tools that are no Python packages
+	@sh .ci/install-tools $(BIN)/python
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -38,8 +38,18 @@ def missing(extras: Iterable[str] = ("test",)) -> list[str]:
     """Return the programs and packages that tests need and that are not there."""
     return [
         *(names[0] for names in PROGRAMS if not any(map(shutil.which, names))),
+        *(["libpython"] if _lacks_shared_python() else []),
         *(package for package in dict.fromkeys(packages(extras)) if not _is_installed(package)),
     ]
+
+
+def _lacks_shared_python() -> bool:
+    """Tell whether cocotb would not find the shared library that it loads into the simulator."""
+    try:
+        from find_libpython import find_libpython
+    except ImportError:
+        return False
+    return find_libpython() is None
 
 
 def _is_installed(package: str) -> bool:

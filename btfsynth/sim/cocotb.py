@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from btfsynth.sim.result import CheckResult
 __all__ = ["Cocotb"]
 
 _INSTALL = install_command("cocotb")
+_SHARED_PYTHON = f"apt-get install libpython{sys.version_info[0]}.{sys.version_info[1]}"
 _ROLES = ("verilog", "cocotb")
 # What cocotb and its runner take from the environment must not change what is run.
 _RUN = (
@@ -24,6 +26,16 @@ _RUN = (
     "os.environ['SIM'] = 'icarus'; sys.argv.pop(0); "
     "runpy.run_path(sys.argv[0], run_name='__main__')"
 )
+
+
+@cache
+def _has_shared_python() -> bool:
+    """Tell whether cocotb will find the library that it loads into the simulator; Debian's Python is without."""
+    try:
+        from find_libpython import find_libpython
+    except ImportError:  # a cocotb that does without
+        return True
+    return find_libpython() is not None
 
 
 class Cocotb:
@@ -39,6 +51,8 @@ class Cocotb:
             return Availability(None, f"cocotb is not installed; {_INSTALL}")
         if int(version.split(".")[0]) < 2:
             return Availability(None, f"cocotb {version} is too old, 2 is needed; {_INSTALL}")
+        if not _has_shared_python():
+            return Availability(None, f"cocotb needs Python as a shared library; {_SHARED_PYTHON}")
         icarus = Icarus().find()
         if icarus.version is None:
             return icarus

@@ -15,6 +15,7 @@ from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.sim.design import load_design
+from btfsynth.sim.cocotb import _has_shared_python
 from btfsynth.sim.icarus import Icarus
 from btfsynth.sim.registry import SIMULATORS
 
@@ -146,3 +147,14 @@ def test_program_and_pytest(tmp_path):
     assert "1 of 16 vectors failed" in ran.stdout
     shutil.rmtree(tmp_path / "d" / "sim_build")
     assert load_design(tmp_path / "d").manifest == design.manifest
+
+
+def test_python_without_a_shared_library(monkeypatch):
+    """As Debian installs it: cocotb counts as missing, with the package to install, before anything is run."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    monkeypatch.setattr("find_libpython.find_libpython", lambda: None)
+    _has_shared_python.cache_clear()
+    found = COCOTB.find()
+    _has_shared_python.cache_clear()
+    said = f"cocotb needs Python as a shared library; apt-get install libpython{version}"
+    assert (found.version, found.reason) == (None, said)
