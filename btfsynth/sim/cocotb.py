@@ -30,7 +30,7 @@ _RUN = (
 
 @cache
 def _has_shared_python() -> bool:
-    """Tell whether cocotb will find the library that it loads into the simulator; Debian's Python is without."""
+    """Tell whether cocotb finds the library that it loads into the simulator; Debian's Python is without."""
     try:
         from find_libpython import find_libpython
     except ImportError:  # a cocotb that does without

@@ -14,8 +14,8 @@ from btfsynth.backends.options import HardwareOptions
 from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.sim.design import load_design
 from btfsynth.sim.cocotb import _has_shared_python
+from btfsynth.sim.design import load_design
 from btfsynth.sim.icarus import Icarus
 from btfsynth.sim.registry import SIMULATORS
 
