@@ -365,7 +365,9 @@ def _add_cell(
         raise file.error(f"{who}: {error}{hint}", instance.line) from None
     if flipflop is not None:
         functions = [flipflop]
-        nets.add_register(pins["Q"], prefix + NEXT, instance.model, instance.line)
+        if nets.comb and "Q" not in pins:
+            return  # nothing reads it
+        nets.add_register(pins.get("Q", ""), prefix + NEXT, instance.model, instance.line)
     if functions is None:
         raise file.error(
             f"the model {quoted(instance.model)} is not defined in this file", instance.line

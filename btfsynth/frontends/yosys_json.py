@@ -177,6 +177,8 @@ class _Reader:
                     f"{who} of kind {kind} is sequential, expected a combinational circuit",
                     self.file.path,
                 )
+            if "Q" not in pins:
+                return  # nothing reads it
         if functions is None:
             raise self.file.error(
                 f"{who} is {quoted(str(kind))}, expected $lut, a gate such as $_AND_ or a known cell "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from reading import computes, ports, source
 
@@ -11,6 +13,7 @@ from btfsynth.frontends.aiger import parse_aiger
 from btfsynth.frontends.bench import parse_bench
 from btfsynth.frontends.blif import parse_blif
 from btfsynth.frontends.design import Design
+from btfsynth.frontends.yosys_json import parse_yosys_json
 
 BLIF = """.model count
 .inputs en clk
@@ -172,6 +175,25 @@ def test_flip_flops_of_a_library(cell, following):
         assert computes(netlist, lambda c, d, e, r, q: (q, not r and (d if c and e else q)))
     else:
         assert computes(netlist, lambda c, d, e, r, q: (q, following(d, e, r, q)))
+
+
+def test_flip_flops_that_nothing_reads():
+    """They are no ports, but the circuit is sequential all the same."""
+    text = ".model t\n.inputs c d\n.outputs y\n.subckt $_DFF_P_ C=c D=d\n.names d y\n0 1\n.end\n"
+    netlist = parse_blif(source(text, "f.blif"), comb=True).netlist
+    assert computes(netlist, lambda c, d: (not d,))
+    cells = {
+        "f": {"type": "$_DFF_P_", "connections": {"C": [2], "D": [3], "Q": []}},
+        "g": {"type": "$_NOT_", "connections": {"A": [3], "Y": [4]}},
+    }
+    sides = {"c": ("input", 2), "d": ("input", 3), "y": ("output", 4)}
+    named_ports = {name: {"direction": side, "bits": [bit]} for name, (side, bit) in sides.items()}
+    module = {"ports": named_ports, "cells": cells, "netnames": {}}
+    written = json.dumps({"modules": {"t": module}})
+    assert computes(parse_yosys_json(source(written, "f.json"), comb=True), lambda c, d: (not d,))
+    for parse, whole in ((parse_blif, text), (parse_yosys_json, written)):
+        with pytest.raises(SequentialError, match="DFF_P_"):
+            parse(source(whole, "f"))
 
 
 @pytest.mark.parametrize(
