@@ -108,77 +108,77 @@ def command(
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs the patterns, give them with --data")
-    network = read_network(file) if is_network(file) else None
-    design = None if network is not None else load_design(file, comb)
-    given = None if design is None else design.netlist
-    open_at = None if design is None or wanted is Preserve.NETWORK else design.dont_care
-    if open_at is not None and dataset is None and open_at.n_inputs > MAX_EXHAUSTIVE_INPUTS:
-        say(
-            f"note: the don't-cares are not used, there are more than {MAX_EXHAUSTIVE_INPUTS} inputs"
-        )
     try:
         with announced_compiling(file.stem):
-            if network is not None:
-                netlist, _, reports = simplify_network(network, dataset, wanted, passes)
-            else:
-                assert given is not None
-                if wanted is None and dataset is not None and _is_sample_of(dataset, given):
-                    wanted = Preserve.NETWORK
-                    say(
-                        f"note: {dataset.source} is a sample, so the netlist is kept on every input; "
-                        "--preserve care keeps the targets alone"
-                    )
-                netlist, reports = simplify_netlist(given, dataset, wanted, passes, open_at)
+            netlist, first, reports = _smallest(file, dataset, wanted, passes, comb)
     except InterruptedPasses as stopped:
         raise _kept(stopped, path, name) from None
-    if given is None:
-        first = reports[0].before if reports else statistics(netlist)
-    else:
-        first = statistics(given)
-        if first.dominates(statistics(netlist)):
-            # A walk over netlists of equal size ends at any of them, mostly at a deeper one.
-            say("note: nothing better was found; the netlist stays as it was")
-            netlist = given
     netlist = _named(netlist, name)
     content, notices = writer.content(netlist)
     targets = None if dataset is None else count_targets(netlist, fitted(netlist, dataset))
     notices = (*notices, *_missed(netlist, dataset, targets))
-    broken = (
-        wanted is None
-        and dataset is not None
-        and dataset.says_all
-        and targets is not None
-        and not targets.all_right
-    )
+    broken = _broken(dataset, wanted, targets)
     asked, path = path, beside(path) if broken and path.exists() else path
     write_bytes(path, content)
-    cost = statistics(netlist)
     if as_json:
-        emit_json(
-            {
-                "name": netlist.name,
-                "cells_before": first.cells,
-                "before": netlist_record(first),
-                **netlist_record(cost),
-                "passes": pass_records(reports),
-                "file": path.name,
-                "notices": list(notices),
-                **(
-                    {}
-                    if targets is None
-                    else {"targets": targets_record({"data": targets})["data"]}
-                ),
-            }
-        )
+        record = {
+            "name": netlist.name,
+            "cells_before": first.cells,
+            "before": netlist_record(first),
+            **netlist_record(statistics(netlist)),
+            "passes": pass_records(reports),
+            "file": path.name,
+            "notices": list(notices),
+        }
+        if targets is not None:
+            record["targets"] = targets_record({"data": targets})["data"]
+        emit_json(record)
     else:
         _show(netlist, first, reports, path)
         for notice in notices:
             show("note", notice)
-    if broken and targets is not None and dataset is not None:
+    if broken:
         raise VerificationError(
-            f"{file}: the targets of {dataset.source} are not kept, {targets.words()}; what the network "
-            f"computes is in {path}{why_beside(asked, path)}"
+            f"{file}: {broken}; what the network computes is in {path}{why_beside(asked, path)}"
         )
+
+
+def _smallest(
+    file: Path, dataset: Dataset | None, wanted: Preserve | None, passes: str, comb: bool
+) -> tuple[Netlist, NetlistStatistics, Sequence[PassReport]]:
+    """Return the netlist that passes make of a file, what it was before, and what they did."""
+    if is_network(file):
+        netlist, _, reports = simplify_network(read_network(file), dataset, wanted, passes)
+        return netlist, reports[0].before if reports else statistics(netlist), reports
+    design = load_design(file, comb)
+    given = design.netlist
+    open_at = None if wanted is Preserve.NETWORK else design.dont_care
+    if open_at is not None and dataset is None and open_at.n_inputs > MAX_EXHAUSTIVE_INPUTS:
+        say(
+            f"note: the don't-cares are not used, there are more than {MAX_EXHAUSTIVE_INPUTS} inputs"
+        )
+    if wanted is None and dataset is not None and _is_sample_of(dataset, given):
+        wanted = Preserve.NETWORK
+        say(
+            f"note: {dataset.source} is a sample, so the netlist is kept on every input; "
+            "--preserve care keeps the targets alone"
+        )
+    netlist, reports = simplify_netlist(given, dataset, wanted, passes, open_at)
+    first = statistics(given)
+    if first.dominates(statistics(netlist)):
+        # A walk over netlists of equal size ends at any of them, mostly at a deeper one.
+        say("note: nothing better was found; the netlist stays as it was")
+        netlist = given
+    return netlist, first, reports
+
+
+def _broken(dataset: Dataset | None, wanted: Preserve | None, targets: Targets | None) -> str:
+    """Return why targets that were to be kept are not; empty if they are, or were not to be."""
+    if dataset is None or targets is None or targets.all_right:
+        return ""
+    if wanted is not None or not dataset.says_all:
+        return ""
+    return f"the targets of {dataset.source} are not kept, {targets.words()}"
 
 
 def _is_sample_of(dataset: Dataset, netlist: Netlist) -> bool:
