@@ -1,8 +1,9 @@
 """Comma-, semicolon- or tab-separated tables, with or without a header.
 
 Values are ``0``, ``1``, ``true`` or ``false``, in any spelling of the number (`values`). ``-``, ``x``,
-``?`` or nothing is a don't-care as an output; ``-`` or ``x`` as an input stands for both values. A
-column named ``name[msb:lsb]`` holds unsigned decimal numbers. Other inputs from 0 to 1 are analog. Lines
+``?``, nothing or a mark of what is missing (``NA``) is a don't-care as an output; ``-`` or ``x`` as an
+input stands for both values. A column named ``name[msb:lsb]`` holds unsigned numbers: decimal, ``0x`` and
+``0b`` ones, or binary ones if all have a digit a bit. Other inputs from 0 to 1 are analog. Lines
 that begin with ``#`` are skipped. `csv_layout` reads the cells, `csv_columns` tells which columns are inputs.
 """
 
@@ -19,7 +20,14 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.formats.base import Format, OutputColumns, SourceFile, check_names, quoted
+from btfsynth.dataset.formats.base import (
+    Format,
+    OutputColumns,
+    SourceFile,
+    check_names,
+    plural,
+    quoted,
+)
 from btfsynth.dataset.formats.csv_columns import (
     SEPARATORS,
     Column,
@@ -30,7 +38,14 @@ from btfsynth.dataset.formats.csv_columns import (
     parse_header_cell,
     renamed,
 )
-from btfsynth.dataset.formats.csv_layout import NUMBER, WORDS, Table, find_delimiter, read_table
+from btfsynth.dataset.formats.csv_layout import (
+    NUMBER,
+    WORDS,
+    Table,
+    as_utf8,
+    find_delimiter,
+    read_table,
+)
 from btfsynth.dataset.formats.cubes import FREE, MAX_EXPANDED, expand_cubes, expanded_size
 from btfsynth.dataset.formats.values import BadValue, classes_of, read_inputs, read_outputs
 from btfsynth.dataset.ports import Port, bit_names, group_ports
@@ -41,7 +56,12 @@ __all__ = ["CSV"]
 
 _BITS = {"0": 0, "1": 1, **WORDS}
 _INPUT_BITS = {**_BITS, "-": FREE, "x": FREE}
-_OUTPUT_BITS = {**_BITS, "-": FREE, "x": FREE, "?": FREE, "": FREE}
+_MISSING = ("na", "n/a", "#n/a", "<na>")
+"""What R, spreadsheets and pandas write where a value is missing."""
+_OUTPUT_BITS = {**_BITS, **dict.fromkeys(("-", "x", "?", "", *_MISSING), FREE)}
+
+
+_OPEN_NUMBERS = frozenset(cell for cell, code in _OUTPUT_BITS.items() if code == FREE)
 
 
 def _sniff(file: SourceFile) -> bool:
@@ -53,6 +73,7 @@ def _read(file: SourceFile) -> Dataset:
 
 
 def _read_outputs(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
+    file, notes = as_utf8(file)
     table = read_table(file)
     header, header_line = table.header, table.header_line
     separator, indices = _separator(header, table)
@@ -64,8 +85,10 @@ def _read_outputs(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
         columns = [parse_header_cell(file, header[index], index, header_line) for index in indices]
         bits = [bit for column in columns for bit in column.bits]
         check_names(file, bits, "column", header_line)
+        table = _binary_as_decimal(table, columns)
     else:
         columns = default_columns(indices)
+    table = replace(table, notes=(*notes, *table.notes))
     roles = decide_roles(
         file,
         columns,
@@ -88,6 +111,27 @@ def _separator(header: Sequence[str] | None, body: Table) -> tuple[int | None, l
     ]
     separator = empty[0] if len(empty) == 1 and 0 < empty[0] < width - 1 else None
     return separator, [index for index in range(width) if index != separator]
+
+
+def _binary_as_decimal(table: Table, columns: Sequence[Column]) -> Table:
+    """Return a table with numbers of a binary digit a bit, such as ``0110`` of ``d[3:0]``, made decimal.
+
+    As decimal numbers of two digits and more they would be too large, or have a 0 in front.
+    """
+    rows, notes = table.rows, []
+    for column in columns:
+        cells = {cell for cell in table.column(column.index) if cell not in _OPEN_NUMBERS}
+        width = len(column.bits)
+        if width < 2 or not cells or any(len(c) != width or c.strip("01") for c in cells):
+            continue
+        decimal = {cell: str(int(cell, 2)) for cell in cells}
+        rows = [
+            [decimal.get(cell, cell) if place == column.index else cell
+             for place, cell in enumerate(row)]
+            for row in rows
+        ]  # fmt: skip
+        notes.append(f"{column.name}: {width} digits of 0 and 1 each, read as binary numbers")
+    return replace(table, rows=rows, notes=(*table.notes, *notes))
 
 
 def _lists_all(body: Table, columns: Sequence[Column]) -> bool:
@@ -159,6 +203,20 @@ _Targets = tuple[
 
 def _targets(file: SourceFile, body: Table, columns: Sequence[Column]) -> _Targets:
     """Return targets, where they matter, their kind, the ports and notes."""
+    targets, care, kind, ports, notes = _known_targets(file, body, columns)
+    missing = {
+        cell: sum(body.column(column.index).count(cell) for column in columns)
+        for cell in sorted({row[column.index] for row in body.rows for column in columns})
+        if cell.lower() in _MISSING
+    }
+    notes += tuple(
+        f"outputs: {quoted(cell)}, {plural(count, 'time')}, is read as a don't-care"
+        for cell, count in missing.items()
+    )
+    return targets, care, kind, ports, notes
+
+
+def _known_targets(file: SourceFile, body: Table, columns: Sequence[Column]) -> _Targets:
     ports, order = group_ports(declared_ports(columns))
     values = _numbers(body, columns, open_cells=True)
     if values is None and len(columns) == 1 and not columns[0].is_number:
@@ -296,6 +354,9 @@ def _value(column: Column, cell: str, meaning: dict[str, int]) -> int | None:
         return code
     if re.fullmatch(r"[0-9]{1,40}", cell):
         number = int(cell)
+        return number if number < 1 << len(column.bits) else None
+    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,40}|0[bB][01]{1,80}", cell):
+        number = int(cell, 0)
         return number if number < 1 << len(column.bits) else None
     return -1 if meaning.get(cell.lower()) == FREE else None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from btfsynth.dataset.formats.base import SourceFile, plural
 from btfsynth.dataset.formats.csv_columns import SEPARATORS
 
-__all__ = ["NUMBER", "WORDS", "Table", "find_delimiter", "read_table"]
+__all__ = ["NUMBER", "WORDS", "Table", "as_utf8", "find_delimiter", "read_table"]
 
 WORDS = {"false": 0, "true": 1}
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?|[+-]?(nan|inf)", re.I)
@@ -49,6 +49,25 @@ class Table:
         return [row[index] for row in self.rows]
 
 
+def as_utf8(file: SourceFile) -> tuple[SourceFile, tuple[str, ...]]:
+    """Return the file in UTF-8, and a note if it was not: spreadsheets write Windows-1252 as well."""
+    if b"\0" in file.data:
+        return file, ()
+    try:
+        file.data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = file.data.decode("cp1252")
+        except UnicodeDecodeError:
+            return file, ()
+        if not text.isprintable() and re.search(r"[\x00-\x08\x0e-\x1f\x7f]", text):
+            return file, ()
+        decoded = SourceFile(file.path, text.encode())
+        if find_delimiter(decoded) is not None:
+            return decoded, ("the text is not UTF-8 and is read as Windows-1252",)
+    return file, ()
+
+
 def find_delimiter(file: SourceFile) -> str | None:
     """Return the delimiter that the file states, else the one that its first line uses most."""
     stated = _stated(file)
@@ -75,7 +94,7 @@ def read_table(file: SourceFile) -> Table:
     if delimiter is None:
         raise file.error("expected values separated by commas, semicolons or tabs, got none", 1)
     rows, lines = _cells(file, delimiter)
-    rows, lines = _without_margins(file, rows, lines)
+    rows, lines = _without_margins(file, _with_corner(rows), lines)
     if delimiter != ",":
         rows = [[_with_point(cell) for cell in row] for row in rows]
     header: list[str] | None = None
@@ -128,6 +147,15 @@ def _cells(file: SourceFile, delimiter: str) -> tuple[list[list[str]], list[int]
     if not rows:
         raise file.error("expected rows of values, got none")
     return rows, numbers
+
+
+def _with_corner(rows: list[list[str]]) -> list[list[str]]:
+    """Put an empty cell above the numbers of the rows, to which R's ``write.table`` gives no name."""
+    head, rest = rows[0], rows[1:]
+    numbered = [row[0] for row in rest] == [str(place) for place in range(1, len(rows))]
+    if rest and numbered and _is_header(head) and {len(row) for row in rest} == {len(head) + 1}:
+        return [["", *head], *rest]
+    return rows
 
 
 def _without_margins(

@@ -238,6 +238,8 @@ XOR = {(0, 0): 0, (0, 1): 1, (1, 0): 1, (1, 1): 0}
         ",a,b,y\n0,0,0,0\n1,0,1,1\n2,1,0,1\n3,1,1,0\n",
         "Unnamed: 0,a,b,y\n0,0,0,0\n1,0,1,1\n2,1,0,1\n3,1,1,0\n",
         "index,a,b,y\n1,0,0,0\n2,0,1,1\n3,1,0,1\n4,1,1,0\n",
+        '"a" "b" "y"\n"1" 0 0 0\n"2" 0 1 1\n"3" 1 0 1\n"4" 1 1 0\n',
+        '"a","b","y"\n"1",0,0,0\n"2",0,1,1\n"3",1,0,1\n"4",1,1,0\n',
         "a,b,y\n-1,-1,-1\n-1,1,1\n1,-1,1\n1,1,-1\n",
         "a,b,y\n-1.0,-1.0,0\n-1.0,1.0,1\n1.0,-1.0,1\n1.0,1.0,0\n",
     ],
@@ -260,6 +262,56 @@ def test_what_is_changed_is_noted(tmp_path: Path) -> None:
     notices = read(tmp_path, "Unnamed: 0,a,b,y\n0,-1,1,-1\n1,1,1,1\n").notices
     assert notices[0] == "Unnamed: 0 numbers the rows and is not read"
     assert notices[2:] == ("inputs: -1 is read as 0", "outputs: -1 is read as 0")
+
+
+@pytest.mark.parametrize("mark", ["NA", "N/A", "#N/A", "<NA>"])
+def test_a_missing_output_does_not_matter(tmp_path: Path, mark: str) -> None:
+    """In bits, in numbers and among words, where it is no class; as an input it is an error."""
+    dataset = read(tmp_path, f'"a","b","y"\nTRUE,FALSE,{mark}\nTRUE,TRUE,TRUE\n')
+    assert dataset.care_mask[:, 0].tolist() == [False, True]
+    assert dataset.notices[-1] == f"outputs: '{mark}', 1 time, is read as a don't-care"
+    words = read(tmp_path, f"a,b,class\n0,0,no\n0,1,{mark}\n1,0,yes\n1,1,{mark}\n")
+    assert ports(words) == "a:1 b:1 -> class:1"
+    assert words.care_mask[:, 0].tolist() == [True, False, True, False]
+    assert "2 times" in words.notices[-1]
+    numbers = read(tmp_path, f"a,b,class\n0,0,3\n0,1,{mark}\n1,0,4\n1,1,5\n")
+    assert numbers.care_mask.all(axis=1).tolist() == [True, False, True, True]
+    with pytest.raises(DataError, match=r":3: column 'b': expected 0, 1 or -"):
+        read(tmp_path, f"a,b,y\n0,1,1\n0,{mark},1\n")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [("0001", "0010", "0011", "1010"), ("0x1", "0X2", "0b11", "0xa"), ("1", "2", "3", "10")],
+)
+def test_ways_to_write_numbers(tmp_path: Path, cells: tuple[str, ...]) -> None:
+    """Of one binary digit a bit, hexadecimal, decimal; ``0010`` of four bits is never ten."""
+    text = "in:d[3:0],out:y[3:0]\n" + "".join(f"{cell},{cell}\n" for cell in cells)
+    dataset = read(tmp_path, text)
+    assert (dataset.inputs @ [1, 2, 4, 8]).tolist() == [1, 2, 3, 10]
+    assert (dataset.targets @ [1, 2, 4, 8]).tolist() == [1, 2, 3, 10]
+    binary = "d[3:0]: 4 digits of 0 and 1 each, read as binary numbers"
+    assert (binary in dataset.notices) == (cells[0] == "0001")
+
+
+def test_binary_digits_of_another_width_are_decimal(tmp_path: Path) -> None:
+    """Unless the digits are as many as the bits, and all are 0 and 1."""
+    for cells, found in ((("10", "11"), [10, 11]), (("0010", "0002"), [10, 2])):
+        dataset = read(tmp_path, f"in:d[3:0],out:y\n{cells[0]},1\n{cells[1]},0\n")
+        assert (dataset.inputs @ [1, 2, 4, 8]).tolist() == found
+
+
+def test_windows_1252(tmp_path: Path) -> None:
+    """What Excel saves as CSV without UTF-8; random bytes are still refused."""
+    path = tmp_path / "a.csv"
+    path.write_bytes("Größe;b;Güte\n0;1;gut\n1;0;mäßig\n0;0;gut\n".encode("cp1252"))
+    dataset = load(path)
+    assert [port.name for port in dataset.input_ports] == ["Größe", "b"]
+    assert dataset.notices[0] == "the text is not UTF-8 and is read as Windows-1252"
+    assert dataset.notices[-1] == "Güte: 2 classes, 0 = 'gut', 1 = 'mäßig'"
+    path.write_bytes(b"a,b\n0,\x81\n")
+    with pytest.raises(DataError, match=":2: expected UTF-8 text, got the byte 0x81"):
+        load(path)
 
 
 def test_decimal_commas(tmp_path: Path) -> None:
