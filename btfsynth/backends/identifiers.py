@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from btfsynth.backends.reserved import RESERVED_WORDS, VERILOG_WORDS
 from btfsynth.dataset.ports import Port
 
-__all__ = ["MAX_LENGTH", "HdlNames", "is_legal", "legal_names", "printable"]
+__all__ = ["MAX_LENGTH", "HdlNames", "is_legal", "is_legal_module", "legal_names", "printable"]
 
 MAX_LENGTH = 100
 """Longer names are cut: file names are made from them."""
@@ -53,6 +53,11 @@ def is_legal(name: str, verilog_only: bool = False) -> bool:
     if verilog_only:
         return _LEGAL_VERILOG.fullmatch(name) is not None and name not in VERILOG_WORDS
     return _LEGAL.fullmatch(name) is not None and name.lower() not in RESERVED_WORDS
+
+
+def is_legal_module(name: str) -> bool:
+    """Tell whether a module can have this name in all languages: one that is legal and no name of cells."""
+    return is_legal(name) and _CELL.fullmatch(name) is None
 
 
 def printable(text: str) -> str:
@@ -113,8 +118,7 @@ def _mended(name: str, prefix: str) -> str:
     """Return the nearest legal name."""
     ascii_only = re.sub(r"[^A-Za-z0-9]+", "_", name[: 4 * MAX_LENGTH]).strip("_")
     candidate = ascii_only[: MAX_LENGTH - 20].rstrip("_")
-    legal = is_legal(candidate) and not _CELL.fullmatch(candidate)
-    return candidate if legal else f"{prefix}_{candidate or 'unnamed'}"
+    return candidate if is_legal_module(candidate) else f"{prefix}_{candidate or 'unnamed'}"
 
 
 def _free_name(name: str, taken: set[str], key: Callable[[str], str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from btfsynth.backends.identifiers import MAX_LENGTH, is_legal
+from btfsynth.backends.identifiers import MAX_LENGTH, is_legal_module
 from btfsynth.cli.complete import complete_names, complete_script, complete_source
 from btfsynth.cli.output import say
 from btfsynth.dataset.code import InputCode, parse_code
@@ -131,11 +131,12 @@ preserve_option = click.option(
 
 
 def _read_name(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
-    if text is None or is_legal(text):
+    if text is None or is_legal_module(text):
         return text
     raise UsageError(
         "--name: expected a letter, then letters, digits and _, at most "
-        f"{MAX_LENGTH}, and no word that Verilog, VHDL, Python or C++ reserve; got {text[:60]!r}"
+        f"{MAX_LENGTH}, no word that Verilog, VHDL, Python or C++ reserve and no name of cells such as n1; "
+        f"got {text[:60]!r}"
     )
 
 

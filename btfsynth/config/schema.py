@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from btfsynth.backends.identifiers import is_legal
+from btfsynth.backends.identifiers import is_legal_module
 from btfsynth.backends.interchange import FOLDER_FORMATS
 from btfsynth.backends.timing import MAX_LATENCY
 from btfsynth.dataset.code import parse_code
@@ -114,7 +114,7 @@ def _text(expected: str, check: Callable[[str], object] = lambda _: None) -> Key
 
 
 def _require_legal(name: str) -> None:
-    if not is_legal(name):
+    if not is_legal_module(name):
         raise UsageError(f"expected a name that can stand in hardware as it is, got {name!r:.60}")
 
 
