@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from btfsynth.backends.options import HardwareOptions
+from btfsynth.cli.beside import attempted, require_whole
 from btfsynth.cli.complete import complete_names, complete_source
 from btfsynth.cli.config import (
     comes_from_file,
@@ -18,7 +19,6 @@ from btfsynth.cli.config import (
     require_same_data,
     require_same_file,
 )
-from btfsynth.cli.extras import attempted, require_extras
 from btfsynth.cli.hardware import describe_timing, hardware_options
 from btfsynth.cli.options import (
     SectionCommand,
@@ -188,7 +188,7 @@ def command(
         emit_json(report.to_json())
     else:
         _show(report, directory)
-    require_extras(problems if report.verified else [], f"the design is in {directory}")
+    require_whole(problems if report.verified else [], f"the design is in {directory}")
     if not report.verified:
         reason = why_not_verified(list(report.checks.values()), simulators)
         raise VerificationError(f"{reason}{kept_beside(asked, directory)}")

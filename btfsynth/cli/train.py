@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from btfsynth.cli.beside import attempted, require_whole
 from btfsynth.cli.cluster import executor_of
 from btfsynth.cli.complete import complete_source
 from btfsynth.cli.config import (
@@ -18,7 +19,6 @@ from btfsynth.cli.config import (
     load_held_out,
     require_same_data,
 )
-from btfsynth.cli.extras import attempted, require_extras
 from btfsynth.cli.options import (
     SectionCommand,
     file_option,
@@ -193,7 +193,7 @@ def command(
         problems = _save_extras(dataset, run, training.seed, files)
         _report(dataset, measured, run, network, training.seed, path, as_json)
     _require_success(run, asked, path, checkpoint)
-    require_extras(problems, f"the network is saved in {path}")
+    require_whole(problems, f"the network is saved in {path}")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import click
 from rich.table import Table
 
 from btfsynth.backends.manifest import load_manifest
+from btfsynth.cli.beside import attempted, require_whole
 from btfsynth.cli.compiling import announced_compiling
-from btfsynth.cli.extras import attempted, require_extras
 from btfsynth.cli.options import (
     file_option,
     json_option,
@@ -110,7 +110,7 @@ def command(
         raise VerificationError(f"not verified: {names}{first}")
     if not as_json:
         show_verified(verified_words(targets), targets)
-    require_extras(problems, "the design is verified")
+    require_whole(problems, "the design is verified")
 
 
 def _write(found: Verification, directory: Path, path: Path) -> None:

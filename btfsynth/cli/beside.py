@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from btfsynth.errors import BtfsynthError, OutputError
 
-__all__ = ["attempted", "require_extras"]
+__all__ = ["attempted", "require_whole"]
 
 
 def attempted(what: str, work: Callable[[], object]) -> list[str]:
@@ -23,7 +23,7 @@ def attempted(what: str, work: Callable[[], object]) -> list[str]:
     return []
 
 
-def require_extras(problems: list[str], kept: str) -> None:
+def require_whole(problems: list[str], kept: str) -> None:
     """Fail if something beside the result is missing.
 
     Raises
