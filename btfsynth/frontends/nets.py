@@ -191,13 +191,14 @@ class NetTable:
     ) -> Netlist:
         if not outputs:
             raise self.file.error("expected at least one output, got none")
+        needed = self._needed(outputs)
         gates: list[_Gate] = []
         for number, gate in enumerate(self._gates):
-            if gate is None:
+            if gate is None and number in needed:
                 raise self.file.error(
                     f"the net {quoted(self._names[number])} is not driven", self._lines[number]
                 )
-            gates.append(gate)
+            gates.append(gate or ((), lambda _, __: FALSE))
         order, loop = topological_order([reads for reads, _ in gates])
         if loop:
             first = min(loop, key=lambda number: self._lines[number])
@@ -218,6 +219,16 @@ class NetTable:
                 reads, make = gates[number]
                 literals[number] = make(builder, [literals[read] for read in reads])
         return builder.build([literals[outputs[column]] for column in driven])
+
+    def _needed(self, outputs: Sequence[int]) -> set[int]:
+        """Return the nets that outputs depend on; others may be undefined, as Yosys leaves them behind."""
+        needed, waiting = set(outputs), list(outputs)
+        while waiting:
+            gate = self._gates[waiting.pop()]
+            new = set(gate[0]) - needed if gate else set()
+            needed |= new
+            waiting.extend(new)
+        return needed
 
     def _register_names(self) -> list[str]:
         # Nets of an instance have spaces in their names, which no file could hold.

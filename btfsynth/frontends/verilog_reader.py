@@ -99,7 +99,13 @@ class _Reader:
             self.wiring.scope = self.pending.popleft()
             self.body()
         self.cut_ports(inputs, outputs, output_gates)
-        self.wiring.require_driven(output_gates)
+        controls = [
+            gate
+            for register in self.registers
+            for gate in (register.clock, register.reset, register.enable)
+            if gate is not None
+        ]
+        self.wiring.require_driven([*output_gates, *controls])
         pipeline, clocking = None, None
         if self.registers:
             pipeline = Pipeline(

@@ -290,14 +290,23 @@ class Wiring:
         self.cut.append((target, following))
 
     def require_driven(self, outputs: Sequence[int]) -> None:
-        """Refuse nets that something reads and nothing drives."""
-        read = {number for gate in self.gates if gate.op is not Op.INPUT for number in gate.reads}
+        """Refuse nets that an output depends on and nothing drives; logic that none needs may be undefined.
+
+        Yosys leaves such logic behind, and names it with constants of x.
+        """
         for gate, value in self.first_values.items():
             if gate in self.undriven:  # it keeps this value for ever
                 self.undriven.remove(gate)
                 self.gates[gate] = Gate(Op.BUFFER, (value,))
-                read.add(value)
-        missing = self.undriven.intersection(read.union(outputs))
+        if not self.undriven:
+            return
+        needed, waiting = set(outputs), list(outputs)
+        while waiting:
+            gate = self.gates[waiting.pop()]
+            new = set() if gate.op is Op.INPUT else set(gate.reads) - needed
+            needed |= new
+            waiting.extend(new)
+        missing = self.undriven & needed
         if missing:
             first = min(missing)
             if first in self.unknown_constants:
