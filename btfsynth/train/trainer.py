@@ -366,6 +366,8 @@ class _Run:
             if self.is_exact():
                 return StopReason.EXACT
             self.best[2] = 0
+        if stop is StopRule.EXACT and self._found_between():
+            return StopReason.EXACT
         if stop is StopRule.GAP and small:
             return StopReason.GAP
         if stop is StopRule.BOTH and small and self.is_exact():
@@ -374,6 +376,16 @@ class _Run:
             return StopReason.ITERATIONS
         return None
 
+    def _found_between(self) -> bool:
+        """Tell whether a measurement met an exact network that no test since has met again.
+
+        A state that swings between two networks shows one of them at every even step, where the tests are.
+        """
+        if self.kept is None or not self.history or self.history[-1].iterations != self.done:
+            return False
+        earlier = any(point.bits == 1 for point in self.history[:-1])
+        return earlier and self.kept.score[1] == self.bits
+
     def chosen(self, reason: StopReason) -> Candidate:
         """Return the network that the trial gives: the best of those that were measured.
 
@@ -381,7 +393,10 @@ class _Run:
         """
         present = self.candidate(self.state.weights.copy(), self.done, self.mean, self.codes())
         if reason in (StopReason.EXACT, StopReason.BOTH):
-            return present
+            if present.score[1] == self.bits:
+                return present
+            assert self.kept is not None  # see `_found_between`
+            return self.kept
         self.keep(present)
         if self.best[3] and self.problem.generator == GIVEN:
             step, mean = int(self.best[3]), float(self.best[4])
@@ -395,6 +410,9 @@ class _Run:
         self.record()
         chosen = self.chosen(reason)
         held, right, _ = chosen.score
+        at_end = reason in (StopReason.ITERATIONS, StopReason.TIME)
+        if at_end and self.parameters.stop is StopRule.EXACT and right == self.bits:
+            reason = StopReason.EXACT  # met between the tests, see `_found_between`
         return TrialResult(
             trial=trial,
             topology=self.topology,
@@ -430,8 +448,9 @@ def train_trial(
 ) -> TrialResult:
     """Train one network from the random start that ``(seed, trial)`` names.
 
-    A trial that ends with every target right, as its stopping rule asks, gives that network. Any other gives
-    the best of those that were measured along the way: by targets right, of equal ones the one with the smaller
+    A trial that ends with every target right, as its stopping rule asks, gives that network; where only points
+    of the history met an exact one, the trial ends at the second of these and gives that. Any other gives the
+    best of those that were measured along the way: by targets right, of equal ones the one with the smaller
     gap; where patterns are held out, first by what is right of these.
 
     The result depends on the data, the topology, the parameters, the seed and the trial only, as long

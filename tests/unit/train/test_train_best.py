@@ -13,6 +13,7 @@ from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import layered
+from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
 from btfsynth.train.session import TrainOptions, train
 from btfsynth.train.trainer import TrialHooks, train_trial
@@ -91,6 +92,26 @@ def test_exact_ends_with_the_network_it_stopped_at():
     assert beside.exact
     assert beside.best_iteration == beside.iterations == alone.iterations
     assert beside.weights.tobytes() == alone.weights.tobytes()
+
+
+@pytest.mark.parametrize("iterations", [10_000, 1_400, 1_300])
+def test_an_exact_network_between_the_tests_is_not_missed(iterations):
+    """This start swings between two networks: even steps, where the tests are, show the wrong one.
+
+    The trial ends at the next point of its history, or at its limit, and has met the rule.
+    """
+    data = parse_task("multiplier:2")
+    parameters = TrainParameters(beta=0.6, gamma=3e-3, iterations=iterations)
+    result = train_trial(data, layered((4, 4, 4, 4)), parameters, 15)
+    assert result.stop is StopReason.EXACT
+    assert result.succeeded
+    assert result.exact
+    assert result.best_iteration % 2 == 1
+    assert result.best_iteration <= result.iterations <= min(iterations, 1585)
+    network = TrainedNetwork(
+        data.name, result.topology, result.weights, data.input_ports, data.output_ports
+    )
+    assert network.bits_right(data) == data.care_mask.sum()
 
 
 def noisy_twin(data: Dataset) -> Dataset:
