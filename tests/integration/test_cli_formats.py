@@ -210,7 +210,7 @@ def test_dont_cares_save_cells(cli, tmp_path, fast_simulator):
 @pytest.mark.parametrize(
     ("ending", "names"),
     [
-        ("csv", ["module", "a b", "$(touch x)", "n3", "é"]),
+        ("csv", ["module", "a b", "$(touch x)", "3n", "é"]),
         ("pla", ["always", "`touch`", "$(touch_x)", "a;b", "1st"]),
     ],
 )
