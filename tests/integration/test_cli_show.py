@@ -240,9 +240,6 @@ def test_commands_are_completed_without_loading_them():
     ("words", "blanks", "wanted"),
     [
         ("btfsynth build comp", 0, "comparator:2"),
-        ("btfsynth fpga d --device ice40-u", 0, "ice40-up5k"),
-        ("btfsynth verify d --simulator ver", 0, "verilator"),
-        ("btfsynth reproduce digit_", 0, "digit_images"),
         ("btfsynth emit x --format blif,js", 0, "blif,json"),
         ('btfsynth simplify x --passes "\'strash; func"', 1, "strash; functional_hash"),
     ],
