@@ -278,7 +278,7 @@ def publish_beside(staging: StrPath, directory: StrPath, last: str) -> Path:
     """
     staging = as_path(staging)
     directory = as_path(directory)
-    named = directory if directory.name else directory.resolve()
+    named = directory if directory.name not in ("", "..") else directory.resolve()
     place = named.with_name(f"{named.name}.failed")
     with staging_folder(place) as other:
         for path in staging.iterdir():

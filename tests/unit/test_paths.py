@@ -47,11 +47,11 @@ def kind(request):
     return request.param
 
 
-def test_the_way_from_a_table_to_a_report(tmp_path, kind):
-    """Everything on the way takes the path in each form."""
+def test_the_way_from_a_table_to_a_report(tmp_path):
+    """Everything on the way takes what has least of a path."""
 
     def at(name):
-        return kind(tmp_path / name)
+        return Somewhere(tmp_path / name)
 
     save(load("full_adder"), at("t.csv"))
     data = load(at("t.csv"))
@@ -62,10 +62,10 @@ def test_the_way_from_a_table_to_a_report(tmp_path, kind):
     assert is_network(at("n.npz"))
     assert load_network(at("n.npz")).name == read_network(at("n.npz")).name
     assert read_network_text(at("n.net")).weights.shape == network.weights.shape
-    built = build(data, at("built"), BuildOptions(simulators=CHECK))
+    built = build(data, at("built"), BuildOptions(simulators=CHECK, passes="strash"))
     assert built.verified
     assert build_network(
-        data, network, "n.npz", at("given"), BuildOptions(simulators=CHECK)
+        data, network, "n.npz", at("given"), BuildOptions(simulators=CHECK, passes="strash")
     ).verified
     netlist = read_netlist(at("built/t.mig"))
     assert read_design(at("built/t.v")).n_cells == netlist.n_cells

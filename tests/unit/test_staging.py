@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from btfsynth.errors import OutputError
-from btfsynth.staging import publish, settle, staging_folder
+from btfsynth.staging import publish, publish_beside, settle, staging_folder
 
 OLD = {"a.v": "old a", "b.v": "old b", "manifest.json": "old", "notes.txt": "mine"}
 NEW = {"a.v": "new a", "c.v": "new c", "manifest.json": "new"}
@@ -115,6 +115,23 @@ def test_killed_while_putting_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert ended
     with pytest.raises(OutputError, match="cannot be written to: Permission denied"):
         publish_new(folder)
+    assert content(folder) == OLD
+
+
+@pytest.mark.parametrize("named", ["", ".", "..", "sub/.."])
+def test_a_folder_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    """It is beside the folder that is meant, however that is named, and the folder stays as it is."""
+    folder = make_old(tmp_path / "d.1")
+    inner = folder / "sub"
+    inner.mkdir()
+    monkeypatch.chdir(inner if named == ".." else folder)
+    asked = Path(named) if named else folder
+    for text in ("first", "second"):
+        with staging_folder(asked) as staging:
+            (staging / "manifest.json").write_text(text)
+            place = publish_beside(staging, asked, last="manifest.json")
+        assert place.resolve() == tmp_path / "d.1.failed"
+        assert content(place) == {"manifest.json": text}
     assert content(folder) == OLD
 
 
