@@ -226,17 +226,26 @@ def _remove(folder: Path) -> None:
     with contextlib.suppress(OSError):
         folder.replace(done)
         folder = done
-    shutil.rmtree(folder, ignore_errors=True)
+    _discard(folder)
+
+
+def _discard(folder: Path) -> None:
+    """Remove a hidden folder as far as that is possible; of a link, which no run makes, the link."""
+    if folder.is_symlink():
+        with contextlib.suppress(OSError):
+            folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _recover(directory: Path, everything: bool = True) -> None:
     """Finish or put back what a run that was killed left; the rest of it only if all is to go."""
-    if (directory / _UNDO).is_dir():
+    if _is_folder(directory / _UNDO):
         _undo(directory)
-    if (directory / _PUBLISH).is_dir():
+    if _is_folder(directory / _PUBLISH):
         _finish(directory)
     for stale in _leftovers(directory) if everything else ():
-        shutil.rmtree(stale, ignore_errors=True)
+        _discard(stale)
 
 
 def _leftovers(directory: Path) -> list[Path]:
@@ -248,7 +257,11 @@ def _leftovers(directory: Path) -> list[Path]:
 
 
 def _is_moving(directory: Path) -> bool:
-    return (directory / _PUBLISH).is_dir() or (directory / _UNDO).is_dir()
+    return _is_folder(directory / _PUBLISH) or _is_folder(directory / _UNDO)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -118,6 +118,21 @@ def test_killed_while_putting_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert content(folder) == OLD
 
 
+@pytest.mark.parametrize("name", ["publish", "undo", "abc"])
+def test_links_are_not_followed(tmp_path: Path, name: str) -> None:
+    """A link to another folder moves nothing out of that, and goes."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / ".names").write_text(json.dumps({"names": ["a.v"], "before": []}))
+    (other / "a.v").write_text("of the other")
+    folder = make_old(tmp_path / "d")
+    (folder / f".btfsynth-{name}").symlink_to(other)
+    settle(folder)
+    assert content(folder) == OLD
+    assert not list(folder.glob(".btfsynth-*"))
+    assert sorted(path.name for path in other.iterdir()) == [".names", "a.v"]
+
+
 @pytest.mark.parametrize("named", ["", ".", "..", "sub/.."])
 def test_a_folder_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     """It is beside the folder that is meant, however that is named, and the folder stays as it is."""
