@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import ToolTimeoutError, UsageError
-from btfsynth.netlist.literals import FALSE
+from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 from btfsynth.sim.result import port_values
@@ -157,10 +158,7 @@ class _Pair:
             if wrong_one is None and wrong.any():
                 wrong_one = part[int(np.argmax(wrong))]
         if not mattering:
-            raise UsageError(
-                f"{self.a.path} and {self.b.path}: there is no input vector for which an output matters in "
-                "both, so nothing can be compared"
-            )
+            raise self.nothing_matters()
         method = f"the {plural(mattering, 'input vector')} with an output that matters"
         return self.found(True, method) if wrong_one is None else self.differs(wrong_one, method)
 
@@ -181,8 +179,30 @@ class _Pair:
         except ToolTimeoutError:
             return self.found(None, f"{SAT_METHOD}{where}, time-out after {self.timeout:g} s")
         if found.counterexample is None:
+            if loose and self.is_all_open(a, loose):
+                raise self.nothing_matters()
             return self.found(True, f"{found.method}{where}")
         return self.differs(found.counterexample, f"{found.method}{where}")
+
+    def is_all_open(self, like: Netlist, loose: Sequence[Netlist]) -> bool:
+        """Tell whether no output matters for any input vector, as far as that is found out in time."""
+        cells = np.empty((0, 3), dtype=np.int32)
+        zeros, ones = (
+            replace(like, fanins=cells, outputs=np.full(like.n_outputs, literal, dtype=np.int32))
+            for literal in (FALSE, TRUE)
+        )
+        for dont_care in loose:
+            ones = _masked(ones, dont_care)
+        try:
+            return equivalent(ones, zeros, self.timeout).equal
+        except ToolTimeoutError:
+            return False
+
+    def nothing_matters(self) -> UsageError:
+        return UsageError(
+            f"{self.a.path} and {self.b.path}: there is no input vector for which an output matters in "
+            "both, so nothing can be compared"
+        )
 
     def differs(self, vector: NDArray[np.uint8], method: str) -> Comparison:
         """Return the comparison with a vector for which an output differs."""

@@ -380,3 +380,20 @@ def test_order_of_pins(cli):
     assert cli("equiv", "same.blif", "n.aag").code == 0
     assert cli("equiv", "turned.blif", "n.aag").code == 1
     assert cli("equiv", "turned.blif", "same.blif").code == 0
+
+
+@pytest.mark.parametrize("width", [4, 20])
+def test_outputs_that_matter_nowhere_in_both(cli, tmp_path, width):
+    """That nothing can differ is no equivalence, whatever proves it."""
+    head = f".i {width}\n.o 1\n.type fr\n"
+    rest = "-" * (width - 1)
+    for name, rows in (
+        ("on", f"1{rest} 1\n"),
+        ("off", f"0{rest} 0\n"),
+        ("both", f"1{rest} 1\n0{rest} 0\n"),
+    ):
+        (tmp_path / f"{name}.pla").write_text(f"{head}{rows}.e\n")
+    outcome = cli("equiv", "on.pla", "off.pla")
+    assert outcome.code == 2
+    assert "no input vector for which an output matters in both" in outcome.complaint
+    assert cli("equiv", "on.pla", "both.pla").code == 0
