@@ -302,8 +302,8 @@ class Wiring:
             return
         needed, waiting = set(outputs), list(outputs)
         while waiting:
-            gate = self.gates[waiting.pop()]
-            new = set() if gate.op is Op.INPUT else set(gate.reads) - needed
+            reader = self.gates[waiting.pop()]
+            new = set() if reader.op is Op.INPUT else set(reader.reads) - needed
             needed |= new
             waiting.extend(new)
         missing = self.undriven & needed
