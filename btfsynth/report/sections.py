@@ -100,11 +100,19 @@ def verdict(folder: DesignFolder) -> Verdict:
         return _verified(folder, f"The whole chain of checks passed; {covers}.")
     if folder.build.get("verified") is True:
         return _verified(folder, f"Every check of the build passed on {covers}.")
-    return Verdict(
-        "none",
-        "not verified",
-        f"The netlist is right on {covers}, but no check of the hardware is recorded here.",
-    )
+    return Verdict("none", "not verified", _why_not_verified(folder, covers))
+
+
+def _why_not_verified(folder: DesignFolder, covers: str) -> str:
+    """Say what a design of which no check failed lacks."""
+    rows = [row for chain in chains(folder) for row in chain["rows"]]
+    if not any(row["state"] == "good" and row["name"] != "network" for row in rows):
+        return f"The netlist is right on {covers}, but no check of the hardware is recorded here."
+    for targets in recorded_targets(folder.build).values():
+        if not targets.all_right:
+            missed = f"{targets.count - targets.right} of {plural(targets.count, 'target')}"
+            return f"The checks of the hardware passed on {covers}, but {missed} are missed."
+    return f"The checks that ran passed on {covers}, but not all that are needed ran."
 
 
 def _verified(folder: DesignFolder, checked: str) -> Verdict:

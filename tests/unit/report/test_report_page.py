@@ -198,6 +198,28 @@ def test_wrong_design(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("checks", "right", "words"),
+    [
+        ({"icarus": {"passed": 8, "failed": 0}}, 13,
+         "The checks of the hardware passed on all 8 vectors, but 3 of 16 targets are missed."),
+        ({"icarus": {"passed": 8, "failed": 0}, "ghdl": {"skipped": "not installed"}}, 16,
+         "The checks that ran passed on all 8 vectors, but not all that are needed ran."),
+        ({"network": {"passed": 8, "failed": 0}, "icarus": {"skipped": "not installed"}}, 16,
+         "but no check of the hardware is recorded here."),
+    ],
+)  # fmt: skip
+def test_why_a_build_is_not_verified(tmp_path, checks, right, words):
+    """The page tells missed targets from checks that did not run."""
+    netlist = full_adder(majority_adder)
+    folder = write_folder(netlist, tmp_path / "d")
+    targets = {"train": {"right": right, "count": 16}}
+    add_build(folder, netlist, checks=checks, verified=False, targets=targets)
+    text = " ".join(Page(report_page(folder)).texts)
+    assert words in text
+    assert "not verified" in text
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda path: None, "no such folder"),
