@@ -13,7 +13,7 @@ import pytest
 from btfsynth.dataset.load import load
 from btfsynth.flow import BuildOptions, build, emit_netlist
 from btfsynth.netlist.text import read_netlist
-from btfsynth.verify.chain import verify_design
+from btfsynth.verify.chain import _Chain, verify_design
 from btfsynth.verify.links import LinkResult
 
 
@@ -29,8 +29,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    """Return a copy of it."""
+def folder(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of it; links that run tools, which read no records, are not checked."""
+    link = _Chain.link
+
+    def quick(chain: _Chain, name: str, check: Callable[[], Any]) -> None:
+        if name in ("files", "source", "netlist", "parsed_verilog", "equivalence"):
+            link(chain, name, check)
+
+    monkeypatch.setattr(_Chain, "link", quick)
     return Path(shutil.copytree(built, tmp_path / "t"))
 
 
@@ -47,9 +54,9 @@ def failed(folder: Path) -> dict[str, str]:
     return {link.name: link.failure for link in found.failed}
 
 
-def test_sound(folder: Path) -> None:
-    """A build agrees with itself."""
-    assert failed(folder) == {}
+def test_sound(built: Path) -> None:
+    """A build agrees with itself, in all links."""
+    assert failed(built) == {}
 
 
 def test_seed_and_trial(folder: Path) -> None:
