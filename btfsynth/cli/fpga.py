@@ -11,6 +11,7 @@ from rich.table import Table
 from btfsynth.cli.complete import complete_names
 from btfsynth.cli.options import folder_option, json_option
 from btfsynth.cli.output import console, emit_json, field_table, kept_beside, say, show
+from btfsynth.cli.ranges import FiniteRange
 from btfsynth.errors import UsageError, VerificationError
 from btfsynth.fpga.board import board_device, run_board
 from btfsynth.fpga.board_worker import BAUD, BOARDS
@@ -40,7 +41,7 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
 )
 @click.option(
     "--freq",
-    type=click.FloatRange(min=0, min_open=True, max=10_000),
+    type=FiniteRange(min=0, min_open=True, max=10_000),
     metavar="MHZ",
     help="Clock to reach; exits with 1 if it is not.  [default: as fast as it gets]",
 )

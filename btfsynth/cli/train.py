@@ -32,6 +32,7 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, say, show, show_training, why_beside
 from btfsynth.cli.progress import observed
+from btfsynth.cli.ranges import FiniteRange
 from btfsynth.cli.ranks import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.formats.base import plural
@@ -96,7 +97,7 @@ _HISTORY_HELP = (
 )
 @click.option(
     "--checkpoint-interval",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=30.0,
     show_default=True,
     metavar="SECONDS",

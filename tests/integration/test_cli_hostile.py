@@ -214,3 +214,20 @@ def test_tool_without_space(tmp_path, monkeypatch):
     assert str(done.error("it failed")).startswith(f"no space left in {tmp_path}: it failed")
     monkeypatch.setattr(process, "_MIN_SPACE", 0)
     assert str(process.run_command(("false",), tmp_path, 10).error("it failed")).startswith("it f")
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fpga", "nowhere", "--freq"),
+        ("train", "xor", "-o", "x.npz", "--checkpoint", "x.ckpt", "--checkpoint-interval"),
+    ],
+    ids=["freq", "checkpoint-interval"],
+)
+def test_options_that_are_no_numbers(cli, arguments, number):
+    """Click's ranges let nan pass, of which no comparison is true: a clock that is never too slow."""
+    outcome = cli(*arguments, number)
+    assert outcome.code == 2
+    assert outcome.complaint.startswith(f"Invalid value for '{arguments[-1]}':")
+    assert number in outcome.complaint
