@@ -78,7 +78,7 @@ def command(
                 "module": manifest.module,
                 "netlist": netlist_record(cost),
                 "timing": timing_record(manifest.timing),
-                "files": manifest.files,
+                "files": _files(manifest),
                 "vectors": manifest.vector_count,
                 "notices": list(manifest.notices),
                 **(
@@ -97,6 +97,11 @@ def command(
         )
 
 
+def _files(manifest: Manifest) -> dict[str, str]:
+    """Return the names of what the folder got, by role: the netlist is there without a format, too."""
+    return {"mig": f"{manifest.module}.mig", **manifest.files}
+
+
 def _show(
     manifest: Manifest, cost: NetlistStatistics, directory: Path, said: Sequence[str]
 ) -> None:
@@ -106,7 +111,7 @@ def _show(
     show("timing", describe_timing(manifest.timing))
     show("vectors", str(manifest.vector_count))
     show("files", f"in {directory}:")
-    show("", ", ".join([*sorted(manifest.files.values()), "manifest.json"]))
+    show("", ", ".join(sorted([*_files(manifest).values(), "manifest.json"])))
     for notice in manifest.notices:
         if notice not in said:
             show("note", notice)

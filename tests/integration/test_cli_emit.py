@@ -52,6 +52,16 @@ def test_every_format(cli, tmp_path, netlist):
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
 
 
+@pytest.mark.parametrize("formats", ["", "mig", "blif,mig"])
+def test_all_files_are_listed(cli, tmp_path, netlist, formats):
+    """What was written is what the text and the JSON name, the netlist without a format included."""
+    given = ["emit", "m.mig", *(["--format", formats] if formats else []), "-o", "out"]
+    written = {*(cli(*given, "--json").json["files"].values()), "manifest.json"}
+    assert written == {path.name for path in (tmp_path / "out").iterdir()}
+    said = cli(*given).stdout.split("files", 1)[1].split("next")[0].replace(",", " ").split()
+    assert {*said[2:]} == written
+
+
 @pytest.mark.parametrize("formats", [(), ("--format", "mig")])
 def test_folder_of_another_design(cli, tmp_path, netlist, formats):
     """The netlist that a folder has of a design before is not taken for that of the new one."""
