@@ -25,9 +25,12 @@ class Design:
     latency
         Registers on every path from an input to an output, which `netlist` has as wires; None if no output
         depends on an input.
+    counts_from_zero
+        Whether the bits of every bus are numbered by significance, whatever its range is elsewhere.
     """
 
     netlist: Netlist
     notes: tuple[str, ...] = ()
     dont_care: Netlist | None = None
     latency: int | None = 0
+    counts_from_zero: bool = False

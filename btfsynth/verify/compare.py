@@ -96,6 +96,7 @@ class _Pair:
     """Two designs whose bits have been matched; vectors are in the order of the first."""
 
     def __init__(self, a: Subject, b: Subject, timeout: float | None) -> None:
+        a, b = a.under_ranges(b), b.under_ranges(a)
         self.a, self.b, self.timeout = a, b, timeout
         self.inputs, input_note = match_bits("inputs", a.input_ports, b.input_ports)
         self.outputs, output_note = match_bits("outputs", a.output_ports, b.output_ports)

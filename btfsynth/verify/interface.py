@@ -106,6 +106,7 @@ def match_bits(
         raise _different(
             kind, first, second, f"{total_width(first)} and {total_width(second)} bits"
         )
+    second, notes = _in_ranges(kind, first, second)
     names, others = bit_names(first), bit_names(second)
     nameless = any(ports and not any(port.named for port in ports) for ports in (first, second))
     if nameless and set(names) != set(others):
@@ -120,7 +121,6 @@ def match_bits(
         raise _different(kind, first, second, "two bits have one name")
     known = {name: bits[name] for name in names if name in bits}
     left = [bit for name, bit in bits.items() if name not in known]
-    note = ""
     if left:
         rest = [port for port in first if not known.keys() & set(port.bits)]
         other = [port for port in second if not known.keys() & set(port.bits)]
@@ -130,8 +130,29 @@ def match_bits(
             shapes[0] != shapes[1] and not flat
         ):
             raise _different(kind, first, second, "neither names nor widths agree")
-        note = _order_note(kind, rest, other)
-    return np.array(_in_order(first, second, names, known), dtype=np.int64), note
+        notes.append(_order_note(kind, rest, other))
+    return np.array(_in_order(first, second, names, known), dtype=np.int64), "; ".join(notes)
+
+
+def _in_ranges(
+    kind: str, first: Sequence[Port], second: Sequence[Port]
+) -> tuple[list[Port], list[str]]:
+    """Return the second ports, those whose bits have other indices in the first under these, and what to note.
+
+    Bits of ``[0:3]`` and ``[3:0]`` keep their names; those of ``[7:4]`` and ``[3:0]`` have none in common.
+    """
+    known = {port.name: port for port in first}
+    found, moved = [], []
+    for port in second:
+        like = known.get(port.name, port)
+        if like.width == port.width and set(like.bits) != set(port.bits):
+            moved.append(f"{like.label} with {port.label}")
+            found.append(replace(port, low=like.low, step=like.step))
+        else:
+            found.append(port)
+    if not moved:
+        return found, []
+    return found, [f"{kind} matched by significance: {', '.join(moved[:_SHOWN])}"]
 
 
 def _in_order(

@@ -108,6 +108,8 @@ class Subject:
         The rows of a table that says nothing of other input vectors; what the outputs are is then read here.
     latency
         Clocks from an input to its output, 0 without registers; None if that is not known.
+    counts_from_zero
+        Whether the bits of every bus are numbered by significance, whatever its range is elsewhere.
     """
 
     path: Path
@@ -116,6 +118,7 @@ class Subject:
     notes: tuple[str, ...] = ()
     table: Table | None = None
     latency: int | None = None
+    counts_from_zero: bool = False
 
     @property
     def input_ports(self) -> tuple[Port, ...]:
@@ -140,6 +143,13 @@ class Subject:
         if self.table is None:
             return self.dont_care is not None
         return not self.table.patterns.exhaustive
+
+    def under_ranges(self, other: Subject) -> Subject:
+        """Return it with the ranges of another one's ports if its own say nothing of indices."""
+        if self.netlist is None or not self.counts_from_zero or other.counts_from_zero:
+            return self
+        netlist = with_ranges(self.netlist, other.input_ports, other.output_ports)
+        return replace(self, netlist=netlist)
 
     def evaluate(self, vectors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Return the outputs for ``(vectors, input bits)`` uint8, and where these matter, bool."""
@@ -207,7 +217,14 @@ def read_subject(
             input_ports=_made_up(netlist.input_ports, "x"),
             output_ports=_made_up(netlist.output_ports, "y"),
         )
-    return Subject(path, netlist, design.dont_care, notes, latency=design.latency)
+    return Subject(
+        path,
+        netlist,
+        design.dont_care,
+        notes,
+        latency=design.latency,
+        counts_from_zero=design.counts_from_zero,
+    )
 
 
 def _is_table(path: Path) -> bool:
