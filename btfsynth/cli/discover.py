@@ -64,7 +64,10 @@ _DEFAULT_SECONDS = 60.0
 @configured_source_argument
 @config_option(without=("trials", "jobs"))
 @folder_option("Where everything goes.  [default: hdl_out/<name>_discover]")
-@time_option("Stop after so long.  [default: 60 if --trials is not given, else no limit]")
+@time_option(
+    "Stop after so long, start of the workers and compiling not counted.  "
+    "[default: 60 if --trials is not given, else no limit]"
+)
 @click.option(
     "--trials",
     type=click.IntRange(min=1),

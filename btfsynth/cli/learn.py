@@ -85,7 +85,10 @@ _TABLES = 8
     metavar="N",
     help="AND nodes of the AIGER file at most.  [default: as --max-cells]",
 )
-@time_option("Learn for so long.  [default: 60 if --trials is not given, else no limit]")
+@time_option(
+    "Learn for so long; baselines, passes and simulators come after it and take what they need.  "
+    "[default: 60 if --trials is not given, else no limit]"
+)
 @click.option(
     "--trials",
     type=click.IntRange(min=1),

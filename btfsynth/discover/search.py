@@ -385,6 +385,7 @@ class _Search:
     def _get_ready(self, workers: Executor) -> None:
         """Load and compile everything in one worker first: the others find it compiled."""
         precision = self.portfolio.plan.parameters.precision
+        workers.on_report = lambda _, stage: self.witness.on_stage(stage)
         workers.submit("ready", get_ready, self.options.passes, precision)
         while workers.running:
             for finished in workers.wait(_NAP):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 import numpy as np
+from numba.core import event
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
@@ -29,10 +30,12 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import train_trial
+from btfsynth.workers.running import report
 
 __all__ = ["get_ready", "polish", "run_trial"]
 
 _SEEDS = 1 << 31
+_COMPILING = "compiling the kernels (once)"
 
 
 def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, trial: int) -> Record:
@@ -160,7 +163,28 @@ def polish(
 
 
 def get_ready(passes: str, precision: int) -> None:
-    """Load or compile all that the work takes, on a task of a moment."""
+    """Load or compile all that the work takes, on a task of a moment; report once if it is compiled."""
+    with event.install_listener("numba:compile", _Compiling()):
+        _try_everything(passes, precision)
+
+
+class _Compiling(event.Listener):  # type: ignore[misc]
+    """Reports the first compilation; what comes from Numba's cache is none."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def on_start(self, happening: event.Event) -> None:
+        """Tell it."""
+        if not self._told:
+            self._told = True
+            report(_COMPILING)
+
+    def on_end(self, happening: event.Event) -> None:
+        """Nothing is told then."""
+
+
+def _try_everything(passes: str, precision: int) -> None:
     vectors = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=np.uint8)
     targets = vectors.sum(axis=1, keepdims=True) % 2
     ports = (Port("x", 2),), (Port("y", 1),)

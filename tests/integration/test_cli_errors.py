@@ -333,7 +333,10 @@ def test_stopped_training(cli, tmp_path, number):
     )  # fmt: skip
     try:
         assert process.stderr.readline() == "multiplier_4: training ...\n"
-        assert process.stderr.readline().startswith("multiplier_4: 0 finished")
+        line = process.stderr.readline()
+        if "compiling" in line:  # where the trial before has compiled too little for this one
+            line = process.stderr.readline()
+        assert line.startswith("multiplier_4: 0 finished")
         for each in (number, signal.SIGHUP):
             process.send_signal(each)
         stdout, stderr = process.communicate()

@@ -350,14 +350,17 @@ def test_options_that_cannot_be_carried_out(cli, options, words):
 
 
 @pytest.mark.slow
-def test_the_first_run_says_that_it_compiles(program, tmp_path):
+@pytest.mark.parametrize(
+    "command", [("train", "full_adder"), ("discover", "full_adder", "--trials", "1", "--jobs", "1")]
+)
+def test_the_first_run_says_that_it_compiles(program, tmp_path, command):
     """With an empty cache a line tells what is waited for; the next run does not say it."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     seen = []
     for _ in range(2):
         done = subprocess.run(
-            [*program, "train", "full_adder"], cwd=tmp_path, env=environment, capture_output=True,
-            text=True, check=True,
+            [*program, *command], cwd=tmp_path, env=environment, capture_output=True, text=True,
+            check=True,
         )  # fmt: skip
         # A slow machine tells how the training goes as well, once a minute.
         seen.append([line for line in done.stderr.splitlines() if "compiling" in line])
