@@ -113,6 +113,7 @@ def _on_board(source: Path, board: str, seed: int, output: Path, as_json: bool) 
     result = run_board(
         source, board, PlaceOptions(seed), output, say=lambda line: say(f"{source.name}: {line}")
     )
+    place = result.directory or output
     if as_json:
         emit_json(result.to_json())
     else:
@@ -122,9 +123,9 @@ def _on_board(source: Path, board: str, seed: int, output: Path, as_json: bool) 
         show("cells", f"{cells.luts} LUTs, {cells.flip_flops} flip-flops, {cells.carries} carry")
         show("serial", f"{check.passed} of {check.passed + check.failed} vectors passed")
         show("tools", ", ".join(f"{name} {version}" for name, version in result.tools.items()))
-        show("files", f"in {output}: {', '.join(result.files.values())}, fpga.json")
+        show("files", f"in {place}: {', '.join(result.files.values())}, fpga.json")
     if result.failure:
-        raise VerificationError(result.failure)
+        raise VerificationError(f"{result.failure}{kept_beside(output, place)}")
 
 
 def _show(result: FpgaResult, output: Path) -> None:

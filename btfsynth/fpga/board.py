@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,14 @@ from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.board_worker import BAUD, BOARDS
 from btfsynth.fpga.devices import get_device
-from btfsynth.fpga.flow import FIGURES_FILE
+from btfsynth.fpga.flow import FIGURES_FILE, holds_sound
 from btfsynth.fpga.netlists import CellCounts, count_cells
 from btfsynth.fpga.place import PlaceOptions, Resource, check_capacity, read_report
 from btfsynth.fpga.tools import find_toolchain
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.process import run_command, workspace_folder
 from btfsynth.sim.result import CheckResult
-from btfsynth.staging import publish, staging_folder
+from btfsynth.staging import publish, publish_beside, staging_folder
 
 __all__ = ["BoardResult", "board_device", "run_board"]
 
@@ -65,6 +65,8 @@ class BoardResult:
         SHA-256 of the design's file that it was made from, by its role in the manifest.
     files
         Names of the files by role.
+    directory
+        Where they are: beside the folder asked for if the run failed and that one holds a sound result.
     """
 
     module: str
@@ -78,6 +80,7 @@ class BoardResult:
     seed: int
     hashes: Mapping[str, str]
     files: Mapping[str, str]
+    directory: Path | None = None
 
     @property
     def failure(self) -> str:
@@ -203,8 +206,11 @@ def run_board(
         for name in files.values():
             shutil.copyfile(workspace / made.get(name, name), staging / name)
         write_text(staging / FIGURES_FILE, json.dumps(result.to_json(), indent=2) + "\n")
-        publish(staging, output, FIGURES_FILE)
-    return result
+        if result.failure and holds_sound(output):
+            output = publish_beside(staging, output, FIGURES_FILE)
+        else:
+            publish(staging, output, FIGURES_FILE)
+    return replace(result, directory=output)
 
 
 def _work(design: Design, board: str, workspace: Path, timeout: float) -> CheckResult:

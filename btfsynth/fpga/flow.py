@@ -41,7 +41,7 @@ from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
 
-__all__ = ["FIGURES_FILE", "Column", "FpgaOptions", "FpgaResult", "run_fpga"]
+__all__ = ["FIGURES_FILE", "Column", "FpgaOptions", "FpgaResult", "holds_sound", "run_fpga"]
 
 FIGURES_FILE = "fpga.json"
 """The file of the figures, written last."""
@@ -216,7 +216,7 @@ def run_fpga(
             for name, made in files.values():
                 shutil.copyfile(workspace / made, staging / name)
             _write_figures(result, staging)
-            if result.failure and _holds_sound(output):
+            if result.failure and holds_sound(output):
                 output = publish_beside(staging, output, FIGURES_FILE)
             else:
                 publish(staging, output, FIGURES_FILE)
@@ -228,7 +228,7 @@ def run_fpga(
     return replace(result, directory=output)
 
 
-def _holds_sound(output: Path) -> bool:
+def holds_sound(output: Path) -> bool:
     """Tell whether a folder holds the result of an earlier run that did not fail."""
     try:
         record = json.loads((output / FIGURES_FILE).read_text(encoding="utf-8"))

@@ -164,7 +164,7 @@ def test_case_statement_that_fails(cli, multiplier, monkeypatch):
 
 
 @pytest.mark.slow
-def test_board(cli, multiplier):
+def test_board(cli, multiplier, monkeypatch):
     """A board's bitstream, its serial port simulated; nothing in the files tells where they were made."""
     need("ice40-hx1k")
     pytest.importorskip("amaranth_boards")
@@ -179,6 +179,14 @@ def test_board(cli, multiplier):
         text = Path("out", name).read_text(errors="replace")
         assert len(text) > 100
         assert str(Path(__file__).parents[2]) not in text
+    # A run that fails, here for a clock that is too fast, takes nothing of it.
+    monkeypatch.setattr("btfsynth.fpga.board._clock", lambda pins: 9999.0)
+    outcome = cli("fpga", multiplier, "--board", "icestick", "-o", "out")
+    assert outcome.code == 1
+    assert "the board's clock has 9999 MHz" in outcome.complaint
+    assert "out.failed" in outcome.complaint
+    assert json.loads(Path("out/fpga.json").read_text()) == record
+    assert json.loads(Path("out.failed/fpga.json").read_text())["clock_mhz"] == 9999
 
 
 def test_board_has_its_own_device(cli, multiplier):
