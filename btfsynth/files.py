@@ -258,11 +258,12 @@ def make_folder(path: StrPath) -> None:
     Raises
     ------
     OutputError
-        If it cannot be made or is a file.
+        If it cannot be made, is a file or a link that leads to itself.
     """
     path = as_path(path)
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r}: the folder cannot be made: a NUL in the name")
+    followed(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -80,6 +80,15 @@ def test_link_to_itself(cli, tmp_path, arguments, code):
     assert [path.name for path in tmp_path.iterdir()] == ["loop"]
 
 
+@pytest.mark.parametrize("command", ["build", "discover"])
+def test_folder_that_is_a_link_to_itself(cli, tmp_path, command):
+    """The message says what is wrong with it, not that it exists."""
+    (tmp_path / "loop").symlink_to("loop")
+    outcome = cli(command, "full_adder", "-o", "loop")
+    assert outcome.code == 1
+    assert outcome.complaint == "'loop' cannot be written: a link that leads to itself"
+
+
 def test_messages_are_clipped():
     """What is quoted has an end; both ends of a long message stay."""
     error = DataError(f"expected a name, got {'x' * 75_000!r}, which is none", "f.npz", 3)
@@ -221,7 +230,7 @@ def test_tool_without_space(tmp_path, monkeypatch):
     "arguments",
     [
         ("fpga", "nowhere", "--freq"),
-        ("train", "xor", "-o", "x.npz", "--checkpoint", "x.ckpt", "--checkpoint-interval"),
+        ("train", "full_adder", "-o", "x.npz", "--checkpoint", "x.ckpt", "--checkpoint-interval"),
     ],
     ids=["freq", "checkpoint-interval"],
 )
