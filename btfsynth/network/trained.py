@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port, port_from_values, port_values_of, total_width
-from btfsynth.errors import DataError, TopologyError
+from btfsynth.errors import DataError, TopologyError, UsageError
 from btfsynth.files import (
     BROKEN_ARCHIVE,
     StrPath,
@@ -163,10 +163,18 @@ def save_network(network: TrainedNetwork, path: StrPath) -> None:
 
     Raises
     ------
+    UsageError
+        If the name ends in ``.net`` or ``.sol``: these are text, which `write_network_text` of
+        `btfsynth.network.formats` writes.
     OutputError
         If the file cannot be written.
     """
     path = as_path(path)
+    if path.suffix.lower() in (".net", ".sol"):
+        raise UsageError(
+            f"{path}: expected a name that ends in .npz; "
+            f"btfsynth.network.formats.write_network_text writes {path.suffix}"
+        )
     header = {
         "format": _FORMAT,
         "name": network.name,

@@ -10,7 +10,7 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.ports import Port
-from btfsynth.errors import DataError, OutputError, TopologyError
+from btfsynth.errors import DataError, OutputError, TopologyError, UsageError
 from btfsynth.files import archive_bytes
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork, load_network, save_network
@@ -214,3 +214,11 @@ def test_files_that_are_no_archives(tmp_path: Path) -> None:
     np.save(tmp_path / "n.npy", np.zeros(3))
     with pytest.raises(DataError, match="not a network"):
         load_network(tmp_path / "n.npy")
+
+
+@pytest.mark.parametrize("name", ["a.sol", "a.net", "a.SOL"])
+def test_an_archive_is_not_written_under_the_name_of_a_text(tmp_path, name):
+    """It could not be read again."""
+    with pytest.raises(UsageError, match="expected a name that ends in .npz"):
+        save_network(and_or(), tmp_path / name)
+    assert not (tmp_path / name).exists()
