@@ -70,16 +70,34 @@ def find_cell(
 
 
 def needed_functions(
-    functions: Sequence[CellFunction], outputs: Collection[str]
+    functions: Sequence[CellFunction], connected: Collection[str]
 ) -> Sequence[CellFunction]:
-    """Return, in order, the functions that some outputs depend on: other inputs may be undefined."""
-    wanted = set(outputs)
+    """Return, in order, the functions that connected outputs depend on, without open inputs of no effect.
+
+    Other inputs may be undefined. Yosys leaves inputs of tables open that these do not depend on.
+    """
+    known = {*connected, *(one.output for one in functions)}
+    wanted = set(connected)
     found = []
-    for one in reversed(functions):
-        if one.output in wanted:
+    for whole in reversed(functions):
+        if whole.output in wanted:
+            one = _without_open_inputs(whole, known)
             found.append(one)
             wanted.update(one.inputs)
     return found[::-1]
+
+
+def _without_open_inputs(function: CellFunction, known: Collection[str]) -> CellFunction:
+    """Return a function without the inputs that are not known and that do not change its value."""
+    names, table = list(function.inputs), function.table
+    for place in reversed(range(len(names))):
+        where_0 = [vector for vector in range(1 << len(names)) if not vector >> place & 1]
+        if names[place] not in known and all(
+            table >> vector & 1 == table >> (vector | 1 << place) & 1 for vector in where_0
+        ):
+            table = sum((table >> vector & 1) << new for new, vector in enumerate(where_0))
+            del names[place]
+    return CellFunction(function.output, tuple(names), table)
 
 
 def cell_names() -> tuple[str, ...]:

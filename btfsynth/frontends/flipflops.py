@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from btfsynth.frontends.cells import CellFunction, parameter_value
 
@@ -52,6 +53,8 @@ def find_flipflop(
     yosys = _YOSYS.fullmatch(kind)
     if yosys is not None:
         return _of_yosys(yosys["kind"] or "FF", yosys["marks"] or "")
+    if kind == "TRELLIS_FF" and {"DI", "Q"} <= set(ports):
+        return _of_trellis(ports, parameters)
     if _VENDORS.fullmatch(kind) is None or not {"D", "Q"} <= set(ports):
         return None
     known = {"D", "Q", _GATE_ENABLE, *_ENABLES, *_RESETS, *_SETS, *_CLOCKS}
@@ -117,3 +120,27 @@ def _of_yosys(kind: str, marks: str) -> CellFunction | None:
         kind == "SDFFCE",
         {name for name, mark in (("E", enable_mark), ("R", reset_mark)) if mark == "N"},
     )
+
+
+def _of_trellis(ports: Collection[str], parameters: Mapping[str, int | str]) -> CellFunction:
+    """Return the function of the flip-flop of ECP5, whose reset comes before its enable."""
+
+    def chosen(name: str, allowed: Sequence[str]) -> str:
+        value = str(parameters.get(name, allowed[0])).strip().strip('"').strip()
+        if value not in allowed:
+            raise ValueError(
+                f"the parameter {name}: expected {' or '.join(allowed)}, got {value!r}"
+            )
+        return value
+
+    chosen("LSRMODE", ("LSR",))
+    enable, reset = chosen("CEMUX", ("1", "CE", "INV")), chosen("LSRMUX", ("LSR", "INV"))
+    inverted = {pin for pin, way in (("CE", enable), ("LSR", reset)) if way == "INV"}
+    function = _function(
+        [] if enable == "1" else ["CE"],
+        "LSR" if "LSR" in ports else None,
+        chosen("REGSET", ("RESET", "SET")) == "SET",
+        False,
+        inverted,
+    )
+    return replace(function, inputs=("DI", *function.inputs[1:]))

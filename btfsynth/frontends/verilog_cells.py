@@ -154,10 +154,18 @@ class CellReader:
             found[name] = argument.argname
         found.update({name: entry.value for name, entry in defparams.items()})
         return {
-            name: node.value if isinstance(node, ast.StringConst) else self.expressions.number(node)
+            name: self.parameter(node)
             for name, node in found.items()
             if node is not None and not isinstance(node, ast.FloatConst)
         }
+
+    def parameter(self, node: Any) -> int | str:
+        """Return the value of a parameter; one of x, such as an initial value, as its text."""
+        if isinstance(node, ast.StringConst) or (
+            isinstance(node, ast.IntConst) and set(node.value.lower()) & set("xz?")
+        ):
+            return str(node.value)
+        return self.expressions.number(node)
 
     def connect(
         self, instance: Any, functions: Sequence[CellFunction], nodes: Mapping[str, Any]

@@ -197,3 +197,19 @@ def test_latches_of_blocks(tmp_path):
     assert bit_names(netlist.input_ports) == ["g", "d", "q"]
     assert bit_names(netlist.output_ports) == ["q", "y", "q_in"]
     assert computes(netlist, lambda g, d, q: (q, g and d, d if g else q))
+
+
+def test_inputs_of_no_effect_may_be_open(tmp_path):
+    """Yosys leaves inputs open that a table does not depend on."""
+    path = tmp_path / "m.v"
+    text = 'module m(input c, d, output z);\nLUT4 #(.INIT("0x{}")) u (.C(c), .D(d), .Z(z));\nendmodule\n'
+    path.write_text(text.format("0ff0"))
+    assert computes(read_design(path), lambda c, d: c != d)
+    path.write_text(text.format("0ff8"))
+    with pytest.raises(DataError, match="the input A is not connected"):
+        read_design(path)
+    blif = ".model m\n.inputs c d\n.outputs z\n.subckt LUT3 I0=c I2=d O=z\n.param INIT {}\n.end\n"
+    netlist = parse_blif(source(blif.format("10100000"), "m.blif")).netlist
+    assert computes(netlist, lambda c, d: c and d)
+    with pytest.raises(DataError, match="the input I1 is not connected"):
+        parse_blif(source(blif.format("10000000"), "m.blif"))

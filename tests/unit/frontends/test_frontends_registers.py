@@ -13,6 +13,7 @@ from btfsynth.frontends.aiger import parse_aiger
 from btfsynth.frontends.bench import parse_bench
 from btfsynth.frontends.blif import parse_blif
 from btfsynth.frontends.design import Design
+from btfsynth.frontends.registry import read_design
 from btfsynth.frontends.yosys_json import parse_yosys_json
 
 BLIF = """.model count
@@ -162,6 +163,15 @@ def test_registers_of_instances():
             "FDRE C=clk D=d CE=e R=r Q=q\n.param IS_D_INVERTED 0",
             lambda d, e, r, q: not r and (d if e else q),
         ),
+        (
+            'TRELLIS_FF CLK=clk DI=d CE=e LSR=r Q=q\n.param CEMUX "INV"\n.param REGSET "SET"',
+            lambda d, e, r, q: r or (q if e else d),
+        ),
+        (
+            'TRELLIS_FF CLK=clk DI=d CE=e LSR=r Q=q\n.param CEMUX "CE"\n.param LSRMUX "INV"',
+            lambda d, e, r, q: r and (d if e else q),
+        ),
+        ("TRELLIS_FF CLK=clk DI=d CE=e Q=q", lambda d, e, r, q: d),
         ("LDCE D=d G=clk GE=e CLR=r Q=q", None),
         ("$_DFFE_PN_ C=clk D=d E=e Q=q", lambda d, e, r, q: q if e else d),
         ("$_SDFFCE_PN1N_ C=clk D=d R=r E=e Q=q", lambda d, e, r, q: q if e else (d or not r)),
@@ -175,6 +185,22 @@ def test_flip_flops_of_a_library(cell, following):
         assert computes(netlist, lambda c, d, e, r, q: (q, not r and (d if c and e else q)))
     else:
         assert computes(netlist, lambda c, d, e, r, q: (q, following(d, e, r, q)))
+
+
+def test_flip_flops_of_ecp5_refuse_what_is_unknown():
+    """A preload has another function."""
+    cell = 'TRELLIS_FF CLK=c DI=d M=d LSR=d Q=q\n.param LSRMODE "PRLD"'
+    text = f".model t\n.inputs c d\n.outputs q\n.subckt {cell}\n.end\n"
+    with pytest.raises(DataError, match="the parameter LSRMODE: expected LSR, got 'PRLD'"):
+        parse_blif(source(text, "f.blif"), comb=True)
+
+
+def test_initial_values_of_flip_flops_may_be_undefined(tmp_path):
+    """As Yosys writes them for Xilinx."""
+    path = tmp_path / "f.v"
+    cell = "FDRE #(.INIT(1'hx)) f (.C(c), .CE(1'h1), .D(d), .Q(q), .R(r));"
+    path.write_text(f"module t(input c, d, r, output q);\n{cell}\nendmodule\n")
+    assert computes(read_design(path, comb=True), lambda c, d, r, q: (q, d and not r))
 
 
 def test_flip_flops_that_nothing_reads():
