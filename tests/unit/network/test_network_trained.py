@@ -219,6 +219,6 @@ def test_files_that_are_no_archives(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.sol", "a.net", "a.SOL"])
 def test_an_archive_is_not_written_under_the_name_of_a_text(tmp_path, name):
     """It could not be read again."""
-    with pytest.raises(UsageError, match="expected a name that ends in .npz"):
+    with pytest.raises(UsageError, match=r"expected a name that ends in \.npz"):
         save_network(and_or(), tmp_path / name)
     assert not (tmp_path / name).exists()
