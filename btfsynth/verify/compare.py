@@ -16,7 +16,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 from btfsynth.sim.result import port_values
 from btfsynth.verify.equivalence import SAT_METHOD, equivalent
-from btfsynth.verify.interface import match_bits, under_ports
+from btfsynth.verify.interface import ORDER_NOTE, match_bits, under_ports
 from btfsynth.verify.subjects import Subject, read_subject
 from btfsynth.verify.sweeping import joined
 
@@ -112,6 +112,10 @@ class _Pair:
         """Return what was found."""
         vectors = self.vectors()
         found = self.proven() if vectors is None else self.on_vectors(vectors)
+        if found.equal is False and any(ORDER_NOTE in note for note in self.notes):
+            self.notes.append(
+                "ports that were matched by their order may belong together otherwise"
+            )
         if not found.same_latency:
             one, other = (
                 f"{subject.path.name} has {subject.latency}" for subject in (self.a, self.b)

@@ -12,9 +12,12 @@ from btfsynth.dataset.ports import Port, bit_names, pin_order, total_width
 from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["Aligned", "align", "match_bits", "under_ports", "with_ranges"]
+__all__ = ["ORDER_NOTE", "Aligned", "align", "match_bits", "under_ports", "with_ranges"]
 
 _SHOWN = 8
+
+ORDER_NOTE = "matched by their order"
+"""What a note says of ports without a partner of their name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +172,7 @@ def _in_order(
 
 
 def _order_note(kind: str, first: Sequence[Port], second: Sequence[Port]) -> str:
-    return f"{kind} matched by their order: {_listed(first)} with {_listed(second)}"
+    return f"{kind} {ORDER_NOTE}: {_listed(first)} with {_listed(second)}"
 
 
 def with_ranges(netlist: Netlist, inputs: Sequence[Port], outputs: Sequence[Port]) -> Netlist:

@@ -51,3 +51,16 @@ def test_ports_of_one_name_and_width_match_by_significance(
     found = _compared(tmp_path, ranges, "by hand", False)
     assert found.equal
     assert f"inputs matched by significance: a{ranges[0]} with a[2]" in found.notes
+
+
+def test_what_was_matched_by_order_may_belong_together_otherwise(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.v", tmp_path / "b.v"]
+    paths[0].write_text("module m(input a, b, output y);\n  assign y = a & ~b;\nendmodule\n")
+    subjects = []
+    for operands, path in (("q & ~p", paths[1]), ("p & ~q", paths[1])):
+        path.write_text(f"module m(input p, q, output y);\n  assign y = {operands};\nendmodule\n")
+        subjects.append(read_subject(path))
+    first = read_subject(paths[0])
+    warning = "ports that were matched by their order may belong together otherwise"
+    assert [compare(first, each).equal for each in subjects] == [False, True]
+    assert [warning in compare(first, each).notes for each in subjects] == [True, False]
