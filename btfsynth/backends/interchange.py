@@ -15,7 +15,7 @@ from btfsynth.backends.cells import plain_cells
 from btfsynth.backends.identifiers import HdlNames, legal_names, printable
 from btfsynth.backends.verilog import emit_plain_verilog
 from btfsynth.backends.yosys_json import emit_yosys_json, yosys_names
-from btfsynth.dataset.ports import bit_names, in_pin_order, pin_order
+from btfsynth.dataset.ports import moved_pins
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.netlist import Netlist
@@ -23,7 +23,6 @@ from btfsynth.netlist.text import format_netlist
 
 __all__ = ["FOLDER_FORMATS", "WRITERS", "Writer", "get_writer"]
 
-_SHOWN_PINS = 8
 
 Emitter = Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
 
@@ -66,23 +65,9 @@ class Writer:
         """Return the bytes of the file, and one line for every name that had to change and pins that moved."""
         names = self.names(netlist)
         content = self.emit(netlist, names, {"generator": f"btfsynth {__version__}"})
-        notices = names.notices if self.keeps_pins else (*names.notices, *_moved_pins(netlist))
+        moved = moved_pins(netlist.input_ports, netlist.output_ports) if not self.keeps_pins else ()
+        notices = (*names.notices, *map(printable, moved))
         return content if isinstance(content, bytes) else content.encode(), notices
-
-
-def _moved_pins(netlist: Netlist) -> list[str]:
-    """Return a line for inputs and for outputs whose order the ports cannot keep."""
-    found = []
-    for kind, ports in (("inputs", netlist.input_ports), ("outputs", netlist.output_ports)):
-        if not in_pin_order(ports):
-            names = bit_names(ports)
-            shown = [names[bit] for bit in pin_order(ports)[:_SHOWN_PINS]]
-            more = " ..." if len(shown) < len(names) else ""
-            found.append(
-                f"{kind} come in the order of their ports, least significant bits first; the order read "
-                f"was {printable(' '.join(shown))}{more}"
-            )
-    return found
 
 
 def _verilog_names(netlist: Netlist) -> HdlNames:

@@ -21,9 +21,9 @@ from btfsynth.cli.output import emit_json, say, show
 from btfsynth.dataset.code import InputCode, code_inputs
 from btfsynth.dataset.contradictions import check_contradictions
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats import FORMATS
+from btfsynth.dataset.formats import FORMATS, format_by_ending, format_by_name
 from btfsynth.dataset.formats.base import plural
-from btfsynth.dataset.ports import Port, bit_names
+from btfsynth.dataset.ports import Port, bit_names, moved_pins
 from btfsynth.dataset.sampling import sample
 from btfsynth.dataset.save import save
 from btfsynth.errors import UsageError
@@ -97,6 +97,10 @@ def command(
         )
     if path is not None:
         save(dataset, path, format_name)
+        chosen = format_by_ending(path) if format_name is None else format_by_name(format_name)
+        if chosen is not None and not chosen.names_ports:
+            for notice in moved_pins(dataset.input_ports, dataset.output_ports):
+                say(f"note: {notice}")
     if as_json:
         emit_json(_record(dataset))
     else:

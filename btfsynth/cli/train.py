@@ -36,6 +36,7 @@ from btfsynth.cli.ranges import FiniteRange
 from btfsynth.cli.ranks import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.formats.base import plural
+from btfsynth.dataset.ports import moved_pins
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
 from btfsynth.files import beside, followed, write_text
@@ -323,6 +324,8 @@ def _save_extras(dataset: Dataset, run: TrainingRun, seed: int, files: _Files) -
 def _save(network: TrainedNetwork, path: Path) -> None:
     if path.suffix in (".net", ".sol"):
         write_network_text(path, network)
+        for notice in moved_pins(network.input_ports, network.output_ports):
+            say(f"note: {notice}")
     else:
         save_network(network, path)
 

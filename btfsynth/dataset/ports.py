@@ -15,6 +15,7 @@ __all__ = [
     "group_columns",
     "group_ports",
     "in_pin_order",
+    "moved_pins",
     "pin_order",
     "port_from_values",
     "port_values_of",
@@ -26,6 +27,7 @@ MAX_INDEX = 999_999_999
 
 _USUAL: tuple[Any, ...] = (0, 1, None)
 """Index of the least significant bit, step and pins of a port of which nothing else is known."""
+_SHOWN_PINS = 8
 _INDEXED = re.compile(r"^(?P<name>.+)\[(?P<index>[0-9]{1,6})\]$")
 
 
@@ -135,6 +137,24 @@ def in_pin_order(ports: Sequence[Port]) -> bool:
     """Tell whether the bits of all ports, in order, are the pins in order."""
     order = pin_order(ports)
     return order == list(range(len(order)))
+
+
+def moved_pins(inputs: Sequence[Port], outputs: Sequence[Port]) -> list[str]:
+    """Return a line for inputs and for outputs whose bits, in order, are not the pins in order.
+
+    It is for files in which position is all that tells bits apart.
+    """
+    found = []
+    for kind, ports in (("inputs", inputs), ("outputs", outputs)):
+        if not in_pin_order(ports):
+            names = bit_names(ports)
+            shown = [names[bit] for bit in pin_order(ports)[:_SHOWN_PINS]]
+            more = " ..." if len(shown) < len(names) else ""
+            found.append(
+                f"{kind} come in the order of their ports, least significant bits first; the order read "
+                f"was {' '.join(shown)}{more}"
+            )
+    return found
 
 
 def port_values_of(port: Port) -> list[Any]:

@@ -249,3 +249,12 @@ def test_module_names_from_a_file(cli, tmp_path, fast_simulator, name):
     assert outcome.code == 0, outcome.stderr
     assert {path.name for path in tmp_path.iterdir()} == {name, "out"}
     assert_computes(tmp_path / "out", table, 4, tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["truth", "dat", "csv"])
+def test_a_bus_that_falls(cli, tmp_path, ending):
+    """Where position is all that tells bits apart, a note says that they were moved; where names do, none."""
+    (tmp_path / "f.pla").write_text(".i 1\n.o 2\n.ilb a\n.ob f[1] f[0]\n0 01\n1 10\n.e\n")
+    outcome = cli("data", "f.pla", "-o", f"f.{ending}")
+    noted = "note: outputs come in the order of their ports" in outcome.stderr
+    assert (outcome.code, noted) == (0, ending != "csv")

@@ -119,6 +119,8 @@ class Format:
         Makes the data set of a file; raises `DataError`.
     write
         Gives the content of the file; raises `UsageError` if the format cannot hold the data set.
+    names_ports
+        False if position is all that tells the bits of a file apart.
     read_outputs
         Reads with the output columns chosen by the user, for formats of unmarked columns.
     """
@@ -130,6 +132,7 @@ class Format:
     read: Callable[[SourceFile], Dataset]
     write: Callable[[Dataset], bytes]
     read_outputs: Callable[[SourceFile, OutputColumns], Dataset] | None = None
+    names_ports: bool = True
 
 
 def _split_lines(text: str) -> list[str]:

@@ -295,4 +295,5 @@ DAT = Format(
     sniff=_sniff,
     read=_read,
     write=_write,
+    names_ports=False,
 )

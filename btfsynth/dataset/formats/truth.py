@@ -120,4 +120,5 @@ TRUTH = Format(
     sniff=_sniff,
     read=_read,
     write=_write,
+    names_ports=False,
 )
