@@ -24,6 +24,7 @@ from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.code import code_inputs, parse_code
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.held_out import by_name
+from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import (
     BtfsynthError,
@@ -49,6 +50,7 @@ from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutants import describe
 from btfsynth.verify.mutation import count_wrong, run_mutant, score_mutants, spread
+from btfsynth.verify.netlist_files import check_netlist_files
 from btfsynth.verify.parsed import check_parsed
 from btfsynth.verify.records import count_contradiction, data_contradiction, training_contradiction
 from btfsynth.verify.simulate import given_up
@@ -202,9 +204,7 @@ class _Chain:
         code = manifest.options.get("code")
         if isinstance(code, str):
             dataset = code_inputs(dataset, parse_code(code))
-        inputs, outputs = (
-            [port.data_port for port in ports] for ports in (manifest.inputs, manifest.outputs)
-        )
+        inputs, outputs = self.data_ports
         dataset = by_name(dataset, inputs, outputs, manifest.name)
         wanted, vectors = VectorTable.from_dataset(dataset), self.design.vectors
         covers = _vectors(vectors)
@@ -235,13 +235,16 @@ class _Chain:
     # the netlist and the Verilog
 
     def patterns(self) -> Link:
-        """Check the netlist file against the vectors, and the counts in the manifest against it."""
+        """Check the netlist against the vectors, the counts in the manifest and its files in other formats."""
         vectors = self.design.vectors
         if not self.mig.is_file():  # of a version that wrote none with a netlist from a file
             parsed = read_verilog_netlist(*self.design.verilog_files)
             problem = count_contradiction(self.design.manifest, parsed)
             if problem is not None:
                 return _failed("", f"{problem} that is in the Verilog", {})
+            beside = self.compared_files(parsed, self.design.path("verilog"))
+            if isinstance(beside, Link):
+                return beside
             raise _SkipError(f"no {self.mig.name} in the folder")
         netlist = self.read_mig()
         got = unpack_bits(output_words(netlist, pack_bits(vectors.inputs)), vectors.count)
@@ -255,7 +258,28 @@ class _Chain:
         problem = count_contradiction(self.design.manifest, netlist)
         if problem is not None:
             return _failed(_vectors(vectors), problem, {})
-        return _passed(_vectors(vectors), f"{netlist.n_cells} cells")
+        beside = self.compared_files(netlist, self.mig)
+        if isinstance(beside, Link):
+            return beside
+        return _passed(_vectors(vectors), "; ".join([f"{netlist.n_cells} cells", *beside]))
+
+    def compared_files(self, netlist: Netlist, path: Path) -> Sequence[str] | Link:
+        """Compare files in other formats with the netlist of a file; return what to say, or the failure."""
+        inputs, outputs = self.data_ports
+        if netlist.input_ports == self.design.manifest.input_ports:
+            netlist = replace(netlist, input_ports=inputs)
+        if netlist.output_ports == self.design.manifest.output_ports:
+            netlist = replace(netlist, output_ports=outputs)
+        found = check_netlist_files(self.design, netlist, path, self.timeout)
+        if found.problem is None:
+            return found.words
+        return _failed(_vectors(self.design.vectors), found.problem, dict(found.counterexample))
+
+    @property
+    def data_ports(self) -> tuple[tuple[Port, ...], ...]:
+        """Inputs and outputs under the names of the data."""
+        ports = (self.design.manifest.inputs, self.design.manifest.outputs)
+        return tuple(tuple(port.data_port for port in own) for own in ports)
 
     @property
     def mig(self) -> Path:
@@ -263,6 +287,7 @@ class _Chain:
         return self.design.directory / f"{self.design.manifest.module}.mig"
 
     def read_mig(self) -> Netlist:
+        """Return the netlist, its ports under the names of the data; keep it under those of the hardware."""
         manifest, path = self.design.manifest, self.mig
         netlist = read_netlist(path)
         for kind, found, wanted in (
@@ -272,7 +297,7 @@ class _Chain:
             if list(found) != [port.data_port for port in wanted]:
                 raise DataError(f"expected the {kind} that the manifest lists", path)
         self.netlist = self.in_hardware(netlist)
-        return self.netlist
+        return netlist
 
     def in_hardware(self, netlist: Netlist) -> Netlist:
         """Return a netlist under the names of the hardware."""
@@ -286,9 +311,7 @@ class _Chain:
 
     def cells_of(self, netlist: Netlist) -> list[str]:
         """Return the names that cells have in the files, which depend on the names of ports in the data."""
-        manifest = self.design.manifest
-        ports = (manifest.inputs, manifest.outputs)
-        inputs, outputs = (tuple(port.data_port for port in own) for own in ports)
+        inputs, outputs = self.data_ports
         return cell_names(replace(netlist, input_ports=inputs, output_ports=outputs))
 
     def checked(self, check: CheckResult) -> Link:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from circuits import array_multiplier
+
+from btfsynth.backends.options import HardwareOptions
+from btfsynth.flow import emit_netlist
 
 LINKS = ["files", "source", "netlist", "parsed_verilog", "equivalence", "amaranth", "icarus"]
 LINKS += ["verilator", "yosys", "amaranth_proof", "vhdl_proof", "mutation", "testbench"]
@@ -205,3 +212,80 @@ def test_reports_are_reproducible(cli, sound_multiplier):
             del link["seconds"]
         reports.append(record)
     assert reports[0] == reports[1]
+
+
+EDITS = {
+    "blif": lambda text: text.replace(b"11 1", b"10 1", 1),
+    "aag": lambda text: re.sub(rb"(?m)^(\d+ )(\d+ )(\d+)$", _complemented, text, count=1),
+    "bench": lambda text: text.replace(b" = AND(", b" = NAND(", 1),
+    "json": lambda text: text.replace(b'"$_AND_"', b'"$_OR_"', 1),
+    "aig": lambda text: re.sub(rb"(?m)^(\d+)$", _complemented_output, text, count=1),
+}
+"""Edits that make a netlist file another function, one a format."""
+
+
+def _complemented(row: re.Match[bytes]) -> bytes:
+    return row[1] + row[2] + b"%d" % (int(row[3]) ^ 1)
+
+
+def _complemented_output(row: re.Match[bytes]) -> bytes:
+    return b"%d" % (int(row[1]) ^ 1)
+
+
+@pytest.fixture(scope="session")
+def sound_formats(tmp_path_factory) -> Path:
+    """Return a pipelined design with a netlist file of every format, not to be changed."""
+    folder = tmp_path_factory.mktemp("formats") / "product"
+    netlist = replace(array_multiplier(2, 2), name="product")
+    emit_netlist(netlist, None, folder, HardwareOptions(stages=2, formats=("mig", *EDITS)))
+    return folder
+
+
+def _rewritten(folder: Path, role: str, content: bytes) -> str:
+    """Write a file of a design with its hash; return the name."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    (folder / manifest["files"][role]).write_bytes(content)
+    manifest["sha256"][role] = hashlib.sha256(content).hexdigest()
+    path.write_text(json.dumps(manifest))
+    return manifest["files"][role]
+
+
+@pytest.mark.parametrize("with_mig", [True, False])
+@pytest.mark.parametrize("role", EDITS)
+def test_netlist_file_of_another_function(cli, sound_formats, tmp_path, role, with_mig):
+    """A netlist file beside the design that is another netlist is found, whatever its hash says."""
+    folder = Path(shutil.copytree(sound_formats, tmp_path / "product"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if not with_mig:
+        (folder / manifest["files"].pop("mig")).unlink()
+        del manifest["sha256"]["mig"]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    content = (folder / manifest["files"][role]).read_bytes()
+    changed = EDITS[role](content)
+    assert changed != content
+    name = _rewritten(folder, role, changed)
+    outcome = cli("verify", folder, "--simulator", "amaranth", "--mutants", 1, "--json")
+    assert outcome.code == 1
+    failed = {name for name, link in links(outcome.json).items() if link["result"] == "failed"}
+    assert failed == {"netlist"}
+    link = links(outcome.json)["netlist"]
+    assert link["detail"] == f"{name} is another netlist"
+    shown = link["counterexample"]
+    assert shown["inputs"].startswith("a=2'b")
+    assert shown["netlist"] != shown[name]
+
+
+def test_sound_netlist_files(cli, sound_formats, tmp_path):
+    """Files of every format are named as what was compared; one that is none of its format is named too."""
+    given = ("--simulator", "amaranth", "--mutants", 1, "--json")
+    outcome = cli("verify", sound_formats, *given, "-o", tmp_path / "verify.json")
+    assert outcome.code == 0, outcome.stderr
+    detail = links(outcome.json)["netlist"]["detail"]
+    assert all(f"product{ending}" in detail for ending in (".blif", ".aag", ".aig", ".bench"))
+    assert "product_yosys.json" in detail
+    folder = Path(shutil.copytree(sound_formats, tmp_path / "product"))
+    name = _rewritten(folder, "aag", b"aag 1 2\n")
+    outcome = cli("verify", folder, *given)
+    assert outcome.code == 1
+    assert name in links(outcome.json)["netlist"]["detail"]
