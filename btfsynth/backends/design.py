@@ -43,6 +43,7 @@ def write_design(
     made_with: Mapping[str, Any] | None = None,
     options: HardwareOptions | None = None,
     notices: Sequence[str] = (),
+    targets: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Write all files of a design into an existing folder, the manifest last.
 
@@ -64,6 +65,8 @@ def write_design(
         What hardware is made of it; a combinational design if None.
     notices
         More notices for the manifest, before those on renamed ports.
+    targets
+        Targets that the netlist gets right, by set of patterns, for the manifest; plain JSON values.
 
     Returns
     -------
@@ -83,9 +86,8 @@ def write_design(
     options = options or HardwareOptions()
     module = _hardware_module(netlist, _header(source, data_hash, provenance or {}), options)
     names = module.names
-    contents = _contents(module, vectors, options)
     formats, renamed = _netlist_files(module, options.formats)
-    contents |= formats
+    contents = _contents(module, vectors, options) | formats
     manifest = Manifest(
         name=netlist.name,
         module=names.module,
@@ -100,15 +102,18 @@ def write_design(
         netlist=vars(statistics(netlist)),
         options=dict(made_with or {}),
         notices=(*notices, *names.notices, *renumbered(names), *renamed),
-        hashes={
-            role: hashlib.sha256(content).hexdigest() for role, (_, content) in contents.items()
-        },
+        hashes=_hashes(contents),
         timing=module.timing,
+        targets=dict(targets or {}),
     )
     for name, content in contents.values():
         write_bytes(directory / name, content)
     write_text(directory / MANIFEST_FILE, manifest.to_text())
     return manifest
+
+
+def _hashes(contents: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
+    return {role: hashlib.sha256(content).hexdigest() for role, (_, content) in contents.items()}
 
 
 def _require_fit(netlist: Netlist, vectors: VectorTable) -> None:

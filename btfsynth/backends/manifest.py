@@ -95,6 +95,9 @@ class Manifest:
         SHA-256 of the files by role, in hexadecimal; empty for a design made before they were kept.
     timing
         Latency and control ports of a clocked design, None for a combinational one.
+    targets
+        Targets that the design gets right, by set of patterns, as ``report.json`` of a build has them; empty
+        where they are there or not known.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Manifest:
     notices: tuple[str, ...] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
     timing: Timing | None = None
+    targets: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def input_ports(self) -> tuple[Port, ...]:
@@ -136,7 +140,7 @@ class Manifest:
 
     def to_text(self) -> str:
         """Return the content of the manifest file: the same bytes for the same design."""
-        record = {
+        record: dict[str, Any] = {
             "btfsynth": self.version,
             "data_hash": self.data_hash,
             "files": dict(self.files),
@@ -159,6 +163,8 @@ class Manifest:
                 "file": self.files["vectors"],
             },
         }
+        if self.targets:
+            record["targets"] = dict(self.targets)
         return json.dumps(record, indent=2, sort_keys=True) + "\n"
 
 
@@ -241,6 +247,7 @@ def _manifest(record: Any) -> Manifest:
         notices=tuple(str(notice) for notice in _get(record, "notices", list)),
         hashes=_hashes(record, files),
         timing=timing,
+        targets=_get(record, "targets", dict) if "targets" in record else {},
     )
 
 

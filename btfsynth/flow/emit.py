@@ -13,6 +13,7 @@ from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import BtfsynthError
 from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.flow.targets import count_targets, targets_record
 from btfsynth.flow.vectors import fitted, function_of, function_vectors
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, read_netlist
@@ -54,11 +55,14 @@ def emit_netlist(
     if dataset is None:
         vectors = function_vectors(function_of(netlist), netlist.n_inputs)
     else:
-        vectors = VectorTable.from_dataset(fitted(netlist, dataset))
+        patterns = fitted(netlist, dataset)
+        vectors = VectorTable.from_dataset(patterns)
         origin = {
             "source": dataset.source,
             "data_hash": dataset.content_hash,
             "notices": dataset.notices,
+            # In the manifest: a report.json in this folder is of a build.
+            "targets": targets_record({"data": count_targets(netlist, patterns)}),
         }
     with staging_folder(directory) as staging:
         manifest = write_design(netlist, vectors, staging, options=options, **origin)

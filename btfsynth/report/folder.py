@@ -81,6 +81,12 @@ class DesignFolder:
         """What the netlist costs."""
         return statistics(self.netlist)
 
+    @property
+    def targets(self) -> dict[str, Targets]:
+        """Targets that the design gets right by set of patterns, as recorded; empty if they are not."""
+        own = recorded_targets({"targets": self.manifest.targets})
+        return own or recorded_targets(self.build)
+
     def wrong_vectors(self) -> NDArray[np.bool_]:
         """Return on which vectors, ``(vectors,)`` bool, the netlist is wrong in a bit that matters."""
         bits = output_words(self.netlist, pack_bits(self.vectors.inputs))
@@ -164,11 +170,8 @@ def recorded_targets(build: Mapping[str, Any]) -> dict[str, Targets]:
 
 def known_targets(directory: StrPath) -> dict[str, Targets]:
     """Return what a design folder records of the targets that its design gets right; empty if nothing."""
-    directory = as_path(directory)
-    if not (directory / "report.json").is_file():
-        return {}
     try:
-        return recorded_targets(read_folder(directory).build)
+        return read_folder(directory).targets
     except BtfsynthError:
         return {}
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from btfsynth.dataset.formats.base import plural
 from btfsynth.flow.targets import percent, verified_words
-from btfsynth.report.folder import VERIFY_FILE, DesignFolder, recorded_targets
+from btfsynth.report.folder import VERIFY_FILE, DesignFolder
 from btfsynth.report.svg import element
 from btfsynth.report.values import as_number, as_text, numbers, records, sub_record
 
@@ -108,7 +108,7 @@ def _why_not_verified(folder: DesignFolder, covers: str) -> str:
     rows = [row for chain in chains(folder) for row in chain["rows"]]
     if not any(row["state"] == "good" and row["name"] != "network" for row in rows):
         return f"The netlist is right on {covers}, but no check of the hardware is recorded here."
-    for targets in recorded_targets(folder.build).values():
+    for targets in folder.targets.values():
         if not targets.all_right:
             missed = f"{targets.count - targets.right} of {plural(targets.count, 'target')}"
             return f"The checks of the hardware passed on {covers}, but {missed} are missed."
@@ -117,7 +117,7 @@ def _why_not_verified(folder: DesignFolder, covers: str) -> str:
 
 def _verified(folder: DesignFolder, checked: str) -> Verdict:
     """Return the verdict on a design that passed its checks, with what it gets right of its targets."""
-    targets = recorded_targets(folder.build)
+    targets = folder.targets
     if not targets:
         return Verdict("good", "verified", checked)
     each = targets.get("test") or targets.get("held_out") or next(iter(targets.values()))
@@ -144,7 +144,7 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
             Figure("network", f"{_percent(right / bits)} %", f"{right} of {bits} bits right")
         )
     if not network:
-        for name, each in recorded_targets(folder.build).items():
+        for name, each in folder.targets.items():
             share = percent(each.right, each.count)
             found.append(Figure(name, share, f"{each.right} of {each.count} targets right"))
     train = sub_record(folder.build, "train")

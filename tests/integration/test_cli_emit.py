@@ -252,3 +252,54 @@ def test_ranges_in_a_manifest(cli, tmp_path, direction, change, said):
     outcome = cli("equiv", "d", "r.v")
     assert outcome.code == 2
     assert said in outcome.complaint
+
+
+SUM = ["in:a,in:b,out:s,out:c", "0,0,0,0", "0,1,1,0", "1,0,1,-", "1,1,0,1", "0,1,1,0"]
+"""A half adder of two bits; a don't-care, and a row that comes twice."""
+
+
+def test_targets_of_emitted_hardware(cli, tmp_path):
+    """What was emitted with patterns says how many targets it gets right, wherever it is verified."""
+    (tmp_path / "sum.csv").write_text("\n".join(SUM) + "\n")
+    (tmp_path / "sum.v").write_text(
+        "module sum(input b, a, output s, c); assign s = a ^ b; assign c = a & b; endmodule\n"
+    )
+    emitted = cli("emit", "sum.v", "--data", "sum.csv", "-o", "out", "--json")
+    assert emitted.code == 0, emitted.stderr
+    counts = {"right": 9, "count": 9}
+    assert emitted.json["targets"] == counts
+    words = "verified: hardware equals the netlist; 9 of 9 targets right (100%)"
+    for command in ("simulate", "verify"):
+        given = (command, "out", *asked("amaranth"), *(("--mutants", 5) * (command == "verify")))
+        outcome = cli(*given, "--json")
+        assert (outcome.code, outcome.json["verdict"]) == (0, words)
+        assert outcome.json["targets"] == {"data": counts}
+        assert words in cli(*given).stdout
+    assert cli("report", "out", "-o", "page.html").code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert words[1:] in page
+    assert "100% of targets right" in page
+
+
+def test_no_targets_without_patterns(cli, tmp_path, netlist):
+    """Hardware that was emitted without patterns has no targets to get right, whatever was here before."""
+    for given in (("--data", "multiplier:3"), ()):
+        assert cli("emit", "m.mig", "-o", "out", *given).code == 0
+    outcome = cli("simulate", "out", *asked("amaranth"), "--json")
+    assert outcome.json["verdict"] == "verified: hardware equals the netlist"
+    assert outcome.json["targets"] == {}
+
+
+@pytest.mark.parametrize("targets", [[], {"data": 3}, {"data": {"right": 5, "count": 4}}])
+def test_unsound_targets(cli, tmp_path, netlist, targets):
+    """Targets in the manifest that cannot be are not shown, and end in no traceback."""
+    assert cli("emit", "m.mig", "--data", "multiplier:3", "-o", "out").code == 0
+    path = tmp_path / "out" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "targets": targets}))
+    outcome = cli("simulate", "out", *asked("amaranth"))
+    assert "targets right" not in outcome.stdout
+    if isinstance(targets, list):
+        assert outcome.code == 2
+        assert "targets" in outcome.complaint
+    else:
+        assert outcome.code == 0
