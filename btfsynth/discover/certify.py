@@ -54,6 +54,7 @@ def certify(dataset: Dataset, record: Record, text: str, folder: StrPath) -> dic
         "netlist": CheckResult("netlist", passed=dataset.n_patterns - wrong, failed=wrong),
     }
     origin = record.origin()
+    targets = targets_record({"train": count_targets(netlist, dataset)})
     manifest = write_design(
         netlist,
         VectorTable.from_dataset(dataset),
@@ -63,6 +64,7 @@ def certify(dataset: Dataset, record: Record, text: str, folder: StrPath) -> dic
         provenance=_provenance(record),
         made_with=origin,
         notices=dataset.notices,
+        targets=targets,
     )
     write_text(folder / f"{manifest.module}.mig", text)
     for check in simulate_design(folder, _SIMULATORS):
@@ -78,7 +80,7 @@ def certify(dataset: Dataset, record: Record, text: str, folder: StrPath) -> dic
         "key": record.circuit.key,
         **{name.removesuffix("_cells"): count for name, count in cost.items()},
         "verified": True,
-        "targets": targets_record({"train": count_targets(netlist, dataset)})["train"],
+        "targets": targets["train"],
         "checks": {name: check.to_json() for name, check in checks.items()},
         "origin": origin,
     }

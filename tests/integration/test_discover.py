@@ -27,7 +27,9 @@ def test_discovers_the_small_multiplier(cli, tmp_path):
         assert entry["verified"] is True
         assert Path(entry["path"]).parent == Path("hdl_out/multiplier_2_discover/front")
         assert read_netlist(tmp_path / entry["path"] / "multiplier_2.mig").n_cells == entry["cells"]
-        assert cli("simulate", entry["path"], "--simulator", "amaranth").code == 0
+        simulated = cli("simulate", entry["path"], "--simulator", "amaranth", "--json")
+        assert simulated.code == 0
+        assert simulated.json["targets"] == {"train": {"right": 64, "count": 64}}
     assert json.loads((folder / "front.json").read_text())["trials"] == 6
 
 
