@@ -30,7 +30,7 @@ BAD_FILES = {
     "two.dat": (DAT.replace("1 0 1", "1 2 1").encode(), ["two.dat:4", "2"]),
     "clash.dat": (DAT.replace("1 1 0", "0 1 0").encode(), ["clash.dat:5", "line 3"]),
     "binary.dat": (b"4 2 2 2 1\n\x00\x01\x02", ["binary.dat", "binary"]),
-    "latin.csv": (b"a,b,y\n0,0,1\n0,1,\xe9\n", ["latin.csv:3", "UTF-8"]),
+    "latin.csv": (b"a,b,y\n0,0,1\n0,1,\xe9\n", ["latin.csv:3", "'é'"]),
     "binary.npz": (b"PK\x03\x04nonsense", ["binary.npz"]),
     "wide.pla": (b".i 2\n.o 1\n00 1\n011 1\n.e\n", ["wide.pla:4", "2", "3"]),
     "clash.pla": (b".i 2\n.o 1\n.type fr\n0- 1\n11 1\n01 0\n.e\n", ["clash.pla:6", "line 4"]),
