@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from btfsynth.backends.interchange import FOLDER_FORMATS, WRITERS
 from btfsynth.errors import DataError, UsageError
+from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.design import Design
 from btfsynth.verify.compare import compare
@@ -47,7 +47,7 @@ class FilesCheck:
 
 
 def check_netlist_files(
-    design: Design, netlist: Netlist, path: Path, timeout: float | None
+    design: Design, netlist: Netlist, path: StrPath, timeout: float | None
 ) -> FilesCheck:
     """Read every netlist file that the manifest lists, and compare it with the netlist.
 
@@ -71,6 +71,7 @@ def check_netlist_files(
     """
     same, undecided = [], []
     files = design.manifest.files
+    path = as_path(path)
     for role in [name for name in FOLDER_FORMATS if name in files and files[name] != path.name]:
         file = files[role]
         names = WRITERS[role].names(netlist)
