@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from btfsynth.dataset.ports import Port
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
+from btfsynth.ports import Port
 
 __all__ = ["large_netlist"]
 

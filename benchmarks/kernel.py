@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.network.topology import layered
+from btfsynth.ports import Port
 from btfsynth.train.best import new_best
 from btfsynth.train.kernel import run_steps, start_state
 from btfsynth.train.parallel import Team

@@ -22,9 +22,9 @@ from rich.table import Table
 
 from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.save import save
 from btfsynth.learn import LearnOptions, LearnReport, learn
+from btfsynth.ports import Port
 
 Bits = NDArray[np.uint8]
 Function = Callable[[Bits], NDArray[np.bool_]]

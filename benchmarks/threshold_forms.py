@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from btfsynth.dataset.ports import Port
 from btfsynth.lower.counter import lower_counter
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
 from btfsynth.lower.pseudo_boolean import PseudoBoolean
@@ -27,6 +26,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong, function_reference
 from btfsynth.netlist.simulation import exhaustive_words, unpack_bits
 from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.ports import Port
 
 Weights = tuple[int, ...]
 WIDEST = 7

@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from btfsynth.dataset.ports import Port
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 
 Adder = Callable[[NetlistBuilder, int, int, int], tuple[int, int]]
 

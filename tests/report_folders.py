@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from circuits import array_multiplier, full_adder, majority_adder
 
-from btfsynth.backends.options import HardwareOptions
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.files import write_text
 from btfsynth.flow import emit_netlist
 from btfsynth.flow.records import netlist_record
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist
+from btfsynth.ports import Port
 
 HOSTILE = (
     "<script>window.hit=1</script>",

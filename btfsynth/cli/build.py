@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from btfsynth.backends.options import HardwareOptions
 from btfsynth.cli.beside import attempted, require_whole
 from btfsynth.cli.complete import complete_names, complete_source
 from btfsynth.cli.config import (
@@ -59,6 +58,7 @@ from btfsynth.errors import VerificationError
 from btfsynth.flow import BuildOptions, BuildReport, build, build_network
 from btfsynth.flow.building import write_record
 from btfsynth.flow.hardware import HardwareReport
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.load import read_network

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import click
 
-from btfsynth.backends.manifest import Manifest
-from btfsynth.backends.options import HardwareOptions
 from btfsynth.cli.complete import complete_source
 from btfsynth.cli.hardware import describe_timing, hardware_options, timing_record
 from btfsynth.cli.options import (
@@ -24,6 +22,8 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.errors import VerificationError
 from btfsynth.flow import count_targets, emit_netlist, fitted, netlist_record, targets_record
+from btfsynth.hdl.manifest import Manifest
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 
 __all__ = ["command"]

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import click
 
-from btfsynth.backends.interchange import FOLDER_FORMATS, WRITERS
-from btfsynth.backends.options import HardwareOptions
-from btfsynth.backends.pipeline import DEFAULT_STAGE_DEPTH
-from btfsynth.backends.timing import Timing
 from btfsynth.cli.complete import complete_list, complete_names
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import UsageError
+from btfsynth.hdl.interchange import FOLDER_FORMATS, WRITERS
+from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.pipeline import DEFAULT_STAGE_DEPTH
+from btfsynth.hdl.timing import Timing
 
 __all__ = ["describe_timing", "hardware_options", "timing_record"]
 

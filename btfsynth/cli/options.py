@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from btfsynth.backends.identifiers import MAX_LENGTH, is_legal_module
 from btfsynth.cli.complete import complete_names, complete_script, complete_source
 from btfsynth.cli.output import say
 from btfsynth.dataset.code import InputCode, parse_code
@@ -20,8 +19,9 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
 from btfsynth.errors import OutputError, UsageError
 from btfsynth.files import followed
-from btfsynth.frontends.design import Design
-from btfsynth.frontends.registry import read_noted
+from btfsynth.hdl.readers import read_noted
+from btfsynth.netlist.formats.design import Design
+from btfsynth.netlist.identifiers import MAX_LENGTH, is_legal_module
 from btfsynth.network.formats import read_network_text, read_widths
 from btfsynth.network.topology import parse_widths
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS

@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from btfsynth.backends.cells import plain_cells
 from btfsynth.cli.options import comb_option, json_option, load_design
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.cli.text import one_line
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.files import write_text
 from btfsynth.flow import netlist_record
+from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 from btfsynth.report.dot import format_dot
 from btfsynth.report.excerpt import Excerpt, find_outputs
 from btfsynth.report.folder import read_folder

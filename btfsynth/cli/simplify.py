@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from btfsynth.backends.interchange import get_writer
 from btfsynth.cli.compiling import announced_compiling
 from btfsynth.cli.complete import complete_source
 from btfsynth.cli.options import (
@@ -46,6 +45,7 @@ from btfsynth.flow import (
     simplify_network,
     targets_record,
 )
+from btfsynth.hdl.interchange import get_writer
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS

@@ -36,13 +36,13 @@ from btfsynth.cli.ranges import FiniteRange
 from btfsynth.cli.ranks import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.formats.base import plural
-from btfsynth.dataset.ports import moved_pins
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
 from btfsynth.files import beside, followed, write_text
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats import write_generators, write_network_text
 from btfsynth.network.trained import TrainedNetwork, save_network
+from btfsynth.ports import moved_pins
 from btfsynth.train.checkpoint import is_begun
 from btfsynth.train.history import format_history
 from btfsynth.train.plot import draw_history, require_plot

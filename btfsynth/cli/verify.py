@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from btfsynth.backends.manifest import load_manifest
 from btfsynth.cli.beside import attempted, require_whole
 from btfsynth.cli.compiling import announced_compiling
 from btfsynth.cli.options import (
@@ -22,6 +21,7 @@ from btfsynth.cli.output import console, emit_json, field_table, say, show_verif
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
 from btfsynth.flow.targets import targets_record, verified_words
+from btfsynth.hdl.manifest import load_manifest
 from btfsynth.report.folder import VERIFY_FILE, known_targets
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
 from btfsynth.verify.junit import junit_xml

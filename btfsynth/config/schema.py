@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from btfsynth.backends.identifiers import is_legal_module
-from btfsynth.backends.interchange import FOLDER_FORMATS
-from btfsynth.backends.timing import MAX_LATENCY
 from btfsynth.dataset.code import parse_code
 from btfsynth.errors import UsageError, shown
+from btfsynth.hdl.interchange import FOLDER_FORMATS
+from btfsynth.hdl.timing import MAX_LATENCY
+from btfsynth.netlist.identifiers import is_legal_module
 from btfsynth.netlist.reference import Preserve
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.dataset.vectors import bits_of
 from btfsynth.errors import UsageError
+from btfsynth.ports import Port, bit_names
 
 __all__ = ["CODES", "InputCode", "code_inputs", "coded_ports", "parse_code", "quantise_inputs"]
 

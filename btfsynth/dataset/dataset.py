@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.ports import Port, total_width
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError
+from btfsynth.ports import Port, total_width
 
 __all__ = ["Dataset", "InputKind", "OutputKind"]
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from btfsynth.dataset.code import InputCode, code_inputs, parse_code
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
+from btfsynth.ports import Port
 
 __all__ = ["digits"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.digits import digits
 from btfsynth.dataset.generators_split import Split, read_options, whole_number
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
+from btfsynth.ports import Port
 
 __all__ = ["autoencoder", "decoder", "digit_images"]
 

@@ -16,8 +16,8 @@ from btfsynth.dataset.generators_split import (
     read_split,
     whole_number,
 )
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
+from btfsynth.ports import Port
 
 __all__ = ["World", "advance", "is_sampled", "read_world", "sampled_automaton"]
 

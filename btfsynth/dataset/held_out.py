@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import UsageError
+from btfsynth.ports import Port, bit_names
 
 __all__ = ["by_name", "matched"]
 

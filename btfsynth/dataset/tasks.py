@@ -19,9 +19,9 @@ from btfsynth.dataset.digits import digits
 from btfsynth.dataset.generators_circuits import random_and_or, random_majority
 from btfsynth.dataset.generators_codes import autoencoder, decoder, digit_images
 from btfsynth.dataset.generators_worlds import advance, is_sampled, sampled_automaton
-from btfsynth.dataset.ports import Port, total_width
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, bits_of, counting_inputs, numbers_of
 from btfsynth.errors import UsageError
+from btfsynth.ports import Port, total_width
 
 __all__ = ["TASKS", "Task", "is_task_spec", "parse_task", "task_signatures"]
 

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.ports import Port, total_width
 from btfsynth.errors import NetlistError, TrainingError, UsageError
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.builder import NetlistBuilder
@@ -34,6 +33,7 @@ from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import run_passes
 from btfsynth.passes.registry import parse_script
+from btfsynth.ports import Port, total_width
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
 from btfsynth.train.trainer import TrialHooks, train_trial
 

@@ -6,14 +6,14 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import plural
 from btfsynth.discover.record import Record
 from btfsynth.errors import VerificationError
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow import count_targets, is_verified, targets_record
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
 from btfsynth.sim.result import CheckResult

@@ -14,7 +14,6 @@ import numpy as np
 from numba.core import event
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.discover.canonical import canonical_netlist
 from btfsynth.discover.cascade import CascadeOptions, grow
 from btfsynth.discover.portfolio import Portfolio
@@ -27,6 +26,7 @@ from btfsynth.netlist.text import parse_netlist
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import Pass
 from btfsynth.passes.registry import parse_script
+from btfsynth.ports import Port
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import train_trial

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import click
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import BtfsynthError, DataError
 from btfsynth.exact.npn import CLASS_INPUTS, npn_classes, self_dual_classes
 from btfsynth.exact.synthesis import Limits, exact_netlist
@@ -27,6 +26,7 @@ from btfsynth.netlist.forms import FORM_INPUTS, small_forms
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.statistics import statistics
+from btfsynth.ports import Port
 
 __all__ = ["expanded", "improved", "main", "with_members"]
 

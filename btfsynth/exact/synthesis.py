@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pysat.solvers import Solver
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import NetlistError
 from btfsynth.exact.encoding import Encoding, Problem
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import statistics
+from btfsynth.ports import Port
 
 __all__ = ["MAX_EXACT_INPUTS", "ExactResult", "Limits", "exact_netlist"]
 

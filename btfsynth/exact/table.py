@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
 from btfsynth.exact.npn import CLASS_INPUTS, npn_classes
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words
 from btfsynth.netlist.statistics import statistics
+from btfsynth.ports import Port
 
 __all__ = [
     "TABLE_FILE",

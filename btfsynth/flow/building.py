@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.config import RUN_FILE
 from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
@@ -37,6 +35,8 @@ from btfsynth.flow.records import holds_verified, network_record
 from btfsynth.flow.report import AUTO, LABELS, SPARSE, BuildOptions, BuildReport, NetworkOrigin
 from btfsynth.flow.simplify import default_script, simplify_network
 from btfsynth.flow.vectors import hardware_vectors
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import statistics

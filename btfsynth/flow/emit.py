@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from btfsynth.backends.cells import plain_cells
-from btfsynth.backends.design import write_design
-from btfsynth.backends.manifest import MANIFEST_FILE, Manifest
-from btfsynth.backends.options import HardwareOptions
-from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import BtfsynthError
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow.targets import count_targets, targets_record
 from btfsynth.flow.vectors import fitted, function_of, function_vectors
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.manifest import MANIFEST_FILE, Manifest
+from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.staging import publish, staging_folder

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.netlist.statistics import NetlistStatistics
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport

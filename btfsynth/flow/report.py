@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
-from btfsynth.backends.options import HardwareOptions
-from btfsynth.backends.timing import Timing
 from btfsynth.config.inputs import RunInputs
 from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset
@@ -16,6 +14,8 @@ from btfsynth.errors import UsageError
 from btfsynth.flow.hardware import HardwareReport
 from btfsynth.flow.records import is_verified, netlist_record, pass_records
 from btfsynth.flow.targets import Targets, targets_record, verified_words
+from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.timing import Timing
 from btfsynth.lower.lowering import LoweringReport
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.statistics import NetlistStatistics

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.held_out import by_name
 from btfsynth.errors import UsageError
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import BtfsynthError, DataError
 from btfsynth.fpga.uart_shell import UartShell, byte_count
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.ports import Port
 from btfsynth.sim.amaranth_bench import Failures, get_port, load_component, run_clocked
 from btfsynth.sim.design import Design, load_design
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from btfsynth.backends.templates import template_folder
-from btfsynth.backends.vectors import VectorTable
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.files import write_text
 from btfsynth.fpga.devices import Family
 from btfsynth.fpga.mapping import Subject
 from btfsynth.fpga.tools import Tool
 from btfsynth.fpga.wrapper import Wrapper
+from btfsynth.hdl.templates import template_folder
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.sim.design import Design
 from btfsynth.sim.icarus import Icarus
 from btfsynth.sim.process import run_command

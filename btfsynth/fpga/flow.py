@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
-from btfsynth.backends.timing import Timing
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import (
     BtfsynthError,
@@ -35,6 +34,7 @@ from btfsynth.fpga.place import (
 from btfsynth.fpga.scripts import map_scripts
 from btfsynth.fpga.tools import Toolchain, find_toolchain
 from btfsynth.fpga.wrapper import Wrapper, make_wrapper
+from btfsynth.hdl.timing import Timing
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.process import workspace_folder
 from btfsynth.sim.result import CheckResult

@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from btfsynth.backends.templates import template_folder
 from btfsynth.files import write_text
 from btfsynth.fpga.devices import Family
 from btfsynth.fpga.netlists import CellCounts, count_cells
 from btfsynth.fpga.scripts import MapScript
 from btfsynth.fpga.tools import Tool
+from btfsynth.hdl.templates import template_folder
 
 __all__ = ["DEFAULT_SCRIPT", "Mapping", "Subject", "map_subject"]
 

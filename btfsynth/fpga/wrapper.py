@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from btfsynth.backends.manifest import Manifest
-from btfsynth.backends.templates import render
-from btfsynth.backends.timing import Timing
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port, total_width
 from btfsynth.fpga.devices import Device
+from btfsynth.hdl.manifest import Manifest
+from btfsynth.hdl.templates import render
+from btfsynth.hdl.timing import Timing
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.ports import Port, total_width
 
 __all__ = ["Wrapper", "make_wrapper"]
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from btfsynth.backends.aiger import aiger_names, emit_aig
-from btfsynth.dataset.ports import Port
 from btfsynth.learn.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 
 __all__ = ["Budget", "Fit", "Learner", "Limits", "Problem", "count_ands", "inlined", "new_builder"]
 

@@ -9,17 +9,15 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from btfsynth.backends.aiger import aiger_names, emit_aig
-from btfsynth.backends.design import write_design
-from btfsynth.backends.manifest import MANIFEST_FILE
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import bit_names
 from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.flow.records import holds_verified
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.flow.vectors import function_of, function_vectors
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.learn.base import Budget, Limits, Problem, inlined
 from btfsynth.learn.baselines import Baseline, have_sklearn, measure_baselines
 from btfsynth.learn.candidates import Candidate
@@ -29,9 +27,11 @@ from btfsynth.learn.report import LearnReport, Score, score
 from btfsynth.learn.samples import check_samples, contradicting, samples_of, split
 from btfsynth.learn.thrift import within
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.registry import parse_script
+from btfsynth.ports import bit_names
 from btfsynth.sim.registry import get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder

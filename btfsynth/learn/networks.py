@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import TrainingError
 from btfsynth.learn.base import OUTPUT, Budget, Fit, Problem, new_builder
 from btfsynth.learn.features import Features, plain_features, with_pairs
@@ -31,6 +30,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 from btfsynth.train.parameters import StopRule, TrainParameters
 from btfsynth.train.trainer import TrialHooks, train_trial
 from btfsynth.workers.completed import Task, completed

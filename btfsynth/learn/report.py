@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from btfsynth import __version__
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import bit_names
 from btfsynth.flow.records import is_verified, netlist_record
 from btfsynth.flow.targets import Targets, count_targets, targets_record, verified_words
 from btfsynth.flow.vectors import function_of
@@ -22,6 +21,7 @@ from btfsynth.learn.options import LearnOptions
 from btfsynth.learn.portfolio import LEARNERS, Outcome
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
+from btfsynth.ports import bit_names
 from btfsynth.sim.result import CheckResult
 
 __all__ = ["LearnReport", "Score", "score"]

@@ -16,7 +16,7 @@ from btfsynth.dataset.formats.base import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.samples import Samples
 from btfsynth.learn.spectrum import measure_spectrum
-from btfsynth.lower.cofactors import lower_table
+from btfsynth.netlist.cofactors import lower_table
 
 __all__ = ["SupportLearner", "forward_order"]
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from btfsynth.dataset.formats.base import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.spectrum import measure_spectrum
-from btfsynth.lower.cofactors import lower_table
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.cofactors import lower_table
 
 __all__ = ["SymmetricLearner", "count_digits"]
 

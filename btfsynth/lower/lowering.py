@@ -13,13 +13,13 @@ from btfsynth.errors import NetlistError, UsageError
 from btfsynth.lower.candidate import Candidate, make, take_back
 from btfsynth.lower.cheapest import cheapest_form, with_least_weights
 from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
-from btfsynth.lower.cofactors import lower_table, make_table
 from btfsynth.lower.observability import NeuronValues
 from btfsynth.lower.on_vectors import NeuronOnVectors, lower_on_vectors
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.signals import SignalValues
 from btfsynth.lower.support import reduce_exactly
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.cofactors import lower_table, make_table
 from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import (

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from btfsynth.dataset.ports import Port, total_width
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port, total_width
 
 __all__ = ["NetlistBuilder"]
 

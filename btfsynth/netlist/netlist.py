@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.ports import Port, total_width
 from btfsynth.errors import NetlistError
 from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.ports import Port, total_width
 
 __all__ = ["CellKind", "Netlist", "cell_kind"]
 

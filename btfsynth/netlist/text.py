@@ -37,10 +37,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.ports import Port, in_pin_order
 from btfsynth.errors import DataError
 from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port, in_pin_order
 
 __all__ = ["format_netlist", "parse_netlist", "read_netlist"]
 

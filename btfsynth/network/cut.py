@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import TopologyError
 from btfsynth.network.topology import Topology
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 
 __all__ = ["cut_network"]
 

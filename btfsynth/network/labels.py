@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.vectors import bits_of
 from btfsynth.errors import UsageError
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 
 __all__ = ["hardware_outputs", "label_port", "label_width", "require_comparable"]
 

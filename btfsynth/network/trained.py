@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port, port_from_values, port_values_of, total_width
 from btfsynth.errors import DataError, TopologyError, UsageError
 from btfsynth.files import (
     BROKEN_ARCHIVE,
@@ -21,6 +20,7 @@ from btfsynth.files import (
     write_archive,
 )
 from btfsynth.network.topology import Topology
+from btfsynth.ports import Port, port_from_values, port_values_of, total_width
 
 __all__ = ["TrainedNetwork", "load_network", "save_network"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port
-from btfsynth.netlist.names import cell_prefix
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.netlist.identifiers import cell_prefix
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 
 __all__ = ["MAX_DRAWN", "circuit_record", "port_records", "vector_record"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from btfsynth.backends.timing import Timing
 from btfsynth.dataset.formats.base import plural
+from btfsynth.hdl.timing import Timing
 from btfsynth.report.folder import DesignFolder
 from btfsynth.report.sections import Figure, chains
 from btfsynth.sim.registry import SIMULATORS

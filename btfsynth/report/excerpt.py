@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import UsageError
-from btfsynth.netlist.names import cell_names
+from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
 from btfsynth.netlist.rebuild import compact
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.views import levels, mark_cone
+from btfsynth.ports import Port, bit_names
 
 __all__ = ["Cell", "Excerpt", "find_outputs"]
 

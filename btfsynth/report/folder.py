@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.backends.manifest import Manifest
-from btfsynth.backends.vectors import VectorTable
 from btfsynth.errors import BtfsynthError, DataError
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow.records import netlist_record
 from btfsynth.flow.targets import Targets
-from btfsynth.frontends.verilog import read_verilog_netlist
+from btfsynth.hdl.manifest import Manifest
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.statistics import NetlistStatistics, statistics

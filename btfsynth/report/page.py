@@ -14,12 +14,12 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from btfsynth import __version__
-from btfsynth.backends.expressions import port_bits
-from btfsynth.backends.manifest import MANIFEST_FILE
-from btfsynth.backends.templates import template_folder
 from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import DataError, OutputError
 from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.hdl.expressions import port_bits
+from btfsynth.hdl.manifest import MANIFEST_FILE
+from btfsynth.hdl.templates import template_folder
 from btfsynth.report.circuit import MAX_DRAWN, circuit_record, port_records, vector_record
 from btfsynth.report.clocking import clocking
 from btfsynth.report.discovery import FRONT_FILE, Discovery, read_discovery

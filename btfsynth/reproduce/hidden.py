@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from btfsynth.dataset.generators_circuits import Gate, HiddenCircuit, hidden_circuit
 from btfsynth.dataset.generators_worlds import read_world
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 
 __all__ = ["automaton_netlist", "circuit_netlist", "hidden_netlist"]
 

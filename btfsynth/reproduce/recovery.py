@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import NetlistError
 from btfsynth.lower.lowering import lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist
@@ -14,6 +13,7 @@ from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import measure
 from btfsynth.network.integers import round_network
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 from btfsynth.verify.equivalence import equivalent
 
 __all__ = ["Recovery", "recover"]

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
 from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.ports import Port
 
 __all__ = ["Failures", "get_port", "load_component", "run_clocked"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from btfsynth.backends.manifest import Manifest
 from btfsynth.errors import DataError
+from btfsynth.hdl.manifest import Manifest
 from btfsynth.sim.amaranth_bench import Failures, load_component, run_clocked
 from btfsynth.sim.design import Design
 

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from btfsynth.backends.timing import Timing
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import BtfsynthError
+from btfsynth.hdl.timing import Timing
+from btfsynth.ports import Port
 from btfsynth.sim.amaranth_bench import Failures, get_port, load_component, run_clocked
 from btfsynth.sim.amaranth_stream import simulate_stream
 from btfsynth.sim.design import Design, load_design

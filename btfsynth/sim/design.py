@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.backends.manifest import Manifest, load_manifest
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import total_width
 from btfsynth.errors import DataError
 from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.manifest import Manifest, load_manifest
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.ports import total_width
 from btfsynth.sim.result import Mismatch, port_values
 
 __all__ = ["Design", "load_design"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from btfsynth.backends.vhdl_testbench import bench_name
+from btfsynth.hdl.vhdl_testbench import bench_name
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
 from btfsynth.sim.bench import find_programs, run_bench
 from btfsynth.sim.design import Design

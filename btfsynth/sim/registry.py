@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from btfsynth.backends.manifest import Manifest
 from btfsynth.errors import UsageError
+from btfsynth.hdl.manifest import Manifest
 from btfsynth.sim.amaranth import AmaranthSimulator, AmaranthStreamSimulator
 from btfsynth.sim.base import Simulator
 from btfsynth.sim.cocotb import Cocotb

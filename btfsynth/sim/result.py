@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from btfsynth.dataset.ports import Port
+from btfsynth.ports import Port
 
 __all__ = ["CheckResult", "Mismatch", "port_values"]
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.network.topology import Topology, layered
+from btfsynth.ports import Port
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train
 

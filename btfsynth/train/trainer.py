@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import TopologyError, TrainingError, UsageError
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 from btfsynth.train.best import Candidate, new_best, score
 from btfsynth.train.history import HistoryPoint, next_point
 from btfsynth.train.kernel import GIVEN, run_steps, start_state

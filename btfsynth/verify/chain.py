@@ -19,12 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from btfsynth.backends.timing import CONTROL_NAMES
-from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.code import code_inputs, parse_code
 from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.held_out import by_name
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import (
     BtfsynthError,
@@ -34,11 +31,14 @@ from btfsynth.errors import (
     UsageError,
 )
 from btfsynth.files import StrPath, as_path
-from btfsynth.frontends.verilog import read_verilog_netlist
-from btfsynth.netlist.names import cell_names
+from btfsynth.hdl.timing import CONTROL_NAMES
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.hdl.verilog.read import read_verilog_netlist
+from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
+from btfsynth.ports import Port
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.effort import time_allowed, too_long

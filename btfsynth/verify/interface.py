@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.ports import Port, bit_names, pin_order, total_width
 from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port, bit_names, pin_order, total_width
 
 __all__ = ["ORDER_NOTE", "Aligned", "align", "match_bits", "under_ports", "with_ranges"]
 

@@ -13,11 +13,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from btfsynth.backends.expressions import cell_expression
-from btfsynth.dataset.ports import bit_names
+from btfsynth.hdl.expressions import cell_expression
+from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.names import cell_names
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
+from btfsynth.ports import bit_names
 
 __all__ = ["Mutant", "MutantKind", "describe", "list_mutants", "mutate", "pick_mutants"]
 

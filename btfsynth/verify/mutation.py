@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.backends.base import HardwareModule
-from btfsynth.backends.identifiers import HdlNames
-from btfsynth.backends.manifest import CELL_LIBRARY
-from btfsynth.backends.pipeline import make_pipeline
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.backends.verilog import emit_verilog
-from btfsynth.backends.verilog_cells import emit_cell_library, emit_verilog_cells
 from btfsynth.errors import ToolTimeoutError
 from btfsynth.files import write_text
+from btfsynth.hdl.base import HardwareModule
+from btfsynth.hdl.manifest import CELL_LIBRARY
+from btfsynth.hdl.pipeline import make_pipeline
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.hdl.verilog.emit import emit_verilog
+from btfsynth.hdl.verilog.emit_cells import emit_cell_library, emit_verilog_cells
+from btfsynth.netlist.identifiers import HdlNames
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits, valid_words
 from btfsynth.sim.base import Simulator

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from btfsynth.backends.interchange import FOLDER_FORMATS, WRITERS
 from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.interchange import FOLDER_FORMATS, WRITERS
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.design import Design
 from btfsynth.verify.compare import compare

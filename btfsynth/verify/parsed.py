@@ -8,8 +8,8 @@ from importlib import metadata
 import numpy as np
 
 from btfsynth.errors import DataError
-from btfsynth.frontends.circuit import Circuit, evaluate
-from btfsynth.frontends.verilog_reader import read_verilog
+from btfsynth.hdl.verilog.circuit import Circuit, evaluate
+from btfsynth.hdl.verilog.reader import read_verilog
 from btfsynth.sim.design import Design
 from btfsynth.sim.result import CheckResult
 

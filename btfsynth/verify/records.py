@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from btfsynth.backends.manifest import Manifest
 from btfsynth.errors import BtfsynthError, shown
+from btfsynth.hdl.manifest import Manifest
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import statistics
 from btfsynth.network.trained import load_network

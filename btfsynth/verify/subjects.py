@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.backends.manifest import DesignPort, Manifest, load_manifest
-from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.formats import format_by_ending
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, ToolTimeoutError
 from btfsynth.files import StrPath, as_path
-from btfsynth.frontends.registry import READERS, find_reader, read_noted
-from btfsynth.frontends.verilog import read_verilog_netlist
+from btfsynth.hdl.manifest import DesignPort, Manifest, load_manifest
+from btfsynth.hdl.readers import READERS, find_reader, read_noted
+from btfsynth.hdl.timing import CONTROL_NAMES
+from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.ports import Port
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.interface import with_ranges

@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.ports import Port
 from btfsynth.netlist.hashing import graph_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild, sorted_by_level
@@ -20,6 +19,7 @@ from btfsynth.netlist.simulation import output_words, unpack_bits
 from btfsynth.netlist.views import mark_cone
 from btfsynth.passes.cone_solver import ConeSolver
 from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
+from btfsynth.ports import Port
 
 __all__ = ["find_difference", "find_difference_by_chance", "joined"]
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import btfsynth
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import ToolTimeoutError
 from btfsynth.files import write_archive
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 from btfsynth.sim.process import run_command, workspace_folder
 from btfsynth.verify.sweeping import find_difference, find_difference_by_chance
 

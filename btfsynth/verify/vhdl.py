@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from btfsynth.dataset.formats.base import read_source
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError
 from btfsynth.files import StrPath, as_path, write_text
-from btfsynth.frontends.registry import read_design
+from btfsynth.hdl.readers import read_design
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.ghdl import find_ghdl
 from btfsynth.sim.process import Completed, run_command, workspace_folder

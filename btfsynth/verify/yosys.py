@@ -24,16 +24,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from btfsynth.backends.blif import emit_blif
-from btfsynth.backends.identifiers import HdlNames
-from btfsynth.backends.manifest import Manifest
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError, ToolError, ToolTimeoutError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
-from btfsynth.frontends.registry import read_design
+from btfsynth.hdl.manifest import Manifest
+from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.netlist.formats.blif import emit_blif
+from btfsynth.netlist.identifiers import HdlNames
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 from btfsynth.sim.design import Design
 from btfsynth.sim.process import Completed, run_command, workspace_folder
 

@@ -15,9 +15,9 @@ from markupsafe import Markup
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import bit_names
 from btfsynth.flow.simplify import simplify_network
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import bit_names
 from btfsynth.report.excerpt import Excerpt
 from btfsynth.report.schematic import NIGHT_PAPER, format_svg
 from btfsynth.report.svg import element, number, points_path

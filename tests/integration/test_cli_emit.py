@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from circuits import array_multiplier
 
-from btfsynth.backends.interchange import FOLDER_FORMATS
-from btfsynth.dataset.ports import Port
+from btfsynth.hdl.interchange import FOLDER_FORMATS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
+from btfsynth.ports import Port
 
 SIMULATORS = [name for name, tool in (("icarus", "vvp"), ("ghdl", "ghdl")) if shutil.which(tool)]
 SIMULATORS.append("amaranth")

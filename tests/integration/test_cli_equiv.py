@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from circuits import array_multiplier, turned
 
-from btfsynth.backends.manifest import load_manifest
 from btfsynth.extras import install_command
+from btfsynth.hdl.manifest import load_manifest
 from btfsynth.netlist.text import format_netlist
 
 NAND = "module m (input wire a, input wire b, output wire y);\nassign y = ~(a & b);\nendmodule\n"
@@ -19,9 +19,9 @@ NAND = "module m (input wire a, input wire b, output wire y);\nassign y = ~(a & 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Path:
     """Return a folder with a two-bit multiplier as a design and in every netlist format."""
-    from btfsynth.backends.interchange import WRITERS
     from btfsynth.dataset.load import load
     from btfsynth.flow import BuildOptions, build
+    from btfsynth.hdl.interchange import WRITERS
     from btfsynth.netlist.text import read_netlist
 
     folder = tmp_path_factory.mktemp("built")

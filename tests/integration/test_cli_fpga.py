@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from circuits import array_multiplier
 
-from btfsynth.backends.manifest import load_manifest
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga import devices
+from btfsynth.hdl.manifest import load_manifest
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.ports import Port
 from btfsynth.verify.yosys import case_reference
 
 PACKAGES = {

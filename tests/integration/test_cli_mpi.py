@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.save import save
+from btfsynth.ports import Port
 
 pytestmark = [
     pytest.mark.slow,

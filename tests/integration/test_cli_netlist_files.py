@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from circuits import AND_ADDERS, array_multiplier
 
-from btfsynth.backends.interchange import WRITERS
-from btfsynth.frontends.registry import read_design
+from btfsynth.hdl.interchange import WRITERS
+from btfsynth.hdl.readers import read_design
 from btfsynth.netlist.rebuild import rebuild
 from btfsynth.verify.equivalence import equivalent
 

@@ -16,7 +16,7 @@ from report_folders import (
     wrong_folder,
 )
 
-from btfsynth.backends.manifest import load_manifest
+from btfsynth.hdl.manifest import load_manifest
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
 from btfsynth.sim.design import load_design

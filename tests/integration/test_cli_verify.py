@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from circuits import array_multiplier
 
-from btfsynth.backends.options import HardwareOptions
 from btfsynth.flow import emit_netlist
+from btfsynth.hdl.options import HardwareOptions
 
 LINKS = ["files", "source", "netlist", "parsed_verilog", "equivalence", "amaranth", "icarus"]
 LINKS += ["verilator", "yosys", "amaranth_proof", "vhdl_proof", "mutation", "testbench"]

@@ -18,12 +18,12 @@ import pytest
 import yaml
 
 from btfsynth import __version__
-from btfsynth.backends.vectors import VectorTable
 from btfsynth.cli.main import cli
 from btfsynth.config import SECTIONS, read_run_file
 from btfsynth.dataset.load import load
 from btfsynth.flow import BuildOptions, build
-from btfsynth.frontends.registry import READERS, read_design
+from btfsynth.hdl.readers import READERS, read_design
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.network.formats import read_generators, read_network_text, read_widths
 from btfsynth.report.schematic import NIGHT_PAPER

@@ -12,8 +12,8 @@ import pytest
 from circuits import array_multiplier
 from report_folders import add_build, multiplier_folder, write_folder, wrong_folder
 
-from btfsynth.dataset.ports import Port
 from btfsynth.netlist.text import read_netlist
+from btfsynth.ports import Port
 from btfsynth.report import write_report
 from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.table import HEADINGS

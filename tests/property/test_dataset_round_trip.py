@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.save import save
+from btfsynth.ports import Port
 
 
 @st.composite

@@ -12,8 +12,6 @@ from hypothesis.extra import numpy as hnp
 from strategies import integer_thresholds, networks
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
-from btfsynth.lower.cofactors import lower_table
 from btfsynth.lower.counter import lower_counter
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
 from btfsynth.lower.known_forms import lower_known
@@ -24,8 +22,10 @@ from btfsynth.lower.signals import find_majority, find_signal, literal_errors
 from btfsynth.lower.split import lower_split
 from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.cofactors import lower_table
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 
 SMALL = st.integers(-4, 4).map(float)
 REAL = st.floats(-2, 2, allow_nan=False).map(lambda value: round(value, 3))

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import NAMES, netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
 from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist, parse_netlist
+from btfsynth.ports import Port
 
 
 @given(netlist=netlists(), vectors=st.integers(1, 140), seed=st.integers(0, 99))

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import networks
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork, load_network, save_network
+from btfsynth.ports import Port
 
 
 @given(network=networks())

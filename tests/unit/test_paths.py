@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import btfsynth
-from btfsynth.backends.manifest import load_manifest
 from btfsynth.config import read_run_file
 from btfsynth.dataset.load import load
 from btfsynth.dataset.save import save
 from btfsynth.errors import UsageError
 from btfsynth.files import as_path, make_folder, write_archive, write_bytes, write_text
 from btfsynth.flow import BuildOptions, build, build_network, emit_netlist
-from btfsynth.frontends.registry import read_design
+from btfsynth.hdl.manifest import load_manifest
+from btfsynth.hdl.readers import read_design
 from btfsynth.learn import LearnOptions, learn
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import read_network_text, write_network_text

@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from btfsynth.dataset.formats.base import OutputColumns, SourceFile
-from btfsynth.dataset.ports import Port, group_ports
 from btfsynth.errors import UsageError
+from btfsynth.ports import Port, group_ports
 
 __all__ = [
     "SEPARATORS",

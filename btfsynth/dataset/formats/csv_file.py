@@ -48,9 +48,9 @@ from btfsynth.dataset.formats.csv_layout import (
 )
 from btfsynth.dataset.formats.cubes import FREE, MAX_EXPANDED, expand_cubes, expanded_size
 from btfsynth.dataset.formats.values import BadValue, classes_of, read_inputs, read_outputs
-from btfsynth.dataset.ports import Port, bit_names, group_ports
 from btfsynth.dataset.vectors import bits_of
 from btfsynth.errors import DataError, UsageError
+from btfsynth.ports import Port, bit_names, group_ports
 
 __all__ = ["CSV"]
 

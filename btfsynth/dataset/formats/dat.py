@@ -33,7 +33,7 @@ from btfsynth.dataset.formats.base import (
     quoted,
     require_no_dont_care,
 )
-from btfsynth.dataset.ports import Port, bit_names
+from btfsynth.ports import Port, bit_names
 
 __all__ = ["DAT"]
 

@@ -33,9 +33,9 @@ from btfsynth.dataset.formats.values import (
     read_inputs,
     read_outputs,
 )
-from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import DataError
 from btfsynth.files import BROKEN_ARCHIVE, archive_bytes, broken_reason, read_array
+from btfsynth.ports import Port, bit_names
 
 __all__ = ["NPZ"]
 

@@ -51,8 +51,8 @@ from btfsynth.dataset.formats.pla_parser import (
     PlaFile,
     parse_pla,
 )
-from btfsynth.dataset.ports import Port, bit_names, group_columns
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, counting_inputs, numbers_of
+from btfsynth.ports import Port, bit_names, group_columns
 
 __all__ = ["PLA"]
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import Format, SourceFile, plural, quoted, require_boolean
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, counting_inputs, numbers_of
 from btfsynth.errors import UsageError
+from btfsynth.ports import Port
 
 __all__ = ["TRUTH"]
 

@@ -29,11 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.formats.base import MAX_CELLS, plural
-from btfsynth.dataset.ports import Port
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.network.formats.tokens import NumberFile, read_numbers
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 
 __all__ = ["read_network_text", "write_network_text", "write_topology_text"]
 

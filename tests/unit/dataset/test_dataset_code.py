@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from btfsynth.dataset.code import code_inputs, coded_ports, parse_code, quantise_inputs
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.ports import Port
 
 CODES = ("binary:1", "binary:4", "levels:16", "levels:9", "thermometer:5", "threshold:0.3")
 

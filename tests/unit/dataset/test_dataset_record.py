@@ -7,8 +7,8 @@ import pytest
 
 from btfsynth.dataset.contradictions import check_contradictions, group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.ports import Port, bit_names, group_columns
 from btfsynth.errors import DataError
+from btfsynth.ports import Port, bit_names, group_columns
 
 
 def make(inputs: object, targets: object, **options: object) -> Dataset:

@@ -9,9 +9,9 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.save import save
 from btfsynth.errors import DataError, UsageError
+from btfsynth.ports import Port
 
 
 def read(tmp_path: Path, text: str, **options: object) -> Dataset:

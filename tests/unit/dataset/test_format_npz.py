@@ -12,10 +12,10 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.save import save
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError
+from btfsynth.ports import Port
 
 XOR_INPUTS = [[0, 0], [1, 0], [0, 1], [1, 1]]
 XOR = [0, 1, 1, 0]

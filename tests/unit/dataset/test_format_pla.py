@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.save import save
 from btfsynth.errors import DataError, UsageError
+from btfsynth.ports import Port
 
 Rows = list[tuple[str, str]]
 Table = dict[str, str]

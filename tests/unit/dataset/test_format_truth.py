@@ -8,11 +8,11 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.sampling import sample
 from btfsynth.dataset.save import save
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError, UsageError
+from btfsynth.ports import Port
 
 
 def read(tmp_path: Path, text: str) -> Dataset:

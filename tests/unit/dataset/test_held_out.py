@@ -7,8 +7,8 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.held_out import matched
-from btfsynth.dataset.ports import Port, bit_names
 from btfsynth.errors import UsageError
+from btfsynth.ports import Port, bit_names
 
 INPUTS = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 1]])
 TARGETS = np.array([[1, 0], [0, 0], [0, 1]])

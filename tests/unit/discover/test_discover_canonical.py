@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.discover.canonical import canonical_hash, canonical_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.simulation import exhaustive_words, output_words
+from btfsynth.ports import Port
 
 
 def disguised(netlist: Netlist, seed: int) -> Netlist:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.discover.cascade import CascadeOptions, grow, interleaved_order
 from btfsynth.errors import TrainingError, UsageError
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist
+from btfsynth.ports import Port
 
 QUICK = CascadeOptions(candidates=1, stage_passes="resub --patience 1000")
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from strategies import netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.exact.cuts import find_cuts
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, simulate, unpack_bits
+from btfsynth.ports import Port
 
 
 @given(netlist=netlists(max_inputs=5, max_cells=20))

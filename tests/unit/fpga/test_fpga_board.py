@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from circuits import array_multiplier
 
-from btfsynth.backends.options import HardwareOptions
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga import board_worker
 from btfsynth.fpga.board import board_device
 from btfsynth.fpga.board_worker import simulate_shell
 from btfsynth.fpga.uart_shell import byte_count
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.ports import Port
 from btfsynth.sim.design import load_design
 
 

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from naive import all_vectors, truth_table
 from strategies import netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import NetlistError
 from btfsynth.fpga.estimate import estimate
 from btfsynth.fpga.lut_mapper import map_luts
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 
 
 def cover_outputs(netlist: Netlist, inputs: int, shallow: bool) -> tuple[list[list[int]], int]:

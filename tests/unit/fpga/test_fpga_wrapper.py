@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from circuits import array_multiplier
 
-from btfsynth.backends.options import HardwareOptions
 from btfsynth.errors import VerificationError
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga.check import simulate_netlist
@@ -17,6 +16,7 @@ from btfsynth.fpga.netlists import CellCounts
 from btfsynth.fpga.place import check_capacity
 from btfsynth.fpga.scripts import map_scripts
 from btfsynth.fpga.wrapper import make_wrapper
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.sim.design import load_design
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")

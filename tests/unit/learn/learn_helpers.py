@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.learn.base import Fit, Limits, Problem
 from btfsynth.learn.samples import Samples
 from btfsynth.netlist.simulation import output_words
+from btfsynth.ports import Port
 
 Function = Callable[[np.ndarray], np.ndarray]
 

@@ -9,10 +9,10 @@ import pytest
 from learn_helpers import make_dataset
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import ToolError, UsageError
 from btfsynth.learn import LearnOptions, Watcher, learn
 from btfsynth.learn.samples import check_samples, contradicting, split
+from btfsynth.ports import Port
 from btfsynth.workers.executor import Finished
 from btfsynth.workers.inline import Inline
 

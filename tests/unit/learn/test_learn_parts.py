@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from learn_helpers import make_problem, make_samples, number
 from strategies import netlists, networks
 
-from btfsynth.dataset.ports import Port
 from btfsynth.learn.base import Budget, Fit, Limits, count_ands, inlined, new_builder
 from btfsynth.learn.candidates import measured
 from btfsynth.learn.decision_tree import grow_tree, lower_tree
@@ -23,6 +22,7 @@ from btfsynth.learn.thrift import with_few_ands, within
 from btfsynth.learn.vote import vote
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.ports import Port
 
 
 def outputs(netlist, inputs):

@@ -10,7 +10,6 @@ import naive
 import numpy as np
 import pytest
 
-from btfsynth.dataset.ports import Port
 from btfsynth.lower.candidate import make, take_back
 from btfsynth.lower.cheapest import cheapest_form, with_least_weights
 from btfsynth.lower.counter import lower_counter
@@ -21,6 +20,7 @@ from btfsynth.lower.support import ThresholdFunction
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.simulation import exhaustive_words, output_words, unpack_bits
+from btfsynth.ports import Port
 
 TABLE = json.loads(files("btfsynth.lower").joinpath("threshold_forms.json").read_text("utf-8"))
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.lower import lowering
 from btfsynth.lower.lowering import (
@@ -19,6 +18,7 @@ from btfsynth.lower.lowering import (
 from btfsynth.netlist.reference import Preserve, count_wrong
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 
 
 def network(topology: Topology, weights: object) -> TrainedNetwork:

@@ -8,14 +8,14 @@ import naive
 import numpy as np
 import pytest
 
-from btfsynth.dataset.ports import Port
-from btfsynth.lower.cofactors import lower_table, make_table
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.cofactors import lower_table, make_table
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 
 
 def all_signs(inputs: int) -> np.ndarray:

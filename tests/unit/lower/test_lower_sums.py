@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.lower.adder import add_columns, full_adder, signed_digits
 from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
@@ -22,6 +21,7 @@ from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 
 WEIGHTS = st.lists(st.integers(1, 40), min_size=1, max_size=7)
 

@@ -7,9 +7,9 @@ from itertools import product
 import naive
 import pytest
 
-from btfsynth.dataset.ports import Port
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.ports import Port
 
 
 def make(inputs: int = 3, outputs: int = 1) -> NetlistBuilder:

@@ -6,7 +6,6 @@ import naive
 import numpy as np
 import pytest
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import NetlistError
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
 from btfsynth.netlist.simulation import (
@@ -19,6 +18,7 @@ from btfsynth.netlist.simulation import (
 )
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.views import levels
+from btfsynth.ports import Port
 
 IN, OUT = (Port("x", 2),), (Port("y", 1),)
 

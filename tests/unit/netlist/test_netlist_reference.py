@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import (
     Preserve,
@@ -15,6 +14,7 @@ from btfsynth.netlist.reference import (
     function_reference,
 )
 from btfsynth.netlist.simulation import unpack_bits
+from btfsynth.ports import Port
 
 
 def and_netlist(inputs: int = 2) -> Netlist:

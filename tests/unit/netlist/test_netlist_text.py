@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from btfsynth.dataset.ports import Port, bit_names, pin_order
 from btfsynth.errors import DataError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, parse_netlist, read_netlist
+from btfsynth.ports import Port, bit_names, pin_order
 
 FULL_ADDER = """mig 1
 name "full_adder"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from btfsynth.dataset.ports import Port
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import (
     count_references,
@@ -14,6 +13,7 @@ from btfsynth.netlist.views import (
     mark_cone,
     topological_order,
 )
+from btfsynth.ports import Port
 
 # Inputs 1, 2, 3; cells 4 to 8; node 8 is dead, node 5 is used twice.
 NETLIST = Netlist(

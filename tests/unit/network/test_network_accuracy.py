@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.ports import Port
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 
 
 def plain_sums(network: TrainedNetwork, vector: list[float]) -> list[float]:

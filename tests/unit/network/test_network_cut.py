@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import TopologyError
 from btfsynth.network.cut import cut_network
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 
 
 def random_network(widths: tuple[int, ...], seed: int, skip: bool = False) -> TrainedNetwork:

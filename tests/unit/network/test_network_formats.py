@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from strategies import networks, topologies
 
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.vectors import counting_inputs, numbers_of
 from btfsynth.errors import DataError, OutputError, TopologyError, UsageError
 from btfsynth.network.formats import (
@@ -29,6 +28,7 @@ from btfsynth.network.formats import (
 )
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 
 XOR = """6  3  1  9
     3    0    1.00000000

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError
 from btfsynth.network.formats import write_network_text
 from btfsynth.network.load import is_network, read_network
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork, save_network
+from btfsynth.ports import Port
 
 NETWORK = TrainedNetwork(
     "n", layered((2, 2, 1)), np.linspace(-1, 1, 9), (Port("x", 2),), (Port("y", 1),)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import TopologyError, UsageError
 from btfsynth.network.accuracy import measure
 from btfsynth.network.sparse import sparsify
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 from btfsynth.train.session import TrainOptions, train
 
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from strategies import complete_reference, netlists_with_references
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
@@ -18,6 +17,7 @@ from btfsynth.netlist.reference import Reference, care_reference, count_wrong, f
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.passes.exact import Exact
 from btfsynth.passes.registry import parse_script
+from btfsynth.ports import Port
 
 
 def make(inputs: int, outputs: int) -> tuple[NetlistBuilder, list[int]]:

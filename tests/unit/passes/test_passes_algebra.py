@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from strategies import complete_reference, netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
@@ -17,6 +16,7 @@ from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.statistics import statistics
 from btfsynth.passes.algebra import Algebra
 from btfsynth.passes.depth import Depth
+from btfsynth.ports import Port
 
 Form = Callable[..., list[int]]
 

@@ -8,7 +8,6 @@ from circuits import AND_ADDERS, array_multiplier, full_adder
 from hypothesis import given, settings
 from strategies import complete_reference, netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.rebuild import rebuild
@@ -17,6 +16,7 @@ from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.passes.base import run_pass
 from btfsynth.passes.detect import Detect
 from btfsynth.passes.registry import parse_script
+from btfsynth.ports import Port
 
 
 def detect(netlist: Netlist) -> Netlist:

@@ -11,7 +11,6 @@ from circuits import array_multiplier
 from strategies import complete_reference
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
@@ -25,6 +24,7 @@ from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.strash import Strash
 from btfsynth.passes.sweep import Sweep
+from btfsynth.ports import Port
 
 
 def raw(inputs: int, fanins: list[list[int]], outputs: list[int]) -> Netlist:

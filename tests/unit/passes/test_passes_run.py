@@ -13,7 +13,6 @@ from click.testing import CliRunner
 from strategies import complete_reference
 
 from btfsynth.cli.main import cli
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
@@ -26,6 +25,7 @@ from btfsynth.passes.registry import PASSES, SCRIPTS, parse_script
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.strash import Strash
 from btfsynth.passes.sweep import Sweep
+from btfsynth.ports import Port
 
 
 def xor_netlist() -> Netlist:

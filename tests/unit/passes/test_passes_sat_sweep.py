@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from strategies import complete_reference, netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import graph_of
@@ -22,6 +21,7 @@ from btfsynth.netlist.statistics import statistics
 from btfsynth.passes.cone_solver import ConeSolver
 from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
 from btfsynth.passes.sat_sweep import SatSweep
+from btfsynth.ports import Port
 
 
 def sample(netlist: Netlist) -> Reference:

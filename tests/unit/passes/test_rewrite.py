@@ -8,7 +8,6 @@ from circuits import AND_ADDERS, array_multiplier, full_adder
 from hypothesis import given, settings
 from strategies import complete_reference, netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
@@ -16,6 +15,7 @@ from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.statistics import statistics
 from btfsynth.passes.registry import parse_script
 from btfsynth.passes.rewrite import Rewrite
+from btfsynth.ports import Port
 
 
 def netlist_of(form, n_inputs: int) -> Netlist:

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import complete_reference, netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.ports import Port
 
 
 def sample(netlist: Netlist) -> Reference:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btfsynth.dataset.ports import Port
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 from btfsynth.report.svg import element, linear_axis, log_axis
 from btfsynth.report.training import training_curve
 from btfsynth.report.weights import layer_maps, settled_weights

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import netlists
 
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.statistics import statistics
+from btfsynth.ports import Port
 from btfsynth.report.dot import format_dot
 from btfsynth.report.excerpt import Excerpt, find_outputs
 from btfsynth.report.layers import arrange

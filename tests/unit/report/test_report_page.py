@@ -19,11 +19,11 @@ from report_folders import (
     wrong_folder,
 )
 
-from btfsynth.backends.options import HardwareOptions
-from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError
+from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.report import report_page, write_report
 from btfsynth.report.circuit import vector_record
 

@@ -12,8 +12,8 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
+from btfsynth.ports import Port
 from btfsynth.reproduce import gradient
 from btfsynth.reproduce import record as record_module
 from btfsynth.reproduce import run as run_module

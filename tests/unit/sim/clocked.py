@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hardware import multiplier, vectors_of
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.options import HardwareOptions
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.sim.design import Design, load_design
 

@@ -7,8 +7,8 @@ import shutil
 import pytest
 from clocked import KINDS, change, make, spoil
 
-from btfsynth.backends.options import HardwareOptions
 from btfsynth.errors import DataError, ToolError
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.sim.amaranth_worker import simulate
 from btfsynth.sim.design import load_design
 from btfsynth.sim.registry import SIMULATORS

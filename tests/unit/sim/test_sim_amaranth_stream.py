@@ -10,8 +10,8 @@ import pytest
 from clocked import change, make, spoil
 from hardware import full_adder
 
-from btfsynth.backends.options import HardwareOptions
 from btfsynth.errors import DataError, ToolError
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.sim.amaranth_stream import simulate_stream
 from btfsynth.sim.registry import SIMULATORS, simulators_for
 

@@ -10,10 +10,10 @@ from importlib import metadata
 import pytest
 from clocked import KINDS, change, make, spoil
 
-from btfsynth.backends.options import HardwareOptions
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.ports import Port
 from btfsynth.sim.cocotb import _has_shared_python
 from btfsynth.sim.design import load_design
 from btfsynth.sim.icarus import Icarus

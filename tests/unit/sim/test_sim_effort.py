@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.vectors import VectorTable
 from btfsynth.dataset.load import load
-from btfsynth.dataset.ports import Port
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.ports import Port
 from btfsynth.sim.base import DEFAULT_TIMEOUT
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.effort import time_allowed, too_long

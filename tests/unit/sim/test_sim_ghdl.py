@@ -11,12 +11,12 @@ import pytest
 from hardware import design, full_adder, multiplier, netlists, outputs_of, vectors_of
 from hypothesis import HealthCheck, given, settings
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.options import HardwareOptions
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.flow import is_verified
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.ports import Port
 from btfsynth.sim.design import load_design
 from btfsynth.sim.registry import SIMULATORS, simulators_for
 from btfsynth.verify.simulate import simulate_design

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
 from btfsynth.train.session import TrainOptions, train
 from btfsynth.train.trainer import TrialHooks, train_trial

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from plain_state import plain_state
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.ports import Port
 from btfsynth.network.topology import Topology, layered
+from btfsynth.ports import Port
 from btfsynth.train.best import new_best
 from btfsynth.train.kernel import (
     count_right,
@@ -348,7 +348,7 @@ _STEPS_OF_EACH_KIND = """
 import itertools, zlib
 import numpy as np
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
+from btfsynth.ports import Port
 from btfsynth.network.topology import layered
 from btfsynth.train.best import new_best
 from btfsynth.train.kernel import run_steps, start_state

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import OutputError, TopologyError, UsageError
 from btfsynth.network.topology import layered
+from btfsynth.ports import Port
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.history import format_history
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters

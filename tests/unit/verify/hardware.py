@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
+from btfsynth.ports import Port
 
 
 def full_adder(name: str = "full_adder") -> Netlist:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hardware import multiplier, vectors_of
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.options import HardwareOptions
-from btfsynth.backends.timing import CONTROL_NAMES
 from btfsynth.errors import MissingToolError
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.timing import CONTROL_NAMES
 from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.interface import align

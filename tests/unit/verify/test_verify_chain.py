@@ -13,17 +13,17 @@ import pytest
 from circuits import array_multiplier, turned
 from hardware import design, full_adder, multiplier, vectors_of
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError, UsageError
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga.devices import get_device
 from btfsynth.fpga.tools import find_toolchain
-from btfsynth.frontends.circuit import evaluate
-from btfsynth.frontends.verilog_reader import read_verilog
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.hdl.verilog.circuit import evaluate
+from btfsynth.hdl.verilog.reader import read_verilog
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, read_netlist
+from btfsynth.ports import Port
 from btfsynth.sim.design import load_design
 from btfsynth.verify import chain, yosys
 from btfsynth.verify.chain import verify_design

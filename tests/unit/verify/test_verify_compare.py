@@ -8,11 +8,11 @@ from hardware import design, full_adder, multiplier, netlists, outputs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfsynth.backends.interchange import WRITERS
-from btfsynth.dataset.ports import Port, total_width
 from btfsynth.errors import DataError, UsageError
+from btfsynth.hdl.interchange import WRITERS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port, total_width
 from btfsynth.verify.compare import Subject, compare, read_subject
 from btfsynth.verify.interface import align
 

@@ -9,11 +9,11 @@ from hardware import full_adder, multiplier, netlists, outputs_of, vectors_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import ToolTimeoutError, VerificationError
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 from btfsynth.verify import equivalence, mutation, sweeping
 from btfsynth.verify.equivalence import equivalent
 

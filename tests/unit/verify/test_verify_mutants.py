@@ -11,10 +11,10 @@ import pytest
 from hardware import design, full_adder, multiplier, netlists, outputs_of, vectors_of
 from hypothesis import given, settings
 
-from btfsynth.backends.vectors import VectorTable
-from btfsynth.dataset.ports import Port
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import unpack_bits
+from btfsynth.ports import Port
 from btfsynth.sim.design import load_design
 from btfsynth.sim.registry import get_simulator
 from btfsynth.verify.mutants import (

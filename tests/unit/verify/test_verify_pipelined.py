@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hardware import multiplier, vectors_of
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.options import HardwareOptions
 from btfsynth.errors import DataError, MissingToolError, ToolError
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.options import HardwareOptions
 from btfsynth.sim.design import load_design
 from btfsynth.verify import yosys
 from btfsynth.verify.compare import Subject, compare, read_subject

@@ -10,12 +10,12 @@ import pytest
 from hardware import design, full_adder, hdl_mutants, multiplier, netlists, vectors_of
 from hypothesis import HealthCheck, given, settings
 
-from btfsynth.backends.design import write_design
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, ToolError, UsageError
-from btfsynth.frontends.circuit import evaluate
-from btfsynth.frontends.verilog_reader import read_verilog
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.verilog.circuit import evaluate
+from btfsynth.hdl.verilog.reader import read_verilog
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.ports import Port
 from btfsynth.sim.design import load_design
 from btfsynth.verify.simulate import simulate_design
 

@@ -8,12 +8,12 @@ import shutil
 import pytest
 from hardware import full_adder, multiplier, vectors_of
 
-from btfsynth.backends.design import write_design
-from btfsynth.backends.options import HardwareOptions
-from btfsynth.backends.timing import CONTROL_NAMES
-from btfsynth.dataset.ports import Port
 from btfsynth.errors import DataError, MissingToolError
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.timing import CONTROL_NAMES
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.ports import Port
 from btfsynth.verify.chain import verify_design
 from btfsynth.verify.compare import compare, read_subject
 from btfsynth.verify.equivalence import equivalent

@@ -13,11 +13,11 @@ import pytest
 from dask_cluster import DaskCluster
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.ports import Port
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.discover.search import DiscoverOptions, discover
 from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
 from btfsynth.learn import LearnOptions, learn
+from btfsynth.ports import Port
 from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.experiment import Scale
 from btfsynth.reproduce.run import ReproduceOptions, reproduce

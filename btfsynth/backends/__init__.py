@@ -1,1 +1,0 @@
-"""Netlists as hardware: names, formats, testbench, test vectors, design folder."""

@@ -1,1 +1,0 @@
-"""Readers of the field's netlist files: each turns a file into a netlist."""

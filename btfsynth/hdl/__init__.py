@@ -1,0 +1,1 @@
+"""Hardware languages: Verilog in both directions, VHDL, Amaranth, testbenches and the design folder."""

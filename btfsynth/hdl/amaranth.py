@@ -1,0 +1,75 @@
+"""An Amaranth component: one statement a cell and a register."""
+
+from __future__ import annotations
+
+from btfsynth.hdl.base import HardwareModule
+from btfsynth.hdl.expressions import cell_expression, place_bits
+from btfsynth.hdl.registers import RegisterNames
+from btfsynth.hdl.templates import render
+from btfsynth.netlist.identifiers import HdlNames, cell_prefix
+from btfsynth.netlist.statistics import statistics
+
+__all__ = [
+    "class_name",
+    "emit_amaranth",
+    "renumbered",
+]
+
+_SHOWN = 6
+_CONSTANTS = ("Const(0, 1)", "Const(1, 1)")
+
+
+def emit_amaranth(module: HardwareModule) -> str:
+    """Return the netlist as a Python module with one ``wiring.Component``.
+
+    Registers are in the domain ``sync``, whose reset clears them if the design has one and is ignored
+    if not.
+    """
+    netlist, names = module.netlist, module.names
+    nets = [f"net[{number}]" for number in range(1, netlist.n_cells + 1)]
+    nodes = ["", *(f"self.{bit}" for bit in place_bits(names.inputs)), *nets]
+    read = RegisterNames(module, nodes, _CONSTANTS, lambda name: f'reg["{name}"]')
+    held = module.timing is not None and not module.timing.reset
+    cells = [
+        (net, cell_expression(fanin, read.cell(row)))
+        for row, (net, fanin) in enumerate(zip(nets, netlist.fanins.tolist(), strict=True))
+    ]
+    bits = place_bits(names.outputs)
+    owner = "out_" if held else "self."
+    outputs = list(zip((f"{owner}{bit}" for bit in bits), read.outputs(), strict=True))
+    registers = [(name, f'reg["{name}"]', value) for name, value in read.chains()]
+    texts = [expression for _, expression in (*cells, *outputs)]
+    return render(
+        "amaranth/component.py.j2",
+        module=names.module,
+        component=class_name(names.module),
+        summary=module.summary,
+        provenance=module.header,
+        statistics=statistics(netlist),
+        timing=module.timing,
+        inputs=names.inputs,
+        outputs=names.outputs,
+        cells=cells,
+        prefix=cell_prefix(netlist),
+        registers=registers,
+        drivers=outputs,
+        held=held,
+        constants=any("Const(" in text for text in texts),
+    )
+
+
+def renumbered(names: HdlNames) -> tuple[str, ...]:
+    """Return a line for the ports whose bits Amaranth numbers in another way, if there are any."""
+    ports = [port for port in (*names.inputs, *names.outputs) if not port.counts_from_zero]
+    if not ports:
+        return ()
+    shown = ", ".join(f"{port.name}{port.range}" for port in ports[:_SHOWN])
+    more = ", ..." if len(ports) > _SHOWN else ""
+    return (
+        f"Amaranth numbers bits from 0, the least significant first; it has no range of {shown}{more}",
+    )
+
+
+def class_name(module: str) -> str:
+    """Return a class name that no imported name can be equal to."""
+    return "".join(word[:1].upper() + word[1:] for word in module.split("_")) + "Component"

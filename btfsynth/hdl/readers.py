@@ -1,0 +1,188 @@
+"""The table of readers, and the one function that reads any of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from btfsynth.dataset.formats.base import SourceFile, read_source
+from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.verilog.read import read_verilog_design
+from btfsynth.netlist.formats.aiger import parse_aiger
+from btfsynth.netlist.formats.bench import parse_bench
+from btfsynth.netlist.formats.blif import parse_blif
+from btfsynth.netlist.formats.design import Design
+from btfsynth.netlist.formats.tables import parse_pla_design, parse_truth_design
+from btfsynth.netlist.formats.yosys_json import parse_yosys_json
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.text import parse_netlist
+
+__all__ = [
+    "READERS",
+    "Reader",
+    "design_endings",
+    "find_reader",
+    "read_design",
+    "read_noted",
+]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A format that netlists are read from.
+
+    Parameters
+    ----------
+    name
+        Its key in the table.
+    description
+        One line for a listing.
+    endings
+        File name endings, lower case with the dot.
+    magic
+        What the text of such a file has in it; for files of unknown ending.
+    read
+        Makes the design of a file, with registers as ports if its second argument is true; raises
+        `DataError`. A format without registers passes over that argument.
+    foreign
+        True if the format is not the package's own, so that majorities are yet to be detected.
+    """
+
+    name: str
+    description: str
+    endings: tuple[str, ...]
+    magic: re.Pattern[bytes]
+    read: Callable[[SourceFile, bool], Design]
+    foreign: bool = True
+
+
+def _parse_mig(file: SourceFile, _: bool) -> Design:
+    return Design(parse_netlist("\n".join(file.lines), file.path))
+
+
+READERS = MappingProxyType(
+    {
+        reader.name: reader
+        for reader in (
+            Reader(
+                "mig",
+                "btfsynth's own text",
+                (".mig",),
+                re.compile(rb"^mig [0-9]", re.MULTILINE),
+                _parse_mig,
+                foreign=False,
+            ),
+            Reader(
+                "aiger",
+                "AIGER, ASCII and binary",
+                (".aag", ".aig"),
+                re.compile(rb"\Aa[ai]g [0-9]"),
+                parse_aiger,
+            ),
+            Reader(
+                "blif",
+                "BLIF, hierarchy flattened",
+                (".blif",),
+                re.compile(rb"^[ \t]*\.(model|inputs|names)\b", re.MULTILINE),
+                parse_blif,
+            ),
+            Reader(
+                "bench",
+                "ISCAS BENCH",
+                (".bench",),
+                re.compile(rb"^[ \t]*(INPUT|OUTPUT)[ \t]*\(", re.MULTILINE | re.IGNORECASE),
+                parse_bench,
+            ),
+            Reader(
+                "verilog",
+                "combinational Verilog, hierarchy flattened",
+                (".v",),
+                re.compile(rb"^[ \t]*module\s", re.MULTILINE),
+                lambda file, comb: read_verilog_design(file.path, comb=comb),
+            ),
+            Reader(
+                "json",
+                "Yosys JSON, one module of gates",
+                (".json",),
+                re.compile(rb'\A\s*\{\s*"creator"'),
+                lambda file, comb: Design(parse_yosys_json(file, comb)),
+            ),
+            Reader(
+                "pla",
+                "espresso's PLA",
+                (".pla", ".esp"),
+                re.compile(rb"^[ \t]*\.i[ \t]+[0-9]", re.MULTILINE),
+                lambda file, _: parse_pla_design(file),
+            ),
+            Reader(
+                "truth",
+                "a truth table",
+                (".truth", ".tt"),
+                re.compile(rb"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(0[xX][0-9A-Fa-f]+|[01-]{2,})\s"),
+                lambda file, _: parse_truth_design(file),
+            ),
+        )
+    }
+)
+"""The readers by name, the more recognisable ones first."""
+
+_LOOKED_AT = 1 << 16
+
+
+def design_endings() -> str:
+    """Return all endings on one line, for messages."""
+    return ", ".join(ending for reader in READERS.values() for ending in reader.endings)
+
+
+def read_design(path: StrPath, comb: bool = False) -> Netlist:
+    """Read a netlist from a file of any known format, by its ending, else by what is in it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    comb
+        Whether every register becomes two ports, as ``comb`` of ABC does it: its output an input of the
+        circuit and its input an output ``NAME_in``, behind the other ports. Registers are an error
+        otherwise, but for those of a Verilog pipeline.
+
+    Raises
+    ------
+    SequentialError
+        If there are registers that are not to become ports.
+    DataError
+        If it cannot be read as what it is; the line is named if there is one.
+    """
+    path = as_path(path)
+    return read_noted(path, comb).netlist
+
+
+def read_noted(path: StrPath, comb: bool = False) -> Design:
+    """Read a netlist as `read_design` does; return it with notes and don't-cares."""
+    path = as_path(path)
+    return find_reader(path).read(read_source(path), comb)
+
+
+def find_reader(path: StrPath) -> Reader:
+    """Return the reader of a file.
+
+    Raises
+    ------
+    DataError
+        If the ending is unknown and the content looks like nothing known.
+    """
+    path = as_path(path)
+    ending = path.suffix.lower()
+    for reader in READERS.values():
+        if ending in reader.endings:
+            return reader
+    head = read_source(path).data[:_LOOKED_AT]
+    for reader in READERS.values():
+        if reader.magic.search(head):
+            return reader
+    raise DataError(
+        f"expected a netlist of a known format; known endings are: {design_endings()}", path
+    )

@@ -1,0 +1,74 @@
+"""The one place that loads templates."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+
+import btfsynth
+from btfsynth.errors import OutputError
+
+__all__ = [
+    "render",
+    "template_folder",
+]
+
+
+def template_folder(package: Path | None = None) -> Path:
+    """Return the folder of the templates: inside an installed package, beside it in a repository.
+
+    Parameters
+    ----------
+    package
+        Folder of the package; that of the running one if None.
+
+    Raises
+    ------
+    OutputError
+        If there is none.
+    """
+    package = Path(btfsynth.__file__).parent if package is None else package
+    for folder in (package / "templates", package.parent / "templates"):
+        if (folder / "verilog").is_dir():
+            return folder
+    raise OutputError(
+        f"no template folder in {package} or beside it: the installation is incomplete, "
+        "install btfsynth again"
+    )
+
+
+def render(template: str, **values: object) -> str:
+    """Render a template; a value it needs and does not get is an error.
+
+    Parameters
+    ----------
+    template
+        Its path inside the template folder.
+    values
+        What the template refers to.
+
+    Raises
+    ------
+    OutputError
+        If the template is missing.
+    """
+    try:
+        return _environment(template_folder()).get_template(template).render(**values)
+    except TemplateNotFound:
+        raise OutputError(
+            f"{template_folder() / template}: the template is missing, install btfsynth again"
+        ) from None
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701  hardware is no HTML: escaping would corrupt it
+    )

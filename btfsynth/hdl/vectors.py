@@ -1,0 +1,145 @@
+"""The vectors hardware is checked against, and the file a testbench reads them from.
+
+A line of the file is a 1 followed by the care bits, the expected bits and the input bits, each
+most significant bit first, as ``$readmemb`` takes them. The leading 1 lets a testbench tell a
+vector that was read from memory that was not written: a two-state simulator shows that as zeros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.errors import DataError
+from btfsynth.files import write_text
+
+__all__ = [
+    "VectorTable",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class VectorTable:
+    """Different input vectors with the outputs expected for them.
+
+    Parameters
+    ----------
+    inputs
+        ``(vectors, input bits)`` uint8 0/1.
+    expected
+        ``(vectors, output bits)`` uint8 0/1; 0 where there is no care.
+    care
+        ``(vectors, output bits)`` bool.
+    exhaustive
+        True if every input vector there can be is listed and every output bit of each matters.
+    """
+
+    inputs: NDArray[np.uint8]
+    expected: NDArray[np.uint8]
+    care: NDArray[np.bool_]
+    exhaustive: bool
+
+    @property
+    def count(self) -> int:
+        """Number of vectors."""
+        return len(self.inputs)
+
+    @classmethod
+    def from_dataset(cls, dataset: Dataset) -> VectorTable:
+        """Return the different input vectors of a data set in the order they first come.
+
+        Raises
+        ------
+        DataError
+            If the inputs are not Boolean, or the same input vector wants both values of a bit.
+        """
+        if dataset.input_kind is not InputKind.BOOLEAN or not dataset.n_inputs:
+            raise DataError(
+                f"{dataset.name}: expected Boolean inputs to make test vectors from, "
+                f"got {dataset.n_inputs} {dataset.input_kind.value} inputs"
+            )
+        _, first, group = np.unique(
+            np.packbits(dataset.inputs, axis=1), axis=0, return_index=True, return_inverse=True
+        )
+        group = group.reshape(-1)
+        wants = np.zeros((2, len(first), dataset.n_outputs), dtype=np.bool_)
+        for value in (0, 1):
+            np.logical_or.at(wants[value], group, (dataset.targets == value) & dataset.care_mask)
+        clash = (wants[0] & wants[1]).any(axis=1)
+        if clash.any():
+            rows = np.flatnonzero(group == int(np.argmax(clash)))
+            raise DataError(
+                f"{dataset.name}: pattern {rows[0]} and a later one with the same inputs want "
+                "different outputs"
+            )
+        order = np.argsort(first)
+        return cls(
+            dataset.inputs[first[order]],
+            wants[1][order].astype(np.uint8),
+            (wants[0] | wants[1])[order],
+            dataset.exhaustive,
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the file (see the top of this module)."""
+        write_text(path, self.to_text())
+
+    def to_text(self) -> str:
+        """Return the content of the file."""
+        marks = np.ones((self.count, 1), dtype=np.uint8)
+        care = self.care.astype(np.uint8)
+        bits = np.hstack([marks, care[:, ::-1], self.expected[:, ::-1], self.inputs[:, ::-1]])
+        lines = np.hstack([bits + ord("0"), np.full_like(marks, ord("\n"))])
+        return lines.astype(np.uint8).tobytes().decode("ascii")
+
+    @classmethod
+    def read(
+        cls, path: Path, n_inputs: int, n_outputs: int, exhaustive: bool = False
+    ) -> VectorTable:
+        """Read such a file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        n_inputs, n_outputs
+            Number of input and output bits.
+        exhaustive
+            What is known about it; the file itself does not say.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read, is empty, or has a line that is not exactly such a vector.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+        width = 1 + 2 * n_outputs + n_inputs
+        lines = content.split(b"\n")
+        if lines and not lines[-1]:
+            lines.pop()
+        for number, line in enumerate(lines, 1):
+            if len(line) != width:
+                raise DataError(f"expected a vector of {width} bits, got {len(line)}", path, number)
+            if line.strip(b"01"):
+                raise DataError("expected only 0 and 1", path, number)
+            if line[:1] != b"1":
+                raise DataError("expected a vector to begin with 1", path, number)
+        if not lines:
+            raise DataError("expected at least one vector, got an empty file", path)
+        digits: NDArray[Any] = np.frombuffer(b"".join(lines), dtype=np.uint8)
+        bits = digits.reshape(-1, width) - ord("0")
+        split = 1 + n_outputs
+        return cls(
+            np.ascontiguousarray(bits[:, split + n_outputs :][:, ::-1]),
+            np.ascontiguousarray(bits[:, split : split + n_outputs][:, ::-1]),
+            np.ascontiguousarray(bits[:, 1:split][:, ::-1]).astype(np.bool_),
+            exhaustive,
+        )

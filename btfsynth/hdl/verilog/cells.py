@@ -1,0 +1,215 @@
+"""Instances in Verilog of what the file itself does not define: gate primitives, and cells of FPGAs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from btfsynth.hdl.verilog.circuit import Op
+from btfsynth.hdl.verilog.expressions import Expressions
+from btfsynth.hdl.verilog.parser import ast
+from btfsynth.hdl.verilog.wiring import Wiring
+from btfsynth.hdl.verilog.words import plain
+from btfsynth.netlist.formats.flipflops import find_flipflop
+from btfsynth.netlist.formats.fpga_cells import CellFunction, find_cell, needed_functions
+
+__all__ = [
+    "CellReader",
+]
+
+_PRIMITIVES = {
+    "and": (Op.AND, False),
+    "nand": (Op.AND, True),
+    "or": (Op.OR, False),
+    "nor": (Op.OR, True),
+    "xor": (Op.XOR, False),
+    "xnor": (Op.XNOR, False),
+    "buf": (Op.BUFFER, False),
+    "not": (Op.NOT, False),
+}
+"""What a gate primitive does, and whether its output is inverted on top of that."""
+
+_MAX_PINS = 8
+"""Most bits of a port of a cell."""
+
+
+@dataclass(frozen=True)
+class CellReader:
+    """Reads instances in the scope of the wiring."""
+
+    wiring: Wiring
+
+    @property
+    def expressions(self) -> Expressions:
+        """What reads expressions in the current scope."""
+        return Expressions(self.wiring)
+
+    def primitive(self, instance: Any) -> None:
+        """Read a gate primitive: its outputs come first."""
+        kind = instance.module
+        arguments = [argument.argname for argument in instance.portlist]
+        if any(argument.portname for argument in instance.portlist) or None in arguments:
+            raise self.wiring.error(f"{kind}: expected connections by position", instance)
+        n_outputs = len(arguments) - 1 if kind in ("buf", "not") else 1
+        if len(arguments) < 2:
+            raise self.wiring.error(f"{kind}: expected an output and an input", instance)
+        reads = [self.one_bit(argument, instance) for argument in arguments[n_outputs:]]
+        op, inverted = _PRIMITIVES[kind]
+        value = self.wiring.gate(op, tuple(reads), instance.lineno)
+        if inverted:
+            value = self.wiring.gate(Op.NOT, (value,), instance.lineno)
+        for argument in arguments[:n_outputs]:
+            self.wiring.connect(self.expressions.target_bits(argument), [value], instance)
+
+    def one_bit(self, node: Any, instance: Any) -> int:
+        """Return the gate of an input of a primitive."""
+        expressions = self.expressions
+        if isinstance(node, ast.IntConst) and not expressions.constant(node).sized:
+            return expressions.assigned(node, 1)[0]
+        bits = expressions.expression(node)
+        if len(bits) != 1:
+            raise self.wiring.error(
+                f"{instance.module}: expected one bit, got {len(bits)}", instance
+            )
+        return bits[0]
+
+    def connections(self, instance: Any, names: Sequence[str]) -> dict[str, Any]:
+        """Return what each port is connected to; open ports are omitted."""
+        arguments = instance.portlist
+        named = any(argument.portname for argument in arguments)
+        module = plain(instance.module)
+        if not named and len(arguments) > len(names):
+            raise self.wiring.error(
+                f"{module}: expected {len(names)} connections, got {len(arguments)}", instance
+            )
+        found: dict[str, Any] = {}
+        for place, argument in enumerate(arguments):
+            name = plain(argument.portname) if named else names[place]
+            if name not in names or name in found:
+                kind = "is connected twice" if name in found else "is no port"
+                raise self.wiring.error(f"{module}: {name} {kind}", instance)
+            found[name] = argument.argname
+        return {name: node for name, node in found.items() if node is not None}
+
+    # cells of FPGAs
+
+    def cell(self, instance: Any, defparams: Mapping[str, Any]) -> None:
+        """Read an instance of a cell that is known by its name and ports."""
+        names = [argument.portname for argument in instance.portlist]
+        ports = [plain(name) for name in names if name is not None]
+        module = plain(instance.module)
+        parameters = self.parameters(instance, defparams)
+        try:
+            functions = find_cell(module, ports, parameters)
+            flipflop = find_flipflop(module, ports, parameters) if functions is None else None
+        except ValueError as error:
+            raise self.wiring.error(f"{module} {plain(instance.name)}: {error}", instance) from None
+        if flipflop is not None:
+            nodes = self.connections(instance, list(dict.fromkeys(ports)))
+            self.flipflop(instance, flipflop, nodes)
+            return
+        if functions is None:
+            raise self.wiring.error(
+                f"the module {module} is not defined in this file; add the file of its library, or "
+                "take cells apart with Yosys' 'techmap -map +/<vendor>/cells_sim.v'",
+                instance,
+            )
+        if None in names and names:
+            raise self.wiring.error(f"{module}: expected connections by name", instance)
+        nodes = self.connections(instance, list(dict.fromkeys(ports)))
+        self.connect(instance, functions, nodes)
+
+    def flipflop(self, instance: Any, function: CellFunction, nodes: Mapping[str, Any]) -> None:
+        """Cut a flip-flop into two ports."""
+        module = plain(instance.module)
+        if not self.wiring.comb:
+            raise self.wiring.sequential(
+                f"{module} is sequential, expected a combinational circuit", instance
+            )
+        if "Q" not in nodes:
+            return
+        targets = self.expressions.target_bits(nodes["Q"])
+        values = {
+            name: self.one_bit(nodes[name], instance)
+            for name in function.inputs
+            if name in nodes and name != "Q"
+        }
+        values["Q"] = targets[0]
+        if len(targets) != 1 or set(function.inputs) - values.keys():
+            raise self.wiring.error(f"{module}: expected one net at every pin", instance)
+        bits = self.wiring.bits
+        self.wiring.line = instance.lineno
+        leaves = bits.constant(function.table, 1 << len(function.inputs))
+        following = bits.table(leaves, [values[name] for name in function.inputs])
+        self.wiring.cut_register(targets[0], following, instance)
+
+    def parameters(self, instance: Any, defparams: Mapping[str, Any]) -> dict[str, int | str]:
+        """Return the parameters that are given, as numbers and texts."""
+        found: dict[str, Any] = {}
+        for argument in instance.parameterlist:
+            name = plain(argument.paramname or "")
+            if name in found:
+                raise self.wiring.error(
+                    f"{plain(instance.module)}: {name} is given twice", instance
+                )
+            found[name] = argument.argname
+        found.update({name: entry.value for name, entry in defparams.items()})
+        return {
+            name: self.parameter(node)
+            for name, node in found.items()
+            if node is not None and not isinstance(node, ast.FloatConst)
+        }
+
+    def parameter(self, node: Any) -> int | str:
+        """Return the value of a parameter; one of x, such as an initial value, as its text."""
+        if isinstance(node, ast.StringConst) or (
+            isinstance(node, ast.IntConst) and set(node.value.lower()) & set("xz?")
+        ):
+            return str(node.value)
+        return self.expressions.number(node)
+
+    def connect(
+        self, instance: Any, functions: Sequence[CellFunction], nodes: Mapping[str, Any]
+    ) -> None:
+        """Make the gates of a cell and drive what its outputs are connected to."""
+        bits = self.wiring.bits
+        outputs = {one.output for one in functions}
+        reads = {name for one in functions for name in one.inputs} - outputs
+        connected = [
+            pin
+            for name in nodes
+            for pin in (name, *(f"{name}[{place}]" for place in range(_MAX_PINS)))
+        ]
+        functions = needed_functions(functions, connected)
+        values: dict[str, int] = {}
+        for name, node in nodes.items():
+            if name in reads or f"{name}[0]" in reads:
+                values.update(self.pins(name, self.expressions.expression(node), reads, instance))
+        for one in functions:
+            missing = [name for name in one.inputs if name not in values]
+            if missing:
+                raise self.wiring.error(
+                    f"{plain(instance.module)}: the input {missing[0]} is not connected", instance
+                )
+            self.wiring.line = instance.lineno
+            leaves = bits.constant(one.table, 1 << len(one.inputs))
+            values[one.output] = bits.table(leaves, [values[name] for name in one.inputs])
+        for name, node in nodes.items():
+            if name in outputs or f"{name}[0]" in outputs:
+                targets = self.expressions.target_bits(node)
+                pins = self.pins(name, targets, outputs, instance)
+                self.wiring.connect(list(pins.values()), [values[pin] for pin in pins], instance)
+
+    def pins(
+        self, name: str, bits: Sequence[int], known: set[str], instance: Any
+    ) -> dict[str, int]:
+        """Return the bits of a port by the names of its pins."""
+        places = [f"{name}[{place}]" for place in range(_MAX_PINS)]
+        pins = [name] if name in known else [pin for pin in places if pin in known]
+        if len(pins) != len(bits):
+            raise self.wiring.error(
+                f"{plain(instance.module)}: expected {len(pins)} bits at {name}, got {len(bits)}",
+                instance,
+            )
+        return dict(zip(pins, bits, strict=True))

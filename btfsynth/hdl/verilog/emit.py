@@ -1,0 +1,163 @@
+"""Structural Verilog-2001: one assign a cell, one register a line."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from btfsynth.hdl.base import HardwareModule
+from btfsynth.hdl.expressions import cell_expression, port_bits
+from btfsynth.hdl.registers import RegisterNames
+from btfsynth.hdl.templates import render
+from btfsynth.netlist.identifiers import cell_names
+from btfsynth.netlist.statistics import statistics
+from btfsynth.ports import Port
+
+__all__ = [
+    "VERILOG_CONSTANTS",
+    "VerilogBody",
+    "emit_plain_verilog",
+    "emit_verilog",
+    "verilog_nets",
+    "write_verilog",
+]
+
+_UNUSED = "UNUSEDSIGNAL"
+_ASCENDING = "LITENDIAN"
+"""Later versions of Verilator call the rule ASCRANGE and know it by this name as well."""
+
+VERILOG_CONSTANTS = ("1'b0", "1'b1")
+
+
+@dataclass(frozen=True)
+class VerilogBody:
+    """What is inside a module.
+
+    Parameters
+    ----------
+    wires
+        Names of the nets.
+    cells
+        A statement a cell.
+    registers
+        Registers in the chains by name, and what each takes over.
+    outputs
+        What each output bit is, or takes over if there are registers.
+    """
+
+    wires: Sequence[str]
+    cells: Sequence[str]
+    registers: Sequence[tuple[str, str]]
+    outputs: Sequence[str]
+
+
+def emit_verilog(module: HardwareModule) -> str:
+    """Return the netlist as a Verilog module that linters have nothing to say about."""
+    return write_verilog(module, _body(module))
+
+
+def emit_plain_verilog(module: HardwareModule) -> str:
+    """Return a combinational netlist as Verilog that the readers of ABC and mockturtle know.
+
+    Names in the header and declarations in the body, no directive and no block comment; of operators ``~``
+    before a name, ``&``, ``|``, and the three ANDs under an OR that a majority is.
+    """
+    body = _body(module)
+    names = module.names
+    return render(
+        "verilog/plain.v.j2",
+        module=names.module,
+        summary=module.summary,
+        provenance=module.header,
+        statistics=statistics(module.netlist),
+        ports=_listed([port.name for port in (*names.inputs, *names.outputs)]),
+        declarations=[
+            *(_declaration("input", port) for port in names.inputs),
+            *(_declaration("output", port) for port in names.outputs),
+        ],
+        wires=_listed(body.wires),
+        cells=body.cells,
+        outputs=list(zip(port_bits(names.outputs), body.outputs, strict=True)),
+    )
+
+
+def _body(module: HardwareModule) -> VerilogBody:
+    nets = verilog_nets(module)
+    nodes = ["", *port_bits(module.names.inputs), *nets]
+    read = RegisterNames(module, nodes, VERILOG_CONSTANTS)
+    cells = [
+        f"assign {net} = {cell_expression(fanin, read.cell(row))};"
+        for row, (net, fanin) in enumerate(zip(nets, module.netlist.fanins.tolist(), strict=True))
+    ]
+    return VerilogBody(nets, cells, read.chains(), read.outputs())
+
+
+def verilog_nets(module: HardwareModule) -> list[str]:
+    """Return the name of the net of every cell."""
+    return cell_names(module.netlist)
+
+
+def write_verilog(module: HardwareModule, body: VerilogBody) -> str:
+    """Return a module with this inside."""
+    unused = _unused(module)
+    return render(
+        "verilog/module.v.j2",
+        module=module.names.module,
+        summary=module.summary,
+        provenance=module.header,
+        statistics=statistics(module.netlist),
+        timing=module.timing,
+        ports=_port_lines(module, unused),
+        wires=_listed(body.wires),
+        unused_nets=bool(unused[module.netlist.first_cell :].any()),
+        cells=body.cells,
+        registers=body.registers,
+        register_names=_listed([name for name, _ in body.registers]),
+        outputs=list(zip(port_bits(module.names.outputs), body.outputs, strict=True)),
+    )
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    return textwrap.wrap(", ".join(names), 90, break_long_words=False)
+
+
+def _unused(module: HardwareModule) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Tell for every node, ``(nodes,)`` bool, whether nothing reads it."""
+    netlist = module.netlist
+    unused = np.ones(netlist.n_nodes, dtype=np.bool_)
+    unused[netlist.fanins.ravel() >> 1] = False
+    unused[netlist.outputs >> 1] = False
+    return unused
+
+
+def _port_lines(
+    module: HardwareModule, unused: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> list[tuple[str, list[str]]]:
+    """Return the declaration of every port and the rules of linters that it does not keep."""
+    controls = () if module.timing is None else module.timing.controls
+    lines: list[tuple[str, list[str]]] = [
+        (_declaration("input wire", Port(name, 1)), []) for name in controls
+    ]
+    first = 1
+    for port in module.names.inputs:
+        lint = bool(unused[first : first + port.width].any())
+        lines.append((_declaration("input wire", port), [*[_UNUSED] * lint, *_lint_of(port)]))
+        first += port.width
+    kind = "output wire" if module.timing is None else "output reg"
+    lines.extend((_declaration(kind, port), _lint_of(port)) for port in module.names.outputs)
+    return [
+        (f"{line}{',' if place < len(lines) - 1 else ''}", rules)
+        for place, (line, rules) in enumerate(lines)
+    ]
+
+
+def _lint_of(port: Port) -> list[str]:
+    return [_ASCENDING] if port.step < 0 else []
+
+
+def _declaration(kind: str, port: Port) -> str:
+    width = "" if port.width == 1 else f"{port.range} "
+    return f"{kind} {width}{port.name}"

@@ -1,0 +1,271 @@
+"""Nets by name, each driven once and in any order, on their way to a netlist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from btfsynth.dataset.formats.base import SourceFile, quoted
+from btfsynth.errors import SequentialError
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.formats.order import topological_order
+from btfsynth.netlist.literals import FALSE
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port, group_ports, total_width
+
+__all__ = [
+    "Make",
+    "NetTable",
+    "unused_names",
+]
+
+Make = Callable[[NetlistBuilder, Sequence[int]], int]
+"""Builds a gate from the literals it reads and returns its literal."""
+
+_Gate = tuple[tuple[int, ...], Make]
+
+
+class NetTable:
+    """The nets of a file while it is being read.
+
+    Parameters
+    ----------
+    file
+        Named in errors.
+    comb
+        Whether a register is cut into two ports, see `add_register`; one is an error otherwise.
+    """
+
+    def __init__(self, file: SourceFile, comb: bool = False) -> None:
+        self.file = file
+        self.comb = comb
+        self._numbers: dict[str, int] = {}
+        self._names: list[str] = []
+        self._lines: list[int] = []  # where a net is driven, or first read while it is not
+        self._gates: list[_Gate | None] = []
+        self._inputs: list[int] = []
+        self._outputs: dict[int, None] = {}
+        self._registers: list[tuple[int, int]] = []  # output, input
+        self._register_ports: dict[int, str] = {}
+        self._open: dict[
+            int, int
+        ] = {}  # by the net of an output, the one that is 1 where it is open
+
+    def net(self, name: str, line: int) -> int:
+        """Return the number of a net, a new one at its first use."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self._names)
+            self._names.append(name)
+            self._lines.append(line)
+            self._gates.append(None)
+        return number
+
+    def add_input(self, name: str, line: int) -> None:
+        """Declare an input.
+
+        Raises
+        ------
+        DataError
+            If it is driven already.
+        """
+        place = len(self._inputs)
+        self._inputs.append(self._drive(name, (), lambda builder, _: builder.input(place), line))
+
+    def add_output(self, name: str, line: int) -> None:
+        """Declare an output.
+
+        Raises
+        ------
+        DataError
+            If it is one already.
+        """
+        number = self.net(name, line)
+        if number in self._outputs:
+            raise self.file.error(f"the output {quoted(name)} is declared twice", line)
+        self._outputs[number] = None
+
+    def drive(self, name: str, reads: Iterable[str], make: Make, line: int) -> None:
+        """Drive a net by a gate.
+
+        Raises
+        ------
+        DataError
+            If it is driven already.
+        """
+        self._drive(name, tuple(self.net(read, line) for read in reads), make, line)
+
+    def add_register(
+        self, output: str, data: str, what: str, line: int, name: str | None = None
+    ) -> None:
+        """Cut a register: its output becomes an input of the circuit, its input ``<output>_in`` an output.
+
+        These ports follow the others, as those that ``comb`` of ABC makes of the latches of an AIGER file.
+
+        Parameters
+        ----------
+        output, data
+            The nets it drives and reads.
+        what
+            Its kind, for the message.
+        line
+            Where it stands.
+        name
+            What its ports are called, if not as the net that it drives.
+
+        Raises
+        ------
+        SequentialError
+            If registers are not to be cut.
+        DataError
+            If its output is driven already.
+        """
+        if not self.comb:
+            raise SequentialError(
+                f"{what} is sequential, expected a combinational circuit", self.file.path, line
+            )
+        place = len(self._registers)
+        driven = self._drive(
+            output, (), lambda builder, _: builder.input(len(self._inputs) + place), line
+        )
+        self._registers.append((driven, self.net(data, line)))
+        if name is not None:
+            self._register_ports[driven] = name
+
+    def leave_open(self, output: str, where: str, line: int) -> None:
+        """State that an output does not matter where another net is 1, see `build_open`."""
+        self._open[self.net(output, line)] = self.net(where, line)
+
+    def _drive(self, name: str, reads: tuple[int, ...], make: Make, line: int) -> int:
+        number = self.net(name, line)
+        if self._gates[number] is not None:
+            kind = "an input" if number in self._inputs else "driven"
+            raise self.file.error(
+                f"the net {quoted(name)} is driven twice, it is {kind} in line "
+                f"{self._lines[number]}",
+                line,
+            )
+        self._gates[number] = reads, make
+        self._lines[number] = line
+        return number
+
+    def build(
+        self,
+        name: str,
+        declared_inputs: Sequence[Port] = (),
+        declared_outputs: Sequence[Port] = (),
+    ) -> Netlist:
+        """Return the netlist; names such as ``p[0]``, ``p[1]`` become the bits of a port.
+
+        Parameters
+        ----------
+        name
+            Name of the netlist.
+        declared_inputs, declared_outputs
+            The ports as the file declares them, if it does; their bits are the first that were added.
+
+        Raises
+        ------
+        DataError
+            If a net is not driven or in a loop, or there is no output.
+        """
+        outputs = [*self._outputs, *(data for _, data in self._registers)]
+        return self._build(name, outputs, declared_inputs, declared_outputs)
+
+    def build_open(
+        self,
+        name: str,
+        declared_inputs: Sequence[Port] = (),
+        declared_outputs: Sequence[Port] = (),
+    ) -> Netlist | None:
+        """Return a netlist of the same ports that is 1 where an output does not matter; None without any."""
+        if not self._open:
+            return None
+        never = self.net("never open", 0)  # no name of a file has a space
+        self._gates[never] = (), lambda _, __: FALSE
+        outputs = [*self._outputs, *(data for _, data in self._registers)]
+        driven = [self._open.get(output, never) for output in outputs]
+        return self._build(name, driven, declared_inputs, declared_outputs)
+
+    def _build(
+        self,
+        name: str,
+        outputs: Sequence[int],
+        declared_inputs: Sequence[Port],
+        declared_outputs: Sequence[Port],
+    ) -> Netlist:
+        if not outputs:
+            raise self.file.error("expected at least one output, got none")
+        needed = self._needed(outputs)
+        gates: list[_Gate] = []
+        for number, gate in enumerate(self._gates):
+            if gate is None and number in needed:
+                raise self.file.error(
+                    f"the net {quoted(self._names[number])} is not driven", self._lines[number]
+                )
+            gates.append(gate or ((), lambda _, __: FALSE))
+        order, loop = topological_order([reads for reads, _ in gates])
+        if loop:
+            first = min(loop, key=lambda number: self._lines[number])
+            raise self.file.error(
+                f"the net {quoted(self._names[first])} is part of a combinational loop",
+                self._lines[first],
+            )
+        inputs = [*self._inputs, *(output for output, _ in self._registers)]
+        input_ports, columns = group_ports(_declared(declared_inputs, self._input_names()))
+        output_ports, driven = group_ports(_declared(declared_outputs, self._output_names()))
+        builder = NetlistBuilder(name, input_ports, output_ports)
+        literals = [0] * len(gates)
+        for bit, column in enumerate(columns):
+            literals[inputs[column]] = builder.input(bit)
+        given = set(inputs)
+        for number in order:
+            if number not in given:
+                reads, make = gates[number]
+                literals[number] = make(builder, [literals[read] for read in reads])
+        return builder.build([literals[outputs[column]] for column in driven])
+
+    def _needed(self, outputs: Sequence[int]) -> set[int]:
+        """Return the nets that outputs depend on; others may be undefined, as Yosys leaves them behind."""
+        needed, waiting = set(outputs), list(outputs)
+        while waiting:
+            gate = self._gates[waiting.pop()]
+            new = set(gate[0]) - needed if gate else set()
+            needed |= new
+            waiting.extend(new)
+        return needed
+
+    def _register_names(self) -> list[str]:
+        # Nets of an instance have spaces in their names, which no file could hold.
+        return [
+            self._register_ports.get(output, self._names[output].replace(" ", "."))
+            for output, _ in self._registers
+        ]
+
+    def _input_names(self) -> list[str]:
+        """Return the names of the inputs, those that registers drive last."""
+        names = [self._names[number] for number in self._inputs]
+        return [*names, *unused_names(self._register_names(), names)]
+
+    def _output_names(self) -> list[str]:
+        """Return the names of the outputs, those that registers read last."""
+        names = [self._names[number] for number in self._outputs]
+        cut = [f"{name}_in" for name in self._register_names()]
+        return [*names, *unused_names(cut, names)]
+
+
+def _declared(ports: Sequence[Port], names: Sequence[str]) -> list[Port]:
+    """Return declared ports and, for all other names, ports of one bit."""
+    return [*ports, *(Port(name, 1) for name in names[total_width(ports) :])]
+
+
+def unused_names(wanted: Sequence[str], taken: Iterable[str]) -> list[str]:
+    """Return the wanted names, each with as many underscores behind it as no other name has."""
+    used = set(taken)
+    names = []
+    for first in wanted:
+        name = first
+        while name in used:
+            name += "_"
+        used.add(name)
+        names.append(name)
+    return names

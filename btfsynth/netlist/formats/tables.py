@@ -1,0 +1,209 @@
+"""Truth tables and PLA files as netlists: the smaller of a decision diagram and the sum of products."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.contradictions import contradiction
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats.base import SourceFile
+from btfsynth.dataset.formats.cubes import FREE
+from btfsynth.dataset.formats.pla import PLA
+from btfsynth.dataset.formats.pla_parser import DONT_CARE, OFF, ON, PlaFile, parse_pla
+from btfsynth.dataset.formats.truth import TRUTH
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.cofactors import lower_table, make_table
+from btfsynth.netlist.formats.covers import build_cover, build_table
+from btfsynth.netlist.formats.design import Design
+from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH
+from btfsynth.netlist.formats.gates import and_gate, or_gate
+from btfsynth.netlist.literals import FALSE
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port, bit_names, group_columns
+
+__all__ = [
+    "parse_pla_design",
+    "parse_pla_netlist",
+    "parse_truth_design",
+    "parse_truth_netlist",
+]
+
+_MAX_DIAGRAM_INPUTS = 16
+_MAX_ROW_PAIRS = 1 << 28
+_MARKS = np.array(["0", "1", "-"])
+
+
+def parse_truth_netlist(file: SourceFile) -> Netlist:
+    """Read a table as `parse_truth_design` does; return the netlist alone."""
+    return parse_truth_design(file).netlist
+
+
+def parse_truth_design(file: SourceFile) -> Design:
+    """Read a table (see `truth`); an output that does not matter becomes whatever costs least.
+
+    Raises
+    ------
+    DataError
+        If the file is no table.
+    """
+    dataset = TRUTH.read(file)
+    return Design(_diagram(dataset), dont_care=_open_outputs(dataset))
+
+
+def parse_pla_netlist(file: SourceFile) -> Netlist:
+    """Read a PLA file as `parse_pla_design` does; return the netlist alone."""
+    return parse_pla_design(file).netlist
+
+
+def parse_pla_design(file: SourceFile) -> Design:
+    """Read a PLA file (see `pla`), of any number of inputs.
+
+    Up to 16 inputs an output that does not matter becomes whatever costs least; beyond, what the rows do
+    not list is off, or on in types r and dr.
+
+    Raises
+    ------
+    DataError
+        If the file is no PLA file, or rows of type fr or fdr contradict each other.
+    """
+    pla = parse_pla(file)
+    products = _products(file, pla)
+    if pla.n_inputs > _MAX_DIAGRAM_INPUTS:
+        notes = list(pla.notes)
+        if pla.kind in ("fr", "fdr"):
+            notes.extend(_contradictions(file, pla))
+        return Design(products, tuple(notes), _open_products(file, pla))
+    dataset = PLA.read(file)
+    netlist = min(products, _diagram(dataset), key=lambda netlist: netlist.n_cells)
+    return Design(netlist, pla.notes, _open_outputs(dataset))
+
+
+def _contradictions(file: SourceFile, pla: PlaFile) -> list[str]:
+    """Raise a `DataError` if a vector is on and off; return a note if the rows are too many to see that."""
+    on, off = ((pla.marks == mark).any(axis=1) for mark in (ON, OFF))
+    if int(on.sum()) * int(off.sum()) > _MAX_ROW_PAIRS:
+        return [
+            f"whether rows contradict each other was not looked at, there are {len(on)} of them"
+        ]
+    ones, zeros = ((pla.cubes == value).astype(np.float32) for value in (1, 0))
+    says_on, says_off = ((pla.marks == mark).astype(np.float32) for mark in (ON, OFF))
+    others = np.flatnonzero(off)
+    for row in np.flatnonzero(on):
+        # Cubes meet unless one has a 1 where the other has a 0.
+        apart = ones[others] @ zeros[row] + zeros[others] @ ones[row]
+        bad = (apart == 0) & (says_off[others] @ says_on[row] > 0)
+        if bad.any():
+            other = int(others[np.argmax(bad)])
+            output = int(np.argmax((pla.marks[row] == ON) & (pla.marks[other] == OFF)))
+            names = bit_names([Port("y", pla.n_outputs)])
+            name = (pla.output_names or names)[output]
+            raise contradiction((other, int(row)), name, file.path, lambda at: int(pla.lines[at]))
+    return []
+
+
+def _open_outputs(dataset: Dataset) -> Netlist | None:
+    """Return a netlist that is 1 where an output does not matter; None if that is nowhere so."""
+    if dataset.exhaustive:
+        return None
+    builder = NetlistBuilder(dataset.name, dataset.input_ports, dataset.output_ports)
+    literals = [builder.input(bit) for bit in range(dataset.n_inputs)]
+    outputs = []
+    for output in range(dataset.n_outputs):
+        table = np.ones(1 << dataset.n_inputs, dtype=np.uint8)
+        table[dataset.input_numbers[dataset.care_mask[:, output]]] = 0
+        outputs.append(_build(builder, table, literals))
+    return builder.build(outputs)
+
+
+def _diagram(dataset: Dataset) -> Netlist:
+    """Return a decision diagram of every output; unlisted vectors do not matter."""
+    builder = NetlistBuilder(dataset.name, dataset.input_ports, dataset.output_ports)
+    literals = [builder.input(bit) for bit in range(dataset.n_inputs)]
+    outputs = []
+    for output in range(dataset.n_outputs):
+        care = dataset.care_mask[:, output]
+        table = make_table(dataset.inputs[care], dataset.targets[care, output].astype(np.bool_))
+        outputs.append(_build(builder, table, literals))
+    return builder.build(outputs)
+
+
+def _build(builder: NetlistBuilder, table: NDArray[np.uint8], literals: list[int]) -> int:
+    if len(literals) <= MAX_TABLE_WIDTH and not (table > 1).any():
+        return build_table(builder, int("".join(map(str, table[::-1])), 2), literals)
+    return lower_table(builder, table, literals)
+
+
+def _products(file: SourceFile, pla: PlaFile) -> Netlist:
+    """Return the sums of the products that are on; outputs share products."""
+    cover = _Cover(file, pla)
+    listed = OFF if pla.kind in ("r", "dr") else ON
+    outputs = []
+    for column in cover.driven:
+        flip = int(pla.complemented[column]) ^ int(listed == OFF)
+        outputs.append(cover.sum(column, listed) ^ flip)
+    return cover.build(outputs)
+
+
+def _open_products(file: SourceFile, pla: PlaFile) -> Netlist | None:
+    """Return a netlist that is 1 where an output does not matter; None if that is nowhere so."""
+    if pla.kind in ("f", "r") or (pla.kind in ("fd", "dr") and not (pla.marks == DONT_CARE).any()):
+        return None
+    cover = _Cover(file, pla)
+    builder = cover.builder
+    outputs = []
+    for column in cover.driven:
+        if pla.kind in ("fd", "dr"):
+            loose = cover.sum(column, DONT_CARE)
+            off = cover.sum(column, OFF) if pla.kind == "dr" else FALSE
+            outputs.append(builder.and_(loose, off ^ 1))
+        else:
+            on = cover.sum(column, ON)
+            if pla.kind == "fdr":
+                on = builder.and_(on, cover.sum(column, DONT_CARE) ^ 1)
+            outputs.append(builder.or_(cover.sum(column, OFF), on) ^ 1)
+    return cover.build(outputs)
+
+
+class _Cover:
+    """A netlist of the products of a file while it is made."""
+
+    def __init__(self, file: SourceFile, pla: PlaFile) -> None:
+        self.pla = pla
+        input_ports, columns = _ports(pla.input_names, "x", pla.n_inputs)
+        output_ports, self.driven = _ports(pla.output_names, "y", pla.n_outputs)
+        self.builder = NetlistBuilder(file.function_name, input_ports, output_ports)
+        self.literals = [self.builder.input(bit) for bit in range(pla.n_inputs)]
+        self.cubes = pla.cubes[:, columns]
+        self.products: dict[int, int] = {}
+
+    def sum(self, column: int, mark: int) -> int:
+        """Return the literal of the rows in which an output has a mark."""
+        rows = np.flatnonzero(self.pla.marks[:, column] == mark).tolist()
+        if self.pla.n_inputs <= MAX_TABLE_WIDTH:
+            texts = ["".join(_MARKS[self.cubes[row]].tolist()) for row in rows]
+            return build_cover(self.builder, texts, True, self.literals)
+        return or_gate(self.builder, [self.product(row) for row in rows])
+
+    def product(self, row: int) -> int:
+        """Return the literal of a row."""
+        if row not in self.products:
+            cube = self.cubes[row]
+            read = np.flatnonzero(cube != FREE).tolist()
+            self.products[row] = and_gate(
+                self.builder, [self.literals[bit] ^ int(cube[bit] == 0) for bit in read]
+            )
+        return self.products[row]
+
+    def build(self, outputs: list[int]) -> Netlist:
+        """Return the netlist of the outputs."""
+        return self.builder.build(outputs)
+
+
+def _ports(
+    names: tuple[str, ...] | None, default: str, width: int
+) -> tuple[tuple[Port, ...], list[int]]:
+    """Return the ports and the column of each of their bits."""
+    if names is None:
+        return (Port(default, width),), list(range(width))
+    return group_columns(names)

@@ -1,0 +1,163 @@
+"""Names for netlist files, which allow far more than hardware languages do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from btfsynth.netlist.identifiers import HdlNames, cell_names
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.rebuild import rebuild
+from btfsynth.ports import Port, bit_names
+
+__all__ = [
+    "net_names",
+    "net_prefix",
+    "plain_cells",
+    "token_names",
+    "wrapped",
+]
+
+_SHOWN = 60
+
+
+def token_names(netlist: Netlist, forbidden: str, one_space: bool) -> HdlNames:
+    """Return names that a format can hold, all different bit by bit.
+
+    A name stays as it is unless it has a character that may not be in it or is taken.
+
+    Parameters
+    ----------
+    netlist
+        Its module and ports are named.
+    forbidden
+        Characters that a name may not have, besides those that cannot be printed.
+    one_space
+        True if inputs and outputs share their names with each other: an output may then be called as an
+        input only if it is that input.
+    """
+    notices: list[str] = []
+    module = _mended(netlist.name, forbidden)
+    inputs = _ports(netlist.input_ports, forbidden, set(), {}, notices)
+    taken = set(bit_names(inputs)) if one_space else set()
+    same = _passed_through(netlist, inputs) if one_space else {}
+    outputs = _ports(netlist.output_ports, forbidden, taken, same, notices)
+    return HdlNames(module, inputs, outputs, tuple(notices))
+
+
+def net_prefix(taken: Collection[str], prefix: str) -> str:
+    """Return the prefix with as many underscores before it that no name has it before a digit.
+
+    Instances and inverters are called by it and a number; for cells see `btfsynth.netlist.identifiers`.
+    """
+    while any(re.match(re.escape(prefix) + "[0-9]", name) for name in taken):
+        prefix = f"_{prefix}"
+    return prefix
+
+
+def net_names(netlist: Netlist, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+    """Return a name for every node, the constant's being empty.
+
+    An output that is a cell gives the cell its name, so that no buffer is needed.
+
+    Parameters
+    ----------
+    netlist
+        Whose nodes are named.
+    inputs, outputs
+        Names bit by bit.
+    """
+    nets = ["", *inputs, *cell_names(netlist)]
+    named: set[int] = set()
+    for name, literal in zip(outputs, netlist.outputs.tolist(), strict=True):
+        node = literal >> 1
+        if node >= netlist.first_cell and not literal & 1 and node not in named:
+            nets[node] = name
+            named.add(node)
+    return nets
+
+
+def wrapped(words: Sequence[str], width: int = 80) -> Iterator[list[str]]:
+    """Yield the words in groups that fill a line, one at least in each."""
+    start = 0
+    while start < len(words):
+        size, count = 0, 0
+        for word in islice(words, start, None):
+            size += len(word) + 1
+            if count and size > width:
+                break
+            count += 1
+        yield list(words[start : start + count])
+        start += count
+
+
+def _ports(
+    ports: Sequence[Port],
+    forbidden: str,
+    taken: set[str],
+    same: dict[int, str],
+    notices: list[str],
+) -> tuple[Port, ...]:
+    """Name ports one after the other, away from the bits that are taken. Changes notices.
+
+    A port may have the name that ``same`` gives for its place even if that is taken.
+    """
+    found = []
+    used: set[str] = set()
+    for place, port in enumerate(ports):
+        wanted = name = _mended(port.name, forbidden)
+        number = 2
+        while used.intersection(bits := replace(port, name=name).bits) or (
+            taken.intersection(bits) and same.get(place) != name
+        ):
+            name = f"{wanted}_{number}"
+            number += 1
+        used.update(bits)
+        found.append(replace(port, name=name))
+        if name != port.name:
+            shown = port.name[:_SHOWN]
+            notices.append(f"port {shown!r} is called {name} in the file")
+    return tuple(found)
+
+
+def _passed_through(netlist: Netlist, inputs: Sequence[Port]) -> dict[int, str]:
+    """Return the names of the inputs that an output of the same width passes on unchanged."""
+    literals = {}
+    first = 2
+    for port in inputs:
+        bits = tuple(range(first, first + 2 * port.width, 2))
+        literals[bits] = port.name
+        first += 2 * port.width
+    same = {}
+    start = 0
+    for place, port in enumerate(netlist.output_ports):
+        bits = tuple(netlist.outputs[start : start + port.width].tolist())
+        if bits in literals:
+            same[place] = literals[bits]
+        start += port.width
+    return same
+
+
+def _mended(name: str, forbidden: str) -> str:
+    kept = [
+        character if character.isprintable() and character not in forbidden else "_"
+        for character in name
+    ]
+    return "".join(kept).strip(" ") or "_"
+
+
+# Cells that every netlist file can hold.
+
+
+def plain_cells(netlist: Netlist) -> Netlist:
+    """Return the netlist if every cell reads three different nodes, else one where they do.
+
+    A netlist that the passes have left as it should be keeps its complements where they are.
+    """
+    nodes = np.sort(netlist.fanins >> 1, axis=1)
+    folds = (nodes[:, 0] == nodes[:, 1]) | (nodes[:, 1] == nodes[:, 2])
+    return rebuild(netlist) if folds.any() else netlist
