@@ -3,6 +3,9 @@
 Every error the package raises on purpose derives from `BtfsynthError`. Its text is one line that
 names the object (file, line, option), what was expected and what came; `exit_code` is what the
 command line exits with: 2 for wrong usage or a bad file, 1 where the work itself failed.
+
+A message spells a setting as Python does, between backquotes: `time_limit`, or `preserve=network` with a
+value. The command line shows these as its options: ``--time-limit``, ``--preserve network``.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ __all__ = [
     "UsageError",
     "VerificationError",
     "clipped",
+    "plural",
     "shown",
 ]
 
@@ -70,6 +74,11 @@ def shown(value: Any, limit: int = 60) -> str:
         return f"{value!r:.{limit}}"
     except ValueError:
         return f"a {type(value).__name__} with a whole number of too many digits"
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """Return the count with its noun: ``1 pattern``, ``2 patterns``; `many` is an irregular plural."""
+    return f"{count} {noun if count == 1 else many or f'{noun}s'}"
 
 
 class UsageError(BtfsynthError):

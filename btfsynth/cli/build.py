@@ -52,9 +52,8 @@ from btfsynth.cli.recorded import command_line
 from btfsynth.config.inputs import RunInputs, file_hash, recorded_name
 from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.tasks import is_task_spec
-from btfsynth.errors import VerificationError
+from btfsynth.errors import VerificationError, plural
 from btfsynth.flow import BuildOptions, BuildReport, build, build_network
 from btfsynth.flow.building import write_record
 from btfsynth.flow.hardware import HardwareReport

@@ -22,10 +22,9 @@ from btfsynth.dataset.code import InputCode, code_inputs
 from btfsynth.dataset.contradictions import check_contradictions
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import FORMATS, format_by_ending, format_by_name
-from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.sampling import sample
 from btfsynth.dataset.save import save
-from btfsynth.errors import UsageError
+from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port, bit_names, moved_pins
 
 __all__ = ["command"]

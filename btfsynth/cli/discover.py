@@ -32,7 +32,6 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import console, emit_json, field_table, say, show
 from btfsynth.cli.progress import is_live, live_line
 from btfsynth.config import RunFile
-from btfsynth.dataset.formats.base import plural
 from btfsynth.discover.front import Objective
 from btfsynth.discover.search import (
     DiscoverOptions,
@@ -46,6 +45,7 @@ from btfsynth.errors import (
     TrainingError,
     UsageError,
     VerificationError,
+    plural,
 )
 from btfsynth.flow.targets import verified_words
 from btfsynth.report.folder import recorded_targets

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from btfsynth.cli.complete import complete_list, complete_names
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import UsageError
+from btfsynth.errors import UsageError, plural
 from btfsynth.hdl.interchange import FOLDER_FORMATS, WRITERS
 from btfsynth.hdl.options import HardwareOptions
 from btfsynth.hdl.pipeline import DEFAULT_STAGE_DEPTH

@@ -40,8 +40,7 @@ from btfsynth.cli.output import (
 )
 from btfsynth.cli.progress import is_live, live_line
 from btfsynth.cli.recorded import command_line
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError
+from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError, plural
 from btfsynth.extras import install_command
 from btfsynth.learn import LearnOptions, LearnReport, Watcher, learn
 from btfsynth.learn.candidates import Candidate

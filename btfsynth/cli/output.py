@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from btfsynth.cli.text import one_line
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.flow.targets import Targets
 from btfsynth.netlist.statistics import NetlistStatistics
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS

@@ -27,8 +27,7 @@ from btfsynth.cli.options import (
     seed_option,
 )
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import InterruptedWorkError, OutputError, ToolError
+from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, plural
 from btfsynth.extras import install_command
 from btfsynth.files import make_folder
 from btfsynth.passes.compile_clock import watch_compiling

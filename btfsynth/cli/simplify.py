@@ -32,8 +32,7 @@ from btfsynth.cli.output import (
     why_beside,
 )
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError
+from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural
 from btfsynth.files import beside, write_bytes
 from btfsynth.flow import (
     Targets,

@@ -35,9 +35,8 @@ from btfsynth.cli.progress import observed
 from btfsynth.cli.ranges import FiniteRange
 from btfsynth.cli.ranks import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.tasks import is_task_spec
-from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError
+from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural
 from btfsynth.files import beside, followed, write_text
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats import write_generators, write_network_text

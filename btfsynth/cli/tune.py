@@ -30,9 +30,8 @@ from btfsynth.cli.progress import observed
 from btfsynth.config import format_run_file
 from btfsynth.config.inputs import recorded_name
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.tasks import is_task_spec
-from btfsynth.errors import InterruptedWorkError, OutputError
+from btfsynth.errors import InterruptedWorkError, OutputError, plural
 from btfsynth.files import beside, write_text
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.tuning import TuningResult, tune

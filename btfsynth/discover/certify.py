@@ -7,9 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats.base import plural
 from btfsynth.discover.record import Record
-from btfsynth.errors import VerificationError
+from btfsynth.errors import VerificationError, plural
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow import count_targets, is_verified, targets_record
 from btfsynth.hdl.design import write_design

@@ -12,7 +12,6 @@ from pathlib import Path
 from btfsynth.config import RUN_FILE
 from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.held_out import by_name, matched
 from btfsynth.errors import (
     BtfsynthError,
@@ -20,6 +19,7 @@ from btfsynth.errors import (
     OutputError,
     TrainingError,
     UsageError,
+    plural,
 )
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow.hardware import (

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import ToolTimeoutError, UsageError
+from btfsynth.errors import ToolTimeoutError, UsageError, plural
 from btfsynth.flow.vectors import fitted, function_of
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist

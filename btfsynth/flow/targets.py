@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.flow.vectors import function_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.network.accuracy import Accuracy

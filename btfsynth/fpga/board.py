@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import btfsynth
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import MissingToolError, ToolError, UsageError
+from btfsynth.errors import MissingToolError, ToolError, UsageError, plural
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.board_worker import BAUD, BOARDS

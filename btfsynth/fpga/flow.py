@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
-from btfsynth.dataset.formats.base import plural
 from btfsynth.errors import (
     BtfsynthError,
     InterruptedWorkError,
     ToolError,
     VerificationError,
+    plural,
 )
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.check import prove_mapped, simulate_netlist, write_models

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.literals import read_literals
 from btfsynth.ports import Port
 
 __all__ = [
     "cell_expression",
     "place_bits",
     "port_bits",
-    "read_literals",
 ]
 
 
@@ -27,23 +26,6 @@ def place_bits(ports: Sequence[Port]) -> list[str]:
         for port in ports
         for bit in range(port.width)
     ]
-
-
-def read_literals(fanin: Sequence[int], texts: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the kind of a cell, ``and``, ``or`` or ``maj``, and the texts of the literals it reads.
-
-    Parameters
-    ----------
-    fanin
-        The three literals.
-    texts
-        Their texts; of a constant that makes the kind, the text is left out.
-    """
-    for constant, kind in ((FALSE, "and"), (TRUE, "or")):
-        if constant in fanin:
-            place = list(fanin).index(constant)
-            return kind, [text for at, text in enumerate(texts) if at != place]
-    return "maj", list(texts)
 
 
 def cell_expression(fanin: Sequence[int], texts: Sequence[str]) -> str:

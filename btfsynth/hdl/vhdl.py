@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from btfsynth.hdl.base import HardwareModule
-from btfsynth.hdl.expressions import read_literals
 from btfsynth.hdl.registers import RegisterNames
 from btfsynth.hdl.templates import render
 from btfsynth.netlist.identifiers import cell_names
+from btfsynth.netlist.literals import read_literals
 from btfsynth.netlist.statistics import statistics
 from btfsynth.ports import Port
 

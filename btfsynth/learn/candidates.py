@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, count_ands, inlined, new_builder
 from btfsynth.learn.thrift import within
 from btfsynth.netlist.netlist import Netlist

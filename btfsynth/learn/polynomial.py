@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder

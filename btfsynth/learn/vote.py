@@ -11,7 +11,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, inlined, new_builder
 from btfsynth.learn.boosting import lower_vote
 from btfsynth.learn.candidates import Candidate, rank

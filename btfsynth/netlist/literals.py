@@ -7,7 +7,26 @@ literal 0 is false and literal 1 is true.
 
 from __future__ import annotations
 
-__all__ = ["FALSE", "TRUE"]
+from collections.abc import Sequence
+
+__all__ = ["FALSE", "TRUE", "read_literals"]
 
 FALSE = 0
 TRUE = 1
+
+
+def read_literals(fanin: Sequence[int], texts: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the kind of a cell, ``and``, ``or`` or ``maj``, and the texts of the literals it reads.
+
+    Parameters
+    ----------
+    fanin
+        The three literals.
+    texts
+        Their texts; of a constant that makes the kind, the text is left out.
+    """
+    for constant, kind in ((FALSE, "and"), (TRUE, "or")):
+        if constant in fanin:
+            place = list(fanin).index(constant)
+            return kind, [text for at, text in enumerate(texts) if at != place]
+    return "maj", list(texts)

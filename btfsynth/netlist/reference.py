@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.hdl.timing import Timing
 from btfsynth.report.folder import DesignFolder
 from btfsynth.report.sections import Figure, chains

@@ -11,8 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, plural
 from btfsynth.files import StrPath, as_path
 from btfsynth.report.folder import DesignFolder, read_folder, recorded_targets
 from btfsynth.report.sections import Figure, Verdict, verdict

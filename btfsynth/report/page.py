@@ -14,8 +14,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from btfsynth import __version__
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import DataError, OutputError
+from btfsynth.errors import DataError, OutputError, plural
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.hdl.expressions import port_bits
 from btfsynth.hdl.manifest import MANIFEST_FILE

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, plural
 from btfsynth.files import StrPath, as_path
 from btfsynth.report.sections import Figure, Verdict
 from btfsynth.report.values import as_number, as_text, read_record, records

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.flow.targets import percent, verified_words
 from btfsynth.report.folder import VERIFY_FILE, DesignFolder
 from btfsynth.report.svg import element

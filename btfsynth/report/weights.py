@@ -16,7 +16,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.report.svg import drawing, element, linear_axis, number
 

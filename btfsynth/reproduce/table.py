@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from btfsynth import __version__
-from btfsynth.dataset.formats.base import plural
+from btfsynth.errors import plural
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.reproduce.run import Report
 from btfsynth.reproduce.summary import summary

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from btfsynth.dataset.dataset import Dataset, OutputKind
-from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.held_out import matched
 from btfsynth.errors import (
     InterruptedWorkError,
@@ -18,6 +17,7 @@ from btfsynth.errors import (
     OutputError,
     TrainingError,
     UsageError,
+    plural,
 )
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path

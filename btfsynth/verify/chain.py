@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from btfsynth.dataset.code import code_inputs, parse_code
-from btfsynth.dataset.formats.base import plural
 from btfsynth.dataset.held_out import by_name
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import (
@@ -29,6 +28,7 @@ from btfsynth.errors import (
     MissingToolError,
     ToolTimeoutError,
     UsageError,
+    plural,
 )
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.timing import CONTROL_NAMES

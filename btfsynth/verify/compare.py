@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import ToolTimeoutError, UsageError
+from btfsynth.errors import ToolTimeoutError, UsageError, plural
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS

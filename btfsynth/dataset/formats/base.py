@@ -22,7 +22,6 @@ __all__ = [
     "SourceFile",
     "check_names",
     "identifier",
-    "plural",
     "quoted",
     "read_source",
     "require_boolean",
@@ -178,11 +177,6 @@ def identifier(text: str) -> str:
 def quoted(text: str) -> str:
     """Quote a piece of a file for a message, on one line and not longer than is useful."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
-
-
-def plural(count: int, noun: str, many: str | None = None) -> str:
-    """Return the count with its noun: ``1 pattern``, ``2 patterns``; `many` is an irregular plural."""
-    return f"{count} {noun if count == 1 else many or f'{noun}s'}"
 
 
 def check_names(file: SourceFile, names: Sequence[str], what: str, line: int) -> None:

@@ -20,14 +20,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.formats.base import (
-    Format,
-    OutputColumns,
-    SourceFile,
-    check_names,
-    plural,
-    quoted,
-)
+from btfsynth.dataset.formats.base import Format, OutputColumns, SourceFile, check_names, quoted
 from btfsynth.dataset.formats.csv_columns import (
     SEPARATORS,
     Column,
@@ -49,7 +42,7 @@ from btfsynth.dataset.formats.csv_layout import (
 from btfsynth.dataset.formats.cubes import FREE, MAX_EXPANDED, expand_cubes, expanded_size
 from btfsynth.dataset.formats.values import BadValue, classes_of, read_inputs, read_outputs
 from btfsynth.dataset.vectors import bits_of
-from btfsynth.errors import DataError, UsageError
+from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, bit_names, group_ports
 
 __all__ = ["CSV"]

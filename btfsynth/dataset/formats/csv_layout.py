@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from btfsynth.dataset.formats.base import SourceFile, plural
+from btfsynth.dataset.formats.base import SourceFile
 from btfsynth.dataset.formats.csv_columns import SEPARATORS
+from btfsynth.errors import plural
 
 __all__ = ["NUMBER", "WORDS", "Table", "as_utf8", "find_delimiter", "read_table"]
 

@@ -29,10 +29,10 @@ from btfsynth.dataset.formats.base import (
     MAX_CELLS,
     Format,
     SourceFile,
-    plural,
     quoted,
     require_no_dont_care,
 )
+from btfsynth.errors import plural
 from btfsynth.ports import Port, bit_names
 
 __all__ = ["DAT"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.formats.base import SourceFile, check_names, plural, quoted
+from btfsynth.dataset.formats.base import SourceFile, check_names, quoted
 from btfsynth.dataset.formats.cubes import FREE
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, plural
 
 __all__ = ["DONT_CARE", "OFF", "ON", "SILENT", "PlaFile", "parse_pla"]
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats.base import Format, SourceFile, plural, quoted, require_boolean
+from btfsynth.dataset.formats.base import Format, SourceFile, quoted, require_boolean
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, counting_inputs, numbers_of
-from btfsynth.errors import UsageError
+from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port
 
 __all__ = ["TRUTH"]

@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from btfsynth.hdl.base import HardwareModule
-from btfsynth.hdl.expressions import port_bits, read_literals
+from btfsynth.hdl.expressions import port_bits
 from btfsynth.hdl.registers import RegisterNames
 from btfsynth.hdl.templates import render
 from btfsynth.hdl.verilog.emit import VERILOG_CONSTANTS, VerilogBody, verilog_nets, write_verilog
 from btfsynth.netlist.formats.tokens import net_prefix
+from btfsynth.netlist.literals import read_literals
 
 __all__ = [
     "emit_cell_library",

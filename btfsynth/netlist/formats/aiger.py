@@ -16,8 +16,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.formats.base import SourceFile, plural, quoted
-from btfsynth.errors import DataError, SequentialError
+from btfsynth.dataset.formats.base import SourceFile, quoted
+from btfsynth.errors import DataError, SequentialError, plural
 from btfsynth.netlist.formats.design import Design
 from btfsynth.netlist.formats.nets import unused_names
 from btfsynth.netlist.formats.order import topological_order

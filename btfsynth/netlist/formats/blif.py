@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from btfsynth.dataset.formats.base import SourceFile, plural, quoted
+from btfsynth.dataset.formats.base import SourceFile, quoted
+from btfsynth.errors import plural
 from btfsynth.netlist.formats.covers import build_cover, build_table
 from btfsynth.netlist.formats.design import Design
 from btfsynth.netlist.formats.flipflops import NEXT, find_flipflop

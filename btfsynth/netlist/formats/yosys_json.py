@@ -9,7 +9,6 @@ from typing import Any
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import SequentialError
-from btfsynth.hdl.expressions import read_literals
 from btfsynth.netlist.formats import gates
 from btfsynth.netlist.formats.covers import build_table
 from btfsynth.netlist.formats.flipflops import find_flipflop
@@ -18,7 +17,7 @@ from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH
 from btfsynth.netlist.formats.nets import Make, NetTable
 from btfsynth.netlist.formats.tokens import net_prefix, plain_cells, token_names
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.literals import FALSE, TRUE, read_literals
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import MAX_INDEX, Port, bit_names
 

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.formats.base import MAX_CELLS, plural, quoted
-from btfsynth.errors import UsageError
+from btfsynth.dataset.formats.base import MAX_CELLS, quoted
+from btfsynth.errors import UsageError, plural
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.network.formats.tokens import NumberFile, is_count, read_numbers
 

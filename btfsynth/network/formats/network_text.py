@@ -28,7 +28,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.formats.base import MAX_CELLS, plural
+from btfsynth.dataset.formats.base import MAX_CELLS
+from btfsynth.errors import plural
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.network.formats.tokens import NumberFile, read_numbers
 from btfsynth.network.topology import Topology, layered

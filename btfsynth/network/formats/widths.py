@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from btfsynth.dataset.formats.base import plural
-from btfsynth.errors import TopologyError
+from btfsynth.errors import TopologyError, plural
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.network.formats.tokens import read_numbers
 
