@@ -22,7 +22,7 @@ from rich.table import Table
 
 from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.save import save
+from btfsynth.dataset.load import save
 from btfsynth.learn import LearnOptions, LearnReport, learn
 from btfsynth.ports import Port
 

@@ -14,7 +14,7 @@ from btfsynth.cli.options import load_source
 from btfsynth.cli.output import say
 from btfsynth.config import RunFile, read_run_file
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.held_out import matched
+from btfsynth.dataset.sampling import matched
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError, UsageError
 

@@ -22,8 +22,8 @@ from btfsynth.dataset.code import InputCode, code_inputs
 from btfsynth.dataset.contradictions import check_contradictions
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import FORMATS, format_by_ending, format_by_name
+from btfsynth.dataset.load import save
 from btfsynth.dataset.sampling import sample
-from btfsynth.dataset.save import save
 from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port, bit_names, moved_pins
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
+from btfsynth.ports import Port, bit_names
 
-__all__ = ["sample"]
+__all__ = [
+    "by_name",
+    "matched",
+    "sample",
+]
 
 
 def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
@@ -50,3 +56,96 @@ def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
         care=dataset.care_mask[rows],
         unlisted_dont_care=False,
     )
+
+
+# Patterns held out, brought to the columns of the data they are to judge.
+
+
+def matched(held_out: Dataset, dataset: Dataset, n_inputs: int | None = None) -> Dataset:
+    """Return patterns held out with their columns in the order of the training data.
+
+    Columns go by their names where both data sets have the same ones, in whatever order, else by their
+    places: not every format keeps names.
+
+    Parameters
+    ----------
+    held_out
+        The patterns to measure on.
+    dataset
+        The training data.
+    n_inputs
+        Inputs of the network, where they are not those of the training data but generated.
+
+    Returns
+    -------
+    Dataset
+        A notice tells of columns that were moved.
+
+    Raises
+    ------
+    UsageError
+        If the numbers of inputs or outputs differ, or no target matters.
+    """
+    inputs = dataset.n_inputs if n_inputs is None else n_inputs
+    for label, wanted, given in (
+        ("inputs", inputs, held_out.n_inputs),
+        ("outputs", dataset.n_outputs, held_out.n_outputs),
+    ):
+        if wanted != given:
+            raise UsageError(
+                f"held out: expected {wanted} {label}, as {dataset.source} has, got the {given} of "
+                f"{held_out.source}"
+            )
+    if not held_out.care_mask.any():
+        raise UsageError(
+            f"held out: every target of {held_out.source} is a don't-care: nothing to measure"
+        )
+    return by_name(held_out, dataset.input_ports, dataset.output_ports, dataset.source)
+
+
+def by_name(
+    held_out: Dataset, inputs: Sequence[Port], outputs: Sequence[Port], where: str
+) -> Dataset:
+    """Return patterns with their columns in the order of ports that have the same names.
+
+    Parameters
+    ----------
+    held_out
+        The patterns; they stay as they are where their names are others.
+    inputs, outputs
+        The ports.
+    where
+        What has these ports, for the notice of columns that were moved.
+    """
+    in_order = _order(inputs, held_out.input_ports)
+    out_order = _order(outputs, held_out.output_ports)
+    moved = [
+        label
+        for label, order in (("inputs", in_order), ("outputs", out_order))
+        if order is not None
+    ]
+    if in_order is not None:
+        held_out = replace(held_out, inputs=held_out.inputs[:, in_order], input_ports=tuple(inputs))
+    if out_order is not None:
+        held_out = replace(
+            held_out,
+            targets=held_out.targets[:, out_order],
+            care=held_out.care_mask[:, out_order],
+            output_ports=tuple(outputs),
+        )
+    if not moved:
+        return held_out
+    notice = (
+        f"{held_out.source}: {' and '.join(moved)} have another order than in {where}; "
+        "taken by name"
+    )
+    return replace(held_out, notices=(*held_out.notices, notice))
+
+
+def _order(wanted: Sequence[Port], given: Sequence[Port]) -> list[int] | None:
+    """Return the column of every bit that is wanted; None to leave columns where they are."""
+    names, places = bit_names(wanted), bit_names(given)
+    if names == places or len(set(names)) < len(names) or set(names) != set(places):
+        return None
+    column = {name: place for place, name in enumerate(places)}
+    return [column[name] for name in names]

@@ -15,10 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.digits import digits
-from btfsynth.dataset.generators_circuits import random_and_or, random_majority
-from btfsynth.dataset.generators_codes import autoencoder, decoder, digit_images
-from btfsynth.dataset.generators_worlds import advance, is_sampled, sampled_automaton
+from btfsynth.dataset.generators import (
+    advance,
+    autoencoder,
+    decoder,
+    digit_images,
+    digits,
+    is_sampled,
+    random_and_or,
+    random_majority,
+    sampled_automaton,
+)
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, bits_of, counting_inputs, numbers_of
 from btfsynth.errors import UsageError
 from btfsynth.ports import Port, total_width

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.held_out import by_name
+from btfsynth.dataset.sampling import by_name
 from btfsynth.errors import UsageError
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from btfsynth.dataset.generators_circuits import Gate, HiddenCircuit, hidden_circuit
-from btfsynth.dataset.generators_worlds import read_world
+from btfsynth.dataset.generators import Gate, HiddenCircuit, hidden_circuit, read_world
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE

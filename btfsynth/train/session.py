@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.held_out import matched
+from btfsynth.dataset.sampling import matched
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import Topology
@@ -145,7 +145,7 @@ def train(
         Called likewise with the `TrialResult` of a trial that has ended.
     held_out
         Patterns to measure the networks on along the way, and to choose the best by; their columns are taken by
-        name where the names are those of the data, in any order (see `btfsynth.dataset.held_out`).
+        name where the names are those of the data, in any order (see `btfsynth.dataset.sampling`).
     checkpoint_file
         Where to keep what is done; a file that exists is gone on from.
     checkpoint_interval

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from btfsynth.dataset.dataset import Dataset, OutputKind
-from btfsynth.dataset.held_out import matched
+from btfsynth.dataset.sampling import matched
 from btfsynth.errors import (
     InterruptedWorkError,
     MissingToolError,
@@ -138,7 +138,7 @@ def tune(
     executor
         Tries candidates side by side; None tries them one after the other in this process.
     held_out
-        Patterns to judge by (see `btfsynth.dataset.held_out`). Trials then run for all their share of the time,
+        Patterns to judge by (see `btfsynth.dataset.sampling`). Trials then run for all their share of the time,
         and the settings are to be run for as many steps.
 
     Raises

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.save import save
+from btfsynth.dataset.load import save
 from btfsynth.ports import Port
 
 pytestmark = [

@@ -10,8 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.load import load
-from btfsynth.dataset.save import save
+from btfsynth.dataset.load import load, save
 from btfsynth.ports import Port
 
 

@@ -11,8 +11,7 @@ import pytest
 
 import btfsynth
 from btfsynth.config import read_run_file
-from btfsynth.dataset.load import load
-from btfsynth.dataset.save import save
+from btfsynth.dataset.load import load, save
 from btfsynth.errors import UsageError
 from btfsynth.files import as_path, make_folder, write_archive, write_bytes, write_text
 from btfsynth.flow import BuildOptions, build, build_network, emit_netlist

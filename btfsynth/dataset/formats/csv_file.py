@@ -21,27 +21,24 @@ from numpy.typing import NDArray
 from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import Format, OutputColumns, SourceFile, check_names, quoted
-from btfsynth.dataset.formats.csv_columns import (
+from btfsynth.dataset.formats.csv_layout import (
+    NUMBER,
     SEPARATORS,
+    WORDS,
     Column,
     Roles,
+    Table,
+    as_utf8,
     decide_roles,
     declared_ports,
     default_columns,
+    find_delimiter,
     parse_header_cell,
+    read_table,
     renamed,
 )
-from btfsynth.dataset.formats.csv_layout import (
-    NUMBER,
-    WORDS,
-    Table,
-    as_utf8,
-    find_delimiter,
-    read_table,
-)
-from btfsynth.dataset.formats.cubes import FREE, MAX_EXPANDED, expand_cubes, expanded_size
 from btfsynth.dataset.formats.values import BadValue, classes_of, read_inputs, read_outputs
-from btfsynth.dataset.vectors import bits_of
+from btfsynth.dataset.vectors import FREE, MAX_EXPANDED, bits_of, expand_cubes, expanded_size
 from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, bit_names, group_ports
 

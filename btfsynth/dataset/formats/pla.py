@@ -1,29 +1,9 @@
-"""Espresso's PLA format (R. Rudell's espresso, page espresso(5) of its manual).
-
-An input is ``0``, ``1`` or ``-`` (or ``2``) for both. What an output says depends on the type,
-which is fd unless the file states another one:
-
-====  ==================================================================================
-f     ``1`` is on; everything else is off
-fd    ``1`` is on, ``-`` is don't-care; everything else is off
-fr    ``1`` is on, ``0`` is off; everything else is don't-care
-fdr   ``1`` is on, ``0`` is off, ``-`` is don't-care; so is what is not listed
-r     ``0`` is off; everything else is on
-dr    ``0`` is off, ``-`` is don't-care; everything else is on
-====  ==================================================================================
-
-``4``, ``2`` and ``3`` are other ways to write ``1``, ``-`` and ``0``; ``~`` says nothing. Where on and
-don't-care overlap, it does not matter; where off and don't-care overlap, off wins; where on and off
-overlap, the file contradicts itself. A row may continue on the next line, as espresso takes characters.
-
-Types f, fd, r and dr give the whole table in counting order; types fr and fdr give the input vectors for
-which at least one output is specified, in the order of the file, or in counting order where rows overlap so
-much that the table is smaller than what they list.
-"""
+"""The text of a PLA file, as cubes and marks; `pla` gives them their meaning."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,27 +14,361 @@ from btfsynth.dataset.formats.base import (
     MAX_CELLS,
     Format,
     SourceFile,
+    check_names,
+    quoted,
     require_boolean,
     require_tokens,
 )
-from btfsynth.dataset.formats.cubes import (
+from btfsynth.dataset.vectors import (
     FREE,
     MAX_EXPANDED,
+    MAX_TABLE_INPUTS,
     CubeTable,
+    counting_inputs,
     expand_cubes,
     expanded_size,
+    numbers_of,
 )
-from btfsynth.dataset.formats.pla_parser import (
-    DONT_CARE,
-    OFF,
-    ON,
-    PlaFile,
-    parse_pla,
-)
-from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, counting_inputs, numbers_of
+from btfsynth.errors import DataError, plural
 from btfsynth.ports import Port, bit_names, group_columns
 
-__all__ = ["PLA"]
+__all__ = [
+    "DONT_CARE",
+    "OFF",
+    "ON",
+    "PLA",
+    "PlaFile",
+    "SILENT",
+    "parse_pla",
+]
+
+OFF, ON, DONT_CARE, SILENT = 0, 1, 2, 3
+"""What an output of a row says."""
+
+MAX_WIDTH = 1_000_000
+"""Largest number of inputs or of outputs."""
+
+_TYPES = ("f", "fd", "fr", "fdr", "r", "dr")
+_INPUT_NAMES = (".ilb", ".lb")
+_OUTPUT_NAMES = (".ob", ".olb")
+_IGNORED = (".model", ".name", ".title", ".pair")
+"""What says nothing about the function: espresso pairs inputs only while it minimises."""
+
+_REFUSED = {
+    ".kiss": "describes a state machine",
+    ".label": "names the values of a variable of more than two",
+    ".symbolic": "joins inputs into a variable of more than two values",
+    ".symbolic-output": "joins outputs into a variable of more than two values",
+}
+_ROW = re.compile(r"[-01234~?|\s]+")
+_BAD = 255
+
+
+def _codes(meaning: dict[str, int]) -> NDArray[np.uint8]:
+    table = np.full(256, _BAD, dtype=np.uint8)
+    for characters, code in meaning.items():
+        for character in characters:
+            table[ord(character)] = code
+    return table
+
+
+_INPUT_CODES = _codes({"0": 0, "1": 1, "-2": FREE})
+_OUTPUT_CODES = _codes({"03": OFF, "14": ON, "-2": DONT_CARE, "~": SILENT})
+
+
+@dataclass(frozen=True)
+class PlaFile:
+    """The content of a PLA file.
+
+    Parameters
+    ----------
+    kind
+        ``f``, ``fd``, ``fr``, ``fdr``, ``r`` or ``dr``.
+    n_inputs, n_outputs
+        As the header states them.
+    input_names, output_names
+        In the order of the columns, None where the file does not name them.
+    cubes
+        ``(rows, inputs)`` uint8: 0, 1 or `cubes.FREE`.
+    marks
+        ``(rows, outputs)`` uint8: `OFF`, `ON`, `DONT_CARE` or `SILENT`.
+    lines
+        ``(rows,)`` int64, the line in which each row begins.
+    complemented
+        ``(outputs,)`` bool: where on and off change places, as ``.phase`` says.
+    notes
+        What was passed over, one line each.
+    """
+
+    kind: str
+    n_inputs: int
+    n_outputs: int
+    input_names: tuple[str, ...] | None
+    output_names: tuple[str, ...] | None
+    cubes: NDArray[np.uint8]
+    marks: NDArray[np.uint8]
+    lines: NDArray[np.int64]
+    complemented: NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Parser:
+    file: SourceFile
+    numbers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    names: dict[str, tuple[list[str], int]] = field(default_factory=dict)
+    kind: str | None = None
+    phase: tuple[str, int] | None = None
+    rows: list[bytes] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    part: str = ""
+    """What a row that continues on the next line has so far."""
+    part_line: int = 0
+    wrapped: int = 0
+    naming: str | None = None
+    """The keyword whose names may continue on the next line."""
+    notes: list[str] = field(default_factory=list)
+
+    def run(self) -> PlaFile:
+        for number, text in enumerate(self.file.lines, start=1):
+            line = text.partition("#")[0].strip()
+            if line.startswith("."):
+                self.end_row()
+                keyword, *words = line.split()
+                if keyword in (".e", ".end"):
+                    break
+                self.keyword(keyword, words, number)
+            elif line and self.naming and self.names_go_on(line):
+                self.names[self.naming][0].extend(line.split())
+            elif line:
+                self.naming = None
+                self.row(line, number)
+        self.end_row()
+        n_inputs, n_outputs = self.width(".i"), self.width(".o")
+        self.check_row_count()
+        cubes, marks = self.decode(n_inputs, n_outputs)
+        if self.wrapped:
+            what = plural(self.wrapped, "row spans", "rows span")
+            self.notes.append(f"{what} more than one line")
+        return PlaFile(
+            kind=self.kind or "fd",
+            n_inputs=n_inputs,
+            n_outputs=n_outputs,
+            input_names=self.port_names(_INPUT_NAMES, "input", n_inputs),
+            output_names=self.port_names(_OUTPUT_NAMES, "output", n_outputs),
+            cubes=cubes,
+            marks=marks,
+            lines=np.array(self.lines, dtype=np.int64),
+            complemented=self.complemented(n_outputs),
+            notes=tuple(self.notes),
+        )
+
+    def keyword(self, keyword: str, words: list[str], line: int) -> None:
+        self.naming = None
+        if keyword in _REFUSED:
+            raise self.file.error(
+                f"{keyword} {_REFUSED[keyword]}; expected Boolean inputs and outputs only", line
+            )
+        if keyword in (".i", ".o", ".p"):
+            self.number(keyword, words, line)
+        elif keyword == ".mv":
+            self.sizes(words, line)
+        elif keyword == ".type":
+            self.set_kind(words, line)
+        elif keyword in (*_INPUT_NAMES, *_OUTPUT_NAMES):
+            if keyword in self.names:
+                raise self.file.error(f"{keyword} is given twice", line)
+            self.names[keyword] = words, line
+            self.naming = keyword
+        elif keyword == ".phase":
+            if self.phase is not None:
+                raise self.file.error(f"{keyword} is given twice", line)
+            self.phase = "".join(words), line
+        elif keyword not in _IGNORED:
+            note = f"line {line}: the keyword {quoted(keyword)} is not known and passed over"
+            self.notes.append(note)
+
+    def set_kind(self, words: list[str], line: int) -> None:
+        if words not in [[kind] for kind in _TYPES]:
+            raise self.file.error(
+                f"expected .type {', '.join(_TYPES[:-1])} or {_TYPES[-1]}, got "
+                f"{quoted(' '.join(words))}",
+                line,
+            )
+        if self.kind not in (None, words[0]):
+            raise self.file.error(".type is given twice", line)
+        if self.rows:
+            raise self.file.error("expected .type before the first row", line)
+        self.kind = words[0]
+
+    def number(self, keyword: str, words: list[str], line: int) -> None:
+        low, high = (0, 10**18) if keyword == ".p" else (1, MAX_WIDTH)
+        if (
+            len(words) != 1
+            or not re.fullmatch(r"[0-9]{1,18}", words[0])
+            or not low <= int(words[0]) <= high
+        ):
+            raise self.file.error(
+                f"expected a whole number from {low} to {high} after {keyword}, got "
+                f"{quoted(' '.join(words))}",
+                line,
+            )
+        value = int(words[0])
+        if keyword in self.numbers:
+            if keyword != ".p" and self.numbers[keyword][0] != value:
+                raise self.file.error(f"{keyword} is given twice", line)
+            return
+        self.numbers[keyword] = value, line
+
+    def sizes(self, words: list[str], line: int) -> None:
+        """Take ``.mv``, which is .i and .o where no variable but the outputs has many values."""
+        shown = quoted(" ".join(words))
+        if len(words) < 3 or not all(re.fullmatch(r"[0-9]{1,7}", word) for word in words):
+            raise self.file.error(
+                f"expected .mv variables binary-variables sizes, got {shown}", line
+            )
+        variables, binary, *sizes = words
+        if int(variables) != int(binary) + 1 or len(sizes) != 1:
+            raise self.file.error(
+                f".mv {shown} has variables of more than two values; expected Boolean inputs and "
+                "outputs only",
+                line,
+            )
+        self.number(".i", [binary], line)
+        self.number(".o", sizes, line)
+
+    def width(self, keyword: str) -> int:
+        if keyword not in self.numbers:
+            what = "inputs" if keyword == ".i" else "outputs"
+            raise self.file.error(f"expected a line {keyword} with the number of {what}, got none")
+        return self.numbers[keyword][0]
+
+    def row(self, line: str, number: int) -> None:
+        """Take a line of characters: of one row, of a part of one, or of several."""
+        if ".i" not in self.numbers or ".o" not in self.numbers:
+            if not self.numbers and not _ROW.fullmatch(line):
+                self.notes.append(f"line {number} is passed over as a title: {quoted(line)}")
+                return
+            raise self.file.error(
+                f"expected .i and .o before the first row, got {quoted(line)}", number
+            )
+        inputs = self.numbers[".i"][0]
+        width = inputs + self.numbers[".o"][0]
+        at = len(self.part)
+        parts = ["".join(part.split()) for part in line.split("|")]
+        for part in parts[:-1]:
+            at += len(part)
+            if at % width not in (0, inputs):
+                raise self.file.error(
+                    f"expected {plural(inputs, 'input')} before the '|', got {at % width}", number
+                )
+        text = self.part + "".join(parts)
+        if self.part:
+            # A row that ends within a line would hide that one of them has too few characters.
+            if len(text) > width:
+                self.end_row()
+            self.wrapped += len(text) == width
+        elif len(text) > width and len(text) % width:
+            raise self.short_row(len(text), number)
+        first = self.part_line if self.part else number
+        while len(text) >= width:
+            self.rows.append(text[:width].encode("latin-1", "replace"))
+            self.lines.append(first)
+            text = text[width:]
+        self.part, self.part_line = text, first
+
+    def end_row(self) -> None:
+        """Raise a `DataError` if a row has begun and not ended."""
+        if self.part:
+            raise self.short_row(len(self.part), self.part_line)
+
+    def short_row(self, found: int, line: int) -> DataError:
+        inputs, outputs = self.numbers[".i"][0], self.numbers[".o"][0]
+        return self.file.error(
+            f"expected {inputs + outputs} characters ({plural(inputs, 'input')} and "
+            f"{plural(outputs, 'output')}), got {found}",
+            line,
+        )
+
+    def names_go_on(self, line: str) -> bool:
+        assert self.naming is not None
+        keyword = ".i" if self.naming in _INPUT_NAMES else ".o"
+        wanted = self.numbers.get(keyword, (0, 0))[0]
+        return len(self.names[self.naming][0]) < wanted and not _ROW.fullmatch(line)
+
+    def complemented(self, n_outputs: int) -> NDArray[np.bool_]:
+        if self.phase is None:
+            return np.zeros(n_outputs, dtype=np.bool_)
+        text, line = self.phase
+        if len(text) != n_outputs or set(text) - {"0", "1"}:
+            raise self.file.error(
+                f"expected {n_outputs} characters 0 or 1 after .phase, got {quoted(text)}", line
+            )
+        zeros = text.count("0")
+        if zeros:
+            what = plural(zeros, "output is", "outputs are")
+            self.notes.append(f".phase: {what} complemented, as espresso reads it")
+        return np.array([phase == "0" for phase in text], dtype=np.bool_)
+
+    def check_row_count(self) -> None:
+        count, line = self.numbers.get(".p", (len(self.rows), 0))
+        if count != len(self.rows):
+            self.notes.append(
+                f"line {line}: .p {count} announces {plural(count, 'row')}, the file has "
+                f"{len(self.rows)}; all are read"
+            )
+
+    def port_names(
+        self, keywords: tuple[str, ...], what: str, width: int
+    ) -> tuple[str, ...] | None:
+        for keyword in keywords:
+            if keyword in self.names:
+                names, line = self.names[keyword]
+                if len(names) != width:
+                    raise self.file.error(
+                        f"expected {plural(width, f'{what} name')} after {keyword}, got {len(names)}",
+                        line,
+                    )
+                check_names(self.file, names, what, line)
+                return tuple(names)
+        return None
+
+    def decode(self, n_inputs: int, n_outputs: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        if not self.rows:
+            shapes = (0, n_inputs), (0, n_outputs)
+            return np.zeros(shapes[0], dtype=np.uint8), np.zeros(shapes[1], dtype=np.uint8)
+        characters = np.frombuffer(b"".join(self.rows), dtype=np.uint8)
+        characters = characters.reshape(len(self.rows), n_inputs + n_outputs)
+        cubes = _INPUT_CODES[characters[:, :n_inputs]]
+        marks = _OUTPUT_CODES[characters[:, n_inputs:]]
+        for codes, what, legal, first in (
+            (cubes, "input", "0, 1 or -", 0),
+            (marks, "output", "0, 1, - or ~", n_inputs),
+        ):
+            bad = codes == _BAD
+            if bad.any():
+                row, column = (int(i) for i in np.argwhere(bad)[0])
+                character = chr(characters[row, first + column])
+                raise self.file.error(
+                    f"{what} {column + 1}: expected {legal}, got {quoted(character)}",
+                    self.lines[row],
+                )
+        return cubes, marks
+
+
+def parse_pla(file: SourceFile) -> PlaFile:
+    """Parse a PLA file.
+
+    Raises
+    ------
+    DataError
+        Naming the line, if it is no PLA file, uses a keyword that is not supported or contradicts
+        its own header.
+    """
+    return _Parser(file).run()
+
+
+# Espresso's PLA format (R. Rudell's espresso, page espresso(5) of its manual).
 
 
 def _sniff(file: SourceFile) -> bool:

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from btfsynth.dataset.contradictions import contradiction
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import SourceFile
-from btfsynth.dataset.formats.cubes import FREE
-from btfsynth.dataset.formats.pla import PLA
-from btfsynth.dataset.formats.pla_parser import DONT_CARE, OFF, ON, PlaFile, parse_pla
+from btfsynth.dataset.formats.pla import DONT_CARE, OFF, ON, PLA, PlaFile, parse_pla
 from btfsynth.dataset.formats.truth import TRUTH
+from btfsynth.dataset.vectors import FREE
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.cofactors import lower_table, make_table
 from btfsynth.netlist.formats.covers import build_cover, build_table

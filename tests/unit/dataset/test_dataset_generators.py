@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import InputKind
-from btfsynth.dataset.generators_circuits import hidden_circuit
+from btfsynth.dataset.generators import hidden_circuit
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import UsageError
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from btfsynth.dataset.formats import FORMATS, base, format_by_name
-from btfsynth.dataset.load import load
-from btfsynth.dataset.save import save
+from btfsynth.dataset.load import load, save
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError, OutputError, UsageError
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.load import load
-from btfsynth.dataset.save import save
+from btfsynth.dataset.load import load, save
 from btfsynth.errors import DataError, UsageError
 from btfsynth.ports import Port
 

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.load import load
-from btfsynth.dataset.save import save
+from btfsynth.dataset.load import load, save
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError
 from btfsynth.ports import Port

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.load import load
-from btfsynth.dataset.save import save
+from btfsynth.dataset.load import load, save
 from btfsynth.errors import DataError, UsageError
 from btfsynth.ports import Port
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.load import load
+from btfsynth.dataset.load import load, save
 from btfsynth.dataset.sampling import sample
-from btfsynth.dataset.save import save
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError, UsageError
 from btfsynth.ports import Port

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from btfsynth.dataset.generators_circuits import hidden_circuit
+from btfsynth.dataset.generators import hidden_circuit
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import UsageError
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
