@@ -1,0 +1,172 @@
+"""Extension points: what the package brings of a kind, and what other packages add to it.
+
+Passes, hardware backends, readers and writers of netlists, simulators and tasks each have a `Registry`, a
+read-only mapping from names to parts. It lists what the package has built in, then the entry points of the
+group ``btfsynth.<group>`` of installed packages, sorted by name, then what this session added by `register`.
+A part is imported when it is asked for, so that a table of names costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from btfsynth.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+T = TypeVar("T")
+
+GROUPS = {
+    "passes": "pass",
+    "backends": "backend",
+    "readers": "reader",
+    "writers": "writer",
+    "simulators": "simulator",
+    "tasks": "task",
+}
+"""The extension points, each with the word for one of its parts."""
+
+_SESSION: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+
+
+def register(group: str, name: str, part: object) -> None:
+    """Add a part to an extension point until this process ends; its worker processes do not know it.
+
+    Raises
+    ------
+    UsageError
+        If there is no such group. That a name is taken is found when the table is read.
+    """
+    _session(group)[name] = part
+
+
+def unregister(group: str, name: str) -> None:
+    """Take back what `register` added; nothing happens if there is nothing of that name."""
+    _session(group).pop(name, None)
+
+
+def _session(group: str) -> dict[str, Any]:
+    if group not in GROUPS:
+        raise UsageError(f"unknown extension point {group!r}: expected one of {', '.join(GROUPS)}")
+    return _SESSION[group]
+
+
+class Registry(Mapping[str, T]):
+    """The parts of one extension point by name.
+
+    Parameters
+    ----------
+    group
+        One of `GROUPS`.
+    kind
+        The class of which every part is an instance; `type` where the parts are classes.
+    builtin
+        The parts of the package: objects, or ``module:attribute`` for those to import when asked for.
+    """
+
+    def __init__(self, group: str, kind: type, builtin: Mapping[str, T | str]) -> None:
+        self._group = group
+        self._kind = kind
+        self._builtin = dict(builtin)
+        self._loaded: dict[EntryPoint, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        part = self._builtin.get(name)
+        if isinstance(part, str):
+            module, _, attribute = part.partition(":")
+            part = self._builtin[name] = getattr(import_module(module), attribute)
+        if part is not None:
+            return part
+        points = self._entry_points()
+        if name not in points:
+            found = self._session(points)[name]
+            return self._checked(found, name, f"{name!r}, registered in btfsynth.{self._group}")
+        point = points[name]
+        if point not in self._loaded:
+            self._loaded[point] = self._checked(_load(point), name, _origin(point))
+        return self._loaded[point]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._builtin or name in self._names()
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def __repr__(self) -> str:
+        return f"<{self._group}: {', '.join(self)}>"
+
+    def find(self, name: str) -> T:
+        """Return the part of a name.
+
+        Raises
+        ------
+        UsageError
+            If there is none; the message lists the names.
+        """
+        if name not in self:
+            noun = GROUPS[self._group]
+            raise UsageError(f"unknown {noun} {name!r:.60}: expected one of {', '.join(self)}")
+        return self[name]
+
+    def _names(self) -> tuple[str, ...]:
+        points = self._entry_points()
+        return (*self._builtin, *points, *self._session(points))
+
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        points: dict[str, EntryPoint] = {}
+        for point in _entry_points(tuple(sys.path), f"btfsynth.{self._group}"):
+            if point.name in self._builtin or point.name in points:
+                other = _package(points[point.name]) if point.name in points else "btfsynth"
+                raise UsageError(f"{_origin(point)}: {other} has a part of that name, rename one")
+            points[point.name] = point
+        return points
+
+    def _session(self, points: Mapping[str, EntryPoint]) -> dict[str, Any]:
+        session = _SESSION[self._group]
+        for name in session:
+            if name in self._builtin or name in points:
+                raise UsageError(
+                    f"{name!r}, registered in btfsynth.{self._group}: another part has that name, "
+                    f"unregister it and choose another"
+                )
+        return session
+
+    def _checked(self, part: Any, name: str, origin: str) -> T:
+        if not isinstance(part, self._kind):
+            raise UsageError(f"{origin}: expected a {self._kind.__name__}, got {part!r:.60}")
+        own = getattr(part, "name", name)
+        if own != name:
+            raise UsageError(f"{origin}: the part calls itself {own!r:.60}, the names must agree")
+        return cast("T", part)
+
+
+def _load(point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except Exception as error:  # whatever the import of a foreign module may raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"{_origin(point)}: cannot import {point.value}: {reason}") from error
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"entry point {point.name!r} of {point.group} in {_package(point)}"
+
+
+def _package(point: EntryPoint) -> str:
+    return f"package {point.dist.name}" if point.dist else "an unknown package"
+
+
+@lru_cache(maxsize=64)
+def _entry_points(path: tuple[str, ...], group: str) -> tuple[EntryPoint, ...]:
+    """Return the entry points of a group by name and package; `path` is `sys.path`, for the cache."""
+    from importlib.metadata import entry_points
+
+    return tuple(sorted(entry_points(group=group), key=lambda point: (point.name, _package(point))))
