@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from btfsynth import __version__
 from btfsynth.cli.signals import kills_as_interrupts, signalled_once
-from btfsynth.cli.text import one_line
+from btfsynth.cli.text import one_line, spelled
 from btfsynth.errors import BtfsynthError, InterruptedWorkError, SequentialError, clipped
 
 __all__ = ["cli", "main"]
@@ -47,6 +47,8 @@ _TOO_MANY_DIGITS = "integer string conversion"
 class _Group(click.Group):
     """Loads a command's module when the command is used: the help is there at once."""
 
+    running: click.Command | None = None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
@@ -54,8 +56,8 @@ class _Group(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"btfsynth.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
+        self.running = module.command
+        return self.running
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -124,8 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BtfsynthError as error:
         if isinstance(error, InterruptedWorkError) and sys.stderr.isatty():
             click.echo(err=True)  # the terminal has shown ^C
-        hint = "; --comb reads registers as ports" if isinstance(error, SequentialError) else ""
-        _complain(f"{error}{hint}")
+        hint = "; `comb` reads registers as ports" if isinstance(error, SequentialError) else ""
+        _complain(spelled(f"{error}{hint}", cli.running))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted")

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from btfsynth.cli.text import one_line
+from btfsynth.cli.text import one_line, spelled
 from btfsynth.errors import plural
 from btfsynth.flow.targets import Targets
 from btfsynth.netlist.statistics import NetlistStatistics
@@ -50,7 +50,7 @@ def emit_json(record: Any) -> None:
 
 def say(line: str) -> None:
     """Write a line to standard error."""
-    errors.print(Text(one_line(line)), soft_wrap=True)
+    errors.print(Text(one_line(spelled(line))), soft_wrap=True)
 
 
 def show(label: str, text: str, style: str = "") -> None:
@@ -59,7 +59,7 @@ def show(label: str, text: str, style: str = "") -> None:
     A word that is too long, such as a path, stays whole.
     """
     lines = textwrap.wrap(
-        one_line(text),
+        one_line(spelled(text)),
         width=max(40, min(console.width, 100)) - _INDENT,
         break_long_words=False,
         break_on_hyphens=False,
@@ -111,7 +111,7 @@ def field_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers:
         justify = "right" if 0 < index <= numbers else "left"
         table.add_column(heading, justify=justify, no_wrap=index <= numbers)  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
+        table.add_row(*(Text(one_line(spelled(cell))) for cell in row))
     return table
 
 
