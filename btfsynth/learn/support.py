@@ -16,7 +16,7 @@ from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.samples import Samples
 from btfsynth.learn.spectrum import measure_spectrum
-from btfsynth.netlist.cofactors import lower_table
+from btfsynth.netlist.builder import lower_table
 
 __all__ = ["SupportLearner", "forward_order"]
 

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.spectrum import measure_spectrum
-from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.cofactors import lower_table
+from btfsynth.netlist.builder import NetlistBuilder, lower_table
 
 __all__ = ["SymmetricLearner", "count_digits"]
 

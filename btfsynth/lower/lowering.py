@@ -18,8 +18,7 @@ from btfsynth.lower.on_vectors import NeuronOnVectors, lower_on_vectors
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.signals import SignalValues
 from btfsynth.lower.support import reduce_exactly
-from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.cofactors import lower_table, make_table
+from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import (

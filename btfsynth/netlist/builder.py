@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, total_width
 
-__all__ = ["NetlistBuilder"]
+__all__ = [
+    "NetlistBuilder",
+    "lower_table",
+    "make_table",
+]
 
 
 class NetlistBuilder:
@@ -140,3 +145,74 @@ class NetlistBuilder:
                 [2 * renumber[literal >> 1] + (literal & 1) for literal in outputs], dtype=np.int32
             ),
         )
+
+
+# A neuron as a decision diagram over the inputs of the network.
+
+_UNKNOWN = 2
+
+
+def make_table(inputs: NDArray[np.uint8], on: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return ``(2 ** inputs,)`` uint8: 0, 1, or 2 where no vector tells.
+
+    Parameters
+    ----------
+    inputs
+        ``(vectors, inputs)`` 0/1; the first input is the least significant bit of the index.
+    on
+        ``(vectors,)``, where the function is true.
+    """
+    width = inputs.shape[1]
+    table = np.full(1 << width, _UNKNOWN, dtype=np.uint8)
+    table[inputs.astype(np.int64) @ (1 << np.arange(width, dtype=np.int64))] = on
+    return table
+
+
+def lower_table(builder: NetlistBuilder, table: NDArray[np.uint8], literals: Sequence[int]) -> int:
+    """Build a table and return its literal.
+
+    Parameters
+    ----------
+    builder
+        Gets the cells: one for a cofactor pair that is ordered, three for a multiplexer.
+    table
+        From `make_table`.
+    literals
+        The literal of every input.
+    """
+    return _lower(builder, table, literals, {})
+
+
+def _lower(
+    builder: NetlistBuilder,
+    table: NDArray[np.uint8],
+    literals: Sequence[int],
+    known: dict[bytes, int],
+) -> int:
+    if not np.any(table == 0):
+        return TRUE
+    if not np.any(table == 1):
+        return FALSE
+    key = table.tobytes()
+    if key in known:
+        return known[key]
+    half = len(table) // 2
+    level = half.bit_length() - 1
+    low, high = table[:half], table[half:]
+    if np.all((low == high) | (low == _UNKNOWN) | (high == _UNKNOWN)):
+        literal = _lower(builder, np.minimum(low, high), literals, known)
+    elif not np.any((low == 1) & (high == 0)):
+        f0 = _lower(builder, np.where(high == 0, high, low), literals, known)
+        f1 = _lower(builder, np.where(low == 1, low, high), literals, known)
+        literal = builder.maj(literals[level], f1, f0)
+    elif not np.any((high == 1) & (low == 0)):
+        f0 = _lower(builder, np.where(high == 1, high, low), literals, known)
+        f1 = _lower(builder, np.where(low == 0, low, high), literals, known)
+        literal = builder.maj(literals[level] ^ 1, f1, f0)
+    else:
+        x = literals[level]
+        f0 = _lower(builder, low, literals, known)
+        f1 = _lower(builder, high, literals, known)
+        literal = builder.or_(builder.and_(x, f1), builder.and_(x ^ 1, f0))
+    known[key] = literal
+    return literal

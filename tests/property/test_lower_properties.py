@@ -21,8 +21,7 @@ from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.signals import find_majority, find_signal, literal_errors
 from btfsynth.lower.split import lower_split
 from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
-from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.cofactors import lower_table
+from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port

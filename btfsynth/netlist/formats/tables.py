@@ -11,8 +11,7 @@ from btfsynth.dataset.formats.base import SourceFile
 from btfsynth.dataset.formats.pla import DONT_CARE, OFF, ON, PLA, PlaFile, parse_pla
 from btfsynth.dataset.formats.truth import TRUTH
 from btfsynth.dataset.vectors import FREE
-from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.cofactors import lower_table, make_table
+from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.formats.covers import build_cover, build_table
 from btfsynth.netlist.formats.design import Design
 from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH
