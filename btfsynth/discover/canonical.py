@@ -19,8 +19,8 @@ import hashlib
 
 import numpy as np
 
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.views import levels
 
 __all__ = ["canonical_hash", "canonical_netlist"]

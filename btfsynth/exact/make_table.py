@@ -23,8 +23,8 @@ from btfsynth.exact.table import TABLE_FILE, TableEntry, read_table, table_text
 from btfsynth.files import write_text
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.forms import FORM_INPUTS, small_forms
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.statistics import statistics
 from btfsynth.ports import Port
 

@@ -8,9 +8,15 @@ from typing import Any, ClassVar
 import numba
 
 from btfsynth.errors import UsageError
-from btfsynth.netlist.hashing import NONE, majority, roll_back
+from btfsynth.netlist.hashing import (
+    NONE,
+    majority,
+    rebuild,
+    rebuild_from,
+    roll_back,
+    sorted_by_level,
+)
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild, rebuild_from, sorted_by_level
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights
 from btfsynth.passes.majority_moves import BALANCE_THROUGH, PLAIN, make_move

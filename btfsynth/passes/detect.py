@@ -18,9 +18,8 @@ import numpy as np
 
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.netlist.forms import FORM_CELLS, FORM_INPUTS, small_forms
-from btfsynth.netlist.hashing import NONE, folded, normal, slot_of
+from btfsynth.netlist.hashing import NONE, folded, normal, rebuild, rebuild_from, slot_of
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild, rebuild_from
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.small_cuts import small_cuts
 

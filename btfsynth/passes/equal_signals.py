@@ -74,7 +74,7 @@ def find_equal_signals(
     Parameters
     ----------
     netlist
-        Best sorted by level (see `btfsynth.netlist.rebuild.sorted_by_level`), so that shallow signals
+        Best sorted by level (see `btfsynth.netlist.hashing.sorted_by_level`), so that shallow signals
         stand in for deep ones.
     inputs
         ``(input bits, words)`` uint64, vectors to find candidates by.

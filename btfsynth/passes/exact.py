@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.exact.synthesis import Limits, exact_netlist
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate, simulate_cells, unpack_bits
 from btfsynth.netlist.views import count_references, list_users

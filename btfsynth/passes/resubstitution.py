@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import UsageError
+from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild_from
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells, topological_order
 from btfsynth.passes.replacement import NONE, evaluate, find_replacement, next_below, release

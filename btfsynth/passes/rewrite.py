@@ -12,9 +12,8 @@ from btfsynth.errors import UsageError
 from btfsynth.exact.cuts import find_cuts
 from btfsynth.exact.library import form_library, make_form
 from btfsynth.exact.npn import CLASS_INPUTS
-from btfsynth.netlist.hashing import majority, roll_back
+from btfsynth.netlist.hashing import majority, rebuild, rebuild_from, roll_back, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild, rebuild_from, sorted_by_level
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import levels
 from btfsynth.passes.remaking import (

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from btfsynth.errors import UsageError
+from btfsynth.netlist.hashing import rebuild, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild, sorted_by_level
 from btfsynth.netlist.reference import Reference
 from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.reference import Reference
 
 __all__ = ["Strash"]

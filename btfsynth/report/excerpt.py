@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from btfsynth.errors import UsageError
+from btfsynth.netlist.hashing import compact
 from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
-from btfsynth.netlist.rebuild import compact
 from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.views import levels, mark_cone
 from btfsynth.ports import Port, bit_names

@@ -12,9 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.netlist.hashing import graph_of
+from btfsynth.netlist.hashing import graph_of, rebuild, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild, sorted_by_level
 from btfsynth.netlist.simulation import output_words, unpack_bits
 from btfsynth.netlist.views import mark_cone
 from btfsynth.passes.cone_solver import ConeSolver

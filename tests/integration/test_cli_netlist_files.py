@@ -9,7 +9,7 @@ from circuits import AND_ADDERS, array_multiplier
 
 from btfsynth.hdl.interchange import WRITERS
 from btfsynth.hdl.readers import read_design
-from btfsynth.netlist.rebuild import rebuild
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.verify.equivalence import equivalent
 
 FORMATS = [writer.ending for writer in WRITERS.values()]

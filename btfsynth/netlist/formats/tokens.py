@@ -9,9 +9,9 @@ from itertools import islice
 
 import numpy as np
 
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.identifiers import HdlNames, cell_names
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 from btfsynth.ports import Port, bit_names
 
 __all__ = [

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from strategies import netlists
 
 from btfsynth.discover.canonical import canonical_hash, canonical_netlist
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.simulation import exhaustive_words, output_words
 from btfsynth.ports import Port
 

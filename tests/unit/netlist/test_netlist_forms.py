@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from strategies import netlists
 
 from btfsynth.netlist.forms import small_forms
-from btfsynth.netlist.rebuild import rebuild
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.simulation import exhaustive_words, simulate, unpack_bits
 from btfsynth.netlist.small_cuts import small_cuts
 

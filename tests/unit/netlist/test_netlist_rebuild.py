@@ -11,9 +11,18 @@ from strategies import netlists
 
 from btfsynth.errors import NetlistError
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.hashing import drop, find, hold, majority, new_graph, roll_back
+from btfsynth.netlist.hashing import (
+    compact,
+    drop,
+    find,
+    hold,
+    majority,
+    new_graph,
+    rebuild,
+    rebuild_from,
+    roll_back,
+)
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import compact, rebuild, rebuild_from
 from btfsynth.ports import Port
 
 # y = (x0 x1)(x1 x2), then an unused cell.

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from strategies import complete_reference, netlists
 
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.reference import count_wrong, function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.passes.base import run_pass

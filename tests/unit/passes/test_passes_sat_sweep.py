@@ -12,9 +12,8 @@ from strategies import complete_reference, netlists
 
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.hashing import graph_of
+from btfsynth.netlist.hashing import graph_of, rebuild, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild, sorted_by_level
 from btfsynth.netlist.reference import Reference, function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, simulate, unpack_bits
 from btfsynth.netlist.statistics import statistics

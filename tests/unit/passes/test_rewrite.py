@@ -10,8 +10,8 @@ from strategies import complete_reference, netlists
 
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.rebuild import rebuild
 from btfsynth.netlist.statistics import statistics
 from btfsynth.passes.registry import parse_script
 from btfsynth.passes.rewrite import Rewrite
