@@ -17,8 +17,8 @@ from btfsynth.flow import emit_netlist
 from btfsynth.flow.records import netlist_record
 from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 HOSTILE = (

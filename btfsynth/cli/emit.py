@@ -24,7 +24,7 @@ from btfsynth.errors import VerificationError
 from btfsynth.flow import count_targets, emit_netlist, fitted, netlist_record, targets_record
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.options import HardwareOptions
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
+from btfsynth.netlist.views import NetlistStatistics, statistics
 
 __all__ = ["command"]
 

@@ -9,7 +9,7 @@ import click
 from btfsynth.cli.options import comb_option, json_option
 from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, say, show
 from btfsynth.fpga.estimate import estimate
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.report.folder import read_folder
 from btfsynth.verify.compare import read_subject
 

@@ -48,7 +48,7 @@ from btfsynth.hdl.interchange import get_writer
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
+from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.load import is_network, read_network
 from btfsynth.passes.base import InterruptedPasses, PassReport
 

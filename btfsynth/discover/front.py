@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from btfsynth.discover.record import Record
-from btfsynth.netlist.statistics import NetlistStatistics
+from btfsynth.netlist.views import NetlistStatistics
 
 __all__ = ["Objective", "costs", "pareto"]
 

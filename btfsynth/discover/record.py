@@ -14,8 +14,8 @@ from typing import Any
 from btfsynth.discover.canonical import canonical_hash
 from btfsynth.errors import DataError
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.text import format_netlist, parse_netlist
+from btfsynth.netlist.views import NetlistStatistics, statistics
 
 __all__ = ["METHODS", "Circuit", "Record", "make_circuit", "parse_record"]
 

@@ -25,7 +25,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.forms import FORM_INPUTS, small_forms
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 __all__ = ["expanded", "improved", "main", "with_members"]

@@ -18,7 +18,7 @@ from btfsynth.errors import NetlistError
 from btfsynth.exact.encoding import Encoding, Problem
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 __all__ = ["MAX_EXACT_INPUTS", "ExactResult", "Limits", "exact_netlist"]

@@ -23,7 +23,7 @@ from btfsynth.exact.npn import CLASS_INPUTS, npn_classes
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 __all__ = [

@@ -39,8 +39,8 @@ from btfsynth.hdl.design import write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
-from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist
+from btfsynth.netlist.views import statistics
 from btfsynth.network.accuracy import measure
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.passes.registry import parse_script

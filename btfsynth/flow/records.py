@@ -9,7 +9,7 @@ from typing import Any
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import MANIFEST_FILE
-from btfsynth.netlist.statistics import NetlistStatistics
+from btfsynth.netlist.views import NetlistStatistics
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS

@@ -18,7 +18,7 @@ from btfsynth.hdl.options import HardwareOptions
 from btfsynth.hdl.timing import Timing
 from btfsynth.lower.lowering import LoweringReport
 from btfsynth.netlist.reference import Preserve
-from btfsynth.netlist.statistics import NetlistStatistics
+from btfsynth.netlist.views import NetlistStatistics
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport

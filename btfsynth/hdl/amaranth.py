@@ -7,7 +7,7 @@ from btfsynth.hdl.expressions import cell_expression, place_bits
 from btfsynth.hdl.registers import RegisterNames
 from btfsynth.hdl.templates import render
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 
 __all__ = [
     "class_name",

@@ -26,7 +26,7 @@ from btfsynth.hdl.verilog.emit_cells import emit_cell_library, emit_verilog_cell
 from btfsynth.hdl.vhdl_testbench import emit_vhdl_testbench
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port, in_pin_order
 
 __all__ = [

@@ -9,7 +9,7 @@ from btfsynth.hdl.registers import RegisterNames
 from btfsynth.hdl.templates import render
 from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.literals import read_literals
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 __all__ = [

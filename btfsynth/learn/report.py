@@ -20,7 +20,7 @@ from btfsynth.learn.candidates import Candidate
 from btfsynth.learn.options import LearnOptions
 from btfsynth.learn.portfolio import LEARNERS, Outcome
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
+from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.ports import bit_names
 from btfsynth.sim.result import CheckResult
 

@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol
 
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
+from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.compile_clock import compile_clock
 from btfsynth.time_box import TimeUp, time_box
 

@@ -18,8 +18,7 @@ from btfsynth.netlist.hashing import (
 )
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.statistics import statistics
-from btfsynth.netlist.views import heights, node_levels
+from btfsynth.netlist.views import heights, node_levels, statistics
 from btfsynth.passes.algebra import Algebra
 from btfsynth.passes.majority_moves import MOVES, PLAIN, make_move
 from btfsynth.passes.remaking import (

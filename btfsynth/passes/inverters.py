@@ -10,7 +10,7 @@ import numpy as np
 from btfsynth.netlist.literals import TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 
 __all__ = ["Inverters"]
 

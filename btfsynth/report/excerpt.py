@@ -11,8 +11,7 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.hashing import compact
 from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
-from btfsynth.netlist.views import levels, mark_cone
+from btfsynth.netlist.views import NetlistStatistics, levels, mark_cone, statistics
 from btfsynth.ports import Port, bit_names
 
 __all__ = ["Cell", "Excerpt", "find_outputs"]

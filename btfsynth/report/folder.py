@@ -23,8 +23,8 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
 from btfsynth.netlist.text import read_netlist
+from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.trained import TrainedNetwork, load_network
 from btfsynth.report.values import as_text, read_record, sub_record
 from btfsynth.sim.design import load_design

@@ -12,7 +12,7 @@ from typing import Any
 from btfsynth.errors import BtfsynthError, shown
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.network.trained import load_network
 from btfsynth.sim.design import Design
 

@@ -9,8 +9,8 @@ import pytest
 
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.netlist.reference import care_reference, count_wrong
-from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import read_netlist
+from btfsynth.netlist.views import statistics
 
 CIRCUITS = sorted((Path(__file__).parents[2] / "examples" / "circuits").glob("*.mig"))
 

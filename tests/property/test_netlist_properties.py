@@ -12,8 +12,8 @@ from btfsynth.errors import DataError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
-from btfsynth.netlist.statistics import statistics
 from btfsynth.netlist.text import format_netlist, parse_netlist
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 

@@ -12,7 +12,7 @@ from strategies import complete_reference, netlists, netlists_with_references
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import unpack_bits
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import Pass, run_passes
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from btfsynth.discover.record import Circuit, Record
-from btfsynth.netlist.statistics import NetlistStatistics
+from btfsynth.netlist.views import NetlistStatistics
 from btfsynth.workers.executor import Finished
 
 

@@ -18,7 +18,7 @@ from btfsynth.exact.npn import npn_classes, self_dual_classes
 from btfsynth.exact.synthesis import exact_netlist
 from btfsynth.exact.table import TABLE_FILE, TableEntry, load_table, read_table, table_text
 from btfsynth.netlist.hashing import new_graph
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 
 PATH = Path(make_table.__file__).with_name(TABLE_FILE)
 SIZES = {0: 2, 1: 2, 2: 5, 3: 18, 4: 42, 5: 117, 6: 35, 7: 1}

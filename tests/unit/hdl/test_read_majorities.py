@@ -12,7 +12,7 @@ from btfsynth.hdl.options import HardwareOptions
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 

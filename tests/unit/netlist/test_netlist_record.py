@@ -16,8 +16,7 @@ from btfsynth.netlist.simulation import (
     unpack_bits,
     valid_words,
 )
-from btfsynth.netlist.statistics import NetlistStatistics, statistics
-from btfsynth.netlist.views import levels
+from btfsynth.netlist.views import NetlistStatistics, levels, statistics
 from btfsynth.ports import Port
 
 IN, OUT = (Port("x", 2),), (Port("y", 1),)

@@ -13,7 +13,7 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.passes.algebra import Algebra
 from btfsynth.passes.depth import Depth
 from btfsynth.ports import Port

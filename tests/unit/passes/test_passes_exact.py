@@ -16,7 +16,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve, Reference, care_reference, count_wrong
 from btfsynth.netlist.simulation import output_words, pack_bits, valid_words
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import Pass
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters

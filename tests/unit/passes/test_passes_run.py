@@ -17,7 +17,7 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve, Reference
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import PassReport, run_pass, run_passes
 from btfsynth.passes.functional_hash import FunctionalHash
 from btfsynth.passes.inverters import Inverters

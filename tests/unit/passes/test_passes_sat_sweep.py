@@ -16,7 +16,7 @@ from btfsynth.netlist.hashing import graph_of, rebuild, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, simulate, unpack_bits
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.passes.cone_solver import ConeSolver
 from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
 from btfsynth.passes.sat_sweep import SatSweep

@@ -12,7 +12,7 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.passes.registry import parse_script
 from btfsynth.passes.rewrite import Rewrite
 from btfsynth.ports import Port

@@ -14,7 +14,7 @@ from strategies import netlists
 
 from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.statistics import statistics
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 from btfsynth.report.dot import format_dot
 from btfsynth.report.excerpt import Excerpt, find_outputs
