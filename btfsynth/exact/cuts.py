@@ -1,6 +1,6 @@
 """Cuts of up to four leaves with their functions.
 
-Like `btfsynth.netlist.small_cuts`, with one leaf more: cuts are merged from those of the fan-in, bottom up, a
+Like `btfsynth.netlist.cuts`, with one leaf more: cuts are merged from those of the fan-in, bottom up, a
 fixed number a node (Mishchenko, Chatterjee and Brayton, "DAG-aware AIG rewriting", DAC 2006). Leaves that the
 function does not depend on are dropped. Where there are more cuts than places, those of fewer leaves stay.
 """
@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.netlist.leaf_sets import bits_of, union, within
+from btfsynth.netlist.cuts import bits_of, union, within
 from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["CUT_LEAVES", "Cuts", "find_cuts"]

@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from btfsynth.netlist.leaf_sets import union, within
+from btfsynth.netlist.cuts import union, within
 
 __all__ = ["MAX_LEAVES", "rank_cuts"]
 

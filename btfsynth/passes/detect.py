@@ -17,11 +17,11 @@ import numba
 import numpy as np
 
 from btfsynth.errors import NetlistError, UsageError
+from btfsynth.netlist.cuts import small_cuts
 from btfsynth.netlist.forms import FORM_CELLS, FORM_INPUTS, small_forms
 from btfsynth.netlist.hashing import NONE, folded, normal, rebuild, rebuild_from, slot_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.small_cuts import small_cuts
 
 __all__ = ["Detect"]
 

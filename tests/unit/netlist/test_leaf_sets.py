@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfsynth.netlist.leaf_sets import bits_of, union, within
+from btfsynth.netlist.cuts import bits_of, union, within
 
 _LARGEST_NODE = 2**30 - 1
 NODES = st.frozensets(st.sampled_from([0, 1, 2, 3, 5, 8, _LARGEST_NODE]), max_size=5)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from strategies import netlists
 
+from btfsynth.netlist.cuts import small_cuts
 from btfsynth.netlist.forms import small_forms
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.simulation import exhaustive_words, simulate, unpack_bits
-from btfsynth.netlist.small_cuts import small_cuts
 
 
 def evaluate(cells, output):
