@@ -9,17 +9,14 @@ from dataclasses import fields
 from btfsynth.errors import UsageError
 from btfsynth.passes.algebra import Algebra
 from btfsynth.passes.base import Pass
+from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
 from btfsynth.passes.depth import Depth
 from btfsynth.passes.detect import Detect
 from btfsynth.passes.exact import Exact
-from btfsynth.passes.functional_hash import FunctionalHash
-from btfsynth.passes.inverters import Inverters
 from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.rewrite import Rewrite
 from btfsynth.passes.sat_sweep import SatSweep
-from btfsynth.passes.strash import Strash
-from btfsynth.passes.sweep import Sweep
 
 __all__ = ["PASSES", "SCRIPTS", "parse_script"]
 

@@ -94,7 +94,7 @@ def test_a_time_that_is_none(cli, value):
 
 def test_a_time_limit_bounds_passes_too(cli, tmp_path, monkeypatch):
     """A pass that would take a minute is ended; the design of the passes before is checked and says so."""
-    from btfsynth.passes.sweep import Sweep
+    from btfsynth.passes.basic import Sweep
 
     def slow(self, netlist, reference):
         for _ in range(600):

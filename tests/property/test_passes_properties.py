@@ -14,13 +14,10 @@ from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import unpack_bits
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import Pass, run_passes
-from btfsynth.passes.functional_hash import FunctionalHash
-from btfsynth.passes.inverters import Inverters
+from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
 from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.registry import parse_script
 from btfsynth.passes.resubstitution import Resubstitution
-from btfsynth.passes.strash import Strash
-from btfsynth.passes.sweep import Sweep
 
 STEPS: list[Pass] = [
     Strash(),

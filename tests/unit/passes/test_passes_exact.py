@@ -18,12 +18,9 @@ from btfsynth.netlist.reference import Preserve, Reference, care_reference, coun
 from btfsynth.netlist.simulation import output_words, pack_bits, valid_words
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import Pass
-from btfsynth.passes.functional_hash import FunctionalHash
-from btfsynth.passes.inverters import Inverters
+from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
 from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.resubstitution import Resubstitution
-from btfsynth.passes.strash import Strash
-from btfsynth.passes.sweep import Sweep
 from btfsynth.ports import Port
 
 

@@ -19,12 +19,9 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve, Reference
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import PassReport, run_pass, run_passes
-from btfsynth.passes.functional_hash import FunctionalHash
-from btfsynth.passes.inverters import Inverters
+from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
 from btfsynth.passes.registry import PASSES, SCRIPTS, parse_script
 from btfsynth.passes.resubstitution import Resubstitution
-from btfsynth.passes.strash import Strash
-from btfsynth.passes.sweep import Sweep
 from btfsynth.ports import Port
 
 
