@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numba
 import numpy as np
+from numpy.typing import NDArray
 
-from btfsynth.errors import UsageError
-from btfsynth.netlist.hashing import rebuild, sorted_by_level
+from btfsynth.errors import PassError, UsageError
+from btfsynth.netlist.hashing import majority, new_graph, rebuild, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
+from btfsynth.netlist.simulation import simulate
+from btfsynth.passes.cone_solver import ConeSolver
 
-__all__ = ["SatSweep"]
+__all__ = [
+    "EqualSignals",
+    "SatSweep",
+    "find_equal_signals",
+    "random_vectors",
+]
 
 _MOST_WORDS = 64
 
@@ -52,3 +60,369 @@ class SatSweep:
         vectors = np.concatenate([random, reference.inputs[:, :_MOST_WORDS]], axis=1)
         found = find_equal_signals(hashed, vectors, self.conflicts, self.seed)
         return rebuild(hashed, found.substitution)
+
+
+# Find signals of a netlist that are equal, or each other's complement, on every input vector.
+
+_MOST_TRIED = 4
+"""Signals of its class that one is compared with."""
+_CUT = 12
+"""Most signals of a common cut: 64 words of truth table."""
+_CUT_CELLS = 100
+"""Most cells above a common cut."""
+
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class EqualSignals:
+    """What was found.
+
+    Parameters
+    ----------
+    substitution
+        ``(nodes,)`` int32: a literal of the first signal that each node is proven equal to, its own
+        if there is none (see `rebuild`).
+    undecided
+        Candidates given up at the conflict limit.
+    solved
+        Candidates that SAT decided.
+    """
+
+    substitution: NDArray[np.int32]
+    undecided: int
+    solved: int
+
+
+def random_vectors(n_inputs: int, words: int, seed: int) -> Words:
+    """Return ``(inputs, words)`` random uint64 signatures."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    return random.integers(0, 1 << 64, (n_inputs, words), dtype=np.uint64)
+
+
+def find_equal_signals(
+    netlist: Netlist,
+    inputs: Words,
+    conflicts: int | None,
+    seed: int = 1,
+    sides: NDArray[np.uint8] | None = None,
+    window: int = 0,
+) -> EqualSignals:
+    """Prove as many signals equal as can be.
+
+    Parameters
+    ----------
+    netlist
+        Best sorted by level (see `btfsynth.netlist.hashing.sorted_by_level`), so that shallow signals
+        stand in for deep ones.
+    inputs
+        ``(input bits, words)`` uint64, vectors to find candidates by.
+    conflicts
+        Most conflicts of the solver a candidate, 0 for no limit; None to leave the solver out and merge what
+        hashing and common cuts prove.
+    seed
+        Of the neighbours of counterexamples.
+    sides
+        ``(nodes,)`` uint8, for two netlists joined: 1 for a signal of the first, 2 for one of the second,
+        3 for one of both. The solver is then asked only about pairs that make a signal one of both.
+    window
+        Most cells of a pair's cones that the solver gets, 0 for all (see `ConeSolver`).
+
+    Raises
+    ------
+    PassError
+        If simulation does not confirm a vector of the solver.
+    """
+    given = np.zeros(netlist.n_nodes, dtype=np.uint8) if sides is None else sides.copy()
+    work = _Work(netlist, inputs, conflicts, seed, given, window)
+    work.run()
+    return EqualSignals(work.substitution(), work.undecided, work.solved)
+
+
+class _Work:
+    """The netlist rebuilt signal by signal, and the classes of those to come."""
+
+    def __init__(
+        self,
+        netlist: Netlist,
+        inputs: Words,
+        conflicts: int | None,
+        seed: int,
+        sides: NDArray[np.uint8],
+        window: int,
+    ) -> None:
+        self.netlist = netlist
+        self.sides = sides
+        self.random = np.random.Generator(np.random.PCG64(seed))
+        first, n_nodes = netlist.first_cell, netlist.n_nodes
+        self.graph = new_graph(first, n_nodes + 1)
+        self.literal = np.arange(n_nodes, dtype=np.int64) * 2
+        values = simulate(netlist, inputs) if inputs.shape[1] else np.zeros((n_nodes, 1), np.uint64)
+        self.phase = (values[:, 0] & np.uint64(1)).astype(np.uint8)
+        self.classes = np.zeros(n_nodes, dtype=np.int32)
+        self.previous = np.full(n_nodes, -1, dtype=np.int32)
+        self.rows = np.zeros(n_nodes + 1, dtype=np.int32)
+        for word in range(values.shape[1]):
+            _split(self.classes, self.previous, self.phase, np.ascontiguousarray(values[:, word]))
+        self.solving = conflicts is not None
+        self.solver = ConeSolver(self.graph, conflicts or 0, window)
+        self.given_up: set[tuple[int, int]] = set()
+        self.undecided = 0
+        self.solved = 0
+
+    def run(self) -> None:
+        """Go through all cells."""
+        node = self.netlist.first_cell
+        try:
+            while True:
+                node = _advance(
+                    self.netlist.fanins,
+                    node,
+                    self.graph,
+                    self.literal,
+                    (self.classes, self.previous, self.phase, self.sides),
+                    self.rows,
+                )
+                if node == self.netlist.n_nodes:
+                    return
+                node = self._decide(node)
+        finally:
+            self.solver.close()
+
+    def _decide(self, node: int) -> int:
+        """Ask the solver about a cell and the nearest of its class; return where to go on."""
+        other = node
+        for _ in range(_MOST_TRIED if self.solving else 0):
+            other = int(self.previous[other])
+            if other < 0:
+                break
+            if (node, other) in self.given_up or not _wanted(self.sides[node], self.sides[other]):
+                continue
+            wanted = int(self.literal[other]) ^ int(self.phase[node] ^ self.phase[other])
+            equal, vector = self.solver.compare(int(self.literal[node]), wanted)
+            if equal is None:
+                self.given_up.add((node, other))
+                continue
+            self.solved += 1
+            if vector is None:
+                self.literal[node] = wanted
+                self.classes[node] = -1
+                self.sides[other] |= self.sides[node]
+                return node + 1
+            values = np.ascontiguousarray(simulate(self.netlist, self._neighbourhood(vector))[:, 0])
+            different = (values[node] ^ values[other]) & np.uint64(1)
+            if different == self.phase[node] ^ self.phase[other]:
+                raise PassError(
+                    "a vector of the solver does not tell two signals apart as it should"
+                )
+            _split(self.classes, self.previous, self.phase, values)
+            return node
+        self.undecided += 1
+        return node + 1
+
+    def _neighbourhood(self, vector: NDArray[np.uint8]) -> Words:
+        """Return a word of vectors: this one, then others that differ from it in some bits."""
+        n_inputs = len(vector)
+        bits = np.repeat(vector[:, None], 64, axis=1)
+        share = 0.5 ** (1 + np.arange(64) % 6)
+        flips = self.random.random((n_inputs, 64)) < share
+        flips[:, 0] = False
+        octets = np.packbits(bits ^ flips.astype(np.uint8), axis=1, bitorder="little")
+        return octets.view("<u8").astype(np.uint64)
+
+    def substitution(self) -> NDArray[np.int32]:
+        """Return the first node of the netlist that each node became the same literal as."""
+        result = np.arange(self.netlist.n_nodes, dtype=np.int32) * 2
+        _first_of_each(self.literal, result)
+        return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _first_of_each(literal: Any, result: Any) -> None:
+    """Turn literals of the graph into literals of the first node that became them. Changes result."""
+    origin = np.full(literal.shape[0] + 1, -1, dtype=np.int64)
+    for node in range(literal.shape[0]):
+        made = literal[node]
+        if origin[made >> 1] < 0:
+            origin[made >> 1] = 2 * node ^ (made & 1)
+        result[node] = origin[made >> 1] ^ (made & 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _split(classes: Any, previous: Any, phase: Any, values: Any) -> None:
+    """Split the classes by a word of new vectors. Changes classes and previous.
+
+    classes: int32 (nodes,), -1 for a node that is alone; previous: int32 (nodes,), the node before it
+    in its class, -1 for the first; phase: uint8 (nodes,), whether a node is taken complemented; values:
+    uint64 (nodes,).
+    """
+    n_nodes = classes.shape[0]
+    slots = 16
+    while slots < 2 * n_nodes:
+        slots *= 2
+    mask = np.uint64(slots - 1)
+    table = np.full(slots, -1, dtype=np.int32)
+    fresh = np.full(n_nodes, -1, dtype=np.int32)
+    size = np.zeros(n_nodes, dtype=np.int32)
+    count = 0
+    for node in range(n_nodes):
+        if classes[node] < 0:
+            continue
+        value = values[node] ^ (~np.uint64(0) if phase[node] else np.uint64(0))
+        key = (value ^ np.uint64(classes[node])) * np.uint64(0x9E3779B97F4A7C15)
+        slot = (key ^ (key >> np.uint64(31))) & mask
+        while True:
+            other = table[slot]
+            if other < 0:
+                table[slot] = node
+                fresh[node] = count
+                count += 1
+                break
+            taken = values[other] ^ (~np.uint64(0) if phase[other] else np.uint64(0))
+            if classes[other] == classes[node] and taken == value:
+                fresh[node] = fresh[other]
+                break
+            slot = (slot + np.uint64(1)) & mask
+        size[fresh[node]] += 1
+    last = np.full(count, -1, dtype=np.int32)
+    for node in range(n_nodes):
+        group = fresh[node]
+        classes[node] = -1
+        previous[node] = -1
+        if group >= 0 and size[group] > 1:
+            classes[node] = group
+            previous[node] = last[group]
+            last[group] = node
+
+
+@numba.njit(cache=True, nogil=True)
+def _wanted(side: Any, other: Any) -> Any:
+    """Tell whether merging two signals is worth a question: see sides in `find_equal_signals`."""
+    return (side == 0) | ((side | other == 3) & (side & other != 3))
+
+
+@numba.njit(cache=True, nogil=True)
+def _advance(fanins: Any, node: Any, graph: Any, literal: Any, groups: Any, rows: Any) -> Any:
+    """Go on from a node to the next that only the solver can decide; return it, or the end.
+
+    groups: classes, previous and phase, as for `_split`, and sides; rows: int32, a place for every node
+    of the graph, for `_equal_over_cut`. Changes all but fanins.
+    """
+    first = graph[2][2]
+    classes, previous, phase, sides = groups
+    tables = np.zeros((_CUT + _CUT_CELLS + 1, 1 << (_CUT - 6)), dtype=np.uint64)
+    while node < literal.shape[0]:
+        a, b, c = fanins[node - first, 0], fanins[node - first, 1], fanins[node - first, 2]
+        made = majority(
+            graph,
+            literal[a >> 1] ^ (a & 1),
+            literal[b >> 1] ^ (b & 1),
+            literal[c >> 1] ^ (c & 1),
+        )
+        literal[node] = made
+        other, apart = node, False
+        for _ in range(_MOST_TRIED if classes[node] >= 0 else 0):
+            # Those that have become another signal since stand in the class no more.
+            while previous[other] >= 0 and classes[previous[other]] < 0:
+                previous[other] = previous[previous[other]]
+            other = previous[other]
+            if other < 0:
+                break
+            wanted = literal[other] ^ (phase[node] ^ phase[other])
+            if made == wanted or _equal_over_cut(graph, made, wanted, rows, tables):
+                literal[node] = wanted
+                classes[node] = -1
+                sides[other] |= sides[node]
+                apart = False
+                break
+            apart = apart or _wanted(sides[node], sides[other])
+        if apart:
+            return node
+        node += 1
+    return node
+
+
+@numba.njit(cache=True, nogil=True)
+def _equal_over_cut(graph: Any, a: Any, b: Any, rows: Any, tables: Any) -> Any:
+    """Tell whether two literals are equal as functions of the signals of a cut below both.
+
+    The latest signal is expanded first, as long as the cut stays small. False says nothing.
+    """
+    fanins, _, head, _, _ = graph
+    first = head[2]
+    cut = np.zeros(_CUT + 3, dtype=np.int64)
+    cells = np.zeros(_CUT_CELLS, dtype=np.int64)
+    size = _insert(cut, 0, a >> 1)
+    size = _insert(cut, size, b >> 1)
+    count = 0
+    while size and cut[0] >= first and count < _CUT_CELLS:
+        node = cut[0]
+        fresh = -1
+        for place in range(3):
+            source = fanins[node, place] >> 1
+            known = source == 0
+            for k in range(1, size):
+                known = known or cut[k] == source
+            fresh += 0 if known else 1
+        if size + fresh > _CUT:
+            break
+        for k in range(1, size):
+            cut[k - 1] = cut[k]
+        size -= 1
+        cells[count] = node
+        count += 1
+        for place in range(3):
+            size = _insert(cut, size, np.int64(fanins[node, place] >> 1))
+    words = 1 << max(0, size - 6)
+    rows[0] = 0
+    for k in range(size):
+        rows[cut[k]] = 1 + k
+        for word in range(words):
+            tables[1 + k, word] = _variable(k, word)
+    for k in range(count - 1, -1, -1):
+        row = 1 + size + count - 1 - k
+        rows[cells[k]] = row
+        x, y, z = fanins[cells[k], 0], fanins[cells[k], 1], fanins[cells[k], 2]
+        for word in range(words):
+            p = _table_word(tables, rows, x, word)
+            q = _table_word(tables, rows, y, word)
+            r = _table_word(tables, rows, z, word)
+            tables[row, word] = (p & q) | (r & (p | q))
+    for word in range(words):
+        if _table_word(tables, rows, a, word) != _table_word(tables, rows, b, word):
+            return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _table_word(tables: Any, rows: Any, literal: Any, word: Any) -> Any:
+    """Return a word of a literal's truth table."""
+    flip = ~np.uint64(0) if literal & 1 else np.uint64(0)
+    return tables[rows[literal >> 1], word] ^ flip
+
+
+@numba.njit(cache=True, nogil=True)
+def _insert(cut: Any, size: Any, node: Any) -> Any:
+    """Insert a node into a falling list, unless it is there or constant; return the new size."""
+    if node == 0:
+        return size
+    at = size
+    while at > 0 and cut[at - 1] <= node:
+        if cut[at - 1] == node:
+            return size
+        at -= 1
+    for k in range(size, at, -1):
+        cut[k] = cut[k - 1]
+    cut[at] = node
+    return size + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _variable(number: Any, word: Any) -> Any:
+    """Return a word of the truth table of a variable: bit ``number`` of the vector's number."""
+    if number >= 6:
+        return ~np.uint64(0) if (word >> (number - 6)) & 1 else np.uint64(0)
+    value = np.uint64(0)
+    for bit in range(64):
+        value |= np.uint64((bit >> number) & 1) << np.uint64(bit)
+    return value

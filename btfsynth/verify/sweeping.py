@@ -1,7 +1,7 @@
 """Equivalence of large netlists by SAT sweeping over both at once.
 
 Both netlists are joined at their inputs. Signals inside that are equal are found and merged first, from the
-inputs on (see `btfsynth.passes.equal_signals`); what an optimiser has left alone merges by hashing alone, and
+inputs on (see `btfsynth.passes.sat_sweep`); what an optimiser has left alone merges by hashing alone, and
 the outputs are then close to what has been merged. A first round is content with what small common cuts prove,
 or, where the netlists are large, small windows of their cones. Outputs still apart get rounds of the solver on
 their own cones, with more conflicts from one to the next, and at last a question without limit each.
@@ -17,7 +17,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, unpack_bits
 from btfsynth.netlist.views import mark_cone
 from btfsynth.passes.cone_solver import ConeSolver
-from btfsynth.passes.equal_signals import find_equal_signals, random_vectors
+from btfsynth.passes.sat_sweep import find_equal_signals, random_vectors
 from btfsynth.ports import Port
 
 __all__ = ["find_difference", "find_difference_by_chance", "joined"]
