@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from btfsynth.errors import UsageError
-from btfsynth.passes.algebra import Algebra
+from btfsynth.passes.algebra import Algebra, Depth
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
-from btfsynth.passes.depth import Depth
 from btfsynth.passes.detect import Detect
 from btfsynth.passes.exact import Exact
 from btfsynth.passes.perturbation import Perturbation

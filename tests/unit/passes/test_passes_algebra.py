@@ -14,8 +14,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
-from btfsynth.passes.algebra import Algebra
-from btfsynth.passes.depth import Depth
+from btfsynth.passes.algebra import Algebra, Depth
 from btfsynth.ports import Port
 
 Form = Callable[..., list[int]]
