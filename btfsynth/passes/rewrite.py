@@ -10,8 +10,8 @@ import numpy as np
 
 from btfsynth.errors import UsageError
 from btfsynth.exact.cuts import find_cuts
-from btfsynth.exact.library import form_library, make_form
 from btfsynth.exact.npn import CLASS_INPUTS
+from btfsynth.exact.table import form_library, make_form
 from btfsynth.netlist.hashing import majority, rebuild, rebuild_from, roll_back, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference

@@ -13,10 +13,17 @@ from click.testing import CliRunner
 
 from btfsynth.errors import DataError
 from btfsynth.exact import make_table
-from btfsynth.exact.library import form_library, make_form
 from btfsynth.exact.npn import npn_classes, self_dual_classes
 from btfsynth.exact.synthesis import exact_netlist
-from btfsynth.exact.table import TABLE_FILE, TableEntry, load_table, read_table, table_text
+from btfsynth.exact.table import (
+    TABLE_FILE,
+    TableEntry,
+    form_library,
+    load_table,
+    make_form,
+    read_table,
+    table_text,
+)
 from btfsynth.netlist.hashing import new_graph
 from btfsynth.netlist.views import statistics
 
