@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from btfsynth.lower.counter import lower_counter
+from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
 from btfsynth.lower.pseudo_boolean import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder

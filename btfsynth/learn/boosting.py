@@ -19,7 +19,7 @@ from btfsynth.learn.decision_tree import Tree, grow_tree, lower_tree
 from btfsynth.learn.features import Features, plain_features, with_pairs
 from btfsynth.learn.spectrum import measure_spectrum
 from btfsynth.learn.trees import telling_inputs
-from btfsynth.lower.counter import lower_counter
+from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.support import ThresholdFunction
 from btfsynth.netlist.builder import NetlistBuilder

@@ -12,10 +12,17 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Sequence
 
+from btfsynth.lower.pseudo_boolean import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 
-__all__ = ["Column", "add_columns", "full_adder", "signed_digits"]
+__all__ = [
+    "Column",
+    "add_columns",
+    "full_adder",
+    "lower_counter",
+    "signed_digits",
+]
 
 _MANY = 16
 """Literals of a sum from which on their levels are looked at."""
@@ -144,3 +151,50 @@ def add_columns(
             columns[column + 1].add(carry)
         bits.append(full_adder(builder, a, b, TRUE if constant_bit else FALSE)[0])
     return bits
+
+
+# A pseudo-Boolean constraint as a weighted population count and a comparison with a constant.
+
+
+def lower_counter(builder: NetlistBuilder, constraint: PseudoBoolean) -> int:
+    """Build a constraint and return its literal.
+
+    Parameters
+    ----------
+    builder
+        Gets the cells; some of those made may stay unused.
+    constraint
+        What to build.
+    """
+    if constraint.constant is not None:
+        return constraint.constant
+    bound = constraint.bound
+    digits = []
+    for weight, literal in zip(constraint.weights, constraint.literals, strict=True):
+        for column, negative in signed_digits(weight):
+            digits.append((column, literal ^ int(negative)))
+            bound += int(negative) << column
+    # Adding 2^top - bound carries out of the columns below top exactly where the sum is the bound or more.
+    top = (bound - 1).bit_length()
+    constant = (1 << top) - bound
+    levels: dict[int, int] = {}
+    columns = [Column(builder, levels, len(digits)) for _ in range(top)]
+    beyond = []
+    for column, literal in sorted(digits, key=lambda digit: digit[0]):
+        if column < top:
+            columns[column].add(literal)
+        else:
+            beyond.append(literal)
+    carries: list[int] = []
+    for column in range(top):
+        for carry in carries:
+            columns[column].add(carry)
+        a, b, carries = columns[column].compress()
+        last = columns[column].carry(a, b, constant >> column & 1)
+        if last != FALSE:
+            carries.append(last)
+    # From there on anything that is true is enough.
+    result = FALSE
+    for literal in [*carries, *beyond]:
+        result = builder.or_(result, literal)
+    return result

@@ -7,8 +7,8 @@ from itertools import product
 
 import numpy as np
 
+from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.candidate import Candidate, take_back
-from btfsynth.lower.counter import lower_counter
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
 from btfsynth.lower.known_forms import KNOWN_INPUTS, lower_known
 from btfsynth.lower.least_weights import least_weights

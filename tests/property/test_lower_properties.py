@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from strategies import integer_thresholds, networks
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.lower.counter import lower_counter
+from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
 from btfsynth.lower.known_forms import lower_known
 from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights

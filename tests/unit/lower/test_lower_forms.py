@@ -10,9 +10,9 @@ import naive
 import numpy as np
 import pytest
 
+from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.candidate import make, take_back
 from btfsynth.lower.cheapest import cheapest_form, with_least_weights
-from btfsynth.lower.counter import lower_counter
 from btfsynth.lower.known_forms import lower_known
 from btfsynth.lower.least_weights import least_weights
 from btfsynth.lower.pseudo_boolean import PseudoBoolean, pseudo_boolean
