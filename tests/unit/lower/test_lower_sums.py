@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.lower.adder import add_columns, full_adder, signed_digits
-from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
-from btfsynth.lower.compare import choose, constant_bits, greater, place_of_largest
+from btfsynth.lower.class_sums import (
+    ClassNeuron,
+    choose,
+    constant_bits,
+    greater,
+    lower_class_sums,
+    place_of_largest,
+)
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
