@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.lower.candidate import make
-from btfsynth.lower.cheapest import cheapest_form
+from btfsynth.lower.cheapest import cheapest_form, make
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.support import ThresholdFunction
 from btfsynth.netlist.builder import NetlistBuilder

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import NetlistError, UsageError
-from btfsynth.lower.candidate import Candidate, make, take_back
-from btfsynth.lower.cheapest import cheapest_form, with_least_weights
+from btfsynth.lower.cheapest import Candidate, cheapest_form, make, take_back, with_least_weights
 from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
 from btfsynth.lower.observability import NeuronValues
 from btfsynth.lower.on_vectors import NeuronOnVectors, lower_on_vectors

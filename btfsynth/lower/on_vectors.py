@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.lower.candidate import Candidate, take_back
-from btfsynth.lower.cheapest import cheapest_form
+from btfsynth.lower.cheapest import Candidate, cheapest_form, take_back
 from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.signals import find_majority, find_signal, literal_errors

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from btfsynth.lower.adder import lower_counter
-from btfsynth.lower.candidate import make, take_back
-from btfsynth.lower.cheapest import cheapest_form, with_least_weights
+from btfsynth.lower.cheapest import cheapest_form, make, take_back, with_least_weights
 from btfsynth.lower.known_forms import lower_known
 from btfsynth.lower.least_weights import least_weights
 from btfsynth.lower.pseudo_boolean import PseudoBoolean, pseudo_boolean
