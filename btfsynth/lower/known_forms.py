@@ -18,11 +18,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.lower.pseudo_boolean import PseudoBoolean
+from btfsynth.lower.pseudo_boolean import PseudoBoolean, normal_form
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 
-__all__ = ["KNOWN_INPUTS", "lower_known"]
+__all__ = [
+    "KNOWN_INPUTS",
+    "SPLIT_INPUTS",
+    "lower_known",
+    "lower_split",
+]
 
 _FORMS = Path(__file__).with_name("threshold_forms.json")
 KNOWN_INPUTS = 6
@@ -93,3 +98,44 @@ def _table() -> tuple[dict[_Key, _Cells], dict[_Key, _Cells]]:
         if len(weights) <= KNOWN_INPUTS + 1
     }
     return by_weights, by_class
+
+
+# A pseudo-Boolean constraint split by its heaviest inputs down to known forms.
+
+SPLIT_INPUTS = 12
+"""Inputs up to which splitting is worth trying: it may double the cells with every one."""
+
+
+def lower_split(builder: NetlistBuilder, constraint: PseudoBoolean, known: int) -> int:
+    """Build a constraint and return its literal.
+
+    Parameters
+    ----------
+    builder
+        Gets the cells.
+    constraint
+        What to build, of up to `SPLIT_INPUTS` inputs.
+    known
+        Take known forms from so many inputs on down, at most `KNOWN_INPUTS`.
+    """
+    return _split(builder, constraint, min(known, KNOWN_INPUTS), {})
+
+
+def _split(
+    builder: NetlistBuilder,
+    constraint: PseudoBoolean,
+    known: int,
+    made: dict[PseudoBoolean, int],
+) -> int:
+    if constraint.constant is not None:
+        return constraint.constant
+    if constraint not in made:
+        literal = lower_known(builder, constraint) if len(constraint.literals) <= known else None
+        if literal is None:
+            (weight, *weights), (x, *literals) = constraint.weights, constraint.literals
+            terms = list(zip(weights, literals, strict=True))
+            high = _split(builder, normal_form(terms, constraint.bound - weight), known, made)
+            low = _split(builder, normal_form(terms, constraint.bound), known, made)
+            literal = builder.maj(x, high, low)
+        made[constraint] = literal
+    return made[constraint]

@@ -14,12 +14,11 @@ from strategies import integer_thresholds, networks
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
-from btfsynth.lower.known_forms import lower_known
+from btfsynth.lower.known_forms import lower_known, lower_split
 from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights
 from btfsynth.lower.lowering import choose_preserve, lower_network, make_reference
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.signals import find_majority, find_signal, literal_errors
-from btfsynth.lower.split import lower_split
 from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.reference import Preserve
