@@ -12,7 +12,6 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.lower.cheapest import Candidate, cheapest_form, make, take_back, with_least_weights
 from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
-from btfsynth.lower.observability import NeuronValues
 from btfsynth.lower.on_vectors import NeuronOnVectors, SignalValues, lower_on_vectors
 from btfsynth.lower.pseudo_boolean import pseudo_boolean
 from btfsynth.lower.support import reduce_exactly
@@ -30,7 +29,14 @@ from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
 from btfsynth.network.labels import hardware_outputs, label_port, require_comparable
 from btfsynth.network.trained import TrainedNetwork
 
-__all__ = ["LoweringReport", "choose_preserve", "lower_network", "make_reference"]
+__all__ = [
+    "LoweringReport",
+    "NeuronValues",
+    "choose_preserve",
+    "lower_network",
+    "make_reference",
+]
+
 _TABLE_PAYS = 24
 """Cells of a neuron from which on its table over the network's inputs is tried as well."""
 _NEURON_EFFORT = 150_000
@@ -282,3 +288,64 @@ class _OnVectors:
         words = signals[literal >> 1] ^ np.uint64(-(literal & 1) % 2**64)
         on = unpack_bits(words[None, :], len(self.vectors))[:, 0] > 0
         self.values.replace(neuron, on)
+
+
+# Where a neuron matters: on which vectors flipping it changes an output that is cared for.
+
+
+class NeuronValues:
+    """Values of all nodes on vectors, with some neurons replaced.
+
+    Parameters
+    ----------
+    network
+        The network.
+    vectors
+        ``(vectors, inputs)`` uint8 0/1.
+    care
+        ``(vectors, outputs)`` bool, which outputs are cared for.
+    """
+
+    def __init__(
+        self, network: TrainedNetwork, vectors: NDArray[np.uint8], care: NDArray[np.bool_]
+    ) -> None:
+        self._network = network
+        self._care = care
+        self._weights = network.weights.astype(np.float64)
+        self.values = network.node_values(vectors)
+
+    def where_it_matters(self, neuron: int) -> NDArray[np.bool_]:
+        """Return ``(vectors,)`` bool for a neuron by its number."""
+        topology = self._network.topology
+        node = topology.first_neuron + neuron
+        flipped = self.values.copy()
+        flipped[:, node] *= -1
+        changed = self._evaluate(flipped, neuron)
+        outputs = slice(topology.n_nodes - topology.n_outputs, None)
+        differs = changed[:, outputs] != self.values[:, outputs]
+        return np.asarray((differs & self._care).any(axis=1))
+
+    def replace(self, neuron: int, on: NDArray[np.bool_]) -> None:
+        """Give a neuron other values; those of all later ones follow."""
+        node = self._network.topology.first_neuron + neuron
+        new = np.where(on, 1, -1).astype(np.int8)
+        if not np.array_equal(new, self.values[:, node]):
+            self.values[:, node] = new
+            self._evaluate(self.values, neuron)
+
+    def _evaluate(self, values: NDArray[np.int8], after: int) -> NDArray[np.int8]:
+        """Evaluate all neurons after one, as the network itself does: in float64, in edge order."""
+        topology = self._network.topology
+        start = topology.fanin_start
+        for first, last in topology.layers:
+            first = max(first, after + 1)  # noqa: PLW2901
+            if first >= last:
+                continue
+            sources = topology.sources[start[first] : start[first + 1]]
+            rows = self._weights[start[first] : start[last]].reshape(last - first, len(sources))
+            total = np.zeros((len(values), last - first))
+            for j, source in enumerate(sources):
+                total += values[:, source, None] * rows[:, j]
+            nodes = slice(topology.first_neuron + first, topology.first_neuron + last)
+            values[:, nodes] = np.where(total > 0, 1, -1)
+        return values
