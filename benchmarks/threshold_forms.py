@@ -20,7 +20,7 @@ import numpy as np
 
 from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
-from btfsynth.lower.pseudo_boolean import PseudoBoolean
+from btfsynth.lower.threshold import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong, function_reference

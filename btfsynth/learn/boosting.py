@@ -20,8 +20,7 @@ from btfsynth.learn.features import Features, plain_features, with_pairs
 from btfsynth.learn.spectrum import measure_spectrum
 from btfsynth.learn.trees import telling_inputs
 from btfsynth.lower.adder import lower_counter
-from btfsynth.lower.pseudo_boolean import pseudo_boolean
-from btfsynth.lower.support import ThresholdFunction
+from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 

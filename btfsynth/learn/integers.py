@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.lower.cheapest import cheapest_form, make
-from btfsynth.lower.pseudo_boolean import pseudo_boolean
-from btfsynth.lower.support import ThresholdFunction
+from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE
 from btfsynth.network.trained import TrainedNetwork

@@ -12,7 +12,7 @@ from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
 from btfsynth.lower.known_forms import KNOWN_INPUTS, SPLIT_INPUTS, lower_known, lower_split
 from btfsynth.lower.least_weights import least_weights
-from btfsynth.lower.pseudo_boolean import PseudoBoolean, pseudo_boolean
+from btfsynth.lower.threshold import PseudoBoolean, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 
 __all__ = [

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.lower.pseudo_boolean import PseudoBoolean, normal_form
+from btfsynth.lower.threshold import PseudoBoolean, normal_form
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 

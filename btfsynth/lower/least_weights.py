@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from btfsynth.lower.support import ThresholdFunction
+from btfsynth.lower.threshold import ThresholdFunction
 
 __all__ = ["drop_inputs", "least_weights", "sparse_weights"]
 

@@ -13,8 +13,7 @@ from btfsynth.errors import NetlistError, UsageError
 from btfsynth.lower.cheapest import Candidate, cheapest_form, make, take_back, with_least_weights
 from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
 from btfsynth.lower.on_vectors import NeuronOnVectors, SignalValues, lower_on_vectors
-from btfsynth.lower.pseudo_boolean import pseudo_boolean
-from btfsynth.lower.support import reduce_exactly
+from btfsynth.lower.threshold import pseudo_boolean, reduce_exactly
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist

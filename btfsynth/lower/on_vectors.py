@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from btfsynth.lower.cheapest import Candidate, cheapest_form, take_back
 from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights
-from btfsynth.lower.pseudo_boolean import pseudo_boolean
-from btfsynth.lower.support import ThresholdFunction, reduce_on_vectors
+from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean, reduce_on_vectors
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import pack_bits
 

@@ -18,8 +18,12 @@ from btfsynth.lower.known_forms import lower_known, lower_split
 from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights
 from btfsynth.lower.lowering import choose_preserve, lower_network, make_reference
 from btfsynth.lower.on_vectors import find_majority, find_signal, literal_errors
-from btfsynth.lower.pseudo_boolean import pseudo_boolean
-from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
+from btfsynth.lower.threshold import (
+    ThresholdFunction,
+    pseudo_boolean,
+    reduce_exactly,
+    reduce_on_vectors,
+)
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.trained import TrainedNetwork

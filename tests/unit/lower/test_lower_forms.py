@@ -14,8 +14,7 @@ from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.cheapest import cheapest_form, make, take_back, with_least_weights
 from btfsynth.lower.known_forms import lower_known
 from btfsynth.lower.least_weights import least_weights
-from btfsynth.lower.pseudo_boolean import PseudoBoolean, pseudo_boolean
-from btfsynth.lower.support import ThresholdFunction
+from btfsynth.lower.threshold import PseudoBoolean, ThresholdFunction, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.simulation import exhaustive_words, output_words, unpack_bits

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
-from btfsynth.lower.pseudo_boolean import pseudo_boolean
-from btfsynth.lower.support import ThresholdFunction, reduce_exactly, reduce_on_vectors
+from btfsynth.lower.threshold import (
+    ThresholdFunction,
+    pseudo_boolean,
+    reduce_exactly,
+    reduce_on_vectors,
+)
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
