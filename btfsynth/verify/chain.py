@@ -48,8 +48,7 @@ from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.links import Link, LinkResult, Verification
-from btfsynth.verify.mutants import describe
-from btfsynth.verify.mutation import count_wrong, run_mutant, score_mutants, spread
+from btfsynth.verify.mutation import count_wrong, describe, run_mutant, score_mutants, spread
 from btfsynth.verify.netlist_files import check_netlist_files
 from btfsynth.verify.parsed import check_parsed
 from btfsynth.verify.records import count_contradiction, data_contradiction, training_contradiction

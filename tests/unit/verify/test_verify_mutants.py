@@ -17,15 +17,18 @@ from btfsynth.netlist.simulation import unpack_bits
 from btfsynth.ports import Port
 from btfsynth.sim.design import load_design
 from btfsynth.sim.registry import get_simulator
-from btfsynth.verify.mutants import (
+from btfsynth.verify.mutation import (
     Mutant,
     MutantKind,
+    count_wrong,
     describe,
     list_mutants,
     mutate,
     pick_mutants,
+    run_mutant,
+    score_mutants,
+    spread,
 )
-from btfsynth.verify.mutation import count_wrong, run_mutant, score_mutants, spread
 
 
 def some(vectors: VectorTable, count: int) -> VectorTable:
