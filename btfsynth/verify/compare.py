@@ -14,10 +14,9 @@ from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 from btfsynth.sim.result import port_values
-from btfsynth.verify.equivalence import SAT_METHOD, equivalent
+from btfsynth.verify.equivalence import SAT_METHOD, equivalent, joined
 from btfsynth.verify.interface import ORDER_NOTE, match_bits, under_ports
 from btfsynth.verify.subjects import Subject, read_subject
-from btfsynth.verify.sweeping import joined
 
 __all__ = ["Comparison", "Subject", "compare", "read_subject"]
 

@@ -6,12 +6,19 @@ inputs and their signals merged as far as SAT proves them equal, the outputs las
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import VerificationError
+import btfsynth
+from btfsynth.errors import ToolTimeoutError, VerificationError
+from btfsynth.files import write_archive
+from btfsynth.netlist.hashing import graph_of, rebuild, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
@@ -21,10 +28,11 @@ from btfsynth.netlist.simulation import (
     unpack_bits,
     valid_words,
 )
-from btfsynth.verify.sweeping import find_difference
-from btfsynth.verify.sweeping_worker import find_difference_within
-
-__all__ = ["SAT_METHOD", "Equivalence", "equivalent"]
+from btfsynth.netlist.views import mark_cone
+from btfsynth.passes.cone_solver import ConeSolver
+from btfsynth.passes.sat_sweep import find_equal_signals, random_vectors
+from btfsynth.ports import Port
+from btfsynth.sim.process import run_command, workspace_folder
 
 SAT_METHOD = "SAT sweeping"
 _WORDS_AT_ONCE = 1 << 22
@@ -99,3 +107,177 @@ def _by_sat(a: Netlist, b: Netlist, timeout: float | None = None) -> Equivalence
     if not ((output_words(a, words) ^ output_words(b, words)) & valid_words(1)).any():
         raise VerificationError("the counterexample of SAT sweeping is none by simulation")
     return Equivalence(False, vector, SAT_METHOD)
+
+
+_ROUNDS: tuple[tuple[int | None, int], ...] = ((None, 0), (200, 0), (2000, 0), (20_000, 0))
+"""Conflicts a pair of signals (None: no solver) and the window it is seen in (0: whole cones), by round."""
+_LARGE_ROUNDS: tuple[tuple[int | None, int], ...] = ((20, 300), *_ROUNDS[1:])
+"""The same where whole cones are too many to begin with."""
+_LARGE = 50_000
+"""Cells of both netlists from which on they are."""
+_WORDS = 16
+_SEED = 1
+
+
+def joined(a: Netlist, b: Netlist) -> Netlist:
+    """Return both netlists over the same inputs: the outputs of the first, then those of the second."""
+    first, shift = b.first_cell, 2 * a.n_cells
+
+    def moved(literals: NDArray[np.int32]) -> NDArray[np.int32]:
+        return np.where(literals >> 1 >= first, literals + shift, literals)
+
+    return Netlist(
+        f"{a.name} and {b.name}",
+        a.input_ports,
+        (*a.output_ports, *b.output_ports),
+        np.concatenate([a.fanins, moved(b.fanins)]),
+        np.concatenate([a.outputs, moved(b.outputs)]),
+    )
+
+
+def find_difference(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
+    """Return an input vector on which two netlists with the same ports differ.
+
+    Returns
+    -------
+    ``(input bits,)`` uint8; None if they are proven equal on every vector.
+    """
+    joint = rebuild(joined(a, b))
+    vectors = random_vectors(joint.n_inputs, _WORDS, _SEED)
+    found = _difference_among(joint, vectors)
+    if found is not None:
+        return found
+    for conflicts, window in _LARGE_ROUNDS if joint.n_cells >= _LARGE else _ROUNDS:
+        joint = _open_cones(joint)
+        if not joint.n_cells:
+            break
+        joint = sorted_by_level(joint)
+        equal = find_equal_signals(joint, vectors, conflicts, _SEED, _sides(joint), window)
+        joint = rebuild(joint, equal.substitution)
+    return _decide(_open_cones(joint))
+
+
+def find_difference_by_chance(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
+    """Return one of some random input vectors on which two netlists differ; None if they do on none."""
+    return _difference_among(joined(a, b), random_vectors(a.n_inputs, _WORDS, _SEED))
+
+
+def _difference_among(joint: Netlist, vectors: NDArray[np.uint64]) -> NDArray[np.uint8] | None:
+    """Return the first of some vectors on which an output of one differs from the other's."""
+    words = output_words(joint, vectors)
+    half = len(words) // 2
+    differs = np.bitwise_or.reduce(words[:half] ^ words[half:], axis=0, initial=np.uint64(0))
+    if not differs.any():
+        return None
+    word = int(np.flatnonzero(differs)[0])
+    column = np.concatenate([vectors[:, word], differs[word : word + 1]])[:, None]
+    bits = unpack_bits(column, 64)
+    chosen: NDArray[np.uint8] = bits[int(np.argmax(bits[:, -1])), :-1]
+    return chosen
+
+
+def _sides(joint: Netlist) -> NDArray[np.uint8]:
+    """Return which of the two netlists each signal belongs to (see `find_equal_signals`)."""
+    half = joint.n_outputs // 2
+    left, right = (
+        mark_cone(joint.fanins, outputs, joint.first_cell)
+        for outputs in (joint.outputs[:half], joint.outputs[half:])
+    )
+    sides: NDArray[np.uint8] = left.astype(np.uint8) | (2 * right).astype(np.uint8)
+    sides[: joint.first_cell] = 3
+    return sides
+
+
+def _open_cones(joint: Netlist) -> Netlist:
+    """Return the joint netlist of the outputs that are not yet one signal."""
+    half = joint.n_outputs // 2
+    left, right = joint.outputs[:half], joint.outputs[half:]
+    open_ = left != right
+    count = int(open_.sum())
+    return rebuild(
+        Netlist(
+            joint.name,
+            joint.input_ports,
+            (Port("left", count), Port("right", count)) if count else (),
+            joint.fanins,
+            np.concatenate([left[open_], right[open_]]),
+        )
+    )
+
+
+def _decide(joint: Netlist) -> NDArray[np.uint8] | None:
+    """Ask the solver, without limit, about every pair of outputs."""
+    half = joint.n_outputs // 2
+    solver = ConeSolver(graph_of(joint.fanins, joint.first_cell), 0)
+    try:
+        for left, right in zip(
+            joint.outputs[:half].tolist(), joint.outputs[half:].tolist(), strict=True
+        ):
+            vector = solver.compare(left, right)[1]
+            if vector is not None:
+                return vector
+    finally:
+        solver.close()
+    return None
+
+
+_FILE = "netlists.npz"
+_SIDES = ("a", "b")
+# Imports the package from where this process has it (see `btfsynth.sim.amaranth`).
+_BOOTSTRAP = (
+    "import sys; sys.path.insert(1, sys.argv.pop(1)); "
+    "from btfsynth.verify.equivalence import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
+def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np.uint8] | None:
+    """Do what `find_difference` does, for so many seconds at most.
+
+    Raises
+    ------
+    ToolTimeoutError
+        If nothing is found out in that time.
+    ToolError
+        If the process fails.
+    """
+    found = find_difference_by_chance(a, b)
+    if found is not None:
+        return found
+    arrays = {"ports": np.array([a.n_inputs, a.n_outputs])}
+    for side, netlist in zip(_SIDES, (a, b), strict=True):
+        arrays |= {f"{side}_fanins": netlist.fanins, f"{side}_outputs": netlist.outputs}
+    package = str(Path(btfsynth.__file__).resolve().parents[1])
+    command = (sys.executable, "-B", "-c", _BOOTSTRAP, package, _FILE)
+    with workspace_folder() as folder:
+        write_archive(Path(folder) / _FILE, arrays, compress=False)
+        try:
+            completed = run_command(command, Path(folder), timeout)
+        except ToolTimeoutError:
+            raise ToolTimeoutError(
+                f"{a.name} and {b.name}: neither proven equal nor found different within {timeout:g} s"
+            ) from None
+    try:
+        answer = json.loads(completed.stdout)
+        return None if answer is None else np.array(answer, dtype=np.uint8)
+    except (ValueError, TypeError):
+        raise completed.error("SAT sweeping ended without a result") from None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compare the netlists in the file named by the only argument."""
+    with np.load(arguments[0], allow_pickle=False) as arrays:
+        inputs, outputs = (
+            (Port(name, int(width)),) if width else ()
+            for name, width in zip("io", arrays["ports"], strict=True)
+        )
+        a, b = (
+            Netlist(side, inputs, outputs, arrays[f"{side}_fanins"], arrays[f"{side}_outputs"])
+            for side in _SIDES
+        )
+    found = find_difference(a, b)
+    sys.stdout.write(json.dumps(None if found is None else found.tolist()) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -36,7 +36,6 @@ from btfsynth.sim.process import workspace_folder
 from btfsynth.sim.result import CheckResult
 from btfsynth.verify.equivalence import equivalent
 
-
 Edits = tuple[tuple[int, int], ...]
 
 
