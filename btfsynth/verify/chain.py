@@ -44,7 +44,6 @@ from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.effort import time_allowed, too_long
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult, port_values
-from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.links import Link, LinkResult, Verification
@@ -53,7 +52,7 @@ from btfsynth.verify.netlist_files import check_netlist_files
 from btfsynth.verify.parsed import check_parsed
 from btfsynth.verify.records import count_contradiction, data_contradiction, training_contradiction
 from btfsynth.verify.simulate import given_up
-from btfsynth.verify.vhdl import vhdl_netlist
+from btfsynth.verify.synthesized import amaranth_netlist, vhdl_netlist
 from btfsynth.verify.yosys import (
     MAX_CASE_INPUTS,
     Yosys,

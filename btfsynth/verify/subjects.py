@@ -24,10 +24,9 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.ports import Port
 from btfsynth.sim.base import DEFAULT_TIMEOUT
-from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.interface import with_ranges
 from btfsynth.verify.simulate import given_up
-from btfsynth.verify.vhdl import VHDL_ENDINGS, vhdl_netlist
+from btfsynth.verify.synthesized import VHDL_ENDINGS, amaranth_netlist, vhdl_netlist
 
 __all__ = ["Subject", "Table", "read_subject"]
 

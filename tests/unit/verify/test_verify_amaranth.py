@@ -9,9 +9,9 @@ from btfsynth.errors import MissingToolError
 from btfsynth.hdl.design import write_design
 from btfsynth.hdl.options import HardwareOptions
 from btfsynth.hdl.timing import CONTROL_NAMES
-from btfsynth.verify.amaranth import amaranth_netlist
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.interface import align
+from btfsynth.verify.synthesized import amaranth_netlist
 from btfsynth.verify.yosys import find_yosys
 
 try:

@@ -18,7 +18,7 @@ from btfsynth.verify.chain import verify_design
 from btfsynth.verify.compare import compare, read_subject
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.links import LinkResult
-from btfsynth.verify.vhdl import vhdl_netlist
+from btfsynth.verify.synthesized import vhdl_netlist
 from btfsynth.verify.yosys import find_yosys
 
 needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="needs ghdl")
