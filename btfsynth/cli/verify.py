@@ -24,8 +24,7 @@ from btfsynth.flow.targets import targets_record, verified_words
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.report.folder import VERIFY_FILE, known_targets
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
-from btfsynth.verify.junit import junit_xml
-from btfsynth.verify.links import LinkResult, Verification
+from btfsynth.verify.links import LinkResult, Verification, junit_xml
 from btfsynth.verify.yosys import prepare_yosys
 
 __all__ = ["command"]

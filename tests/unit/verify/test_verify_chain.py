@@ -27,8 +27,7 @@ from btfsynth.ports import Port
 from btfsynth.sim.design import load_design
 from btfsynth.verify import chain, yosys
 from btfsynth.verify.chain import verify_design
-from btfsynth.verify.junit import junit_xml
-from btfsynth.verify.links import Link, LinkResult, Verification
+from btfsynth.verify.links import Link, LinkResult, Verification, junit_xml
 
 LINKS = ["files", "source", "netlist", "parsed_verilog", "equivalence", "amaranth"]
 LINKS += ["yosys", "amaranth_proof", "vhdl_proof", "mutation", "testbench"]
