@@ -26,7 +26,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 from btfsynth.sim.design import load_design
 from btfsynth.sim.registry import get_simulator
-from btfsynth.verify.parsed import check_parsed
+from btfsynth.verify.simulate import check_parsed
 
 __all__ = ["wide_netlist"]
 

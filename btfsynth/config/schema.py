@@ -18,7 +18,7 @@ from btfsynth.netlist.reference import Preserve
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.train.parameters import StopRule
-from btfsynth.verify.parsed import PARSED_CHECK
+from btfsynth.verify.simulate import PARSED_CHECK
 
 __all__ = ["SECTIONS", "Key"]
 

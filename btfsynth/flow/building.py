@@ -51,8 +51,7 @@ from btfsynth.train.history import format_history
 from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.session import plan_for, train
 from btfsynth.train.trials import TrainingRun
-from btfsynth.verify.parsed import PARSED_CHECK
-from btfsynth.verify.simulate import simulate_design
+from btfsynth.verify.simulate import PARSED_CHECK, simulate_design
 
 __all__ = ["Observer", "build", "build_network", "write_record"]
 

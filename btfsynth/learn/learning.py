@@ -37,8 +37,7 @@ from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up
-from btfsynth.verify.parsed import PARSED_CHECK
-from btfsynth.verify.simulate import simulate_design
+from btfsynth.verify.simulate import PARSED_CHECK, simulate_design
 from btfsynth.workers.executor import Executor
 from btfsynth.workers.local import local_executor
 

@@ -49,9 +49,8 @@ from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutation import count_wrong, describe, run_mutant, score_mutants, spread
 from btfsynth.verify.netlist_files import check_netlist_files
-from btfsynth.verify.parsed import check_parsed
 from btfsynth.verify.records import count_contradiction, data_contradiction, training_contradiction
-from btfsynth.verify.simulate import given_up
+from btfsynth.verify.simulate import check_parsed, given_up
 from btfsynth.verify.synthesized import amaranth_netlist, vhdl_netlist
 from btfsynth.verify.yosys import (
     MAX_CASE_INPUTS,

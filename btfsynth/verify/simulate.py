@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib import metadata
 
-from btfsynth.errors import ToolTimeoutError, UsageError
+import numpy as np
+
+from btfsynth.errors import DataError, ToolTimeoutError, UsageError
 from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.verilog.circuit import Circuit, evaluate
+from btfsynth.hdl.verilog.reader import read_verilog
 from btfsynth.sim.base import Simulator
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.effort import time_allowed, too_long
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.time_box import TimeUp, time_box
-from btfsynth.verify.parsed import PARSED_CHECK, check_parsed
-
-__all__ = ["given_up", "simulate_design"]
 
 _LEAST_SECONDS = 5.0
 """What a simulator gets however late it is."""
@@ -105,3 +107,80 @@ def _run(
 def given_up(seconds: float) -> str:
     """Say that a tool did not come to an end in so many seconds, and what gives it more."""
     return f"did not end within {seconds:g} s; --timeout SECONDS gives it more"
+
+
+PARSED_CHECK = "parsed_verilog"
+"""Name of this check."""
+
+
+def check_parsed(design: Design) -> CheckResult:
+    """Parse the Verilog, evaluate it over all vectors and compare.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or its ports, its latency or what controls its registers are not those of
+        the manifest.
+    """
+    start = time.perf_counter()
+    circuit = read_verilog(*design.verilog_files)
+    _check_interface(design, circuit)
+    _check_time(design, circuit)
+    got = evaluate(circuit, design.vectors.inputs)
+    wrong = ((got != design.vectors.expected) & design.vectors.care).any(axis=1)
+    failed = int(wrong.sum())
+    mismatch = None
+    if failed:
+        first = int(np.argmax(wrong))
+        bits = "".join(str(bit) for bit in reversed(got[first].tolist()))
+        mismatch = design.mismatch(first, bits)
+    return CheckResult(
+        PARSED_CHECK,
+        passed=design.vectors.count - failed,
+        failed=failed,
+        mismatch=mismatch,
+        seconds=time.perf_counter() - start,
+        version=f"pyverilog {metadata.version('pyverilog')}",
+    )
+
+
+def _check_time(design: Design, circuit: Circuit) -> None:
+    """Compare latency and controls with what the manifest says."""
+    timing, found, path = design.manifest.timing, circuit.clocking, design.path("verilog")
+    if timing is None or found is None:
+        if timing is not None or found is not None:
+            kinds = ("a combinational module", "registers")
+            raise DataError(
+                f"expected {kinds[timing is not None]}, got {kinds[found is not None]}", path
+            )
+        return
+    controls = {"clock": "clk", "reset": "rst" if timing.reset else None}
+    controls["enable"] = "en" if timing.enable else None
+    for kind, wanted in controls.items():
+        got = getattr(found, kind)
+        if got != wanted:
+            raise DataError(
+                f"{kind} of the registers: expected {wanted or 'none'}, got {got or 'none'}", path
+            )
+    if found.latency not in (None, timing.latency):
+        raise DataError(
+            f"latency: expected {timing.latency} as the manifest says, got {found.latency}", path
+        )
+
+
+def _check_interface(design: Design, circuit: Circuit) -> None:
+    manifest, path = design.manifest, design.path("verilog")
+    if circuit.module != manifest.module:
+        raise DataError(f"expected the module {manifest.module}, got {circuit.module}", path)
+    for kind, found, expected in (
+        ("inputs", circuit.inputs, manifest.inputs),
+        ("outputs", circuit.outputs, manifest.outputs),
+    ):
+        wanted = [(port.hdl, port.width) for port in expected]
+        if list(found.items()) != wanted:
+            shown = ", ".join(f"{name} ({width})" for name, width in found.items())
+            raise DataError(
+                f"{kind}: expected {', '.join(f'{name} ({width})' for name, width in wanted)}, "
+                f"got {shown or 'none'}",
+                path,
+            )

@@ -16,7 +16,7 @@ from btfsynth.hdl.options import HardwareOptions
 from btfsynth.sim.design import load_design
 from btfsynth.verify import yosys
 from btfsynth.verify.compare import Subject, compare, read_subject
-from btfsynth.verify.parsed import check_parsed
+from btfsynth.verify.simulate import check_parsed
 
 OPTIONS = HardwareOptions(stages=3, enable=True, reset=True)
 
