@@ -45,11 +45,15 @@ from btfsynth.sim.effort import time_allowed, too_long
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
 from btfsynth.sim.result import CheckResult, port_values
 from btfsynth.verify.equivalence import equivalent
+from btfsynth.verify.folder import (
+    check_netlist_files,
+    count_contradiction,
+    data_contradiction,
+    training_contradiction,
+)
 from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutation import count_wrong, describe, run_mutant, score_mutants, spread
-from btfsynth.verify.netlist_files import check_netlist_files
-from btfsynth.verify.records import count_contradiction, data_contradiction, training_contradiction
 from btfsynth.verify.simulate import check_parsed, given_up
 from btfsynth.verify.synthesized import amaranth_netlist, vhdl_netlist
 from btfsynth.verify.yosys import (
