@@ -16,9 +16,8 @@ from btfsynth.hdl.timing import MAX_LATENCY
 from btfsynth.netlist.identifiers import is_legal_module
 from btfsynth.netlist.reference import Preserve
 from btfsynth.passes.registry import parse_script
-from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
+from btfsynth.sim.registry import ALL_SIMULATORS, PARSED_CHECK, SIMULATORS
 from btfsynth.train.parameters import StopRule
-from btfsynth.verify.simulate import PARSED_CHECK
 
 __all__ = ["SECTIONS", "Key"]
 

@@ -44,14 +44,14 @@ from btfsynth.netlist.views import statistics
 from btfsynth.network.accuracy import measure
 from btfsynth.network.trained import TrainedNetwork, save_network
 from btfsynth.passes.registry import parse_script
-from btfsynth.sim.registry import ALL_SIMULATORS, get_simulator
+from btfsynth.sim.registry import ALL_SIMULATORS, PARSED_CHECK, get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.history import format_history
 from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.session import plan_for, train
 from btfsynth.train.trials import TrainingRun
-from btfsynth.verify.simulate import PARSED_CHECK, simulate_design
+from btfsynth.verify.simulate import simulate_design
 
 __all__ = ["Observer", "build", "build_network", "write_record"]
 

@@ -32,12 +32,12 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import bit_names
-from btfsynth.sim.registry import get_simulator
+from btfsynth.sim.registry import PARSED_CHECK, get_simulator
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up
-from btfsynth.verify.simulate import PARSED_CHECK, simulate_design
+from btfsynth.verify.simulate import simulate_design
 from btfsynth.workers.executor import Executor
 from btfsynth.workers.local import local_executor
 

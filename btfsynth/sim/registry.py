@@ -14,10 +14,10 @@ from btfsynth.sim.ghdl import Ghdl
 from btfsynth.sim.icarus import Icarus
 from btfsynth.sim.verilator import Verilator
 
-__all__ = ["ALL_SIMULATORS", "SIMULATORS", "chosen_simulators", "get_simulator", "simulators_for"]
-
 ALL_SIMULATORS = "all"
 """The name that stands for every simulator that fits a design, none of which may be missing."""
+PARSED_CHECK = "parsed_verilog"
+"""Name of the check that reads the Verilog back, which may be listed among simulators."""
 
 SIMULATORS: Mapping[str, Simulator] = MappingProxyType(
     {

@@ -15,7 +15,13 @@ from btfsynth.hdl.verilog.reader import read_verilog
 from btfsynth.sim.base import Simulator
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.effort import time_allowed, too_long
-from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
+from btfsynth.sim.registry import (
+    ALL_SIMULATORS,
+    PARSED_CHECK,
+    SIMULATORS,
+    chosen_simulators,
+    get_simulator,
+)
 from btfsynth.sim.result import CheckResult
 from btfsynth.time_box import TimeUp, time_box
 
@@ -107,10 +113,6 @@ def _run(
 def given_up(seconds: float) -> str:
     """Say that a tool did not come to an end in so many seconds, and what gives it more."""
     return f"did not end within {seconds:g} s; --timeout SECONDS gives it more"
-
-
-PARSED_CHECK = "parsed_verilog"
-"""Name of this check."""
 
 
 def check_parsed(design: Design) -> CheckResult:

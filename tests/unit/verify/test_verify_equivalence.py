@@ -14,7 +14,7 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.verify import equivalence, mutation, sweeping
+from btfsynth.verify import equivalence, mutation
 from btfsynth.verify.equivalence import equivalent
 
 
@@ -113,15 +113,15 @@ def test_windows_change_no_answer(data, netlist):
     other = Netlist("o", netlist.input_ports, netlist.output_ports, fanins, netlist.outputs)
     expected = equivalence._by_simulation(netlist, other).equal
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweeping, "_ROUNDS", ((None, 0), (20, 2), (1, 0)))
-        assert (sweeping.find_difference(netlist, other) is None) == expected
+        patch.setattr(equivalence, "_ROUNDS", ((None, 0), (20, 2), (1, 0)))
+        assert (equivalence.find_difference(netlist, other) is None) == expected
 
 
 def test_large_netlists_begin_with_windows(monkeypatch):
     """The rounds of large netlists decide as those of small ones do."""
-    monkeypatch.setattr(sweeping, "_LARGE", 0)
-    assert sweeping.find_difference(adder(64, False), adder(64, True)) is None
-    vector = sweeping.find_difference(adder(40, False), adder(40, True, spoiled=True))
+    monkeypatch.setattr(equivalence, "_LARGE", 0)
+    assert equivalence.find_difference(adder(64, False), adder(64, True)) is None
+    vector = equivalence.find_difference(adder(40, False), adder(40, True, spoiled=True))
     assert vector.tolist() == [1] * 80
 
 
