@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.learn.base import Problem, count_ands, new_builder
-from btfsynth.learn.decision_tree import Tree, lower_tree
 from btfsynth.learn.samples import Samples
+from btfsynth.learn.trees import Tree, lower_tree
 from btfsynth.netlist.netlist import Netlist
 
 __all__ = ["Baseline", "have_sklearn", "measure_baselines"]

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import plural
-from btfsynth.learn.base import Fit, Problem, new_builder
-from btfsynth.learn.decision_tree import Tree, grow_tree, lower_tree
-from btfsynth.learn.features import Features, plain_features, with_pairs
-from btfsynth.learn.spectrum import measure_spectrum
-from btfsynth.learn.trees import telling_inputs
+from btfsynth.learn.base import Fit, Problem, inlined, new_builder
+from btfsynth.learn.candidates import Candidate, rank
+from btfsynth.learn.features import Features, measure_spectrum, plain_features, with_pairs
+from btfsynth.learn.trees import Tree, grow_tree, lower_tree, telling_inputs
 from btfsynth.lower.adder import lower_counter
-from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
+from btfsynth.lower.threshold import pseudo_boolean
+from btfsynth.lower.threshold import ThresholdFunction
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import unpack_bits
 
-__all__ = ["BoostingLearner", "lower_vote"]
+__all__ = [
+    "BoostingLearner",
+    "lower_vote",
+    "vote",
+]
 
 _LEAVES = (8, 32, 128)
 _MOST_TREES = 91
@@ -157,3 +163,81 @@ def lower_vote(builder: NetlistBuilder, votes: list[int], weights: list[int]) ->
     """
     function = ThresholdFunction(tuple(range(len(votes))), tuple(weights), 0)
     return lower_counter(builder, pseudo_boolean(function, votes))
+
+
+# Majority votes of circuits, chosen greedily on the validation samples.
+
+_MEMBERS = 24
+"""Circuits that are considered."""
+_VOTES = 21
+_GATE_ANDS = 12
+"""AND nodes that a vote adds to those of the circuits."""
+_WORTH = 2
+"""Validation samples that two more votes have to bring."""
+
+
+def vote(problem: Problem, candidates: list[Candidate]) -> Fit | None:
+    """Return the best vote, None if none is better than the best circuit alone.
+
+    Parameters
+    ----------
+    problem
+        What the circuits are to solve.
+    candidates
+        The circuits.
+    """
+    members = _different(rank(candidates))[:_MEMBERS]
+    if len(members) < 3 or members[0].valid_right == problem.valid.count:
+        return None
+    signs = np.stack([_signs(each, problem.valid.count) for each in members])
+    target = problem.valid.on
+    votes = [0]
+    total = signs[0]
+    right = members[0].valid_right
+    while len(votes) + 2 <= _VOTES:
+        best: tuple[int, int, int] | None = None
+        for i, j in combinations_with_replacement(range(len(members)), 2):
+            if _ands(members, [*votes, i, j]) > problem.limits.ands:
+                continue
+            gained = int(((total + signs[i] + signs[j] > 0) == target).sum())
+            if best is None or gained > best[0]:
+                best = (gained, i, j)
+        if best is None or best[0] < right + _WORTH:
+            break
+        right = best[0]
+        votes.extend(best[1:])
+        total = total + signs[best[1]] + signs[best[2]]
+    if len(votes) == 1:
+        return None
+    return _fit(problem, members, votes)
+
+
+def _different(candidates: list[Candidate]) -> list[Candidate]:
+    """Return candidates without those that say the same as one before on all validation samples."""
+    kept: dict[bytes, Candidate] = {}
+    for each in candidates:
+        kept.setdefault(each.valid_words.tobytes(), each)
+    return list(kept.values())
+
+
+def _signs(candidate: Candidate, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+    bits = unpack_bits(candidate.valid_words[None, :], count)[:, 0]
+    return 2 * bits.astype(np.int16) - 1
+
+
+def _ands(members: list[Candidate], votes: list[int]) -> int:
+    """Return about how many AND nodes a vote takes."""
+    return sum(members[k].ands for k in set(votes)) + _GATE_ANDS * len(votes)
+
+
+def _fit(problem: Problem, members: list[Candidate], votes: list[int]) -> Fit:
+    builder = new_builder(problem)
+    inputs = [builder.input(i) for i in range(builder.n_inputs)]
+    chosen = sorted(set(votes))
+    literals = [inlined(builder, members[k].netlist, inputs)[0] for k in chosen]
+    literal = lower_vote(builder, literals, [votes.count(k) for k in chosen])
+    kinds: dict[str, int] = {}
+    for k in chosen:
+        kinds[members[k].learner] = kinds.get(members[k].learner, 0) + 1
+    how = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    return Fit("vote", f"{plural(len(votes), 'vote')} of {how}", builder.build([literal]))

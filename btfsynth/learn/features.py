@@ -1,17 +1,109 @@
-"""Signals made of inputs that learners may use as if they were inputs."""
+"""What low-degree Fourier coefficients of the samples say: which inputs matter, and which together.
+
+The coefficient of a set of inputs is the mean of ``y * product of the inputs`` over +-1 values, estimated
+from the samples with a standard error of ``1 / sqrt(samples)`` (O'Donnell, Analysis of Boolean Functions,
+chapter 3). An input of a function that is no more than moderately complex shows in some set of up to three.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.learn.spectrum import Spectrum
+from btfsynth.learn.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
 
-__all__ = ["AND", "XOR", "Features", "plain_features", "with_pairs"]
+__all__ = [
+    "AND",
+    "Features",
+    "Spectrum",
+    "XOR",
+    "measure_spectrum",
+    "plain_features",
+    "with_pairs",
+]
+
+_TRIPLES_INPUTS = 40
+_PAIRS_INPUTS = 600
+"""Inputs up to which sets of three, and of two, are looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Sets of inputs that the output goes with.
+
+    Parameters
+    ----------
+    sets
+        Significant sets, the largest coefficient first.
+    coefficients
+        ``(sets,)`` float64.
+    scores
+        ``(inputs,)`` float64, the largest coefficient that an input takes part in, significant or not.
+    threshold
+        Size from which a coefficient counts as significant.
+    """
+
+    sets: tuple[tuple[int, ...], ...]
+    coefficients: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    threshold: float
+
+    def relevant(self) -> list[int]:
+        """Return the inputs of significant sets, the most telling first."""
+        order = np.argsort(-self.scores, kind="stable")
+        return [int(i) for i in order if self.scores[i] >= self.threshold]
+
+    def common(self) -> tuple[int, ...]:
+        """Return the inputs that all significant sets share: the output is their parity and more."""
+        if not self.sets:
+            return ()
+        return tuple(sorted(set(self.sets[0]).intersection(*self.sets)))
+
+
+def measure_spectrum(samples: Samples) -> Spectrum:
+    """Estimate the coefficients of up to three inputs, of two or one where these are too many.
+
+    Parameters
+    ----------
+    samples
+        Where to estimate them from.
+    """
+    n, count = samples.n_inputs, samples.count
+    signs = (2 * samples.inputs.astype(np.float32) - 1).astype(np.float32)
+    output = (2 * samples.on.astype(np.float32) - 1).astype(np.float32)
+    output = output - output.mean()
+    sets: list[tuple[int, ...]] = [(i,) for i in range(n)]
+    values = [output @ signs]
+    if n <= _PAIRS_INPUTS:
+        pairs = (signs * output[:, None]).T @ signs
+        upper = np.triu_indices(n, 1)
+        sets.extend(zip(upper[0].tolist(), upper[1].tolist(), strict=True))
+        values.append(pairs[upper])
+    if n <= _TRIPLES_INPUTS:
+        for i, j in combinations(range(n), 2):
+            if j + 1 < n:
+                values.append((output * signs[:, i] * signs[:, j]) @ signs[:, j + 1 :])
+                sets.extend((i, j, k) for k in range(j + 1, n))
+    coefficients = np.concatenate(values).astype(np.float64) / max(1, count)
+    threshold = 1.15 * float(np.sqrt(2 * np.log(max(2, len(sets))) / max(1, count)))
+    scores = np.zeros(n)
+    for size in (1, 2, 3):
+        rows = [row for row, members in enumerate(sets) if len(members) == size]
+        if rows:
+            members = np.array([sets[row] for row in rows])
+            for place in range(size):
+                np.maximum.at(scores, members[:, place], np.abs(coefficients[rows]))
+    order = np.argsort(-np.abs(coefficients), kind="stable")
+    kept = [int(row) for row in order if abs(coefficients[row]) >= threshold]
+    return Spectrum(tuple(sets[row] for row in kept), coefficients[kept], scores, threshold)
+
+
+# Signals made of inputs that learners may use as if they were inputs.
 
 AND, XOR = 0, 1
 

@@ -20,12 +20,11 @@ from btfsynth.hdl.design import write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.learn.base import Budget, Limits, Problem, inlined
 from btfsynth.learn.baselines import Baseline, have_sklearn, measure_baselines
-from btfsynth.learn.candidates import Candidate
+from btfsynth.learn.candidates import Candidate, within
 from btfsynth.learn.options import LearnOptions, Watcher
 from btfsynth.learn.portfolio import Outcome, compete
 from btfsynth.learn.report import LearnReport, Score, score
 from btfsynth.learn.samples import check_samples, contradicting, samples_of, split
-from btfsynth.learn.thrift import within
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist

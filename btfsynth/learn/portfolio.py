@@ -10,16 +10,13 @@ import numpy as np
 
 from btfsynth.errors import ToolError
 from btfsynth.learn.base import Fit, Learner, Problem, new_builder
-from btfsynth.learn.boosting import BoostingLearner
+from btfsynth.learn.boosting import BoostingLearner, vote
 from btfsynth.learn.candidates import Candidate, measured, rank
+from btfsynth.learn.closed_forms import PolynomialLearner, SupportLearner, SymmetricLearner
+from btfsynth.learn.features import measure_spectrum
 from btfsynth.learn.networks import NetworkLearner
-from btfsynth.learn.polynomial import PolynomialLearner
 from btfsynth.learn.samples import Samples
-from btfsynth.learn.spectrum import measure_spectrum
-from btfsynth.learn.support import SupportLearner
-from btfsynth.learn.symmetric import SymmetricLearner
 from btfsynth.learn.trees import FringeLearner, TreeLearner
-from btfsynth.learn.vote import vote
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.workers.executor import Executor
 

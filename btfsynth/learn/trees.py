@@ -1,29 +1,323 @@
-"""A decision tree as a circuit, and trees over signals found at the fringe of the tree before.
+"""Decision trees over bits: grown best first, cut to any number of leaves, built from multiplexers.
 
-The last two questions before a leaf, taken together, are a new signal, and the next tree may ask for it
-directly; after some rounds of this, signals stand for what a plain tree has to say again in every branch
-(Pagallo & Haussler, Boolean feature discovery in empirical learning, Machine Learning 5, 1990).
+The split of a node is the one that lowers the entropy most (Quinlan, Induction of decision trees, Machine
+Learning 1, 1986); nodes are split in the order of what that gains, so that the first splits of a large tree
+are the small tree, and one growth serves the choice of a size.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
-from btfsynth.learn.decision_tree import Tree, grow_tree, lower_tree
-from btfsynth.learn.features import AND, XOR, Features, plain_features, with_pairs
-from btfsynth.learn.spectrum import measure_spectrum
-from btfsynth.learn.support import forward_order
+from btfsynth.learn.closed_forms import forward_order
+from btfsynth.learn.features import AND, XOR, Features, measure_spectrum, plain_features, with_pairs
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["FringeLearner", "TreeLearner", "best_tree", "fringe_signals", "telling_inputs"]
+__all__ = [
+    "FringeLearner",
+    "Tree",
+    "TreeLearner",
+    "best_tree",
+    "fringe_signals",
+    "grow_tree",
+    "lower_tree",
+    "telling_inputs",
+]
+
+_LEAF = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """A binary tree; node 0 is the root.
+
+    Parameters
+    ----------
+    feature
+        ``(nodes,)`` int64, the column a node asks for, -1 at a leaf.
+    low, high
+        ``(nodes,)`` int64, the next node where it is 0 and 1.
+    value
+        ``(nodes,)`` bool, the more frequent value of the samples at a node.
+    order
+        The nodes that are split, in the order in which they were.
+    """
+
+    feature: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    value: NDArray[np.bool_]
+    order: tuple[int, ...]
+
+    @property
+    def leaves(self) -> int:
+        """Number of leaves."""
+        return len(self.order) + 1
+
+    def cut(self, leaves: int) -> Tree:
+        """Return the tree as it was when it had so many leaves."""
+        kept = self.order[: leaves - 1]
+        feature = np.full_like(self.feature, _LEAF)
+        feature[list(kept)] = self.feature[list(kept)]
+        return Tree(feature, self.low, self.high, self.value, kept)
+
+    def predict(self, columns: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Return ``(samples,)`` bool for ``(samples, features)`` uint8."""
+        return np.asarray(_predict(self.feature, self.low, self.high, self.value, columns))
+
+    def staged_right(self, columns: NDArray[np.uint8], on: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return ``(leaves,)``: on how many samples the tree is right with 1, 2, ... leaves."""
+        members: dict[int, NDArray[np.intp]] = {0: np.arange(len(on))}
+        right = [int((on == self.value[0]).sum())]
+        for node in self.order:
+            rows = members.pop(node)
+            bits = columns[rows, self.feature[node]].astype(np.bool_)
+            gained = -int((on[rows] == self.value[node]).sum())
+            for child, part in ((self.low[node], rows[~bits]), (self.high[node], rows[bits])):
+                members[int(child)] = part
+                gained += int((on[part] == self.value[child]).sum())
+            right.append(right[-1] + gained)
+        return np.array(right, dtype=np.int64)
+
+
+def grow_tree(
+    columns: NDArray[np.uint8],
+    on: NDArray[np.bool_],
+    *,
+    weights: NDArray[np.float64] | None = None,
+    max_leaves: int = 4096,
+    min_samples: int = 1,
+    allowed: NDArray[np.intp] | None = None,
+) -> Tree:
+    """Grow a tree until its leaves are pure or there are enough of them.
+
+    Parameters
+    ----------
+    columns
+        ``(samples, features)`` uint8 0/1.
+    on
+        ``(samples,)`` bool.
+    weights
+        ``(samples,)`` float64, above 0; all 1 if None.
+    max_leaves
+        Leaves at most.
+    min_samples
+        Samples on each side of a split at least.
+    allowed
+        Features to split by; all if None.
+    """
+    chosen = np.arange(columns.shape[1]) if allowed is None else allowed
+    used = np.ascontiguousarray(columns[:, chosen], dtype=np.uint8)
+    weight = (
+        np.ones(len(on)) if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
+    )
+    most = 2 * min(max_leaves, len(on)) + 1
+    feature, low, high = (np.full(most, _LEAF, dtype=np.int64) for _ in range(3))
+    value = np.zeros(most, dtype=np.bool_)
+    order = np.zeros(most, dtype=np.int64)
+    nodes, splits = _grow(
+        used, on, weight, max_leaves, min_samples, feature, low, high, value, order
+    )
+    feature = feature[:nodes]
+    inner = feature != _LEAF
+    feature[inner] = chosen[feature[inner]]
+    return Tree(feature, low[:nodes], high[:nodes], value[:nodes], tuple(order[:splits].tolist()))
+
+
+@numba.njit(cache=True, nogil=True)
+def _predict(feature: Any, low: Any, high: Any, value: Any, columns: Any) -> Any:
+    result = np.zeros(columns.shape[0], dtype=np.bool_)
+    for row in range(columns.shape[0]):
+        node = 0
+        while feature[node] >= 0:
+            node = high[node] if columns[row, feature[node]] else low[node]
+        result[row] = value[node]
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _grow(
+    columns: Any,
+    on: Any,
+    weights: Any,
+    max_leaves: int,
+    min_samples: int,
+    feature: Any,
+    low: Any,
+    high: Any,
+    value: Any,
+    order: Any,
+) -> Any:
+    """Grow a tree. Changes feature to order; returns the numbers of nodes and of splits."""
+    most = feature.shape[0]
+    rows = np.arange(on.shape[0])
+    spare = np.zeros(on.shape[0], dtype=rows.dtype)
+    begin, end, place = np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64)
+    gain = np.full(most, -1.0)  # below 0: not to be split
+    begin[0], end[0] = 0, on.shape[0]
+    value[0] = _measure(
+        columns, on, weights, rows, 0, on.shape[0], min_samples, False, gain, place, 0
+    )
+    nodes, splits = 1, 0
+    while splits + 1 < max_leaves and nodes + 2 <= most:
+        node = 0
+        for other in range(1, nodes):
+            if gain[other] > gain[node]:
+                node = other
+        if gain[node] < 0.0:
+            break
+        gain[node] = -1.0
+        feature[node] = place[node]
+        order[splits] = node
+        splits += 1
+        first, last = begin[node], end[node]
+        middle = _part(columns, rows, spare, first, last, place[node])
+        for side in range(2):
+            child = nodes + side
+            begin[child] = first if side == 0 else middle
+            end[child] = middle if side == 0 else last
+            value[child] = _measure(
+                columns, on, weights, rows, begin[child], end[child], min_samples, value[node],
+                gain, place, child,
+            )  # fmt: skip
+        low[node], high[node] = nodes, nodes + 1
+        nodes += 2
+    return nodes, splits
+
+
+@numba.njit(cache=True, nogil=True)
+def _part(columns: Any, rows: Any, spare: Any, first: int, last: int, place: int) -> Any:
+    """Put the rows of a node with a 0 before those with a 1, each in their order; return where these begin."""
+    zeros, ones = first, 0
+    for at in range(first, last):
+        row = rows[at]
+        if columns[row, place]:
+            spare[ones] = row
+            ones += 1
+        else:
+            rows[zeros] = row
+            zeros += 1
+    for at in range(ones):
+        rows[zeros + at] = spare[at]
+    return zeros
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure(
+    columns: Any,
+    on: Any,
+    weights: Any,
+    rows: Any,
+    first: int,
+    last: int,
+    min_samples: int,
+    otherwise: bool,
+    gain: Any,
+    place: Any,
+    node: int,
+) -> Any:
+    """Find the best split of a node. Changes gain and place; returns the node's value."""
+    features = columns.shape[1]
+    count = last - first
+    total, true, hits = 0.0, 0.0, 0
+    for at in range(first, last):
+        total += weights[rows[at]]
+        if on[rows[at]]:
+            true += weights[rows[at]]
+            hits += 1
+    value = otherwise if 2 * true == total else 2 * true > total
+    if hits == 0 or hits == count or count < 2 * min_samples:
+        return value
+    number = np.zeros(features, np.int64)
+    both, ones = np.zeros(features), np.zeros(features)
+    for at in range(first, last):
+        row = rows[at]
+        weight = weights[row]
+        if on[row]:
+            for k in range(features):
+                bit = columns[row, k]
+                number[k] += bit
+                both[k] += weight * bit
+                ones[k] += weight * bit
+        else:
+            for k in range(features):
+                bit = columns[row, k]
+                number[k] += bit
+                both[k] += weight * bit
+    least = np.inf
+    for k in range(features):
+        if min(number[k], count - number[k]) >= min_samples:
+            after = _entropy(both[k], ones[k]) + _entropy(total - both[k], true - ones[k])
+            if after < least:
+                least = after
+                place[node] = k
+    if least < np.inf:
+        gain[node] = max(0.0, _entropy(total, true) - least)
+    return value
+
+
+@numba.njit(cache=True, nogil=True)
+def _entropy(total: float, ones: float) -> float:
+    """Return the entropy times the total; differences of rounded sums may be a little below 0."""
+    zeros = total - ones
+    result = 0.0
+    if ones > 0.0 and total > 0.0:
+        result -= ones * np.log2(ones / total)
+    if zeros > 0.0 and total > 0.0:
+        result -= zeros * np.log2(zeros / total)
+    return result
+
+
+def lower_tree(builder: NetlistBuilder, tree: Tree, literals: Sequence[int]) -> int:
+    """Build a tree and return its literal.
+
+    Parameters
+    ----------
+    builder
+        Gets the cells: three for a multiplexer, one where the branches are ordered constants.
+    tree
+        What to build.
+    literals
+        The literal of every feature.
+    """
+    made: dict[int, int] = {}
+    stack = [0]
+    while stack:
+        node = stack[-1]
+        asked = int(tree.feature[node])
+        if asked == _LEAF:
+            made[node] = TRUE if tree.value[node] else FALSE
+        else:
+            low, high = int(tree.low[node]), int(tree.high[node])
+            waiting = [child for child in (low, high) if child not in made]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            made[node] = _multiplexer(builder, literals[asked], made[high], made[low])
+        stack.pop()
+    return made[0]
+
+
+def _multiplexer(builder: NetlistBuilder, x: int, high: int, low: int) -> int:
+    if high == low:
+        return high
+    if high == low ^ 1:
+        return builder.xor(x, low)
+    return builder.or_(builder.and_(x, high), builder.and_(x ^ 1, low))
+
+
+# A decision tree as a circuit, and trees over signals found at the fringe of the tree before.
 
 _MIN_SAMPLES = (1, 3, 8)
 _MUX_ANDS = 3

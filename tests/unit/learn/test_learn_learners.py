@@ -10,10 +10,8 @@ from learn_helpers import accuracy, make_problem, make_samples, number
 
 from btfsynth.learn.base import Limits, count_ands
 from btfsynth.learn.boosting import BoostingLearner
+from btfsynth.learn.closed_forms import PolynomialLearner, SupportLearner, SymmetricLearner
 from btfsynth.learn.networks import SETTINGS, NetworkLearner
-from btfsynth.learn.polynomial import PolynomialLearner
-from btfsynth.learn.support import SupportLearner
-from btfsynth.learn.symmetric import SymmetricLearner
 from btfsynth.learn.trees import FringeLearner, TreeLearner
 from btfsynth.workers.pool import WorkerPool
 

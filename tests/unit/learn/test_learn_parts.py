@@ -11,15 +11,12 @@ from learn_helpers import make_problem, make_samples, number
 from strategies import netlists, networks
 
 from btfsynth.learn.base import Budget, Fit, Limits, count_ands, inlined, new_builder
-from btfsynth.learn.candidates import measured
-from btfsynth.learn.decision_tree import grow_tree, lower_tree
-from btfsynth.learn.features import AND, XOR, Features
-from btfsynth.learn.integers import approximate_network, lower_integers
-from btfsynth.learn.polynomial import solve_gf2
-from btfsynth.learn.spectrum import measure_spectrum
-from btfsynth.learn.symmetric import count_digits
-from btfsynth.learn.thrift import with_few_ands, within
-from btfsynth.learn.vote import vote
+from btfsynth.learn.boosting import vote
+from btfsynth.learn.candidates import measured, with_few_ands, within
+from btfsynth.learn.closed_forms import count_digits, solve_gf2
+from btfsynth.learn.features import AND, XOR, Features, measure_spectrum
+from btfsynth.learn.networks import approximate_network, lower_integers
+from btfsynth.learn.trees import grow_tree, lower_tree
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.ports import Port
