@@ -11,8 +11,6 @@ import re
 from functools import cache
 from importlib import metadata
 
-__all__ = ["install_command"]
-
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;()]*)\)?")
 
 

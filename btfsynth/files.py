@@ -25,22 +25,6 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import DataError, OutputError, UsageError
 
-__all__ = [
-    "BROKEN_ARCHIVE",
-    "StrPath",
-    "archive_bytes",
-    "as_path",
-    "beside",
-    "broken_reason",
-    "followed",
-    "make_folder",
-    "read_archive",
-    "read_array",
-    "write_archive",
-    "write_bytes",
-    "write_text",
-]
-
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
 _PREFIX = 40
 """Characters of a file's name in the temporary one, which must not become longer than may be."""

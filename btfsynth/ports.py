@@ -8,20 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = [
-    "MAX_INDEX",
-    "Port",
-    "bit_names",
-    "group_columns",
-    "group_ports",
-    "in_pin_order",
-    "moved_pins",
-    "pin_order",
-    "port_from_values",
-    "port_values_of",
-    "total_width",
-]
-
 MAX_INDEX = 999_999_999
 """Largest index of a bit."""
 

@@ -25,8 +25,6 @@ from pathlib import Path
 from btfsynth.errors import OutputError
 from btfsynth.files import StrPath, as_path, make_folder, write_text
 
-__all__ = ["publish", "publish_beside", "settle", "staging_folder"]
-
 _PREFIX = ".btfsynth-"
 _PUBLISH = f"{_PREFIX}publish"
 _UNDO = f"{_PREFIX}undo"

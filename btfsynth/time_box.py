@@ -13,8 +13,6 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-__all__ = ["TimeUp", "seconds_left", "time_box"]
-
 _AGAIN = 10.0
 """Seconds until an alarm rings once more: what is raised while an object is deleted is lost."""
 _SOON = 1e-3

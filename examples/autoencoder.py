@@ -21,7 +21,7 @@ from btfsynth.flow import BuildOptions, build_network
 from btfsynth.flow.vectors import function_of
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.text import read_netlist
-from btfsynth.network.cut import cut_network
+from btfsynth.network.trained import cut_network
 from btfsynth.train.session import TrainOptions, train
 
 

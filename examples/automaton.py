@@ -14,8 +14,8 @@ import argparse
 from pathlib import Path
 
 from btfsynth.dataset.load import load
-from btfsynth.network.trained import save_network
-from btfsynth.reproduce.hidden import hidden_netlist
+from btfsynth.network.formats import save_network
+from btfsynth.reproduce.recovery import hidden_netlist
 from btfsynth.reproduce.recovery import recover
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train

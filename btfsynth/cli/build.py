@@ -60,7 +60,7 @@ from btfsynth.flow.hardware import HardwareReport
 from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import Accuracy
-from btfsynth.network.load import read_network
+from btfsynth.network.formats import read_network
 from btfsynth.report import PAGE_FILE, write_report
 from btfsynth.train.session import TrainOptions
 

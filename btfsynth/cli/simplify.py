@@ -49,7 +49,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 from btfsynth.netlist.views import NetlistStatistics, statistics
-from btfsynth.network.load import is_network, read_network
+from btfsynth.network.formats import is_network, read_network
 from btfsynth.passes.base import InterruptedPasses, PassReport
 
 __all__ = ["command"]

@@ -39,8 +39,8 @@ from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural
 from btfsynth.files import beside, followed, write_text
 from btfsynth.network.accuracy import Accuracy, measure
-from btfsynth.network.formats import write_generators, write_network_text
-from btfsynth.network.trained import TrainedNetwork, save_network
+from btfsynth.network.formats import save_network, write_generators, write_network_text
+from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import moved_pins
 from btfsynth.train.checkpoint import is_begun
 from btfsynth.train.history import format_history

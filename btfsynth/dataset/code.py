@@ -23,8 +23,6 @@ from btfsynth.dataset.vectors import bits_of
 from btfsynth.errors import UsageError
 from btfsynth.ports import Port, bit_names
 
-__all__ = ["CODES", "InputCode", "code_inputs", "coded_ports", "parse_code", "quantise_inputs"]
-
 CODES = "binary:K, levels:N, thermometer:K or threshold:X"
 """The codes there are, for messages."""
 

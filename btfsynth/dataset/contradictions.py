@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import DataError
 
-__all__ = ["check_contradictions", "contradiction", "find_contradiction", "group_rows"]
-
 _WORD_BYTES = 8
 
 

@@ -15,8 +15,6 @@ from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError
 from btfsynth.ports import Port, total_width
 
-__all__ = ["Dataset", "InputKind", "OutputKind"]
-
 
 class InputKind(str, Enum):
     """What the inputs of a data set are."""

@@ -15,29 +15,6 @@ from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.ports import Port
 
-__all__ = [
-    "Gate",
-    "HiddenCircuit",
-    "SPLIT_DEFAULTS",
-    "Split",
-    "World",
-    "advance",
-    "autoencoder",
-    "decoder",
-    "digit_images",
-    "digits",
-    "hidden_circuit",
-    "is_sampled",
-    "random_and_or",
-    "random_majority",
-    "read_circuit",
-    "read_options",
-    "read_split",
-    "read_world",
-    "sampled_automaton",
-    "whole_number",
-]
-
 SPLIT_DEFAULTS: Mapping[str, str] = {"train": "256", "test": "2048", "seed": "1", "part": "train"}
 """What a specification means that does not say otherwise."""
 _LISTED_BITS = 16

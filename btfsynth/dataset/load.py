@@ -17,11 +17,6 @@ from btfsynth.dataset.tasks import is_task_spec, parse_task, task_signatures
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path, write_bytes
 
-__all__ = [
-    "load",
-    "save",
-]
-
 
 def load(
     source: StrPath,

@@ -11,12 +11,6 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
 from btfsynth.ports import Port, bit_names
 
-__all__ = [
-    "by_name",
-    "matched",
-    "sample",
-]
-
 
 def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
     """Draw patterns without replacement.

@@ -30,8 +30,6 @@ from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, bits_of, counting_inputs,
 from btfsynth.errors import UsageError
 from btfsynth.ports import Port, total_width
 
-__all__ = ["TASKS", "Task", "is_task_spec", "parse_task", "task_signatures"]
-
 MAX_STEPS = 1000
 """Largest number of steps of an automaton on a periodic world."""
 

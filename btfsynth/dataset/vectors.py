@@ -7,18 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "CubeTable",
-    "FREE",
-    "MAX_EXPANDED",
-    "MAX_TABLE_INPUTS",
-    "bits_of",
-    "counting_inputs",
-    "expand_cubes",
-    "expanded_size",
-    "numbers_of",
-]
-
 MAX_TABLE_INPUTS = 20
 """Largest number of input bits for which a whole table of patterns is made."""
 

@@ -42,7 +42,8 @@ from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.text import format_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.network.accuracy import measure
-from btfsynth.network.trained import TrainedNetwork, save_network
+from btfsynth.network.formats import save_network
+from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.registry import parse_script
 from btfsynth.sim.registry import ALL_SIMULATORS, PARSED_CHECK, get_simulator
 from btfsynth.sim.result import CheckResult

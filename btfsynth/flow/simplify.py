@@ -25,7 +25,7 @@ from btfsynth.netlist.simulation import (
     output_words,
     valid_words,
 )
-from btfsynth.network.labels import hardware_outputs
+from btfsynth.network.accuracy import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport, Prover, run_passes
 from btfsynth.passes.registry import parse_script

@@ -14,7 +14,7 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
-from btfsynth.network.labels import hardware_outputs
+from btfsynth.network.accuracy import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
 
 __all__ = [

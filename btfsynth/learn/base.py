@@ -17,8 +17,6 @@ from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 
-__all__ = ["Budget", "Fit", "Learner", "Limits", "Problem", "count_ands", "inlined", "new_builder"]
-
 OUTPUT = Port("y", 1)
 """The one output of a learner's circuit."""
 

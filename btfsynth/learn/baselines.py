@@ -13,8 +13,6 @@ from btfsynth.learn.samples import Samples
 from btfsynth.learn.trees import Tree, lower_tree
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["Baseline", "have_sklearn", "measure_baselines"]
-
 _TREE_DEPTHS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, None)
 _FOREST_DEPTHS = (8, 12, None)
 _FOREST_TREES = 100

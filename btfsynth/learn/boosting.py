@@ -26,12 +26,6 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import unpack_bits
 
-__all__ = [
-    "BoostingLearner",
-    "lower_vote",
-    "vote",
-]
-
 _LEAVES = (8, 32, 128)
 _MOST_TREES = 91
 _MUX_ANDS = 2

@@ -18,14 +18,6 @@ from btfsynth.netlist.literals import TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words
 
-__all__ = [
-    "Candidate",
-    "measured",
-    "rank",
-    "with_few_ands",
-    "within",
-]
-
 _ODD = 0b10010110
 """The exclusive or of three as a table; entry ``v`` is bit ``v``."""
 _TABLES = (0b10101010, 0b11001100, 0b11110000)

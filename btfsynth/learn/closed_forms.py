@@ -25,15 +25,6 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.builder import lower_table
 from btfsynth.netlist.literals import FALSE, TRUE
 
-__all__ = [
-    "PolynomialLearner",
-    "SupportLearner",
-    "SymmetricLearner",
-    "count_digits",
-    "forward_order",
-    "solve_gf2",
-]
-
 _MAX_DEGREE = 4
 _MAX_UNKNOWNS = 3000
 _SPARE = 32

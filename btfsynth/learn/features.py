@@ -17,16 +17,6 @@ from numpy.typing import NDArray
 from btfsynth.learn.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
 
-__all__ = [
-    "AND",
-    "Features",
-    "Spectrum",
-    "XOR",
-    "measure_spectrum",
-    "plain_features",
-    "with_pairs",
-]
-
 _TRIPLES_INPUTS = 40
 _PAIRS_INPUTS = 600
 """Inputs up to which sets of three, and of two, are looked at."""

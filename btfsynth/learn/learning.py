@@ -23,7 +23,7 @@ from btfsynth.learn.baselines import Baseline, have_sklearn, measure_baselines
 from btfsynth.learn.candidates import Candidate, within
 from btfsynth.learn.options import LearnOptions, Watcher
 from btfsynth.learn.portfolio import Outcome, compete
-from btfsynth.learn.report import LearnReport, Score, score
+from btfsynth.learn.report import LearnReport, score
 from btfsynth.learn.samples import check_samples, contradicting, samples_of, split
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
@@ -39,8 +39,6 @@ from btfsynth.train.trainer import warm_up
 from btfsynth.verify.simulate import simulate_design
 from btfsynth.workers.executor import Executor
 from btfsynth.workers.local import local_executor
-
-__all__ = ["LearnOptions", "LearnReport", "Score", "Watcher", "learn"]
 
 _SHOWN_VECTORS = 1024
 """Training patterns that the hardware is simulated on, beside random vectors."""

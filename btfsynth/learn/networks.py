@@ -41,19 +41,6 @@ from btfsynth.workers.completed import Task, completed
 from btfsynth.workers.executor import Common, Executor
 from btfsynth.workers.inline import Inline
 
-__all__ = [
-    "Ground",
-    "IntegerNetwork",
-    "NetworkLearner",
-    "SETTINGS",
-    "Sees",
-    "Setting",
-    "Trained",
-    "approximate_network",
-    "lower_integers",
-    "train_network",
-]
-
 _LARGEST = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 512)
 _SWEEPS = 6
 _DOUBLINGS = 4

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from btfsynth.errors import UsageError
 from btfsynth.learn.candidates import Candidate
 
-__all__ = ["LearnOptions", "Watcher"]
-
 
 @dataclass(frozen=True)
 class LearnOptions:

@@ -20,8 +20,6 @@ from btfsynth.learn.trees import FringeLearner, TreeLearner
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.workers.executor import Executor
 
-__all__ = ["LEARNERS", "Outcome", "compete"]
-
 _QUICK_SHARE = 0.4
 _EXACT_SHARE = 0.3
 """Parts of the time: of the quick learners, and of the networks where something exact is known already; so

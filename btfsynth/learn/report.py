@@ -24,8 +24,6 @@ from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.ports import bit_names
 from btfsynth.sim.result import CheckResult
 
-__all__ = ["LearnReport", "Score", "score"]
-
 
 @dataclass(frozen=True)
 class Score:

@@ -13,8 +13,6 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import UsageError
 from btfsynth.netlist.simulation import pack_bits, valid_words
 
-__all__ = ["Samples", "check_samples", "contradicting", "samples_of", "split"]
-
 
 @dataclass(frozen=True, eq=False)
 class Samples:

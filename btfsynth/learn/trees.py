@@ -24,17 +24,6 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = [
-    "FringeLearner",
-    "Tree",
-    "TreeLearner",
-    "best_tree",
-    "fringe_signals",
-    "grow_tree",
-    "lower_tree",
-    "telling_inputs",
-]
-
 _LEAF = -1
 
 

@@ -25,7 +25,7 @@ from btfsynth.netlist.reference import (
     function_reference,
 )
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
-from btfsynth.network.labels import hardware_outputs, label_port, require_comparable
+from btfsynth.network.accuracy import hardware_outputs, label_port, require_comparable
 from btfsynth.network.trained import TrainedNetwork
 
 __all__ = [

@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import UsageError
-from btfsynth.network.labels import require_comparable
+from btfsynth.network.accuracy import require_comparable
 from btfsynth.network.topology import Topology
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
-
-__all__ = ["MAX_WEIGHT_BITS", "Rounding", "round_keeping_labels", "round_network"]
 
 MAX_WEIGHT_BITS = 12
 """Largest integers: with the largest code a weight of a bit is still exact in single precision."""

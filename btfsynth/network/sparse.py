@@ -23,8 +23,6 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import TopologyError, UsageError
 from btfsynth.network.trained import TrainedNetwork
 
-__all__ = ["Sparsification", "sparsify"]
-
 _MOST_ROUNDS = 12
 _ZERO = 1e-7
 """A weight below it, where the least sum is 1 in magnitude, is one that the solver meant to be 0."""

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import TopologyError
 
-__all__ = ["Topology", "layered", "parse_widths"]
-
 MAX_EDGES = 1 << 30
 
 

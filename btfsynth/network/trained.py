@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.errors import DataError, TopologyError, UsageError
-from btfsynth.files import (
-    BROKEN_ARCHIVE,
-    StrPath,
-    as_path,
-    broken_reason,
-    read_archive,
-    write_archive,
-)
+from btfsynth.errors import TopologyError
 from btfsynth.network.topology import Topology
-from btfsynth.ports import Port, port_from_values, port_values_of, total_width
-
-__all__ = ["TrainedNetwork", "load_network", "save_network"]
-
-_FORMAT = 1
-_DATA_SETS = {"inputs", "X"}
-"""Arrays that an archive of patterns has."""
+from btfsynth.ports import Port, total_width
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,79 +143,67 @@ class TrainedNetwork:
         return int((right | ~dataset.care_mask).all(axis=1).sum())
 
 
-def save_network(network: TrainedNetwork, path: StrPath) -> None:
-    """Write a network as ``.npz``, the same bytes for the same network.
+def cut_network(
+    network: TrainedNetwork, layer: int, port: str
+) -> tuple[TrainedNetwork, TrainedNetwork]:
+    """Return what comes before the outputs of a layer, and what is made of them.
+
+    The second network on the outputs of the first is the whole one: an autoencoder cut at its narrowest
+    layer is an encoder and a decoder.
+
+    Parameters
+    ----------
+    network
+        Layers, none of which sees more than the layer before it.
+    layer
+        A hidden layer by its place among the widths: 1 is the first after the inputs.
+    port
+        Name of the port between the two.
+
+    Returns
+    -------
+    first, second : TrainedNetwork
+        Both with the name of the network; `first` has its input ports, `second` its output ports.
 
     Raises
     ------
-    UsageError
-        If the name ends in ``.net`` or ``.sol``: these are text, which `write_network_text` of
-        `btfsynth.network.formats` writes.
-    OutputError
-        If the file cannot be written.
+    TopologyError
+        If there is no such layer, or a neuron behind it sees what lies before it.
     """
-    path = as_path(path)
-    if path.suffix.lower() in (".net", ".sol"):
-        raise UsageError(
-            f"{path}: expected a name that ends in .npz; "
-            f"btfsynth.network.formats.write_network_text writes {path.suffix}"
-        )
-    header = {
-        "format": _FORMAT,
-        "name": network.name,
-        "n_inputs": network.topology.n_inputs,
-        "n_outputs": network.topology.n_outputs,
-        "widths": network.topology.widths,
-        "input_ports": [port_values_of(port) for port in network.input_ports],
-        "output_ports": [port_values_of(port) for port in network.output_ports],
-        "training": network.training,
-    }
-    text = json.dumps(header, sort_keys=True)
-    write_archive(
-        path,
-        {
-            "header": np.frombuffer(text.encode(), dtype=np.uint8),
-            "fanin_start": network.topology.fanin_start,
-            "sources": network.topology.sources,
-            "weights": network.weights,
-        },
+    topology, widths = network.topology, network.topology.widths
+    if widths is None or not 1 <= layer <= len(widths) - 2:
+        shown = "no layers" if widths is None else f"widths {','.join(map(str, widths))}"
+        raise TopologyError(f"{network.name}: {shown}: there is no hidden layer {layer}")
+    between = (Port(port, widths[layer]),)
+    neurons = sum(widths[1 : layer + 1])
+    edges = int(topology.fanin_start[neurons])
+    first = replace(
+        network,
+        topology=Topology(
+            topology.n_inputs,
+            widths[layer],
+            topology.fanin_start[: neurons + 1],
+            topology.sources[:edges],
+            widths[: layer + 1],
+        ),
+        weights=network.weights[:edges],
+        output_ports=between,
     )
-
-
-def load_network(path: StrPath) -> TrainedNetwork:
-    """Read a network that `save_network` wrote.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or is anything else.
-    """
-    path = as_path(path)
-    arrays = read_archive(path, "a network written by btfsynth")
-    if _DATA_SETS & arrays.keys():
-        raise DataError("expected a trained network, got an archive of patterns", path)
-    try:
-        header = json.loads(arrays["header"].tobytes())
-        if header["format"] != _FORMAT:
-            raise DataError(f"network format {header['format']!r}, expected {_FORMAT}", path)
-        widths = header["widths"]
-        topology = Topology(
-            int(header["n_inputs"]),
-            int(header["n_outputs"]),
-            arrays["fanin_start"],
-            arrays["sources"],
-            None if widths is None else tuple(int(width) for width in widths),
-        )
-        return TrainedNetwork(
-            name=str(header["name"]),
-            topology=topology,
-            weights=arrays["weights"],
-            input_ports=tuple(port_from_values(port) for port in header["input_ports"]),
-            output_ports=tuple(port_from_values(port) for port in header["output_ports"]),
-            training=dict(header["training"]),
-        )
-    except TopologyError as error:
-        raise DataError(f"not a sound network: {error}", path) from None
-    except BROKEN_ARCHIVE as error:
-        reason = f"{type(error).__name__}: {broken_reason(error)}"
-        raise DataError(f"not a network written by btfsynth ({reason})", path) from None
+    # The last neurons of the first network are the inputs of the second, from node 1 on.
+    shift = topology.first_neuron + neurons - widths[layer] - 1
+    sources = topology.sources[edges:].astype(np.int64)
+    if np.any((sources > 0) & (sources <= shift)):
+        raise TopologyError(f"{network.name}: a neuron behind layer {layer} sees what lies before")
+    second = replace(
+        network,
+        topology=Topology(
+            widths[layer],
+            topology.n_outputs,
+            topology.fanin_start[neurons:] - edges,
+            np.where(sources > 0, sources - shift, 0),
+            widths[layer:],
+        ),
+        weights=network.weights[edges:],
+        input_ports=between,
+    )
+    return first, second

@@ -11,10 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from btfsynth.errors import UsageError
-from btfsynth.reproduce.experiment import Experiment, Measure, Published, Scale
+from btfsynth.reproduce.catalogue import Experiment, Measure, Published, Scale
 from btfsynth.train.parameters import StopRule
-
-__all__ = ["EXPERIMENTS", "choose"]
 
 
 def _multiplier(bits: int, widths: tuple[int, ...], published: Published) -> Experiment:

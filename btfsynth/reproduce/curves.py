@@ -6,12 +6,10 @@ import importlib.util
 from typing import Any
 
 from btfsynth.files import StrPath, as_path
-from btfsynth.reproduce.experiment import Measure
+from btfsynth.reproduce.catalogue import Measure
 from btfsynth.reproduce.store import Row
-from btfsynth.reproduce.summary import summary
+from btfsynth.reproduce.table import summary
 from btfsynth.train.plot import write_figure
-
-__all__ = ["draw_curves", "has_matplotlib"]
 
 _INCHES = (6.4, 6.0)
 

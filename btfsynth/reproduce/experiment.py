@@ -9,8 +9,6 @@ from typing import Any
 from btfsynth.network.topology import Topology, layered
 from btfsynth.train.parameters import StopRule, TrainParameters
 
-__all__ = ["Experiment", "Measure", "Published", "Scale"]
-
 
 class Measure(str, Enum):
     """What an experiment is judged by."""

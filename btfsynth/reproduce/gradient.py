@@ -19,8 +19,6 @@ from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.errors import MissingToolError
 from btfsynth.extras import install_command
 
-__all__ = ["GradientOptions", "GradientResult", "has_torch", "train_gradient"]
-
 
 @dataclass(frozen=True)
 class GradientOptions:

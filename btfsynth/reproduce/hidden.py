@@ -11,8 +11,6 @@ from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 
-__all__ = ["automaton_netlist", "circuit_netlist", "hidden_netlist"]
-
 
 def hidden_netlist(spec: str) -> Netlist:
     """Return the circuit that a task's patterns are drawn from.

@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from btfsynth.errors import shown
-from btfsynth.reproduce.experiment import Experiment, Measure
+from btfsynth.reproduce.catalogue import Experiment, Measure
 from btfsynth.reproduce.record import BASELINES
 from btfsynth.train.parameters import StopReason
-
-__all__ = ["by_seed", "problem_of_baseline", "problem_of_run"]
 
 _Holds = Callable[[Any], bool]
 

@@ -11,15 +11,13 @@ from btfsynth.dataset.dataset import InputKind
 from btfsynth.dataset.load import load
 from btfsynth.network.accuracy import measure
 from btfsynth.network.sparse import sparsify
-from btfsynth.reproduce.experiment import Experiment, Measure, Scale
+from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
 from btfsynth.reproduce.gradient import GradientOptions, train_gradient
-from btfsynth.reproduce.hidden import hidden_netlist
+from btfsynth.reproduce.recovery import hidden_netlist
 from btfsynth.reproduce.recovery import recover
 from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.trainer import TrialHooks, train_trial
 from btfsynth.train.trials import TrainingRun
-
-__all__ = ["BASELINES", "Record", "baseline_record", "goal_reached", "training_record", "value_of"]
 
 Record = dict[str, Any]
 

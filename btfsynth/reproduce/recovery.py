@@ -16,8 +16,6 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.verify.equivalence import equivalent
 
-__all__ = ["Recovery", "recover"]
-
 
 @dataclass(frozen=True)
 class Recovery:

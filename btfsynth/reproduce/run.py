@@ -11,18 +11,16 @@ from btfsynth.errors import DataError, ToolError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.reproduce.catalogue import EXPERIMENTS
-from btfsynth.reproduce.experiment import Experiment
+from btfsynth.reproduce.catalogue import Experiment
 from btfsynth.reproduce.gradient import has_torch
 from btfsynth.reproduce.record import Record, goal_reached, value_of
 from btfsynth.reproduce.store import Row, Store
-from btfsynth.reproduce.work import Failed, progress_of, run_baseline, run_training
+from btfsynth.reproduce.record import Failed, progress_of, run_baseline, run_training
 from btfsynth.train.parameters import Progress, TrainParameters
 from btfsynth.train.trainer import warm_up
 from btfsynth.workers.completed import Task, completed
 from btfsynth.workers.executor import Executor, Finished
 from btfsynth.workers.local import local_executor
-
-__all__ = ["Report", "ReproduceOptions", "Watcher", "in_words", "reproduce"]
 
 _FULL_BASELINES = 5
 """Seeds of an experiment that have gradient baselines, which spread little; in a quick run the first."""

@@ -10,11 +10,9 @@ from typing import Any
 
 from btfsynth.errors import DataError
 from btfsynth.files import StrPath, as_path, make_folder, write_text
-from btfsynth.reproduce.experiment import Experiment, Scale
-from btfsynth.reproduce.kept import by_seed, problem_of_baseline, problem_of_run
+from btfsynth.reproduce.catalogue import Experiment, Scale
+from btfsynth.reproduce.store import by_seed, problem_of_baseline, problem_of_run
 from btfsynth.reproduce.record import Record
-
-__all__ = ["Row", "Store"]
 
 _FORMAT = 1
 _FOLDER = "rows"

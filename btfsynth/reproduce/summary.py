@@ -5,11 +5,9 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from btfsynth.reproduce.experiment import Measure
+from btfsynth.reproduce.catalogue import Measure
 from btfsynth.reproduce.record import BASELINES, goal_reached, value_of
 from btfsynth.reproduce.store import Row
-
-__all__ = ["summary"]
 
 
 def summary(row: Row) -> dict[str, Any]:

@@ -11,19 +11,7 @@ from btfsynth import __version__
 from btfsynth.errors import plural
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.reproduce.run import Report
-from btfsynth.reproduce.summary import summary
-
-__all__ = [
-    "HEADINGS",
-    "SETTINGS_HEADINGS",
-    "SHORT_HEADINGS",
-    "markdown",
-    "report_record",
-    "settings_row",
-    "short_row",
-    "table_row",
-    "write_tables",
-]
+from btfsynth.reproduce.table import summary
 
 HEADINGS = (
     "experiment",

@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from btfsynth.errors import MissingToolError, TrainingError
-from btfsynth.reproduce.experiment import Experiment, Scale
+from btfsynth.reproduce.catalogue import Experiment, Scale
 from btfsynth.reproduce.gradient import has_torch
 from btfsynth.reproduce.record import Record, baseline_record, training_record
 from btfsynth.train.parameters import Progress
 from btfsynth.workers.running import place, report
-
-__all__ = ["Failed", "progress_of", "run_baseline", "run_training"]
 
 
 @dataclass(frozen=True)

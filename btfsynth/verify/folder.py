@@ -16,7 +16,7 @@ from btfsynth.hdl.interchange import FOLDER_FORMATS, WRITERS
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
-from btfsynth.network.trained import load_network
+from btfsynth.network.formats import load_network
 from btfsynth.sim.design import Design
 from btfsynth.verify.compare import compare
 from btfsynth.verify.simulate import given_up

@@ -12,7 +12,7 @@ from btfsynth.dataset.code import parse_code
 from btfsynth.dataset.load import load
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
-from btfsynth.network.trained import load_network
+from btfsynth.network.formats import load_network
 
 CHECK = ("--simulator", "amaranth", "--json")
 SIZES = ("--widths", "2,6,3", "--iterations", "3000", "--trials", "20")

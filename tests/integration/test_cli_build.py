@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from btfsynth.netlist.text import read_netlist
-from btfsynth.network.trained import load_network
+from btfsynth.network.formats import load_network
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs iverilog")
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from btfsynth.network.trained import load_network
+from btfsynth.network.formats import load_network
 
 CHECK = ("--simulator", "amaranth", "--json")
 

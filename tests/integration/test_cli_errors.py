@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from btfsynth.network.trained import load_network
+from btfsynth.network.formats import load_network
 
 DAT = "4 2 2 2 1\n0 0 0\n0 1 1\n1 0 1\n1 1 0\n"
 

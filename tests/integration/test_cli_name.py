@@ -7,7 +7,7 @@ import json
 import pytest
 
 from btfsynth.config import RUN_FILE
-from btfsynth.network.trained import load_network
+from btfsynth.network.formats import load_network
 
 CHECK = ("--simulator", "amaranth")
 MAKES = {

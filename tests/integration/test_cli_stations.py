@@ -17,7 +17,7 @@ from btfsynth.dataset.tasks import TASKS
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words, unpack_bits
 from btfsynth.netlist.text import read_netlist
-from btfsynth.network.trained import load_network
+from btfsynth.network.formats import load_network
 
 COMMANDS = ("build", "tasks", "data", "train", "simplify", "emit", "simulate", "verify", "equiv")
 

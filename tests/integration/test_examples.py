@@ -17,8 +17,8 @@ import pytest
 from btfsynth.dataset.load import load
 from btfsynth.flow.vectors import function_of
 from btfsynth.netlist.text import read_netlist
-from btfsynth.network.trained import load_network
-from btfsynth.reproduce.hidden import hidden_netlist
+from btfsynth.network.formats import load_network
+from btfsynth.reproduce.recovery import hidden_netlist
 from btfsynth.verify.equivalence import equivalent
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

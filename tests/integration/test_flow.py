@@ -14,7 +14,7 @@ from btfsynth.dataset.load import load
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, UsageError
 from btfsynth.flow import BuildOptions, Observer, build, building, emit_netlist, is_verified
 from btfsynth.netlist.text import read_netlist
-from btfsynth.network.trained import load_network
+from btfsynth.network.formats import load_network
 from btfsynth.sim.result import CheckResult
 from btfsynth.train.session import TrainOptions
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from strategies import networks
 
 from btfsynth.errors import DataError
+from btfsynth.network.formats import load_network, save_network
 from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork, load_network, save_network
+from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 
 

@@ -19,9 +19,14 @@ from btfsynth.hdl.manifest import load_manifest
 from btfsynth.hdl.readers import read_design
 from btfsynth.learn import LearnOptions, learn
 from btfsynth.netlist.text import read_netlist
-from btfsynth.network.formats import read_network_text, write_network_text
-from btfsynth.network.load import is_network, read_network
-from btfsynth.network.trained import load_network, save_network
+from btfsynth.network.formats import (
+    is_network,
+    load_network,
+    read_network,
+    read_network_text,
+    save_network,
+    write_network_text,
+)
 from btfsynth.report import write_report
 from btfsynth.sim.design import load_design
 from btfsynth.train.session import TrainOptions, train
@@ -105,8 +110,9 @@ def public_functions():
         if inner or parts[-1] in ("__main__", "classifier", "process", "templates"):
             continue
         found = importlib.import_module(module.name)
-        for name in getattr(found, "__all__", ()):
-            each = getattr(found, name)
+        for name, each in vars(found).items():
+            if name.startswith("_"):
+                continue
             if inspect.isfunction(each) and each.__module__ == module.name:
                 yield f"{module.name}.{name}", each
 

@@ -14,21 +14,6 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath, as_path
 
-__all__ = [
-    "MAX_CELLS",
-    "MAX_FILE_BYTES",
-    "Format",
-    "OutputColumns",
-    "SourceFile",
-    "check_names",
-    "identifier",
-    "quoted",
-    "read_source",
-    "require_boolean",
-    "require_no_dont_care",
-    "require_tokens",
-]
-
 MAX_FILE_BYTES = 512 << 20
 """Largest file that is read."""
 

@@ -42,8 +42,6 @@ from btfsynth.dataset.vectors import FREE, MAX_EXPANDED, bits_of, expand_cubes, 
 from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, bit_names, group_ports
 
-__all__ = ["CSV"]
-
 _BITS = {"0": 0, "1": 1, **WORDS}
 _INPUT_BITS = {**_BITS, "-": FREE, "x": FREE}
 _MISSING = ("na", "n/a", "#n/a", "<na>")

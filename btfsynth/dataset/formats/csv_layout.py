@@ -24,22 +24,6 @@ from btfsynth.dataset.formats.base import OutputColumns, SourceFile
 from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port, group_ports
 
-__all__ = [
-    "Column",
-    "NUMBER",
-    "Roles",
-    "SEPARATORS",
-    "Table",
-    "WORDS",
-    "as_utf8",
-    "decide_roles",
-    "default_columns",
-    "find_delimiter",
-    "parse_header_cell",
-    "read_table",
-    "renamed",
-]
-
 SEPARATORS = ("", "->", "|")
 """What a column between inputs and outputs holds."""
 

@@ -35,8 +35,6 @@ from btfsynth.dataset.formats.base import (
 from btfsynth.errors import plural
 from btfsynth.ports import Port, bit_names
 
-__all__ = ["DAT"]
-
 _HEADER = (
     "the number of patterns",
     "the type of the inputs",

@@ -37,8 +37,6 @@ from btfsynth.errors import DataError
 from btfsynth.files import BROKEN_ARCHIVE, archive_bytes, broken_reason, read_array
 from btfsynth.ports import Port, bit_names
 
-__all__ = ["NPZ"]
-
 _MAGIC = b"PK\x03\x04"
 _NETWORK = {"header", "fanin_start", "sources", "weights"}
 """Arrays that a trained network has."""

@@ -32,16 +32,6 @@ from btfsynth.dataset.vectors import (
 from btfsynth.errors import DataError, plural
 from btfsynth.ports import Port, bit_names, group_columns
 
-__all__ = [
-    "DONT_CARE",
-    "OFF",
-    "ON",
-    "PLA",
-    "PlaFile",
-    "SILENT",
-    "parse_pla",
-]
-
 OFF, ON, DONT_CARE, SILENT = 0, 1, 2, 3
 """What an output of a row says."""
 

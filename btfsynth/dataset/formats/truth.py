@@ -18,8 +18,6 @@ from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, counting_inputs, numbers_
 from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port
 
-__all__ = ["TRUTH"]
-
 _BINARY = re.compile(r"[01-]+")
 _HEXADECIMAL = re.compile(r"0[xX][0-9A-Fa-f]+")
 _DONT_CARE = ord("-")

@@ -16,16 +16,6 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import InputKind, OutputKind
 
-__all__ = [
-    "BadValue",
-    "Classes",
-    "analog_inputs",
-    "classes_of",
-    "is_signed",
-    "read_inputs",
-    "read_outputs",
-]
-
 MAX_CLASSES = 1000
 """Largest number of classes that a column of labels may have."""
 

@@ -1,19 +1,24 @@
-"""The text files of boolearn, the C program of the authors of the method: ``.wth .net .sol .gen``."""
+"""Files of trained networks: archives (``.npz``) and the text of boolearn (``.wth .net .sol .gen``)."""
 
-from __future__ import annotations
-
-from btfsynth.network.formats.generators import read_generators, write_generators
-from btfsynth.network.formats.network_text import (
+from btfsynth.network.formats.archive import is_network, load_network, read_network, save_network
+from btfsynth.network.formats.boolearn import (
+    read_generators,
     read_network_text,
+    read_widths,
+    write_generators,
     write_network_text,
     write_topology_text,
+    write_widths,
 )
-from btfsynth.network.formats.widths import read_widths, write_widths
 
 __all__ = [
+    "is_network",
+    "load_network",
     "read_generators",
+    "read_network",
     "read_network_text",
     "read_widths",
+    "save_network",
     "write_generators",
     "write_network_text",
     "write_topology_text",

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfsynth.errors import TopologyError
-from btfsynth.network.cut import cut_network
 from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.trained import TrainedNetwork, cut_network
 from btfsynth.ports import Port
 
 

@@ -10,10 +10,9 @@ import pytest
 
 from btfsynth.dataset.load import load
 from btfsynth.errors import DataError
-from btfsynth.network.formats import write_network_text
-from btfsynth.network.load import is_network, read_network
+from btfsynth.network.formats import is_network, read_network, save_network, write_network_text
 from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork, save_network
+from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 
 NETWORK = TrainedNetwork(

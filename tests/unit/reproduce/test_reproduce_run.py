@@ -18,9 +18,9 @@ from btfsynth.reproduce import gradient
 from btfsynth.reproduce import record as record_module
 from btfsynth.reproduce import run as run_module
 from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
-from btfsynth.reproduce.experiment import Experiment, Scale
+from btfsynth.reproduce.catalogue import Experiment, Scale
 from btfsynth.reproduce.run import Report, ReproduceOptions, Watcher, reproduce
-from btfsynth.reproduce.summary import summary
+from btfsynth.reproduce.table import summary
 from btfsynth.reproduce.table import markdown, report_record, write_tables
 from btfsynth.train.parameters import Progress, StopRule
 from btfsynth.train.trainer import check_fit
@@ -252,7 +252,7 @@ def test_tables_say_what_was_reached(tmp_path):
 def test_curves_are_the_same_bytes(tmp_path):
     """One picture an experiment."""
     pytest.importorskip("matplotlib")
-    from btfsynth.reproduce.curves import draw_curves
+    from btfsynth.reproduce.table import draw_curves
 
     report = reproduce((TESTED,), tmp_path, ReproduceOptions())
     for name in ("a.svg", "b.svg"):

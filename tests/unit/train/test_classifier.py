@@ -24,7 +24,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.errors import UsageError
 from btfsynth.extras import install_command
-from btfsynth.network.trained import load_network, save_network
+from btfsynth.network.formats import load_network, save_network
 from btfsynth.train import classifier
 from btfsynth.train.classifier import BTFClassifier
 

@@ -1,0 +1,478 @@
+"""What the formats share: numbers between any white space, each with its line for messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.formats.base import MAX_CELLS, SourceFile, quoted, read_source
+from btfsynth.errors import DataError, TopologyError, UsageError, plural
+from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.network.topology import Topology, layered
+from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
+
+_COUNT = re.compile(r"[0-9]{1,18}")
+_REAL = re.compile(r"[+-]?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,4})?")
+
+
+@dataclass(frozen=True)
+class NumberFile:
+    """A text file of numbers in free layout.
+
+    Parameters
+    ----------
+    file
+        Its content.
+    """
+
+    file: SourceFile
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """All its pieces between white space."""
+        return [token for line in self.file.lines for token in line.split()]
+
+    def line_of(self, index: int) -> int:
+        """Return the line of a token; the last line with one if there are not that many."""
+        last = 1
+        for number, line in enumerate(self.file.lines, start=1):
+            count = len(line.split())
+            if index < count:
+                return number
+            index -= count
+            last = number if count else last
+        return last
+
+    def error(self, message: str, index: int) -> DataError:
+        """Return the error that names the file and the line of a token."""
+        return self.file.error(message, self.line_of(index))
+
+    def header(self, names: Sequence[str]) -> list[int]:
+        """Return the counts the file begins with.
+
+        Parameters
+        ----------
+        names
+            What each of them is, for messages.
+
+        Raises
+        ------
+        DataError
+            If one is missing or is no count.
+        """
+        for index, name in enumerate(names):
+            if index >= len(self.tokens):
+                raise self.error(f"expected {name}, got the end of the file", index)
+            if not is_count(self.tokens[index]):
+                raise self.error(f"expected {name}, got {quoted(self.tokens[index])}", index)
+        return [int(token) for token in self.tokens[: len(names)]]
+
+    def counts(self, start: int, step: int, name: str) -> NDArray[np.int64]:
+        """Return every `step`-th token from `start` on as a whole number, none negative."""
+        column = self.tokens[start::step]
+        for row, token in enumerate(column):
+            if not is_count(token):
+                raise self.error(f"expected {name}, got {quoted(token)}", start + row * step)
+        return np.fromiter(map(int, column), dtype=np.int64, count=len(column))
+
+    def reals(self, start: int, step: int, name: str) -> NDArray[np.float32]:
+        """Return every `step`-th token from `start` on as a number that is finite in float32."""
+        column = self.tokens[start::step]
+        for row, token in enumerate(column):
+            if not _REAL.fullmatch(token):
+                raise self.error(
+                    f"expected a finite number as {name}, got {quoted(token)}", start + row * step
+                )
+        wide = np.fromiter(map(float, column), dtype=np.float64, count=len(column))
+        with np.errstate(over="ignore", under="ignore"):
+            numbers = wide.astype(np.float32)
+        infinite = np.flatnonzero(~np.isfinite(numbers))
+        if infinite.size:
+            row = int(infinite[0])
+            raise self.error(
+                f"expected a number of float32 as {name}, got {quoted(column[row])}",
+                start + row * step,
+            )
+        return numbers
+
+
+def is_count(token: str) -> bool:
+    """Return True if a token is a whole number of up to 18 digits without a sign."""
+    return _COUNT.fullmatch(token) is not None
+
+
+def read_numbers(path: StrPath) -> NumberFile:
+    """Read a file of numbers.
+
+    Raises
+    ------
+    DataError
+        If it is missing, empty, too large, or no text.
+    """
+    path = as_path(path)
+    return NumberFile(read_source(path))
+
+
+# The ``.wth`` format: the number of weight layers, then one width more, from inputs to outputs.
+
+
+def read_widths(path: StrPath) -> tuple[int, ...]:
+    """Read the widths of a layered network, inputs first.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or is anything else.
+    """
+    path = as_path(path)
+    numbers = read_numbers(path)
+    (layers,) = numbers.header(["the number of weight layers"])
+    if layers < 1:
+        raise numbers.error("expected at least one weight layer, got 0", 0)
+    found = len(numbers.tokens) - 1
+    if found != layers + 1:
+        raise numbers.error(
+            f"expected {layers + 1} widths for {plural(layers, 'weight layer')}, got {found}",
+            layers + 2,
+        )
+    widths = numbers.counts(1, 1, "a width")
+    for index, width in enumerate(widths.tolist(), start=1):
+        if width < 1:
+            raise numbers.error("expected a width of at least 1, got 0", index)
+    return tuple(widths.tolist())
+
+
+def write_widths(path: StrPath, widths: Sequence[int]) -> None:
+    """Write the widths of a layered network, inputs first.
+
+    Raises
+    ------
+    TopologyError
+        If there are fewer than two widths or one is not positive.
+    OutputError
+        If the file cannot be written.
+    """
+    path = as_path(path)
+    if len(widths) < 2 or any(width < 1 for width in widths):
+        shown = ",".join(str(width) for width in widths)
+        raise TopologyError(f"widths {shown!r}: a .wth file holds at least two positive widths")
+    write_text(path, f"{len(widths) - 1}\n{' '.join(str(width) for width in widths)}\n")
+
+
+# The ``.gen`` format: the generators of a generative model and how many patterns use each.
+
+_GENERATORS_HEADER = ("the number of generators", "the number of generators in use")
+
+
+def read_generators(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Read generators and how many patterns use each.
+
+    Returns
+    -------
+    codes : numpy.ndarray
+        ``(generators, width)`` uint8 0/1, in the order of the file.
+    counts : numpy.ndarray
+        ``(generators,)`` int64; 0 for a generator not in use.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or is anything else.
+    """
+    path = as_path(path)
+    numbers = read_numbers(path)
+    listed, used = numbers.header(_GENERATORS_HEADER)
+    file = numbers.file
+    rows = [(line, row) for line, row in enumerate(map(str.split, file.lines), start=1) if row]
+    if len(rows[0][1]) != len(_GENERATORS_HEADER):
+        raise file.error(
+            f"expected a line of two numbers, got {plural(len(rows[0][1]), 'number')}", rows[0][0]
+        )
+    if not 1 <= used <= listed:
+        raise file.error(
+            f"expected 1 to {listed} generators in use of {listed}, got {used}"
+            if listed
+            else "expected at least one generator, got 0",
+            rows[0][0],
+        )
+    del rows[0]
+    if len(rows) != listed:
+        line = rows[listed][0] if len(rows) > listed else numbers.line_of(len(numbers.tokens))
+        raise file.error(
+            f"expected {plural(listed, 'generator')}, one a line, got {len(rows)}", line
+        )
+    codes, counts = _read_rows(numbers, rows)
+    found = int(np.count_nonzero(counts))
+    if found != used:
+        raise file.error(f"expected {plural(used, 'generator')} in use, got {found}")
+    return codes, counts
+
+
+def _read_rows(
+    numbers: NumberFile, rows: list[tuple[int, list[str]]]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the codes and counts of the lines after the header."""
+    file = numbers.file
+    width = len(rows[0][1]) - 1
+    if width < 1:
+        raise file.error("expected the bits of a generator and a count, got one number", rows[0][0])
+    seen: dict[bytes, int] = {}
+    counts = []
+    for line, row in rows:
+        if len(row) != width + 1:
+            raise file.error(
+                f"expected {plural(width, 'bit')} and a count as in the lines before, "
+                f"got {plural(len(row), 'number')}",
+                line,
+            )
+        for bit in row[:-1]:
+            if bit not in ("0", "1"):
+                raise file.error(f"expected a bit, 0 or 1, got {quoted(bit)}", line)
+        if not is_count(row[-1]):
+            raise file.error(f"expected a number of patterns, got {quoted(row[-1])}", line)
+        code = "".join(row[:-1]).encode()
+        if code in seen:
+            raise file.error(f"the generator of line {seen[code]} is listed again", line)
+        seen[code] = line
+        counts.append(int(row[-1]))
+    bits = np.frombuffer(b"".join(seen), dtype=np.uint8) - np.uint8(ord("0"))
+    return bits.reshape(len(rows), width), np.array(counts, dtype=np.int64)
+
+
+def write_generators(path: StrPath, codes: NDArray[Any], one_hot: bool | None = None) -> None:
+    """Write the generators that patterns use.
+
+    Parameters
+    ----------
+    path
+        The file.
+    codes
+        ``(patterns, width)`` 0/1, the generator of every pattern.
+    one_hot
+        True for one-hot generators, False for those of a hypercube; None takes them for one-hot if
+        exactly one bit of every code is 1.
+
+    Raises
+    ------
+    UsageError
+        If there are no codes or bits, a value is not 0 or 1, codes said to be one-hot are not, or
+        there would be too many.
+    OutputError
+        If the file cannot be written.
+    """
+    path = as_path(path)
+    given = np.asarray(codes)
+    if given.ndim != 2 or not given.size:
+        raise UsageError(f"expected a row of bits a pattern, got an array of shape {given.shape}")
+    if not np.isin(given, (0, 1)).all():
+        raise UsageError("expected generators of bits, 0 or 1")
+    bits = np.asarray(given, dtype=np.uint8)
+    single = bool((bits.sum(axis=1, dtype=np.int64) == 1).all())
+    if one_hot and not single:
+        raise UsageError("expected one-hot generators, got a code without exactly one 1")
+    width = bits.shape[1]
+    if single if one_hot is None else one_hot:
+        if width * width > MAX_CELLS:
+            raise UsageError(f"one-hot generators of {width} bits are too many to list")
+        listed = np.eye(width, dtype=np.uint8)
+        counts = bits.sum(axis=0, dtype=np.int64)
+    else:
+        found, counts = np.unique(bits[:, ::-1], axis=0, return_counts=True)
+        listed = found[:, ::-1]  # compared from the last bit, so in counting order
+    lines = [f"{len(listed)}  {np.count_nonzero(counts)}", ""]
+    for code, count in zip(listed, counts.tolist(), strict=True):
+        lines.append("".join(f" {bit}" for bit in code.tolist()) + f"\t{count}")
+    write_text(path, "\n".join(lines) + "\n")
+
+
+# The ``.net`` and ``.sol`` formats: a header, then receiver, sender and weight of every edge.
+
+_NETWORK_HEADER = (
+    "the number of nodes",
+    "the number of input nodes",
+    "the number of output nodes",
+    "the number of edges",
+)
+_EDGE = ("a receiving node", "a sending node", "a weight")
+
+
+def read_network_text(path: StrPath, name: str | None = None) -> TrainedNetwork:
+    """Read a ``.net`` or ``.sol`` file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        Name of the function; the name of the file without folder and ending if None.
+
+    Returns
+    -------
+    TrainedNetwork
+        With one port ``x`` of all inputs and one port ``y`` of all outputs. Its topology has widths
+        if every layer sees the constant and exactly the layer before it.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or is anything else.
+    """
+    path = as_path(path)
+    numbers = read_numbers(path)
+    nodes, input_nodes, n_outputs = _read_header(numbers)
+    first = len(_NETWORK_HEADER)
+    receivers = numbers.counts(first, 3, _EDGE[0])
+    senders = numbers.counts(first + 1, 3, _EDGE[1])
+    weights = numbers.reals(first + 2, 3, _EDGE[2])
+    _check_edges(numbers, receivers, senders, nodes, input_nodes)
+    fan_in = np.bincount(receivers - input_nodes, minlength=nodes - input_nodes)
+    if not fan_in.all():
+        node = int(np.argmin(fan_in != 0)) + input_nodes
+        raise numbers.file.error(
+            f"expected an edge into every node from {input_nodes} (the number of input nodes, the "
+            f"constant included) to {nodes - 1}, got none into node {node}"
+        )
+    order = np.argsort(receivers, kind="stable")
+    topology = Topology(
+        n_inputs=input_nodes - 1,
+        n_outputs=n_outputs,
+        fanin_start=np.concatenate([[0], np.cumsum(fan_in)]).astype(np.int32),
+        sources=senders[order].astype(np.int32),
+    )
+    return TrainedNetwork(
+        name=numbers.file.function_name if name is None else name,
+        topology=replace(topology, widths=_widths(topology)),
+        weights=weights[order],
+        input_ports=(Port("x", input_nodes - 1),) if input_nodes > 1 else (),
+        output_ports=(Port("y", n_outputs),),
+    )
+
+
+def write_network_text(path: StrPath, network: TrainedNetwork) -> None:
+    """Write a network with its weights, as ``.sol`` files have them; its ports are not kept.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    path = as_path(path)
+    _write(path, network.topology, network.weights)
+
+
+def write_topology_text(path: StrPath, topology: Topology) -> None:
+    """Write a graph with a weight of 0 for every edge, as ``.net`` files have them.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    path = as_path(path)
+    _write(path, topology, np.zeros(topology.n_edges, dtype=np.float32))
+
+
+def _read_header(numbers: NumberFile) -> tuple[int, int, int]:
+    """Return nodes, input nodes and outputs once the file has as many edges as it says."""
+    nodes, input_nodes, n_outputs, n_edges = numbers.header(_NETWORK_HEADER)
+    if input_nodes < 1:
+        raise numbers.error("expected at least one input node (the constant), got 0", 1)
+    if nodes <= input_nodes:
+        raise numbers.error(
+            f"expected more nodes than the {plural(input_nodes, 'input node')}, got {nodes}", 0
+        )
+    if nodes > MAX_CELLS:
+        raise numbers.error(f"expected at most {MAX_CELLS} nodes, got {nodes}", 0)
+    neurons = nodes - input_nodes
+    if not 1 <= n_outputs <= neurons:
+        raise numbers.error(
+            f"expected 1 to {neurons} output nodes (there are as many neurons), got {n_outputs}", 2
+        )
+    if n_edges < neurons:
+        raise numbers.error(
+            f"expected at least one edge for each of {plural(neurons, 'neuron')}, got {n_edges}", 3
+        )
+    whole, rest = divmod(len(numbers.tokens) - len(_NETWORK_HEADER), len(_EDGE))
+    if whole != n_edges or rest:
+        more = f" and {plural(rest, 'number')} more" if rest else ""
+        raise numbers.error(
+            f"expected {plural(n_edges, 'edge')} of three numbers, got {plural(whole, 'edge')}{more}",
+            len(_NETWORK_HEADER) + len(_EDGE) * n_edges,
+        )
+    return nodes, input_nodes, n_outputs
+
+
+def _check_edges(
+    numbers: NumberFile,
+    receivers: NDArray[np.int64],
+    senders: NDArray[np.int64],
+    nodes: int,
+    input_nodes: int,
+) -> None:
+    """Raise for the first edge that cannot be one."""
+
+    def refuse(wrong: NDArray[np.bool_], part: int, expected: str) -> None:
+        if wrong.any():
+            edge = int(np.argmax(wrong))
+            raise numbers.error(
+                f"edge into node {receivers[edge]} from node {senders[edge]}: expected {expected}",
+                len(_NETWORK_HEADER) + len(_EDGE) * edge + part,
+            )
+
+    refuse(
+        (receivers < input_nodes) | (receivers >= nodes),
+        0,
+        f"a receiving node from {input_nodes} to {nodes - 1}",
+    )
+    refuse(senders >= nodes, 1, f"a sending node from 0 to {nodes - 1}")
+    refuse(senders >= receivers, 1, "a sending node before the receiving one")
+    pairs = receivers * nodes + senders  # below 2**52, as nodes are at most MAX_CELLS
+    again = np.ones(len(pairs), dtype=np.bool_)
+    again[np.unique(pairs, return_index=True)[1]] = False
+    refuse(again, 0, "every edge once, got it again")
+
+
+def _widths(topology: Topology) -> tuple[int, ...] | None:
+    """Return the widths of a layered graph, None for any other."""
+    start, sources = topology.fanin_start, topology.sources
+    starts = start[:-1].astype(np.int64)
+    # In a layered graph all neurons of a layer, and no others, see the same first node.
+    seen = np.where(sources == 0, topology.n_nodes, sources)
+    lowest = np.minimum.reduceat(seen, starts)
+    ends = np.append(np.flatnonzero(np.diff(lowest)) + 1, topology.n_neurons)
+    widths = (topology.n_inputs, *np.diff(ends, prepend=0).tolist())
+    edges = sum((1 + before) * width for before, width in pairwise(widths))
+    if not topology.n_inputs or widths[-1] != topology.n_outputs or edges != topology.n_edges:
+        return None
+    model = layered(widths)
+    neurons = np.repeat(np.arange(topology.n_neurons), topology.fan_in)
+    ordered = sources[np.lexsort((sources, neurons))]
+    same = np.array_equal(start, model.fanin_start) and np.array_equal(ordered, model.sources)
+    return widths if same else None
+
+
+def _write(path: Path, topology: Topology, weights: NDArray[np.float32]) -> None:
+    counts = (
+        topology.n_nodes,
+        topology.first_neuron,
+        topology.n_outputs,
+        topology.n_edges,
+    )
+    receivers = np.repeat(
+        np.arange(topology.first_neuron, topology.n_nodes), topology.fan_in
+    ).tolist()
+    lines = ["  ".join(str(count) for count in counts)]
+    for receiver, sender, weight in zip(
+        receivers, topology.sources.tolist(), weights.tolist(), strict=True
+    ):
+        lines.append(f"{receiver:5d} {sender:4d} {weight:13.8f}")
+    write_text(path, "\n".join(lines) + "\n")
