@@ -15,8 +15,7 @@ from pathlib import Path
 
 from btfsynth.dataset.load import load
 from btfsynth.network.formats import save_network
-from btfsynth.reproduce.recovery import hidden_netlist
-from btfsynth.reproduce.recovery import recover
+from btfsynth.reproduce.recovery import hidden_netlist, recover
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train
 

@@ -16,8 +16,7 @@ from pathlib import Path
 
 from btfsynth.dataset.load import load
 from btfsynth.flow import BuildOptions, build_network
-from btfsynth.reproduce.recovery import hidden_netlist
-from btfsynth.reproduce.recovery import recover
+from btfsynth.reproduce.recovery import hidden_netlist, recover
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train
 

@@ -32,9 +32,15 @@ from btfsynth.extras import install_command
 from btfsynth.files import make_folder
 from btfsynth.passes.compile_clock import watch_compiling
 from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
-from btfsynth.reproduce.table import draw_curves, has_matplotlib
 from btfsynth.reproduce.run import Report, ReproduceOptions, Watcher, reproduce
-from btfsynth.reproduce.table import SHORT_HEADINGS, report_record, short_row, write_tables
+from btfsynth.reproduce.table import (
+    SHORT_HEADINGS,
+    draw_curves,
+    has_matplotlib,
+    report_record,
+    short_row,
+    write_tables,
+)
 from btfsynth.train.parameters import Progress as Standing
 
 __all__ = ["command"]

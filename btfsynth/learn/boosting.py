@@ -20,8 +20,7 @@ from btfsynth.learn.candidates import Candidate, rank
 from btfsynth.learn.features import Features, measure_spectrum, plain_features, with_pairs
 from btfsynth.learn.trees import Tree, grow_tree, lower_tree, telling_inputs
 from btfsynth.lower.adder import lower_counter
-from btfsynth.lower.threshold import pseudo_boolean
-from btfsynth.lower.threshold import ThresholdFunction
+from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import unpack_bits

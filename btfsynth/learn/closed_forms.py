@@ -21,8 +21,7 @@ from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.features import measure_spectrum
 from btfsynth.learn.samples import Samples
-from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.builder import lower_table
+from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.literals import FALSE, TRUE
 
 _MAX_DEGREE = 4

@@ -24,10 +24,8 @@ from btfsynth.learn.base import OUTPUT, Budget, Fit, Problem, new_builder
 from btfsynth.learn.candidates import within
 from btfsynth.learn.features import Features, Spectrum, measure_spectrum, plain_features, with_pairs
 from btfsynth.learn.trees import fringe_signals
-from btfsynth.lower.cheapest import make
-from btfsynth.lower.cheapest import cheapest_form
-from btfsynth.lower.threshold import pseudo_boolean
-from btfsynth.lower.threshold import ThresholdFunction
+from btfsynth.lower.cheapest import cheapest_form, make
+from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist

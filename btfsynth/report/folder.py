@@ -25,8 +25,8 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
 from btfsynth.netlist.views import NetlistStatistics, statistics
-from btfsynth.network.trained import TrainedNetwork
 from btfsynth.network.formats import load_network
+from btfsynth.network.trained import TrainedNetwork
 from btfsynth.report.values import as_text, read_record, sub_record
 from btfsynth.sim.design import load_design
 from btfsynth.train.history import HistoryPoint, parse_history

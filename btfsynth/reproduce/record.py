@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.dataset.load import load
+from btfsynth.errors import MissingToolError, TrainingError
 from btfsynth.network.accuracy import measure
 from btfsynth.network.sparse import sparsify
 from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
-from btfsynth.reproduce.gradient import GradientOptions, train_gradient
-from btfsynth.reproduce.recovery import hidden_netlist
-from btfsynth.reproduce.recovery import recover
+from btfsynth.reproduce.gradient import GradientOptions, has_torch, train_gradient
+from btfsynth.reproduce.recovery import hidden_netlist, recover
 from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.trainer import TrialHooks, train_trial
 from btfsynth.train.trials import TrainingRun
+from btfsynth.workers.running import place, report
 
 Record = dict[str, Any]
 
@@ -167,3 +169,45 @@ def _curve(result: TrialResult) -> list[list[float | None]]:
 
 def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 6)
+
+
+# The work of a reproduction, one function a kind of run: arguments in, a record out.
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a run came to nothing.
+
+    Parameters
+    ----------
+    why
+        In words, which begin with the worker on a cluster.
+    torch
+        True if it is for want of PyTorch.
+    """
+
+    why: str
+    torch: bool = False
+
+
+def run_training(experiment: Experiment, scale: Scale, seed: int) -> Record | Failed:
+    """Train an experiment from one seed; report where it stands."""
+    try:
+        return training_record(experiment, scale, seed, on_progress=lambda at: report(asdict(at)))
+    except (MissingToolError, TrainingError) as error:
+        return Failed(f"{place()}{error}")
+
+
+def run_baseline(experiment: Experiment, seed: int) -> Record | Failed:
+    """Train the gradient baselines of an experiment from one seed."""
+    try:
+        return baseline_record(experiment, seed)
+    except (MissingToolError, TrainingError) as error:
+        return Failed(f"{place()}{error}", torch=not has_torch())
+
+
+def progress_of(told: dict[str, object]) -> Progress:
+    """Return what a training has reported."""
+    widths = told["widths"]
+    assert widths is None or isinstance(widths, list | tuple)
+    return Progress(**{**told, "widths": widths and tuple(widths)})  # type: ignore[arg-type]

@@ -10,12 +10,18 @@ from pathlib import Path
 from btfsynth.errors import DataError, ToolError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
-from btfsynth.reproduce.catalogue import EXPERIMENTS
-from btfsynth.reproduce.catalogue import Experiment
+from btfsynth.reproduce.catalogue import EXPERIMENTS, Experiment
 from btfsynth.reproduce.gradient import has_torch
-from btfsynth.reproduce.record import Record, goal_reached, value_of
+from btfsynth.reproduce.record import (
+    Failed,
+    Record,
+    goal_reached,
+    progress_of,
+    run_baseline,
+    run_training,
+    value_of,
+)
 from btfsynth.reproduce.store import Row, Store
-from btfsynth.reproduce.record import Failed, progress_of, run_baseline, run_training
 from btfsynth.train.parameters import Progress, TrainParameters
 from btfsynth.train.trainer import warm_up
 from btfsynth.workers.completed import Task, completed

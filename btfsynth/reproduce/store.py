@@ -1,18 +1,168 @@
-"""What is done so far, on disk: one file an experiment, written after every run."""
+"""What a file of runs may hold, described once: names, types and ranges are checked when it is read."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, shown
 from btfsynth.files import StrPath, as_path, make_folder, write_text
-from btfsynth.reproduce.catalogue import Experiment, Scale
-from btfsynth.reproduce.store import by_seed, problem_of_baseline, problem_of_run
-from btfsynth.reproduce.record import Record
+from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
+from btfsynth.reproduce.record import BASELINES, Record
+from btfsynth.train.parameters import StopReason
+
+_Holds = Callable[[Any], bool]
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**62
+
+
+def _real(value: Any) -> bool:
+    if type(value) is int:
+        return _whole(value)
+    return type(value) is float and math.isfinite(value) and value >= 0
+
+
+def _share(value: Any) -> bool:
+    return _real(value) and value <= 1
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _optional(holds: _Holds) -> _Holds:
+    return lambda value: value is None or holds(value)
+
+
+def _has(fields: Mapping[str, _Holds]) -> _Holds:
+    return lambda value: isinstance(value, dict) and _problem(value, fields) is None
+
+
+def _curve(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(point, list) and len(point) == len(_POINT) for point in value)
+        and all(holds(each) for point in value for each, holds in zip(point, _POINT, strict=True))
+    )
+
+
+_POINT = (_whole, _real, _share, _optional(_share))
+_SPARSE = _has({"test": _optional(_share), "nonzero": _whole})
+_RECOVERY = _has(
+    {
+        "outputs": _whole,
+        "equal": _whole,
+        "whole": _flag,
+        "cells": _whole,
+        "hidden_cells": _whole,
+        "method": _optional(_text),
+        "rounded_share": _optional(_share),
+        "why_not": _optional(_text),
+    }
+)
+_RUN: Mapping[str, _Holds] = {
+    "seed": _whole,
+    "source": _text,
+    "patterns": _whole,
+    "steps": _whole,
+    "seconds": _real,
+    "stop": lambda value: value in [stop.value for stop in StopReason],
+    "gap": _real,
+    "train": _share,
+    "exact": _flag,
+    "test": _optional(_share),
+    "test_labels": _optional(_share),
+    "codes": _optional(_whole),
+    "sparse": _optional(_SPARSE),
+    "recovery": _optional(_RECOVERY),
+    "curve": _curve,
+}
+_NEEDED = {
+    Measure.TEST_BITS: "test",
+    Measure.TEST_LABELS: "test_labels",
+    Measure.CODES: "codes",
+}
+_BASELINE: Mapping[str, _Holds] = {
+    "train": _share,
+    "test": _optional(_share),
+    "epochs": _whole,
+    "seconds": _real,
+}
+
+
+def by_seed(records: Any) -> dict[int, dict[str, Any]]:
+    """Return a list of records by their seeds, each of which is there once.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
+    if not isinstance(records, list) or not all(
+        isinstance(record, dict) and _whole(record.get("seed")) for record in records
+    ):
+        raise ValueError("expected a list of records with seeds")
+    found = {record["seed"]: record for record in records}
+    if len(found) != len(records):
+        raise ValueError("expected every seed once")
+    return found
+
+
+def problem_of_run(experiment: Experiment, record: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the record of a training, None if nothing is."""
+    problem = _problem(record, _RUN)
+    if problem is not None:
+        return problem
+    if record["source"] != experiment.source(record["seed"]):
+        return (
+            f"source: expected {experiment.source(record['seed'])}, got {shown(record['source'])}"
+        )
+    needed = _NEEDED.get(experiment.measure)
+    if needed is not None and record[needed] is None:
+        return f"{needed}: expected a number, as the experiment is judged by it"
+    if record["exact"] != (record["train"] == 1):
+        return f"exact: expected {record['train'] == 1}, as {record['train']:g} of the targets are right"
+    fitted = record["sparse"]
+    if experiment.fitted and fitted is not None and needed == "test" and fitted["test"] is None:
+        return "sparse: expected the share of the test"
+    return None
+
+
+def problem_of_baseline(record: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the record of the gradient baselines, None if nothing is."""
+    for name, values in record.items():
+        if name == "seed":
+            continue
+        if name not in BASELINES or not isinstance(values, dict):
+            return f"{name!r:.60}: expected one of {', '.join(BASELINES)}"
+        problem = _problem(values, _BASELINE)
+        if problem is not None:
+            return f"{name}: {problem}"
+    return None
+
+
+def _problem(record: Mapping[str, Any], fields: Mapping[str, _Holds]) -> str | None:
+    for name, holds in fields.items():
+        if name not in record:
+            return f"{name} is missing"
+        if not holds(record[name]):
+            return f"{name}: got {shown(record[name])}"
+    return None
+
+
+# What is done so far, on disk: one file an experiment, written after every run.
 
 _FORMAT = 1
 _FOLDER = "rows"

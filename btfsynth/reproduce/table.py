@@ -1,17 +1,132 @@
-"""The table of a reproduction: JSON, CSV and Markdown."""
+"""What the seeds of an experiment came to together, beside what was published."""
 
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
+import statistics
 from typing import Any
 
 from btfsynth import __version__
 from btfsynth.errors import plural
 from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.reproduce.catalogue import Measure
+from btfsynth.reproduce.record import BASELINES, goal_reached, value_of
 from btfsynth.reproduce.run import Report
-from btfsynth.reproduce.table import summary
+from btfsynth.reproduce.store import Row
+from btfsynth.train.plot import write_figure
+
+
+def summary(row: Row) -> dict[str, Any]:
+    """Return one row of the table as JSON values; figures are medians over its seeds.
+
+    Steps and seconds are of the runs that reached the goal, where there is one to reach and a run did; else
+    of all.
+    """
+    experiment, records = row.experiment, row.records
+    published = experiment.published
+    values = [value_of(experiment, record) for record in records]
+    goals = [goal_reached(experiment, record) for record in records]
+    reached = [record for record, goal in zip(records, goals, strict=True) if goal]
+    ended = [record for record in records if record["stop"] != "iterations"]
+    counted = reached or records
+    steps = _median([record["steps"] for record in counted])
+    return {
+        "name": experiment.name,
+        "title": experiment.title,
+        "measure": experiment.measure.value,
+        "state": _state(row),
+        "seeds": len(records),
+        "seeds_wanted": row.scale.seeds,
+        "reached": None if not goals or goals[0] is None else len(reached),
+        "ended_early": len(ended),
+        "published": {
+            "result": published.result,
+            "share": published.share,
+            "steps": published.steps,
+            "beta": published.beta,
+            "gamma": published.gamma,
+            "gap_limit": published.gap_limit,
+            "adamw": published.gradient,
+            "adamw_penalty": published.penalised,
+        },
+        "settings": experiment.settings(row.scale),
+        "value": _median(values),
+        "least": min(values, default=None),
+        "greatest": max(values, default=None),
+        "steps": steps,
+        "seconds": _median([record["seconds"] for record in counted]),
+        "steps_ratio": None
+        if published.steps is None or not steps
+        else published.steps / float(steps),
+        **{name: _baseline(row, name) for name in BASELINES},
+        "fitted": _fitted(records),
+        "recovered": _recovered(records),
+    }
+
+
+def _state(row: Row) -> str:
+    if row.skipped is not None and not row.records:
+        return "skipped"
+    if not row.records:
+        return "not run"
+    return "done" if row.finished else "partly done"
+
+
+def _baseline(row: Row, name: str) -> float | None:
+    """Return the median of a baseline: of the test if there is one, else of the training targets."""
+    key = "train" if row.experiment.measure is Measure.EXACT else "test"
+    return _median(
+        [
+            record[name][key]
+            for seed, record in sorted(row.baselines.items())
+            if seed in row.seeds and name in record
+        ]
+    )
+
+
+def _recovered(records: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return in how many runs the circuit was proven found, and how many outputs at best."""
+    found = [record["recovery"] for record in records if record["recovery"] is not None]
+    if not found:
+        return None
+    best = max(found, key=lambda recovery: (recovery["equal"], -recovery["cells"]))
+    return {
+        "runs": sum(recovery["whole"] for recovery in found),
+        "looked_at": len(found),
+        "outputs": best["outputs"],
+        "best_equal": best["equal"],
+        "method": best["method"],
+        "cells": best["cells"],
+        "hidden_cells": best["hidden_cells"],
+        "rounded_test": _median(
+            [r["rounded_share"] for r in found if r["rounded_share"] is not None]
+        ),
+    }
+
+
+def _fitted(records: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return what the networks have of the test once their weights are fitted anew, and how many are left."""
+    found = [record["sparse"] for record in records if record.get("sparse") is not None]
+    if not found:
+        return None
+    shares = [each["test"] for each in found]
+    return {
+        "runs": len(found),
+        "test": _median(shares),
+        "least": min(shares),
+        "greatest": max(shares),
+        "weights": _median([each["nonzero"] for each in found]),
+    }
+
+
+def _median(values: list[Any]) -> float | None:
+    return statistics.median(values) if values else None
+
+
+# The table of a reproduction: JSON, CSV and Markdown.
 
 HEADINGS = (
     "experiment",
@@ -95,7 +210,7 @@ def table_row(row: dict[str, Any]) -> tuple[str, ...]:
         row["title"],
         published["result"] if share is None else f"{published['result']} {share:.2%}",
         _ours(row),
-        _fitted(row["fitted"]),
+        _fitted_table(row["fitted"]),
         _goal(row),
         _count(published["steps"]),
         _count(row["steps"]),
@@ -167,7 +282,7 @@ def _ours(row: dict[str, Any]) -> str:
     return text
 
 
-def _fitted(fitted: dict[str, Any] | None) -> str:
+def _fitted_table(fitted: dict[str, Any] | None) -> str:
     """Say what the test says of the networks with few weights."""
     if fitted is None:
         return _NONE
@@ -251,3 +366,71 @@ def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = "" if value is None else value
     return flat
+
+
+# The runs of an experiment as a picture: gap and accuracies over the steps, one line a seed.
+
+_INCHES = (6.4, 6.0)
+
+
+def has_matplotlib() -> bool:
+    """Tell whether Matplotlib is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def draw_curves(row: Row, path: StrPath) -> None:
+    """Draw the runs of an experiment, at least one; what was published and the baselines as levels.
+
+    The same runs give the same bytes.
+
+    Parameters
+    ----------
+    row
+        The experiment.
+    path
+        The file; its ending chooses the format.
+
+    Raises
+    ------
+    UsageError, MissingToolError, OutputError
+        If there can be no plot (see `btfsynth.train.plot.require_plot`).
+    """
+    path = as_path(path)
+    write_figure(path, _INCHES, lambda figure: _draw(figure, row))
+
+
+def _draw(figure: Any, row: Row) -> None:
+    experiment = row.experiment
+    above, below = figure.subplots(2, 1, sharex=True)
+    figure.suptitle(experiment.title, parse_math=False)
+    for number, record in enumerate(row.records):
+        steps, gaps, train, test = zip(*record["curve"], strict=True)
+        color = f"C{number % 10}"
+        above.plot(steps, gaps, color=color, linewidth=1.0)
+        below.plot(steps, [100 * share for share in train], ":", color=color, linewidth=1.0)
+        if None not in test:
+            below.plot(steps, [100 * share for share in test], color=color, linewidth=1.0)
+    above.set_xscale("log")
+    above.set_yscale("log", nonpositive="mask")
+    above.set_ylabel("gap")
+    below.set_ylabel("right (%): training dotted, test solid")
+    below.set_xlabel("steps")
+    if experiment.measure is not Measure.CODES:
+        _levels(below, row)
+    for axes in (above, below):
+        axes.grid(visible=True, which="major", color="0.85", linewidth=0.6)
+
+
+def _levels(axes: Any, row: Row) -> None:
+    """Draw what others came to as horizontal lines."""
+    came = summary(row)
+    levels = (
+        ("published", row.experiment.published.share, "black"),
+        ("AdamW", came["adamw"], "0.5"),
+        ("AdamW + penalty", came["adamw_penalty"], "0.7"),
+    )
+    for label, share, color in levels:
+        if share is not None:
+            axes.axhline(100 * share, color=color, linestyle="--", linewidth=0.9, label=label)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, frameon=False)

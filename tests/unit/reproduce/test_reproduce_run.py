@@ -17,11 +17,9 @@ from btfsynth.ports import Port
 from btfsynth.reproduce import gradient
 from btfsynth.reproduce import record as record_module
 from btfsynth.reproduce import run as run_module
-from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
-from btfsynth.reproduce.catalogue import Experiment, Scale
+from btfsynth.reproduce.catalogue import EXPERIMENTS, Experiment, Scale, choose
 from btfsynth.reproduce.run import Report, ReproduceOptions, Watcher, reproduce
-from btfsynth.reproduce.table import summary
-from btfsynth.reproduce.table import markdown, report_record, write_tables
+from btfsynth.reproduce.table import markdown, report_record, summary, write_tables
 from btfsynth.train.parameters import Progress, StopRule
 from btfsynth.train.trainer import check_fit
 from btfsynth.workers.executor import Finished

@@ -18,8 +18,7 @@ from btfsynth.discover.search import DiscoverOptions, discover
 from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
 from btfsynth.learn import LearnOptions, learn
 from btfsynth.ports import Port
-from btfsynth.reproduce.catalogue import EXPERIMENTS
-from btfsynth.reproduce.catalogue import Scale
+from btfsynth.reproduce.catalogue import EXPERIMENTS, Scale
 from btfsynth.reproduce.run import ReproduceOptions, reproduce
 from btfsynth.train.distributed import run_trials_on
 from btfsynth.train.session import TrainOptions, plan_for
