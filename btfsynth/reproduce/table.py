@@ -210,7 +210,7 @@ def table_row(row: dict[str, Any]) -> tuple[str, ...]:
         row["title"],
         published["result"] if share is None else f"{published['result']} {share:.2%}",
         _ours(row),
-        _fitted_table(row["fitted"]),
+        _fitted_cell(row["fitted"]),
         _goal(row),
         _count(published["steps"]),
         _count(row["steps"]),
@@ -282,7 +282,7 @@ def _ours(row: dict[str, Any]) -> str:
     return text
 
 
-def _fitted_table(fitted: dict[str, Any] | None) -> str:
+def _fitted_cell(fitted: dict[str, Any] | None) -> str:
     """Say what the test says of the networks with few weights."""
     if fitted is None:
         return _NONE
