@@ -65,8 +65,6 @@ from btfsynth.verify.yosys import (
     prove,
 )
 
-__all__ = ["DEFAULT_MUTANTS", "verify_design"]
-
 DEFAULT_MUTANTS = 100
 _BENCH_MUTANTS = 5
 """So many mutants go through a real simulator."""

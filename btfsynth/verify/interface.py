@@ -12,8 +12,6 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names, pin_order, total_width
 
-__all__ = ["ORDER_NOTE", "Aligned", "align", "match_bits", "under_ports", "with_ranges"]
-
 _SHOWN = 8
 
 ORDER_NOTE = "matched by their order"

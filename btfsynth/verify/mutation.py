@@ -212,9 +212,6 @@ def _stuck(netlist: Netlist) -> Iterator[Edits]:
             yield ((place, TRUE),)
 
 
-# The mutation score: how many single faults the vectors of a design notice.
-
-
 @dataclass(frozen=True, eq=False)
 class Survivor:
     """A mutant that no vector notices though it is another function.

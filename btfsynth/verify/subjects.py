@@ -28,9 +28,6 @@ from btfsynth.verify.interface import with_ranges
 from btfsynth.verify.simulate import given_up
 from btfsynth.verify.synthesized import VHDL_ENDINGS, amaranth_netlist, vhdl_netlist
 
-__all__ = ["Subject", "Table", "read_subject"]
-
-
 _TABLES = ("pla", "truth")
 
 

@@ -37,22 +37,6 @@ from btfsynth.ports import Port
 from btfsynth.sim.design import Design
 from btfsynth.sim.process import Completed, run_command, workspace_folder
 
-__all__ = [
-    "MAX_CASE_INPUTS",
-    "Proof",
-    "Reference",
-    "Yosys",
-    "as_synthesized",
-    "blif_reference",
-    "case_reference",
-    "find_yosys",
-    "is_compiled",
-    "netlist_of_rtlil",
-    "netlist_of_verilog",
-    "prepare_yosys",
-    "prove",
-]
-
 MAX_CASE_INPUTS = 10
 """Up to so many input bits a ``case`` statement is made of the vectors: it has a line a vector."""
 
