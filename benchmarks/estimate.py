@@ -12,13 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from btfsynth.fpga.devices import get_device
+from btfsynth.fpga.devices import find_toolchain, get_device
 from btfsynth.fpga.estimate import estimate
-from btfsynth.fpga.mapping import Subject, map_subject
-from btfsynth.fpga.scripts import map_scripts
-from btfsynth.fpga.tools import find_toolchain
+from btfsynth.fpga.mapping import Subject, map_scripts, map_subject
 from btfsynth.sim.design import load_design
-from btfsynth.verify.compare import read_subject
+from btfsynth.verify.subjects import read_subject
 
 _TIMEOUT = 1800.0
 

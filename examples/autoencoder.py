@@ -18,7 +18,7 @@ import numpy as np
 
 from btfsynth.dataset.load import load
 from btfsynth.flow import BuildOptions, build_network
-from btfsynth.flow.vectors import function_of
+from btfsynth.flow.patterns import function_of
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.trained import cut_network

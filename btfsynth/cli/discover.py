@@ -47,7 +47,7 @@ from btfsynth.errors import (
     VerificationError,
     plural,
 )
-from btfsynth.flow.targets import verified_words
+from btfsynth.flow.patterns import verified_words
 from btfsynth.report.folder import recorded_targets
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions

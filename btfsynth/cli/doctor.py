@@ -15,8 +15,7 @@ from btfsynth.cli.options import json_option
 from btfsynth.cli.output import console, emit_json, field_table
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.extras import install_command
-from btfsynth.fpga.devices import FAMILIES, Program
-from btfsynth.fpga.tools import find_program
+from btfsynth.fpga.devices import FAMILIES, Program, find_program
 from btfsynth.sim.registry import SIMULATORS
 from btfsynth.verify.yosys import find_yosys
 

@@ -11,7 +11,7 @@ from btfsynth.cli.output import console, emit_json, field_table, netlist_summary
 from btfsynth.fpga.estimate import estimate
 from btfsynth.netlist.views import statistics
 from btfsynth.report.folder import read_folder
-from btfsynth.verify.compare import read_subject
+from btfsynth.verify.subjects import read_subject
 
 __all__ = ["command"]
 

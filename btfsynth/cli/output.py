@@ -15,7 +15,7 @@ from rich.text import Text
 
 from btfsynth.cli.text import one_line, spelled
 from btfsynth.errors import plural
-from btfsynth.flow.targets import Targets
+from btfsynth.flow.patterns import Targets
 from btfsynth.netlist.views import NetlistStatistics
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.sim.result import CheckResult

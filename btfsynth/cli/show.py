@@ -17,8 +17,7 @@ from btfsynth.flow import netlist_record
 from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.report.dot import format_dot
-from btfsynth.report.excerpt import Excerpt, find_outputs
+from btfsynth.report.excerpt import Excerpt, find_outputs, format_dot
 from btfsynth.report.folder import read_folder
 from btfsynth.report.schematic import format_svg
 

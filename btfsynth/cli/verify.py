@@ -20,7 +20,7 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import console, emit_json, field_table, say, show_verified
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
-from btfsynth.flow.targets import targets_record, verified_words
+from btfsynth.flow.patterns import targets_record, verified_words
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.report.folder import VERIFY_FILE, known_targets
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design

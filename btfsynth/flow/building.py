@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from btfsynth.config import RUN_FILE
 from btfsynth.dataset.code import CODES, InputCode
@@ -30,16 +31,34 @@ from btfsynth.flow.hardware import (
     require_label,
     training_data,
 )
+from btfsynth.flow.patterns import (
+    count_targets,
+    fitted,
+    function_of,
+    function_vectors,
+    hardware_vectors,
+    targets_record,
+)
 from btfsynth.flow.recipe import format_recipe
-from btfsynth.flow.records import holds_verified, network_record
-from btfsynth.flow.report import AUTO, LABELS, SPARSE, BuildOptions, BuildReport, NetworkOrigin
+from btfsynth.flow.report import (
+    AUTO,
+    LABELS,
+    SPARSE,
+    BuildOptions,
+    BuildReport,
+    NetworkOrigin,
+    holds_verified,
+    network_record,
+)
 from btfsynth.flow.simplify import default_script, simplify_network
-from btfsynth.flow.vectors import hardware_vectors
 from btfsynth.hdl.design import write_design
-from btfsynth.hdl.manifest import MANIFEST_FILE
+from btfsynth.hdl.manifest import MANIFEST_FILE, Manifest
+from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
-from btfsynth.netlist.text import format_netlist
+from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.network.accuracy import measure
 from btfsynth.network.formats import save_network
@@ -53,8 +72,6 @@ from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.session import plan_for, train
 from btfsynth.train.trials import TrainingRun
 from btfsynth.verify.simulate import simulate_design
-
-__all__ = ["Observer", "build", "build_network", "write_record"]
 
 
 @dataclass(frozen=True)
@@ -468,3 +485,63 @@ def _require_success(run: TrainingRun, network: TrainedNetwork, directory: Path)
         raise InterruptedWorkError(f"interrupted; {near}")
     limit = "the time limit" if run.timed_out else "the trials"
     raise TrainingError(f"no network met the stopping rule within {limit}: {near}")
+
+
+def emit_netlist(
+    netlist: Netlist,
+    dataset: Dataset | None,
+    directory: StrPath,
+    options: HardwareOptions | None = None,
+) -> Manifest:
+    """Write a netlist as hardware with vectors from patterns, or from its own function without.
+
+    Parameters
+    ----------
+    netlist
+        The netlist.
+    dataset
+        The patterns, if there are any.
+    directory
+        The folder; made if it is missing. It gets the netlist too, unless there is one with the name of the
+        module that is this netlist, whatever else is written in it.
+    options
+        What hardware is made; a combinational design if None.
+
+    Raises
+    ------
+    UsageError, DataError
+        If the patterns do not fit the netlist or are not Boolean.
+    OutputError
+        If the folder cannot be written; it then holds what it held before.
+    """
+    directory = as_path(directory)
+    netlist = plain_cells(netlist)
+    origin: dict[str, Any] = {}
+    if dataset is None:
+        vectors = function_vectors(function_of(netlist), netlist.n_inputs)
+    else:
+        patterns = fitted(netlist, dataset)
+        vectors = VectorTable.from_dataset(patterns)
+        origin = {
+            "source": dataset.source,
+            "data_hash": dataset.content_hash,
+            "notices": dataset.notices,
+            # In the manifest: a report.json in this folder is of a build.
+            "targets": targets_record({"data": count_targets(netlist, patterns)}),
+        }
+    with staging_folder(directory) as staging:
+        manifest = write_design(netlist, vectors, staging, options=options, **origin)
+        former, own = (folder / f"{manifest.module}.mig" for folder in (directory, staging))
+        if not own.exists() and not (former.is_file() and _holds(former, netlist)):
+            # Else the hardware would be compared with, and shown as, what was here before.
+            write_text(own, format_netlist(netlist))
+        publish(staging, directory, last=MANIFEST_FILE)
+    return manifest
+
+
+def _holds(path: Path, netlist: Netlist) -> bool:
+    """Tell whether a file is this netlist, whatever else is written in it."""
+    try:
+        return format_netlist(read_netlist(path)) == format_netlist(netlist)
+    except BtfsynthError:
+        return False

@@ -12,22 +12,13 @@ from btfsynth.dataset.code import InputCode, code_inputs, quantise_inputs
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import UsageError
-from btfsynth.flow.vectors import function_of, require_fit
+from btfsynth.flow.patterns import function_of, require_fit
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.integers import Rounding, round_keeping_labels, round_network
 from btfsynth.network.sparse import Sparsification, sparsify
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.sim.result import CheckResult
-
-__all__ = [
-    "HardwareNetwork",
-    "HardwareReport",
-    "hardware_network",
-    "hardware_report",
-    "require_label",
-    "training_data",
-]
 
 
 @dataclass(frozen=True, eq=False)

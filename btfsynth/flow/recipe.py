@@ -12,8 +12,6 @@ from btfsynth.flow.report import AUTO, EXACT, BuildOptions
 from btfsynth.netlist.reference import Preserve
 from btfsynth.train.session import plan_for
 
-__all__ = ["format_recipe"]
-
 
 def format_recipe(
     dataset: Dataset,

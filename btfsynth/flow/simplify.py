@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import ToolTimeoutError, UsageError, plural
-from btfsynth.flow.vectors import fitted, function_of
+from btfsynth.flow.patterns import fitted, function_of
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import (
@@ -31,8 +31,6 @@ from btfsynth.passes.base import PassReport, Prover, run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.time_box import TimeUp, seconds_left, time_box
 from btfsynth.verify.equivalence import equivalent
-
-__all__ = ["default_script", "simplify_netlist", "simplify_network"]
 
 _LOWERING = 5.0
 """Seconds to lower a network, however late it is."""

@@ -17,17 +17,14 @@ from btfsynth.errors import MissingToolError, ToolError, UsageError, plural
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.board_worker import BAUD, BOARDS
-from btfsynth.fpga.devices import get_device
+from btfsynth.fpga.devices import find_toolchain, get_device
 from btfsynth.fpga.flow import FIGURES_FILE, holds_sound
-from btfsynth.fpga.netlists import CellCounts, count_cells
+from btfsynth.fpga.mapping import CellCounts, count_cells
 from btfsynth.fpga.place import PlaceOptions, Resource, check_capacity, read_report
-from btfsynth.fpga.tools import find_toolchain
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.process import run_command, workspace_folder
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
-
-__all__ = ["BoardResult", "board_device", "run_board"]
 
 _BOOTSTRAP = (
     "import sys; sys.path.insert(1, sys.argv.pop(1)); "

@@ -13,18 +13,15 @@ import numpy as np
 
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.files import write_text
-from btfsynth.fpga.devices import Family
+from btfsynth.fpga.devices import Family, Tool
 from btfsynth.fpga.mapping import Subject
-from btfsynth.fpga.tools import Tool
-from btfsynth.fpga.wrapper import Wrapper
+from btfsynth.fpga.place import Wrapper
 from btfsynth.hdl.templates import template_folder
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.sim.design import Design
 from btfsynth.sim.icarus import Icarus
 from btfsynth.sim.process import run_command
 from btfsynth.sim.result import CheckResult
-
-__all__ = ["prove_mapped", "simulate_netlist", "write_models"]
 
 _CELLS = "cells.v"
 _VECTORS = "vectors.mem"

@@ -8,8 +8,6 @@ from typing import Any
 from btfsynth.fpga.lut_mapper import map_luts
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = ["TABLE_INPUTS", "Estimate", "LutEstimate", "estimate"]
-
 TABLE_INPUTS = (4, 6)
 """Inputs of a look-up table in devices there are."""
 

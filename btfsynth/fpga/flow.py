@@ -20,28 +20,23 @@ from btfsynth.errors import (
 )
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.check import prove_mapped, simulate_netlist, write_models
-from btfsynth.fpga.devices import Device
-from btfsynth.fpga.mapping import Mapping as MappedModule
-from btfsynth.fpga.mapping import Subject, map_subject
-from btfsynth.fpga.netlists import CellCounts
+from btfsynth.fpga.devices import Device, Toolchain, find_toolchain
+from btfsynth.fpga.mapping import CellCounts, MappedModule, Subject, map_scripts, map_subject
 from btfsynth.fpga.place import (
     Placed,
     PlaceOptions,
+    Wrapper,
     build_top,
     check_capacity,
+    make_wrapper,
     place_top,
 )
-from btfsynth.fpga.scripts import map_scripts
-from btfsynth.fpga.tools import Toolchain, find_toolchain
-from btfsynth.fpga.wrapper import Wrapper, make_wrapper
 from btfsynth.hdl.timing import Timing
 from btfsynth.sim.design import Design, load_design
 from btfsynth.sim.process import workspace_folder
 from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
-
-__all__ = ["FIGURES_FILE", "Column", "FpgaOptions", "FpgaResult", "holds_sound", "run_fpga"]
 
 FIGURES_FILE = "fpga.json"
 """The file of the figures, written last."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from btfsynth.errors import ToolError
 from btfsynth.files import write_text
-from btfsynth.fpga.devices import Family
-from btfsynth.fpga.netlists import CellCounts, count_cells
-from btfsynth.fpga.scripts import MapScript
-from btfsynth.fpga.tools import Tool
+from btfsynth.fpga.devices import Family, Tool
 from btfsynth.hdl.templates import template_folder
-
-__all__ = ["DEFAULT_SCRIPT", "Mapping", "Subject", "map_subject"]
 
 DEFAULT_SCRIPT = "synth"
 """Name of Yosys' own script for the family, which is tried besides those of ABC."""
@@ -39,7 +37,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class MappedModule:
     """A module made of primitives.
 
     Parameters
@@ -67,7 +65,7 @@ def map_subject(
     scripts: tuple[MapScript, ...],
     workspace: Path,
     timeout: float,
-) -> Mapping:
+) -> MappedModule:
     """Map a module; the fewest look-up tables win, then the fewest levels.
 
     Parameters
@@ -135,7 +133,7 @@ def map_subject(
     ]
     _run(yosys, lines, f"{module}_write.ys", workspace, timeout)
     counts = count_cells(workspace / f"{mapped}.json", module, family)
-    return Mapping(best, counts, {name: found[name].luts for name in names}, f"{mapped}.v")
+    return MappedModule(best, counts, {name: found[name].luts for name in names}, f"{mapped}.v")
 
 
 def _keep_only(path: Path, module: str) -> None:
@@ -149,3 +147,162 @@ def _run(yosys: Tool, lines: list[str], file: str, workspace: Path, timeout: flo
     """Run a script; what it finds is in files, since ABC inside of WebAssembly ends the output."""
     write_text(workspace / file, "\n".join(lines) + "\n")
     yosys.run(("-q", "-s", file), workspace, timeout)
+
+
+_MAX_COLLAPSED_INPUTS = 12
+_MAX_RESTRUCTURED_CELLS = 400
+_MAX_ROUNDS_CELLS = 5000
+_ROUNDS = 6
+_RESTRUCTURING_ORDERS = 2
+"""Of so many orders one gets the scripts that restructure, which take a second instead of a tenth."""
+
+_MAP = "dch; if -K 4 -a; mfs2 -a -e -W 20 -F 200 -D 20 -L 20 -M 600 -C 100000"
+_MAP_LARGE = "dch; if -K 4 -a; mfs2 -a -e -L 20"
+_KEEP = "&get -mn; &save -a"
+_BEST = "&load; &put"
+
+
+@dataclass(frozen=True)
+class MapScript:
+    """A script.
+
+    Parameters
+    ----------
+    name
+        What it is called in reports.
+    text
+        Commands of ABC.
+    """
+
+    name: str
+    text: str
+
+
+def map_scripts(n_inputs: int, n_cells: int, tries: int) -> tuple[MapScript, ...]:
+    """Return the scripts for a function.
+
+    Parameters
+    ----------
+    n_inputs, n_cells
+        Its input bits, and the cells of the netlist at hand; scripts that would take too long are left out.
+    tries
+        Orders of the inputs to try.
+    """
+    if n_cells > _MAX_RESTRUCTURED_CELLS:
+        rounds = 2 if n_cells <= _MAX_ROUNDS_CELLS else 1
+        return (MapScript("map/0", "strash; " + _chain([""] * rounds, _MAP_LARGE)),)
+    starts = {"map": ""}
+    if n_inputs <= _MAX_COLLAPSED_INPUTS:
+        starts |= {"decompose": "collapse; lutmin -K 4; ", "diagram": "collapse; bdd; muxes; "}
+    scripts = []
+    for order in range(tries):
+        permute = f"strash; permute -S {order}; " if order else "strash; "
+        for name, start in starts.items():
+            text = permute + start + _chain([""] * _ROUNDS, _MAP)
+            scripts.append(MapScript(f"{name}/{order}", text))
+            if order % _RESTRUCTURING_ORDERS:
+                continue
+            steps = [
+                f"&get -n; &deepsyn -I 1 -J 10 -S {(7 * order + step) % 100}; &put; "
+                for step in range(_ROUNDS)
+            ]
+            text = permute + start + _chain(steps, _MAP)
+            scripts.append(MapScript(f"{name}-deepsyn/{order}", text))
+    return tuple(scripts)
+
+
+def _chain(steps: list[str], mapping: str) -> str:
+    """Return rounds of restructuring and mapping that end with the best of them."""
+    return "".join(f"strash; {step}{mapping}; {_KEEP}; " for step in steps) + _BEST
+
+
+_GENERIC = ("$lut",)
+_OUTPUTS = frozenset({"O", "F", "Z", "Y"})
+"""What the output of a look-up table or multiplexer is called."""
+
+
+@dataclass(frozen=True)
+class CellCounts:
+    """Cells of a mapped module.
+
+    Parameters
+    ----------
+    luts, muxes, flip_flops, carries
+        Cells by kind; a multiplexer joins look-up tables.
+    levels
+        Look-up tables and such multiplexers on the longest path between inputs, registers and outputs.
+    """
+
+    luts: int
+    muxes: int
+    flip_flops: int
+    carries: int
+    levels: int
+
+
+def count_cells(path: Path, module: str, family: Family) -> CellCounts:
+    """Count the cells of a module in Yosys' JSON.
+
+    Parameters
+    ----------
+    path
+        The file.
+    module
+        The module's name.
+    family
+        Whose primitives it is made of; ``$lut`` counts too.
+
+    Raises
+    ------
+    ToolError
+        If it is not such a file.
+    """
+    try:
+        cells: Mapping[str, Any] = json.loads(path.read_text())["modules"][module]["cells"]
+        kinds = {name: _kind(cell["type"], family) for name, cell in cells.items()}
+        counts = dict.fromkeys(("lut", "mux", "ff", "carry", ""), 0)
+        for kind in kinds.values():
+            counts[kind] += 1
+        levels = _levels([cells[name] for name, kind in kinds.items() if kind in {"lut", "mux"}])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ToolError(f"yosys wrote no netlist of {module}") from None
+    return CellCounts(counts["lut"], counts["mux"], counts["ff"], counts["carry"], levels)
+
+
+def _kind(cell: str, family: Family) -> str:
+    for kind, names in (
+        ("lut", (*family.lut_cells, *_GENERIC)),
+        ("mux", family.mux_cells),
+        ("ff", family.ff_cells),
+        ("carry", family.carry_cells),
+    ):
+        if cell.startswith(names):
+            return kind
+    return ""
+
+
+def _levels(cells: list[Mapping[str, Any]]) -> int:
+    """Return the most cells on a path through combinational cells."""
+    drivers: dict[int, list[int]] = {}
+    for cell in cells:
+        inputs: list[int] = []
+        outputs: list[int] = []
+        for port, bits in cell["connections"].items():
+            nets = [bit for bit in bits if isinstance(bit, int)]
+            (outputs if port in _OUTPUTS else inputs).extend(nets)
+        drivers |= dict.fromkeys(outputs, inputs)
+    level: dict[int, int] = {}
+    for root in drivers:
+        stack = [root]
+        while stack:
+            net = stack[-1]
+            waiting = [
+                source for source in drivers[net] if source in drivers and source not in level
+            ]
+            if net not in level and waiting:
+                stack.extend(waiting)
+                continue
+            stack.pop()
+            sources = [level[source] for source in drivers[net] if source in level]
+            level[net] = 1 + max(sources, default=0)
+    return max(level.values(), default=0)

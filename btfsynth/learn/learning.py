@@ -13,9 +13,9 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
-from btfsynth.flow.records import holds_verified
+from btfsynth.flow.patterns import function_of, function_vectors
+from btfsynth.flow.report import holds_verified
 from btfsynth.flow.simplify import simplify_netlist
-from btfsynth.flow.vectors import function_of, function_vectors
 from btfsynth.hdl.design import write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.learn.base import Budget, Limits, Problem, inlined

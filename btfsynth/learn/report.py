@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from btfsynth import __version__
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.flow.records import is_verified, netlist_record
-from btfsynth.flow.targets import Targets, count_targets, targets_record, verified_words
-from btfsynth.flow.vectors import function_of
+from btfsynth.flow.patterns import (
+    Targets,
+    count_targets,
+    function_of,
+    targets_record,
+    verified_words,
+)
+from btfsynth.flow.report import is_verified, netlist_record
 from btfsynth.learn.base import count_ands
 from btfsynth.learn.baselines import Baseline
 from btfsynth.learn.candidates import Candidate

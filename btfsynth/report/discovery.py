@@ -13,12 +13,19 @@ from markupsafe import Markup
 
 from btfsynth.errors import DataError, plural
 from btfsynth.files import StrPath, as_path
-from btfsynth.report.folder import DesignFolder, read_folder, recorded_targets
+from btfsynth.report.folder import (
+    DesignFolder,
+    as_number,
+    as_text,
+    numbers,
+    read_folder,
+    read_record,
+    recorded_targets,
+    records,
+    sub_record,
+)
 from btfsynth.report.sections import Figure, Verdict, verdict
 from btfsynth.report.svg import drawing, element, linear_axis
-from btfsynth.report.values import as_number, as_text, numbers, read_record, records, sub_record
-
-__all__ = ["FRONT_FILE", "Discovery", "read_discovery"]
 
 FRONT_FILE = "front.json"
 _TRIALS_FILE = "trials.jsonl"

@@ -9,9 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from btfsynth import __version__
 from btfsynth.errors import DataError, OutputError, plural
@@ -19,13 +21,18 @@ from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.hdl.expressions import port_bits
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.hdl.templates import template_folder
-from btfsynth.report.circuit import MAX_DRAWN, circuit_record, port_records, vector_record
-from btfsynth.report.clocking import clocking
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.netlist.identifiers import cell_prefix
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
+from btfsynth.report.charts import layer_maps, training_curve
 from btfsynth.report.discovery import FRONT_FILE, Discovery, read_discovery
-from btfsynth.report.folder import DesignFolder, read_folder
+from btfsynth.report.excerpt import MAX_DRAWN
+from btfsynth.report.folder import DesignFolder, as_number, read_folder, sub_record
 from btfsynth.report.reproduction import RESULTS_FILE, Reproduction, read_reproduction
 from btfsynth.report.sections import (
     chains,
+    clocking,
     coverage,
     design_facts,
     design_figures,
@@ -35,11 +42,6 @@ from btfsynth.report.sections import (
     verdict,
     verify_advice,
 )
-from btfsynth.report.training import training_curve
-from btfsynth.report.values import as_number, sub_record
-from btfsynth.report.weights import layer_maps
-
-__all__ = ["PAGE_FILE", "report_page", "write_report"]
 
 PAGE_FILE = "report.html"
 
@@ -273,3 +275,57 @@ def _environment(folder: Path) -> Environment:
         lstrip_blocks=True,
         autoescape=True,
     )
+
+
+_MAX_CHARACTERS = 150_000
+"""Characters of the vectors that a page holds; more would make it heavy."""
+
+
+def circuit_record(netlist: Netlist, title: str) -> dict[str, Any]:
+    """Return a netlist as JSON values: its literals as they are (see `btfsynth.netlist`)."""
+    return {
+        "title": title,
+        "prefix": cell_prefix(netlist),
+        "cells": netlist.fanins.ravel().tolist(),
+        "drive": netlist.outputs.tolist(),
+    }
+
+
+def port_records(ports: Sequence[Port]) -> list[dict[str, Any]]:
+    """Return ports as JSON values."""
+    return [
+        {"name": port.name, "width": port.width, "low": port.low, "step": port.step}
+        for port in ports
+    ]
+
+
+def vector_record(vectors: VectorTable, wrong: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return vectors as JSON values, those that fail first among what there is room for.
+
+    Parameters
+    ----------
+    vectors
+        All vectors.
+    wrong
+        ``(vectors,)`` bool, on which of them the netlist is wrong.
+    """
+    width = vectors.inputs.shape[1] + vectors.expected.shape[1] + 12
+    room = max(16, _MAX_CHARACTERS // width)
+    kept = np.argsort(~wrong, kind="stable")[:room]
+    kept.sort()
+    wanted = np.where(vectors.care[kept], vectors.expected[kept], 2).astype(np.uint8)
+    return {
+        "count": vectors.count,
+        "exhaustive": vectors.exhaustive,
+        "wrong": int(wrong.sum()),
+        "numbers": None if len(kept) == vectors.count else kept.tolist(),
+        "inputs": _lines(vectors.inputs[kept], "01"),
+        "expected": _lines(wanted, "01-"),
+    }
+
+
+def _lines(rows: NDArray[np.uint8], digits: str) -> str:
+    """Return rows as text, bit 0 first, a blank between rows."""
+    table = np.frombuffer(digits.encode(), dtype=np.uint8)[rows]
+    blanks = np.full((len(rows), 1), ord(" "), dtype=np.uint8)
+    return np.hstack([table, blanks]).tobytes().decode("ascii").rstrip()

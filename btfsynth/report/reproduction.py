@@ -11,12 +11,10 @@ from typing import Any
 
 from btfsynth.errors import DataError, plural
 from btfsynth.files import StrPath, as_path
+from btfsynth.report.folder import as_number, as_text, read_record, records
 from btfsynth.report.sections import Figure, Verdict
-from btfsynth.report.values import as_number, as_text, read_record, records
 from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.table import HEADINGS, SETTINGS_HEADINGS, settings_row, table_row
-
-__all__ = ["RESULTS_FILE", "Curve", "Reproduction", "Table", "read_reproduction"]
 
 RESULTS_FILE = "results.json"
 _CURVES = "curves"

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-__all__ = ["Axis", "drawing", "element", "linear_axis", "log_axis", "number", "points_path"]
-
 
 def element(name: str, *content: str, **attributes: str | float | None) -> Markup:
     """Return an element.

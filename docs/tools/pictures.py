@@ -18,11 +18,10 @@ from btfsynth.dataset.load import load
 from btfsynth.flow.simplify import simplify_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import bit_names
+from btfsynth.report.charts import layer_maps, training_curve
 from btfsynth.report.excerpt import Excerpt
 from btfsynth.report.schematic import NIGHT_PAPER, format_svg
 from btfsynth.report.svg import element, number, points_path
-from btfsynth.report.training import training_curve
-from btfsynth.report.weights import layer_maps
 from btfsynth.train.history import HistoryPoint
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train

@@ -9,7 +9,7 @@ import pytest
 from rich.text import Text
 
 from btfsynth.cli import output
-from btfsynth.flow.targets import Targets, percent, verified_words
+from btfsynth.flow.patterns import Targets, percent, verified_words
 
 CHECK = ("--simulator", "amaranth")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.load import load
-from btfsynth.flow.vectors import function_of
+from btfsynth.flow.patterns import function_of
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
 from btfsynth.reproduce.recovery import hidden_netlist

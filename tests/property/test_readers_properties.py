@@ -16,7 +16,8 @@ from btfsynth.hdl.interchange import WRITERS
 from btfsynth.hdl.readers import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.verify.compare import Subject, compare
+from btfsynth.verify.compare import compare
+from btfsynth.verify.subjects import Subject
 
 SHARED = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

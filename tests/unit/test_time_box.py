@@ -30,7 +30,7 @@ class Slow:
 
 def test_a_pass_is_ended_and_the_ones_before_count():
     """The report has what ran; nothing after the deadline begins."""
-    from btfsynth.flow.vectors import function_of
+    from btfsynth.flow.patterns import function_of
 
     netlist = array_multiplier(2, 2)
     reference = function_reference(function_of(netlist), 4)

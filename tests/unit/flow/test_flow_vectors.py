@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btfsynth.flow.vectors import corner_vectors, function_vectors
+from btfsynth.flow.patterns import corner_vectors, function_vectors
 
 
 def parity(vectors: np.ndarray) -> np.ndarray:

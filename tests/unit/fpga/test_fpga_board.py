@@ -9,8 +9,7 @@ from btfsynth.errors import UsageError
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga import board_worker
 from btfsynth.fpga.board import board_device
-from btfsynth.fpga.board_worker import simulate_shell
-from btfsynth.fpga.uart_shell import byte_count
+from btfsynth.fpga.board_worker import byte_count, simulate_shell
 from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port

@@ -12,10 +12,8 @@ from btfsynth.errors import VerificationError
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga.check import simulate_netlist
 from btfsynth.fpga.devices import DEVICES, get_device
-from btfsynth.fpga.netlists import CellCounts
-from btfsynth.fpga.place import check_capacity
-from btfsynth.fpga.scripts import map_scripts
-from btfsynth.fpga.wrapper import make_wrapper
+from btfsynth.fpga.mapping import CellCounts, map_scripts
+from btfsynth.fpga.place import check_capacity, make_wrapper
 from btfsynth.hdl.options import HardwareOptions
 from btfsynth.sim.design import load_design
 

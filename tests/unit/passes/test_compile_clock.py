@@ -7,8 +7,8 @@ import time
 import numba
 from circuits import array_multiplier
 
-from btfsynth.flow.records import pass_records
-from btfsynth.flow.vectors import function_of
+from btfsynth.flow.patterns import function_of
+from btfsynth.flow.report import pass_records
 from btfsynth.netlist.reference import function_reference
 from btfsynth.passes.base import run_pass
 from btfsynth.passes.compile_clock import compile_clock

@@ -16,10 +16,8 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
-from btfsynth.report.dot import format_dot
-from btfsynth.report.excerpt import Excerpt, find_outputs
-from btfsynth.report.layers import arrange
-from btfsynth.report.schematic import format_svg
+from btfsynth.report.excerpt import Excerpt, find_outputs, format_dot
+from btfsynth.report.schematic import arrange, format_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -25,7 +25,7 @@ from btfsynth.errors import DataError
 from btfsynth.hdl.options import HardwareOptions
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.report import report_page, write_report
-from btfsynth.report.circuit import vector_record
+from btfsynth.report.page import vector_record
 
 NOT_CLOSED = {"meta", "link", "input", "img", "br", "hr"}
 

@@ -15,8 +15,7 @@ from hardware import design, full_adder, multiplier, vectors_of
 
 from btfsynth.errors import DataError, MissingToolError, UsageError
 from btfsynth.flow import emit_netlist
-from btfsynth.fpga.devices import get_device
-from btfsynth.fpga.tools import find_toolchain
+from btfsynth.fpga.devices import find_toolchain, get_device
 from btfsynth.hdl.design import write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.circuit import evaluate
@@ -459,6 +458,6 @@ def test_a_recent_yosys_is_taken_first(tmp_path, monkeypatch, version, package, 
 
 def test_an_old_yosys_does_not_map(monkeypatch):
     """One line says what is there and what is needed."""
-    monkeypatch.setattr("btfsynth.fpga.tools.find_yosys", lambda: yosys.Yosys(("yosys",), "0.23"))
+    monkeypatch.setattr("btfsynth.fpga.devices.find_yosys", lambda: yosys.Yosys(("yosys",), "0.23"))
     with pytest.raises(MissingToolError, match=r"Yosys 0\.23 is too old, expected 0\.50 or newer"):
         find_toolchain(get_device("ice40-hx1k"), print)

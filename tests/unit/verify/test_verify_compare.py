@@ -13,8 +13,9 @@ from btfsynth.hdl.interchange import WRITERS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, total_width
-from btfsynth.verify.compare import Subject, compare, read_subject
+from btfsynth.verify.compare import compare
 from btfsynth.verify.interface import align
+from btfsynth.verify.subjects import Subject, read_subject
 
 
 def over(inputs, outputs):

@@ -15,8 +15,9 @@ from btfsynth.hdl.design import write_design
 from btfsynth.hdl.options import HardwareOptions
 from btfsynth.sim.design import load_design
 from btfsynth.verify import yosys
-from btfsynth.verify.compare import Subject, compare, read_subject
+from btfsynth.verify.compare import compare
 from btfsynth.verify.simulate import check_parsed
+from btfsynth.verify.subjects import Subject, read_subject
 
 OPTIONS = HardwareOptions(stages=3, enable=True, reset=True)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from btfsynth.verify.compare import Comparison, compare, read_subject
+from btfsynth.verify.compare import Comparison, compare
+from btfsynth.verify.subjects import read_subject
 
 _VERILOG = """module m(input {a} a, output {y} y);
   assign y[{high}] = ~a[{first}];

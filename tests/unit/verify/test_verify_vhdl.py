@@ -15,9 +15,10 @@ from btfsynth.hdl.timing import CONTROL_NAMES
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.verify.chain import verify_design
-from btfsynth.verify.compare import compare, read_subject
+from btfsynth.verify.compare import compare
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.links import LinkResult
+from btfsynth.verify.subjects import read_subject
 from btfsynth.verify.synthesized import vhdl_netlist
 from btfsynth.verify.yosys import find_yosys
 

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.sampling import by_name
-from btfsynth.errors import UsageError
+from btfsynth.errors import UsageError, plural
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
-from btfsynth.network.accuracy import hardware_outputs
+from btfsynth.network.accuracy import Accuracy, hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
-
-__all__ = [
-    "corner_vectors",
-    "fitted",
-    "function_of",
-    "function_vectors",
-    "hardware_vectors",
-    "require_fit",
-]
 
 _ALL_VECTORS = 4096
 """Up to so many input vectors, hardware made from a sample is checked on all of them."""
@@ -158,3 +152,87 @@ def corner_vectors(n_inputs: int, most: int) -> NDArray[np.uint8]:
     ones[np.arange(len(places)), places] = 1
     flat = np.repeat(np.array([[0], [1]], dtype=np.uint8), n_inputs, axis=1)
     return np.concatenate([flat, ones, 1 - ones])
+
+
+_SETS = {"train": "train: ", "held_out": "held out: ", "valid": "valid: ", "test": "test: "}
+"""What stands before the figures of a set of patterns where there are several."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What comes out right of a set of patterns.
+
+    Parameters
+    ----------
+    right, count
+        Targets that matter: those right, and all.
+    labels_right, labels
+        Patterns whose class the hardware names right, and patterns; None where it names none.
+    """
+
+    right: int
+    count: int
+    labels_right: int | None = None
+    labels: int | None = None
+
+    @property
+    def all_right(self) -> bool:
+        """True if nothing is missed."""
+        return self.right == self.count and self.labels_right == self.labels
+
+    @classmethod
+    def of(cls, accuracy: Accuracy, *, label: bool = False) -> Targets:
+        """Return the counts of an accuracy, with the classes if the hardware names them."""
+        right, count = accuracy.bits_right, accuracy.bits
+        if not label or accuracy.labels_right is None:
+            return cls(right, count)
+        return cls(right, count, accuracy.labels_right, accuracy.patterns)
+
+    def words(self) -> str:
+        """Return the counts in words, such as ``42 of 64 targets right (65.6%)``."""
+        text = f"{self.right} of {plural(self.count, 'target')} right ({percent(self.right, self.count)})"
+        if self.labels_right is None or self.labels is None:
+            return text
+        share = percent(self.labels_right, self.labels)
+        return f"{text}, {self.labels_right} of {self.labels} labels right ({share})"
+
+
+def percent(right: int, count: int) -> str:
+    """Return a share in percent with one decimal, rounded down: 100% is all."""
+    return f"{math.floor(1000 * right / count) / 10 if count else 100:g}%"
+
+
+def count_targets(netlist: Netlist, dataset: Dataset) -> Targets:
+    """Count the targets that a netlist gets right of Boolean patterns with as many inputs and outputs."""
+    right = function_of(netlist)(dataset.inputs) == dataset.targets
+    care = dataset.care_mask
+    return Targets(int((right & care).sum()), int(care.sum()))
+
+
+def targets_record(targets: Mapping[str, Targets]) -> dict[str, dict[str, Any]]:
+    """Return counts by set of patterns as JSON values."""
+    found = {}
+    for name, each in targets.items():
+        record: dict[str, Any] = {"right": each.right, "count": each.count}
+        if each.labels is not None:
+            record.update(labels_right=each.labels_right, labels=each.labels)
+        found[name] = record
+    return found
+
+
+def verified_words(targets: Mapping[str, Targets], equals: str = "netlist") -> str:
+    """Return what is said of a design whose hardware was verified.
+
+    Parameters
+    ----------
+    targets
+        What it gets right, by set of patterns: ``train``, ``held_out``, ``valid``, ``test``; empty where it is
+        not known.
+    equals
+        What the hardware was proven or simulated to equal.
+    """
+    shown = [
+        f"{'' if len(targets) == 1 else _SETS.get(name, '')}{each.words()}"
+        for name, each in targets.items()
+    ]
+    return "; ".join([f"verified: hardware equals the {equals}", *shown])
