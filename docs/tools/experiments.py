@@ -1,9 +1,9 @@
-"""The tables and pictures of the published experiments, from the folders that a reproduction left.
+"""Update tables and pictures of the published experiments from the folders of a reproduction.
 
     python docs/tools/experiments.py hdl_out/reproduce_full hdl_out/reproduce_quick
 
-Takes ``results.json``, ``results.csv`` and the curves of the first, and the tables of the second, into the
-documentation. What the pages say beside their tables is for the author to go through again.
+Copies ``results.json``, ``results.csv`` and the curves of the first folder into the documentation, and writes the tables of
+both. Check the prose beside the tables by hand.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 from btfsynth.reproduce.catalogue import choose
 from btfsynth.reproduce.table import HEADINGS, SETTINGS_HEADINGS, markdown, settings_row, table_row
 
-__all__ = ["PAGES", "main_page", "with_rows"]
+__all__ = ["PAGES", "main_page", "with_rows", "with_table"]
 
 DOCS = Path(__file__).resolve().parents[1]
 PAGES = DOCS / "experiments"
 """A page each, the pictures on them, and the results."""
 
 _BEGIN, _END = "<!-- tables -->\n", "<!-- end of tables -->\n"
-_HEADINGS = ("row", "seeds", "ours", "published", "steps at most")
+_HEADINGS = ("row", "seeds", "ours", "published", "maximum iterations")
 _COMMAND = re.compile(r"^btfsynth reproduce ((?:\w+ )+)--full", re.MULTILINE)
 
 
@@ -46,9 +46,9 @@ def main_page(text: str, record: dict[str, Any]) -> str:
 
 
 def with_rows(text: str, record: dict[str, Any]) -> str:
-    """Return the page of some experiments with the table of what these came to.
+    """Return the page of some experiments with their results in its table.
 
-    They are those that the command on the page runs.
+    The experiments are those that the command on the page runs.
 
     Raises
     ------
@@ -56,15 +56,28 @@ def with_rows(text: str, record: dict[str, Any]) -> str:
         If the page has no such command or table.
     """
     command = _COMMAND.search(text)
+    if command is None:
+        raise ValueError("expected a page with a command of reproduce --full")
+    names = {experiment.name for experiment in choose(tuple(command.group(1).split()))}
+    return with_table(text, [row for row in record["rows"] if row["name"] in names])
+
+
+def with_table(text: str, rows: list[dict[str, Any]]) -> str:
+    """Return a page with these rows in its table.
+
+    Raises
+    ------
+    ValueError
+        If the page has no such table.
+    """
     lines = text.splitlines(keepends=True)
     heading = _line(_HEADINGS)
-    if command is None or heading not in lines:
-        raise ValueError("expected a page with a command of reproduce and its table")
-    names = {experiment.name for experiment in choose(tuple(command.group(1).split()))}
-    rows = [row for row in record["rows"] if row["name"] in names and row["seeds"]]
+    if heading not in lines:
+        raise ValueError("expected a page with a table of rows")
     first = lines.index(heading)
     past = first + len(list(takewhile(lambda line: line.startswith("|"), lines[first:])))
-    table = [heading, _line(("---",) * len(_HEADINGS)), *(_line(_cells(row)) for row in rows)]
+    made = [_line(_cells(row)) for row in rows if row["seeds"]]
+    table = [heading, _line(("---",) * len(_HEADINGS)), *made]
     return "".join([*lines[:first], *table, *lines[past:]])
 
 
@@ -96,7 +109,7 @@ def main() -> None:
         text = _read(page)
         if page.stem == "quick":
             few = json.loads((quick / "results.json").read_text(encoding="utf-8"))
-            pages[page] = main_page(text, few)
+            pages[page] = with_table(text, few["rows"])
         else:
             pages[page] = with_rows(text, record)
     for page, text in pages.items():
