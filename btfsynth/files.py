@@ -33,13 +33,7 @@ _MAX_REASON = 160
 
 
 def followed(path: StrPath) -> Path:
-    """Return the absolute path to which links lead; what is missing at its end may be missing.
-
-    Raises
-    ------
-    OutputError
-        If a link leads to itself.
-    """
+    """Return the absolute path to which links lead; what is missing at its end may be missing."""
     path = as_path(path)
     try:
         place = path.resolve()
@@ -53,13 +47,7 @@ def followed(path: StrPath) -> Path:
 
 
 def write_bytes(path: StrPath, content: bytes) -> None:
-    """Write a file atomically.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written; what stood there before still stands.
-    """
+    """Write a file atomically."""
     path = as_path(path)
     temporary: str | None = None
     if "\0" in str(path):
@@ -137,21 +125,7 @@ BROKEN_ARCHIVE = (
 
 
 def read_archive(path: StrPath, what: str) -> dict[str, NDArray[Any]]:
-    """Read all arrays of an ``.npz`` and trust nothing in it.
-
-    Parameters
-    ----------
-    path
-        The file.
-    what
-        What it should be, such as "a checkpoint", for messages.
-
-    Raises
-    ------
-    DataError
-        If it is no archive of plain arrays: one that is encrypted, packed in a way that is not known, holds
-        Python objects, or an array that is not as long as it says.
-    """
+    """Read all arrays of an ``.npz`` and trust nothing in it."""
     path = as_path(path)
     arrays: dict[str, NDArray[Any]] = {}
     try:
@@ -177,13 +151,7 @@ def broken_reason(error: Exception) -> str:
 
 
 def read_array(data: bytes) -> NDArray[Any]:
-    """Return the array of an ``.npy``. A shape that the bytes do not fill is refused before it is allocated.
-
-    Raises
-    ------
-    ValueError
-        If it is no plain array; broken ones may raise any of `BROKEN_ARCHIVE`.
-    """
+    """Return the array of an ``.npy``. A shape that the bytes do not fill is refused before it is allocated."""
     npy = np.lib.format
     stream = io.BytesIO(data)
     version = npy.read_magic(stream)
@@ -210,13 +178,7 @@ StrPath = str | os.PathLike[str]
 
 
 def as_path(path: StrPath) -> Path:
-    """Return a path that was given as text, as a `Path` or as anything else that stands for one.
-
-    Raises
-    ------
-    UsageError
-        If it is none of these.
-    """
+    """Return a path that was given as text, as a `Path` or as anything else that stands for one."""
     if isinstance(path, Path):
         return path
     try:
@@ -237,13 +199,6 @@ def beside(path: StrPath) -> Path:
 
 
 def make_folder(path: StrPath) -> None:
-    """Make a folder and its parents.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be made, is a file or a link that leads to itself.
-    """
     path = as_path(path)
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r}: the folder cannot be made: a NUL in the name")

@@ -97,7 +97,6 @@ class Port:
 
 
 def total_width(ports: Sequence[Port]) -> int:
-    """Return the number of bits of all ports together."""
     return sum(port.width for port in ports)
 
 

@@ -68,13 +68,7 @@ def staging_folder(directory: StrPath) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[bool]:
-    """Lock a folder against other runs; gives False where the system has no such locks.
-
-    Raises
-    ------
-    OutputError
-        If another run holds the lock.
-    """
+    """Lock a folder against other runs; gives False where the system has no such locks."""
     try:
         import fcntl
 
@@ -101,11 +95,6 @@ def settle(directory: StrPath) -> None:
     """Finish in a folder what a run that was killed had begun to publish there, and remove what it left.
 
     A run that is at work on the folder is not disturbed; it is waited for while it moves its files up.
-
-    Raises
-    ------
-    OutputError
-        If files have to be moved, and cannot be.
     """
     directory = as_path(directory)
     if not _leftovers(directory):
@@ -125,22 +114,7 @@ def settle(directory: StrPath) -> None:
 
 
 def publish(staging: StrPath, directory: StrPath, last: str) -> None:
-    """Move all files up, the one named ``last`` after the others; at no moment there is half of them.
-
-    Parameters
-    ----------
-    staging
-        The folder that `staging_folder` gave; it is gone afterwards.
-    directory
-        The folder that it is in.
-    last
-        Name of the file to be moved last.
-
-    Raises
-    ------
-    OutputError
-        If one cannot be moved; what stood there before is put back.
-    """
+    """Move all files up, the one named ``last`` after the others; at no moment there is half of them."""
     staging = as_path(staging)
     directory = as_path(directory)
     names = sorted((path.name for path in staging.iterdir()), key=lambda name: (name == last, name))
@@ -181,7 +155,6 @@ def _finish(directory: Path) -> None:
 
 
 def _undo(directory: Path) -> None:
-    """Put back what stood there before."""
     given_up = directory / _UNDO
     names, before = _read_names(given_up)
     for name in names:
@@ -247,7 +220,6 @@ def _recover(directory: Path, everything: bool = True) -> None:
 
 
 def _leftovers(directory: Path) -> list[Path]:
-    """Return the hidden folders that runs have made."""
     try:
         return sorted(directory.glob(f"{_PREFIX}*"))
     except OSError:
@@ -276,17 +248,7 @@ def _refused(directory: Path, error: Exception) -> OutputError:
 
 
 def publish_beside(staging: StrPath, directory: StrPath, last: str) -> Path:
-    """Put the files of a run that failed into a folder beside the one named, which keeps an earlier result.
-
-    Returns
-    -------
-    That folder, ``DIRECTORY.failed``; what it holds of an earlier run is replaced.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
+    """Put the files of a run that failed into a folder beside the one named, which keeps an earlier result."""
     staging = as_path(staging)
     directory = as_path(directory)
     named = directory if directory.name not in ("", "..") else directory.resolve()

@@ -29,13 +29,7 @@ def seconds_left(deadline: float | None) -> float | None:
 
 @contextlib.contextmanager
 def time_box(deadline: float | None) -> Iterator[None]:
-    """End the body when a `time.monotonic` value is reached.
-
-    Raises
-    ------
-    TimeUp
-        Out of the body, at once if the time is up already.
-    """
+    """End the body when a `time.monotonic` value is reached."""
     if deadline is None:
         yield
         return

@@ -39,10 +39,6 @@ class InputCode:
     ----------
     text
         The specification in its normal form, such as ``binary:4``.
-    levels
-        Largest number that a value becomes.
-    bit_weights
-        What each bit counts, least first.
     thermometer
         True if bit ``i`` says that the number is above ``i``, False if it is binary.
     threshold
@@ -93,18 +89,6 @@ class InputCode:
 
 
 def parse_code(text: str) -> InputCode:
-    """Read a code.
-
-    Parameters
-    ----------
-    text
-        ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X``.
-
-    Raises
-    ------
-    UsageError
-        If it is anything else, or its number is out of range.
-    """
     name, _, argument = (part.strip() for part in text.lower().partition(":"))
     if name == "binary":
         width = _whole(text, argument, 1, MAX_LEVELS.bit_length())
@@ -166,31 +150,13 @@ def _require_analog(dataset: Dataset) -> None:
 
 
 def quantise_inputs(dataset: Dataset, code: InputCode) -> Dataset:
-    """Return analog data with every input moved to the value that its code stands for.
-
-    Raises
-    ------
-    UsageError
-        If the inputs are not analog.
-    """
+    """Return analog data with every input moved to the value that its code stands for."""
     _require_analog(dataset)
     return replace(dataset, inputs=code.quantised(dataset.inputs))
 
 
 def code_inputs(dataset: Dataset, code: InputCode) -> Dataset:
     """Return analog data as Boolean data, each input a port of the bits of its code.
-
-    Parameters
-    ----------
-    dataset
-        Analog. The source stays as it is.
-    code
-        The code of every input.
-
-    Raises
-    ------
-    UsageError
-        If the inputs are not analog.
 
     Notes
     -----

@@ -72,17 +72,6 @@ def check_contradictions(
         ``(patterns, input bits)`` uint8 0/1 or float32.
     targets, care
         ``(patterns, output bits)`` uint8 0/1 and bool.
-    names
-        Names of the output bits, for the message.
-    path
-        The file, for the message.
-    line_of
-        Gives the line of a pattern; where there are no lines, patterns are counted from 1.
-
-    Raises
-    ------
-    DataError
-        Naming both patterns and the output.
     """
     found = find_contradiction(inputs, targets, care, names=names, path=path, line_of=line_of)
     if found is not None:
@@ -122,17 +111,7 @@ def contradiction(
     path: str | Path | None,
     line_of: Callable[[int], int] | None,
 ) -> DataError:
-    """Describe the contradiction between a pattern that asks for 0 and one that asks for 1.
-
-    Parameters
-    ----------
-    rows
-        The two patterns, the one of 0 first.
-    name
-        Name of the output bit.
-    path, line_of
-        As of `check_contradictions`.
-    """
+    """Describe the contradiction between a pattern that asks for 0 and one that asks for 1."""
     (one, earlier), (two, later) = sorted((row, value) for value, row in enumerate(rows))
     if line_of is None:
         return DataError(

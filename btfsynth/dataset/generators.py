@@ -24,18 +24,6 @@ _MOST = 1_000_000
 
 @dataclass(frozen=True)
 class Split:
-    """Which vectors of a function are shown, and which it is tested on.
-
-    Parameters
-    ----------
-    train, test
-        Numbers of vectors.
-    seed
-        Names the draw.
-    part
-        ``train`` or ``test``: which of them the data set is.
-    """
-
     train: int
     test: int
     seed: int
@@ -47,21 +35,9 @@ class Split:
         All vectors of both parts differ. The test vectors do not depend on how many are trained on, and a
         smaller training part is the beginning of a larger one.
 
-        Parameters
-        ----------
-        width
-            Bits of a vector.
-        source
-            The specification, for messages.
-
         Returns
         -------
         ``(vectors, width)`` uint8 0/1.
-
-        Raises
-        ------
-        UsageError
-            If there are not so many vectors.
         """
         wanted = self.train + self.test
         if width < 60 and wanted > 1 << width:
@@ -90,20 +66,6 @@ def _distinct(random: np.random.Generator, wanted: int, width: int) -> NDArray[n
 
 
 def read_split(what: str, options: Mapping[str, str]) -> Split:
-    """Read the options that name a split.
-
-    Parameters
-    ----------
-    what
-        The specification, for messages.
-    options
-        With all keys of `SPLIT_DEFAULTS`.
-
-    Raises
-    ------
-    UsageError
-        If a value is wrong.
-    """
     part = options["part"]
     if part not in ("train", "test"):
         raise UsageError(f"{what}: expected part=train or part=test, got part={part[:40]}")
@@ -118,29 +80,7 @@ def read_split(what: str, options: Mapping[str, str]) -> Split:
 def read_options(
     what: str, arguments: list[str], defaults: Mapping[str, str]
 ) -> tuple[dict[str, str], str]:
-    """Read ``key=value`` parts of a specification.
-
-    Parameters
-    ----------
-    what
-        The specification, for messages.
-    arguments
-        The parts.
-    defaults
-        The keys there are, and what they are if not given.
-
-    Returns
-    -------
-    options : dict
-        A value for every key.
-    changed : str
-        What differs from the defaults, as it is written: ``,key=value`` each.
-
-    Raises
-    ------
-    UsageError
-        If a part is none of these or is given twice.
-    """
+    """Read ``key=value`` parts of a specification."""
     given: dict[str, str] = {}
     for part in arguments:
         key, equals, value = (piece.strip() for piece in part.lower().partition("="))
@@ -154,13 +94,7 @@ def read_options(
 
 
 def whole_number(what: str, text: str, low: int, high: int) -> int:
-    """Read a decimal number within limits; `what` names it in the error.
-
-    Raises
-    ------
-    UsageError
-        If it is anything else.
-    """
+    """Read a decimal number within limits; `what` names it in the error."""
     value = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
     if not low <= value <= high:
         raise UsageError(f"{what}: expected a whole number from {low} to {high}, got {text[:40]!r}")
@@ -189,22 +123,6 @@ def is_sampled(arguments: str) -> bool:
 
 
 def read_world(arguments: str) -> tuple[World, str, dict[str, str]]:
-    """Read the arguments of a sampled automaton.
-
-    Returns
-    -------
-    world : tuple of int
-        Rule, steps and cells.
-    source : str
-        The specification in its normal form.
-    options : dict
-        Its options.
-
-    Raises
-    ------
-    UsageError
-        If they are wrong.
-    """
     rule_text, *parts = (part.strip() for part in arguments.split(","))
     what = f"automaton:{rule_text[:40]}"
     defaults = {"steps": "1", "cells": "", **SPLIT_DEFAULTS}
@@ -222,19 +140,6 @@ def read_world(arguments: str) -> tuple[World, str, dict[str, str]]:
 
 
 def sampled_automaton(arguments: str) -> Dataset:
-    """Make patterns of a world from what stands after ``automaton:``.
-
-    Parameters
-    ----------
-    arguments
-        ``RULE,cells=C``, then with commas ``steps=S``, ``train=N``, ``test=N``, ``seed=N``,
-        ``part=train|test``.
-
-    Raises
-    ------
-    UsageError
-        If the arguments are wrong.
-    """
     (rule, steps, width), source, options = read_world(arguments)
     inputs = read_split(source, options).vectors(width, source)
     cells = inputs.astype(np.int64)
@@ -265,8 +170,6 @@ class Gate:
     ----------
     sources
         Signals of the layer before it, by position; all different.
-    inverted
-        For each whether it is inverted.
     least
         1 of one is a copy, 1 of two an OR, 2 of two an AND, 2 of three a majority.
     """
@@ -284,15 +187,12 @@ class HiddenCircuit:
     ----------
     width
         Signals of a layer; also the numbers of inputs and outputs.
-    layers
-        The gates of every layer, `width` each.
     """
 
     width: int
     layers: tuple[tuple[Gate, ...], ...]
 
     def outputs(self, inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return ``(vectors, width)`` uint8 0/1 for ``(vectors, width)`` input vectors."""
         signals = inputs
         for layer in self.layers:
             signals = np.stack([_evaluate(gate, signals) for gate in layer], axis=1)
@@ -308,11 +208,6 @@ def hidden_circuit(spec: str) -> HiddenCircuit:
     """Return the circuit behind a specification such as ``random_majority:5x32,seed=3``.
 
     Only its size, its gates and its seed count; how many patterns are taken does not.
-
-    Raises
-    ------
-    UsageError
-        If it is no specification of a random circuit.
     """
     name, colon, arguments = spec.partition(":")
     if name.strip().lower() not in ("random_and_or", "random_majority") or not colon:
@@ -321,35 +216,10 @@ def hidden_circuit(spec: str) -> HiddenCircuit:
 
 
 def random_and_or(arguments: str | None) -> Dataset:
-    """Make patterns of a random AND/OR circuit from what stands after ``random_and_or:``.
-
-    Parameters
-    ----------
-    arguments
-        ``LxW``, then with commas ``gate=P`` (probability of a gate), ``train=N``, ``test=N``, ``seed=N``,
-        ``part=train|test``.
-
-    Raises
-    ------
-    UsageError
-        If the arguments are wrong.
-    """
     return _patterns("random_and_or", arguments)
 
 
 def random_majority(arguments: str | None) -> Dataset:
-    """Make patterns of a random majority circuit from what stands after ``random_majority:``.
-
-    Parameters
-    ----------
-    arguments
-        As for `random_and_or`.
-
-    Raises
-    ------
-    UsageError
-        If the arguments are wrong.
-    """
     return _patterns("random_majority", arguments)
 
 
@@ -368,21 +238,6 @@ def _patterns(name: str, arguments: str | None) -> Dataset:
 
 
 def read_circuit(name: str, arguments: str | None) -> tuple[HiddenCircuit, str, dict[str, str]]:
-    """Read the arguments of a random circuit.
-
-    Returns
-    -------
-    circuit : HiddenCircuit
-    source : str
-        The specification in its normal form.
-    options : dict
-        Its options.
-
-    Raises
-    ------
-    UsageError
-        If they are wrong.
-    """
     size, *parts = (part.strip() for part in (arguments or "").lower().split(","))
     what = f"{name}:{size[:40]}"
     match = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", size)
@@ -422,7 +277,6 @@ def _layer(
 
 
 def _others(random: np.random.Generator, width: int, first: int, count: int) -> list[int]:
-    """Draw different signals other than the first."""
     drawn = random.choice(width - 1, size=count, replace=False).tolist()
     return [signal + (signal >= first) for signal in drawn]
 
@@ -449,19 +303,6 @@ def digits(arguments: str | None) -> Dataset:
     arguments
         Parts with commas: a code (``grey``, ``thermometer:K`` or ``threshold:X``), ``train=N``, ``seed=N``,
         ``part=train`` or ``part=test``, ``count=N``; None for the defaults.
-
-    Returns
-    -------
-    Dataset
-        One input a pixel, analog or coded; a one-hot class of ten. The first N images of a random order
-        are ``train``, all others ``test``; a count takes only the first of a part.
-
-    Raises
-    ------
-    UsageError
-        If the arguments are wrong.
-    MissingToolError
-        If scikit-learn is not installed.
     """
     code, options = _options(arguments)
     count = _number(options["train"], "train", 1, _IMAGES - 1)
@@ -555,24 +396,6 @@ _IMAGE_TASK = "threshold:0.5"
 
 
 def autoencoder(arguments: str | None) -> Dataset:
-    """Make vectors that are their own targets from what stands after ``autoencoder:``.
-
-    Parameters
-    ----------
-    arguments
-        ``K`` vectors, then with commas ``bits=N`` (K if not given), ``kind=random`` or ``kind=one-hot``
-        (of K bits) and ``seed=N``.
-
-    Returns
-    -------
-    Dataset
-        All vectors differ.
-
-    Raises
-    ------
-    UsageError
-        If the arguments are wrong.
-    """
     count, bits, options, source = _read(
         "autoencoder", arguments, {"kind": "random", **_CODE_DEFAULTS}
     )
@@ -602,19 +425,7 @@ def autoencoder(arguments: str | None) -> Dataset:
 
 
 def decoder(arguments: str | None) -> Dataset:
-    """Make vectors without inputs from what stands after ``decoder:``; each finds a code of its own.
-
-    Parameters
-    ----------
-    arguments
-        ``K`` vectors, then with commas ``bits=N`` (K if not given), ``code=hypercube`` or ``code=one-hot``
-        and ``seed=N``.
-
-    Raises
-    ------
-    UsageError
-        If the arguments are wrong.
-    """
+    """Make vectors without inputs from what stands after ``decoder:``; each finds a code of its own."""
     defaults = {"code": "hypercube", **_CODE_DEFAULTS}
     count, bits, options, source = _read("decoder", arguments, defaults)
     code = options["code"]
@@ -633,18 +444,6 @@ def digit_images(arguments: str | None) -> Dataset:
 
     They are the 8x8 images of the task ``digits``, a pixel on from half its range; a one-hot code chooses
     which of its generators makes an image.
-
-    Parameters
-    ----------
-    arguments
-        The digit, 0 to 9.
-
-    Raises
-    ------
-    UsageError
-        If it is none.
-    MissingToolError
-        If scikit-learn is not installed.
     """
     number = whole_number(f"digit_images:{(arguments or '')[:40]}", arguments or "", 0, 9)
     parts = [digits(f"{_IMAGE_TASK},part={part}") for part in ("train", "test")]
@@ -684,7 +483,6 @@ def _read(
 
 
 def _vectors(count: int, bits: int, options: dict[str, str], source: str) -> NDArray[np.uint8]:
-    """Draw different vectors."""
     seed = whole_number(f"{source}: seed", options["seed"], 0, 10**9 - 1)
     if bits < 60 and count > 1 << bits:
         raise UsageError(

@@ -60,25 +60,6 @@ def matched(held_out: Dataset, dataset: Dataset, n_inputs: int | None = None) ->
 
     Columns go by their names where both data sets have the same ones, in whatever order, else by their
     places: not every format keeps names.
-
-    Parameters
-    ----------
-    held_out
-        The patterns to measure on.
-    dataset
-        The training data.
-    n_inputs
-        Inputs of the network, where they are not those of the training data but generated.
-
-    Returns
-    -------
-    Dataset
-        A notice tells of columns that were moved.
-
-    Raises
-    ------
-    UsageError
-        If the numbers of inputs or outputs differ, or no target matters.
     """
     inputs = dataset.n_inputs if n_inputs is None else n_inputs
     for label, wanted, given in (
@@ -100,17 +81,7 @@ def matched(held_out: Dataset, dataset: Dataset, n_inputs: int | None = None) ->
 def by_name(
     held_out: Dataset, inputs: Sequence[Port], outputs: Sequence[Port], where: str
 ) -> Dataset:
-    """Return patterns with their columns in the order of ports that have the same names.
-
-    Parameters
-    ----------
-    held_out
-        The patterns; they stay as they are where their names are others.
-    inputs, outputs
-        The ports.
-    where
-        What has these ports, for the notice of columns that were moved.
-    """
+    """Return patterns with their columns in the order of ports that have the same names."""
     in_order = _order(inputs, held_out.input_ports)
     out_order = _order(outputs, held_out.output_ports)
     moved = [

@@ -40,14 +40,6 @@ class Task:
 
     Parameters
     ----------
-    name
-        What stands before the colon.
-    signature
-        How it is written, optional parts in brackets.
-    description
-        One line, with the ports.
-    example
-        A specification that works.
     build
         Makes the data set from the text after the colon, None if there is no colon.
     """
@@ -65,31 +57,10 @@ def is_task_spec(text: str) -> bool:
 
 
 def task_signatures() -> str:
-    """Return all signatures on one line, for messages."""
     return ", ".join(task.signature for task in TASKS.values())
 
 
 def parse_task(spec: str) -> Dataset:
-    """Make the data set of a task.
-
-    Parameters
-    ----------
-    spec
-        Name and arguments, for example ``multiplier:2`` or ``automaton:30,steps=2``.
-
-    Returns
-    -------
-    Dataset
-        Exhaustive, in counting order, unless it is a part of ``digits``; its source is the specification
-        in its normal form.
-
-    Raises
-    ------
-    UsageError
-        If there is no such task, or its arguments are wrong or too large.
-    MissingToolError
-        If the task needs a package that is not installed.
-    """
     name, colon, arguments = spec.partition(":")
     task = TASKS.get(name.strip().lower())
     if task is None:
@@ -109,7 +80,6 @@ def _number(text: str, what: str, low: int, high: int | None = None) -> int:
 
 
 def _size(name: str, arguments: str | None) -> int:
-    """Read the one size of a task written ``name:N``."""
     if not arguments:
         raise UsageError(f"{name}: expected a size, as in {TASKS[name].example}")
     return _number(arguments, f"{name}:{arguments[:40]}", 1)
@@ -191,7 +161,6 @@ def _full_adder(arguments: str | None) -> Dataset:
 
 
 def _ones(x: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-    """Count the ones of every number."""
     count = np.zeros_like(x)
     for bit in range(width):
         count += (x >> bit) & 1
@@ -273,7 +242,6 @@ def _automaton(arguments: str | None) -> Dataset:
 
 
 def _automaton_world(name: str, source: str, rule: int, steps: int, width: int) -> Dataset:
-    """Tabulate the next state of a whole periodic world."""
     return _table(
         f"{name}_cells{width}",
         f"{source},cells={width}",

@@ -18,8 +18,6 @@ def bits_of(numbers: NDArray[Any], width: int) -> NDArray[np.uint8]:
     ----------
     numbers
         ``(rows,)`` non-negative integers.
-    width
-        Number of bits, up to 64; higher bits are dropped.
 
     Returns
     -------
@@ -106,13 +104,7 @@ def expand_cubes(cubes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[n
 
 
 class CubeTable:
-    """A whole table of Boolean outputs into which cubes are painted.
-
-    Parameters
-    ----------
-    n_inputs, n_outputs
-        Width of the table; the caller limits both.
-    """
+    """A whole table of Boolean outputs into which cubes are painted."""
 
     def __init__(self, n_inputs: int, n_outputs: int) -> None:
         self.n_inputs = n_inputs

@@ -23,21 +23,10 @@ OUTPUT = Port("y", 1)
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a circuit may be.
-
-    Parameters
-    ----------
-    cells
-        AND, OR and majority cells.
-    ands
-        AND nodes of its AIGER form.
-    """
-
     cells: int
     ands: int
 
     def hold(self, netlist: Netlist) -> bool:
-        """Tell whether a netlist is within them."""
         return netlist.n_cells <= self.cells and count_ands(netlist) <= self.ands
 
 
@@ -53,15 +42,12 @@ class Budget:
     ----------
     deadline
         `time.monotonic` value; None for no limit.
-    stopped
-        Asked as well.
     """
 
     deadline: float | None = None
     stopped: Callable[[], bool] = _never
 
     def over(self) -> bool:
-        """Tell whether to stop."""
         return self.stopped() or (self.deadline is not None and time.monotonic() > self.deadline)
 
     def share(self, part: float) -> Budget:
@@ -74,23 +60,7 @@ class Budget:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Samples of one output, and what its circuit may cost.
-
-    Parameters
-    ----------
-    name
-        Of the function.
-    ports
-        Input ports.
-    train, valid
-        What to fit, and what to choose between fits by.
-    limits
-        Size of the circuit.
-    seed
-        Names all random choices.
-    budget
-        When to stop.
-    """
+    """Samples of one output, and what its circuit may cost."""
 
     name: str
     ports: tuple[Port, ...]
@@ -103,18 +73,6 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A circuit that a learner has come to.
-
-    Parameters
-    ----------
-    learner
-        Name of the learner.
-    how
-        What it is, in a few words.
-    netlist
-        One output.
-    """
-
     learner: str
     how: str
     netlist: Netlist
@@ -125,28 +83,15 @@ class Learner(Protocol):
 
     name: ClassVar[str]
 
-    def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield circuits, any number of them; between two the budget is looked at."""
-        ...
+    def fit(self, problem: Problem) -> Iterator[Fit]: ...
 
 
 def new_builder(problem: Problem) -> NetlistBuilder:
-    """Return an empty netlist with the ports of a problem."""
     return NetlistBuilder(problem.name, problem.ports, (OUTPUT,))
 
 
 def inlined(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) -> list[int]:
-    """Build a netlist into another and return its output literals.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells.
-    netlist
-        What to build.
-    inputs
-        The literal of every input bit.
-    """
+    """Build a netlist into another and return its output literals."""
     literals = [0, *inputs]
     for a, b, c in netlist.fanins.tolist():
         literals.append(
@@ -156,6 +101,5 @@ def inlined(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) ->
 
 
 def count_ands(netlist: Netlist) -> int:
-    """Return how many AND nodes the AIGER file of a netlist has."""
     header = emit_aig(netlist, aiger_names(netlist), {}).partition(b"\n")[0]
     return int(header.split()[5])

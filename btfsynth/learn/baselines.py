@@ -24,16 +24,10 @@ class Baseline:
 
     Parameters
     ----------
-    name, how
-        What it is.
-    train_right, valid_right
-        Samples that it gets right.
     test
         ``(samples,)`` bool, its output on the test samples, None without any.
     netlist
         A tree as multiplexers; None for a forest.
-    ands
-        AND nodes of that.
     """
 
     name: str
@@ -46,7 +40,6 @@ class Baseline:
 
 
 def have_sklearn() -> bool:
-    """Tell whether scikit-learn is installed."""
     try:
         import sklearn  # noqa: F401
     except ImportError:
@@ -55,15 +48,7 @@ def have_sklearn() -> bool:
 
 
 def measure_baselines(problem: Problem, test: Samples | None) -> list[Baseline]:
-    """Fit a decision tree and a random forest, the depth of both selected on the validation samples.
-
-    Parameters
-    ----------
-    problem
-        The samples; limits and budget are not looked at.
-    test
-        What to predict in the end.
-    """
+    """Fit a decision tree and a random forest, the depth of both selected on the validation samples."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.tree import DecisionTreeClassifier
 
@@ -104,7 +89,6 @@ def measure_baselines(problem: Problem, test: Samples | None) -> list[Baseline]:
 
 
 def _best(problem: Problem, models: list[Any]) -> Any:
-    """Fit models and return the one that is right most often; of equals the first."""
     best, most = None, -1
     for model in models:
         model.fit(problem.train.inputs, problem.train.on)
@@ -138,7 +122,6 @@ def _baseline(
 
 
 def _netlist(problem: Problem, model: Any) -> Netlist:
-    """Return a tree of scikit-learn as multiplexers."""
     grown = model.tree_
     inner = grown.children_left >= 0
     # Where only one class was seen there is one column: the share of that class.

@@ -51,7 +51,6 @@ class BoostingLearner:
     name: ClassVar[str] = "boosting"
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield the best vote for each size of tree."""
         n = problem.train.n_inputs
         pairs = with_pairs(n, measure_spectrum(problem.train), _PAIRS)
         told = telling_inputs(problem)
@@ -143,17 +142,7 @@ def _netlist(
 
 
 def lower_vote(builder: NetlistBuilder, votes: list[int], weights: list[int]) -> int:
-    """Build a weighted vote and return its literal: true where those for it outweigh those against.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells.
-    votes
-        Literals.
-    weights
-        Positive integers, one a vote.
-    """
+    """Build a weighted vote and return its literal: true where those for it outweigh those against."""
     function = ThresholdFunction(tuple(range(len(votes))), tuple(weights), 0)
     return lower_counter(builder, pseudo_boolean(function, votes))
 
@@ -170,15 +159,7 @@ _WORTH = 2
 
 
 def vote(problem: Problem, candidates: list[Candidate]) -> Fit | None:
-    """Return the best vote, None if none is better than the best circuit alone.
-
-    Parameters
-    ----------
-    problem
-        What the circuits are to solve.
-    candidates
-        The circuits.
-    """
+    """Return the best vote, None if none is better than the best circuit alone."""
     members = _different(rank(candidates))[:_MEMBERS]
     if len(members) < 3 or members[0].valid_right == problem.valid.count:
         return None

@@ -24,13 +24,7 @@ _TABLES = (0b10101010, 0b11001100, 0b11110000)
 
 
 def with_few_ands(netlist: Netlist) -> Netlist:
-    """Return the netlist with its full adders in AND and OR cells; everything else is as it was.
-
-    Parameters
-    ----------
-    netlist
-        What to rewrite; the function is kept.
-    """
+    """Return the netlist with its full adders in AND and OR cells; everything else is as it was."""
     fanins = [tuple(row) for row in netlist.fanins.tolist()]
     sums = _sums(fanins, netlist.first_cell)
     wanted = set(sums.values())
@@ -127,14 +121,6 @@ class Candidate:
 
     Parameters
     ----------
-    learner, how
-        Where it comes from.
-    netlist
-        One output.
-    ands
-        AND nodes of its AIGER form.
-    train_right, valid_right
-        Samples that it gets right.
     train_words, valid_words
         ``(words,)`` uint64, its output on the samples.
     parity
@@ -153,17 +139,7 @@ class Candidate:
 
 
 def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candidate | None:
-    """Return a fit as a candidate, None if it cannot be brought within the limits.
-
-    Parameters
-    ----------
-    problem
-        What it is to solve.
-    fit
-        A circuit.
-    parity
-        Inputs whose exclusive or is added to the circuit: it was fitted to what is left without it.
-    """
+    """Return a fit as a candidate, None if it cannot be brought within the limits."""
     netlist = fit.netlist
     if parity:
         builder = new_builder(problem)

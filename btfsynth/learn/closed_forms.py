@@ -36,7 +36,6 @@ class PolynomialLearner:
     name: ClassVar[str] = "polynomial"
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield the polynomial of least degree that is exact on the training samples, if there is one."""
         train = problem.train
         terms: list[tuple[int, ...]] = [()]
         for degree in range(1, _MAX_DEGREE + 1):
@@ -138,7 +137,6 @@ def _product(builder: NetlistBuilder, term: tuple[int, ...]) -> int:
 
 
 def _parity(builder: NetlistBuilder, literals: list[int]) -> int:
-    """Build the parity as a balanced tree."""
     while len(literals) > 1:
         pairs = [builder.xor(literals[k], literals[k + 1]) for k in range(0, len(literals) - 1, 2)]
         literals = pairs + literals[len(pairs) * 2 :]
@@ -154,7 +152,6 @@ class SymmetricLearner:
     name: ClassVar[str] = "symmetric"
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield up to four circuits."""
         train = problem.train
         spectrum = measure_spectrum(train)
         signs = (2.0 * train.inputs - 1).T @ (2.0 * train.on - 1)
@@ -219,7 +216,6 @@ class SupportLearner:
     name: ClassVar[str] = "support"
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield the two tables that do best on the validation samples."""
         train, valid = problem.train, problem.valid
         order = forward_order(train, _WIDEST)
         spectral = measure_spectrum(train).relevant()[:_WIDEST]
@@ -239,15 +235,7 @@ class SupportLearner:
 
 
 def forward_order(train: Samples, most: int) -> list[int]:
-    """Return inputs in the order in which each tells most about the output beside those before it.
-
-    Parameters
-    ----------
-    train
-        Samples.
-    most
-        How many.
-    """
+    """Return inputs in the order in which each tells most about the output beside those before it."""
     chosen: list[int] = []
     cells = np.zeros(train.count, dtype=np.int64)
     rest = list(range(train.n_inputs))

@@ -28,14 +28,10 @@ class Spectrum:
 
     Parameters
     ----------
-    sets
-        Significant sets, the largest coefficient first.
     coefficients
         ``(sets,)`` float64.
     scores
         ``(inputs,)`` float64, the largest coefficient that an input takes part in, significant or not.
-    threshold
-        Size from which a coefficient counts as significant.
     """
 
     sets: tuple[tuple[int, ...], ...]
@@ -56,13 +52,7 @@ class Spectrum:
 
 
 def measure_spectrum(samples: Samples) -> Spectrum:
-    """Estimate the coefficients of up to three inputs, of two or one where these are too many.
-
-    Parameters
-    ----------
-    samples
-        Where to estimate them from.
-    """
+    """Estimate the coefficients of up to three inputs, of two or one where these are too many."""
     n, count = samples.n_inputs, samples.count
     signs = (2 * samples.inputs.astype(np.float32) - 1).astype(np.float32)
     output = (2 * samples.on.astype(np.float32) - 1).astype(np.float32)
@@ -104,8 +94,6 @@ class Features:
 
     Parameters
     ----------
-    n_inputs
-        Number of inputs.
     gates
         (kind, a, b) of every gate, a and b literals: twice the number of the signal, plus one where it is
         complemented. Signals are numbered inputs first.
@@ -116,11 +104,9 @@ class Features:
 
     @property
     def count(self) -> int:
-        """Number of signals."""
         return self.n_inputs + len(self.gates)
 
     def columns(self, inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return ``(samples, signals)`` uint8 for ``(samples, inputs)``."""
         values = np.empty((self.count, len(inputs)), dtype=np.uint8)
         values[: self.n_inputs] = inputs.T
         for place, (kind, a, b) in enumerate(self.gates, self.n_inputs):
@@ -148,22 +134,11 @@ class Features:
 
 
 def plain_features(n_inputs: int) -> Features:
-    """Return the inputs alone."""
     return Features(n_inputs)
 
 
 def with_pairs(n_inputs: int, spectrum: Spectrum, most: int) -> Features:
-    """Return the inputs and the exclusive ors of pairs that the output goes with.
-
-    Parameters
-    ----------
-    n_inputs
-        Number of inputs.
-    spectrum
-        Significant sets; each set of two gives a pair, each of three gives its three pairs.
-    most
-        Pairs at most.
-    """
+    """Return the inputs and the exclusive ors of pairs that the output goes with."""
     pairs: dict[tuple[int, int], None] = {}
     for members in spectrum.sets:
         for place, i in enumerate(members):

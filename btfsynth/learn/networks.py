@@ -71,14 +71,10 @@ def approximate_network(
 
     Parameters
     ----------
-    network
-        What was trained.
     columns
         ``(samples, inputs)`` uint8 0/1.
     on
         ``(samples,)`` bool.
-    tolerance
-        Share of the samples on which a neuron may become another.
     """
     topology = network.topology
     wanted = network.node_values(columns) > 0
@@ -178,17 +174,6 @@ def _best_threshold(sums: NDArray[np.int64], target: NDArray[np.bool_]) -> tuple
 
 
 def lower_integers(builder: NetlistBuilder, network: IntegerNetwork, inputs: Sequence[int]) -> int:
-    """Build a network and return the literal of its last neuron.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells.
-    network
-        What to build.
-    inputs
-        The literal of every input.
-    """
     literals = [FALSE, *inputs]
     needed = _needed(network)
     for neuron, function in enumerate(network.neurons):
@@ -230,8 +215,6 @@ _FRINGE_SIGNALS = 32
 
 
 class Sees(str, Enum):
-    """What the inputs of a network are."""
-
     INPUTS = "inputs"
     RELEVANT = "relevant inputs"
     """Those that matter by the spectrum."""
@@ -255,16 +238,6 @@ class Setting:
 
     Parameters
     ----------
-    hidden
-        Widths of the hidden layers.
-    sigma, beta, gamma
-        See `btfsynth.train.parameters.TrainParameters`.
-    stop
-        The stopping rule.
-    skip
-        Let every layer see the inputs.
-    sees
-        What its inputs are.
     rows
         Training samples at most; fewer make more steps of the same time.
     """
@@ -279,7 +252,6 @@ class Setting:
     rows: int = 1 << 30
 
     def words(self) -> str:
-        """Return it in a few words."""
         shape = "-".join(map(str, self.hidden)) or "one neuron"
         extras = [", skip"] * self.skip + [_SEEN[self.sees]]
         return f"{shape}, sigma {self.sigma:g}{''.join(extras)}"
@@ -310,12 +282,8 @@ class Trained:
 
     Parameters
     ----------
-    number, setting
-        Which training, and how.
     fit
         The circuit; None if there is none within the limits.
-    right
-        Validation samples that it gets right.
     """
 
     number: int
@@ -326,16 +294,6 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Ground(Common):
-    """What networks of one kind of inputs are trained on.
-
-    Parameters
-    ----------
-    problem
-        Samples, limits and seed; its budget is not looked at.
-    features, chosen
-        Signals, and which of them the networks get.
-    """
-
     problem: Problem
     features: Features
     chosen: list[int]
@@ -350,8 +308,6 @@ class NetworkLearner:
         Trainings at most; None for no limit but the budget.
     executor
         Runs the trainings, in this process by default; what a number of them comes to does not depend on it.
-    on_note
-        Gets lines on what did not go well.
     """
 
     name: ClassVar[str] = "btf"
@@ -367,13 +323,6 @@ class NetworkLearner:
         self.on_note = on_note
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield the circuit of every training that makes one within the limits.
-
-        Raises
-        ------
-        ToolError
-            If the executor is lost.
-        """
         grounds = _Grounds(problem)
         settings: Sequence[Setting] = SETTINGS
         done: list[Trained] = []
@@ -433,7 +382,6 @@ class _Grounds:
         self._made: dict[Sees, Ground] = {}
 
     def of(self, sees: Sees) -> Ground:
-        """Return what networks that see this are trained on."""
         if sees not in self._made:
             # A budget is of this process.
             problem = replace(self.problem, budget=Budget())
@@ -469,14 +417,6 @@ def train_network(
 
     Parameters
     ----------
-    ground
-        What to train on.
-    number
-        Of the training; with the problem's seed it names the random start.
-    setting
-        How.
-    work
-        Edges times samples times steps.
     seconds
         Time at most; None for no limit.
     """

@@ -75,12 +75,8 @@ class Watcher:
 
     Parameters
     ----------
-    on_stage
-        Gets a line at the start of every stage.
     on_candidate
         Gets every circuit that is better than those before it, with the output's number and validation samples.
-    on_note
-        Gets lines on what did not go well.
     """
 
     on_stage: Callable[[str], None] = lambda _: None

@@ -27,12 +27,9 @@ much of the trials too."""
 
 
 class ConstantLearner:
-    """The more frequent value."""
-
     name: ClassVar[str] = "constant"
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield it."""
         value = 2 * int(problem.train.on.sum()) > problem.train.count
         literal = TRUE if value else FALSE
         yield Fit(self.name, str(int(value)), new_builder(problem).build([literal]))
@@ -67,10 +64,6 @@ class Outcome:
 
     Parameters
     ----------
-    candidates
-        All circuits within the limits, the best first.
-    discarded
-        How many were beyond the limits.
     interrupted
         True if the user stopped it.
     lost
@@ -84,8 +77,6 @@ class Outcome:
 
 
 class _Contest:
-    """The candidates as they come."""
-
     def __init__(self, problem: Problem, on_candidate: Callable[[Candidate], None]) -> None:
         self.problem = problem
         self.on_candidate = on_candidate
@@ -121,24 +112,7 @@ def compete(
     on_candidate: Callable[[Candidate], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Run all learners on one output.
-
-    Parameters
-    ----------
-    problem
-        Samples, limits, seed and budget.
-    trials
-        Trainings of networks at most.
-    executor
-        Runs the trainings, in this process by default; it stays open. If it is lost, what was found by then
-        takes part.
-    on_stage
-        Gets the name of each learner as it begins.
-    on_candidate
-        Gets every circuit within the limits.
-    on_note
-        Gets lines on what did not go well.
-    """
+    """Run all learners on one output."""
     contest = _Contest(problem, on_candidate)
     interrupted = False
     try:

@@ -32,16 +32,6 @@ from btfsynth.sim.result import CheckResult
 
 @dataclass(frozen=True)
 class Score:
-    """How often something is right.
-
-    Parameters
-    ----------
-    bits
-        Share of the targets that matter.
-    vectors
-        Share of the patterns with all of these right.
-    """
-
     bits: float
     vectors: float
 
@@ -116,12 +106,10 @@ class LearnReport:
 
     @property
     def cost(self) -> NetlistStatistics:
-        """What the circuit costs."""
         return statistics(self.netlist)
 
     @property
     def ands(self) -> int:
-        """AND nodes of the AIGER file."""
         return count_ands(self.netlist)
 
     def rows(self, output: int) -> list[dict[str, Any]]:
@@ -168,7 +156,6 @@ class LearnReport:
         return {**row, "cells": cells, "ands": baseline.ands, "won": False}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON values."""
         train = self.data["train"]
         names = bit_names(train.output_ports)
         return {
@@ -204,7 +191,6 @@ class LearnReport:
 
 
 def _share(values: NDArray[np.uint8], data: Dataset, output: int) -> float:
-    """Return the share of an output's targets that values get right."""
     care = data.care_mask[:, output]
     return float((values == data.targets[:, output])[care].mean())
 

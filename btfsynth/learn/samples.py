@@ -31,12 +31,10 @@ class Samples:
 
     @property
     def count(self) -> int:
-        """Number of samples."""
         return len(self.on)
 
     @property
     def n_inputs(self) -> int:
-        """Number of input bits."""
         return int(self.inputs.shape[1])
 
     @cached_property
@@ -65,20 +63,7 @@ def samples_of(dataset: Dataset, output: int) -> Samples:
 
 
 def check_samples(train: Dataset, others: dict[str, Dataset]) -> None:
-    """Refuse data that nothing can be learnt from, or that do not belong together.
-
-    Parameters
-    ----------
-    train
-        What is learnt.
-    others
-        What it is measured on, by the option that named it.
-
-    Raises
-    ------
-    UsageError
-        If inputs are not Boolean, an output is never specified, or ports differ.
-    """
+    """Refuse data that nothing can be learnt from, or that do not belong together."""
     for dataset in (train, *others.values()):
         if dataset.input_kind is not InputKind.BOOLEAN:
             raise UsageError(
@@ -102,7 +87,6 @@ def check_samples(train: Dataset, others: dict[str, Dataset]) -> None:
 
 
 def _listed(ports: tuple[object, ...]) -> str:
-    """Return ports in words, not all of many."""
     shown = [f"{port.name} ({port.width})" for port in ports[:4]]  # type: ignore[attr-defined]
     return ", ".join(shown) + (", ..." if len(ports) > len(shown) else "")
 
@@ -112,20 +96,6 @@ def split(dataset: Dataset, seed: int, share: float = 0.25) -> tuple[Dataset, Da
 
     Where one part would have no pattern that says anything of some output, the first that does comes over
     from the other.
-
-    Parameters
-    ----------
-    dataset
-        At least two patterns.
-    seed
-        Names the split.
-    share
-        Part that is selected on, above 0 and below 1.
-
-    Raises
-    ------
-    UsageError
-        If there are too few patterns, in all or for an output.
     """
     count = dataset.n_patterns
     if count < 2:

@@ -51,7 +51,6 @@ class Tree:
 
     @property
     def leaves(self) -> int:
-        """Number of leaves."""
         return len(self.order) + 1
 
     def cut(self, leaves: int) -> Tree:
@@ -99,10 +98,6 @@ def grow_tree(
         ``(samples,)`` bool.
     weights
         ``(samples,)`` float64, above 0; all 1 if None.
-    max_leaves
-        Leaves at most.
-    min_samples
-        Samples on each side of a split at least.
     allowed
         Features to split by; all if None.
     """
@@ -269,17 +264,6 @@ def _entropy(total: float, ones: float) -> float:
 
 
 def lower_tree(builder: NetlistBuilder, tree: Tree, literals: Sequence[int]) -> int:
-    """Build a tree and return its literal.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells: three for a multiplexer, one where the branches are ordered constants.
-    tree
-        What to build.
-    literals
-        The literal of every feature.
-    """
     made: dict[int, int] = {}
     stack = [0]
     while stack:
@@ -323,7 +307,6 @@ class TreeLearner:
     name: ClassVar[str] = "tree"
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield one tree over the inputs, and one over exclusive ors of pairs as well."""
         n = problem.train.n_inputs
         pairs = with_pairs(n, measure_spectrum(problem.train), _PAIRS)
         for features in (plain_features(n), pairs)[: 2 if pairs.gates else 1]:
@@ -339,7 +322,6 @@ class FringeLearner:
     name: ClassVar[str] = "fringe"
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        """Yield every tree that is better than those before it."""
         n = problem.train.n_inputs
         best = -1
         for inputs in (None, telling_inputs(problem)):
@@ -374,17 +356,7 @@ def _allowed(features: Features, inputs: list[int] | None) -> NDArray[np.intp] |
 
 
 def fringe_signals(problem: Problem, rounds: int, most: int) -> tuple[Features, list[int]]:
-    """Return the features after some rounds, and the signals that the last tree asks for first.
-
-    Parameters
-    ----------
-    problem
-        What to fit.
-    rounds
-        Trees to grow.
-    most
-        Signals at most.
-    """
+    """Return the features after some rounds, and the signals that the last tree asks for first."""
     features = plain_features(problem.train.n_inputs)
     chosen = best_tree(problem, features)
     for _ in range(rounds):
@@ -399,8 +371,6 @@ def fringe_signals(problem: Problem, rounds: int, most: int) -> tuple[Features, 
 
 @dataclass(frozen=True, eq=False)
 class ChosenTree:
-    """A tree, and how many validation samples it gets right."""
-
     tree: Tree
     right: int
 
@@ -412,10 +382,6 @@ def best_tree(
 
     Parameters
     ----------
-    problem
-        What to fit.
-    features
-        Signals to ask for.
     allowed
         Which of them; all if None.
     """

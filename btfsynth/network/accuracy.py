@@ -23,12 +23,6 @@ class Accuracy:
 
     Parameters
     ----------
-    patterns
-        Patterns of the data set.
-    bits
-        Targets that matter.
-    bits_right
-        Targets that matter and come out right.
     vectors_right
         Patterns of which every target that matters comes out right. Of a class that is a one-hot
         row: its output and no other is 1.
@@ -45,12 +39,10 @@ class Accuracy:
 
     @property
     def bit_share(self) -> float:
-        """Share of the targets that matter got right."""
         return self.bits_right / max(1, self.bits)
 
     @property
     def vector_share(self) -> float:
-        """Share of whole patterns got right."""
         return self.vectors_right / self.patterns
 
     @property
@@ -105,7 +97,6 @@ def measure(network: TrainedNetwork, dataset: Dataset) -> Accuracy:
 
 
 def label_width(classes: int) -> int:
-    """Return the bits of a class number."""
     return max(1, (classes - 1).bit_length())
 
 
@@ -121,13 +112,7 @@ def label_port(output_ports: Sequence[Port], classes: int) -> Port:
 
 
 def require_comparable(network: TrainedNetwork) -> None:
-    """Refuse a network whose output neurons read each other: their sums are not there at once.
-
-    Raises
-    ------
-    UsageError
-        If one does.
-    """
+    """Refuse a network whose output neurons read each other: their sums are not there at once."""
     topology = network.topology
     first = topology.n_nodes - topology.n_outputs
     edges = topology.sources[topology.fanin_start[topology.n_neurons - topology.n_outputs] :]
@@ -144,8 +129,6 @@ def hardware_outputs(
 
     Parameters
     ----------
-    network
-        The network.
     label
         Whether the number of the class follows the output bits: that of the output neuron with the largest
         sum ``W . x``, the first of equal ones, least significant bit first.

@@ -41,10 +41,6 @@ class Rounding:
     ----------
     weight_bits
         Bits of the largest integer weight, its sign counted; of inputs, before the weights of their bits.
-    zeros, weights
-        How many weights became 0, of how many.
-    patterns
-        Training patterns.
     changed
         Of these, where an output bit is not what it was before rounding.
     labels_changed
@@ -59,7 +55,6 @@ class Rounding:
     labels_changed: int | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for a report."""
         return dict(vars(self))
 
 
@@ -76,32 +71,11 @@ def round_network(
 
     Parameters
     ----------
-    network
-        Over the inputs of the data.
-    dataset
-        Training patterns, Boolean or analog. Analog inputs count as the values their code stands for.
     code
         The code of analog inputs; None for Boolean ones.
-    input_ports
-        Ports of the bits.
     weight_bits
         Bits of a weight, its sign counted, 2 to `MAX_WEIGHT_BITS`; None takes for every neuron as few as
         leave it unchanged on the patterns.
-    label
-        Whether the sums of the output neurons are to be compared: they are rounded on one scale then.
-
-    Returns
-    -------
-    network : TrainedNetwork
-        Its weights are whole numbers, its sums are exact.
-    rounding : Rounding
-        What became of its weights, and of the patterns.
-
-    Raises
-    ------
-    UsageError
-        If the number of bits is out of range, the data are neither Boolean nor analog with a code, or
-        a label is asked for of output neurons that read each other.
     """
     if weight_bits is not None and not 2 <= weight_bits <= MAX_WEIGHT_BITS:
         raise UsageError(f"weights: expected 2 to {MAX_WEIGHT_BITS} bits, got {weight_bits}")
@@ -141,18 +115,6 @@ def round_keeping_labels(
     is; here not only on the training patterns but on those held out as well, and on mixtures of training
     patterns, which keep it near what it was on patterns that nobody has shown. What label these get is not
     promised.
-
-    Parameters
-    ----------
-    network, dataset, code, input_ports
-        As for `round_network`.
-    held_out
-        More patterns whose labels are to stay. Their targets are not looked at.
-
-    Returns
-    -------
-    network, rounding
-        As from `round_network`; `rounding` counts the patterns of all three kinds.
     """
     seen = [dataset.inputs, *_mixtures(dataset.inputs, code)]
     if held_out is not None:

@@ -33,21 +33,7 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sparsification:
-    """What fitting the weights anew came to.
-
-    Parameters
-    ----------
-    weights
-        Weights there are, biases included.
-    nonzero_before, nonzero
-        Of these, not 0 before and after.
-    neurons, used
-        Neurons there are, and those that something depends on.
-    bits, bits_right_before, bits_right
-        Targets that matter, and how many were and are right.
-    rounds
-        Rounds until nothing changed, or the most there may be.
-    """
+    """What fitting the weights anew came to."""
 
     weights: int
     nonzero_before: int
@@ -60,7 +46,6 @@ class Sparsification:
     rounds: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for a report."""
         return dict(vars(self))
 
 
@@ -72,30 +57,6 @@ def sparsify(
     """Return a network of few weights that gets at least the targets right that the given one does.
 
     Output neurons aim at the targets, so more may be right than before.
-
-    Parameters
-    ----------
-    network
-        Trained on the data.
-    dataset
-        Its training patterns, Boolean.
-    on_round
-        Called after every round with its number, from 1, and the weights that are not 0.
-
-    Returns
-    -------
-    network : TrainedNetwork
-        Of the same topology. Rows of weights have the norm that training gives them, the square root of the
-        fan-in; what nothing depends on is constant.
-    sparsification : Sparsification
-        What was gained.
-
-    Raises
-    ------
-    UsageError
-        If the data are not Boolean.
-    TopologyError
-        If they do not fit the network.
     """
     if dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(

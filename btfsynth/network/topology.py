@@ -188,13 +188,7 @@ def layered(widths: Sequence[int], skip: bool = False) -> Topology:
 
 
 def parse_widths(text: str) -> tuple[int, ...]:
-    """Read ``4,4,4,4`` into a tuple of widths.
-
-    Raises
-    ------
-    TopologyError
-        If the text is anything else.
-    """
+    """Read ``4,4,4,4`` into a tuple of widths."""
     try:
         widths = tuple(int(part) for part in text.split(","))
     except ValueError:

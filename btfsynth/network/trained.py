@@ -117,13 +117,7 @@ class TrainedNetwork:
         return (self.output_sums(inputs) > 0).astype(np.uint8)
 
     def require_outputs_of(self, dataset: Dataset) -> None:
-        """Refuse targets of another width: a single column would be compared with every output.
-
-        Raises
-        ------
-        TopologyError
-            If there are more targets than outputs, or fewer.
-        """
+        """Refuse targets of another width: a single column would be compared with every output."""
         if dataset.n_outputs != self.topology.n_outputs:
             raise TopologyError(
                 f"{self.name}: expected targets of {self.topology.n_outputs} outputs, got "
@@ -151,24 +145,10 @@ def cut_network(
     The second network on the outputs of the first is the whole one: an autoencoder cut at its narrowest
     layer is an encoder and a decoder.
 
-    Parameters
-    ----------
-    network
-        Layers, none of which sees more than the layer before it.
-    layer
-        A hidden layer by its place among the widths: 1 is the first after the inputs.
-    port
-        Name of the port between the two.
-
     Returns
     -------
     first, second : TrainedNetwork
         Both with the name of the network; `first` has its input ports, `second` its output ports.
-
-    Raises
-    ------
-    TopologyError
-        If there is no such layer, or a neuron behind it sees what lies before it.
     """
     topology, widths = network.topology, network.topology.widths
     if widths is None or not 1 <= layer <= len(widths) - 2:

@@ -12,8 +12,6 @@ from btfsynth.train.parameters import StopRule, TrainParameters
 
 
 class Measure(str, Enum):
-    """What an experiment is judged by."""
-
     EXACT = "exact"
     """Training targets got right; the goal is all of them."""
     TEST_BITS = "test bits"
@@ -30,8 +28,6 @@ class Published:
 
     Parameters
     ----------
-    result
-        In words.
     beta, gamma, gap_limit
         Their settings; None where none are told. Their runs end by the gap.
     steps
@@ -61,8 +57,6 @@ class Scale:
     ----------
     seeds
         Random starts, each with a data set of its own where the data are random.
-    iterations
-        Steps of each at most.
     """
 
     seeds: int
@@ -75,28 +69,12 @@ class Experiment:
 
     Parameters
     ----------
-    name
-        How it is asked for.
-    title
-        What it is, in a few words.
-    task
-        Specification of the training data.
     widths
         Widths of the network, inputs first; also those of the ReLU network.
-    measure
-        What it is judged by.
-    published
-        The authors' figures.
     sigma, beta, gamma, stop, gap_limit
         Our settings (see `btfsynth.train.parameters.TrainParameters`).
-    full, quick
-        How far it goes.
-    seeded
-        Whether the data are random and named by a seed.
     hidden
         Whether a circuit is behind the data, to be compared with what was learnt.
-    skip
-        Whether every layer sees the inputs.
     fitted
         Whether it is judged with its weights fitted anew (`btfsynth.network.sparse`), not as trained.
     """
@@ -121,24 +99,19 @@ class Experiment:
 
     @property
     def topology(self) -> Topology:
-        """The network."""
         return layered(self.widths, skip=self.skip)
 
     @property
     def tested(self) -> bool:
-        """Whether there are patterns to test on."""
         return self.measure in (Measure.TEST_BITS, Measure.TEST_LABELS)
 
     def source(self, seed: int) -> str:
-        """Return the specification of the training data of a seed."""
         return f"{self.task},seed={seed}" if self.seeded else self.task
 
     def test_source(self, seed: int) -> str:
-        """Return the specification of the test data of a seed."""
         return f"{self.source(seed)},part=test"
 
     def parameters(self, scale: Scale) -> TrainParameters:
-        """Return the settings of a trial."""
         return TrainParameters(
             sigma=self.sigma,
             beta=self.beta,
@@ -434,13 +407,6 @@ EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment
 
 
 def choose(names: tuple[str, ...]) -> tuple[Experiment, ...]:
-    """Return experiments by name or by the beginning of it, in the order of the table; all for none.
-
-    Raises
-    ------
-    UsageError
-        If a name fits none.
-    """
     wanted: set[str] = set()
     for name in names:
         fitting = {known for known in EXPERIMENTS if known == name}

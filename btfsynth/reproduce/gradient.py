@@ -22,17 +22,7 @@ from btfsynth.extras import install_command
 
 @dataclass(frozen=True)
 class GradientOptions:
-    """Settings of AdamW on all patterns at once.
-
-    Parameters
-    ----------
-    epochs
-        Steps.
-    rate, decay
-        Learning rate and weight decay.
-    l1, row_norm
-        Weights of the two penalties.
-    """
+    """Settings of AdamW on all patterns at once."""
 
     epochs: int = 3000
     rate: float = 3e-3
@@ -59,7 +49,6 @@ class GradientResult:
 
 
 def has_torch() -> bool:
-    """Tell whether PyTorch is installed."""
     return importlib.util.find_spec("torch") is not None
 
 
@@ -72,26 +61,6 @@ def train_gradient(
     *,
     skip: bool = False,
 ) -> GradientResult:
-    """Train one network.
-
-    Parameters
-    ----------
-    dataset, test
-        Patterns with inputs.
-    widths
-        Inputs, hidden layers, outputs.
-    seed
-        Of the initial weights.
-    options
-        How.
-    skip
-        Whether every layer sees the inputs beside the layer before it.
-
-    Raises
-    ------
-    MissingToolError
-        If PyTorch is not installed.
-    """
     if not has_torch():
         raise MissingToolError(f"torch is not installed; {install_command('torch')}")
     import torch

@@ -44,19 +44,8 @@ def training_record(
 
     Parameters
     ----------
-    experiment, scale
-        What, and how far.
-    seed
-        Of the random start and, where the data are random, of these.
     on_progress
         Called every tenth of a second or so.
-
-    Raises
-    ------
-    MissingToolError
-        If the data need a package that is not installed.
-    TrainingError
-        If the state is no longer finite.
     """
     dataset = load(experiment.source(seed))
     test = load(experiment.test_source(seed)) if experiment.tested else None
@@ -103,17 +92,7 @@ def training_record(
 
 
 def baseline_record(experiment: Experiment, seed: int) -> Record:
-    """Train the gradient baselines on the same patterns.
-
-    Returns
-    -------
-    For each of `BASELINES` its shares and time; nothing where the data have no inputs.
-
-    Raises
-    ------
-    MissingToolError
-        If PyTorch, or a package that the data need, is not installed.
-    """
+    """Train the gradient baselines on the same patterns."""
     dataset = load(experiment.source(seed))
     if dataset.input_kind not in (InputKind.BOOLEAN, InputKind.ANALOG):
         return {}
@@ -180,8 +159,6 @@ class Failed:
 
     Parameters
     ----------
-    why
-        In words, which begin with the worker on a cluster.
     torch
         True if it is for want of PyTorch.
     """
@@ -207,7 +184,6 @@ def run_baseline(experiment: Experiment, seed: int) -> Record | Failed:
 
 
 def progress_of(told: dict[str, object]) -> Progress:
-    """Return what a training has reported."""
     widths = told["widths"]
     assert widths is None or isinstance(widths, list | tuple)
     return Progress(**{**told, "widths": widths and tuple(widths)})  # type: ignore[arg-type]

@@ -22,24 +22,6 @@ from btfsynth.verify.equivalence import equivalent
 
 
 def hidden_netlist(spec: str) -> Netlist:
-    """Return the circuit that a task's patterns are drawn from.
-
-    Parameters
-    ----------
-    spec
-        ``random_and_or:...``, ``random_majority:...`` or ``automaton:RULE,cells=C,...``; which patterns
-        are taken does not matter.
-
-    Returns
-    -------
-    Netlist
-        With the ports of the task's data.
-
-    Raises
-    ------
-    UsageError
-        If it is another task, or its arguments are wrong.
-    """
     name, _, arguments = spec.partition(":")
     if name.strip().lower() == "automaton":
         (rule, steps, cells), _, _ = read_world(arguments)
@@ -60,17 +42,7 @@ def circuit_netlist(circuit: HiddenCircuit) -> Netlist:
 
 
 def automaton_netlist(rule: int, steps: int, cells: int) -> Netlist:
-    """Return an elementary automaton on a ring, from port ``state`` to port ``next``.
-
-    Parameters
-    ----------
-    rule
-        0 to 255.
-    steps
-        Steps, one layer of rules each.
-    cells
-        Cells; the most significant bit is the leftmost.
-    """
+    """Return an elementary automaton on a ring, from port ``state`` to port ``next``."""
     builder = NetlistBuilder("hidden", [Port("state", cells)], [Port("next", cells)])
     row = [builder.input(bit) for bit in range(cells)]
     for _ in range(steps):
@@ -112,8 +84,6 @@ class Recovery:
 
     Parameters
     ----------
-    outputs
-        Outputs there are.
     equal
         Of these, proven equal to the hidden circuit's on every input vector.
     method
@@ -122,8 +92,6 @@ class Recovery:
         Share of the test bits that the network with rounded weights gets right; None without a test.
     cells
         Cells of the netlist that was compared, 0 where none was.
-    hidden_cells
-        Cells of the hidden circuit.
     why_not
         Why it was not looked for; None if it was.
     """
@@ -138,11 +106,9 @@ class Recovery:
 
     @property
     def whole(self) -> bool:
-        """Whether all outputs are proven equal."""
         return self.equal == self.outputs
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
         return {**vars(self), "whole": self.whole}
 
 
@@ -159,25 +125,6 @@ def recover(
     Its weights are first rounded, neuron by neuron, to the least integers that leave it as it is on the
     training patterns: what has not quite settled on 0 or on one size does so then. The network of integers is
     lowered to a netlist that keeps it on every input, and that is compared output by output.
-
-    Parameters
-    ----------
-    network
-        The trained network.
-    dataset
-        Its training patterns.
-    test
-        Patterns to measure the rounded network on.
-    hidden
-        The circuit.
-    least
-        Share of the test bits below which no netlist is made: it is not the circuit then, and its
-        neurons are large.
-
-    Raises
-    ------
-    UsageError
-        If the data are not Boolean.
     """
     rounded, _ = round_network(network, dataset, None, dataset.input_ports)
     share = None if test is None else measure(rounded, test).bit_share
@@ -206,7 +153,6 @@ def _count_equal(netlist: Netlist, hidden: Netlist) -> int:
 
 
 def _alone(netlist: Netlist, bit: int) -> Netlist:
-    """Return a netlist with one of its outputs alone."""
     return Netlist(
         netlist.name,
         netlist.input_ports,

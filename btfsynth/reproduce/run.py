@@ -38,12 +38,8 @@ class ReproduceOptions:
 
     Parameters
     ----------
-    full
-        Whether to go all the way; else fewer seeds and steps.
     jobs
         Runs side by side, in processes of their own if it is more than one; results do not depend on how many.
-    seed
-        The first seed of every experiment.
     """
 
     full: bool = False
@@ -61,12 +57,6 @@ class Watcher:
         How many runs are to be made, and how many were found made.
     on_begin
         Name of an experiment and a seed, as its training begins.
-    on_progress
-        Where that training stands.
-    on_done
-        A training has ended: what it came to, in words.
-    on_note
-        Something to know.
     """
 
     on_plan: Callable[[int, int], None] = lambda *_: None
@@ -84,12 +74,6 @@ class Report:
     ----------
     rows
         One an experiment, in the order of the catalogue: those asked for, and what else the folder holds.
-    options
-        How it was run.
-    interrupted
-        Whether the user stopped it.
-    notes
-        What is missing and why.
     lost
         What became of the workers, if they were lost on the way.
     """
@@ -108,28 +92,7 @@ def reproduce(
     watcher: Watcher | None = None,
     executor: Callable[[int], Executor] = local_executor,
 ) -> Report:
-    """Run experiments and keep every run in the folder; what is there already is not run again.
-
-    Parameters
-    ----------
-    experiments
-        Which.
-    directory
-        Where runs are kept.
-    options
-        How.
-    watcher
-        What to tell.
-    executor
-        Makes what the runs run on, from a number of jobs.
-
-    Raises
-    ------
-    DataError
-        If the folder holds runs with other settings.
-    OutputError
-        If it cannot be written.
-    """
+    """Run experiments and keep every run in the folder; what is there already is not run again."""
     directory = as_path(directory)
     run = _Run(experiments, directory, options, watcher or Watcher(), executor)
     return run.go()
@@ -146,8 +109,6 @@ class _Key:
 
 
 class _Run:
-    """A reproduction while it goes on."""
-
     def __init__(
         self,
         experiments: tuple[Experiment, ...],
@@ -191,7 +152,6 @@ class _Run:
         return Report(tuple(rows), self.options, interrupted, tuple(self.notes), self.lost)
 
     def _found(self) -> list[Row]:
-        """Return what the folder holds of experiments that were not asked for."""
         asked = {row.experiment.name for row in self.rows}
         found = []
         for name, experiment in EXPERIMENTS.items():
@@ -248,7 +208,6 @@ class _Run:
         self.watcher.on_progress(key.name, key.seed, progress_of(told))
 
     def _settle(self, finished: Finished) -> None:
-        """Keep what a run came to."""
         key, came = finished.key, finished.value
         assert isinstance(key, _Key)
         row = self.rows[key.row]
@@ -281,7 +240,6 @@ class _Run:
 
 
 def _place(name: str) -> int:
-    """Return where an experiment stands in the catalogue."""
     return list(EXPERIMENTS).index(name)
 
 

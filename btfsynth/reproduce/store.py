@@ -103,13 +103,6 @@ _BASELINE: Mapping[str, _Holds] = {
 
 
 def by_seed(records: Any) -> dict[int, dict[str, Any]]:
-    """Return a list of records by their seeds, each of which is there once.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else.
-    """
     if not isinstance(records, list) or not all(
         isinstance(record, dict) and _whole(record.get("seed")) for record in records
     ):
@@ -169,16 +162,6 @@ _FOLDER = "rows"
 
 
 class Row:
-    """What is known of one experiment.
-
-    Parameters
-    ----------
-    experiment, scale
-        What, and how far it goes.
-    first_seed
-        The first of its seeds.
-    """
-
     def __init__(self, experiment: Experiment, scale: Scale, first_seed: int) -> None:
         self.experiment = experiment
         self.scale = scale
@@ -189,21 +172,17 @@ class Row:
 
     @property
     def seeds(self) -> range:
-        """The seeds that the row is to have."""
         return range(self.first_seed, self.first_seed + self.scale.seeds)
 
     @property
     def records(self) -> list[Record]:
-        """The trainings that are done, by seed."""
         return [self.trained[seed] for seed in self.seeds if seed in self.trained]
 
     @property
     def finished(self) -> bool:
-        """Whether every seed is trained."""
         return all(seed in self.trained for seed in self.seeds)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row as it is kept."""
         return {
             "format": _FORMAT,
             "name": self.experiment.name,
@@ -216,13 +195,7 @@ class Row:
 
 
 class Store:
-    """The folder of a reproduction.
-
-    Parameters
-    ----------
-    directory
-        The folder, which need not be there.
-    """
+    """The folder of a reproduction."""
 
     def __init__(self, directory: StrPath) -> None:
         directory = as_path(directory)
@@ -230,13 +203,6 @@ class Store:
         self._made: list[Path] = []
 
     def make(self) -> None:
-        """Make the folder if it is not there.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be made.
-        """
         rows = self.directory / _FOLDER
         self._made = [path for path in (rows, *rows.parents) if not os.path.lexists(path)]
         make_folder(rows)
@@ -248,17 +214,9 @@ class Store:
                 folder.rmdir()
 
     def path(self, name: str) -> Path:
-        """Return the file of an experiment."""
         return self.directory / _FOLDER / f"{name}.json"
 
     def read(self, row: Row) -> None:
-        """Fill a row with what is on disk.
-
-        Raises
-        ------
-        DataError
-            If the file is not what `write` writes, or was made with other settings.
-        """
         path = self.path(row.experiment.name)
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
@@ -298,11 +256,4 @@ class Store:
         row.trained, row.baselines = trained, baselines
 
     def write(self, row: Row) -> None:
-        """Keep a row.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be written.
-        """
         write_text(self.path(row.experiment.name), json.dumps(row.to_json(), indent=1) + "\n")

@@ -183,13 +183,7 @@ def report_record(report: Report) -> dict[str, Any]:
 
 
 def write_tables(report: Report, directory: StrPath) -> list[str]:
-    """Write ``results.json``, ``results.csv`` and ``results.md``; return their names.
-
-    Raises
-    ------
-    OutputError
-        If one cannot be written.
-    """
+    """Write ``results.json``, ``results.csv`` and ``results.md``; return their names."""
     directory = as_path(directory)
     record = report_record(report)
     contents = {
@@ -203,7 +197,6 @@ def write_tables(report: Report, directory: StrPath) -> list[str]:
 
 
 def table_row(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a summary as text, one for each of `HEADINGS`."""
     published = row["published"]
     share = published["share"]
     return (
@@ -225,7 +218,6 @@ def table_row(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def short_row(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a summary as text, one for each of `SHORT_HEADINGS`."""
     published, recovered = row["published"], row["recovered"]
     share, steps = published["share"], published["steps"]
     value = row["value"]
@@ -283,7 +275,6 @@ def _ours(row: dict[str, Any]) -> str:
 
 
 def _fitted_cell(fitted: dict[str, Any] | None) -> str:
-    """Say what the test says of the networks with few weights."""
     if fitted is None:
         return _NONE
     text = f"{fitted['test']:.2%}"
@@ -293,7 +284,6 @@ def _fitted_cell(fitted: dict[str, Any] | None) -> str:
 
 
 def _goal(row: dict[str, Any]) -> str:
-    """Say in how many runs the goal was reached, and what ended the others."""
     seeds = row["seeds"]
     if not seeds:
         return _NONE
@@ -374,7 +364,6 @@ _INCHES = (6.4, 6.0)
 
 
 def has_matplotlib() -> bool:
-    """Tell whether Matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
@@ -382,18 +371,6 @@ def draw_curves(row: Row, path: StrPath) -> None:
     """Draw the runs of an experiment, at least one; what was published and the baselines as levels.
 
     The same runs give the same bytes.
-
-    Parameters
-    ----------
-    row
-        The experiment.
-    path
-        The file; its ending chooses the format.
-
-    Raises
-    ------
-    UsageError, MissingToolError, OutputError
-        If there can be no plot (see `btfsynth.train.plot.require_plot`).
     """
     path = as_path(path)
     write_figure(path, _INCHES, lambda figure: _draw(figure, row))
@@ -422,7 +399,6 @@ def _draw(figure: Any, row: Row) -> None:
 
 
 def _levels(axes: Any, row: Row) -> None:
-    """Draw what others came to as horizontal lines."""
     came = summary(row)
     levels = (
         ("published", row.experiment.published.share, "black"),

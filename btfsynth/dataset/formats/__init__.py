@@ -26,18 +26,10 @@ looks like."""
 
 
 def known_endings() -> str:
-    """Return all endings on one line, for messages."""
     return ", ".join(ending for fmt in FORMATS.values() for ending in fmt.endings)
 
 
 def format_by_name(name: str) -> Format:
-    """Return a format by its name.
-
-    Raises
-    ------
-    UsageError
-        If there is none of that name.
-    """
     if name not in FORMATS:
         raise UsageError(f"no format {name!r}; formats are: {', '.join(FORMATS)}")
     return FORMATS[name]
@@ -51,13 +43,6 @@ def format_by_ending(path: StrPath) -> Format | None:
 
 
 def format_by_content(file: SourceFile) -> Format:
-    """Return the first format the content looks like.
-
-    Raises
-    ------
-    DataError
-        If it looks like none.
-    """
     if not FORMATS["npz"].sniff(file):
         _ = file.lines  # raises for what is no text
     for fmt in FORMATS.values():

@@ -26,22 +26,13 @@ OutputColumns = int | Sequence[str]
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file's content, with its name for messages.
-
-    Parameters
-    ----------
-    path
-        As the user gave it.
-    data
-        All its bytes.
-    """
+    """A file's content, with its name for messages."""
 
     path: Path
     data: bytes
 
     @property
     def base_name(self) -> str:
-        """The name without the folder."""
         return self.path.name
 
     @property
@@ -51,13 +42,7 @@ class SourceFile:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The lines of a text file, without their ends.
-
-        Raises
-        ------
-        DataError
-            If it is empty, binary or not UTF-8.
-        """
+        """The lines of a text file, without their ends."""
         if not self.data.strip():
             raise self.error("the file is empty")
         if self.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -81,7 +66,6 @@ class SourceFile:
             raise self.error("expected UTF-8 text, got UTF-16 that is cut off or damaged") from None
 
     def error(self, message: str, line: int | None = None) -> DataError:
-        """Return the error that names this file."""
         return DataError(message, self.path, line)
 
 
@@ -91,16 +75,10 @@ class Format:
 
     Parameters
     ----------
-    name
-        Short name.
     endings
         File name endings, lower case with the dot; the first is the usual one.
-    description
-        One line.
     sniff
         True if the content looks like this format; for files of unknown ending.
-    read
-        Makes the data set of a file; raises `DataError`.
     write
         Gives the content of the file; raises `UsageError` if the format cannot hold the data set.
     names_ports
@@ -124,13 +102,7 @@ def _split_lines(text: str) -> list[str]:
 
 
 def read_source(path: StrPath) -> SourceFile:
-    """Read a file after looking at what it is.
-
-    Raises
-    ------
-    DataError
-        If it is missing, no regular file, too large or not readable.
-    """
+    """Read a file after looking at what it is."""
     path = as_path(path)
     try:
         status = path.stat()
@@ -176,7 +148,6 @@ def check_names(file: SourceFile, names: Sequence[str], what: str, line: int) ->
 
 
 def require_boolean(dataset: Dataset, format_name: str) -> None:
-    """Raise a `UsageError` unless the inputs are bits."""
     if dataset.input_kind is not InputKind.BOOLEAN or not dataset.n_inputs:
         raise UsageError(
             f"{dataset.name}: a {format_name} file holds Boolean inputs, these are "
@@ -185,7 +156,6 @@ def require_boolean(dataset: Dataset, format_name: str) -> None:
 
 
 def require_no_dont_care(dataset: Dataset, format_name: str) -> None:
-    """Raise a `UsageError` if some target does not matter."""
     if not bool(dataset.care_mask.all()):
         raise UsageError(f"{dataset.name}: a {format_name} file cannot hold don't-care outputs")
 

@@ -89,7 +89,6 @@ def _read_outputs(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
 
 
 def _separator(header: Sequence[str] | None, body: Table) -> tuple[int | None, list[int]]:
-    """Return the separator column, and the columns that hold values."""
     width = len(body.rows[0])
     empty = [
         index
@@ -288,7 +287,6 @@ def _first_bad(
     expected: Callable[[Column], str],
     is_good: Callable[[Column, str], bool],
 ) -> Exception:
-    """Return the error for the first bad value, row by row."""
     for line, row in zip(body.lines, body.rows, strict=True):
         for column in columns:
             if not is_good(column, row[column.index]):

@@ -42,14 +42,8 @@ class Column:
 
     Parameters
     ----------
-    index
-        Its place in a row, from 0.
-    name
-        Without its mark.
     bits
         Names of its bits, least significant first; one unless the column holds numbers.
-    role
-        ``in`` or ``out`` if the header says so.
     analog
         Whether the header says that its values are analog even where all are 0 and 1.
     """
@@ -62,7 +56,6 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        """True if the column holds decimal numbers of some bits."""
         return _RANGE.fullmatch(self.name) is not None
 
     @property
@@ -81,8 +74,6 @@ class Roles:
 
     Parameters
     ----------
-    inputs, outputs
-        The columns.
     notice
         How it was decided where it had to be guessed, else None.
     """
@@ -138,25 +129,10 @@ def decide_roles(
 
     Parameters
     ----------
-    file
-        For messages.
-    columns
-        All but the separator, at least two.
     header_line
         Line of the header, None if there is none.
     separator
         Place of the separator, None if there is none.
-    chosen
-        What the caller says about the outputs.
-    lists_all
-        Tells whether the rows are all vectors of these columns, each once.
-
-    Raises
-    ------
-    DataError
-        If the marks do not decide it.
-    UsageError
-        If `chosen` does not fit the columns.
     """
     if chosen is not None:
         return _split(columns, _chosen_outputs(file, columns, header_line, chosen), None)
@@ -188,7 +164,6 @@ def _split(columns: Sequence[Column], outputs: Sequence[Column], how: str | None
 
 
 def _listing(columns: Sequence[Column]) -> str:
-    """Name the ports of some columns."""
     ports, _ = group_ports(declared_ports(columns))
     names = [port.name if port.width == 1 else f"{port.name}{port.range}" for port in ports]
     if len(names) > 8:
@@ -283,12 +258,6 @@ class Table:
     ----------
     header
         The names, None if there are none.
-    header_line
-        Where they stand.
-    rows, lines
-        The cells, and the line of each row.
-    notes
-        What was passed over.
     """
 
     header: list[str] | None
@@ -298,7 +267,6 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def column(self, index: int) -> list[str]:
-        """Return the cells of a column."""
         return [row[index] for row in self.rows]
 
 
@@ -334,13 +302,7 @@ def find_delimiter(file: SourceFile) -> str | None:
 
 
 def read_table(file: SourceFile) -> Table:
-    """Return the cells of a file, without empty margins and without a column that only numbers the rows.
-
-    Raises
-    ------
-    DataError
-        If there are none, or rows differ in length.
-    """
+    """Return the cells of a file, without empty margins and without a column that only numbers the rows."""
     delimiter = find_delimiter(file)
     if delimiter is None and any(_BLANK in text.strip() for _, text in _content(file)):
         delimiter = _BLANK  # numpy.savetxt without a delimiter
@@ -367,7 +329,6 @@ def _stated(file: SourceFile) -> str | None:
 
 
 def _content(file: SourceFile) -> Iterator[tuple[int, str]]:
-    """Yield the lines that are neither empty nor comments, with their numbers."""
     skipped = 1 if _stated(file) is not None else 0
     for number, text in enumerate(file.lines, start=1):
         if number > skipped and text.strip() and not text.lstrip().startswith("#"):
@@ -428,7 +389,6 @@ def _without_margins(
 
 
 def _filled(row: Sequence[str]) -> int:
-    """Return how many cells there are up to the last that is not empty."""
     return max((place for place, cell in enumerate(row, start=1) if cell), default=0)
 
 

@@ -159,7 +159,6 @@ def _inputs(file: SourceFile, arrays: dict[str, NDArray[Any]], given: NDArray[An
 def _targets(
     file: SourceFile, given: NDArray[Any]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], OutputKind, tuple[str, ...]]:
-    """Return the targets, where they matter, their kind and notes."""
     if given.dtype.kind in "US":
         words = [str(word) for word in given[:, 0].astype(np.str_)]
         found = classes_of(words, "targets", quoted) if given.shape[1] == 1 else None

@@ -72,10 +72,6 @@ class PlaFile:
 
     Parameters
     ----------
-    kind
-        ``f``, ``fd``, ``fr``, ``fdr``, ``r`` or ``dr``.
-    n_inputs, n_outputs
-        As the header states them.
     input_names, output_names
         In the order of the columns, None where the file does not name them.
     cubes
@@ -86,8 +82,6 @@ class PlaFile:
         ``(rows,)`` int64, the line in which each row begins.
     complemented
         ``(outputs,)`` bool: where on and off change places, as ``.phase`` says.
-    notes
-        What was passed over, one line each.
     """
 
     kind: str
@@ -268,7 +262,6 @@ class _Parser:
         self.part, self.part_line = text, first
 
     def end_row(self) -> None:
-        """Raise a `DataError` if a row has begun and not ended."""
         if self.part:
             raise self.short_row(len(self.part), self.part_line)
 
@@ -347,14 +340,6 @@ class _Parser:
 
 
 def parse_pla(file: SourceFile) -> PlaFile:
-    """Parse a PLA file.
-
-    Raises
-    ------
-    DataError
-        Naming the line, if it is no PLA file, uses a keyword that is not supported or contradicts
-        its own header.
-    """
     return _Parser(file).run()
 
 
@@ -401,7 +386,6 @@ def _read(file: SourceFile) -> Dataset:
 def _ports(
     names: tuple[str, ...] | None, default: str, width: int
 ) -> tuple[tuple[Port, ...], list[int] | slice]:
-    """Return the ports and the column of each of their bits."""
     if names is None:
         return (Port(default, width),), slice(None)
     return group_columns(names)
@@ -430,7 +414,6 @@ def _paint(cubes: NDArray[np.uint8], marks: NDArray[np.uint8], says: int) -> NDA
 
 
 def _whole_table(pla: PlaFile, cubes: NDArray[np.uint8], marks: NDArray[np.uint8]) -> _Patterns:
-    """Return the table of types f, fd, r and dr."""
     listed = _paint(cubes, marks, ON if "f" in pla.kind else OFF)
     care = np.ones(listed.shape, dtype=np.bool_)
     if "d" in pla.kind:
@@ -448,7 +431,6 @@ def _listed(
     marks: NDArray[np.uint8],
     names: list[str],
 ) -> _Patterns:
-    """Return the specified patterns of types fr and fdr."""
     says = (marks == ON) | (marks == OFF)
     if not says.any():
         raise file.error(

@@ -24,7 +24,6 @@ _DONT_CARE = ord("-")
 
 
 def _content(file: SourceFile) -> list[tuple[int, str]]:
-    """Return the lines that hold something, with their numbers."""
     stripped = (line.partition("#")[0].strip() for line in file.lines)
     return [(number, line) for number, line in enumerate(stripped, start=1) if line]
 
@@ -39,7 +38,6 @@ def _sniff(file: SourceFile) -> bool:
 
 
 def _length(line: str) -> int:
-    """Return how many patterns a line covers."""
     return 4 * (len(line) - 2) if _HEXADECIMAL.fullmatch(line) else len(line)
 
 

@@ -23,15 +23,7 @@ _SHOWN = 8
 
 
 class BadValue(Exception):  # noqa: N818 - the caller makes an error of it that names line or pattern
-    """A value that fits nothing.
-
-    Parameters
-    ----------
-    row, column
-        Its place, from 0.
-    expected
-        What would fit.
-    """
+    """A value that fits nothing."""
 
     def __init__(self, row: int, column: int, expected: str) -> None:
         super().__init__(expected)
@@ -46,10 +38,6 @@ class Classes:
     ----------
     targets, care
         ``(rows, bits)`` uint8 0/1 and bool: a one-hot row a label, a single bit where there are two classes.
-    kind
-        Whether these are labels or a bit.
-    note
-        The classes and their codes.
     """
 
     targets: NDArray[np.uint8]
@@ -72,11 +60,6 @@ def read_inputs(
     ----------
     numbers
         ``(rows, columns)`` float64.
-
-    Raises
-    ------
-    BadValue
-        For the first number that is neither a bit nor from 0 to 1.
     """
     if ((numbers == 0) | (numbers == 1)).all():
         return numbers.astype(np.uint8), InputKind.BOOLEAN, ()
@@ -104,13 +87,6 @@ def read_outputs(
     ----------
     numbers
         ``(rows, columns)`` float64; NaN is a don't-care.
-    name
-        What a column of labels is called, for the note.
-
-    Raises
-    ------
-    BadValue
-        For the first number that is no bit, unless there is one column of whole numbers without gaps.
     """
     care = ~np.isnan(numbers)
     bad = care & (numbers != 0) & (numbers != 1)

@@ -26,16 +26,7 @@ _DATA_SETS = {"inputs", "X"}
 
 
 def save_network(network: TrainedNetwork, path: StrPath) -> None:
-    """Write a network as ``.npz``, the same bytes for the same network.
-
-    Raises
-    ------
-    UsageError
-        If the name ends in ``.net`` or ``.sol``: these are text, which `write_network_text` of
-        `btfsynth.network.formats` writes.
-    OutputError
-        If the file cannot be written.
-    """
+    """Write a network as ``.npz``, the same bytes for the same network."""
     path = as_path(path)
     if path.suffix.lower() in (".net", ".sol"):
         raise UsageError(
@@ -65,13 +56,6 @@ def save_network(network: TrainedNetwork, path: StrPath) -> None:
 
 
 def load_network(path: StrPath) -> TrainedNetwork:
-    """Read a network that `save_network` wrote.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or is anything else.
-    """
     path = as_path(path)
     arrays = read_archive(path, "a network written by btfsynth")
     if _DATA_SETS & arrays.keys():
@@ -121,13 +105,7 @@ def is_network(path: StrPath) -> bool:
 
 
 def read_network(path: StrPath) -> TrainedNetwork:
-    """Read a network: text of boolearn where the ending is ``.net`` or ``.sol``, else an archive.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or is anything else.
-    """
+    """Read a network: text of boolearn where the ending is ``.net`` or ``.sol``, else an archive."""
     path = as_path(path)
     if path.suffix.lower() in _TEXT_ENDINGS:
         return read_network_text(path)

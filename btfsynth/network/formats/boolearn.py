@@ -26,19 +26,12 @@ _REAL = re.compile(r"[+-]?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[
 
 @dataclass(frozen=True)
 class NumberFile:
-    """A text file of numbers in free layout.
-
-    Parameters
-    ----------
-    file
-        Its content.
-    """
+    """A text file of numbers in free layout."""
 
     file: SourceFile
 
     @cached_property
     def tokens(self) -> list[str]:
-        """All its pieces between white space."""
         return [token for line in self.file.lines for token in line.split()]
 
     def line_of(self, index: int) -> int:
@@ -57,18 +50,6 @@ class NumberFile:
         return self.file.error(message, self.line_of(index))
 
     def header(self, names: Sequence[str]) -> list[int]:
-        """Return the counts the file begins with.
-
-        Parameters
-        ----------
-        names
-            What each of them is, for messages.
-
-        Raises
-        ------
-        DataError
-            If one is missing or is no count.
-        """
         for index, name in enumerate(names):
             if index >= len(self.tokens):
                 raise self.error(f"expected {name}, got the end of the file", index)
@@ -111,13 +92,6 @@ def is_count(token: str) -> bool:
 
 
 def read_numbers(path: StrPath) -> NumberFile:
-    """Read a file of numbers.
-
-    Raises
-    ------
-    DataError
-        If it is missing, empty, too large, or no text.
-    """
     path = as_path(path)
     return NumberFile(read_source(path))
 
@@ -126,13 +100,6 @@ def read_numbers(path: StrPath) -> NumberFile:
 
 
 def read_widths(path: StrPath) -> tuple[int, ...]:
-    """Read the widths of a layered network, inputs first.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or is anything else.
-    """
     path = as_path(path)
     numbers = read_numbers(path)
     (layers,) = numbers.header(["the number of weight layers"])
@@ -152,15 +119,6 @@ def read_widths(path: StrPath) -> tuple[int, ...]:
 
 
 def write_widths(path: StrPath, widths: Sequence[int]) -> None:
-    """Write the widths of a layered network, inputs first.
-
-    Raises
-    ------
-    TopologyError
-        If there are fewer than two widths or one is not positive.
-    OutputError
-        If the file cannot be written.
-    """
     path = as_path(path)
     if len(widths) < 2 or any(width < 1 for width in widths):
         shown = ",".join(str(width) for width in widths)
@@ -182,11 +140,6 @@ def read_generators(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.int64]
         ``(generators, width)`` uint8 0/1, in the order of the file.
     counts : numpy.ndarray
         ``(generators,)`` int64; 0 for a generator not in use.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or is anything else.
     """
     path = as_path(path)
     numbers = read_numbers(path)
@@ -220,7 +173,6 @@ def read_generators(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.int64]
 def _read_rows(
     numbers: NumberFile, rows: list[tuple[int, list[str]]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return the codes and counts of the lines after the header."""
     file = numbers.file
     width = len(rows[0][1]) - 1
     if width < 1:
@@ -253,21 +205,11 @@ def write_generators(path: StrPath, codes: NDArray[Any], one_hot: bool | None = 
 
     Parameters
     ----------
-    path
-        The file.
     codes
         ``(patterns, width)`` 0/1, the generator of every pattern.
     one_hot
         True for one-hot generators, False for those of a hypercube; None takes them for one-hot if
         exactly one bit of every code is 1.
-
-    Raises
-    ------
-    UsageError
-        If there are no codes or bits, a value is not 0 or 1, codes said to be one-hot are not, or
-        there would be too many.
-    OutputError
-        If the file cannot be written.
     """
     path = as_path(path)
     given = np.asarray(codes)
@@ -310,21 +252,8 @@ def read_network_text(path: StrPath, name: str | None = None) -> TrainedNetwork:
 
     Parameters
     ----------
-    path
-        The file.
     name
         Name of the function; the name of the file without folder and ending if None.
-
-    Returns
-    -------
-    TrainedNetwork
-        With one port ``x`` of all inputs and one port ``y`` of all outputs. Its topology has widths
-        if every layer sees the constant and exactly the layer before it.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or is anything else.
     """
     path = as_path(path)
     numbers = read_numbers(path)
@@ -358,25 +287,13 @@ def read_network_text(path: StrPath, name: str | None = None) -> TrainedNetwork:
 
 
 def write_network_text(path: StrPath, network: TrainedNetwork) -> None:
-    """Write a network with its weights, as ``.sol`` files have them; its ports are not kept.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
+    """Write a network with its weights, as ``.sol`` files have them; its ports are not kept."""
     path = as_path(path)
     _write(path, network.topology, network.weights)
 
 
 def write_topology_text(path: StrPath, topology: Topology) -> None:
-    """Write a graph with a weight of 0 for every edge, as ``.net`` files have them.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
+    """Write a graph with a weight of 0 for every edge, as ``.net`` files have them."""
     path = as_path(path)
     _write(path, topology, np.zeros(topology.n_edges, dtype=np.float32))
 
@@ -418,8 +335,6 @@ def _check_edges(
     nodes: int,
     input_nodes: int,
 ) -> None:
-    """Raise for the first edge that cannot be one."""
-
     def refuse(wrong: NDArray[np.bool_], part: int, expected: str) -> None:
         if wrong.any():
             edge = int(np.argmax(wrong))
