@@ -76,23 +76,14 @@ from btfsynth.verify.simulate import simulate_design
 
 @dataclass(frozen=True)
 class Observer:
-    """Who is told what happens; every part may stay as it is.
+    """Who is told what happens; every part may stay as it is."""
 
-    Parameters
-    ----------
-    on_stage
-        Gets a line at the start of every stage.
-    on_progress
-        Gets the progress of trials, from the training threads.
-    on_trial
-        Gets every trial that has ended, from the training threads.
-    on_detail
-        Gets lines on how a stage goes, worth a look but not keeping.
-    """
-
-    on_stage: Callable[[str], None] = lambda _: None
+    on_stage: Callable[[str], None] = lambda _: None  # gets a line at the start of every stage
+    # gets the progress of trials, from the training threads
     on_progress: Callable[[Progress], None] = lambda _: None
+    # gets every trial that has ended, from the training threads
     on_trial: Callable[[TrialResult], None] = lambda _: None
+    # gets lines on how a stage goes, worth a look but not keeping
     on_detail: Callable[[str], None] = lambda _: None
 
 
@@ -107,32 +98,6 @@ def build(
 
     All files are made and checked in a hidden folder inside the one named, then moved up together,
     so that the named folder never holds half a design.
-
-    Parameters
-    ----------
-    dataset
-        What to learn; analog inputs need a code among the options.
-    directory
-        Where the files go; made if it is missing.
-    options
-        How.
-    observer
-        Who is told.
-    held_out
-        Patterns to measure on and to simulate; nothing is learnt from them.
-
-    Raises
-    ------
-    UsageError
-        If an option or the data cannot be used; before anything is trained or written.
-    TrainingError
-        If no trial succeeded; the best network is in the folder.
-    InterruptedWorkError
-        If the user stopped the work; the best network is in the folder.
-    OutputError
-        If the folder cannot be written; it then holds what it held before.
-    BtfsynthError
-        If a later station failed; the trained network is in the folder.
     """
     directory = as_path(directory)
     observer = observer or Observer()
@@ -196,28 +161,7 @@ def build_network(
     observer: Observer | None = None,
     held_out: Dataset | None = None,
 ) -> BuildReport:
-    """Simplify, emit and check a network that was trained before (see `build`).
-
-    Parameters
-    ----------
-    dataset
-        What it has learnt; columns with the names of its ports go by these, others by their order. The
-        hardware has its name and its ports.
-    network
-        The network, over the inputs of the data or over the bits of their code.
-    file
-        Where it came from; only the name of the file is recorded, not its folder.
-    directory, options, observer, held_out
-        As for `build`.
-
-    Raises
-    ------
-    UsageError
-        If the patterns do not fit the network, or are to be preserved and it misses one, or it was
-        never trained.
-    OutputError
-        If the folder cannot be written; it then holds what it held before.
-    """
+    """Simplify, emit and check a network that was trained before (see `build`)."""
     directory = as_path(directory)
     observer = observer or Observer()
     name = Path(file).name
@@ -493,27 +437,7 @@ def emit_netlist(
     directory: StrPath,
     options: HardwareOptions | None = None,
 ) -> Manifest:
-    """Write a netlist as hardware with vectors from patterns, or from its own function without.
-
-    Parameters
-    ----------
-    netlist
-        The netlist.
-    dataset
-        The patterns, if there are any.
-    directory
-        The folder; made if it is missing. It gets the netlist too, unless there is one with the name of the
-        module that is this netlist, whatever else is written in it.
-    options
-        What hardware is made; a combinational design if None.
-
-    Raises
-    ------
-    UsageError, DataError
-        If the patterns do not fit the netlist or are not Boolean.
-    OutputError
-        If the folder cannot be written; it then holds what it held before.
-    """
+    """Write a netlist as hardware with vectors from patterns, or from its own function without."""
     directory = as_path(directory)
     netlist = plain_cells(netlist)
     origin: dict[str, Any] = {}

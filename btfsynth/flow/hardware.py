@@ -23,61 +23,33 @@ from btfsynth.sim.result import CheckResult
 
 @dataclass(frozen=True, eq=False)
 class HardwareNetwork:
-    """A network on its way into hardware.
+    """A network on its way into hardware."""
 
-    Parameters
-    ----------
-    given
-        The network as it was trained.
-    network
-        What the netlist keeps: over the bits of the hardware.
-    dataset, held_out
-        The patterns in these bits; no patterns are held out if None.
-    over_bits
-        Whether the trained network reads these bits; False if it reads analog values.
-    rounding
-        How the weights were made integers; None if they were not.
-    sparsification
-        How the weights were made few before that; None if they were not.
-    """
-
-    given: TrainedNetwork
-    network: TrainedNetwork
-    dataset: Dataset
+    given: TrainedNetwork  # the network as it was trained
+    network: TrainedNetwork  # what the netlist keeps: over the bits of the hardware
+    dataset: Dataset  # The patterns in these bits; no patterns are held out if None
     held_out: Dataset | None
-    over_bits: bool
-    rounding: Rounding | None
+    over_bits: bool  # whether the trained network reads these bits; False if it reads analog values
+    rounding: Rounding | None  # how the weights were made integers; None if they were not
+    # how the weights were made few before that; None if they were not
     sparsification: Sparsification | None = None
 
 
 @dataclass(frozen=True)
 class HardwareReport:
-    """How right the network is at every station, on the patterns and on those held out.
+    """How right the network is at every station, on the patterns and on those held out."""
 
-    Parameters
-    ----------
-    code
-        The code of analog inputs.
-    label
-        Whether there is a port for the class.
-    rounding
-        How the weights were made integers.
-    accuracy
-        By station (``trained``: the network on the values as they are; ``quantised``: the network that the
-        netlist keeps, on the bits; ``netlist``) and part (``train``, ``held_out``). Labels of the netlist
-        are those of its port.
-    labels_as_trained
-        By part, on how many patterns the port has the class that the trained network gives the values as they
-        are; empty without a port.
-    sparsification
-        How the weights were made few before they were made integers.
-    """
-
-    code: str | None
-    label: bool
-    rounding: Rounding | None
+    code: str | None  # the code of analog inputs
+    label: bool  # whether there is a port for the class
+    rounding: Rounding | None  # how the weights were made integers
+    # by station (``trained``: the network on the values as they are; ``quantised``: the network that the
+    # netlist keeps, on the bits; ``netlist``) and part (``train``, ``held_out``). Labels of the netlist
+    # are those of its port
     accuracy: dict[str, dict[str, Accuracy]]
+    # by part, on how many patterns the port has the class that the trained network gives the values as
+    # they are; empty without a port
     labels_as_trained: dict[str, int]
+    # how the weights were made few before they were made integers
     sparsification: Sparsification | None = None
 
     def labels_check(self) -> CheckResult:
@@ -111,13 +83,7 @@ class HardwareReport:
 
 
 def require_label(dataset: Dataset) -> None:
-    """Refuse a port for the class where targets are no classes.
-
-    Raises
-    ------
-    UsageError
-        If they are not.
-    """
+    """Refuse a port for the class where targets are no classes."""
     if dataset.output_kind is not OutputKind.LABEL:
         raise UsageError(f"{dataset.source}: expected classes as targets for a label, got bits")
 
@@ -144,33 +110,7 @@ def hardware_network(
     keep_labels: bool = False,
     sparse: bool = False,
 ) -> HardwareNetwork:
-    """Bring a network to the bits of its hardware.
-
-    Parameters
-    ----------
-    network
-        Over the inputs of the data, or over the bits of their code.
-    dataset, held_out
-        The patterns, as they came.
-    code
-        The code of analog inputs; None for Boolean data.
-    rounded
-        Whether weights become integers; those over coded values always do.
-    weight_bits
-        Bits of an integer weight; None takes as few as leave a neuron as it is on the patterns.
-    label
-        Whether the classes are to be compared by their sums.
-    keep_labels
-        Whether neurons are to stay as they are on the patterns held out too, and on mixtures (see
-        `btfsynth.network.integers.round_keeping_labels`).
-    sparse
-        Whether weights are first fitted anew to the fewest that keep what is right of the patterns.
-
-    Raises
-    ------
-    UsageError
-        If the network fits neither the inputs nor their bits, or a code is given for Boolean data.
-    """
+    """Bring a network to the bits of its hardware."""
     parts = [dataset] if held_out is None else [dataset, held_out]
     for part in parts[1:]:
         if (part.n_inputs, part.input_kind) != (dataset.n_inputs, dataset.input_kind):
@@ -209,19 +149,7 @@ def hardware_report(
     held_out: Dataset | None,
     code: InputCode | None,
 ) -> HardwareReport:
-    """Measure a network, what was made of it, and the netlist.
-
-    Parameters
-    ----------
-    hardware
-        The network.
-    netlist
-        Made from it, with or without a port for the class.
-    dataset, held_out
-        The patterns, as they came.
-    code
-        The code of analog inputs.
-    """
+    """Measure a network, what was made of it, and the netlist."""
     label = netlist.n_outputs > hardware.network.topology.n_outputs
     report: dict[str, dict[str, Accuracy]] = {"trained": {}, "quantised": {}, "netlist": {}}
     as_trained: dict[str, int] = {}

@@ -45,13 +45,7 @@ def require_fit(design: Netlist | TrainedNetwork, dataset: Dataset) -> None:
 
 
 def fitted(design: Netlist | TrainedNetwork, dataset: Dataset) -> Dataset:
-    """Return patterns with their columns in the order of a design that has the same names.
-
-    Raises
-    ------
-    UsageError
-        If the numbers of bits are others.
-    """
+    """Return patterns with their columns in the order of a design that has the same names."""
     require_fit(design, dataset)
     return by_name(dataset, design.input_ports, design.output_ports, design.name)
 
@@ -69,22 +63,6 @@ def hardware_vectors(
 
     The patterns, where the targets are what is kept; else the network's own outputs, on every input
     vector if they are few and on the patterns, those of `seen`, corners and a fixed random sample if not.
-
-    Parameters
-    ----------
-    dataset
-        The patterns.
-    network
-        The network that is kept.
-    kept
-        What is kept.
-    label
-        Whether the number of the class follows the outputs.
-    seen
-        ``(vectors, inputs)`` uint8 0/1, more input vectors.
-    cells
-        Cells of the netlist: of many, corners and the random sample are fewer, as event-driven simulation
-        takes long.
     """
     if kept is Preserve.CARE:
         return VectorTable.from_dataset(dataset)
@@ -99,19 +77,7 @@ def function_vectors(
     seen: NDArray[np.uint8] | None = None,
     sample: int = _SAMPLE,
 ) -> VectorTable:
-    """Return a function on every input vector if these are few, else on those seen, corners and a sample.
-
-    Parameters
-    ----------
-    function
-        From ``(vectors, inputs)`` to ``(vectors, outputs)``, uint8 0/1.
-    n_inputs
-        Input bits.
-    seen
-        ``(vectors, inputs)`` uint8 0/1 that come first.
-    sample
-        Random vectors, and corners at most (see `corner_vectors`).
-    """
+    """Return a function on every input vector if these are few, else on those seen, corners and a sample."""
     everything = 1 << n_inputs if n_inputs < 60 else None
     if everything is not None and everything <= _ALL_VECTORS:
         listed = unpack_bits(exhaustive_words(n_inputs), everything)
@@ -136,16 +102,7 @@ def corner_vectors(n_inputs: int, most: int) -> NDArray[np.uint8]:
 
     Random vectors of many inputs never come near these; carry chains and wide gates show their faults there.
 
-    Parameters
-    ----------
-    n_inputs
-        Input bits, at least 1.
-    most
-        Vectors at most, of at least 4: of more inputs than that allows, evenly spread ones are taken.
-
-    Returns
-    -------
-    ``(vectors, n_inputs)`` uint8 0/1, all different for three inputs or more.
+    Returns ``(vectors, n_inputs)`` uint8 0/1, all different for three inputs or more.
     """
     places = np.linspace(0, n_inputs - 1, min(n_inputs, most // 2 - 1)).round().astype(np.intp)
     ones = np.zeros((len(places), n_inputs), dtype=np.uint8)
@@ -160,18 +117,11 @@ _SETS = {"train": "train: ", "held_out": "held out: ", "valid": "valid: ", "test
 
 @dataclass(frozen=True)
 class Targets:
-    """What comes out right of a set of patterns.
+    """What comes out right of a set of patterns."""
 
-    Parameters
-    ----------
-    right, count
-        Targets that matter: those right, and all.
-    labels_right, labels
-        Patterns whose class the hardware names right, and patterns; None where it names none.
-    """
-
-    right: int
+    right: int  # Targets that matter: those right, and all
     count: int
+    # Patterns whose class the hardware names right, and patterns; None where it names none
     labels_right: int | None = None
     labels: int | None = None
 
@@ -221,16 +171,7 @@ def targets_record(targets: Mapping[str, Targets]) -> dict[str, dict[str, Any]]:
 
 
 def verified_words(targets: Mapping[str, Targets], equals: str = "netlist") -> str:
-    """Return what is said of a design whose hardware was verified.
-
-    Parameters
-    ----------
-    targets
-        What it gets right, by set of patterns: ``train``, ``held_out``, ``valid``, ``test``; empty where it is
-        not known.
-    equals
-        What the hardware was proven or simulated to equal.
-    """
+    """Return what is said of a design whose hardware was verified."""
     shown = [
         f"{'' if len(targets) == 1 else _SETS.get(name, '')}{each.words()}"
         for name, each in targets.items()

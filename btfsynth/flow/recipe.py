@@ -24,19 +24,8 @@ def format_recipe(
 ) -> str:
     """Return the run file of a build.
 
-    Parameters
-    ----------
-    dataset, held_out, options
-        As for `btfsynth.flow.build`.
-    trial
-        The trial that gave the network; None if the network was given.
-    passes, preserve
-        What was chosen where the options left it open.
-
-    Returns
-    -------
-    TOML without dates and absolute paths. How many jobs and threads there were is not in it: they have no
-    part in the result.
+    Returns TOML without dates and absolute paths. How many jobs and threads there were is not in it: they
+    have no part in the result.
     """
     inputs, hardware = options.inputs, options.hardware
     weights = options.weights or (AUTO if options.rounded else EXACT)

@@ -39,56 +39,34 @@ SPARSE = "sparse"
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What to build, and how.
+    """What to build, and how."""
 
-    Parameters
-    ----------
-    training
-        How to train; not looked at where a network is given.
-    passes
-        Script of passes; None takes ``size``, for a large netlist a faster one (see `default_script`).
-    preserve
-        What the netlist keeps; None chooses by the data (see `choose_preserve`).
-    simulators
-        Names; None takes all that are installed.
-    timeout
-        Seconds after which a simulator is given up; None goes by the size of the design.
-    code
-        How analog inputs become bits; None for Boolean data.
-    weights
-        ``exact`` keeps the network as it was trained, ``auto`` rounds every neuron's weights to the least
-        integers that keep it on the patterns, ``labels`` to the least that keep it on patterns held out and on
-        mixtures of patterns too, a number to integers of so many bits, sign counted. ``sparse`` first
-        fits them anew to the fewest that keep what is right (see `btfsynth.network.sparse`). None is ``auto``
-        with a code and ``exact`` without. With ``labels`` it is a check of the build that every pattern, held
-        out or not, gets the label that the trained network gives it.
-    label
-        Add a port with the number of the class.
-    hardware
-        What hardware is made of the netlist.
-    inputs
-        How what is read was named, for ``run.toml``.
-    command
-        The command that asks for this, to be recorded; empty if there was none.
-
-    Raises
-    ------
-    UsageError
-        If the weights are none of these, exact or sparse with a code or for labels that there are none of, or
-        the time is not above 0.
-    """
-
+    # how to train; not looked at where a network is given
     training: TrainOptions = field(default_factory=TrainOptions)
+    # script of passes; None takes ``size``, for a large netlist a faster one (see `default_script`)
     passes: str | None = None
+    # what the netlist keeps; None chooses by the data (see `choose_preserve`)
     preserve: Preserve | None = None
-    simulators: tuple[str, ...] | None = None
+    simulators: tuple[str, ...] | None = None  # names; None takes all that are installed
+    # seconds after which a simulator is given up; None goes by the size of the design
     timeout: float | None = None
-    code: InputCode | None = None
+    code: InputCode | None = None  # how analog inputs become bits; None for Boolean data
+    # ``exact`` keeps the network as it was trained, ``auto`` rounds every neuron's weights to the least
+    # integers that keep it on the patterns, ``labels`` to the least that keep it on patterns held out and
+    # on mixtures of patterns too, a number to integers of so many bits, sign counted. ``sparse`` first
+    # fits them anew to the fewest that keep what is right (see `btfsynth.network.sparse`). None is
+    # ``auto`` with a code and ``exact`` without. With ``labels`` it is a check of the build that every
+    # pattern, held out or not, gets the label that the trained network gives it
     weights: str | int | None = None
-    label: bool = False
+    label: bool = False  # add a port with the number of the class
+    # what hardware is made of the netlist
     hardware: HardwareOptions = field(default_factory=HardwareOptions)
-    inputs: RunInputs = field(default_factory=RunInputs)
-    command: tuple[str, ...] = ()
+    inputs: RunInputs = field(
+        default_factory=RunInputs
+    )  # how what is read was named, for ``run.toml``
+    command: tuple[
+        str, ...
+    ] = ()  # the command that asks for this, to be recorded; empty if there was none
 
     def __post_init__(self) -> None:
         known = self.weights in (None, EXACT, AUTO, LABELS, SPARSE)
@@ -124,22 +102,12 @@ class BuildOptions:
 
 @dataclass(frozen=True, eq=False)
 class NetworkOrigin:
-    """A network, and where it came from: a training or a file.
+    """A network, and where it came from: a training or a file."""
 
-    Parameters
-    ----------
-    network
-        The network, under the name and the ports of the data.
-    seed, run
-        The training.
-    file
-        The name of the file, without its folder.
-    """
-
-    network: TrainedNetwork
-    seed: int | None = None
+    network: TrainedNetwork  # the network, under the name and the ports of the data
+    seed: int | None = None  # The training
     run: TrainingRun | None = None
-    file: str | None = None
+    file: str | None = None  # the name of the file, without its folder
 
     def to_json(self) -> dict[str, Any]:
         """Return where it came from as JSON values."""
@@ -259,15 +227,7 @@ class BuildReport:
 
 
 def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> bool:
-    """Tell whether every check that ran passed, all wanted ones ran, and one ran the hardware.
-
-    Parameters
-    ----------
-    checks
-        Those that ran or were skipped.
-    wanted
-        Names of those that must have run; `ALL_SIMULATORS` stands for all.
-    """
+    """Tell whether every check that ran passed, all wanted ones ran, and one ran the hardware."""
     if ALL_SIMULATORS in wanted:
         wanted = tuple(checks)
     ran = [name for name, check in checks.items() if check.skipped is None]

@@ -57,33 +57,7 @@ def simplify_network(
     seen: NDArray[np.uint8] | None = None,
     deadline: float | None = None,
 ) -> tuple[Netlist, LoweringReport, tuple[PassReport, ...]]:
-    """Lower a network and run passes over the netlist, every step checked.
-
-    Parameters
-    ----------
-    network
-        What to lower.
-    dataset
-        The patterns; without them the network itself is kept.
-    preserve
-        What to keep; None chooses by the patterns.
-    script
-        Passes; None takes those of `default_script`.
-    label
-        Add a port with the number of the class, which is that of the largest sum ``W . x``.
-    seen
-        ``(vectors, inputs)`` uint8 0/1, more vectors to check on beside the patterns.
-    deadline
-        `time.monotonic` value at which the work ends, proofs included: passes for which there is no time have
-        no report. Lowering gets some seconds in any case.
-
-    Raises
-    ------
-    UsageError
-        If the patterns do not fit the network, or are to be kept and it misses one.
-    ToolTimeoutError
-        If there was not even time to lower the network.
-    """
+    """Lower a network and run passes over the netlist, every step checked."""
     if script is not None:
         parse_script(script)  # what is wrong with it is said before the work
     if dataset is None:
@@ -112,25 +86,7 @@ def simplify_netlist(
     script: str,
     dont_care: Netlist | None = None,
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
-    """Run passes over a netlist, every step checked.
-
-    Parameters
-    ----------
-    netlist
-        The netlist; its function is kept, or what patterns ask for if they are given.
-    dataset, preserve
-        The patterns, and whether they or the function are to be kept.
-    script
-        Passes.
-    dont_care
-        A netlist of the same ports that is 1 where an output does not matter; used without patterns, up to
-        `MAX_EXHAUSTIVE_INPUTS` inputs.
-
-    Raises
-    ------
-    UsageError
-        If the patterns are to be kept and the netlist does not compute them.
-    """
+    """Run passes over a netlist, every step checked."""
     steps = parse_script(script)
     exhaustive = netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS
     if dataset is not None:

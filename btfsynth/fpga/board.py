@@ -35,47 +35,21 @@ _FILES = {"pins": "top.pcf", "synthesis": "synthesis.v", "report": "nextpnr.json
 
 @dataclass(frozen=True)
 class BoardResult:
-    """A design on a board.
+    """A design on a board."""
 
-    Parameters
-    ----------
-    module
-        Name of the design.
-    board
-        Name of the board.
-    check
-        The simulation of the serial port with the design behind it.
-    cells
-        Cells of all.
-    fmax
-        MHz that the clock may have by the router's estimate.
-    clock
-        MHz that it has.
-    utilization
-        Sites by kind.
-    tools
-        Versions by name.
-    seed
-        Of the placer.
-    hashes
-        SHA-256 of the design's file that it was made from, by its role in the manifest.
-    files
-        Names of the files by role.
-    directory
-        Where they are: beside the folder asked for if the run failed and that one holds a sound result.
-    """
-
-    module: str
+    module: str  # name of the design
     board: str
-    check: CheckResult
-    cells: CellCounts
-    fmax: float | None
-    clock: float
-    utilization: Mapping[str, Resource]
-    tools: Mapping[str, str]
-    seed: int
+    check: CheckResult  # the simulation of the serial port with the design behind it
+    cells: CellCounts  # cells of all
+    fmax: float | None  # MHz that the clock may have by the router's estimate
+    clock: float  # MHz that it has
+    utilization: Mapping[str, Resource]  # sites by kind
+    tools: Mapping[str, str]  # versions by name
+    seed: int  # of the placer
+    # SHA-256 of the design's file that it was made from, by its role in the manifest
     hashes: Mapping[str, str]
-    files: Mapping[str, str]
+    files: Mapping[str, str]  # names of the files by role
+    # where they are: beside the folder asked for if the run failed and that one holds a sound result
     directory: Path | None = None
 
     @property
@@ -109,13 +83,7 @@ class BoardResult:
 
 
 def board_device(board: str) -> str:
-    """Return the name of a board's device.
-
-    Raises
-    ------
-    UsageError
-        If there is no such board.
-    """
+    """Return the name of a board's device."""
     if board not in BOARDS:
         raise UsageError(f"unknown board {board!r}: expected one of {', '.join(BOARDS)}")
     return BOARDS[board][0]
@@ -128,34 +96,7 @@ def run_board(
     output: StrPath,
     say: Callable[[str], None] = lambda line: None,
 ) -> BoardResult:
-    """Make the bitstream of a board with a design behind its serial port.
-
-    Parameters
-    ----------
-    directory
-        The design folder; its Amaranth module is used.
-    board
-        Name of the board.
-    options
-        How to place and route.
-    output
-        Where the files go.
-    say
-        Is told what is being done, a line a step.
-
-    Raises
-    ------
-    UsageError
-        If there is no such board.
-    DataError
-        If there is no design in the folder.
-    MissingToolError
-        If a tool or the boards' package is not installed.
-    ToolError
-        If a tool or the module fails.
-    VerificationError
-        If the design is larger than the device.
-    """
+    """Make the bitstream of a board with a design behind its serial port."""
     directory = as_path(directory)
     output = as_path(output)
     device = get_device(board_device(board))

@@ -62,12 +62,8 @@ def main(arguments: Sequence[str]) -> int:
 def simulate_shell(design: Design) -> tuple[Any, Failures]:
     """Send the vectors of a design over the line and compare what comes back.
 
-    Returns
-    -------
-    places : ndarray
-        ``(vectors,)`` numbers of the vectors that were sent: all, or some, evenly spread, of many.
-    failures : Failures
-        Those that failed, counted among the ones sent.
+    Returns ``(vectors,)`` numbers of the vectors that were sent: all, or some, evenly spread, of many.
+    failures : Failures Those that failed, counted among the ones sent.
     """
     given = design.vectors
     count = min(given.count, _MAX_VECTORS)
@@ -171,21 +167,7 @@ def byte_count(bits: int) -> int:
 
 
 class UartShell(Elaboratable):  # type: ignore[misc]
-    """The shell; its signals ``rx`` and ``tx`` are the line, high at rest.
-
-    Parameters
-    ----------
-    component
-        What is inside; a submodule of the shell.
-    inputs, outputs
-        Its data ports.
-    enable
-        Its enable, held at 1; None if it has none.
-    latency
-        Clocks from its inputs to its outputs.
-    divisor
-        Clocks a bit on the line, at least 4.
-    """
+    """The shell; its signals ``rx`` and ``tx`` are the line, high at rest."""
 
     def __init__(
         self,

@@ -45,30 +45,8 @@ def simulate_netlist(
 ) -> CheckResult:
     """Clock a netlist of the wrapper through the vectors of the design in Icarus Verilog.
 
-    Parameters
-    ----------
-    name
-        What the check is called.
-    design
-        The design.
-    wrapper
-        The wrapper.
-    netlist
-        Its Verilog, a file of the workspace; so are the models (`write_models`).
-    workspace
-        The folder.
-    timeout
-        Seconds that it may take.
-
-    Returns
-    -------
-    How many vectors passed; skipped if Icarus Verilog is not installed. Of many vectors that have to be
-    shifted in and out some are taken, evenly spread.
-
-    Raises
-    ------
-    ToolError
-        If the netlist cannot be compiled, or the simulation gives no verdict.
+    Returns how many vectors passed; skipped if Icarus Verilog is not installed. Of many vectors that have
+    to be shifted in and out some are taken, evenly spread.
     """
     found = Icarus().find()
     if found.version is None:
@@ -103,27 +81,7 @@ def prove_mapped(
 ) -> bool | None:
     """Prove a mapped module equal to its source on every input.
 
-    Parameters
-    ----------
-    yosys
-        Yosys.
-    subject
-        The source; without registers.
-    mapped
-        Verilog of what was made of it, a file of the workspace; so are the models.
-    workspace
-        The folder.
-    timeout
-        Seconds that it may take.
-
-    Returns
-    -------
-    True or False, or None if it takes longer.
-
-    Raises
-    ------
-    ToolError
-        If Yosys ends without a verdict.
+    Returns true or False, or None if it takes longer.
     """
     module = subject.module
     text = (workspace / mapped).read_text(encoding="utf-8")

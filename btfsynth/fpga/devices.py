@@ -25,88 +25,47 @@ from btfsynth.verify.yosys import Yosys, find_yosys, is_compiled
 
 @dataclass(frozen=True)
 class Program:
-    """A tool that is a program or a function of a Python package.
+    """A tool that is a program or a function of a Python package."""
 
-    Parameters
-    ----------
-    name
-        Its name on the PATH.
-    module, function
-        The function of an installed package that does the same; it takes the arguments if it is called
-        ``run_...``, else it reads them from ``sys.argv``.
-    package
-        What to install if there is neither.
-    """
-
-    name: str
+    name: str  # its name on the PATH
+    # The function of an installed package that does the same; it takes the arguments if it is called
+    # ``run_...``, else it reads them from ``sys.argv``
     module: str
     function: str
-    package: str
+    package: str  # what to install if there is neither
 
 
 @dataclass(frozen=True)
 class Family:
-    """What FPGAs have in common that the same tools serve.
+    """What FPGAs have in common that the same tools serve."""
 
-    Parameters
-    ----------
-    name
-        Its name, also of its files of primitives.
-    synthesis
-        The command of Yosys that maps logic alone, without carry chains, memories and pads.
-    synthesis_top
-        The command that maps a whole design.
-    lut_cells, mux_cells, ff_cells, carry_cells
-        Beginnings of the names of its primitives; a multiplexer joins two look-up tables to a wider one.
-    router, packer
-        Places and routes; makes the bitstream.
-    bitstream
-        Ending of the bitstream's name.
-    """
-
-    name: str
-    synthesis: str
-    synthesis_top: str
+    name: str  # its name, also of its files of primitives
+    synthesis: (
+        str  # the command of Yosys that maps logic alone, without carry chains, memories and pads
+    )
+    synthesis_top: str  # the command that maps a whole design
+    # Beginnings of the names of its primitives; a multiplexer joins two look-up tables to a wider one
     lut_cells: tuple[str, ...]
     mux_cells: tuple[str, ...]
     ff_cells: tuple[str, ...]
     carry_cells: tuple[str, ...]
-    router: Program
+    router: Program  # Places and routes; makes the bitstream
     packer: Program
-    bitstream: str
+    bitstream: str  # ending of the bitstream's name
 
 
 @dataclass(frozen=True)
 class Device:
-    """An FPGA in a package.
+    """An FPGA in a package."""
 
-    Parameters
-    ----------
-    name
-        Its key in the table.
-    family
-        Its family.
-    part
-        What it is called by its maker.
-    luts
-        Look-up tables of four inputs that it has, each with a flip-flop.
-    place
-        What the router is told of it.
-    pack
-        What the packer is told of it.
-    pins
-        Pins that a design may use.
-    locations
-        These pins by name, where the router does not choose them itself; the first takes a clock.
-    """
-
-    name: str
+    name: str  # its key in the table
     family: Family
-    part: str
-    luts: int
-    place: tuple[str, ...]
-    pack: tuple[str, ...]
-    pins: int
+    part: str  # what it is called by its maker
+    luts: int  # look-up tables of four inputs that it has, each with a flip-flop
+    place: tuple[str, ...]  # what the router is told of it
+    pack: tuple[str, ...]  # what the packer is told of it
+    pins: int  # pins that a design may use
+    # these pins by name, where the router does not choose them itself; the first takes a clock
     locations: tuple[str, ...] = ()
 
 
@@ -227,13 +186,7 @@ DEVICES: Mapping[str, Device] = MappingProxyType(
 
 
 def get_device(name: str) -> Device:
-    """Return a device by name.
-
-    Raises
-    ------
-    UsageError
-        If there is none of that name.
-    """
+    """Return a device by name."""
     try:
         return DEVICES[name]
     except KeyError:
@@ -246,30 +199,14 @@ _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool that can be run.
+    """A tool that can be run."""
 
-    Parameters
-    ----------
-    name
-        What it is called in messages.
-    command
-        How it is started.
-    version
-        Its version.
-    """
-
-    name: str
-    command: tuple[str, ...]
+    name: str  # what it is called in messages
+    command: tuple[str, ...]  # how it is started
     version: str
 
     def run(self, arguments: Sequence[str], workspace: Path, timeout: float) -> Completed:
-        """Run it in a folder.
-
-        Raises
-        ------
-        ToolError
-            If it fails or takes too long; command and last output are in the message.
-        """
+        """Run it in a folder."""
         completed = run_command((*self.command, *arguments), workspace, timeout)
         if completed.returncode:
             raise self.failure(completed)
@@ -303,20 +240,7 @@ class Toolchain:
 
 
 def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
-    """Look for all tools of a device.
-
-    Parameters
-    ----------
-    device
-        The device.
-    say
-        Is told of tools that are going to be compiled, one line each.
-
-    Raises
-    ------
-    MissingToolError
-        If one is not installed, or Yosys is too old.
-    """
+    """Look for all tools of a device."""
     yosys = find_yosys()
     if not yosys.is_recent:
         raise MissingToolError(
@@ -341,13 +265,7 @@ def _tool(yosys: Yosys) -> Tool:
 
 
 def find_program(program: Program) -> Tool:
-    """Look for a tool: a program on the PATH, or the package beside this one.
-
-    Raises
-    ------
-    MissingToolError
-        If there is neither.
-    """
+    """Look for a tool: a program on the PATH, or the package beside this one."""
     if shutil.which(program.name) is not None:
         version = _ask((program.name, "--version")) or _package_version(program) or "unknown"
         return Tool(program.name, (program.name,), version)

@@ -14,39 +14,21 @@ TABLE_INPUTS = (4, 6)
 
 @dataclass(frozen=True)
 class LutEstimate:
-    """Look-up tables of one size.
+    """Look-up tables of one size."""
 
-    Parameters
-    ----------
-    inputs
-        Inputs of a table.
-    luts, levels
-        Tables, and those on the longest path, where few tables are wanted.
-    shallow_luts, least_levels
-        The same where few levels are.
-    """
-
-    inputs: int
-    luts: int
+    inputs: int  # inputs of a table
+    luts: int  # Tables, and those on the longest path, where few tables are wanted
     levels: int
-    shallow_luts: int
+    shallow_luts: int  # The same where few levels are
     least_levels: int
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a netlist needs.
+    """What a netlist needs."""
 
-    Parameters
-    ----------
-    name
-        The netlist.
-    tables
-        One entry a size of tables (`TABLE_INPUTS`).
-    """
-
-    name: str
-    tables: tuple[LutEstimate, ...]
+    name: str  # the netlist
+    tables: tuple[LutEstimate, ...]  # one entry a size of tables (`TABLE_INPUTS`)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -46,83 +46,42 @@ _PROOF_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class FpgaOptions:
-    """How a design is brought to a device.
+    """How a design is brought to a device."""
 
-    Parameters
-    ----------
-    place
-        How it is placed and routed.
-    tries
-        Orders of the inputs that the mapping tries (`map_scripts`).
-    """
-
-    place: PlaceOptions = field(default_factory=PlaceOptions)
-    tries: int = 4
+    place: PlaceOptions = field(default_factory=PlaceOptions)  # how it is placed and routed
+    tries: int = 4  # orders of the inputs that the mapping tries (`map_scripts`)
 
 
 @dataclass(frozen=True)
 class Column:
-    """What the flow came to for one description of the function.
+    """What the flow came to for one description of the function."""
 
-    Parameters
-    ----------
-    mapping
-        The module alone, mapped.
-    top
-        Cells with the registers around it.
-    placed
-        Placed and routed.
-    proven
-        Whether the mapped module is its source on every input; None if that was not found out.
-    """
-
-    mapping: MappedModule
-    top: CellCounts
-    placed: Placed
+    mapping: MappedModule  # the module alone, mapped
+    top: CellCounts  # cells with the registers around it
+    placed: Placed  # placed and routed
+    # whether the mapped module is its source on every input; None if that was not found out
     proven: bool | None
 
 
 @dataclass(frozen=True)
 class FpgaResult:
-    """A design on a device.
+    """A design on a device."""
 
-    Parameters
-    ----------
-    module
-        Name of the design.
-    device
-        The device.
-    design, case
-        The design, and the same truth table as a case statement; None with a reason in `no_case`.
-    no_case
-        Why there is no case statement.
-    problems
-        What was asked for and is missing because a tool failed on it, one line each.
-    checks
-        The simulations of the design before and after routing.
-    tools
-        Versions by name.
-    options
-        How it was made.
-    hashes
-        SHA-256 of the design's files that it was made from, by their role in the manifest.
-    files
-        Names of the files by role.
-    directory
-        Where they are: beside the folder asked for if the run failed and that one holds a sound result.
-    """
-
-    module: str
+    module: str  # name of the design
     device: Device
+    # The design, and the same truth table as a case statement; None with a reason in `no_case`
     design: Column
     case: Column | None
-    no_case: str
+    no_case: str  # why there is no case statement
+    # what was asked for and is missing because a tool failed on it, one line each
     problems: tuple[str, ...]
-    checks: tuple[CheckResult, ...]
-    tools: Mapping[str, str]
-    options: FpgaOptions
+    checks: tuple[CheckResult, ...]  # the simulations of the design before and after routing
+    tools: Mapping[str, str]  # versions by name
+    options: FpgaOptions  # how it was made
+    # SHA-256 of the design's files that it was made from, by their role in the manifest
     hashes: Mapping[str, str]
-    files: Mapping[str, str]
+    files: Mapping[str, str]  # names of the files by role
+    # where they are: beside the folder asked for if the run failed and that one holds a sound result
     directory: Path | None = None
 
     @property
@@ -172,32 +131,6 @@ def run_fpga(
 
     The design is written before the case statement is looked at, which is then added to the figures. A tool
     that fails on a check or on the case statement takes nothing away: `FpgaResult.failure` says so.
-
-    Parameters
-    ----------
-    directory
-        The design folder.
-    device
-        The device.
-    options
-        How.
-    output
-        Where the files go; it is made if it is missing.
-    say
-        Is told what is being done, a line a step.
-
-    Raises
-    ------
-    DataError
-        If there is no design in the folder.
-    MissingToolError
-        If a tool is not installed.
-    ToolError
-        If a tool fails.
-    VerificationError
-        If the design is larger than the device.
-    OutputError
-        If the files cannot be written.
     """
     directory = as_path(directory)
     output = as_path(output)

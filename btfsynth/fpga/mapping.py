@@ -19,43 +19,21 @@ DEFAULT_SCRIPT = "synth"
 
 @dataclass(frozen=True)
 class Subject:
-    """A module to map.
+    """A module to map."""
 
-    Parameters
-    ----------
-    files
-        Its Verilog, names of files of the workspace with spaces between them.
-    module
-        Its name.
-    registers
-        True if it has registers.
-    """
-
-    files: str
+    files: str  # its Verilog, names of files of the workspace with spaces between them
     module: str
-    registers: bool = False
+    registers: bool = False  # true if it has registers
 
 
 @dataclass(frozen=True)
 class MappedModule:
-    """A module made of primitives.
+    """A module made of primitives."""
 
-    Parameters
-    ----------
-    script
-        Name of the script that made it.
-    counts
-        Its cells.
-    tried
-        Look-up tables by script.
-    file
-        Verilog of it, a file of the workspace; ``.il`` instead of ``.v`` gives Yosys' own format.
-    """
-
-    script: str
-    counts: CellCounts
-    tried: dict[str, int]
-    file: str
+    script: str  # name of the script that made it
+    counts: CellCounts  # its cells
+    tried: dict[str, int]  # look-up tables by script
+    file: str  # verilog of it, a file of the workspace; ``.il`` instead of ``.v`` gives Yosys' own format
 
 
 def map_subject(
@@ -66,28 +44,7 @@ def map_subject(
     workspace: Path,
     timeout: float,
 ) -> MappedModule:
-    """Map a module; the fewest look-up tables win, then the fewest levels.
-
-    Parameters
-    ----------
-    yosys
-        Yosys.
-    subject
-        The module.
-    family
-        Whose primitives it is to be made of.
-    scripts
-        The scripts to try.
-    workspace
-        Folder for the files.
-    timeout
-        Seconds that each of the two runs of Yosys may take.
-
-    Raises
-    ------
-    ToolError
-        If Yosys fails.
-    """
+    """Map a module; the fewest look-up tables win, then the fewest levels."""
     module = subject.module
     read = f"read_verilog {subject.files}"
     # Sharing, which opt -full does, makes word-level cells again; the scripts and the router know only gates.
@@ -164,30 +121,14 @@ _BEST = "&load; &put"
 
 @dataclass(frozen=True)
 class MapScript:
-    """A script.
+    """A script."""
 
-    Parameters
-    ----------
-    name
-        What it is called in reports.
-    text
-        Commands of ABC.
-    """
-
-    name: str
-    text: str
+    name: str  # what it is called in reports
+    text: str  # commands of ABC
 
 
 def map_scripts(n_inputs: int, n_cells: int, tries: int) -> tuple[MapScript, ...]:
-    """Return the scripts for a function.
-
-    Parameters
-    ----------
-    n_inputs, n_cells
-        Its input bits, and the cells of the netlist at hand; scripts that would take too long are left out.
-    tries
-        Orders of the inputs to try.
-    """
+    """Return the scripts for a function."""
     if n_cells > _MAX_RESTRUCTURED_CELLS:
         rounds = 2 if n_cells <= _MAX_ROUNDS_CELLS else 1
         return (MapScript("map/0", "strash; " + _chain([""] * rounds, _MAP_LARGE)),)
@@ -223,40 +164,18 @@ _OUTPUTS = frozenset({"O", "F", "Z", "Y"})
 
 @dataclass(frozen=True)
 class CellCounts:
-    """Cells of a mapped module.
+    """Cells of a mapped module."""
 
-    Parameters
-    ----------
-    luts, muxes, flip_flops, carries
-        Cells by kind; a multiplexer joins look-up tables.
-    levels
-        Look-up tables and such multiplexers on the longest path between inputs, registers and outputs.
-    """
-
-    luts: int
+    luts: int  # Cells by kind; a multiplexer joins look-up tables
     muxes: int
     flip_flops: int
     carries: int
+    # look-up tables and such multiplexers on the longest path between inputs, registers and outputs
     levels: int
 
 
 def count_cells(path: Path, module: str, family: Family) -> CellCounts:
-    """Count the cells of a module in Yosys' JSON.
-
-    Parameters
-    ----------
-    path
-        The file.
-    module
-        The module's name.
-    family
-        Whose primitives it is made of; ``$lut`` counts too.
-
-    Raises
-    ------
-    ToolError
-        If it is not such a file.
-    """
+    """Count the cells of a module in Yosys' JSON."""
     try:
         cells: Mapping[str, Any] = json.loads(path.read_text())["modules"][module]["cells"]
         kinds = {name: _kind(cell["type"], family) for name, cell in cells.items()}

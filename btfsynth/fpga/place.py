@@ -23,21 +23,11 @@ _ROUTED = {"ice40": ("--asc", "asc"), "ecp5": ("--textcfg", "config")}
 
 @dataclass(frozen=True)
 class PlaceOptions:
-    """How to place and route.
+    """How to place and route."""
 
-    Parameters
-    ----------
-    seed
-        Of the placer; the result is the same for the same seed.
-    freq
-        MHz to reach, None for the router's own aim.
-    timeout
-        Seconds that one tool may take.
-    """
-
-    seed: int = 1
-    freq: float | None = None
-    timeout: float = 1800.0
+    seed: int = 1  # of the placer; the result is the same for the same seed
+    freq: float | None = None  # MHz to reach, None for the router's own aim
+    timeout: float = 1800.0  # seconds that one tool may take
 
 
 @dataclass(frozen=True)
@@ -50,25 +40,15 @@ class Resource:
 
 @dataclass(frozen=True)
 class Placed:
-    """A design that is placed and routed.
+    """A design that is placed and routed."""
 
-    Parameters
-    ----------
-    fmax
-        MHz that the clock may have by the router's estimate; None if it times nothing.
-    utilization
-        Sites by kind, only kinds that are used.
-    synthesis, routed
-        Verilog before and after routing; files of the workspace.
-    report, bitstream
-        The router's report and the bitstream.
-    """
-
-    fmax: float | None
-    utilization: dict[str, Resource]
-    synthesis: str
+    fmax: (
+        float | None
+    )  # MHz that the clock may have by the router's estimate; None if it times nothing
+    utilization: dict[str, Resource]  # sites by kind, only kinds that are used
+    synthesis: str  # Verilog before and after routing; files of the workspace
     routed: str
-    report: str
+    report: str  # The router's report and the bitstream
     bitstream: str
 
 
@@ -78,11 +58,6 @@ def build_top(
     """Synthesise the wrapper around a module that is mapped already, which stays as it is.
 
     Writes the wrapper's JSON for the router, and Verilog, under the wrapper's name.
-
-    Raises
-    ------
-    ToolError
-        If Yosys fails.
     """
     top, module = wrapper.top, wrapper.module
     write_text(workspace / f"{top}.v", wrapper.verilog())
@@ -106,13 +81,7 @@ def build_top(
 
 
 def check_capacity(counts: CellCounts, device: Device) -> None:
-    """Refuse what is larger than the device.
-
-    Raises
-    ------
-    VerificationError
-        If it needs more look-up tables or flip-flops than there are.
-    """
+    """Refuse what is larger than the device."""
     for what, needed in (("LUTs", counts.luts), ("flip-flops", counts.flip_flops)):
         if needed > device.luts:
             raise VerificationError(
@@ -123,13 +92,7 @@ def check_capacity(counts: CellCounts, device: Device) -> None:
 def place_top(
     tools: Toolchain, device: Device, wrapper: Wrapper, options: PlaceOptions, workspace: Path
 ) -> Placed:
-    """Place and route a wrapper that `build_top` has synthesised, and pack the bitstream.
-
-    Raises
-    ------
-    ToolError
-        If a tool fails.
-    """
+    """Place and route a wrapper that `build_top` has synthesised, and pack the bitstream."""
     top, family = wrapper.top, device.family
     report, written = f"{top}_report.json", f"{top}_routed.json"
     if device.locations:
@@ -172,13 +135,7 @@ def _routed_verilog(
 
 
 def read_report(path: Path) -> tuple[float | None, dict[str, Resource]]:
-    """Read the clock that is reached, in MHz, and the sites that are used from the router's report.
-
-    Raises
-    ------
-    ToolError
-        If it cannot be read.
-    """
+    """Read the clock that is reached, in MHz, and the sites that are used from the router's report."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         clocks = [float(clock["achieved"]) for clock in record["fmax"].values()]
@@ -200,28 +157,14 @@ _SCAN_PINS = 4
 
 @dataclass(frozen=True)
 class Wrapper:
-    """A wrapper for one module.
+    """A wrapper for one module."""
 
-    Parameters
-    ----------
-    module
-        Name of the module inside.
-    inputs, outputs
-        Its data ports.
-    timing
-        The clock of a module that has registers itself.
-    device
-        Name of the device.
-    scan
-        True if the bits go through shift registers.
-    """
-
-    module: str
-    inputs: tuple[Port, ...]
+    module: str  # name of the module inside
+    inputs: tuple[Port, ...]  # Its data ports
     outputs: tuple[Port, ...]
-    timing: Timing | None
+    timing: Timing | None  # the clock of a module that has registers itself
     device: str
-    scan: bool
+    scan: bool  # true if the bits go through shift registers
 
     @property
     def top(self) -> str:
@@ -262,15 +205,7 @@ class Wrapper:
         return f"(* blackbox *)\nmodule {self.module} ({', '.join(ports)});\nendmodule\n"
 
     def testbench(self, vectors: VectorTable, vector_file: str) -> str:
-        """Return a testbench named ``tb_`` and the wrapper's name.
-
-        Parameters
-        ----------
-        vectors
-            What it goes through.
-        vector_file
-            The file it reads them from.
-        """
+        """Return a testbench named ``tb_`` and the wrapper's name."""
         return render(
             "fpga/testbench.v.j2",
             vector_count=vectors.count,
@@ -291,19 +226,7 @@ class Wrapper:
 
 
 def make_wrapper(manifest: Manifest, device: Device, module: str, timing: Timing | None) -> Wrapper:
-    """Return the wrapper of a module with the ports of a design.
-
-    Parameters
-    ----------
-    manifest
-        The design.
-    device
-        Where it goes.
-    module
-        Name of the module: the design's own, or that of a reference.
-    timing
-        The clock of the module, None if it is combinational.
-    """
+    """Return the wrapper of a module with the ports of a design."""
     bits = total_width(manifest.input_ports) + total_width(manifest.output_ports)
     return Wrapper(
         module,

@@ -171,42 +171,19 @@ _REACH = 2.45
 
 @dataclass(frozen=True)
 class LayerMap:
-    """A layer as drawings.
+    """A layer as drawings."""
 
-    Parameters
-    ----------
-    title
-        What it is called.
-    shape
-        What it has, in words.
-    settled
-        Share of its weights within 0.2 of -1, 0 or +1.
-    heat
-        The map; None if the layer is too large.
-    histogram
-        How often each value comes.
-    """
-
-    title: str
-    shape: str
-    settled: float
-    heat: Markup | None
-    histogram: Markup
+    title: str  # what it is called
+    shape: str  # what it has, in words
+    settled: float  # share of its weights within 0.2 of -1, 0 or +1
+    heat: Markup | None  # the map; None if the layer is too large
+    histogram: Markup  # how often each value comes
 
 
 def settled_weights(weights: NDArray[np.float64], sigma: float | None) -> NDArray[np.float64]:
     """Return the weights of neurons in their units.
 
-    Parameters
-    ----------
-    weights
-        ``(neurons, m)``, each row of the norm ``sqrt(m)``; another norm is brought to that.
-    sigma
-        The support; None if it is not known.
-
-    Returns
-    -------
-    ``(neurons, m)``; a row of zeros stays one.
+    Returns ``(neurons, m)``; a row of zeros stays one.
     """
     n = weights.shape[1]
     most = n if sigma is None else max(1, min(n, math.floor(sigma + 1e-9)))
@@ -222,15 +199,7 @@ def settled_weights(weights: NDArray[np.float64], sigma: float | None) -> NDArra
 
 
 def layer_maps(network: TrainedNetwork, bits: Sequence[str]) -> tuple[LayerMap, ...]:
-    """Return the maps of a network's layers.
-
-    Parameters
-    ----------
-    network
-        The network; of a graph without layers all neurons together have a histogram.
-    bits
-        Names of the input bits.
-    """
+    """Return the maps of a network's layers."""
     topology, start = network.topology, network.topology.fanin_start
     value = network.training.get("sigma")
     sigma = float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

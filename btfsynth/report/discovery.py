@@ -35,27 +35,15 @@ _MAX_CIRCUITS = 60
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """A discovery that has been read.
+    """A discovery that has been read."""
 
-    Parameters
-    ----------
-    record
-        What ``front.json`` holds.
-    entries
-        Its circuits that are shown, the best first.
-    designs
-        Their folders.
-    costs
-        How many circuits of each number of cells and depth were found.
-    left_out
-        Circuits of the front there is no room for.
-    """
-
-    record: dict[str, Any]
-    entries: tuple[dict[str, Any], ...]
-    designs: tuple[DesignFolder, ...]
-    costs: Counter[tuple[int, int]]
-    left_out: int
+    record: dict[str, Any]  # what ``front.json`` holds
+    entries: tuple[dict[str, Any], ...]  # its circuits that are shown, the best first
+    designs: tuple[DesignFolder, ...]  # their folders
+    costs: Counter[
+        tuple[int, int]
+    ]  # how many circuits of each number of cells and depth were found
+    left_out: int  # circuits of the front there is no room for
 
     def verdict(self) -> Verdict:
         """Return whether every circuit of the front is right."""
@@ -200,13 +188,7 @@ class Discovery:
 
 
 def read_discovery(directory: StrPath) -> Discovery:
-    """Read the folder of a discovery.
-
-    Raises
-    ------
-    DataError
-        If it has no index, no circuit, or one of its circuits is no complete design.
-    """
+    """Read the folder of a discovery."""
     directory = as_path(directory)
     path = directory / FRONT_FILE
     record = read_record(path)

@@ -22,38 +22,21 @@ _INFIX = {CellKind.AND: " & ", CellKind.OR: " | "}
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of an excerpt.
+    """One cell of an excerpt."""
 
-    Parameters
-    ----------
-    node, level
-        Its node, and the cells on the longest path from an input to its output.
-    kind
-        What it is.
-    fanins
-        Its literals but for the constant that makes it an AND or an OR.
-    """
-
-    node: int
+    node: int  # Its node, and the cells on the longest path from an input to its output
     level: int
-    kind: CellKind
-    fanins: tuple[int, ...]
+    kind: CellKind  # what it is
+    fanins: tuple[int, ...]  # its literals but for the constant that makes it an AND or an OR
 
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """What is shown of a netlist; nodes keep the numbers that they have in the whole.
+    """What is shown of a netlist; nodes keep the numbers that they have in the whole."""
 
-    Parameters
-    ----------
-    netlist
-        The whole netlist.
-    outputs
-        Numbers of the output bits whose fan-in cones are shown; None shows everything, also cells that drive
-        no output.
-    """
-
-    netlist: Netlist
+    netlist: Netlist  # the whole netlist
+    # numbers of the output bits whose fan-in cones are shown; None shows everything, also cells that
+    # drive no output
     outputs: tuple[int, ...] | None = None
 
     @cached_property
@@ -144,13 +127,7 @@ def _operands(fanin: list[int], kind: CellKind) -> tuple[int, ...]:
 
 
 def find_outputs(netlist: Netlist, name: str) -> tuple[int, ...]:
-    """Return the numbers of the output bits of a name: one bit, or all of a port.
-
-    Raises
-    ------
-    UsageError
-        If no output is called so.
-    """
+    """Return the numbers of the output bits of a name: one bit, or all of a port."""
     names = bit_names(netlist.output_ports)
     if name in names:
         return (names.index(name),)

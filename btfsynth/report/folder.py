@@ -39,42 +39,22 @@ _FPGA_FILE = "fpga.json"
 
 @dataclass(frozen=True, eq=False)
 class DesignFolder:
-    """A design folder that has been read.
-
-    Parameters
-    ----------
-    directory
-        The folder.
-    manifest
-        Its manifest.
-    vectors
-        What the design is checked against.
-    netlist
-        The netlist, its ports under the names of the data.
-    network
-        The trained network; None if there is none.
-    history
-        How its training went; empty if that is not known.
-    build
-        What ``report.json`` holds; empty if there is none of this design.
-    verification
-        What ``verify.json`` holds; empty if there is none of this design.
-    fpga
-        Name of the folder and figures of every FPGA run.
-    notices
-        What was left out and why, one line each.
-    """
+    """A design folder that has been read."""
 
     directory: Path
     manifest: Manifest
-    vectors: VectorTable
-    netlist: Netlist
-    network: TrainedNetwork | None
-    history: tuple[HistoryPoint, ...]
-    build: Mapping[str, Any]
-    verification: Mapping[str, Any]
-    fpga: tuple[tuple[str, Mapping[str, Any]], ...]
-    notices: tuple[str, ...]
+    vectors: VectorTable  # what the design is checked against
+    netlist: Netlist  # the netlist, its ports under the names of the data
+    network: TrainedNetwork | None  # the trained network; None if there is none
+    history: tuple[HistoryPoint, ...]  # how its training went; empty if that is not known
+    build: Mapping[str, Any]  # what ``report.json`` holds; empty if there is none of this design
+    verification: Mapping[
+        str, Any
+    ]  # what ``verify.json`` holds; empty if there is none of this design
+    fpga: tuple[
+        tuple[str, Mapping[str, Any]], ...
+    ]  # name of the folder and figures of every FPGA run
+    notices: tuple[str, ...]  # what was left out and why, one line each
 
     @property
     def cost(self) -> NetlistStatistics:
@@ -96,13 +76,7 @@ class DesignFolder:
 
 
 def read_folder(directory: StrPath) -> DesignFolder:
-    """Read a design folder.
-
-    Raises
-    ------
-    DataError
-        If it is no complete design, or its netlist has other ports than its manifest.
-    """
+    """Read a design folder."""
     directory = as_path(directory)
     design = load_design(directory)
     manifest = design.manifest
@@ -265,13 +239,7 @@ _MAX_TEXT = 2000
 
 
 def read_record(path: StrPath) -> dict[str, Any]:
-    """Return the JSON object in a file.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read or is no JSON object.
-    """
+    """Return the JSON object in a file."""
     path = as_path(path)
     try:
         if path.stat().st_size > _MAX_BYTES:

@@ -61,33 +61,14 @@ _SECTIONS = (
 
 
 def write_report(directory: StrPath, path: StrPath) -> None:
-    """Write the page of a folder (see `report_page`).
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written, or the installation lacks a part of the page.
-    """
+    """Write the page of a folder (see `report_page`)."""
     directory = as_path(directory)
     path = as_path(path)
     write_text(path, report_page(directory))
 
 
 def report_page(directory: StrPath) -> str:
-    """Return the page of a design, a discovery or a reproduction: the same text for the same files.
-
-    Parameters
-    ----------
-    directory
-        A folder of ``btfsynth build``, ``emit``, ``discover`` or ``reproduce``.
-
-    Raises
-    ------
-    DataError
-        If it is none of these, or a file that it must have is not what it should be.
-    OutputError
-        If the installation lacks a part of the page.
-    """
+    """Return the page of a design, a discovery or a reproduction: the same text for the same files."""
     directory = as_path(directory)
     if not directory.is_dir():
         raise DataError("no such folder", directory)
@@ -300,15 +281,7 @@ def port_records(ports: Sequence[Port]) -> list[dict[str, Any]]:
 
 
 def vector_record(vectors: VectorTable, wrong: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return vectors as JSON values, those that fail first among what there is room for.
-
-    Parameters
-    ----------
-    vectors
-        All vectors.
-    wrong
-        ``(vectors,)`` bool, on which of them the netlist is wrong.
-    """
+    """Return vectors as JSON values, those that fail first among what there is room for."""
     width = vectors.inputs.shape[1] + vectors.expected.shape[1] + 12
     room = max(16, _MAX_CHARACTERS // width)
     kept = np.argsort(~wrong, kind="stable")[:room]

@@ -54,28 +54,14 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Reproduction:
-    """A reproduction that has been read.
+    """A reproduction that has been read."""
 
-    Parameters
-    ----------
-    record
-        What ``results.json`` holds.
-    results, settings
-        Its rows as text.
-    curves
-        Pictures of those that have one.
-    done
-        Experiments of which a run has ended.
-    notices
-        What was left out and why, one line each.
-    """
-
-    record: dict[str, Any]
-    results: Table
+    record: dict[str, Any]  # what ``results.json`` holds
+    results: Table  # Its rows as text
     settings: Table
-    curves: tuple[Curve, ...]
-    done: int
-    notices: tuple[str, ...]
+    curves: tuple[Curve, ...]  # pictures of those that have one
+    done: int  # experiments of which a run has ended
+    notices: tuple[str, ...]  # what was left out and why, one line each
 
     @property
     def mode(self) -> str:
@@ -136,13 +122,7 @@ class Reproduction:
 
 
 def read_reproduction(directory: StrPath) -> Reproduction:
-    """Read the folder of a reproduction.
-
-    Raises
-    ------
-    DataError
-        If ``results.json`` is no table of ``btfsynth reproduce``.
-    """
+    """Read the folder of a reproduction."""
     directory = as_path(directory)
     path = directory / RESULTS_FILE
     record = read_record(path)

@@ -36,13 +36,7 @@ _LABELS = {CellKind.AND: "&", CellKind.OR: "\u22651", CellKind.MAJ: "M"}
 
 
 def format_svg(excerpt: Excerpt) -> str:
-    """Return the text of an SVG file: inputs at the left, a column a level, a circle for a complement.
-
-    Raises
-    ------
-    UsageError
-        If there are more than `MAX_DRAWN` cells.
-    """
+    """Return the text of an SVG file: inputs at the left, a column a level, a circle for a complement."""
     if len(excerpt.cells) > MAX_DRAWN:
         raise UsageError(
             f"{excerpt.netlist.name}: expected at most {MAX_DRAWN} cells to draw, got "
@@ -234,21 +228,11 @@ _SWEEPS = 8
 
 @dataclass(frozen=True)
 class Layers:
-    """A drawing that has been laid out.
+    """A drawing that has been laid out."""
 
-    Parameters
-    ----------
-    columns
-        The places of every column from top to bottom.
-    height
-        Of the drawing.
-    at
-        Ordinate of the middle of every place.
-    """
-
-    columns: tuple[tuple[Place, ...], ...]
-    height: float
-    at: Mapping[Place, float]
+    columns: tuple[tuple[Place, ...], ...]  # the places of every column from top to bottom
+    height: float  # of the drawing
+    at: Mapping[Place, float]  # ordinate of the middle of every place
 
 
 def arrange(
@@ -256,17 +240,7 @@ def arrange(
     wires: Sequence[tuple[Place, Place]],
     sizes: Mapping[Place, float],
 ) -> Layers:
-    """Order the places of every column and give them room.
-
-    Parameters
-    ----------
-    columns
-        Places in the order to start from.
-    wires
-        Pairs of places of one column and the next.
-    sizes
-        Height of every place, its distance from others included.
-    """
+    """Order the places of every column and give them room."""
     before: dict[Place, list[Place]] = defaultdict(list)
     after: dict[Place, list[Place]] = defaultdict(list)
     for source, target in wires:

@@ -466,21 +466,12 @@ def verify_advice(folder: DesignFolder) -> str:
 
 @dataclass(frozen=True)
 class Clocking:
-    """The registers of a design and what was checked of them.
+    """The registers of a design and what was checked of them."""
 
-    Parameters
-    ----------
-    timing
-        Latency and control ports.
-    simulators
-        Names of the simulations that passed, which are all that has seen the registers at work.
-    read_back
-        True if the reader of the Verilog counted the stages of registers.
-    """
-
-    timing: Timing
+    timing: Timing  # latency and control ports
+    # names of the simulations that passed, which are all that has seen the registers at work
     simulators: tuple[str, ...]
-    read_back: bool
+    read_back: bool  # true if the reader of the Verilog counted the stages of registers
 
     @property
     def clocks(self) -> str:

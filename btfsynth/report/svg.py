@@ -10,17 +10,7 @@ from markupsafe import Markup
 
 
 def element(name: str, *content: str, **attributes: str | float | None) -> Markup:
-    """Return an element.
-
-    Parameters
-    ----------
-    name
-        Its name.
-    content
-        Text, which is escaped, or markup, which is not.
-    attributes
-        Their values; ``class_`` is class and an underscore in a name a hyphen. None leaves one out.
-    """
+    """Return an element."""
     written = Markup("").join(
         Markup(' {}="{}"').format(
             key.rstrip("_").replace("_", "-"), value if isinstance(value, str) else number(value)
@@ -62,26 +52,16 @@ def points_path(points: Iterable[tuple[float, float]]) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """Where values lie along an axis.
+    """Where values lie along an axis."""
 
-    Parameters
-    ----------
-    least, greatest
-        Values at its ends.
-    start, end
-        Coordinates of its ends.
-    ticks
-        Values that get a line, with their text; empty text for none.
-    logarithmic
-        True if the axis is.
-    """
-
-    least: float
+    least: float  # Values at its ends
     greatest: float
-    start: float
+    start: float  # Coordinates of its ends
     end: float
-    ticks: tuple[tuple[float, str], ...]
-    logarithmic: bool = False
+    ticks: tuple[
+        tuple[float, str], ...
+    ]  # values that get a line, with their text; empty text for none
+    logarithmic: bool = False  # true if the axis is
 
     def at(self, value: float) -> float:
         """Return the coordinate of a value."""

@@ -82,31 +82,7 @@ def verify_design(
     timeout: float | None = None,
     on_link: Callable[[str], None] = lambda _: None,
 ) -> Verification:
-    """Check a design folder link by link; a link that fails does not keep the next from being checked.
-
-    Parameters
-    ----------
-    directory
-        The folder.
-    mutants
-        How many mutants to try at most; all if there are fewer.
-    simulators
-        Names of simulators, all of which must be there, or ``all`` for all that fit; None takes those that are
-        installed.
-    timeout
-        Seconds one command of a tool, or one SAT proof, may take; if None `DEFAULT_TIMEOUT`, of a simulator
-        more for a large design, and a proof has no limit. A link that does not end in time is skipped, but
-        fails if it is a simulator asked for by name.
-    on_link
-        Gets the name of every link before it is checked.
-
-    Raises
-    ------
-    UsageError
-        If a simulator is unknown.
-    DataError
-        If the folder is no complete design.
-    """
+    """Check a design folder link by link; a link that fails does not keep the next from being checked."""
     directory = as_path(directory)
     for name in simulators or ():
         if name != ALL_SIMULATORS:

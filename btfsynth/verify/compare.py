@@ -23,29 +23,17 @@ _VECTORS_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found.
+    """What a comparison found."""
 
-    Parameters
-    ----------
-    equal
-        Whether the two compute the same; None if that was not found out in time.
-    method
-        How that was found out, or was to be.
-    notes
-        What was guessed, one line each.
-    inputs, first, second
-        Values by port where they differ, like ``p=2'b10`` with ``-`` for what does not matter; empty if they
-        do not.
-    latencies
-        Clocks from an input to its output of the two, None where that is not known.
-    """
-
-    equal: bool | None
-    method: str
-    notes: tuple[str, ...]
+    equal: bool | None  # whether the two compute the same; None if that was not found out in time
+    method: str  # how that was found out, or was to be
+    notes: tuple[str, ...]  # what was guessed, one line each
+    # Values by port where they differ, like ``p=2'b10`` with ``-`` for what does not matter; empty if
+    # they do not
     inputs: str = ""
     first: str = ""
     second: str = ""
+    # clocks from an input to its output of the two, None where that is not known
     latencies: tuple[int | None, int | None] = (None, None)
 
     @property
@@ -72,18 +60,6 @@ def compare(a: Subject, b: Subject, timeout: float | None = None) -> Comparison:
     """Compare two designs on every input for which the outputs matter in both.
 
     Latencies are noted where they differ; what is compared is the function.
-
-    Parameters
-    ----------
-    a, b
-        The designs.
-    timeout
-        Seconds a SAT proof may take; no limit if None.
-
-    Raises
-    ------
-    UsageError
-        If their ports cannot be matched, or no output matters in both for any input.
     """
     return _Pair(a, b, timeout).compare()
 

@@ -41,40 +41,16 @@ _WORDS_AT_ONCE = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Equivalence:
-    """Result of a comparison.
+    """Result of a comparison."""
 
-    Parameters
-    ----------
-    equal
-        Whether the two compute the same.
-    counterexample
-        ``(input bits,)`` uint8, an input vector for which they differ; None if there is none.
-    method
-        How it was found out.
-    """
-
-    equal: bool
+    equal: bool  # whether the two compute the same
+    # ``(input bits,)`` uint8, an input vector for which they differ; None if there is none
     counterexample: NDArray[np.uint8] | None
-    method: str
+    method: str  # how it was found out
 
 
 def equivalent(a: Netlist, b: Netlist, timeout: float | None = None) -> Equivalence:
-    """Compare two netlists with the same ports.
-
-    Parameters
-    ----------
-    a, b
-        The netlists.
-    timeout
-        Seconds a SAT proof may take; no limit if None. With a limit it runs in a process of its own.
-
-    Raises
-    ------
-    VerificationError
-        If their ports differ.
-    ToolTimeoutError
-        If nothing was found out in that time.
-    """
+    """Compare two netlists with the same ports."""
     if a.input_ports != b.input_ports or a.output_ports != b.output_ports:
         raise VerificationError(f"{a.name} and {b.name} cannot be compared: their ports differ")
     if a.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
@@ -138,9 +114,7 @@ def joined(a: Netlist, b: Netlist) -> Netlist:
 def find_difference(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
     """Return an input vector on which two netlists with the same ports differ.
 
-    Returns
-    -------
-    ``(input bits,)`` uint8; None if they are proven equal on every vector.
+    Returns ``(input bits,)`` uint8; None if they are proven equal on every vector.
     """
     joint = rebuild(joined(a, b))
     vectors = random_vectors(joint.n_inputs, _WORDS, _SEED)
@@ -231,15 +205,7 @@ _BOOTSTRAP = (
 
 
 def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np.uint8] | None:
-    """Do what `find_difference` does, for so many seconds at most.
-
-    Raises
-    ------
-    ToolTimeoutError
-        If nothing is found out in that time.
-    ToolError
-        If the process fails.
-    """
+    """Do what `find_difference` does, for so many seconds at most."""
     found = find_difference_by_chance(a, b)
     if found is not None:
         return found

@@ -130,24 +130,14 @@ def _sub(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class FilesCheck:
-    """What came of the netlist files of a design.
+    """What came of the netlist files of a design."""
 
-    Parameters
-    ----------
-    same
-        Names of the files that are the netlist.
-    undecided
-        Names of those that were not compared in time, and why.
-    problem
-        Which file is another netlist; None if none was found.
-    counterexample
-        Values by port where that one differs.
-    """
-
-    same: tuple[str, ...] = ()
-    undecided: tuple[str, ...] = ()
-    problem: str | None = None
-    counterexample: Mapping[str, Any] = field(default_factory=dict)
+    same: tuple[str, ...] = ()  # names of the files that are the netlist
+    undecided: tuple[str, ...] = ()  # names of those that were not compared in time, and why
+    problem: str | None = None  # which file is another netlist; None if none was found
+    counterexample: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # values by port where that one differs
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -162,22 +152,6 @@ def check_netlist_files(
     """Read every netlist file that the manifest lists, and compare it with the netlist.
 
     None has registers: in the folder of a pipeline they are the netlist without these.
-
-    Parameters
-    ----------
-    design
-        The folder.
-    netlist
-        The netlist, its ports under the names of the data.
-    path
-        The file that it was read from, which is not read again.
-    timeout
-        Seconds a SAT proof may take; no limit if None.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be read, or its ports are not those of the netlist.
     """
     same, undecided = [], []
     files = design.manifest.files

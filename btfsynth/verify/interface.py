@@ -20,22 +20,14 @@ ORDER_NOTE = "matched by their order"
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """A netlist under the ports of another.
+    """A netlist under the ports of another."""
 
-    Parameters
-    ----------
-    netlist
-        The netlist, its ports and their bits in the order of the other's.
-    inputs, outputs
-        ``(bits,)`` int64; for every bit of the other's ports the bit it was before.
-    notes
-        One line for every guess.
-    """
-
-    netlist: Netlist
-    inputs: NDArray[np.int64]
+    netlist: Netlist  # the netlist, its ports and their bits in the order of the other's
+    inputs: NDArray[
+        np.int64
+    ]  # ``(bits,)`` int64; for every bit of the other's ports the bit it was before
     outputs: NDArray[np.int64]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # one line for every guess
 
 
 def align(first: Netlist, second: Netlist) -> Aligned:
@@ -44,11 +36,6 @@ def align(first: Netlist, second: Netlist) -> Aligned:
     Bits of the same name belong together; what is left over on both sides does in its order, if the widths
     of the ports agree, or one side has single bits only or just one bus. Where one side has no names at all,
     all bits belong together in their order. The order is that of the pins in the files.
-
-    Raises
-    ------
-    UsageError
-        If the ports cannot be matched.
     """
     inputs, input_note = match_bits("inputs", first.input_ports, second.input_ports)
     outputs, output_note = match_bits("outputs", first.output_ports, second.output_ports)
@@ -59,17 +46,7 @@ def align(first: Netlist, second: Netlist) -> Aligned:
 def under_ports(
     netlist: Netlist, inputs: NDArray[np.int64], outputs: NDArray[np.int64], first: Netlist
 ) -> Netlist:
-    """Return a netlist under the ports of another.
-
-    Parameters
-    ----------
-    netlist
-        The netlist.
-    inputs, outputs
-        ``(bits,)`` int64, for every bit of the other's ports the bit of this one (see `match_bits`).
-    first
-        The other one.
-    """
+    """Return a netlist under the ports of another."""
     moved = np.arange(netlist.n_nodes)
     moved[1 + inputs] = 1 + np.arange(len(inputs))
 
@@ -89,20 +66,7 @@ def under_ports(
 def match_bits(
     kind: str, first: Sequence[Port], second: Sequence[Port]
 ) -> tuple[NDArray[np.int64], str]:
-    """Return the bit of the second for every bit of the first, ``(bits,)`` int64, and what was guessed.
-
-    Parameters
-    ----------
-    kind
-        What the bits are, for messages.
-    first, second
-        Ports of the two sides (see `align`).
-
-    Raises
-    ------
-    UsageError
-        If they cannot be matched.
-    """
+    """Return the bit of the second for every bit of the first, ``(bits,)`` int64, and what was guessed."""
     if total_width(first) != total_width(second):
         raise _different(
             kind, first, second, f"{total_width(first)} and {total_width(second)} bits"

@@ -20,33 +20,16 @@ class LinkResult(str, Enum):
 
 @dataclass(frozen=True)
 class Link:
-    """One check of the chain.
+    """One check of the chain."""
 
-    Parameters
-    ----------
-    name
-        Its name, a legal identifier.
-    result
-        What came of it.
-    covers
-        What it has looked at: all inputs, or so many vectors.
-    detail
-        The tool, or why it failed or was skipped; one line.
-    counterexample
-        Values by port and what else shows the failure; empty if there is none.
-    seconds
-        Wall-clock time.
-    figures
-        Numbers of this link, for reports.
-    """
-
-    name: str
-    result: LinkResult
-    covers: str = ""
-    detail: str = ""
+    name: str  # its name, a legal identifier
+    result: LinkResult  # what came of it
+    covers: str = ""  # what it has looked at: all inputs, or so many vectors
+    detail: str = ""  # the tool, or why it failed or was skipped; one line
+    # values by port and what else shows the failure; empty if there is none
     counterexample: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0  # wall-clock time
+    figures: Mapping[str, Any] = field(default_factory=dict)  # numbers of this link, for reports
 
     @property
     def failure(self) -> str:
@@ -70,18 +53,10 @@ class Link:
 
 @dataclass(frozen=True)
 class Verification:
-    """What a whole chain came to.
+    """What a whole chain came to."""
 
-    Parameters
-    ----------
-    module
-        The module that was checked.
-    links
-        Its links in the order they were checked.
-    """
-
-    module: str
-    links: Sequence[Link]
+    module: str  # the module that was checked
+    links: Sequence[Link]  # its links in the order they were checked
 
     @property
     def failed(self) -> tuple[Link, ...]:

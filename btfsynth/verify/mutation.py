@@ -50,18 +50,11 @@ class MutantKind(str, Enum):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change of a netlist.
+    """A change of a netlist."""
 
-    Parameters
-    ----------
-    kind
-        What was changed.
-    edits
-        Places and their new literals; the places are those of the fan-in, cell by cell, then those of the
-        outputs.
-    """
-
-    kind: MutantKind
+    kind: MutantKind  # what was changed
+    # places and their new literals; the places are those of the fan-in, cell by cell, then those of the
+    # outputs
     edits: Edits
 
 
@@ -79,17 +72,7 @@ def list_mutants(netlist: Netlist) -> tuple[Mutant, ...]:
 
 
 def pick_mutants(mutants: Sequence[Mutant], limit: int, seed: int = 1) -> tuple[Mutant, ...]:
-    """Return so many at most, of every kind as many as can be, in their own order.
-
-    Parameters
-    ----------
-    mutants
-        What to pick from.
-    limit
-        How many.
-    seed
-        Names the choice.
-    """
+    """Return so many at most, of every kind as many as can be, in their own order."""
     if len(mutants) <= limit:
         return tuple(mutants)
     random = np.random.Generator(np.random.PCG64(seed))
@@ -122,17 +105,7 @@ def mutate(netlist: Netlist, mutant: Mutant) -> Netlist:
 
 
 def describe(netlist: Netlist, mutant: Mutant, cells: Sequence[str] | None = None) -> str:
-    """Return what a mutant changes, with the names that signals have in the Verilog.
-
-    Parameters
-    ----------
-    netlist
-        Under the names of the hardware.
-    mutant
-        What is changed in it.
-    cells
-        Names of its cells; those of `cell_names` if None.
-    """
+    """Return what a mutant changes, with the names that signals have in the Verilog."""
     cells = cell_names(netlist) if cells is None else cells
     nodes = ["", *bit_names(netlist.input_ports), *cells]
     place, literal = mutant.edits[0]
@@ -214,46 +187,24 @@ def _stuck(netlist: Netlist) -> Iterator[Edits]:
 
 @dataclass(frozen=True, eq=False)
 class Survivor:
-    """A mutant that no vector notices though it is another function.
-
-    Parameters
-    ----------
-    mutant
-        The mutant.
-    inputs
-        ``(input bits,)`` uint8, an input vector that would notice it.
-    """
+    """A mutant that no vector notices though it is another function."""
 
     mutant: Mutant
-    inputs: NDArray[np.uint8]
+    inputs: NDArray[np.uint8]  # ``(input bits,)`` uint8, an input vector that would notice it
 
 
 @dataclass(frozen=True)
 class MutationScore:
-    """What became of mutants.
+    """What became of mutants."""
 
-    Parameters
-    ----------
-    total
-        How many there are.
-    killed
-        Those that a vector notices, and how many vectors do.
-    equivalent
-        Those proven to compute the same on every input.
-    unspecified
-        Those that are another function, but right wherever the patterns, which are all that is asked of the
-        design, say something.
-    survived
-        Those that are neither: the vectors are too few.
-    undecided
-        Those of which it was not found out in time whether they compute the same.
-    """
-
-    total: int
-    killed: tuple[tuple[Mutant, int], ...]
-    equivalent: tuple[Mutant, ...]
+    total: int  # how many there are
+    killed: tuple[tuple[Mutant, int], ...]  # those that a vector notices, and how many vectors do
+    equivalent: tuple[Mutant, ...]  # those proven to compute the same on every input
+    # those that are another function, but right wherever the patterns, which are all that is asked of the
+    # design, say something
     unspecified: tuple[Mutant, ...]
-    survived: tuple[Survivor, ...]
+    survived: tuple[Survivor, ...]  # those that are neither: the vectors are too few
+    # those of which it was not found out in time whether they compute the same
     undecided: tuple[Mutant, ...] = ()
 
     @property
@@ -313,21 +264,7 @@ def score_mutants(
     limit: int,
     timeout: float | None = None,
 ) -> MutationScore:
-    """Try mutants of a netlist on test vectors.
-
-    Parameters
-    ----------
-    netlist
-        A netlist that is right on all of them.
-    vectors
-        The vectors.
-    specified
-        True if the vectors are all that is asked of the design, so that elsewhere it may do anything.
-    limit
-        How many mutants to try at most.
-    timeout
-        Seconds the proof that a mutant is the same may take; no limit if None.
-    """
+    """Try mutants of a netlist on test vectors."""
     everything = list_mutants(netlist)
     packed = _Vectors(vectors)
     killed: list[tuple[Mutant, int]] = []

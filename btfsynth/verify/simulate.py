@@ -37,32 +37,7 @@ def simulate_design(
 ) -> tuple[CheckResult, ...]:
     """Check a design folder by its parsed Verilog and by simulators.
 
-    Parameters
-    ----------
-    directory
-        The folder.
-    simulators
-        Names of simulators; all that fit the design if None or ``all``. One that is not installed is listed as
-        skipped, and if None one that would take long (see `btfsynth.sim.effort`).
-    timeout
-        Seconds one command of a simulator may take, by the size of the design if None. A simulator that does
-        not end in time is listed as skipped too.
-    deadline
-        `time.monotonic` value at which the work should end: each check gets what is left until then, some
-        seconds at least; simulators do not look at it with a timeout.
-
-    Returns
-    -------
-    The parsed check first, then one result a simulator.
-
-    Raises
-    ------
-    UsageError
-        If a name is unknown.
-    DataError
-        If the folder is no complete design.
-    ToolError
-        If a simulator cannot build or run it.
+    Returns the parsed check first, then one result a simulator.
     """
     directory = as_path(directory)
     known = (*SIMULATORS, PARSED_CHECK, ALL_SIMULATORS)
@@ -116,14 +91,7 @@ def given_up(seconds: float) -> str:
 
 
 def check_parsed(design: Design) -> CheckResult:
-    """Parse the Verilog, evaluate it over all vectors and compare.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, or its ports, its latency or what controls its registers are not those of
-        the manifest.
-    """
+    """Parse the Verilog, evaluate it over all vectors and compare."""
     start = time.perf_counter()
     circuit = read_verilog(*design.verilog_files)
     _check_interface(design, circuit)

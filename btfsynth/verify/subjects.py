@@ -33,15 +33,9 @@ _TABLES = ("pla", "truth")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A function on listed input vectors; on all others no output matters.
+    """A function on listed input vectors; on all others no output matters."""
 
-    Parameters
-    ----------
-    patterns
-        Boolean patterns that do not contradict each other; a vector may come twice.
-    """
-
-    patterns: Dataset
+    patterns: Dataset  # boolean patterns that do not contradict each other; a vector may come twice
 
     @property
     def inputs(self) -> NDArray[np.uint8]:
@@ -87,33 +81,19 @@ def _keys(vectors: NDArray[np.uint8]) -> NDArray[np.bytes_]:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A design to compare.
-
-    Parameters
-    ----------
-    path
-        The file or the folder, as it was named.
-    netlist
-        What it computes; None if all there is are the rows of a table.
-    dont_care
-        A netlist of the same inputs and outputs that is 1 where those of `netlist` do not matter; None if
-        they always do.
-    notes
-        How it was read, one line each.
-    table
-        The rows of a table that says nothing of other input vectors; what the outputs are is then read here.
-    latency
-        Clocks from an input to its output, 0 without registers; None if that is not known.
-    counts_from_zero
-        Whether the bits of every bus are numbered by significance, whatever its range is elsewhere.
-    """
+    """A design to compare."""
 
     path: Path
-    netlist: Netlist | None
+    netlist: Netlist | None  # what it computes; None if all there is are the rows of a table
+    # A netlist of the same inputs and outputs that is 1 where those of `netlist` do not matter; None if
+    # they always do
     dont_care: Netlist | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # how it was read, one line each
+    # the rows of a table that says nothing of other input vectors; what the outputs are is then read here
     table: Table | None = None
+    # clocks from an input to its output, 0 without registers; None if that is not known
     latency: int | None = None
+    # whether the bits of every bus are numbered by significance, whatever its range is elsewhere
     counts_from_zero: bool = False
 
     @property
@@ -169,26 +149,6 @@ def read_subject(
 
     A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Of those
     of a pipelined design folder the registers are taken for wires, as those of Verilog are.
-
-    Parameters
-    ----------
-    path
-        The file or the folder.
-    timeout
-        Seconds one command of a tool may take; `DEFAULT_TIMEOUT` if None.
-    comb
-        Whether the registers of a netlist become ports, see `read_design`.
-    tables
-        False to take nothing but what a netlist can be read from.
-
-    Raises
-    ------
-    ToolTimeoutError
-        If a tool takes longer.
-    DataError
-        If it cannot be read as what it is.
-    MissingToolError
-        If a Python file is named and Yosys is missing, or VHDL and GHDL.
     """
     path = as_path(path)
     if path.is_dir():

@@ -50,28 +50,7 @@ _INPUT = re.compile(r"^\s*\(?\s*input\s+(?:\[[^\]]*\]\s*)?(\w+)", re.MULTILINE)
 def vhdl_netlist(
     path: StrPath, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
 ) -> Netlist:
-    """Return what the one entity in a VHDL file computes; its ports keep their names.
-
-    Parameters
-    ----------
-    path
-        The file, VHDL-93 or VHDL-2008.
-    timeout
-        Seconds that each of GHDL's commands, and then Yosys, may take.
-    controls
-        Names of ports that are controls of registers (see `btfsynth.verify.yosys.netlist_of_verilog`); none
-        if the entity is combinational.
-
-    Raises
-    ------
-    MissingToolError
-        If there is no GHDL, or what it makes takes Yosys and there is none.
-    DataError
-        If the file cannot be read, is no VHDL that can be synthesized, holds not just one entity, or is not
-        combinational.
-    ToolError
-        If a tool takes too long or Yosys fails.
-    """
+    """Return what the one entity in a VHDL file computes; its ports keep their names."""
     path = as_path(path)
     text = "\n".join(read_source(path).lines)
     found = find_ghdl()
@@ -179,25 +158,6 @@ def amaranth_netlist(
     """Return what the one component in a Python file computes.
 
     The file is run, in a process of its own; its ports keep their names.
-
-    Parameters
-    ----------
-    path
-        The file.
-    timeout
-        Seconds that its conversion, and then Yosys, may take.
-    controls
-        Names of ports that are controls of registers, where there are any (see
-        `btfsynth.verify.yosys.netlist_of_rtlil`); none if the component is combinational.
-
-    Raises
-    ------
-    MissingToolError
-        If there is no Amaranth or no Yosys.
-    DataError
-        If the file cannot be read, holds no component or fails.
-    ToolError
-        If the conversion takes too long or Yosys fails.
     """
     path = as_path(path)
     if not path.is_file():

