@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from circuits import AND_ADDERS, array_multiplier
 
 from btfsynth.files import make_folder, write_bytes
-from btfsynth.hdl.interchange import WRITERS
 from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.writers import WRITERS
 from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.passes.detect import Detect

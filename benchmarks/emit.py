@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from btfsynth.flow import emit_netlist
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.sim.design import load_design
+from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import get_simulator
 from btfsynth.verify.simulate import check_parsed
 

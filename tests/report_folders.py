@@ -15,7 +15,7 @@ from btfsynth.dataset.tasks import parse_task
 from btfsynth.files import write_text
 from btfsynth.flow import emit_netlist
 from btfsynth.flow.report import netlist_record
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.netlist.views import statistics

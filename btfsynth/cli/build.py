@@ -57,7 +57,7 @@ from btfsynth.errors import VerificationError, plural
 from btfsynth.flow import BuildOptions, BuildReport, build, build_network
 from btfsynth.flow.building import write_record
 from btfsynth.flow.hardware import HardwareReport
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.formats import read_network

@@ -22,8 +22,8 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.errors import VerificationError
 from btfsynth.flow import count_targets, emit_netlist, fitted, netlist_record, targets_record
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import Manifest
-from btfsynth.hdl.options import HardwareOptions
 from btfsynth.netlist.views import NetlistStatistics, statistics
 
 __all__ = ["command"]

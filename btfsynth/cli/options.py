@@ -20,7 +20,7 @@ from btfsynth.dataset.load import load
 from btfsynth.errors import OutputError, UsageError
 from btfsynth.files import followed
 from btfsynth.hdl.readers import read_noted
-from btfsynth.netlist.formats.design import Design
+from btfsynth.netlist.formats.nets import Design
 from btfsynth.netlist.identifiers import MAX_LENGTH, is_legal_module
 from btfsynth.network.formats import read_network_text, read_widths
 from btfsynth.network.topology import parse_widths

@@ -17,8 +17,8 @@ from btfsynth.cli.text import one_line, spelled
 from btfsynth.errors import plural
 from btfsynth.flow.patterns import Targets
 from btfsynth.netlist.views import NetlistStatistics
+from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
-from btfsynth.sim.result import CheckResult
 from btfsynth.train.trials import TrainingRun
 
 __all__ = [

@@ -44,7 +44,7 @@ from btfsynth.flow import (
     simplify_network,
     targets_record,
 )
-from btfsynth.hdl.interchange import get_writer
+from btfsynth.hdl.writers import get_writer
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS

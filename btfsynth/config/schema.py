@@ -11,8 +11,8 @@ from typing import Any
 
 from btfsynth.dataset.code import parse_code
 from btfsynth.errors import UsageError, shown
-from btfsynth.hdl.interchange import FOLDER_FORMATS
-from btfsynth.hdl.timing import MAX_LATENCY
+from btfsynth.hdl.manifest import MAX_LATENCY
+from btfsynth.hdl.writers import FOLDER_FORMATS
 from btfsynth.netlist.identifiers import is_legal_module
 from btfsynth.netlist.reference import Preserve
 from btfsynth.passes.registry import parse_script

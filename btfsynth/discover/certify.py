@@ -15,7 +15,7 @@ from btfsynth.hdl.design import write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
-from btfsynth.sim.result import CheckResult
+from btfsynth.sim.base import CheckResult
 from btfsynth.verify.simulate import simulate_design
 
 __all__ = ["certify"]

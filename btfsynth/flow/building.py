@@ -53,7 +53,7 @@ from btfsynth.flow.report import (
 from btfsynth.flow.simplify import default_script, simplify_network
 from btfsynth.hdl.design import write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE, Manifest
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.netlist import Netlist
@@ -64,8 +64,8 @@ from btfsynth.network.accuracy import measure
 from btfsynth.network.formats import save_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.registry import parse_script
+from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import ALL_SIMULATORS, PARSED_CHECK, get_simulator
-from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.history import format_history
 from btfsynth.train.parameters import Progress, TrialResult

@@ -18,7 +18,7 @@ from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.integers import Rounding, round_keeping_labels, round_network
 from btfsynth.network.sparse import Sparsification, sparsify
 from btfsynth.network.trained import TrainedNetwork
-from btfsynth.sim.result import CheckResult
+from btfsynth.sim.base import CheckResult
 
 
 @dataclass(frozen=True, eq=False)

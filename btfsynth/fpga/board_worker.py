@@ -22,8 +22,8 @@ from amaranth.hdl import Cat, Elaboratable, Module, Signal
 from btfsynth.errors import BtfsynthError, DataError
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port
-from btfsynth.sim.amaranth_bench import Failures, get_port, load_component, run_clocked
-from btfsynth.sim.design import Design, load_design
+from btfsynth.sim.amaranth_worker import Failures, get_port, load_component, run_clocked
+from btfsynth.sim.base import Design, load_design
 
 BAUD = 115_200
 """Bits a second on the line."""

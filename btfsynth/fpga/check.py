@@ -18,10 +18,9 @@ from btfsynth.fpga.mapping import Subject
 from btfsynth.fpga.place import Wrapper
 from btfsynth.hdl.templates import template_folder
 from btfsynth.hdl.vectors import VectorTable
-from btfsynth.sim.design import Design
-from btfsynth.sim.icarus import Icarus
+from btfsynth.sim.base import CheckResult, Design
 from btfsynth.sim.process import run_command
-from btfsynth.sim.result import CheckResult
+from btfsynth.sim.programs import Icarus
 
 _CELLS = "cells.v"
 _VECTORS = "vectors.mem"

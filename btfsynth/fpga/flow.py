@@ -31,10 +31,10 @@ from btfsynth.fpga.place import (
     make_wrapper,
     place_top,
 )
-from btfsynth.hdl.timing import Timing
-from btfsynth.sim.design import Design, load_design
+from btfsynth.hdl.manifest import Timing
+from btfsynth.sim.base import Design, load_design
 from btfsynth.sim.process import workspace_folder
-from btfsynth.sim.result import CheckResult
+from btfsynth.sim.base import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
 

@@ -13,7 +13,7 @@ from btfsynth.fpga.devices import Device, Toolchain
 from btfsynth.fpga.mapping import CellCounts, count_cells
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.templates import render
-from btfsynth.hdl.timing import Timing
+from btfsynth.hdl.manifest import Timing
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port, total_width
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from btfsynth.hdl.base import HardwareModule
-from btfsynth.hdl.expressions import cell_expression, place_bits
-from btfsynth.hdl.registers import RegisterNames
+from btfsynth.hdl.module import HardwareModule, RegisterNames, cell_expression, place_bits
 from btfsynth.hdl.templates import render
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
 from btfsynth.netlist.views import statistics
@@ -12,7 +10,9 @@ from btfsynth.netlist.views import statistics
 __all__ = [
     "class_name",
     "emit_amaranth",
+    "emit_amaranth_stream",
     "renumbered",
+    "stream_class_name",
 ]
 
 _SHOWN = 6
@@ -73,3 +73,35 @@ def renumbered(names: HdlNames) -> tuple[str, ...]:
 def class_name(module: str) -> str:
     """Return a class name that no imported name can be equal to."""
     return "".join(word[:1].upper() + word[1:] for word in module.split("_")) + "Component"
+
+
+# A ready/valid wrapper for a pipelined Amaranth component (Amaranth RFC 61, `amaranth.lib.stream`).
+
+
+def emit_amaranth_stream(module: HardwareModule) -> str:
+    """Return a Python module with a component that puts the pipeline between two streams.
+
+    The payloads are structures of the data ports. Whether an item is valid is known from registers alone;
+    the pipeline stands still while an item at its end is not taken.
+
+    Parameters
+    ----------
+    module
+        A pipelined module with enable and reset; its component is imported from the file beside this one.
+    """
+    names = module.names
+    return render(
+        "amaranth/stream.py.j2",
+        module=names.module,
+        component=class_name(names.module),
+        stream=stream_class_name(names.module),
+        provenance=module.header,
+        timing=module.timing,
+        inputs=names.inputs,
+        outputs=names.outputs,
+    )
+
+
+def stream_class_name(module: str) -> str:
+    """Return a class name that no imported name can be equal to."""
+    return class_name(module).removesuffix("Component") + "Stream"

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from btfsynth import __version__
-from btfsynth.errors import DataError, OutputError
+from btfsynth.errors import DataError, OutputError, UsageError
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
-from btfsynth.hdl.amaranth import renumbered
-from btfsynth.hdl.amaranth_stream import emit_amaranth_stream
-from btfsynth.hdl.amaranth_test import emit_amaranth_test
-from btfsynth.hdl.base import HardwareModule
-from btfsynth.hdl.cocotb import emit_cocotb
-from btfsynth.hdl.interchange import WRITERS
-from btfsynth.hdl.manifest import CELL_LIBRARY, MANIFEST_FILE, DesignPort, Manifest
-from btfsynth.hdl.options import HardwareOptions
-from btfsynth.hdl.pipeline import make_pipeline
-from btfsynth.hdl.registry import BACKENDS
-from btfsynth.hdl.testbench import emit_testbench
-from btfsynth.hdl.timing import CONTROL_NAMES
+from btfsynth.hdl.amaranth import emit_amaranth_stream, renumbered
+from btfsynth.hdl.manifest import (
+    CELL_LIBRARY,
+    CONTROL_NAMES,
+    MANIFEST_FILE,
+    MAX_LATENCY,
+    DesignPort,
+    Manifest,
+    Timing,
+)
+from btfsynth.hdl.module import HardwareModule
+from btfsynth.hdl.pipeline import DEFAULT_STAGE_DEPTH, make_pipeline, stages_for_depth
+from btfsynth.hdl.testbench import (
+    emit_amaranth_test,
+    emit_cocotb,
+    emit_testbench,
+    emit_vhdl_testbench,
+)
 from btfsynth.hdl.vectors import VectorTable
-from btfsynth.hdl.verilog.emit_cells import emit_cell_library, emit_verilog_cells
-from btfsynth.hdl.vhdl_testbench import emit_vhdl_testbench
+from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog_cells
+from btfsynth.hdl.writers import BACKENDS, FOLDER_FORMATS, WRITERS
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port, in_pin_order
 
 __all__ = [
+    "HardwareOptions",
     "write_design",
 ]
 
@@ -215,3 +223,72 @@ def _design_ports(ports: Sequence[Port], legal: Sequence[Port]) -> tuple[DesignP
         )
         for port, hdl in zip(ports, legal, strict=True)
     )
+
+
+# What hardware is asked for.
+
+
+@dataclass(frozen=True)
+class HardwareOptions:
+    """How a netlist becomes a design folder.
+
+    Parameters
+    ----------
+    stages
+        Register stages from inputs to outputs; 0 leaves the design combinational, None takes as many as
+        ``stage_depth`` needs.
+    stage_depth
+        Cells in a row in a stage at most, where the number of stages follows from it.
+    enable
+        Give a pipelined design a port that holds it.
+    reset
+        Give a pipelined design a synchronous reset.
+    stream
+        Write a ready/valid wrapper too; makes the design pipelined, with one stage if none are asked for, and
+        gives it an enable.
+    cells
+        Write the Verilog as instances of AND, OR and majority modules, with a file of these.
+    formats
+        Names of netlist files to write besides (see `interchange.FOLDER_FORMATS`).
+
+    Raises
+    ------
+    UsageError
+        If the number of stages is impossible, an enable or a reset is wanted of a combinational design, or a
+        format is unknown.
+    """
+
+    stages: int | None = 0
+    stage_depth: int = DEFAULT_STAGE_DEPTH
+    enable: bool = False
+    reset: bool = False
+    stream: bool = False
+    cells: bool = False
+    formats: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.stages is not None and not 0 <= self.stages <= MAX_LATENCY:
+            raise UsageError(f"pipeline: expected 0 to {MAX_LATENCY} stages, got {self.stages}")
+        if self.stage_depth < 1:
+            raise UsageError(f"pipeline: expected a depth of at least 1, got {self.stage_depth}")
+        if self.stages == 0 and not self.stream and (self.enable or self.reset):
+            raise UsageError(
+                "enable and reset: a combinational design has no registers; ask for a pipeline"
+            )
+        unknown = [name for name in self.formats if name not in FOLDER_FORMATS]
+        if unknown:
+            raise UsageError(
+                f"unknown netlist format {unknown[0]!r:.60}: expected some of "
+                f"{', '.join(FOLDER_FORMATS)}"
+            )
+
+    def timing(self, netlist: Netlist) -> Timing | None:
+        """Return how the design of a netlist takes part in time, None if it is combinational."""
+        stages = self.stages
+        if stages is None:
+            stages = stages_for_depth(netlist, self.stage_depth)
+        if self.stream:
+            stages = max(1, stages)
+        if not stages:
+            return None
+        return Timing(stages, enable=self.enable or self.stream, reset=self.reset or self.stream)

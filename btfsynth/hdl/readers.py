@@ -14,7 +14,7 @@ from btfsynth.hdl.verilog.read import read_verilog_design
 from btfsynth.netlist.formats.aiger import parse_aiger
 from btfsynth.netlist.formats.bench import parse_bench
 from btfsynth.netlist.formats.blif import parse_blif
-from btfsynth.netlist.formats.design import Design
+from btfsynth.netlist.formats.nets import Design
 from btfsynth.netlist.formats.tables import parse_pla_design, parse_truth_design
 from btfsynth.netlist.formats.yosys_json import parse_yosys_json
 from btfsynth.netlist.netlist import Netlist

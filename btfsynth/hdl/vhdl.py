@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from btfsynth.hdl.base import HardwareModule
-from btfsynth.hdl.registers import RegisterNames
+from btfsynth.hdl.module import HardwareModule, RegisterNames
 from btfsynth.hdl.templates import render
 from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.literals import read_literals

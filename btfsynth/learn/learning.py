@@ -31,8 +31,8 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import bit_names
+from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import PARSED_CHECK, get_simulator
-from btfsynth.sim.result import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up

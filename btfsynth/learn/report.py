@@ -27,7 +27,7 @@ from btfsynth.learn.portfolio import LEARNERS, Outcome
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.ports import bit_names
-from btfsynth.sim.result import CheckResult
+from btfsynth.sim.base import CheckResult
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from btfsynth.netlist.text import read_netlist
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import load_network
 from btfsynth.network.trained import TrainedNetwork
-from btfsynth.sim.design import load_design
+from btfsynth.sim.base import load_design
 from btfsynth.train.history import HistoryPoint, parse_history
 
 VERIFY_FILE = "verify.json"

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from btfsynth.errors import plural
 from btfsynth.flow.patterns import percent, verified_words
-from btfsynth.hdl.timing import Timing
+from btfsynth.hdl.manifest import Timing
 from btfsynth.report.folder import (
     VERIFY_FILE,
     DesignFolder,

@@ -11,10 +11,8 @@ from pathlib import Path
 import btfsynth
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.extras import install_command
-from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability
-from btfsynth.sim.design import Design
+from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability, CheckResult, Design
 from btfsynth.sim.process import run_command, workspace_folder
-from btfsynth.sim.result import CheckResult
 
 __all__ = ["AmaranthSimulator", "AmaranthStreamSimulator"]
 

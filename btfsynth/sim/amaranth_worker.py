@@ -1,30 +1,285 @@
-"""Simulate an Amaranth module of a design folder and print the result as JSON.
-
-Run as ``python -m btfsynth.sim.amaranth_worker FOLDER ROLE``. What the module prints goes to standard
-error, so that standard output holds nothing but the result.
-"""
+# amaranth: UnusedElaboratable=no
+"""What simulations of Amaranth modules have in common."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import inspect
 import json
 import random
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from btfsynth.errors import BtfsynthError
-from btfsynth.hdl.timing import Timing
+from btfsynth.errors import BtfsynthError, DataError
+from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.manifest import Manifest, Timing
+from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port
-from btfsynth.sim.amaranth_bench import Failures, get_port, load_component, run_clocked
-from btfsynth.sim.amaranth_stream import simulate_stream
-from btfsynth.sim.design import Design, load_design
+from btfsynth.sim.base import Design, load_design
 
-__all__ = ["main", "simulate"]
+__all__ = [
+    "Failures",
+    "get_port",
+    "load_component",
+    "main",
+    "run_clocked",
+    "simulate",
+    "simulate_stream",
+]
+
+_PERIOD = 1e-6
+
+
+class Failures:
+    """The vectors that failed.
+
+    Parameters
+    ----------
+    vectors
+        What outputs are compared with.
+    """
+
+    def __init__(self, vectors: VectorTable) -> None:
+        # Bits of expected and of cared for outputs, most significant first.
+        self._expected = _numbers(vectors.expected)
+        self._care = _numbers(vectors.care)
+        self._failed: set[int] = set()
+        self.first: tuple[int, str] | None = None
+        """The vector found first and its output bits, most significant first."""
+
+    @property
+    def count(self) -> int:
+        """Number of vectors that failed."""
+        return len(self._failed)
+
+    def check(self, vector: int, got: str) -> None:
+        """Compare the output bits of a vector, most significant first."""
+        if (int(got, 2) ^ self._expected[vector]) & self._care[vector]:
+            self.add(vector, got)
+
+    def add(self, vector: int, got: str) -> None:
+        """Note that a vector failed."""
+        self._failed.add(vector)
+        if self.first is None:
+            self.first = (vector, got)
+
+
+def _numbers(bits: Any) -> list[int]:
+    return [int("".join(str(int(bit)) for bit in reversed(row)), 2) for row in bits.tolist()]
+
+
+def load_component(path: StrPath) -> Any:
+    """Import a file and return an instance of the one component in it.
+
+    The file can import its neighbours, as it can when it is run.
+
+    Raises
+    ------
+    DataError
+        If it holds none or several; besides, whatever the file itself raises.
+    """
+    path = as_path(path)
+    from amaranth.lib import wiring
+
+    spec = importlib.util.spec_from_file_location("design_under_test", path)
+    if spec is None or spec.loader is None:
+        raise DataError("expected a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.path[0]
+    components = [
+        item
+        for item in vars(module).values()
+        if inspect.isclass(item)
+        and issubclass(item, wiring.Component)
+        and item.__module__ == module.__name__
+    ]
+    if len(components) != 1:
+        raise DataError(f"expected one wiring.Component, got {len(components)}")
+    return components[0]()
+
+
+def get_port(component: Any, port: Port) -> Any:
+    """Return the signal of a port.
+
+    Raises
+    ------
+    DataError
+        If the component has no such port.
+    """
+    signal = getattr(component, port.name, None)
+    if signal is None or len(signal) != port.width:
+        raise DataError(f"expected a port {port.name} of {port.width} bits")
+    return signal
+
+
+def run_clocked(component: Any, bench: Callable[[Any, Any], Awaitable[None]]) -> None:
+    """Simulate a component in a clock domain ``sync``.
+
+    Parameters
+    ----------
+    component
+        What to simulate.
+    bench
+        The testbench; it gets the simulation and the reset of the domain.
+    """
+    from amaranth.hdl import ClockDomain, Module
+    from amaranth.sim import Simulator
+
+    domain, top = ClockDomain("sync"), Module()
+    top.domains += domain
+    top.submodules.dut = component
+
+    async def process(ctx: Any) -> None:
+        await bench(ctx, domain.rst)
+
+    simulator = Simulator(top)
+    simulator.add_clock(_PERIOD)
+    simulator.add_testbench(process)
+    simulator.run()
+
+
+# Simulate the stream wrapper of a design: nothing lost, nothing doubled, the handshake kept.
 
 _SEED = 1
+_ITEMS = 256
+"""So many items go through at full speed; with gaps and back-pressure all vectors, again and again if fewer."""
+_OFFERED = 0.7
+_TAKEN = 0.5
+_PATIENCE = 20
+"""Clocks an item may take on average before the stream counts as stuck."""
+
+
+def simulate_stream(design: Design) -> Failures:
+    """Run vectors at full speed, reset, then run all with gaps and back-pressure.
+
+    Raises
+    ------
+    DataError
+        If the wrapper has not the streams it should have or breaks a rule of the handshake.
+    """
+    component = load_component(design.path("amaranth_stream"))
+    _require_streams(component, design.manifest)
+    failures = Failures(design.vectors)
+    run_clocked(component, _Traffic(component, design, failures).bench)
+    return failures
+
+
+def _require_streams(component: Any, manifest: Manifest) -> None:
+    """Raise unless a component has a stream of the inputs and one of the outputs."""
+    from amaranth.lib import data, stream, wiring
+
+    for name, flow, ports in (
+        ("i", wiring.In, manifest.input_ports),
+        ("o", wiring.Out, manifest.output_ports),
+    ):
+        layout = data.StructLayout({port.name: port.width for port in ports})
+        members = component.signature.members
+        if name not in members or members[name] != flow(stream.Signature(layout)):
+            raise DataError(f"expected {name} to be {flow.name}(stream.Signature({layout!r}))")
+
+
+class _Traffic:
+    """Offers items to a stream and takes them from it."""
+
+    def __init__(self, component: Any, design: Design, failures: Failures) -> None:
+        timing = design.manifest.timing
+        if timing is None:
+            raise DataError("expected a design with a clock")
+        self._into, self._out = component.i, component.o
+        self._latency, self._vectors, self._failures = timing.latency, design.vectors, failures
+        self._items = [
+            int("".join(map(str, reversed(row))), 2) for row in design.vectors.inputs.tolist()
+        ]
+        self._width = design.vectors.expected.shape[1]
+        self._taken = 0
+        self._waiting: str | None = None
+
+    async def bench(self, ctx: Any, reset: Any) -> None:
+        """Run it all."""
+        clocks = await self._run(ctx, _ITEMS, 1.0, 1.0)
+        if clocks != _ITEMS + self._latency:
+            raise DataError(
+                f"expected {_ITEMS} items to take {_ITEMS + self._latency} clocks, got {clocks}"
+            )
+        for _ in range(self._latency):
+            await self._clock(ctx, self._items[0], offered=True, ready=True)
+        ctx.set(reset, 1)
+        await ctx.tick()
+        ctx.set(reset, 0)
+        if ctx.get(self._out.valid):
+            raise DataError("an item is left after a reset")
+        self._waiting = None
+        await self._run(ctx, max(_ITEMS, len(self._items)), _OFFERED, _TAKEN)
+
+    async def _run(self, ctx: Any, count: int, offered_rate: float, taken_rate: float) -> int:
+        """Send so many vectors, from the first on, until all are out; return the clocks that took."""
+        generator = random.Random(_SEED)  # noqa: S311
+        sent, offered, clocks = 0, False, 0
+        self._taken = 0
+        limit = _PATIENCE * (count + self._latency)
+        while self._taken < count:
+            offered = offered or (sent < count and generator.random() < offered_rate)
+            item = self._items[sent % len(self._items)]
+            ready = generator.random() < taken_rate
+            moved, got = await self._clock(ctx, item, offered, ready)
+            clocks += 1
+            if moved:
+                sent, offered = sent + 1, False
+            if got is not None:
+                self._take(got, sent)
+            if clocks >= limit:
+                raise DataError(
+                    f"{count - self._taken} of {count} items are not out in {clocks} clocks"
+                )
+        for _ in range(2 * self._latency + 2):
+            _, got = await self._clock(ctx, self._items[0], offered=False, ready=True)
+            if got is not None:
+                raise DataError(f"an item comes out after all {count} that went in")
+        return clocks
+
+    def _take(self, got: str, sent: int) -> None:
+        if self._taken >= sent:
+            raise DataError(f"item {self._taken} comes out before it is in")
+        self._failures.check(self._taken % len(self._items), got)
+        self._taken += 1
+
+    async def _clock(
+        self, ctx: Any, item: int, offered: bool, ready: bool
+    ) -> tuple[bool, str | None]:
+        """Go one clock on; return whether the item went in, and the item that came out."""
+        payload = self._into.payload.as_value()
+        ctx.set(payload, item if offered else item ^ ((1 << len(payload)) - 1))
+        ctx.set(self._into.valid, offered)
+        ctx.set(self._out.ready, not ready)
+        other = self._look(ctx)
+        ctx.set(self._out.ready, ready)
+        found = self._look(ctx)
+        if found != other:
+            raise DataError(f"item {self._taken}: what is offered depends on whether it is taken")
+        if self._waiting is not None and found != self._waiting:
+            raise DataError(f"item {self._taken}: it changes though it was not taken")
+        self._waiting = None if ready else found
+        moved = offered and bool(ctx.get(self._into.ready))
+        await ctx.tick()
+        return moved, found if ready else None
+
+    def _look(self, ctx: Any) -> str | None:
+        """Return the item that is offered, None if none is."""
+        if not ctx.get(self._out.valid):
+            return None
+        return f"{ctx.get(self._out.payload.as_value()):0{self._width}b}"
+
+
+# Simulate an Amaranth module of a design folder and print the result as JSON.
+
 _ENABLED = 0.75
 """How often the enable is high."""
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from btfsynth.sim.design import Design
-from btfsynth.sim.result import CheckResult
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_TIMEOUT", "Availability", "Simulator"]
+from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.manifest import Manifest, load_manifest
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.ports import Port, total_width
+
+__all__ = [
+    "Availability",
+    "CheckResult",
+    "DEFAULT_TIMEOUT",
+    "Design",
+    "Mismatch",
+    "Simulator",
+    "load_design",
+    "port_values",
+]
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds one command of a simulator may take."""
@@ -46,3 +62,191 @@ class Simulator(Protocol):
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
         """Check the design; every command may take so many seconds."""
+
+
+# A design folder that has been read and found complete.
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design to check.
+
+    Parameters
+    ----------
+    directory
+        Its folder.
+    manifest
+        Its manifest.
+    vectors
+        What it is checked against.
+    """
+
+    directory: Path
+    manifest: Manifest
+    vectors: VectorTable
+
+    def path(self, role: str) -> Path:
+        """Return the path of a file by its role in the manifest."""
+        return self.directory / self.manifest.files[role]
+
+    @property
+    def verilog_files(self) -> tuple[Path, ...]:
+        """All files that the Verilog module is made of: its own first, then the cells if it has any."""
+        return self.manifest.verilog_files(self.directory)
+
+    def mismatch(self, vector: int, got: str) -> Mismatch:
+        """Describe a vector that failed.
+
+        Parameters
+        ----------
+        vector
+            Its number.
+        got
+            The output bits, most significant first.
+        """
+        wanted = [
+            str(bit) if care else "-"
+            for bit, care in zip(
+                self.vectors.expected[vector], self.vectors.care[vector], strict=True
+            )
+        ]
+        return Mismatch(
+            vector,
+            port_values(self.manifest.input_ports, _bits(self.vectors.inputs[vector])),
+            port_values(self.manifest.output_ports, "".join(reversed(wanted))),
+            port_values(self.manifest.output_ports, got),
+        )
+
+
+def load_design(directory: StrPath) -> Design:
+    """Read a design folder.
+
+    Raises
+    ------
+    DataError
+        If it is incomplete, or its manifest or its vectors are not what they should be.
+    """
+    directory = as_path(directory)
+    manifest = load_manifest(directory)
+    for role, name in sorted(manifest.files.items()):
+        if not (directory / name).is_file():
+            raise DataError(f"missing, though the manifest lists it as {role}", directory / name)
+    path = directory / manifest.files["vectors"]
+    vectors = VectorTable.read(
+        path,
+        total_width(manifest.input_ports),
+        total_width(manifest.output_ports),
+        manifest.exhaustive,
+    )
+    if vectors.count != manifest.vector_count:
+        raise DataError(
+            f"expected {manifest.vector_count} vectors as the manifest says, got {vectors.count}",
+            path,
+        )
+    if manifest.exhaustive and not _lists_all(vectors):
+        raise DataError("expected every input vector, as the manifest says", path)
+    return Design(directory, manifest, vectors)
+
+
+def _lists_all(vectors: VectorTable) -> bool:
+    """Tell whether every input vector there can be is listed."""
+    if vectors.count != 1 << vectors.inputs.shape[1]:
+        return False
+    packed = np.packbits(vectors.inputs, axis=1)
+    return len(np.unique(packed, axis=0)) == vectors.count
+
+
+def _bits(row: NDArray[np.uint8]) -> str:
+    return "".join(str(bit) for bit in reversed(row.tolist()))
+
+
+# What a check of a design found.
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A vector for which the hardware does not do what it should.
+
+    Parameters
+    ----------
+    vector
+        Its number in the vector file, from 0.
+    inputs, expected, got
+        Values by port, like ``a=2'b10 b=2'b01``; a bit of `expected` that does not matter is ``-``.
+    """
+
+    vector: int
+    inputs: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        return (
+            f"vector {self.vector}: inputs {self.inputs}, expected {self.expected}, got {self.got}"
+        )
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check found.
+
+    Parameters
+    ----------
+    name
+        Name of the check.
+    passed, failed
+        Number of vectors.
+    mismatch
+        The first that failed, if any.
+    skipped
+        Why the check did not run, or None if it did.
+    seconds
+        Wall-clock time.
+    version
+        Version of the tool.
+    """
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+    mismatch: Mismatch | None = None
+    skipped: str | None = None
+    seconds: float = 0.0
+    version: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """True if the check ran and every vector passed."""
+        return self.skipped is None and self.failed == 0 and self.passed > 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a report: the same for the same design, so no times."""
+        if self.skipped is not None:
+            return {"skipped": self.skipped}
+        record: dict[str, Any] = {"passed": self.passed, "failed": self.failed}
+        if self.mismatch is not None:
+            record["first_mismatch"] = dict(vars(self.mismatch))
+        return record
+
+
+def port_values(ports: Sequence[Port], bits: str) -> str:
+    """Write bits by port.
+
+    Parameters
+    ----------
+    ports
+        The ports, least significant first.
+    bits
+        One character a bit, most significant first, as a simulator prints the whole bus.
+
+    Examples
+    --------
+    >>> port_values([Port("a", 2), Port("b", 1)], "110")
+    "a=2'b10 b=1'b1"
+    """
+    values = []
+    last = len(bits)
+    for port in ports:
+        values.append(f"{port.name}={port.width}'b{bits[last - port.width : last]}")
+        last -= port.width
+    return " ".join(values)

@@ -8,11 +8,8 @@ from types import MappingProxyType
 from btfsynth.errors import UsageError
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.sim.amaranth import AmaranthSimulator, AmaranthStreamSimulator
-from btfsynth.sim.base import Simulator
-from btfsynth.sim.cocotb import Cocotb
-from btfsynth.sim.ghdl import Ghdl
-from btfsynth.sim.icarus import Icarus
-from btfsynth.sim.verilator import Verilator
+from btfsynth.sim.base import DEFAULT_TIMEOUT, Design, Simulator
+from btfsynth.sim.programs import Cocotb, Ghdl, Icarus, Verilator
 
 ALL_SIMULATORS = "all"
 """The name that stands for every simulator that fits a design, none of which may be missing."""
@@ -74,3 +71,55 @@ def chosen_simulators(names: Sequence[str] | None, manifest: Manifest) -> tuple[
         for name in (simulators_for(manifest) if wanted == ALL_SIMULATORS else (wanted,))
     ]
     return tuple(dict.fromkeys(found))
+
+
+# How long simulators take: which are not run on a design without being asked for, and when to give up.
+
+_MOST = {"amaranth": 1e9, "amaranth_stream": 1e9, "cocotb": 4e9, "ghdl": 4e9, "icarus": 4e9}
+"""Steps that take a few minutes, by simulator."""
+_PORT_BY_PORT = ("amaranth", "amaranth_stream")
+_COMPILED_CELLS = 50_000
+"""Cells that a compiler turns into a program well within `DEFAULT_TIMEOUT`."""
+
+
+def too_long(name: str, design: Design) -> str | None:
+    """Return why a simulator is left out of those that run by themselves, None if it is not.
+
+    Parameters
+    ----------
+    name
+        The simulator.
+    design
+        The design.
+    """
+    if _effort(name, design) <= 1:
+        return None
+    cells, depth = _size(design)
+    return (
+        f"{cells} cells of depth {depth} on {design.vectors.count} vectors would take it long; "
+        f"--simulator {name} runs it"
+    )
+
+
+def time_allowed(name: str, design: Design) -> float:
+    """Return after how many seconds a command of a simulator is given up, if nobody says how many.
+
+    `DEFAULT_TIMEOUT`, and as many times that as the design is larger than what takes a few minutes.
+    """
+    cells, _ = _size(design)
+    return float(round(DEFAULT_TIMEOUT * max(1.0, _effort(name, design), cells / _COMPILED_CELLS)))
+
+
+def _size(design: Design) -> tuple[int, int]:
+    """Return the cells of a design, and its depth."""
+    netlist = design.manifest.netlist
+    return int(netlist.get("cells", 0)), int(netlist.get("depth", 0))
+
+
+def _effort(name: str, design: Design) -> float:
+    """Return what a simulator has to do in terms of a few minutes' work; 0 if it compiles."""
+    if name not in _MOST:
+        return 0.0
+    cells, depth = _size(design)
+    ports = len(design.manifest.input_ports) if name in _PORT_BY_PORT else 1
+    return cells * depth * design.vectors.count * ports / _MOST[name]

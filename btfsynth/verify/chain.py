@@ -31,7 +31,7 @@ from btfsynth.errors import (
     plural,
 )
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.timing import CONTROL_NAMES
+from btfsynth.hdl.manifest import CONTROL_NAMES
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.identifiers import cell_names
@@ -39,11 +39,15 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
 from btfsynth.ports import Port
-from btfsynth.sim.base import DEFAULT_TIMEOUT
-from btfsynth.sim.design import Design, load_design
-from btfsynth.sim.effort import time_allowed, too_long
-from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS, chosen_simulators, get_simulator
-from btfsynth.sim.result import CheckResult, port_values
+from btfsynth.sim.base import DEFAULT_TIMEOUT, CheckResult, Design, load_design, port_values
+from btfsynth.sim.registry import (
+    ALL_SIMULATORS,
+    SIMULATORS,
+    chosen_simulators,
+    get_simulator,
+    time_allowed,
+    too_long,
+)
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.folder import (
     check_netlist_files,

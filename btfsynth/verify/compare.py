@@ -13,7 +13,7 @@ from btfsynth.errors import ToolTimeoutError, UsageError, plural
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
-from btfsynth.sim.result import port_values
+from btfsynth.sim.base import port_values
 from btfsynth.verify.equivalence import SAT_METHOD, equivalent, joined
 from btfsynth.verify.interface import ORDER_NOTE, match_bits, under_ports
 from btfsynth.verify.subjects import Subject

@@ -12,12 +12,12 @@ from typing import Any
 
 from btfsynth.errors import BtfsynthError, DataError, UsageError, shown
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.interchange import FOLDER_FORMATS, WRITERS
+from btfsynth.hdl.writers import FOLDER_FORMATS, WRITERS
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.network.formats import load_network
-from btfsynth.sim.design import Design
+from btfsynth.sim.base import Design
 from btfsynth.verify.compare import compare
 from btfsynth.verify.simulate import given_up
 from btfsynth.verify.subjects import Subject, read_subject

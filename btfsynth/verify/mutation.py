@@ -18,22 +18,18 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import ToolTimeoutError
 from btfsynth.files import write_text
-from btfsynth.hdl.base import HardwareModule
-from btfsynth.hdl.expressions import cell_expression
 from btfsynth.hdl.manifest import CELL_LIBRARY
+from btfsynth.hdl.module import HardwareModule, cell_expression
 from btfsynth.hdl.pipeline import make_pipeline
 from btfsynth.hdl.vectors import VectorTable
-from btfsynth.hdl.verilog.emit import emit_verilog
-from btfsynth.hdl.verilog.emit_cells import emit_cell_library, emit_verilog_cells
+from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog, emit_verilog_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_names
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits, valid_words
 from btfsynth.ports import bit_names
-from btfsynth.sim.base import Simulator
-from btfsynth.sim.design import Design
+from btfsynth.sim.base import CheckResult, Design, Simulator
 from btfsynth.sim.process import workspace_folder
-from btfsynth.sim.result import CheckResult
 from btfsynth.verify.equivalence import equivalent
 
 Edits = tuple[tuple[int, int], ...]

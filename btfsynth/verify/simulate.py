@@ -13,8 +13,8 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.verilog.circuit import Circuit, evaluate
 from btfsynth.hdl.verilog.reader import read_verilog
 from btfsynth.sim.base import Simulator
-from btfsynth.sim.design import Design, load_design
-from btfsynth.sim.effort import time_allowed, too_long
+from btfsynth.sim.base import Design, load_design
+from btfsynth.sim.registry import time_allowed, too_long
 from btfsynth.sim.registry import (
     ALL_SIMULATORS,
     PARSED_CHECK,
@@ -22,7 +22,7 @@ from btfsynth.sim.registry import (
     chosen_simulators,
     get_simulator,
 )
-from btfsynth.sim.result import CheckResult
+from btfsynth.sim.base import CheckResult
 from btfsynth.time_box import TimeUp, time_box
 
 _LEAST_SECONDS = 5.0

@@ -16,9 +16,8 @@ from btfsynth.dataset.formats import format_by_ending
 from btfsynth.dataset.load import load
 from btfsynth.errors import DataError, ToolTimeoutError
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.manifest import DesignPort, Manifest, load_manifest
+from btfsynth.hdl.manifest import CONTROL_NAMES, DesignPort, Manifest, load_manifest
 from btfsynth.hdl.readers import READERS, find_reader, read_noted
-from btfsynth.hdl.timing import CONTROL_NAMES
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits

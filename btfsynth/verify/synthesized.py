@@ -24,10 +24,10 @@ from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.hdl.readers import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.sim.amaranth_bench import load_component
+from btfsynth.sim.amaranth_worker import load_component
 from btfsynth.sim.base import DEFAULT_TIMEOUT
-from btfsynth.sim.ghdl import find_ghdl
 from btfsynth.sim.process import Completed, run_command, workspace_folder
+from btfsynth.sim.programs import find_ghdl
 from btfsynth.verify.yosys import as_synthesized, find_yosys, netlist_of_rtlil, netlist_of_verilog
 
 VHDL_ENDINGS = (".vhd", ".vhdl")

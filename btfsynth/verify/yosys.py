@@ -34,7 +34,7 @@ from btfsynth.netlist.formats.blif import emit_blif
 from btfsynth.netlist.identifiers import HdlNames
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.sim.design import Design
+from btfsynth.sim.base import Design
 from btfsynth.sim.process import Completed, run_command, workspace_folder
 
 MAX_CASE_INPUTS = 10

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from circuits import AND_ADDERS, array_multiplier
 
-from btfsynth.hdl.interchange import WRITERS
 from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.writers import WRITERS
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.verify.equivalence import equivalent
 

@@ -14,7 +14,7 @@ import pytest
 from circuits import array_multiplier
 
 from btfsynth.flow import emit_netlist
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
 
 LINKS = ["files", "source", "netlist", "parsed_verilog", "equivalence", "amaranth", "icarus"]
 LINKS += ["verilator", "yosys", "amaranth_proof", "vhdl_proof", "mutation", "testbench"]

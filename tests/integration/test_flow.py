@@ -15,7 +15,7 @@ from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, UsageE
 from btfsynth.flow import BuildOptions, Observer, build, building, emit_netlist, is_verified
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
-from btfsynth.sim.result import CheckResult
+from btfsynth.sim.base import CheckResult
 from btfsynth.train.session import TrainOptions
 
 QUICK = BuildOptions(simulators=("parsed_verilog",))

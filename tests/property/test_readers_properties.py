@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from strategies import netlists
 
 from btfsynth.errors import BtfsynthError
-from btfsynth.hdl.interchange import WRITERS
 from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.writers import WRITERS
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 from btfsynth.verify.compare import compare

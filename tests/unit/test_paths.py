@@ -28,7 +28,7 @@ from btfsynth.network.formats import (
     write_network_text,
 )
 from btfsynth.report import write_report
-from btfsynth.sim.design import load_design
+from btfsynth.sim.base import load_design
 from btfsynth.train.session import TrainOptions, train
 from btfsynth.verify.chain import verify_design
 from btfsynth.verify.simulate import simulate_design

@@ -15,10 +15,8 @@ import numpy as np
 
 from btfsynth.errors import DataError
 from btfsynth.hdl.verilog.expressions import Expressions
-from btfsynth.hdl.verilog.numbers import Number
-from btfsynth.hdl.verilog.parser import ast
 from btfsynth.hdl.verilog.wiring import Wiring
-from btfsynth.hdl.verilog.words import describe
+from btfsynth.hdl.verilog.words import Number, ast, describe
 
 __all__ = [
     "BlockRunner",

@@ -12,13 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from btfsynth.hdl.verilog.bits import Bits
-from btfsynth.hdl.verilog.circuit import Op
+from btfsynth.hdl.verilog.circuit import Bits, Op
 from btfsynth.hdl.verilog.grammar import Indexed
-from btfsynth.hdl.verilog.numbers import Number, parse_number
-from btfsynth.hdl.verilog.parser import ast
 from btfsynth.hdl.verilog.wiring import MAX_WIDTH, Net, Wiring
-from btfsynth.hdl.verilog.words import describe, plain
+from btfsynth.hdl.verilog.words import Number, ast, describe, parse_number, plain
 
 __all__ = [
     "Expressions",

@@ -17,17 +17,14 @@ from typing import Any
 from btfsynth.errors import DataError
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.verilog.blocks import BlockRunner
-from btfsynth.hdl.verilog.cells import CellReader
+from btfsynth.hdl.verilog.cells import CellReader, declare_parameters, given_values
 from btfsynth.hdl.verilog.circuit import Circuit, Gate, Op
 from btfsynth.hdl.verilog.expressions import Expressions
 from btfsynth.hdl.verilog.grammar import GATE_PRIMITIVES, Defparam
-from btfsynth.hdl.verilog.parameters import declare_parameters, given_values
-from btfsynth.hdl.verilog.parser import ast, parse_verilog
 from btfsynth.hdl.verilog.registers import AlwaysReader, Pipeline, Register
 from btfsynth.hdl.verilog.wiring import Scope, Wiring
-from btfsynth.hdl.verilog.words import describe, plain
-from btfsynth.netlist.formats.nets import unused_names
-from btfsynth.netlist.formats.order import topological_order
+from btfsynth.hdl.verilog.words import ast, describe, parse_verilog, plain
+from btfsynth.netlist.formats.nets import topological_order, unused_names
 from btfsynth.ports import Port, bit_names
 
 __all__ = [

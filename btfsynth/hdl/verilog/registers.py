@@ -15,8 +15,7 @@ from typing import Any, Union
 
 from btfsynth.errors import DataError
 from btfsynth.hdl.verilog.circuit import Clocking, Gate, Op
-from btfsynth.hdl.verilog.parser import ast
-from btfsynth.hdl.verilog.words import describe
+from btfsynth.hdl.verilog.words import ast, describe
 
 __all__ = [
     "AlwaysReader",

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError, SequentialError
-from btfsynth.hdl.verilog.bits import Bits
-from btfsynth.hdl.verilog.circuit import Gate, Op
-from btfsynth.hdl.verilog.parser import ast
-from btfsynth.hdl.verilog.words import describe, plain
+from btfsynth.hdl.verilog.circuit import Bits, Gate, Op
+from btfsynth.hdl.verilog.words import ast, describe, plain
 
 __all__ = [
     "MAX_WIDTH",

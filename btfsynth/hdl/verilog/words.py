@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pyverilog.vparser.parser import ParseError
+
+from btfsynth.errors import DataError
+from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.verilog.grammar import DirectiveError, Parser, UnsupportedError, ast
+
 __all__ = [
+    "Number",
+    "UNSIZED_WIDTH",
+    "ast",
     "describe",
     "is_operator",
+    "parse_number",
+    "parse_verilog",
     "plain",
 ]
 
@@ -128,3 +143,166 @@ def is_operator(node: Any) -> bool:
 def plain(name: str) -> str:
     """Return a name without the backslash of an escaped identifier, which is not part of it."""
     return name.removeprefix("\\")
+
+
+# Numbers of Verilog: ``13``, ``4'b01_10``, ``8'shff``, ``'h1``, and ``4'b1?0?`` as ``casez`` has them.
+
+UNSIZED_WIDTH = 32
+"""Bits of a number that does not say how many it has."""
+
+_MAX_WIDTH = 1_000_000
+_NUMBER = re.compile(r"([0-9_]*)'([sS]?)([bodhBODH])([0-9a-fA-FxXzZ?_]+)")
+_RADIX = {"b": 2, "o": 8, "d": 10, "h": 16}
+_DIGIT_BITS = {"b": 1, "o": 3, "h": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number.
+
+    Parameters
+    ----------
+    value
+        Its bits, those that are x or z taken for 0.
+    width
+        How many bits it has.
+    signed
+        Whether it is in two's complement.
+    sized
+        Whether it says its width itself.
+    unknown, floating
+        Which of its bits are ``x``, and which are ``z`` or ``?``.
+    """
+
+    value: int
+    width: int
+    signed: bool
+    sized: bool
+    unknown: int = 0
+    floating: int = 0
+
+
+def parse_number(text: str) -> Number:
+    """Return what a number says.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit its width or has digits that its base has not.
+    """
+    if text.replace("_", "").isdigit():
+        value = _decimal(text)
+        if value >> (UNSIZED_WIDTH - 1):
+            raise ValueError(
+                f"the constant {text} does not fit {UNSIZED_WIDTH} bits; give its width"
+            )
+        return Number(value, UNSIZED_WIDTH, True, False)
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise ValueError(f"expected a constant, got {text}")
+    size, base, digits = match[1].replace("_", ""), match[3].lower(), match[4].replace("_", "")
+    width = UNSIZED_WIDTH if not size else int(size) if len(size) < 8 else _MAX_WIDTH + 1
+    if not 1 <= width <= _MAX_WIDTH:
+        raise ValueError(f"the constant {text}: expected a width of 1 to {_MAX_WIDTH} bits")
+    if base == "d":
+        value, unknown, floating = _decimal_digits(digits, width)
+    else:
+        value, unknown, floating = _digits(digits, base, width)
+    if value >> width:
+        raise ValueError(f"the constant {text} does not fit its width")
+    return Number(value, width, bool(match[2]), bool(size), unknown, floating)
+
+
+def _decimal(digits: str) -> int:
+    try:
+        return int(digits.replace("_", ""))
+    except ValueError:  # Python limits how many digits it reads
+        raise ValueError(f"expected a constant, got one of {len(digits)} digits") from None
+
+
+def _decimal_digits(digits: str, width: int) -> tuple[int, int, int]:
+    if digits.lower() == "x":
+        return 0, (1 << width) - 1, 0
+    if digits.lower() in ("z", "?"):
+        return 0, 0, (1 << width) - 1
+    if not digits.isdigit():
+        raise ValueError(f"expected a constant, got the decimal digits {digits}")
+    return _decimal(digits), 0, 0
+
+
+def _digits(digits: str, base: str, width: int) -> tuple[int, int, int]:
+    """Return value, unknown and floating bits; a first x or z fills what is left of it."""
+    step, digit_ones = _DIGIT_BITS[base], (1 << _DIGIT_BITS[base]) - 1
+    masks = [
+        "".join(f"{digit_ones:x}" if digit in kind else "0" for digit in digits)
+        for kind in ("xX", "zZ?")
+    ]
+    plain = re.sub(r"[xXzZ?]", "0", digits)
+    try:
+        value = int(plain, _RADIX[base])
+    except ValueError:
+        raise ValueError(f"expected digits of base {_RADIX[base]}, got {digits}") from None
+    unknown, floating = (int(mask, 1 << step) for mask in masks)
+    if digits[0] in "xXzZ?":
+        rest = ((1 << width) - 1) & ~((1 << min(width, step * len(digits))) - 1)
+        if digits[0] in "xX":
+            unknown |= rest
+        else:
+            floating |= rest
+    ones = (1 << width) - 1  # a digit may say x or z of more bits than there are
+    return value, unknown & ones, floating & ones
+
+
+# A Verilog file as pyverilog's syntax tree, with errors that name the line.
+
+_WHERE = re.compile(r"^.*line:([0-9]+)(?: column:[0-9]+)?: *", re.DOTALL)
+
+
+@cache
+def _parser() -> Parser:
+    return Parser()
+
+
+def parse_verilog(path: StrPath) -> Any:
+    """Return pyverilog's syntax tree of a file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read or is no Verilog that the grammar knows.
+    """
+    path = as_path(path)
+    try:
+        text = path.read_text(encoding="ascii")
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise DataError("expected ASCII text", path, line) from None
+    parser = _parser()
+    parser.lexer.start()
+    try:
+        return parser.parse(text + "\n")  # it takes a comment to end with its line
+    except DirectiveError as error:
+        raise DataError(
+            f"the directive {error.word} is not supported; run a preprocessor first, such as "
+            "'iverilog -E'",
+            path,
+            error.line,
+        ) from None
+    except UnsupportedError as error:
+        raise DataError(f"'{error.word}' is not supported", path, error.line) from None
+    except ParseError as error:
+        raise _syntax_error(str(error), path, parser.lexer.lexer.lineno) from None
+    except RecursionError:
+        raise DataError("nested too deeply for pyverilog", path) from None
+
+
+def _syntax_error(message: str, path: Path, line: int) -> DataError:
+    where = _WHERE.match(message)
+    if where is not None:
+        text = " ".join(message[where.end() :].split())
+        return DataError(f"syntax error: {text}", path, int(where[1]))
+    if "end of input" in message:
+        return DataError("syntax error at end of file, or no module in it", path)
+    return DataError("syntax error: a declaration of kinds that exclude each other", path, line)

@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import DataError, SequentialError, plural
-from btfsynth.netlist.formats.design import Design
-from btfsynth.netlist.formats.nets import unused_names
-from btfsynth.netlist.formats.order import topological_order
+from btfsynth.netlist.formats.nets import Design, topological_order, unused_names
 from btfsynth.netlist.formats.tokens import plain_cells, token_names
 from btfsynth.netlist.identifiers import HdlNames, printable
 from btfsynth.netlist.literals import FALSE, TRUE

@@ -20,11 +20,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
-from btfsynth.netlist.formats import gates
-from btfsynth.netlist.formats.covers import build_table
-from btfsynth.netlist.formats.design import Design
-from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH
-from btfsynth.netlist.formats.nets import Make, NetTable
+from btfsynth.netlist.formats import functions as gates
+from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, build_table
+from btfsynth.netlist.formats.nets import Design, Make, NetTable
 from btfsynth.netlist.formats.tokens import net_names, net_prefix, plain_cells, token_names
 from btfsynth.netlist.identifiers import HdlNames, printable
 from btfsynth.netlist.literals import FALSE, TRUE

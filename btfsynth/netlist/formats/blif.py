@@ -14,11 +14,15 @@ from dataclasses import dataclass, field
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import plural
-from btfsynth.netlist.formats.covers import build_cover, build_table
-from btfsynth.netlist.formats.design import Design
-from btfsynth.netlist.formats.flipflops import NEXT, find_flipflop
-from btfsynth.netlist.formats.fpga_cells import cell_names, find_cell, needed_functions
-from btfsynth.netlist.formats.nets import Make, NetTable
+from btfsynth.netlist.formats.cells import (
+    NEXT,
+    cell_names,
+    find_cell,
+    find_flipflop,
+    needed_functions,
+)
+from btfsynth.netlist.formats.functions import build_cover, build_table
+from btfsynth.netlist.formats.nets import Design, Make, NetTable
 from btfsynth.netlist.formats.tokens import net_names, plain_cells, token_names, wrapped
 from btfsynth.netlist.identifiers import HdlNames, printable
 from btfsynth.netlist.literals import FALSE, TRUE

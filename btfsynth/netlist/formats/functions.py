@@ -10,17 +10,30 @@ A table is a number, bit ``v`` the value at the input vector ``v``, input 0 leas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.formats.gates import mux_gate, xor_gate
 from btfsynth.netlist.forms import FORM_INPUTS, small_forms
-from btfsynth.netlist.literals import FALSE
+from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.ports import Port
 
 __all__ = [
     "MAX_TABLE_WIDTH",
+    "and_gate",
+    "buffer_gate",
+    "build_cover",
     "build_function",
+    "build_table",
+    "majority_gate",
+    "mux_gate",
+    "nand_gate",
+    "nor_gate",
+    "not_gate",
+    "or_gate",
     "variable_table",
+    "xnor_gate",
+    "xor_gate",
 ]
 
 MAX_TABLE_WIDTH = 6
@@ -147,3 +160,181 @@ class _Decomposition:
             local.append(self.builder.maj(a, b, c))
         output = int(forms.outputs[form])
         return local[output >> 1] ^ (output & 1)
+
+
+# Gates of any number of inputs in majority cells, as balanced trees.
+
+
+def and_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the AND of any number of literals, true of none."""
+    return _tree(builder.and_, literals, TRUE)
+
+
+def or_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the OR of any number of literals, false of none."""
+    return _tree(builder.or_, literals, FALSE)
+
+
+def xor_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the parity of any number of literals: three cells for every two more of them."""
+    # Three at a time where they are left over: MAJ(!MAJ(a, b, c), MAJ(a, b, !c), c).
+    level = list(literals)
+    while len(level) > 2:
+        level = [_parity(builder, level[start : start + 3]) for start in range(0, len(level), 3)]
+    return _parity(builder, level)
+
+
+def nand_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the complement of `and_gate`."""
+    return and_gate(builder, literals) ^ 1
+
+
+def nor_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the complement of `or_gate`."""
+    return or_gate(builder, literals) ^ 1
+
+
+def xnor_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the complement of `xor_gate`."""
+    return xor_gate(builder, literals) ^ 1
+
+
+def not_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the complement of a literal."""
+    return literals[0] ^ 1
+
+
+def buffer_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the literal."""
+    return literals[0]
+
+
+def majority_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the majority of three literals."""
+    a, b, c = literals
+    return builder.maj(a, b, c)
+
+
+def mux_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the second literal where the first is true, else the third."""
+    choice, high, low = literals
+    if high ^ low == 1:
+        return builder.xor(choice, low)
+    return builder.or_(builder.and_(choice, high), builder.and_(choice ^ 1, low))
+
+
+def _parity(builder: NetlistBuilder, literals: Sequence[int]) -> int:
+    """Return the parity of up to three literals, their complements taken out of it."""
+    flip = sum(literal & 1 for literal in literals) & 1
+    plain = sorted(literal & ~1 for literal in literals)
+    if len(plain) == 3 and FALSE not in plain:
+        a, b, c = plain
+        return builder.maj(builder.maj(a, b, c) ^ 1, builder.maj(a, b, c ^ 1), c) ^ flip
+    result = FALSE
+    for literal in plain:
+        result = builder.xor(result, literal)
+    return result ^ flip
+
+
+def _tree(join: Callable[[int, int], int], literals: Sequence[int], neutral: int) -> int:
+    """Join literals two by two, level by level."""
+    level = list(literals)
+    if not level:
+        return neutral
+    while len(level) > 1:
+        joined = [join(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = joined + level[2 * len(joined) :]
+    return level[0]
+
+
+# Covers: sums of products, as in BLIF and PLA files, in majority cells.
+
+_Recipe = tuple[tuple[tuple[int, int, int], ...], int]
+"""Cells and output of a small netlist: node 0 the constant, then the inputs, then the cells."""
+
+
+def build_cover(
+    builder: NetlistBuilder, rows: Sequence[str], on: bool, literals: Sequence[int]
+) -> int:
+    """Build a sum of products and return its literal.
+
+    Up to six inputs the function is also taken apart by its table, and the smaller result is taken;
+    wider covers are balanced trees.
+
+    Parameters
+    ----------
+    builder
+        Gets the cells.
+    rows
+        One product a row, a character an input: ``0``, ``1`` or ``-``.
+    on
+        Whether the rows say where the function is true; else where it is false.
+    literals
+        The literal of every input.
+    """
+    if len(literals) <= MAX_TABLE_WIDTH:
+        recipe = _cover_recipe(tuple(rows), on, len(literals))
+        return _replay(builder, recipe, literals)
+    return _sum_of_products(builder, rows, literals) ^ int(not on)
+
+
+def build_table(builder: NetlistBuilder, table: int, literals: Sequence[int]) -> int:
+    """Build a function of up to six inputs from its table (see `functions`) and return its literal."""
+    return _replay(builder, _table_recipe(table, len(literals)), literals)
+
+
+def _sum_of_products(builder: NetlistBuilder, rows: Sequence[str], literals: Sequence[int]) -> int:
+    products = [
+        and_gate(
+            builder,
+            [
+                literal ^ int(mark == "0")
+                for mark, literal in zip(row, literals, strict=True)
+                if mark != "-"
+            ],
+        )
+        for row in rows
+    ]
+    return or_gate(builder, products)
+
+
+def _replay(builder: NetlistBuilder, recipe: _Recipe, literals: Sequence[int]) -> int:
+    cells, output = recipe
+    local = [0, *literals]
+    for x, y, z in cells:
+        local.append(
+            builder.maj(local[x >> 1] ^ (x & 1), local[y >> 1] ^ (y & 1), local[z >> 1] ^ (z & 1))
+        )
+    return local[output >> 1] ^ (output & 1)
+
+
+@lru_cache(maxsize=1 << 16)
+def _cover_recipe(rows: tuple[str, ...], on: bool, width: int) -> _Recipe:
+    ones = (1 << (1 << width)) - 1
+    table = 0
+    for row in rows:
+        product = ones
+        for place, mark in enumerate(row):
+            if mark != "-":
+                variable = variable_table(place, width)
+                product &= variable if mark == "1" else ones ^ variable
+        table |= product
+    by_table = _table_recipe(table if on else table ^ ones, width)
+    by_rows = _recipe(
+        lambda builder, inputs: _sum_of_products(builder, rows, inputs) ^ int(not on), width
+    )
+    return min(by_table, by_rows, key=lambda recipe: len(recipe[0]))
+
+
+@lru_cache(maxsize=1 << 16)
+def _table_recipe(table: int, width: int) -> _Recipe:
+    return _recipe(lambda builder, inputs: build_function(builder, table, inputs), width)
+
+
+def _recipe(make: Callable[[NetlistBuilder, Sequence[int]], int], width: int) -> _Recipe:
+    """Return what a builder makes of so many inputs, without what it made in vain."""
+    ports = (Port("x", width),) if width else ()
+    builder = NetlistBuilder("cover", ports, (Port("y", 1),))
+    netlist = builder.build([make(builder, [builder.input(bit) for bit in range(width)])])
+    cells = tuple((a, b, c) for a, b, c in netlist.fanins.tolist())
+    return cells, int(netlist.outputs[0])

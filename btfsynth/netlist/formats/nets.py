@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import SequentialError
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.formats.order import topological_order
 from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, group_ports, total_width
 
 __all__ = [
+    "Design",
     "Make",
     "NetTable",
+    "topological_order",
     "unused_names",
 ]
 
@@ -269,3 +271,73 @@ def unused_names(wanted: Sequence[str], taken: Iterable[str]) -> list[str]:
         used.add(name)
         names.append(name)
     return names
+
+
+# What a reader returns: the netlist, and what there is to say about how it was read.
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A netlist that was read from a file.
+
+    Parameters
+    ----------
+    netlist
+        What the file computes.
+    notes
+        What a user should know about how it was read, one line each.
+    dont_care
+        A netlist of the same inputs and outputs whose output bits are 1 where those of `netlist` do not
+        matter; None if they always do.
+    latency
+        Registers on every path from an input to an output, which `netlist` has as wires; None if no output
+        depends on an input.
+    counts_from_zero
+        Whether the bits of every bus are numbered by significance, whatever its range is elsewhere.
+    """
+
+    netlist: Netlist
+    notes: tuple[str, ...] = ()
+    dont_care: Netlist | None = None
+    latency: int | None = 0
+    counts_from_zero: bool = False
+
+
+# Topological order of gates that may come in any order, without recursion.
+
+
+def topological_order(reads: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
+    """Sort gates so that each comes after those it reads; a depth-first search.
+
+    Parameters
+    ----------
+    reads
+        For every gate the gates it reads.
+
+    Returns
+    -------
+    order : list of int
+        All gates in order; only a part of them if there is a loop.
+    loop : list of int
+        The gates of a combinational loop, each read by the one before it; empty if there is none.
+    """
+    order: list[int] = []
+    state = bytearray(len(reads))  # 0 new, 1 on the path, 2 done
+    for root in range(len(reads)):
+        stack = [] if state[root] else [root]
+        while stack:
+            gate = stack[-1]
+            if state[gate] == 0:
+                state[gate] = 1
+                for read in reads[gate]:
+                    if state[read] == 1:
+                        path = [entry for entry in stack if state[entry] == 1]
+                        return order, path[path.index(read) :]
+                    if state[read] == 0:
+                        stack.append(read)
+            else:
+                stack.pop()
+                if state[gate] == 1:
+                    state[gate] = 2
+                    order.append(gate)
+    return order, []

@@ -12,10 +12,14 @@ from btfsynth.dataset.formats.pla import DONT_CARE, OFF, ON, PLA, PlaFile, parse
 from btfsynth.dataset.formats.truth import TRUTH
 from btfsynth.dataset.vectors import FREE
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
-from btfsynth.netlist.formats.covers import build_cover, build_table
-from btfsynth.netlist.formats.design import Design
-from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH
-from btfsynth.netlist.formats.gates import and_gate, or_gate
+from btfsynth.netlist.formats.functions import (
+    MAX_TABLE_WIDTH,
+    and_gate,
+    build_cover,
+    build_table,
+    or_gate,
+)
+from btfsynth.netlist.formats.nets import Design
 from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names, group_columns

@@ -9,11 +9,9 @@ from typing import Any
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import SequentialError
-from btfsynth.netlist.formats import gates
-from btfsynth.netlist.formats.covers import build_table
-from btfsynth.netlist.formats.flipflops import find_flipflop
-from btfsynth.netlist.formats.fpga_cells import find_cell, needed_functions
-from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH
+from btfsynth.netlist.formats import functions as gates
+from btfsynth.netlist.formats.cells import find_cell, find_flipflop, needed_functions
+from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, build_table
 from btfsynth.netlist.formats.nets import Make, NetTable
 from btfsynth.netlist.formats.tokens import net_prefix, plain_cells, token_names
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix

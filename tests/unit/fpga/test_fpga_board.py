@@ -10,10 +10,10 @@ from btfsynth.flow import emit_netlist
 from btfsynth.fpga import board_worker
 from btfsynth.fpga.board import board_device
 from btfsynth.fpga.board_worker import byte_count, simulate_shell
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
-from btfsynth.sim.design import load_design
+from btfsynth.sim.base import load_design
 
 
 @pytest.mark.parametrize("stages", [0, 2])

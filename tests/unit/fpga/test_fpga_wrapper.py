@@ -14,8 +14,8 @@ from btfsynth.fpga.check import simulate_netlist
 from btfsynth.fpga.devices import DEVICES, get_device
 from btfsynth.fpga.mapping import CellCounts, map_scripts
 from btfsynth.fpga.place import check_capacity, make_wrapper
-from btfsynth.hdl.options import HardwareOptions
-from btfsynth.sim.design import load_design
+from btfsynth.hdl.design import HardwareOptions
+from btfsynth.sim.base import load_design
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 

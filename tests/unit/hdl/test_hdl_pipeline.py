@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from strategies import netlists
 
 from btfsynth.errors import UsageError
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
+from btfsynth.hdl.manifest import MAX_LATENCY, Timing
 from btfsynth.hdl.pipeline import make_pipeline, stages_for_depth
-from btfsynth.hdl.timing import MAX_LATENCY, Timing
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 

@@ -13,11 +13,11 @@ from hardware import full_adder, multiplier, netlists, outputs_of, vectors_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfsynth.hdl.base import HardwareModule
+from btfsynth.hdl.manifest import CONTROL_NAMES, Timing
+from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.pipeline import make_pipeline
-from btfsynth.hdl.timing import CONTROL_NAMES, Timing
 from btfsynth.hdl.verilog.circuit import evaluate
-from btfsynth.hdl.verilog.emit_cells import emit_cell_library, emit_verilog_cells
+from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog_cells
 from btfsynth.hdl.verilog.reader import read_verilog
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist

@@ -8,17 +8,16 @@ import re
 import pytest
 from hardware import design, full_adder, vectors_of
 
-from btfsynth.hdl.base import HardwareModule
-from btfsynth.hdl.design import write_design
+from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.hdl.manifest import load_manifest
-from btfsynth.hdl.options import HardwareOptions
-from btfsynth.hdl.registry import get_backend
+from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.vhdl import vhdl_name
+from btfsynth.hdl.writers import get_backend
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.sim.design import load_design
+from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import SIMULATORS
 
 ENTITY = """\

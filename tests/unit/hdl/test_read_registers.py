@@ -12,7 +12,7 @@ from btfsynth.hdl.readers import read_design
 from btfsynth.netlist.formats.aiger import parse_aiger
 from btfsynth.netlist.formats.bench import parse_bench
 from btfsynth.netlist.formats.blif import parse_blif
-from btfsynth.netlist.formats.design import Design
+from btfsynth.netlist.formats.nets import Design
 from btfsynth.netlist.formats.yosys_json import parse_yosys_json
 from btfsynth.ports import bit_names
 

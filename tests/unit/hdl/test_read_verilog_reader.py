@@ -8,7 +8,7 @@ from hardware import netlists, outputs_of, vectors_of
 from hypothesis import given, settings
 
 from btfsynth.errors import DataError
-from btfsynth.hdl.base import HardwareModule
+from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.verilog.circuit import evaluate
 from btfsynth.hdl.verilog.emit import emit_verilog
 from btfsynth.hdl.verilog.reader import read_verilog

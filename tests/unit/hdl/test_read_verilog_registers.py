@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfsynth.errors import DataError
-from btfsynth.hdl.base import HardwareModule
+from btfsynth.hdl.manifest import Timing
+from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.pipeline import make_pipeline
 from btfsynth.hdl.readers import read_design
-from btfsynth.hdl.timing import Timing
 from btfsynth.hdl.verilog.circuit import Clocking, evaluate
 from btfsynth.hdl.verilog.emit import emit_verilog
 from btfsynth.hdl.verilog.reader import read_verilog

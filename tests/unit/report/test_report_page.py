@@ -22,7 +22,7 @@ from report_folders import (
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.report import report_page, write_report
 from btfsynth.report.page import vector_record

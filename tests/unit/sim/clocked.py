@@ -6,10 +6,9 @@ from pathlib import Path
 
 from hardware import multiplier, vectors_of
 
-from btfsynth.hdl.design import write_design
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.sim.design import Design, load_design
+from btfsynth.sim.base import Design, load_design
 
 KINDS = {
     "combinational": HardwareOptions(),

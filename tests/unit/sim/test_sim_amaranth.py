@@ -8,9 +8,9 @@ import pytest
 from clocked import KINDS, change, make, spoil
 
 from btfsynth.errors import DataError, ToolError
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.sim.amaranth_worker import simulate
-from btfsynth.sim.design import load_design
+from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import SIMULATORS
 
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")

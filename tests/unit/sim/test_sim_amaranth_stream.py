@@ -11,8 +11,8 @@ from clocked import change, make, spoil
 from hardware import full_adder
 
 from btfsynth.errors import DataError, ToolError
-from btfsynth.hdl.options import HardwareOptions
-from btfsynth.sim.amaranth_stream import simulate_stream
+from btfsynth.hdl.design import HardwareOptions
+from btfsynth.sim.amaranth_worker import simulate_stream
 from btfsynth.sim.registry import SIMULATORS, simulators_for
 
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")

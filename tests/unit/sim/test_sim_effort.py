@@ -12,9 +12,8 @@ from btfsynth.hdl.design import write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
-from btfsynth.sim.base import DEFAULT_TIMEOUT
-from btfsynth.sim.design import Design, load_design
-from btfsynth.sim.effort import time_allowed, too_long
+from btfsynth.sim.base import DEFAULT_TIMEOUT, Design, load_design
+from btfsynth.sim.registry import time_allowed, too_long
 
 
 @pytest.fixture

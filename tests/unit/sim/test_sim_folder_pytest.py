@@ -9,7 +9,7 @@ import sys
 import pytest
 from clocked import KINDS, change, make, spoil
 
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 STREAM = HardwareOptions(stages=2, stream=True)

@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.flow import is_verified
-from btfsynth.hdl.design import write_design
-from btfsynth.hdl.options import HardwareOptions
+from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
-from btfsynth.sim.design import load_design
+from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import SIMULATORS, simulators_for
 from btfsynth.verify.simulate import simulate_design
 

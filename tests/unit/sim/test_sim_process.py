@@ -10,11 +10,9 @@ import pytest
 from hardware import design, full_adder
 
 from btfsynth.errors import MissingToolError, ToolError
-from btfsynth.sim.base import Availability
-from btfsynth.sim.design import load_design
+from btfsynth.sim.base import Availability, CheckResult, load_design, port_values
 from btfsynth.sim.process import run_command
 from btfsynth.sim.registry import SIMULATORS
-from btfsynth.sim.result import CheckResult, port_values
 
 
 def fake(folder, name, script):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from hardware import full_adder, vectors_of
 
-from btfsynth.hdl.design import write_design
-from btfsynth.hdl.options import HardwareOptions
-from btfsynth.sim.design import load_design
+from btfsynth.hdl.design import HardwareOptions, write_design
+from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import get_simulator
 
 

@@ -6,9 +6,8 @@ import pytest
 from hardware import multiplier, vectors_of
 
 from btfsynth.errors import MissingToolError
-from btfsynth.hdl.design import write_design
-from btfsynth.hdl.options import HardwareOptions
-from btfsynth.hdl.timing import CONTROL_NAMES
+from btfsynth.hdl.design import HardwareOptions, write_design
+from btfsynth.hdl.manifest import CONTROL_NAMES
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.interface import align
 from btfsynth.verify.synthesized import amaranth_netlist

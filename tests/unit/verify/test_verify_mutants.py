@@ -15,7 +15,7 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import unpack_bits
 from btfsynth.ports import Port
-from btfsynth.sim.design import load_design
+from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import get_simulator
 from btfsynth.verify.mutation import (
     Mutant,

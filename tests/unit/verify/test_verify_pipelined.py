@@ -11,9 +11,8 @@ import pytest
 from hardware import multiplier, vectors_of
 
 from btfsynth.errors import DataError, MissingToolError, ToolError
-from btfsynth.hdl.design import write_design
-from btfsynth.hdl.options import HardwareOptions
-from btfsynth.sim.design import load_design
+from btfsynth.hdl.design import HardwareOptions, write_design
+from btfsynth.sim.base import load_design
 from btfsynth.verify import yosys
 from btfsynth.verify.compare import compare
 from btfsynth.verify.simulate import check_parsed

@@ -9,9 +9,8 @@ import pytest
 from hardware import full_adder, multiplier, vectors_of
 
 from btfsynth.errors import DataError, MissingToolError
-from btfsynth.hdl.design import write_design
-from btfsynth.hdl.options import HardwareOptions
-from btfsynth.hdl.timing import CONTROL_NAMES
+from btfsynth.hdl.design import HardwareOptions, write_design
+from btfsynth.hdl.manifest import CONTROL_NAMES
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.verify.chain import verify_design

@@ -9,8 +9,8 @@ from reading import computes, ports, source
 
 from btfsynth.dataset.formats.pla import PLA
 from btfsynth.errors import DataError
-from btfsynth.hdl.interchange import WRITERS
 from btfsynth.hdl.readers import READERS, find_reader, read_design
+from btfsynth.hdl.writers import WRITERS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.functions import build_function
 from btfsynth.netlist.formats.tables import parse_pla_design, parse_pla_netlist, parse_truth_netlist

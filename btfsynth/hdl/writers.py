@@ -9,8 +9,10 @@ from types import MappingProxyType
 from btfsynth import __version__
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.base import HardwareModule
-from btfsynth.hdl.verilog.emit import emit_plain_verilog
+from btfsynth.hdl.amaranth import emit_amaranth
+from btfsynth.hdl.module import Backend, HardwareModule
+from btfsynth.hdl.verilog.emit import emit_plain_verilog, emit_verilog
+from btfsynth.hdl.vhdl import emit_vhdl
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aag, emit_aig
 from btfsynth.netlist.formats.bench import bench_names, emit_bench
 from btfsynth.netlist.formats.blif import blif_names, emit_blif
@@ -22,9 +24,11 @@ from btfsynth.netlist.text import format_netlist
 from btfsynth.ports import moved_pins
 
 __all__ = [
+    "BACKENDS",
     "FOLDER_FORMATS",
     "WRITERS",
     "Writer",
+    "get_backend",
     "get_writer",
 ]
 
@@ -142,3 +146,33 @@ def get_writer(path: StrPath) -> Writer:
             return writer
     known = ", ".join(writer.ending for writer in WRITERS.values())
     raise UsageError(f"{path}: expected the ending of a netlist file, one of {known}")
+
+
+# The table of backends.
+
+BACKENDS = MappingProxyType(
+    {
+        backend.name: backend
+        for backend in (
+            Backend("verilog", "structural Verilog-2001", "{module}.v", emit_verilog),
+            Backend("amaranth", "Amaranth component", "{module}_amaranth.py", emit_amaranth),
+            Backend("vhdl", "structural VHDL-93", "{module}.vhd", emit_vhdl),
+        )
+    }
+)
+
+
+def get_backend(name: str) -> Backend:
+    """Return a backend by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    try:
+        return BACKENDS[name]
+    except KeyError:
+        raise UsageError(
+            f"unknown backend {name!r}: expected one of {', '.join(BACKENDS)}"
+        ) from None

@@ -1,18 +1,123 @@
-"""The registers of a pipelined module under names, for backends that write one statement a register."""
+"""What a backend is, and what it is given."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from btfsynth.hdl.base import HardwareModule
-from btfsynth.hdl.expressions import port_bits
-from btfsynth.netlist.identifiers import cell_names
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.hdl.manifest import Timing
+from btfsynth.hdl.pipeline import Pipeline
+from btfsynth.netlist.identifiers import HdlNames, cell_names, printable
+from btfsynth.netlist.literals import FALSE, TRUE, read_literals
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.ports import Port
 
 __all__ = [
+    "Backend",
+    "Emit",
+    "HardwareModule",
     "RegisterNames",
+    "cell_expression",
+    "place_bits",
+    "port_bits",
 ]
+
+
+@dataclass(frozen=True, eq=False)
+class HardwareModule:
+    """A netlist as hardware, before it is text in any language.
+
+    Parameters
+    ----------
+    netlist
+        What it computes.
+    names
+        Its legal names.
+    provenance
+        Lines of the header comment, in order.
+    timing
+        Ports and latency of a clocked module, None for a combinational one.
+    pipeline
+        Where the registers are; there is one exactly if there is a timing.
+    """
+
+    netlist: Netlist
+    names: HdlNames
+    provenance: Mapping[str, str]
+    timing: Timing | None = None
+    pipeline: Pipeline | None = None
+
+    @property
+    def header(self) -> list[tuple[str, str]]:
+        """The lines of the header comment, safe in a comment of any language."""
+        return [(printable(key), printable(value)) for key, value in self.provenance.items()]
+
+    @property
+    def summary(self) -> str:
+        """What kind of module it is, for the header comment."""
+        if self.timing is None:
+            return "combinational"
+        return f"pipelined, latency {self.timing.latency}, a new input every clock"
+
+
+Emit = Callable[[HardwareModule], str]
+"""Writes a module."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A format a netlist can be written in.
+
+    Parameters
+    ----------
+    name
+        Its key in the table and its role in a manifest.
+    description
+        One line for a listing.
+    file_pattern
+        File name with ``{module}`` in it.
+    emit
+        Writes it.
+    """
+
+    name: str
+    description: str
+    file_pattern: str
+    emit: Emit
+
+    def file_name(self, module: str) -> str:
+        """Return the name of the file for a module."""
+        return self.file_pattern.format(module=module)
+
+
+# Cells as text in the operators that Verilog and Python share: ``&``, ``|`` and ``~``.
+
+
+def port_bits(ports: Sequence[Port]) -> list[str]:
+    """Return how each bit is referred to where ranges are declared: ``a[0] a[1]``, or the name of a scalar."""
+    return [name for port in ports for name in port.bits]
+
+
+def place_bits(ports: Sequence[Port]) -> list[str]:
+    """Return how each bit is referred to where all vectors count from 0, as in Python."""
+    return [
+        port.name if port.width == 1 else f"{port.name}[{bit}]"
+        for port in ports
+        for bit in range(port.width)
+    ]
+
+
+def cell_expression(fanin: Sequence[int], texts: Sequence[str]) -> str:
+    """Return a cell as ``x & y``, ``x | y`` or three ANDs under an OR (see `read_literals`)."""
+    kind, read = read_literals(fanin, texts)
+    if kind == "maj":
+        x, y, z = read
+        return f"({x} & {y}) | ({x} & {z}) | ({y} & {z})"
+    return f" {'&' if kind == 'and' else '|'} ".join(read)
+
+
+# The registers of a pipelined module under names, for backends that write one statement a register.
 
 
 class RegisterNames:

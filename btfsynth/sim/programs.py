@@ -1,0 +1,289 @@
+"""Run a testbench of a design, in Verilog or VHDL, and read what it prints."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.extras import install_command
+from btfsynth.hdl.testbench import bench_name
+from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability, CheckResult, Design, Simulator
+from btfsynth.sim.process import Completed, run_command, workspace_folder
+
+__all__ = [
+    "Cocotb",
+    "Ghdl",
+    "Icarus",
+    "Verilator",
+    "find_ghdl",
+    "find_programs",
+    "run_bench",
+]
+
+_PASS = re.compile(r"^PASS ([0-9]+) vectors$", re.MULTILINE)
+_FAIL = re.compile(r"^FAIL ([0-9]+) of ([0-9]+)$", re.MULTILINE)
+_MISMATCH = re.compile(
+    r"^MISMATCH vector=([0-9]+) inputs=\S+ care=\S+ expected=\S+ got=(\S+)$", re.MULTILINE
+)
+_VERSION_TIMEOUT = 20.0
+
+
+def find_programs(
+    programs: Sequence[str], version_command: Sequence[str], package: str
+) -> Availability:
+    """Look for programs on the PATH and ask for a version.
+
+    Parameters
+    ----------
+    programs
+        All that are needed.
+    version_command
+        Prints the version in its first line.
+    package
+        The apt package to install.
+    """
+    for program in programs:
+        if shutil.which(program) is None:
+            reason = f"{program} is not installed; apt-get install {package}"
+            return Availability(None, reason)
+    try:
+        completed = run_command(version_command, Path(tempfile.gettempdir()), _VERSION_TIMEOUT)
+    except (ToolError, MissingToolError) as error:
+        return Availability(None, str(error))
+    match = re.search(r"[0-9]+(\.[0-9]+)+", completed.stdout)
+    return Availability(match.group() if match else "unknown", None)
+
+
+def run_bench(
+    simulator: Simulator,
+    design: Design,
+    timeout: float,
+    roles: Sequence[str] = ("verilog", "testbench"),
+) -> CheckResult:
+    """Build and run a testbench in a folder of its own; the last command is the simulation.
+
+    Parameters
+    ----------
+    simulator
+        Runs it.
+    design
+        The design.
+    timeout
+        Seconds every command may take.
+    roles
+        The files it needs besides the vectors, by their role in the manifest.
+
+    Raises
+    ------
+    MissingToolError
+        If the simulator is not installed.
+    ToolError
+        If a command fails, takes too long, or the simulation ends without a verdict.
+    """
+    found = simulator.find()
+    if found.version is None:
+        raise MissingToolError(str(found.reason))
+    start = time.perf_counter()
+    with workspace_folder() as folder:
+        workspace = folder
+        for role in (*roles, "vectors"):
+            for path in design.verilog_files if role == "verilog" else (design.path(role),):
+                shutil.copyfile(path, workspace / path.name)
+        *builds, simulation = simulator.commands(design, workspace)
+        for command in builds:
+            built = run_command(command, workspace, timeout)
+            if built.returncode:
+                raise built.error(f"{simulator.name} cannot compile {design.manifest.module}")
+        completed = run_command(simulation, workspace, timeout)
+    return _verdict(simulator.name, design, completed, time.perf_counter() - start, found.version)
+
+
+def _verdict(
+    name: str, design: Design, completed: Completed, seconds: float, version: str
+) -> CheckResult:
+    """Read the result; only a clean exit together with a PASS line of the right length passes."""
+    count = design.manifest.vector_count
+    passed = _PASS.search(completed.stdout)
+    if completed.returncode == 0 and passed and int(passed[1]) == count:
+        return CheckResult(name, passed=count, seconds=seconds, version=version)
+    failed = _FAIL.search(completed.stdout)
+    first = _MISMATCH.search(completed.stdout)
+    if completed.returncode == 0 or not failed or not first or int(failed[2]) != count:
+        raise completed.error(f"{name}: the testbench of {design.manifest.module} gave no verdict")
+    return CheckResult(
+        name,
+        passed=count - int(failed[1]),
+        failed=int(failed[1]),
+        mismatch=design.mismatch(int(first[1]), first[2]),
+        seconds=seconds,
+        version=version,
+    )
+
+
+# Icarus Verilog.
+
+
+class Icarus:
+    """The testbench under ``iverilog`` and ``vvp``."""
+
+    name = "icarus"
+
+    def find(self) -> Availability:
+        """Look for it."""
+        return find_programs(("iverilog", "vvp"), ("iverilog", "-V"), "iverilog")
+
+    def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that build and run the design, to be run in the workspace."""
+        files = [path.name for path in (*design.verilog_files, design.path("testbench"))]
+        image = "simulation.vvp"
+        top = f"tb_{design.manifest.module}"
+        build = ("iverilog", "-g2012", "-s", top, "-o", image)
+        return (*build, *files), ("vvp", "-n", image)
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        """Check the design; every command may take so many seconds."""
+        return run_bench(self, design, timeout)
+
+
+# Verilator.
+
+
+class Verilator:
+    """The testbench compiled by ``verilator --binary``; two-state, so it knows no X."""
+
+    name = "verilator"
+
+    def find(self) -> Availability:
+        """Look for it."""
+        return find_programs(
+            ("verilator", "g++", "make"), ("verilator", "--version"), "verilator g++"
+        )
+
+    def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that build and run the design, to be run in the workspace."""
+        files = [path.name for path in (*design.verilog_files, design.path("testbench"))]
+        top = f"tb_{design.manifest.module}"
+        build = ("verilator", "--binary", "-Wno-fatal", "--top-module", top, "-Mdir", "build")
+        # The makefile optimises for size after all -CFLAGS; compiling would take most of the time.
+        unoptimised = (f"{name}=-O0" for name in ("OPT_FAST", "OPT_SLOW", "OPT_GLOBAL"))
+        flags = (
+            *(word for flag in unoptimised for word in ("-MAKEFLAGS", flag)),
+            "-o",
+            "simulation",
+        )
+        return (
+            (*build, *flags, *files),
+            (str(workspace / "build" / "simulation"),),
+        )
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        """Check the design; every command may take so many seconds."""
+        return run_bench(self, design, timeout)
+
+
+# GHDL.
+
+_ROLES = ("vhdl", "vhdl_testbench")
+
+
+def find_ghdl() -> Availability:
+    """Look for GHDL, whatever makes its code."""
+    return find_programs(("ghdl",), ("ghdl", "--version"), "ghdl")
+
+
+class Ghdl:
+    """The VHDL testbench analysed, elaborated and run as VHDL-93."""
+
+    name = "ghdl"
+
+    def find(self) -> Availability:
+        """Look for it."""
+        return find_ghdl()
+
+    def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that build and run the design, to be run in the workspace."""
+        files = [design.manifest.files[role] for role in _ROLES]
+        top = bench_name(design.manifest.module)
+        # mcode elaborates when it runs, gcc and LLVM leave a program behind: the commands are the same.
+        return (
+            ("ghdl", "-a", "--std=93", *files),
+            ("ghdl", "-e", "--std=93", top),
+            ("ghdl", "-r", "--std=93", top),
+        )
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        """Check the design, or say that it has no VHDL; every command may take so many seconds."""
+        if any(role not in design.manifest.files for role in _ROLES):
+            reason = "the design has no VHDL: it was made before there was any; make it again"
+            return CheckResult(self.name, skipped=reason)
+        return run_bench(self, design, timeout, _ROLES)
+
+
+# cocotb on Icarus Verilog.
+
+_INSTALL = install_command("cocotb")
+_SHARED_PYTHON = f"apt-get install libpython{sys.version_info[0]}.{sys.version_info[1]}"
+_COCOTB_ROLES = ("verilog", "cocotb")
+# What cocotb and its runner take from the environment must not change what is run.
+_RUN = (
+    "import os, runpy, sys; "
+    "[os.environ.pop(name, None) for name in ('COCOTB_TEST_FILTER', 'GUI', 'WAVES')]; "
+    "os.environ['SIM'] = 'icarus'; sys.argv.pop(0); "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+@cache
+def _has_shared_python() -> bool:
+    """Tell whether cocotb finds the library that it loads into the simulator; Debian's Python is without."""
+    try:
+        from find_libpython import find_libpython
+    except ImportError:  # a cocotb that does without
+        return True
+    return find_libpython() is not None
+
+
+class Cocotb:
+    """The cocotb test of a design, run by cocotb's own runner."""
+
+    name = "cocotb"
+
+    def find(self) -> Availability:
+        """Look for cocotb, at least 2, and for Icarus."""
+        try:
+            version = metadata.version("cocotb")
+        except metadata.PackageNotFoundError:
+            return Availability(None, f"cocotb is not installed; {_INSTALL}")
+        if int(version.split(".")[0]) < 2:
+            return Availability(None, f"cocotb {version} is too old, 2 is needed; {_INSTALL}")
+        if not _has_shared_python():
+            return Availability(None, f"cocotb needs Python as a shared library; {_SHARED_PYTHON}")
+        icarus = Icarus().find()
+        if icarus.version is None:
+            return icarus
+        return Availability(f"{version}, icarus {icarus.version}", None)
+
+    def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that build and run the design, to be run in the workspace."""
+        sources = [path.name for path in design.verilog_files]
+        # The runner compiles them once more, but says less of what is wrong.
+        compiled = ("iverilog", "-g2012", "-t", "null", "-s", design.manifest.module, *sources)
+        run = (sys.executable, "-B", "-c", _RUN, design.manifest.files["cocotb"])
+        return compiled, run
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        """Check the design, or say that it has no such test; it may take so many seconds."""
+        if "cocotb" not in design.manifest.files:
+            reason = (
+                "the design has no cocotb test: it was made before there was one; make it again"
+            )
+            return CheckResult(self.name, skipped=reason)
+        return run_bench(self, design, timeout, _COCOTB_ROLES)
