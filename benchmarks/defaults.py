@@ -1,6 +1,6 @@
 """The default settings of the built-in tasks beside those that a search finds.
 
-python benchmarks/defaults.py [--time SECONDS] [--trials N] [TASK ...]
+python benchmarks/defaults.py [--time-limit SECONDS] [--trials N] [TASK ...]
 
 For every task: a search of so many seconds, then trials from random starts that it has not seen, with its
 settings and with the defaults in turn, so that both see the same machine. The cost is the time of all trials
@@ -40,7 +40,7 @@ def compare(task: str, seconds: float, trials: int) -> list[str]:
     except TrainingError:
         pass
     else:
-        steps = plans["defaults"].parameters.iterations
+        steps = plans["defaults"].parameters.max_iterations
         parameters = TrainParameters(found.sigma, found.beta, found.gamma, max(steps, 10_000))
         plans["tuned"] = TrainingPlan(found.widths, parameters)
     spent = dict.fromkeys(plans, 0.0)
@@ -73,7 +73,7 @@ def compare(task: str, seconds: float, trials: int) -> list[str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--time", type=float, default=60.0, help="seconds of search a task")
+    parser.add_argument("--time-limit", type=float, default=60.0, help="seconds of search a task")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("tasks", nargs="*", default=TASKS)
     options = parser.parse_args()
@@ -83,7 +83,7 @@ def main() -> None:
         table.add_column(heading)
     console = Console(width=150)
     for task in options.tasks:
-        row = compare(task, options.time, options.trials)
+        row = compare(task, options.time_limit, options.trials)
         console.print(" | ".join(row), style="dim")
         table.add_row(*row)
     console.print(table)

@@ -1,6 +1,6 @@
 """Smallest circuits found of well-known functions, beside what is known.
 
-    python benchmarks/functions.py [--time SECONDS] [--jobs N] [--markdown] [TASK ...]
+    python benchmarks/functions.py [--time-limit SECONDS] [--jobs N] [--markdown] [TASK ...]
 
 Each function is searched by `btfsynth discover` for the same time; the time in the table is when its best
 circuit was found, workers' start not counted. Cells are AND, OR and majority, inverters free. A reference is
@@ -54,7 +54,7 @@ def search(task: str, seconds: float, jobs: int) -> list[str]:
             best.append((status.cells, status.seconds))
 
     with tempfile.TemporaryDirectory() as folder:
-        options = DiscoverOptions(TrainOptions(seed=1), seconds=seconds, jobs=jobs)
+        options = DiscoverOptions(TrainOptions(seed=1), time_limit=seconds, jobs=jobs)
         witness = Witness(on_status=on_status)
         report = discover(load(task), Path(folder) / "d", options, witness=witness)
         front = report.to_json()["front"]
@@ -71,19 +71,19 @@ def search(task: str, seconds: float, jobs: int) -> list[str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--time", type=float, default=30.0)
+    parser.add_argument("--time-limit", type=float, default=30.0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("tasks", nargs="*", default=list(REFERENCES))
     options = parser.parse_args()
     headings = ("function", "cells", "depth", "reference", "exact trials", "seconds")
-    table = Table(title=f"{options.time:g} s a function, {options.jobs} jobs")
+    table = Table(title=f"{options.time_limit:g} s a function, {options.jobs} jobs")
     for heading in headings:
         table.add_column(heading)
     if options.markdown:
         print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
     for task in options.tasks:
-        row = search(task, options.time, options.jobs)
+        row = search(task, options.time_limit, options.jobs)
         if options.markdown:
             print(f"| {' | '.join(row)} |", flush=True)
         else:

@@ -1,6 +1,6 @@
 """Learning circuits from samples: networks alone, the whole portfolio, and scikit-learn's tree and forest.
 
-    python benchmarks/learn.py [--time SECONDS | --trials N] [--rows N] [--jobs N] [--markdown] [NAME ...]
+    python benchmarks/learn.py [--time-limit SECONDS | --trials N] [--rows N] [--jobs N] [--markdown] [NAME ...]
 
 Every function is sampled three times at random (6,400 rows each, as in the contests on learning from
 samples) to train, to select and to test; the table has the shares of the test rows that come out right, and
@@ -181,7 +181,7 @@ def shares(report: LearnReport) -> dict[str, float | None]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--time", type=float)
+    parser.add_argument("--time-limit", type=float)
     parser.add_argument("--trials", type=int)
     parser.add_argument("--rows", type=int, default=6400)
     parser.add_argument("--jobs", type=int, default=2)
@@ -197,9 +197,9 @@ def main() -> None:
                 data = samples(name, draw, options.rows)
                 save(data, options.write / f"{data.name}.{kind}.pla")
         return
-    seconds = 30.0 if options.time is None and options.trials is None else options.time
+    seconds = 30.0 if options.time_limit is None and options.trials is None else options.time_limit
     settings = LearnOptions(
-        seconds=seconds,
+        time_limit=seconds,
         trials=options.trials,
         jobs=options.jobs,
         seed=options.seed,

@@ -140,7 +140,7 @@ def _trials(task: str, count: int) -> tuple[list[float], list[Any]]:
 def _discover(executor: Callable[[int], Executor], trials: int) -> float:
     """Return the seconds of a discovery, those of starting the workers not counted."""
     options = DiscoverOptions(
-        training=TrainOptions(seed=1), trials=trials, seconds=None, passes=PASSES, polish=False
+        training=TrainOptions(seed=1), trials=trials, time_limit=None, passes=PASSES, polish=False
     )
     with tempfile.TemporaryDirectory() as folder:
         report = discover(parse_task(VALIDATED), Path(folder) / "found", options, executor=executor)

@@ -18,7 +18,7 @@ from btfsynth.train.parameters import StopRule, TrainParameters
 from btfsynth.train.trainer import train_trial, warm_up
 
 AUTHORS = TrainParameters(
-    sigma=3, beta=0.2, gamma=1e-3, iterations=10_000, stop=StopRule.GAP, gap_limit=0.01
+    sigma=3, beta=0.2, gamma=1e-3, max_iterations=10_000, stop=StopRule.GAP, gap_limit=0.01
 )
 
 

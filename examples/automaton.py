@@ -35,7 +35,7 @@ def main(folder: Path, quick: bool) -> None:
         gamma=1e-3,
         stop=StopRule.GAP,
         gap_limit=0.05,
-        iterations=steps,
+        max_iterations=steps,
     )
     run = train(samples, settings)
     network = run.network(samples, seed=1)

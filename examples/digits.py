@@ -29,7 +29,7 @@ def main(folder: Path, quick: bool) -> None:
     """Train, build, simulate, estimate."""
     shown, unseen, hidden, steps = (128, 40, 4, 300) if quick else (512, 200, 64, 50_000)
     images = load(f"digits:grey,train={shown}")
-    held_out = load(f"digits:grey,train={shown},part=test,count={unseen}")
+    valid = load(f"digits:grey,train={shown},part=test,count={unseen}")
     options = BuildOptions(
         TrainOptions(
             seed=1,
@@ -40,7 +40,7 @@ def main(folder: Path, quick: bool) -> None:
             gamma=1e-3,
             stop=StopRule.NONE if quick else StopRule.GAP,
             gap_limit=0.1,
-            iterations=steps,
+            max_iterations=steps,
         ),
         code=parse_code("threshold:0.5" if quick else "levels:16"),
         weights="labels",
@@ -48,13 +48,13 @@ def main(folder: Path, quick: bool) -> None:
         passes="light",
         simulators=("icarus",) if quick else ("verilator",),
     )
-    report = build(images, folder, options, held_out=held_out)
+    report = build(images, folder, options, valid=valid)
     assert report.hardware is not None
     accuracy = report.hardware.accuracy
     for station in ("trained", "quantised", "netlist"):
-        right = accuracy[station]["held_out"]
+        right = accuracy[station]["valid"]
         print(f"{station:12}{right.labels_right} of {right.patterns} unseen images right")
-    same = report.hardware.labels_as_trained["held_out"]
+    same = report.hardware.labels_as_trained["valid"]
     print(f"same        {same} of {unseen} labels of the hardware are the trained network's")
     for name, check in report.checks.items():
         print(f"{name:16}{check.skipped or f'{check.passed} vectors right, {check.failed} wrong'}")

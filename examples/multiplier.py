@@ -49,10 +49,10 @@ def main(folder: Path, quick: bool) -> None:
     """Do both."""
     build_one(folder / "one")
     if quick:
-        options = DiscoverOptions(trials=6, seconds=None, polish=False)
+        options = DiscoverOptions(trials=6, time_limit=None, polish=False)
         discover_small(folder / "many", "multiplier:2", options)
     else:
-        discover_small(folder / "many", "multiplier:3", DiscoverOptions(seconds=60, jobs=2))
+        discover_small(folder / "many", "multiplier:3", DiscoverOptions(time_limit=60, jobs=2))
 
 
 if __name__ == "__main__":

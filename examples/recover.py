@@ -42,7 +42,7 @@ def main(folder: Path, quick: bool) -> None:
         gamma=1e-3,
         stop=StopRule.GAP,
         gap_limit=0.05,
-        iterations=60_000,
+        max_iterations=60_000,
     )
     run = train(samples, settings)
     network = run.network(samples, seed=1)
@@ -59,7 +59,7 @@ def main(folder: Path, quick: bool) -> None:
     )
 
     options = BuildOptions(weights="auto", simulators=("amaranth",))
-    report = build_network(samples, network, "network", folder, options, held_out=test)
+    report = build_network(samples, network, "network", folder, options, valid=test)
     print(f"hardware    {report.cost.cells} cells, verified {report.verified}; files in {folder}")
 
 

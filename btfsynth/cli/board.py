@@ -70,31 +70,31 @@ class TrialBoard:
         """Return the running trials, so many of them at most, by their numbers."""
         with self._lock:
             running = [progress for _, progress in sorted(self._running.items())]
-        held_out = any(progress.held_out is not None for progress in running)
+        valid = any(progress.valid is not None for progress in running)
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for heading, width in (("trial", 5), ("step", 9), ("gap", 7), ("best bits", 11),
-                               *([("held out", 8)] if held_out else []), ("steps/s", 7)):  # fmt: skip
+                               *([("held out", 8)] if valid else []), ("steps/s", 7)):  # fmt: skip
             table.add_column(heading, justify="right", min_width=width, no_wrap=True)
         table.add_column("widths", no_wrap=True)
         for progress in running[:rows]:
-            table.add_row(*map(Text, _cells(progress, held_out)))
+            table.add_row(*map(Text, _cells(progress, valid)))
         if len(running) > rows:
             table.add_row(Text(f"+{len(running) - rows}"))
         return table
 
 
-def _cells(progress: Progress, held_out: bool) -> list[str]:
+def _cells(progress: Progress, valid: bool) -> list[str]:
     rate = progress.iterations / progress.seconds if progress.seconds > 0 else 0.0
     widths = "-".join(str(width) for width in progress.widths or ())
     if len(widths) > _WIDTHS:
         widths = f"{widths[: _WIDTHS - 3]}..."
-    shown = "" if progress.held_out is None else f"{progress.held_out:.2%}"
+    shown = "" if progress.valid is None else f"{progress.valid:.2%}"
     return [
         str(progress.trial),
         str(progress.iterations),
         f"{progress.gap:.4f}",
         f"{progress.bits_right} of {progress.bits}",
-        *([shown] if held_out else []),
+        *([shown] if valid else []),
         f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}",
         widths,
     ]

@@ -14,7 +14,7 @@ from btfsynth.cli.config import (
     comes_from_file,
     config_option,
     configured_source_argument,
-    read_held_out,
+    read_valid,
     require_same_data,
     require_same_file,
 )
@@ -106,7 +106,7 @@ def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> st
     help="Add the port 'class_number': the number of the class with the largest sum, the first of equal ones.",
 )
 @click.option(
-    "--held-out",
+    "--valid",
     metavar="SOURCE",
     shell_complete=complete_source,
     help="Patterns to measure on, which the vectors then contain too.",
@@ -131,7 +131,7 @@ def command(
     code: InputCode | None,
     weights: str | int | None,
     label: bool,
-    held_out: str | None,
+    valid: str | None,
     training: TrainOptions,
     passes: str,
     preserve: str | None,
@@ -159,8 +159,8 @@ def command(
     dataset = load_source(source, outputs, contradictory=network_file is not None)
     dataset = dataset if name is None else replace(dataset, name=name)
     require_same_data("source", dataset)
-    measured = read_held_out(held_out, outputs)
-    inputs = replace(_inputs(source, held_out, outputs, network_file), name=name)
+    measured = read_valid(valid, outputs)
+    inputs = replace(_inputs(source, valid, outputs, network_file), name=name)
     directory = directory or Path("hdl_out") / dataset.name
     options = BuildOptions(
         training=training,
@@ -195,7 +195,7 @@ def command(
 
 def _build(
     dataset: Dataset,
-    held_out: Dataset | None,
+    valid: Dataset | None,
     network_file: Path | None,
     directory: Path,
     options: BuildOptions,
@@ -203,7 +203,7 @@ def _build(
     """Train and build, or build from the network in a file, while the progress is shown."""
     if network_file is None:
         with observed(dataset.name) as observer:
-            return build(dataset, directory, options, observer, held_out)
+            return build(dataset, directory, options, observer, valid)
     sources = [ParameterSource.COMMANDLINE]
     if comes_from_file("network_file"):
         sources.append(ParameterSource.DEFAULT_MAP)
@@ -211,13 +211,13 @@ def _build(
     network = read_network(network_file)
     with observed(dataset.name) as observer:
         return build_network(
-            dataset, network, network_file.name, directory, options, observer, held_out
+            dataset, network, network_file.name, directory, options, observer, valid
         )
 
 
 def _inputs(
     source: str,
-    held_out: str | None,
+    valid: str | None,
     outputs: str | int | tuple[str, ...] | None,
     network: Path | None,
 ) -> RunInputs:
@@ -234,7 +234,7 @@ def _inputs(
             require_same_file(parameter, section, key, hashes[-1] or "")
     return RunInputs(
         source=None if is_task_spec(source) else recorded_name(source),
-        held_out=None if held_out is None or is_task_spec(held_out) else recorded_name(held_out),
+        valid=None if valid is None or is_task_spec(valid) else recorded_name(valid),
         outputs=tuple(columns) if isinstance(columns, list) else columns,
         network=None if network is None else recorded_name(network),
         network_hash=hashes[0],
@@ -279,7 +279,7 @@ def _show_hardware(hardware: HardwareReport) -> None:
             f"{rounding.zeros} of {rounding.weights} are 0; rounding changed an output on "
             f"{rounding.changed} of {plural(rounding.patterns, 'pattern')}",
         )
-    names = {"train": "patterns", "held_out": "held out"}
+    names = {"train": "patterns", "valid": "held out"}
     for part in hardware.accuracy["trained"]:
         right = [
             f"{_STATIONS[station]} {_right(parts[part], hardware.label)}"

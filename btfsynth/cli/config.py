@@ -22,8 +22,8 @@ __all__ = [
     "comes_from_file",
     "config_option",
     "configured_source_argument",
-    "load_held_out",
-    "read_held_out",
+    "load_valid",
+    "read_valid",
     "require_same_data",
     "require_same_file",
     "run_file",
@@ -40,7 +40,7 @@ _PARAMETERS = {
 }
 """Parameters of commands that are not called as their key is."""
 
-_FILES = {("data", "source"), ("data", "held_out"), ("data", "network"), ("train", "topology")}
+_FILES = {("data", "source"), ("data", "valid"), ("data", "network"), ("train", "topology")}
 
 
 def _option_value(key: str, value: Any) -> Any:
@@ -66,7 +66,7 @@ def _read(context: click.Context, path: Path | None, without: Collection[str]) -
             try:
                 found = run.find(section, key) if (section, key) in _FILES else value
             except DataError as error:
-                if section != "data" or key not in ("source", "held_out"):
+                if section != "data" or key not in ("source", "valid"):
                     raise
                 missing.append(error)  # settings are of use for other data too
                 continue
@@ -118,7 +118,7 @@ def _require_source(
     if given and context.default_map is not None and str(own) != source:
         # Patterns held out belong to the source that the file names.
         context.default_map = {
-            name: value for name, value in context.default_map.items() if name != "held_out"
+            name: value for name, value in context.default_map.items() if name != "valid"
         }
     if given and is_task_spec(source) and context.default_map is not None:
         # Tasks have no columns to choose from; those of the file belong to its own source.
@@ -146,7 +146,7 @@ def require_same_data(key: str, dataset: Dataset) -> None:
     Parameters
     ----------
     key
-        ``source`` or ``held_out``; where the command line names the data, any will do.
+        ``source`` or ``valid``; where the command line names the data, any will do.
     dataset
         The data.
 
@@ -160,16 +160,16 @@ def require_same_data(key: str, dataset: Dataset) -> None:
         _require("data", digest, dataset.content_hash, dataset.source)
 
 
-def read_held_out(source: str | None, outputs: str | int | Sequence[str] | None) -> Dataset | None:
-    """Read the patterns held out as they are; parameters and errors as for `load_held_out`."""
+def read_valid(source: str | None, outputs: str | int | Sequence[str] | None) -> Dataset | None:
+    """Read the patterns held out as they are; parameters and errors as for `load_valid`."""
     if source is None:
         return None
     given = load_source(source, None if is_task_spec(source) else outputs)
-    require_same_data("held_out", given)
+    require_same_data("valid", given)
     return given
 
 
-def load_held_out(
+def load_valid(
     source: str | None,
     outputs: str | int | Sequence[str] | None,
     dataset: Dataset,
@@ -193,13 +193,13 @@ def load_held_out(
     UsageError, DataError
         If they cannot be read, are not what the run file was written for, or do not fit.
     """
-    given = read_held_out(source, outputs)
+    given = read_valid(source, outputs)
     if given is None:
         return None
-    held_out = matched(given, dataset, n_inputs)
-    for notice in held_out.notices[len(given.notices) :]:
+    valid = matched(given, dataset, n_inputs)
+    for notice in valid.notices[len(given.notices) :]:
         say(f"note: {notice}")
-    return held_out
+    return valid
 
 
 def require_same_file(parameter: str, section: str, key: str, digest: str) -> None:

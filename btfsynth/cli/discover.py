@@ -110,7 +110,7 @@ def command(
     *,
     source: str,
     directory: Path | None,
-    seconds: float | None,
+    time_limit: float | None,
     trials: int | None,
     jobs: int | None,
     seed: int,
@@ -132,10 +132,10 @@ def command(
 
     \b
     Examples:
-      btfsynth discover multiplier:2 --time 20
+      btfsynth discover multiplier:2 --time-limit 20
       btfsynth discover multiplier:3 --trials 100 --jobs 4 -o m3
-      btfsynth discover multiplier:3 --time 3600 --objective 'cells*depth' -o m3 --resume
-      btfsynth discover multiplier:4 --time 3600 --scheduler tcp://head:8786
+      btfsynth discover multiplier:3 --time-limit 3600 --objective 'cells*depth' -o m3 --resume
+      btfsynth discover multiplier:4 --time-limit 3600 --scheduler tcp://head:8786
     """  # noqa: D301
     if scheduler is not None and jobs is not None:
         raise UsageError("--scheduler and --jobs: the cluster says how many trials run at once")
@@ -143,7 +143,7 @@ def command(
     options = DiscoverOptions(
         training=training,
         trials=trials,
-        seconds=_DEFAULT_SECONDS if seconds is None and trials is None else seconds,
+        time_limit=_DEFAULT_SECONDS if time_limit is None and trials is None else time_limit,
         jobs=jobs or _processors(),
         passes=passes or ("depth" if objective == Objective.DEPTH.value else "size"),
         objective=Objective(objective),
@@ -175,7 +175,7 @@ def _workers(scheduler: str | None) -> Callable[[int], Executor]:
 
 
 _SETTINGS = (
-    "widths", "skip", "sigma", "beta", "gamma", "iterations", "stop", "gap_limit", "precision",
+    "widths", "skip", "sigma", "beta", "gamma", "max_iterations", "stop", "gap_limit", "precision",
 )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ _TABLES = 8
     "--trials",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Networks to train for each output; without --time the result does not depend on the "
+    help="Networks to train for each output; without --time-limit the result does not depend on the "
     "machine's speed.",
 )
 @jobs_option("Trainings side by side; for the same --trials the result is the same for any number.")
@@ -123,7 +123,7 @@ def command(
     directory: Path | None,
     max_cells: int,
     max_ands: int | None,
-    seconds: float | None,
+    time_limit: float | None,
     trials: int | None,
     jobs: int,
     scheduler: str | None,
@@ -145,14 +145,14 @@ def command(
 
     \b
     Examples:
-      btfsynth learn ex.train.pla --valid ex.valid.pla --test ex.test.pla --time 60
+      btfsynth learn ex.train.pla --valid ex.valid.pla --test ex.test.pla --time-limit 60
       btfsynth learn samples.pla --max-cells 500 --trials 20 --seed 3 -o small
     """  # noqa: D301
     workers = workers_of(scheduler)
     options = LearnOptions(
         max_cells=max_cells,
         max_ands=max_ands or max_cells,
-        seconds=_DEFAULT_SECONDS if seconds is None and trials is None else seconds,
+        time_limit=_DEFAULT_SECONDS if time_limit is None and trials is None else time_limit,
         trials=trials,
         jobs=jobs,
         seed=seed,

@@ -238,10 +238,9 @@ proof_timeout_option = _timeout_option(
 
 
 def time_option(text: str, default: float | None = None) -> Callable[[F], F]:
-    """Return ``--time``: how long a search may take, in seconds."""
+    """Return ``--time-limit``: how long a search may take, in seconds."""
     return click.option(
-        "--time",
-        "seconds",
+        "--time-limit",
         type=float,
         callback=_above_zero,
         default=default,
@@ -377,11 +376,11 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         },
     ),
     (
-        ("--iterations",),
+        ("--max-iterations",),
         {
             "type": click.IntRange(min=1),
             "metavar": "N",
-            "help": "Steps of a trial at most.  [default: by task]",
+            "help": "Iterations of a trial at most.  [default: by task]",
         },
     ),
     (
@@ -393,7 +392,7 @@ _TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         },
     ),
     (
-        ("--gap", "gap_limit"),
+        ("--gap-limit",),
         {
             "type": float,
             "callback": _above_zero,
@@ -445,7 +444,9 @@ def training_options(function: F) -> F:
         if graph is not None and kwargs["skip"] is not None:
             raise UsageError("--topology and --skip: the graph says what sees what")
         names = ("seed", "trials", "jobs", "threads", "time_limit", "sigma", "beta", "gamma")
-        values = {name: kwargs.pop(name) for name in (*names, "skip", "iterations", "gap_limit")}
+        values = {
+            name: kwargs.pop(name) for name in (*names, "skip", "max_iterations", "gap_limit")
+        }
         values["widths"] = None if widths is None else _read_widths(widths)
         values["precision"] = None if precision is None else int(precision)
         values["stop"] = None if stop is None else StopRule(stop)

@@ -257,4 +257,4 @@ class _Live:
 
 def _standing(at: Standing) -> str:
     text = f"gap {at.gap:.3f}"
-    return text if at.held_out is None else f"{text}, test {at.held_out:.2%}"
+    return text if at.valid is None else f"{text}, test {at.valid:.2%}"

@@ -16,7 +16,7 @@ from btfsynth.cli.complete import complete_source
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
-    load_held_out,
+    load_valid,
     require_same_data,
 )
 from btfsynth.cli.options import (
@@ -63,7 +63,7 @@ _HISTORY_HELP = (
 @config_option()
 @file_option("Where the network goes; .net or .sol gives boolearn's text.  [default: <name>.npz]")
 @click.option(
-    "--held-out",
+    "--valid",
     metavar="SOURCE",
     shell_complete=complete_source,
     help="Patterns to measure on, and to choose the best network by.",
@@ -126,7 +126,7 @@ _HISTORY_HELP = (
 def command(
     source: str,
     path: Path | None,
-    held_out: str | None,
+    valid: str | None,
     history_file: Path | None,
     plot_file: Path | None,
     generator_file: Path | None,
@@ -161,12 +161,12 @@ def command(
 
     def prepare() -> tuple[Dataset, Dataset | None, Path]:
         _require_checkpoint(checkpoint, resume, root)
-        dataset, measured = _load(source, held_out, outputs, training)
+        dataset, measured = _load(source, valid, outputs, training)
         dataset = dataset if name is None else replace(dataset, name=name)
         if generator_file is not None and not _is_generated(dataset):
             raise UsageError("--generators: the data have inputs, so none are generated")
         target = path or Path(f"{dataset.name}.npz")
-        files.require_apart(target, (source, held_out))
+        files.require_apart(target, (source, valid))
         if root:
             files.require_writable(target)
         if plot_file is not None:
@@ -181,7 +181,7 @@ def command(
     ):
         run = train(
             dataset, training, on_progress=observer.on_progress, on_trial=observer.on_trial,
-            held_out=measured, checkpoint_file=checkpoint, checkpoint_interval=checkpoint_interval,
+            valid=measured, checkpoint_file=checkpoint, checkpoint_interval=checkpoint_interval,
             run_all=run_all, ranks=ranks, executor=executor, on_note=say,
         )  # fmt: skip
     asked = path
@@ -271,7 +271,7 @@ def _require_checkpoint(checkpoint: Path | None, resume: bool, root: bool) -> No
 
 def _load(
     source: str,
-    held_out: str | None,
+    valid: str | None,
     outputs: str | int | tuple[str, ...] | None,
     training: TrainOptions,
 ) -> tuple[Dataset, Dataset | None]:
@@ -279,7 +279,7 @@ def _load(
     dataset = load_source(source, outputs)
     require_same_data("source", dataset)
     n_inputs = plan_for(dataset, training).trial_topology(0).n_inputs
-    return dataset, load_held_out(held_out, outputs, dataset, n_inputs)
+    return dataset, load_valid(valid, outputs, dataset, n_inputs)
 
 
 def _require_success(run: TrainingRun, asked: Path, path: Path, checkpoint: Path | None) -> None:
@@ -341,7 +341,7 @@ def _title(dataset: Dataset, run: TrainingRun, seed: int) -> str:
 
 def _report(
     dataset: Dataset,
-    held_out: Dataset | None,
+    valid: Dataset | None,
     run: TrainingRun,
     network: TrainedNetwork,
     seed: int,
@@ -351,7 +351,7 @@ def _report(
     """Show what the training came to, as text or JSON."""
     codes = run.best.codes
     right = measure(network, dataset if codes is None else with_codes(dataset, codes))
-    held = None if held_out is None else measure(network, held_out)
+    held = None if valid is None else measure(network, valid)
     record = {
         "name": dataset.name,
         "source": dataset.source,
@@ -366,7 +366,7 @@ def _report(
     if codes is not None:
         record["codes_used"] = len(np.unique(codes, axis=0))
     if held is not None:
-        record["held_out"] = {
+        record["valid"] = {
             "patterns": held.patterns,
             "bits": held.bit_share,
             "vectors": held.vector_share,

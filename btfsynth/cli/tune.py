@@ -12,7 +12,7 @@ from btfsynth.cli.complete import complete_source
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
-    load_held_out,
+    load_valid,
     require_same_data,
 )
 from btfsynth.cli.options import (
@@ -59,7 +59,7 @@ __all__ = ["command"]
 )
 @seed_option("Seed of the search and the random starts.")
 @click.option(
-    "--held-out",
+    "--valid",
     metavar="SOURCE",
     shell_complete=complete_source,
     help="Judge settings by what they get right of these patterns, not by the time to an exact network.",
@@ -70,10 +70,10 @@ __all__ = ["command"]
 def command(
     source: str,
     path: Path | None,
-    seconds: float,
+    time_limit: float,
     study: Path | None,
     seed: int,
-    held_out: str | None,
+    valid: str | None,
     scheduler: str | None,
     outputs: str | int | tuple[str, ...] | None,
     as_json: bool,
@@ -86,13 +86,13 @@ def command(
 
     \b
     Examples:
-      btfsynth tune full_adder --time 5 -o fa.toml
-      btfsynth tune digits --held-out digits:part=test --time 600
+      btfsynth tune full_adder --time-limit 5 -o fa.toml
+      btfsynth tune digits --valid digits:part=test --time-limit 600
     """  # noqa: D301
     dataset = load_source(source, outputs)
     require_same_data("source", dataset)
     n_inputs = default_plan(dataset).trial_widths(0)[0]
-    measured = load_held_out(held_out, outputs, dataset, n_inputs)
+    measured = load_valid(valid, outputs, dataset, n_inputs)
     path = require_writable(path or Path(f"{dataset.name}.toml"))
     if study is not None:
         require_writable(study)
@@ -106,20 +106,20 @@ def command(
             observer.on_detail(f"tuning: {plural(candidates, 'candidate')}, {shown}")
 
         with executor_of(scheduler) as executor:
-            result = tune(dataset, seconds, seed, study, told, executor, measured)
-    held = "" if measured is None else f" --held-out {measured.source}"
+            result = tune(dataset, time_limit, seed, study, told, executor, measured)
+    held = "" if measured is None else f" --valid {measured.source}"
     comment = (
         f"btfsynth tune {dataset.source}{held}: {result.solutions} of {result.trials} trials exact, "
         f"{plural(result.candidates, 'candidate')}"
     )
     settings = {name: getattr(result, name) for name in
-                ("widths", "sigma", "beta", "gamma", "iterations")}  # fmt: skip
+                ("widths", "sigma", "beta", "gamma", "max_iterations")}  # fmt: skip
     settings["stop"] = result.stop.value
     cut_short = result.interrupted or result.lost is not None
     asked, path = path, beside(path) if cut_short and path.exists() else path
     unsaved: OutputError | None = None
     try:
-        data = _data(source, held_out, outputs, dataset, measured)
+        data = _data(source, valid, outputs, dataset, measured)
         write_text(path, format_run_file({"data": data, "train": settings}, comment))
     except OutputError as error:  # what was found is shown all the same
         unsaved = error
@@ -143,7 +143,7 @@ def command(
 
 def _data(
     source: str,
-    held_out: str | None,
+    valid: str | None,
     outputs: str | int | tuple[str, ...] | None,
     dataset: Dataset,
     measured: Dataset | None,
@@ -155,10 +155,10 @@ def _data(
         "hash": dataset.content_hash,
         "outputs": tuple(columns) if isinstance(columns, list) else columns,
     }
-    if measured is not None and held_out is not None:
-        is_task = is_task_spec(held_out)
-        record["held_out"] = measured.source if is_task else recorded_name(held_out)
-        record["held_out_hash"] = measured.content_hash
+    if measured is not None and valid is not None:
+        is_task = is_task_spec(valid)
+        record["valid"] = measured.source if is_task else recorded_name(valid)
+        record["valid_hash"] = measured.content_hash
     return record
 
 
@@ -170,8 +170,8 @@ def _report(result: TuningResult, path: Path | None) -> None:
         f"{widths}, sigma {result.sigma:g}, beta {result.beta:.3g}, gamma {result.gamma:.3g}",
     )
     cost = (
-        f"{result.held_out:.2%} of what is held out right"
-        if result.held_out is not None
+        f"{result.valid:.2%} of what is held out right"
+        if result.valid is not None
         else f"{result.seconds_per_solution:.3g} s a solution"
     )
     show(

@@ -20,7 +20,7 @@ class RunInputs:
 
     Parameters
     ----------
-    source, held_out
+    source, valid
         The data; None takes the names that the data have of themselves.
     outputs
         Which columns are outputs: how many of the last, or their names; None by the header.
@@ -33,7 +33,7 @@ class RunInputs:
     """
 
     source: str | None = None
-    held_out: str | None = None
+    valid: str | None = None
     outputs: int | tuple[str, ...] | None = None
     network: str | None = None
     network_hash: str | None = None

@@ -92,7 +92,7 @@ class RunFile:
             if os.path.lexists(path):
                 return str(path)
         where = "beside this file and in the current folder"
-        expected = "a task or a file" if key in ("source", "held_out") else "a file"
+        expected = "a task or a file" if key in ("source", "valid") else "a file"
         raise self.error(
             section, key, f"expected {expected}, got {name!r:.80}, which is not found {where}"
         )

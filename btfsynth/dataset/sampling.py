@@ -55,7 +55,7 @@ def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
 # Patterns held out, brought to the columns of the data they are to judge.
 
 
-def matched(held_out: Dataset, dataset: Dataset, n_inputs: int | None = None) -> Dataset:
+def matched(valid: Dataset, dataset: Dataset, n_inputs: int | None = None) -> Dataset:
     """Return patterns held out with their columns in the order of the training data.
 
     Columns go by their names where both data sets have the same ones, in whatever order, else by their
@@ -63,48 +63,45 @@ def matched(held_out: Dataset, dataset: Dataset, n_inputs: int | None = None) ->
     """
     inputs = dataset.n_inputs if n_inputs is None else n_inputs
     for label, wanted, given in (
-        ("inputs", inputs, held_out.n_inputs),
-        ("outputs", dataset.n_outputs, held_out.n_outputs),
+        ("inputs", inputs, valid.n_inputs),
+        ("outputs", dataset.n_outputs, valid.n_outputs),
     ):
         if wanted != given:
             raise UsageError(
                 f"held out: expected {wanted} {label}, as {dataset.source} has, got the {given} of "
-                f"{held_out.source}"
+                f"{valid.source}"
             )
-    if not held_out.care_mask.any():
+    if not valid.care_mask.any():
         raise UsageError(
-            f"held out: every target of {held_out.source} is a don't-care: nothing to measure"
+            f"held out: every target of {valid.source} is a don't-care: nothing to measure"
         )
-    return by_name(held_out, dataset.input_ports, dataset.output_ports, dataset.source)
+    return by_name(valid, dataset.input_ports, dataset.output_ports, dataset.source)
 
 
-def by_name(
-    held_out: Dataset, inputs: Sequence[Port], outputs: Sequence[Port], where: str
-) -> Dataset:
+def by_name(valid: Dataset, inputs: Sequence[Port], outputs: Sequence[Port], where: str) -> Dataset:
     """Return patterns with their columns in the order of ports that have the same names."""
-    in_order = _order(inputs, held_out.input_ports)
-    out_order = _order(outputs, held_out.output_ports)
+    in_order = _order(inputs, valid.input_ports)
+    out_order = _order(outputs, valid.output_ports)
     moved = [
         label
         for label, order in (("inputs", in_order), ("outputs", out_order))
         if order is not None
     ]
     if in_order is not None:
-        held_out = replace(held_out, inputs=held_out.inputs[:, in_order], input_ports=tuple(inputs))
+        valid = replace(valid, inputs=valid.inputs[:, in_order], input_ports=tuple(inputs))
     if out_order is not None:
-        held_out = replace(
-            held_out,
-            targets=held_out.targets[:, out_order],
-            care=held_out.care_mask[:, out_order],
+        valid = replace(
+            valid,
+            targets=valid.targets[:, out_order],
+            care=valid.care_mask[:, out_order],
             output_ports=tuple(outputs),
         )
     if not moved:
-        return held_out
+        return valid
     notice = (
-        f"{held_out.source}: {' and '.join(moved)} have another order than in {where}; "
-        "taken by name"
+        f"{valid.source}: {' and '.join(moved)} have another order than in {where}; taken by name"
     )
-    return replace(held_out, notices=(*held_out.notices, notice))
+    return replace(valid, notices=(*valid.notices, notice))
 
 
 def _order(wanted: Sequence[Port], given: Sequence[Port]) -> list[int] | None:

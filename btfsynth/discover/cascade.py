@@ -46,7 +46,7 @@ _LARGEST_ADDITION = 2_000
 
 
 def _parameters() -> TrainParameters:
-    return TrainParameters(iterations=1_000, stop=StopRule.BOTH, gap_limit=0.1)
+    return TrainParameters(max_iterations=1_000, stop=StopRule.BOTH, gap_limit=0.1)
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,7 @@ class _Cascade:
         data = stage.training_data(output)
         hidden = options.shapes[shape % len(options.shapes)]
         parameters = replace(
-            options.parameters, iterations=options.parameters.iterations * (1 + number)
+            options.parameters, max_iterations=options.parameters.max_iterations * (1 + number)
         )
         topology = layered((data.n_inputs, *hidden, 1), skip=True)
         hooks = TrialHooks(deadline=self.deadline)

@@ -60,10 +60,10 @@ class Record:
         "network" or "cascade" (see `btfsynth.discover.cascade`).
     widths
         Of the network, inputs first; None for a graph without layers and for a cascade.
-    sigma, beta, gamma, iterations
-        Settings of the training, iterations being the limit; of a cascade, of its first trainings.
-    steps
-        Steps done, in all trainings of a cascade together.
+    sigma, beta, gamma, max_iterations
+        Settings of the training, max_iterations being the limit; of a cascade, of its first trainings.
+    iterations
+        Iterations done, in all trainings of a cascade together.
     bits_right, bits
         Targets right and targets that matter.
     passes
@@ -85,8 +85,8 @@ class Record:
     sigma: float
     beta: float
     gamma: float
+    max_iterations: int
     iterations: int
-    steps: int
     bits_right: int
     bits: int
     passes: str
@@ -153,7 +153,7 @@ def parse_record(values: Any) -> Record:
         isinstance(widths, list) and widths and all(_is_whole(width) for width in widths)
     ):
         raise DataError(f"widths: expected whole numbers, got {widths!r:.60}")
-    counts = ("trial", "seed", "iterations", "steps", "bits_right", "bits")
+    counts = ("trial", "seed", "max_iterations", "iterations", "bits_right", "bits")
     method = _text(values, "method")
     if method not in METHODS:
         raise DataError(f"method: expected one of {', '.join(METHODS)}, got {method[:60]!r}")

@@ -52,8 +52,8 @@ class DiscoverOptions:
         Seed and settings; what is set there is the same in all trials.
     trials
         Trainings; None for no end.
-    seconds
-        Time limit, start of the workers not counted; None for no limit.
+    time_limit
+        Seconds, start of the workers not counted; None for no limit.
     jobs
         Worker processes; for the same trials and without a time limit the result does not depend on them.
     passes
@@ -72,19 +72,19 @@ class DiscoverOptions:
 
     training: TrainOptions = field(default_factory=TrainOptions)
     trials: int | None = None
-    seconds: float | None = 60.0
+    time_limit: float | None = 60.0
     jobs: int = 1
     passes: str = "size"
     objective: Objective = Objective.CELLS
     polish: bool = True
 
     def __post_init__(self) -> None:
-        if self.trials is None and self.seconds is None:
+        if self.trials is None and self.time_limit is None:
             raise UsageError("discover: expected a number of trials, a time limit, or both")
         if self.trials is not None and self.trials < 1:
             raise UsageError(f"trials: expected at least 1, got {self.trials}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise UsageError(f"time: expected more than 0 seconds, got {self.seconds:g}")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise UsageError(f"time_limit: expected more than 0 seconds, got {self.time_limit:g}")
         if self.jobs < 1:
             raise UsageError(f"jobs: expected at least 1, got {self.jobs}")
 
@@ -315,7 +315,9 @@ class _Search:
         self.witness = witness
         self.found = Findings()
         self.schedule = Schedule(options.trials, options.polish, options.objective)
-        settled = _SETTLED if options.seconds is None else min(_SETTLED, 0.1 * options.seconds)
+        settled = (
+            _SETTLED if options.time_limit is None else min(_SETTLED, 0.1 * options.time_limit)
+        )
         self.certifier = Certifier(dataset, store, scratch, settled, witness.on_note)
         self.keep_all = not dataset.says_all
         self.running: set[Task] = set()
@@ -451,11 +453,11 @@ class _Search:
             self.witness.on_note(f"{what}: its worker died again; it is left out")
 
     def _elapsed_share(self) -> float:
-        limit = self.options.seconds
+        limit = self.options.time_limit
         return 0.0 if limit is None else (time.monotonic() - self.begin) / limit
 
     def _time_is_up(self) -> bool:
-        limit = self.options.seconds
+        limit = self.options.time_limit
         if limit is None:
             return False
         reserve = min(_LONGEST_RESERVE, _RESERVE * limit)

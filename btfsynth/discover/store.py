@@ -31,7 +31,7 @@ __all__ = ["FRONT_FILE", "TRIALS_FILE", "Identity", "Store", "entry_name"]
 FRONT_FILE = "front.json"
 TRIALS_FILE = "trials.jsonl"
 _FRONT = "front"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

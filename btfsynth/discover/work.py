@@ -69,8 +69,8 @@ def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, tr
         sigma=parameters.sigma,
         beta=parameters.beta,
         gamma=parameters.gamma,
-        iterations=parameters.iterations,
-        steps=0,
+        max_iterations=parameters.max_iterations,
+        iterations=0,
         bits_right=0,
         bits=int(dataset.care_mask.sum()),
         passes=passes,
@@ -79,7 +79,7 @@ def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, tr
         result = train_trial(dataset, topology, parameters, seed, trial)
     except TrainingError as error:
         return replace(record, problem=str(error))
-    record = replace(record, steps=result.iterations, bits_right=result.bits_right)
+    record = replace(record, iterations=result.iterations, bits_right=result.bits_right)
     if not result.exact:
         return record
     network = TrainedNetwork(
@@ -106,8 +106,8 @@ def _grow(dataset: Dataset, seed: int, passes: str, trial: int) -> Record:
         sigma=parameters.sigma,
         beta=parameters.beta,
         gamma=parameters.gamma,
-        iterations=parameters.iterations,
-        steps=0,
+        max_iterations=parameters.max_iterations,
+        iterations=0,
         bits_right=0,
         bits=bits,
         passes=passes,
@@ -117,7 +117,7 @@ def _grow(dataset: Dataset, seed: int, passes: str, trial: int) -> Record:
     except TrainingError as error:
         return replace(record, problem=str(error))
     netlist, _ = simplify_netlist(grown.netlist, dataset, None, passes)
-    record = replace(record, steps=grown.iterations, bits_right=bits)
+    record = replace(record, iterations=grown.iterations, bits_right=bits)
     return replace(record, circuit=_checked(netlist, dataset))
 
 
@@ -189,7 +189,7 @@ def _try_everything(passes: str, precision: int) -> None:
     targets = vectors.sum(axis=1, keepdims=True) % 2
     ports = (Port("x", 2),), (Port("y", 1),)
     tiny = Dataset("ready", "ready", vectors, targets.astype(np.uint8), *ports)
-    plan = TrainingPlan((2, 3, 1), TrainParameters(iterations=500, precision=precision))
+    plan = TrainingPlan((2, 3, 1), TrainParameters(max_iterations=500, precision=precision))
     for trial in range(20):
         if run_trial(tiny, Portfolio(plan, vary_network=False), 0, passes, trial).exact:
             return

@@ -92,7 +92,7 @@ def build(
     directory: StrPath,
     options: BuildOptions,
     observer: Observer | None = None,
-    held_out: Dataset | None = None,
+    valid: Dataset | None = None,
 ) -> BuildReport:
     """Train, simplify, emit and check; put everything into a folder.
 
@@ -101,8 +101,8 @@ def build(
     """
     directory = as_path(directory)
     observer = observer or Observer()
-    _check_request(dataset, options, held_out)
-    data = _Data.of(dataset, held_out)
+    _check_request(dataset, options, valid)
+    data = _Data.of(dataset, valid)
     learnt = training_data(dataset, options.code)
     plan_for(learnt, options.training)
     limit = options.training.time_limit
@@ -114,7 +114,7 @@ def build(
             options.training,
             on_progress=observer.on_progress,
             on_trial=observer.on_trial,
-            held_out=None if data.held_out is None else training_data(data.held_out, options.code),
+            valid=None if data.valid is None else training_data(data.valid, options.code),
         )
         seed = options.training.seed
         network = run.network(learnt, seed)
@@ -159,20 +159,20 @@ def build_network(
     directory: StrPath,
     options: BuildOptions,
     observer: Observer | None = None,
-    held_out: Dataset | None = None,
+    valid: Dataset | None = None,
 ) -> BuildReport:
     """Simplify, emit and check a network that was trained before (see `build`)."""
     directory = as_path(directory)
     observer = observer or Observer()
     name = Path(file).name
     dataset = by_name(dataset, network.input_ports, network.output_ports, name)
-    _check_request(dataset, options, held_out)
+    _check_request(dataset, options, valid)
     if not network.weights.any():
         raise UsageError(
             f"{name}: expected a trained network, got a graph of which every weight is 0; "
             "'btfsynth train --topology' trains one"
         )
-    data = _Data.of(dataset, held_out)
+    data = _Data.of(dataset, valid)
     hardware = _hardware(data, replace(network, name=name), options)
     bits = hardware.dataset
     missed = bits.n_patterns - hardware.network.vectors_right(bits)
@@ -204,20 +204,20 @@ class _Data:
     """The patterns; those held out with their columns in the order of the others, and as they came."""
 
     dataset: Dataset
-    held_out: Dataset | None
+    valid: Dataset | None
     given: Dataset | None
 
     @classmethod
-    def of(cls, dataset: Dataset, held_out: Dataset | None) -> _Data:
+    def of(cls, dataset: Dataset, valid: Dataset | None) -> _Data:
         """Bring the two to the same columns."""
-        return cls(dataset, None if held_out is None else matched(held_out, dataset), held_out)
+        return cls(dataset, None if valid is None else matched(valid, dataset), valid)
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Return what was done to the patterns held out."""
-        if self.held_out is None or self.given is None:
+        if self.valid is None or self.given is None:
             return ()
-        return self.held_out.notices[len(self.given.notices) :]
+        return self.valid.notices[len(self.given.notices) :]
 
 
 def _named(network: TrainedNetwork, dataset: Dataset, hardware: HardwareNetwork) -> TrainedNetwork:
@@ -236,7 +236,7 @@ def _hardware(data: _Data, network: TrainedNetwork, options: BuildOptions) -> Ha
     hardware = hardware_network(
         network,
         data.dataset,
-        data.held_out,
+        data.valid,
         code=options.code,
         rounded=options.rounded,
         weight_bits=options.weight_bits,
@@ -253,14 +253,14 @@ def _hardware(data: _Data, network: TrainedNetwork, options: BuildOptions) -> Ha
     return replace(hardware, network=made)
 
 
-def _check_request(dataset: Dataset, options: BuildOptions, held_out: Dataset | None) -> None:
+def _check_request(dataset: Dataset, options: BuildOptions, valid: Dataset | None) -> None:
     """Refuse what can be seen to fail before any work is done."""
     if options.passes is not None:
         parse_script(options.passes)
     for name in options.simulators or ():
         if name not in (PARSED_CHECK, ALL_SIMULATORS):
             get_simulator(name)
-    for part in (dataset,) if held_out is None else (dataset, held_out):
+    for part in (dataset,) if valid is None else (dataset, valid):
         _check_inputs(part, options.code)
     if options.label:
         require_label(dataset)
@@ -299,7 +299,7 @@ def _make_design(
 ) -> BuildReport:
     """Do what follows once there is a network; all files go into the staging folder."""
     dataset, network = data.dataset, hardware.network
-    seen = None if hardware.held_out is None else hardware.held_out.inputs
+    seen = None if hardware.valid is None else hardware.valid.inputs
     observer.on_stage("simplifying")
     netlist, lowering, reports = simplify_network(
         network,
@@ -389,9 +389,9 @@ def _measured(
     if hardware.rounding is None and options.code is None:
         checks["network"] = network_record(hardware.network, data.dataset)
     as_trained = hardware.rounding is None and not options.label and options.code is None
-    if as_trained and data.held_out is None:
+    if as_trained and data.valid is None:
         return checks, None
-    measured = hardware_report(hardware, netlist, data.dataset, data.held_out, options.code)
+    measured = hardware_report(hardware, netlist, data.dataset, data.valid, options.code)
     if options.weights == LABELS:
         checks["labels"] = measured.labels_check()
     return checks, measured

@@ -28,7 +28,7 @@ class HardwareNetwork:
     given: TrainedNetwork  # the network as it was trained
     network: TrainedNetwork  # what the netlist keeps: over the bits of the hardware
     dataset: Dataset  # The patterns in these bits; no patterns are held out if None
-    held_out: Dataset | None
+    valid: Dataset | None
     over_bits: bool  # whether the trained network reads these bits; False if it reads analog values
     rounding: Rounding | None  # how the weights were made integers; None if they were not
     # how the weights were made few before that; None if they were not
@@ -43,7 +43,7 @@ class HardwareReport:
     label: bool  # whether there is a port for the class
     rounding: Rounding | None  # how the weights were made integers
     # by station (``trained``: the network on the values as they are; ``quantised``: the network that the
-    # netlist keeps, on the bits; ``netlist``) and part (``train``, ``held_out``). Labels of the netlist
+    # netlist keeps, on the bits; ``netlist``) and part (``train``, ``valid``). Labels of the netlist
     # are those of its port
     accuracy: dict[str, dict[str, Accuracy]]
     # by part, on how many patterns the port has the class that the trained network gives the values as
@@ -101,7 +101,7 @@ def training_data(dataset: Dataset, code: InputCode | None) -> Dataset:
 def hardware_network(
     network: TrainedNetwork,
     dataset: Dataset,
-    held_out: Dataset | None,
+    valid: Dataset | None,
     *,
     code: InputCode | None,
     rounded: bool,
@@ -111,7 +111,7 @@ def hardware_network(
     sparse: bool = False,
 ) -> HardwareNetwork:
     """Bring a network to the bits of its hardware."""
-    parts = [dataset] if held_out is None else [dataset, held_out]
+    parts = [dataset] if valid is None else [dataset, valid]
     for part in parts[1:]:
         if (part.n_inputs, part.input_kind) != (dataset.n_inputs, dataset.input_kind):
             raise UsageError(
@@ -135,7 +135,7 @@ def hardware_network(
         network,
         made,
         bits[0],
-        None if held_out is None else bits[1],
+        None if valid is None else bits[1],
         over_bits,
         rounding,
         sparsification=fitted,
@@ -146,7 +146,7 @@ def hardware_report(
     hardware: HardwareNetwork,
     netlist: Netlist,
     dataset: Dataset,
-    held_out: Dataset | None,
+    valid: Dataset | None,
     code: InputCode | None,
 ) -> HardwareReport:
     """Measure a network, what was made of it, and the netlist."""
@@ -155,7 +155,7 @@ def hardware_report(
     as_trained: dict[str, int] = {}
     for name, given, bits in (
         ("train", dataset, hardware.dataset),
-        ("held_out", held_out, hardware.held_out),
+        ("valid", valid, hardware.valid),
     ):
         if given is None or bits is None:
             continue

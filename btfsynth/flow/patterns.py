@@ -111,7 +111,7 @@ def corner_vectors(n_inputs: int, most: int) -> NDArray[np.uint8]:
     return np.concatenate([flat, ones, 1 - ones])
 
 
-_SETS = {"train": "train: ", "held_out": "held out: ", "valid": "valid: ", "test": "test: "}
+_SETS = {"train": "train: ", "valid": "valid: ", "test": "test: "}
 """What stands before the figures of a set of patterns where there are several."""
 
 

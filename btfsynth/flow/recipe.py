@@ -15,7 +15,7 @@ from btfsynth.train.session import plan_for
 
 def format_recipe(
     dataset: Dataset,
-    held_out: Dataset | None,
+    valid: Dataset | None,
     options: BuildOptions,
     trial: int | None,
     *,
@@ -56,9 +56,9 @@ def format_recipe(
         },
         "check": {"simulators": options.simulators, "timeout": options.timeout},
     }
-    if held_out is not None:
-        values["data"]["held_out"] = inputs.held_out or held_out.source
-        values["data"]["held_out_hash"] = held_out.content_hash
+    if valid is not None:
+        values["data"]["valid"] = inputs.valid or valid.source
+        values["data"]["valid_hash"] = valid.content_hash
     notes: dict[str, str] = {}
     if trial is not None:
         values["train"], notes["train"] = _training(dataset, options, trial)
@@ -78,7 +78,7 @@ def _training(dataset: Dataset, options: BuildOptions, trial: int) -> tuple[dict
         "sigma": parameters.sigma,
         "beta": parameters.beta,
         "gamma": parameters.gamma,
-        "iterations": parameters.iterations,
+        "max_iterations": parameters.max_iterations,
         "stop": parameters.stop.value,
         "gap_limit": parameters.gap_limit,
         "precision": parameters.precision,

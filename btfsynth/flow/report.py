@@ -174,7 +174,7 @@ class BuildReport:
 
     @property
     def targets(self) -> dict[str, Targets]:
-        """What the hardware gets right of the patterns and of those held out: ``train``, ``held_out``."""
+        """What the hardware gets right of the patterns and of those held out: ``train``, ``valid``."""
         if self.hardware is None:
             return {"train": Targets.of(self.accuracy)}
         label = self.hardware.label

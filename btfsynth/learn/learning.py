@@ -162,7 +162,7 @@ def _outcomes(
     """Learn the outputs one after the other; each gets its share of the time that is left."""
     train, valid = data["train"], data["valid"]
     names = bit_names(train.output_ports)
-    deadline = None if options.seconds is None else time.monotonic() + options.seconds
+    deadline = None if options.time_limit is None else time.monotonic() + options.time_limit
     outcomes: list[Outcome] = []
     interrupted = False
     for output in range(train.n_outputs):

@@ -440,7 +440,7 @@ def train_network(
         sigma=setting.sigma,
         beta=setting.beta,
         gamma=setting.gamma,
-        iterations=min(max(steps, _STEPS[0]), _STEPS[1]),
+        max_iterations=min(max(steps, _STEPS[0]), _STEPS[1]),
         stop=setting.stop,
     )
     hooks = TrialHooks(deadline=None if seconds is None else time.monotonic() + seconds)

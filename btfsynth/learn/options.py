@@ -17,8 +17,8 @@ class LearnOptions:
     ----------
     max_cells, max_ands
         AND, OR and majority cells, and AND nodes of the AIGER file, at most.
-    seconds
-        Time to learn; None for no limit.
+    time_limit
+        Seconds to learn; None for no limit.
     trials
         Trainings of networks an output; None for no limit.
     jobs
@@ -43,7 +43,7 @@ class LearnOptions:
 
     max_cells: int = 5000
     max_ands: int = 5000
-    seconds: float | None = 60.0
+    time_limit: float | None = 60.0
     trials: int | None = None
     jobs: int = 1
     seed: int = 1
@@ -53,7 +53,7 @@ class LearnOptions:
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.seconds is None and self.trials is None:
+        if self.time_limit is None and self.trials is None:
             raise UsageError("learn: expected a number of trials, a time limit, or both")
         for name, value in (
             ("max cells", self.max_cells),
@@ -65,8 +65,8 @@ class LearnOptions:
                 raise UsageError(f"{name}: expected at least 1, got {value}")
         if self.seed < 0:
             raise UsageError(f"seed: expected at least 0, got {self.seed}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise UsageError(f"time: expected more than 0 seconds, got {self.seconds:g}")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise UsageError(f"time_limit: expected more than 0 seconds, got {self.time_limit:g}")
 
 
 @dataclass(frozen=True)

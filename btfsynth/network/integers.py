@@ -107,7 +107,7 @@ def round_keeping_labels(
     dataset: Dataset,
     code: InputCode | None,
     input_ports: tuple[Port, ...],
-    held_out: Dataset | None = None,
+    valid: Dataset | None = None,
 ) -> tuple[TrainedNetwork, Rounding]:
     """Return a network of small integers that gives every pattern the label it had.
 
@@ -117,8 +117,8 @@ def round_keeping_labels(
     promised.
     """
     seen = [dataset.inputs, *_mixtures(dataset.inputs, code)]
-    if held_out is not None:
-        seen.insert(1, held_out.inputs)
+    if valid is not None:
+        seen.insert(1, valid.inputs)
     inputs = np.concatenate(seen)
     # Rounding looks at what the network makes of patterns, so their targets may be any.
     targets = np.zeros((len(inputs), dataset.n_outputs), dtype=np.uint8)

@@ -28,9 +28,9 @@ _SHARES = (
     ("bits", "bits", "line series-1"),
     ("vectors", "patterns", "line series-2"),
     ("labels", "labels", "line series-3"),
-    ("held_out_bits", "held-out bits", "line series-1 dotted"),
-    ("held_out_vectors", "held-out patterns", "line series-2 dotted"),
-    ("held_out_labels", "held-out labels", "line series-3 dotted"),
+    ("valid_bits", "held-out bits", "line series-1 dotted"),
+    ("valid_vectors", "held-out patterns", "line series-2 dotted"),
+    ("valid_labels", "held-out labels", "line series-3 dotted"),
 )
 
 

@@ -114,7 +114,7 @@ def _verified(folder: DesignFolder, checked: str) -> Verdict:
     targets = folder.targets
     if not targets:
         return Verdict("good", "verified", checked)
-    each = targets.get("test") or targets.get("held_out") or next(iter(targets.values()))
+    each = targets.get("test") or targets.get("valid") or next(iter(targets.values()))
     word = f"verified, {percent(each.right, each.count)} of targets right"
     state = "good" if all(one.all_right for one in targets.values()) else "warn"
     words = verified_words(targets)

@@ -60,7 +60,7 @@ class Scale:
     """
 
     seeds: int
-    iterations: int
+    max_iterations: int
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Experiment:
             sigma=self.sigma,
             beta=self.beta,
             gamma=self.gamma,
-            iterations=scale.iterations,
+            max_iterations=scale.max_iterations,
             stop=self.stop,
             gap_limit=self.gap_limit,
         )
@@ -131,7 +131,7 @@ class Experiment:
             "gamma": self.gamma,
             "stop": self.stop.value,
             "gap_limit": self.gap_limit if self.stop is StopRule.GAP else None,
-            "iterations": scale.iterations,
+            "max_iterations": scale.max_iterations,
             **({"skip": True} if self.skip else {}),
             **({"fitted": True} if self.fitted else {}),
         }

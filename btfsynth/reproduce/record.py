@@ -54,9 +54,9 @@ def training_record(
         experiment.topology,
         experiment.parameters(scale),
         seed,
-        held_out=test,
+        valid=test,
         hooks=TrialHooks(on_progress=on_progress),
-        held_out_chooses=False,  # a test set that chose would tell nothing
+        valid_chooses=False,  # a test set that chose would tell nothing
     )
     network = TrainingRun((result,), result, result.succeeded, False, False, 0.0).network(
         dataset, seed
@@ -138,9 +138,7 @@ def _curve(result: TrialResult) -> list[list[float | None]]:
             point.iterations,
             float(f"{point.gap:.5g}"),
             round(point.bits if point.labels is None else point.labels, 6),
-            _rounded(
-                point.held_out_bits if point.held_out_labels is None else point.held_out_labels
-            ),
+            _rounded(point.valid_bits if point.valid_labels is None else point.valid_labels),
         ]
         for point in result.history
     ]

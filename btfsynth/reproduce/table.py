@@ -317,7 +317,7 @@ def settings_row(row: dict[str, Any]) -> tuple[str, ...]:
         f"{settings['sigma']:g}",
         f"{settings['beta']:g}, {settings['gamma']:g}",
         stop,
-        _count(settings["iterations"]),
+        _count(settings["max_iterations"]),
         f"{row['seeds']} of {row['seeds_wanted']}",
         _NONE if None in theirs else ", ".join(f"{value:g}" for value in theirs),
     )

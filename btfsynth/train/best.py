@@ -51,7 +51,7 @@ class Candidate:
         return other is None or self.score > other.score
 
 
-def score(seen: int, held_out: Accuracy | None, mean: float) -> tuple[int, int, float]:
+def score(seen: int, valid: Accuracy | None, mean: float) -> tuple[int, int, float]:
     """Return what decides between two networks of a trial, to be compared item by item.
 
     First what is right of the held-out patterns, of classes where they have any and of bits elsewhere; then the
@@ -61,13 +61,13 @@ def score(seen: int, held_out: Accuracy | None, mean: float) -> tuple[int, int, 
     ----------
     seen
         Training targets right.
-    held_out
+    valid
         What is right of the held-out patterns; None without any or if they are not to choose.
     mean
         Mean squared gap.
     """
     held = 0
-    if held_out is not None:
-        labels = held_out.labels_right
-        held = held_out.bits_right if labels is None else labels
+    if valid is not None:
+        labels = valid.labels_right
+        held = valid.bits_right if labels is None else labels
     return held, seen, -mean

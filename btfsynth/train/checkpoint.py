@@ -31,11 +31,11 @@ from btfsynth.train.trainer import Snapshot
 
 __all__ = ["Checkpoint", "is_begun", "training_fingerprint"]
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 def training_fingerprint(
-    dataset: Dataset, plan: TrainingPlan, seed: int, held_out: Dataset | None
+    dataset: Dataset, plan: TrainingPlan, seed: int, valid: Dataset | None
 ) -> str:
     """Return a hash of all that the result of a series of trials depends on."""
     topology = plan.trial_topology(0)
@@ -45,7 +45,7 @@ def training_fingerprint(
         repr(replace(plan, topology=None)),
         graph.hexdigest(),
         seed,
-        None if held_out is None else held_out.content_hash,
+        None if valid is None else valid.content_hash,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -202,7 +202,7 @@ def _record(result: TrialResult) -> dict[str, Any]:
         "gap": result.gap,
         "bits_right": result.bits_right,
         "bits": result.bits,
-        "held_out_right": result.held_out_right,
+        "valid_right": result.valid_right,
         "seconds": result.seconds,
         "step_seconds": result.step_seconds,
         "history": [asdict(point) for point in result.history],

@@ -68,7 +68,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Time step, in (0, 2).
     gamma : float
         Rate at which the metric follows the gap, in [0, 1).
-    iterations : int
+    max_iterations : int
         Steps of a trial at most.
     stop : {"exact", "gap", "both", "none"}
         What ends a trial: every training target is right, the gap is small, both, or the iterations
@@ -143,7 +143,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sigma: float = 3.0,
         beta: float = 0.5,
         gamma: float = 3e-3,
-        iterations: int = 6_000,
+        max_iterations: int = 6_000,
         stop: str = "exact",
         gap_limit: float = 0.01,
         trials: int = 1,
@@ -157,7 +157,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.sigma = sigma
         self.beta = beta
         self.gamma = gamma
-        self.iterations = iterations
+        self.max_iterations = max_iterations
         self.stop = stop
         self.gap_limit = gap_limit
         self.trials = trials
@@ -201,7 +201,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not run.succeeded:
             warnings.warn(
                 f"no trial of {len(run.results)} met the stopping rule '{StopRule(self.stop).value}' "
-                f"within {self.iterations} steps; taken is the one with most training targets right, "
+                f"within {self.max_iterations} steps; taken is the one with most training targets right, "
                 f"{run.best.bits_right} of {run.best.bits}",
                 ConvergenceWarning,
                 stacklevel=2,
@@ -346,7 +346,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             sigma=_real("sigma", self.sigma),
             beta=_real("beta", self.beta),
             gamma=_real("gamma", self.gamma),
-            iterations=_whole("iterations", self.iterations),
+            max_iterations=_whole("max_iterations", self.max_iterations),
             stop=stop,
             gap_limit=_real("gap limit", self.gap_limit),
             precision=_whole("precision", self.precision),

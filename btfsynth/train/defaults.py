@@ -57,15 +57,17 @@ class TrainingPlan:
 
 _TASKS: dict[str, TrainingPlan] = {
     "multiplier:2": TrainingPlan(
-        (4, 4, 4, 4), TrainParameters(beta=0.6, gamma=3e-3, iterations=10_000), patience=20
+        (4, 4, 4, 4), TrainParameters(beta=0.6, gamma=3e-3, max_iterations=10_000), patience=20
     ),
     "multiplier:3": TrainingPlan(
-        (6, 12, 12, 12, 6), TrainParameters(beta=0.5, gamma=3e-3, iterations=80_000), patience=20
+        (6, 12, 12, 12, 6),
+        TrainParameters(beta=0.5, gamma=3e-3, max_iterations=80_000),
+        patience=20,
     ),
     # Every layer has to see the inputs: without that no width was enough.
     "multiplier:4": TrainingPlan(
         (8, 64, 64, 64, 8),
-        TrainParameters(beta=0.5, gamma=3e-3, iterations=20_000),
+        TrainParameters(beta=0.5, gamma=3e-3, max_iterations=20_000),
         patience=4,
         skip=True,
     ),
@@ -74,23 +76,23 @@ _TASKS: dict[str, TrainingPlan] = {
 _ONE_LAYER: dict[str, tuple[Callable[[int], int], TrainParameters]] = {
     "majority": (
         lambda inputs: inputs + 2,
-        TrainParameters(beta=0.75, gamma=1e-2, iterations=6_000),
+        TrainParameters(beta=0.75, gamma=1e-2, max_iterations=6_000),
     ),
     "parity": (
         lambda inputs: 3 * inputs,
-        TrainParameters(sigma=5, beta=0.7, gamma=1e-2, iterations=6_000),
+        TrainParameters(sigma=5, beta=0.7, gamma=1e-2, max_iterations=6_000),
     ),
     "popcount": (
         lambda inputs: 2 * inputs,
-        TrainParameters(sigma=5, beta=0.6, gamma=1e-2, iterations=6_000),
+        TrainParameters(sigma=5, beta=0.6, gamma=1e-2, max_iterations=6_000),
     ),
     "comparator": (
         lambda inputs: 4 * inputs,
-        TrainParameters(sigma=5, beta=0.5, gamma=3e-3, iterations=6_000),
+        TrainParameters(sigma=5, beta=0.5, gamma=3e-3, max_iterations=6_000),
     ),
     "automaton": (
         lambda inputs: 3 * inputs,
-        TrainParameters(sigma=5, beta=0.7, gamma=7e-3, iterations=6_000),
+        TrainParameters(sigma=5, beta=0.7, gamma=7e-3, max_iterations=6_000),
     ),
 }
 """Tasks that one hidden layer learns soonest: its width from the number of inputs, and settings.
@@ -100,7 +102,7 @@ Found by tuning, and taken where they were faster for other sizes than the tuned
 
 _DIGITS = TrainingPlan(
     (64, 64, 10),
-    TrainParameters(sigma=5, beta=0.2, gamma=1e-3, iterations=20_000, stop=StopRule.NONE),
+    TrainParameters(sigma=5, beta=0.2, gamma=1e-3, max_iterations=20_000, stop=StopRule.NONE),
 )
 """Settings of the paper. Images that were not seen are read best long before its gap of 0.05 is reached."""
 
@@ -131,9 +133,9 @@ def default_plan(dataset: Dataset) -> TrainingPlan:
         return TrainingPlan(one, parameters, patience=1, growth=1.6)
     hidden = min(max(4, 2 * max(dataset.n_inputs, dataset.n_outputs)), _WIDEST)
     widths = (dataset.n_inputs, hidden, hidden, dataset.n_outputs)
-    parameters = TrainParameters(beta=0.5, gamma=3e-3, iterations=6_000)
+    parameters = TrainParameters(beta=0.5, gamma=3e-3, max_iterations=6_000)
     if dataset.n_inputs <= 2:
-        parameters = replace(parameters, iterations=2_000)
+        parameters = replace(parameters, max_iterations=2_000)
     return TrainingPlan(widths, parameters, patience=1, growth=1.6)
 
 
@@ -142,7 +144,7 @@ def _autoencoder_plan(dataset: Dataset) -> TrainingPlan:
     n = dataset.n_inputs
     code = max(1, (dataset.n_patterns - 1).bit_length())
     return TrainingPlan(
-        (n, n, code, n, n), TrainParameters(beta=0.4, gamma=1e-3, iterations=100_000)
+        (n, n, code, n, n), TrainParameters(beta=0.4, gamma=1e-3, max_iterations=100_000)
     )
 
 
@@ -152,5 +154,5 @@ def _generative_plan(dataset: Dataset) -> TrainingPlan:
         code = max(1, (dataset.n_patterns - 1).bit_length())
     else:
         code = min(dataset.n_patterns, 16)
-    parameters = TrainParameters(beta=0.4, gamma=3e-3, iterations=100_000)
+    parameters = TrainParameters(beta=0.4, gamma=3e-3, max_iterations=100_000)
     return TrainingPlan((code, dataset.n_outputs, dataset.n_outputs), parameters)

@@ -25,7 +25,7 @@ def train_one(
     plan: TrainingPlan,
     seed: int,
     trial: int,
-    held_out: Dataset | None,
+    valid: Dataset | None,
     seconds: float | None,
 ) -> TrialResult | str:
     """Train one trial of a plan in at most so many seconds; return what went wrong if something did."""
@@ -33,7 +33,7 @@ def train_one(
     topology = plan.trial_topology(trial)
     try:
         return train_trial(
-            dataset, topology, plan.parameters, seed, trial, held_out=held_out, hooks=hooks
+            dataset, topology, plan.parameters, seed, trial, valid=valid, hooks=hooks
         )
     except TrainingError as error:
         return str(error)
@@ -46,7 +46,7 @@ def run_trials_on(
     seed: int,
     trials: int,
     *,
-    held_out: Dataset | None = None,
+    valid: Dataset | None = None,
     checkpoint: Checkpoint | None = None,
     run_all: bool = False,
     time_limit: float | None = None,
@@ -85,7 +85,7 @@ def run_trials_on(
         plan,
         seed,
         trials,
-        held_out=held_out,
+        valid=valid,
         checkpoint=checkpoint,
         run_all=run_all,
         deadline=None if time_limit is None else time.monotonic() + time_limit,
@@ -112,7 +112,7 @@ class _Restarts:
     plan: TrainingPlan
     seed: int
     trials: int
-    held_out: Dataset | None
+    valid: Dataset | None
     checkpoint: Checkpoint | None
     run_all: bool
     deadline: float | None
@@ -161,7 +161,7 @@ class _Restarts:
             left = None if self.deadline is None else max(0.1, self.deadline - time.monotonic())
             self.running.add(number)
             self.executor.submit(
-                number, train_one, self.dataset, self.plan, self.seed, number, self.held_out, left
+                number, train_one, self.dataset, self.plan, self.seed, number, self.valid, left
             )
 
     def next_trial(self) -> int | None:

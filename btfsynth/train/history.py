@@ -35,7 +35,7 @@ class HistoryPoint:
         Shares of the training targets that matter, and of whole patterns, got right.
     labels
         Share of the classes got right (see `btfsynth.network.accuracy`); None where there are none.
-    held_out_bits, held_out_vectors, held_out_labels
+    valid_bits, valid_vectors, valid_labels
         The same shares of the held-out patterns; None without them.
     """
 
@@ -48,9 +48,9 @@ class HistoryPoint:
     bits: float
     vectors: float
     labels: float | None = None
-    held_out_bits: float | None = None
-    held_out_vectors: float | None = None
-    held_out_labels: float | None = None
+    valid_bits: float | None = None
+    valid_vectors: float | None = None
+    valid_labels: float | None = None
 
 
 def next_point(iterations: int) -> int:

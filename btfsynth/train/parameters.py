@@ -66,8 +66,8 @@ class TrainParameters:
         Time step, in (0, 2).
     gamma
         Rate at which the metric follows the gap, in [0, 1).
-    iterations
-        Steps at most.
+    max_iterations
+        Iterations at most.
     stop
         The stopping rule.
     gap_limit
@@ -86,7 +86,7 @@ class TrainParameters:
     sigma: float = 3.0
     beta: float = 0.5
     gamma: float = 3e-3
-    iterations: int = 20_000
+    max_iterations: int = 20_000
     stop: StopRule = StopRule.EXACT
     gap_limit: float = 0.01
     check_interval: int = 10
@@ -96,9 +96,9 @@ class TrainParameters:
         _require("sigma", self.sigma, 1 < self.sigma < math.inf, "a number above 1")
         _require("beta", self.beta, 0 < self.beta < 2, "a number between 0 and 2")
         _require("gamma", self.gamma, 0 <= self.gamma < 1, "a number from 0 to below 1")
-        _require("iterations", self.iterations, self.iterations >= 1, "at least 1")
-        _require("gap limit", self.gap_limit, 0 <= self.gap_limit < math.inf, "0 or more")
-        _require("check interval", self.check_interval, self.check_interval >= 1, "at least 1")
+        _require("max_iterations", self.max_iterations, self.max_iterations >= 1, "at least 1")
+        _require("gap_limit", self.gap_limit, 0 <= self.gap_limit < math.inf, "0 or more")
+        _require("check_interval", self.check_interval, self.check_interval >= 1, "at least 1")
         _require("precision", self.precision, self.precision in (32, 64), "32 or 64")
         rules = [rule.value for rule in StopRule]
         _require("stop", self.stop, self.stop in rules, f"one of {', '.join(rules)}")
@@ -131,7 +131,7 @@ class Progress:
         Widths of its network; None for a graph without layers.
     seconds
         Wall time so far.
-    held_out
+    valid
         Share of the held-out targets right at the last point of the history; None without any.
     """
 
@@ -142,7 +142,7 @@ class Progress:
     bits: int
     widths: tuple[int, ...] | None
     seconds: float = 0.0
-    held_out: float | None = None
+    valid: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +167,7 @@ class TrialResult:
         The gap at that step: root mean square over patterns and neurons.
     bits_right, bits
         Targets right by these weights (reference evaluation) and targets that matter.
-    held_out_right
+    valid_right
         What they get right of the held-out patterns: classes where they have any, else bits. None if there are
         none, or if they did not choose.
     seconds
@@ -195,12 +195,12 @@ class TrialResult:
     history: tuple[HistoryPoint, ...] = ()
     codes: NDArray[np.uint8] | None = None
     best_iteration: int = 0
-    held_out_right: int | None = None
+    valid_right: int | None = None
 
     @property
     def quality(self) -> tuple[int, int]:
         """What decides between two trials, the larger one wins: held-out and training targets right."""
-        return self.held_out_right or 0, self.bits_right
+        return self.valid_right or 0, self.bits_right
 
     @property
     def exact(self) -> bool:

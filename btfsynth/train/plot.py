@@ -152,7 +152,7 @@ def _draw_shares(axes: Any, points: Sequence[HistoryPoint]) -> None:
 
 def _shares(points: Sequence[HistoryPoint]) -> Iterator[tuple[str, list[float], str, str]]:
     """Give label, values, style and colour of every accuracy that is known."""
-    for prefix, words, style in (("", "", "o-"), ("held_out_", "held out: ", "s--")):
+    for prefix, words, style in (("", "", "o-"), ("valid_", "valid: ", "s--")):
         for (name, label), color in zip(_SHARES, ("C0", "C3", "C4"), strict=True):
             values = [getattr(point, prefix + name) for point in points]
             if None not in values:

@@ -48,7 +48,7 @@ class TrainOptions:
         Let every layer see the inputs as well.
     topology
         Any acyclic graph to train instead of layers.
-    sigma, beta, gamma, iterations, stop, gap_limit, precision
+    sigma, beta, gamma, max_iterations, stop, gap_limit, precision
         See `btfsynth.train.parameters.TrainParameters`.
 
     Raises
@@ -68,7 +68,7 @@ class TrainOptions:
     sigma: float | None = None
     beta: float | None = None
     gamma: float | None = None
-    iterations: int | None = None
+    max_iterations: int | None = None
     stop: StopRule | None = None
     gap_limit: float | None = None
     precision: int | None = None
@@ -99,7 +99,7 @@ def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
         "sigma": options.sigma,
         "beta": options.beta,
         "gamma": options.gamma,
-        "iterations": options.iterations,
+        "max_iterations": options.max_iterations,
         "stop": options.stop,
         "gap_limit": options.gap_limit,
         "precision": options.precision,
@@ -123,7 +123,7 @@ def train(
     *,
     on_progress: Callable[[Progress], None] | None = None,
     on_trial: Callable[[TrialResult], None] | None = None,
-    held_out: Dataset | None = None,
+    valid: Dataset | None = None,
     checkpoint_file: StrPath | None = None,
     checkpoint_interval: float = 30.0,
     run_all: bool = False,
@@ -143,7 +143,7 @@ def train(
         Called every tenth of a second or so with a `Progress`, from the training threads, one call at a time.
     on_trial
         Called likewise with the `TrialResult` of a trial that has ended.
-    held_out
+    valid
         Patterns to measure the networks on along the way, and to choose the best by; their columns are taken by
         name where the names are those of the data, in any order (see `btfsynth.dataset.sampling`).
     checkpoint_file
@@ -181,12 +181,12 @@ def train(
     plan = plan_for(dataset, options)
     if run_all:
         plan = replace(plan, patience=0)
-    if held_out is not None:
-        held_out = matched(held_out, dataset, plan.trial_topology(0).n_inputs)
+    if valid is not None:
+        valid = matched(valid, dataset, plan.trial_topology(0).n_inputs)
     checkpoint = None
     if checkpoint_file is not None:
-        fingerprint = training_fingerprint(dataset, plan, options.seed, held_out)
-        stored = Stored(dataset, plan, held_out)
+        fingerprint = training_fingerprint(dataset, plan, options.seed, valid)
+        stored = Stored(dataset, plan, valid)
         checkpoint = Checkpoint(checkpoint_file, fingerprint, stored, checkpoint_interval, on_note)
     if executor is not None:
         return run_trials_on(
@@ -195,7 +195,7 @@ def train(
             plan,
             options.seed,
             options.trials,
-            held_out=held_out,
+            valid=valid,
             checkpoint=checkpoint,
             run_all=run_all,
             time_limit=options.time_limit,
@@ -209,7 +209,7 @@ def train(
         options.trials,
         jobs=options.jobs,
         threads=options.threads,
-        held_out=held_out,
+        valid=valid,
         checkpoint=checkpoint,
         run_all=run_all,
         time_limit=options.time_limit,

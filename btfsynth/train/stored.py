@@ -46,13 +46,13 @@ class Stored:
     ----------
     dataset, plan
         What is trained, and how.
-    held_out
+    valid
         Patterns that the history measures; None without any.
     """
 
     dataset: Dataset
     plan: TrainingPlan
-    held_out: Dataset | None
+    valid: Dataset | None
 
     def finished(self, records: Any, arrays: Mapping[str, NDArray[Any]]) -> dict[int, TrialResult]:
         """Return the finished trials by number.
@@ -86,7 +86,7 @@ class Stored:
     def _result(
         self, trial: int, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any] | None]
     ) -> TrialResult:
-        limit = self.plan.parameters.iterations
+        limit = self.plan.parameters.max_iterations
         stops = [stop.value for stop in StopReason if stop not in _UNFINISHED]
         if record.get("stop") not in stops:
             raise InvalidStateError(
@@ -109,7 +109,7 @@ class Stored:
             step_seconds=_real(record, "step_seconds"),
             history=self.history(record, _whole(record, "iterations", 1, limit)),
             best_iteration=_whole(record, "best_iteration", 1, limit),
-            held_out_right=self._held_out_right(record),
+            valid_right=self._valid_right(record),
             codes=self._codes(arrays["codes"], topology) if "codes" in arrays else None,
         )
         self._measure(result)
@@ -137,13 +137,13 @@ class Stored:
             raise InvalidStateError("codes: expected one 1 in every row")
         return found
 
-    def _held_out_right(self, record: Mapping[str, Any]) -> int | None:
+    def _valid_right(self, record: Mapping[str, Any]) -> int | None:
         """Return what is right of the patterns held out, None without any or if they did not choose."""
-        if record.get("held_out_right") is None or self.held_out is None:
-            if record.get("held_out_right") is not None:
-                raise InvalidStateError("held_out_right: expected none without patterns held out")
+        if record.get("valid_right") is None or self.valid is None:
+            if record.get("valid_right") is not None:
+                raise InvalidStateError("valid_right: expected none without patterns held out")
             return None
-        return _whole(record, "held_out_right", 0, self.held_out.targets.size)
+        return _whole(record, "valid_right", 0, self.valid.targets.size)
 
     def _measure(self, result: TrialResult) -> None:
         """Refuse weights that do not get right what is written beside them."""
@@ -159,7 +159,7 @@ class Stored:
                 data.output_ports,
             )
             right = network.bits_right(data)
-            held = None if self.held_out is None else measure(network, self.held_out)
+            held = None if self.valid is None else measure(network, self.valid)
         except BtfsynthError as error:
             raise InvalidStateError(str(error)) from None
         if right != result.bits_right:
@@ -167,11 +167,11 @@ class Stored:
                 f"weights: expected {result.bits_right} of {result.bits} bits right as recorded, they "
                 f"get {right} right"
             )
-        if held is not None and result.held_out_right is not None:
+        if held is not None and result.valid_right is not None:
             right = held.bits_right if held.labels_right is None else held.labels_right
-            if right != result.held_out_right:
+            if right != result.valid_right:
                 raise InvalidStateError(
-                    f"weights: expected {result.held_out_right} right of the patterns held out as recorded, "
+                    f"weights: expected {result.valid_right} right of the patterns held out as recorded, "
                     f"they get {right} right"
                 )
         if result.stop in (StopReason.EXACT, StopReason.BOTH) and not result.exact:
@@ -189,10 +189,10 @@ class Stored:
         if not isinstance(points, list):
             raise InvalidStateError(f"history: expected a list, got {shown(points)}")
         optional = {"labels": self.dataset.output_kind is OutputKind.LABEL}
-        held = self.held_out is not None
-        optional |= {"held_out_bits": held, "held_out_vectors": held}
-        optional["held_out_labels"] = held and (
-            self.held_out is not None and self.held_out.output_kind is OutputKind.LABEL
+        held = self.valid is not None
+        optional |= {"valid_bits": held, "valid_vectors": held}
+        optional["valid_labels"] = held and (
+            self.valid is not None and self.valid.output_kind is OutputKind.LABEL
         )
         found: list[HistoryPoint] = []
         for point in points:
@@ -246,7 +246,7 @@ class Stored:
             )
         bits = int(self.dataset.care_mask.sum())
         named = {f"counter {place}": counter for place, counter in enumerate(counters)}
-        done = _whole(named, "counter 0", 1, parameters.iterations)
+        done = _whole(named, "counter 0", 1, parameters.max_iterations)
         _whole(named, "counter 8", 1, done)
         for place in (1, 9, 10, 11):
             _real(named, f"counter {place}")

@@ -150,16 +150,16 @@ class _Run:
         dataset: Dataset,
         topology: Topology,
         parameters: TrainParameters,
-        held_out: Dataset | None,
+        valid: Dataset | None,
         start: tuple[int, int] | Snapshot,
         ranks: Ranks | None,
-        held_out_chooses: bool,
+        valid_chooses: bool,
     ) -> None:
         self.dataset = dataset
-        self.chooser = held_out if held_out_chooses else None
+        self.chooser = valid if valid_chooses else None
         self.topology = topology
         self.parameters = parameters
-        self.held_out = held_out
+        self.valid = valid
         self.ranks = ranks
         share = Share() if ranks is None else ranks.share
         blocks = count_blocks(dataset.n_patterns)
@@ -242,7 +242,7 @@ class _Run:
         ahead = next_point(self.done) - self.done
         if self.measured_every:
             ahead = min(ahead, self.measured_every - self.done % self.measured_every)
-        steps = max(1, min(steps, ahead, parameters.iterations - self.done))
+        steps = max(1, min(steps, ahead, parameters.max_iterations - self.done))
         history = np.zeros(steps)
         # Tests for exactness fall on multiples of the interval, wherever a chunk begins.
         aligned = self.check if self.check and self.done % self.check == 0 else 0
@@ -291,7 +291,7 @@ class _Run:
         shown = self.shown(codes)
         network = self.network(self.state.weights, shown)
         seen = measure(network, shown)
-        held = None if self.held_out is None else measure(network, self.held_out)
+        held = None if self.valid is None else measure(network, self.valid)
         chooser = None if self.chooser is None else held
         decides = score(seen.bits_right, chooser, self.mean)
         self.keep(Candidate(decides, self.state.weights.copy(), self.done, self.mean, codes))
@@ -305,9 +305,9 @@ class _Run:
             bits=seen.bit_share,
             vectors=seen.vector_share,
             labels=seen.label_share,
-            held_out_bits=None if held is None else held.bit_share,
-            held_out_vectors=None if held is None else held.vector_share,
-            held_out_labels=None if held is None else held.label_share,
+            valid_bits=None if held is None else held.bit_share,
+            valid_vectors=None if held is None else held.vector_share,
+            valid_labels=None if held is None else held.label_share,
         )
         self.history.append(point)
 
@@ -372,7 +372,7 @@ class _Run:
             return StopReason.GAP
         if stop is StopRule.BOTH and small and self.is_exact():
             return StopReason.BOTH
-        if self.done >= self.parameters.iterations:
+        if self.done >= self.parameters.max_iterations:
             return StopReason.ITERATIONS
         return None
 
@@ -424,7 +424,7 @@ class _Run:
             gap=chosen.mean**0.5,
             bits_right=right,
             bits=self.bits,
-            held_out_right=None if self.chooser is None else held,
+            valid_right=None if self.chooser is None else held,
             seconds=seconds,
             step_seconds=self.stepping,
             history=tuple(self.history),
@@ -440,11 +440,11 @@ def train_trial(
     trial: int = 0,
     *,
     threads: int = 1,
-    held_out: Dataset | None = None,
+    valid: Dataset | None = None,
     resume: Snapshot | None = None,
     hooks: TrialHooks | None = None,
     ranks: Ranks | None = None,
-    held_out_chooses: bool = True,
+    valid_chooses: bool = True,
 ) -> TrialResult:
     """Train one network from the random start that ``(seed, trial)`` names.
 
@@ -464,7 +464,7 @@ def train_trial(
         Name the random start.
     threads
         Threads to share the blocks of patterns; taken where the problem is large enough.
-    held_out
+    valid
         Patterns to measure the network on along the way, and to choose the best by.
     resume
         Go on from here instead of a random start.
@@ -472,7 +472,7 @@ def train_trial(
         What to tell, and what can end it.
     ranks
         The processes that share the training, each of which makes this call; all get the result.
-    held_out_chooses
+    valid_chooses
         False measures the patterns held out only, as a test set: training targets choose the best.
 
     Raises
@@ -488,7 +488,7 @@ def train_trial(
     warm_up(parameters.precision)
     hooks = hooks or TrialHooks()
     start = resume or (seed, trial)
-    run = _Run(dataset, topology, parameters, held_out, start, ranks, held_out_chooses)
+    run = _Run(dataset, topology, parameters, valid, start, ranks, valid_chooses)
     sharing = 1 if ranks is not None else useful_threads(run.problem, threads)
     team = Team(sharing) if sharing > 1 else None
     try:
@@ -516,7 +516,7 @@ def _tell(run: _Run, trial: int, hooks: TrialHooks) -> StopReason | None:
     if hooks.on_progress is not None:
         kept = 0 if run.kept is None else run.kept.score[1]
         right = max(kept, int(run.best[0]))
-        held_out = run.history[-1].held_out_bits if run.history else None
+        valid = run.history[-1].valid_bits if run.history else None
         hooks.on_progress(
             Progress(
                 trial=trial,
@@ -526,7 +526,7 @@ def _tell(run: _Run, trial: int, hooks: TrialHooks) -> StopReason | None:
                 bits=run.bits,
                 widths=run.topology.widths,
                 seconds=run.seconds(),
-                held_out=held_out,
+                valid=valid,
             )
         )
     cancelled = hooks.cancelled is not None and hooks.cancelled.is_set()

@@ -95,7 +95,7 @@ def run_trials(
     *,
     jobs: int = 1,
     threads: int = 1,
-    held_out: Dataset | None = None,
+    valid: Dataset | None = None,
     checkpoint: Checkpoint | None = None,
     run_all: bool = False,
     time_limit: float | None = None,
@@ -122,7 +122,7 @@ def run_trials(
         Trials side by side.
     threads
         Threads within each trial, where its size makes them useful.
-    held_out
+    valid
         Patterns to measure the networks on along the way, and to choose the best by.
     checkpoint
         Where to keep what is done, and to go on from.
@@ -153,7 +153,7 @@ def run_trials(
         seed,
         trials,
         threads=threads,
-        held_out=held_out,
+        valid=valid,
         checkpoint=checkpoint,
         run_all=run_all,
         deadline=None if time_limit is None else time.monotonic() + time_limit,
@@ -181,7 +181,7 @@ class _Restarts:
     seed: int
     trials: int
     threads: int
-    held_out: Dataset | None
+    valid: Dataset | None
     checkpoint: Checkpoint | None
     run_all: bool
     deadline: float | None
@@ -258,7 +258,7 @@ class _Restarts:
             self.seed,
             trial,
             threads=self.threads,
-            held_out=self.held_out,
+            valid=self.valid,
             resume=None if self.checkpoint is None else self.checkpoint.snapshot(trial),
             hooks=TrialHooks(
                 on_progress=self.report,

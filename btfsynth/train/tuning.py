@@ -44,14 +44,14 @@ class TuningResult:
 
     Parameters
     ----------
-    widths, sigma, beta, gamma, iterations
+    widths, sigma, beta, gamma, max_iterations
         The settings.
     stop
         The stopping rule they are for.
     seconds_per_solution
         Seconds of training that an exact network took with them: all trials' time over the successes; None
         with patterns held out.
-    held_out
+    valid
         Share of the targets held out, or of the classes, that was right, a mean over the trials; None
         without any.
     solutions, trials
@@ -68,10 +68,10 @@ class TuningResult:
     sigma: float
     beta: float
     gamma: float
-    iterations: int
+    max_iterations: int
     stop: StopRule
     seconds_per_solution: float | None
-    held_out: float | None
+    valid: float | None
     solutions: int
     trials: int
     candidates: int
@@ -110,12 +110,12 @@ class Tried:
 
 def tune(
     dataset: Dataset,
-    seconds: float,
+    time_limit: float,
     seed: int = 1,
     storage: StrPath | None = None,
     on_candidate: Callable[[int, float], None] | None = None,
     executor: Executor | None = None,
-    held_out: Dataset | None = None,
+    valid: Dataset | None = None,
 ) -> TuningResult:
     """Search settings by the expected time to an exact network, or by what is right of patterns held out.
 
@@ -127,7 +127,7 @@ def tune(
     ----------
     dataset
         What to learn.
-    seconds
+    time_limit
         How long to search.
     seed
         Of the search and of the random starts.
@@ -137,7 +137,7 @@ def tune(
         Called with the number of candidates and the best seconds a solution so far.
     executor
         Tries candidates side by side; None tries them one after the other in this process.
-    held_out
+    valid
         Patterns to judge by (see `btfsynth.dataset.sampling`). Trials then run for all their share of the time,
         and the settings are to be run for as many steps.
 
@@ -157,10 +157,10 @@ def tune(
         If the user stopped the search before one did.
     """
     storage = None if storage is None else as_path(storage)
-    if not 0 < seconds < math.inf:
-        raise UsageError(f"time: expected a number of seconds above 0, got {seconds:g}")
-    if held_out is not None:
-        held_out = matched(held_out, dataset, default_plan(dataset).trial_widths(0)[0])
+    if not 0 < time_limit < math.inf:
+        raise UsageError(f"time_limit: expected a number of seconds above 0, got {time_limit:g}")
+    if valid is not None:
+        valid = matched(valid, dataset, default_plan(dataset).trial_widths(0)[0])
     try:
         import optuna
         import sqlalchemy
@@ -168,13 +168,13 @@ def tune(
         raise MissingToolError(f"optuna is not installed; {install_command('optuna')}") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warm_up(TrainParameters().precision)
-    name = dataset.content_hash + ("" if held_out is None else held_out.content_hash)
+    name = dataset.content_hash + ("" if valid is None else valid.content_hash)
     study = open_study(name, storage, seed, dataset)
     lost: str | None = None
     told: list[Any] = []
     try:
         interrupted = _search(
-            study, (dataset, held_out), seed, seconds, executor or Inline(), on_candidate, told
+            study, (dataset, valid), seed, time_limit, executor or Inline(), on_candidate, told
         )
         tried = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     except (optuna.exceptions.OptunaError, sqlalchemy.exc.SQLAlchemyError) as error:
@@ -189,21 +189,21 @@ def tune(
             kept = f"; {storage} keeps them" if tried and storage is not None else ""
             raise InterruptedWorkError(f"interrupted; {found}{kept}")
         raise TrainingError(f"{found}; give more time")
-    result = _result(best, len(tried), held_out is not None, interrupted)
+    result = _result(best, len(tried), valid is not None, interrupted)
     return replace(result, lost=lost)
 
 
-def _result(best: Any, candidates: int, held_out: bool, interrupted: bool) -> TuningResult:
+def _result(best: Any, candidates: int, valid: bool, interrupted: bool) -> TuningResult:
     """Return the settings of the best candidate, judged by patterns held out or by the time."""
     return TuningResult(
         widths=tuple(best.user_attrs["widths"]),
         sigma=float(best.params["sigma"]),
         beta=float(best.params["beta"]),
         gamma=float(best.params["gamma"]),
-        iterations=int(best.user_attrs["iterations"]) if held_out else _ITERATIONS,
-        stop=StopRule.NONE if held_out else StopRule.EXACT,
-        seconds_per_solution=None if held_out else float(best.value),
-        held_out=1.0 - float(best.value) if held_out else None,
+        max_iterations=int(best.user_attrs["iterations"]) if valid else _ITERATIONS,
+        stop=StopRule.NONE if valid else StopRule.EXACT,
+        seconds_per_solution=None if valid else float(best.value),
+        valid=1.0 - float(best.value) if valid else None,
         solutions=int(best.user_attrs["solutions"]),
         trials=int(best.user_attrs["trials"]),
         candidates=candidates,
@@ -226,7 +226,7 @@ def _search(
     """
     import optuna
 
-    dataset, held_out = data
+    dataset, valid = data
     end = time.monotonic() + seconds
     share = max(0.05, seconds / 120)
     running: dict[int, Any] = {}
@@ -234,7 +234,7 @@ def _search(
         while running or time.monotonic() < end:
             while executor.idle and time.monotonic() < end:
                 candidate = study.ask()
-                widths, parameters = _suggest(candidate, dataset, held_out is not None)
+                widths, parameters = _suggest(candidate, dataset, valid is not None)
                 candidate.set_user_attr("widths", list(widths))
                 running[candidate.number] = candidate
                 executor.submit(
@@ -245,7 +245,7 @@ def _search(
                     parameters,
                     seed,
                     share,
-                    held_out,
+                    valid,
                 )
             for finished in executor.wait(_NAP):
                 assert isinstance(finished.key, int)
@@ -273,7 +273,7 @@ def try_settings(
     parameters: TrainParameters,
     seed: int,
     share: float,
-    held_out: Dataset | None = None,
+    valid: Dataset | None = None,
 ) -> Tried:
     """Train a few trials with these settings, each in at most so many seconds.
 
@@ -287,15 +287,13 @@ def try_settings(
     check_fit(dataset, topology)
     for start in range(_SEEDS):
         hooks = TrialHooks(deadline=time.monotonic() + share)
-        result = train_trial(
-            dataset, topology, parameters, seed, start, hooks=hooks, held_out=held_out
-        )
+        result = train_trial(dataset, topology, parameters, seed, start, hooks=hooks, valid=valid)
         spent += result.seconds
         steps.append(result.iterations)
         solutions += result.exact
         best = max(best, result.bits_right / max(1, result.bits))
-        if held_out is not None:
-            wrong.append(1.0 - _right_share(result, held_out))
+        if valid is not None:
+            wrong.append(1.0 - _right_share(result, valid))
             if len(steps) == _HELD_OUT_SEEDS:
                 break
         elif len(steps) == _SEEDS // 2 and not solutions:
@@ -305,16 +303,16 @@ def try_settings(
     return Tried(cost, solutions, len(steps), int(statistics.median(steps)))
 
 
-def _right_share(result: TrialResult, held_out: Dataset) -> float:
+def _right_share(result: TrialResult, valid: Dataset) -> float:
     """Return the share held out that the network gets right: of classes where there are any, else of bits."""
-    assert result.held_out_right is not None  # patterns were held out
-    of_classes = held_out.output_kind is OutputKind.LABEL
-    count = held_out.n_patterns if of_classes else int(held_out.care_mask.sum())
-    return result.held_out_right / max(1, count)
+    assert result.valid_right is not None  # patterns were held out
+    of_classes = valid.output_kind is OutputKind.LABEL
+    count = valid.n_patterns if of_classes else int(valid.care_mask.sum())
+    return result.valid_right / max(1, count)
 
 
 def _suggest(
-    candidate: Any, dataset: Dataset, held_out: bool
+    candidate: Any, dataset: Dataset, valid: bool
 ) -> tuple[tuple[int, ...], TrainParameters]:
     """Let the search choose widths, depth, sigma, beta and gamma; generated codes keep their width."""
     depth = candidate.suggest_int("hidden_layers", 1, 4)
@@ -324,7 +322,7 @@ def _suggest(
         sigma=float(candidate.suggest_categorical("sigma", [3.0, 5.0, 7.0])),
         beta=candidate.suggest_float("beta", 0.1, 0.9),
         gamma=candidate.suggest_float("gamma", 1e-4, 3e-2, log=True),
-        iterations=_ITERATIONS,
-        stop=StopRule.NONE if held_out else StopRule.EXACT,
+        max_iterations=_ITERATIONS,
+        stop=StopRule.NONE if valid else StopRule.EXACT,
     )
     return (inputs, *([hidden] * depth), dataset.n_outputs), parameters

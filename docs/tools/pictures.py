@@ -193,7 +193,7 @@ def draw_stations() -> str:
 def trained() -> tuple[Dataset, TrainedNetwork, tuple[HistoryPoint, ...]]:
     """Train the two-bit multiplier for 10,000 steps; return data, network and history."""
     dataset = load("multiplier:2")
-    run = train(dataset, TrainOptions(seed=1, trials=1, stop=StopRule.NONE, iterations=10_000))
+    run = train(dataset, TrainOptions(seed=1, trials=1, stop=StopRule.NONE, max_iterations=10_000))
     return dataset, run.network(dataset, seed=1), run.best.history
 
 

@@ -40,7 +40,7 @@ def styles(monkeypatch):
 
 def test_a_build_that_misses_targets_says_so(cli, coin_flips, styles):
     """Last line, JSON, report.json, page, verify and simulate tell the same count, and none is green."""
-    build = ("build", "flips.dat", "--code", "binary:3", "--widths", "2,3,1", "--iterations", 60,
+    build = ("build", "flips.dat", "--code", "binary:3", "--widths", "2,3,1", "--max-iterations", 60,
              "--stop", "none", "--trials", 1, *CHECK, "-o", "out", "--report")  # fmt: skip
     outcome = cli(*build)
     assert outcome.code == 0, outcome.stderr
@@ -110,9 +110,9 @@ def test_shares_are_rounded_down():
     assert percent(42, 64) == "65.6%"
     assert percent(0, 5) == "0%"
     assert percent(0, 0) == percent(5, 5) == "100%"
-    two = {"train": Targets(5, 6), "held_out": Targets(3, 3, 1, 2)}
+    two = {"train": Targets(5, 6), "valid": Targets(3, 3, 1, 2)}
     assert verified_words(two) == (
         "verified: hardware equals the netlist; train: 5 of 6 targets right (83.3%); "
-        "held out: 3 of 3 targets right (100%), 1 of 2 labels right (50%)"
+        "valid: 3 of 3 targets right (100%), 1 of 2 labels right (50%)"
     )
-    assert not two["held_out"].all_right
+    assert not two["valid"].all_right

@@ -15,7 +15,7 @@ from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
 
 CHECK = ("--simulator", "amaranth", "--json")
-SIZES = ("--widths", "2,6,3", "--iterations", "3000", "--trials", "20")
+SIZES = ("--widths", "2,6,3", "--max-iterations", "3000", "--trials", "20")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def arithmetic(folder, name: str, text: str, x: np.ndarray) -> tuple[np.ndarray,
 def test_points_become_hardware_with_a_label(cli, three_classes):
     """A 5-bit code: the design is verified on every vector, and its numbers are those of arithmetic."""
     outcome = cli(
-        "build", "points.dat", "--code", "binary:5", "--label", "--held-out", "later.dat",
+        "build", "points.dat", "--code", "binary:5", "--label", "--valid", "later.dat",
         *SIZES, *CHECK,
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
@@ -78,7 +78,7 @@ def test_points_become_hardware_with_a_label(cli, three_classes):
     ]
     assert manifest["options"]["code"] == "binary:5"
     netlist = read_netlist(folder / "points.mig")
-    for part, name in (("train", "points.dat"), ("held_out", "later.dat")):
+    for part, name in (("train", "points.dat"), ("valid", "later.dat")):
         data = load(name)
         found = unpack_bits(
             output_words(netlist, pack_bits(parse_code("binary:5").bits(data.inputs))),
@@ -106,7 +106,7 @@ def test_weights_that_keep_every_label(cli, tmp_path):
 
     def built(rule: str) -> dict:
         outcome = cli(
-            "build", "points.dat", "--network", "n.npz", "--held-out", "later.dat",
+            "build", "points.dat", "--network", "n.npz", "--valid", "later.dat",
             "--code", "levels:20", "--label", "--weights", rule, "--passes", "fast", *CHECK,
         )  # fmt: skip
         assert outcome.code == 0, outcome.complaint
@@ -123,7 +123,7 @@ def test_weights_that_keep_every_label(cli, tmp_path):
     report = built("2")
     assert "labels" not in report["checks"]
     counted = report["hardware"]["labels_as_trained"]
-    assert [counted["train"], counted["held_out"]] == same() != [60, 40]
+    assert [counted["train"], counted["valid"]] == same() != [60, 40]
 
 
 def test_labels_that_no_weights_keep(cli, three_classes):
@@ -143,7 +143,7 @@ def test_labels_that_no_weights_keep(cli, three_classes):
 def test_other_codes_become_hardware(cli, three_classes, code):
     """Whatever the code, the design keeps the network over the bits, wrong as it may be."""
     outcome = cli(
-        "build", "points.dat", "--code", code, "--stop", "none", "--iterations", "300", "--trials", "1",
+        "build", "points.dat", "--code", code, "--stop", "none", "--max-iterations", "300", "--trials", "1",
         *CHECK,
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
@@ -199,7 +199,7 @@ def test_a_network_trained_on_the_values_takes_any_code(cli, three_classes):
             "--label: compares sums, so the network is kept; not with --preserve care",
         ),
         (
-            ["points.dat", "--code", "binary:4", "--held-out", "adder:2"],
+            ["points.dat", "--code", "binary:4", "--valid", "adder:2"],
             "adder:2: Boolean inputs take no --code",
         ),
     ],
@@ -236,15 +236,15 @@ def test_digits_become_hardware(cli, tmp_path):
     """Images: a small network of 64 grey inputs, and held-out images through the simulated design."""
     outcome = cli(
         "build", "digits:grey,train=64", "--code", "binary:2", "--label", "--stop", "none",
-        "--held-out", "digits:grey,train=64,part=test,count=50", "--iterations", "300", "--trials", "1",
+        "--valid", "digits:grey,train=64,part=test,count=50", "--max-iterations", "300", "--trials", "1",
         "--widths", "64,6,10", "--passes", "fast", "--weights", "3", "--simulator", "icarus", "--json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
     report = outcome.json
     accuracy = report["hardware"]["accuracy"]
-    assert accuracy["netlist"]["held_out"] == accuracy["quantised"]["held_out"]
+    assert accuracy["netlist"]["valid"] == accuracy["quantised"]["valid"]
     assert report["checks"]["icarus"]["passed"] >= 64 + 50
     data = load("digits:grey,train=64,part=test,count=50")
     _, classes = arithmetic(tmp_path / "hdl_out" / "digits", "digits", "binary:2", data.inputs)
     right = int((classes == data.targets.argmax(axis=1)).sum())
-    assert accuracy["netlist"]["held_out"]["labels_right"] == right > 10
+    assert accuracy["netlist"]["valid"]["labels_right"] == right > 10

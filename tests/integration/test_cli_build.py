@@ -115,7 +115,7 @@ def test_same_bytes(cli, tmp_path, fast_simulator):
     for folder, jobs in (("one", 1), ("two", 1), ("three", 2)):
         # So few iterations need more than one trial, else jobs would mean nothing.
         outcome = cli(
-            "build", "multiplier:2", "--iterations", 300, "--trials", 200, "--jobs", jobs,
+            "build", "multiplier:2", "--max-iterations", 300, "--trials", 200, "--jobs", jobs,
             "-o", folder, "--json", "--simulator", fast_simulator,
         )  # fmt: skip
         assert outcome.code == 0, outcome.stderr
@@ -138,9 +138,9 @@ def test_other_seed_other_network(cli, tmp_path, fast_simulator):
     ("options", "reason"),
     [
         ((), "exact"),
-        (("--stop", "gap", "--gap", 0.05), "gap"),
-        (("--stop", "both", "--gap", 0.05), "both"),
-        (("--stop", "none", "--iterations", 4000), "iterations"),
+        (("--stop", "gap", "--gap-limit", 0.05), "gap"),
+        (("--stop", "both", "--gap-limit", 0.05), "both"),
+        (("--stop", "none", "--max-iterations", 4000), "iterations"),
     ],
 )
 def test_stop_rules(cli, fast_simulator, options, reason):
@@ -159,7 +159,7 @@ def test_stop_rules(cli, fast_simulator, options, reason):
 def test_inexact_network_is_not_verified(cli, fast_simulator):
     """What ends well by its rule but misses targets is built and called unverified."""
     outcome = cli(
-        "build", "multiplier:2", "--stop", "none", "--iterations", 5, "--json",
+        "build", "multiplier:2", "--stop", "none", "--max-iterations", 5, "--json",
         "--simulator", fast_simulator,
     )  # fmt: skip
     assert outcome.code == 1
@@ -241,7 +241,7 @@ def test_second_build_replaces_the_first(cli, tmp_path, fast_simulator):
     assert not list((tmp_path / "out").glob(".*"))
 
 
-def test_held_out_columns_go_by_name(cli, tmp_path):
+def test_valid_columns_go_by_name(cli, tmp_path):
     """Hardware is measured on the columns that the names say; the run file makes it again."""
     table = [(a, b, a & (1 - b)) for a in (0, 1) for b in (0, 1)]
     rows = "".join(f"{a},{b},{y}\n" for a, b, y in table)
@@ -249,16 +249,16 @@ def test_held_out_columns_go_by_name(cli, tmp_path):
     (tmp_path / "t.csv").write_text("in:a,in:b,out:y\n" + rows)
     (tmp_path / "h.csv").write_text("in:b,in:a,out:y\n" + turned)
     outcome = cli(
-        "build", "t.csv", "--held-out", "h.csv", "--weights", "auto", "--simulator", "amaranth",
+        "build", "t.csv", "--valid", "h.csv", "--weights", "auto", "--simulator", "amaranth",
         "-o", "out", "--json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
     accuracy = outcome.json["hardware"]["accuracy"]
-    assert {accuracy[stage]["held_out"]["bits_right"] for stage in accuracy} == {4}
+    assert {accuracy[stage]["valid"]["bits_right"] for stage in accuracy} == {4}
     assert any("taken by name" in notice for notice in outcome.json["notices"])
     again = cli("build", "--config", "out/run.toml", "-o", "again")
     assert again.code == 0, again.stderr
-    wider = cli("build", "t.csv", "--held-out", "full_adder", "-o", "wider")
+    wider = cli("build", "t.csv", "--valid", "full_adder", "-o", "wider")
     assert wider.code == 2
     assert "expected 2 inputs" in wider.complaint
     assert not (tmp_path / "wider").exists()

@@ -41,7 +41,7 @@ def test_run_file_repeats_a_build(cli, tmp_path, fast_simulator):
 
 def test_widths_that_were_widened_are_left_open(cli, tmp_path, fast_simulator):
     """Given widths would be those of the earlier trials too: the repetition would not be one."""
-    options = ("--simulator", fast_simulator, "--iterations", 40, "--trials", 6)
+    options = ("--simulator", fast_simulator, "--max-iterations", 40, "--trials", 6)
     first = cli("build", "full_adder", *options, "-o", "first", "--json")
     assert first.code == 0, first.stderr
     assert first.json["train"]["trials"] > 1

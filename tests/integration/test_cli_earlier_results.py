@@ -9,7 +9,7 @@ import pytest
 from btfsynth.passes import base
 from btfsynth.passes.registry import parse_script
 
-FAILS = ("--iterations", 5, "--trials", 1, "--widths", "4,4,4,4")
+FAILS = ("--max-iterations", 5, "--trials", 1, "--widths", "4,4,4,4")
 CHECK = ("--simulator", "amaranth")
 
 

@@ -100,7 +100,7 @@ BAD_USAGE = {
     "seed below 0": (("build", "full_adder", "--seed", -1), 2, ["--seed", "-1"]),
     "no trials": (("build", "full_adder", "--trials", 0), 2, ["--trials", "0"]),
     "no jobs": (("build", "full_adder", "--jobs", 0), 2, ["--jobs", "0"]),
-    "no iterations": (("build", "full_adder", "--iterations", 0), 2, ["--iterations", "0"]),
+    "no iterations": (("build", "full_adder", "--max-iterations", 0), 2, ["--max-iterations", "0"]),
     "time below 0": (("build", "full_adder", "--time-limit", -1), 2, ["--time-limit", "-1"]),
     "time nan": (("build", "full_adder", "--time-limit", "nan"), 2, ["--time-limit", "nan"]),
     "sigma 1": (("build", "full_adder", "--sigma", 1), 2, ["sigma", "above 1", "1.0"]),
@@ -110,7 +110,7 @@ BAD_USAGE = {
     "beta 0": (("build", "full_adder", "--beta", 0), 2, ["beta", "between 0 and 2", "0.0"]),
     "beta 2": (("build", "full_adder", "--beta", 2), 2, ["beta", "2.0"]),
     "gamma 1": (("build", "full_adder", "--gamma", 1), 2, ["gamma", "1.0"]),
-    "gap 0": (("build", "full_adder", "--stop", "gap", "--gap", 0), 2, ["--gap", "0"]),
+    "gap 0": (("build", "full_adder", "--stop", "gap", "--gap-limit", 0), 2, ["--gap-limit", "0"]),
     "unknown rule": (("build", "full_adder", "--stop", "soon"), 2, ["--stop", "'soon'", "exact"]),
     "precision": (("build", "full_adder", "--precision", 16), 2, ["--precision", "'16'"]),
     "no widths": (("build", "full_adder", "--widths", "a,b"), 2, ["'a,b'"]),
@@ -194,8 +194,8 @@ def test_unsuitable_data(cli, tmp_path, name, content, word):
 @pytest.mark.parametrize(
     ("options", "limit"),
     [
-        (("--trials", 1, "--iterations", 20), "the trials"),
-        (("--time-limit", 0.5, "--stop", "none", "--iterations", 10**9), "the time limit"),
+        (("--trials", 1, "--max-iterations", 20), "the trials"),
+        (("--time-limit", 0.5, "--stop", "none", "--max-iterations", 10**9), "the time limit"),
     ],
 )
 def test_training_that_finds_nothing(cli, tmp_path, options, limit):
@@ -215,7 +215,7 @@ def test_training_that_finds_nothing(cli, tmp_path, options, limit):
 
 def test_train_that_finds_nothing(cli, tmp_path):
     """The same of the train command, whose JSON document is whole."""
-    outcome = cli("train", "multiplier:3", "--trials", 1, "--iterations", 20, "--json")
+    outcome = cli("train", "multiplier:3", "--trials", 1, "--max-iterations", 20, "--json")
     assert outcome.code == 1
     assert outcome.json["succeeded"] is False
     assert f"{outcome.json['bits_right']} of 384 bits right at best" in outcome.complaint
@@ -328,7 +328,7 @@ def test_stopped_training(cli, tmp_path, number):
     assert cli("train", "full_adder").code == 0  # compiles the kernel, so that the other need not
     process = subprocess.Popen(
         [sys.executable, "-c", SAYS_ALL, "build", "multiplier:4",
-         "--trials", "1", "--stop", "none", "--iterations", "1000000000", "-o", "out"],
+         "--trials", "1", "--stop", "none", "--max-iterations", "1000000000", "-o", "out"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

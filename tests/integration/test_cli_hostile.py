@@ -62,7 +62,7 @@ def test_long_numbers_on_the_command_line(cli, options):
         (("train", "full_adder", "-o", "loop"), 1),
         (("train", "full_adder", "-o", "n.npz", "--history", "loop"), 1),
         (("train", "full_adder", "-o", "n.npz", "--checkpoint", "loop"), 1),
-        (("tune", "full_adder", "--time", 600, "-o", "loop"), 1),
+        (("tune", "full_adder", "--time-limit", 600, "-o", "loop"), 1),
         (("build", "full_adder", "-o", "loop"), 1),
         (("discover", "full_adder", "-o", "loop/x"), 1),
         (("train", "loop"), 2),
@@ -171,7 +171,7 @@ def test_damaged_study(cli, tmp_path, study, change, words):
     with sqlite3.connect(tmp_path / "s.db") as database:
         database.execute(change)
     database.close()
-    outcome = cli("tune", "full_adder", "--time", 0.5, "--study", "s.db", "-o", "t.toml")
+    outcome = cli("tune", "full_adder", "--time-limit", 0.5, "--study", "s.db", "-o", "t.toml")
     assert outcome.code == 2
     assert outcome.complaint.startswith("s.db: cannot be used as a study: ")
     assert words in outcome.complaint

@@ -111,7 +111,7 @@ def test_rows_that_contradict_each_other(cli, tmp_path):
         (("train.pla", "--simulator", "nonsense"), "nonsense"),
         (("missing.pla",), "no such file"),
         (("train.pla", "--max-cells", "0"), "--max-cells"),
-        (("train.pla", "--time", "0"), "--time"),
+        (("train.pla", "--time-limit", "0"), "--time-limit"),
         (("train.pla", "--jobs", "2", "--scheduler", "local:2"), "--scheduler and --jobs"),
         (("train.pla", "--scheduler", "head"), "--scheduler: expected tcp://HOST:PORT"),
     ],
@@ -146,7 +146,7 @@ def test_without_scikit_learn(cli, tmp_path, monkeypatch):
 def test_a_signal_keeps_the_best(program, tmp_path, jobs):
     """Ctrl-C ends the learning; the best circuit so far is written and checked."""
     write_sets(tmp_path, lambda x: (x[:, :6].sum(axis=1) > 3) ^ (x[:, 6:].sum(axis=1) > 3), 12, 150)
-    command = [*program, "learn", *SETS, "--time", "600", "--jobs", jobs]
+    command = [*program, "learn", *SETS, "--time-limit", "600", "--jobs", jobs]
     command += ["--simulator", "amaranth", "-o", "out"]
     process = subprocess.Popen(
         [*command, "--json"],

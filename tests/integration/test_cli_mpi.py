@@ -67,7 +67,7 @@ def test_same_bytes_for_any_number_of_processes(mpirun, tmp_path):
     """Weights and history are those of one process; only one process speaks and writes."""
     for ranks in (1, 2, 4):
         files = ("-o", f"{ranks}.npz", "--history", f"{ranks}.csv")
-        stdout, _ = finish(mpirun(ranks, *SETTINGS, "--iterations", "300", *files))
+        stdout, _ = finish(mpirun(ranks, *SETTINGS, "--max-iterations", "300", *files))
         assert stdout.count("saved") == 1
     for ranks in (2, 4):
         for kind in ("npz", "csv"):
@@ -78,7 +78,7 @@ def test_same_bytes_for_any_number_of_processes(mpirun, tmp_path):
 
 def test_an_interrupted_training_goes_on_in_any_number_of_processes(mpirun, tmp_path):
     """Ctrl-C leaves a checkpoint, from which one process and four end as if nothing had been."""
-    many = (*SETTINGS, "--iterations", "3000")
+    many = (*SETTINGS, "--max-iterations", "3000")
     finish(mpirun(1, *many, "-o", "whole.npz"))
     process = mpirun(
         2, *many, "-o", "part.npz", "--checkpoint", "a.ckpt", "--checkpoint-interval", "0.2"
@@ -112,7 +112,7 @@ def test_more_processes_than_blocks(mpirun):
 
 def test_a_file_that_is_missing(mpirun):
     """What fails in all processes is told once."""
-    process = mpirun(2, "--held-out", "missing.dat")
+    process = mpirun(2, "--valid", "missing.dat")
     _, stderr = finish(process, code=2)
     assert stderr.count("btfsynth: error:") == 1
     assert "missing.dat" in stderr

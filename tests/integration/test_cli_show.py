@@ -219,7 +219,7 @@ def test_names_that_options_take_are_completed(tmp_path, monkeypatch):
     assert completions("build", "x", "--pipeline", "au") == ["auto", "auto:4"]
     assert completions("build", "x", "--weights", "sp") == ["sparse"]
     for command, option in (
-        ("build", "--held-out"), ("train", "--held-out"), ("tune", "--held-out"), ("learn", "--test"),
+        ("build", "--valid"), ("train", "--valid"), ("tune", "--valid"), ("learn", "--test"),
         ("learn", "--valid"), ("emit", "--data"), ("simplify", "--data"),
     ):  # fmt: skip
         assert completions(command, "x", option, "full")[1:] == ["full_adder"]

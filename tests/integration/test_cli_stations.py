@@ -180,7 +180,7 @@ def test_train_settings(cli, tmp_path):
     """The settings given are those trained with; the default file is named after the data."""
     outcome = cli(
         "train", "full_adder", "--widths", "3,5,2", "--sigma", 5, "--beta", 0.4, "--gamma", 0.01,
-        "--precision", 64, "--stop", "none", "--iterations", 50, "--json",
+        "--precision", 64, "--stop", "none", "--max-iterations", 50, "--json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
     record = outcome.json
@@ -234,7 +234,7 @@ def test_simplify_recognises_a_network_by_content(cli):
 
 def test_simplify_without_data_keeps_the_network(cli, tmp_path):
     """Without data the network's function is kept on every input vector, right or wrong."""
-    cli("train", "adder:2", "--stop", "none", "--iterations", 30, "-o", "n.npz")
+    cli("train", "adder:2", "--stop", "none", "--max-iterations", 30, "-o", "n.npz")
     assert cli("simplify", "n.npz").code == 0
     network = load_network(tmp_path / "n.npz")
     inputs = load("adder:2").inputs

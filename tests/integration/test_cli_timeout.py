@@ -116,7 +116,7 @@ def test_a_time_limit_bounds_passes_too(cli, tmp_path, monkeypatch):
 
 def test_a_limit_that_ends_before_all_trials_is_named(cli):
     """What was missing was time, not trials."""
-    outcome = cli("build", "parity:9", "--widths", "9,2,1", "--iterations", 60_000,
+    outcome = cli("build", "parity:9", "--widths", "9,2,1", "--max-iterations", 60_000,
                   "--trials", 5000, "--time-limit", 1)  # fmt: skip
     assert outcome.code == 1
     assert "no network met the stopping rule within the time limit" in outcome.complaint

@@ -27,29 +27,29 @@ def test_all_trials_give_statistics(cli, tmp_path):
     assert record["iterations"] >= record["solutions"] * 10
 
 
-def test_held_out_accuracy_and_history(cli, tmp_path):
+def test_valid_accuracy_and_history(cli, tmp_path):
     """Held-out patterns are measured along the way and at the end."""
     cli("data", "multiplier:2", "--sample", 12, "-o", "part.dat")
-    outcome = cli("train", "part.dat", "--held-out", "multiplier:2", "--history", "h.csv", "--json")
-    held = outcome.json["held_out"]
+    outcome = cli("train", "part.dat", "--valid", "multiplier:2", "--history", "h.csv", "--json")
+    held = outcome.json["valid"]
     assert held["patterns"] == 16
     assert 12 / 16 <= held["vectors"] <= held["bits"] <= 1
     rows = (tmp_path / "h.csv").read_text().splitlines()
     last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
-    assert float(last["held_out_bits"]) == pytest.approx(held["bits"])
+    assert float(last["valid_bits"]) == pytest.approx(held["bits"])
     assert int(last["iterations"]) == outcome.json["iterations"]
 
 
-def test_held_out_columns_go_by_their_names(cli, tmp_path):
+def test_valid_columns_go_by_their_names(cli, tmp_path):
     """A file with the columns in another order is measured as what it says, and a note tells."""
     (tmp_path / "a.csv").write_text("in:a,in:b,out:y\n0,0,0\n0,1,0\n1,0,1\n1,1,1\n")
     (tmp_path / "b.csv").write_text("in:b,in:a,out:y\n1,0,0\n0,1,1\n")
-    outcome = cli("train", "a.csv", "--held-out", "b.csv", "--history", "h.csv", "--json")
-    assert outcome.json["held_out"]["bits"] == 1
+    outcome = cli("train", "a.csv", "--valid", "b.csv", "--history", "h.csv", "--json")
+    assert outcome.json["valid"]["bits"] == 1
     assert "note: b.csv: inputs have another order than in a.csv; taken by name" in outcome.stderr
     rows = (tmp_path / "h.csv").read_text().splitlines()
     last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
-    assert float(last["held_out_bits"]) == 1
+    assert float(last["valid_bits"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,23 +62,23 @@ def test_held_out_columns_go_by_their_names(cli, tmp_path):
     ],
 )
 @pytest.mark.parametrize("command", ["train", "tune"])
-def test_held_out_patterns_of_another_shape_are_refused(cli, tmp_path, command, text, words):
+def test_valid_patterns_of_another_shape_are_refused(cli, tmp_path, command, text, words):
     """Another number of classes, or one column for three, is one line and exit 2, before any training."""
     (tmp_path / "a.dat").write_text("3\n2 2\n3 1\n0 0 0\n0 1 1\n1 0 2\n")
     (tmp_path / "b.dat").write_text(text)
-    outcome = cli(command, "a.dat", "--held-out", "b.dat")
+    outcome = cli(command, "a.dat", "--valid", "b.dat")
     assert (outcome.code, outcome.stdout) == (2, "")
     assert words in outcome.complaint
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.dat", "b.dat"]
 
 
-def test_columns_chosen_in_a_file_are_no_matter_of_a_task_held_out(cli, tmp_path):
+def test_columns_chosen_in_a_file_are_no_matter_of_a_task_valid(cli, tmp_path):
     """--outputs is for the file; a task that is held out has nothing to choose."""
     assert cli("data", "multiplier:2", "-o", "m.csv").code == 0
-    options = ("--outputs", "p", "--held-out", "multiplier:2", "--json")
+    options = ("--outputs", "p", "--valid", "multiplier:2", "--json")
     outcome = cli("train", "m.csv", *options)
     assert outcome.code == 0, outcome.stderr
-    assert outcome.json["held_out"]["patterns"] == 16
+    assert outcome.json["valid"]["patterns"] == 16
 
 
 def test_nothing_to_learn_is_said(cli, tmp_path):
@@ -94,7 +94,7 @@ def test_nothing_to_learn_is_said(cli, tmp_path):
     [
         (("-o", "a.csv"), "--output a.csv: is the file of the patterns"),
         (("--history", "./a.csv"), "--history a.csv: is the file of the patterns"),
-        (("--held-out", "b.csv", "--history", "b.csv"), "is the file of the patterns"),
+        (("--valid", "b.csv", "--history", "b.csv"), "is the file of the patterns"),
         (("-o", "n", "--checkpoint", "n"), "--checkpoint n: is the file of --output"),
         (("--history", "h.svg", "--plot", "h.svg"), "--plot h.svg: is the file of --history"),
         (("--history", "a.npz"), "--history a.npz: is the file of --output"),
@@ -114,12 +114,12 @@ def test_history_is_drawn(cli, tmp_path):
     """--plot draws the history that --history writes, the same bytes again and again."""
     pytest.importorskip("matplotlib")
     for name in ("a", "b"):
-        outcome = cli("train", "full_adder", "--held-out", "full_adder", "--plot", f"{name}.svg")
+        outcome = cli("train", "full_adder", "--valid", "full_adder", "--plot", f"{name}.svg")
         assert outcome.code == 0, outcome.stderr
     picture = (tmp_path / "a.svg").read_text()
     assert picture == (tmp_path / "b.svg").read_text()
     assert "full_adder, 3-" in picture
-    assert "held out: patterns" in picture
+    assert "valid: patterns" in picture
 
 
 def test_a_plot_that_cannot_be_is_refused_before_training(cli, tmp_path):
@@ -138,7 +138,7 @@ def test_generative_training_uses_all_codes(cli, tmp_path):
     (tmp_path / "g.dat").write_text(f"16\n2 0\n2 16\n{text}\n")
     outcome = cli(
         "train", "g.dat", "--widths", "4,16,16", "--sigma", 3, "--beta", 0.5, "--gamma", "1e-4",
-        "--iterations", 200000, "--generators", "g.gen", "--json",
+        "--max-iterations", 200000, "--generators", "g.gen", "--json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["codes_used"] == 16
@@ -164,10 +164,10 @@ def test_labels_are_reported_beside_bits_and_patterns(cli, tmp_path):
         rows = list({tuple(row[:6]): row for row in rows}.values())
         text = "\n".join(" ".join(map(str, row)) for row in rows)
         (tmp_path / name).write_text(f"{len(rows)}\n2 6\n4 1\n{text}\n")
-    options = ("--iterations", 60, "--trials", 1, "--stop", "none", "--history", "h.csv")
-    outcome = cli("train", "a.dat", "--held-out", "b.dat", *options, "--json")
+    options = ("--max-iterations", 60, "--trials", 1, "--stop", "none", "--history", "h.csv")
+    outcome = cli("train", "a.dat", "--valid", "b.dat", *options, "--json")
     assert outcome.code == 0, outcome.stderr
-    record, held = outcome.json, outcome.json["held_out"]
+    record, held = outcome.json, outcome.json["valid"]
     assert record["label_accuracy"] == record["labels_right"] / record["patterns"]
     assert record["vectors_right"] <= record["labels_right"]
     assert held["label_accuracy"] == held["labels_right"] / held["patterns"]
@@ -175,8 +175,8 @@ def test_labels_are_reported_beside_bits_and_patterns(cli, tmp_path):
     rows = (tmp_path / "h.csv").read_text().splitlines()
     last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
     assert float(last["vectors"]) < float(last["labels"]) < 1
-    assert 0 < float(last["held_out_labels"]) < 1
-    shown = cli("train", "a.dat", "--held-out", "b.dat", *options).stdout
+    assert 0 < float(last["valid_labels"]) < 1
+    shown = cli("train", "a.dat", "--valid", "b.dat", *options).stdout
     assert shown.count("of labels") == 2
 
 
@@ -227,7 +227,7 @@ def test_threads_give_the_same_network(cli, tmp_path):
     """--threads changes nothing in what is saved."""
     for threads in (1, 2):
         cli(
-            "train", "multiplier:4", "--widths", "8,80,80,8", "--iterations", 40, "--trials", 1,
+            "train", "multiplier:4", "--widths", "8,80,80,8", "--max-iterations", 40, "--trials", 1,
             "--threads", threads, "-o", f"t{threads}.npz",
         )  # fmt: skip
     assert (tmp_path / "t1.npz").read_bytes() == (tmp_path / "t2.npz").read_bytes()
@@ -235,7 +235,17 @@ def test_threads_give_the_same_network(cli, tmp_path):
 
 def test_a_killed_training_goes_on_to_the_same_end(cli, tmp_path):
     """kill -9 in the middle, then --resume: the result is that of an uninterrupted run."""
-    options = (*FAST, "--trials", "6", "--all", "--seed", "5", "--iterations", "30000", "--json")
+    options = (
+        *FAST,
+        "--trials",
+        "6",
+        "--all",
+        "--seed",
+        "5",
+        "--max-iterations",
+        "30000",
+        "--json",
+    )
     whole = cli("train", *options, "-o", "whole.npz")
     command = [sys.executable, "-m", "btfsynth", "train", *options, "-o", "killed.npz",
                "--checkpoint", "c", "--checkpoint-interval", "0.1"]  # fmt: skip
@@ -275,7 +285,7 @@ def test_a_signal_that_comes_twice_keeps_the_network(cli, program, tmp_path, num
     """`timeout` signals a process and its group: the second one does not end the keeping."""
     assert cli("train", "full_adder").code == 0  # compiles the kernel, so that the other need not
     process = subprocess.Popen(
-        [*program, "train", "multiplier:4", "--stop", "none", "--iterations", "1000000000",
+        [*program, "train", "multiplier:4", "--stop", "none", "--max-iterations", "1000000000",
          "-o", "n.npz", "--checkpoint", "c", "--checkpoint-interval", "0.1"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -338,7 +348,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(cli, tmp_path, content):
         (("--topology", "missing.net"), "missing.net"),
         (("--widths", "missing.wth"), "missing.wth"),
         (("--generators", "g.gen"), "none are generated"),
-        (("--held-out", "parity:2"), "inputs"),
+        (("--valid", "parity:2"), "inputs"),
         (("--threads", "0"), "--threads"),
     ],
 )

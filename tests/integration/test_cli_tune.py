@@ -11,7 +11,9 @@ from btfsynth.train.tuning import try_settings
 def test_tuned_settings_are_read_back(cli, tmp_path):
     """What tune writes, train and build read; the study goes on."""
     pytest.importorskip("optuna")
-    first = cli("tune", "full_adder", "--time", 2, "-o", "fa.toml", "--study", "fa.db", "--json")
+    first = cli(
+        "tune", "full_adder", "--time-limit", 2, "-o", "fa.toml", "--study", "fa.db", "--json"
+    )
     assert first.code == 0, first.stderr
     assert first.json["solutions"] >= 1
     assert first.json["widths"][0] == 3
@@ -21,7 +23,9 @@ def test_tuned_settings_are_read_back(cli, tmp_path):
     assert trained.code == 0, trained.stderr
     for key in ("widths", "sigma", "beta", "gamma"):
         assert trained.json[key] == first.json[key]
-    second = cli("tune", "full_adder", "--time", 1, "-o", "fa.toml", "--study", "fa.db", "--json")
+    second = cli(
+        "tune", "full_adder", "--time-limit", 1, "-o", "fa.toml", "--study", "fa.db", "--json"
+    )
     assert second.json["candidates"] > first.json["candidates"]
     assert second.json["seconds_per_solution"] <= first.json["seconds_per_solution"]
 
@@ -29,33 +33,33 @@ def test_tuned_settings_are_read_back(cli, tmp_path):
 def test_tuning_without_success_says_so(cli):
     """No exact network in the time: exit 1."""
     pytest.importorskip("optuna")
-    outcome = cli("tune", "multiplier:4", "--time", 1)
+    outcome = cli("tune", "multiplier:4", "--time-limit", 1)
     assert outcome.code == 1
     assert "no settings reached an exact network" in outcome.complaint
 
 
-def test_patterns_held_out_judge(cli, tmp_path):
-    """With --held-out the share of them is what is tuned for, and the file says how many steps to run."""
+def test_patterns_valid_judge(cli, tmp_path):
+    """With --valid the share of them is what is tuned for, and the file says how many steps to run."""
     pytest.importorskip("optuna")
     task = "random_and_or:1x6,train=30,test=20"
     outcome = cli(
-        "tune", task, "--held-out", f"{task},part=test", "--time", 2, "-o", "s.toml", "--json"
+        "tune", task, "--valid", f"{task},part=test", "--time-limit", 2, "-o", "s.toml", "--json"
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
-    assert 0.5 < outcome.json["held_out"] <= 1
+    assert 0.5 < outcome.json["valid"] <= 1
     assert outcome.json["seconds_per_solution"] is None
     text = (tmp_path / "s.toml").read_text()
     assert 'stop = "none"' in text
-    assert f"iterations = {outcome.json['iterations']}" in text
+    assert f"max_iterations = {outcome.json['max_iterations']}" in text
     # Any number of steps will do to see that the file is read.
-    trained = cli("train", task, "--config", "s.toml", "--iterations", 20, "--json")
+    trained = cli("train", task, "--config", "s.toml", "--max-iterations", 20, "--json")
     assert (trained.code, trained.json["stop"]) == (0, "iterations")
 
 
 def test_generated_codes_are_tuned(cli):
     """Data without inputs keep the width of their codes."""
     pytest.importorskip("optuna")
-    outcome = cli("tune", "decoder:4", "--time", 2, "--json")
+    outcome = cli("tune", "decoder:4", "--time-limit", 2, "--json")
     assert outcome.code == 0, outcome.stderr
     assert (outcome.json["widths"][0], outcome.json["widths"][-1]) == (2, 4)
 
@@ -66,11 +70,11 @@ def test_a_run_file_names_the_data(cli, tmp_path):
     (tmp_path / "a.csv").write_text("a,b,y\n0,0,0\n0,1,0\n1,0,1\n1,1,1\n")
     (tmp_path / "b.csv").write_text("b,a,y\n1,0,0\n0,1,1\n")
     (tmp_path / "c.toml").write_text(
-        '[data]\nsource = "a.csv"\noutputs = ["y"]\nheld_out = "b.csv"\n[train]\nseed = 5\n'
+        '[data]\nsource = "a.csv"\noutputs = ["y"]\nvalid = "b.csv"\n[train]\nseed = 5\n'
     )
-    outcome = cli("tune", "--config", "c.toml", "--time", 1, "-o", "s.toml", "--json")
+    outcome = cli("tune", "--config", "c.toml", "--time-limit", 1, "-o", "s.toml", "--json")
     assert outcome.code == 0, outcome.stderr
-    assert (outcome.json["name"], outcome.json["held_out"]) == ("a", 1)
+    assert (outcome.json["name"], outcome.json["valid"]) == ("a", 1)
     assert "inputs have another order" in outcome.stderr
 
 
@@ -78,15 +82,15 @@ def test_a_run_file_names_the_data(cli, tmp_path):
 @pytest.mark.parametrize("time", ["nan", "inf", "0", "-1"])
 def test_a_time_that_is_no_number_is_refused(cli, command, time):
     """One line, exit 2."""
-    outcome = cli(command, "full_adder", "--time", time)
+    outcome = cli(command, "full_adder", "--time-limit", time)
     assert outcome.code == 2
-    assert f"'--time': expected a number above 0, got {time}" in outcome.complaint
+    assert f"'--time-limit': expected a number above 0, got {time}" in outcome.complaint
 
 
 def test_no_time_at_all_is_a_failed_search(cli):
     """Not one candidate: exit 1."""
     pytest.importorskip("optuna")
-    outcome = cli("tune", "full_adder", "--time", 1e-9)
+    outcome = cli("tune", "full_adder", "--time-limit", 1e-9)
     assert outcome.code == 1
     assert "no settings reached an exact network in 0 candidates" in outcome.complaint
 
@@ -103,7 +107,9 @@ def test_ctrl_c_keeps_the_best_settings(cli, tmp_path, monkeypatch):
         return try_settings(*arguments)
 
     monkeypatch.setattr("btfsynth.train.tuning.try_settings", interrupted)
-    outcome = cli("tune", "full_adder", "--time", 600, "-o", "s.toml", "--study", "s.db", "--json")
+    outcome = cli(
+        "tune", "full_adder", "--time-limit", 600, "-o", "s.toml", "--study", "s.db", "--json"
+    )
     assert outcome.code == 1
     assert outcome.complaint == (
         "interrupted; the best settings until then are kept in s.toml; continue with --study s.db"
@@ -130,7 +136,7 @@ def test_a_study_goes_on_with_other_candidates(cli, tmp_path):
     """The second search does not begin with the settings of the first; the file has the name it was given."""
     optuna = pytest.importorskip("optuna")
     for _ in range(2):
-        assert cli("tune", "full_adder", "--time", 0.2, "--study", "a?b%20.db").code == 0
+        assert cli("tune", "full_adder", "--time-limit", 0.2, "--study", "a?b%20.db").code == 0
     assert (tmp_path / "a?b%20.db").exists()
     (tmp_path / "a?b%20.db").rename(tmp_path / "s.db")
     name, *more = optuna.get_all_study_names("sqlite:///s.db")
@@ -150,7 +156,7 @@ def test_a_study_that_breaks_is_one_line(cli, tmp_path, monkeypatch):
         return try_settings(*arguments)
 
     monkeypatch.setattr("btfsynth.train.tuning.try_settings", breaking)
-    outcome = cli("tune", "full_adder", "--time", 600, "--study", "s.db")
+    outcome = cli("tune", "full_adder", "--time-limit", 600, "--study", "s.db")
     assert outcome.code == 1
     assert outcome.complaint.startswith("s.db: the study cannot be written: ")
 
@@ -200,7 +206,7 @@ def test_the_settings_name_what_they_are_for(cli, tmp_path):
     pytest.importorskip("optuna")
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "a.csv").write_text("a,b,r,s\n0,0,0,0\n0,1,0,1\n1,0,1,1\n1,1,1,0\n")
-    tune = ("tune", "deep/a.csv", "--outputs", "r,s", "--time", 1, "-o", "s.toml")
+    tune = ("tune", "deep/a.csv", "--outputs", "r,s", "--time-limit", 1, "-o", "s.toml")
     assert cli(*tune).code == 0
     written = read_run_file(tmp_path / "s.toml")
     assert written.get("data", "source") == "deep/a.csv"
@@ -209,10 +215,10 @@ def test_the_settings_name_what_they_are_for(cli, tmp_path):
     trained = cli("train", "--config", "s.toml", "--json")
     assert (trained.code, trained.json["name"]) == (0, "a")
     assert cli("build", "--config", "s.toml", "--simulator", "amaranth").code == 0
-    held = cli(*tune, "--held-out", "deep/a.csv", "--json")
+    held = cli(*tune, "--valid", "deep/a.csv", "--json")
     assert held.code == 0, held.stderr
     assert (
-        cli("train", "--config", "s.toml", "--iterations", 20, "--json").json["held_out"][
+        cli("train", "--config", "s.toml", "--max-iterations", 20, "--json").json["valid"][
             "patterns"
         ]
         == 4
@@ -224,11 +230,11 @@ def test_the_settings_name_what_they_are_for(cli, tmp_path):
         "s.toml",
         "--widths",
         "3,6,2",
-        "--iterations",
+        "--max-iterations",
         20,
         "--json",
     )
-    assert (other.code, "held_out" in other.json) == (0, False)
+    assert (other.code, "valid" in other.json) == (0, False)
     # Other data than the study was for are named; without the data the settings serve others.
     (tmp_path / "deep" / "a.csv").write_text("a,b,r,s\n0,0,1,0\n0,1,0,1\n1,0,1,1\n1,1,1,0\n")
     changed = cli("train", "--config", "s.toml")
@@ -239,5 +245,5 @@ def test_the_settings_name_what_they_are_for(cli, tmp_path):
     assert gone.code == 2
     assert gone.complaint.startswith("s.toml:")
     assert "'deep/a.csv', which is not found" in gone.complaint
-    wide = ("--widths", "3,6,2", "--iterations", 20)
+    wide = ("--widths", "3,6,2", "--max-iterations", 20)
     assert cli("train", "full_adder", "--config", "s.toml", *wide).code == 0

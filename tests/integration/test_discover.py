@@ -35,7 +35,7 @@ def test_discovers_the_small_multiplier(cli, tmp_path):
 
 def test_a_time_limit_ends_the_search(cli):
     """A task that is soon solved is searched until the time is up; this ends, so it is seen."""
-    outcome = cli("discover", "full_adder", "--time", 6, "--jobs", 1, "-o", "fa", "--json")
+    outcome = cli("discover", "full_adder", "--time-limit", 6, "--jobs", 1, "-o", "fa", "--json")
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["best"]["cells"] == 3
     assert outcome.json["seconds"] >= 5
@@ -56,7 +56,7 @@ def test_shows_the_front(cli):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_what_was_found(program, tmp_path, number):
     """Ctrl-C and a polite kill end the workers, keep everything, and exit with 1."""
-    command = [*program, "discover", "full_adder", "--time", "600", "--jobs", "2", "-o", "fa"]
+    command = [*program, "discover", "full_adder", "--time-limit", "600", "--jobs", "2", "-o", "fa"]
     process = subprocess.Popen(
         [*command, "--json"],
         cwd=tmp_path,
@@ -116,7 +116,7 @@ def test_no_circuit_is_a_failure(cli, tmp_path):
         (["nothing:2"], "nothing"),
         (["full_adder", "--passes", "shrink"], "unknown pass 'shrink'"),
         (["full_adder", "--objective", "area"], "area"),
-        (["full_adder", "--time", "0"], "--time"),
+        (["full_adder", "--time-limit", "0"], "--time-limit"),
         (["full_adder", "--trials", "0"], "--trials"),
         (["full_adder", "--config", "none.toml"], "none.toml: no such file"),
         (["full_adder", "--config", "bad.toml"], "stop: expected one of"),

@@ -50,7 +50,7 @@ def test_a_row_a_running_trial():
     assert head.split() == ["trial", "step", "gap", "best", "bits", "steps/s", "widths"]
     assert first.split() == ["0", "500", "0.2500", "60", "of", "64", "250", "4-4-4"]
     assert second.split()[0] == "2"
-    board.on_progress(running(1, held_out=0.75))
+    board.on_progress(running(1, valid=0.75))
     head, first, second, _ = drawn(board)
     assert "held out" in head
     assert "75.00%" in second
@@ -76,7 +76,7 @@ def test_no_more_rows_than_the_screen_has():
     """The others are counted; wide names do not break a line."""
     board = TrialBoard()
     for trial in range(30):
-        board.on_progress(running(trial, widths=tuple(range(100, 160)), held_out=0.5))
+        board.on_progress(running(trial, widths=tuple(range(100, 160)), valid=0.5))
     lines = drawn(board, rows=5)
     assert len(lines) == 7
     assert lines[-1].split() == ["+25"]

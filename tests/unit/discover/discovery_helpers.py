@@ -58,7 +58,7 @@ def record(trial: int, costs: tuple[int, int, int] | None, key: str | None = Non
     """A record with a circuit of these cells, depth and inverters; its netlist is not looked at."""
     base = Record(
         trial=trial, seed=1, method="network", widths=(2, 2, 1), sigma=3.0, beta=0.5, gamma=0.01,
-        iterations=100, steps=10,
+        max_iterations=100, iterations=10,
         bits_right=4, bits=4, passes="size",
     )  # fmt: skip
     if costs is None:

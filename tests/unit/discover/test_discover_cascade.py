@@ -109,7 +109,7 @@ def test_bits_of_ports_take_turns():
 
 def test_giving_up_names_what_was_not_learnt():
     """Too few steps for an exclusive or: how far it came, and which outputs are left."""
-    stuck = replace(QUICK, rounds=1, parameters=replace(QUICK.parameters, iterations=1))
+    stuck = replace(QUICK, rounds=1, parameters=replace(QUICK.parameters, max_iterations=1))
     with pytest.raises(
         TrainingError, match=r"\d of 4 inputs free, none of the output bits \d.* in 1 round"
     ):

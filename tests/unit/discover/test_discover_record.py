@@ -61,7 +61,7 @@ def test_polishing_depends_on_the_circuit_alone(trained):
 
 def test_an_inexact_trial_has_no_circuit():
     """One step is not enough."""
-    record = run_trial(FULL_ADDER, portfolio(iterations=1), 1, "size", 0)
+    record = run_trial(FULL_ADDER, portfolio(max_iterations=1), 1, "size", 0)
     assert not record.exact
     assert record.circuit is None
     assert parse_record(json.loads(json.dumps(record.to_json()))) == record

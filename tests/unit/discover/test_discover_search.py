@@ -26,7 +26,7 @@ from btfsynth.workers.executor import Finished
 from btfsynth.workers.pool import WorkerPool
 
 DATA = load("multiplier:2")
-OPTIONS = DiscoverOptions(trials=5, seconds=None, passes="fast")
+OPTIONS = DiscoverOptions(trials=5, time_limit=None, passes="fast")
 
 
 def run(folder: Path, options: DiscoverOptions = OPTIONS, *, resume: bool = False, **executor):
@@ -111,7 +111,7 @@ def test_the_time_goes_to_trials_then_to_polishing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(InProcess, "wait", slow)
     monkeypatch.setattr(search, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    options = DiscoverOptions(trials=None, seconds=100.0, passes="fast")
+    options = DiscoverOptions(trials=None, time_limit=100.0, passes="fast")
     report, executor, _ = run(tmp_path / "m2", options)
     kinds = [type(task) for task in executor.done]
     assert kinds == [str, *[TrialTask] * 10, *[PolishTask] * 2]
@@ -253,9 +253,9 @@ def test_resuming_with_other_settings_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"trials": None, "seconds": None}, "expected a number of trials"),
+        ({"trials": None, "time_limit": None}, "expected a number of trials"),
         ({"trials": 0}, "trials"),
-        ({"seconds": 0.0}, "time"),
+        ({"time_limit": 0.0}, "time"),
         ({"jobs": 0}, "jobs"),
     ],
 )
@@ -267,7 +267,7 @@ def test_bad_options_are_refused(options, words):
 
 def test_nothing_exact_leaves_an_empty_front(tmp_path):
     """Records are kept all the same."""
-    options = replace(OPTIONS, trials=2, training=TrainOptions(iterations=1))
+    options = replace(OPTIONS, trials=2, training=TrainOptions(max_iterations=1))
     report, _, _ = run(tmp_path, options)
     assert (report.trials, report.exact, report.front) == (2, 0, ())
     assert report.to_json()["best"] is None

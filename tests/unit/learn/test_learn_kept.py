@@ -18,7 +18,7 @@ def test_simulator_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         raise ToolError("the simulator broke")
 
     monkeypatch.setattr("btfsynth.learn.learning.simulate_design", broken)
-    options = LearnOptions(seconds=None, trials=1, baselines=False)
+    options = LearnOptions(time_limit=None, trials=1, baselines=False)
     report = learn(parse_task("parity:4"), tmp_path / "d", options)
     assert not report.verified
     assert report.checks["simulation"].skipped == "failed: the simulator broke"
@@ -34,7 +34,7 @@ def test_baselines_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     notes: list[str] = []
     monkeypatch.setattr("btfsynth.learn.learning.measure_baselines", broken)
     monkeypatch.setattr("btfsynth.learn.learning.have_sklearn", lambda: True)
-    options = LearnOptions(seconds=None, trials=1, simulators=("amaranth",))
+    options = LearnOptions(time_limit=None, trials=1, simulators=("amaranth",))
     report = learn(
         parse_task("parity:4"), tmp_path / "d", options, watcher=Watcher(on_note=notes.append)
     )

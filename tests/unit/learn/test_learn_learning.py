@@ -17,7 +17,7 @@ from btfsynth.workers.executor import Finished
 from btfsynth.workers.inline import Inline
 
 OPTIONS = LearnOptions(
-    seconds=None, trials=2, baselines=False, passes="strash", simulators=("amaranth",)
+    time_limit=None, trials=2, baselines=False, passes="strash", simulators=("amaranth",)
 )
 
 
@@ -29,12 +29,12 @@ def count(inputs):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seconds": None}, "a number of trials, a time limit"),
+        ({"time_limit": None}, "a number of trials, a time limit"),
         ({"max_cells": 0}, "max cells"),
         ({"max_ands": 0}, "max ands"),
         ({"jobs": 0}, "jobs"),
         ({"seed": -1}, "seed"),
-        ({"seconds": 0.0}, "time"),
+        ({"time_limit": 0.0}, "time"),
     ],
 )
 def test_options_out_of_range(change, message):

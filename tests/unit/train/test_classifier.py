@@ -39,13 +39,13 @@ def exact(**changes) -> BTFClassifier:
 
 def scratch(**changes) -> BTFClassifier:
     """A classifier for tests that do not ask for a good network."""
-    options = {"hidden_widths": (4,), "iterations": 20, "stop": "none", "random_state": 1}
+    options = {"hidden_widths": (4,), "max_iterations": 20, "stop": "none", "random_state": 1}
     return BTFClassifier(**{**options, **changes})
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([BTFClassifier(hidden_widths=(8,), iterations=300)])
+@parametrize_with_checks([BTFClassifier(hidden_widths=(8,), max_iterations=300)])
 def test_scikit_learns_own_checks(estimator, check):
     """Every check scikit-learn has for classifiers passes; none is expected to fail."""
     check(estimator)
@@ -68,7 +68,7 @@ def test_digits_in_grey():
         (64,),
         sigma=5.0,
         beta=0.4,
-        iterations=1_000,
+        max_iterations=1_000,
         stop="none",
         inputs="common",
         random_state=1,
@@ -164,7 +164,7 @@ def test_bits_are_asked_for_again():
         ({"sigma": 1}, "sigma"),
         ({"beta": 2}, "beta"),
         ({"gamma": 1}, "gamma"),
-        ({"iterations": 0}, "iterations"),
+        ({"max_iterations": 0}, "max_iterations"),
         ({"precision": 16}, "precision"),
         ({"trials": 0}, "trials"),
         ({"stop": "soon"}, "stop: expected one of exact, gap, both, none, got 'soon'"),
@@ -174,7 +174,7 @@ def test_bits_are_asked_for_again():
         ({"hidden_widths": (0,)}, "widths"),
         ({"hidden_widths": None, "skip": True}, "skip: expected hidden_widths"),
         ({"beta": "fast"}, "beta: expected a number, got 'fast'"),
-        ({"iterations": 1.5}, "iterations: expected a whole number, got 1.5"),
+        ({"max_iterations": 1.5}, "max_iterations: expected a whole number, got 1.5"),
         ({"random_state": -1}, "seed"),
     ],
 )
@@ -187,7 +187,7 @@ def test_parameters_out_of_range(changes, message):
 def test_what_is_not_reached_is_told():
     """A rule that no trial meets gives a warning with the share got right, and a network all the same."""
     with pytest.warns(ConvergenceWarning, match=r"no trial of 3 .* 'gap' within 5 steps.* of 8"):
-        model = scratch(stop="gap", iterations=5, trials=3).fit(BITS, COUNTS % 2)
+        model = scratch(stop="gap", max_iterations=5, trials=3).fit(BITS, COUNTS % 2)
     assert model.n_iter_ == 5
     assert model.n_trials_ == 3
     assert model.predict(BITS).shape == (8,)
@@ -239,7 +239,11 @@ def test_skip_shows_every_layer_the_inputs():
 
 def test_numbers_of_a_search_are_taken(tmp_path):
     """NumPy's numbers, as a search draws them, leave a record that can be written."""
-    options = {"sigma": np.float32(5), "iterations": np.int64(7), "hidden_widths": np.array([4])}
+    options = {
+        "sigma": np.float32(5),
+        "max_iterations": np.int64(7),
+        "hidden_widths": np.array([4]),
+    }
     model = scratch(**options).fit(BITS, COUNTS)
     record = json.loads(json.dumps(model.network_.training))
     assert (record["sigma"], record["iterations"]) == (5.0, 7)
@@ -281,7 +285,7 @@ def test_in_a_pipeline_and_a_search():
     random = np.random.default_rng(3)
     X = random.normal(size=(60, 2)) + np.repeat([[0, 0], [8, 0], [0, 8]], 20, axis=0)
     y = np.repeat(["a", "b", "c"], 20)
-    model = make_pipeline(StandardScaler(), BTFClassifier((6,), iterations=400, random_state=1))
+    model = make_pipeline(StandardScaler(), BTFClassifier((6,), max_iterations=400, random_state=1))
     search = GridSearchCV(model, {"btfclassifier__sigma": [3.0, 5.0]}, cv=2)
     search.fit(X, y)
     assert search.best_score_ > 0.9
@@ -289,7 +293,7 @@ def test_in_a_pipeline_and_a_search():
 
 def test_ctrl_c_ends_the_training():
     """An interrupt is passed on, so that a search around the training ends as well."""
-    model = scratch(iterations=10**9)
+    model = scratch(max_iterations=10**9)
     timer = threading.Timer(1.0, _thread.interrupt_main)
     timer.start()
     with pytest.raises(KeyboardInterrupt):

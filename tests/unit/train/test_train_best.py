@@ -19,7 +19,7 @@ from btfsynth.train.session import TrainOptions, train
 from btfsynth.train.trainer import TrialHooks, train_trial
 from btfsynth.workers.inline import Inline
 
-MANY = TrainParameters(beta=0.6, gamma=5e-3, iterations=437, stop=StopRule.NONE)
+MANY = TrainParameters(beta=0.6, gamma=5e-3, max_iterations=437, stop=StopRule.NONE)
 """A trial that gets worse before it ends."""
 
 
@@ -60,7 +60,7 @@ def test_what_is_reported_is_of_the_returned_network():
     """A trial of as many steps as the best one's ends with the same weights, gap and count."""
     data, topology = noisy(), layered((8, 6, 2))
     result = train_trial(data, topology, MANY, 1)
-    shorter = train_trial(data, topology, replace(MANY, iterations=result.best_iteration), 1)
+    shorter = train_trial(data, topology, replace(MANY, max_iterations=result.best_iteration), 1)
     last = shorter.history[-1]
     assert last.iterations == shorter.best_iteration == result.best_iteration
     assert last.gap == shorter.gap == result.gap
@@ -72,7 +72,7 @@ def test_of_equals_the_smaller_gap_is_taken():
     """A run that converges with every target right gives the converged network, not the first exact one."""
     data = parse_task("multiplier:2")
     parameters = TrainParameters(
-        beta=0.4, gamma=1e-3, iterations=20_000, stop=StopRule.GAP, gap_limit=0.02
+        beta=0.4, gamma=1e-3, max_iterations=20_000, stop=StopRule.GAP, gap_limit=0.02
     )
     result = train_trial(data, layered((4, 4, 4, 4)), parameters, 0)
     assert result.stop is StopReason.GAP
@@ -85,7 +85,7 @@ def test_exact_ends_with_the_network_it_stopped_at():
     """Neither held-out patterns nor an earlier network take the place of the exact one."""
     data = parse_task("multiplier:2")
     alone, beside = (
-        train_trial(data, layered((4, 8, 8, 4)), TrainParameters(), 1, held_out=held)
+        train_trial(data, layered((4, 8, 8, 4)), TrainParameters(), 1, valid=held)
         for held in (None, noisy_twin(data))
     )
     assert alone.stop is beside.stop is StopReason.EXACT
@@ -101,7 +101,7 @@ def test_an_exact_network_between_the_tests_is_not_missed(iterations):
     The trial ends at the next point of its history, or at its limit, and has met the rule.
     """
     data = parse_task("multiplier:2")
-    parameters = TrainParameters(beta=0.6, gamma=3e-3, iterations=iterations)
+    parameters = TrainParameters(beta=0.6, gamma=3e-3, max_iterations=iterations)
     result = train_trial(data, layered((4, 4, 4, 4)), parameters, 15)
     assert result.stop is StopReason.EXACT
     assert result.succeeded
@@ -119,30 +119,30 @@ def noisy_twin(data: Dataset) -> Dataset:
     return replace(data, targets=1 - data.targets)
 
 
-def test_held_out_patterns_choose():
+def test_valid_patterns_choose():
     """The best by what is held out is returned; as a test set they choose nothing."""
     shown, held = halves()
     topology = layered((8, 6, 2))
-    parameters = replace(MANY, iterations=1200)
-    chosen = train_trial(shown, topology, parameters, 2, held_out=held)
-    counts = [round(point.held_out_bits * held.targets.size) for point in chosen.history]
-    assert chosen.held_out_right >= max(counts) > counts[-1]
-    tested = train_trial(shown, topology, parameters, 2, held_out=held, held_out_chooses=False)
+    parameters = replace(MANY, max_iterations=1200)
+    chosen = train_trial(shown, topology, parameters, 2, valid=held)
+    counts = [round(point.valid_bits * held.targets.size) for point in chosen.history]
+    assert chosen.valid_right >= max(counts) > counts[-1]
+    tested = train_trial(shown, topology, parameters, 2, valid=held, valid_chooses=False)
     plain = train_trial(shown, topology, parameters, 2)
-    assert tested.held_out_right is None
+    assert tested.valid_right is None
     assert tested.weights.tobytes() == plain.weights.tobytes() != chosen.weights.tobytes()
 
 
-def test_trials_are_compared_by_held_out_patterns():
+def test_trials_are_compared_by_valid_patterns():
     """Of several trials that meet the rule, or of several that do not, the best held-out one is taken."""
     shown, held = halves()
     for stop in (StopRule.NONE, StopRule.EXACT):
-        options = TrainOptions(widths=(8, 6, 2), iterations=200, trials=5, stop=stop)
-        run = train(shown, options, held_out=held, run_all=True)
+        options = TrainOptions(widths=(8, 6, 2), max_iterations=200, trials=5, stop=stop)
+        run = train(shown, options, valid=held, run_all=True)
         assert len(run.results) == 5
-        assert run.best.held_out_right == max(each.held_out_right for each in run.results)
+        assert run.best.valid_right == max(each.valid_right for each in run.results)
         network = run.network(shown, 1)
-        assert measure(network, held).bits_right == run.best.held_out_right
+        assert measure(network, held).bits_right == run.best.valid_right
         assert network.training["best_iteration"] == run.best.best_iteration
 
 
@@ -152,11 +152,13 @@ def test_codes_are_those_of_the_best_step(kind):
     random = np.random.default_rng(3)
     targets = random.integers(0, 2, (24, 12), dtype=np.uint8)
     data = Dataset("g", "g", np.zeros((24, 0)), targets, (), (Port("y", 12),), input_kind=kind)
-    result = train_trial(data, layered((5, 12)), replace(MANY, iterations=900), 1)
+    result = train_trial(data, layered((5, 12)), replace(MANY, max_iterations=900), 1)
     shares = [point.bits for point in result.history]
     assert result.bits_right >= round(max(shares) * result.bits)
     assert result.best_iteration < 900
-    run = train(data, TrainOptions(widths=(5, 12), iterations=900, trials=1, stop=StopRule.NONE))
+    run = train(
+        data, TrainOptions(widths=(5, 12), max_iterations=900, trials=1, stop=StopRule.NONE)
+    )
     right = (run.network(data, 1).outputs(run.best.codes) == targets).sum()
     assert right == run.best.bits_right
 
@@ -183,7 +185,7 @@ def interrupted(data, topology, parameters, steps):
 def test_a_resumed_trial_keeps_the_best(threads):
     """What was best before an interruption is still known after it."""
     data, topology = noisy(), layered((8, 6, 2))
-    many = replace(MANY, iterations=20_000)
+    many = replace(MANY, max_iterations=20_000)
     whole = train_trial(data, topology, many, 1)
     for steps in (500, min(whole.best_iteration + 1, 12_000)):
         snapshot = interrupted(data, topology, many, steps)
@@ -195,11 +197,11 @@ def test_a_resumed_trial_keeps_the_best(threads):
 def test_everybody_comes_to_the_same(tmp_path):
     """Threads, an executor and a checkpoint that holds all give the same best network."""
     shown, held = halves()
-    options = TrainOptions(widths=(8, 6, 2), iterations=300, trials=3)
+    options = TrainOptions(widths=(8, 6, 2), max_iterations=300, trials=3)
     runs = [
-        train(shown, replace(options, jobs=2), held_out=held),
-        train(shown, options, held_out=held, executor=Inline()),
-        *(train(shown, options, held_out=held, checkpoint_file=tmp_path / "c") for _ in range(2)),
+        train(shown, replace(options, jobs=2), valid=held),
+        train(shown, options, valid=held, executor=Inline()),
+        *(train(shown, options, valid=held, checkpoint_file=tmp_path / "c") for _ in range(2)),
     ]
     first = runs[0].best
     for run in runs[1:]:
@@ -207,5 +209,5 @@ def test_everybody_comes_to_the_same(tmp_path):
         assert (best.trial, best.best_iteration, best.gap) == (
             first.trial, first.best_iteration, first.gap,
         )  # fmt: skip
-        assert best.held_out_right == first.held_out_right
+        assert best.valid_right == first.valid_right
         assert best.weights.tobytes() == first.weights.tobytes()

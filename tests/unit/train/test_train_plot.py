@@ -20,7 +20,7 @@ pytest.importorskip("matplotlib")
 POINTS = tuple(
     HistoryPoint(
         iterations=step, gap=1 / step, gap_w=0.5 / step, gap_x=0.6 / step, gap_y=0.4 / step,
-        least_gap=1 / step, bits=0.9, vectors=0.5, held_out_bits=0.8, held_out_vectors=0.25,
+        least_gap=1 / step, bits=0.9, vectors=0.5, valid_bits=0.8, valid_vectors=0.25,
     )
     for step in (1, 10, 100, 1000)
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_axes_say_what_is_drawn(tmp_path):
     shown = words(tmp_path / "a.svg")
     assert shown >= {
         "multiplier $x$", "steps", "gap", "right (%)", "weights w", "inputs x", "outputs y",
-        "least gap so far", "bits", "patterns", "held out: bits", "held out: patterns",
+        "least gap so far", "bits", "patterns", "valid: bits", "valid: patterns",
     }  # fmt: skip
     assert not any("labels" in word for word in shown)
     ticks = {word.replace(" ", "").replace("\n", "") for word in shown}

@@ -19,7 +19,7 @@ from btfsynth.train.session import TrainOptions, plan_for, train
 from btfsynth.train.state import make_problem, make_state, state_layout
 
 DATA = parse_task("full_adder")
-OPTIONS = TrainOptions(trials=2, iterations=200, stop="none", seed=5)
+OPTIONS = TrainOptions(trials=2, max_iterations=200, stop="none", seed=5)
 Change = Callable[[dict[str, Any], dict[str, Any]], object]
 
 
@@ -47,7 +47,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def running(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Return the state of a trial that the time limit ended."""
     path = tmp_path_factory.mktemp("running") / "c"
-    options = TrainOptions(trials=1, iterations=10**9, stop="none", seed=5, time_limit=0.2)
+    options = TrainOptions(trials=1, max_iterations=10**9, stop="none", seed=5, time_limit=0.2)
     train(DATA, options, checkpoint_file=path)
     return path.with_name("c.trial0").read_bytes()
 
@@ -94,8 +94,8 @@ FINISHED: dict[str, tuple[Change, str]] = {
     "history": (point(iterations=1), "iterations"),
     "share": (point(bits=1.5), "bits"),
     "best step": (first(best_iteration=201), "best_iteration"),
-    "held out right": (first(held_out_right=1), "held_out_right"),
-    "held out": (point(held_out_bits=0.5), "no held_out_bits"),
+    "held out right": (first(valid_right=1), "valid_right"),
+    "held out": (point(valid_bits=0.5), "no valid_bits"),
 }
 RUNNING: dict[str, tuple[Change, str]] = {
     "short": (array("w", lambda a: a[1:]), "w: expected float32"),
@@ -133,7 +133,7 @@ def test_running_trial(tmp_path: Path, running: bytes, name: str) -> None:
     change, words = RUNNING[name]
     path = tmp_path / "c.trial0"
     path.write_bytes(running)
-    options = TrainOptions(trials=1, iterations=10**9, stop="none", seed=5, time_limit=0.1)
+    options = TrainOptions(trials=1, max_iterations=10**9, stop="none", seed=5, time_limit=0.1)
     train(DATA, options, checkpoint_file=tmp_path / "c")
     rewrite(path, change)
     with pytest.raises(DataError) as raised:

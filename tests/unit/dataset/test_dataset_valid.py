@@ -30,8 +30,8 @@ def make(inputs=("a", "b", "c"), outputs=("y", "z"), care=None):
 def test_columns_go_by_their_names():
     """The same names in another order: columns, care and ports are moved, and a notice says so."""
     care = np.array([[1, 0], [1, 1], [1, 1]], dtype=bool)
-    held_out = make(("c", "a", "b"), ("z", "y"), care)
-    found = matched(held_out, make())
+    valid = make(("c", "a", "b"), ("z", "y"), care)
+    found = matched(valid, make())
     assert bit_names(found.input_ports) == ["a", "b", "c"]
     assert bit_names(found.output_ports) == ["y", "z"]
     np.testing.assert_array_equal(found.inputs, INPUTS[:, [1, 2, 0]])
@@ -58,19 +58,19 @@ def test_bits_of_buses_go_by_their_names():
 @pytest.mark.parametrize("inputs", [("a", "b", "c"), ("x0", "x1", "x2"), ("a", "b", "d")])
 def test_other_names_go_by_their_places(inputs):
     """Names that are the same, or that say nothing, leave all as it is."""
-    held_out = make(inputs)
-    assert matched(held_out, make()) is held_out
+    valid = make(inputs)
+    assert matched(valid, make()) is valid
 
 
 @pytest.mark.parametrize(
-    ("held_out", "words"),
+    ("valid", "words"),
     [
         (make(("a", "b")), "expected 3 inputs, as f.csv has, got the 2 of f.csv"),
         (make(outputs=("y",)), "expected 2 outputs, as f.csv has, got the 1 of f.csv"),
         (make(care=np.zeros((3, 2), dtype=bool)), "nothing to measure"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(held_out, words):
+def test_what_cannot_be_measured_is_refused(valid, words):
     """Other numbers of columns, and targets of which none matters."""
     with pytest.raises(UsageError, match=words):
-        matched(held_out, make())
+        matched(valid, make())
