@@ -3,7 +3,7 @@
     python docs/tools/experiments.py hdl_out/reproduce_full hdl_out/reproduce_quick
 
 Copies ``results.json``, ``results.csv`` and the curves of the first folder into the documentation, and writes the tables of
-both. Check the prose beside the tables by hand.
+both into the pages of the experiments. Check the prose beside the tables by hand.
 """
 
 from __future__ import annotations
@@ -19,30 +19,18 @@ from typing import Any
 from btfsynth.reproduce.catalogue import choose
 from btfsynth.reproduce.table import HEADINGS, SETTINGS_HEADINGS, markdown, settings_row, table_row
 
-__all__ = ["PAGES", "main_page", "with_rows", "with_table"]
+__all__ = ["PAGES", "results", "with_rows", "with_table"]
 
 DOCS = Path(__file__).resolve().parents[1]
 PAGES = DOCS / "experiments"
 """A page each, the pictures on them, and the results."""
 
-_BEGIN, _END = "<!-- tables -->\n", "<!-- end of tables -->\n"
-_HEADINGS = ("row", "seeds", "ours", "published", "maximum iterations")
 _COMMAND = re.compile(r"^btfsynth reproduce ((?:\w+ )+)--full", re.MULTILINE)
 
 
-def main_page(text: str, record: dict[str, Any]) -> str:
-    """Return a page with the two tables of a reproduction between the marks.
-
-    Raises
-    ------
-    ValueError
-        If the marks are missing.
-    """
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise ValueError(f"expected {_BEGIN.strip()} and {_END.strip()}")
-    return f"{before}{begin}\n{markdown(record)}\n{end}{after}"
+def results() -> str:
+    """Return the committed results of all experiments as two Markdown tables."""
+    return markdown(json.loads((PAGES / "results.json").read_text(encoding="utf-8")))
 
 
 def with_rows(text: str, record: dict[str, Any]) -> str:
@@ -63,37 +51,39 @@ def with_rows(text: str, record: dict[str, Any]) -> str:
 
 
 def with_table(text: str, rows: list[dict[str, Any]]) -> str:
-    """Return a page with these rows in its table.
+    """Return a page with these rows in its table, in the columns that its heading names.
 
     Raises
     ------
     ValueError
-        If the page has no such table.
+        If the page has no table that begins with the column ``row``.
     """
     lines = text.splitlines(keepends=True)
-    heading = _line(_HEADINGS)
-    if heading not in lines:
+    first = next((at for at, line in enumerate(lines) if line.startswith("| row |")), None)
+    if first is None:
         raise ValueError("expected a page with a table of rows")
-    first = lines.index(heading)
+    columns = lines[first].strip("| \n").split(" | ")
     past = first + len(list(takewhile(lambda line: line.startswith("|"), lines[first:])))
-    made = [_line(_cells(row)) for row in rows if row["seeds"]]
-    table = [heading, _line(("---",) * len(_HEADINGS)), *made]
-    return "".join([*lines[:first], *table, *lines[past:]])
+    made = [[_cells(row)[column] for column in columns] for row in rows if row["seeds"]]
+    table = [columns, ["---"] * len(columns), *made]
+    lines[first:past] = ["| " + " | ".join(cells) + " |\n" for cells in table]
+    return "".join(lines)
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return a row of the small table."""
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    """Return the cells of a row by the heading of their column."""
     cells = dict(zip(HEADINGS, table_row(row), strict=True))
     settings = dict(zip(SETTINGS_HEADINGS, settings_row(row), strict=True))
     ours = cells["ours"]
     if row["reached"] is not None:
         ours += f", goal in {row['reached']} of {row['seeds']}"
-    seeds = str(row["seeds"])
-    return f"`{row['name']}`", seeds, ours, cells["published"], settings["steps at most"]
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cells) + " |\n"
+    return {
+        "row": f"`{row['name']}`",
+        "seeds": str(row["seeds"]),
+        "ours": ours,
+        "published": cells["published"],
+        "maximum iterations": settings["steps at most"],
+    }
 
 
 def main() -> None:
@@ -104,7 +94,7 @@ def main() -> None:
         shutil.copyfile(full / name, PAGES / name)
     for picture in PAGES.glob("*.svg"):
         shutil.copyfile(full / "curves" / picture.name, picture)
-    pages = {DOCS / "experiments.md": main_page(_read(DOCS / "experiments.md"), record)}
+    pages = {}
     for page in sorted(PAGES.glob("*.md")):
         text = _read(page)
         if page.stem == "quick":

@@ -1,4 +1,4 @@
-"""What the site takes from outside ``docs``: files that pages lead to, and what the program says of itself."""
+"""Add to the site what lies outside ``docs``: files that pages link to, and generated tables."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent))  # a hook is no module of a package
+from experiments import results
 from reference import command_reference, key_reference
 
 ROOT = Path(__file__).parents[2]
-MADE = {"<!-- commands -->": command_reference, "<!-- keys of run.toml -->": key_reference}
-"""What stands in a page for what is made, and what makes it."""
+MADE = {
+    "<!-- commands -->": command_reference,
+    "<!-- keys of run.toml -->": key_reference,
+    "<!-- results -->": results,
+}
+"""Marks in pages, and the functions that generate what replaces them."""
 OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md", "hdl_out/README.md")
 _LINK = re.compile(r"(?<=\]\()([^)#\s:]+)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add what lies above ``docs``: the pages of the menu, and every file that a page leads to."""
+    """Add pages of the menu and linked files from above ``docs``."""
     inside = {f"docs/{file.src_uri}" for file in files.documentation_pages()}
     waiting, seen = [*sorted(inside), *OUTSIDE], set(inside) | set(OUTSIDE)
     while waiting:
@@ -43,7 +48,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Point links to files of the repository to their copies in the site; put in what is made."""
+    """Point links to the copies of files in the site, and insert generated tables."""
     place = page.file.src_uri
     name = _origin(place)
 
@@ -74,14 +79,14 @@ def _resolve(name: str, target: str) -> str:
 
 
 def _place(name: str) -> str:
-    """Return where the site has a file of the repository."""
+    """Return the place of a repository file in the site."""
     if name.startswith("docs/"):
         return name.removeprefix("docs/")
     return name if name in OUTSIDE and "/" not in name else f"files/{name}"
 
 
 def _origin(place: str) -> str:
-    """Return which file of the repository the site has at ``place``."""
+    """Return the repository file at a place of the site."""
     if place.startswith("files/"):
         return place.removeprefix("files/")
     return place if place in OUTSIDE else f"docs/{place}"
