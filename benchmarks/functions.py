@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from btfsynth.dataset.load import load
-from btfsynth.discover.search import DiscoverOptions, DiscoverStatus, Witness, discover
+from btfsynth.discover.search import DiscoverOptions, discover
+from btfsynth.events import Event, SearchStatus
 from btfsynth.train.session import TrainOptions
 
 OPTIMAL = "least, by SAT"
@@ -49,14 +50,14 @@ def search(task: str, seconds: float, jobs: int) -> list[str]:
     """Return a row of the table."""
     best: list[tuple[int, float]] = []
 
-    def on_status(status: DiscoverStatus) -> None:
-        if status.cells is not None and (not best or status.cells < best[-1][0]):
-            best.append((status.cells, status.seconds))
+    def follow(event: Event) -> None:
+        match event:
+            case SearchStatus(cells=int(cells)) if not best or cells < best[-1][0]:
+                best.append((cells, event.seconds))
 
     with tempfile.TemporaryDirectory() as folder:
         options = DiscoverOptions(TrainOptions(seed=1), time_limit=seconds, jobs=jobs)
-        witness = Witness(on_status=on_status)
-        report = discover(load(task), Path(folder) / "d", options, witness=witness)
+        report = discover(load(task), Path(folder) / "d", options, on_event=follow)
         front = report.to_json()["front"]
     size, source = REFERENCES.get(task, (None, ""))
     known = "-" if size is None else f"{size}, {source}"

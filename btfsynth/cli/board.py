@@ -7,7 +7,8 @@ import threading
 from rich.table import Table
 from rich.text import Text
 
-from btfsynth.train.parameters import Progress, StopReason, TrialResult
+from btfsynth.events import Event, TrialEnded, TrialProgress
+from btfsynth.train.parameters import StopReason
 
 __all__ = ["TrialBoard"]
 
@@ -20,7 +21,7 @@ class TrialBoard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[int, Progress] = {}
+        self._running: dict[int, TrialProgress] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -30,17 +31,24 @@ class TrialBoard:
             self._finished = self._exact = self._succeeded = 0
             self._best: tuple[int, int] | None = None
 
-    def on_progress(self, progress: Progress) -> None:
-        """Note where a running trial stands."""
+    def on_event(self, event: Event) -> None:
+        """Note where a trial stands; other events are not the board's."""
+        match event:
+            case TrialProgress():
+                self._update(event)
+            case TrialEnded():
+                self._end(event)
+
+    def _update(self, progress: TrialProgress) -> None:
         with self._lock:
             self._running[progress.trial] = progress
             self._better(progress.bits_right, progress.bits)
 
-    def on_trial(self, result: TrialResult) -> None:
+    def _end(self, result: TrialEnded) -> None:
         """Note that a trial has ended; one that a success elsewhere cut short does not count."""
         with self._lock:
             self._running.pop(result.trial, None)
-            if result.stop is StopReason.INTERRUPTED:
+            if result.stop == StopReason.INTERRUPTED.value:
                 return
             self._better(result.bits_right, result.bits)
             self._finished += 1
@@ -83,7 +91,7 @@ class TrialBoard:
         return table
 
 
-def _cells(progress: Progress, valid: bool) -> list[str]:
+def _cells(progress: TrialProgress, valid: bool) -> list[str]:
     rate = progress.iterations / progress.seconds if progress.seconds > 0 else 0.0
     widths = "-".join(str(width) for width in progress.widths or ())
     if len(widths) > _WIDTHS:

@@ -202,16 +202,16 @@ def _build(
 ) -> BuildReport:
     """Train and build, or build from the network in a file, while the progress is shown."""
     if network_file is None:
-        with observed(dataset.name) as observer:
-            return build(dataset, directory, options, observer, valid)
+        with observed(dataset.name) as on_event:
+            return build(dataset, directory, options, on_event, valid)
     sources = [ParameterSource.COMMANDLINE]
     if comes_from_file("network_file"):
         sources.append(ParameterSource.DEFAULT_MAP)
     refuse_training_options("nothing is trained where --network gives a network", sources)
     network = read_network(network_file)
-    with observed(dataset.name) as observer:
+    with observed(dataset.name) as on_event:
         return build_network(
-            dataset, network, network_file.name, directory, options, observer, valid
+            dataset, network, network_file.name, directory, options, on_event, valid
         )
 
 

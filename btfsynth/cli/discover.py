@@ -36,8 +36,6 @@ from btfsynth.discover.front import Objective
 from btfsynth.discover.search import (
     DiscoverOptions,
     DiscoverReport,
-    DiscoverStatus,
-    Witness,
     discover,
 )
 from btfsynth.errors import (
@@ -47,6 +45,7 @@ from btfsynth.errors import (
     VerificationError,
     plural,
 )
+from btfsynth.events import Event, Note, OnEvent, SearchStatus, StageBegan
 from btfsynth.flow.patterns import verified_words
 from btfsynth.report.folder import recorded_targets
 from btfsynth.train.parameters import StopRule
@@ -153,13 +152,13 @@ def command(
     dataset = dataset if name is None else replace(dataset, name=name)
     require_same_data("source", dataset)
     directory = directory or Path("hdl_out") / f"{dataset.name}_discover"
-    with _watched(dataset.name) as witness:
+    with _watched(dataset.name) as on_event:
         report = discover(
             dataset,
             directory,
             options,
             resume=resume,
-            witness=witness,
+            on_event=on_event,
             executor=_workers(scheduler),
         )
     if as_json:
@@ -199,32 +198,39 @@ def _processors() -> int:
 
 
 @contextmanager
-def _watched(title: str) -> Iterator[Witness]:
+def _watched(title: str) -> Iterator[OnEvent]:
     """Show how the search goes: live on a terminal, else a line a stage and for every better circuit."""
     if not is_live():
         best: list[int] = []
 
-        def on_status(status: DiscoverStatus) -> None:
-            figures = [figure for figure in (status.cells, status.depth) if figure is not None]
-            if figures and (not best or any(a < b for a, b in zip(figures, best, strict=True))):
-                best[:] = figures
-                say(f"{title}: {_status_line(status)}, {status.seconds:.0f} s")
+        def show_line(event: Event) -> None:
+            match event:
+                case StageBegan(stage):
+                    say(f"{title}: {stage} ...")
+                case SearchStatus(cells=int(cells), depth=int(depth)):
+                    if not best or cells < best[0] or depth < best[1]:
+                        best[:] = cells, depth
+                        say(f"{title}: {_status_line(event)}, {event.seconds:.0f} s")
+                case Note(text):
+                    say(f"note: {text}")
 
-        yield Witness(
-            on_stage=lambda stage: say(f"{title}: {stage} ..."),
-            on_status=on_status,
-            on_note=lambda line: say(f"note: {line}"),
-        )
+        yield show_line
         return
     with live_line(title) as tell:
-        yield Witness(
-            on_stage=lambda stage: tell(f"{title}: {stage}"),
-            on_status=lambda status: tell(_status_line(status)),
-            on_note=lambda line: say(f"note: {line}"),
-        )
+
+        def update(event: Event) -> None:
+            match event:
+                case StageBegan(stage):
+                    tell(f"{title}: {stage}")
+                case SearchStatus():
+                    tell(_status_line(event))
+                case Note(text):
+                    say(f"note: {text}")
+
+        yield update
 
 
-def _status_line(status: DiscoverStatus) -> str:
+def _status_line(status: SearchStatus) -> str:
     """Return where a search stands, in less than 80 columns."""
     rate = f", {status.exact / status.trials:.0%} exact" if status.trials else ""
     best = (

@@ -41,9 +41,9 @@ from btfsynth.cli.output import (
 from btfsynth.cli.progress import is_live, live_line
 from btfsynth.cli.recorded import command_line
 from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError, plural
+from btfsynth.events import BetterCircuit, Event, Note, OnEvent, StageBegan
 from btfsynth.extras import install_command
-from btfsynth.learn import LearnOptions, LearnReport, Watcher, learn
-from btfsynth.learn.candidates import Candidate
+from btfsynth.learn import LearnOptions, LearnReport, learn
 from btfsynth.ports import bit_names
 
 __all__ = ["command"]
@@ -167,9 +167,9 @@ def command(
         None if each is None else load_source(each, outputs) for each in (valid_source, test_source)
     )
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
-    with _watched(train.name) as watcher, announced_compiling(train.name):
+    with _watched(train.name) as on_event, announced_compiling(train.name):
         report = learn(
-            train, directory, options, valid=valid, test=test, watcher=watcher, executor=workers
+            train, directory, options, valid=valid, test=test, on_event=on_event, executor=workers
         )
     if not any(report.baselines) and baselines is None:
         say(f"note: no baselines without scikit-learn: {install_command('scikit-learn')}")
@@ -191,34 +191,44 @@ def command(
 
 
 @contextmanager
-def _watched(title: str) -> Iterator[Watcher]:
+def _watched(title: str) -> Iterator[OnEvent]:
     """Show how learning goes: live on a terminal, else a line a stage and for every better circuit."""
-
-    def found(candidate: Candidate, count: int) -> str:
-        return (
-            f"{candidate.learner}, {candidate.how}: {candidate.valid_right / count:.2%} of "
-            f"validation, {plural(candidate.netlist.n_cells, 'cell')}"
-        )
-
     if not is_live():
-        yield Watcher(
-            on_stage=lambda stage: say(f"{title}: {stage} ..."),
-            on_candidate=lambda candidate, count: say(f"{title}: {found(candidate, count)}"),
-            on_note=lambda line: say(f"note: {line}"),
-        )
+
+        def show_line(event: Event) -> None:
+            match event:
+                case StageBegan(stage):
+                    say(f"{title}: {stage} ...")
+                case BetterCircuit():
+                    say(f"{title}: {_found(event)}")
+                case Note(text):
+                    say(f"note: {text}")
+
+        yield show_line
         return
     with live_line(title) as tell:
-        state = {"stage": "", "best": ""}
+        stage = best = ""
 
-        def update(key: str, text: str) -> None:
-            state[key] = text
-            tell(f"{title}: {state['stage']}; {state['best']}")
+        def update(event: Event) -> None:
+            nonlocal stage, best
+            match event:
+                case StageBegan(stage):
+                    pass
+                case BetterCircuit():
+                    best = _found(event)
+                case Note(text):
+                    say(f"note: {text}")
+                    return
+            tell(f"{title}: {stage}; {best}")
 
-        yield Watcher(
-            on_stage=lambda stage: update("stage", stage),
-            on_candidate=lambda candidate, count: update("best", found(candidate, count)),
-            on_note=lambda line: say(f"note: {line}"),
-        )
+        yield update
+
+
+def _found(event: BetterCircuit) -> str:
+    return (
+        f"{event.learner}, {event.how}: {event.valid_right / event.valid_samples:.2%} of "
+        f"validation, {plural(event.cells, 'cell')}"
+    )
 
 
 def _show(report: LearnReport, directory: Path) -> None:

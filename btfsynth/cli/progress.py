@@ -16,9 +16,9 @@ from rich.text import Text
 from btfsynth.cli.board import TrialBoard
 from btfsynth.cli.output import errors, say
 from btfsynth.cli.text import one_line
-from btfsynth.flow import Observer
+from btfsynth.errors import plural
+from btfsynth.events import Event, Note, OnEvent, SettingsTried, StageBegan, TrialProgress
 from btfsynth.passes.compile_clock import watch_compiling
-from btfsynth.train.parameters import Progress
 
 __all__ = ["is_live", "live_line", "observed"]
 
@@ -45,28 +45,19 @@ def live_line(title: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def observed(title: str) -> Iterator[Observer]:
+def observed(title: str) -> Iterator[OnEvent]:
     """Show progress while the body runs: live on a terminal, else a line a stage."""
     if not is_live():
         plain = _Plain(title)
         with watch_compiling(plain.on_compiling):
-            yield Observer(
-                on_stage=plain.on_stage,
-                on_progress=plain.on_progress,
-                on_trial=plain.board.on_trial,
-            )
+            yield plain.on_event
         return
     display = _Display(title)
     with (
         Live(display, console=errors, transient=True, refresh_per_second=_FRAMES_A_SECOND),
         watch_compiling(display.on_compiling),
     ):
-        yield Observer(
-            on_stage=display.on_stage,
-            on_progress=display.board.on_progress,
-            on_trial=display.board.on_trial,
-            on_detail=display.on_detail,
-        )
+        yield display.on_event
 
 
 class _Plain:
@@ -78,19 +69,24 @@ class _Plain:
         self._compiled = False
         self._said = time.monotonic()
 
-    def on_stage(self, stage: str) -> None:
+    def on_event(self, event: Event) -> None:
+        self.board.on_event(event)
+        match event:
+            case StageBegan(stage):
+                self._say_stage(stage)
+            case TrialProgress() if time.monotonic() - self._said >= _PLAIN_SECONDS:
+                self._said = time.monotonic()
+                say(f"{self._title}: {self.board.summary()}")
+            case Note(text):
+                say(text)
+
+    def _say_stage(self, stage: str) -> None:
         say(f"{self._title}: {stage} ...")
 
     def on_compiling(self, runs: bool) -> None:
         if runs and not self._compiled:
             self._compiled = True
-            self.on_stage(_COMPILING)
-
-    def on_progress(self, progress: Progress) -> None:
-        self.board.on_progress(progress)
-        if time.monotonic() - self._said >= _PLAIN_SECONDS:
-            self._said = time.monotonic()
-            say(f"{self._title}: {self.board.summary()}")
+            self._say_stage(_COMPILING)
 
 
 class _Display:
@@ -104,12 +100,16 @@ class _Display:
         self._begin = time.monotonic()
         self._spinner = Spinner("dots")
 
-    def on_stage(self, stage: str) -> None:
-        self._stage = stage
-        self.board.clear()
-
-    def on_detail(self, line: str) -> None:
-        self._stage = line
+    def on_event(self, event: Event) -> None:
+        self.board.on_event(event)
+        match event:
+            case StageBegan(stage):
+                self._stage = stage
+                self.board.clear()
+            case SettingsTried():
+                self._stage = f"tuning: {_tried(event)}"
+            case Note(text):
+                say(text)
 
     def on_compiling(self, runs: bool) -> None:
         self._compiling = runs
@@ -124,3 +124,13 @@ class _Display:
         summary = Text(self.board.summary(), style="bold", no_wrap=True, overflow="ellipsis")
         table = self.board.table(max(1, errors.height - _OTHER_LINES))
         return Group(self._spinner, table, summary)
+
+
+def _tried(event: SettingsTried) -> str:
+    """Return where tuning stands."""
+    best = "none exact yet"
+    if event.valid is not None:
+        best = f"{event.valid:.2%} of what is held out right at best"
+    elif event.seconds_per_solution is not None:
+        best = f"{event.seconds_per_solution:.3g} s a solution at best"
+    return f"{plural(event.candidates, 'candidate')}, {best}"

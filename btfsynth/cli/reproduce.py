@@ -28,11 +28,21 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, plural
+from btfsynth.events import (
+    Event,
+    Note,
+    OnEvent,
+    RunBegan,
+    RunEnded,
+    RunProgress,
+    RunsPlanned,
+    TrialProgress,
+)
 from btfsynth.extras import install_command
 from btfsynth.files import make_folder
 from btfsynth.passes.compile_clock import watch_compiling
 from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
-from btfsynth.reproduce.run import Report, ReproduceOptions, Watcher, reproduce
+from btfsynth.reproduce.run import Report, ReproduceOptions, reproduce
 from btfsynth.reproduce.table import (
     SHORT_HEADINGS,
     draw_curves,
@@ -41,7 +51,6 @@ from btfsynth.reproduce.table import (
     short_row,
     write_tables,
 )
-from btfsynth.train.parameters import Progress as Standing
 
 __all__ = ["command"]
 
@@ -105,8 +114,8 @@ def command(
         f"interrupted; the runs that were done are kept in {directory}; the same command continues"
     )
     try:
-        with _watched() as watcher:
-            report = reproduce(experiments, directory, options, watcher, workers)
+        with _watched() as on_event:
+            report = reproduce(experiments, directory, options, on_event, workers)
         files = write_tables(report, directory)
         drawn, undrawn = _draw(report, directory)
     except KeyboardInterrupt:  # once more, while the first one is seen to
@@ -166,17 +175,12 @@ def _show(report: Report, directory: Path, drawn: int) -> None:
 
 
 @contextmanager
-def _watched() -> Iterator[Watcher]:
+def _watched() -> Iterator[OnEvent]:
     """Show how far it is: a bar a running training on a terminal, else a line for each that has ended."""
     if not errors.is_terminal or errors.is_dumb_terminal:
         plain = _Plain()
         with watch_compiling(plain.on_compiling):
-            yield Watcher(
-                on_plan=plain.on_plan,
-                on_progress=plain.on_progress,
-                on_done=plain.on_done,
-                on_note=lambda line: say(f"note: {line}"),
-            )
+            yield plain.on_event
         return
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -187,14 +191,7 @@ def _watched() -> Iterator[Watcher]:
         console=errors,
         transient=True,
     ) as bars:
-        live = _Live(bars)
-        yield Watcher(
-            on_plan=live.on_plan,
-            on_begin=live.on_begin,
-            on_progress=live.on_progress,
-            on_done=live.on_done,
-            on_note=lambda line: say(f"note: {line}"),
-        )
+        yield _Live(bars).on_event
 
 
 class _Plain:
@@ -205,24 +202,25 @@ class _Plain:
         self._said = time.monotonic()
         self._compiled = False
 
-    def on_plan(self, wanted: int, found: int) -> None:
-        self.wanted, self.done = wanted, found
-        say(f"reproduce: {plural(wanted, 'run')}, {found} of them found done")
+    def on_event(self, event: Event) -> None:
+        match event:
+            case RunsPlanned(wanted, found):
+                self.wanted, self.done = wanted, found
+                say(f"reproduce: {plural(wanted, 'run')}, {found} of them found done")
+            case RunProgress(name, seed, at) if time.monotonic() - self._said >= _PLAIN_SECONDS:
+                self._said = time.monotonic()
+                say(f"{name}, seed {seed}: step {at.iterations}, {_standing(at)}")
+            case RunEnded(name, seed, summary):
+                self.done += 1
+                self._said = time.monotonic()
+                say(f"[{self.done}/{self.wanted}] {name}, seed {seed}: {summary}")
+            case Note(text):
+                say(f"note: {text}")
 
     def on_compiling(self, runs: bool) -> None:
         if runs and not self._compiled:
             self._compiled = True
             say("reproduce: compiling the kernels (once) ...")
-
-    def on_progress(self, name: str, seed: int, at: Standing) -> None:
-        if time.monotonic() - self._said >= _PLAIN_SECONDS:
-            self._said = time.monotonic()
-            say(f"{name}, seed {seed}: step {at.iterations}, {_standing(at)}")
-
-    def on_done(self, name: str, seed: int, words: str) -> None:
-        self.done += 1
-        self._said = time.monotonic()
-        say(f"[{self.done}/{self.wanted}] {name}, seed {seed}: {words}")
 
 
 class _Live:
@@ -233,28 +231,24 @@ class _Live:
         self._all = bars.add_task("runs", total=None, words="")
         self._running: dict[tuple[str, int], TaskID] = {}
 
-    def on_plan(self, wanted: int, found: int) -> None:
-        self._bars.update(self._all, total=wanted, completed=found)
-
-    def on_begin(self, name: str, seed: int) -> None:
-        experiment = EXPERIMENTS[name]
-        self._running[name, seed] = self._bars.add_task(
-            f"{experiment.name}, seed {seed}", total=None, words=""
-        )
-
-    def on_progress(self, name: str, seed: int, at: Standing) -> None:
-        self._bars.update(
-            self._running[name, seed],
-            completed=at.iterations,
-            words=_standing(at),
-        )
-
-    def on_done(self, name: str, seed: int, words: str) -> None:
-        self._bars.remove_task(self._running.pop((name, seed)))
-        self._bars.advance(self._all)
-        say(f"{name}, seed {seed}: {words}")
+    def on_event(self, event: Event) -> None:
+        match event:
+            case RunsPlanned(wanted, found):
+                self._bars.update(self._all, total=wanted, completed=found)
+            case RunBegan(name, seed):
+                bar = self._bars.add_task(f"{name}, seed {seed}", total=None, words="")
+                self._running[name, seed] = bar
+            case RunProgress(name, seed, at):
+                bar = self._running[name, seed]
+                self._bars.update(bar, completed=at.iterations, words=_standing(at))
+            case RunEnded(name, seed, summary):
+                self._bars.remove_task(self._running.pop((name, seed)))
+                self._bars.advance(self._all)
+                say(f"{name}, seed {seed}: {summary}")
+            case Note(text):
+                say(f"note: {text}")
 
 
-def _standing(at: Standing) -> str:
+def _standing(at: TrialProgress) -> str:
     text = f"gap {at.gap:.3f}"
     return text if at.valid is None else f"{text}, test {at.valid:.2%}"

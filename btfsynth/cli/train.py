@@ -175,14 +175,14 @@ def command(
 
     dataset, measured, path = prepared(ranks, prepare)
     with (
-        observed(dataset.name) as observer,
+        observed(dataset.name) as on_event,
         executor_of(scheduler) as executor,
         guarded(ranks),
     ):
         run = train(
-            dataset, training, on_progress=observer.on_progress, on_trial=observer.on_trial,
+            dataset, training, on_event=on_event,
             valid=measured, checkpoint_file=checkpoint, checkpoint_interval=checkpoint_interval,
-            run_all=run_all, ranks=ranks, executor=executor, on_note=say,
+            run_all=run_all, ranks=ranks, executor=executor,
         )  # fmt: skip
     asked = path
     problems: list[str] = []

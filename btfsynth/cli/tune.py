@@ -32,6 +32,7 @@ from btfsynth.config.inputs import recorded_name
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, OutputError, plural
+from btfsynth.events import StageBegan
 from btfsynth.files import beside, write_text
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.tuning import TuningResult, tune
@@ -96,17 +97,9 @@ def command(
     path = require_writable(path or Path(f"{dataset.name}.toml"))
     if study is not None:
         require_writable(study)
-    with observed(dataset.name) as observer:
-        observer.on_stage("tuning")
-
-        def told(candidates: int, best: float) -> None:
-            shown = f"{best:.3g} s a solution at best" if best < 1e8 else "none exact yet"
-            if measured is not None:
-                shown = f"{1 - best:.2%} of what is held out right at best"
-            observer.on_detail(f"tuning: {plural(candidates, 'candidate')}, {shown}")
-
-        with executor_of(scheduler) as executor:
-            result = tune(dataset, time_limit, seed, study, told, executor, measured)
+    with observed(dataset.name) as on_event, executor_of(scheduler) as executor:
+        on_event(StageBegan("tuning"))
+        result = tune(dataset, time_limit, seed, study, on_event, executor, measured)
     held = "" if measured is None else f" --valid {measured.source}"
     comment = (
         f"btfsynth tune {dataset.source}{held}: {result.solutions} of {result.trials} trials exact, "

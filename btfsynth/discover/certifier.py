@@ -15,6 +15,7 @@ from btfsynth.discover.findings import Findings
 from btfsynth.discover.record import Record
 from btfsynth.discover.store import Store, entry_name
 from btfsynth.errors import BtfsynthError
+from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath, as_path, make_folder
 
 __all__ = ["Certifier"]
@@ -35,8 +36,8 @@ class Certifier:
         A folder, on the same disk, to make them in.
     settled
         Seconds a circuit stands on the front before it is checked.
-    on_note
-        Gets a line for every circuit that fails; it is left out from then on.
+    on_event
+        Gets a `Note` for every circuit that fails; it is left out from then on.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Certifier:
         store: Store,
         scratch: StrPath,
         settled: float,
-        on_note: Callable[[str], None],
+        on_event: OnEvent,
     ) -> None:
         scratch = as_path(scratch)
         self.rejected: dict[str, str] = {}
@@ -53,7 +54,7 @@ class Certifier:
         self._store = store
         self._scratch = scratch
         self._settled = settled
-        self._on_note = on_note
+        self._on_event = on_event
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="check")
         self._seen: dict[tuple[Any, ...], float] = {}
         self._running: tuple[Record, Path, Future[dict[str, Any]]] | None = None
@@ -117,7 +118,7 @@ class Certifier:
         except BtfsynthError as error:
             if record.circuit is not None:
                 self.rejected[record.circuit.key] = str(error)
-            self._on_note(f"not kept: {error}")
+            self._on_event(Note(f"not kept: {error}"))
             return False
         self._store.place(record, folder)
         self._entries[_identity(record)] = entry

@@ -20,6 +20,7 @@ from btfsynth.discover.schedule import PolishTask, Schedule, Task, TrialTask
 from btfsynth.discover.store import Identity, Store
 from btfsynth.discover.work import get_ready, polish, run_trial
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
+from btfsynth.events import Note, OnEvent, SearchStatus, StageBegan, ignore
 from btfsynth.files import StrPath, as_path
 from btfsynth.passes.registry import parse_script
 from btfsynth.staging import staging_folder
@@ -28,7 +29,7 @@ from btfsynth.train.session import TrainOptions, plan_for
 from btfsynth.workers.executor import Executor, Finished
 from btfsynth.workers.pool import WorkerPool
 
-__all__ = ["DiscoverOptions", "DiscoverReport", "DiscoverStatus", "Witness", "discover"]
+__all__ = ["DiscoverOptions", "DiscoverReport", "discover"]
 
 _NAP = 0.2
 _LATE = 0.75
@@ -87,54 +88,6 @@ class DiscoverOptions:
             raise UsageError(f"time_limit: expected more than 0 seconds, got {self.time_limit:g}")
         if self.jobs < 1:
             raise UsageError(f"jobs: expected at least 1, got {self.jobs}")
-
-
-@dataclass(frozen=True)
-class DiscoverStatus:
-    """Where a discovery stands.
-
-    Parameters
-    ----------
-    phase
-        ``trials`` or ``polishing``.
-    trials, exact, distinct, polished
-        Counts of trials, of exact ones, of circuits, of polishings.
-    cells, depth
-        Least of any circuit; None if there is none.
-    front
-        Circuits on the front.
-    seconds
-        Since the workers were ready.
-    """
-
-    phase: str
-    trials: int
-    exact: int
-    distinct: int
-    polished: int
-    cells: int | None
-    depth: int | None
-    front: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Witness:
-    """Who is told what happens; every part may stay as it is.
-
-    Parameters
-    ----------
-    on_stage
-        Gets a line at the start of every stage.
-    on_status
-        Gets a `DiscoverStatus` a few times a second.
-    on_note
-        Gets lines on what did not go well.
-    """
-
-    on_stage: Callable[[str], None] = lambda _: None
-    on_status: Callable[[DiscoverStatus], None] = lambda _: None
-    on_note: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +169,7 @@ def discover(
     options: DiscoverOptions,
     *,
     resume: bool = False,
-    witness: Witness | None = None,
+    on_event: OnEvent | None = None,
     executor: Callable[[int], Executor] = WorkerPool,
 ) -> DiscoverReport:
     """Search circuits of a Boolean data set and keep the front of the best in a folder.
@@ -234,8 +187,8 @@ def discover(
         How.
     resume
         Go on from what the folder holds, if it holds anything.
-    witness
-        Who is told.
+    on_event
+        Gets `StageBegan`, `SearchStatus` a few times per second, and `Note`.
     executor
         Makes what the work runs on, from a number of jobs.
 
@@ -257,7 +210,7 @@ def discover(
     identity = _identity(dataset, portfolio, options)
     with staging_folder(directory) as scratch:
         store = Store(directory, identity)
-        search = _Search(dataset, portfolio, store, scratch, options, witness or Witness())
+        search = _Search(dataset, portfolio, store, scratch, options, on_event or ignore)
         try:
             search.open(resume)
             search.run(executor)
@@ -306,19 +259,19 @@ class _Search:
         store: Store,
         scratch: Path,
         options: DiscoverOptions,
-        witness: Witness,
+        on_event: OnEvent,
     ) -> None:
         self.dataset = dataset
         self.portfolio = portfolio
         self.store = store
         self.options = options
-        self.witness = witness
+        self.on_event = on_event
         self.found = Findings()
         self.schedule = Schedule(options.trials, options.polish, options.objective)
         settled = (
             _SETTLED if options.time_limit is None else min(_SETTLED, 0.1 * options.time_limit)
         )
-        self.certifier = Certifier(dataset, store, scratch, settled, witness.on_note)
+        self.certifier = Certifier(dataset, store, scratch, settled, on_event)
         self.keep_all = not dataset.says_all
         self.running: set[Task] = set()
         self.again: deque[Task] = deque()
@@ -336,17 +289,17 @@ class _Search:
             return
         if store.exists():
             former = store.set_aside()
-            self.witness.on_note(f"the earlier discovery is now in {former}")
+            self.on_event(Note(f"the earlier discovery is now in {former}"))
         store.write_index([], self._summary())
 
     def run(self, executor: Callable[[int], Executor]) -> None:
         """Search until everything is done, the time is up, or the user has had enough."""
         workers: Executor | None = None
         try:
-            self.witness.on_stage("starting workers")
+            self.on_event(StageBegan("starting workers"))
             workers = executor(self.options.jobs)
             self._get_ready(workers)
-            self.witness.on_stage("searching")
+            self.on_event(StageBegan("searching"))
             self.begin = time.monotonic()
             self._loop(workers)
         except KeyboardInterrupt:
@@ -360,7 +313,7 @@ class _Search:
         seconds = time.monotonic() - self.begin
         try:
             if self._front():
-                self.witness.on_stage("checking the front")
+                self.on_event(StageBegan("checking the front"))
             self.certifier.finish(self._front, self.found)
         finally:
             self.store.rewrite(self.found.in_order())
@@ -387,7 +340,7 @@ class _Search:
     def _get_ready(self, workers: Executor) -> None:
         """Load and compile everything in one worker first: the others find it compiled."""
         precision = self.portfolio.plan.parameters.precision
-        workers.on_report = lambda _, stage: self.witness.on_stage(stage)
+        workers.on_report = lambda _, stage: self.on_event(StageBegan(stage))
         workers.submit("ready", get_ready, self.options.passes, precision)
         while workers.running:
             for finished in workers.wait(_NAP):
@@ -411,7 +364,7 @@ class _Search:
                 told = time.monotonic()
                 if self.certifier.step(self._front(), self.found):
                     self._keep_front()
-                self.witness.on_status(self._status())
+                self.on_event(self._status())
 
     def _next(self) -> Task | None:
         if self.again:
@@ -436,7 +389,7 @@ class _Search:
             record: Record = finished.value
             self.store.append(self.found.add(record))
             if record.problem and not self.problems:
-                self.witness.on_note(f"trial {record.trial}: no circuit: {record.problem}")
+                self.on_event(Note(f"trial {record.trial}: no circuit: {record.problem}"))
             self.problems += bool(record.problem)
             return
         self.deaths[task] += 1
@@ -448,9 +401,9 @@ class _Search:
         if self.deaths[task] == 1:
             self.running.add(task)  # still to be waited for
             self.again.append(task)
-            self.witness.on_note(f"{what}: its worker died; it is run once more")
+            self.on_event(Note(f"{what}: its worker died; it is run once more"))
         else:
-            self.witness.on_note(f"{what}: its worker died again; it is left out")
+            self.on_event(Note(f"{what}: its worker died again; it is left out"))
 
     def _elapsed_share(self) -> float:
         limit = self.options.time_limit
@@ -491,9 +444,9 @@ class _Search:
             **self._counts(),
         }
 
-    def _status(self) -> DiscoverStatus:
+    def _status(self) -> SearchStatus:
         costs = [record.circuit.cost for record in self._front() if record.circuit is not None]
-        return DiscoverStatus(
+        return SearchStatus(
             phase="polishing" if self.schedule.polishing else "trials",
             **self._counts(),
             cells=min((cost.cells for cost in costs), default=None),

@@ -1,6 +1,6 @@
 """The whole way: patterns to a trained network, a small netlist and checked hardware."""
 
-from btfsynth.flow.building import Observer, build, build_network, emit_netlist
+from btfsynth.flow.building import build, build_network, emit_netlist
 from btfsynth.flow.patterns import (
     Targets,
     count_targets,
@@ -24,7 +24,6 @@ __all__ = [
     "BuildOptions",
     "BuildReport",
     "NetworkOrigin",
-    "Observer",
     "Targets",
     "build",
     "build_network",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from btfsynth.errors import (
     UsageError,
     plural,
 )
+from btfsynth.events import OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow.hardware import (
     HardwareNetwork,
@@ -51,9 +51,8 @@ from btfsynth.flow.report import (
     network_record,
 )
 from btfsynth.flow.simplify import default_script, simplify_network
-from btfsynth.hdl.design import write_design
+from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE, Manifest
-from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.netlist import Netlist
@@ -68,30 +67,16 @@ from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import ALL_SIMULATORS, PARSED_CHECK, get_simulator
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.history import format_history
-from btfsynth.train.parameters import Progress, TrialResult
 from btfsynth.train.session import plan_for, train
 from btfsynth.train.trials import TrainingRun
 from btfsynth.verify.simulate import simulate_design
-
-
-@dataclass(frozen=True)
-class Observer:
-    """Who is told what happens; every part may stay as it is."""
-
-    on_stage: Callable[[str], None] = lambda _: None  # gets a line at the start of every stage
-    # gets the progress of trials, from the training threads
-    on_progress: Callable[[Progress], None] = lambda _: None
-    # gets every trial that has ended, from the training threads
-    on_trial: Callable[[TrialResult], None] = lambda _: None
-    # gets lines on how a stage goes, worth a look but not keeping
-    on_detail: Callable[[str], None] = lambda _: None
 
 
 def build(
     dataset: Dataset,
     directory: StrPath,
     options: BuildOptions,
-    observer: Observer | None = None,
+    on_event: OnEvent | None = None,
     valid: Dataset | None = None,
 ) -> BuildReport:
     """Train, simplify, emit and check; put everything into a folder.
@@ -100,7 +85,7 @@ def build(
     so that the named folder never holds half a design.
     """
     directory = as_path(directory)
-    observer = observer or Observer()
+    on_event = on_event or ignore
     _check_request(dataset, options, valid)
     data = _Data.of(dataset, valid)
     learnt = training_data(dataset, options.code)
@@ -108,12 +93,11 @@ def build(
     limit = options.training.time_limit
     deadline = None if limit is None else time.monotonic() + limit
     with staging_folder(directory) as staging:
-        observer.on_stage("training")
+        on_event(StageBegan("training"))
         run = train(
             learnt,
             options.training,
-            on_progress=observer.on_progress,
-            on_trial=observer.on_trial,
+            on_event=on_event,
             valid=None if data.valid is None else training_data(data.valid, options.code),
         )
         seed = options.training.seed
@@ -123,7 +107,7 @@ def build(
             origin = NetworkOrigin(network, seed=seed, run=run)
             hardware = _hardware(data, network, options)
             report = _make_design(
-                data, origin, hardware, staging, options, observer, deadline=deadline
+                data, origin, hardware, staging, options, on_event, deadline=deadline
             )
             report = _published(report, staging, directory)
         except KeyboardInterrupt:
@@ -158,12 +142,12 @@ def build_network(
     file: str,
     directory: StrPath,
     options: BuildOptions,
-    observer: Observer | None = None,
+    on_event: OnEvent | None = None,
     valid: Dataset | None = None,
 ) -> BuildReport:
     """Simplify, emit and check a network that was trained before (see `build`)."""
     directory = as_path(directory)
-    observer = observer or Observer()
+    on_event = on_event or ignore
     name = Path(file).name
     dataset = by_name(dataset, network.input_ports, network.output_ports, name)
     _check_request(dataset, options, valid)
@@ -186,7 +170,7 @@ def build_network(
     with staging_folder(directory) as staging:
         origin = NetworkOrigin(_named(network, dataset, hardware), file=name)
         report = _make_design(
-            data, origin, hardware, staging, options=options, observer=observer, notices=notices
+            data, origin, hardware, staging, options=options, on_event=on_event, notices=notices
         )
         return _published(report, staging, directory)
 
@@ -293,14 +277,14 @@ def _make_design(
     hardware: HardwareNetwork,
     staging: Path,
     options: BuildOptions,
-    observer: Observer,
+    on_event: OnEvent,
     notices: tuple[str, ...] = (),
     deadline: float | None = None,
 ) -> BuildReport:
     """Do what follows once there is a network; all files go into the staging folder."""
     dataset, network = data.dataset, hardware.network
     seen = None if hardware.valid is None else hardware.valid.inputs
-    observer.on_stage("simplifying")
+    on_event(StageBegan("simplifying"))
     netlist, lowering, reports = simplify_network(
         network,
         hardware.dataset,
@@ -315,7 +299,7 @@ def _make_design(
     if len(reports) < steps:
         notices = (*notices, f"the time limit left {len(reports)} of {steps} passes")
     made_from = {**_made_from(options), "passes": passes}
-    observer.on_stage("emitting")
+    on_event(StageBegan("emitting"))
     manifest = write_design(
         netlist,
         hardware_vectors(
@@ -342,7 +326,7 @@ def _make_design(
     )
     write_text(staging / RUN_FILE, recipe)
     checks, measured = _measured(data, hardware, netlist, options)
-    observer.on_stage("simulating")
+    on_event(StageBegan("simulating"))
     for check in simulate_design(staging, options.simulators, options.timeout, deadline):
         checks[check.name] = check
     report = BuildReport(

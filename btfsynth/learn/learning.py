@@ -11,6 +11,7 @@ from pathlib import Path
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import MissingToolError, OutputError, ToolError
+from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.flow.patterns import function_of, function_vectors
@@ -20,8 +21,8 @@ from btfsynth.hdl.design import write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.learn.base import Budget, Limits, Problem, inlined
 from btfsynth.learn.baselines import Baseline, have_sklearn, measure_baselines
-from btfsynth.learn.candidates import Candidate, within
-from btfsynth.learn.options import LearnOptions, Watcher
+from btfsynth.learn.candidates import within
+from btfsynth.learn.options import LearnOptions
 from btfsynth.learn.portfolio import Outcome, compete
 from btfsynth.learn.report import LearnReport, score
 from btfsynth.learn.samples import check_samples, contradicting, samples_of, split
@@ -51,7 +52,7 @@ def learn(
     *,
     valid: Dataset | None = None,
     test: Dataset | None = None,
-    watcher: Watcher | None = None,
+    on_event: OnEvent | None = None,
     executor: Callable[[int], Executor] = local_executor,
 ) -> LearnReport:
     """Learn a circuit from samples and write it as a design folder with an AIGER file.
@@ -68,8 +69,8 @@ def learn(
         Patterns to choose between circuits by; a quarter of `train` by default.
     test
         Patterns to measure the circuit on in the end; nothing depends on them.
-    watcher
-        Who is told.
+    on_event
+        Gets `StageBegan`, `BetterCircuit` and `Note`.
     executor
         Makes what the trainings run on, from a number of jobs.
 
@@ -85,7 +86,7 @@ def learn(
         If no worker can be started.
     """
     directory = as_path(directory)
-    watcher = watcher or Watcher()
+    on_event = on_event or ignore
     _check_request(train, valid, test, options)
     notices = list(train.notices)
     if valid is None:
@@ -97,10 +98,10 @@ def learn(
         with closing(executor(options.jobs)) as workers:
             # Workers of this machine then find the kernels compiled.
             warm_up(TrainParameters().precision)
-            outcomes = _outcomes(data, options, watcher, workers)
+            outcomes = _outcomes(data, options, on_event, workers)
         seconds = time.monotonic() - begin
-        baselines = _baselines(data, options, watcher)
-        watcher.on_stage("simplifying")
+        baselines = _baselines(data, options, on_event)
+        on_event(StageBegan("simplifying"))
         netlist = _joined(train, [outcome.candidates[0].netlist for outcome in outcomes])
         netlist = _simplified(netlist, options)
         report = LearnReport(
@@ -115,8 +116,8 @@ def learn(
             notices=tuple(notices),
             seconds=seconds,
         )
-        watcher.on_stage("emitting")
-        report = _emit(report, staging, watcher)
+        on_event(StageBegan("emitting"))
+        report = _emit(report, staging, on_event)
         whole = report.verified and not report.interrupted and report.lost is None
         if whole or not holds_verified(directory):
             publish(staging, directory, last=MANIFEST_FILE)
@@ -157,7 +158,7 @@ def _overlaps(data: dict[str, Dataset]) -> list[str]:
 
 
 def _outcomes(
-    data: dict[str, Dataset], options: LearnOptions, watcher: Watcher, workers: Executor
+    data: dict[str, Dataset], options: LearnOptions, on_event: OnEvent, workers: Executor
 ) -> list[Outcome]:
     """Learn the outputs one after the other; each gets its share of the time that is left."""
     train, valid = data["train"], data["valid"]
@@ -188,9 +189,7 @@ def _outcomes(
             problem,
             trials=options.trials,
             executor=workers,
-            on_stage=lambda stage, where=where: watcher.on_stage(where + stage),  # type: ignore[misc]
-            on_candidate=_only_better(watcher, problem.valid.count),
-            on_note=watcher.on_note,
+            on_event=_of_output(where, on_event),
         )
         interrupted = interrupted or outcome.interrupted
         outcomes.append(outcome)
@@ -202,26 +201,23 @@ def _part(most: int, outputs: int, output: int) -> int:
     return most // outputs or int(output < most)
 
 
-def _only_better(watcher: Watcher, count: int) -> Callable[[Candidate], None]:
-    """Return a function that tells of the candidates that are better than all before."""
-    best = [-1]
+def _of_output(where: str, on_event: OnEvent) -> OnEvent:
+    """Return what hands events on, stages with the name of the output before them."""
 
-    def tell(candidate: Candidate) -> None:
-        if candidate.valid_right > best[0]:
-            best[0] = candidate.valid_right
-            watcher.on_candidate(candidate, count)
+    def tell(event: Event) -> None:
+        on_event(StageBegan(where + event.stage) if isinstance(event, StageBegan) else event)
 
     return tell
 
 
 def _baselines(
-    data: dict[str, Dataset], options: LearnOptions, watcher: Watcher
+    data: dict[str, Dataset], options: LearnOptions, on_event: OnEvent
 ) -> list[list[Baseline]]:
     train, valid = data["train"], data["valid"]
     wanted = have_sklearn() if options.baselines is None else options.baselines
     if not wanted:
         return [[] for _ in range(train.n_outputs)]
-    watcher.on_stage("baselines")
+    on_event(StageBegan("baselines"))
     found: list[list[Baseline]] = []
     for output in range(train.n_outputs):
         problem = Problem(
@@ -239,7 +235,7 @@ def _baselines(
             )
         except (Exception, KeyboardInterrupt) as error:  # what was learnt is worth more than these
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error
-            watcher.on_note(f"baselines: skipped: {reason or type(error).__name__}")
+            on_event(Note(f"baselines: skipped: {reason or type(error).__name__}"))
             found.extend([] for _ in range(train.n_outputs - output))
             break
         found.append(measured)
@@ -268,7 +264,7 @@ def _checks(folder: Path, simulators: Sequence[str] | None) -> dict[str, CheckRe
         return {name: CheckResult(name, skipped=f"failed: {error}") for name in names}
 
 
-def _emit(report: LearnReport, staging: Path, watcher: Watcher) -> LearnReport:
+def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
     """Write and check the design; return the report with what is known then."""
     netlist, train = report.netlist, report.data["train"]
     options = report.options
@@ -297,7 +293,7 @@ def _emit(report: LearnReport, staging: Path, watcher: Watcher) -> LearnReport:
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
     header = {"source": train.source, **provenance}
     write_bytes(staging / f"{manifest.module}.aig", emit_aig(netlist, aiger_names(netlist), header))
-    watcher.on_stage("simulating")
+    on_event(StageBegan("simulating"))
     checks = _checks(staging, options.simulators)
     files = tuple(sorted({path.name for path in staging.iterdir()} | {"report.json"}))
     report = replace(report, checks=checks, files=files, notices=manifest.notices)

@@ -9,7 +9,7 @@ makes more of them right.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import TrainingError
+from btfsynth.events import OnEvent, ignore
 from btfsynth.learn.base import OUTPUT, Budget, Fit, Problem, new_builder
 from btfsynth.learn.candidates import within
 from btfsynth.learn.features import Features, Spectrum, measure_spectrum, plain_features, with_pairs
@@ -316,11 +317,11 @@ class NetworkLearner:
         self,
         trials: int | None = None,
         executor: Executor | None = None,
-        on_note: Callable[[str], None] = lambda _: None,
+        on_event: OnEvent = ignore,
     ) -> None:
         self.trials = trials
         self.executor = executor or Inline()
-        self.on_note = on_note
+        self.on_event = on_event
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
         grounds = _Grounds(problem)
@@ -355,7 +356,7 @@ class NetworkLearner:
 
         ended: dict[int, Trained | None] = {}
         place = first
-        for finished in completed(self.executor, tasks(), self.on_note):
+        for finished in completed(self.executor, tasks(), self.on_event):
             assert isinstance(finished.key, int)
             ended[finished.key] = finished.value
             while place in ended:

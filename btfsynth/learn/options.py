@@ -1,12 +1,10 @@
-"""What may be asked of learning, and who is told how it goes."""
+"""What may be asked of learning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from btfsynth.errors import UsageError
-from btfsynth.learn.candidates import Candidate
 
 
 @dataclass(frozen=True)
@@ -67,18 +65,3 @@ class LearnOptions:
             raise UsageError(f"seed: expected at least 0, got {self.seed}")
         if self.time_limit is not None and not self.time_limit > 0:
             raise UsageError(f"time_limit: expected more than 0 seconds, got {self.time_limit:g}")
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Who is told what happens; every part may stay as it is.
-
-    Parameters
-    ----------
-    on_candidate
-        Gets every circuit that is better than those before it, with the output's number and validation samples.
-    """
-
-    on_stage: Callable[[str], None] = lambda _: None
-    on_candidate: Callable[[Candidate, int], None] = lambda _, __: None
-    on_note: Callable[[str], None] = lambda _: None

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from btfsynth.errors import ToolError
+from btfsynth.events import BetterCircuit, OnEvent, StageBegan, ignore
 from btfsynth.learn.base import Fit, Learner, Problem, new_builder
 from btfsynth.learn.boosting import BoostingLearner, vote
 from btfsynth.learn.candidates import Candidate, measured, rank
@@ -77,9 +78,10 @@ class Outcome:
 
 
 class _Contest:
-    def __init__(self, problem: Problem, on_candidate: Callable[[Candidate], None]) -> None:
+    def __init__(self, problem: Problem, on_event: OnEvent) -> None:
         self.problem = problem
-        self.on_candidate = on_candidate
+        self.on_event = on_event
+        self.best = -1
         self.candidates: list[Candidate] = []
         self.discarded = 0
         self.lost: str | None = None
@@ -91,7 +93,17 @@ class _Contest:
             self.discarded += 1
             return False
         self.candidates.append(candidate)
-        self.on_candidate(candidate)
+        if candidate.valid_right > self.best:
+            self.best = candidate.valid_right
+            self.on_event(
+                BetterCircuit(
+                    candidate.learner,
+                    candidate.how,
+                    candidate.valid_right,
+                    self.problem.valid.count,
+                    candidate.netlist.n_cells,
+                )
+            )
         return self._is_exact(candidate)
 
     def exact(self) -> bool:
@@ -108,15 +120,13 @@ def compete(
     *,
     trials: int | None = None,
     executor: Executor | None = None,
-    on_stage: Callable[[str], None] = lambda _: None,
-    on_candidate: Callable[[Candidate], None] = lambda _: None,
-    on_note: Callable[[str], None] = lambda _: None,
+    on_event: OnEvent = ignore,
 ) -> Outcome:
     """Run all learners on one output."""
-    contest = _Contest(problem, on_candidate)
+    contest = _Contest(problem, on_event)
     interrupted = False
     try:
-        _run(contest, NetworkLearner(trials, executor, on_note), on_stage)
+        _run(contest, NetworkLearner(trials, executor, on_event))
     except KeyboardInterrupt:
         if not contest.candidates:
             raise
@@ -124,7 +134,7 @@ def compete(
     return Outcome(tuple(rank(contest.candidates)), contest.discarded, interrupted, contest.lost)
 
 
-def _run(contest: _Contest, networks: NetworkLearner, on_stage: Callable[[str], None]) -> None:
+def _run(contest: _Contest, networks: NetworkLearner) -> None:
     problem = contest.problem
     budget = problem.budget
     parity = measure_spectrum(problem.train).common()
@@ -137,12 +147,12 @@ def _run(contest: _Contest, networks: NetworkLearner, on_stage: Callable[[str], 
             if quick.over() and contest.candidates:
                 break
             learner = make()
-            on_stage(learner.name)
+            contest.on_event(StageBegan(learner.name))
             for fit in learner.fit(replace(variant, budget=quick)):
                 contest.enter(fit, flips)
         if contest.exact():
             break
-    on_stage(NetworkLearner.name)
+    contest.on_event(StageBegan(NetworkLearner.name))
     share = 0.95
     if contest.exact():
         share = _EXACT_SHARE
@@ -155,7 +165,7 @@ def _run(contest: _Contest, networks: NetworkLearner, on_stage: Callable[[str], 
                 break
     except ToolError as error:
         contest.lost = str(error)
-    on_stage("vote")
+    contest.on_event(StageBegan("vote"))
     chosen = vote(problem, contest.candidates)
     if chosen is not None:
         contest.enter(chosen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,13 +10,14 @@ import numpy as np
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.dataset.load import load
 from btfsynth.errors import MissingToolError, TrainingError
+from btfsynth.events import Event, OnEvent, TrialProgress
 from btfsynth.network.accuracy import measure
 from btfsynth.network.sparse import sparsify
 from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
 from btfsynth.reproduce.gradient import GradientOptions, has_torch, train_gradient
 from btfsynth.reproduce.recovery import hidden_netlist, recover
-from btfsynth.train.parameters import Progress, TrialResult
-from btfsynth.train.trainer import TrialHooks, train_trial
+from btfsynth.train.parameters import TrialResult
+from btfsynth.train.trainer import train_trial
 from btfsynth.train.trials import TrainingRun
 from btfsynth.workers.running import place, report
 
@@ -38,14 +38,14 @@ def training_record(
     scale: Scale,
     seed: int,
     *,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_event: OnEvent | None = None,
 ) -> Record:
     """Train an experiment from one seed and measure what it came to.
 
     Parameters
     ----------
-    on_progress
-        Called every tenth of a second or so.
+    on_event
+        Gets a `TrialProgress` every tenth of a second or so.
     """
     dataset = load(experiment.source(seed))
     test = load(experiment.test_source(seed)) if experiment.tested else None
@@ -55,7 +55,7 @@ def training_record(
         experiment.parameters(scale),
         seed,
         valid=test,
-        hooks=TrialHooks(on_progress=on_progress),
+        on_event=on_event,
         valid_chooses=False,  # a test set that chose would tell nothing
     )
     network = TrainingRun((result,), result, result.succeeded, False, False, 0.0).network(
@@ -168,9 +168,15 @@ class Failed:
 def run_training(experiment: Experiment, scale: Scale, seed: int) -> Record | Failed:
     """Train an experiment from one seed; report where it stands."""
     try:
-        return training_record(experiment, scale, seed, on_progress=lambda at: report(asdict(at)))
+        return training_record(experiment, scale, seed, on_event=_report)
     except (MissingToolError, TrainingError) as error:
         return Failed(f"{place()}{error}")
+
+
+def _report(event: Event) -> None:
+    """Tell whoever waits for the task where its training stands."""
+    if isinstance(event, TrialProgress):
+        report(asdict(event))
 
 
 def run_baseline(experiment: Experiment, seed: int) -> Record | Failed:
@@ -181,7 +187,7 @@ def run_baseline(experiment: Experiment, seed: int) -> Record | Failed:
         return Failed(f"{place()}{error}", torch=not has_torch())
 
 
-def progress_of(told: dict[str, object]) -> Progress:
+def progress_of(told: dict[str, object]) -> TrialProgress:
     widths = told["widths"]
     assert widths is None or isinstance(widths, list | tuple)
-    return Progress(**{**told, "widths": widths and tuple(widths)})  # type: ignore[arg-type]
+    return TrialProgress(**{**told, "widths": widths and tuple(widths)})  # type: ignore[arg-type]

@@ -8,6 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from btfsynth.errors import DataError, ToolError
+from btfsynth.events import (
+    Event,
+    Note,
+    OnEvent,
+    RunBegan,
+    RunEnded,
+    RunProgress,
+    RunsPlanned,
+    ignore,
+)
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.reproduce.catalogue import EXPERIMENTS, Experiment
@@ -22,7 +32,7 @@ from btfsynth.reproduce.record import (
     value_of,
 )
 from btfsynth.reproduce.store import Row, Store
-from btfsynth.train.parameters import Progress, TrainParameters
+from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up
 from btfsynth.workers.completed import Task, completed
 from btfsynth.workers.executor import Executor, Finished
@@ -48,25 +58,6 @@ class ReproduceOptions:
 
 
 @dataclass(frozen=True)
-class Watcher:
-    """What a reproduction tells.
-
-    Parameters
-    ----------
-    on_plan
-        How many runs are to be made, and how many were found made.
-    on_begin
-        Name of an experiment and a seed, as its training begins.
-    """
-
-    on_plan: Callable[[int, int], None] = lambda *_: None
-    on_begin: Callable[[str, int], None] = lambda *_: None
-    on_progress: Callable[[str, int, Progress], None] = lambda *_: None
-    on_done: Callable[[str, int, str], None] = lambda *_: None
-    on_note: Callable[[str], None] = lambda *_: None
-
-
-@dataclass(frozen=True)
 class Report:
     """What came of it.
 
@@ -89,12 +80,12 @@ def reproduce(
     experiments: tuple[Experiment, ...],
     directory: StrPath,
     options: ReproduceOptions,
-    watcher: Watcher | None = None,
+    on_event: OnEvent | None = None,
     executor: Callable[[int], Executor] = local_executor,
 ) -> Report:
     """Run experiments and keep every run in the folder; what is there already is not run again."""
     directory = as_path(directory)
-    run = _Run(experiments, directory, options, watcher or Watcher(), executor)
+    run = _Run(experiments, directory, options, on_event or ignore, executor)
     return run.go()
 
 
@@ -114,11 +105,11 @@ class _Run:
         experiments: tuple[Experiment, ...],
         directory: Path,
         options: ReproduceOptions,
-        watcher: Watcher,
+        on_event: OnEvent,
         executor: Callable[[int], Executor],
     ) -> None:
         self.options = options
-        self.watcher = watcher
+        self.on_event = on_event
         self.executor = executor
         self.store = Store(directory)
         self.rows = [self._row(each) for each in experiments]
@@ -146,7 +137,7 @@ class _Run:
                 shown = row.seeds[: _FULL_BASELINES if self.options.full else 1]
                 missing = [seed for seed in shown if seed not in row.baselines]
                 work += [_Key(place, name, seed, baseline=True) for seed in missing]
-        self.watcher.on_plan(wanted, found)
+        self.on_event(RunsPlanned(wanted, found))
         interrupted = bool(work) and self._work(self._tasks(work))
         rows = sorted([*self.rows, *self._found()], key=lambda row: _place(row.experiment.name))
         return Report(tuple(rows), self.options, interrupted, tuple(self.notes), self.lost)
@@ -180,7 +171,7 @@ class _Run:
                 warm_up(TrainParameters().precision)
                 workers.on_report = self._progress
                 try:
-                    for finished in completed(workers, tasks, self._note):
+                    for finished in completed(workers, tasks, self._keep_note):
                         self._settle(finished)
                 except ToolError as error:
                     self.lost = str(error)
@@ -200,12 +191,12 @@ class _Run:
                 name += ", gradient baselines"
                 yield Task(key, name, run_baseline, (row.experiment, key.seed))
             else:
-                self.watcher.on_begin(key.name, key.seed)
+                self.on_event(RunBegan(key.name, key.seed))
                 yield Task(key, name, run_training, (row.experiment, row.scale, key.seed))
 
     def _progress(self, key: Hashable, told: dict[str, object]) -> None:
         assert isinstance(key, _Key)
-        self.watcher.on_progress(key.name, key.seed, progress_of(told))
+        self.on_event(RunProgress(key.name, key.seed, progress_of(told)))
 
     def _settle(self, finished: Finished) -> None:
         key, came = finished.key, finished.value
@@ -222,7 +213,7 @@ class _Run:
         (row.baselines if key.baseline else row.trained)[key.seed] = came
         self.store.write(row)
         if not key.baseline:
-            self.watcher.on_done(key.name, key.seed, in_words(row.experiment, came))
+            self.on_event(RunEnded(key.name, key.seed, in_words(row.experiment, came)))
 
     def _without_torch(self, why: str) -> None:
         if not self.no_torch:
@@ -234,9 +225,14 @@ class _Run:
             row.skipped = why
             self._note(f"{row.experiment.name}: {why}")
 
+    def _keep_note(self, event: Event) -> None:
+        """Take what the workers' loop tells."""
+        if isinstance(event, Note):
+            self._note(event.text)
+
     def _note(self, line: str) -> None:
         self.notes.append(line)
-        self.watcher.on_note(line)
+        self.on_event(Note(line))
 
 
 def _place(name: str) -> int:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import DataError, OutputError, shown
+from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath, as_path, read_archive, write_archive
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import StopReason, TrialResult
@@ -70,8 +71,8 @@ class Checkpoint:
         Reads its contents: data and plan say what they must be.
     interval
         Seconds between two writes of a running trial.
-    on_note
-        Gets a line when a write fails (a full disk, a network folder that is away), once until one succeeds
+    on_event
+        Gets a `Note` when a write fails (a full disk, a network folder that is away), once until one succeeds
         again; nothing is raised then, as the training is worth more than its checkpoint. None raises.
 
     Raises
@@ -86,7 +87,7 @@ class Checkpoint:
         fingerprint: str,
         stored: Stored,
         interval: float = 30.0,
-        on_note: Callable[[str], None] | None = None,
+        on_event: OnEvent | None = None,
     ) -> None:
         path = as_path(path)
         self.path = path
@@ -95,7 +96,7 @@ class Checkpoint:
         self._stored = stored
         self._lock = threading.Lock()
         self._written: dict[int, float] = {}
-        self._on_note = on_note
+        self._on_event = on_event
         self._failing = False
         self.finished: dict[int, TrialResult] = {}
         if path.exists():
@@ -158,10 +159,12 @@ class Checkpoint:
         try:
             write_archive(path, {"header": packed, **arrays}, compress=False)
         except OutputError as error:
-            if self._on_note is None:
+            if self._on_event is None:
                 raise
             if not self._failing:
-                self._on_note(f"checkpoint: {error}; training goes on, and it is tried again")
+                self._on_event(
+                    Note(f"checkpoint: {error}; training continues and will write it again")
+                )
             self._failing = True
             return False
         self._failing = False

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import ToolError, TrainingError
+from btfsynth.events import Note, OnEvent, ignore
 from btfsynth.train.checkpoint import Checkpoint
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import TrialResult
@@ -50,8 +50,7 @@ def run_trials_on(
     checkpoint: Checkpoint | None = None,
     run_all: bool = False,
     time_limit: float | None = None,
-    on_trial: Callable[[TrialResult], None] = lambda _: None,
-    on_note: Callable[[str], None] = lambda _: None,
+    on_event: OnEvent | None = None,
 ) -> TrainingRun:
     """Run trials until one succeeds, each as a task of its own (see `btfsynth.train.trials.run_trials`).
 
@@ -63,10 +62,8 @@ def run_trials_on(
     ----------
     executor
         Runs them; it stays open.
-    on_trial
-        Called with every trial that has ended.
-    on_note
-        Gets a line on every trial that failed.
+    on_event
+        Gets a `TrialEnded` for every trial and a `Note` on every one that failed.
 
     Raises
     ------
@@ -89,8 +86,7 @@ def run_trials_on(
         checkpoint=checkpoint,
         run_all=run_all,
         deadline=None if time_limit is None else time.monotonic() + time_limit,
-        on_trial=on_trial,
-        on_note=on_note,
+        on_event=on_event or ignore,
     )
     interrupted = restarts.run()
     counted = restarts.counted()
@@ -116,8 +112,7 @@ class _Restarts:
     checkpoint: Checkpoint | None
     run_all: bool
     deadline: float | None
-    on_trial: Callable[[TrialResult], None]
-    on_note: Callable[[str], None]
+    on_event: OnEvent
     failed: set[int] = field(default_factory=set)
     died: set[int] = field(default_factory=set)
     again: list[int] = field(default_factory=list)
@@ -132,7 +127,7 @@ class _Restarts:
     def run(self) -> bool:
         """Run trials until one has won, or all if so wanted; return whether the user stopped them."""
         for result in self.results.values():
-            self.on_trial(result)
+            self.on_event(result.event)
         try:
             while True:
                 self.hand_out()
@@ -181,13 +176,17 @@ class _Restarts:
         if finished.died and number not in self.died:
             self.died.add(number)
             self.again.append(number)
-            self.on_note(f"trial {number} (seed {self.seed}): its worker died; it is run once more")
+            self.note(number, "its worker died; it is run once more")
         elif finished.died or isinstance(finished.value, str):
             self.failed.add(number)
             reason = "its worker died again" if finished.died else finished.value
-            self.on_note(f"trial {number} (seed {self.seed}): left out: {reason}")
+            self.note(number, f"left out: {reason}")
         else:
             self.results[number] = finished.value
             if self.checkpoint is not None:
                 self.checkpoint.finish(finished.value)
-            self.on_trial(finished.value)
+            self.on_event(finished.value.event)
+
+    def note(self, number: int, text: str) -> None:
+        """Tell of a trial that did not go well."""
+        self.on_event(Note(f"trial {number} (seed {self.seed}): {text}"))

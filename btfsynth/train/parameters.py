@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import UsageError
+from btfsynth.events import TrialEnded
 from btfsynth.network.topology import Topology
 from btfsynth.train.history import HistoryPoint
 
-__all__ = ["Progress", "StopReason", "StopRule", "TrainParameters", "TrialResult"]
+__all__ = ["StopReason", "StopRule", "TrainParameters", "TrialResult"]
 
 
 class StopRule(str, Enum):
@@ -115,36 +116,6 @@ def _require(name: str, value: object, holds: bool, expected: str) -> None:
         raise UsageError(f"{name}: expected {expected}, got {value}")
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a running trial stands.
-
-    Parameters
-    ----------
-    trial
-        Its number, from 0.
-    iterations, gap
-        Steps done, and the gap at the last one.
-    bits_right, bits
-        Targets right at best so far, and targets that matter.
-    widths
-        Widths of its network; None for a graph without layers.
-    seconds
-        Wall time so far.
-    valid
-        Share of the held-out targets right at the last point of the history; None without any.
-    """
-
-    trial: int
-    iterations: int
-    gap: float
-    bits_right: int
-    bits: int
-    widths: tuple[int, ...] | None
-    seconds: float = 0.0
-    valid: float | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class TrialResult:
     """One finished trial.
@@ -196,6 +167,20 @@ class TrialResult:
     codes: NDArray[np.uint8] | None = None
     best_iteration: int = 0
     valid_right: int | None = None
+
+    @property
+    def event(self) -> TrialEnded:
+        """What is told of it."""
+        return TrialEnded(
+            trial=self.trial,
+            stop=self.stop.value,
+            succeeded=self.succeeded,
+            iterations=self.iterations,
+            gap=self.gap,
+            bits_right=self.bits_right,
+            bits=self.bits,
+            seconds=self.seconds,
+        )
 
     @property
     def quality(self) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +10,13 @@ import numpy as np
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.sampling import matched
 from btfsynth.errors import UsageError
+from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import Topology
 from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.distributed import run_trials_on
-from btfsynth.train.parameters import Progress, StopRule, TrialResult
+from btfsynth.train.parameters import StopRule
 from btfsynth.train.ranks import Ranks
 from btfsynth.train.stored import Stored
 from btfsynth.train.trainer import check_fit
@@ -121,15 +121,13 @@ def train(
     dataset: Dataset,
     options: TrainOptions | None = None,
     *,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_trial: Callable[[TrialResult], None] | None = None,
+    on_event: OnEvent | None = None,
     valid: Dataset | None = None,
     checkpoint_file: StrPath | None = None,
     checkpoint_interval: float = 30.0,
     run_all: bool = False,
     ranks: Ranks | None = None,
     executor: Executor | None = None,
-    on_note: Callable[[str], None] | None = None,
 ) -> TrainingRun:
     """Train a data set: trials from random starts until one meets the stopping rule.
 
@@ -139,10 +137,10 @@ def train(
         What to learn.
     options
         How; by default as the task's plan says.
-    on_progress
-        Called every tenth of a second or so with a `Progress`, from the training threads, one call at a time.
-    on_trial
-        Called likewise with the `TrialResult` of a trial that has ended.
+    on_event
+        Called from the training threads, one call at a time, with a `TrialProgress` some ten times per
+        second, a `TrialEnded` per trial, and a `Note` on every trial that failed on an executor and on a
+        checkpoint that cannot be written, without which the training continues. None makes the latter an error.
     valid
         Patterns to measure the networks on along the way, and to choose the best by; their columns are taken by
         name where the names are those of the data, in any order (see `btfsynth.dataset.sampling`).
@@ -156,9 +154,6 @@ def train(
         The processes that share the training (see `btfsynth.train.trials.run_trials`).
     executor
         What to run whole trials on (see `btfsynth.train.distributed.run_trials_on`).
-    on_note
-        Gets a line on every trial that failed there, and on a checkpoint that cannot be written, without which
-        the training goes on. None makes the latter an error.
 
     Returns
     -------
@@ -172,7 +167,7 @@ def train(
     DataError
         If the checkpoint belongs to another training.
     OutputError
-        If the checkpoint cannot be written and `on_note` is None.
+        If the checkpoint cannot be written and `on_event` is None.
     TrainingError
         If a state is no longer finite.
     """
@@ -187,7 +182,7 @@ def train(
     if checkpoint_file is not None:
         fingerprint = training_fingerprint(dataset, plan, options.seed, valid)
         stored = Stored(dataset, plan, valid)
-        checkpoint = Checkpoint(checkpoint_file, fingerprint, stored, checkpoint_interval, on_note)
+        checkpoint = Checkpoint(checkpoint_file, fingerprint, stored, checkpoint_interval, on_event)
     if executor is not None:
         return run_trials_on(
             executor,
@@ -199,8 +194,7 @@ def train(
             checkpoint=checkpoint,
             run_all=run_all,
             time_limit=options.time_limit,
-            on_trial=on_trial or (lambda _: None),
-            on_note=on_note or (lambda _: None),
+            on_event=on_event,
         )
     return run_trials(
         dataset,
@@ -213,8 +207,7 @@ def train(
         checkpoint=checkpoint,
         run_all=run_all,
         time_limit=options.time_limit,
-        on_progress=on_progress,
-        on_trial=on_trial,
+        on_event=on_event,
         ranks=ranks,
     )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import TopologyError, TrainingError, UsageError
+from btfsynth.events import OnEvent, TrialProgress
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
@@ -23,7 +24,6 @@ from btfsynth.train.history import HistoryPoint, next_point
 from btfsynth.train.kernel import GIVEN, run_steps, start_state
 from btfsynth.train.parallel import Team, useful_threads
 from btfsynth.train.parameters import (
-    Progress,
     StopReason,
     StopRule,
     TrainParameters,
@@ -118,14 +118,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class TrialHooks:
-    """What a running trial tells, and what can end it.
+    """What can end a running trial, and where its state goes.
 
     Parameters
     ----------
-    on_progress
-        Called every tenth of a second or so with a `Progress`.
     snapshot_due
-        Called as often with the trial's number; True asks for a `Snapshot`.
+        Called every tenth of a second or so with the trial's number; True asks for a `Snapshot`.
     on_snapshot
         Called with the trial's number and the snapshot asked for, and with one of a trial that is ended from
         outside.
@@ -135,7 +133,6 @@ class TrialHooks:
         `time.monotonic` value at which to end the trial.
     """
 
-    on_progress: Callable[[Progress], None] | None = None
     snapshot_due: Callable[[int], bool] | None = None
     on_snapshot: Callable[[int, Snapshot], None] | None = None
     cancelled: threading.Event | None = None
@@ -443,6 +440,7 @@ def train_trial(
     valid: Dataset | None = None,
     resume: Snapshot | None = None,
     hooks: TrialHooks | None = None,
+    on_event: OnEvent | None = None,
     ranks: Ranks | None = None,
     valid_chooses: bool = True,
 ) -> TrialResult:
@@ -469,7 +467,9 @@ def train_trial(
     resume
         Go on from here instead of a random start.
     hooks
-        What to tell, and what can end it.
+        What can end it, and where its state goes.
+    on_event
+        Called every tenth of a second or so with a `TrialProgress`.
     ranks
         The processes that share the training, each of which makes this call; all get the result.
     valid_chooses
@@ -504,21 +504,21 @@ def train_trial(
                 chunk *= 2
             elif took > 2 * _CHUNK_SECONDS:
                 chunk = max(1, chunk // 2)
-            reason = run.stopped() or _tell(run, trial, hooks)
+            reason = run.stopped() or _tell(run, trial, hooks, on_event)
     finally:
         if team is not None:
             team.close()
     return run.result(trial, reason)
 
 
-def _tell(run: _Run, trial: int, hooks: TrialHooks) -> StopReason | None:
+def _tell(run: _Run, trial: int, hooks: TrialHooks, on_event: OnEvent | None) -> StopReason | None:
     """Report where a trial stands; return what ends it from outside."""
-    if hooks.on_progress is not None:
+    if on_event is not None:
         kept = 0 if run.kept is None else run.kept.score[1]
         right = max(kept, int(run.best[0]))
         valid = run.history[-1].valid_bits if run.history else None
-        hooks.on_progress(
-            Progress(
+        on_event(
+            TrialProgress(
                 trial=trial,
                 iterations=run.done,
                 gap=run.mean**0.5,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import TrainingError
+from btfsynth.events import Event, OnEvent
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.checkpoint import Checkpoint
 from btfsynth.train.defaults import TrainingPlan
-from btfsynth.train.parameters import Progress, StopReason, TrialResult
+from btfsynth.train.parameters import StopReason, TrialResult
 from btfsynth.train.ranks import Ranks
 from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up, with_codes
 
@@ -99,8 +100,7 @@ def run_trials(
     checkpoint: Checkpoint | None = None,
     run_all: bool = False,
     time_limit: float | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_trial: Callable[[TrialResult], None] | None = None,
+    on_event: OnEvent | None = None,
     ranks: Ranks | None = None,
 ) -> TrainingRun:
     """Run trials until one succeeds.
@@ -130,9 +130,9 @@ def run_trials(
         Run every trial, for statistics, instead of stopping at the first success.
     time_limit
         Seconds after which to stop with the best so far; None is no limit.
-    on_progress, on_trial
-        Called from the training threads, one call at a time: while a trial runs, and when it has ended
-        (also one that is cut short, or was finished in the checkpoint).
+    on_event
+        Called from the training threads, one call at a time: with `TrialProgress` while a trial runs, and
+        with `TrialEnded` (also of one that is cut short, or was finished in the checkpoint).
     ranks
         The processes that share every trial, each of which makes this call; the first one writes the
         checkpoint, all read it. Trials then run one after the other.
@@ -157,8 +157,7 @@ def run_trials(
         checkpoint=checkpoint,
         run_all=run_all,
         deadline=None if time_limit is None else time.monotonic() + time_limit,
-        on_progress=on_progress,
-        on_trial=on_trial,
+        on_event=on_event,
         ranks=ranks,
     )
     results, interrupted = restarts.run(jobs)
@@ -185,8 +184,7 @@ class _Restarts:
     checkpoint: Checkpoint | None
     run_all: bool
     deadline: float | None
-    on_progress: Callable[[Progress], None] | None
-    on_trial: Callable[[TrialResult], None] | None
+    on_event: OnEvent | None
     ranks: Ranks | None
     stop_all: threading.Event = field(default_factory=threading.Event)
     won: list[int] = field(default_factory=list)
@@ -261,26 +259,24 @@ class _Restarts:
             valid=self.valid,
             resume=None if self.checkpoint is None else self.checkpoint.snapshot(trial),
             hooks=TrialHooks(
-                on_progress=self.report,
                 snapshot_due=None if self.written is None else self.written.due,
                 on_snapshot=None if self.written is None else self.written.keep,
                 cancelled=self.after_success[trial],
                 deadline=self.deadline,
             ),
+            on_event=None if self.on_event is None else self.tell,
             ranks=self.ranks,
         )
 
-    def report(self, progress: Progress) -> None:
-        """Tell where a trial stands."""
-        if self.on_progress is not None:
+    def tell(self, event: Event) -> None:
+        """Hand an event on, one at a time."""
+        if self.on_event is not None:
             with self.lock:
-                self.on_progress(progress)
+                self.on_event(event)
 
     def settle(self, result: TrialResult) -> TrialResult:
         """Tell of a trial that has ended; a success ends those after it."""
-        if self.on_trial is not None:
-            with self.lock:
-                self.on_trial(result)
+        self.tell(result.event)
         if result.succeeded:
             self.won.append(result.trial)
         if result.succeeded and not self.run_all:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from btfsynth.errors import (
     UsageError,
     plural,
 )
+from btfsynth.events import OnEvent, SettingsTried, ignore
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import layered
@@ -113,7 +114,7 @@ def tune(
     time_limit: float,
     seed: int = 1,
     storage: StrPath | None = None,
-    on_candidate: Callable[[int, float], None] | None = None,
+    on_event: OnEvent | None = None,
     executor: Executor | None = None,
     valid: Dataset | None = None,
 ) -> TuningResult:
@@ -133,8 +134,8 @@ def tune(
         Of the search and of the random starts.
     storage
         SQLite file that keeps the candidates; a file that exists is gone on from.
-    on_candidate
-        Called with the number of candidates and the best seconds a solution so far.
+    on_event
+        Called with a `SettingsTried` after every candidate.
     executor
         Tries candidates side by side; None tries them one after the other in this process.
     valid
@@ -174,7 +175,13 @@ def tune(
     told: list[Any] = []
     try:
         interrupted = _search(
-            study, (dataset, valid), seed, time_limit, executor or Inline(), on_candidate, told
+            study,
+            (dataset, valid),
+            seed,
+            time_limit,
+            executor or Inline(),
+            on_event or ignore,
+            told,
         )
         tried = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     except (optuna.exceptions.OptunaError, sqlalchemy.exc.SQLAlchemyError) as error:
@@ -217,7 +224,7 @@ def _search(
     seed: int,
     seconds: float,
     executor: Executor,
-    on_candidate: Callable[[int, float], None] | None,
+    on_event: OnEvent,
     told: list[Any],
 ) -> bool:
     """Ask for candidates and tell their results until the time is up; return whether the user ended it.
@@ -258,13 +265,19 @@ def _search(
                     candidate.set_user_attr(name, getattr(tried, name))
                 told.append(_Told(tried.cost, candidate.params, candidate.user_attrs))
                 study.tell(candidate, tried.cost)
-                if on_candidate is not None:
-                    on_candidate(len(study.trials), study.best_value)
+                on_event(_standing(len(study.trials), study.best_value, valid is not None))
     except KeyboardInterrupt:
         for candidate in running.values():
             study.tell(candidate, state=optuna.trial.TrialState.FAIL)
         return True
     return False
+
+
+def _standing(candidates: int, best: float, has_valid: bool) -> SettingsTried:
+    """Return where the search is, by the cost of the best candidate."""
+    if has_valid:
+        return SettingsTried(candidates, valid=1 - best)
+    return SettingsTried(candidates, seconds_per_solution=best if best < _NEVER else None)
 
 
 def try_settings(

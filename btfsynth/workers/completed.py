@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from btfsynth.events import Note, OnEvent, ignore
 from btfsynth.workers.executor import Executor, Finished
 
 __all__ = ["Task", "completed"]
@@ -36,7 +37,7 @@ class Task:
 
 
 def completed(
-    executor: Executor, tasks: Iterable[Task], on_note: Callable[[str], None] = lambda _: None
+    executor: Executor, tasks: Iterable[Task], on_event: OnEvent = ignore
 ) -> Iterator[Finished]:
     """Run tasks and yield what each came to, as they end.
 
@@ -49,8 +50,8 @@ def completed(
         Runs them; it stays open.
     tasks
         Asked for the next one when there is room for it.
-    on_note
-        Gets a line on every worker that died.
+    on_event
+        Gets a `Note` on every worker that died.
 
     Raises
     ------
@@ -76,10 +77,10 @@ def completed(
                 if finished.died and task.key not in died:
                     died.add(task.key)
                     again.append(task)
-                    on_note(f"{task.name}: its worker died; it is run once more")
+                    on_event(Note(f"{task.name}: its worker died; it is run once more"))
                     continue
                 if finished.died:
-                    on_note(f"{task.name}: its worker died again; it is left out")
+                    on_event(Note(f"{task.name}: its worker died again; it is left out"))
                 yield finished
     finally:
         executor.clear()

@@ -12,7 +12,8 @@ import pytest
 
 from btfsynth.dataset.load import load
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, UsageError
-from btfsynth.flow import BuildOptions, Observer, build, building, emit_netlist, is_verified
+from btfsynth.events import Event, StageBegan, TrialProgress
+from btfsynth.flow import BuildOptions, build, building, emit_netlist, is_verified
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
 from btfsynth.sim.base import CheckResult
@@ -31,11 +32,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_observer_hears_every_stage(tmp_path):
+def test_the_caller_hears_every_stage(tmp_path):
     """The stages are told in their order, and progress comes from the training."""
-    stages: list[str] = []
-    progress = []
-    build(DATA, tmp_path / "out", QUICK, Observer(stages.append, progress.append))
+    told: list[Event] = []
+    build(DATA, tmp_path / "out", QUICK, told.append)
+    progress = [event for event in told if isinstance(event, TrialProgress)]
+    stages = [event.stage for event in told if isinstance(event, StageBegan)]
     assert stages == ["training", "simplifying", "emitting", "simulating"]
     assert progress
     assert all(step.bits == 16 for step in progress)
@@ -138,13 +140,13 @@ def test_two_runs_in_one_folder(tmp_path):
     folder = tmp_path / "out"
     refusals = []
 
-    def second(stage: str) -> None:
-        if stage == "simplifying":
+    def second(event: Event) -> None:
+        if event == StageBegan("simplifying"):
             with pytest.raises(OutputError, match="another run") as raised:
                 build(DATA, folder, QUICK)
             refusals.append(raised.value)
 
-    report = build(DATA, folder, QUICK, Observer(on_stage=second))
+    report = build(DATA, folder, QUICK, second)
     assert len(refusals) == 1
     assert sorted(contents(folder)) == list(report.files)
     build(DATA, folder, QUICK)  # the lock is gone

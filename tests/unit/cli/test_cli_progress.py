@@ -5,32 +5,28 @@ from __future__ import annotations
 import io
 
 import numba
-import numpy as np
 import pytest
 from rich.console import Console
 
 from btfsynth.cli import progress as module
 from btfsynth.cli.board import TrialBoard
 from btfsynth.cli.progress import observed
-from btfsynth.network.topology import layered
+from btfsynth.events import StageBegan, TrialEnded, TrialProgress
 from btfsynth.passes.compile_clock import watch_compiling
-from btfsynth.train.parameters import Progress, StopReason, TrainParameters, TrialResult
+from btfsynth.train.parameters import StopReason
 
 
-def running(trial: int, **changes: object) -> Progress:
+def running(trial: int, **changes: object) -> TrialProgress:
     """Return where a trial stands."""
     values = {"iterations": 500, "gap": 0.25, "bits_right": 60, "bits": 64, "widths": (4, 4, 4),
               "seconds": 2.0, **changes}  # fmt: skip
-    return Progress(trial=trial, **values)
+    return TrialProgress(trial=trial, **values)
 
 
-def ended(trial: int, stop: StopReason, right: int = 64) -> TrialResult:
+def ended(trial: int, stop: StopReason, right: int = 64) -> TrialEnded:
     """Return a trial that has ended."""
-    topology = layered((1, 1))
-    return TrialResult(
-        trial, topology, TrainParameters(), np.zeros(topology.n_edges, np.float32), stop,
-        iterations=10, gap=0.1, bits_right=right, bits=64, seconds=1.0,
-    )  # fmt: skip
+    succeeded = stop is StopReason.EXACT
+    return TrialEnded(trial, stop.value, succeeded, 10, 0.1, bits_right=right, bits=64, seconds=1.0)
 
 
 def drawn(board: TrialBoard, rows: int = 10) -> list[str]:
@@ -45,12 +41,12 @@ def test_a_row_a_running_trial():
     board = TrialBoard()
     assert board.empty
     for trial in (2, 0):
-        board.on_progress(running(trial))
+        board.on_event(running(trial))
     head, first, second = drawn(board)
     assert head.split() == ["trial", "step", "gap", "best", "bits", "steps/s", "widths"]
     assert first.split() == ["0", "500", "0.2500", "60", "of", "64", "250", "4-4-4"]
     assert second.split()[0] == "2"
-    board.on_progress(running(1, valid=0.75))
+    board.on_event(running(1, valid=0.75))
     head, first, second, _ = drawn(board)
     assert "held out" in head
     assert "75.00%" in second
@@ -61,11 +57,11 @@ def test_ended_trials_leave_the_table_and_are_counted():
     """Those cut short by a success elsewhere are not."""
     board = TrialBoard()
     for trial in range(4):
-        board.on_progress(running(trial))
+        board.on_event(running(trial))
     assert board.summary() == "0 finished, 0 exact; at best 60 of 64 bits"
-    board.on_trial(ended(0, StopReason.EXACT))
-    board.on_trial(ended(1, StopReason.ITERATIONS, right=62))
-    board.on_trial(ended(2, StopReason.INTERRUPTED, right=61))
+    board.on_event(ended(0, StopReason.EXACT))
+    board.on_event(ended(1, StopReason.ITERATIONS, right=62))
+    board.on_event(ended(2, StopReason.INTERRUPTED, right=61))
     assert board.summary() == "2 finished, 1 exact, success rate 50%; at best 64 of 64 bits"
     assert [line.split()[0] for line in drawn(board)] == ["trial", "3"]
     board.clear()
@@ -76,7 +72,7 @@ def test_no_more_rows_than_the_screen_has():
     """The others are counted; wide names do not break a line."""
     board = TrialBoard()
     for trial in range(30):
-        board.on_progress(running(trial, widths=tuple(range(100, 160)), valid=0.5))
+        board.on_event(running(trial, widths=tuple(range(100, 160)), valid=0.5))
     lines = drawn(board, rows=5)
     assert len(lines) == 7
     assert lines[-1].split() == ["+25"]
@@ -93,10 +89,10 @@ def test_live_on_a_terminal(monkeypatch, colour, expected):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=80, height=24, stderr=True)
     monkeypatch.setattr(module, "errors", console)
-    with observed("a_task") as observer:
-        observer.on_stage("training")
-        observer.on_progress(running(0))
-        observer.on_trial(ended(1, StopReason.EXACT))
+    with observed("a_task") as on_event:
+        on_event(StageBegan("training"))
+        on_event(running(0))
+        on_event(ended(1, StopReason.EXACT))
         console.print("[red]a line[/red]")  # makes a frame be drawn
     shown = screen.getvalue()
     assert "a_task: training" in shown
@@ -114,11 +110,11 @@ def test_plain_lines_elsewhere(monkeypatch, capsys, terminal):
     monkeypatch.setattr(module, "errors", console)
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    with observed("a_task") as observer:
-        observer.on_stage("training")
+    with observed("a_task") as on_event:
+        on_event(StageBegan("training"))
         for second in (1, 59, 61, 100, 122):
             now[0] = second
-            observer.on_progress(running(0))
+            on_event(running(0))
     assert capsys.readouterr().err.splitlines() == [
         "a_task: training ...",
         "a_task: 0 finished, 0 exact; at best 60 of 64 bits",

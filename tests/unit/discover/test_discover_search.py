@@ -16,8 +16,9 @@ from btfsynth.discover import search
 from btfsynth.discover.certify import certify
 from btfsynth.discover.front import Objective
 from btfsynth.discover.schedule import PolishTask, TrialTask
-from btfsynth.discover.search import DiscoverOptions, Witness, discover
+from btfsynth.discover.search import DiscoverOptions, discover
 from btfsynth.errors import DataError, UsageError, VerificationError
+from btfsynth.events import Event, Note
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import read_netlist
 from btfsynth.train.session import TrainOptions
@@ -39,10 +40,9 @@ def run(folder: Path, options: DiscoverOptions = OPTIONS, *, resume: bool = Fals
         made[0].interrupt_after = interrupt_after
         return made[0]
 
-    notes: list[str] = []
-    report = discover(
-        DATA, folder, options, resume=resume, executor=make, witness=Witness(on_note=notes.append)
-    )
+    told: list[Event] = []
+    report = discover(DATA, folder, options, resume=resume, executor=make, on_event=told.append)
+    notes = [event.text for event in told if isinstance(event, Note)]
     return report, made[0], notes
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import ToolError
-from btfsynth.learn.learning import LearnOptions, Watcher, learn
+from btfsynth.events import Event, Note
+from btfsynth.learn.learning import LearnOptions, learn
 
 
 def test_simulator_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,12 +32,10 @@ def test_baselines_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def broken(*_: object, **__: object) -> None:
         raise ValueError("no baseline")
 
-    notes: list[str] = []
+    told: list[Event] = []
     monkeypatch.setattr("btfsynth.learn.learning.measure_baselines", broken)
     monkeypatch.setattr("btfsynth.learn.learning.have_sklearn", lambda: True)
     options = LearnOptions(time_limit=None, trials=1, simulators=("amaranth",))
-    report = learn(
-        parse_task("parity:4"), tmp_path / "d", options, watcher=Watcher(on_note=notes.append)
-    )
+    report = learn(parse_task("parity:4"), tmp_path / "d", options, on_event=told.append)
     assert report.verified
-    assert "baselines: skipped: no baseline" in notes
+    assert Note("baselines: skipped: no baseline") in told

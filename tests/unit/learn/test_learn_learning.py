@@ -10,7 +10,8 @@ from learn_helpers import make_dataset
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import ToolError, UsageError
-from btfsynth.learn import LearnOptions, Watcher, learn
+from btfsynth.events import Event, Note
+from btfsynth.learn import LearnOptions, learn
 from btfsynth.learn.samples import check_samples, contradicting, split
 from btfsynth.ports import Port
 from btfsynth.workers.executor import Finished
@@ -176,7 +177,7 @@ def test_what_was_found_is_kept_when_the_workers_are_lost(tmp_path):
 
 def test_a_training_that_kills_its_workers_is_left_out(tmp_path):
     """A note says so, and the others are made into circuits."""
-    notes: list[str] = []
+    told: list[Event] = []
 
     class Deadly(Inline):
         def submit(self, key, function, *arguments):
@@ -190,9 +191,8 @@ def test_a_training_that_kills_its_workers_is_left_out(tmp_path):
             return [Finished(0, died=True)]
 
     data = make_dataset(lambda x: x[:, 0] ^ (x.sum(axis=1) > 3), 7, 80, 1)
-    watcher = Watcher(on_note=notes.append)
-    report = learn(data, tmp_path, OPTIONS, watcher=watcher, executor=lambda _: Deadly())
-    assert notes == [
+    report = learn(data, tmp_path, OPTIONS, on_event=told.append, executor=lambda _: Deadly())
+    assert [event.text for event in told if isinstance(event, Note)] == [
         "training 0: its worker died; it is run once more",
         "training 0: its worker died again; it is left out",
     ]

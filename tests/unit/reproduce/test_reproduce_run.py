@@ -13,14 +13,15 @@ import pytest
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
 from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
+from btfsynth.events import Event, Note, RunEnded, RunProgress, RunsPlanned
 from btfsynth.ports import Port
 from btfsynth.reproduce import gradient
 from btfsynth.reproduce import record as record_module
 from btfsynth.reproduce import run as run_module
 from btfsynth.reproduce.catalogue import EXPERIMENTS, Experiment, Scale, choose
-from btfsynth.reproduce.run import Report, ReproduceOptions, Watcher, reproduce
+from btfsynth.reproduce.run import Report, ReproduceOptions, reproduce
 from btfsynth.reproduce.table import markdown, report_record, summary, write_tables
-from btfsynth.train.parameters import Progress, StopRule
+from btfsynth.train.parameters import StopRule
 from btfsynth.train.trainer import check_fit
 from btfsynth.workers.executor import Finished
 from btfsynth.workers.inline import Inline
@@ -88,36 +89,30 @@ def test_names_may_be_beginnings():
 
 def test_runs_are_kept_and_the_same_for_any_number_of_jobs(tmp_path):
     """One file an experiment; what is done is not done again."""
-    told: list[tuple[str, int]] = []
-    watcher = Watcher(on_done=lambda name, seed, words: told.append((name, seed)))
-    one = reproduce((EXACT, TESTED), tmp_path / "one", ReproduceOptions(), watcher)
-    assert len(told) == 5
-    two = reproduce((EXACT, TESTED), tmp_path / "two", ReproduceOptions(jobs=2), watcher)
+    told: list[Event] = []
+    one = reproduce((EXACT, TESTED), tmp_path / "one", ReproduceOptions(), told.append)
+    assert sum(isinstance(event, RunEnded) for event in told) == 5
+    two = reproduce((EXACT, TESTED), tmp_path / "two", ReproduceOptions(jobs=2), told.append)
+    assert sum(isinstance(event, RunEnded) for event in told) == 10
     assert made(one) == made(two)
     assert sorted(path.name for path in (tmp_path / "one/rows").iterdir()) == [
         "and_or_64.json",
         "multiplier2.json",
     ]
-    plan: list[tuple[int, int]] = []
-    again = reproduce(
-        (EXACT, TESTED),
-        tmp_path / "one",
-        ReproduceOptions(),
-        Watcher(on_plan=lambda *numbers: plan.append(numbers), on_done=watcher.on_done),
-    )
-    assert plan == [(5, 5)]
-    assert len(told) == 10
+    told.clear()
+    again = reproduce((EXACT, TESTED), tmp_path / "one", ReproduceOptions(), told.append)
+    assert [event for event in told if not isinstance(event, Note)] == [RunsPlanned(5, 5)]
     assert made(again) == made(one)
 
 
 def test_an_interrupted_run_goes_on(tmp_path):
     """What was done by then is kept and shown as part; the rest is made the next time."""
 
-    def stop(name: str, seed: int, words: str) -> None:
-        if seed == 2:
+    def stop(event: Event) -> None:
+        if isinstance(event, RunEnded) and event.seed == 2:
             raise KeyboardInterrupt
 
-    report = reproduce((EXACT,), tmp_path, ReproduceOptions(), Watcher(on_done=stop))
+    report = reproduce((EXACT,), tmp_path, ReproduceOptions(), stop)
     assert report.interrupted
     assert 2 <= len(report.rows[0].records) < 3
     row = report_record(report)
@@ -146,11 +141,9 @@ def test_what_is_done_is_kept_when_the_workers_are_lost(tmp_path):
     report = reproduce((EXACT,), tmp_path, ReproduceOptions(), executor=lambda _: Gone())
     assert report.lost == "the scheduler is gone"
     assert len(report.rows[0].records) == 2
-    plan: list[tuple[int, int]] = []
-    whole = reproduce(
-        (EXACT,), tmp_path, ReproduceOptions(), Watcher(on_plan=lambda *n: plan.append(n))
-    )
-    assert plan == [(3, 2)]
+    told: list[Event] = []
+    whole = reproduce((EXACT,), tmp_path, ReproduceOptions(), told.append)
+    assert RunsPlanned(3, 2) in told
     assert whole.rows[0].finished
 
 
@@ -177,11 +170,15 @@ def test_progress_is_told(tmp_path):
     """Where a training stands comes from workers as from this process."""
     long = small("multiplier3", 2, 1500, stop=StopRule.NONE)
     for jobs in (1, 2):
-        told: list[tuple[str, int, Progress]] = []
-        watcher = Watcher(on_progress=lambda *at, told=told: told.append(at))
-        reproduce((long,), tmp_path / str(jobs), ReproduceOptions(jobs=jobs), watcher)
-        assert {(name, seed) for name, seed, _ in told} == {("multiplier3", 1), ("multiplier3", 2)}
-        assert all(at.widths == long.widths and at.iterations <= 1500 for *_, at in told)
+        events: list[Event] = []
+        reproduce((long,), tmp_path / str(jobs), ReproduceOptions(jobs=jobs), events.append)
+        told = [event for event in events if isinstance(event, RunProgress)]
+        assert {(event.experiment, event.seed) for event in told} == {
+            ("multiplier3", 1),
+            ("multiplier3", 2),
+        }
+        assert all(event.at.widths == long.widths for event in told)
+        assert all(event.at.iterations <= 1500 for event in told)
 
 
 def test_other_settings_are_not_mixed_in(tmp_path):

@@ -168,16 +168,15 @@ def interrupted(data, topology, parameters, steps):
     kept = []
     cancelled = threading.Event()
 
-    def on_progress(at):
+    def on_event(at):
         if at.iterations >= steps:
             cancelled.set()
 
     hooks = TrialHooks(
-        on_progress=on_progress,
         on_snapshot=lambda _, snapshot: kept.append(snapshot),
         cancelled=cancelled,
     )
-    train_trial(data, topology, parameters, 1, hooks=hooks)
+    train_trial(data, topology, parameters, 1, hooks=hooks, on_event=on_event)
     return kept[-1]
 
 

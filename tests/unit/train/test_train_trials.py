@@ -12,6 +12,7 @@ import pytest
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import OutputError, TopologyError, UsageError
+from btfsynth.events import Note, TrialEnded, TrialProgress
 from btfsynth.network.topology import layered
 from btfsynth.ports import Port
 from btfsynth.train.defaults import TrainingPlan, default_plan
@@ -171,9 +172,10 @@ def test_cancelling_a_trial_ends_it():
 
 def test_progress_is_told():
     """Progress names the trial, its steps and the bits right."""
-    seen = []
+    told = []
     data = parse_task("multiplier:2")
-    run_trials(data, default_plan(data), 1, 20, on_progress=seen.append)
+    run_trials(data, default_plan(data), 1, 20, on_event=told.append)
+    seen = [event for event in told if isinstance(event, TrialProgress)]
     assert seen
     assert seen[-1].bits == 64
     assert seen[-1].widths == (4, 4, 4, 4)
@@ -228,11 +230,12 @@ def test_every_trial_that_ends_is_told(jobs):
     """Each once, with what it came to; progress tells time and held-out accuracy."""
     data = parse_task("multiplier:2")
     plan = TrainingPlan((4, 4, 4, 4), TrainParameters(max_iterations=2_000))
-    told, seen = [], []
+    events = []
     run = run_trials(
-        data, plan, 1, 5, jobs=jobs, run_all=True, valid=data, on_progress=seen.append,
-        on_trial=told.append,
+        data, plan, 1, 5, jobs=jobs, run_all=True, valid=data, on_event=events.append,
     )  # fmt: skip
+    told = [event for event in events if isinstance(event, TrialEnded)]
+    seen = [event for event in events if isinstance(event, TrialProgress)]
     assert sorted(result.trial for result in told) == [0, 1, 2, 3, 4]
     assert {result.trial for result in told if result.succeeded} == {
         result.trial for result in run.solutions
@@ -285,22 +288,28 @@ def test_a_training_outlives_its_checkpoint(tmp_path):
     folder = tmp_path / "away"
     notes: list[str] = []
 
-    def run(on_note):
-        folder.mkdir(exist_ok=True)
+    def disturb(event):
+        if isinstance(event, Note):
+            notes.append(event.text)
+        elif isinstance(event, TrialProgress):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def run(on_event):
         return train(
             data,
             options,
             checkpoint_file=folder / "c",
             checkpoint_interval=0,
             run_all=True,
-            on_progress=lambda _: shutil.rmtree(folder, ignore_errors=True),
-            on_note=on_note,
+            on_event=on_event,
         )
 
-    kept = run(notes.append)
+    folder.mkdir()
+    kept = run(disturb)
     assert len(notes) == 1
-    assert "cannot be written: No such file or directory; training goes on" in notes[0]
+    assert "cannot be written: No such file or directory; training continues" in notes[0]
     free = train(data, options, run_all=True)
     np.testing.assert_array_equal(kept.best.weights, free.best.weights)
+    assert not folder.exists()
     with pytest.raises(OutputError, match="cannot be written"):
         run(None)

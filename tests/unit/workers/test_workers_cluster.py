@@ -37,7 +37,7 @@ pytestmark = [
 
 DATA = parse_task("multiplier:2")
 DISCOVERY = DiscoverOptions(
-    training=TrainOptions(seed=1), trials=10, seconds=None, jobs=1, polish=False
+    training=TrainOptions(seed=1), trials=10, time_limit=None, jobs=1, polish=False
 )
 
 

@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from btfsynth.errors import UsageError
+from btfsynth.events import Event, Note
 from btfsynth.workers.completed import Task, completed
 from btfsynth.workers.inline import Inline
 from btfsynth.workers.local import local_executor
@@ -87,14 +88,14 @@ def test_outside_of_a_task_nobody_is_told():
 
 def test_a_task_whose_worker_dies_is_run_once_more(pool, tmp_path):
     """One that kills its worker twice comes back without a value; both are told by name."""
-    notes: list[str] = []
+    told: list[Event] = []
     tasks = [
         Task("a", "work a", die_once, (str(tmp_path / "marker"),)),
         Task("b", "work b", die, ()),
     ]
-    found = {each.key: each for each in completed(pool, tasks, notes.append)}
+    found = {each.key: each for each in completed(pool, tasks, told.append)}
     assert (found["a"].value, found["a"].died, found["b"].died) == ("alive", False, True)
-    assert sorted(notes) == [
+    assert sorted(event.text for event in told if isinstance(event, Note)) == [
         "work a: its worker died; it is run once more",
         "work b: its worker died again; it is left out",
         "work b: its worker died; it is run once more",
