@@ -16,17 +16,16 @@ from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow.hardware import HardwareReport
 from btfsynth.flow.patterns import Targets, targets_record, verified_words
-from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.hdl.design import HardwareOptions
-from btfsynth.hdl.manifest import Timing
+from btfsynth.hdl.manifest import MANIFEST_FILE, Timing
 from btfsynth.lower.lowering import LoweringReport
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.views import NetlistStatistics
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport
-from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.sim.base import CheckResult
+from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.train.session import TrainOptions, train_record
 from btfsynth.train.trials import TrainingRun
 

@@ -21,9 +21,8 @@ from btfsynth.fpga.devices import find_toolchain, get_device
 from btfsynth.fpga.flow import FIGURES_FILE, holds_sound
 from btfsynth.fpga.mapping import CellCounts, count_cells
 from btfsynth.fpga.place import PlaceOptions, Resource, check_capacity, read_report
-from btfsynth.sim.base import Design, load_design
+from btfsynth.sim.base import CheckResult, Design, load_design
 from btfsynth.sim.process import run_command, workspace_folder
-from btfsynth.sim.base import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 
 _BOOTSTRAP = (

@@ -32,9 +32,8 @@ from btfsynth.fpga.place import (
     place_top,
 )
 from btfsynth.hdl.manifest import Timing
-from btfsynth.sim.base import Design, load_design
+from btfsynth.sim.base import CheckResult, Design, load_design
 from btfsynth.sim.process import workspace_folder
-from btfsynth.sim.base import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
 

@@ -11,9 +11,8 @@ from btfsynth.errors import ToolError, VerificationError
 from btfsynth.files import write_text
 from btfsynth.fpga.devices import Device, Toolchain
 from btfsynth.fpga.mapping import CellCounts, count_cells
-from btfsynth.hdl.manifest import Manifest
+from btfsynth.hdl.manifest import Manifest, Timing
 from btfsynth.hdl.templates import render
-from btfsynth.hdl.manifest import Timing
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port, total_width
 

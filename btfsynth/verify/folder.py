@@ -12,8 +12,8 @@ from typing import Any
 
 from btfsynth.errors import BtfsynthError, DataError, UsageError, shown
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.writers import FOLDER_FORMATS, WRITERS
 from btfsynth.hdl.manifest import Manifest
+from btfsynth.hdl.writers import FOLDER_FORMATS, WRITERS
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.network.formats import load_network

@@ -12,17 +12,16 @@ from btfsynth.errors import DataError, ToolTimeoutError, UsageError
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.verilog.circuit import Circuit, evaluate
 from btfsynth.hdl.verilog.reader import read_verilog
-from btfsynth.sim.base import Simulator
-from btfsynth.sim.base import Design, load_design
-from btfsynth.sim.registry import time_allowed, too_long
+from btfsynth.sim.base import CheckResult, Design, Simulator, load_design
 from btfsynth.sim.registry import (
     ALL_SIMULATORS,
     PARSED_CHECK,
     SIMULATORS,
     chosen_simulators,
     get_simulator,
+    time_allowed,
+    too_long,
 )
-from btfsynth.sim.base import CheckResult
 from btfsynth.time_box import TimeUp, time_box
 
 _LEAST_SECONDS = 5.0
