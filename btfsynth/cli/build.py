@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from btfsynth.cli.beside import attempted, require_whole
-from btfsynth.cli.complete import complete_names, complete_source
+from btfsynth.cli.completion import complete_names, complete_source
 from btfsynth.cli.config import (
     comes_from_file,
     config_option,
@@ -37,11 +36,13 @@ from btfsynth.cli.options import (
     training_options,
 )
 from btfsynth.cli.output import (
+    attempted,
     check_table,
     console,
     emit_json,
     kept_beside,
     netlist_summary,
+    require_whole,
     show,
     show_training,
     show_verified,
@@ -63,8 +64,6 @@ from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.formats import read_network
 from btfsynth.report import PAGE_FILE, write_report
 from btfsynth.train.session import TrainOptions
-
-__all__ = ["command"]
 
 _MAX_DIGITS = 10
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from btfsynth.cli.complete import complete_source
+from btfsynth.cli.completion import complete_source
 from btfsynth.cli.options import load_source
 from btfsynth.cli.output import say
 from btfsynth.config import RunFile, read_run_file
@@ -17,17 +17,6 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.sampling import matched
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError, UsageError
-
-__all__ = [
-    "comes_from_file",
-    "config_option",
-    "configured_source_argument",
-    "load_valid",
-    "read_valid",
-    "require_same_data",
-    "require_same_file",
-    "run_file",
-]
 
 F = TypeVar("F", bound=Callable[..., Any])
 

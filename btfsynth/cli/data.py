@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.complete import complete_names
+from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
     code_option,
     file_option,
@@ -26,8 +26,6 @@ from btfsynth.dataset.load import save
 from btfsynth.dataset.sampling import sample
 from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port, bit_names, moved_pins
-
-__all__ = ["command"]
 
 
 @click.command("data")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from btfsynth.cli.complete import complete_script
+from btfsynth.cli.completion import complete_script
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
@@ -53,8 +53,6 @@ from btfsynth.train.session import TrainOptions
 from btfsynth.workers.cluster import connect
 from btfsynth.workers.executor import Executor
 from btfsynth.workers.pool import WorkerPool
-
-__all__ = ["command"]
 
 _DEFAULT_SECONDS = 60.0
 

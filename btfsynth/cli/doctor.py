@@ -19,8 +19,6 @@ from btfsynth.fpga.devices import FAMILIES, Program, find_program
 from btfsynth.sim.registry import SIMULATORS
 from btfsynth.verify.yosys import find_yosys
 
-__all__ = ["command"]
-
 _PACKAGES = (
     # package, what for
     ("matplotlib", "histories and curves as plots"),

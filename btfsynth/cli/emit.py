@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.complete import complete_source
+from btfsynth.cli.completion import complete_source
 from btfsynth.cli.hardware import describe_timing, hardware_options, timing_record
 from btfsynth.cli.options import (
     SectionCommand,
@@ -25,8 +25,6 @@ from btfsynth.flow import count_targets, emit_netlist, fitted, netlist_record, t
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.netlist.views import NetlistStatistics, statistics
-
-__all__ = ["command"]
 
 
 @click.command("emit", cls=SectionCommand)

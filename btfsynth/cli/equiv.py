@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.compiling import announced_compiling
 from btfsynth.cli.options import comb_option, json_option, proof_timeout_option
 from btfsynth.cli.output import console, emit_json, show
+from btfsynth.cli.progress import announced_compiling
 from btfsynth.errors import VerificationError
 from btfsynth.verify.compare import compare
 from btfsynth.verify.subjects import read_subject
-
-__all__ = ["command"]
 
 
 @click.command("equiv")

@@ -13,8 +13,6 @@ from btfsynth.netlist.views import statistics
 from btfsynth.report.folder import read_folder
 from btfsynth.verify.subjects import read_subject
 
-__all__ = ["command"]
-
 
 @click.command("estimate")
 @click.argument("source", metavar="DIRECTORY|NETLIST", type=click.Path(path_type=Path))

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 from rich.table import Table
 
-from btfsynth.cli.complete import complete_names
+from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import folder_option, json_option
 from btfsynth.cli.output import console, emit_json, field_table, kept_beside, say, show
 from btfsynth.cli.ranges import FiniteRange
@@ -18,8 +18,6 @@ from btfsynth.fpga.board_worker import BAUD, BOARDS
 from btfsynth.fpga.devices import DEVICES, get_device
 from btfsynth.fpga.flow import Column, FpgaOptions, FpgaResult, run_fpga
 from btfsynth.fpga.place import PlaceOptions
-
-__all__ = ["command"]
 
 _DEFAULT = "ice40-hx1k"
 _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}

@@ -9,14 +9,12 @@ from typing import Any, TypeVar
 
 import click
 
-from btfsynth.cli.complete import complete_list, complete_names
+from btfsynth.cli.completion import complete_list, complete_names
 from btfsynth.errors import UsageError, plural
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import Timing
 from btfsynth.hdl.pipeline import DEFAULT_STAGE_DEPTH
 from btfsynth.hdl.writers import FOLDER_FORMATS, WRITERS
-
-__all__ = ["describe_timing", "hardware_options", "timing_record"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 

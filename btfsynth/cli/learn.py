@@ -11,8 +11,7 @@ from typing import Any
 import click
 
 from btfsynth.cli.cluster import workers_of
-from btfsynth.cli.compiling import announced_compiling
-from btfsynth.cli.complete import complete_script, complete_source
+from btfsynth.cli.completion import complete_script, complete_source
 from btfsynth.cli.options import (
     folder_option,
     jobs_option,
@@ -38,15 +37,13 @@ from btfsynth.cli.output import (
     show_verified,
     why_not_verified,
 )
-from btfsynth.cli.progress import is_live, live_line
+from btfsynth.cli.progress import announced_compiling, is_live, live_line
 from btfsynth.cli.recorded import command_line
 from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError, plural
 from btfsynth.events import BetterCircuit, Event, Note, OnEvent, StageBegan
 from btfsynth.extras import install_command
 from btfsynth.learn import LearnOptions, LearnReport, learn
 from btfsynth.ports import bit_names
-
-__all__ = ["command"]
 
 _DEFAULT_SECONDS = 60.0
 _TABLES = 8

@@ -16,8 +16,6 @@ from btfsynth.cli.signals import kills_as_interrupts, signalled_once
 from btfsynth.cli.text import one_line, spelled
 from btfsynth.errors import BtfsynthError, InterruptedWorkError, SequentialError, clipped
 
-__all__ = ["cli", "main"]
-
 _COMMANDS = {
     "build": "Learn a function and turn it into checked hardware.",
     "discover": "Search circuits of a function and keep the best as checked hardware.",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from btfsynth.cli.complete import complete_names, complete_script, complete_source
+from btfsynth.cli.completion import complete_names, complete_script, complete_source
 from btfsynth.cli.output import say
 from btfsynth.dataset.code import InputCode, parse_code
 from btfsynth.dataset.dataset import Dataset
@@ -28,34 +28,6 @@ from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions
 from btfsynth.workers.cluster import require_scheduler
-
-__all__ = [
-    "SectionCommand",
-    "code_option",
-    "comb_option",
-    "file_option",
-    "folder_option",
-    "is_default",
-    "jobs_option",
-    "json_option",
-    "load_design",
-    "load_source",
-    "outputs_option",
-    "passes_option",
-    "preserve_option",
-    "proof_timeout_option",
-    "read_columns",
-    "refuse_training_options",
-    "require_writable",
-    "scheduler_option",
-    "seed_option",
-    "simulator_option",
-    "source_argument",
-    "time_option",
-    "timeout_option",
-    "tool_timeout_option",
-    "training_options",
-]
 
 F = TypeVar("F", bound=Callable[..., Any])
 

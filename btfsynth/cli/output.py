@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from btfsynth.cli.text import one_line, spelled
-from btfsynth.errors import plural
+from btfsynth.errors import BtfsynthError, OutputError, plural
 from btfsynth.flow.patterns import Targets
 from btfsynth.netlist.views import NetlistStatistics
 from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.train.trials import TrainingRun
-
-__all__ = [
-    "check_table",
-    "console",
-    "emit_json",
-    "errors",
-    "field_table",
-    "kept_beside",
-    "netlist_summary",
-    "say",
-    "show",
-    "show_training",
-    "show_verified",
-    "why_beside",
-    "why_not_verified",
-]
 
 console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
@@ -162,3 +146,29 @@ def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> st
     ]
     reasons = "; ".join(skipped) or f"name a simulator: {', '.join(SIMULATORS)}"
     return f"not verified, the hardware was not simulated: {reasons}"
+
+
+def attempted(what: str, work: Callable[[], object]) -> list[str]:
+    """Do some work beside the result; return why it failed, as a list of one line or none.
+
+    Packages that draw may raise anything, so all but an interrupt is taken for a failure.
+    """
+    try:
+        work()
+    except BtfsynthError as error:
+        return [f"{what}: {error}"]
+    except Exception as error:
+        return [f"{what}: {type(error).__name__}: {error}"]
+    return []
+
+
+def require_whole(problems: list[str], kept: str) -> None:
+    """Fail if something beside the result is missing.
+
+    Raises
+    ------
+    OutputError
+        Naming what is missing, and what is kept all the same.
+    """
+    if problems:
+        raise OutputError(f"{'; '.join(problems)}; {kept}")

@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-__all__ = ["FiniteRange"]
-
 
 class FiniteRange(click.FloatRange):
     """A floating-point number within limits that is a number: Click's own lets ``nan`` pass."""

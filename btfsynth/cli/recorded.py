@@ -11,8 +11,6 @@ from click.core import ParameterSource
 
 from btfsynth.dataset.code import InputCode
 
-__all__ = ["command_line"]
-
 
 def command_line(without: Collection[str] = ()) -> tuple[str, ...]:
     """Return the running command with what the user gave it, a word an item.

@@ -10,8 +10,6 @@ from btfsynth.cli.options import file_option, require_writable
 from btfsynth.cli.output import show
 from btfsynth.report import PAGE_FILE, write_report
 
-__all__ = ["command"]
-
 
 @click.command("report")
 @click.argument("directory", type=click.Path(path_type=Path))

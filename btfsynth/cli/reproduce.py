@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from btfsynth.cli.cluster import workers_of
-from btfsynth.cli.complete import complete_names
+from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
     folder_option,
     jobs_option,
@@ -51,8 +51,6 @@ from btfsynth.reproduce.table import (
     short_row,
     write_tables,
 )
-
-__all__ = ["command"]
 
 _CURVES = "curves"
 _PLAIN_SECONDS = 60.0

@@ -21,8 +21,6 @@ from btfsynth.report.excerpt import Excerpt, find_outputs, format_dot
 from btfsynth.report.folder import read_folder
 from btfsynth.report.schematic import format_svg
 
-__all__ = ["command"]
-
 _DASH = Path("-")
 _DOT_ENDINGS = (".dot", ".gv")
 _SVG_ENDINGS = (".svg",)

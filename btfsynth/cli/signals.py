@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-__all__ = ["kills_as_interrupts", "signalled_once"]
-
 _ECHO_SECONDS = 1.0
 """Signals that come so soon after one are the same wish to end."""
 

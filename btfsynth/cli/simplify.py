@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.compiling import announced_compiling
-from btfsynth.cli.complete import complete_source
+from btfsynth.cli.completion import complete_source
 from btfsynth.cli.options import (
     SectionCommand,
     comb_option,
@@ -31,6 +30,7 @@ from btfsynth.cli.output import (
     show,
     why_beside,
 )
+from btfsynth.cli.progress import announced_compiling
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural
 from btfsynth.files import beside, write_bytes
@@ -51,8 +51,6 @@ from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import is_network, read_network
 from btfsynth.passes.base import InterruptedPasses, PassReport
-
-__all__ = ["command"]
 
 
 @click.command("simplify", cls=SectionCommand)

@@ -13,8 +13,6 @@ from btfsynth.flow import is_verified, targets_record, verified_words
 from btfsynth.report.folder import known_targets
 from btfsynth.verify.simulate import simulate_design
 
-__all__ = ["command"]
-
 
 @click.command("simulate")
 @click.argument("directory", type=click.Path(path_type=Path))

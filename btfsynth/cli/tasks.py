@@ -8,8 +8,6 @@ from btfsynth.cli.options import json_option
 from btfsynth.cli.output import console, emit_json, field_table, show
 from btfsynth.dataset.tasks import TASKS
 
-__all__ = ["command"]
-
 
 @click.command("tasks")
 @json_option

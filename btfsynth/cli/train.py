@@ -10,9 +10,8 @@ from typing import Any
 import click
 import numpy as np
 
-from btfsynth.cli.beside import attempted, require_whole
-from btfsynth.cli.cluster import executor_of
-from btfsynth.cli.complete import complete_source
+from btfsynth.cli.cluster import executor_of, guarded, join_ranks, prepared
+from btfsynth.cli.completion import complete_source
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
@@ -30,10 +29,17 @@ from btfsynth.cli.options import (
     scheduler_option,
     training_options,
 )
-from btfsynth.cli.output import emit_json, say, show, show_training, why_beside
+from btfsynth.cli.output import (
+    attempted,
+    emit_json,
+    require_whole,
+    say,
+    show,
+    show_training,
+    why_beside,
+)
 from btfsynth.cli.progress import observed
 from btfsynth.cli.ranges import FiniteRange
-from btfsynth.cli.ranks import guarded, join_ranks, prepared
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural
@@ -49,9 +55,6 @@ from btfsynth.train.ranks import Ranks
 from btfsynth.train.session import TrainOptions, plan_for, train, train_record
 from btfsynth.train.trainer import with_codes
 from btfsynth.train.trials import TrainingRun
-
-__all__ = ["command"]
-
 
 _HISTORY_HELP = (
     "Write gap and accuracies of the best trial, on a logarithmic grid of steps, as CSV."

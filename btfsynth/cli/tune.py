@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from btfsynth.cli.cluster import executor_of
-from btfsynth.cli.complete import complete_source
+from btfsynth.cli.completion import complete_source
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
@@ -36,8 +36,6 @@ from btfsynth.events import StageBegan
 from btfsynth.files import beside, write_text
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.tuning import TuningResult, tune
-
-__all__ = ["command"]
 
 
 @click.command("tune")

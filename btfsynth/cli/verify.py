@@ -8,8 +8,6 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from btfsynth.cli.beside import attempted, require_whole
-from btfsynth.cli.compiling import announced_compiling
 from btfsynth.cli.options import (
     file_option,
     json_option,
@@ -17,7 +15,16 @@ from btfsynth.cli.options import (
     simulator_option,
     tool_timeout_option,
 )
-from btfsynth.cli.output import console, emit_json, field_table, say, show_verified
+from btfsynth.cli.output import (
+    attempted,
+    console,
+    emit_json,
+    field_table,
+    require_whole,
+    say,
+    show_verified,
+)
+from btfsynth.cli.progress import announced_compiling
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
 from btfsynth.flow.patterns import targets_record, verified_words
@@ -26,8 +33,6 @@ from btfsynth.report.folder import VERIFY_FILE, known_targets
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
 from btfsynth.verify.links import LinkResult, Verification, junit_xml
 from btfsynth.verify.yosys import prepare_yosys
-
-__all__ = ["command"]
 
 _WORDS = {LinkResult.PASSED: "ok", LinkResult.FAILED: "FAILED", LinkResult.SKIPPED: "skipped"}
 

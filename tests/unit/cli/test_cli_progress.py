@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 
 from btfsynth.cli import progress as module
-from btfsynth.cli.board import TrialBoard
-from btfsynth.cli.progress import observed
+from btfsynth.cli.progress import TrialBoard, observed
 from btfsynth.events import StageBegan, TrialEnded, TrialProgress
 from btfsynth.passes.compile_clock import watch_compiling
 from btfsynth.train.parameters import StopReason
