@@ -1,4 +1,4 @@
-"""An Amaranth component: one statement a cell and a register."""
+"""An Amaranth component, one statement per cell and register, and its wrapper between two streams."""
 
 from __future__ import annotations
 
@@ -7,14 +7,6 @@ from btfsynth.hdl.templates import render
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
 from btfsynth.netlist.views import statistics
 
-__all__ = [
-    "class_name",
-    "emit_amaranth",
-    "emit_amaranth_stream",
-    "renumbered",
-    "stream_class_name",
-]
-
 _SHOWN = 6
 _CONSTANTS = ("Const(0, 1)", "Const(1, 1)")
 
@@ -22,8 +14,7 @@ _CONSTANTS = ("Const(0, 1)", "Const(1, 1)")
 def emit_amaranth(module: HardwareModule) -> str:
     """Return the netlist as a Python module with one ``wiring.Component``.
 
-    Registers are in the domain ``sync``, whose reset clears them if the design has one and is ignored
-    if not.
+    Registers are in the domain ``sync``, whose reset clears them if the design has one and is ignored if not.
     """
     netlist, names = module.netlist, module.names
     nets = [f"net[{number}]" for number in range(1, netlist.n_cells + 1)]
@@ -59,7 +50,7 @@ def emit_amaranth(module: HardwareModule) -> str:
 
 
 def renumbered(names: HdlNames) -> tuple[str, ...]:
-    """Return a line for the ports whose bits Amaranth numbers in another way, if there are any."""
+    """Return a comment on the ports whose bits Amaranth numbers in another way, if there are any."""
     ports = [port for port in (*names.inputs, *names.outputs) if not port.counts_from_zero]
     if not ports:
         return ()
@@ -71,7 +62,7 @@ def renumbered(names: HdlNames) -> tuple[str, ...]:
 
 
 def class_name(module: str) -> str:
-    """Return a class name that no imported name can be equal to."""
+    """Return a class name that differs from every imported name."""
     return "".join(word[:1].upper() + word[1:] for word in module.split("_")) + "Component"
 
 
@@ -81,13 +72,9 @@ def class_name(module: str) -> str:
 def emit_amaranth_stream(module: HardwareModule) -> str:
     """Return a Python module with a component that puts the pipeline between two streams.
 
-    The payloads are structures of the data ports. Whether an item is valid is known from registers alone;
-    the pipeline stands still while an item at its end is not taken.
-
-    Parameters
-    ----------
-    module
-        A pipelined module with enable and reset; its component is imported from the file beside this one.
+    The pipeline has enable and reset and is imported from the file beside this one. The payloads are
+    structures of the data ports. Whether an item is valid is known from registers alone; the pipeline stands
+    still while an item at its end is not taken.
     """
     names = module.names
     return render(
@@ -103,5 +90,4 @@ def emit_amaranth_stream(module: HardwareModule) -> str:
 
 
 def stream_class_name(module: str) -> str:
-    """Return a class name that no imported name can be equal to."""
     return class_name(module).removesuffix("Component") + "Stream"

@@ -36,11 +36,6 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port, in_pin_order
 
-__all__ = [
-    "HardwareOptions",
-    "write_design",
-]
-
 
 def write_design(
     netlist: Netlist,
@@ -57,37 +52,7 @@ def write_design(
 ) -> Manifest:
     """Write all files of a design into an existing folder, the manifest last.
 
-    Parameters
-    ----------
-    netlist
-        The design; its name becomes the name of the module.
-    vectors
-        What it is checked against.
-    directory
-        The folder.
-    source, data_hash
-        Where the data came from and their hash.
-    provenance
-        More lines for the header comments, after version, source and hash.
-    made_with
-        What the manifest says of how the netlist was made; plain JSON values.
-    options
-        What hardware is made of it; a combinational design if None.
-    notices
-        More notices for the manifest, before those on renamed ports.
-    targets
-        Targets that the netlist gets right, by set of patterns, for the manifest; plain JSON values.
-
-    Returns
-    -------
-    The manifest as written.
-
-    Raises
-    ------
-    DataError
-        If the netlist has no inputs, or the vectors do not fit its ports.
-    OutputError
-        If a file cannot be written.
+    A `DataError` if the netlist has no inputs or the vectors do not fit its ports.
     """
     directory = as_path(directory)
     _require_fit(netlist, vectors)
@@ -144,7 +109,6 @@ def _require_fit(netlist: Netlist, vectors: VectorTable) -> None:
 def _hardware_module(
     netlist: Netlist, header: Mapping[str, str], options: HardwareOptions
 ) -> HardwareModule:
-    """Return a netlist under names that are legal in hardware, with registers if they are asked for."""
     timing = options.timing(netlist)
     reserved = CONTROL_NAMES if timing else frozenset()
     names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports, reserved)
@@ -155,7 +119,6 @@ def _hardware_module(
 def _contents(
     module: HardwareModule, vectors: VectorTable, options: HardwareOptions
 ) -> dict[str, tuple[str, bytes]]:
-    """Return name and content of every file by its role, but for the manifest and netlist files."""
     name = module.names.module
     vector_file = f"{name}_vectors.mem"
     contents = {
@@ -188,7 +151,7 @@ def _contents(
 def _netlist_files(
     module: HardwareModule, formats: Sequence[str]
 ) -> tuple[dict[str, tuple[str, bytes]], list[str]]:
-    """Return the netlist files asked for by their role, and what there is to say of them."""
+    """Return the netlist files asked for by their role, and their notices."""
     contents = {}
     notices: list[str] = []
     for name in dict.fromkeys(formats):
@@ -238,7 +201,7 @@ class HardwareOptions:
         Register stages from inputs to outputs; 0 leaves the design combinational, None takes as many as
         ``stage_depth`` needs.
     stage_depth
-        Cells in a row in a stage at most, where the number of stages follows from it.
+        Maximum cells in a row in a stage, where the number of stages follows from it.
     enable
         Give a pipelined design a port that holds it.
     reset
@@ -249,13 +212,7 @@ class HardwareOptions:
     cells
         Write the Verilog as instances of AND, OR and majority modules, with a file of these.
     formats
-        Names of netlist files to write besides (see `interchange.FOLDER_FORMATS`).
-
-    Raises
-    ------
-    UsageError
-        If the number of stages is impossible, an enable or a reset is wanted of a combinational design, or a
-        format is unknown.
+        Names of additional netlist files (see `writers.FOLDER_FORMATS`).
     """
 
     stages: int | None = 0
@@ -283,7 +240,7 @@ class HardwareOptions:
             )
 
     def timing(self, netlist: Netlist) -> Timing | None:
-        """Return how the design of a netlist takes part in time, None if it is combinational."""
+        """Return the timing of the design of a netlist, None if it is combinational."""
         stages = self.stages
         if stages is None:
             stages = stages_for_depth(netlist, self.stage_depth)

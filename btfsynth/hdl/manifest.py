@@ -15,18 +15,6 @@ from btfsynth.netlist.identifiers import is_legal
 from btfsynth.ports import Port
 from btfsynth.staging import settle
 
-__all__ = [
-    "CELL_LIBRARY",
-    "CONTROL_NAMES",
-    "DesignPort",
-    "MANIFEST_FILE",
-    "MAX_LATENCY",
-    "Manifest",
-    "ROLES",
-    "Timing",
-    "load_manifest",
-]
-
 MANIFEST_FILE = "manifest.json"
 CELL_LIBRARY = "verilog_cells"
 """Role of the file with the cells that the Verilog is made of; not every design has one."""
@@ -44,10 +32,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 @dataclass(frozen=True)
 class DesignPort:
-    """A port under the name the data gave it and the name it has in hardware.
-
-    The range and the pins are those of `Port`.
-    """
+    """A port under its name in the data and its name in hardware; range and pins are those of `Port`."""
 
     name: str
     hdl: str
@@ -58,16 +43,14 @@ class DesignPort:
 
     @property
     def data_port(self) -> Port:
-        """The port under the name of the data."""
         return Port(self.name, self.width, self.low, self.step, self.pins)
 
     @property
     def hardware_port(self) -> Port:
-        """The port under its name in hardware."""
         return replace(self.data_port, name=self.hdl)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; the range only where it is not ``[width-1:0]``, the pins where there are any."""
+        """Return plain values; the range only where it is not ``[width-1:0]``, the pins only if given."""
         record: dict[str, Any] = {"name": self.name, "hdl": self.hdl, "width": self.width}
         if not self.data_port.counts_from_zero:
             record["range"] = self.data_port.range
@@ -78,35 +61,25 @@ class DesignPort:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of a design.
+    """The record of a design.
 
     Parameters
     ----------
-    name, module
-        Name of the function and of the module made from it.
     version
         Version of this package that wrote it.
     source, data_hash
         Where the data came from and their hash.
-    inputs, outputs
-        Ports.
     vector_count, exhaustive
         Number of test vectors, and whether these are all there can be.
-    files
-        File name of each role (see `ROLES`).
-    netlist
-        Statistics of the netlist.
-    options
-        How it was made; as the caller gave it.
+    files, hashes
+        File name by role (see `ROLES`), and SHA-256 in hexadecimal; no hashes for a design made before they
+        were kept.
+    netlist, options
+        Statistics of the netlist, and how it was made, as the caller gave it.
     notices
         What the user should know, one line each.
-    hashes
-        SHA-256 of the files by role, in hexadecimal; empty for a design made before they were kept.
-    timing
-        Latency and control ports of a clocked design, None for a combinational one.
     targets
-        Targets that the design gets right, by set of patterns, as ``report.json`` of a build has them; empty
-        where they are there or not known.
+        Accuracy by set of patterns, as ``report.json`` of a build has it; empty if there or not known.
     """
 
     name: str
@@ -128,17 +101,15 @@ class Manifest:
 
     @property
     def input_ports(self) -> tuple[Port, ...]:
-        """Input ports under their hardware names."""
         return tuple(port.hardware_port for port in self.inputs)
 
     @property
     def output_ports(self) -> tuple[Port, ...]:
-        """Output ports under their hardware names."""
         return tuple(port.hardware_port for port in self.outputs)
 
     @property
     def specified(self) -> bool:
-        """True if the vectors are the patterns, so that nothing else is asked of the design."""
+        """True if the vectors are the patterns, so that the design has no other requirement."""
         kept = self.options.get("preserve", "care" if self.data_hash else "network")
         return bool(kept == "care")
 
@@ -180,15 +151,8 @@ class Manifest:
 def load_manifest(directory: StrPath) -> Manifest:
     """Read the manifest of a design folder and trust nothing in it.
 
-    What a run that was killed had begun to publish in the folder is finished first.
-
-    Raises
-    ------
-    OutputError
-        If that is to be done, and cannot be.
-    DataError
-        If folder or manifest are missing or the manifest is not one; file names that would lead out
-        of the folder are refused.
+    A publication into the folder that was killed half-way is completed first. File names that lead out of the
+    folder are refused.
     """
     directory = as_path(directory)
     path = directory / MANIFEST_FILE
@@ -261,7 +225,7 @@ def _manifest(record: Any) -> Manifest:
 
 
 def _timing(record: dict[str, Any]) -> Timing | None:
-    """Return the timing; it came later than the format and may be missing."""
+    """Return the timing; it is optional, as it is younger than the format."""
     if record.get("timing") is None:
         return None
     timing = _get(record, "timing", dict)
@@ -281,7 +245,7 @@ def _statistics(record: dict[str, Any]) -> dict[str, int]:
 
 
 def _hashes(record: dict[str, Any], files: Mapping[str, str]) -> dict[str, str]:
-    """Return the hashes of the files; they came later than the format and may be missing."""
+    """Return the hashes of the files; they are optional, as they are younger than the format."""
     if "sha256" not in record:
         return {}
     hashes: dict[str, str] = _get(record, "sha256", dict)
@@ -314,7 +278,6 @@ def _ports(record: dict[str, Any], direction: str) -> tuple[DesignPort, ...]:
 
 
 def _range(entry: dict[str, Any], direction: str, width: int) -> tuple[int, int]:
-    """Return the index of the least significant bit and the step; a range is there only where it is unusual."""
     if "range" not in entry:
         return 0, 1
     match = _RANGE.fullmatch(_get(entry, "range", str))
@@ -366,20 +329,12 @@ MAX_LATENCY = 1000
 
 @dataclass(frozen=True)
 class Timing:
-    """The clock of a design and what comes with it.
+    """The clock of a design and its control ports.
 
-    Every path from an input to an output goes through the same number of registers, so that a new input
-    can come every clock.
-
-    Parameters
-    ----------
-    latency
-        Rising edges of the clock from an input to its output, at least 1.
-    enable
-        True if there is a port ``en``; the registers keep their values while it is 0.
-    reset
-        True if there is a port ``rst``: registers and outputs become 0 on the rising edge when it is 1,
-        whatever the enable says.
+    Every path from an input to an output goes through the same number of registers, so that a new input can
+    come every clock. `latency` counts the rising edges from an input to its output, at least 1; registers keep
+    their values while the port ``en`` is 0; registers and outputs become 0 on the rising edge where ``rst`` is
+    1, whatever the enable is.
     """
 
     latency: int
@@ -388,5 +343,5 @@ class Timing:
 
     @property
     def controls(self) -> tuple[str, ...]:
-        """Names of the control ports, each one bit wide, in the order in which they come before the data."""
+        """Names of the control ports, each one bit wide, in the order in which they precede the data."""
         return ("clk", *(("rst",) if self.reset else ()), *(("en",) if self.enable else ()))

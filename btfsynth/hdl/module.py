@@ -1,4 +1,4 @@
-"""What a backend is, and what it is given."""
+"""What a hardware backend is given: a netlist under legal names, its registers, and cells as text."""
 
 from __future__ import annotations
 
@@ -13,33 +13,13 @@ from btfsynth.netlist.literals import FALSE, TRUE, read_literals
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 
-__all__ = [
-    "Backend",
-    "Emit",
-    "HardwareModule",
-    "RegisterNames",
-    "cell_expression",
-    "place_bits",
-    "port_bits",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class HardwareModule:
     """A netlist as hardware, before it is text in any language.
 
-    Parameters
-    ----------
-    netlist
-        What it computes.
-    names
-        Its legal names.
-    provenance
-        Lines of the header comment, in order.
-    timing
-        Ports and latency of a clocked module, None for a combinational one.
-    pipeline
-        Where the registers are; there is one exactly if there is a timing.
+    `provenance` are the lines of the header comment, in order. Timing and pipeline are None for a combinational
+    module, and there are both for a clocked one.
     """
 
     netlist: Netlist
@@ -50,12 +30,10 @@ class HardwareModule:
 
     @property
     def header(self) -> list[tuple[str, str]]:
-        """The lines of the header comment, safe in a comment of any language."""
         return [(printable(key), printable(value)) for key, value in self.provenance.items()]
 
     @property
     def summary(self) -> str:
-        """What kind of module it is, for the header comment."""
         if self.timing is None:
             return "combinational"
         return f"pipelined, latency {self.timing.latency}, a new input every clock"
@@ -67,19 +45,7 @@ Emit = Callable[[HardwareModule], str]
 
 @dataclass(frozen=True)
 class Backend:
-    """A format a netlist can be written in.
-
-    Parameters
-    ----------
-    name
-        Its key in the table and its role in a manifest.
-    description
-        One line for a listing.
-    file_pattern
-        File name with ``{module}`` in it.
-    emit
-        Writes it.
-    """
+    """A hardware language; `name` is also its role in a manifest, `file_pattern` has ``{module}`` in it."""
 
     name: str
     description: str
@@ -87,7 +53,6 @@ class Backend:
     emit: Emit
 
     def file_name(self, module: str) -> str:
-        """Return the name of the file for a module."""
         return self.file_pattern.format(module=module)
 
 
@@ -95,12 +60,12 @@ class Backend:
 
 
 def port_bits(ports: Sequence[Port]) -> list[str]:
-    """Return how each bit is referred to where ranges are declared: ``a[0] a[1]``, or the name of a scalar."""
+    """Return how each bit is written where ranges are declared: ``a[0] a[1]``, or the name of a scalar."""
     return [name for port in ports for name in port.bits]
 
 
 def place_bits(ports: Sequence[Port]) -> list[str]:
-    """Return how each bit is referred to where all vectors count from 0, as in Python."""
+    """Return how each bit is written where all vectors count from 0, as in Python."""
     return [
         port.name if port.width == 1 else f"{port.name}[{bit}]"
         for port in ports
@@ -121,24 +86,22 @@ def cell_expression(fanin: Sequence[int], texts: Sequence[str]) -> str:
 
 
 class RegisterNames:
-    """What is read where in a module, pipelined or not.
+    """The text of every literal that a module reads, pipelined or not.
 
-    A register is called after its net and its place in the chain: ``d2_n5`` holds what ``n5`` was two
-    clocks ago, ``d1_a_0`` what bit 0 of the port ``a`` was one clock ago. If a port begins like that, the
+    A register is named after its net and its place in the chain: ``d2_n5`` holds the value of ``n5`` two
+    clocks ago, ``d1_a_0`` that of bit 0 of the port ``a`` one clock ago. If a port begins like that, the
     registers begin with ``dd``.
 
     Parameters
     ----------
-    module
-        The module.
     nodes
-        How every node is written where it is read at its own time; the constant's is not looked at.
+        Text of every node at its own time; the constant's is ignored.
     constants
         Text of false and of true.
     write
-        How a register is written where it is read, given its name.
+        Turns the name of a register into its text.
     inverter
-        What comes before a complement.
+        Prefix of a complement.
     """
 
     def __init__(
@@ -170,7 +133,7 @@ class RegisterNames:
         return f"{self._prefix}{delay}_{self._plain[node]}"
 
     def chains(self) -> list[tuple[str, str]]:
-        """Return every register in the chains by name and the text of what it takes over every clock."""
+        """Return the name of every register in the chains and the text of its input."""
         found: list[tuple[str, str]] = []
         pipeline = self._module.pipeline
         if pipeline is None:
@@ -181,7 +144,6 @@ class RegisterNames:
         return found
 
     def at(self, node: int, delay: int) -> str:
-        """Return the text of a node so many clocks later."""
         return self._nodes[node] if not delay else self._write(self.register(node, delay))
 
     def literal(self, literal: int, time: int) -> str:
@@ -199,7 +161,6 @@ class RegisterNames:
         return [self.literal(literal, time) for literal in netlist.fanins[row].tolist()]
 
     def outputs(self) -> list[str]:
-        """Return the text of every output literal, as the last registers take it over if there are any."""
         pipeline = self._module.pipeline
         time = 0 if pipeline is None else pipeline.latency - 1
         return [self.literal(literal, time) for literal in self._module.netlist.outputs.tolist()]

@@ -18,13 +18,6 @@ from numpy.typing import NDArray
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import heights, levels, list_users
 
-__all__ = [
-    "DEFAULT_STAGE_DEPTH",
-    "Pipeline",
-    "make_pipeline",
-    "stages_for_depth",
-]
-
 DEFAULT_STAGE_DEPTH = 4
 """Cells in a row between registers if nothing else is asked for: about two levels of four-input tables."""
 
@@ -57,29 +50,23 @@ class Pipeline:
 
     @property
     def n_registers(self) -> int:
-        """Number of registers in the chains; the outputs have one a bit besides."""
+        """Number of registers in the chains; the outputs have one per bit besides."""
         return int(self.delays.sum())
 
     def delay(self, node: int, time: int) -> int:
-        """Return how many registers are between a node and who reads it at a time; 0 for the constant."""
+        """Return the number of registers between a node and its reader at a time; 0 for the constant."""
         return 0 if node == 0 else time - int(self.time[node])
 
 
 def stages_for_depth(netlist: Netlist, depth: int = DEFAULT_STAGE_DEPTH) -> int:
-    """Return the least number of stages, at least 1, with at most so many cells in a row in each."""
+    """Return the minimum number of stages, at least 1, with at most `depth` cells in a row in each."""
     return max(1, -(-int(levels(netlist).max()) // depth))
 
 
 def make_pipeline(netlist: Netlist, stages: int) -> Pipeline:
-    """Cut a netlist into stages of as even a depth as its own depth allows.
+    """Cut a netlist into at least one stage, as even in depth as its own depth allows.
 
-    Parameters
-    ----------
-    netlist
-        What to cut.
-    stages
-        Register stages from inputs to outputs, at least 1. More than the netlist is deep gives stages without
-        cells, which shift.
+    More stages than the netlist is deep give stages without cells, which shift.
     """
     early = levels(netlist)
     # A cell that drives no output has its place too, after those it reads.
@@ -109,7 +96,6 @@ def make_pipeline(netlist: Netlist, stages: int) -> Pipeline:
 
 @numba.njit(cache=True, nogil=True)
 def _delays(fanins: Any, first_cell: Any, drives: Any, time: Any, stages: Any) -> Any:
-    """Return the registers behind every node (see `Pipeline`)."""
     delays = np.zeros(time.shape[0], dtype=np.int32)
     for cell in range(fanins.shape[0]):
         for place in range(3):
@@ -127,7 +113,7 @@ def _delays(fanins: Any, first_cell: Any, drives: Any, time: Any, stages: Any) -
 def _chain(
     node: Any, time: Any, level: Any, depth: Any, stages: Any, start: Any, users: Any, drives: Any
 ) -> Any:
-    """Return the registers that a node at a time needs behind it."""
+    """Return the number of registers that a node at a time needs behind it."""
     longest = stages - 1 - time if drives[node] else 0
     for place in range(start[node], start[node + 1]):
         longest = max(longest, (level[users[place]] - 1) // depth - time)

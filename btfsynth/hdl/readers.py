@@ -20,15 +20,6 @@ from btfsynth.netlist.formats.yosys_json import parse_yosys_json
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import parse_netlist
 
-__all__ = [
-    "READERS",
-    "Reader",
-    "design_endings",
-    "find_reader",
-    "read_design",
-    "read_noted",
-]
-
 
 @dataclass(frozen=True)
 class Reader:
@@ -36,17 +27,13 @@ class Reader:
 
     Parameters
     ----------
-    name
-        Its key in the table.
-    description
-        One line for a listing.
     endings
         File name endings, lower case with the dot.
     magic
-        What the text of such a file has in it; for files of unknown ending.
+        Matches in the text of such a file; for files of unknown ending.
     read
-        Makes the design of a file, with registers as ports if its second argument is true; raises
-        `DataError`. A format without registers passes over that argument.
+        Makes the design of a file, with registers as ports if its second argument is true. A format without
+        registers ignores that argument.
     foreign
         True if the format is not the package's own, so that majorities are yet to be detected.
     """
@@ -133,28 +120,15 @@ _LOOKED_AT = 1 << 16
 
 
 def design_endings() -> str:
-    """Return all endings on one line, for messages."""
     return ", ".join(ending for reader in READERS.values() for ending in reader.endings)
 
 
 def read_design(path: StrPath, comb: bool = False) -> Netlist:
-    """Read a netlist from a file of any known format, by its ending, else by what is in it.
+    """Read a netlist from a file of any known format, by its ending, else by its content.
 
-    Parameters
-    ----------
-    path
-        The file.
-    comb
-        Whether every register becomes two ports, as ``comb`` of ABC does it: its output an input of the
-        circuit and its input an output ``NAME_in``, behind the other ports. Registers are an error
-        otherwise, but for those of a Verilog pipeline.
-
-    Raises
-    ------
-    SequentialError
-        If there are registers that are not to become ports.
-    DataError
-        If it cannot be read as what it is; the line is named if there is one.
+    With `comb` every register becomes two ports, as ``comb`` of ABC does it: its output an input of the circuit
+    and its input an output ``NAME_in``, after the other ports. Otherwise registers raise `SequentialError`,
+    except those of a Verilog pipeline.
     """
     path = as_path(path)
     return read_noted(path, comb).netlist
@@ -167,13 +141,6 @@ def read_noted(path: StrPath, comb: bool = False) -> Design:
 
 
 def find_reader(path: StrPath) -> Reader:
-    """Return the reader of a file.
-
-    Raises
-    ------
-    DataError
-        If the ending is unknown and the content looks like nothing known.
-    """
     path = as_path(path)
     ending = path.suffix.lower()
     for reader in READERS.values():

@@ -10,25 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFo
 import btfsynth
 from btfsynth.errors import OutputError
 
-__all__ = [
-    "render",
-    "template_folder",
-]
-
 
 def template_folder(package: Path | None = None) -> Path:
-    """Return the folder of the templates: inside an installed package, beside it in a repository.
-
-    Parameters
-    ----------
-    package
-        Folder of the package; that of the running one if None.
-
-    Raises
-    ------
-    OutputError
-        If there is none.
-    """
+    """Return the folder of the templates: inside an installed package, beside it in a repository."""
     package = Path(btfsynth.__file__).parent if package is None else package
     for folder in (package / "templates", package.parent / "templates"):
         if (folder / "verilog").is_dir():
@@ -40,20 +24,7 @@ def template_folder(package: Path | None = None) -> Path:
 
 
 def render(template: str, **values: object) -> str:
-    """Render a template; a value it needs and does not get is an error.
-
-    Parameters
-    ----------
-    template
-        Its path inside the template folder.
-    values
-        What the template refers to.
-
-    Raises
-    ------
-    OutputError
-        If the template is missing.
-    """
+    """Render a template by its path in the template folder; an undefined value is an error."""
     try:
         return _environment(template_folder()).get_template(template).render(**values)
     except TemplateNotFound:

@@ -18,10 +18,6 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import DataError
 from btfsynth.files import write_text
 
-__all__ = [
-    "VectorTable",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class VectorTable:
@@ -46,17 +42,13 @@ class VectorTable:
 
     @property
     def count(self) -> int:
-        """Number of vectors."""
         return len(self.inputs)
 
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> VectorTable:
-        """Return the different input vectors of a data set in the order they first come.
+        """Return the different input vectors of a data set in the order of their first occurrence.
 
-        Raises
-        ------
-        DataError
-            If the inputs are not Boolean, or the same input vector wants both values of a bit.
+        Equal inputs that require both values of an output bit are a `DataError`.
         """
         if dataset.input_kind is not InputKind.BOOLEAN or not dataset.n_inputs:
             raise DataError(
@@ -86,11 +78,9 @@ class VectorTable:
         )
 
     def write(self, path: Path) -> None:
-        """Write the file (see the top of this module)."""
         write_text(path, self.to_text())
 
     def to_text(self) -> str:
-        """Return the content of the file."""
         marks = np.ones((self.count, 1), dtype=np.uint8)
         care = self.care.astype(np.uint8)
         bits = np.hstack([marks, care[:, ::-1], self.expected[:, ::-1], self.inputs[:, ::-1]])
@@ -101,22 +91,7 @@ class VectorTable:
     def read(
         cls, path: Path, n_inputs: int, n_outputs: int, exhaustive: bool = False
     ) -> VectorTable:
-        """Read such a file.
-
-        Parameters
-        ----------
-        path
-            The file.
-        n_inputs, n_outputs
-            Number of input and output bits.
-        exhaustive
-            What is known about it; the file itself does not say.
-
-        Raises
-        ------
-        DataError
-            If it cannot be read, is empty, or has a line that is not exactly such a vector.
-        """
+        """Read such a file; it does not say itself whether it is exhaustive."""
         try:
             content = path.read_bytes()
         except OSError as error:

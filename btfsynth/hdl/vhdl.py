@@ -1,4 +1,4 @@
-"""Structural VHDL-93: one concurrent assignment a cell, all registers in one process."""
+"""Structural VHDL-93: one concurrent assignment per cell, all registers in one process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from btfsynth.netlist.literals import read_literals
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
-__all__ = [
-    "emit_vhdl",
-    "vhdl_name",
-]
-
 _CONSTANTS = ("'0'", "'1'")
 # A port of such a name would hide what an entity refers to.
 _REFERRED_TO = frozenset(
@@ -26,11 +21,9 @@ _REFERRED_TO = frozenset(
 def vhdl_name(name: str) -> str:
     r"""Return how a legal name is written in VHDL: as it is, or as an extended identifier.
 
-    VHDL has no basic identifiers with two underscores in a row or one at the end; extended ones are
-    also what names of the packages in use become.
+    VHDL has no basic identifiers with two underscores in a row or one at the end; names of the packages in use
+    become extended identifiers too.
 
-    Examples
-    --------
     >>> vhdl_name("a_b"), vhdl_name("a__b")
     ('a_b', '\\a__b\\')
     """
@@ -40,7 +33,6 @@ def vhdl_name(name: str) -> str:
 
 
 def emit_vhdl(module: HardwareModule) -> str:
-    """Return the netlist as an entity with its architecture, legal from VHDL-93 on."""
     netlist, names = module.netlist, module.names
     nets = cell_names(netlist)
     nodes = ["", *_bits(names.inputs), *nets]
@@ -67,7 +59,7 @@ def emit_vhdl(module: HardwareModule) -> str:
 
 
 def _bits(ports: tuple[Port, ...]) -> list[str]:
-    """Return how each bit is referred to: ``a(0) a(1)``, or the plain name of a scalar."""
+    """Return how each bit is written: ``a(0) a(1)``, or the plain name of a scalar."""
     return [
         vhdl_name(port.name)
         if port.width == 1
@@ -78,7 +70,7 @@ def _bits(ports: tuple[Port, ...]) -> list[str]:
 
 
 def _expression(fanin: list[int], texts: list[str]) -> str:
-    """Return a cell in the operators of VHDL, which have no precedence among ``and`` and ``or``."""
+    """Return a cell in the operators of VHDL, where ``and`` and ``or`` have the same precedence."""
     kind, read = read_literals(fanin, texts)
     if kind == "maj":
         x, y, z = read
@@ -87,7 +79,6 @@ def _expression(fanin: list[int], texts: list[str]) -> str:
 
 
 def _port_lines(module: HardwareModule) -> list[tuple[str, str, str]]:
-    """Return name, direction and type of every port."""
     controls = () if module.timing is None else module.timing.controls
     lines = [(control, "in", "std_logic") for control in controls]
     for direction, ports in (("in", module.names.inputs), ("out", module.names.outputs)):

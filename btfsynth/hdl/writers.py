@@ -1,4 +1,4 @@
-"""The netlist files of the field that a netlist can be saved as, by the ending of the name."""
+"""The tables of writers: hardware languages, and netlist files by the ending of their name."""
 
 from __future__ import annotations
 
@@ -23,15 +23,6 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.ports import moved_pins
 
-__all__ = [
-    "BACKENDS",
-    "FOLDER_FORMATS",
-    "WRITERS",
-    "Writer",
-    "get_backend",
-    "get_writer",
-]
-
 Emitter = Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
 
 
@@ -41,10 +32,6 @@ class Writer:
 
     Parameters
     ----------
-    name
-        Its key in the table.
-    description
-        One line for a listing.
     ending
         File name ending, lower case with the dot.
     names
@@ -66,11 +53,10 @@ class Writer:
     keeps_pins: bool = True
 
     def file_name(self, module: str) -> str:
-        """Return the name of the file for a module."""
         return (self.file_pattern or f"{{module}}{self.ending}").format(module=module)
 
     def content(self, netlist: Netlist) -> tuple[bytes, tuple[str, ...]]:
-        """Return the bytes of the file, and one line for every name that had to change and pins that moved."""
+        """Return the bytes of the file, and a line for every name that had to change and pins that moved."""
         names = self.names(netlist)
         content = self.emit(netlist, names, {"generator": f"btfsynth {__version__}"})
         moved = moved_pins(netlist.input_ports, netlist.output_ports) if not self.keeps_pins else ()
@@ -132,13 +118,7 @@ FOLDER_FORMATS = tuple(name for name in WRITERS if name != "verilog")
 
 
 def get_writer(path: StrPath) -> Writer:
-    """Return the writer for a file name; one without an ending is a ``.mig``.
-
-    Raises
-    ------
-    UsageError
-        If the ending is unknown.
-    """
+    """Return the writer for a file name; one without an ending is a ``.mig``."""
     path = as_path(path)
     ending = path.suffix.lower() or ".mig"
     for writer in WRITERS.values():

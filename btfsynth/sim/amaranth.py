@@ -14,9 +14,6 @@ from btfsynth.extras import install_command
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability, CheckResult, Design
 from btfsynth.sim.process import run_command, workspace_folder
 
-__all__ = ["AmaranthSimulator", "AmaranthStreamSimulator"]
-
-
 # Imports the package from where this process has it, however it came to be on its path. The current folder,
 # which comes first on the path, is the empty workspace.
 _BOOTSTRAP = (
@@ -32,20 +29,17 @@ class AmaranthSimulator:
     role = "amaranth"
 
     def find(self) -> Availability:
-        """Look for it."""
         try:
             return Availability(metadata.version("amaranth"), None)
         except metadata.PackageNotFoundError:
             return Availability(None, f"amaranth is not installed; {install_command('amaranth')}")
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
-        """Return the commands that run the design, to be run in the workspace."""
         package = str(Path(btfsynth.__file__).resolve().parents[1])
         folder = str(design.directory.resolve())
         return ((sys.executable, "-B", "-c", _BOOTSTRAP, package, folder, self.role),)
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
-        """Check the design; it may take so many seconds."""
         found = self.find()
         if found.version is None:
             raise MissingToolError(str(found.reason))
@@ -77,7 +71,6 @@ class AmaranthStreamSimulator(AmaranthSimulator):
     role = "amaranth_stream"
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
-        """Check the design, or say that it has no stream wrapper; it may take so many seconds."""
         if self.role not in design.manifest.files:
             return CheckResult(self.name, skipped="the design has no stream wrapper")
         return super().run(design, timeout)

@@ -1,5 +1,13 @@
 # amaranth: UnusedElaboratable=no
-"""What simulations of Amaranth modules have in common."""
+"""Simulate an Amaranth module of a design folder, or its stream wrapper, and print the result as JSON.
+
+Run as ``python -m btfsynth.sim.amaranth_worker FOLDER ROLE``. What the module prints goes to standard error, so
+that standard output holds nothing but the result.
+
+A stream loses nothing, doubles nothing and keeps the handshake. The rules are those of Amaranth RFC 61: an item
+that is valid stays and does not change until it is taken, and whether it is valid does not depend, in the same
+clock, on whether it will be taken.
+"""
 
 from __future__ import annotations
 
@@ -21,27 +29,11 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port
 from btfsynth.sim.base import Design, load_design
 
-__all__ = [
-    "Failures",
-    "get_port",
-    "load_component",
-    "main",
-    "run_clocked",
-    "simulate",
-    "simulate_stream",
-]
-
 _PERIOD = 1e-6
 
 
 class Failures:
-    """The vectors that failed.
-
-    Parameters
-    ----------
-    vectors
-        What outputs are compared with.
-    """
+    """The vectors whose outputs differ from those expected."""
 
     def __init__(self, vectors: VectorTable) -> None:
         # Bits of expected and of cared for outputs, most significant first.
@@ -53,7 +45,6 @@ class Failures:
 
     @property
     def count(self) -> int:
-        """Number of vectors that failed."""
         return len(self._failed)
 
     def check(self, vector: int, got: str) -> None:
@@ -62,7 +53,6 @@ class Failures:
             self.add(vector, got)
 
     def add(self, vector: int, got: str) -> None:
-        """Note that a vector failed."""
         self._failed.add(vector)
         if self.first is None:
             self.first = (vector, got)
@@ -73,15 +63,7 @@ def _numbers(bits: Any) -> list[int]:
 
 
 def load_component(path: StrPath) -> Any:
-    """Import a file and return an instance of the one component in it.
-
-    The file can import its neighbours, as it can when it is run.
-
-    Raises
-    ------
-    DataError
-        If it holds none or several; besides, whatever the file itself raises.
-    """
+    """Import a file, which can import its neighbours, and return an instance of its one component."""
     path = as_path(path)
     from amaranth.lib import wiring
 
@@ -107,13 +89,6 @@ def load_component(path: StrPath) -> Any:
 
 
 def get_port(component: Any, port: Port) -> Any:
-    """Return the signal of a port.
-
-    Raises
-    ------
-    DataError
-        If the component has no such port.
-    """
     signal = getattr(component, port.name, None)
     if signal is None or len(signal) != port.width:
         raise DataError(f"expected a port {port.name} of {port.width} bits")
@@ -121,15 +96,7 @@ def get_port(component: Any, port: Port) -> Any:
 
 
 def run_clocked(component: Any, bench: Callable[[Any, Any], Awaitable[None]]) -> None:
-    """Simulate a component in a clock domain ``sync``.
-
-    Parameters
-    ----------
-    component
-        What to simulate.
-    bench
-        The testbench; it gets the simulation and the reset of the domain.
-    """
+    """Simulate a component in a clock domain ``sync``; the testbench gets the simulation and the reset."""
     from amaranth.hdl import ClockDomain, Module
     from amaranth.sim import Simulator
 
@@ -173,7 +140,6 @@ def simulate_stream(design: Design) -> Failures:
 
 
 def _require_streams(component: Any, manifest: Manifest) -> None:
-    """Raise unless a component has a stream of the inputs and one of the outputs."""
     from amaranth.lib import data, stream, wiring
 
     for name, flow, ports in (
@@ -187,8 +153,6 @@ def _require_streams(component: Any, manifest: Manifest) -> None:
 
 
 class _Traffic:
-    """Offers items to a stream and takes them from it."""
-
     def __init__(self, component: Any, design: Design, failures: Failures) -> None:
         timing = design.manifest.timing
         if timing is None:
@@ -203,7 +167,6 @@ class _Traffic:
         self._waiting: str | None = None
 
     async def bench(self, ctx: Any, reset: Any) -> None:
-        """Run it all."""
         clocks = await self._run(ctx, _ITEMS, 1.0, 1.0)
         if clocks != _ITEMS + self._latency:
             raise DataError(
@@ -220,7 +183,7 @@ class _Traffic:
         await self._run(ctx, max(_ITEMS, len(self._items)), _OFFERED, _TAKEN)
 
     async def _run(self, ctx: Any, count: int, offered_rate: float, taken_rate: float) -> int:
-        """Send so many vectors, from the first on, until all are out; return the clocks that took."""
+        """Send `count` vectors, from the first on, until all are out; return the number of clocks."""
         generator = random.Random(_SEED)  # noqa: S311
         sent, offered, clocks = 0, False, 0
         self._taken = 0
@@ -254,7 +217,7 @@ class _Traffic:
     async def _clock(
         self, ctx: Any, item: int, offered: bool, ready: bool
     ) -> tuple[bool, str | None]:
-        """Go one clock on; return whether the item went in, and the item that came out."""
+        """Simulate one clock; return whether the item went in, and the item that came out."""
         payload = self._into.payload.as_value()
         ctx.set(payload, item if offered else item ^ ((1 << len(payload)) - 1))
         ctx.set(self._into.valid, offered)
@@ -272,7 +235,7 @@ class _Traffic:
         return moved, found if ready else None
 
     def _look(self, ctx: Any) -> str | None:
-        """Return the item that is offered, None if none is."""
+        """Return the item that is offered, None without any."""
         if not ctx.get(self._out.valid):
             return None
         return f"{ctx.get(self._out.payload.as_value()):0{self._width}b}"
@@ -304,7 +267,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def simulate(design: Design) -> Failures:
-    """Run all vectors and return those that failed."""
     component = load_component(design.path("amaranth"))
     bench = _Bench(component, design)
     if design.manifest.timing is None:
@@ -319,8 +281,6 @@ def simulate(design: Design) -> Failures:
 
 
 class _Bench:
-    """Drives a component and looks at what comes out."""
-
     def __init__(self, component: Any, design: Design) -> None:
         manifest = design.manifest
         self._design = design
@@ -331,14 +291,13 @@ class _Bench:
         self.failures = Failures(design.vectors)
 
     async def combinational(self, ctx: Any) -> None:
-        """Give it a vector at a time."""
         for vector, bits in enumerate(self._design.vectors.inputs):
             self._drive(ctx, bits)
             await ctx.delay(1e-9)
             self.failures.check(vector, self._read(ctx))
 
     async def pipelined(self, ctx: Any, reset: Any) -> None:
-        """Give it a vector a clock; while it is not enabled its outputs must not change."""
+        """Drive a vector per clock; while it is not enabled its outputs must not change."""
         vectors, latency = self._design.vectors, self._timing.latency
         self._drive(ctx, vectors.inputs[0])
         if self._timing.reset:
@@ -358,7 +317,7 @@ class _Bench:
                 self.failures.check(edges - latency, self._read(ctx))
 
     async def _reset(self, ctx: Any, reset: Any) -> None:
-        """Fill it, reset it while it is not enabled and look for zeros."""
+        """Fill it, reset it while it is not enabled and expect zeros."""
         if self._enable is not None:
             ctx.set(self._enable, 1)
         for _ in range(self._timing.latency + 2):
@@ -373,7 +332,6 @@ class _Bench:
             self.failures.add(0, got)
 
     def _drive(self, ctx: Any, bits: Any) -> None:
-        """Set the inputs to bits, the least significant of the first port first."""
         text, first = "".join(map(str, bits.tolist())), 0
         for signal in self._inputs:
             last = first + len(signal)
@@ -381,7 +339,6 @@ class _Bench:
             first = last
 
     def _read(self, ctx: Any) -> str:
-        """Return the output bits, most significant first."""
         return "".join(f"{ctx.get(signal):0{len(signal)}b}" for signal in reversed(self._outputs))
 
 

@@ -1,4 +1,4 @@
-"""What a simulator is."""
+"""What a simulator is, what it is given and what it returns."""
 
 from __future__ import annotations
 
@@ -16,32 +16,13 @@ from btfsynth.hdl.manifest import Manifest, load_manifest
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port, total_width
 
-__all__ = [
-    "Availability",
-    "CheckResult",
-    "DEFAULT_TIMEOUT",
-    "Design",
-    "Mismatch",
-    "Simulator",
-    "load_design",
-    "port_values",
-]
-
 DEFAULT_TIMEOUT = 600.0
 """Seconds one command of a simulator may take."""
 
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether a simulator can be used.
-
-    Parameters
-    ----------
-    version
-        Its version, or None if it is not installed.
-    reason
-        Why it cannot be used and what to install; None if it can.
-    """
+    """The version of a simulator, or the reason why it cannot be used and what to install."""
 
     version: str | None
     reason: str | None
@@ -61,7 +42,7 @@ class Simulator(Protocol):
         """Return the commands that build and run the design, to be run in the workspace."""
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
-        """Check the design; every command may take so many seconds."""
+        """Check the design; `timeout` are the seconds for each command."""
 
 
 # A design folder that has been read and found complete.
@@ -69,41 +50,22 @@ class Simulator(Protocol):
 
 @dataclass(frozen=True)
 class Design:
-    """A design to check.
-
-    Parameters
-    ----------
-    directory
-        Its folder.
-    manifest
-        Its manifest.
-    vectors
-        What it is checked against.
-    """
+    """A design folder that has been read and found complete."""
 
     directory: Path
     manifest: Manifest
     vectors: VectorTable
 
     def path(self, role: str) -> Path:
-        """Return the path of a file by its role in the manifest."""
         return self.directory / self.manifest.files[role]
 
     @property
     def verilog_files(self) -> tuple[Path, ...]:
-        """All files that the Verilog module is made of: its own first, then the cells if it has any."""
+        """The files of the Verilog module: its own first, then the cells if it has any."""
         return self.manifest.verilog_files(self.directory)
 
     def mismatch(self, vector: int, got: str) -> Mismatch:
-        """Describe a vector that failed.
-
-        Parameters
-        ----------
-        vector
-            Its number.
-        got
-            The output bits, most significant first.
-        """
+        """Describe a vector that failed, given its output bits, most significant first."""
         wanted = [
             str(bit) if care else "-"
             for bit, care in zip(
@@ -119,13 +81,6 @@ class Design:
 
 
 def load_design(directory: StrPath) -> Design:
-    """Read a design folder.
-
-    Raises
-    ------
-    DataError
-        If it is incomplete, or its manifest or its vectors are not what they should be.
-    """
     directory = as_path(directory)
     manifest = load_manifest(directory)
     for role, name in sorted(manifest.files.items()):
@@ -149,7 +104,6 @@ def load_design(directory: StrPath) -> Design:
 
 
 def _lists_all(vectors: VectorTable) -> bool:
-    """Tell whether every input vector there can be is listed."""
     if vectors.count != 1 << vectors.inputs.shape[1]:
         return False
     packed = np.packbits(vectors.inputs, axis=1)
@@ -165,14 +119,9 @@ def _bits(row: NDArray[np.uint8]) -> str:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A vector for which the hardware does not do what it should.
+    """A vector, by its number in the vector file from 0, for which the hardware is wrong.
 
-    Parameters
-    ----------
-    vector
-        Its number in the vector file, from 0.
-    inputs, expected, got
-        Values by port, like ``a=2'b10 b=2'b01``; a bit of `expected` that does not matter is ``-``.
+    Values are by port, like ``a=2'b10 b=2'b01``; a bit of `expected` that does not matter is ``-``.
     """
 
     vector: int
@@ -188,23 +137,7 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check found.
-
-    Parameters
-    ----------
-    name
-        Name of the check.
-    passed, failed
-        Number of vectors.
-    mismatch
-        The first that failed, if any.
-    skipped
-        Why the check did not run, or None if it did.
-    seconds
-        Wall-clock time.
-    version
-        Version of the tool.
-    """
+    """The outcome of one check: numbers of vectors, the first that failed, why it was skipped if it was."""
 
     name: str
     passed: int = 0
@@ -230,17 +163,8 @@ class CheckResult:
 
 
 def port_values(ports: Sequence[Port], bits: str) -> str:
-    """Write bits by port.
+    """Write bits by port: least significant port first, most significant bit first as simulators print.
 
-    Parameters
-    ----------
-    ports
-        The ports, least significant first.
-    bits
-        One character a bit, most significant first, as a simulator prints the whole bus.
-
-    Examples
-    --------
     >>> port_values([Port("a", 2), Port("b", 1)], "110")
     "a=2'b10 b=1'b1"
     """

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from btfsynth.errors import MissingToolError, OutputError, ToolError, ToolTimeoutError
 
-__all__ = ["Completed", "run_command", "workspace_folder"]
-
 _LONGEST = 2_000_000.0
 """Seconds that the system can wait for output at once; who gives more gives no limit."""
 _FULL = re.compile("no space left|disk quota exceeded|disk full|file size limit", re.IGNORECASE)
@@ -27,13 +25,7 @@ _MIN_SPACE = 1 << 20
 
 @contextlib.contextmanager
 def workspace_folder() -> Iterator[Path]:
-    """Give a temporary folder to run tools in; it is removed in the end.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be made or written to; it is said where there is no space left.
-    """
+    """Give a temporary folder to run tools in; it is removed in the end."""
     try:
         with tempfile.TemporaryDirectory(prefix="btfsynth-") as folder:
             yield Path(folder)
@@ -42,7 +34,7 @@ def workspace_folder() -> Iterator[Path]:
 
 
 def _temporary_reason(error: OSError) -> str:
-    """Say what is wrong with temporary files."""
+    """Describe what is wrong with temporary files."""
     if error.errno in _NO_SPACE or "No usable temporary directory" in str(error):
         folders = _temporary_folders()
         where = folders[0] if folders else "the folders of the system"
@@ -51,7 +43,7 @@ def _temporary_reason(error: OSError) -> str:
 
 
 def _temporary_folders() -> list[str]:
-    """Return where commands put temporary files: where the environment says, then where Python does."""
+    """Return where commands put temporary files: by the environment, then by Python."""
     named = [os.environ[name] for name in ("TMPDIR", "TMP", "TEMP") if os.environ.get(name)]
     with contextlib.suppress(OSError):  # none of them can be written to
         named.append(tempfile.gettempdir())
@@ -72,19 +64,7 @@ def _full_folder(cwd: Path, output: str) -> str | None:
 
 @dataclass(frozen=True)
 class Completed:
-    """A command that came to an end.
-
-    Parameters
-    ----------
-    command
-        The command, one argument an item.
-    returncode
-        Its exit code; negative if a signal ended it.
-    stdout, stderr
-        What it wrote.
-    full
-        Folder that had no space left when it ended; None if there was space.
-    """
+    """A command that ended; a negative code is a signal, `full` the folder that had no space left if any."""
 
     command: tuple[str, ...]
     returncode: int
@@ -93,33 +73,14 @@ class Completed:
     full: str | None = None
 
     def error(self, message: str) -> ToolError:
-        """Return the error that says this command failed, for want of space if there was none."""
+        """Return the error that says this command failed, for lack of space if there was none."""
         if self.full is not None:
             message = f"no space left in {self.full}: {message}"
         return ToolError(message, self.command, self.stdout + self.stderr)
 
 
 def run_command(command: Sequence[str], cwd: Path, timeout: float) -> Completed:
-    """Run a command in its own process group and wait for it.
-
-    Parameters
-    ----------
-    command
-        Program and arguments; no shell sees them.
-    cwd
-        Folder it runs in.
-    timeout
-        Seconds until the whole process group is killed.
-
-    Raises
-    ------
-    MissingToolError
-        If the program is not installed.
-    ToolTimeoutError
-        If it takes too long.
-    ToolError
-        If it cannot be started.
-    """
+    """Run a command in its own process group, which is killed after `timeout` seconds, and wait for it."""
     try:
         process = subprocess.Popen(
             list(command),
@@ -151,7 +112,6 @@ def run_command(command: Sequence[str], cwd: Path, timeout: float) -> Completed:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    """Kill a process and all it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

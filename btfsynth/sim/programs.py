@@ -1,4 +1,4 @@
-"""Run a testbench of a design, in Verilog or VHDL, and read what it prints."""
+"""Simulators that are programs: they run a testbench of a design, whose output is read."""
 
 from __future__ import annotations
 
@@ -18,16 +18,6 @@ from btfsynth.hdl.testbench import bench_name
 from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability, CheckResult, Design, Simulator
 from btfsynth.sim.process import Completed, run_command, workspace_folder
 
-__all__ = [
-    "Cocotb",
-    "Ghdl",
-    "Icarus",
-    "Verilator",
-    "find_ghdl",
-    "find_programs",
-    "run_bench",
-]
-
 _PASS = re.compile(r"^PASS ([0-9]+) vectors$", re.MULTILINE)
 _FAIL = re.compile(r"^FAIL ([0-9]+) of ([0-9]+)$", re.MULTILINE)
 _MISMATCH = re.compile(
@@ -39,17 +29,7 @@ _VERSION_TIMEOUT = 20.0
 def find_programs(
     programs: Sequence[str], version_command: Sequence[str], package: str
 ) -> Availability:
-    """Look for programs on the PATH and ask for a version.
-
-    Parameters
-    ----------
-    programs
-        All that are needed.
-    version_command
-        Prints the version in its first line.
-    package
-        The apt package to install.
-    """
+    """Look for programs on the PATH, from an apt package, and ask for a version."""
     for program in programs:
         if shutil.which(program) is None:
             reason = f"{program} is not installed; apt-get install {package}"
@@ -68,26 +48,7 @@ def run_bench(
     timeout: float,
     roles: Sequence[str] = ("verilog", "testbench"),
 ) -> CheckResult:
-    """Build and run a testbench in a folder of its own; the last command is the simulation.
-
-    Parameters
-    ----------
-    simulator
-        Runs it.
-    design
-        The design.
-    timeout
-        Seconds every command may take.
-    roles
-        The files it needs besides the vectors, by their role in the manifest.
-
-    Raises
-    ------
-    MissingToolError
-        If the simulator is not installed.
-    ToolError
-        If a command fails, takes too long, or the simulation ends without a verdict.
-    """
+    """Build and run a testbench in a folder of its own; the last command is the simulation."""
     found = simulator.find()
     if found.version is None:
         raise MissingToolError(str(found.reason))

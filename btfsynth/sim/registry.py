@@ -1,4 +1,8 @@
-"""The table of simulators."""
+"""The table of simulators, and which of them run on a design by default and for how long.
+
+Interpreting simulators follow every change through the netlist: about ``cells * depth`` steps per vector, and
+Amaranth's own as many for every input port, as it settles after each. Compiled ones do not.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +36,6 @@ SIMULATORS: Mapping[str, Simulator] = MappingProxyType(
 
 
 def get_simulator(name: str) -> Simulator:
-    """Return a simulator by name.
-
-    Raises
-    ------
-    UsageError
-        If there is none of that name.
-    """
     try:
         return SIMULATORS[name]
     except KeyError:
@@ -48,7 +45,7 @@ def get_simulator(name: str) -> Simulator:
 
 
 def simulators_for(manifest: Manifest) -> tuple[str, ...]:
-    """Return the names of all simulators, without those for what the design was not asked to have."""
+    """Return the names of all simulators, without those for what the design does not have."""
     stream = AmaranthStreamSimulator.role in manifest.files
     return tuple(name for name in SIMULATORS if stream or name != AmaranthStreamSimulator.name)
 
@@ -56,12 +53,7 @@ def simulators_for(manifest: Manifest) -> tuple[str, ...]:
 def chosen_simulators(names: Sequence[str] | None, manifest: Manifest) -> tuple[str, ...]:
     """Return the names of the simulators to run on a design, each once.
 
-    Parameters
-    ----------
-    names
-        Those asked for; None and `ALL_SIMULATORS` stand for all that fit the design.
-    manifest
-        The design.
+    None and `ALL_SIMULATORS` stand for all that fit the design.
     """
     if names is None:
         return simulators_for(manifest)
@@ -83,15 +75,7 @@ _COMPILED_CELLS = 50_000
 
 
 def too_long(name: str, design: Design) -> str | None:
-    """Return why a simulator is left out of those that run by themselves, None if it is not.
-
-    Parameters
-    ----------
-    name
-        The simulator.
-    design
-        The design.
-    """
+    """Return why a simulator is omitted by default, None if it is not."""
     if _effort(name, design) <= 1:
         return None
     cells, depth = _size(design)
@@ -102,22 +86,21 @@ def too_long(name: str, design: Design) -> str | None:
 
 
 def time_allowed(name: str, design: Design) -> float:
-    """Return after how many seconds a command of a simulator is given up, if nobody says how many.
+    """Return the default time-out of a command of a simulator in seconds.
 
-    `DEFAULT_TIMEOUT`, and as many times that as the design is larger than what takes a few minutes.
+    `DEFAULT_TIMEOUT`, multiplied by how much larger the design is than what takes a few minutes.
     """
     cells, _ = _size(design)
     return float(round(DEFAULT_TIMEOUT * max(1.0, _effort(name, design), cells / _COMPILED_CELLS)))
 
 
 def _size(design: Design) -> tuple[int, int]:
-    """Return the cells of a design, and its depth."""
     netlist = design.manifest.netlist
     return int(netlist.get("cells", 0)), int(netlist.get("depth", 0))
 
 
 def _effort(name: str, design: Design) -> float:
-    """Return what a simulator has to do in terms of a few minutes' work; 0 if it compiles."""
+    """Return the work of a simulator in units of a few minutes; 0 if it compiles."""
     if name not in _MOST:
         return 0.0
     cells, depth = _size(design)

@@ -1,8 +1,8 @@
 """``always`` blocks of Verilog: what each register bit is after all statements have run.
 
 A block is run once, on gates instead of values. ``if`` and ``case`` run all their branches from the same state
-and join what comes out by multiplexers; a ``case`` with constant labels becomes a decision diagram, in which
-equal parts are one, so that tables of thousands of rows stay small.
+and join the results by multiplexers; a ``case`` with constant labels becomes a decision diagram, in which
+equal parts are shared, so that tables of thousands of rows stay small.
 """
 
 from __future__ import annotations
@@ -15,12 +15,9 @@ import numpy as np
 
 from btfsynth.errors import DataError
 from btfsynth.hdl.verilog.expressions import Expressions
+from btfsynth.hdl.verilog.grammar import ast
 from btfsynth.hdl.verilog.wiring import Wiring
-from btfsynth.hdl.verilog.words import Number, ast, describe
-
-__all__ = [
-    "BlockRunner",
-]
+from btfsynth.hdl.verilog.words import Number, describe
 
 _LATCH = -1
 """In place of a gate: not assigned on every way through the block."""
@@ -35,14 +32,8 @@ _State = dict[int, int]
 class BlockRunner:
     """Runs one block.
 
-    Parameters
-    ----------
-    wiring
-        Nets and gates.
-    is_clocked
-        Whether what is not assigned keeps its value; otherwise it would infer a latch.
-    is_parallel
-        Whether all assigns are taken for nonblocking ones.
+    In a clocked block an unassigned bit keeps its value; in another it would infer a latch. With
+    `is_parallel` all assignments are read as nonblocking ones.
     """
 
     wiring: Wiring
@@ -56,17 +47,10 @@ class BlockRunner:
 
     @property
     def expressions(self) -> Expressions:
-        """Evaluates expressions at this point of the block."""
         return Expressions(self.wiring, self.look)
 
     def combinational(self, always: Any) -> Mapping[int, int]:
-        """Return the gate of every bit that a block without a clock assigns.
-
-        Raises
-        ------
-        DataError
-            If a bit is not assigned on every way, or the list of what it waits for is too short.
-        """
+        """Return the gate of every bit that a block without a clock assigns, on every path."""
         self.run(always.statement, 0)
         for target, value in self.state.items():
             if value == _LATCH:
@@ -86,17 +70,16 @@ class BlockRunner:
         return self.state
 
     def held(self, always: Any) -> set[int]:
-        """Return the bits that keep their value on some way through a block without a clock: latches."""
+        """Return the bits that keep their value on some path through a block without a clock: latches."""
         self.run(always.statement, 0)
         return {target for target, value in self.state.items() if value == _LATCH}
 
     def clocked(self, always: Any) -> Mapping[int, int]:
-        """Return the gate of every bit that a block with a clock assigns: its own where it keeps its value."""
+        """Return the gate of every bit that a clocked block assigns: its own where it keeps its value."""
         self.run(always.statement, 0)
         return self.state
 
     def latch(self, gate: int, what: str, node: Any) -> DataError:
-        """Return the error for something that keeps its value."""
         return self.wiring.sequential(
             f"{self.wiring.net_of[gate]} {what}, which infers a latch; expected a combinational "
             "block",
@@ -104,7 +87,6 @@ class BlockRunner:
         )
 
     def look(self, gate: int, node: Any) -> int:
-        """Return what a bit of a net is at this point."""
         value = self.state.get(gate) if self.is_blocking.get(gate) else None
         if value == _LATCH:
             raise self.latch(gate, "is read where it is not always assigned", node)
@@ -117,7 +99,6 @@ class BlockRunner:
     # statements
 
     def run(self, statement: Any, depth: int) -> None:
-        """Run a statement."""
         if depth > _MAX_DEPTH:
             raise self.wiring.error(
                 f"expected at most {_MAX_DEPTH} statements inside each other", statement
@@ -138,7 +119,7 @@ class BlockRunner:
             )
 
     def assign(self, statement: Any) -> None:
-        """Run an assign; what a nonblocking one assigns is not seen inside the block."""
+        """Run an assignment; the effect of a nonblocking one is not seen inside the block."""
         if statement.ldelay is not None:
             raise self.wiring.error("a delay '#' before a statement is not supported", statement)
         targets = self.expressions.target_bits(statement.left.var)
@@ -170,7 +151,7 @@ class BlockRunner:
         self.join(ways, self.branch(statement, depth))
 
     def join(self, ways: Sequence[tuple[int, _State]], otherwise: _State) -> None:
-        """Continue with the state of the first way whose condition is true."""
+        """Continue with the state of the first branch whose condition is true."""
         for condition, then in reversed(ways):
             joined = {}
             for target in {**otherwise, **then}:
@@ -180,11 +161,10 @@ class BlockRunner:
         self.state = otherwise
 
     def after(self, state: _State, target: int) -> int:
-        """Return what a bit is in a state."""
         return state.get(target, target if self.is_clocked else _LATCH)
 
     def choose(self, condition: int, one: int, other: int) -> int:
-        """Return a multiplexer of what two ways assign; a latch if it may be taken and does not assign."""
+        """Return a multiplexer of two branches; a latch if one that can be taken does not assign."""
         bits = self.wiring.bits
         if condition in (bits.true, bits.false):
             return one if condition == bits.true else other
@@ -224,7 +204,7 @@ class BlockRunner:
             self.join(ways, otherwise)
 
     def matches(self, statement: Any, width: int, signed: bool) -> Iterator[tuple[int, int, int]]:
-        """Yield, for all constant labels in order, the branch, which bits matter and their values."""
+        """Yield the branch, the mask of relevant bits and their values, for all constant labels in order."""
         expressions = Expressions(self.wiring)
         for place, item in enumerate(statement.caselist):
             for label in item.cond or ():

@@ -1,4 +1,4 @@
-"""Instances in Verilog of what the file itself does not define: gate primitives, and cells of FPGAs."""
+"""Instances in Verilog of what the file itself does not define, and the parameters of those that it does."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from typing import Any
 
 from btfsynth.hdl.verilog.circuit import Op
 from btfsynth.hdl.verilog.expressions import Expressions
+from btfsynth.hdl.verilog.grammar import ast
 from btfsynth.hdl.verilog.wiring import Net, Value, Wiring
-from btfsynth.hdl.verilog.words import ast, plain
+from btfsynth.hdl.verilog.words import plain
 from btfsynth.netlist.formats.cells import CellFunction, find_cell, find_flipflop, needed_functions
-
-__all__ = [
-    "CellReader",
-    "declare_parameters",
-    "given_values",
-]
 
 _PRIMITIVES = {
     "and": (Op.AND, False),
@@ -36,13 +31,10 @@ _MAX_PINS = 8
 
 @dataclass(frozen=True)
 class CellReader:
-    """Reads instances in the scope of the wiring."""
-
     wiring: Wiring
 
     @property
     def expressions(self) -> Expressions:
-        """What reads expressions in the current scope."""
         return Expressions(self.wiring)
 
     def primitive(self, instance: Any) -> None:
@@ -63,7 +55,6 @@ class CellReader:
             self.wiring.connect(self.expressions.target_bits(argument), [value], instance)
 
     def one_bit(self, node: Any, instance: Any) -> int:
-        """Return the gate of an input of a primitive."""
         expressions = self.expressions
         if isinstance(node, ast.IntConst) and not expressions.constant(node).sized:
             return expressions.assigned(node, 1)[0]
@@ -75,7 +66,6 @@ class CellReader:
         return bits[0]
 
     def connections(self, instance: Any, names: Sequence[str]) -> dict[str, Any]:
-        """Return what each port is connected to; open ports are omitted."""
         arguments = instance.portlist
         named = any(argument.portname for argument in arguments)
         module = plain(instance.module)
@@ -121,7 +111,6 @@ class CellReader:
         self.connect(instance, functions, nodes)
 
     def flipflop(self, instance: Any, function: CellFunction, nodes: Mapping[str, Any]) -> None:
-        """Cut a flip-flop into two ports."""
         module = plain(instance.module)
         if not self.wiring.comb:
             raise self.wiring.sequential(
@@ -145,7 +134,6 @@ class CellReader:
         self.wiring.cut_register(targets[0], following, instance)
 
     def parameters(self, instance: Any, defparams: Mapping[str, Any]) -> dict[str, int | str]:
-        """Return the parameters that are given, as numbers and texts."""
         found: dict[str, Any] = {}
         for argument in instance.parameterlist:
             name = plain(argument.paramname or "")
@@ -172,7 +160,6 @@ class CellReader:
     def connect(
         self, instance: Any, functions: Sequence[CellFunction], nodes: Mapping[str, Any]
     ) -> None:
-        """Make the gates of a cell and drive what its outputs are connected to."""
         bits = self.wiring.bits
         outputs = {one.output for one in functions}
         reads = {name for one in functions for name in one.inputs} - outputs
@@ -204,7 +191,6 @@ class CellReader:
     def pins(
         self, name: str, bits: Sequence[int], known: set[str], instance: Any
     ) -> dict[str, int]:
-        """Return the bits of a port by the names of its pins."""
         places = [f"{name}[{place}]" for place in range(_MAX_PINS)]
         pins = [name] if name in known else [pin for pin in places if pin in known]
         if len(pins) != len(bits):
@@ -265,7 +251,6 @@ def given_values(
 
 
 def _parameters(module: Any) -> Iterator[Any]:
-    """Yield the declarations of parameters in order."""
     header = module.paramlist.params if module.paramlist is not None else ()
     for item in (*header, *module.items):
         for entry in item.list if isinstance(item, ast.Decl) else ():

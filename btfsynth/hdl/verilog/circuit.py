@@ -10,15 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Bits",
-    "Circuit",
-    "Clocking",
-    "Gate",
-    "Op",
-    "evaluate",
-]
-
 _BYTES_AT_ONCE = 1 << 25
 
 
@@ -43,15 +34,7 @@ class Op(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One gate.
-
-    Parameters
-    ----------
-    op
-        What it does.
-    reads
-        Indices of the gates it reads; of an input, its position.
-    """
+    """One gate and the indices of the gates it reads; of an input, its position."""
 
     op: Op
     reads: tuple[int, ...] = ()
@@ -59,16 +42,10 @@ class Gate:
 
 @dataclass(frozen=True)
 class Clocking:
-    """What controls the registers of a circuit.
+    """The inputs that control the registers of a circuit, and its latency.
 
-    Parameters
-    ----------
-    clock
-        Name of the input at whose rising edge they change.
-    reset, enable
-        Names of the inputs that clear them all and without which they all hold; None where there is none.
-    latency
-        Registers on every path from an input to an output; None if no output depends on an input.
+    They change at the rising edge of the clock; reset clears them all, and without enable they all hold. The
+    latency is None if no output depends on an input.
     """
 
     clock: str
@@ -83,21 +60,17 @@ class Circuit:
 
     Parameters
     ----------
-    module
-        Name of the module.
     inputs, outputs
         Width of each port by name, in order, without those that control registers.
-    gates
-        All gates.
     order
-        Their indices in topological order.
+        Indices of the gates in topological order.
     output_gates
         The gate that drives each output bit, ports in order, least significant bit first.
     clocking
         What controls its registers; None if it is combinational.
     ranges
-        By name of a port the index of its least significant bit, and 1 or -1 for what it grows by from bit to
-        bit; without an entry bits count up from 0.
+        By name of a port the index of its least significant bit, and the step from bit to bit, 1 or -1; bits
+        of the others count up from 0.
     """
 
     module: str
@@ -111,19 +84,7 @@ class Circuit:
 
 
 def evaluate(circuit: Circuit, inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the output bits for input vectors, whenever these come out.
-
-    Parameters
-    ----------
-    circuit
-        What to evaluate.
-    inputs
-        ``(vectors, input bits)`` uint8 0/1.
-
-    Returns
-    -------
-    ``(vectors, output bits)`` uint8 0/1.
-    """
+    """Return ``(vectors, output bits)`` for ``(vectors, input bits)``, uint8 0/1, whatever the latency."""
     chunk = max(1, _BYTES_AT_ONCE // max(1, len(circuit.order))) * 8
     parts = [
         _evaluate_chunk(circuit, inputs[start : start + chunk])
@@ -172,13 +133,7 @@ def _apply(op: Op, reads: Sequence[Any], zeros: NDArray[np.uint8]) -> Any:
 
 @dataclass
 class Bits:
-    """Makes gates.
-
-    Parameters
-    ----------
-    add_gate
-        Adds a gate for an operation and what it reads and returns its index.
-    """
+    """Makes gates; `add_gate` adds one for an operation and what it reads and returns its index."""
 
     add_gate: Callable[[Op, tuple[int, ...]], int]
     known: dict[tuple[int, int, int], int] = field(default_factory=dict)
@@ -191,7 +146,6 @@ class Bits:
         self.true = self.add_gate(Op.TRUE, ())
 
     def constant(self, value: int, width: int) -> list[int]:
-        """Return a number as a vector."""
         return [self.true if value >> bit & 1 else self.false for bit in range(width)]
 
     def value_of(self, bits: Sequence[int]) -> int | None:
@@ -205,18 +159,15 @@ class Bits:
         return value
 
     def extend(self, bits: Sequence[int], width: int, signed: bool) -> list[int]:
-        """Return a vector cut or extended to a width."""
         fill = bits[-1] if signed else self.false
         return [*bits[:width], *[fill] * (width - len(bits))]
 
     def invert(self, a: int) -> int:
-        """Return NOT."""
         if a in (self.false, self.true):
             return self.true if a == self.false else self.false
         return self.add_gate(Op.NOT, (a,))
 
     def both(self, a: int, b: int) -> int:
-        """Return AND."""
         if self.false in (a, b):
             return self.false
         if self.true in (a, b):
@@ -224,7 +175,6 @@ class Bits:
         return self.add_gate(Op.AND, (a, b))
 
     def either(self, a: int, b: int) -> int:
-        """Return OR."""
         if self.true in (a, b):
             return self.true
         if self.false in (a, b):
@@ -232,7 +182,6 @@ class Bits:
         return self.add_gate(Op.OR, (a, b))
 
     def differ(self, a: int, b: int) -> int:
-        """Return XOR."""
         for one, other in ((a, b), (b, a)):
             if one == self.false:
                 return other
@@ -257,11 +206,9 @@ class Bits:
         return self.known[key]
 
     def all_of(self, bits: Sequence[int]) -> int:
-        """Return AND of any number of bits."""
         return self._joined(Op.AND, bits, self.true, self.false)
 
     def any_of(self, bits: Sequence[int]) -> int:
-        """Return OR of any number of bits."""
         return self._joined(Op.OR, bits, self.false, self.true)
 
     def _joined(self, op: Op, bits: Sequence[int], neutral: int, absorbing: int) -> int:
@@ -273,7 +220,6 @@ class Bits:
         return self.add_gate(op, rest)
 
     def parity(self, bits: Sequence[int]) -> int:
-        """Return XOR of any number of bits."""
         rest = tuple(bit for bit in bits if bit not in (self.false, self.true))
         odd = list(bits).count(self.true) & 1
         value = self.add_gate(Op.XOR, rest) if len(rest) > 1 else [*rest, self.false][0]
@@ -289,7 +235,6 @@ class Bits:
         return total
 
     def subtract(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
-        """Return the difference of two vectors."""
         return self.add(a, [self.invert(bit) for bit in b], self.true)
 
     def multiply(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
@@ -303,12 +248,10 @@ class Bits:
         return total
 
     def equal(self, a: Sequence[int], b: Sequence[int]) -> int:
-        """Return whether two vectors are equal."""
         same = [self.invert(self.differ(x, y)) for x, y in zip(a, b, strict=True)]
         return self.all_of(same)
 
     def less(self, a: Sequence[int], b: Sequence[int], signed: bool) -> int:
-        """Return whether the first of two vectors is the smaller number."""
         a, b = list(a), list(b)
         if signed:
             a[-1], b[-1] = b[-1], a[-1]
@@ -318,24 +261,13 @@ class Bits:
         return found
 
     def shift_left(self, bits: Sequence[int], amount: Sequence[int]) -> list[int]:
-        """Return a vector shifted towards its most significant bit, as wide as it is."""
         reverse = list(bits)[::-1]
         return self.shift_right(reverse, amount, self.false, len(reverse))[::-1]
 
     def shift_right(
         self, bits: Sequence[int], amount: Sequence[int], fill: int, needed: int
     ) -> list[int]:
-        """Return the lowest bits of a vector shifted to the right.
-
-        Parameters
-        ----------
-        bits, amount
-            The vector, and the number of places.
-        fill
-            What comes in from the left.
-        needed
-            How many of the lowest bits are wanted.
-        """
+        """Return the `needed` lowest bits of a vector shifted to the right, filled from the left."""
         stages = [(1 << place, bit) for place, bit in enumerate(amount) if 1 << place < len(bits)]
         wanted = [set(range(needed))]
         for step, _ in reversed(stages):
@@ -351,15 +283,7 @@ class Bits:
         return [self.choose(beyond, fill, values[place]) for place in range(needed)]
 
     def table(self, values: Sequence[int], choices: Sequence[int]) -> int:
-        """Return what a table has at a number; a decision diagram, so that equal parts are one.
-
-        Parameters
-        ----------
-        values
-            A gate for every value of the number.
-        choices
-            The number, least significant bit first.
-        """
+        """Return the value of a table at a number, least significant bit first, as a decision diagram."""
         level = list(values)
         for choice in choices:
             level = [

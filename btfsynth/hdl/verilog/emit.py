@@ -1,4 +1,4 @@
-"""Structural Verilog-2001: one assign a cell, one register a line."""
+"""Structural Verilog-2001: one assign per cell, or an instance, and one register per line."""
 
 from __future__ import annotations
 
@@ -17,17 +17,6 @@ from btfsynth.netlist.literals import read_literals
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
-__all__ = [
-    "VERILOG_CONSTANTS",
-    "VerilogBody",
-    "emit_cell_library",
-    "emit_plain_verilog",
-    "emit_verilog",
-    "emit_verilog_cells",
-    "verilog_nets",
-    "write_verilog",
-]
-
 _UNUSED = "UNUSEDSIGNAL"
 _ASCENDING = "LITENDIAN"
 """Later versions of Verilator call the rule ASCRANGE and know it by this name as well."""
@@ -37,19 +26,7 @@ VERILOG_CONSTANTS = ("1'b0", "1'b1")
 
 @dataclass(frozen=True)
 class VerilogBody:
-    """What is inside a module.
-
-    Parameters
-    ----------
-    wires
-        Names of the nets.
-    cells
-        A statement a cell.
-    registers
-        Registers in the chains by name, and what each takes over.
-    outputs
-        What each output bit is, or takes over if there are registers.
-    """
+    """What is inside a module: wires, a statement per cell, registers with their inputs, output bits."""
 
     wires: Sequence[str]
     cells: Sequence[str]
@@ -58,12 +35,12 @@ class VerilogBody:
 
 
 def emit_verilog(module: HardwareModule) -> str:
-    """Return the netlist as a Verilog module that linters have nothing to say about."""
+    """Return the netlist as a Verilog module without a warning of any linter."""
     return write_verilog(module, _body(module))
 
 
 def emit_plain_verilog(module: HardwareModule) -> str:
-    """Return a combinational netlist as Verilog that the readers of ABC and mockturtle know.
+    """Return a combinational netlist as Verilog that the readers of ABC and mockturtle accept.
 
     Names in the header and declarations in the body, no directive and no block comment; of operators ``~``
     before a name, ``&``, ``|``, and the three ANDs under an OR that a majority is.
@@ -99,12 +76,10 @@ def _body(module: HardwareModule) -> VerilogBody:
 
 
 def verilog_nets(module: HardwareModule) -> list[str]:
-    """Return the name of the net of every cell."""
     return cell_names(module.netlist)
 
 
 def write_verilog(module: HardwareModule, body: VerilogBody) -> str:
-    """Return a module with this inside."""
     unused = _unused(module)
     return render(
         "verilog/module.v.j2",
@@ -128,7 +103,7 @@ def _listed(names: Sequence[str]) -> list[str]:
 
 
 def _unused(module: HardwareModule) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Tell for every node, ``(nodes,)`` bool, whether nothing reads it."""
+    """Return for every node, ``(nodes,)`` bool, whether nothing reads it."""
     netlist = module.netlist
     unused = np.ones(netlist.n_nodes, dtype=np.bool_)
     unused[netlist.fanins.ravel() >> 1] = False
@@ -139,7 +114,7 @@ def _unused(module: HardwareModule) -> np.ndarray[tuple[int], np.dtype[np.bool_]
 def _port_lines(
     module: HardwareModule, unused: np.ndarray[tuple[int], np.dtype[np.bool_]]
 ) -> list[tuple[str, list[str]]]:
-    """Return the declaration of every port and the rules of linters that it does not keep."""
+    """Return the declaration of every port, and the linters' rules that it breaks."""
     controls = () if module.timing is None else module.timing.controls
     lines: list[tuple[str, list[str]]] = [
         (_declaration("input wire", Port(name, 1)), []) for name in controls
@@ -185,7 +160,7 @@ def emit_verilog_cells(module: HardwareModule) -> str:
 
 
 def emit_cell_library(module: HardwareModule) -> str:
-    """Return the modules of which a netlist has instances; no cell that it does not need is among them."""
+    """Return the modules of which a netlist has instances, and no others."""
     instances = _Instances(module)
     instances.text()
     prefix = _prefix(module)
@@ -202,7 +177,7 @@ def emit_cell_library(module: HardwareModule) -> str:
 
 
 def _prefix(module: HardwareModule) -> str:
-    """Return the prefix of the cells; none is called as a port is, in any case."""
+    """Return the prefix of the cells; no port has such a name in any case."""
     names = module.names
     taken = {name.name.lower() for name in (*names.inputs, *names.outputs)}
     prefix = f"{names.module}_"
@@ -212,8 +187,6 @@ def _prefix(module: HardwareModule) -> str:
 
 
 class _Instances:
-    """The instances of a module while they are written."""
-
     def __init__(self, module: HardwareModule) -> None:
         names = module.names
         taken = [port.name for port in (*names.inputs, *names.outputs)]
@@ -225,7 +198,6 @@ class _Instances:
         self.cells: list[str] = []
 
     def text(self) -> str:
-        """Return the module."""
         nets = verilog_nets(self.module)
         nodes = ["", *port_bits(self.module.names.inputs), *nets]
         read = RegisterNames(self.module, nodes, VERILOG_CONSTANTS)

@@ -1,8 +1,8 @@
 """Expressions of Verilog: what is read and what is assigned to, bit by bit.
 
-Widths and signs are those of IEEE 1364-2005, 5.4 and 5.5: an operator is as wide as its widest operand and as
-what it is assigned to, operands are extended first, with their sign if all of them are signed; operands of
-concatenations, reductions, conditions and shift amounts stand for themselves. Nothing recurses, as sums of
+Widths and signs follow IEEE 1364-2005, 5.4 and 5.5: an operator is as wide as its widest operand and as
+its target, operands are extended first, with their sign if all of them are signed; operands of
+concatenations, reductions, conditions and shift amounts are self-determined. Nothing recurses, as sums of
 thousands of terms are usual in netlists.
 """
 
@@ -13,13 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from btfsynth.hdl.verilog.circuit import Bits, Op
-from btfsynth.hdl.verilog.grammar import Indexed
+from btfsynth.hdl.verilog.grammar import Indexed, ast
 from btfsynth.hdl.verilog.wiring import MAX_WIDTH, Net, Wiring
-from btfsynth.hdl.verilog.words import Number, ast, describe, parse_number, plain
-
-__all__ = [
-    "Expressions",
-]
+from btfsynth.hdl.verilog.words import Number, describe, parse_number, plain
 
 _BITWISE = {ast.And: Op.AND, ast.Or: Op.OR, ast.Xor: Op.XOR, ast.Xnor: Op.XNOR}
 _ARITHMETIC = (ast.Plus, ast.Minus, ast.Times)
@@ -47,7 +43,7 @@ _Shape = tuple[int, bool]
 
 
 class _Task(NamedTuple):
-    """A part that is to be evaluated: in how many bits, how many of these are wanted, and its sign."""
+    """A part to evaluate: its width, how many of its lowest bits are wanted, and its sign."""
 
     node: Any
     width: int
@@ -69,7 +65,6 @@ class Expressions:
     # nets
 
     def target_bits(self, root: Any) -> list[int]:
-        """Return the bits of what is assigned to."""
         bits: list[int] = []
         stack = [root]
         while stack:
@@ -109,7 +104,6 @@ class Expressions:
         return net.gates[first : last + 1]
 
     def net(self, node: Any) -> Net:
-        """Return the net of an identifier."""
         if node.scope is not None:
             raise self.wiring.error(
                 f"{plain(node.name)}: names of other modules' nets are not supported", node
@@ -144,21 +138,14 @@ class Expressions:
         return self.wiring.bits.any_of(self.expression(root))
 
     def own_shape(self, root: Any) -> tuple[int, bool]:
-        """Return width and sign of an expression that stands for itself."""
+        """Return width and sign of a self-determined expression."""
         self.measure(root)
         return self.shapes[id(root)]
 
     def evaluate(self, root: Any, width: int, signed: bool | None = None) -> tuple[list[int], bool]:
-        """Return the gates of an expression in a width, and whether it is signed.
+        """Return the gates of an expression in a width, 0 for its own, and whether it is signed.
 
-        Parameters
-        ----------
-        root
-            The expression.
-        width
-            How many bits are wanted; 0 for its own width.
-        signed
-            Whether the operator around it is signed; None if there is none.
+        `signed` is the sign of the operator around it, None if there is none.
         """
         self.measure(root)
         own, own_sign = self.shapes[id(root)]
@@ -184,7 +171,7 @@ class Expressions:
         return values[0], signed
 
     def fit(self, bits: list[int], task: _Task) -> list[int]:
-        """Return the wanted bits of a vector that stands for itself."""
+        """Return the wanted bits of a self-determined vector."""
         return self.wiring.bits.extend(bits, max(task.width, len(bits)), task.signed)[: task.needed]
 
     # shapes
@@ -234,7 +221,7 @@ class Expressions:
         return self.leaf_shape(node)
 
     def leaf_shape(self, node: Any) -> _Shape:
-        """Return width and sign of a constant or of what a name says."""
+        """Return width and sign of a constant or of a name."""
         if isinstance(node, ast.IntConst):
             number = self.constant(node)
             return number.width, number.signed
@@ -248,7 +235,6 @@ class Expressions:
         raise self.wiring.error(f"{describe(node)} is not supported", node)
 
     def constant(self, node: Any) -> Number:
-        """Return a number of the file."""
         try:
             return parse_number(node.value)
         except ValueError as error:
@@ -289,7 +275,6 @@ class Expressions:
         return tuple(alone(part) for part in _children(node))
 
     def leaf(self, node: Any) -> list[int]:
-        """Return the bits of a constant or of what a name says."""
         if isinstance(node, ast.IntConst):
             number = self.constant(node)
             bits = self.wiring.bits.constant(number.value, number.width)
@@ -322,7 +307,6 @@ class Expressions:
         return [self.wiring.bits.table(bits[: 1 << len(index)], index)]
 
     def operation(self, task: _Task, operands: Sequence[list[int]]) -> list[int]:
-        """Return the bits of an operator, given those of its operands."""
         node, kind, bits = task.node, type(task.node), self.wiring.bits
         if kind in _BITWISE:
             op = _BITWISE[kind]
@@ -354,7 +338,7 @@ class Expressions:
         return self.fit(joined, task)
 
     def bitwise(self, op: Op, x: int, y: int) -> int:
-        """Return a gate of two bits; only constants are folded, as what is read keeps its structure."""
+        """Return a gate of two bits; only constants are folded, so that the structure stays."""
         bits = self.wiring.bits
         if not {x, y} <= {bits.false, bits.true}:
             return bits.add_gate(op, (x, y))
@@ -363,7 +347,6 @@ class Expressions:
         return bits.differ(x, y) if op is Op.XOR else bits.invert(bits.differ(x, y))
 
     def arithmetic(self, node: Any, a: list[int], b: list[int]) -> list[int]:
-        """Return sum, difference or product, as wide as the operands."""
         bits = self.wiring.bits
         if isinstance(node, ast.Times):
             if len(a) > _MAX_FACTOR_WIDTH:
@@ -391,7 +374,6 @@ class Expressions:
         return bits.constant(value, task.needed)
 
     def shifted(self, task: _Task, value: list[int], amount: list[int]) -> list[int]:
-        """Return the wanted bits of a shifted vector."""
         bits = self.wiring.bits
         if isinstance(task.node, ast.Sll | ast.Sla):
             return bits.shift_left(value, amount)[: task.needed]

@@ -1,4 +1,4 @@
-"""Structural Verilog as a netlist (see `verilog_reader` for the subset)."""
+"""Structural Verilog as a netlist (see `reader` for the subset), and the majorities in it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,6 @@ from btfsynth.netlist.formats.nets import Design, Make
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names, group_ports
-
-__all__ = [
-    "circuit_netlist",
-    "find_majorities",
-    "read_verilog_design",
-    "read_verilog_netlist",
-]
 
 _MAKE: Mapping[Op, Make] = MappingProxyType(
     {
@@ -44,21 +37,7 @@ _MAKE: Mapping[Op, Make] = MappingProxyType(
 def read_verilog_netlist(path: StrPath, *libraries: StrPath, comb: bool = False) -> Netlist:
     """Read a Verilog file; of a pipeline, the function that it computes.
 
-    Parameters
-    ----------
-    path
-        The file.
-    libraries
-        Files with more modules, of which it may have instances.
-    comb
-        Whether registers become ports, see `read_verilog`.
-
-    Raises
-    ------
-    SequentialError
-        If there are registers that are not to become ports and make no pipeline.
-    DataError
-        Naming the line, if it is outside the subset or no sound circuit.
+    Modules of `libraries` may be instantiated; all registers become ports if `comb` (see `read_verilog`).
     """
     path = as_path(path)
     libraries = tuple(as_path(each) for each in libraries)
@@ -80,11 +59,6 @@ def circuit_netlist(circuit: Circuit, path: StrPath | None = None) -> Netlist:
     r"""Return a circuit as a netlist.
 
     Scalar ports whose names are those of a bus's bits, as in ``\p[0]``, become one port.
-
-    Raises
-    ------
-    DataError
-        If two bits have one name.
     """
     path = None if path is None else as_path(path)
     input_ports, columns = _ports(circuit, circuit.inputs, path)
@@ -126,13 +100,9 @@ _SIGNALS = 3
 def find_majorities(circuit: Circuit) -> tuple[dict[int, tuple[int, ...]], set[int]]:
     """Find the expressions ``(x & y) | (x & z) | (y & z)`` of a circuit.
 
-    Only what is one expression counts. ANDs and ORs that have nets of their own stay what they are, so that a
-    netlist has the cells it was written with.
-
-    Returns
-    -------
-    For each OR that is a majority the gates of the three signals, in the order in which they are first read;
-    and the gates that are nothing but parts of these.
+    Only single expressions count: ANDs and ORs that have nets of their own stay, so that a netlist keeps the
+    cells it was written with. Returns for each OR that is a majority the gates of the three signals, in the
+    order in which they are first read, and the gates that are nothing but parts of these.
     """
     gates = circuit.gates
     readers = Counter(read for gate in gates if gate.op is not Op.INPUT for read in gate.reads)

@@ -1,9 +1,9 @@
-"""Read structural and combinational Verilog as a circuit, sharing no code with what writes it.
+"""Read structural and combinational Verilog as a circuit, sharing no code with the writer.
 
 The subset: modules with their ports declared in the header or in the body, wires, continuous assigns (see
-`verilog_expressions`), combinational ``always`` blocks (see `verilog_blocks`), gate primitives, instances of
-modules of the same files, flattened, and of cells of FPGAs (see `cells`), constant parameters, and the
-registers of a pipeline (see `verilog_registers`). All else is an error with its line.
+`expressions`), combinational ``always`` blocks (see `blocks`), gate primitives, instances of modules of the
+same files, flattened, and of cells of FPGAs (see `netlist.formats.cells`), constant parameters, and the
+registers of a pipeline (see `registers`). All else is an error with its line.
 """
 
 from __future__ import annotations
@@ -20,38 +20,20 @@ from btfsynth.hdl.verilog.blocks import BlockRunner
 from btfsynth.hdl.verilog.cells import CellReader, declare_parameters, given_values
 from btfsynth.hdl.verilog.circuit import Circuit, Gate, Op
 from btfsynth.hdl.verilog.expressions import Expressions
-from btfsynth.hdl.verilog.grammar import GATE_PRIMITIVES, Defparam
+from btfsynth.hdl.verilog.grammar import GATE_PRIMITIVES, Defparam, ast
 from btfsynth.hdl.verilog.registers import AlwaysReader, Pipeline, Register
 from btfsynth.hdl.verilog.wiring import Scope, Wiring
-from btfsynth.hdl.verilog.words import ast, describe, parse_verilog, plain
+from btfsynth.hdl.verilog.words import describe, parse_verilog, plain
 from btfsynth.netlist.formats.nets import topological_order, unused_names
 from btfsynth.ports import Port, bit_names
 
-__all__ = [
-    "read_verilog",
-]
-
 
 def read_verilog(path: StrPath, *libraries: StrPath, comb: bool = False) -> Circuit:
-    """Read a file with one module that no other one contains.
+    """Read a file with one module that no other one contains, and its modules from `libraries`.
 
-    Parameters
-    ----------
-    path
-        The file.
-    libraries
-        Files with more modules, of which it may have instances.
-    comb
-        Whether every register becomes two ports, its output an input of the circuit and what it takes over
-        an output ``NAME_in``, behind the others. Otherwise registers have to be those of a pipeline.
-
-    Raises
-    ------
-    SequentialError
-        If there are registers that are neither.
-    DataError
-        If it is outside the subset, or a net is undeclared, undriven, driven twice or in a loop, or the paths
-        to a net go through different numbers of registers.
+    With `comb` every register becomes two ports, its output an input of the circuit and its next value an
+    output ``NAME_in``, after the others. Otherwise registers must form a pipeline, with the same number of
+    them on all paths to a net, or `SequentialError` is raised.
     """
     path = as_path(path)
     modules: dict[str, Any] = {}
@@ -72,8 +54,6 @@ def read_verilog(path: StrPath, *libraries: StrPath, comb: bool = False) -> Circ
 
 @dataclass
 class _Reader:
-    """A circuit while it is being read."""
-
     modules: dict[str, Any]
     wiring: Wiring
     registers: list[Register] = field(default_factory=list)
@@ -86,7 +66,6 @@ class _Reader:
 
     @property
     def expressions(self) -> Expressions:
-        """What reads expressions in the current scope."""
         return Expressions(self.wiring)
 
     def read(self) -> Circuit:
@@ -132,7 +111,7 @@ class _Reader:
         )
 
     def top_ports(self) -> tuple[dict[str, list[int]], dict[str, int], list[int]]:
-        """Declare the ports of the top; returns the gates of inputs, widths and gates of outputs."""
+        """Declare the ports of the top; return the gates of inputs, widths, gates of outputs."""
         inputs: dict[str, list[int]] = {}
         outputs: dict[str, int] = {}
         output_gates: list[int] = []
@@ -160,7 +139,6 @@ class _Reader:
     def cut_ports(
         self, inputs: dict[str, list[int]], outputs: dict[str, int], output_gates: list[int]
     ) -> None:
-        """Add the ports of registers behind the others."""
         names = [self.wiring.net_of[gate] for gate, _ in self.wiring.cut]
         sides: tuple[dict[str, int], ...] = (
             {name: len(gates) for name, gates in inputs.items()},
@@ -203,7 +181,7 @@ class _Reader:
         return self.expressions.target_bits(node), kinds.pop()
 
     def top(self) -> Any:
-        """Return the module that no other one uses; beside unused cells, the one that uses others."""
+        """Return the module that no other one uses; if some are unused, the one that uses others."""
         uses = {
             name: {item.module for item in module.items if isinstance(item, ast.InstanceList)}
             for name, module in self.modules.items()
@@ -274,7 +252,7 @@ class _Reader:
             self.take_first_values(bits, values, entry)
 
     def take_first_values(self, bits: Sequence[int], values: Sequence[int], node: Any) -> None:
-        """Note what registers hold at first, which counts where nothing else drives them."""
+        """Note the initial values of registers, which count where nothing else drives them."""
         for bit in bits:
             if bit not in self.wiring.storage:
                 name = self.wiring.net_of.get(bit, "a parameter")
@@ -284,7 +262,6 @@ class _Reader:
         self.wiring.first_values.update(zip(bits, values, strict=True))
 
     def always(self, block: Any) -> None:
-        """Read an always block."""
         wiring = self.wiring
         kinds = {sense.type for sense in block.sens_list.list}
         if isinstance(block, ast.AlwaysComb) and kinds == {"none"}:
@@ -347,7 +324,6 @@ class _Reader:
     # instances
 
     def instance(self, instance: Any, defparams: Mapping[str, Any]) -> None:
-        """Read an instance of a module, of a gate primitive or of a cell."""
         if instance.array is not None:
             raise self.wiring.error(
                 f"{plain(instance.module)}: arrays of instances are not supported", instance
@@ -386,7 +362,7 @@ class _Reader:
         self.pending.append(inner)
 
     def port_value(self, node: Any, width: int) -> list[int]:
-        """Return the bits of what an input is connected to; a number without a width takes that of the port."""
+        """Return the bits connected to an input; an unsized number takes the width of the port."""
         expressions = self.expressions
         if isinstance(node, ast.IntConst) and not expressions.constant(node).sized:
             return expressions.assigned(node, width)

@@ -1,4 +1,4 @@
-"""The registers of Verilog: what an ``always`` block says, and how it all takes part in time.
+"""The registers of Verilog: what an ``always`` block says, and their place in time.
 
 The subset: ``always @(posedge clock)`` with nonblocking assigns, which may stand under ``if (reset)``, where
 they clear, and under ``if (enable)``. Clock, reset and enable are inputs of one bit of the whole design, the
@@ -15,13 +15,8 @@ from typing import Any, Union
 
 from btfsynth.errors import DataError
 from btfsynth.hdl.verilog.circuit import Clocking, Gate, Op
-from btfsynth.hdl.verilog.words import ast, describe
-
-__all__ = [
-    "AlwaysReader",
-    "Pipeline",
-    "Register",
-]
+from btfsynth.hdl.verilog.grammar import ast
+from btfsynth.hdl.verilog.words import describe
 
 _MAX_DEPTH = 16
 
@@ -41,15 +36,7 @@ class _Choice:
 
 @dataclass(frozen=True)
 class Register:
-    """One bit.
-
-    Parameters
-    ----------
-    gate
-        The gate that holds it; it reads what it takes over.
-    clock, reset, enable
-        Gates of what controls it, None where nothing does.
-    """
+    """One bit: the gate that holds it and reads its next value, and the gates that control it, if any."""
 
     gate: int
     clock: int
@@ -59,19 +46,7 @@ class Register:
 
 @dataclass(frozen=True)
 class AlwaysReader:
-    """Reads ``always`` blocks.
-
-    Parameters
-    ----------
-    targets
-        Returns the gates of what is assigned to, least significant first.
-    values
-        Returns the gates of an expression that is assigned to this many bits.
-    gates
-        All gates so far.
-    error
-        Makes an error at a node.
-    """
+    """Reads clocked ``always`` blocks, given what evaluates targets and expressions."""
 
     targets: Callable[[Any], list[int]]
     values: Callable[[Any, int], list[int]]
@@ -79,7 +54,6 @@ class AlwaysReader:
     error: ErrorAt
 
     def read(self, always: Any) -> list[tuple[Register, int]]:
-        """Return the registers of a block and the gate that each takes over."""
         senses = always.sens_list.list
         if len(senses) != 1 or senses[0].type != "posedge":
             raise self.error("expected 'always @(posedge clock)'", always)
@@ -111,14 +85,12 @@ class AlwaysReader:
         )
 
     def bit(self, node: Any, what: str) -> int:
-        """Return the gate of an expression of one bit."""
         bits = self.values(node, 0)
         if len(bits) != 1:
             raise self.error(f"expected {what} of one bit, got {len(bits)}", node)
         return bits[0]
 
     def run(self, statement: Any, state: Mapping[int, Next], depth: int) -> dict[int, Next]:
-        """Return what every register bit takes over after a statement."""
         if depth > _MAX_DEPTH:
             raise self.error(
                 f"expected at most {_MAX_DEPTH} statements inside each other", statement
@@ -155,19 +127,7 @@ class AlwaysReader:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A circuit with registers.
-
-    Parameters
-    ----------
-    gates
-        All gates.
-    registers
-        All registers, at least one.
-    net_of
-        Names of the gates that are nets.
-    error
-        Makes an error at a gate.
-    """
+    """A circuit with at least one register; `net_of` names the gates that are nets."""
 
     gates: list[Gate]
     registers: Sequence[Register]
@@ -177,12 +137,7 @@ class Pipeline:
     def take_controls(self, inputs: dict[str, list[int]], outputs: Sequence[int]) -> Clocking:
         """Return what controls the registers, the latency not yet known.
 
-        Parameters
-        ----------
-        inputs
-            Gates of every input port. The controls are taken out and become constant.
-        outputs
-            Gates of the outputs.
+        The controls are taken out of `inputs`, the gates of every input port, and become constant.
         """
         names = {gates[0]: name for name, gates in inputs.items() if len(gates) == 1}
         found = [self.control_names(register, names) for register in self.registers]
@@ -218,7 +173,7 @@ class Pipeline:
     def odd_one(
         self, gate: int, got: Sequence[str | None], usual: Sequence[str | None]
     ) -> DataError:
-        """Say what controls a register and not the others, or the other way round."""
+        """Describe the difference in control between a register and the others."""
         place = next(place for place in range(len(_CONTROLS)) if got[place] != usual[place])
         return self.error(
             f"{self.net_of[gate]}: expected the {_CONTROLS[place]} of the other registers, "
@@ -246,15 +201,7 @@ class Pipeline:
         return gate
 
     def latency(self, order: Sequence[int], outputs: Sequence[int]) -> int | None:
-        """Return the number of registers on every path from an input to an output, None if there is no path.
-
-        Parameters
-        ----------
-        order
-            All gates in topological order.
-        outputs
-            Gates of the outputs.
-        """
+        """Return the number of registers on every path from an input to an output, None without a path."""
         found = self.latencies(order)
         known = [(gate, found[gate]) for gate in outputs if found[gate] is not None]
         for gate, latency in known:

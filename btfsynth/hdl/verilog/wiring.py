@@ -12,15 +12,8 @@ from typing import Any
 
 from btfsynth.errors import DataError, SequentialError
 from btfsynth.hdl.verilog.circuit import Bits, Gate, Op
-from btfsynth.hdl.verilog.words import ast, describe, plain
-
-__all__ = [
-    "MAX_WIDTH",
-    "Net",
-    "Port",
-    "Scope",
-    "Wiring",
-]
+from btfsynth.hdl.verilog.grammar import ast
+from btfsynth.hdl.verilog.words import describe, plain
 
 MAX_WIDTH = 1_000_000
 """Most bits of a vector or a constant."""
@@ -101,34 +94,28 @@ class Wiring:
 
     @property
     def path(self) -> Path:
-        """The file that is being read."""
         module = self.scope.module
         return self.first if module is None else self.files[module.name]
 
     def at(self, message: str, gate: int) -> DataError:
-        """Return an error at the line of a gate."""
         return DataError(message, self.places[gate], self.lines[gate])
 
     def error(self, message: str, node: Any) -> DataError:
-        """Return an error at the line of a construct."""
         return DataError(message, self.path, getattr(node, "lineno", 0) or None)
 
     def sequential(self, message: str, node: Any) -> SequentialError:
-        """Return an error at a construct that can be read with registers as ports."""
         return SequentialError(message, self.path, getattr(node, "lineno", 0) or None)
 
     def sequential_at(self, message: str, gate: int) -> SequentialError:
-        """Return an error at the line of a gate that can be read with registers as ports."""
         return SequentialError(message, self.places[gate], self.lines[gate])
 
     def unknown(self, node: Any) -> DataError:
-        """Return the error for a construct outside the subset."""
         return self.error(
             f"expected wires, registers, assigns, gates and instances, got {describe(node)}", node
         )
 
     def gate(self, op: Op, reads: tuple[int, ...], line: int, path: Path | None = None) -> int:
-        """Add a gate and return its index; path: the file of the line if it is another one."""
+        """Add a gate and return its index; `path` is the file of the line if it is another one."""
         path = path or self.path
         if len(self.gates) >= _MAX_GATES:
             raise DataError(f"expected at most {_MAX_GATES} gates when flattened", path, line)
@@ -161,7 +148,6 @@ class Wiring:
         return found
 
     def add_port(self, found: dict[str, Port], node: Any, in_body: bool, is_register: bool) -> None:
-        """Take in a declaration of a port."""
         name = plain(node.name)
         if name in found:
             raise self.error(f"{name} is declared twice", node)
@@ -172,7 +158,7 @@ class Wiring:
     def header(self) -> Iterator[tuple[str, Any]]:
         """Yield the name of every port of the scope's module and the expression that it is connected to.
 
-        A port without a name has a blank and its place instead, which no file could hold.
+        A port without a name gets a blank and its position, which no file can contain.
         """
         module = self.scope.module
         found = set()
@@ -188,7 +174,6 @@ class Wiring:
                 yield name, ast.Identifier(node.name, lineno=node.lineno)
 
     def declare_net(self, entry: Any) -> None:
-        """Declare a wire or a register of the body."""
         if type(entry) not in (ast.Wire, ast.Reg, ast.Tri, ast.Supply):
             raise self.unknown(entry)
         name, is_register = plain(entry.name), type(entry) is ast.Reg
@@ -210,7 +195,7 @@ class Wiring:
             self.connect(net.gates, [value] * len(net.gates), entry)
 
     def empty_net(self, entry: Any, line: int = 0, path: Path | None = None) -> Net:
-        """Return a net of buffers that nothing drives yet; line and path: if it is seen elsewhere."""
+        """Return a net of buffers that nothing drives yet."""
         high, low = self.range(entry)
         step = 1 if high >= low else -1
         line = line or entry.lineno
@@ -245,7 +230,6 @@ class Wiring:
             self.net_of[gate] = shown if len(net.gates) == 1 else f"{shown}[{index}]"
 
     def range(self, entry: Any) -> tuple[int, int]:
-        """Return the indices of the most and of the least significant bit."""
         name = plain(entry.name)
         if getattr(entry, "dimensions", None) is not None:
             raise self.error(f"{name}: expected a vector, got a memory", entry)
@@ -259,7 +243,7 @@ class Wiring:
         return high, low
 
     def declare_implicit(self, node: Any) -> None:
-        """Declare a name that is only used as a connection or assigned to: a wire of one bit."""
+        """Declare a name that is only connected or assigned to: a wire of one bit."""
         if isinstance(node, ast.Identifier) and plain(node.name) not in self.scope.nets:
             node.width = None
             self.declare(node, self.empty_net(node))
@@ -294,7 +278,7 @@ class Wiring:
         self.cut.append((target, following))
 
     def require_driven(self, outputs: Sequence[int]) -> None:
-        """Refuse nets that an output depends on and nothing drives; logic that none needs may be undefined.
+        """Refuse undriven nets that an output depends on; unused logic may be undefined.
 
         Yosys leaves such logic behind, and names it with constants of x.
         """
@@ -322,7 +306,6 @@ class Wiring:
             self.gates[gate] = Gate(Op.FALSE)
 
     def loop(self, gates: Sequence[int]) -> DataError:
-        """Say which net is in a loop; every loop passes through one."""
         net = next(gate for gate in gates if gate in self.net_of)
         for gate in gates:
             if self.gates[gate].op is Op.REGISTER:

@@ -1,4 +1,4 @@
-"""The words of Verilog for what a syntax tree holds, so that no message has those of the parser."""
+"""Words, numbers and the syntax tree of Verilog, by pyverilog, whose own terms no message uses."""
 
 from __future__ import annotations
 
@@ -13,18 +13,7 @@ from pyverilog.vparser.parser import ParseError
 
 from btfsynth.errors import DataError
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.verilog.grammar import DirectiveError, Parser, UnsupportedError, ast
-
-__all__ = [
-    "Number",
-    "UNSIZED_WIDTH",
-    "ast",
-    "describe",
-    "is_operator",
-    "parse_number",
-    "parse_verilog",
-    "plain",
-]
+from btfsynth.hdl.verilog.grammar import DirectiveError, Parser, UnsupportedError
 
 _UNARY = {
     "Uplus": "+",
@@ -123,7 +112,6 @@ _KINDS = MappingProxyType(
 
 
 def describe(node: Any) -> str:
-    """Name a construct for a message."""
     name = type(node).__name__
     if name in _REDUCTIONS:
         return f"the operator {_UNARY[name]} (reduction)"
@@ -135,7 +123,6 @@ def describe(node: Any) -> str:
 
 
 def is_operator(node: Any) -> bool:
-    """Tell an operator from other constructs."""
     name = type(node).__name__
     return name in _UNARY or name in _BINARY or name == "Cond"
 
@@ -158,20 +145,10 @@ _DIGIT_BITS = {"b": 1, "o": 3, "h": 4}
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number.
+    """A number; bits that are x or z are 0 in its value.
 
-    Parameters
-    ----------
-    value
-        Its bits, those that are x or z taken for 0.
-    width
-        How many bits it has.
-    signed
-        Whether it is in two's complement.
-    sized
-        Whether it says its width itself.
-    unknown, floating
-        Which of its bits are ``x``, and which are ``z`` or ``?``.
+    `sized` if it states its width itself; `unknown` are the bits that are ``x``, `floating` those that are
+    ``z`` or ``?``; `signed` if it is in two's complement.
     """
 
     value: int
@@ -183,13 +160,7 @@ class Number:
 
 
 def parse_number(text: str) -> Number:
-    """Return what a number says.
-
-    Raises
-    ------
-    ValueError
-        If it does not fit its width or has digits that its base has not.
-    """
+    """Return the number of a text; ValueError if it does not fit its width or has digits of another base."""
     if text.replace("_", "").isdigit():
         value = _decimal(text)
         if value >> (UNSIZED_WIDTH - 1):
@@ -231,7 +202,7 @@ def _decimal_digits(digits: str, width: int) -> tuple[int, int, int]:
 
 
 def _digits(digits: str, base: str, width: int) -> tuple[int, int, int]:
-    """Return value, unknown and floating bits; a first x or z fills what is left of it."""
+    """Return value, unknown and floating bits; a leading x or z fills the bits to its left."""
     step, digit_ones = _DIGIT_BITS[base], (1 << _DIGIT_BITS[base]) - 1
     masks = [
         "".join(f"{digit_ones:x}" if digit in kind else "0" for digit in digits)
@@ -264,13 +235,6 @@ def _parser() -> Parser:
 
 
 def parse_verilog(path: StrPath) -> Any:
-    """Return pyverilog's syntax tree of a file.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read or is no Verilog that the grammar knows.
-    """
     path = as_path(path)
     try:
         text = path.read_text(encoding="ascii")

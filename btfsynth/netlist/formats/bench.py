@@ -29,12 +29,6 @@ from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import bit_names, pin_order
 
-__all__ = [
-    "bench_names",
-    "emit_bench",
-    "parse_bench",
-]
-
 _PORT = re.compile(r"(input|output)\s*\((.*)\)", re.IGNORECASE)
 _GATE = re.compile(r"([^=]*)=\s*([A-Za-z_]\w*)(?:\s+0[xX]([0-9A-Fa-f]+))?\s*(?:\((.*)\))?")
 _NAME = re.compile(r"[^\s(),=]+(?:\([^\s(),=]+\))?")
@@ -69,23 +63,7 @@ _GROUND = "gnd"
 
 
 def parse_bench(file: SourceFile, comb: bool = False) -> Design:
-    """Read a BENCH file.
-
-    Parameters
-    ----------
-    file
-        The file.
-    comb
-        Whether registers become ports, see `NetTable.add_register`.
-
-    Raises
-    ------
-    SequentialError
-        If there are registers that are not to become ports.
-    DataError
-        Naming the line, if a line is not understood, a gate is unknown, or a net is undriven, driven
-        twice or in a loop.
-    """
+    """Read a BENCH file; registers become ports if `comb` (see `NetTable.add_register`)."""
     nets = NetTable(file, comb)
     for number, text in enumerate(file.lines, start=1):
         line = text.partition("#")[0].strip()
@@ -173,24 +151,11 @@ _FORBIDDEN = ' #(),="'
 
 
 def bench_names(netlist: Netlist) -> HdlNames:
-    """Return names that a BENCH file can hold."""
     return token_names(netlist, _FORBIDDEN, one_space=True)
 
 
 def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
-    """Return the netlist as BENCH, pins in their order.
-
-    A majority is ``LUT 0xe8`` with its complements in the table.
-
-    Parameters
-    ----------
-    netlist
-        What to write.
-    names
-        Names of its ports (see `bench_names`).
-    provenance
-        Lines of the header comment, in order.
-    """
+    """Return the netlist as BENCH, pins in their order; a majority is a table with its complements inside."""
     netlist = plain_cells(netlist)
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
     prefix = net_prefix([*inputs, *outputs], "i")

@@ -29,12 +29,6 @@ from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import bit_names, pin_order
 
-__all__ = [
-    "blif_names",
-    "emit_blif",
-    "parse_blif",
-]
-
 _MAX_GATES = 20_000_000
 _IGNORED = (
     ".area .delay .and_gate_delay .wire_load_slope .wire .input_arrival .default_input_arrival "
@@ -96,23 +90,7 @@ class _Model:
 
 
 def parse_blif(file: SourceFile, comb: bool = False) -> Design:
-    """Read a BLIF file.
-
-    Parameters
-    ----------
-    file
-        The file.
-    comb
-        Whether latches become ports, see `NetTable.add_register`.
-
-    Raises
-    ------
-    SequentialError
-        If there are latches that are not to become ports.
-    DataError
-        Naming the line, if a construct is unknown or malformed, or a net is undriven,
-        driven twice or in a loop.
-    """
+    """Read a BLIF file; latches become ports if `comb` (see `NetTable.add_register`)."""
     models = _parse(file)
     if not models:
         raise file.error("expected .model, got no line that says anything")
@@ -144,8 +122,7 @@ def _tops(models: dict[str, _Model]) -> list[_Model]:
 def _lines(file: SourceFile) -> Iterator[tuple[int, list[str]]]:
     """Yield the words of every line that has some, with continued lines joined.
 
-    A state machine between ``.start_kiss`` and ``.end_kiss`` is passed over: the gates beside it are what it
-    became.
+    A state machine between ``.start_kiss`` and ``.end_kiss`` is skipped: the gates beside it implement it.
     """
     words: list[str] = []
     first = 0
@@ -299,7 +276,6 @@ def _add_row(file: SourceFile, gate: _Gate, words: Sequence[str], line: int) -> 
 
 
 def _flatten(file: SourceFile, models: dict[str, _Model], top: _Model, nets: NetTable) -> None:
-    """Put the gates of a model and of all its instances into the table."""
     made = 0
     instances = 0
     pending: list[tuple[_Model, str, dict[str, str], int]] = [
@@ -428,22 +404,11 @@ _FORBIDDEN = ' #\\="'
 
 
 def blif_names(netlist: Netlist) -> HdlNames:
-    """Return names that a BLIF file can hold."""
     return token_names(netlist, _FORBIDDEN, one_space=True)
 
 
 def emit_blif(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
-    """Return the netlist as BLIF, pins in their order; complements are in the rows of the covers.
-
-    Parameters
-    ----------
-    netlist
-        What to write.
-    names
-        Names of its ports (see `blif_names`).
-    provenance
-        Lines of the header comment, in order.
-    """
+    """Return the netlist as BLIF, pins in their order; complements are in the rows of the covers."""
     netlist = plain_cells(netlist)
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
     nets = net_names(netlist, inputs, outputs)
@@ -470,7 +435,6 @@ def _listed(keyword: str, names: Sequence[str]) -> list[str]:
 
 
 def _cell(fanin: Sequence[int], nets: Sequence[str], output: str) -> list[str]:
-    """Return the cover of a cell."""
     read = [literal for literal in fanin if literal > TRUE]
     ones = ["0" if literal & 1 else "1" for literal in read]
     lines = [f".names {' '.join(nets[literal >> 1] for literal in read)} {output}"]

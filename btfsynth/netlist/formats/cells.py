@@ -1,8 +1,11 @@
-"""Cells of FPGA vendors and of Yosys that are pure functions: lookup tables, buffers, constants, carries.
+"""Cells of FPGA vendors and of Yosys: lookup tables, buffers, constants, carries, flip-flops and latches.
 
 A cell is a list of functions of at most six inputs, each given by its truth table, bit ``v`` the value at the
-input vector ``v``, the first input least significant. A function may read what an earlier one computes.
+input vector ``v``, the first input least significant. A function may read the output of an earlier one.
 Names that several vendors use for different cells are told apart by their ports.
+
+A flip-flop is given by the function that its next value is. Its clock and its initial value are ignored, and
+an asynchronous reset is read as a synchronous one, because registers are cut into ports anyway.
 """
 
 from __future__ import annotations
@@ -11,32 +14,12 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-__all__ = [
-    "CellFunction",
-    "NEXT",
-    "cell_names",
-    "find_cell",
-    "find_flipflop",
-    "needed_functions",
-    "parameter_value",
-]
-
 Parameters = Mapping[str, int | str]
 
 
 @dataclass(frozen=True, slots=True)
 class CellFunction:
-    """One output of a cell, or an inner signal whose name is no port.
-
-    Parameters
-    ----------
-    output
-        Name of the signal; a bit of a vector is ``CO[2]``.
-    inputs
-        Names of the signals it reads.
-    table
-        Its truth table.
-    """
+    """One output of a cell (``CO[2]`` is a bit of a vector), or an internal signal, by its truth table."""
 
     output: str
     inputs: tuple[str, ...]
@@ -57,19 +40,7 @@ def find_cell(
 ) -> Sequence[CellFunction] | None:
     """Return the functions of a cell; None if no cell of this name has these ports.
 
-    Parameters
-    ----------
-    kind
-        Name of the cell.
-    ports
-        Names of the ports that are connected, without the index of a bit.
-    parameters
-        Values by name; texts of 0 and 1 are binary.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is missing or does not fit.
+    A parameter that is a text of 0 and 1 is binary. ValueError if one is missing or does not fit.
     """
     for cell in _CELLS.get(kind, ()):
         if set(ports) <= cell.ports | cell.optional:
@@ -82,7 +53,7 @@ def needed_functions(
 ) -> Sequence[CellFunction]:
     """Return, in order, the functions that connected outputs depend on, without open inputs of no effect.
 
-    Other inputs may be undefined. Yosys leaves inputs of tables open that these do not depend on.
+    Other inputs may be undefined: Yosys leaves inputs of tables open that these do not depend on.
     """
     known = {*connected, *(one.output for one in functions)}
     wanted = set(connected)
@@ -109,18 +80,11 @@ def _without_open_inputs(function: CellFunction, known: Collection[str]) -> Cell
 
 
 def cell_names() -> tuple[str, ...]:
-    """Return the names of all cells that are known."""
     return tuple(_CELLS)
 
 
 def parameter_value(parameters: Parameters, name: str, width: int) -> int:
-    """Return a parameter as a number of `width` bits.
-
-    Raises
-    ------
-    ValueError
-        If it is missing, no number or too wide.
-    """
+    """Return a parameter as a number of `width` bits; ValueError if it is missing, no number or too wide."""
     value = parameters.get(name)
     if value is None:
         raise ValueError(f"the parameter {name} is missing")
@@ -138,7 +102,6 @@ def parameter_value(parameters: Parameters, name: str, width: int) -> int:
 
 
 def _table(width: int, function: Callable[..., object]) -> int:
-    """Return the table of a function of `width` Boolean values."""
     return sum(
         1 << vector
         for vector in range(1 << width)
@@ -167,7 +130,7 @@ def _lut(inputs: str, outputs: str, parameter: str = "INIT") -> _Cell:
 
 
 def _two_luts(parameters: Parameters) -> Sequence[CellFunction]:
-    """Return the functions of Xilinx' LUT6_2: the lower half of the table is an output of its own."""
+    """Return the functions of Xilinx' LUT6_2, whose lower half of the table is an output of its own."""
     names = tuple(f"I{place}" for place in range(6))
     table = parameter_value(parameters, "INIT", 64)
     return CellFunction("O6", names, table), CellFunction("O5", names[:5], table & (1 << 32) - 1)
@@ -339,21 +302,10 @@ _GATE_ENABLE = "GE"
 def find_flipflop(
     kind: str, ports: Collection[str], parameters: Mapping[str, int | str]
 ) -> CellFunction | None:
-    """Return what a flip-flop takes over, as a function of its inputs and of its output ``Q``.
+    """Return the next value of a flip-flop as a function of its inputs and of its output ``Q``.
 
-    Parameters
-    ----------
-    kind
-        Name of the cell.
-    ports
-        Names of the ports that are connected.
-    parameters
-        Values by name; ``IS_D_INVERTED`` and the like say that a pin acts inverted.
-
-    Raises
-    ------
-    ValueError
-        If such a parameter is no bit.
+    None if it is no flip-flop with these ports. Parameters such as ``IS_D_INVERTED`` invert a pin; ValueError
+    if one is no bit.
     """
     yosys = _YOSYS_FLIPFLOP.fullmatch(kind)
     if yosys is not None:
@@ -391,7 +343,7 @@ def _function(
     enable_first: bool,
     inverted: Collection[str | None] = (),
 ) -> CellFunction:
-    """Return the function; it takes over ``D`` where all enables are on, which act low if they are inverted."""
+    """Return the next value: ``D`` where all enables are on; enables in `inverted` are active low."""
     names = ["D", "Q", *enables, *([] if reset is None else [reset])]
     table = 0
     for vector in range(1 << len(names)):
@@ -409,7 +361,7 @@ def _function(
 
 
 def _of_yosys(kind: str, marks: str) -> CellFunction | None:
-    """Return the function of a flip-flop of Yosys' library: polarities of clock, reset, enable and value."""
+    """Return the next value of a flip-flop of Yosys, by the polarities of clock, reset, enable and value."""
     value = marks[2:3] in ("0", "1") and marks[2]
     rest = marks.replace("0", "").replace("1", "")
     is_latch, has_enable = kind == "DLATCH", kind in ("DFFE", "SDFFE", "SDFFCE", "DLATCH")
@@ -428,7 +380,7 @@ def _of_yosys(kind: str, marks: str) -> CellFunction | None:
 
 
 def _of_trellis(ports: Collection[str], parameters: Mapping[str, int | str]) -> CellFunction:
-    """Return the function of the flip-flop of ECP5, whose reset comes before its enable."""
+    """Return the next value of the flip-flop of ECP5, whose reset comes before its enable."""
 
     def chosen(name: str, allowed: Sequence[str]) -> str:
         value = str(parameters.get(name, allowed[0])).strip().strip('"').strip()

@@ -1,9 +1,10 @@
-"""Functions of up to six inputs, given by their tables, in few majority cells.
+"""Gates of any number of inputs, covers, and functions given by their tables, in few majority cells.
 
-Shannon expansion over the best input at every step: a literal splits off as AND, OR or exclusive or, two
-at a time as a parity of three; where one cofactor implies the other a majority joins them, else a
-multiplexer. Functions of three inputs take their smallest form. The cost is that of a tree; parts that
-come twice are shared on top of it.
+Gates are balanced trees. A function of up to six inputs is taken apart by Shannon expansion over the best input
+at every step: a literal splits off as AND, OR or exclusive or, two at a time as a parity of three; where one
+cofactor implies the other a majority joins them, else a multiplexer. Functions of three inputs take their
+smallest form. The cost is that of a tree; parts that occur twice are shared on top of it. A cover of up to six
+inputs is built both by its products and by its table, and the smaller result is kept.
 
 A table is a number, bit ``v`` the value at the input vector ``v``, input 0 least significant.
 """
@@ -18,47 +19,19 @@ from btfsynth.netlist.forms import FORM_INPUTS, small_forms
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.ports import Port
 
-__all__ = [
-    "MAX_TABLE_WIDTH",
-    "and_gate",
-    "buffer_gate",
-    "build_cover",
-    "build_function",
-    "build_table",
-    "majority_gate",
-    "mux_gate",
-    "nand_gate",
-    "nor_gate",
-    "not_gate",
-    "or_gate",
-    "variable_table",
-    "xnor_gate",
-    "xor_gate",
-]
-
 MAX_TABLE_WIDTH = 6
 """Most inputs of a function that is taken apart by its table."""
 
 
 def variable_table(variable: int, width: int) -> int:
-    """Return the table of an input among so many."""
+    """Return the table of one input of a function of `width` inputs."""
     block = ((1 << (1 << variable)) - 1) << (1 << variable)
     period = 2 << variable
     return sum(block << start for start in range(0, 1 << width, period))
 
 
 def build_function(builder: NetlistBuilder, table: int, literals: Sequence[int]) -> int:
-    """Build a function and return its literal.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells.
-    table
-        The function.
-    literals
-        The literal of every input, at most `MAX_TABLE_WIDTH`.
-    """
+    """Build a function of at most `MAX_TABLE_WIDTH` inputs from its table and return its literal."""
     return _Decomposition(builder, literals).build(table)
 
 
@@ -114,7 +87,6 @@ class _Decomposition:
         return min(options)
 
     def build(self, table: int) -> int:
-        """Return the literal of a table."""
         flip = int(table > table ^ self.ones)
         table = min(table, table ^ self.ones)
         literal = self.built.get(table)
@@ -148,7 +120,6 @@ class _Decomposition:
         return small
 
     def _small_form(self, table: int) -> int:
-        """Build the smallest form of a function of up to three inputs."""
         support = self.support(table)
         small, forms = self._small(table, support), small_forms()
         form = int(forms.start[small])
@@ -185,32 +156,26 @@ def xor_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
 
 
 def nand_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the complement of `and_gate`."""
     return and_gate(builder, literals) ^ 1
 
 
 def nor_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the complement of `or_gate`."""
     return or_gate(builder, literals) ^ 1
 
 
 def xnor_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the complement of `xor_gate`."""
     return xor_gate(builder, literals) ^ 1
 
 
 def not_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the complement of a literal."""
     return literals[0] ^ 1
 
 
 def buffer_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the literal."""
     return literals[0]
 
 
 def majority_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the majority of three literals."""
     a, b, c = literals
     return builder.maj(a, b, c)
 
@@ -237,7 +202,7 @@ def _parity(builder: NetlistBuilder, literals: Sequence[int]) -> int:
 
 
 def _tree(join: Callable[[int, int], int], literals: Sequence[int], neutral: int) -> int:
-    """Join literals two by two, level by level."""
+    """Join literals pairwise, level by level."""
     level = list(literals)
     if not level:
         return neutral
@@ -258,19 +223,8 @@ def build_cover(
 ) -> int:
     """Build a sum of products and return its literal.
 
-    Up to six inputs the function is also taken apart by its table, and the smaller result is taken;
-    wider covers are balanced trees.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells.
-    rows
-        One product a row, a character an input: ``0``, ``1`` or ``-``.
-    on
-        Whether the rows say where the function is true; else where it is false.
-    literals
-        The literal of every input.
+    A row is one product with a character per input, ``0``, ``1`` or ``-``; `on` is False if the rows say where
+    the function is false.
     """
     if len(literals) <= MAX_TABLE_WIDTH:
         recipe = _cover_recipe(tuple(rows), on, len(literals))
@@ -279,7 +233,7 @@ def build_cover(
 
 
 def build_table(builder: NetlistBuilder, table: int, literals: Sequence[int]) -> int:
-    """Build a function of up to six inputs from its table (see `functions`) and return its literal."""
+    """Build a function of up to six inputs from its table and return its literal; results are cached."""
     return _replay(builder, _table_recipe(table, len(literals)), literals)
 
 
@@ -332,7 +286,7 @@ def _table_recipe(table: int, width: int) -> _Recipe:
 
 
 def _recipe(make: Callable[[NetlistBuilder, Sequence[int]], int], width: int) -> _Recipe:
-    """Return what a builder makes of so many inputs, without what it made in vain."""
+    """Return the cells and the output that a builder makes of `width` inputs, without unused cells."""
     ports = (Port("x", width),) if width else ()
     builder = NetlistBuilder("cover", ports, (Port("y", 1),))
     netlist = builder.build([make(builder, [builder.input(bit) for bit in range(width)])])

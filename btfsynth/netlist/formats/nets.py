@@ -12,14 +12,6 @@ from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, group_ports, total_width
 
-__all__ = [
-    "Design",
-    "Make",
-    "NetTable",
-    "topological_order",
-    "unused_names",
-]
-
 Make = Callable[[NetlistBuilder, Sequence[int]], int]
 """Builds a gate from the literals it reads and returns its literal."""
 
@@ -27,15 +19,7 @@ _Gate = tuple[tuple[int, ...], Make]
 
 
 class NetTable:
-    """The nets of a file while it is being read.
-
-    Parameters
-    ----------
-    file
-        Named in errors.
-    comb
-        Whether a register is cut into two ports, see `add_register`; one is an error otherwise.
-    """
+    """The nets of a file while it is read; `comb` cuts registers into ports instead of refusing them."""
 
     def __init__(self, file: SourceFile, comb: bool = False) -> None:
         self.file = file
@@ -53,7 +37,6 @@ class NetTable:
         ] = {}  # by the net of an output, the one that is 1 where it is open
 
     def net(self, name: str, line: int) -> int:
-        """Return the number of a net, a new one at its first use."""
         number = self._numbers.get(name)
         if number is None:
             number = self._numbers[name] = len(self._names)
@@ -63,37 +46,16 @@ class NetTable:
         return number
 
     def add_input(self, name: str, line: int) -> None:
-        """Declare an input.
-
-        Raises
-        ------
-        DataError
-            If it is driven already.
-        """
         place = len(self._inputs)
         self._inputs.append(self._drive(name, (), lambda builder, _: builder.input(place), line))
 
     def add_output(self, name: str, line: int) -> None:
-        """Declare an output.
-
-        Raises
-        ------
-        DataError
-            If it is one already.
-        """
         number = self.net(name, line)
         if number in self._outputs:
             raise self.file.error(f"the output {quoted(name)} is declared twice", line)
         self._outputs[number] = None
 
     def drive(self, name: str, reads: Iterable[str], make: Make, line: int) -> None:
-        """Drive a net by a gate.
-
-        Raises
-        ------
-        DataError
-            If it is driven already.
-        """
         self._drive(name, tuple(self.net(read, line) for read in reads), make, line)
 
     def add_register(
@@ -102,24 +64,7 @@ class NetTable:
         """Cut a register: its output becomes an input of the circuit, its input ``<output>_in`` an output.
 
         These ports follow the others, as those that ``comb`` of ABC makes of the latches of an AIGER file.
-
-        Parameters
-        ----------
-        output, data
-            The nets it drives and reads.
-        what
-            Its kind, for the message.
-        line
-            Where it stands.
-        name
-            What its ports are called, if not as the net that it drives.
-
-        Raises
-        ------
-        SequentialError
-            If registers are not to be cut.
-        DataError
-            If its output is driven already.
+        `what` is its kind, for the message; `name` is what its ports are called, if not like the net `output`.
         """
         if not self.comb:
             raise SequentialError(
@@ -158,17 +103,7 @@ class NetTable:
     ) -> Netlist:
         """Return the netlist; names such as ``p[0]``, ``p[1]`` become the bits of a port.
 
-        Parameters
-        ----------
-        name
-            Name of the netlist.
-        declared_inputs, declared_outputs
-            The ports as the file declares them, if it does; their bits are the first that were added.
-
-        Raises
-        ------
-        DataError
-            If a net is not driven or in a loop, or there is no output.
+        Declared ports, if a file has such, are those whose bits were added first.
         """
         outputs = [*self._outputs, *(data for _, data in self._registers)]
         return self._build(name, outputs, declared_inputs, declared_outputs)
@@ -244,12 +179,10 @@ class NetTable:
         ]
 
     def _input_names(self) -> list[str]:
-        """Return the names of the inputs, those that registers drive last."""
         names = [self._names[number] for number in self._inputs]
         return [*names, *unused_names(self._register_names(), names)]
 
     def _output_names(self) -> list[str]:
-        """Return the names of the outputs, those that registers read last."""
         names = [self._names[number] for number in self._outputs]
         cut = [f"{name}_in" for name in self._register_names()]
         return [*names, *unused_names(cut, names)]
@@ -261,7 +194,7 @@ def _declared(ports: Sequence[Port], names: Sequence[str]) -> list[Port]:
 
 
 def unused_names(wanted: Sequence[str], taken: Iterable[str]) -> list[str]:
-    """Return the wanted names, each with as many underscores behind it as no other name has."""
+    """Return the wanted names, each followed by as many underscores as make it unique."""
     used = set(taken)
     names = []
     for first in wanted:
@@ -282,8 +215,6 @@ class Design:
 
     Parameters
     ----------
-    netlist
-        What the file computes.
     notes
         What a user should know about how it was read, one line each.
     dont_care
@@ -307,19 +238,10 @@ class Design:
 
 
 def topological_order(reads: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
-    """Sort gates so that each comes after those it reads; a depth-first search.
+    """Sort gates so that each comes after those it reads, by a depth-first search without recursion.
 
-    Parameters
-    ----------
-    reads
-        For every gate the gates it reads.
-
-    Returns
-    -------
-    order : list of int
-        All gates in order; only a part of them if there is a loop.
-    loop : list of int
-        The gates of a combinational loop, each read by the one before it; empty if there is none.
+    Returns the order, incomplete if there is a combinational loop, and the gates of the loop, each read by the
+    one before it; an empty list if there is none.
     """
     order: list[int] = []
     state = bytearray(len(reads))  # 0 new, 1 on the path, 2 done

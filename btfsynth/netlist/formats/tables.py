@@ -24,50 +24,30 @@ from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names, group_columns
 
-__all__ = [
-    "parse_pla_design",
-    "parse_pla_netlist",
-    "parse_truth_design",
-    "parse_truth_netlist",
-]
-
 _MAX_DIAGRAM_INPUTS = 16
 _MAX_ROW_PAIRS = 1 << 28
 _MARKS = np.array(["0", "1", "-"])
 
 
 def parse_truth_netlist(file: SourceFile) -> Netlist:
-    """Read a table as `parse_truth_design` does; return the netlist alone."""
     return parse_truth_design(file).netlist
 
 
 def parse_truth_design(file: SourceFile) -> Design:
-    """Read a table (see `truth`); an output that does not matter becomes whatever costs least.
-
-    Raises
-    ------
-    DataError
-        If the file is no table.
-    """
+    """Read a truth table; an output that does not matter takes the value that costs least."""
     dataset = TRUTH.read(file)
     return Design(_diagram(dataset), dont_care=_open_outputs(dataset))
 
 
 def parse_pla_netlist(file: SourceFile) -> Netlist:
-    """Read a PLA file as `parse_pla_design` does; return the netlist alone."""
     return parse_pla_design(file).netlist
 
 
 def parse_pla_design(file: SourceFile) -> Design:
-    """Read a PLA file (see `pla`), of any number of inputs.
+    """Read a PLA file of any number of inputs.
 
-    Up to 16 inputs an output that does not matter becomes whatever costs least; beyond, what the rows do
+    Up to 16 inputs an output that does not matter takes the value that costs least; beyond, what the rows do
     not list is off, or on in types r and dr.
-
-    Raises
-    ------
-    DataError
-        If the file is no PLA file, or rows of type fr or fdr contradict each other.
     """
     pla = parse_pla(file)
     products = _products(file, pla)
@@ -82,7 +62,7 @@ def parse_pla_design(file: SourceFile) -> Design:
 
 
 def _contradictions(file: SourceFile, pla: PlaFile) -> list[str]:
-    """Raise a `DataError` if a vector is on and off; return a note if the rows are too many to see that."""
+    """Raise a `DataError` if a vector is on and off; return a note if there are too many rows to check."""
     on, off = ((pla.marks == mark).any(axis=1) for mark in (ON, OFF))
     if int(on.sum()) * int(off.sum()) > _MAX_ROW_PAIRS:
         return [
@@ -105,7 +85,7 @@ def _contradictions(file: SourceFile, pla: PlaFile) -> list[str]:
 
 
 def _open_outputs(dataset: Dataset) -> Netlist | None:
-    """Return a netlist that is 1 where an output does not matter; None if that is nowhere so."""
+    """Return a netlist that is 1 where an output does not matter; None if every output always does."""
     if dataset.exhaustive:
         return None
     builder = NetlistBuilder(dataset.name, dataset.input_ports, dataset.output_ports)
@@ -148,7 +128,7 @@ def _products(file: SourceFile, pla: PlaFile) -> Netlist:
 
 
 def _open_products(file: SourceFile, pla: PlaFile) -> Netlist | None:
-    """Return a netlist that is 1 where an output does not matter; None if that is nowhere so."""
+    """Return a netlist that is 1 where an output does not matter; None if every output always does."""
     if pla.kind in ("f", "r") or (pla.kind in ("fd", "dr") and not (pla.marks == DONT_CARE).any()):
         return None
     cover = _Cover(file, pla)
@@ -168,8 +148,6 @@ def _open_products(file: SourceFile, pla: PlaFile) -> Netlist | None:
 
 
 class _Cover:
-    """A netlist of the products of a file while it is made."""
-
     def __init__(self, file: SourceFile, pla: PlaFile) -> None:
         self.pla = pla
         input_ports, columns = _ports(pla.input_names, "x", pla.n_inputs)
@@ -180,7 +158,6 @@ class _Cover:
         self.products: dict[int, int] = {}
 
     def sum(self, column: int, mark: int) -> int:
-        """Return the literal of the rows in which an output has a mark."""
         rows = np.flatnonzero(self.pla.marks[:, column] == mark).tolist()
         if self.pla.n_inputs <= MAX_TABLE_WIDTH:
             texts = ["".join(_MARKS[self.cubes[row]].tolist()) for row in rows]
@@ -188,7 +165,6 @@ class _Cover:
         return or_gate(self.builder, [self.product(row) for row in rows])
 
     def product(self, row: int) -> int:
-        """Return the literal of a row."""
         if row not in self.products:
             cube = self.cubes[row]
             read = np.flatnonzero(cube != FREE).tolist()
@@ -198,7 +174,6 @@ class _Cover:
         return self.products[row]
 
     def build(self, outputs: list[int]) -> Netlist:
-        """Return the netlist of the outputs."""
         return self.builder.build(outputs)
 
 

@@ -14,31 +14,15 @@ from btfsynth.netlist.identifiers import HdlNames, cell_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names
 
-__all__ = [
-    "net_names",
-    "net_prefix",
-    "plain_cells",
-    "token_names",
-    "wrapped",
-]
-
 _SHOWN = 60
 
 
 def token_names(netlist: Netlist, forbidden: str, one_space: bool) -> HdlNames:
     """Return names that a format can hold, all different bit by bit.
 
-    A name stays as it is unless it has a character that may not be in it or is taken.
-
-    Parameters
-    ----------
-    netlist
-        Its module and ports are named.
-    forbidden
-        Characters that a name may not have, besides those that cannot be printed.
-    one_space
-        True if inputs and outputs share their names with each other: an output may then be called as an
-        input only if it is that input.
+    A name stays as it is unless it is taken or has a character that is `forbidden` or cannot be printed. With
+    `one_space` inputs and outputs share their names: an output may have the name of an input only if it is that
+    input.
     """
     notices: list[str] = []
     module = _mended(netlist.name, forbidden)
@@ -50,7 +34,7 @@ def token_names(netlist: Netlist, forbidden: str, one_space: bool) -> HdlNames:
 
 
 def net_prefix(taken: Collection[str], prefix: str) -> str:
-    """Return the prefix with as many underscores before it that no name has it before a digit.
+    """Return the prefix after as many underscores as keep it, before a digit, from being a name.
 
     Instances and inverters are called by it and a number; for cells see `btfsynth.netlist.identifiers`.
     """
@@ -60,16 +44,9 @@ def net_prefix(taken: Collection[str], prefix: str) -> str:
 
 
 def net_names(netlist: Netlist, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
-    """Return a name for every node, the constant's being empty.
+    """Return a name for every node, the constant's being empty, given the names of ports bit by bit.
 
     An output that is a cell gives the cell its name, so that no buffer is needed.
-
-    Parameters
-    ----------
-    netlist
-        Whose nodes are named.
-    inputs, outputs
-        Names bit by bit.
     """
     nets = ["", *inputs, *cell_names(netlist)]
     named: set[int] = set()
@@ -82,7 +59,7 @@ def net_names(netlist: Netlist, inputs: Sequence[str], outputs: Sequence[str]) -
 
 
 def wrapped(words: Sequence[str], width: int = 80) -> Iterator[list[str]]:
-    """Yield the words in groups that fill a line, one at least in each."""
+    """Yield the words in groups that fill a line, at least one in each."""
     start = 0
     while start < len(words):
         size, count = 0, 0
@@ -102,7 +79,7 @@ def _ports(
     same: dict[int, str],
     notices: list[str],
 ) -> tuple[Port, ...]:
-    """Name ports one after the other, away from the bits that are taken. Changes notices.
+    """Name ports in order, avoiding the bits that are taken. Extends `notices`.
 
     A port may have the name that ``same`` gives for its place even if that is taken.
     """
@@ -154,9 +131,9 @@ def _mended(name: str, forbidden: str) -> str:
 
 
 def plain_cells(netlist: Netlist) -> Netlist:
-    """Return the netlist if every cell reads three different nodes, else one where they do.
+    """Return the netlist if every cell reads three different nodes, else an equivalent one where they do.
 
-    A netlist that the passes have left as it should be keeps its complements where they are.
+    A netlist that the passes have left that way keeps its complements where they are.
     """
     nodes = np.sort(netlist.fanins >> 1, axis=1)
     folds = (nodes[:, 0] == nodes[:, 1]) | (nodes[:, 1] == nodes[:, 2])

@@ -19,34 +19,12 @@ from btfsynth.netlist.literals import FALSE, TRUE, read_literals
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import MAX_INDEX, Port, bit_names
 
-__all__ = [
-    "emit_yosys_json",
-    "parse_yosys_json",
-    "yosys_names",
-]
-
 _IGNORED = ("$scopeinfo",)
 _MAX_WIDTH = 1_000_000
 
 
 def parse_yosys_json(file: SourceFile, comb: bool = False) -> Netlist:
-    """Read the module that is marked as the top, or the only one.
-
-    Parameters
-    ----------
-    file
-        The file.
-    comb
-        Whether flip-flops become ports, see `NetTable.add_register`.
-
-    Raises
-    ------
-    SequentialError
-        If there are flip-flops that are not to become ports.
-    DataError
-        Naming the cell or the net, if it is no such file, a cell is unknown or sequential, or a net is
-        undriven, driven twice or in a loop.
-    """
+    """Read the top module, or the only one; flip-flops become ports if `comb` (see `NetTable`)."""
     try:
         document = json.loads("\n".join(file.lines))
         return _Reader(file, *_top(file, document), comb).read()
@@ -75,8 +53,6 @@ def _table_maker(table: int) -> Make:
 
 
 class _Reader:
-    """A module while it is being read."""
-
     def __init__(self, file: SourceFile, name: str, module: Mapping[str, Any], comb: bool) -> None:
         self.file = file
         self.name = name
@@ -118,7 +94,7 @@ class _Reader:
         return self.nets.build(self.name, ports["input"], ports["output"])
 
     def rank(self, entry: tuple[str, Mapping[str, Any]]) -> int:
-        """Return how much the name of a net says: those that Yosys made up, those of nets, of ports."""
+        """Rank the name of a net: made up by Yosys, of a net, of a port."""
         name, net = entry
         return 2 if name in self.module["ports"] else int(not net.get("hide_name"))
 
@@ -135,7 +111,7 @@ class _Reader:
         return Port(name, width, offset)
 
     def gates(self) -> Iterator[tuple[str, list[str], Make, str]]:
-        """Yield net, what its gate reads, what builds that, and what it is in words."""
+        """Yield the net, what its gate reads, what builds that, and its description."""
         yield self.net("0"), [], lambda _, __: FALSE, "a constant"
         yield self.net("1"), [], lambda _, __: TRUE, "a constant"
         for port, direction, bits in self.port_list():
@@ -283,22 +259,12 @@ def yosys_names(netlist: Netlist) -> HdlNames:
 
 
 def emit_yosys_json(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
-    """Return the netlist as JSON, a line a cell.
-
-    Parameters
-    ----------
-    netlist
-        What to write.
-    names
-        Names of its ports (see `yosys_names`).
-    provenance
-        ``generator`` in it is named as the creator; nothing else has a place.
-    """
+    """Return the netlist as JSON, a line per cell; ``generator`` of `provenance` is the creator."""
     return _Document(plain_cells(netlist), names).text(provenance.get("generator", "btfsynth"))
 
 
 class _Document:
-    """The module while it is written; nets are numbers, constants are texts."""
+    """The module while it is written; nets are numbers, constants are strings."""
 
     def __init__(self, netlist: Netlist, names: HdlNames) -> None:
         self.netlist = netlist
@@ -312,7 +278,6 @@ class _Document:
         self.nets: dict[str, Any] = {}
 
     def text(self, creator: str) -> str:
-        """Return the document."""
         ports = self.input_ports()
         for row, fanin in enumerate(self.netlist.fanins.tolist()):
             kind, bits = read_literals(fanin, [self.bit(literal) for literal in fanin])
@@ -334,7 +299,6 @@ class _Document:
         return "\n".join(lines) + "\n"
 
     def net(self, node: int) -> int:
-        """Return the number of the net of a node."""
         return _FIRST_NET + node - 1
 
     def input_ports(self) -> dict[str, Any]:
@@ -363,7 +327,6 @@ class _Document:
         return {"direction": direction, **extent}
 
     def bit(self, literal: int) -> Any:
-        """Return what carries a literal."""
         if literal <= TRUE:
             return str(literal)
         node = literal >> 1
@@ -379,7 +342,7 @@ class _Document:
     def cell(
         self, kind: str, reads: Sequence[Any], letters: tuple[str, str], number: int, output: int
     ) -> None:
-        """Write a cell and its net; they may not have one name."""
+        """Write a cell and its net, whose names must differ."""
         name, net = (f"{self.letters[letter]}{number}" for letter in letters)
         pins: dict[str, list[Any]] = {}
         parameters = {}
@@ -401,7 +364,6 @@ class _Document:
 
 
 def _section(title: str, entries: Mapping[str, Any], end: str) -> list[str]:
-    """Return an object with a line an entry."""
     lines = [f"        {json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items()]
     return [f'      "{title}": {{', *_comma(lines), f"      }}{end}"]
 
