@@ -2,8 +2,8 @@
 
     python docs/tools/experiments.py hdl_out/reproduce_full hdl_out/reproduce_quick
 
-Copies ``results.json``, ``results.csv`` and the curves of the first folder into the documentation, and writes the tables of
-both into the pages of the experiments. Check the prose beside the tables by hand.
+Copies ``results.json``, ``results.csv`` and the curves of the first folder into the documentation, and
+writes the tables of both into the pages of the experiments. Check the prose beside the tables by hand.
 """
 
 from __future__ import annotations
