@@ -18,12 +18,12 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from btfsynth.errors import DataError, OutputError, UsageError
+
+if TYPE_CHECKING:  # NumPy costs every command a tenth of a second
+    from numpy.typing import NDArray
 
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
 _PREFIX = 40
@@ -89,6 +89,8 @@ def write_archive(path: StrPath, arrays: Mapping[str, NDArray[Any]], compress: b
 
 def archive_bytes(arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> bytes:
     """Return arrays as ``.npz`` without dates: the same bytes for the same arrays."""
+    import numpy as np
+
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
@@ -152,6 +154,8 @@ def broken_reason(error: Exception) -> str:
 
 def read_array(data: bytes) -> NDArray[Any]:
     """Return the array of an ``.npy``. A shape that the bytes do not fill is refused before it is allocated."""
+    import numpy as np
+
     npy = np.lib.format
     stream = io.BytesIO(data)
     version = npy.read_magic(stream)

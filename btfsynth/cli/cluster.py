@@ -6,22 +6,24 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from btfsynth.cli.options import is_default
 from btfsynth.cli.output import say
 from btfsynth.errors import BtfsynthError, InterruptedWorkError, TrainingError, UsageError
-from btfsynth.train.ranks import Ranks, find_ranks
-from btfsynth.workers.cluster import connect
-from btfsynth.workers.executor import Executor
-from btfsynth.workers.local import local_executor
+
+if TYPE_CHECKING:
+    from btfsynth.train.ranks import Ranks
+    from btfsynth.workers.executor import Executor
 
 
 @contextmanager
 def executor_of(scheduler: str | None) -> Iterator[Executor | None]:
     """Give the cluster of a scheduler while the body runs, None if there is no scheduler."""
+    from btfsynth.workers.cluster import connect
+
     if scheduler is None:
         yield None
         return
@@ -40,6 +42,9 @@ def workers_of(scheduler: str | None) -> Callable[[int], Executor]:
     UsageError
         If there is a scheduler and ``--jobs`` was given.
     """
+    from btfsynth.workers.cluster import connect
+    from btfsynth.workers.local import local_executor
+
     if scheduler is None:
         return local_executor
     if not is_default("jobs"):
@@ -52,6 +57,8 @@ T = TypeVar("T")
 
 def join_ranks(wanted: bool) -> Ranks | None:
     """Return the processes of this run if it is to be shared; all but the first fall silent."""
+    from btfsynth.train.ranks import find_ranks
+
     if not wanted:
         return None
     ranks = find_ranks()

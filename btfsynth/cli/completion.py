@@ -8,10 +8,6 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from btfsynth.dataset.formats import FORMATS
-from btfsynth.dataset.tasks import TASKS
-from btfsynth.passes.registry import PASSES, SCRIPTS
-
 PROGRAM = "btfsynth"
 VARIABLE = "_BTFSYNTH_COMPLETE"
 
@@ -43,6 +39,8 @@ def complete_source(_: click.Context, __: click.Parameter, incomplete: str) -> l
 
     Where there are none the shell completes files by itself.
     """
+    from btfsynth.dataset.tasks import TASKS
+
     found = [
         CompletionItem(task.example, help=task.description)
         for task in TASKS.values()
@@ -55,6 +53,8 @@ def complete_source(_: click.Context, __: click.Parameter, incomplete: str) -> l
 
 def _files(incomplete: str) -> list[str]:
     """Return the files of data in the current folder; those elsewhere the shell finds itself."""
+    from btfsynth.dataset.formats import FORMATS
+
     endings = {ending for known in FORMATS.values() for ending in known.endings}
     if "/" in incomplete:
         return []
@@ -93,6 +93,8 @@ def complete_list(names: Iterable[str]) -> Completer:
 
 def complete_script(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the scripts and passes that the last part of a script of passes can be."""
+    from btfsynth.passes.registry import PASSES, SCRIPTS
+
     before, semicolon, last = incomplete.rpartition(";")
     blank = last[: len(last) - len(last.lstrip())]
     known = dict.fromkeys(PASSES, "a pass") | dict.fromkeys(SCRIPTS, "a script of passes")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +15,9 @@ from btfsynth.cli.options import json_option
 from btfsynth.cli.output import console, emit_json, field_table
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.extras import install_command
-from btfsynth.fpga.devices import FAMILIES, Program, find_program
-from btfsynth.sim.registry import SIMULATORS
-from btfsynth.verify.yosys import find_yosys
+
+if TYPE_CHECKING:
+    from btfsynth.fpga.devices import Program
 
 _PACKAGES = (
     # package, what for
@@ -54,6 +54,8 @@ def command(as_json: bool) -> None:
     Example:
       btfsynth doctor
     """  # noqa: D301
+    import platform
+
     found = list(_look())
     if as_json:
         emit_json(
@@ -88,6 +90,9 @@ def _missing(finding: _Finding) -> str:
 
 
 def _look() -> Iterator[_Finding]:
+    from btfsynth.fpga.devices import FAMILIES
+    from btfsynth.sim.registry import SIMULATORS
+
     for name in _REQUIRED:
         yield _Finding(name, "needed", _version(name), "", install_command(name))
     for simulator in SIMULATORS.values():
@@ -109,6 +114,8 @@ def _look() -> Iterator[_Finding]:
 
 
 def _yosys() -> _Finding:
+    from btfsynth.verify.yosys import find_yosys
+
     use = "verify, equiv, fpga"
     try:
         yosys = find_yosys()
@@ -121,6 +128,8 @@ def _yosys() -> _Finding:
 
 
 def _program(program: Program) -> _Finding:
+    from btfsynth.fpga.devices import find_program
+
     try:
         version, reason = find_program(program).version, None
     except (MissingToolError, ToolError) as error:

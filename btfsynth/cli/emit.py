@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,10 +22,11 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.errors import VerificationError
-from btfsynth.flow import count_targets, emit_netlist, fitted, netlist_record, targets_record
-from btfsynth.hdl.design import HardwareOptions
-from btfsynth.hdl.manifest import Manifest
-from btfsynth.netlist.views import NetlistStatistics, statistics
+
+if TYPE_CHECKING:
+    from btfsynth.hdl.design import HardwareOptions
+    from btfsynth.hdl.manifest import Manifest
+    from btfsynth.netlist.views import NetlistStatistics
 
 
 @click.command("emit", cls=SectionCommand)
@@ -62,6 +64,9 @@ def command(
       btfsynth emit m3.mig --data multiplier:3 -o hdl_out/m3
       btfsynth emit m3.mig --pipeline auto --enable --reset --format blif,json
     """  # noqa: D301
+    from btfsynth.flow import count_targets, emit_netlist, fitted, netlist_record, targets_record
+    from btfsynth.netlist.views import statistics
+
     design = load_design(netlist, comb).netlist
     dataset = None if source is None else load_source(source)
     design = design if name is None else replace(design, name=name)

@@ -10,8 +10,6 @@ from btfsynth.cli.options import comb_option, json_option, proof_timeout_option
 from btfsynth.cli.output import console, emit_json, show
 from btfsynth.cli.progress import announced_compiling
 from btfsynth.errors import VerificationError
-from btfsynth.verify.compare import compare
-from btfsynth.verify.subjects import read_subject
 
 
 @click.command("equiv")
@@ -41,6 +39,9 @@ def command(
     Example:
       btfsynth equiv m3.mig m3.aig
     """  # noqa: D301
+    from btfsynth.verify.compare import compare
+    from btfsynth.verify.subjects import read_subject
+
     with announced_compiling("equiv"):
         found = compare(read_subject(a, timeout, comb), read_subject(b, timeout, comb), timeout)
     if as_json:

@@ -8,10 +8,6 @@ import click
 
 from btfsynth.cli.options import comb_option, json_option
 from btfsynth.cli.output import console, emit_json, field_table, netlist_summary, say, show
-from btfsynth.fpga.estimate import estimate
-from btfsynth.netlist.views import statistics
-from btfsynth.report.folder import read_folder
-from btfsynth.verify.subjects import read_subject
 
 
 @click.command("estimate")
@@ -29,6 +25,11 @@ def command(source: Path, comb: bool, as_json: bool) -> None:
       btfsynth estimate hdl_out/multiplier_3
       btfsynth estimate m3.mig --json
     """  # noqa: D301
+    from btfsynth.fpga.estimate import estimate
+    from btfsynth.netlist.views import statistics
+    from btfsynth.report.folder import read_folder
+    from btfsynth.verify.subjects import read_subject
+
     if source.is_dir():
         netlist = read_folder(source).netlist
     else:

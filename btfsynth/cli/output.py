@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from btfsynth.cli.text import one_line, spelled
 from btfsynth.errors import BtfsynthError, OutputError, plural
-from btfsynth.flow.patterns import Targets
-from btfsynth.netlist.views import NetlistStatistics
-from btfsynth.sim.base import CheckResult
-from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
-from btfsynth.train.trials import TrainingRun
 
-console = Console(highlight=False, emoji=False)
-errors = Console(stderr=True, highlight=False, emoji=False)
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from btfsynth.flow.patterns import Targets
+    from btfsynth.netlist.views import NetlistStatistics
+    from btfsynth.sim.base import CheckResult
+    from btfsynth.train.trials import TrainingRun
+
+
+class _LazyConsole:
+    """A console of rich that is made at its first use: importing rich costs every command its time."""
+
+    def __init__(self, stderr: bool) -> None:
+        self._stderr = stderr
+
+    @functools.cached_property
+    def _console(self) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=self._stderr, highlight=False, emoji=False)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._console, name)
+
+    def __enter__(self) -> Console:  # a `with` statement does not ask __getattr__
+        return self._console.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._console.__exit__(*error)
+
+
+console: Console = cast("Console", _LazyConsole(stderr=False))
+errors: Console = cast("Console", _LazyConsole(stderr=True))
 
 _INDENT = 10
 
@@ -34,6 +59,8 @@ def emit_json(record: Any) -> None:
 
 def say(line: str) -> None:
     """Write a line to standard error."""
+    from rich.text import Text
+
     errors.print(Text(one_line(spelled(line))), soft_wrap=True)
 
 
@@ -42,6 +69,8 @@ def show(label: str, text: str, style: str = "") -> None:
 
     A word that is too long, such as a path, stays whole.
     """
+    from rich.text import Text
+
     lines = textwrap.wrap(
         one_line(spelled(text)),
         width=max(40, min(console.width, 100)) - _INDENT,
@@ -90,6 +119,9 @@ def field_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers:
     numbers
         So many columns, after the first, hold numbers.
     """
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, heading in enumerate(headings):
         justify = "right" if 0 < index <= numbers else "left"
@@ -114,6 +146,8 @@ def check_table(checks: Sequence[CheckResult]) -> Table:
 
 def show_verified(words: str, targets: Mapping[str, Targets]) -> None:
     """Write that a design was verified, in green only where it gets every target right that is known."""
+    from rich.text import Text
+
     right = all(each.all_right for each in targets.values())
     console.print()
     console.print(Text(words, style="bold green" if right else "bold yellow"))
@@ -131,6 +165,8 @@ def why_beside(asked: Path, written: Path) -> str:
 
 def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> str:
     """Say what went wrong, or what did not run though it was wanted (any simulator if none was)."""
+    from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
+
     for check in checks:
         if check.skipped is None and not check.ok:
             first = f"; first: {check.mismatch}" if check.mismatch is not None else ""

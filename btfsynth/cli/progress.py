@@ -6,14 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Group, RenderableType
-from rich.live import Live
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.spinner import Spinner
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from btfsynth.cli.output import errors, say
 from btfsynth.cli.text import one_line
@@ -27,8 +20,10 @@ from btfsynth.events import (
     TrialEnded,
     TrialProgress,
 )
-from btfsynth.passes.compile_clock import watch_compiling
-from btfsynth.train.parameters import StopReason
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
 
 _COMPILING = "compiling the kernels (once)"
 _FRAMES_A_SECOND = 5
@@ -46,6 +41,9 @@ def is_live() -> bool:
 @contextmanager
 def live_line(title: str) -> Iterator[Callable[[str], None]]:
     """Show for how long the body runs, and a line that what it is given changes."""
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
     with Bar(*columns, console=errors, transient=True) as bar:
         task = bar.add_task(title, total=None)
@@ -55,6 +53,10 @@ def live_line(title: str) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def observed(title: str) -> Iterator[OnEvent]:
     """Show progress while the body runs: live on a terminal, else a line a stage."""
+    from rich.live import Live
+
+    from btfsynth.passes.compile_clock import watch_compiling
+
     if not is_live():
         plain = _Plain(title)
         with watch_compiling(plain.on_compiling):
@@ -101,6 +103,8 @@ class _Display:
     """What stands on the terminal: what is done for how long, and under it the trials."""
 
     def __init__(self, title: str) -> None:
+        from rich.spinner import Spinner
+
         self.board = TrialBoard()
         self._title = title
         self._stage = ""
@@ -123,6 +127,9 @@ class _Display:
         self._compiling = runs
 
     def __rich__(self) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
         minutes, seconds = divmod(int(time.monotonic() - self._begin), 60)
         stage = _COMPILING if self._compiling else self._stage
         words = f"{minutes}:{seconds:02} {self._title}" + (f": {stage}" if stage else "")
@@ -178,6 +185,8 @@ class TrialBoard:
 
     def _end(self, result: TrialEnded) -> None:
         """Note that a trial has ended; one that a success elsewhere cut short does not count."""
+        from btfsynth.train.parameters import StopReason
+
         with self._lock:
             self._running.pop(result.trial, None)
             if result.stop == StopReason.INTERRUPTED.value:
@@ -208,6 +217,9 @@ class TrialBoard:
 
     def table(self, rows: int) -> Table:
         """Return the running trials, so many of them at most, by their numbers."""
+        from rich.table import Table
+        from rich.text import Text
+
         with self._lock:
             running = [progress for _, progress in sorted(self._running.items())]
         valid = any(progress.valid is not None for progress in running)
@@ -243,6 +255,8 @@ def _cells(progress: TrialProgress, valid: bool) -> list[str]:
 @contextmanager
 def announced_compiling(title: str) -> Iterator[None]:
     """Write a line to standard error at the first compilation in the body."""
+    from btfsynth.passes.compile_clock import watch_compiling
+
     told = False
 
     def tell(runs: bool) -> None:

@@ -8,7 +8,6 @@ import click
 
 from btfsynth.cli.options import file_option, require_writable
 from btfsynth.cli.output import show
-from btfsynth.report import PAGE_FILE, write_report
 
 
 @click.command("report")
@@ -28,6 +27,8 @@ def command(*, directory: Path, path: Path | None) -> None:
       btfsynth report found -o front.html
       btfsynth report hdl_out/reproduce_quick
     """  # noqa: D301
+    from btfsynth.report import PAGE_FILE, write_report
+
     if path is None:
         path = directory / PAGE_FILE
         if directory.is_dir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,13 +13,11 @@ from btfsynth.cli.output import emit_json, netlist_summary, show
 from btfsynth.cli.text import one_line
 from btfsynth.errors import UsageError
 from btfsynth.files import write_text
-from btfsynth.flow import netlist_record
-from btfsynth.netlist.formats.tokens import plain_cells
-from btfsynth.netlist.netlist import Netlist
-from btfsynth.ports import Port
-from btfsynth.report.excerpt import Excerpt, find_outputs, format_dot
-from btfsynth.report.folder import read_folder
-from btfsynth.report.schematic import format_svg
+
+if TYPE_CHECKING:
+    from btfsynth.netlist.netlist import Netlist
+    from btfsynth.ports import Port
+    from btfsynth.report.excerpt import Excerpt
 
 _DASH = Path("-")
 _DOT_ENDINGS = (".dot", ".gv")
@@ -71,6 +69,11 @@ def command(
       btfsynth show m3.mig --svg m3.svg
       btfsynth show m3.mig --dot - | dot -Tpdf -o m3.pdf
     """  # noqa: D301
+    from btfsynth.netlist.formats.tokens import plain_cells
+    from btfsynth.report.excerpt import Excerpt, find_outputs, format_dot
+    from btfsynth.report.folder import read_folder
+    from btfsynth.report.schematic import format_svg
+
     _require_ending("--dot", dot_file, _DOT_ENDINGS)
     _require_ending("--svg", svg_file, _SVG_ENDINGS)
     netlist = read_folder(file).netlist if file.is_dir() else load_design(file, comb).netlist
@@ -146,6 +149,8 @@ def _port_record(port: Port) -> dict[str, Any]:
 
 
 def _record(excerpt: Excerpt) -> dict[str, Any]:
+    from btfsynth.flow import netlist_record
+
     netlist = excerpt.netlist
     return {
         "name": netlist.name,

@@ -9,9 +9,6 @@ import click
 from btfsynth.cli.options import json_option, simulator_option, timeout_option
 from btfsynth.cli.output import check_table, console, emit_json, show_verified, why_not_verified
 from btfsynth.errors import VerificationError
-from btfsynth.flow import is_verified, targets_record, verified_words
-from btfsynth.report.folder import known_targets
-from btfsynth.verify.simulate import simulate_design
 
 
 @click.command("simulate")
@@ -31,6 +28,10 @@ def command(
       btfsynth simulate hdl_out/multiplier_2
       btfsynth simulate hdl_out/multiplier_2 --simulator icarus --json
     """  # noqa: D301
+    from btfsynth.flow import is_verified, targets_record, verified_words
+    from btfsynth.report.folder import known_targets
+    from btfsynth.verify.simulate import simulate_design
+
     checks = simulate_design(directory, simulators or None, timeout)
     verified = is_verified({check.name: check for check in checks}, simulators)
     targets = known_targets(directory) if verified else {}

@@ -6,7 +6,6 @@ import click
 
 from btfsynth.cli.options import json_option
 from btfsynth.cli.output import console, emit_json, field_table, show
-from btfsynth.dataset.tasks import TASKS
 
 
 @click.command("tasks")
@@ -18,6 +17,8 @@ def command(as_json: bool) -> None:
     Example:
       btfsynth tasks
     """  # noqa: D301
+    from btfsynth.dataset.tasks import TASKS
+
     if as_json:
         emit_json(
             [
