@@ -19,13 +19,13 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, say, show
 from btfsynth.dataset.code import InputCode, code_inputs
-from btfsynth.dataset.contradictions import check_contradictions
+from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import FORMATS, format_by_ending, format_by_name
 from btfsynth.dataset.load import save
 from btfsynth.dataset.sampling import sample
 from btfsynth.errors import UsageError, plural
-from btfsynth.ports import Port, bit_names, moved_pins
+from btfsynth.ports import Port, moved_pins
 
 
 @click.command("data")
@@ -85,13 +85,9 @@ def command(
             say(f"note: {notice}")
     if path is not None and code is not None:
         # A file of them could not be read again.
-        check_contradictions(
-            dataset.inputs,
-            dataset.targets,
-            dataset.care_mask,
-            names=bit_names(dataset.output_ports),
-            path=f"{source} as {code.text}",
-        )
+        found = find_contradiction(dataset, f"{source} as {code.text}")
+        if found is not None:
+            raise found
     if path is not None:
         save(dataset, path, format_name)
         chosen = format_by_ending(path) if format_name is None else format_by_name(format_name)

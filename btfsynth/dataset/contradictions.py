@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import DataError
+from btfsynth.ports import bit_names
 
 _WORD_BYTES = 8
 
@@ -55,54 +58,34 @@ def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
     return padded.view(np.uint64)
 
 
-def check_contradictions(
-    inputs: NDArray[Any],
-    targets: NDArray[np.uint8],
-    care: NDArray[np.bool_],
-    *,
-    names: Sequence[str],
-    path: str | Path | None = None,
-    line_of: Callable[[int], int] | None = None,
-) -> None:
-    """Raise if two patterns have the same inputs and different targets that both matter.
-
-    Parameters
-    ----------
-    inputs
-        ``(patterns, input bits)`` uint8 0/1 or float32.
-    targets, care
-        ``(patterns, output bits)`` uint8 0/1 and bool.
-    """
-    found = find_contradiction(inputs, targets, care, names=names, path=path, line_of=line_of)
-    if found is not None:
-        raise found
-
-
 def find_contradiction(
-    inputs: NDArray[Any],
-    targets: NDArray[np.uint8],
-    care: NDArray[np.bool_],
-    *,
-    names: Sequence[str],
+    dataset: Dataset,
     path: str | Path | None = None,
     line_of: Callable[[int], int] | None = None,
 ) -> DataError | None:
-    """Return the error that `check_contradictions` raises, None if there is none."""
-    groups, first = group_rows(inputs)
-    if len(first) == len(inputs):
+    """Return the error that names two patterns with the same inputs and different targets, None without.
+
+    Targets that do not matter contradict nothing. `line_of` gives the line of a pattern in the file; without
+    it, patterns are counted from 1.
+    """
+    groups, first = group_rows(dataset.inputs)
+    if len(first) == dataset.n_patterns or not dataset.n_inputs:
         return None
-    for output in range(targets.shape[1]):
-        wanted = [
-            np.flatnonzero(care[:, output] & (targets[:, output] == value)) for value in (0, 1)
-        ]
-        seen = np.zeros((2, len(first)), dtype=np.bool_)
-        for value in (0, 1):
-            seen[value, groups[wanted[value]]] = True
-        both = np.flatnonzero(seen[0] & seen[1])
+    for output, name in enumerate(bit_names(dataset.output_ports)):
+        care, wanted = dataset.care_mask[:, output], dataset.targets[:, output]
+        rows = [np.flatnonzero(care & (wanted == value)) for value in (0, 1)]
+        both = np.intersect1d(groups[rows[0]], groups[rows[1]])
         if both.size:
-            rows = [int(rows[groups[rows] == both[0]][0]) for rows in wanted]
-            return contradiction((rows[0], rows[1]), names[output], path, line_of)
+            zero, one = (int(each[groups[each] == both[0]][0]) for each in rows)
+            return contradiction((zero, one), name, path, line_of)
     return None
+
+
+def with_contradiction(
+    dataset: Dataset, path: Path, line_of: Callable[[int], int] | None = None
+) -> Dataset:
+    """Return the patterns of a file with the error that their first contradiction makes, if there is one."""
+    return replace(dataset, contradiction=find_contradiction(dataset, path, line_of))
 
 
 def contradiction(
@@ -111,7 +94,7 @@ def contradiction(
     path: str | Path | None,
     line_of: Callable[[int], int] | None,
 ) -> DataError:
-    """Describe the contradiction between a pattern that asks for 0 and one that asks for 1."""
+    """Describe the contradiction of two patterns, the one that asks for 0 first."""
     (one, earlier), (two, later) = sorted((row, value) for value, row in enumerate(rows))
     if line_of is None:
         return DataError(

@@ -1,29 +1,48 @@
-"""Training and test patterns of a function too wide for its table, both from one seed."""
+"""Tasks that are samples, each made from a seed.
+
+Cellular automata on worlds too wide for a table: S. Wolfram, Rev. Mod. Phys. 55, 601 (1983). A state is drawn
+at random and advanced some steps; the outer cells are neighbours.
+
+Random circuits in layers, autoencoders and decoders: Elser & Lal, "Learning with Boolean threshold functions"
+(arXiv 2602.17493). A node reads signals of the layer before it, each inverted or not, and every signal is read
+by some node. A node is a gate with some probability, else a copy of one signal. Gates are ANDs and ORs of two
+signals in AND/OR circuits and majorities of three in majority circuits.
+
+Handwritten digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+Repository (1998), as scikit-learn has them: 1797 images of 64 grey levels from 0 to 16, ten classes.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.code import InputCode, code_inputs, parse_code
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.dataset.tasks import read_options, whole_number
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.ports import Port
 
 SPLIT_DEFAULTS: Mapping[str, str] = {"train": "256", "test": "2048", "seed": "1", "part": "train"}
 """What a specification means that does not say otherwise."""
+_PARTS = ("train", "test")
 _LISTED_BITS = 16
 """Bits up to which all vectors are shuffled; wider ones are drawn until enough are different."""
-_MOST = 1_000_000
+_MAX_VECTORS = 1_000_000
+_MAX_STEPS = 1000
+_MAX_CELLS = 4096
 
 
 @dataclass(frozen=True)
 class Split:
+    """How many vectors of a function are to train and to test on, and which of the parts is meant."""
+
     train: int
     test: int
     seed: int
@@ -65,49 +84,33 @@ def _distinct(random: np.random.Generator, wanted: int, width: int) -> NDArray[n
     return drawn
 
 
-def read_split(what: str, options: Mapping[str, str]) -> Split:
-    part = options["part"]
-    if part not in ("train", "test"):
-        raise UsageError(f"{what}: expected part=train or part=test, got part={part[:40]}")
-    return Split(
-        train=whole_number(f"{what}: train", options["train"], 1, _MOST),
-        test=whole_number(f"{what}: test", options["test"], 1, _MOST),
-        seed=whole_number(f"{what}: seed", options["seed"], 0, 10**9 - 1),
-        part=part,
-    )
-
-
-def read_options(
-    what: str, arguments: list[str], defaults: Mapping[str, str]
-) -> tuple[dict[str, str], str]:
-    """Read ``key=value`` parts of a specification."""
-    given: dict[str, str] = {}
-    for part in arguments:
-        key, equals, value = (piece.strip() for piece in part.lower().partition("="))
-        if not equals or key not in defaults or key in given:
-            known = ", ".join(f"{name}=" for name in defaults)
-            raise UsageError(f"{what}: expected {known} each once, got {part.strip()[:40]!r}")
-        given[key] = value
-    options = {**defaults, **given}
-    changed = [f",{key}={options[key]}" for key in defaults if options[key] != defaults[key]]
-    return options, "".join(changed)
-
-
-def whole_number(what: str, text: str, low: int, high: int) -> int:
-    """Read a decimal number within limits; `what` names it in the error."""
-    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
-    if not low <= value <= high:
-        raise UsageError(f"{what}: expected a whole number from {low} to {high}, got {text[:40]!r}")
+def _choice(what: str, options: Mapping[str, str], key: str, known: tuple[str, str]) -> str:
+    value = options[key]
+    if value not in known:
+        expected = " or ".join(f"{key}={each}" for each in known)
+        raise UsageError(f"{what}: expected {expected}, got {key}={value[:40]}")
     return value
 
 
-# Elementary cellular automata on worlds too wide for a table, as samples.
+def read_split(what: str, options: Mapping[str, str]) -> Split:
+    return Split(
+        train=whole_number(f"{what}: train", options["train"], 1, _MAX_VECTORS),
+        test=whole_number(f"{what}: test", options["test"], 1, _MAX_VECTORS),
+        seed=whole_number(f"{what}: seed", options["seed"], 0, 10**9 - 1),
+        part=_choice(what, options, "part", _PARTS),
+    )
 
-_MOST_STEPS = 1000
-_MOST_CELLS = 4096
 
-World = tuple[int, int, int]
-"""Rule, steps and cells."""
+class World(NamedTuple):
+    """An elementary automaton; its states are a table, or a sample where the specification has a split."""
+
+    rule: int
+    steps: int
+    cells: int
+    """Cells of the ring; 0 where one cell is looked at."""
+    source: str
+    """The specification in its normal form."""
+    split: Split | None
 
 
 def advance(cells: NDArray[np.int64], rule: int) -> NDArray[np.int64]:
@@ -116,49 +119,44 @@ def advance(cells: NDArray[np.int64], rule: int) -> NDArray[np.int64]:
     return np.asarray((rule >> (left * 4 + cells * 2 + right)) & 1)
 
 
-def is_sampled(arguments: str) -> bool:
-    """Tell whether what stands after ``automaton:`` asks for a sample and not for a table."""
-    keys = {part.partition("=")[0].strip().lower() for part in arguments.split(",")[1:]}
-    return bool(keys & set(SPLIT_DEFAULTS))
-
-
-def read_world(arguments: str) -> tuple[World, str, dict[str, str]]:
+def read_world(arguments: str) -> World:
+    """Read what stands after ``automaton:``."""
     rule_text, *parts = (part.strip() for part in arguments.split(","))
     what = f"automaton:{rule_text[:40]}"
-    defaults = {"steps": "1", "cells": "", **SPLIT_DEFAULTS}
-    options, changed = read_options(what, parts, defaults)
-    if not options["cells"]:
+    options, changed = read_options(what, parts, {"steps": "1", "cells": "", **SPLIT_DEFAULTS})
+    keys = {part.partition("=")[0].strip().lower() for part in parts}
+    sampled = bool(keys & set(SPLIT_DEFAULTS))
+    if sampled and not options["cells"]:
         raise UsageError(f"{what}: expected cells=C with a sample, got none")
-    world = (
-        whole_number(f"{what}: rule", rule_text, 0, 255),
-        whole_number(f"{what}: steps", options["steps"], 1, _MOST_STEPS),
-        whole_number(f"{what}: cells", options["cells"], 3, _MOST_CELLS),
-    )
-    # Without a word on the split it would be the table of all states.
-    split = "" if is_sampled(f"{world[0]}{changed}") else f",train={options['train']}"
-    return world, f"automaton:{world[0]}{changed}{split}", options
+    rule = whole_number(f"{what}: rule", rule_text, 0, 255)
+    steps = whole_number(f"{what}: steps", options["steps"], 1, _MAX_STEPS)
+    cells = 0
+    if options["cells"]:
+        cells = whole_number(f"{what}: cells", options["cells"], 3 if sampled else 1, _MAX_CELLS)
+    # A split that is the default in all parts is written out, else this would be the table of all states.
+    if sampled and not any(f",{key}=" in changed for key in SPLIT_DEFAULTS):
+        changed += f",train={options['train']}"
+    source = f"automaton:{rule}{changed}"
+    return World(rule, steps, cells, source, read_split(source, options) if sampled else None)
 
 
-def sampled_automaton(arguments: str) -> Dataset:
-    (rule, steps, width), source, options = read_world(arguments)
-    inputs = read_split(source, options).vectors(width, source)
+def sampled_automaton(world: World, split: Split) -> Dataset:
+    inputs = split.vectors(world.cells, world.source)
     cells = inputs.astype(np.int64)
-    for _ in range(steps):
-        cells = advance(cells, rule)
-    name = f"automaton_{rule}" + (f"_steps{steps}" if steps > 1 else "") + f"_cells{width}"
+    for _ in range(world.steps):
+        cells = advance(cells, world.rule)
+    steps = f"_steps{world.steps}" if world.steps > 1 else ""
     return Dataset(
-        name=name,
-        source=source,
+        name=f"automaton_{world.rule}{steps}_cells{world.cells}",
+        source=world.source,
         inputs=inputs,
         targets=cells.astype(np.uint8),
-        input_ports=(Port("state", width),),
-        output_ports=(Port("next", width),),
+        input_ports=(Port("state", world.cells),),
+        output_ports=(Port("next", world.cells),),
     )
 
 
-# Random circuits in layers, as functions to be found again from samples.
-
-_MOST_LAYERS, _MOST_WIDTH = 64, 1024
+_MAX_LAYERS, _MAX_WIDTH = 64, 1024
 _GATE = "0.5"
 
 
@@ -244,8 +242,8 @@ def read_circuit(name: str, arguments: str | None) -> tuple[HiddenCircuit, str, 
     if match is None:
         raise UsageError(f"{what}: expected layers and width, as in {name}:3x32")
     and_or = name == "random_and_or"
-    n_layers = whole_number(f"{what}: layers", match[1], 1, _MOST_LAYERS)
-    width = whole_number(f"{what}: width", match[2], 2 if and_or else 3, _MOST_WIDTH)
+    n_layers = whole_number(f"{what}: layers", match[1], 1, _MAX_LAYERS)
+    width = whole_number(f"{what}: width", match[2], 2 if and_or else 3, _MAX_WIDTH)
     defaults = {"gate": _GATE, **SPLIT_DEFAULTS}
     options, changed = read_options(what, parts, defaults)
     seed = whole_number(f"{what}: seed", options["seed"], 0, 10**9 - 1)
@@ -286,42 +284,34 @@ def _gate(random: np.random.Generator, sources: list[int], least: int) -> Gate:
     return Gate(tuple(sources), tuple(bool(flip) for flip in flips), least)
 
 
-# The 8x8 images of handwritten digits that come with scikit-learn, as a data source.
-
 _IMAGES = 1797
 _SIDE = 8
 _GREY_LEVELS = 16
 _CLASSES = 10
-_DEFAULTS = {"train": "512", "seed": "1", "part": "train", "count": ""}
+_DIGITS_DEFAULTS = {"train": "512", "seed": "1", "part": "train", "count": ""}
 
 
 def digits(arguments: str | None) -> Dataset:
-    """Make a part of the images from what stands after ``digits:``.
+    """Make a part of the images, one input a pixel, analog or coded; the target is a one-hot class of ten.
 
-    Parameters
-    ----------
-    arguments
-        Parts with commas: a code (``grey``, ``thermometer:K`` or ``threshold:X``), ``train=N``, ``seed=N``,
-        ``part=train`` or ``part=test``, ``count=N``; None for the defaults.
+    The first N images of a random order are ``train``, all others ``test``; a count takes the first of a part.
     """
-    code, options = _options(arguments)
-    count = _number(options["train"], "train", 1, _IMAGES - 1)
-    seed = _number(options["seed"], "seed", 0, 10**9 - 1)
-    part = options["part"]
-    if part not in ("train", "test"):
-        raise UsageError(f"digits: expected part=train or part=test, got part={part[:40]}")
+    code_text, *parts = (part.strip() for part in (arguments or "grey").split(","))
+    if "=" in code_text:
+        code_text, parts = "grey", [code_text, *parts]
+    code = _image_code(code_text)
+    options, changed = read_options("digits", parts, _DIGITS_DEFAULTS)
+    count = whole_number("digits: train", options["train"], 1, _IMAGES - 1)
+    seed = whole_number("digits: seed", options["seed"], 0, 10**9 - 1)
+    is_train = _choice("digits", options, "part", _PARTS) == "train"
     values, labels = _images()
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(labels))
-    rows = order[:count] if part == "train" else order[count:]
-    given = {"train": str(count), "seed": str(seed), "part": part}
+    rows = order[:count] if is_train else order[count:]
     if options["count"]:
-        first = _number(options["count"], "count", 1, len(rows))
-        rows = rows[:first]
-        given["count"] = str(first)
-    changed = [f",{key}={value}" for key, value in given.items() if value != _DEFAULTS[key]]
+        rows = rows[: whole_number("digits: count", options["count"], 1, len(rows))]
     dataset = Dataset(
         name="digits",
-        source="".join(["digits:", "grey" if code is None else code.text, *changed]),
+        source=f"digits:{'grey' if code is None else code.text}{changed}",
         inputs=values[rows],
         targets=np.eye(_CLASSES, dtype=np.uint8)[labels[rows]],
         input_ports=tuple(
@@ -334,43 +324,16 @@ def digits(arguments: str | None) -> Dataset:
     return dataset if code is None else code_inputs(dataset, code)
 
 
-def _options(arguments: str | None) -> tuple[InputCode | None, dict[str, str]]:
-    """Read the parts; what is not given is as in `_DEFAULTS`."""
-    code: InputCode | None = None
-    given: dict[str, str] = {}
-    for place, part in enumerate((arguments or "grey").lower().split(",")):
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if equals and key in _DEFAULTS and key not in given:
-            given[key] = value
-        elif not equals and not place:
-            code = _code(key)
-        else:
-            raise UsageError(
-                f"digits: expected grey, thermometer:K or threshold:X first, then train=N, seed=N, "
-                f"part=train|test and count=N once each, got {part.strip()[:40]!r}"
-            )
-    return code, {**_DEFAULTS, **given}
-
-
-def _code(text: str) -> InputCode | None:
-    if text == "grey":
+def _image_code(text: str) -> InputCode | None:
+    if text.lower() == "grey":
         return None
     code = parse_code(text)
     if not code.trains_on_bits:
         raise UsageError(
-            f"digits: expected grey, thermometer:K or threshold:X, got {text[:40]!r}; to build with binary "
-            "inputs give --code"
+            f"digits: expected grey, thermometer:K or threshold:X, got {text[:40]!r}; to build with "
+            "binary inputs set `code`"
         )
     return code
-
-
-def _number(text: str, key: str, low: int, high: int) -> int:
-    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
-    if not low <= value <= high:
-        raise UsageError(
-            f"digits: {key}: expected a whole number from {low} to {high}, got {text[:40]!r}"
-        )
-    return value
 
 
 def _images() -> tuple[np.ndarray, np.ndarray]:
@@ -387,8 +350,6 @@ def _images() -> tuple[np.ndarray, np.ndarray]:
     return values, np.asarray(bunch.target, dtype=np.int64)
 
 
-# Vectors that a network has to pass through a narrow layer, or to make from codes of its own.
-
 _MAX_CODES = 1024
 _CODE_DEFAULTS = {"bits": "", "seed": "1"}
 _IMAGE_TASK = "threshold:0.5"
@@ -399,23 +360,15 @@ def autoencoder(arguments: str | None) -> Dataset:
     count, bits, options, source = _read(
         "autoencoder", arguments, {"kind": "random", **_CODE_DEFAULTS}
     )
-    kind = options["kind"]
-    if kind not in ("random", "one-hot"):
-        raise UsageError(
-            f"autoencoder:{count}: expected kind=random or kind=one-hot, got kind={kind[:40]}"
-        )
-    if kind == "one-hot" and bits != count:
+    one_hot = _choice(source, options, "kind", ("random", "one-hot")) == "one-hot"
+    if one_hot and bits != count:
         raise UsageError(
             f"autoencoder:{count}: one-hot vectors have as many bits as there are: expected "
             f"bits={count}, got {bits}"
         )
-    vectors = (
-        np.eye(count, dtype=np.uint8)
-        if kind == "one-hot"
-        else _vectors(count, bits, options, source)
-    )
+    vectors = np.eye(count, dtype=np.uint8) if one_hot else _vectors(count, bits, options, source)
     return Dataset(
-        name=f"autoencoder_{count}" + ("_one_hot" if kind == "one-hot" else ""),
+        name=f"autoencoder_{count}" + ("_one_hot" if one_hot else ""),
         source=source,
         inputs=vectors,
         targets=vectors,
@@ -428,12 +381,7 @@ def decoder(arguments: str | None) -> Dataset:
     """Make vectors without inputs from what stands after ``decoder:``; each finds a code of its own."""
     defaults = {"code": "hypercube", **_CODE_DEFAULTS}
     count, bits, options, source = _read("decoder", arguments, defaults)
-    code = options["code"]
-    if code not in ("hypercube", "one-hot"):
-        raise UsageError(
-            f"decoder:{count}: expected code=hypercube or code=one-hot, got code={code[:40]}"
-        )
-    one_hot = code == "one-hot"
+    one_hot = _choice(source, options, "code", ("hypercube", "one-hot")) == "one-hot"
     return _generated(
         f"decoder_{count}", source, _vectors(count, bits, options, source), one_hot, Port("y", bits)
     )
@@ -475,11 +423,11 @@ def _read(
     size, *parts = (part.strip() for part in (arguments or "").lower().split(","))
     what = f"{name}:{size[:40]}"
     count = whole_number(what, size, 1, _MAX_CODES)
-    options, _ = read_options(what, parts, defaults)
+    options, changed = read_options(what, parts, defaults)
     bits = whole_number(f"{what}: bits", options["bits"] or str(count), 1, _MAX_CODES)
-    options["bits"] = "" if bits == count else str(bits)
-    changed = [f",{key}={options[key]}" for key in defaults if options[key] != defaults[key]]
-    return count, bits, options, f"{name}:{count}{''.join(changed)}"
+    if bits == count:
+        changed = changed.replace(f",bits={bits}", "")
+    return count, bits, options, f"{name}:{count}{changed}"
 
 
 def _vectors(count: int, bits: int, options: dict[str, str], source: str) -> NDArray[np.uint8]:

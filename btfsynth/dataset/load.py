@@ -1,4 +1,4 @@
-"""Reading a data set, whether it is a built-in task or a file."""
+"""Reading data, whether it is a built-in task or a file, and writing it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import os
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import (
     FORMATS,
+    OutputColumns,
     format_by_content,
     format_by_ending,
     format_by_name,
     known_endings,
 )
-from btfsynth.dataset.formats.base import OutputColumns, read_source
+from btfsynth.dataset.formats.base import read_source
 from btfsynth.dataset.tasks import is_task_spec, parse_task, task_signatures
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path, write_bytes
@@ -66,18 +67,10 @@ def load(
     file = read_source(path)
     if chosen is None:
         chosen = format_by_content(file)
-    if outputs is None:
-        dataset = chosen.read(file)
-    elif chosen.read_outputs is None:
-        raise UsageError(f"{path}: output columns cannot be chosen in a {chosen.name} file")
-    else:
-        dataset = chosen.read_outputs(file, outputs)
+    dataset = chosen.read(file, outputs)
     if dataset.contradiction is not None and not contradictory:
         raise dataset.contradiction
     return dataset
-
-
-# Writing a data set to a file.
 
 
 def save(dataset: Dataset, path: StrPath, format: str | None = None) -> None:  # noqa: A002

@@ -1,4 +1,4 @@
-"""A random part of a data set."""
+"""Random parts of a data set, and validation patterns matched to its columns."""
 
 from __future__ import annotations
 
@@ -50,9 +50,6 @@ def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
         care=dataset.care_mask[rows],
         unlisted_dont_care=False,
     )
-
-
-# Patterns held out, brought to the columns of the data they are to judge.
 
 
 def matched(valid: Dataset, dataset: Dataset, n_inputs: int | None = None) -> Dataset:

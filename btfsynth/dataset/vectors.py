@@ -1,4 +1,7 @@
-"""Boolean vectors as numbers and as rows of bits, least significant bit first."""
+"""Boolean vectors as numbers, as rows of bits and as cubes; the least significant bit comes first.
+
+A cube is a vector with free positions: it stands for all vectors that agree with it elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +57,6 @@ def counting_inputs(width: int) -> NDArray[np.uint8]:
     """Return all vectors of ``width`` bits in counting order, ``(2**width, width)`` uint8."""
     return bits_of(np.arange(1 << width, dtype=np.uint64), width)
 
-
-# Cubes: input vectors with free positions, and the vectors they stand for.
 
 FREE = 2
 """The value of a position that may be 0 or 1."""

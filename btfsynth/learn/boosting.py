@@ -1,7 +1,12 @@
-"""Weighted votes of small trees: AdaBoost, its weights rounded to small integers, as one threshold gate.
+"""Weighted votes: boosted trees, and majority votes of circuits that compete.
 
-Freund & Schapire, A decision-theoretic generalization of on-line learning, JCSS 55, 1997. How many trees of
-how many leaves is chosen on the validation samples, among those that fit the limits.
+`BoostingLearner` is AdaBoost over small trees, the weights rounded to small integers, as one threshold gate
+(Freund & Schapire, A decision-theoretic generalization of on-line learning, JCSS 55, 1997). The number of
+trees and of their leaves is chosen on the validation samples, among those that fit the limits.
+
+`vote` selects circuits greedily (Caruana et al., Ensemble selection from libraries of models, ICML 2004): from
+the best circuit on, it adds the two votes that help most, the same circuit again or others, while they help and
+the whole fits the limits. The number of votes is odd, so that there are no ties.
 """
 
 from __future__ import annotations
@@ -146,8 +151,6 @@ def lower_vote(builder: NetlistBuilder, votes: list[int], weights: list[int]) ->
     function = ThresholdFunction(tuple(range(len(votes))), tuple(weights), 0)
     return lower_counter(builder, pseudo_boolean(function, votes))
 
-
-# Majority votes of circuits, chosen greedily on the validation samples.
 
 _MEMBERS = 24
 """Circuits that are considered."""

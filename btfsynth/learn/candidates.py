@@ -1,7 +1,7 @@
-"""Full adders in seven AND and OR cells, where AND nodes are what a circuit must not have many of.
+"""Circuits that compete: each is simulated on the samples and brought within the limits.
 
-In majorities a full adder is three cells, which as AND nodes are twelve; written with two exclusive ors that
-share their products with the carry it is seven of either.
+Where AND nodes are limited, full adders are rewritten: as three majorities one takes twelve AND nodes, written
+with two exclusive ors that share their products with the carry it takes seven AND and OR cells.
 """
 
 from __future__ import annotations
@@ -110,9 +110,6 @@ def within(netlist: Netlist, limits: Limits) -> Netlist | None:
         return netlist
     rewritten = with_few_ands(netlist)
     return rewritten if limits.hold(rewritten) else None
-
-
-# Circuits that compete: each measured by simulation on the samples.
 
 
 @dataclass(frozen=True, eq=False)

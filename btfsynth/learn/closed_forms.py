@@ -1,9 +1,15 @@
-"""A polynomial over GF(2), exact on all training samples: parities and functions of low algebraic degree.
+"""Functions with a closed form: polynomials over GF(2), symmetric functions, tables over few inputs.
 
-The unknowns are the coefficients of the monomials up to a degree, each sample is one linear equation, and
-Gaussian elimination solves them. With more samples than unknowns a solution is no accident: were the function
-another one, every spare sample would contradict it with probability one half. Sampled parities, which no
-greedy learner sees, are exact in degree one.
+Polynomials: the unknowns are the coefficients of the monomials up to a degree, each sample is one linear
+equation, and Gaussian elimination solves them. With more samples than unknowns a solution is no accident: every
+spare sample would contradict a wrong one with probability one half. Sampled parities, which no greedy learner
+sees, are exact in degree one.
+
+Symmetric functions of all or some inputs or their complements: the value of each count of ones is the more
+frequent one among its samples. Full adders make the count, and a table looks its binary digits up.
+
+Tables: inputs are taken in the order of their largest Fourier coefficient. Combinations that no sample shows
+are left open, and the decision diagram sets them as suits its size.
 """
 
 from __future__ import annotations
@@ -143,9 +149,6 @@ def _parity(builder: NetlistBuilder, literals: list[int]) -> int:
     return literals[0]
 
 
-# A function of how many inputs are 1: every symmetric function, also of some of the inputs or complements.
-
-
 class SymmetricLearner:
     """Fit functions of the count over all inputs or those that matter, as they are or complemented."""
 
@@ -203,8 +206,6 @@ def count_digits(builder: NetlistBuilder, literals: list[int]) -> list[int]:
         size >>= 1
     return digits
 
-
-# A table over the few inputs that matter: exact where the function has small support.
 
 _WIDEST = 14
 """Inputs of a table at most."""

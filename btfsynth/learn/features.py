@@ -1,8 +1,8 @@
-"""What low-degree Fourier coefficients of the samples say: which inputs matter, and which together.
+"""Signals that learners may use as inputs, and the Fourier coefficients that suggest them.
 
-The coefficient of a set of inputs is the mean of ``y * product of the inputs`` over +-1 values, estimated
+The coefficient of a set of inputs is the mean of ``y * product of the inputs`` over -1/+1 values, estimated
 from the samples with a standard error of ``1 / sqrt(samples)`` (O'Donnell, Analysis of Boolean Functions,
-chapter 3). An input of a function that is no more than moderately complex shows in some set of up to three.
+chapter 3). An input of a function of moderate complexity shows in some set of up to three.
 """
 
 from __future__ import annotations
@@ -82,8 +82,6 @@ def measure_spectrum(samples: Samples) -> Spectrum:
     kept = [int(row) for row in order if abs(coefficients[row]) >= threshold]
     return Spectrum(tuple(sets[row] for row in kept), coefficients[kept], scores, threshold)
 
-
-# Signals made of inputs that learners may use as if they were inputs.
 
 AND, XOR = 0, 1
 

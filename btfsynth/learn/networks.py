@@ -1,9 +1,13 @@
-"""A trained network with small integer weights: near the network, and small as a circuit.
+"""Networks of Boolean threshold functions, trained by reflect-reflect-relax, as circuits.
 
-Neuron after neuron, inputs first, gets the smallest integers that agree with it on all but a tolerated share
-of the samples, given what the neurons before have become; the thresholds are the best for these integers.
-The output neuron agrees with the targets instead, and its integers are moved one by one as long as that
-makes more of them right.
+Trainings come in rounds. The first tries every setting for a short time; each round after it trains those
+that did best on the validation samples for longer, from new random starts, until the budget is spent.
+
+Every network is rounded to small integers at several tolerances; the best on the validation samples within the
+limits is the fit. Neuron after neuron, inputs first, gets the smallest integers that agree with it on all but a
+tolerated share of the samples, given what the neurons before it have become, and the best threshold for these.
+The output neuron agrees with the targets instead, and its integers are moved one by one while that makes more
+of them right.
 """
 
 from __future__ import annotations
@@ -198,8 +202,6 @@ def _needed(network: IntegerNetwork) -> set[int]:
             stack.extend(node - first for node in network.neurons[neuron].inputs if node >= first)
     return needed
 
-
-# Networks of Boolean threshold functions, trained by reflect-reflect-relax, as circuits.
 
 _TOLERANCES = (0.002, 0.01, 0.03, 0.08)
 _FIRST_WORK = 3e8

@@ -1,8 +1,12 @@
-"""Decision trees over bits: grown best first, cut to any number of leaves, built from multiplexers.
+"""Decision trees over bits and over signals found at the fringe of earlier trees, as circuits.
 
-The split of a node is the one that lowers the entropy most (Quinlan, Induction of decision trees, Machine
-Learning 1, 1986); nodes are split in the order of what that gains, so that the first splits of a large tree
-are the small tree, and one growth serves the choice of a size.
+Trees are grown best first: the split that lowers the entropy most comes next (Quinlan, Induction of decision
+trees, Machine Learning 1, 1986). The first splits of a large tree are therefore the small tree, and one growth
+serves the choice of a size.
+
+The last two questions before a leaf, taken together, are a new signal for which the next tree may ask. After
+some rounds, signals stand for what a plain tree has to repeat in every branch (Pagallo & Haussler, Boolean
+feature discovery in empirical learning, Machine Learning 5, 1990).
 """
 
 from __future__ import annotations
@@ -289,8 +293,6 @@ def _multiplexer(builder: NetlistBuilder, x: int, high: int, low: int) -> int:
         return builder.xor(x, low)
     return builder.or_(builder.and_(x, high), builder.and_(x ^ 1, low))
 
-
-# A decision tree as a circuit, and trees over signals found at the fringe of the tree before.
 
 _MIN_SAMPLES = (1, 3, 8)
 _MUX_ANDS = 3

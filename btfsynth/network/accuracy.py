@@ -1,4 +1,4 @@
-"""How often a network is right: bits, whole patterns and, where targets are classes, labels."""
+"""What a network gets right: bits, whole patterns and class labels, and labels as hardware has them."""
 
 from __future__ import annotations
 
@@ -91,9 +91,6 @@ def measure(network: TrainedNetwork, dataset: Dataset) -> Accuracy:
         vectors_right=int((right | ~care).all(axis=1).sum()),
         labels_right=labels,
     )
-
-
-# Classes as hardware has them: a number beside the output bits.
 
 
 def label_width(classes: int) -> int:

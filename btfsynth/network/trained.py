@@ -1,4 +1,4 @@
-"""A trained network: a topology, its weights, and how they were found."""
+"""A trained network: a topology and its weights, evaluated and cut at a layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""What an experiment is: data, network, settings, what is measured, and what was published."""
+"""The experiments of arXiv 2602.17493: data, networks, settings, and the figures that the authors published.
+
+Figures of the authors are those of the paper and of the documentation of their program
+(github.com/veitelser/boolearn). Our time step and metric rate are larger than theirs: that takes fewer steps.
+Where a function is to be fitted, training ends as soon as it is; where it is to generalise from a sample the
+gap has to close.
+"""
 
 from __future__ import annotations
 
@@ -135,9 +141,6 @@ class Experiment:
             **({"skip": True} if self.skip else {}),
             **({"fitted": True} if self.fitted else {}),
         }
-
-
-# The experiments of arXiv 2602.17493, with the authors' figures and our settings.
 
 
 def _multiplier(bits: int, widths: tuple[int, ...], published: Published) -> Experiment:

@@ -1,4 +1,8 @@
-"""One run of an experiment from one seed, as JSON values."""
+"""One run of an experiment from one seed: the work, and its record as JSON values.
+
+`run_training` and `run_baseline` depend on their arguments alone, so they can run in any process, on this
+machine or on others.
+"""
 
 from __future__ import annotations
 
@@ -146,9 +150,6 @@ def _curve(result: TrialResult) -> list[list[float | None]]:
 
 def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 6)
-
-
-# The work of a reproduction, one function a kind of run: arguments in, a record out.
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The circuit behind sampled data, as a netlist."""
+"""The circuit behind sampled data, and whether a trained network is proven to be this circuit."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from btfsynth.verify.equivalence import equivalent
 def hidden_netlist(spec: str) -> Netlist:
     name, _, arguments = spec.partition(":")
     if name.strip().lower() == "automaton":
-        (rule, steps, cells), _, _ = read_world(arguments)
-        return automaton_netlist(rule, steps, cells)
+        world = read_world(arguments)
+        if not world.cells:
+            raise UsageError(f"{spec[:60]!r}: expected cells=C, got none")
+        return automaton_netlist(world.rule, world.steps, world.cells)
     if name.strip().lower() in ("random_and_or", "random_majority"):
         return circuit_netlist(hidden_circuit(spec))
     raise UsageError(f"{spec[:60]!r}: there is no circuit behind this task")
@@ -73,9 +75,6 @@ def _table(builder: NetlistBuilder, table: int, inputs: Sequence[int]) -> int:
     on = _table(builder, table >> half, inputs[1:])
     off = _table(builder, table & ((1 << half) - 1), inputs[1:])
     return builder.or_(builder.and_(inputs[0], on), builder.and_(inputs[0] ^ 1, off))
-
-
-# Whether a trained network is the circuit that its patterns were drawn from: proven, not tested.
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""What a file of runs may hold, described once: names, types and ranges are checked when it is read."""
+"""What is done so far, on disk: one file for each experiment, written after every run.
+
+Names, types and ranges of what a file may hold are checked when it is read.
+"""
 
 from __future__ import annotations
 
@@ -154,8 +157,6 @@ def _problem(record: Mapping[str, Any], fields: Mapping[str, _Holds]) -> str | N
             return f"{name}: got {shown(record[name])}"
     return None
 
-
-# What is done so far, on disk: one file an experiment, written after every run.
 
 _FORMAT = 1
 _FOLDER = "rows"

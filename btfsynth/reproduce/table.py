@@ -1,4 +1,4 @@
-"""What the seeds of an experiment came to together, beside what was published."""
+"""The results of a reproduction, seeds taken together: JSON, CSV, Markdown and curves."""
 
 from __future__ import annotations
 
@@ -125,8 +125,6 @@ def _fitted(records: list[dict[str, Any]]) -> dict[str, Any] | None:
 def _median(values: list[Any]) -> float | None:
     return statistics.median(values) if values else None
 
-
-# The table of a reproduction: JSON, CSV and Markdown.
 
 HEADINGS = (
     "experiment",
@@ -357,8 +355,6 @@ def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
             flat[prefix + name] = "" if value is None else value
     return flat
 
-
-# The runs of an experiment as a picture: gap and accuracies over the steps, one line a seed.
 
 _INCHES = (6.4, 6.0)
 

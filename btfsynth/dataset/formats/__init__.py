@@ -1,26 +1,105 @@
-"""The file formats and the table that names them."""
+"""The file formats of data and the table that names them; what reads and writes is imported when it is used."""
 
 from __future__ import annotations
 
-from btfsynth.dataset.formats.base import Format, SourceFile
-from btfsynth.dataset.formats.csv_file import CSV
-from btfsynth.dataset.formats.dat import DAT
-from btfsynth.dataset.formats.npz_file import NPZ
-from btfsynth.dataset.formats.pla import PLA
-from btfsynth.dataset.formats.truth import TRUTH
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from btfsynth.errors import DataError, UsageError
-from btfsynth.files import StrPath, as_path
 
-__all__ = [
-    "FORMATS",
-    "Format",
-    "format_by_content",
-    "format_by_ending",
-    "format_by_name",
-    "known_endings",
-]
+if TYPE_CHECKING:
+    import os
 
-FORMATS: dict[str, Format] = {fmt.name: fmt for fmt in (NPZ, PLA, TRUTH, DAT, CSV)}
+    from btfsynth.dataset.dataset import Dataset
+    from btfsynth.dataset.formats.base import SourceFile
+
+OutputColumns = int | Sequence[str]
+"""Which columns are outputs: how many of the last ones, or their names."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format.
+
+    Parameters
+    ----------
+    endings
+        File name endings, lower case with the dot; the first is the usual one.
+    module
+        The module here that has ``sniff(file)``, ``read(file)`` and ``write(dataset)``.
+    names_ports
+        False if position is all that tells the bits of a file apart.
+    chooses_outputs
+        True if its columns need not be marked: ``read(file, outputs)`` takes the choice of the user.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    description: str
+    module: str
+    names_ports: bool = True
+    chooses_outputs: bool = False
+
+    def _call(self, function: str, *arguments: object) -> Any:
+        return getattr(import_module(f"{__name__}.{self.module}"), function)(*arguments)
+
+    def sniff(self, file: SourceFile) -> bool:
+        """Return True if the content looks like this format; for files of unknown ending."""
+        return bool(self._call("sniff", file))
+
+    def read(self, file: SourceFile, outputs: OutputColumns | None = None) -> Dataset:
+        if outputs is not None and not self.chooses_outputs:
+            raise UsageError(f"{file.path}: output columns cannot be chosen in a {self.name} file")
+        chosen = (outputs,) if self.chooses_outputs else ()
+        dataset: Dataset = self._call("read", file, *chosen)
+        return dataset
+
+    def write(self, dataset: Dataset) -> bytes:
+        """Return the content of the file; raise a `UsageError` if the format cannot hold the data."""
+        return bytes(self._call("write", dataset))
+
+
+FORMATS: dict[str, Format] = {
+    each.name: each
+    for each in (
+        Format(
+            "npz",
+            (".npz",),
+            "NumPy archive with inputs and targets (or X and y); keeps everything",
+            "npz_file",
+        ),
+        Format(
+            "pla",
+            (".pla", ".esp"),
+            "espresso's PLA, types f, fd, fr and fdr; cubes and don't-cares",
+            "pla",
+        ),
+        Format(
+            "truth",
+            (".truth", ".tt"),
+            "one line of 0 and 1 an output, highest pattern first; hexadecimal after 0x",
+            "truth",
+            names_ports=False,
+        ),
+        Format(
+            "dat",
+            (".dat",),
+            "counts and types, then numbers in free layout; labels and analog inputs too",
+            "dat",
+            names_ports=False,
+        ),
+        Format(
+            "csv",
+            (".csv", ".tsv"),
+            "comma-, semicolon- or tab-separated table, header optional",
+            "csv_file",
+            chooses_outputs=True,
+        ),
+    )
+}
 """The formats by name, the more recognisable ones first: a file of unknown ending is the first it
 looks like."""
 
@@ -35,10 +114,9 @@ def format_by_name(name: str) -> Format:
     return FORMATS[name]
 
 
-def format_by_ending(path: StrPath) -> Format | None:
+def format_by_ending(path: str | os.PathLike[str]) -> Format | None:
     """Return the format of a file name, None if its ending is unknown."""
-    path = as_path(path)
-    ending = path.suffix.lower()
+    ending = Path(path).suffix.lower()
     return next((fmt for fmt in FORMATS.values() if ending in fmt.endings), None)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import codecs
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import DataError, UsageError
@@ -20,8 +23,8 @@ MAX_FILE_BYTES = 512 << 20
 MAX_CELLS = 1 << 26
 """Largest number of values a file may ask for beyond those it spells out."""
 
-OutputColumns = int | Sequence[str]
-"""Which columns are outputs: how many of the last ones, or their names."""
+_COUNT = re.compile(r"[0-9]{1,18}")
+_REAL = re.compile(r"[+-]?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(frozen=True)
@@ -69,34 +72,6 @@ class SourceFile:
         return DataError(message, self.path, line)
 
 
-@dataclass(frozen=True)
-class Format:
-    """One file format.
-
-    Parameters
-    ----------
-    endings
-        File name endings, lower case with the dot; the first is the usual one.
-    sniff
-        True if the content looks like this format; for files of unknown ending.
-    write
-        Gives the content of the file; raises `UsageError` if the format cannot hold the data set.
-    names_ports
-        False if position is all that tells the bits of a file apart.
-    read_outputs
-        Reads with the output columns chosen by the user, for formats of unmarked columns.
-    """
-
-    name: str
-    endings: tuple[str, ...]
-    description: str
-    sniff: Callable[[SourceFile], bool]
-    read: Callable[[SourceFile], Dataset]
-    write: Callable[[Dataset], bytes]
-    read_outputs: Callable[[SourceFile, OutputColumns], Dataset] | None = None
-    names_ports: bool = True
-
-
 def _split_lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
@@ -134,6 +109,73 @@ def identifier(text: str) -> str:
 def quoted(text: str) -> str:
     """Quote a piece of a file for a message, on one line and not longer than is useful."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+@dataclass(frozen=True)
+class NumberFile:
+    """A text file of numbers in free layout."""
+
+    file: SourceFile
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        return [token for line in self.file.lines for token in line.split()]
+
+    def line_of(self, index: int) -> int:
+        """Return the line of a token; the last line with one if there are not that many."""
+        last = 1
+        for number, line in enumerate(self.file.lines, start=1):
+            count = len(line.split())
+            if index < count:
+                return number
+            index -= count
+            last = number if count else last
+        return last
+
+    def error(self, message: str, index: int) -> DataError:
+        """Return the error that names the file and the line of a token."""
+        return self.file.error(message, self.line_of(index))
+
+    def header(self, names: Sequence[str]) -> list[int]:
+        for index, name in enumerate(names):
+            if index >= len(self.tokens):
+                raise self.error(f"expected {name}, got the end of the file", index)
+            if not is_count(self.tokens[index]):
+                raise self.error(f"expected {name}, got {quoted(self.tokens[index])}", index)
+        return [int(token) for token in self.tokens[: len(names)]]
+
+    def counts(self, start: int, step: int, name: str) -> NDArray[np.int64]:
+        """Return every `step`-th token from `start` on as a whole number, none negative."""
+        column = self.tokens[start::step]
+        for row, token in enumerate(column):
+            if not is_count(token):
+                raise self.error(f"expected {name}, got {quoted(token)}", start + row * step)
+        return np.fromiter(map(int, column), dtype=np.int64, count=len(column))
+
+    def reals(self, start: int, step: int, name: str) -> NDArray[np.float32]:
+        """Return every `step`-th token from `start` on as a number that is finite in float32."""
+        column = self.tokens[start::step]
+        for row, token in enumerate(column):
+            if not _REAL.fullmatch(token):
+                raise self.error(
+                    f"expected a finite number as {name}, got {quoted(token)}", start + row * step
+                )
+        wide = np.fromiter(map(float, column), dtype=np.float64, count=len(column))
+        with np.errstate(over="ignore", under="ignore"):
+            numbers = wide.astype(np.float32)
+        infinite = np.flatnonzero(~np.isfinite(numbers))
+        if infinite.size:
+            row = int(infinite[0])
+            raise self.error(
+                f"expected a number of float32 as {name}, got {quoted(column[row])}",
+                start + row * step,
+            )
+        return numbers
+
+
+def is_count(token: str) -> bool:
+    """Return True if a token is a whole number of up to 18 digits without a sign."""
+    return _COUNT.fullmatch(token) is not None
 
 
 def check_names(file: SourceFile, names: Sequence[str], what: str, line: int) -> None:

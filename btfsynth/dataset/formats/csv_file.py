@@ -18,9 +18,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import find_contradiction
+from btfsynth.dataset.contradictions import with_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.dataset.formats.base import Format, OutputColumns, SourceFile, check_names, quoted
+from btfsynth.dataset.formats import OutputColumns
+from btfsynth.dataset.formats.base import SourceFile, check_names, quoted
 from btfsynth.dataset.formats.csv_layout import (
     NUMBER,
     SEPARATORS,
@@ -52,15 +53,11 @@ _OUTPUT_BITS = {**_BITS, **dict.fromkeys(("-", "x", "?", "", *_MISSING), FREE)}
 _OPEN_NUMBERS = frozenset(cell for cell, code in _OUTPUT_BITS.items() if code == FREE)
 
 
-def _sniff(file: SourceFile) -> bool:
+def sniff(file: SourceFile) -> bool:
     return find_delimiter(file) is not None
 
 
-def _read(file: SourceFile) -> Dataset:
-    return _read_outputs(file, None)
-
-
-def _read_outputs(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
+def read(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
     file, notes = as_utf8(file)
     table = read_table(file)
     header, header_line = table.header, table.header_line
@@ -172,15 +169,7 @@ def _dataset(file: SourceFile, body: Table, roles: Roles) -> Dataset:
         output_kind=output_kind,
         notices=(*body.notes, *guessed, *notes, *output_notes),
     )
-    found = find_contradiction(
-        dataset.inputs,
-        dataset.targets,
-        dataset.care_mask,
-        names=bit_names(output_ports),
-        path=file.path,
-        line_of=lambda pattern: body.lines[rows[pattern]],
-    )
-    return replace(dataset, contradiction=found)
+    return with_contradiction(dataset, file.path, lambda pattern: body.lines[rows[pattern]])
 
 
 _Targets = tuple[
@@ -347,7 +336,7 @@ def _value(column: Column, cell: str, meaning: dict[str, int]) -> int | None:
     return -1 if meaning.get(cell.lower()) == FREE else None
 
 
-def _write(dataset: Dataset) -> bytes:
+def write(dataset: Dataset) -> bytes:
     if not dataset.n_inputs:
         raise UsageError(
             f"{dataset.name}: a csv file lists its inputs, these come from a "
@@ -364,14 +353,3 @@ def _write(dataset: Dataset) -> bytes:
         # str gives the shortest text that reads back as the same float32.
         writer.writerow([*(str(value) for value in row), *targets])
     return stream.getvalue().encode()
-
-
-CSV = Format(
-    name="csv",
-    endings=(".csv", ".tsv"),
-    description="comma-, semicolon- or tab-separated table, header optional",
-    sniff=_sniff,
-    read=_read,
-    write=_write,
-    read_outputs=_read_outputs,
-)

@@ -1,6 +1,7 @@
-"""Which columns of a table are inputs and which are outputs.
+"""The cells of a table and the roles of its columns.
 
-The first of these that applies decides:
+Delimiter, header and margins are read as spreadsheets and libraries write them. The first of these that
+applies decides which columns are inputs and which are outputs:
 
 1. the caller names the output columns, or says how many of the last ones they are;
 2. the header marks them ``in:NAME`` (or ``analog:NAME``) and ``out:NAME``; unmarked ones take the role
@@ -20,7 +21,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from btfsynth.dataset.formats.base import OutputColumns, SourceFile
+from btfsynth.dataset.formats import OutputColumns
+from btfsynth.dataset.formats.base import SourceFile
 from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port, group_ports
 
@@ -237,8 +239,6 @@ def renamed(roles: Roles) -> Roles:
 def _plain_names(letter: str, count: int) -> list[str]:
     return [letter] if count == 1 else [f"{letter}[{bit}]" for bit in range(count)]
 
-
-# The cells of a CSV file: its delimiter, header and margins, as spreadsheets and libraries write them.
 
 WORDS = {"false": 0, "true": 1}
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?|[+-]?(nan|inf)", re.I)

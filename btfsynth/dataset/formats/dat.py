@@ -16,24 +16,24 @@ count of the outputs; then, for each pattern, its inputs and its outputs.
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import find_contradiction
+from btfsynth.dataset.contradictions import with_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import (
     MAX_CELLS,
-    Format,
+    NumberFile,
     SourceFile,
+    is_count,
     quoted,
     require_no_dont_care,
 )
 from btfsynth.errors import plural
-from btfsynth.ports import Port, bit_names
+from btfsynth.ports import Port
 
 _HEADER = (
     "the number of patterns",
@@ -44,7 +44,6 @@ _HEADER = (
 )
 _ANALOG, _ONE_HOT, _BOOLEAN = 0, 1, 2
 _MAX_TOKEN = 40
-_COUNT = re.compile(r"[0-9]{1,18}")
 _GENERATORS = {
     _ONE_HOT: InputKind.ONE_HOT_GENERATOR,
     _BOOLEAN: InputKind.HYPERCUBE_GENERATOR,
@@ -68,73 +67,40 @@ class _Header:
         return self.inputs + self.outputs
 
 
-def _sniff(file: SourceFile) -> bool:
+def sniff(file: SourceFile) -> bool:
     head = list(itertools.islice((t for line in file.lines for t in line.split()), len(_HEADER)))
-    return len(head) == len(_HEADER) and all(_COUNT.fullmatch(token) for token in head)
+    return len(head) == len(_HEADER) and all(map(is_count, head))
 
 
-def _read(file: SourceFile) -> Dataset:
-    tokens = [token for line in file.lines for token in line.split()]
-    header = _read_header(file, tokens)
-    values = _values(file, header, tokens)
-    columns = slice(0, header.inputs), slice(header.inputs, header.columns)
-    inputs = _read_inputs(file, header, values[:, columns[0]])
-    targets = _read_outputs(file, header, values[:, columns[1]])
-    output_port = Port("y", targets.shape[1])
-
-    def line_of(pattern: int) -> int:
-        return _line_of(file, len(_HEADER) + pattern * header.columns)
-
-    found = None
+def read(source: SourceFile) -> Dataset:
+    file = NumberFile(source)
+    header = _read_header(file)
+    values = _values(file, header)
+    targets = _read_outputs(file, header, values[:, header.inputs :])
     if header.inputs:
-        found = find_contradiction(
-            inputs,
-            targets,
-            np.ones(targets.shape, dtype=np.bool_),
-            names=bit_names([output_port]),
-            path=file.path,
-            line_of=line_of,
-        )
         kind = InputKind.ANALOG if header.input_type == _ANALOG else InputKind.BOOLEAN
     else:
         kind = _GENERATORS[header.input_type]
-    return Dataset(
-        name=file.function_name,
-        source=file.base_name,
-        inputs=inputs,
+    dataset = Dataset(
+        name=source.function_name,
+        source=source.base_name,
+        inputs=_read_inputs(file, header, values[:, : header.inputs]),
         targets=targets,
         input_ports=(Port("x", header.inputs),) if header.inputs else (),
-        output_ports=(output_port,),
+        output_ports=(Port("y", targets.shape[1]),),
         input_kind=kind,
         output_kind=OutputKind.LABEL if header.labels else OutputKind.BOOLEAN,
-        contradiction=found,
+    )
+    return with_contradiction(
+        dataset, source.path, lambda row: file.line_of(len(_HEADER) + row * header.columns)
     )
 
 
-def _line_of(file: SourceFile, index: int) -> int:
-    """Return the line of a token; the last line if there are not that many."""
-    last = 1
-    for number, line in enumerate(file.lines, start=1):
-        count = len(line.split())
-        if index < count:
-            return number
-        index -= count
-        last = number if count else last
-    return last
-
-
-def _read_header(file: SourceFile, tokens: list[str]) -> _Header:
-    numbers = []
-    for index, what in enumerate(_HEADER):
-        if index >= len(tokens):
-            raise file.error(f"expected {what}, got the end of the file", _line_of(file, index))
-        if not _COUNT.fullmatch(tokens[index]):
-            raise file.error(f"expected {what}, got {quoted(tokens[index])}", _line_of(file, index))
-        numbers.append(int(tokens[index]))
-    header = _Header(*numbers)
+def _read_header(file: NumberFile) -> _Header:
+    header = _Header(*file.header(_HEADER))
     message, index = _header_fault(header)
     if message:
-        raise file.error(message, _line_of(file, index))
+        raise file.error(message, index)
     return header
 
 
@@ -169,30 +135,28 @@ def _header_fault(header: _Header) -> tuple[str, int]:
     return "", 0
 
 
-def _values(file: SourceFile, header: _Header, tokens: list[str]) -> NDArray[Any]:
+def _values(file: NumberFile, header: _Header) -> NDArray[Any]:
     """Return the values, ``(patterns, columns)`` text, once their number is right."""
     expected = header.patterns * header.columns
-    found = len(tokens) - len(_HEADER)
+    found = len(file.tokens) - len(_HEADER)
     if found != expected:
         label = "label" if header.labels else "output"
         shape = f"{plural(header.inputs, 'input')} and {plural(header.outputs, label)}"
         raise file.error(
             f"expected {plural(expected, 'value')} for {plural(header.patterns, 'pattern')} of "
             f"{shape}, got {found}",
-            _line_of(file, len(_HEADER) + expected),
+            len(_HEADER) + expected,
         )
-    values = tokens[len(_HEADER) :]
+    values = file.tokens[len(_HEADER) :]
     longest = max(map(len, values))
     if longest > _MAX_TOKEN:  # the array would take this much for every value
         index = next(i for i, value in enumerate(values) if len(value) > _MAX_TOKEN)
-        raise file.error(
-            f"expected a number, got {quoted(values[index])}", _line_of(file, index + len(_HEADER))
-        )
+        raise file.error(f"expected a number, got {quoted(values[index])}", index + len(_HEADER))
     return np.array(values, dtype=f"U{longest}").reshape(header.patterns, header.columns)
 
 
 def _refuse(
-    file: SourceFile, header: _Header, bad: NDArray[np.bool_], text: NDArray[Any], first: int
+    file: NumberFile, header: _Header, bad: NDArray[np.bool_], text: NDArray[Any], first: int
 ) -> None:
     """Raise for the first bad value of a block whose first column is `first`."""
     if not bad.any():
@@ -207,19 +171,19 @@ def _refuse(
         expected, what = "0 or 1", f"output {column + 1}"
     raise file.error(
         f"pattern {row + 1}, {what}: expected {expected}, got {quoted(str(text[row, column]))}",
-        _line_of(file, len(_HEADER) + row * header.columns + first + column),
+        len(_HEADER) + row * header.columns + first + column,
     )
 
 
 def _read_bits(
-    file: SourceFile, header: _Header, text: NDArray[Any], first: int
+    file: NumberFile, header: _Header, text: NDArray[Any], first: int
 ) -> NDArray[np.uint8]:
     ones = text == "1"
     _refuse(file, header, ~(ones | (text == "0")), text, first)
     return np.asarray(ones, dtype=np.uint8)
 
 
-def _read_inputs(file: SourceFile, header: _Header, text: NDArray[Any]) -> NDArray[Any]:
+def _read_inputs(file: NumberFile, header: _Header, text: NDArray[Any]) -> NDArray[Any]:
     if not header.inputs:
         return np.zeros((header.patterns, 0), dtype=np.uint8)
     if header.input_type == _ANALOG:
@@ -235,7 +199,7 @@ def _read_inputs(file: SourceFile, header: _Header, text: NDArray[Any]) -> NDArr
             raise file.error(
                 f"pattern {row + 1}: expected exactly one 1 among {header.inputs} one-hot inputs, "
                 f"got {ones[row]}",
-                _line_of(file, len(_HEADER) + row * header.columns),
+                len(_HEADER) + row * header.columns,
             )
     return bits
 
@@ -255,20 +219,18 @@ def _float(text: str) -> float:
         return float("nan")
 
 
-def _read_outputs(file: SourceFile, header: _Header, text: NDArray[Any]) -> NDArray[np.uint8]:
+def _read_outputs(file: NumberFile, header: _Header, text: NDArray[Any]) -> NDArray[np.uint8]:
     if not header.labels:
         return _read_bits(file, header, text, header.inputs)
     classes = header.output_type
-    labels = np.array(
-        [int(t) if _COUNT.fullmatch(t) else -1 for t in map(str, text[:, 0])], dtype=np.int64
-    )
+    labels = np.array([int(t) if is_count(t) else -1 for t in map(str, text[:, 0])], dtype=np.int64)
     _refuse(file, header, ((labels < 0) | (labels >= classes))[:, None], text, header.inputs)
     targets = np.zeros((header.patterns, classes), dtype=np.uint8)
     targets[np.arange(header.patterns), labels] = 1
     return targets
 
 
-def _write(dataset: Dataset) -> bytes:
+def write(dataset: Dataset) -> bytes:
     require_no_dont_care(dataset, "dat")
     input_type = {
         InputKind.BOOLEAN: _BOOLEAN,
@@ -284,14 +246,3 @@ def _write(dataset: Dataset) -> bytes:
     for inputs, target in zip(dataset.inputs, targets, strict=True):
         lines.append(" ".join([*map(str, inputs), *map(str, target)]))
     return ("\n".join(lines) + "\n").encode()
-
-
-DAT = Format(
-    name="dat",
-    endings=(".dat",),
-    description="counts and types, then numbers in free layout; labels and analog inputs too",
-    sniff=_sniff,
-    read=_read,
-    write=_write,
-    names_ports=False,
-)

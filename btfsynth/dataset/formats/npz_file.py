@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import replace
 from enum import Enum
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import find_contradiction
+from btfsynth.dataset.contradictions import with_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import (
     MAX_FILE_BYTES,
-    Format,
     SourceFile,
     identifier,
     quoted,
@@ -35,7 +33,7 @@ from btfsynth.dataset.formats.values import (
 )
 from btfsynth.errors import DataError
 from btfsynth.files import BROKEN_ARCHIVE, archive_bytes, broken_reason, read_array
-from btfsynth.ports import Port, bit_names
+from btfsynth.ports import Port
 
 _MAGIC = b"PK\x03\x04"
 _NETWORK = {"header", "fanin_start", "sources", "weights"}
@@ -43,7 +41,7 @@ _NETWORK = {"header", "fanin_start", "sources", "weights"}
 _KIND = TypeVar("_KIND", bound=Enum)
 
 
-def _sniff(file: SourceFile) -> bool:
+def sniff(file: SourceFile) -> bool:
     return file.data.startswith(_MAGIC)
 
 
@@ -69,12 +67,12 @@ def _arrays(file: SourceFile) -> dict[str, NDArray[Any]]:
         ) from None
 
 
-def _read(file: SourceFile) -> Dataset:
+def read(file: SourceFile) -> Dataset:
     arrays = _arrays(file)
     if arrays.keys() >= _NETWORK:
         raise file.error(
-            "expected patterns, got a trained network; 'btfsynth build SOURCE --network FILE' and "
-            "'btfsynth simplify FILE' take one"
+            "expected patterns, got a trained network; give it as `network`, beside the patterns that "
+            "it learnt"
         )
     given = _matrix(file, arrays, "inputs", "X")
     if given.dtype.kind in "US":
@@ -92,7 +90,6 @@ def _read(file: SourceFile) -> Dataset:
             raise file.error(f"expected care of shape {targets.shape}, got {listed.shape}")
         _check_bits(file, listed, "care")
         care &= listed.astype(np.bool_)
-    output_ports = _ports(file, arrays, "output", "y", targets.shape[1])
     dataset = Dataset(
         name=identifier(_text(arrays, "name") or file.function_name),
         source=file.base_name,
@@ -100,22 +97,13 @@ def _read(file: SourceFile) -> Dataset:
         targets=targets,
         care=care,
         input_ports=_ports(file, arrays, "input", "x", inputs.shape[1]),
-        output_ports=output_ports,
+        output_ports=_ports(file, arrays, "output", "y", targets.shape[1]),
         input_kind=input_kind,
         output_kind=_kind(file, arrays, "output_kind", OutputKind, output_kind),
         unlisted_dont_care=_flag(file, arrays, "unlisted_dont_care"),
         notices=(*input_notes, *output_notes),
     )
-    if dataset.n_inputs:
-        found = find_contradiction(
-            dataset.inputs,
-            dataset.targets,
-            dataset.care_mask,
-            names=bit_names(output_ports),
-            path=file.path,
-        )
-        return replace(dataset, contradiction=found)
-    return dataset
+    return with_contradiction(dataset, file.path)
 
 
 def _matrix(
@@ -275,7 +263,7 @@ def _ranges(
     return [int(low) for low in found[:, 0]], [int(step) for step in found[:, 1]]
 
 
-def _write(dataset: Dataset) -> bytes:
+def write(dataset: Dataset) -> bytes:
     arrays: dict[str, Any] = {
         "inputs": dataset.inputs,
         "targets": dataset.targets,
@@ -293,13 +281,3 @@ def _write(dataset: Dataset) -> bytes:
             ranges = [(port.low, port.step) for port in ports]
             arrays[f"{side}_port_ranges"] = np.array(ranges, dtype=np.int64)
     return archive_bytes(arrays)
-
-
-NPZ = Format(
-    name="npz",
-    endings=(".npz",),
-    description="NumPy archive with inputs and targets (or X and y); keeps everything",
-    sniff=_sniff,
-    read=_read,
-    write=_write,
-)

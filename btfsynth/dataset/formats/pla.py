@@ -1,4 +1,25 @@
-"""The text of a PLA file, as cubes and marks; `pla` gives them their meaning."""
+"""Espresso's PLA format (R. Rudell's espresso, page espresso(5) of its manual).
+
+An input is ``0``, ``1`` or ``-`` (or ``2``) for both. What an output says depends on the type,
+which is fd unless the file states another one:
+
+====  ==================================================================================
+f     ``1`` is on; everything else is off
+fd    ``1`` is on, ``-`` is don't-care; everything else is off
+fr    ``1`` is on, ``0`` is off; everything else is don't-care
+fdr   ``1`` is on, ``0`` is off, ``-`` is don't-care; so is what is not listed
+r     ``0`` is off; everything else is on
+dr    ``0`` is off, ``-`` is don't-care; everything else is on
+====  ==================================================================================
+
+``4``, ``2`` and ``3`` are other ways to write ``1``, ``-`` and ``0``; ``~`` says nothing. Where on and
+don't-care overlap, it does not matter; where off and don't-care overlap, off wins; where on and off
+overlap, the file contradicts itself. A row may continue on the next line, as espresso takes characters.
+
+Types f, fd, r and dr give the whole table in counting order; types fr and fdr give the input vectors for
+which at least one output is specified, in the order of the file, or in counting order where rows overlap so
+much that the table is smaller than what they list.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +33,6 @@ from btfsynth.dataset.contradictions import contradiction, group_rows
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import (
     MAX_CELLS,
-    Format,
     SourceFile,
     check_names,
     quoted,
@@ -343,10 +363,7 @@ def parse_pla(file: SourceFile) -> PlaFile:
     return _Parser(file).run()
 
 
-# Espresso's PLA format (R. Rudell's espresso, page espresso(5) of its manual).
-
-
-def _sniff(file: SourceFile) -> bool:
+def sniff(file: SourceFile) -> bool:
     return any(re.match(r"\s*\.i\s+[0-9]", line) for line in file.lines)
 
 
@@ -354,7 +371,7 @@ _WHOLE = ("f", "fd", "r", "dr")
 """The types that say what every input vector gives."""
 
 
-def _read(file: SourceFile) -> Dataset:
+def read(file: SourceFile) -> Dataset:
     pla = parse_pla(file)
     input_ports, input_order = _ports(pla.input_names, "x", pla.n_inputs)
     output_ports, output_order = _ports(pla.output_names, "y", pla.n_outputs)
@@ -485,7 +502,7 @@ def _from_table(cubes: NDArray[np.uint8], marks: NDArray[np.uint8]) -> _Said:
     return counting_inputs(cubes.shape[1]), said
 
 
-def _write(dataset: Dataset) -> bytes:
+def write(dataset: Dataset) -> bytes:
     require_boolean(dataset, "pla")
     inputs, outputs = bit_names(dataset.input_ports), bit_names(dataset.output_ports)
     require_tokens([*inputs, *outputs], "pla")
@@ -518,13 +535,3 @@ def _written_rows(dataset: Dataset) -> tuple[str, NDArray[np.intp]]:
     loose = ~dataset.care_mask
     kind = "fd" if loose.any() else "f"
     return kind, np.flatnonzero(((dataset.targets == 1) | loose).any(axis=1))
-
-
-PLA = Format(
-    name="pla",
-    endings=(".pla", ".esp"),
-    description="espresso's PLA, types f, fd, fr and fdr; cubes and don't-cares",
-    sniff=_sniff,
-    read=_read,
-    write=_write,
-)

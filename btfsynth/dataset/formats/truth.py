@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats.base import Format, SourceFile, quoted, require_boolean
+from btfsynth.dataset.formats.base import SourceFile, quoted, require_boolean
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, counting_inputs, numbers_of
 from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port
@@ -28,7 +28,7 @@ def _content(file: SourceFile) -> list[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(stripped, start=1) if line]
 
 
-def _sniff(file: SourceFile) -> bool:
+def sniff(file: SourceFile) -> bool:
     lines = [line for _, line in _content(file)]
     if not lines or not all(_BINARY.fullmatch(t) or _HEXADECIMAL.fullmatch(t) for t in lines):
         return False
@@ -41,7 +41,7 @@ def _length(line: str) -> int:
     return 4 * (len(line) - 2) if _HEXADECIMAL.fullmatch(line) else len(line)
 
 
-def _read(file: SourceFile) -> Dataset:
+def read(file: SourceFile) -> Dataset:
     content = _content(file)
     if not content:
         raise file.error("expected one line of 0 and 1 an output, got none")
@@ -87,7 +87,7 @@ def _column(line: str, size: int) -> NDArray[np.uint8]:
     return np.frombuffer(line.encode("ascii"), dtype=np.uint8)[::-1]
 
 
-def _write(dataset: Dataset) -> bytes:
+def write(dataset: Dataset) -> bytes:
     require_boolean(dataset, "truth")
     n_inputs = dataset.n_inputs
     if n_inputs > MAX_TABLE_INPUTS:
@@ -107,14 +107,3 @@ def _write(dataset: Dataset) -> bytes:
         rows, outputs = np.nonzero(dataset.care_mask & (dataset.targets == value))
         table[numbers[rows], outputs] = ord("0") + value
     return b"".join(table[::-1, output].tobytes() + b"\n" for output in range(dataset.n_outputs))
-
-
-TRUTH = Format(
-    name="truth",
-    endings=(".truth", ".tt"),
-    description="one line of 0 and 1 an output, highest pattern first; hexadecimal after 0x",
-    sniff=_sniff,
-    read=_read,
-    write=_write,
-    names_ports=False,
-)

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.contradictions import contradiction
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats import pla as pla_format
+from btfsynth.dataset.formats import truth
 from btfsynth.dataset.formats.base import SourceFile
-from btfsynth.dataset.formats.pla import DONT_CARE, OFF, ON, PLA, PlaFile, parse_pla
-from btfsynth.dataset.formats.truth import TRUTH
+from btfsynth.dataset.formats.pla import DONT_CARE, OFF, ON, PlaFile, parse_pla
 from btfsynth.dataset.vectors import FREE
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.formats.functions import (
@@ -35,7 +36,7 @@ def parse_truth_netlist(file: SourceFile) -> Netlist:
 
 def parse_truth_design(file: SourceFile) -> Design:
     """Read a truth table; an output that does not matter takes the value that costs least."""
-    dataset = TRUTH.read(file)
+    dataset = truth.read(file)
     return Design(_diagram(dataset), dont_care=_open_outputs(dataset))
 
 
@@ -56,7 +57,7 @@ def parse_pla_design(file: SourceFile) -> Design:
         if pla.kind in ("fr", "fdr"):
             notes.extend(_contradictions(file, pla))
         return Design(products, tuple(notes), _open_products(file, pla))
-    dataset = PLA.read(file)
+    dataset = pla_format.read(file)
     netlist = min(products, _diagram(dataset), key=lambda netlist: netlist.n_cells)
     return Design(netlist, pla.notes, _open_outputs(dataset))
 

@@ -1,11 +1,41 @@
-"""What the formats share: numbers between any white space, each with its line for messages."""
+"""The text files of boolearn, the C program of the authors of the method: numbers in free layout.
+
+``.wth``, the widths of a layered network: the number of weight layers, then one width more, inputs first.
+4 inputs, two hidden layers of 4 neurons and 4 outputs are::
+
+    3
+    4 4 4 4
+
+``.net`` and ``.sol``, a network: a header, then receiver, sender and weight of every edge::
+
+    17  5  4  60
+        5    0    1.28963089
+        5    1   -0.01003229
+
+The header counts the nodes, the input nodes, the output nodes and the edges. The constant, node 0 of
+value -1, is one of the input nodes. The others are the inputs, then the neurons in topological order,
+the outputs last. In a ``.net`` file an edge that was not trained yet has the weight 0.
+Edges are written receiver by receiver. In a file that is read they may come in any order; those into
+one neuron keep theirs. Weights have 8 decimals: a float32 of magnitude 0.125 or more is read back exactly, a
+smaller one within 1e-8, one below 5e-9 as zero. What was read once is written and read again without change.
+
+``.gen``, the generators of a generative model and how many patterns use each: how many are listed and how many
+of them are used, then one generator a line, its bits first and after a tab the number of patterns::
+
+    2  2
+
+     1 0	23
+     0 1	94
+
+One-hot generators are all listed, in order of the bit that is 1. Of a hypercube only the vectors in use are
+listed, in counting order, the first bit least significant. The number of bits is not in the file, so each
+generator that is read has a line of its own.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,95 +43,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.formats.base import MAX_CELLS, SourceFile, quoted, read_source
-from btfsynth.errors import DataError, TopologyError, UsageError, plural
+from btfsynth.dataset.formats.base import MAX_CELLS, NumberFile, is_count, quoted, read_source
+from btfsynth.errors import TopologyError, UsageError, plural
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 
-_COUNT = re.compile(r"[0-9]{1,18}")
-_REAL = re.compile(r"[+-]?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,4})?")
-
-
-@dataclass(frozen=True)
-class NumberFile:
-    """A text file of numbers in free layout."""
-
-    file: SourceFile
-
-    @cached_property
-    def tokens(self) -> list[str]:
-        return [token for line in self.file.lines for token in line.split()]
-
-    def line_of(self, index: int) -> int:
-        """Return the line of a token; the last line with one if there are not that many."""
-        last = 1
-        for number, line in enumerate(self.file.lines, start=1):
-            count = len(line.split())
-            if index < count:
-                return number
-            index -= count
-            last = number if count else last
-        return last
-
-    def error(self, message: str, index: int) -> DataError:
-        """Return the error that names the file and the line of a token."""
-        return self.file.error(message, self.line_of(index))
-
-    def header(self, names: Sequence[str]) -> list[int]:
-        for index, name in enumerate(names):
-            if index >= len(self.tokens):
-                raise self.error(f"expected {name}, got the end of the file", index)
-            if not is_count(self.tokens[index]):
-                raise self.error(f"expected {name}, got {quoted(self.tokens[index])}", index)
-        return [int(token) for token in self.tokens[: len(names)]]
-
-    def counts(self, start: int, step: int, name: str) -> NDArray[np.int64]:
-        """Return every `step`-th token from `start` on as a whole number, none negative."""
-        column = self.tokens[start::step]
-        for row, token in enumerate(column):
-            if not is_count(token):
-                raise self.error(f"expected {name}, got {quoted(token)}", start + row * step)
-        return np.fromiter(map(int, column), dtype=np.int64, count=len(column))
-
-    def reals(self, start: int, step: int, name: str) -> NDArray[np.float32]:
-        """Return every `step`-th token from `start` on as a number that is finite in float32."""
-        column = self.tokens[start::step]
-        for row, token in enumerate(column):
-            if not _REAL.fullmatch(token):
-                raise self.error(
-                    f"expected a finite number as {name}, got {quoted(token)}", start + row * step
-                )
-        wide = np.fromiter(map(float, column), dtype=np.float64, count=len(column))
-        with np.errstate(over="ignore", under="ignore"):
-            numbers = wide.astype(np.float32)
-        infinite = np.flatnonzero(~np.isfinite(numbers))
-        if infinite.size:
-            row = int(infinite[0])
-            raise self.error(
-                f"expected a number of float32 as {name}, got {quoted(column[row])}",
-                start + row * step,
-            )
-        return numbers
-
-
-def is_count(token: str) -> bool:
-    """Return True if a token is a whole number of up to 18 digits without a sign."""
-    return _COUNT.fullmatch(token) is not None
-
-
-def read_numbers(path: StrPath) -> NumberFile:
-    path = as_path(path)
-    return NumberFile(read_source(path))
-
-
-# The ``.wth`` format: the number of weight layers, then one width more, from inputs to outputs.
-
 
 def read_widths(path: StrPath) -> tuple[int, ...]:
     path = as_path(path)
-    numbers = read_numbers(path)
+    numbers = NumberFile(read_source(path))
     (layers,) = numbers.header(["the number of weight layers"])
     if layers < 1:
         raise numbers.error("expected at least one weight layer, got 0", 0)
@@ -126,8 +78,6 @@ def write_widths(path: StrPath, widths: Sequence[int]) -> None:
     write_text(path, f"{len(widths) - 1}\n{' '.join(str(width) for width in widths)}\n")
 
 
-# The ``.gen`` format: the generators of a generative model and how many patterns use each.
-
 _GENERATORS_HEADER = ("the number of generators", "the number of generators in use")
 
 
@@ -142,7 +92,7 @@ def read_generators(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.int64]
         ``(generators,)`` int64; 0 for a generator not in use.
     """
     path = as_path(path)
-    numbers = read_numbers(path)
+    numbers = NumberFile(read_source(path))
     listed, used = numbers.header(_GENERATORS_HEADER)
     file = numbers.file
     rows = [(line, row) for line, row in enumerate(map(str.split, file.lines), start=1) if row]
@@ -236,8 +186,6 @@ def write_generators(path: StrPath, codes: NDArray[Any], one_hot: bool | None = 
     write_text(path, "\n".join(lines) + "\n")
 
 
-# The ``.net`` and ``.sol`` formats: a header, then receiver, sender and weight of every edge.
-
 _NETWORK_HEADER = (
     "the number of nodes",
     "the number of input nodes",
@@ -256,7 +204,7 @@ def read_network_text(path: StrPath, name: str | None = None) -> TrainedNetwork:
         Name of the function; the name of the file without folder and ending if None.
     """
     path = as_path(path)
-    numbers = read_numbers(path)
+    numbers = NumberFile(read_source(path))
     nodes, input_nodes, n_outputs = _read_header(numbers)
     first = len(_NETWORK_HEADER)
     receivers = numbers.counts(first, 3, _EDGE[0])

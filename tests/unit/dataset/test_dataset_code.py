@@ -143,10 +143,10 @@ def test_coded_digits_are_the_grey_ones_coded(code: str) -> None:
     [
         ("digits:blue", "code 'blue': expected binary:K"),
         ("digits:binary:4", "expected grey, thermometer:K or threshold:X, got 'binary:4'"),
-        ("digits:train=1797", "train: expected a whole number from 1 to 1796, got '1797'"),
+        ("digits:train=1797", "train: expected a whole number from 1 to 1796, got 1797"),
         ("digits:seed=x", "seed: expected a whole number"),
         ("digits:part=both", "expected part=train or part=test, got part=both"),
-        ("digits:train=3,train=4", "once each, got 'train=4'"),
+        ("digits:train=3,train=4", "each once, got 'train=4'"),
         ("digits:part=test,count=1286", "count: expected a whole number from 1 to 1285"),
         ("digits:train=3,grey", "got 'grey'"),
     ],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from btfsynth.dataset.contradictions import check_contradictions, group_rows
+from btfsynth.dataset.contradictions import find_contradiction, group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.errors import DataError
 from btfsynth.ports import Port, bit_names, group_columns
@@ -124,15 +126,21 @@ def test_group_rows_takes_both_zeros_of_floats_for_one() -> None:
     assert groups.tolist() == [0, 0, 1]
 
 
+def patterns(inputs, targets, care=None) -> Dataset:
+    """Patterns of a bus x and outputs a, b and so on."""
+    outputs = tuple(Port(name, 1) for name in "abc"[: targets.shape[1]])
+    return Dataset("d", "d", inputs, targets, (Port("x", inputs.shape[1]),), outputs, care)
+
+
 def test_a_contradiction_names_the_patterns_and_the_output() -> None:
     """The message has both pattern numbers, the output and both values."""
     inputs = np.array([[0, 1], [1, 1], [0, 1]], dtype=np.uint8)
     targets = np.array([[0, 1], [0, 0], [0, 0]], dtype=np.uint8)
+    found = find_contradiction(patterns(inputs, targets))
+    assert re.search(r"patterns 1 and 3 .* output b is 1 in the first and 0 in", str(found))
     care = np.ones((3, 2), dtype=np.bool_)
-    with pytest.raises(DataError, match=r"patterns 1 and 3 .* output b is 1 in the first and 0 in"):
-        check_contradictions(inputs, targets, care, names=["a", "b"])
     care[0, 1] = False
-    check_contradictions(inputs, targets, care, names=["a", "b"])
+    assert find_contradiction(patterns(inputs, targets, care)) is None
 
 
 def test_contradictions_of_a_large_table() -> None:
@@ -140,15 +148,12 @@ def test_contradictions_of_a_large_table() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.integers(0, 2, (100_000, 64)).astype(np.uint8)
     targets = rng.integers(0, 2, (100_000, 3)).astype(np.uint8)
-    care = np.ones(targets.shape, dtype=np.bool_)
-    check_contradictions(inputs, targets, care, names=["a", "b", "c"])
+    assert find_contradiction(patterns(inputs, targets)) is None
     inputs[99_999], targets[99_999] = inputs[5], targets[5]
-    check_contradictions(inputs, targets, care, names=["a", "b", "c"])
+    assert find_contradiction(patterns(inputs, targets)) is None
     targets[99_999, 2] ^= 1
-    with pytest.raises(DataError, match=r"^f:100000: contradicts line 6: .* output c"):
-        check_contradictions(
-            inputs, targets, care, names=["a", "b", "c"], path="f", line_of=lambda row: row + 1
-        )
+    found = find_contradiction(patterns(inputs, targets), "f", lambda row: row + 1)
+    assert re.match(r"f:100000: contradicts line 6: .* output c", str(found))
 
 
 @pytest.mark.parametrize(

@@ -56,5 +56,5 @@ def test_a_network_is_not_patterns(tmp_path: Path) -> None:
     save_network(NETWORK, tmp_path / "n.npz")
     shutil.copy(tmp_path / "n.npz", tmp_path / "n")
     for name in ("n.npz", "n"):
-        with pytest.raises(DataError, match=r"got a trained network; .*--network FILE"):
+        with pytest.raises(DataError, match=r"got a trained network; .*`network`"):
             load(str(tmp_path / name))

@@ -7,7 +7,7 @@ import pytest
 from circuits import array_multiplier
 from reading import computes, ports, source
 
-from btfsynth.dataset.formats.pla import PLA
+from btfsynth.dataset.formats import FORMATS
 from btfsynth.errors import DataError
 from btfsynth.hdl.readers import READERS, find_reader, read_design
 from btfsynth.hdl.writers import WRITERS
@@ -129,7 +129,7 @@ def test_dont_cares_of_a_wide_pla(kind):
         text = text.replace(".phase 10\n", "")
         rows = rows.replace("11--------------- 10", "11--------------- 1-")
         rows = rows.replace("10--------------- -0", "10--------------- --")
-    small = PLA.read(source(text.format(2, kind, rows.replace("-" * 15, "")), "f.pla"))
+    small = FORMATS["pla"].read(source(text.format(2, kind, rows.replace("-" * 15, "")), "f.pla"))
     design = parse_pla_design(source(text.format(17, kind, rows), "f.pla"))
     assert (design.dont_care is None) is (kind in ("f", "r"))
     cared = {
