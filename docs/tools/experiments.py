@@ -1,9 +1,9 @@
-"""Update tables and pictures of the published experiments from the folders of a reproduction.
+"""Update tables and pictures of the published experiments from the folder of a reproduction.
 
-    python docs/tools/experiments.py hdl_out/reproduce_full hdl_out/reproduce_quick
+    python docs/tools/experiments.py hdl_out/reproduce_full
 
-Copies ``results.json``, ``results.csv`` and the curves of the first folder into the documentation, and
-writes the tables of both into the pages of the experiments. Check the prose beside the tables by hand.
+Copies ``results.json``, ``results.csv`` and the curves into the documentation, and writes the tables of
+the experiments into their pages. Check the prose beside the tables by hand.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from btfsynth.reproduce.catalogue import choose
 from btfsynth.reproduce.table import HEADINGS, SETTINGS_HEADINGS, markdown, settings_row, table_row
 
-__all__ = ["PAGES", "results", "with_rows", "with_table"]
+__all__ = ["PAGES", "results", "with_rows"]
 
 DOCS = Path(__file__).resolve().parents[1]
 PAGES = DOCS / "experiments"
@@ -44,28 +44,19 @@ def with_rows(text: str, record: dict[str, Any]) -> str:
         If the page has no such command or table.
     """
     command = _COMMAND.search(text)
-    if command is None:
-        raise ValueError("expected a page with a command of reproduce --full")
-    names = {experiment.name for experiment in choose(tuple(command.group(1).split()))}
-    return with_table(text, [row for row in record["rows"] if row["name"] in names])
-
-
-def with_table(text: str, rows: list[dict[str, Any]]) -> str:
-    """Return a page with these rows in its table, in the columns that its heading names.
-
-    Raises
-    ------
-    ValueError
-        If the page has no table that begins with the column ``row``.
-    """
     lines = text.splitlines(keepends=True)
     first = next((at for at, line in enumerate(lines) if line.startswith("| row |")), None)
-    if first is None:
-        raise ValueError("expected a page with a table of rows")
+    if command is None or first is None:
+        raise ValueError("expected a page with a command of reproduce --full and its table")
+    names = {experiment.name for experiment in choose(tuple(command.group(1).split()))}
+    rows = [row for row in record["rows"] if row["name"] in names and row["seeds"]]
     columns = lines[first].strip("| \n").split(" | ")
     past = first + len(list(takewhile(lambda line: line.startswith("|"), lines[first:])))
-    made = [[_cells(row)[column] for column in columns] for row in rows if row["seeds"]]
-    table = [columns, ["---"] * len(columns), *made]
+    table = [
+        columns,
+        ["---"] * len(columns),
+        *([_cells(row)[each] for each in columns] for row in rows),
+    ]
     lines[first:past] = ["| " + " | ".join(cells) + " |\n" for cells in table]
     return "".join(lines)
 
@@ -88,26 +79,15 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
 
 def main() -> None:
     """Bring the pages up to date."""
-    full, quick = (Path(word) for word in sys.argv[1:])
-    record = json.loads((full / "results.json").read_text(encoding="utf-8"))
+    (folder,) = (Path(word) for word in sys.argv[1:])
+    record = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     for name in ("results.json", "results.csv"):
-        shutil.copyfile(full / name, PAGES / name)
+        shutil.copyfile(folder / name, PAGES / name)
     for picture in PAGES.glob("*.svg"):
-        shutil.copyfile(full / "curves" / picture.name, picture)
-    pages = {}
+        shutil.copyfile(folder / "curves" / picture.name, picture)
     for page in sorted(PAGES.glob("*.md")):
-        text = _read(page)
-        if page.stem == "quick":
-            few = json.loads((quick / "results.json").read_text(encoding="utf-8"))
-            pages[page] = with_table(text, few["rows"])
-        else:
-            pages[page] = with_rows(text, record)
-    for page, text in pages.items():
+        text = with_rows(page.read_text(encoding="utf-8"), record)
         page.write_text(text, encoding="utf-8")
-
-
-def _read(page: Path) -> str:
-    return page.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The reference of the commands and of the keys of a run file, as Markdown made from the program itself."""
+"""Tables of commands, run-file keys and default settings as Markdown, generated from the program."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ import click
 
 from btfsynth.cli.main import cli
 from btfsynth.config import SECTIONS
+from btfsynth.dataset.load import load
+from btfsynth.train.defaults import default_plan
 
-__all__ = ["command_reference", "key_reference"]
+__all__ = ["command_reference", "default_reference", "key_reference"]
+
+EXAMPLES = (
+    "multiplier:2", "multiplier:3", "multiplier:4", "majority:7", "parity:5", "popcount:7", "comparator:3",
+    "automaton:30", "autoencoder:16", "decoder:16", "adder:4",
+)  # fmt: skip
+"""Tasks with settings of their own, and one with the settings of anything else."""
 
 _SPECIAL = re.compile(r"([\[*_|])")
 
@@ -34,6 +42,18 @@ def key_reference() -> str:
         lines += [
             f"| `{section}` | `{name}` | {_text(key.expected)} |" for name, key in keys.items()
         ]
+    return "\n".join([*lines, ""])
+
+
+def default_reference() -> str:
+    """Return the default training settings of `EXAMPLES`."""
+    lines = ["| task | widths | sigma | beta | gamma | iterations |", "|---|---|---|---|---|---|"]
+    for task in EXAMPLES:
+        plan = default_plan(load(task))
+        widths = "-".join(map(str, plan.widths)) + (", inputs to every layer" if plan.skip else "")
+        used = plan.parameters
+        rates = f"{used.sigma:g} | {used.beta:g} | {used.gamma:g}"
+        lines.append(f"| `{task}` | {widths} | {rates} | {used.max_iterations:,} |")
     return "\n".join([*lines, ""])
 
 

@@ -140,6 +140,15 @@ def test_every_key_of_a_run_file_is_in_the_reference():
             assert f"| `{section}` | `{key}` |" in text
 
 
+def test_default_settings_are_in_the_reference():
+    """The page on training has a row for every task of the list, with the settings of a training."""
+    tool = _tool("reference")
+    text = tool.default_reference()
+    assert "<!-- defaults -->" in (DOCS / "training.md").read_text(encoding="utf-8")
+    assert "\n| `multiplier:2` | 4-4-4-4 | 3 | 0.6 | 0.003 | 10,000 |\n" in text
+    assert all(f"\n| `{task}` |" in text for task in tool.EXAMPLES)
+
+
 @pytest.mark.parametrize("name", ["rrr.svg", "stations.svg"])
 def test_pictures_are_those_of_the_program(name):
     """Pictures without a training are the same bytes everywhere."""
@@ -201,10 +210,9 @@ def test_pages_of_experiments_show_the_results():
     assert all(f"\n| {row['title']} |" in tool.results() for row in record["rows"])
     shown = ""
     for page in tool.PAGES.glob("*.md"):
-        if page.stem != "quick":
-            text = page.read_text(encoding="utf-8")
-            assert tool.with_rows(text, record) == text, page.name
-            shown += text
+        text = page.read_text(encoding="utf-8")
+        assert tool.with_rows(text, record) == text, page.name
+        shown += text
     for row in record["rows"]:
         assert f"\n| `{row['name']}` | {row['seeds']} |" in shown
 
