@@ -18,9 +18,7 @@ from btfsynth.discover.search import DiscoverOptions, discover
 from btfsynth.discover.work import get_ready, run_trial
 from btfsynth.train.session import TrainOptions, plan_for
 from btfsynth.workers.cluster import connect
-from btfsynth.workers.completed import Task, completed
-from btfsynth.workers.executor import Executor, Finished
-from btfsynth.workers.inline import Inline
+from btfsynth.workers.executor import Executor, Finished, Inline, Task, completed
 
 TASKS = {"multiplier:3": 12, "multiplier:4": 3}
 """Trials to take the time of."""

@@ -16,7 +16,7 @@ from kernel import random_data
 
 from btfsynth.network.topology import layered
 from btfsynth.train.kernel import advance_blocks, make_scratch, run_steps, start_state
-from btfsynth.train.ranks import Ranks
+from btfsynth.train.parallel import Ranks
 from btfsynth.train.state import count_blocks, make_problem, make_state
 
 PROBLEMS = {

@@ -15,7 +15,7 @@ from btfsynth.cli.output import say
 from btfsynth.errors import BtfsynthError, InterruptedWorkError, TrainingError, UsageError
 
 if TYPE_CHECKING:
-    from btfsynth.train.ranks import Ranks
+    from btfsynth.train.parallel import Ranks
     from btfsynth.workers.executor import Executor
 
 
@@ -43,7 +43,7 @@ def workers_of(scheduler: str | None) -> Callable[[int], Executor]:
         If there is a scheduler and ``--jobs`` was given.
     """
     from btfsynth.workers.cluster import connect
-    from btfsynth.workers.local import local_executor
+    from btfsynth.workers.pool import local_executor
 
     if scheduler is None:
         return local_executor
@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 def join_ranks(wanted: bool) -> Ranks | None:
     """Return the processes of this run if it is to be shared; all but the first fall silent."""
-    from btfsynth.train.ranks import find_ranks
+    from btfsynth.train.parallel import find_ranks
 
     if not wanted:
         return None

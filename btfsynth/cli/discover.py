@@ -32,7 +32,7 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import console, emit_json, field_table, say, show
 from btfsynth.cli.progress import is_live, live_line
 from btfsynth.config import RunFile
-from btfsynth.discover.front import Objective
+from btfsynth.discover.record import Objective
 from btfsynth.discover.search import (
     DiscoverOptions,
     DiscoverReport,

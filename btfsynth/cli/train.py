@@ -49,9 +49,8 @@ from btfsynth.network.formats import save_network, write_generators, write_netwo
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import moved_pins
 from btfsynth.train.checkpoint import is_begun
-from btfsynth.train.history import format_history
-from btfsynth.train.plot import draw_history, require_plot
-from btfsynth.train.ranks import Ranks
+from btfsynth.train.history import draw_history, format_history, require_plot
+from btfsynth.train.parallel import Ranks
 from btfsynth.train.session import TrainOptions, plan_for, train, train_record
 from btfsynth.train.trainer import with_codes
 from btfsynth.train.trials import TrainingRun

@@ -37,8 +37,6 @@ from btfsynth.ports import Port, total_width
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
 from btfsynth.train.trainer import TrialHooks, train_trial
 
-__all__ = ["CascadeOptions", "CascadeStep", "GrownCircuit", "grow", "interleaved_order"]
-
 Bits = NDArray[np.uint8]
 
 _LARGEST_ADDITION = 2_000

@@ -1,25 +1,29 @@
-"""What each trial of a discovery trains: a fixed cycle of networks and supports around a plan.
+"""What the trials of a discovery train, and what it does next.
 
-A trial's settings follow from its number alone, so that neither the number of workers nor what other
-trials came to can matter. The task's own settings come most often, as they reach exact networks soonest;
-shallow and wide ones need fewer steps, the others lead to circuits of other shapes. A cycle holds very wide
-networks too, for data that nothing smaller fits.
+A trial's settings follow from its number alone, so that neither the number of workers nor the results of
+other trials matter. The task's own settings come most often, as they reach exact networks soonest; shallow
+and wide ones need fewer iterations, the others lead to circuits of other shapes. The cycle has very wide
+networks too, for data that nothing smaller fits. Where all input vectors of seven inputs or more are
+listed, three of four trials grow the circuit by a cascade (see `btfsynth.discover.cascade`) instead of
+training one network.
 
-Where all input vectors of seven inputs or more are listed, three trials of four grow the circuit by a cascade
-(see `btfsynth.discover.cascade`) instead of training one network.
+After the trials come generations of polishing. A generation is a few attempts at each of the best circuits
+known, and ends before the next is chosen, so that what is polished follows from the trials alone, in
+whatever order they end.
 """
 
 from __future__ import annotations
 
+from collections import Counter, deque
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.discover.record import Findings, Objective, Record, costs, pareto
 from btfsynth.network.topology import Topology, layered
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.session import TrainOptions
-
-__all__ = ["Portfolio", "make_portfolio"]
 
 
 @dataclass(frozen=True)
@@ -118,3 +122,159 @@ def make_portfolio(dataset: Dataset, plan: TrainingPlan, options: TrainOptions) 
         vary_sigma=options.sigma is None,
         cascades=dataset.exhaustive and dataset.n_inputs >= _CASCADE_INPUTS and not own_network,
     )
+
+
+_CIRCUITS = 8
+"""Circuits of a generation at least, if there are as many; all of the front are in it."""
+
+_ATTEMPTS = 2
+"""Attempts at each."""
+
+_STALLED = 2
+"""Generations without a better front after which polishing ends."""
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """One training."""
+
+    trial: int
+
+
+@dataclass(frozen=True)
+class PolishTask:
+    """One more run of the passes over a circuit."""
+
+    parent: str
+    attempt: int
+
+
+Task = TrialTask | PolishTask
+
+
+class Schedule:
+    """Hands out tasks.
+
+    Parameters
+    ----------
+    trials
+        Trainings in all; None for no end.
+    polish
+        Whether circuits are polished.
+    objective
+        Which circuits are polished first.
+    """
+
+    def __init__(self, trials: int | None, polish: bool, objective: Objective) -> None:
+        self._trials = trials
+        self._objective = objective
+        self._next_trial = 0
+        self._may_polish = polish
+        self._polishing = False
+        self._queue: deque[PolishTask] = deque()
+        self._generations: list[PolishTask] = []
+        self._attempts: Counter[str] = Counter()
+        self._sources: dict[str, Record] = {}
+        self._best: list[tuple[int, int, int]] = []
+        self._idle_generations = 0
+
+    @property
+    def polishing(self) -> bool:
+        """True while circuits are polished."""
+        return self._polishing
+
+    def source(self, task: PolishTask) -> Record:
+        """Return the record of the circuit that is polished, as it was when that was decided."""
+        return self._sources[task.parent]
+
+    def next(self, found: Findings, running: Collection[Task], late: bool) -> Task | None:
+        """Return a task that is to be started now, None if there is none before others have ended.
+
+        Parameters
+        ----------
+        found
+            What there is.
+        running
+            Tasks that have not ended.
+        late
+            True if it is time to polish.
+        """
+        while True:
+            if not self._polishing:
+                if not (late and self._may_polish and found.distinct):
+                    task = self._next_training(found)
+                    if task is not None:
+                        return task
+                if not self._may_polish or not found.distinct:
+                    return None
+                if self._trials is not None and not late and _any(running, TrialTask):
+                    return None
+                self._polishing = True
+                self._plan(found)
+            if self._queue:
+                return self._queue.popleft()
+            if _any(running, PolishTask):
+                return None
+            if self._idle_generations >= _STALLED:
+                self._polishing = self._may_polish = False
+            else:
+                self._plan(found)
+
+    def _next_training(self, found: Findings) -> TrialTask | None:
+        while self._trials is None or self._next_trial < self._trials:
+            trial, self._next_trial = self._next_trial, self._next_trial + 1
+            if trial not in found.trials:
+                return TrialTask(trial)
+        return None
+
+    def _plan(self, found: Findings) -> None:
+        """Choose the next generation; what an earlier session has done of it is not done again."""
+        known = list(found.trials.values())
+        for task in self._generations:
+            record = found.polished.get((task.parent, task.attempt))
+            if record is not None:
+                known.append(record)
+        front = pareto(known, self._objective)
+        best = [costs(record.circuit.cost) for record in front if record.circuit is not None]
+        self._idle_generations = self._idle_generations + 1 if best == self._best else 0
+        self._best = best
+        if self._idle_generations >= _STALLED:
+            return
+        self._sources = _first_of_each(known)
+        for key in self._choose(front):
+            for _ in range(_ATTEMPTS):
+                task = PolishTask(key, self._attempts[key])
+                self._attempts[key] += 1
+                self._generations.append(task)
+                if (task.parent, task.attempt) not in found.polished:
+                    self._queue.append(task)
+
+    def _choose(self, front: list[Record]) -> list[str]:
+        """Return the keys of the front and of the best other circuits."""
+        chosen = [record.circuit.key for record in front if record.circuit is not None]
+        order = sorted(
+            (self._objective.rank(record.circuit.cost), key)
+            for key, record in self._sources.items()
+            if record.circuit is not None
+        )
+        for _, key in order:
+            if len(chosen) >= _CIRCUITS:
+                break
+            if key not in chosen:
+                chosen.append(key)
+        return chosen
+
+
+def _first_of_each(records: Iterable[Record]) -> dict[str, Record]:
+    """Return the best record of every circuit."""
+    best: dict[str, Record] = {}
+    for record in records:
+        if record.circuit is not None:
+            key = record.circuit.key
+            if key not in best or record.rank < best[key].rank:
+                best[key] = record
+    return best
+
+
+def _any(running: Iterable[Task], kind: type[Task]) -> bool:
+    return any(isinstance(task, kind) for task in running)

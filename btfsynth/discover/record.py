@@ -1,23 +1,81 @@
-"""What a training or a polishing came to, and its line in a file.
+"""Circuits found by a discovery: their names, their records, and the front of the best.
 
-A record says all that is needed to do the work again, and holds the circuit's netlist as text. What is
-read back is checked: the netlist is parsed, counted and hashed anew, nothing is believed.
+Names. Every cell is brought to the normal form of `NetlistBuilder` (at most one complemented fan-in, equal
+cells joined, trivial ones folded, dead ones omitted), then hashed from the inputs up over its sorted fan-
+in. As inputs and outputs stay in place, the normal form leaves one choice of polarity and one set of cells,
+and only their order is open: two netlists have the same hash exactly if they are the same graph. So
+netlists count as the same that differ in the numbering or the order of cells, in the order of a fan-in, in
+where inverters sit (``MAJ(!a, !b, !c) = !MAJ(a, b, c)``), in duplicate, trivial or dead cells, or in names.
+All else is distinct: circuits that differ by an exchange of inputs or outputs, also where the function is
+symmetric in them, and two arrangements of one function, such as the two sides of the distributive law.
+
+Records. A record has all that is needed to repeat the work, and the circuit's netlist as text. When it is
+read, the netlist is parsed, counted and hashed again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from enum import Enum
 from typing import Any
 
-from btfsynth.discover.canonical import canonical_hash
+import numpy as np
+
 from btfsynth.errors import DataError
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, parse_netlist
-from btfsynth.netlist.views import NetlistStatistics, statistics
+from btfsynth.netlist.views import NetlistStatistics, levels, statistics
 
-__all__ = ["METHODS", "Circuit", "Record", "make_circuit", "parse_record"]
+
+def canonical_hash(netlist: Netlist) -> str:
+    """Return the SHA-256 of a netlist's canonical form, 64 hexadecimal digits."""
+    normal = rebuild(netlist)
+    names = _names(normal)
+    sizes = b"".join(count.to_bytes(4, "little") for count in (normal.n_inputs, normal.n_outputs))
+    outputs = (_literal(names, literal) for literal in normal.outputs.tolist())
+    return _digest(b"circuit", sizes, *outputs).hex()
+
+
+def canonical_netlist(netlist: Netlist) -> Netlist:
+    """Return the netlist in its canonical form: the same arrays for all that have the same hash.
+
+    Cells are in normal form and in the order of their levels, within a level of their hashes.
+    """
+    normal = rebuild(netlist)
+    names, level = _names(normal), levels(normal).tolist()
+    cells = range(normal.first_cell, normal.n_nodes)
+    order = sorted(cells, key=lambda node: (level[node], names[node]))
+    number = np.arange(normal.n_nodes, dtype=np.int32)
+    number[order] = np.arange(normal.first_cell, normal.n_nodes, dtype=np.int32)
+    rows = normal.fanins[np.array(order, dtype=np.int64) - normal.first_cell]
+    return Netlist(
+        normal.name,
+        normal.input_ports,
+        normal.output_ports,
+        np.sort(2 * number[rows >> 1] + (rows & 1), axis=1),
+        2 * number[normal.outputs >> 1] + (normal.outputs & 1),
+    )
+
+
+def _names(normal: Netlist) -> list[bytes]:
+    """Return the hash of every node of a netlist in normal form."""
+    names = [_digest(b"node", node.to_bytes(4, "little")) for node in range(normal.first_cell)]
+    for fanin in normal.fanins.tolist():
+        names.append(_digest(b"cell", *sorted(_literal(names, literal) for literal in fanin)))
+    return names
+
+
+def _literal(names: list[bytes], literal: int) -> bytes:
+    return names[literal >> 1] + bytes([literal & 1])
+
+
+def _digest(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
 
 METHODS = ("network", "cascade")
 """How a trial makes its circuit."""
@@ -214,3 +272,125 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise DataError(f"{name}: expected text, got {value!r:.60}")
     return value
+
+
+class Objective(str, Enum):
+    """What makes the best circuit of a front."""
+
+    CELLS = "cells"
+    DEPTH = "depth"
+    CELLS_DEPTH = "cells*depth"
+
+    def rank(self, cost: NetlistStatistics) -> tuple[int, ...]:
+        """Return the order of circuits, the best first; the other figures decide among equals."""
+        if self is Objective.CELLS:
+            return cost.cells, cost.depth, cost.inverters
+        if self is Objective.DEPTH:
+            return cost.depth, cost.cells, cost.inverters
+        return cost.cells * cost.depth, cost.cells, cost.depth, cost.inverters
+
+
+def costs(cost: NetlistStatistics) -> tuple[int, int, int]:
+    """Return what circuits of a front are compared by: cells, depth, inverters."""
+    return cost.cells, cost.depth, cost.inverters
+
+
+def pareto(records: Iterable[Record], objective: Objective) -> list[Record]:
+    """Return the records of the circuits that no other beats, the best by the objective first.
+
+    Of circuits with the same costs the one found first, by number, stands for all.
+
+    Parameters
+    ----------
+    records
+        Those without a circuit are passed over.
+    objective
+        Order of the result.
+    """
+    first: dict[tuple[int, int, int], tuple[tuple[int, bool, int, str, int], Record]] = {}
+    for record in records:
+        if record.circuit is not None:
+            key = costs(record.circuit.cost)
+            if key not in first or record.rank < first[key][0]:
+                first[key] = record.rank, record
+    beaten = {
+        key
+        for key in first
+        if any(other != key and all(a <= b for a, b in zip(other, key, strict=True)) for other in first)
+    }  # fmt: skip
+    left = [record for key, (_, record) in first.items() if key not in beaten]
+    return sorted(left, key=lambda record: objective.rank(record.circuit.cost))  # type: ignore[union-attr]
+
+
+class Findings:
+    """Records by what they are of, and the best record of every circuit.
+
+    What it holds depends on which records were added, not on their order.
+    """
+
+    def __init__(self) -> None:
+        self.trials: dict[int, Record] = {}
+        self.polished: dict[tuple[str, int], Record] = {}
+        self.exact = 0
+        """Trials that ended with an exact network."""
+        self._best: dict[str, Record] = {}
+        self._by_cost: dict[tuple[int, int, int], Record] = {}
+
+    def add(self, record: Record) -> Record:
+        """Add a record and return it as it is to be kept: with its netlist if that is new or better."""
+        if record.circuit is not None:
+            record = self._add_circuit(record, record.circuit)
+        kept = record.without_netlist()
+        if record.parent is not None:
+            self.polished[record.parent, record.attempt] = kept
+        elif record.trial not in self.trials:
+            self.trials[record.trial] = kept
+            self.exact += record.exact
+        return record
+
+    def _add_circuit(self, record: Record, circuit: Circuit) -> Record:
+        """Compare a record with the best of its circuit; return it without its netlist if it is no better."""
+        cost = costs(circuit.cost)
+        if cost not in self._by_cost or record.rank < self._by_cost[cost].rank:
+            self._by_cost[cost] = record.without_netlist()
+        known = self._best.get(circuit.key)
+        if known is None or known.circuit is None or record.rank < known.rank:
+            if not circuit.netlist and known is not None and known.circuit is not None:
+                # A record of a file, its text with another record of the circuit.
+                circuit = replace(circuit, netlist=known.circuit.netlist)
+            self._best[circuit.key] = replace(record, circuit=circuit)
+            return record
+        if not known.circuit.netlist:
+            text = replace(known.circuit, netlist=circuit.netlist)
+            self._best[circuit.key] = replace(known, circuit=text)
+        return record.without_netlist()
+
+    @property
+    def distinct(self) -> int:
+        """Circuits told apart by their canonical form."""
+        return len(self._best)
+
+    def front(self, objective: Objective, without: Container[str] = ()) -> list[Record]:
+        """Return the front (see `pareto`), circuits with certain keys left out."""
+        if not without:
+            return pareto(self._by_cost.values(), objective)
+        return pareto(
+            (record for key, record in self._best.items() if key not in without), objective
+        )
+
+    def text(self, key: str) -> str:
+        """Return the netlist of a circuit."""
+        circuit = self._best[key].circuit
+        return "" if circuit is None else circuit.netlist
+
+    def in_order(self) -> list[Record]:
+        """Return all records, trials first, each circuit's netlist with its best record."""
+        ordered = [self.trials[trial] for trial in sorted(self.trials)]
+        ordered += [self.polished[key] for key in sorted(self.polished)]
+        return [self._with_netlist(record) for record in ordered]
+
+    def _with_netlist(self, record: Record) -> Record:
+        if record.circuit is None:
+            return record
+        best = self._best[record.circuit.key]
+        return best if best.rank == record.rank else record

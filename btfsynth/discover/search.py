@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.discover.certifier import Certifier
-from btfsynth.discover.findings import Findings
-from btfsynth.discover.front import Objective
-from btfsynth.discover.portfolio import Portfolio, make_portfolio
-from btfsynth.discover.record import Record
-from btfsynth.discover.schedule import PolishTask, Schedule, Task, TrialTask
-from btfsynth.discover.store import Identity, Store
+from btfsynth.discover.portfolio import (
+    PolishTask,
+    Portfolio,
+    Schedule,
+    Task,
+    TrialTask,
+    make_portfolio,
+)
+from btfsynth.discover.record import Findings, Objective, Record
+from btfsynth.discover.store import Certifier, Identity, Store
 from btfsynth.discover.work import get_ready, polish, run_trial
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
 from btfsynth.events import Note, OnEvent, SearchStatus, StageBegan, ignore
@@ -28,8 +31,6 @@ from btfsynth.train.checkpoint import training_fingerprint
 from btfsynth.train.session import TrainOptions, plan_for
 from btfsynth.workers.executor import Executor, Finished
 from btfsynth.workers.pool import WorkerPool
-
-__all__ = ["DiscoverOptions", "DiscoverReport", "discover"]
 
 _NAP = 0.2
 _LATE = 0.75

@@ -1,14 +1,14 @@
-"""The folder of a discovery: every finished piece of work, and the front as finished designs.
+"""The folder of a discovery: every finished piece of work, and the front as finished and checked designs.
 
 ::
 
-    DIR/trials.jsonl             a line a record, in the order in which they came; sorted in the end
+    DIR/trials.jsonl             one record per line, in the order in which they came; sorted in the end
     DIR/front.json               the index of the front, and what the records belong to
     DIR/front/c24_d9_i7_1f0a63c2/  one circuit: netlist, hardware, vectors, manifest, entry.json
 
-A line is appended at a time, and a torn last one, as a killed run leaves it, is dropped. Entries are made
+Lines are appended one at a time, and a torn last one, as a killed run leaves it, is dropped. Entries are made
 and checked elsewhere and moved in whole; the index is written after the entries it names are there and
-before those it no longer names go.
+before those it no longer names are removed.
 """
 
 from __future__ import annotations
@@ -17,16 +17,25 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from btfsynth.discover.record import Record, parse_record
-from btfsynth.errors import DataError, OutputError
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.discover.record import Findings, Record, parse_record
+from btfsynth.errors import BtfsynthError, DataError, OutputError, VerificationError, plural
+from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath, as_path, make_folder, write_text
-
-__all__ = ["FRONT_FILE", "TRIALS_FILE", "Identity", "Store", "entry_name"]
+from btfsynth.flow import count_targets, is_verified, targets_record
+from btfsynth.hdl.design import write_design
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.text import parse_netlist
+from btfsynth.sim.base import CheckResult
+from btfsynth.verify.simulate import simulate_design
 
 FRONT_FILE = "front.json"
 TRIALS_FILE = "trials.jsonl"
@@ -255,3 +264,191 @@ def _move(source: Path, target: Path) -> None:
         source.replace(target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from None
+
+
+_SIMULATORS = ("amaranth",)
+
+
+def certify(dataset: Dataset, record: Record, text: str, folder: StrPath) -> dict[str, Any]:
+    """Write a circuit's design folder and check it: netlist, parsed Verilog, simulated Amaranth.
+
+    Parameters
+    ----------
+    dataset
+        Its patterns are the vectors of every check.
+    record
+        The circuit and where it came from.
+    text
+        Its netlist.
+    folder
+        An empty folder.
+
+    Returns
+    -------
+    The entry, as JSON values; ``entry.json`` holds the same.
+
+    Raises
+    ------
+    VerificationError
+        If a check fails.
+    """
+    folder = as_path(folder)
+    netlist = parse_netlist(text)
+    wrong = count_wrong(netlist, care_reference(dataset))
+    checks = {
+        "netlist": CheckResult("netlist", passed=dataset.n_patterns - wrong, failed=wrong),
+    }
+    origin = record.origin()
+    targets = targets_record({"train": count_targets(netlist, dataset)})
+    manifest = write_design(
+        netlist,
+        VectorTable.from_dataset(dataset),
+        folder,
+        source=dataset.source,
+        data_hash=dataset.content_hash,
+        provenance=_provenance(record),
+        made_with=origin,
+        notices=dataset.notices,
+        targets=targets,
+    )
+    write_text(folder / f"{manifest.module}.mig", text)
+    for check in simulate_design(folder, _SIMULATORS):
+        checks[check.name] = check
+    if not is_verified(checks, _SIMULATORS):
+        failed = next(check for check in checks.values() if not check.ok)
+        reason = failed.skipped or f"{plural(failed.failed, 'vector')} failed"
+        raise VerificationError(f"circuit {folder.name}: {failed.name}: {reason}")
+    if record.circuit is None:
+        raise VerificationError(f"circuit {folder.name}: its record has none")
+    cost = asdict(record.circuit.cost)
+    entry = {
+        "key": record.circuit.key,
+        **{name.removesuffix("_cells"): count for name, count in cost.items()},
+        "verified": True,
+        "targets": targets["train"],
+        "checks": {name: check.to_json() for name, check in checks.items()},
+        "origin": origin,
+    }
+    write_text(folder / "entry.json", json.dumps(entry, indent=2) + "\n")
+    return entry
+
+
+def _provenance(record: Record) -> dict[str, str]:
+    widths = ",".join(str(width) for width in record.widths or ()) or "none"
+    lines = {
+        "training": f"seed {record.seed}, trial {record.trial}, widths {widths}, "
+        f"sigma {record.sigma:g}, beta {record.beta:g}, gamma {record.gamma:g}",
+        "passes": record.passes,
+    }
+    if record.parent is not None:
+        lines["polished"] = f"from circuit {record.parent[:8]}, attempt {record.attempt}"
+    return lines
+
+
+class Certifier:
+    """Turns circuits of the front into entries on the disk, from a thread of its own.
+
+    The work is done by child processes and hardly takes time from this one.
+
+    Parameters
+    ----------
+    dataset
+        What the circuits compute.
+    store
+        Where entries go.
+    scratch
+        A folder, on the same disk, to make them in.
+    settled
+        Seconds a circuit stands on the front before it is checked.
+    on_event
+        Gets a `Note` for every circuit that fails; it is left out from then on.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        store: Store,
+        scratch: StrPath,
+        settled: float,
+        on_event: OnEvent,
+    ) -> None:
+        scratch = as_path(scratch)
+        self.rejected: dict[str, str] = {}
+        self._dataset = dataset
+        self._store = store
+        self._scratch = scratch
+        self._settled = settled
+        self._on_event = on_event
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="check")
+        self._seen: dict[tuple[Any, ...], float] = {}
+        self._running: tuple[Record, Path, Future[dict[str, Any]]] | None = None
+        self._entries: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def step(self, front: Sequence[Record], found: Findings) -> bool:
+        """Take what has ended, begin what is due; return whether an entry was added."""
+        added = self._take(wait=False)
+        now = time.monotonic()
+        for record in front:
+            seen = self._seen.setdefault(_identity(record), now)
+            due = now - seen >= self._settled and _identity(record) not in self._entries
+            if due and self._running is None:
+                self._begin(record, found)
+        return added
+
+    def finish(self, front: Callable[[], Sequence[Record]], found: Findings) -> None:
+        """Check all of the front; what fails makes place for others, which are checked too."""
+        self._take(wait=True)
+        while True:
+            missing = [r for r in front() if _identity(r) not in self._entries]
+            if not missing:
+                return
+            self._begin(missing[0], found)
+            self._take(wait=True)
+
+    def entries(self, front: Sequence[Record]) -> list[dict[str, Any]]:
+        """Return the checked entries of the front in its order, each with its path in the store."""
+        result = []
+        for record in front:
+            entry = self._entries.get(_identity(record))
+            if entry is not None:
+                path = self._store.path(record).relative_to(self._store.directory)
+                result.append({"path": path.as_posix(), **entry})
+        return result
+
+    def close(self) -> None:
+        """Wait for the check that is running and begin no other."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _begin(self, record: Record, found: Findings) -> None:
+        if record.circuit is None:
+            return
+        folder = self._scratch / entry_name(record)
+        shutil.rmtree(folder, ignore_errors=True)
+        make_folder(folder)
+        text = found.text(record.circuit.key)
+        future = self._thread.submit(certify, self._dataset, record, text, folder)
+        self._running = record, folder, future
+
+    def _take(self, wait: bool) -> bool:
+        """Put the entry that is finished, if one is, where it belongs."""
+        if self._running is None or not (wait or self._running[2].done()):
+            return False
+        record, folder, future = self._running
+        while not future.done():  # short naps, so that Ctrl-C is seen
+            time.sleep(0.02)
+        self._running = None
+        try:
+            entry = future.result()
+        except BtfsynthError as error:
+            if record.circuit is not None:
+                self.rejected[record.circuit.key] = str(error)
+            self._on_event(Note(f"not kept: {error}"))
+            return False
+        self._store.place(record, folder)
+        self._entries[_identity(record)] = entry
+        return True
+
+
+def _identity(record: Record) -> tuple[Any, ...]:
+    """Tell entries apart: one circuit may come with fewer inverters, or from an earlier trial."""
+    return ("" if record.circuit is None else record.circuit.key, *record.rank)

@@ -14,10 +14,9 @@ import numpy as np
 from numba.core import event
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.discover.canonical import canonical_netlist
 from btfsynth.discover.cascade import CascadeOptions, grow
 from btfsynth.discover.portfolio import Portfolio
-from btfsynth.discover.record import Circuit, Record, make_circuit
+from btfsynth.discover.record import Circuit, Record, canonical_netlist, make_circuit
 from btfsynth.errors import NetlistError, TrainingError, VerificationError
 from btfsynth.flow import simplify_netlist, simplify_network
 from btfsynth.netlist.netlist import Netlist
@@ -30,9 +29,7 @@ from btfsynth.ports import Port
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import train_trial
-from btfsynth.workers.running import report
-
-__all__ = ["get_ready", "polish", "run_trial"]
+from btfsynth.workers.executor import report
 
 _SEEDS = 1 << 31
 _COMPILING = "compiling the kernels (once)"

@@ -39,7 +39,7 @@ from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up
 from btfsynth.verify.simulate import simulate_design
 from btfsynth.workers.executor import Executor
-from btfsynth.workers.local import local_executor
+from btfsynth.workers.pool import local_executor
 
 _SHOWN_VECTORS = 1024
 """Training patterns that the hardware is simulated on, beside random vectors."""

@@ -40,9 +40,7 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.train.parameters import StopRule, TrainParameters
 from btfsynth.train.trainer import TrialHooks, train_trial
-from btfsynth.workers.completed import Task, completed
-from btfsynth.workers.executor import Common, Executor
-from btfsynth.workers.inline import Inline
+from btfsynth.workers.executor import Common, Executor, Inline, Task, completed
 
 _LARGEST = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 512)
 _SWEEPS = 6

@@ -23,7 +23,7 @@ from btfsynth.reproduce.recovery import hidden_netlist, recover
 from btfsynth.train.parameters import TrialResult
 from btfsynth.train.trainer import train_trial
 from btfsynth.train.trials import TrainingRun
-from btfsynth.workers.running import place, report
+from btfsynth.workers.executor import place, report
 
 Record = dict[str, Any]
 

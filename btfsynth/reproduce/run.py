@@ -34,9 +34,8 @@ from btfsynth.reproduce.record import (
 from btfsynth.reproduce.store import Row, Store
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up
-from btfsynth.workers.completed import Task, completed
-from btfsynth.workers.executor import Executor, Finished
-from btfsynth.workers.local import local_executor
+from btfsynth.workers.executor import Executor, Finished, Task, completed
+from btfsynth.workers.pool import local_executor
 
 _FULL_BASELINES = 5
 """Seeds of an experiment that have gradient baselines, which spread little; in a quick run the first."""

@@ -42,8 +42,6 @@ except ImportError:  # before scikit-learn 1.6 it was a method
         return estimator._validate_data(*arrays, **options)
 
 
-__all__ = ["BTFClassifier"]
-
 _INPUTS = ("auto", "boolean", "unit", "feature", "common")
 
 

@@ -13,8 +13,6 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.network.topology import Topology, layered
 from btfsynth.train.parameters import StopRule, TrainParameters
 
-__all__ = ["TrainingPlan", "default_plan"]
-
 
 @dataclass(frozen=True)
 class TrainingPlan:

@@ -1,17 +1,19 @@
-"""How a trial went: gap and accuracies on a logarithmic grid of steps."""
+"""The history of a trial: gap and accuracies on a logarithmic grid of iterations, as CSV and as a plot."""
 
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from btfsynth.errors import DataError
-
-__all__ = ["HistoryPoint", "format_history", "next_point", "parse_history"]
+from btfsynth.errors import DataError, MissingToolError, UsageError
+from btfsynth.extras import install_command
+from btfsynth.files import StrPath, as_path, write_bytes
 
 _POINTS_A_DECADE = 10
 _NEEDED = ("gap", "gap_w", "gap_x", "gap_y", "least_gap", "bits", "vectors")
@@ -112,3 +114,153 @@ def _point(row: dict[str, str]) -> HistoryPoint:
     if steps < 0 or not all(value is None or math.isfinite(value) for value in values.values()):
         raise ValueError("not a step or not a finite number")
     return HistoryPoint(steps, **values)  # type: ignore[arg-type]
+
+
+_METADATA: dict[str, dict[str, None]] = {
+    ".svg": {"Date": None},
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None},
+}
+"""Endings, and what would make the bytes differ from one day or release to the next."""
+_SETTINGS: dict[str, Any] = {
+    "svg.hashsalt": "btfsynth",  # names of clip paths are random else
+    "svg.fonttype": "none",  # text stays text
+    "pdf.fonttype": 42,
+    "font.size": 9.0,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 2.5,
+}
+_GAPS = (("gap", "gap"), ("gap_w", "weights w"), ("gap_x", "inputs x"), ("gap_y", "outputs y"))
+_SHARES = (("bits", "bits"), ("vectors", "patterns"), ("labels", "labels"))
+
+
+def require_plot(path: StrPath) -> None:
+    """Refuse a plot that could not be made, before any work is done for it.
+
+    Raises
+    ------
+    UsageError
+        If the ending is not ``.svg``, ``.png`` or ``.pdf``.
+    MissingToolError
+        If Matplotlib is not installed.
+    """
+    path = as_path(path)
+    if path.suffix.lower() not in _METADATA:
+        raise UsageError(f"{path}: expected a plot to end in {', '.join(_METADATA)}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingToolError(f"matplotlib is not installed; {install_command('matplotlib')}")
+
+
+def draw_history(
+    points: Sequence[HistoryPoint], path: StrPath, title: str, best_iteration: int | None = None
+) -> None:
+    """Draw a history: above the gap and its parts, below the accuracies, over the steps.
+
+    Steps and gaps have logarithmic axes, as in the figures of arXiv 2602.17493. The same history
+    gives the same bytes.
+
+    Parameters
+    ----------
+    points
+        The history, at least one point.
+    path
+        File to write; the ending chooses the format.
+    title
+        Stands above.
+    best_iteration
+        The step that the trial's network is of, to be marked; None marks none.
+
+    Raises
+    ------
+    UsageError, MissingToolError
+        If there can be no plot (see `require_plot`).
+    OutputError
+        If the file cannot be written.
+    """
+    path = as_path(path)
+
+    def draw(figure: Any) -> None:
+        above, below = figure.subplots(2, 1, sharex=True)
+        figure.suptitle(title, parse_math=False)
+        if best_iteration is not None:
+            for axes in (above, below):
+                label = f"network: step {best_iteration}"
+                axes.axvline(best_iteration, color="0.6", linestyle="--", label=label)
+        _draw_gaps(above, points)
+        _draw_shares(below, points)
+
+    write_figure(path, (6.4, 6.0), draw)
+
+
+def write_figure(path: StrPath, inches: tuple[float, float], draw: Callable[[Any], None]) -> None:
+    """Write a figure, the same bytes for the same drawing.
+
+    Parameters
+    ----------
+    path
+        File to write; the ending chooses the format.
+    inches
+        Width and height.
+    draw
+        Gets the Matplotlib figure and draws on it.
+
+    Raises
+    ------
+    UsageError, MissingToolError
+        If there can be no plot (see `require_plot`).
+    OutputError
+        If the file cannot be written.
+    """
+    path = as_path(path)
+    require_plot(path)
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    ending = path.suffix.lower()
+    content = io.BytesIO()
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the user's own settings would change the bytes
+        mpl.rcParams.update(_SETTINGS)
+        figure = Figure(figsize=inches, layout="constrained")
+        draw(figure)
+        figure.savefig(content, format=ending[1:], dpi=150, metadata=_METADATA[ending])
+    write_bytes(path, content.getvalue())
+
+
+def _draw_gaps(axes: Any, points: Sequence[HistoryPoint]) -> None:
+    steps = [point.iterations for point in points]
+    for (name, label), color in zip(_GAPS, ("black", "C0", "C1", "C2"), strict=True):
+        values = [getattr(point, name) for point in points]
+        axes.plot(steps, values, "o-", color=color, label=label)
+    least = [point.least_gap for point in points]
+    axes.plot(steps, least, ":", color="black", label="least gap so far")
+    axes.set_xscale("log")
+    # A gap of nothing has no place on the axis.
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set_ylabel("gap")
+    _finish(axes)
+
+
+def _draw_shares(axes: Any, points: Sequence[HistoryPoint]) -> None:
+    steps = [point.iterations for point in points]
+    for label, values, style, color in _shares(points):
+        axes.plot(steps, [100 * value for value in values], style, color=color, label=label)
+    axes.set_xscale("log")
+    axes.set_ylim(-3, 103)
+    axes.set_ylabel("right (%)")
+    axes.set_xlabel("steps")
+    _finish(axes)
+
+
+def _shares(points: Sequence[HistoryPoint]) -> Iterator[tuple[str, list[float], str, str]]:
+    """Give label, values, style and colour of every accuracy that is known."""
+    for prefix, words, style in (("", "", "o-"), ("valid_", "valid: ", "s--")):
+        for (name, label), color in zip(_SHARES, ("C0", "C3", "C4"), strict=True):
+            values = [getattr(point, prefix + name) for point in points]
+            if None not in values:
+                yield words + label, values, style, color
+
+
+def _finish(axes: Any) -> None:
+    axes.grid(visible=True, which="major", color="0.85", linewidth=0.6)
+    axes.legend(fontsize=8, frameon=False)

@@ -1,10 +1,10 @@
-"""One step of reflect-reflect-relax over all patterns, and many of them.
+"""One iteration of reflect-reflect-relax over all patterns, and many of them.
 
 The state moves by ``v += beta (P_B(2 P_A(v) - v) - P_A(v))``. `advance_blocks` fuses the update of one
-step with the projection to A of the next, neuron by neuron, so that the copies w and x are read and written
-once a step; no projection or reflection is stored, they are formed from ``u`` on the fly.
+iteration with the projection to A of the next, neuron by neuron, so that the copies w and x are read and
+written once per iteration; no projection or reflection is stored, they are formed from ``u`` on the fly.
 
-Layout. Patterns are lanes: `LANES` to a group, up to 8 groups to a block. Copies lie
+Layout. Patterns are lanes: `LANES` per group, up to 8 groups per block. Copies lie
 (block, neuron, group, edge, lane), so a neuron's copies for one group are one contiguous run; rows of node or
 neuron values lie (block, group, row, lane). Sums over patterns are kept per block and added up in
 block order, so the result does not depend on how many threads share the blocks.
@@ -20,34 +20,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.train.meeting import meet
-from btfsynth.train.memory import aligned
 from btfsynth.train.neuron import (
     COEFFICIENTS,
     LEAST_GAP,
     MOMENTS,
     advance_neuron,
+    evaluate_neuron,
     reflect_neuron,
+    settle_node,
+    sum_metric,
 )
-from btfsynth.train.node import evaluate_neuron, settle_node, sum_metric
 from btfsynth.train.vector import LANES
 
-__all__ = [
-    "GIVEN",
-    "GIVEN_UP",
-    "HYPERCUBE",
-    "ONE_HOT",
-    "Problem",
-    "Scratch",
-    "State",
-    "advance_blocks",
-    "count_right",
-    "join_neurons",
-    "make_scratch",
-    "mean_gap",
-    "run_share",
-    "run_steps",
-    "start_state",
-]
+_BYTES = 128
+"""Two cache lines: processors fetch them in pairs."""
+
+
+def aligned(size: int, dtype: type[np.floating[Any]] | np.dtype[Any]) -> NDArray[Any]:
+    """Return an uninitialised array that shares no cache line with any other."""
+    item = np.dtype(dtype).itemsize
+    raw = np.empty(size + 2 * _BYTES // item, dtype=dtype)
+    skip = (-raw.ctypes.data % _BYTES) // item
+    return raw[skip : skip + size]
+
 
 # Without `_nrt` numba counts the references to every array of the tuples at every call, two atomic operations
 # each: nearly half the time of a small step. Nothing here makes an array or keeps one. Calls that are not

@@ -17,8 +17,6 @@ from numba.core.imputils import impl_ret_untracked
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-__all__ = ["meet"]
-
 _LOOKS = 2000
 """Looks, some tens of nanoseconds each, before the processor is offered to others."""
 

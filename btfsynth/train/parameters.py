@@ -15,8 +15,6 @@ from btfsynth.events import TrialEnded
 from btfsynth.network.topology import Topology
 from btfsynth.train.history import HistoryPoint
 
-__all__ = ["StopReason", "StopRule", "TrainParameters", "TrialResult"]
-
 
 class StopRule(str, Enum):
     """What ends a trial before its iterations are used up.

@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from btfsynth.train.vector import Vector, Vectors
 
-__all__ = ["inverse_scale", "project_output"]
-
 _POLE_SINGLE = 1e-6
 _POLE_DOUBLE = 1e-12
 

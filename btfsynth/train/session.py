@@ -13,17 +13,13 @@ from btfsynth.errors import UsageError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import Topology
-from btfsynth.train.checkpoint import Checkpoint, training_fingerprint
+from btfsynth.train.checkpoint import Checkpoint, Stored, training_fingerprint
 from btfsynth.train.defaults import TrainingPlan, default_plan
-from btfsynth.train.distributed import run_trials_on
+from btfsynth.train.parallel import Ranks
 from btfsynth.train.parameters import StopRule
-from btfsynth.train.ranks import Ranks
-from btfsynth.train.stored import Stored
 from btfsynth.train.trainer import check_fit
-from btfsynth.train.trials import TrainingRun, run_trials
+from btfsynth.train.trials import TrainingRun, run_trials, run_trials_on
 from btfsynth.workers.executor import Executor
-
-__all__ = ["TrainOptions", "plan_for", "train", "train_record"]
 
 
 @dataclass(frozen=True)
@@ -153,7 +149,7 @@ def train(
     ranks
         The processes that share the training (see `btfsynth.train.trials.run_trials`).
     executor
-        What to run whole trials on (see `btfsynth.train.distributed.run_trials_on`).
+        What to run whole trials on (see `btfsynth.train.trials.run_trials_on`).
 
     Returns
     -------

@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.network.topology import Topology
-from btfsynth.train.kernel import GIVEN, HYPERCUBE, ONE_HOT, Problem, State
-from btfsynth.train.memory import aligned
-from btfsynth.train.shares import Share
+from btfsynth.train.kernel import GIVEN, HYPERCUBE, ONE_HOT, Problem, State, aligned
+from btfsynth.train.parallel import Share
 from btfsynth.train.vector import LANES
-
-__all__ = ["count_blocks", "generated_codes", "make_problem", "make_state", "state_layout"]
 
 _GROUPS_A_BLOCK = 8
 _WHOLE = Share()

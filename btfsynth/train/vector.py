@@ -15,8 +15,6 @@ from llvmlite import ir
 from numba.core import cgutils, codegen, config, types
 from numba.np import arrayobj
 
-__all__ = ["LANES", "Vector", "Vectors", "register_runs"]
-
 LANES = 8
 """Patterns in a vector: one 256-bit register of float32."""
 

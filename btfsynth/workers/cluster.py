@@ -22,10 +22,7 @@ from typing import Any, NamedTuple
 from btfsynth import __version__
 from btfsynth.errors import MissingToolError, ToolError, UsageError
 from btfsynth.extras import install_command
-from btfsynth.workers.executor import Common, Finished, answer, value_of
-from btfsynth.workers.running import running_task
-
-__all__ = ["Cluster", "connect", "require_scheduler"]
+from btfsynth.workers.executor import Common, Finished, answer, running_task, value_of
 
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:[0-9]+")
 _LOCAL = re.compile(r"local:([0-9]{1,3})")

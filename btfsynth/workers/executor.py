@@ -1,16 +1,54 @@
-"""What work is run on: functions that go by their names, in processes that may die."""
+"""What work is run on: functions that are sent by name, in processes that may die.
+
+An `Executor` runs tasks; `completed` feeds it and yields results; a task tells where it stands with `report`.
+"""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Hashable
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from btfsynth import errors
 from btfsynth.errors import BtfsynthError
+from btfsynth.events import Note, OnEvent, ignore
 
-__all__ = ["Answer", "Common", "Executor", "Finished", "answer", "value_of"]
+_listener: ContextVar[Callable[[Any], None] | None] = ContextVar("listener", default=None)
+_place: ContextVar[str] = ContextVar("place", default="")
+
+
+def report(value: Any) -> None:
+    """Tell whoever waits for the task where it stands; outside of a task nobody is told.
+
+    Parameters
+    ----------
+    value
+        Numbers and texts, alone or in tuples, lists and dictionaries.
+    """
+    listener = _listener.get()
+    if listener is not None:
+        listener(value)
+
+
+def place() -> str:
+    """Return what to put before a complaint about the machine: the worker on a cluster, else nothing."""
+    return _place.get()
+
+
+@contextmanager
+def running_task(listener: Callable[[Any], None], where: str = "") -> Iterator[None]:
+    """Run the body as a task: what it reports goes to the listener."""
+    heard, was = _listener.set(listener), _place.set(where)
+    try:
+        yield
+    finally:
+        _listener.reset(heard)
+        _place.reset(was)
+
 
 Answer = tuple[str, Any]
 """``value`` or the name of an error, and what goes with it."""
@@ -94,3 +132,116 @@ def value_of(given: Answer) -> Any:
         error.args = (content,)
         raise error
     raise MemoryError if kind == "MemoryError" else RuntimeError(content)
+
+
+class Inline:
+    """Runs one task after the other."""
+
+    def __init__(self) -> None:
+        self._task: tuple[Hashable, Callable[..., Any], tuple[Any, ...]] | None = None
+        self.on_report: Callable[[Hashable, Any], None] = lambda _, __: None
+
+    @property
+    def idle(self) -> int:
+        """1 if no task waits."""
+        return int(self._task is None)
+
+    @property
+    def running(self) -> int:
+        """1 if a task waits."""
+        return int(self._task is not None)
+
+    def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+        """Keep a task until it is waited for."""
+        self._task = key, function, arguments
+
+    def wait(self, timeout: float) -> list[Finished]:
+        """Run the task that waits."""
+        if self._task is None:
+            return []
+        key, function, arguments = self._task
+        self._task = None
+        with running_task(lambda value: self.on_report(key, value)):
+            return [Finished(key, function(*arguments))]
+
+    def clear(self) -> None:
+        """Forget the task that waits."""
+        self._task = None
+
+    def close(self) -> None:
+        """Forget the task that waits."""
+        self._task = None
+
+
+_NAP = 0.2
+"""Seconds between two looks, so that Ctrl-C is seen at once."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function that goes by its name, and its arguments.
+
+    Parameters
+    ----------
+    key
+        What its result comes back under.
+    name
+        What the user calls it.
+    function, arguments
+        What to run.
+    """
+
+    key: Hashable
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+def completed(
+    executor: Executor, tasks: Iterable[Task], on_event: OnEvent = ignore
+) -> Iterator[Finished]:
+    """Run tasks and yield what each came to, as they end.
+
+    A task whose worker dies is run once more. When the caller stops before the end, or an error does, what
+    runs is taken back.
+
+    Parameters
+    ----------
+    executor
+        Runs them; it stays open.
+    tasks
+        Asked for the next one when there is room for it.
+    on_event
+        Gets a `Note` on every worker that died.
+
+    Raises
+    ------
+    BtfsynthError
+        If a task raised one, or the executor is lost.
+    """
+    waiting = iter(tasks)
+    running: dict[Hashable, Task] = {}
+    again: deque[Task] = deque()
+    died: set[Hashable] = set()
+    try:
+        while True:
+            while executor.idle:
+                task = again.popleft() if again else next(waiting, None)
+                if task is None:
+                    break
+                running[task.key] = task
+                executor.submit(task.key, task.function, *task.arguments)
+            if not running:
+                return
+            for finished in executor.wait(_NAP):
+                task = running.pop(finished.key)
+                if finished.died and task.key not in died:
+                    died.add(task.key)
+                    again.append(task)
+                    on_event(Note(f"{task.name}: its worker died; it is run once more"))
+                    continue
+                if finished.died:
+                    on_event(Note(f"{task.name}: its worker died again; it is left out"))
+                yield finished
+    finally:
+        executor.clear()

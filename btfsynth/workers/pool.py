@@ -19,10 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from btfsynth.workers.executor import Finished, answer, value_of
-from btfsynth.workers.running import running_task
-
-__all__ = ["WorkerPool"]
+from btfsynth.workers.executor import Executor, Finished, Inline, answer, running_task, value_of
 
 _THREAD_VARIABLES = (
     "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
@@ -165,3 +162,8 @@ def _serve(connection: Connection) -> None:
             # What the task holds must not be kept until the next one comes.
             del function, arguments
             connection.send(given)
+
+
+def local_executor(jobs: int) -> Executor:
+    """Return what runs so many tasks side by side: this process alone for one, else as many others."""
+    return Inline() if jobs == 1 else WorkerPool(jobs)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import netlists
 
-from btfsynth.discover.canonical import canonical_hash, canonical_netlist
+from btfsynth.discover.record import canonical_hash, canonical_netlist
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words

@@ -6,8 +6,7 @@ from discovery_helpers import record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfsynth.discover.findings import Findings
-from btfsynth.discover.front import Objective, costs, pareto
+from btfsynth.discover.record import Findings, Objective, costs, pareto
 
 COSTS = st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(0, 4))
 

@@ -9,9 +9,8 @@ import pickle
 import pytest
 
 from btfsynth.dataset.load import load
-from btfsynth.discover.canonical import canonical_netlist
 from btfsynth.discover.portfolio import make_portfolio
-from btfsynth.discover.record import parse_record
+from btfsynth.discover.record import canonical_netlist, parse_record
 from btfsynth.discover.work import polish, run_trial
 from btfsynth.errors import DataError
 from btfsynth.netlist.netlist import Netlist

@@ -11,12 +11,12 @@ import pytest
 from discovery_helpers import InProcess
 
 from btfsynth.dataset.load import load
-from btfsynth.discover import certifier as certifier_module
 from btfsynth.discover import search
-from btfsynth.discover.certify import certify
-from btfsynth.discover.front import Objective
-from btfsynth.discover.schedule import PolishTask, TrialTask
+from btfsynth.discover import store as store_module
+from btfsynth.discover.portfolio import PolishTask, TrialTask
+from btfsynth.discover.record import Objective
 from btfsynth.discover.search import DiscoverOptions, discover
+from btfsynth.discover.store import certify
 from btfsynth.errors import DataError, UsageError, VerificationError
 from btfsynth.events import Event, Note
 from btfsynth.netlist.reference import care_reference, count_wrong
@@ -178,7 +178,7 @@ def test_a_circuit_that_fails_its_check_is_reported(tmp_path, monkeypatch):
             raise VerificationError(f"circuit {folder.name}: amaranth: 3 vectors failed")
         return certify(dataset, record, text, folder)
 
-    monkeypatch.setattr(certifier_module, "certify", fail_one)
+    monkeypatch.setattr(store_module, "certify", fail_one)
     report, _, notes = run(tmp_path, replace(OPTIONS, polish=False))
     assert len(report.rejected) == 1
     assert report.front

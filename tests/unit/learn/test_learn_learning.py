@@ -14,8 +14,7 @@ from btfsynth.events import Event, Note
 from btfsynth.learn import LearnOptions, learn
 from btfsynth.learn.samples import check_samples, contradicting, split
 from btfsynth.ports import Port
-from btfsynth.workers.executor import Finished
-from btfsynth.workers.inline import Inline
+from btfsynth.workers.executor import Finished, Inline
 
 OPTIONS = LearnOptions(
     time_limit=None, trials=2, baselines=False, passes="strash", simulators=("amaranth",)

@@ -23,8 +23,7 @@ from btfsynth.reproduce.run import Report, ReproduceOptions, reproduce
 from btfsynth.reproduce.table import markdown, report_record, summary, write_tables
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.trainer import check_fit
-from btfsynth.workers.executor import Finished
-from btfsynth.workers.inline import Inline
+from btfsynth.workers.executor import Finished, Inline
 
 
 def small(name: str, seeds: int, iterations: int, **changes: object) -> Experiment:

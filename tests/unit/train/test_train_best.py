@@ -17,7 +17,7 @@ from btfsynth.ports import Port
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
 from btfsynth.train.session import TrainOptions, train
 from btfsynth.train.trainer import TrialHooks, train_trial
-from btfsynth.workers.inline import Inline
+from btfsynth.workers.executor import Inline
 
 MANY = TrainParameters(beta=0.6, gamma=5e-3, max_iterations=437, stop=StopRule.NONE)
 """A trial that gets worse before it ends."""

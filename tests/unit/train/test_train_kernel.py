@@ -17,7 +17,6 @@ from plain_state import plain_state
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.network.topology import Topology, layered
 from btfsynth.ports import Port
-from btfsynth.train.best import new_best
 from btfsynth.train.kernel import (
     count_right,
     run_steps,
@@ -25,6 +24,7 @@ from btfsynth.train.kernel import (
 )
 from btfsynth.train.parallel import Team
 from btfsynth.train.state import generated_codes, make_problem, make_state
+from btfsynth.train.trainer import new_best
 
 
 @st.composite
@@ -350,7 +350,7 @@ import numpy as np
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.ports import Port
 from btfsynth.network.topology import layered
-from btfsynth.train.best import new_best
+from btfsynth.train.trainer import new_best
 from btfsynth.train.kernel import run_steps, start_state
 from btfsynth.train.state import make_problem, make_state
 from btfsynth.train.vector import register_runs

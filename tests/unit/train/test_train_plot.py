@@ -12,8 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from btfsynth.errors import MissingToolError, UsageError
-from btfsynth.train.history import HistoryPoint
-from btfsynth.train.plot import draw_history, require_plot
+from btfsynth.train.history import HistoryPoint, draw_history, require_plot
 
 pytest.importorskip("matplotlib")
 

@@ -21,7 +21,7 @@ from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
 from btfsynth.train.session import TrainOptions, plan_for, train
 from btfsynth.train.trainer import TrialHooks, train_trial
 from btfsynth.train.trials import run_trials
-from btfsynth.workers.inline import Inline
+from btfsynth.workers.executor import Inline
 
 
 def test_two_bit_multiplier_is_learnt_at_the_defaults():

@@ -20,13 +20,12 @@ from btfsynth.learn import LearnOptions, learn
 from btfsynth.ports import Port
 from btfsynth.reproduce.catalogue import EXPERIMENTS, Scale
 from btfsynth.reproduce.run import ReproduceOptions, reproduce
-from btfsynth.train.distributed import run_trials_on
 from btfsynth.train.session import TrainOptions, plan_for
-from btfsynth.train.trials import run_trials
+from btfsynth.train.trials import run_trials, run_trials_on
 from btfsynth.workers import cluster as module
 from btfsynth.workers.cluster import connect, require_scheduler
-from btfsynth.workers.inline import Inline
-from btfsynth.workers.local import local_executor
+from btfsynth.workers.executor import Inline
+from btfsynth.workers.pool import local_executor
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 pytestmark = [
@@ -252,7 +251,7 @@ def test_reports_come_through(cluster, tmp_path):
         from types import SimpleNamespace
 
         from btfsynth.workers import cluster
-        from btfsynth.workers.running import place, report
+        from btfsynth.workers.executor import place, report
 
         try:
             for half in range(7):

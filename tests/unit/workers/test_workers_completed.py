@@ -11,11 +11,8 @@ import pytest
 
 from btfsynth.errors import UsageError
 from btfsynth.events import Event, Note
-from btfsynth.workers.completed import Task, completed
-from btfsynth.workers.inline import Inline
-from btfsynth.workers.local import local_executor
-from btfsynth.workers.pool import WorkerPool
-from btfsynth.workers.running import place, report
+from btfsynth.workers.executor import Inline, Task, completed, place, report
+from btfsynth.workers.pool import WorkerPool, local_executor
 
 
 def square(number: int) -> int:
