@@ -30,7 +30,11 @@ from btfsynth.report.schematic import NIGHT_PAPER
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [page for page in sorted(DOCS.glob("*.md")) if "\n>>> " in page.read_text(encoding="utf-8")]
+PAGES = [
+    page
+    for page in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+    if "\n>>> " in page.read_text(encoding="utf-8")
+]
 LINKING = [
     *sorted(DOCS.rglob("*.md")),
     *sorted(ROOT.glob("*.md")),
@@ -71,15 +75,21 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
     for name, text in _files(page).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
     results = doctest.testfile(str(page), module_relative=False)
     assert results.attempted > 0
     assert results.failed == 0
 
 
+def test_the_example_of_the_readme_is_one_that_runs():
+    """README has an example in Python, and the tests above run it."""
+    assert ROOT / "README.md" in PAGES
+
+
 def test_pages_have_links():
-    """Links are found, and headings: what is said of them next is said of something."""
+    """Links and headings are found, so the next test checks something."""
     assert "docs/tutorial.md" in _LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert "the-whole-way" in _anchors(ROOT / "README.md")
+    assert "what-it-can-do" in _anchors(ROOT / "README.md")
     assert {ROOT / "README.md", ROOT / "hdl_out" / "README.md", *DOCS.glob("*.md")} <= set(LINKING)
 
 
@@ -183,14 +193,23 @@ def test_the_site_switches_its_colours():
     assert all(entry["toggle"]["name"] for entry in palette)
 
 
-def test_the_front_page_shows_what_the_program_writes(tmp_path):
-    """The Verilog on it is that of the command beside it, and a circuit and the report are to be seen."""
-    page = DOCS / "index.md"
+@pytest.mark.parametrize(
+    ("page", "pictures"),
+    [
+        (ROOT / "README.md", ["docs/images/multiplier_3.svg", "docs/images/report_m3.png"]),
+        (
+            DOCS / "index.md",
+            ["images/multiplier_3.svg", "images/report_m3.png", "images/stations.svg"],
+        ),
+    ],
+    ids=["README", "front page"],
+)
+def test_the_first_pages_show_what_the_program_writes(page, pictures, tmp_path):
+    """Their Verilog is that of the command beside it, and they show a circuit and the report."""
     ((_, shown),) = _files(page).items()
     build(load("multiplier:2"), tmp_path, BuildOptions(simulators=()))
     assert shown in (tmp_path / "multiplier_2.v").read_text(encoding="utf-8")
-    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
-    assert pictures == ["images/multiplier_3.svg", "images/report_m3.png", "images/stations.svg"]
+    assert re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8")) == pictures
 
 
 @pytest.mark.parametrize("name", ["training.svg", "weights.svg", "netlist.svg"])

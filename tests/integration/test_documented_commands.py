@@ -42,9 +42,7 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["p
 INSTEAD = {
     "make demo": "btfsynth build multiplier:2 --simulator amaranth",
     "make test": None,
-    "btfsynth build multiplier:2": "btfsynth build multiplier:2 --simulator icarus",
     "btfsynth build multiplier:3 --jobs 2": "btfsynth build multiplier:3 --simulator icarus",
-    "btfsynth build multiplier:2 --json": "btfsynth build multiplier:2 --simulator icarus --json",
     "btfsynth discover multiplier:3 --time-limit 180 --jobs 2": "btfsynth discover multiplier:3 --trials 1 "
     "--no-polish --jobs 1",
     "btfsynth discover segments.csv --trials 20 --jobs 2": "btfsynth discover segments.csv --trials 2 "
