@@ -24,7 +24,7 @@ _MAX_CELL = 500
 _MAX_CURVE_BYTES = 2_000_000
 _MAX_CURVES_BYTES = 20_000_000
 _WORDS = {
-    "experiment", "published", "ours", "weights fitted anew", "goal", "circuit proven", "widths", "stop",
+    "experiment", "published", "ours", "weights refitted", "goal", "circuit proven", "widths", "stop",
 }  # fmt: skip
 _LATER: dict[str, Any] = {"fitted": None}
 """Values of a row that came later than the format, and what stands for them."""

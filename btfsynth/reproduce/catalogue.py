@@ -1,7 +1,7 @@
 """The experiments of arXiv 2602.17493: data, networks, settings, and the figures that the authors published.
 
 Figures of the authors are those of the paper and of the documentation of their program
-(github.com/veitelser/boolearn). Our time step and metric rate are larger than theirs: that takes fewer steps.
+(github.com/veitelser/boolearn). Our time step and metric rate are larger than theirs: this saves iterations.
 Where a function is to be fitted, training ends as soon as it is; where it is to generalise from a sample the
 gap has to close.
 """
@@ -36,11 +36,11 @@ class Published:
     ----------
     beta, gamma, gap_limit
         Their settings; None where none are told. Their runs end by the gap.
-    steps
-        Steps of a run; None where none are told.
+    iterations
+        Iterations of a run; None where none are told.
     share
         Share of the test got right; None where none is told.
-    gradient, penalised
+    adamw, adamw_penalty
         Share of the test that a ReLU network trained by AdamW got right, without and with a penalty on
         row norms and L1.
     """
@@ -49,10 +49,10 @@ class Published:
     beta: float | None = None
     gamma: float | None = None
     gap_limit: float | None = None
-    steps: int | None = None
+    iterations: int | None = None
     share: float | None = None
-    gradient: float | None = None
-    penalised: float | None = None
+    adamw: float | None = None
+    adamw_penalty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Experiment:
     hidden
         Whether a circuit is behind the data, to be compared with what was learnt.
     fitted
-        Whether it is judged with its weights fitted anew (`btfsynth.network.sparse`), not as trained.
+        Whether it is judged with its weights refitted (`btfsynth.network.sparse`), not as trained.
     """
 
     name: str
@@ -91,13 +91,13 @@ class Experiment:
     widths: tuple[int, ...]
     measure: Measure
     published: Published
-    beta: float
-    gamma: float
     full: Scale
     quick: Scale
     sigma: float = 3.0
+    beta: float = 0.4
+    gamma: float = 1e-3
     stop: StopRule = StopRule.EXACT
-    gap_limit: float = 0.01
+    gap_limit: float = 0.1
     seeded: bool = True
     hidden: bool = False
     skip: bool = False
@@ -170,7 +170,6 @@ def _autoencoder(
         widths=(count, count, code, count, count),
         measure=Measure.EXACT,
         published=published,
-        beta=0.4,
         gamma=gamma,
         full=full,
         quick=quick,
@@ -185,10 +184,7 @@ def _and_or(samples: int, share: float) -> Experiment:
         widths=(32, 32, 32, 32),
         measure=Measure.TEST_BITS,
         published=Published("test bits", 0.2, 1e-3, 0.1, share=share),
-        beta=0.4,
-        gamma=1e-3,
         stop=StopRule.GAP,
-        gap_limit=0.1,
         hidden=True,
         full=Scale(5, 300_000),
         quick=Scale(1, 50_000),
@@ -198,7 +194,7 @@ def _and_or(samples: int, share: float) -> Experiment:
 def _lean_and_or(
     samples: int, share: float, hidden: tuple[int, ...], full: Scale, quick: Scale
 ) -> Experiment:
-    """Return the same circuits with few neurons, which see the inputs too, and weights fitted anew.
+    """Return the same circuits with few neurons, which see the inputs too, and weights refitted.
 
     A signal that is only passed on then takes no neuron, and few neurons leave little to learn by heart.
     """
@@ -222,10 +218,7 @@ def _majority(samples: int, published: Published, full: Scale) -> Experiment:
         widths=(32,) * 6,
         measure=Measure.TEST_BITS,
         published=published,
-        beta=0.4,
-        gamma=1e-3,
         stop=StopRule.GAP,
-        gap_limit=0.1,
         hidden=True,
         full=full,
         quick=Scale(1, 10_000),
@@ -251,8 +244,6 @@ def _automaton(
         widths=widths,
         measure=Measure.TEST_BITS,
         published=published,
-        beta=0.4,
-        gamma=1e-3,
         stop=StopRule.GAP,
         gap_limit=gap_limit,
         hidden=True,
@@ -261,19 +252,16 @@ def _automaton(
     )
 
 
-def _digits(samples: int, share: float, gradient: float) -> Experiment:
+def _digits(samples: int, share: float, adamw: float) -> Experiment:
     return Experiment(
         name=f"digits_{samples}",
         title=f"8x8 grey digits, {samples} patterns",
         task=f"digits:grey,train={samples}",
         widths=(64, 64, 10),
         measure=Measure.TEST_LABELS,
-        published=Published("test labels", 0.2, 1e-3, 0.05, share=share, gradient=gradient),
+        published=Published("test labels", 0.2, 1e-3, 0.05, share=share, adamw=adamw),
         sigma=5.0,
-        beta=0.4,
-        gamma=1e-3,
         stop=StopRule.GAP,
-        gap_limit=0.1,
         full=Scale(3, 50_000),
         quick=Scale(1, 4_000),
     )
@@ -283,7 +271,7 @@ _ALL = (
     _multiplier(
         2,
         (4, 4, 4, 4),
-        Published("3 of 5 runs within 10,000 steps", 0.2, 1e-3, 0.01, steps=3561),
+        Published("3 of 5 runs within 10,000 steps", 0.2, 1e-3, 0.01, iterations=3561),
     ),
     _multiplier(3, (6, 12, 12, 12, 6), Published("architecture only", 0.2, 1e-3, 0.01)),
     _autoencoder(8, 3, 2e-3, Scale(20, 50_000), Scale(5, 20_000), Published("none for this size")),
@@ -293,7 +281,7 @@ _ALL = (
         1e-3,
         Scale(20, 100_000),
         Scale(5, 40_000),
-        Published("5 of 5 runs within 100,000 steps", 0.2, 1e-4, 0.05, steps=55_115),
+        Published("5 of 5 runs within 100,000 steps", 0.2, 1e-4, 0.05, iterations=55_115),
     ),
     _autoencoder(
         32, 5, 1e-3, Scale(10, 500_000), Scale(2, 60_000), Published("none for this size")
@@ -304,8 +292,7 @@ _ALL = (
         task="decoder:16",
         widths=(4, 16, 16),
         measure=Measure.EXACT,
-        published=Published("all 16 codes used", 0.5, 1e-4, 0.01, steps=76_136),
-        beta=0.4,
+        published=Published("all 16 codes used", 0.5, 1e-4, 0.01, iterations=76_136),
         gamma=3e-3,
         full=Scale(20, 100_000),
         quick=Scale(5, 40_000),
@@ -320,7 +307,7 @@ _ALL = (
     _majority(256, Published("data generator and architecture only"), Scale(1, 50_000)),
     _majority(
         512,
-        Published("data generator and architecture only", gradient=0.819),
+        Published("data generator and architecture only", adamw=0.819),
         Scale(3, 150_000),
     ),
     _majority(1024, Published("data generator and architecture only"), Scale(1, 50_000)),
@@ -345,10 +332,10 @@ _ALL = (
             0.2,
             1e-3,
             0.1,
-            steps=755_382,
+            iterations=755_382,
             share=0.9966,
-            gradient=0.861,
-            penalised=1.0,
+            adamw=0.861,
+            adamw_penalty=1.0,
         ),
     ),
     # 32 are just enough for 16 cells; with some to spare the gap closes, and sooner.
@@ -364,10 +351,10 @@ _ALL = (
             0.2,
             1e-3,
             0.1,
-            steps=755_382,
+            iterations=755_382,
             share=0.9966,
-            gradient=0.861,
-            penalised=1.0,
+            adamw=0.861,
+            adamw_penalty=1.0,
         ),
         gap_limit=0.05,
     ),
@@ -396,9 +383,8 @@ _ALL = (
             0.01,
         ),
         sigma=5.0,
-        beta=0.4,
-        gamma=1e-3,
         stop=StopRule.GAP,
+        gap_limit=0.01,
         seeded=False,
         full=Scale(5, 20_000),
         quick=Scale(1, 3_000),

@@ -28,7 +28,7 @@ from btfsynth.workers.executor import place, report
 Record = dict[str, Any]
 
 _LEARNT = 0.2
-"""Gap below which weights are fitted anew."""
+"""Gap below which weights are refitted."""
 
 BASELINES = {
     "adamw": GradientOptions(epochs=2000, rate=3e-3, decay=1e-2),
@@ -69,7 +69,7 @@ def training_record(
     recovery = sparse = None
     if experiment.hidden:
         hidden = hidden_netlist(experiment.source(seed))
-        # Fitting anew takes long and helps little before nearly all is learnt.
+        # Refitting takes long and helps little before nearly all is learnt.
         if experiment.fitted or result.gap < _LEARNT:
             network, fitted = sparsify(network, dataset)
             share = None if test is None else measure(network, test).bit_share
@@ -79,8 +79,8 @@ def training_record(
         "seed": seed,
         "source": experiment.source(seed),
         "patterns": dataset.n_patterns,
-        "steps": result.iterations,
-        "best_step": result.best_iteration,
+        "iterations": result.iterations,
+        "best_iteration": result.best_iteration,
         "seconds": round(result.step_seconds, 2),
         "stop": result.stop.value,
         "gap": float(f"{result.gap:.4g}"),
@@ -136,7 +136,7 @@ def goal_reached(experiment: Experiment, record: Record) -> bool | None:
 
 
 def _curve(result: TrialResult) -> list[list[float | None]]:
-    """Return steps, gap, and shares of training and test (of classes, where there are any)."""
+    """Return iterations, gap, and shares of training and test (of classes, where there are any)."""
     return [
         [
             point.iterations,

@@ -244,7 +244,7 @@ def in_words(experiment: Experiment, record: Record) -> str:
     figure = f"{value:.0f}" if value.is_integer() and value > 1 else f"{value:.2%}"
     reached = {True: ", goal reached", False: ", goal not reached", None: ""}
     line = (
-        f"{experiment.measure.value} {figure} after {record['steps']} steps, "
+        f"{experiment.measure.value} {figure} after {record['iterations']} iterations, "
         f"{record['seconds']:.0f} s{reached[goal_reached(experiment, record)]}"
     )
     recovery = record["recovery"]

@@ -10,6 +10,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ _RUN: Mapping[str, _Holds] = {
     "seed": _whole,
     "source": _text,
     "patterns": _whole,
-    "steps": _whole,
+    "iterations": _whole,
     "seconds": _real,
     "stop": lambda value: value in [stop.value for stop in StopReason],
     "gap": _real,
@@ -160,16 +161,17 @@ def _problem(record: Mapping[str, Any], fields: Mapping[str, _Holds]) -> str | N
 
 _FORMAT = 1
 _FOLDER = "rows"
+_FOREIGN = "not a row that 'btfsynth reproduce' has written"
 
 
+@dataclass
 class Row:
-    def __init__(self, experiment: Experiment, scale: Scale, first_seed: int) -> None:
-        self.experiment = experiment
-        self.scale = scale
-        self.first_seed = first_seed
-        self.trained: dict[int, Record] = {}
-        self.baselines: dict[int, Record] = {}
-        self.skipped: str | None = None
+    experiment: Experiment
+    scale: Scale
+    first_seed: int
+    trained: dict[int, Record] = field(default_factory=dict)
+    baselines: dict[int, Record] = field(default_factory=dict)
+    skipped: str | None = None
 
     @property
     def seeds(self) -> range:
@@ -199,8 +201,7 @@ class Store:
     """The folder of a reproduction."""
 
     def __init__(self, directory: StrPath) -> None:
-        directory = as_path(directory)
-        self.directory = directory
+        self.directory = as_path(directory)
         self._made: list[Path] = []
 
     def make(self) -> None:
@@ -235,25 +236,20 @@ class Store:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             known = False
         if not known:
-            raise DataError("not a row that 'btfsynth reproduce' has written", path)
+            raise DataError(_FOREIGN, path)
         if settings != row.experiment.settings(row.scale):
             raise DataError(
-                "was made with other settings (--quick or --full, or another version); "
-                "give another folder with -o",
+                "was made with other settings (a quick or a full run, or another version); choose another "
+                "folder",
                 path,
             )
-        for kind, records in (("trained", trained), ("baselines", baselines)):
-            for seed, record in records.items():
-                problem = (
-                    problem_of_run(row.experiment, record)
-                    if kind == "trained"
-                    else problem_of_baseline(record)
-                )
-                if problem is not None:
-                    raise DataError(
-                        f"not a row that 'btfsynth reproduce' has written: {kind}, seed {seed}: {problem}",
-                        path,
-                    )
+        problems = {
+            **{f"trained, seed {k}": problem_of_run(row.experiment, v) for k, v in trained.items()},
+            **{f"baselines, seed {k}": problem_of_baseline(v) for k, v in baselines.items()},
+        }
+        for place, problem in problems.items():
+            if problem is not None:
+                raise DataError(f"{_FOREIGN}: {place}: {problem}", path)
         row.trained, row.baselines = trained, baselines
 
     def write(self, row: Row) -> None:

@@ -7,6 +7,8 @@ import importlib.util
 import io
 import json
 import statistics
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from btfsynth import __version__
@@ -22,8 +24,7 @@ from btfsynth.train.history import write_figure
 def summary(row: Row) -> dict[str, Any]:
     """Return one row of the table as JSON values; figures are medians over its seeds.
 
-    Steps and seconds are of the runs that reached the goal, where there is one to reach and a run did; else
-    of all.
+    Iterations and seconds are those of the runs that reached the goal, of all where none did or there is none.
     """
     experiment, records = row.experiment, row.records
     published = experiment.published
@@ -32,7 +33,7 @@ def summary(row: Row) -> dict[str, Any]:
     reached = [record for record, goal in zip(records, goals, strict=True) if goal]
     ended = [record for record in records if record["stop"] != "iterations"]
     counted = reached or records
-    steps = _median([record["steps"] for record in counted])
+    iterations = _median([record["iterations"] for record in counted])
     return {
         "name": experiment.name,
         "title": experiment.title,
@@ -42,25 +43,16 @@ def summary(row: Row) -> dict[str, Any]:
         "seeds_wanted": row.scale.seeds,
         "reached": None if not goals or goals[0] is None else len(reached),
         "ended_early": len(ended),
-        "published": {
-            "result": published.result,
-            "share": published.share,
-            "steps": published.steps,
-            "beta": published.beta,
-            "gamma": published.gamma,
-            "gap_limit": published.gap_limit,
-            "adamw": published.gradient,
-            "adamw_penalty": published.penalised,
-        },
+        "published": asdict(published),
         "settings": experiment.settings(row.scale),
         "value": _median(values),
         "least": min(values, default=None),
         "greatest": max(values, default=None),
-        "steps": steps,
+        "iterations": iterations,
         "seconds": _median([record["seconds"] for record in counted]),
-        "steps_ratio": None
-        if published.steps is None or not steps
-        else published.steps / float(steps),
+        "iterations_ratio": None
+        if published.iterations is None or not iterations
+        else published.iterations / float(iterations),
         **{name: _baseline(row, name) for name in BASELINES},
         "fitted": _fitted(records),
         "recovered": _recovered(records),
@@ -108,7 +100,7 @@ def _recovered(records: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _fitted(records: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return what the networks have of the test once their weights are fitted anew, and how many are left."""
+    """Return the share of the test that networks with refitted weights get right, and their weights."""
     found = [record["sparse"] for record in records if record.get("sparse") is not None]
     if not found:
         return None
@@ -126,40 +118,12 @@ def _median(values: list[Any]) -> float | None:
     return statistics.median(values) if values else None
 
 
-HEADINGS = (
-    "experiment",
-    "published",
-    "ours",
-    "weights fitted anew",
-    "goal",
-    "steps published",
-    "steps",
-    "ratio",
-    "seconds",
-    "AdamW published",
-    "AdamW",
-    "AdamW + penalty published",
-    "AdamW + penalty",
-    "circuit proven",
-)
-"""Columns of the Markdown table."""
-SETTINGS_HEADINGS = (
-    "experiment",
-    "widths",
-    "sigma",
-    "beta, gamma",
-    "stop",
-    "steps at most",
-    "seeds",
-    "published beta, gamma, gap",
-)
-"""Columns of the table of settings."""
 SHORT_HEADINGS = (
     "experiment",
     "published",
     "ours",
     "goal",
-    "steps",
+    "iterations",
     "AdamW",
     "+ L1",
     "proven",
@@ -194,46 +158,25 @@ def write_tables(report: Report, directory: StrPath) -> list[str]:
     return list(contents)
 
 
-def table_row(row: dict[str, Any]) -> tuple[str, ...]:
-    published = row["published"]
-    share = published["share"]
-    return (
-        row["title"],
-        published["result"] if share is None else f"{published['result']} {share:.2%}",
-        _ours(row),
-        _fitted_cell(row["fitted"]),
-        _goal(row),
-        _count(published["steps"]),
-        _count(row["steps"]),
-        _NONE if row["steps_ratio"] is None else f"{row['steps_ratio']:.1f}",
-        _NONE if row["seconds"] is None else f"{row['seconds']:.1f}",
-        _share(published["adamw"]),
-        _share(row["adamw"]),
-        _share(published["adamw_penalty"]),
-        _share(row["adamw_penalty"]),
-        _proven(row["recovered"]),
-    )
-
-
 def short_row(row: dict[str, Any]) -> tuple[str, ...]:
     published, recovered = row["published"], row["recovered"]
-    share, steps = published["share"], published["steps"]
+    share, iterations = published["share"], published["iterations"]
     value = row["value"]
     if value is None:
         ours = row["state"]
     else:
         ours = f"{value:.0f} codes" if row["measure"] == "codes used" else f"{value:.2%}"
-    figure = _share(share) if share is not None or steps is None else f"{steps} steps"
+    theirs = iterations is not None and share is None
     reached = row["reached"]
     proven = _NONE if recovered is None else f"{recovered['runs']}/{recovered['looked_at']}"
     return (
         row["name"],
-        figure,
+        f"{iterations} iterations" if theirs else _cell(share, ".2%"),
         ours,
         plural(row["seeds"], "run") if reached is None else f"{reached}/{row['seeds']}",
-        _NONE if row["steps"] is None else f"{row['steps']:.0f}",
-        _tenths(row["adamw"]),
-        _tenths(row["adamw_penalty"]),
+        _cell(row["iterations"], ".0f"),
+        _cell(row["adamw"], ".1%"),
+        _cell(row["adamw_penalty"], ".1%"),
         proven,
     )
 
@@ -254,11 +197,21 @@ def markdown(record: dict[str, Any]) -> str:
 
 def _grid(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     lines = [headings, tuple("---" for _ in headings), *rows]
-    return ["| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines]
+    return ["| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines]
 
 
-def _cell(text: str) -> str:
+def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _cell(value: float | None, form: str) -> str:
+    return _NONE if value is None else format(value, form)
+
+
+def _published(row: dict[str, Any]) -> str:
+    published = row["published"]
+    share = published["share"]
+    return str(published["result"]) + ("" if share is None else f" {share:.2%}")
 
 
 def _ours(row: dict[str, Any]) -> str:
@@ -272,7 +225,8 @@ def _ours(row: dict[str, Any]) -> str:
     return text
 
 
-def _fitted_cell(fitted: dict[str, Any] | None) -> str:
+def _refitted(row: dict[str, Any]) -> str:
+    fitted = row["fitted"]
     if fitted is None:
         return _NONE
     text = f"{fitted['test']:.2%}"
@@ -288,11 +242,12 @@ def _goal(row: dict[str, Any]) -> str:
     text = f"{row['reached']} of {seeds}" if row["reached"] is not None else plural(seeds, "run")
     limit = seeds - row["ended_early"]
     if limit and row["reached"] != seeds:
-        text += f"; {limit} at the step limit"
+        text += f"; {limit} at the limit of iterations"
     return text
 
 
-def _proven(recovered: dict[str, Any] | None) -> str:
+def _proven(row: dict[str, Any]) -> str:
+    recovered = row["recovered"]
     if recovered is None:
         return _NONE
     text = f"{recovered['runs']} of {recovered['looked_at']}"
@@ -301,36 +256,60 @@ def _proven(recovered: dict[str, Any] | None) -> str:
     return f"{text} ({recovered['method']})"
 
 
+def _widths(row: dict[str, Any]) -> str:
+    settings = row["settings"]
+    skip = ", inputs to every layer" if settings.get("skip") else ""
+    return "-".join(str(width) for width in settings["widths"]) + skip
+
+
+def _stop(row: dict[str, Any]) -> str:
+    stop, limit = row["settings"]["stop"], row["settings"]["gap_limit"]
+    return str(stop) if limit is None else f"{stop} {limit:g}"
+
+
+def _their_settings(row: dict[str, Any]) -> str:
+    theirs = [row["published"][key] for key in ("beta", "gamma", "gap_limit")]
+    return _NONE if None in theirs else ", ".join(f"{value:g}" for value in theirs)
+
+
+_Cells = dict[str, Callable[[dict[str, Any]], str]]
+
+_COLUMNS: _Cells = {
+    "experiment": lambda row: row["title"],
+    "published": _published,
+    "ours": _ours,
+    "weights refitted": _refitted,
+    "goal": _goal,
+    "iterations published": lambda row: _cell(row["published"]["iterations"], ",.0f"),
+    "iterations": lambda row: _cell(row["iterations"], ",.0f"),
+    "ratio": lambda row: _cell(row["iterations_ratio"], ".1f"),
+    "seconds": lambda row: _cell(row["seconds"], ".1f"),
+    "AdamW published": lambda row: _cell(row["published"]["adamw"], ".2%"),
+    "AdamW": lambda row: _cell(row["adamw"], ".2%"),
+    "AdamW + penalty published": lambda row: _cell(row["published"]["adamw_penalty"], ".2%"),
+    "AdamW + penalty": lambda row: _cell(row["adamw_penalty"], ".2%"),
+    "circuit proven": _proven,
+}
+_SETTINGS_COLUMNS: _Cells = {
+    "experiment": lambda row: row["name"],
+    "widths": _widths,
+    "sigma": lambda row: f"{row['settings']['sigma']:g}",
+    "beta, gamma": lambda row: f"{row['settings']['beta']:g}, {row['settings']['gamma']:g}",
+    "stop": _stop,
+    "maximum iterations": lambda row: _cell(row["settings"]["max_iterations"], ",.0f"),
+    "seeds": lambda row: f"{row['seeds']} of {row['seeds_wanted']}",
+    "published beta, gamma, gap": _their_settings,
+}
+HEADINGS = tuple(_COLUMNS)
+SETTINGS_HEADINGS = tuple(_SETTINGS_COLUMNS)
+
+
+def table_row(row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(cell(row) for cell in _COLUMNS.values())
+
+
 def settings_row(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return the settings of a summary as text, one cell for each of `SETTINGS_HEADINGS`."""
-    settings, published = row["settings"], row["published"]
-    stop = settings["stop"]
-    if settings["gap_limit"] is not None:
-        stop += f" {settings['gap_limit']:g}"
-    theirs = [published[key] for key in ("beta", "gamma", "gap_limit")]
-    return (
-        row["name"],
-        "-".join(str(width) for width in settings["widths"])
-        + (", inputs to every layer" if settings.get("skip") else ""),
-        f"{settings['sigma']:g}",
-        f"{settings['beta']:g}, {settings['gamma']:g}",
-        stop,
-        _count(settings["max_iterations"]),
-        f"{row['seeds']} of {row['seeds_wanted']}",
-        _NONE if None in theirs else ", ".join(f"{value:g}" for value in theirs),
-    )
-
-
-def _count(value: float | None) -> str:
-    return _NONE if value is None else f"{value:,.0f}"
-
-
-def _share(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.2%}"
-
-
-def _tenths(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.1%}"
+    return tuple(cell(row) for cell in _SETTINGS_COLUMNS.values())
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
@@ -356,9 +335,6 @@ def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-_INCHES = (6.4, 6.0)
-
-
 def has_matplotlib() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
@@ -368,8 +344,7 @@ def draw_curves(row: Row, path: StrPath) -> None:
 
     The same runs give the same bytes.
     """
-    path = as_path(path)
-    write_figure(path, _INCHES, lambda figure: _draw(figure, row))
+    write_figure(as_path(path), (6.4, 6.0), lambda figure: _draw(figure, row))
 
 
 def _draw(figure: Any, row: Row) -> None:
@@ -377,17 +352,17 @@ def _draw(figure: Any, row: Row) -> None:
     above, below = figure.subplots(2, 1, sharex=True)
     figure.suptitle(experiment.title, parse_math=False)
     for number, record in enumerate(row.records):
-        steps, gaps, train, test = zip(*record["curve"], strict=True)
+        iterations, gaps, train, test = zip(*record["curve"], strict=True)
         color = f"C{number % 10}"
-        above.plot(steps, gaps, color=color, linewidth=1.0)
-        below.plot(steps, [100 * share for share in train], ":", color=color, linewidth=1.0)
+        above.plot(iterations, gaps, color=color, linewidth=1.0)
+        below.plot(iterations, [100 * share for share in train], ":", color=color, linewidth=1.0)
         if None not in test:
-            below.plot(steps, [100 * share for share in test], color=color, linewidth=1.0)
+            below.plot(iterations, [100 * share for share in test], color=color, linewidth=1.0)
     above.set_xscale("log")
     above.set_yscale("log", nonpositive="mask")
     above.set_ylabel("gap")
     below.set_ylabel("right (%): training dotted, test solid")
-    below.set_xlabel("steps")
+    below.set_xlabel("iterations")
     if experiment.measure is not Measure.CODES:
         _levels(below, row)
     for axes in (above, below):

@@ -73,7 +73,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "seeds": str(row["seeds"]),
         "ours": ours,
         "published": cells["published"],
-        "maximum iterations": settings["steps at most"],
+        "maximum iterations": settings["maximum iterations"],
     }
 
 

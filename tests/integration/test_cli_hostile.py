@@ -193,7 +193,7 @@ def test_damaged_runs(cli, tmp_path, field, value):
     """A row of runs whose values are not those of runs is refused."""
     given = ("reproduce", "multiplier2", "--quick", "--jobs", 1, "-o", "r", "--json")
     record = {
-        "seed": 1, "source": "multiplier:2", "patterns": 16, "steps": 30, "seconds": 0.1,
+        "seed": 1, "source": "multiplier:2", "patterns": 16, "iterations": 30, "seconds": 0.1,
         "stop": "exact", "gap": 0.2, "train": 1.0, "exact": True, "test": None,
         "test_labels": None, "codes": None, "sparse": None, "recovery": None,
         "curve": [[1, 0.5, 0.5, None]],

@@ -68,7 +68,7 @@ def test_the_catalogue_holds_together(name):
         assert load(experiment.test_source(2)).n_inputs == dataset.n_inputs
     assert name.replace("_", "").isalnum()
     assert experiment.quick.seeds <= experiment.full.seeds
-    assert experiment.quick.iterations <= experiment.full.iterations
+    assert experiment.quick.max_iterations <= experiment.full.max_iterations
     experiment.parameters(experiment.full)
 
 
@@ -225,21 +225,21 @@ def test_tables_say_what_was_reached(tmp_path):
     assert write_tables(report, tmp_path) == ["results.json", "results.csv", "results.md"]
     kept = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     exact, tested = kept["rows"]
-    steps = sorted(each["steps"] for each in report.rows[0].records)
-    assert (exact["value"], exact["reached"], exact["steps"]) == (1.0, 3, steps[1])
-    assert math.isclose(exact["steps_ratio"], 3561 / steps[1])
-    assert (tested["steps"], tested["ended_early"], tested["adamw"]) == (40, 0, None)
+    iterations = sorted(each["iterations"] for each in report.rows[0].records)
+    assert (exact["value"], exact["reached"], exact["iterations"]) == (1.0, 3, iterations[1])
+    assert math.isclose(exact["iterations_ratio"], 3561 / iterations[1])
+    assert (tested["iterations"], tested["ended_early"], tested["adamw"]) == (40, 0, None)
     assert tested["recovered"]["looked_at"] == 2
     text = markdown(kept)
     lines = text.splitlines()
     assert len({line.count("|") for line in lines[:4]}) == 1
     assert "3 of 3" in lines[2]
-    assert "at the step limit" in lines[3]
+    assert "at the limit of iterations" in lines[3]
     assert "torch is not installed" in lines[-1]
     with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["name"] for row in rows] == ["multiplier2", "and_or_64"]
-    assert rows[0]["published_steps"] == "3561"
+    assert rows[0]["published_iterations"] == "3561"
     assert rows[0]["settings_widths"] == "4-4-4-4"
 
 
