@@ -1,5 +1,153 @@
-"""btfsynth: learn a Boolean function as threshold neurons and turn it into proven hardware."""
+"""Learn a Boolean function as threshold neurons and turn it into a small, proven netlist.
 
-__all__ = ["__version__"]
+    import btfsynth as btf
+
+    data = btf.load("multiplier:3")              # a task or a file; btf.Dataset(X, y) from arrays
+    network = btf.train(data, seed=1).network    # network(X) -> y
+    mig = network.lower(data).optimize("size")   # a netlist, checked at every pass
+    design = mig.write("out", vectors=data)      # Verilog, VHDL, Amaranth, testbenches
+    design.simulate("icarus")
+
+Names are loaded when they are first used, so that importing the package takes no time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from btfsynth.api.data import Dataset, load, tasks
+    from btfsynth.api.designs import (
+        Build,
+        Design,
+        Discovery,
+        Learned,
+        build,
+        discover,
+        learn,
+    )
+    from btfsynth.api.netlists import Equivalence, Netlist, prove, read, smallest
+    from btfsynth.api.training import Network, TrainingRun, train
+    from btfsynth.errors import (
+        BtfsynthError,
+        DataError,
+        InterruptedWorkError,
+        MissingToolError,
+        OutputError,
+        ToolError,
+        TrainingError,
+        UsageError,
+        VerificationError,
+    )
+    from btfsynth.events import (
+        BetterCircuit,
+        Event,
+        Note,
+        SearchStatus,
+        StageBegan,
+        TrialEnded,
+        TrialProgress,
+    )
+    from btfsynth.ports import Port
+    from btfsynth.train.classifier import BTFClassifier
+
+_HOMES = {
+    "api.data": ("Dataset", "load", "tasks"),
+    "api.training": ("Network", "TrainingRun", "train"),
+    "api.netlists": ("Equivalence", "Netlist", "prove", "read", "smallest"),
+    "api.designs": ("Build", "Design", "Discovery", "Learned", "build", "discover", "learn"),
+    "events": (
+        "BetterCircuit",
+        "Event",
+        "Note",
+        "SearchStatus",
+        "StageBegan",
+        "TrialEnded",
+        "TrialProgress",
+    ),
+    "ports": ("Port",),
+    "train.classifier": ("BTFClassifier",),
+    "errors": (
+        "BtfsynthError",
+        "DataError",
+        "InterruptedWorkError",
+        "MissingToolError",
+        "OutputError",
+        "ToolError",
+        "TrainingError",
+        "UsageError",
+        "VerificationError",
+    ),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BTFClassifier",
+    "BetterCircuit",
+    "BtfsynthError",
+    "Build",
+    "DataError",
+    "Dataset",
+    "Design",
+    "Discovery",
+    "Equivalence",
+    "Event",
+    "InterruptedWorkError",
+    "Learned",
+    "MissingToolError",
+    "Netlist",
+    "Network",
+    "Note",
+    "OutputError",
+    "Port",
+    "SearchStatus",
+    "StageBegan",
+    "ToolError",
+    "TrainingError",
+    "TrainingRun",
+    "TrialEnded",
+    "TrialProgress",
+    "UsageError",
+    "VerificationError",
+    "__version__",
+    "build",
+    "discover",
+    "learn",
+    "load",
+    "prove",
+    "read",
+    "smallest",
+    "tasks",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'btfsynth' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"btfsynth.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Surface(ModuleType):
+    """A package in which a function may have the name of a folder, as `train` has.
+
+    Importing a module of that folder would put the folder in the place of the function.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _HOME or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Surface

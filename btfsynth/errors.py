@@ -130,11 +130,16 @@ class PassError(BtfsynthError):
 
 
 class TrainingError(BtfsynthError):
-    """Training ended without an exact network."""
+    """Training ended without an exact network; `btfsynth.train` attaches its run."""
+
+    run: Any = None
 
 
 class InterruptedWorkError(BtfsynthError):
-    """The user stopped the work; what was found so far has been kept."""
+    """The user stopped the work; what was found so far has been kept, or is attached."""
+
+    run: Any = None
+    netlist: Any = None
 
 
 class VerificationError(BtfsynthError):

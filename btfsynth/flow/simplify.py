@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from btfsynth.netlist.simulation import (
 )
 from btfsynth.network.accuracy import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
-from btfsynth.passes.base import PassReport, Prover, run_passes
+from btfsynth.passes.base import Pass, PassReport, Prover, run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.time_box import TimeUp, seconds_left, time_box
 from btfsynth.verify.equivalence import equivalent
@@ -60,6 +61,24 @@ def simplify_network(
     """Lower a network and run passes over the netlist, every step checked."""
     if script is not None:
         parse_script(script)  # what is wrong with it is said before the work
+    netlist, lowering, reference = lower(
+        network, dataset, preserve, label=label, seen=seen, deadline=deadline
+    )
+    steps = parse_script(script or default_script(lowering.cells))
+    netlist, reports = run_passes(steps, netlist, reference, _prover(deadline), deadline=deadline)
+    return netlist, lowering, reports
+
+
+def lower(
+    network: TrainedNetwork,
+    dataset: Dataset | None,
+    preserve: Preserve | None,
+    *,
+    label: bool = False,
+    seen: NDArray[np.uint8] | None = None,
+    deadline: float | None = None,
+) -> tuple[Netlist, LoweringReport, Reference]:
+    """Lower a network; return what passes are to keep as well (see `simplify_network`)."""
     if dataset is None:
         function = hardware_outputs(network, label)
         reference = function_reference(function, network.topology.n_inputs, seen)
@@ -71,12 +90,22 @@ def simplify_network(
         reference = make_reference(network, dataset, chosen, label, seen)
     try:
         with time_box(None if deadline is None else max(deadline, time.monotonic() + _LOWERING)):
-            netlist, lowering = lower_network(network, reference, label)
+            return *lower_network(network, reference, label), reference
     except TimeUp:
         raise ToolTimeoutError("the time limit ended before the network was lowered") from None
-    steps = parse_script(script or default_script(lowering.cells))
-    netlist, reports = run_passes(steps, netlist, reference, _prover(deadline), deadline=deadline)
-    return netlist, lowering, reports
+
+
+def optimise(
+    netlist: Netlist,
+    reference: Reference | None,
+    steps: Sequence[Pass],
+    time_limit: float | None = None,
+) -> tuple[Netlist, tuple[PassReport, ...]]:
+    """Run passes over a netlist that is right on a reference; None keeps its function."""
+    if reference is None:
+        reference = function_reference(function_of(netlist), netlist.n_inputs)
+    deadline = None if time_limit is None else time.monotonic() + time_limit
+    return run_passes(steps, netlist, reference, _prover(deadline), deadline=deadline)
 
 
 def simplify_netlist(
@@ -92,7 +121,7 @@ def simplify_netlist(
     if dataset is not None:
         dataset = fitted(netlist, dataset)
     if dataset is None and dont_care is not None and exhaustive:
-        reference = _open_reference(netlist, dont_care)
+        reference = open_reference(netlist, dont_care)
     elif dataset is None or preserve is Preserve.NETWORK:
         reference = function_reference(function_of(netlist), netlist.n_inputs)
     else:
@@ -106,7 +135,7 @@ def simplify_netlist(
     return run_passes(steps, netlist, reference, _prover(None))
 
 
-def _open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
+def open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
     """Return the function of a netlist on every input vector, but for where it does not matter."""
     inputs, vectors = exhaustive_words(netlist.n_inputs), 1 << netlist.n_inputs
     care = ~output_words(dont_care, inputs) & valid_words(vectors)

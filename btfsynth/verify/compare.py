@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class Comparison:
     inputs: str = ""
     first: str = ""
     second: str = ""
+    # the inputs where they differ, (inputs,) uint8 0/1 in the order of the first
+    vector: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
     # clocks from an input to its output of the two, None where that is not known
     latencies: tuple[int | None, int | None] = (None, None)
 
@@ -188,7 +190,7 @@ class _Pair:
             for values, care in self.evaluate(vector[None, :])
         )
         shown = port_values(self.a.input_ports, _text(vector))
-        return Comparison(False, method, (), shown, first, second, self.latencies)
+        return Comparison(False, method, (), shown, first, second, vector, self.latencies)
 
 
 def _masked(netlist: Netlist, dont_care: Netlist) -> Netlist:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from btfsynth.extras import install_command
+from btfsynth.learn import learning
 
 QUICK = ("--trials", 2, "--passes", "strash", "--simulator", "amaranth")
 
@@ -131,7 +132,7 @@ def test_wrong_usage(cli, tmp_path, arguments, message):
 
 def test_without_scikit_learn(cli, tmp_path, monkeypatch):
     """It works without; asking for the baselines says what to install."""
-    monkeypatch.setattr("btfsynth.learn.learning.have_sklearn", lambda: False)
+    monkeypatch.setattr(learning, "have_sklearn", lambda: False)
     write_pla(tmp_path / "t.pla", lambda x: x[:, 0] & x[:, 1], 6, 60, 1)
     outcome = cli("learn", "t.pla", *QUICK)
     assert outcome.code == 0, outcome.stderr

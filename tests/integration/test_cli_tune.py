@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btfsynth.config import read_run_file
+from btfsynth.train import tuning
 from btfsynth.train.tuning import try_settings
 
 
@@ -106,7 +107,7 @@ def test_ctrl_c_keeps_the_best_settings(cli, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return try_settings(*arguments)
 
-    monkeypatch.setattr("btfsynth.train.tuning.try_settings", interrupted)
+    monkeypatch.setattr(tuning, "try_settings", interrupted)
     outcome = cli(
         "tune", "full_adder", "--time-limit", 600, "-o", "s.toml", "--study", "s.db", "--json"
     )
@@ -125,7 +126,7 @@ def test_ctrl_c_before_a_success_says_so(cli, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("btfsynth.train.tuning.try_settings", interrupted)
+    monkeypatch.setattr(tuning, "try_settings", interrupted)
     outcome = cli("tune", "full_adder", "--study", "s.db", "-o", "s.toml")
     assert outcome.code == 1
     assert outcome.complaint == "interrupted; no settings reached an exact network in 0 candidates"
@@ -155,7 +156,7 @@ def test_a_study_that_breaks_is_one_line(cli, tmp_path, monkeypatch):
         (tmp_path / "s.db").write_bytes(b"no database" * 1000)
         return try_settings(*arguments)
 
-    monkeypatch.setattr("btfsynth.train.tuning.try_settings", breaking)
+    monkeypatch.setattr(tuning, "try_settings", breaking)
     outcome = cli("tune", "full_adder", "--time-limit", 600, "--study", "s.db")
     assert outcome.code == 1
     assert outcome.complaint.startswith("s.db: the study cannot be written: ")

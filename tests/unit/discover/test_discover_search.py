@@ -11,7 +11,7 @@ import pytest
 from discovery_helpers import InProcess
 
 from btfsynth.dataset.load import load
-from btfsynth.discover import search
+from btfsynth.discover import search, work
 from btfsynth.discover import store as store_module
 from btfsynth.discover.portfolio import PolishTask, TrialTask
 from btfsynth.discover.record import Objective
@@ -188,7 +188,7 @@ def test_a_circuit_that_fails_its_check_is_reported(tmp_path, monkeypatch):
 
 def test_a_wrong_netlist_is_a_problem_and_no_circuit(tmp_path, monkeypatch):
     """One that fails on the patterns is named, counted, and the search goes on."""
-    monkeypatch.setattr("btfsynth.discover.work.count_wrong", lambda *_: 2)
+    monkeypatch.setattr(work, "count_wrong", lambda *_: 2)
     report, _, notes = run(tmp_path, replace(OPTIONS, trials=2))
     assert (report.trials, report.distinct, report.front) == (2, 0, ())
     assert report.problems == report.exact > 0

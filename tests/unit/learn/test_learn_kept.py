@@ -9,6 +9,7 @@ import pytest
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import ToolError
 from btfsynth.events import Event, Note
+from btfsynth.learn import learning
 from btfsynth.learn.learning import LearnOptions, learn
 
 
@@ -18,7 +19,7 @@ def test_simulator_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object, **__: object) -> None:
         raise ToolError("the simulator broke")
 
-    monkeypatch.setattr("btfsynth.learn.learning.simulate_design", broken)
+    monkeypatch.setattr(learning, "simulate_design", broken)
     options = LearnOptions(time_limit=None, trials=1, baselines=False)
     report = learn(parse_task("parity:4"), tmp_path / "d", options)
     assert not report.verified
@@ -33,8 +34,8 @@ def test_baselines_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise ValueError("no baseline")
 
     told: list[Event] = []
-    monkeypatch.setattr("btfsynth.learn.learning.measure_baselines", broken)
-    monkeypatch.setattr("btfsynth.learn.learning.have_sklearn", lambda: True)
+    monkeypatch.setattr(learning, "measure_baselines", broken)
+    monkeypatch.setattr(learning, "have_sklearn", lambda: True)
     options = LearnOptions(time_limit=None, trials=1, simulators=("amaranth",))
     report = learn(parse_task("parity:4"), tmp_path / "d", options, on_event=told.append)
     assert report.verified

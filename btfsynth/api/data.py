@@ -1,0 +1,368 @@
+"""Data sets: patterns from built-in tasks, files and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from btfsynth.api.show import Shown, Table, html_table
+from btfsynth.dataset.code import code_inputs, parse_code
+from btfsynth.dataset.contradictions import find_contradiction
+from btfsynth.dataset.dataset import Dataset as Patterns
+from btfsynth.dataset.dataset import InputKind, OutputKind
+from btfsynth.dataset.load import load as load_dataset
+from btfsynth.dataset.load import save
+from btfsynth.dataset.sampling import sample
+from btfsynth.dataset.tasks import TASKS
+from btfsynth.dataset.vectors import numbers_of
+from btfsynth.errors import DataError, UsageError
+from btfsynth.files import StrPath
+from btfsynth.ports import Port, group_columns, total_width
+
+Ports = Sequence[str | Port] | Mapping[str, int]
+"""Names of columns, ports, or widths by name."""
+
+_HTML_ROWS = 8
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class Dataset(Shown):
+    """Patterns: input vectors, the outputs they ask for, and which of these matter.
+
+    Parameters
+    ----------
+    X
+        ``(patterns, inputs)`` 0/1 of any numeric or Boolean type, or analog values from 0 to 1: an array,
+        nested lists or a pandas frame. Analog inputs need a code before they become hardware (see `coded`).
+    y
+        ``(patterns, outputs)`` or ``(patterns,)`` 0/1; NaN where an output does not matter. With `classes` the
+        label of each pattern, ``(patterns,)`` of any sortable type.
+    inputs, outputs
+        Ports of the columns, the least significant bit first: names of single bits, where ``a[0]`` and ``a[1]``
+        make a bus ``a``; `Port` objects; or widths by name, ``{"a": 3, "b": 3}``. By default the columns of a
+        pandas frame, else one bus ``x`` or ``y``.
+    classes
+        `y` holds labels of classes. Each is an output of its own; they are in order of `classes`.
+    name
+        Name of the function, and so of the hardware module made from it.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, values are out of range, or patterns with equal inputs ask for different outputs.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> X = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> data = btf.Dataset(X, [0, 1, 1, float("nan")], inputs=["a", "b"], outputs=["or"], name="either")
+    >>> data
+    <Dataset: either, patterns 4, inputs a, b, outputs or, targets that matter 3 of 4>
+    >>> data.X.dtype, data.y.shape, data["a"].tolist()
+    (dtype('uint8'), (4, 1), [0, 0, 1, 1])
+    """
+
+    core: Patterns
+    classes: tuple[Any, ...]
+
+    def __init__(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        inputs: Ports | None = None,
+        outputs: Ports | None = None,
+        classes: bool = False,
+        name: str = "data",
+    ) -> None:
+        given, targets = _matrix("X", X), np.asarray(y)
+        labels: tuple[Any, ...] = ()
+        if classes:
+            if targets.ndim != 1:
+                raise DataError(f"y: expected one label per pattern, got shape {targets.shape}")
+            found, place = np.unique(targets, return_inverse=True)
+            labels, targets = tuple(found.tolist()), np.eye(len(found), dtype=np.uint8)[place]
+        targets = _matrix("y", targets[:, None] if targets.ndim == 1 else targets)
+        care = ~np.isnan(targets)
+        input_ports, in_order = _ports("inputs", inputs, X, given, "x")
+        output_ports, out_order = _ports("outputs", outputs, y, targets, "y")
+        given, targets, care = given[:, in_order], targets[:, out_order], care[:, out_order]
+        analog = bool(((given != 0) & (given != 1)).any())
+        made = Patterns(
+            name,
+            "arrays",
+            given,
+            np.where(care, targets, 0),
+            input_ports,
+            output_ports,
+            care=care,
+            input_kind=InputKind.ANALOG if analog else InputKind.BOOLEAN,
+            output_kind=OutputKind.LABEL if classes else OutputKind.BOOLEAN,
+        )
+        if (error := find_contradiction(made)) is not None:
+            raise error
+        self._set(made, labels)
+
+    def _set(self, made: Patterns, classes: tuple[Any, ...] = ()) -> None:
+        object.__setattr__(self, "core", made)
+        object.__setattr__(self, "classes", classes)
+
+    @classmethod
+    def _of(cls, made: Patterns) -> Dataset:
+        """Wrap a data set of the library."""
+        dataset = cls.__new__(cls)
+        dataset._set(made)
+        return dataset
+
+    @property
+    def X(self) -> NDArray[Any]:  # noqa: N802
+        """``(patterns, inputs)`` uint8 0/1, or float32 from 0 to 1 where inputs are analog. Read-only."""
+        return self.core.inputs
+
+    @property
+    def y(self) -> NDArray[np.uint8]:
+        """``(patterns, outputs)`` uint8 0/1; a class is a row with a single 1. Read-only."""
+        return self.core.targets
+
+    @property
+    def care(self) -> NDArray[np.bool_]:
+        """``(patterns, outputs)`` bool: False where the output does not matter. Read-only."""
+        return self.core.care_mask
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return self.core.name
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """Ports of the columns of `X`, each least significant bit first."""
+        return self.core.input_ports
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """Ports of the columns of `y`, each least significant bit first."""
+        return self.core.output_ports
+
+    @property
+    def exhaustive(self) -> bool:
+        """True if every input vector is listed and every output of each matters."""
+        return self.core.exhaustive
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be guessed when the file was read, one line each."""
+        return self.core.notices
+
+    def __len__(self) -> int:
+        return self.core.n_patterns
+
+    def __getitem__(self, port: str) -> NDArray[Any]:
+        """Return the values of a port, ``(patterns,)`` int64; of an analog bus ``(patterns, width)``."""
+        for ports, rows in ((self.inputs, self.X), (self.outputs, self.y)):
+            values = port_columns(ports, rows)
+            if port in values:
+                return values[port]
+        known = ", ".join(each.name for each in (*self.inputs, *self.outputs))
+        raise KeyError(f"{port!r}: expected a port, one of {known}")
+
+    def renamed(self, name: str) -> Dataset:
+        """Return the same patterns under another name."""
+        return Dataset._of(replace(self.core, name=name))
+
+    def sample(self, n: int, seed: int = 1) -> Dataset:
+        """Draw `n` patterns without replacement; what is not drawn counts as unknown, not as don't-care.
+
+        Raises
+        ------
+        UsageError
+            If there are fewer.
+        """
+        return Dataset._of(sample(self.core, n, seed))
+
+    def coded(self, code: str) -> Dataset:
+        """Return analog inputs as bits: ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X``.
+
+        Raises
+        ------
+        UsageError
+            If the code is unknown or the inputs are bits already.
+        """
+        return Dataset._of(code_inputs(self.core, parse_code(code)))
+
+    def save(self, path: StrPath) -> None:
+        """Write the patterns; the ending names the format: .csv, .pla, .truth, .dat or .npz.
+
+        Raises
+        ------
+        UsageError
+            If the format is unknown or cannot hold them.
+        OutputError
+            If the file cannot be written.
+        """
+        save(self.core, path)
+
+    def _facts(self) -> dict[str, object]:
+        facts: dict[str, object] = {
+            "name": self.name,
+            "patterns": len(self),
+            "inputs": [port.label for port in self.inputs] or "generated",
+            "outputs": [port.label for port in self.outputs],
+        }
+        if not self.care.all():
+            facts["targets that matter"] = f"{int(self.care.sum())} of {self.care.size}"
+        return facts
+
+    def _repr_html_(self) -> str:
+        values = {**port_columns(self.inputs, self.X), **port_columns(self.outputs, self.y)}
+        rows = islice(zip(*values.values(), strict=True), _HTML_ROWS)
+        shown = html_table((map(str, row) for row in rows), tuple(values))
+        return f"{super()._repr_html_()}{shown}"
+
+
+def _matrix(what: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{what}: expected numbers in rows of equal length") from None
+    if array.ndim != 2 or not array.shape[1]:
+        raise DataError(f"{what}: expected rows of columns, got shape {array.shape}")
+    return array
+
+
+def _ports(
+    what: str, given: Ports | None, values: Any, array: NDArray[Any], default: str
+) -> tuple[tuple[Port, ...], list[int]]:
+    """Return the ports of the columns, and for every bit of them the column."""
+    count = array.shape[1]
+    if given is None:
+        columns = getattr(values, "columns", None)
+        single = getattr(values, "name", None)
+        if columns is not None:
+            given = [str(column) for column in columns]
+        else:
+            given = {default: count} if single is None else [str(single)]
+    if isinstance(given, Mapping):
+        ports = tuple(Port(name, width) for name, width in given.items())
+        order = list(range(total_width(ports)))
+    elif all(isinstance(each, str) for each in given):
+        ports, order = group_columns([str(each) for each in given])
+    else:
+        ports = tuple(each if isinstance(each, Port) else Port(each, 1) for each in given)
+        order = list(range(total_width(ports)))
+    names = [port.name for port in ports]
+    if len(set(names)) < len(names):
+        raise DataError(f"{what}: expected different names, got {', '.join(names)}")
+    if len(order) != count:
+        raise DataError(f"{what}: expected ports of {count} bits in all, got {len(order)}")
+    return ports, order
+
+
+def port_columns(ports: Iterable[Port], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return the values of ports, by name, from rows of their bits."""
+    values, start = {}, 0
+    for port in ports:
+        bits = rows[:, start : start + port.width]
+        start += port.width
+        if bits.dtype.kind == "f":
+            values[port.name] = bits[:, 0] if port.width == 1 else bits
+        else:
+            values[port.name] = numbers_of(bits) if port.width <= 62 else words_of(bits)
+    return values
+
+
+def words_of(bits: NDArray[Any]) -> NDArray[Any]:
+    """Return rows of bits of any width as Python integers, ``(rows,)`` object."""
+    packed = np.packbits(bits.astype(np.uint8), axis=1, bitorder="little")
+    return np.array([int.from_bytes(row.tobytes(), "little") for row in packed], dtype=object)
+
+
+def load(
+    source: StrPath,
+    *,
+    outputs: int | str | Sequence[str] | None = None,
+    format: str | None = None,  # noqa: A002
+    name: str | None = None,
+) -> Dataset:
+    """Load a built-in task or a file of patterns.
+
+    Parameters
+    ----------
+    source
+        A task such as ``"multiplier:3"`` (see `tasks`), or a file: .csv, .pla, .truth, .dat or .npz. A text
+        that begins with the name of a task is a task; give a `pathlib.Path` for a file of that name.
+    outputs
+        Of a .csv file: how many of the last columns are outputs, or their names. By default the header tells.
+    format
+        Name of the format; by default the ending of the file tells, else its content.
+    name
+        Another name for the function.
+
+    Raises
+    ------
+    UsageError
+        If there is neither such a task nor such a file.
+    DataError
+        If the file cannot be read as what it is, or its patterns contradict each other. The message names file
+        and line.
+    MissingToolError
+        If the task needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> data = btf.load("multiplier:3")
+    >>> data.X.shape, data.y.shape
+    ((64, 6), (64, 6))
+    >>> bool((data["a"] * data["b"] == data["p"]).all())
+    True
+    """
+    made = load_dataset(source, outputs=_columns(outputs), format=format)
+    return Dataset._of(made if name is None else replace(made, name=name))
+
+
+def _columns(outputs: int | str | Sequence[str] | None) -> Any:
+    if isinstance(outputs, str):
+        return [outputs]
+    return outputs if outputs is None or isinstance(outputs, int) else list(outputs)
+
+
+def as_dataset(source: Dataset | StrPath) -> Dataset:
+    """Return a data set, loaded if it is named."""
+    if isinstance(source, Dataset):
+        return source
+    if isinstance(source, (str, PathLike)):
+        return load(source)
+    raise UsageError(
+        f"expected a data set, a task or a file, got {type(source).__name__}; btfsynth.Dataset(X, y) makes one"
+    )
+
+
+class TaskRow(NamedTuple):
+    """A built-in task."""
+
+    name: str
+    signature: str
+    description: str
+    example: str
+
+
+def tasks() -> Table[TaskRow]:
+    """List the built-in tasks.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> btf.tasks()[0].signature
+    'multiplier:N[xM]'
+    """
+    return Table(
+        TaskRow(task.name, task.signature, task.description, task.example)
+        for task in TASKS.values()
+    )

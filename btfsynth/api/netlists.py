@@ -1,0 +1,612 @@
+"""Netlists: evaluate, make smaller, compare, draw and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from btfsynth import __version__
+from btfsynth.api.data import Dataset, as_dataset, port_columns
+from btfsynth.api.settings import hardware_options, vectors
+from btfsynth.api.show import Drawing, Shown, Table
+from btfsynth.dataset.dataset import InputKind
+from btfsynth.dataset.tasks import is_task_spec
+from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural, shown
+from btfsynth.exact.synthesis import Limits, exact_netlist
+from btfsynth.files import StrPath, as_path, write_bytes
+from btfsynth.flow.building import emit_netlist
+from btfsynth.flow.patterns import Targets, count_targets, fitted, function_of
+from btfsynth.flow.simplify import open_reference, optimise
+from btfsynth.fpga.estimate import LutEstimate, estimate
+from btfsynth.hdl.module import HardwareModule
+from btfsynth.hdl.readers import read_noted
+from btfsynth.hdl.writers import BACKENDS, WRITERS, get_writer
+from btfsynth.netlist.formats.tokens import plain_cells
+from btfsynth.netlist.hashing import compact
+from btfsynth.netlist.identifiers import legal_names
+from btfsynth.netlist.netlist import Netlist as Graph
+from btfsynth.netlist.reference import Reference, care_reference, count_wrong
+from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
+from btfsynth.netlist.views import NetlistStatistics, statistics
+from btfsynth.passes.base import InterruptedPasses, Pass, PassReport
+from btfsynth.passes.registry import parse_script
+from btfsynth.ports import Port, bit_names
+from btfsynth.report.excerpt import Excerpt, find_outputs
+from btfsynth.report.schematic import format_svg
+from btfsynth.verify.compare import compare
+from btfsynth.verify.subjects import Subject, read_subject
+from btfsynth.verify.subjects import Table as Rows
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from btfsynth.api.designs import Design
+    from btfsynth.api.settings import HardwareSettings
+
+_DRAWN = 300
+"""Cells up to which a notebook shows the drawing by itself."""
+
+
+class PassRow(NamedTuple):
+    """A pass: cells before and after, depth after, how the result was checked, whether it was kept."""
+
+    name: str
+    before: int
+    cells: int
+    depth: int
+    inverters: int
+    seconds: float
+    proof: str
+    kept: bool
+
+    @classmethod
+    def of(cls, report: PassReport) -> PassRow:
+        """Return the row of a report."""
+        after = report.after
+        return cls(
+            report.name,
+            report.before.cells,
+            after.cells,
+            after.depth,
+            after.inverters,
+            report.seconds,
+            report.proof,
+            report.kept,
+        )
+
+
+class PortValues(dict[str, Any]):
+    """Values by port name, also as attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"no port {name!r}: expected one of {', '.join(self)}") from None
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """What a comparison found; true if the two are equal.
+
+    Parameters
+    ----------
+    equal
+        Whether the two compute the same wherever the outputs of both matter; None if that was not found out
+        in time.
+    method
+        How it was found out: by all input vectors, or by SAT.
+    counterexample
+        Value of each input port for which an output differs, by name; None if there is none.
+    outputs
+        What the two give there, such as ``p=2'b10``, with ``-`` for a bit that does not matter.
+    notes
+        What was guessed, such as ports that were matched by their order; one line each.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> found = btf.prove("multiplier:2", "adder:2")
+    >>> bool(found), found.counterexample, found.outputs
+    (False, {'a': 1, 'b': 0}, ("p=4'b0000", "s=3'b001"))
+    """
+
+    equal: bool | None
+    method: str
+    counterexample: dict[str, int] | None = None
+    outputs: tuple[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.equal is True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Netlist(Shown):
+    """A combinational netlist: a majority-inverter graph, where AND and OR are majorities with a constant.
+
+    Made by `Network.lower`, `read` or `smallest`.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> data = btf.load("multiplier:2")
+    >>> mig = btf.train(data, seed=1).network.lower(data).optimize("size")
+    >>> mig
+    <Netlist: multiplier_2, inputs a[2], b[2], outputs p[4], cells 8, depth 3>
+    >>> mig(a=3, b=2).p, mig([[1, 1, 0, 1]]).tolist(), mig.kinds
+    (6, [[0, 1, 1, 0]], {'and': 7, 'or': 1, 'maj': 0})
+    >>> bool(mig.equivalent(data))
+    True
+    """
+
+    core: Graph
+    reference: Reference | None = None
+    log: Table[PassRow] = field(default_factory=Table)
+
+    @property
+    def name(self) -> str:
+        """Name of the function, and of the hardware module made from it."""
+        return self.core.name
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """Ports of the inputs, each least significant bit first."""
+        return self.core.input_ports
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """Ports of the outputs, each least significant bit first."""
+        return self.core.output_ports
+
+    @property
+    def cells(self) -> int:
+        """Number of cells; inverters do not count."""
+        return self.core.n_cells
+
+    @property
+    def depth(self) -> int:
+        """Cells on the longest path from an input to an output."""
+        return self.cost.depth
+
+    @property
+    def inverters(self) -> int:
+        """Number of signals that are used complemented."""
+        return self.cost.inverters
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Number of AND, OR and majority cells."""
+        cost = self.cost
+        return {"and": cost.and_cells, "or": cost.or_cells, "maj": cost.maj_cells}
+
+    @property
+    def cost(self) -> NetlistStatistics:
+        """Cells by kind, inverters and depth."""
+        return statistics(self.core)
+
+    def __call__(self, X: ArrayLike | None = None, /, **ports: Any) -> Any:
+        """Return the outputs for input vectors: rows of bits, or a value for each port by its name.
+
+        Parameters
+        ----------
+        X
+            ``(patterns, inputs)`` 0/1, or ``(inputs,)`` for a single one.
+        **ports
+            In place of `X`: a whole number per input port, or ``(patterns,)`` of them.
+
+        Returns
+        -------
+        ``(patterns, outputs)`` uint8 0/1, or ``(outputs,)``; by ports a `PortValues`.
+
+        Raises
+        ------
+        UsageError
+            If shape, ports or values do not fit.
+        """
+        if X is not None and ports:
+            raise UsageError(f"{self.name}: expected rows of bits or values by port, got both")
+        if X is None:
+            return self._by_ports(ports)
+        rows = vectors(X, self.core.n_inputs)
+        outputs = function_of(self.core)(np.atleast_2d(rows))
+        return outputs if rows.ndim == 2 else outputs[0]
+
+    def _by_ports(self, given: dict[str, Any]) -> PortValues:
+        names = [port.name for port in self.inputs]
+        if sorted(given) != sorted(names):
+            raise UsageError(
+                f"{self.name}: expected a value for each of {', '.join(names)}; got "
+                f"{', '.join(given) or 'none'}"
+            )
+        single = all(np.ndim(value) == 0 for value in given.values())
+        columns = [_bits(port, given[port.name]) for port in self.inputs]
+        count = max((len(bits) for bits in columns), default=1)
+        if any(len(bits) not in (1, count) for bits in columns):
+            raise UsageError(f"{self.name}: expected as many values for one port as for another")
+        rows = np.hstack([np.broadcast_to(bits, (count, bits.shape[1])) for bits in columns])
+        values = port_columns(self.outputs, function_of(self.core)(rows))
+        return PortValues(
+            {name: int(column[0]) if single else column for name, column in values.items()}
+        )
+
+    def score(self, data: Dataset | StrPath) -> Targets:
+        """Count the targets of Boolean data that it gets right.
+
+        Raises
+        ------
+        UsageError
+            If the data have another number of inputs or outputs.
+        """
+        return count_targets(self.core, fitted(self.core, as_dataset(data).core))
+
+    def optimize(
+        self,
+        passes: str | Sequence[str | Pass] = "size",
+        *,
+        data: Dataset | StrPath | None = None,
+        time_limit: float | None = None,
+    ) -> Netlist:
+        """Return a smaller netlist; the result of every pass is checked, and undone if it does not hold.
+
+        The netlist of a network keeps what `Network.lower` said, any other one its function on every input
+        vector.
+
+        Parameters
+        ----------
+        passes
+            A script: ``"light"``, ``"fast"``, ``"size"``, ``"best"``, ``"depth"``, or passes such as
+            ``"strash; resub -k 1"``; or a list of passes.
+        data
+            Boolean patterns to keep in place of the function: don't-cares and vectors that they do not list may
+            change.
+        time_limit
+            Seconds after which the passes that are left are omitted.
+
+        Raises
+        ------
+        UsageError
+            If a pass or an option of it is unknown, or the netlist misses a target of the data.
+        InterruptedWorkError
+            On Ctrl-C; ``error.netlist`` is the netlist after the passes that were finished.
+
+        Examples
+        --------
+        >>> import btfsynth as btf
+        >>> mig = btf.smallest("full_adder").netlist.optimize(["strash", "inverters"])
+        >>> mig.log["name"].tolist(), mig.log[-1].proof
+        (['strash', 'inverters'], 'all 8 patterns')
+        """
+        texts = [passes] if isinstance(passes, str) else passes
+        steps = [
+            step
+            for each in texts
+            for step in (parse_script(each) if isinstance(each, str) else (each,))
+        ]
+        reference = self.reference if data is None else self._keeping(as_dataset(data))
+        try:
+            made, reports = optimise(self.core, reference, steps, time_limit)
+        except InterruptedPasses as stopped:
+            error = InterruptedWorkError(
+                f"interrupted after {len(stopped.reports)} of {plural(stopped.steps, 'pass', 'passes')}; "
+                "`error.netlist` is the netlist after these"
+            )
+            error.netlist = self._after(stopped.netlist, reference, stopped.reports)
+            raise error from None
+        return self._after(made, reference, reports)
+
+    def _after(
+        self, made: Graph, reference: Reference | None, reports: Sequence[PassReport]
+    ) -> Netlist:
+        # A walk over netlists of equal size ends at any of them, often at a deeper one.
+        best = self.core if statistics(self.core).dominates(statistics(made)) else made
+        return Netlist(best, reference, Table((*self.log, *map(PassRow.of, reports))))
+
+    def _keeping(self, data: Dataset) -> Reference:
+        dataset = fitted(self.core, data.core)
+        reference = care_reference(dataset)
+        if wrong := count_wrong(self.core, reference):
+            raise UsageError(
+                f"{self.name}: is wrong on {wrong} of the {plural(dataset.n_patterns, 'pattern')} of "
+                f"{dataset.source}, so these cannot be kept"
+            )
+        return reference
+
+    def equivalent(
+        self, other: Netlist | Dataset | Design | StrPath, timeout: float | None = None
+    ) -> Equivalence:
+        """Compare it with another design (see `prove`)."""
+        return prove(self, other, timeout)
+
+    def cone(self, output: str) -> Netlist:
+        """Return the part that an output depends on: a bit such as ``p[2]``, or a port.
+
+        Raises
+        ------
+        UsageError
+            If there is no such output.
+        """
+        bits = list(find_outputs(self.core, output))
+        whole = [port for port in self.outputs if port.name == output]
+        ports = tuple(whole or [Port(bit_names(self.outputs)[bits[0]], 1)])
+        roots = self.core.outputs[bits]
+        part = Graph(self.name, self.inputs, ports, self.core.fanins, roots)
+        kept = self.reference and replace(
+            self.reference, targets=self.reference.targets[bits], care=self.reference.care[bits]
+        )
+        return Netlist(compact(part, part.fanins, roots), kept)
+
+    def renamed(self, name: str) -> Netlist:
+        """Return the same netlist under another name."""
+        return replace(self, core=replace(self.core, name=name))
+
+    def luts(self) -> Table[LutEstimate]:
+        """Estimate the lookup tables of four and of six inputs that it needs on an FPGA.
+
+        Examples
+        --------
+        >>> import btfsynth as btf
+        >>> four, six = btf.smallest("full_adder").netlist.luts()
+        >>> four.luts, four.levels
+        (2, 1)
+        """
+        return Table(estimate(self.core).tables)
+
+    def to_verilog(self) -> str:
+        """Return structural Verilog-2001."""
+        return self._text("verilog")
+
+    def to_vhdl(self) -> str:
+        """Return structural VHDL-93."""
+        return self._text("vhdl")
+
+    def to_amaranth(self) -> str:
+        """Return a Python module with an Amaranth component."""
+        return self._text("amaranth")
+
+    def to_blif(self) -> str:
+        """Return BLIF."""
+        return self._file("blif").decode()
+
+    def to_aiger(self) -> str:
+        """Return ASCII AIGER; `save` writes the binary form where a name ends in .aig."""
+        return self._file("aag").decode()
+
+    def _text(self, backend: str) -> str:
+        names = legal_names(self.name, self.inputs, self.outputs)
+        header = {"generator": f"btfsynth {__version__}"}
+        return BACKENDS[backend].emit(HardwareModule(plain_cells(self.core), names, header))
+
+    def _file(self, name: str) -> bytes:
+        return WRITERS[name].content(self.core)[0]
+
+    def save(self, path: StrPath) -> None:
+        """Write one file; the ending names the format: .mig, .blif, .aag, .aig, .bench, .json or .v.
+
+        Raises
+        ------
+        UsageError
+            If the ending is another one.
+        OutputError
+            If the file cannot be written.
+        """
+        write_bytes(as_path(path), get_writer(path).content(self.core)[0])
+
+    def write(
+        self,
+        folder: StrPath,
+        vectors: Dataset | StrPath | None = None,
+        **settings: Unpack[HardwareSettings],
+    ) -> Design:
+        """Write a design folder: Verilog, VHDL, an Amaranth component, testbenches, vectors, a manifest.
+
+        Parameters
+        ----------
+        folder
+            Made if it is missing; files of the same names are replaced.
+        vectors
+            Patterns to check the hardware on; by default all input vectors, or corners and a random sample.
+        **settings
+            `pipeline`: stages of registers, ``"auto"`` or ``"auto:DEPTH"``; `enable` and `reset` add these
+            ports; `stream` adds a ready/valid wrapper; `cells` writes the Verilog as instances of cells;
+            `formats` are netlist files to write beside it.
+
+        Raises
+        ------
+        UsageError
+            If a setting is unknown or out of range, or the vectors do not fit.
+        OutputError
+            If the folder cannot be written; it then holds what it held before.
+        """
+        from btfsynth.api.designs import Design
+
+        dataset = None if vectors is None else as_dataset(vectors).core
+        emit_netlist(self.core, dataset, folder, hardware_options("write", dict(settings)))
+        return Design(folder)
+
+    def draw(self, output: str | None = None) -> Drawing:
+        """Draw it, or the cone of an output, as a schematic.
+
+        Raises
+        ------
+        UsageError
+            If there is no such output, or there are too many cells to draw.
+        """
+        netlist = plain_cells(self.core)
+        return Drawing(
+            format_svg(Excerpt(netlist, None if output is None else find_outputs(netlist, output)))
+        )
+
+    def _repr_svg_(self) -> str | None:
+        return str(self.draw()) if self.cells <= _DRAWN else None
+
+    def _repr_html_(self) -> str | None:
+        return super()._repr_html_() if self.cells > _DRAWN else None
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "inputs": [port.label for port in self.inputs],
+            "outputs": [port.label for port in self.outputs],
+            "cells": self.cells,
+            "depth": self.depth,
+        }
+
+
+def _bits(port: Port, value: Any) -> NDArray[np.uint8]:
+    """Return the values of a port as rows of bits."""
+    rows = []
+    for each in np.atleast_1d(np.asarray(value)).tolist():
+        if not isinstance(each, int) or not 0 <= each < 1 << port.width:
+            raise UsageError(
+                f"port {port.name}: expected whole numbers of {plural(port.width, 'bit')}, got {shown(each)}"
+            )
+        rows.append([each >> bit & 1 for bit in range(port.width)])
+    return np.array(rows, dtype=np.uint8)
+
+
+def read(path: StrPath, *, comb: bool = False) -> Netlist:
+    """Read a netlist: .mig, BLIF, AIGER, BENCH, Yosys JSON, combinational Verilog, PLA or a truth table.
+
+    Parameters
+    ----------
+    path
+        The file.
+    comb
+        Turn every register into an input and an output; otherwise registers are an error.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as what it is; the message names the line.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> btf.smallest("full_adder").netlist.save("adder.blif")
+    >>> btf.read("adder.blif").cells
+    3
+    """
+    design = read_noted(path, comb)
+    if design.dont_care is None or design.netlist.n_inputs > MAX_EXHAUSTIVE_INPUTS:
+        return Netlist(design.netlist)
+    return Netlist(design.netlist, open_reference(design.netlist, design.dont_care))
+
+
+def prove(
+    a: Netlist | Dataset | Design | StrPath,
+    b: Netlist | Dataset | Design | StrPath,
+    timeout: float | None = None,
+) -> Equivalence:
+    """Prove that two designs compute the same wherever the outputs of both matter, or show where they differ.
+
+    Parameters
+    ----------
+    a, b
+        Each a netlist, a data set, a design folder, a task, or a file of any of these. Ports are matched by
+        name; those without a partner by their order, which a note says.
+    timeout
+        Seconds that a SAT proof may take.
+
+    Raises
+    ------
+    UsageError
+        If the ports cannot be matched.
+    DataError
+        If a file cannot be read as what it is.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> adder = btf.smallest("full_adder").netlist
+    >>> btf.prove(adder, "full_adder")
+    Equivalence(equal=True, method='the 8 input vectors with an output that matters', ...)
+    """
+    first, second = _subject(a, timeout), _subject(b, timeout)
+    found = compare(first, second, timeout)
+    if found.vector is None:
+        return Equivalence(found.equal, found.method, notes=found.notes)
+    values = port_columns(first.input_ports, found.vector[None, :])
+    inputs = {name: int(column[0]) for name, column in values.items()}
+    return Equivalence(False, found.method, inputs, (found.first, found.second), found.notes)
+
+
+def _subject(given: Netlist | Dataset | Design | StrPath, timeout: float | None) -> Subject:
+    if isinstance(given, Netlist):
+        return Subject(Path(given.name), given.core, latency=0)
+    if isinstance(given, str) and is_task_spec(given):
+        given = as_dataset(given)
+    if isinstance(given, Dataset):
+        return Subject(Path(given.name), None, table=Rows(given.core))
+    return read_subject(given if isinstance(given, (str, PathLike)) else given.folder, timeout)
+
+
+class Smallest(NamedTuple):
+    """The smallest netlist found, the number of cells proven necessary, and whether the two agree."""
+
+    netlist: Netlist
+    bound: int
+    optimal: bool
+
+
+def smallest(
+    source: Dataset | StrPath,
+    max_cells: int = 12,
+    *,
+    conflicts: int = 0,
+    time_limit: float = 0.0,
+) -> Smallest:
+    """Find the netlist of fewest cells for a small function, and prove by SAT that none is smaller.
+
+    Parameters
+    ----------
+    source
+        Up to 8 inputs; beyond five, only the smallest netlists are within reach. Don't-cares are used.
+    max_cells
+        Largest size to try.
+    conflicts, time_limit
+        Conflicts of the solver and seconds per size; 0 for no limit. A size that is not decided within them is
+        neither found nor excluded.
+
+    Raises
+    ------
+    UsageError
+        If the data do not list every input vector that matters, or there are too many inputs.
+    VerificationError
+        If no netlist was found; the message has the number of cells proven necessary.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> found = btf.smallest("full_adder")
+    >>> found.netlist.cells, found.bound, found.optimal
+    (3, 3, True)
+    """
+    dataset = as_dataset(source).core
+    if not dataset.says_all or dataset.input_kind is not InputKind.BOOLEAN:
+        raise UsageError(
+            f"{dataset.source}: expected every input vector that matters, got a sample"
+        )
+    place = 1 << dataset.input_numbers.astype(object)
+    wanted = [int((place * row).sum()) for row in dataset.targets.T.astype(object)]
+    care = [int((place * row).sum()) for row in dataset.care_mask.T.astype(int).astype(object)]
+    limits = Limits(conflicts, time_limit)
+    found = exact_netlist(wanted, dataset.n_inputs, max_cells, care=care, limits=limits)
+    if found.netlist is None:
+        raise VerificationError(
+            f"{dataset.source}: found no netlist of up to {plural(max_cells, 'cell')}; "
+            f"{found.bound} are proven necessary"
+        )
+    made = replace(
+        found.netlist,
+        name=dataset.name,
+        input_ports=dataset.input_ports,
+        output_ports=dataset.output_ports,
+    )
+    return Smallest(Netlist(made, care_reference(dataset)), found.bound, found.optimal)

@@ -1,0 +1,171 @@
+"""How objects of the surface show themselves: one line for a terminal, a table or a drawing in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, ClassVar, Generic, TypeVar, overload
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+from btfsynth.files import StrPath, write_text
+from btfsynth.report.charts import training_curve
+from btfsynth.train.history import HistoryPoint
+
+Row = TypeVar("Row")
+
+_SHOWN_ROWS = 60
+_CURVE_STYLE = (
+    "text{font:11.5px sans-serif;fill:#5d6675}.axis-title{font-weight:600}.middle{text-anchor:middle}"
+    ".end{text-anchor:end}.grid{stroke:#8883;fill:none}.line{fill:none;stroke-width:1.8}"
+    ".thin{stroke-width:1.1}.dotted{stroke-dasharray:2 4}.series-1{--c:#1a1e26}.series-2{--c:#1f77b4}"
+    ".series-3{--c:#d1700f}.series-4{--c:#2e8b57}.line{stroke:var(--c)}.dot{fill:var(--c)}"
+    "@media(prefers-color-scheme:dark){text{fill:#98a1b0}.series-1{--c:#e4e7ec}}"
+)
+
+
+class Table(tuple[Row, ...], Generic[Row]):
+    """Records of one kind: a tuple that prints as a table.
+
+    An index gives a record, a name a column as a NumPy array; ``pandas.DataFrame(table)`` takes it as it is.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> tasks = btf.tasks()
+    >>> tasks[0].example, tasks["example"][:3].tolist()
+    ('multiplier:2', ['multiplier:2', 'squarer:3', 'adder:4'])
+    """
+
+    __slots__ = ()
+    shown: ClassVar[tuple[str, ...]] = ()
+    """Columns to show, if not all."""
+
+    @overload  # type: ignore[override]
+    def __getitem__(self, key: int) -> Row: ...
+    @overload
+    def __getitem__(self, key: slice) -> Table[Row]: ...
+    @overload
+    def __getitem__(self, key: str) -> NDArray[Any]: ...
+    def __getitem__(self, key: int | slice | str) -> Row | Table[Row] | NDArray[Any]:
+        if isinstance(key, str):
+            if key not in self.columns:
+                raise KeyError(f"{key!r}: expected a column, one of {', '.join(self.columns)}")
+            return np.array([getattr(row, key) for row in self])
+        found = super().__getitem__(key)
+        return Table(found) if isinstance(key, slice) else found  # type: ignore[arg-type, return-value]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns; none of an empty table."""
+        if self.shown or not self:
+            return self.shown
+        first = self[0]
+        if is_dataclass(first):
+            return tuple(field.name for field in fields(first))
+        return tuple(getattr(first, "_fields", ()))
+
+    def __repr__(self) -> str:
+        shown = [self.columns, *(tuple(self._words(row)) for row in self[:_SHOWN_ROWS])]
+        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+        lines = [
+            "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+            for row in shown
+        ]
+        return "\n".join([*lines, *self._rest()])
+
+    def _repr_html_(self) -> str:
+        shown = [self._words(row) for row in self[:_SHOWN_ROWS]]
+        rest = "".join(f"<p>{escape(line)}</p>" for line in self._rest())
+        return html_table(shown, self.columns) + rest
+
+    def _words(self, row: Row) -> list[str]:
+        return [_text(getattr(row, column)) for column in self.columns]
+
+    def _rest(self) -> list[str]:
+        left = len(self) - _SHOWN_ROWS
+        return [f"... and {left} more"] if left > 0 else []
+
+
+class Drawing(str):
+    """The text of an SVG picture, which a notebook shows.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> btf.smallest("full_adder").netlist.draw()  # doctest: +ELLIPSIS
+    <Drawing: ... bytes of SVG>
+    """
+
+    __slots__ = ()
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return f"<Drawing: {len(self)} bytes of SVG>"
+
+    def save(self, path: StrPath) -> None:
+        """Write the picture to a file.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        write_text(path, str(self))
+
+
+class Shown:
+    """What has facts to show: a line of them in a terminal, a table in a notebook."""
+
+    __slots__ = ()
+
+    def _facts(self) -> dict[str, object]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        words = [
+            _text(fact) if label == "name" else f"{label} {_text(fact)}"
+            for label, fact in self._facts().items()
+        ]
+        return f"<{type(self).__name__}: {', '.join(words)}>"
+
+    def _repr_html_(self) -> str | None:
+        return html_table(((label, _text(fact)) for label, fact in self._facts().items()), ())
+
+
+def curve(history: Sequence[HistoryPoint], best_iteration: int) -> Drawing:
+    """Draw gaps and accuracies over iterations."""
+    chart = training_curve(history, best_iteration) or Markup("<svg>{}</svg>").format("")
+    head, end, rest = str(chart).partition(">")
+    name = ' xmlns="http://www.w3.org/2000/svg"'
+    return Drawing(f"{head}{name}{end}<style>{_CURVE_STYLE}</style>{rest}")
+
+
+def html_table(rows: Iterable[Iterable[str]], columns: Sequence[str]) -> str:
+    """Return an HTML table, its text escaped."""
+    head = Markup("").join(Markup("<th>{}</th>").format(name) for name in columns)
+    body = Markup("").join(
+        Markup("<tr>{}</tr>").format(
+            Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row)
+        )
+        for row in rows
+    )
+    top = Markup("<thead><tr>{}</tr></thead>").format(head) if columns else ""
+    return str(Markup("<table>{}<tbody>{}</tbody></table>").format(top, body))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(_text, value))
+    return str(value)

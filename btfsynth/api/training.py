@@ -1,0 +1,445 @@
+"""Training: from a data set to a network of threshold neurons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from btfsynth.api.data import Dataset, as_dataset
+from btfsynth.api.netlists import Netlist
+from btfsynth.api.settings import choice, options, vectors
+from btfsynth.api.show import Drawing, Shown, Table, curve
+from btfsynth.dataset.code import parse_code
+from btfsynth.errors import InterruptedWorkError, TrainingError, plural
+from btfsynth.events import OnEvent
+from btfsynth.files import StrPath, as_path
+from btfsynth.flow.simplify import lower
+from btfsynth.netlist.reference import Preserve
+from btfsynth.network.accuracy import Accuracy, measure
+from btfsynth.network.formats.archive import read_network, save_network
+from btfsynth.network.formats.boolearn import write_network_text
+from btfsynth.network.integers import round_network
+from btfsynth.network.sparse import sparsify
+from btfsynth.network.trained import TrainedNetwork, cut_network
+from btfsynth.ports import Port
+from btfsynth.train import session
+from btfsynth.train.history import HistoryPoint, draw_history
+from btfsynth.train.parameters import StopRule
+from btfsynth.train.trials import TrainingRun as Trials
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from btfsynth.api.settings import TrainSettings
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network(Shown):
+    """Threshold neurons with real weights: a neuron is 1 where ``W . x > 0``, all values being -1 or +1.
+
+    Made by `train`, read from a file by `Network.read`.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> data = btf.load("multiplier:2")
+    >>> net = btf.train(data, seed=1).network
+    >>> net
+    <Network: multiplier_2, widths 4-4-4-4, weights 60>
+    >>> net([[0, 1, 0, 1]]), net.score(data).bits_right
+    (array([[0, 0, 1, 0]], dtype=uint8), 64)
+    """
+
+    core: TrainedNetwork
+
+    @classmethod
+    def read(cls, path: StrPath) -> Network:
+        """Read a network: .npz as `save` writes it, or boolearn's text (.net, .sol).
+
+        Raises
+        ------
+        DataError
+            If the file is missing or holds anything else.
+        """
+        return cls(read_network(path))
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return self.core.name
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """Ports of the inputs, each least significant bit first."""
+        return self.core.input_ports
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """Ports of the outputs, each least significant bit first."""
+        return self.core.output_ports
+
+    @property
+    def widths(self) -> tuple[int, ...] | None:
+        """Neurons of each layer, inputs first; None for a graph without layers."""
+        return self.core.topology.widths
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """``(weights,)`` float32: for each neuron its bias, then the weights of what it reads. Read-only."""
+        return self.core.weights
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How it was trained: seed, trial, iterations, gap, settings and the hash of the data."""
+        return dict(self.core.training)
+
+    def __call__(self, X: ArrayLike) -> NDArray[np.uint8]:
+        """Return the outputs for input vectors.
+
+        Parameters
+        ----------
+        X
+            ``(patterns, inputs)`` 0/1, or analog values from 0 to 1; ``(inputs,)`` for a single one.
+
+        Returns
+        -------
+        ``(patterns, outputs)`` uint8 0/1, or ``(outputs,)``.
+
+        Raises
+        ------
+        UsageError
+            If the shape or a value is none of these.
+        """
+        return (self.sums(X) > 0).astype(np.uint8)
+
+    def sums(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return ``W . x`` of the output neurons, ``(patterns, outputs)`` float64; the largest is the class."""
+        rows = vectors(X, self.core.topology.n_inputs, analog=True)
+        sums = self.core.output_sums(np.atleast_2d(rows))
+        return sums if rows.ndim == 2 else sums[0]
+
+    def score(self, data: Dataset | StrPath) -> Accuracy:
+        """Count what it gets right of bits, whole patterns and, where there are any, classes.
+
+        Raises
+        ------
+        TopologyError
+            If the data have another number of inputs or outputs.
+        """
+        return measure(self.core, as_dataset(data).core)
+
+    def save(self, path: StrPath) -> None:
+        """Write the network: .npz, or boolearn's text where the name ends in .net or .sol.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        if as_path(path).suffix.lower() in (".net", ".sol"):
+            write_network_text(path, self.core)
+        else:
+            save_network(self.core, path)
+
+    def lower(
+        self,
+        data: Dataset | StrPath | None = None,
+        *,
+        preserve: str | None = None,
+        label: bool = False,
+    ) -> Netlist:
+        """Turn the network into a netlist of AND, OR and majority cells.
+
+        Parameters
+        ----------
+        data
+            Boolean patterns. Where they list all that matters and the network gets all of it right, the netlist
+            and its optimisation keep the targets that matter and nothing else. Otherwise, and without them, the
+            network is kept on every input vector.
+        preserve
+            ``"care"`` or ``"network"`` to choose between the two.
+        label
+            Add a port ``class_number``, the number of the class with the largest sum.
+
+        Raises
+        ------
+        UsageError
+            If the data do not fit, or are to be kept and the network misses a target.
+
+        Examples
+        --------
+        >>> import btfsynth as btf
+        >>> data = btf.load("multiplier:2")
+        >>> btf.train(data, seed=1).network.lower(data).optimize("size").cells
+        8
+        """
+        dataset = None if data is None else as_dataset(data).core
+        kept = None if preserve is None else choice("preserve", preserve, Preserve)
+        netlist, _, reference = lower(self.core, dataset, kept, label=label)
+        return Netlist(netlist, reference)
+
+    def round(
+        self,
+        data: Dataset | StrPath,
+        *,
+        code: str | None = None,
+        bits: int | None = None,
+        label: bool = False,
+    ) -> Network:
+        """Return the network with the smallest integer weights that leave every neuron as it is on the data.
+
+        Parameters
+        ----------
+        data
+            Training patterns.
+        code
+            Code of analog inputs (see `Dataset.coded`); the new network reads its bits.
+        bits
+            Bits of a weight, its sign included; by default as many as it takes, neuron by neuron.
+        label
+            Round all output neurons on one scale, as comparing their sums needs it.
+
+        Raises
+        ------
+        UsageError
+            If the data do not fit, or are analog and there is no code.
+        """
+        dataset, chosen = as_dataset(data), None if code is None else parse_code(code)
+        ports = dataset.inputs if code is None else dataset.coded(code).inputs
+        made, _ = round_network(
+            self.core, dataset.core, chosen, ports, weight_bits=bits, label=label
+        )
+        return Network(made)
+
+    def sparsify(self, data: Dataset | StrPath) -> Network:
+        """Return a network of few weights that gets at least as many targets of Boolean data right.
+
+        Raises
+        ------
+        UsageError
+            If the data do not fit or are not Boolean.
+        """
+        return Network(sparsify(self.core, as_dataset(data).core)[0])
+
+    def cut(self, layer: int, port: str = "code") -> tuple[Network, Network]:
+        """Cut it behind a hidden layer (1 is the first) into two networks that follow each other.
+
+        Raises
+        ------
+        TopologyError
+            If there is no such layer, or a neuron behind it reads what lies before it.
+        """
+        first, second = cut_network(self.core, layer, port)
+        return Network(first), Network(second)
+
+    def _facts(self) -> dict[str, object]:
+        widths = "-".join(map(str, self.widths or ()))
+        return {"name": self.name, "widths": widths or None, "weights": len(self.weights)}
+
+
+class TrialRow(NamedTuple):
+    """A trial: one random start."""
+
+    trial: int
+    widths: tuple[int, ...] | None
+    iterations: int
+    stop: str
+    gap: float
+    bits_right: int
+    bits: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingRun(Shown):
+    """What `train` did: its trials, and the network of the best one.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> run = btf.train("multiplier:2", seed=1)
+    >>> run.trials[-1].stop, run.trials[-1].iterations
+    ('exact', 1020)
+    >>> round(run.history[-1].gap, 3), run.history["bits"][-1]
+    (0.235, 1.0)
+    """
+
+    core: Trials
+    data: Dataset
+    seed: int
+
+    @property
+    def network(self) -> Network:
+        """The network of the best trial: of one that met the stopping rule, if there is one."""
+        return Network(self.core.network(self.data.core, self.seed))
+
+    @property
+    def succeeded(self) -> bool:
+        """True if a trial met the stopping rule."""
+        return self.core.succeeded
+
+    @property
+    def trials(self) -> Table[TrialRow]:
+        """All trials up to the first success, by number."""
+        return Table(
+            TrialRow(
+                result.trial,
+                result.topology.widths,
+                result.iterations,
+                result.stop.value,
+                result.gap,
+                result.bits_right,
+                result.bits,
+                result.seconds,
+            )
+            for result in self.core.results
+        )
+
+    @property
+    def history(self) -> Table[HistoryPoint]:
+        """Gaps and accuracies of the best trial on a logarithmic grid of iterations, ten points per decade."""
+        return Table(self.core.best.history)
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of all trials together."""
+        return self.core.iterations
+
+    @property
+    def seconds(self) -> float:
+        """Wall time in seconds, compilation excluded."""
+        return self.core.seconds
+
+    def plot(self, path: StrPath | None = None) -> Drawing:
+        """Draw the gap and the accuracies of the best trial over its iterations.
+
+        Parameters
+        ----------
+        path
+            Also write a figure: .svg, .png or .pdf. This needs Matplotlib.
+
+        Raises
+        ------
+        UsageError
+            If the ending is another one.
+        MissingToolError
+            If Matplotlib is not installed.
+        """
+        best = self.core.best
+        if path is not None:
+            draw_history(best.history, path, self.data.name, best.best_iteration)
+        return curve(best.history, best.best_iteration)
+
+    def _repr_svg_(self) -> str:
+        return str(self.plot())
+
+    def _facts(self) -> dict[str, object]:
+        best = self.core.best
+        return {
+            "name": self.data.name,
+            "seed": self.seed,
+            "trials": len(self.core.results),
+            "iterations": self.iterations,
+            "gap": best.gap,
+            "bits right": f"{best.bits_right} of {best.bits}",
+        }
+
+
+def train(
+    data: Dataset | StrPath,
+    *,
+    seed: int = 1,
+    valid: Dataset | StrPath | None = None,
+    checkpoint: StrPath | None = None,
+    run_all: bool = False,
+    on_event: OnEvent | None = None,
+    **settings: Unpack[TrainSettings],
+) -> TrainingRun:
+    """Train a network: trials from random starts until one meets the stopping rule.
+
+    Parameters
+    ----------
+    data
+        What to learn: a data set, a task or a file.
+    seed
+        Names the random starts. The same seed and settings give the same weights for any `jobs` and `threads`.
+    valid
+        Validation set: patterns to measure on along the way, and to choose the best network by.
+    checkpoint
+        File that keeps finished trials and the state of running ones; a training that was stopped is continued.
+    run_all
+        Run every trial, all on the same widths, instead of stopping at the first success.
+    on_event
+        Called with a `TrialProgress` some ten times per second and a `TrialEnded` after each trial, from the
+        training threads, one call at a time.
+    **settings
+        See `TrainSettings`: `trials` at most (40), `jobs` trials side by side, `threads` within a trial,
+        `time_limit` in seconds, `widths` of the layers, `skip` connections from the inputs to every layer,
+        `topology` of another network, `sigma` (above 1; a neuron keeps the margin ``sqrt(fan-in /
+        sigma)``), `beta` (time step, 0 to 2), `gamma` (rate of the metric), `iterations` of a trial at
+        most, `stop` (``"exact"``, ``"gap"``, ``"both"`` or ``"none"``), `gap_limit`, `precision` (32 or 64
+        bits).
+
+    Raises
+    ------
+    UsageError
+        If a setting is unknown or out of range, or data and network do not fit.
+    TrainingError
+        If no trial met the stopping rule; ``error.run`` has the best network.
+    InterruptedWorkError
+        On Ctrl-C; ``error.run`` has the best network so far.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> run = btf.train("full_adder", seed=1, trials=5, sigma=3.0)
+    >>> run.network.score("full_adder").bits_right
+    16
+    """
+    dataset = as_dataset(data)
+    options = train_options("train", seed, dict(settings))
+    run = session.train(
+        dataset.core,
+        options,
+        on_event=on_event,
+        valid=None if valid is None else as_dataset(valid).core,
+        checkpoint_file=checkpoint,
+        run_all=run_all,
+    )
+    made = TrainingRun(run, dataset, seed)
+    if run.interrupted:
+        raise _with_run(InterruptedWorkError(f"interrupted; {_nearest(run)}"), made)
+    if not run.succeeded:
+        limit = "the time limit" if run.timed_out else "the trials"
+        raise _with_run(
+            TrainingError(f"no network met the stopping rule within {limit}; {_nearest(run)}"), made
+        )
+    return made
+
+
+def _nearest(run: Trials) -> str:
+    best = run.best
+    return (
+        f"the best of {plural(len(run.results), 'trial')} has {best.bits_right} of {best.bits} bits right "
+        f"(gap {best.gap:.3g}); it is `error.run.network`"
+    )
+
+
+E = TypeVar("E", TrainingError, InterruptedWorkError)
+
+
+def _with_run(error: E, run: TrainingRun) -> E:
+    error.run = run
+    return error
+
+
+def train_options(what: str, seed: int, settings: dict[str, Any]) -> session.TrainOptions:
+    """Return the options of a training from settings by name."""
+    if isinstance(topology := settings.get("topology"), Network):
+        settings = {**settings, "topology": topology.core.topology}
+    if "stop" in settings:
+        settings = {**settings, "stop": choice("stop", settings["stop"], StopRule)}
+    return options(session.TrainOptions, what, {"seed": seed, **settings})
