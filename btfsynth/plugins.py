@@ -9,7 +9,7 @@ A part is imported when it is asked for, so that a table of names costs next to 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -56,6 +56,20 @@ def _session(group: str) -> dict[str, Any]:
     return _SESSION[group]
 
 
+def later(target: str) -> Callable[..., Any]:
+    """Return a function that imports ``module:function`` when it is first called, and calls that."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        return _resolve(target)(*args, **options)
+
+    return call
+
+
+def _resolve(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
 class Registry(Mapping[str, T]):
     """The parts of one extension point by name.
 
@@ -64,12 +78,12 @@ class Registry(Mapping[str, T]):
     group
         One of `GROUPS`.
     kind
-        The class of which every part is an instance; `type` where the parts are classes.
+        The class of which every part is an instance, or its ``module:attribute``; `type` for classes.
     builtin
         The parts of the package: objects, or ``module:attribute`` for those to import when asked for.
     """
 
-    def __init__(self, group: str, kind: type, builtin: Mapping[str, T | str]) -> None:
+    def __init__(self, group: str, kind: type | str, builtin: Mapping[str, T | str]) -> None:
         self._group = group
         self._kind = kind
         self._builtin = dict(builtin)
@@ -78,8 +92,7 @@ class Registry(Mapping[str, T]):
     def __getitem__(self, name: str) -> T:
         part = self._builtin.get(name)
         if isinstance(part, str):
-            module, _, attribute = part.partition(":")
-            part = self._builtin[name] = getattr(import_module(module), attribute)
+            part = self._builtin[name] = _resolve(part)
         if part is not None:
             return part
         points = self._entry_points()
@@ -140,8 +153,9 @@ class Registry(Mapping[str, T]):
         return session
 
     def _checked(self, part: Any, name: str, origin: str) -> T:
-        if not isinstance(part, self._kind):
-            raise UsageError(f"{origin}: expected a {self._kind.__name__}, got {part!r:.60}")
+        kind = _resolve(self._kind) if isinstance(self._kind, str) else self._kind
+        if not isinstance(part, kind):
+            raise UsageError(f"{origin}: expected a {kind.__name__}, got {part!r:.60}")
         own = getattr(part, "name", name)
         if own != name:
             raise UsageError(f"{origin}: the part calls itself {own!r:.60}, the names must agree")

@@ -14,7 +14,7 @@ from btfsynth.errors import UsageError, plural
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import Timing
 from btfsynth.hdl.pipeline import DEFAULT_STAGE_DEPTH
-from btfsynth.hdl.writers import FOLDER_FORMATS, WRITERS
+from btfsynth.hdl.writers import WRITERS, folder_formats
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,9 +31,9 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "multiple": True,
             "metavar": "F[,F...]",
-            "shell_complete": complete_list(FOLDER_FORMATS),
+            "shell_complete": complete_list(folder_formats()),
             "help": "Netlist files to write beside Verilog, VHDL and Amaranth: "
-            + ", ".join(f"{name} ({WRITERS[name].description})" for name in FOLDER_FORMATS)
+            + ", ".join(f"{name} ({WRITERS[name].description})" for name in folder_formats())
             + "; may be given several times.",
         },
     ),

@@ -12,7 +12,7 @@ from typing import Any
 from btfsynth.dataset.code import parse_code
 from btfsynth.errors import UsageError, shown
 from btfsynth.hdl.manifest import MAX_LATENCY
-from btfsynth.hdl.writers import FOLDER_FORMATS
+from btfsynth.hdl.writers import folder_formats
 from btfsynth.netlist.identifiers import is_legal_module
 from btfsynth.netlist.reference import Preserve
 from btfsynth.passes.registry import parse_script
@@ -193,7 +193,7 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
             "reset": _FLAG,
             "stream": _FLAG,
             "cells": _FLAG,
-            "formats": _some_of(*FOLDER_FORMATS),
+            "formats": _some_of(*folder_formats()),
         },
         "check": {
             "simulators": _some_of(*SIMULATORS, PARSED_CHECK, ALL_SIMULATORS),

@@ -30,7 +30,7 @@ from btfsynth.errors import BtfsynthError, DataError, OutputError, VerificationE
 from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath, as_path, make_folder, write_text
 from btfsynth.flow import count_targets, is_verified, targets_record
-from btfsynth.hdl.design import write_design
+from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
@@ -304,12 +304,14 @@ def certify(dataset: Dataset, record: Record, text: str, folder: StrPath) -> dic
         netlist,
         VectorTable.from_dataset(dataset),
         folder,
-        source=dataset.source,
-        data_hash=dataset.content_hash,
-        provenance=_provenance(record),
-        made_with=origin,
-        notices=dataset.notices,
-        targets=targets,
+        origin=Origin(
+            dataset.source,
+            dataset.content_hash,
+            _provenance(record),
+            origin,
+            dataset.notices,
+            targets,
+        ),
     )
     write_text(folder / f"{manifest.module}.mig", text)
     for check in simulate_design(folder, _SIMULATORS):

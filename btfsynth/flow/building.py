@@ -7,7 +7,6 @@ import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from btfsynth.config import RUN_FILE
 from btfsynth.dataset.code import CODES, InputCode
@@ -51,7 +50,7 @@ from btfsynth.flow.report import (
     network_record,
 )
 from btfsynth.flow.simplify import default_script, simplify_network
-from btfsynth.hdl.design import HardwareOptions, write_design
+from btfsynth.hdl.design import HardwareOptions, Origin, write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE, Manifest
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.formats.tokens import plain_cells
@@ -311,12 +310,14 @@ def _make_design(
             cells=netlist.n_cells,
         ),
         staging,
-        source=dataset.source,
-        data_hash=dataset.content_hash,
-        provenance={**origin.provenance(), **made_from},
-        made_with={**origin.options(), **made_from, "preserve": lowering.preserved.value},
         options=options.hardware,
-        notices=(*hardware.dataset.notices, *data.notices, *notices),
+        origin=Origin(
+            dataset.source,
+            dataset.content_hash,
+            {**origin.provenance(), **made_from},
+            {**origin.options(), **made_from, "preserve": lowering.preserved.value},
+            (*hardware.dataset.notices, *data.notices, *notices),
+        ),
     )
     _save_origin(origin, hardware, staging, manifest.module)
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
@@ -424,21 +425,21 @@ def emit_netlist(
     """Write a netlist as hardware with vectors from patterns, or from its own function without."""
     directory = as_path(directory)
     netlist = plain_cells(netlist)
-    origin: dict[str, Any] = {}
+    origin = Origin()
     if dataset is None:
         vectors = function_vectors(function_of(netlist), netlist.n_inputs)
     else:
         patterns = fitted(netlist, dataset)
         vectors = VectorTable.from_dataset(patterns)
-        origin = {
-            "source": dataset.source,
-            "data_hash": dataset.content_hash,
-            "notices": dataset.notices,
+        origin = Origin(
+            dataset.source,
+            dataset.content_hash,
+            notices=dataset.notices,
             # In the manifest: a report.json in this folder is of a build.
-            "targets": targets_record({"data": count_targets(netlist, patterns)}),
-        }
+            targets=targets_record({"data": count_targets(netlist, patterns)}),
+        )
     with staging_folder(directory) as staging:
-        manifest = write_design(netlist, vectors, staging, options=options, **origin)
+        manifest = write_design(netlist, vectors, staging, options=options, origin=origin)
         former, own = (folder / f"{manifest.module}.mig" for folder in (directory, staging))
         if not own.exists() and not (former.is_file() and _holds(former, netlist)):
             # Else the hardware would be compared with, and shown as, what was here before.

@@ -20,7 +20,7 @@ from btfsynth.hdl.templates import template_folder
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.sim.base import CheckResult, Design
 from btfsynth.sim.process import run_command
-from btfsynth.sim.programs import Icarus
+from btfsynth.sim.programs import ICARUS
 
 _CELLS = "cells.v"
 _VECTORS = "vectors.mem"
@@ -47,7 +47,7 @@ def simulate_netlist(
     Returns how many vectors passed; skipped if Icarus Verilog is not installed. Of many vectors that have
     to be shifted in and out some are taken, evenly spread.
     """
-    found = Icarus().find()
+    found = ICARUS.find()
     if found.version is None:
         return CheckResult(name, skipped=str(found.reason))
     bench, image = f"tb_{wrapper.top}.v", f"{name}.vvp"

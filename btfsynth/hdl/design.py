@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from btfsynth import __version__
@@ -30,11 +30,105 @@ from btfsynth.hdl.testbench import (
 )
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog_cells
-from btfsynth.hdl.writers import BACKENDS, FOLDER_FORMATS, WRITERS
+from btfsynth.hdl.writers import BACKENDS, WRITERS, folder_formats
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port, in_pin_order
+
+
+@dataclass(frozen=True)
+class HardwareOptions:
+    """How a netlist becomes a design folder.
+
+    Parameters
+    ----------
+    stages
+        Register stages from inputs to outputs; 0 leaves the design combinational, None takes as many as
+        ``stage_depth`` needs.
+    stage_depth
+        Maximum cells in a row in a stage, where the number of stages follows from it.
+    enable
+        Give a pipelined design a port that holds it.
+    reset
+        Give a pipelined design a synchronous reset.
+    stream
+        Write a ready/valid wrapper too; makes the design pipelined, with one stage if none are asked for, and
+        gives it an enable.
+    cells
+        Write the Verilog as instances of AND, OR and majority modules, with a file of these.
+    formats
+        Names of additional netlist files (see `writers.folder_formats`).
+    """
+
+    stages: int | None = 0
+    stage_depth: int = DEFAULT_STAGE_DEPTH
+    enable: bool = False
+    reset: bool = False
+    stream: bool = False
+    cells: bool = False
+    formats: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.stages is not None and not 0 <= self.stages <= MAX_LATENCY:
+            raise UsageError(f"pipeline: expected 0 to {MAX_LATENCY} stages, got {self.stages}")
+        if self.stage_depth < 1:
+            raise UsageError(f"pipeline: expected a depth of at least 1, got {self.stage_depth}")
+        if self.stages == 0 and not self.stream and (self.enable or self.reset):
+            raise UsageError(
+                "enable and reset: a combinational design has no registers; ask for a pipeline"
+            )
+        known = folder_formats() if self.formats else ()
+        unknown = [name for name in self.formats if name not in known]
+        if unknown:
+            raise UsageError(
+                f"unknown netlist format {unknown[0]!r:.60}: expected some of {', '.join(known)}"
+            )
+
+    def timing(self, netlist: Netlist) -> Timing | None:
+        """Return the timing of the design of a netlist, None if it is combinational."""
+        stages = self.stages
+        if stages is None:
+            stages = stages_for_depth(netlist, self.stage_depth)
+        if self.stream:
+            stages = max(1, stages)
+        if not stages:
+            return None
+        return Timing(stages, enable=self.enable or self.stream, reset=self.reset or self.stream)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a design comes from, for its header comments and its manifest.
+
+    Parameters
+    ----------
+    source, data_hash
+        Name and hash of the data.
+    provenance
+        More lines for the header comments, after version, source and hash.
+    made_with
+        How the netlist was made; plain JSON values.
+    notices
+        Notices for the manifest, before those on renamed ports.
+    targets
+        Accuracy by set of patterns; plain JSON values.
+    """
+
+    source: str = ""
+    data_hash: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    made_with: Mapping[str, Any] = field(default_factory=dict)
+    notices: Sequence[str] = ()
+    targets: Mapping[str, Any] = field(default_factory=dict)
+
+    def header(self) -> dict[str, str]:
+        header = {"generator": f"btfsynth {__version__}"}
+        if self.source:
+            header["source"] = self.source
+        if self.data_hash:
+            header["data hash"] = self.data_hash
+        return header | dict(self.provenance)
 
 
 def write_design(
@@ -42,13 +136,8 @@ def write_design(
     vectors: VectorTable,
     directory: StrPath,
     *,
-    source: str = "",
-    data_hash: str = "",
-    provenance: Mapping[str, str] | None = None,
-    made_with: Mapping[str, Any] | None = None,
+    origin: Origin | None = None,
     options: HardwareOptions | None = None,
-    notices: Sequence[str] = (),
-    targets: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Write all files of a design into an existing folder, the manifest last.
 
@@ -58,8 +147,8 @@ def write_design(
     _require_fit(netlist, vectors)
     if not directory.is_dir():
         raise OutputError(f"{directory}: cannot be written to: no such folder")
-    options = options or HardwareOptions()
-    module = _hardware_module(netlist, _header(source, data_hash, provenance or {}), options)
+    origin, options = origin or Origin(), options or HardwareOptions()
+    module = _hardware_module(netlist, origin.header(), options)
     names = module.names
     formats, renamed = _netlist_files(module, options.formats)
     contents = _contents(module, vectors, options) | formats
@@ -67,19 +156,19 @@ def write_design(
         name=netlist.name,
         module=names.module,
         version=__version__,
-        source=source,
-        data_hash=data_hash,
+        source=origin.source,
+        data_hash=origin.data_hash,
         inputs=_design_ports(netlist.input_ports, names.inputs),
         outputs=_design_ports(netlist.output_ports, names.outputs),
         vector_count=vectors.count,
         exhaustive=vectors.exhaustive,
         files={role: name for role, (name, _) in contents.items()},
         netlist=vars(statistics(netlist)),
-        options=dict(made_with or {}),
-        notices=(*notices, *names.notices, *renumbered(names), *renamed),
+        options=dict(origin.made_with),
+        notices=(*origin.notices, *names.notices, *renumbered(names), *renamed),
         hashes=_hashes(contents),
         timing=module.timing,
-        targets=dict(targets or {}),
+        targets=dict(origin.targets),
     )
     for name, content in contents.values():
         write_bytes(directory / name, content)
@@ -164,15 +253,6 @@ def _netlist_files(
     return contents, notices
 
 
-def _header(source: str, data_hash: str, provenance: Mapping[str, str]) -> dict[str, str]:
-    header = {"generator": f"btfsynth {__version__}"}
-    if source:
-        header["source"] = source
-    if data_hash:
-        header["data hash"] = data_hash
-    return header | dict(provenance)
-
-
 def _design_ports(ports: Sequence[Port], legal: Sequence[Port]) -> tuple[DesignPort, ...]:
     keep_pins = not in_pin_order(ports)
     return tuple(
@@ -186,66 +266,3 @@ def _design_ports(ports: Sequence[Port], legal: Sequence[Port]) -> tuple[DesignP
         )
         for port, hdl in zip(ports, legal, strict=True)
     )
-
-
-# What hardware is asked for.
-
-
-@dataclass(frozen=True)
-class HardwareOptions:
-    """How a netlist becomes a design folder.
-
-    Parameters
-    ----------
-    stages
-        Register stages from inputs to outputs; 0 leaves the design combinational, None takes as many as
-        ``stage_depth`` needs.
-    stage_depth
-        Maximum cells in a row in a stage, where the number of stages follows from it.
-    enable
-        Give a pipelined design a port that holds it.
-    reset
-        Give a pipelined design a synchronous reset.
-    stream
-        Write a ready/valid wrapper too; makes the design pipelined, with one stage if none are asked for, and
-        gives it an enable.
-    cells
-        Write the Verilog as instances of AND, OR and majority modules, with a file of these.
-    formats
-        Names of additional netlist files (see `writers.FOLDER_FORMATS`).
-    """
-
-    stages: int | None = 0
-    stage_depth: int = DEFAULT_STAGE_DEPTH
-    enable: bool = False
-    reset: bool = False
-    stream: bool = False
-    cells: bool = False
-    formats: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.stages is not None and not 0 <= self.stages <= MAX_LATENCY:
-            raise UsageError(f"pipeline: expected 0 to {MAX_LATENCY} stages, got {self.stages}")
-        if self.stage_depth < 1:
-            raise UsageError(f"pipeline: expected a depth of at least 1, got {self.stage_depth}")
-        if self.stages == 0 and not self.stream and (self.enable or self.reset):
-            raise UsageError(
-                "enable and reset: a combinational design has no registers; ask for a pipeline"
-            )
-        unknown = [name for name in self.formats if name not in FOLDER_FORMATS]
-        if unknown:
-            raise UsageError(
-                f"unknown netlist format {unknown[0]!r:.60}: expected some of "
-                f"{', '.join(FOLDER_FORMATS)}"
-            )
-
-    def timing(self, netlist: Netlist) -> Timing | None:
-        """Return the timing of the design of a netlist, None if it is combinational."""
-        stages = self.stages
-        if stages is None:
-            stages = stages_for_depth(netlist, self.stage_depth)
-        if self.stream:
-            stages = max(1, stages)
-        if not stages:
-            return None
-        return Timing(stages, enable=self.enable or self.stream, reset=self.reset or self.stream)

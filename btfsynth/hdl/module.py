@@ -39,26 +39,6 @@ class HardwareModule:
         return f"pipelined, latency {self.timing.latency}, a new input every clock"
 
 
-Emit = Callable[[HardwareModule], str]
-"""Writes a module."""
-
-
-@dataclass(frozen=True)
-class Backend:
-    """A hardware language; `name` is also its role in a manifest, `file_pattern` has ``{module}`` in it."""
-
-    name: str
-    description: str
-    file_pattern: str
-    emit: Emit
-
-    def file_name(self, module: str) -> str:
-        return self.file_pattern.format(module=module)
-
-
-# Cells as text in the operators that Verilog and Python share: ``&``, ``|`` and ``~``.
-
-
 def port_bits(ports: Sequence[Port]) -> list[str]:
     """Return how each bit is written where ranges are declared: ``a[0] a[1]``, or the name of a scalar."""
     return [name for port in ports for name in port.bits]

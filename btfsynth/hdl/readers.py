@@ -5,20 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from btfsynth.dataset.formats.base import SourceFile, read_source
 from btfsynth.errors import DataError
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.verilog.read import read_verilog_design
-from btfsynth.netlist.formats.aiger import parse_aiger
-from btfsynth.netlist.formats.bench import parse_bench
-from btfsynth.netlist.formats.blif import parse_blif
-from btfsynth.netlist.formats.nets import Design
-from btfsynth.netlist.formats.tables import parse_pla_design, parse_truth_design
-from btfsynth.netlist.formats.yosys_json import parse_yosys_json
-from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.text import parse_netlist
+from btfsynth.plugins import Registry, later
+
+if TYPE_CHECKING:
+    from btfsynth.dataset.formats.base import SourceFile
+    from btfsynth.netlist.formats.nets import Design
+    from btfsynth.netlist.netlist import Netlist
 
 
 @dataclass(frozen=True)
@@ -46,11 +42,22 @@ class Reader:
     foreign: bool = True
 
 
-def _parse_mig(file: SourceFile, _: bool) -> Design:
+def _read_mig(file: SourceFile, _: bool) -> Design:
+    from btfsynth.netlist.formats.nets import Design
+    from btfsynth.netlist.text import parse_netlist
+
     return Design(parse_netlist("\n".join(file.lines), file.path))
 
 
-READERS = MappingProxyType(
+def _read_verilog(file: SourceFile, comb: bool) -> Design:
+    from btfsynth.hdl.verilog.read import read_verilog_design
+
+    return read_verilog_design(file.path, comb=comb)
+
+
+READERS: Registry[Reader] = Registry(
+    "readers",
+    Reader,
     {
         reader.name: reader
         for reader in (
@@ -59,7 +66,7 @@ READERS = MappingProxyType(
                 "btfsynth's own text",
                 (".mig",),
                 re.compile(rb"^mig [0-9]", re.MULTILINE),
-                _parse_mig,
+                _read_mig,
                 foreign=False,
             ),
             Reader(
@@ -67,52 +74,52 @@ READERS = MappingProxyType(
                 "AIGER, ASCII and binary",
                 (".aag", ".aig"),
                 re.compile(rb"\Aa[ai]g [0-9]"),
-                parse_aiger,
+                later("btfsynth.netlist.formats.aiger:parse_aiger"),
             ),
             Reader(
                 "blif",
                 "BLIF, hierarchy flattened",
                 (".blif",),
                 re.compile(rb"^[ \t]*\.(model|inputs|names)\b", re.MULTILINE),
-                parse_blif,
+                later("btfsynth.netlist.formats.blif:parse_blif"),
             ),
             Reader(
                 "bench",
                 "ISCAS BENCH",
                 (".bench",),
                 re.compile(rb"^[ \t]*(INPUT|OUTPUT)[ \t]*\(", re.MULTILINE | re.IGNORECASE),
-                parse_bench,
+                later("btfsynth.netlist.formats.bench:parse_bench"),
             ),
             Reader(
                 "verilog",
                 "combinational Verilog, hierarchy flattened",
                 (".v",),
                 re.compile(rb"^[ \t]*module\s", re.MULTILINE),
-                lambda file, comb: read_verilog_design(file.path, comb=comb),
+                _read_verilog,
             ),
             Reader(
                 "json",
                 "Yosys JSON, one module of gates",
                 (".json",),
                 re.compile(rb'\A\s*\{\s*"creator"'),
-                lambda file, comb: Design(parse_yosys_json(file, comb)),
+                later("btfsynth.netlist.formats.yosys_json:parse_yosys_json"),
             ),
             Reader(
                 "pla",
                 "espresso's PLA",
                 (".pla", ".esp"),
                 re.compile(rb"^[ \t]*\.i[ \t]+[0-9]", re.MULTILINE),
-                lambda file, _: parse_pla_design(file),
+                later("btfsynth.netlist.formats.tables:parse_pla_design"),
             ),
             Reader(
                 "truth",
                 "a truth table",
                 (".truth", ".tt"),
                 re.compile(rb"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(0[xX][0-9A-Fa-f]+|[01-]{2,})\s"),
-                lambda file, _: parse_truth_design(file),
+                later("btfsynth.netlist.formats.tables:parse_truth_design"),
             ),
         )
-    }
+    },
 )
 """The readers by name, the more recognisable ones first."""
 
@@ -130,13 +137,13 @@ def read_design(path: StrPath, comb: bool = False) -> Netlist:
     and its input an output ``NAME_in``, after the other ports. Otherwise registers raise `SequentialError`,
     except those of a Verilog pipeline.
     """
-    path = as_path(path)
     return read_noted(path, comb).netlist
 
 
 def read_noted(path: StrPath, comb: bool = False) -> Design:
     """Read a netlist as `read_design` does; return it with notes and don't-cares."""
-    path = as_path(path)
+    from btfsynth.dataset.formats.base import read_source
+
     return find_reader(path).read(read_source(path), comb)
 
 
@@ -146,6 +153,8 @@ def find_reader(path: StrPath) -> Reader:
     for reader in READERS.values():
         if ending in reader.endings:
             return reader
+    from btfsynth.dataset.formats.base import read_source
+
     head = read_source(path).data[:_LOOKED_AT]
     for reader in READERS.values():
         if reader.magic.search(head):

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from btfsynth import __version__
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.amaranth import emit_amaranth
-from btfsynth.hdl.module import Backend, HardwareModule
-from btfsynth.hdl.verilog.emit import emit_plain_verilog, emit_verilog
-from btfsynth.hdl.vhdl import emit_vhdl
-from btfsynth.netlist.formats.aiger import aiger_names, emit_aag, emit_aig
-from btfsynth.netlist.formats.bench import bench_names, emit_bench
-from btfsynth.netlist.formats.blif import blif_names, emit_blif
-from btfsynth.netlist.formats.tokens import plain_cells
-from btfsynth.netlist.formats.yosys_json import emit_yosys_json, yosys_names
 from btfsynth.netlist.identifiers import HdlNames, legal_names, printable
-from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.text import format_netlist
+from btfsynth.plugins import Registry, later
 from btfsynth.ports import moved_pins
 
-Emitter = Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
+if TYPE_CHECKING:
+    from btfsynth.hdl.module import HardwareModule
+    from btfsynth.netlist.netlist import Netlist
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A hardware language; `name` is also its role in a manifest, `file_pattern` has ``{module}`` in it."""
+
+    name: str
+    description: str
+    file_pattern: str
+    emit: Callable[[HardwareModule], str]
+
+    def file_name(self, module: str) -> str:
+        return self.file_pattern.format(module=module)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Writer:
     description: str
     ending: str
     names: Callable[[Netlist], HdlNames]
-    emit: Emitter
+    emit: Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
     file_pattern: str = ""
     keeps_pins: bool = True
 
@@ -72,11 +77,58 @@ def _own_names(netlist: Netlist) -> HdlNames:
     return HdlNames(netlist.name, netlist.input_ports, netlist.output_ports, ())
 
 
+def _mig(netlist: Netlist, _: HdlNames, __: Mapping[str, str]) -> str:
+    from btfsynth.netlist.text import format_netlist
+
+    return format_netlist(netlist)
+
+
 def _verilog(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
+    from btfsynth.hdl.module import HardwareModule
+    from btfsynth.hdl.verilog.emit import emit_plain_verilog
+    from btfsynth.netlist.formats.tokens import plain_cells
+
     return emit_plain_verilog(HardwareModule(plain_cells(netlist), names, provenance))
 
 
-WRITERS = MappingProxyType(
+def _writer(name: str, description: str, module: str) -> Writer:
+    place = f"btfsynth.netlist.formats.{module}"
+    names, emit = later(f"{place}:{module}_names"), later(f"{place}:emit_{name}")
+    return Writer(name, description, f".{name}", names, emit)
+
+
+BACKENDS: Registry[Backend] = Registry(
+    "backends",
+    Backend,
+    {
+        backend.name: backend
+        for backend in (
+            Backend(
+                "verilog",
+                "structural Verilog-2001",
+                "{module}.v",
+                later("btfsynth.hdl.verilog.emit:emit_verilog"),
+            ),
+            Backend(
+                "amaranth",
+                "Amaranth component",
+                "{module}_amaranth.py",
+                later("btfsynth.hdl.amaranth:emit_amaranth"),
+            ),
+            Backend(
+                "vhdl",
+                "structural VHDL-93",
+                "{module}.vhd",
+                later("btfsynth.hdl.vhdl:emit_vhdl"),
+            ),
+        )
+    },
+)
+"""The hardware languages by name; every design folder has them all."""
+
+WRITERS: Registry[Writer] = Registry(
+    "writers",
+    Writer,
     {
         writer.name: writer
         for writer in (
@@ -85,18 +137,18 @@ WRITERS = MappingProxyType(
                 "btfsynth's own text",
                 ".mig",
                 _own_names,
-                lambda netlist, _, __: format_netlist(netlist),
+                _mig,
             ),
-            Writer("blif", "BLIF", ".blif", blif_names, emit_blif),
-            Writer("aag", "ASCII AIGER", ".aag", aiger_names, emit_aag),
-            Writer("aig", "binary AIGER", ".aig", aiger_names, emit_aig),
-            Writer("bench", "BENCH", ".bench", bench_names, emit_bench),
+            _writer("blif", "BLIF", "blif"),
+            _writer("aag", "ASCII AIGER", "aiger"),
+            _writer("aig", "binary AIGER", "aiger"),
+            _writer("bench", "BENCH", "bench"),
             Writer(
                 "json",
                 "Yosys JSON",
                 ".json",
-                yosys_names,
-                emit_yosys_json,
+                later("btfsynth.netlist.formats.yosys_json:yosys_names"),
+                later("btfsynth.netlist.formats.yosys_json:emit_yosys_json"),
                 "{module}_yosys.json",
                 keeps_pins=False,
             ),
@@ -109,12 +161,14 @@ WRITERS = MappingProxyType(
                 keeps_pins=False,
             ),
         )
-    }
+    },
 )
-"""The writers by name."""
+"""The netlist files by name."""
 
-FOLDER_FORMATS = tuple(name for name in WRITERS if name != "verilog")
-"""Those that a design folder may hold besides its hardware."""
+
+def folder_formats() -> tuple[str, ...]:
+    """Return the names of the netlist files that a design folder may hold besides its hardware."""
+    return tuple(name for name in WRITERS if name != "verilog")
 
 
 def get_writer(path: StrPath) -> Writer:
@@ -126,33 +180,3 @@ def get_writer(path: StrPath) -> Writer:
             return writer
     known = ", ".join(writer.ending for writer in WRITERS.values())
     raise UsageError(f"{path}: expected the ending of a netlist file, one of {known}")
-
-
-# The table of backends.
-
-BACKENDS = MappingProxyType(
-    {
-        backend.name: backend
-        for backend in (
-            Backend("verilog", "structural Verilog-2001", "{module}.v", emit_verilog),
-            Backend("amaranth", "Amaranth component", "{module}_amaranth.py", emit_amaranth),
-            Backend("vhdl", "structural VHDL-93", "{module}.vhd", emit_vhdl),
-        )
-    }
-)
-
-
-def get_backend(name: str) -> Backend:
-    """Return a backend by name.
-
-    Raises
-    ------
-    UsageError
-        If there is none of that name.
-    """
-    try:
-        return BACKENDS[name]
-    except KeyError:
-        raise UsageError(
-            f"unknown backend {name!r}: expected one of {', '.join(BACKENDS)}"
-        ) from None

@@ -17,7 +17,7 @@ from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.flow.patterns import function_of, function_vectors
 from btfsynth.flow.report import holds_verified
 from btfsynth.flow.simplify import simplify_netlist
-from btfsynth.hdl.design import write_design
+from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.learn.base import Budget, Limits, Problem, inlined
 from btfsynth.learn.baselines import Baseline, have_sklearn, measure_baselines
@@ -278,17 +278,19 @@ def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
         netlist,
         vectors,
         staging,
-        source=train.source,
-        data_hash=train.content_hash,
-        provenance=provenance,
-        made_with={
-            "seed": options.seed,
-            "learners": [winner.learner for winner in winners],
-            "passes": options.passes,
-            "max_cells": options.max_cells,
-            "max_ands": options.max_ands,
-        },
-        notices=report.notices,
+        origin=Origin(
+            train.source,
+            train.content_hash,
+            provenance,
+            made_with={
+                "seed": options.seed,
+                "learners": [winner.learner for winner in winners],
+                "passes": options.passes,
+                "max_cells": options.max_cells,
+                "max_ands": options.max_ands,
+            },
+            notices=report.notices,
+        ),
     )
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
     header = {"source": train.source, **provenance}

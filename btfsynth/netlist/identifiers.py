@@ -6,9 +6,12 @@ import keyword
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names
+
+if TYPE_CHECKING:
+    from btfsynth.netlist.netlist import Netlist
 
 __all__ = [
     "HdlNames",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import btfsynth
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.extras import install_command
-from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability, CheckResult, Design
-from btfsynth.sim.process import run_command, workspace_folder
+from btfsynth.sim.base import Availability, CheckResult, Design
+from btfsynth.sim.process import DEFAULT_TIMEOUT, run_command, workspace_folder
 
 # Imports the package from where this process has it, however it came to be on its path. The current folder,
 # which comes first on the path, is the empty workspace.
@@ -22,11 +23,11 @@ _BOOTSTRAP = (
 )
 
 
-class AmaranthSimulator:
-    """The Amaranth module of a design under Amaranth's Python simulator."""
+@dataclass(frozen=True)
+class _Amaranth:
+    """The module of a design under Amaranth's Python simulator, or its stream wrapper with back-pressure."""
 
-    name = "amaranth"
-    role = "amaranth"
+    name: str
 
     def find(self) -> Availability:
         try:
@@ -37,23 +38,25 @@ class AmaranthSimulator:
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
         package = str(Path(btfsynth.__file__).resolve().parents[1])
         folder = str(design.directory.resolve())
-        return ((sys.executable, "-B", "-c", _BOOTSTRAP, package, folder, self.role),)
+        return ((sys.executable, "-B", "-c", _BOOTSTRAP, package, folder, self.name),)
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        if self.name == "amaranth_stream" and self.name not in design.manifest.files:
+            return CheckResult(self.name, skipped="the design has no stream wrapper")
         found = self.find()
         if found.version is None:
             raise MissingToolError(str(found.reason))
         start = time.perf_counter()
         with workspace_folder() as folder:
-            (command,) = self.commands(design, Path(folder))
-            completed = run_command(command, Path(folder), timeout)
+            (command,) = self.commands(design, folder)
+            completed = run_command(command, folder, timeout)
         try:
             answer = json.loads(completed.stdout)
             error, failed, first = answer["error"], int(answer["failed"]), answer["first"]
         except (ValueError, KeyError, TypeError):
             raise completed.error("the Amaranth simulation ended without a result") from None
         if error is not None:
-            raise ToolError(f"{design.path(self.role)}: {error}")
+            raise ToolError(f"{design.path(self.name)}: {error}")
         return CheckResult(
             self.name,
             passed=design.vectors.count - failed,
@@ -64,13 +67,4 @@ class AmaranthSimulator:
         )
 
 
-class AmaranthStreamSimulator(AmaranthSimulator):
-    """The stream wrapper of a design, with gaps and back-pressure."""
-
-    name = "amaranth_stream"
-    role = "amaranth_stream"
-
-    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
-        if self.role not in design.manifest.files:
-            return CheckResult(self.name, skipped="the design has no stream wrapper")
-        return super().run(design, timeout)
+AMARANTH, AMARANTH_STREAM = _Amaranth("amaranth"), _Amaranth("amaranth_stream")

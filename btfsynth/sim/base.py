@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,7 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import Manifest, load_manifest
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port, total_width
-
-DEFAULT_TIMEOUT = 600.0
-"""Seconds one command of a simulator may take."""
+from btfsynth.sim.process import DEFAULT_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Availability:
     reason: str | None
 
 
+@runtime_checkable
 class Simulator(Protocol):
     """A program that runs a design over its vectors."""
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from btfsynth.errors import MissingToolError, OutputError, ToolError, ToolTimeoutError
 
+DEFAULT_TIMEOUT = 600.0
+"""Seconds one command of a simulator may take."""
 _LONGEST = 2_000_000.0
 """Seconds that the system can wait for output at once; who gives more gives no limit."""
 _FULL = re.compile("no space left|disk quota exceeded|disk full|file size limit", re.IGNORECASE)

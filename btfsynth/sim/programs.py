@@ -7,16 +7,18 @@ import shutil
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import ClassVar
 
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.extras import install_command
 from btfsynth.hdl.testbench import bench_name
-from btfsynth.sim.base import DEFAULT_TIMEOUT, Availability, CheckResult, Design, Simulator
-from btfsynth.sim.process import Completed, run_command, workspace_folder
+from btfsynth.sim.base import Availability, CheckResult, Design
+from btfsynth.sim.process import DEFAULT_TIMEOUT, Completed, run_command, workspace_folder
 
 _PASS = re.compile(r"^PASS ([0-9]+) vectors$", re.MULTILINE)
 _FAIL = re.compile(r"^FAIL ([0-9]+) of ([0-9]+)$", re.MULTILINE)
@@ -42,31 +44,6 @@ def find_programs(
     return Availability(match.group() if match else "unknown", None)
 
 
-def run_bench(
-    simulator: Simulator,
-    design: Design,
-    timeout: float,
-    roles: Sequence[str] = ("verilog", "testbench"),
-) -> CheckResult:
-    """Build and run a testbench in a folder of its own; the last command is the simulation."""
-    found = simulator.find()
-    if found.version is None:
-        raise MissingToolError(str(found.reason))
-    start = time.perf_counter()
-    with workspace_folder() as folder:
-        workspace = folder
-        for role in (*roles, "vectors"):
-            for path in design.verilog_files if role == "verilog" else (design.path(role),):
-                shutil.copyfile(path, workspace / path.name)
-        *builds, simulation = simulator.commands(design, workspace)
-        for command in builds:
-            built = run_command(command, workspace, timeout)
-            if built.returncode:
-                raise built.error(f"{simulator.name} cannot compile {design.manifest.module}")
-        completed = run_command(simulation, workspace, timeout)
-    return _verdict(simulator.name, design, completed, time.perf_counter() - start, found.version)
-
-
 def _verdict(
     name: str, design: Design, completed: Completed, seconds: float, version: str
 ) -> CheckResult:
@@ -89,89 +66,87 @@ def _verdict(
     )
 
 
-# Icarus Verilog.
+class _Program(ABC):
+    """A simulator that builds and runs a testbench, made of the files of some roles."""
+
+    name: ClassVar[str]
+    roles: ClassVar[tuple[str, ...]] = ("verilog", "testbench")
+    missing: ClassVar[str] = ""
+    """Why a design without these files is skipped."""
+
+    @abstractmethod
+    def find(self) -> Availability: ...
+
+    @abstractmethod
+    def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that build the testbench and, as the last one, run it."""
+
+    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
+        if self.missing and not {*self.roles} <= {*design.manifest.files}:
+            return CheckResult(self.name, skipped=self.missing)
+        found = self.find()
+        if found.version is None:
+            raise MissingToolError(str(found.reason))
+        start = time.perf_counter()
+        with workspace_folder() as workspace:
+            for role in (*self.roles, "vectors"):
+                for path in design.verilog_files if role == "verilog" else (design.path(role),):
+                    shutil.copyfile(path, workspace / path.name)
+            *builds, simulation = self.commands(design, workspace)
+            for command in builds:
+                built = run_command(command, workspace, timeout)
+                if built.returncode:
+                    raise built.error(f"{self.name} cannot compile {design.manifest.module}")
+            completed = run_command(simulation, workspace, timeout)
+        return _verdict(self.name, design, completed, time.perf_counter() - start, found.version)
 
 
-class Icarus:
-    """The testbench under ``iverilog`` and ``vvp``."""
-
+class _Icarus(_Program):
     name = "icarus"
 
     def find(self) -> Availability:
-        """Look for it."""
         return find_programs(("iverilog", "vvp"), ("iverilog", "-V"), "iverilog")
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
-        """Return the commands that build and run the design, to be run in the workspace."""
         files = [path.name for path in (*design.verilog_files, design.path("testbench"))]
         image = "simulation.vvp"
         top = f"tb_{design.manifest.module}"
         build = ("iverilog", "-g2012", "-s", top, "-o", image)
         return (*build, *files), ("vvp", "-n", image)
 
-    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
-        """Check the design; every command may take so many seconds."""
-        return run_bench(self, design, timeout)
 
-
-# Verilator.
-
-
-class Verilator:
-    """The testbench compiled by ``verilator --binary``; two-state, so it knows no X."""
+class _Verilator(_Program):
+    """Two-state, so it knows no X."""
 
     name = "verilator"
 
     def find(self) -> Availability:
-        """Look for it."""
-        return find_programs(
-            ("verilator", "g++", "make"), ("verilator", "--version"), "verilator g++"
-        )
+        programs = ("verilator", "g++", "make")
+        return find_programs(programs, ("verilator", "--version"), "verilator g++")
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
-        """Return the commands that build and run the design, to be run in the workspace."""
         files = [path.name for path in (*design.verilog_files, design.path("testbench"))]
         top = f"tb_{design.manifest.module}"
         build = ("verilator", "--binary", "-Wno-fatal", "--top-module", top, "-Mdir", "build")
         # The makefile optimises for size after all -CFLAGS; compiling would take most of the time.
         unoptimised = (f"{name}=-O0" for name in ("OPT_FAST", "OPT_SLOW", "OPT_GLOBAL"))
-        flags = (
-            *(word for flag in unoptimised for word in ("-MAKEFLAGS", flag)),
-            "-o",
-            "simulation",
-        )
-        return (
-            (*build, *flags, *files),
-            (str(workspace / "build" / "simulation"),),
-        )
-
-    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
-        """Check the design; every command may take so many seconds."""
-        return run_bench(self, design, timeout)
+        flags = [word for flag in unoptimised for word in ("-MAKEFLAGS", flag)]
+        image = str(workspace / "build" / "simulation")
+        return (*build, *flags, "-o", "simulation", *files), (image,)
 
 
-# GHDL.
-
-_ROLES = ("vhdl", "vhdl_testbench")
-
-
-def find_ghdl() -> Availability:
-    """Look for GHDL, whatever makes its code."""
-    return find_programs(("ghdl",), ("ghdl", "--version"), "ghdl")
-
-
-class Ghdl:
-    """The VHDL testbench analysed, elaborated and run as VHDL-93."""
+class _Ghdl(_Program):
+    """VHDL-93, whatever makes its code."""
 
     name = "ghdl"
+    roles = ("vhdl", "vhdl_testbench")
+    missing = "the design has no VHDL: it was made before there was any; make it again"
 
     def find(self) -> Availability:
-        """Look for it."""
-        return find_ghdl()
+        return find_programs(("ghdl",), ("ghdl", "--version"), "ghdl")
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
-        """Return the commands that build and run the design, to be run in the workspace."""
-        files = [design.manifest.files[role] for role in _ROLES]
+        files = [design.manifest.files[role] for role in self.roles]
         top = bench_name(design.manifest.module)
         # mcode elaborates when it runs, gcc and LLVM leave a program behind: the commands are the same.
         return (
@@ -180,19 +155,7 @@ class Ghdl:
             ("ghdl", "-r", "--std=93", top),
         )
 
-    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
-        """Check the design, or say that it has no VHDL; every command may take so many seconds."""
-        if any(role not in design.manifest.files for role in _ROLES):
-            reason = "the design has no VHDL: it was made before there was any; make it again"
-            return CheckResult(self.name, skipped=reason)
-        return run_bench(self, design, timeout, _ROLES)
 
-
-# cocotb on Icarus Verilog.
-
-_INSTALL = install_command("cocotb")
-_SHARED_PYTHON = f"apt-get install libpython{sys.version_info[0]}.{sys.version_info[1]}"
-_COCOTB_ROLES = ("verilog", "cocotb")
 # What cocotb and its runner take from the environment must not change what is run.
 _RUN = (
     "import os, runpy, sys; "
@@ -204,7 +167,7 @@ _RUN = (
 
 @cache
 def _has_shared_python() -> bool:
-    """Tell whether cocotb finds the library that it loads into the simulator; Debian's Python is without."""
+    """Return whether cocotb finds the library that it loads into the simulator; Debian's Python has none."""
     try:
         from find_libpython import find_libpython
     except ImportError:  # a cocotb that does without
@@ -212,39 +175,36 @@ def _has_shared_python() -> bool:
     return find_libpython() is not None
 
 
-class Cocotb:
-    """The cocotb test of a design, run by cocotb's own runner."""
+class _Cocotb(_Program):
+    """The cocotb test of a design on Icarus, run by cocotb's own runner."""
 
     name = "cocotb"
+    roles = ("verilog", "cocotb")
+    missing = "the design has no cocotb test: it was made before there was one; make it again"
 
     def find(self) -> Availability:
-        """Look for cocotb, at least 2, and for Icarus."""
+        install = install_command("cocotb")
         try:
             version = metadata.version("cocotb")
         except metadata.PackageNotFoundError:
-            return Availability(None, f"cocotb is not installed; {_INSTALL}")
+            return Availability(None, f"cocotb is not installed; {install}")
         if int(version.split(".")[0]) < 2:
-            return Availability(None, f"cocotb {version} is too old, 2 is needed; {_INSTALL}")
+            return Availability(None, f"cocotb {version} is too old, 2 is needed; {install}")
         if not _has_shared_python():
-            return Availability(None, f"cocotb needs Python as a shared library; {_SHARED_PYTHON}")
-        icarus = Icarus().find()
+            package = f"libpython{sys.version_info[0]}.{sys.version_info[1]}"
+            reason = f"cocotb needs Python as a shared library; apt-get install {package}"
+            return Availability(None, reason)
+        icarus = ICARUS.find()
         if icarus.version is None:
             return icarus
         return Availability(f"{version}, icarus {icarus.version}", None)
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
-        """Return the commands that build and run the design, to be run in the workspace."""
         sources = [path.name for path in design.verilog_files]
         # The runner compiles them once more, but says less of what is wrong.
         compiled = ("iverilog", "-g2012", "-t", "null", "-s", design.manifest.module, *sources)
         run = (sys.executable, "-B", "-c", _RUN, design.manifest.files["cocotb"])
         return compiled, run
 
-    def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
-        """Check the design, or say that it has no such test; it may take so many seconds."""
-        if "cocotb" not in design.manifest.files:
-            reason = (
-                "the design has no cocotb test: it was made before there was one; make it again"
-            )
-            return CheckResult(self.name, skipped=reason)
-        return run_bench(self, design, timeout, _COCOTB_ROLES)
+
+ICARUS, VERILATOR, GHDL, COCOTB = _Icarus(), _Verilator(), _Ghdl(), _Cocotb()

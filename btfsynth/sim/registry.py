@@ -6,48 +6,46 @@ Amaranth's own as many for every input port, as it settles after each. Compiled 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from btfsynth.errors import UsageError
-from btfsynth.hdl.manifest import Manifest
-from btfsynth.sim.amaranth import AmaranthSimulator, AmaranthStreamSimulator
-from btfsynth.sim.base import DEFAULT_TIMEOUT, Design, Simulator
-from btfsynth.sim.programs import Cocotb, Ghdl, Icarus, Verilator
+from btfsynth.plugins import Registry
+from btfsynth.sim.process import DEFAULT_TIMEOUT
+
+if TYPE_CHECKING:
+    from btfsynth.hdl.manifest import Manifest
+    from btfsynth.sim.base import Design, Simulator
 
 ALL_SIMULATORS = "all"
 """The name that stands for every simulator that fits a design, none of which may be missing."""
 PARSED_CHECK = "parsed_verilog"
 """Name of the check that reads the Verilog back, which may be listed among simulators."""
 
-SIMULATORS: Mapping[str, Simulator] = MappingProxyType(
+SIMULATORS: Registry[Simulator] = Registry(
+    "simulators",
+    "btfsynth.sim.base:Simulator",
     {
-        simulator.name: simulator
-        for simulator in (
-            AmaranthSimulator(),
-            AmaranthStreamSimulator(),
-            Cocotb(),
-            Ghdl(),
-            Icarus(),
-            Verilator(),
-        )
-    }
+        "amaranth": "btfsynth.sim.amaranth:AMARANTH",
+        "amaranth_stream": "btfsynth.sim.amaranth:AMARANTH_STREAM",
+        "cocotb": "btfsynth.sim.programs:COCOTB",
+        "ghdl": "btfsynth.sim.programs:GHDL",
+        "icarus": "btfsynth.sim.programs:ICARUS",
+        "verilator": "btfsynth.sim.programs:VERILATOR",
+    },
 )
 
 
 def get_simulator(name: str) -> Simulator:
-    try:
-        return SIMULATORS[name]
-    except KeyError:
-        raise UsageError(
-            f"unknown simulator {name!r}: expected one of {', '.join(SIMULATORS)} or {ALL_SIMULATORS}"
-        ) from None
+    if name not in SIMULATORS:
+        known = f"{', '.join(SIMULATORS)} or {ALL_SIMULATORS}"
+        raise UsageError(f"unknown simulator {name!r}: expected one of {known}")
+    return SIMULATORS[name]
 
 
 def simulators_for(manifest: Manifest) -> tuple[str, ...]:
     """Return the names of all simulators, without those for what the design does not have."""
-    stream = AmaranthStreamSimulator.role in manifest.files
-    return tuple(name for name in SIMULATORS if stream or name != AmaranthStreamSimulator.name)
+    return tuple(n for n in SIMULATORS if n != "amaranth_stream" or n in manifest.files)
 
 
 def chosen_simulators(names: Sequence[str] | None, manifest: Manifest) -> tuple[str, ...]:
@@ -65,9 +63,7 @@ def chosen_simulators(names: Sequence[str] | None, manifest: Manifest) -> tuple[
     return tuple(dict.fromkeys(found))
 
 
-# How long simulators take: which are not run on a design without being asked for, and when to give up.
-
-_MOST = {"amaranth": 1e9, "amaranth_stream": 1e9, "cocotb": 4e9, "ghdl": 4e9, "icarus": 4e9}
+_MAX_STEPS = {"amaranth": 1e9, "amaranth_stream": 1e9, "cocotb": 4e9, "ghdl": 4e9, "icarus": 4e9}
 """Steps that take a few minutes, by simulator."""
 _PORT_BY_PORT = ("amaranth", "amaranth_stream")
 _COMPILED_CELLS = 50_000
@@ -81,7 +77,7 @@ def too_long(name: str, design: Design) -> str | None:
     cells, depth = _size(design)
     return (
         f"{cells} cells of depth {depth} on {design.vectors.count} vectors would take it long; "
-        f"--simulator {name} runs it"
+        f"`simulator={name}` runs it"
     )
 
 
@@ -101,8 +97,8 @@ def _size(design: Design) -> tuple[int, int]:
 
 def _effort(name: str, design: Design) -> float:
     """Return the work of a simulator in units of a few minutes; 0 if it compiles."""
-    if name not in _MOST:
+    if name not in _MAX_STEPS:
         return 0.0
     cells, depth = _size(design)
     ports = len(design.manifest.input_ports) if name in _PORT_BY_PORT else 1
-    return cells * depth * design.vectors.count * ports / _MOST[name]
+    return cells * depth * design.vectors.count * ports / _MAX_STEPS[name]

@@ -39,7 +39,8 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
 from btfsynth.ports import Port
-from btfsynth.sim.base import DEFAULT_TIMEOUT, CheckResult, Design, load_design, port_values
+from btfsynth.sim.base import CheckResult, Design, load_design, port_values
+from btfsynth.sim.process import DEFAULT_TIMEOUT
 from btfsynth.sim.registry import (
     ALL_SIMULATORS,
     SIMULATORS,

@@ -13,7 +13,7 @@ from typing import Any
 from btfsynth.errors import BtfsynthError, DataError, UsageError, shown
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import Manifest
-from btfsynth.hdl.writers import FOLDER_FORMATS, WRITERS
+from btfsynth.hdl.writers import WRITERS, folder_formats
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.network.formats import load_network
@@ -156,7 +156,7 @@ def check_netlist_files(
     same, undecided = [], []
     files = design.manifest.files
     path = as_path(path)
-    for role in [name for name in FOLDER_FORMATS if name in files and files[name] != path.name]:
+    for role in [name for name in folder_formats() if name in files and files[name] != path.name]:
         file = files[role]
         names = WRITERS[role].names(netlist)
         wanted = replace(netlist, input_ports=names.inputs, output_ports=names.outputs)

@@ -22,7 +22,7 @@ from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.ports import Port
-from btfsynth.sim.base import DEFAULT_TIMEOUT
+from btfsynth.sim.process import DEFAULT_TIMEOUT
 from btfsynth.verify.interface import with_ranges
 from btfsynth.verify.simulate import given_up
 from btfsynth.verify.synthesized import VHDL_ENDINGS, amaranth_netlist, vhdl_netlist

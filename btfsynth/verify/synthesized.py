@@ -25,9 +25,8 @@ from btfsynth.hdl.readers import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 from btfsynth.sim.amaranth_worker import load_component
-from btfsynth.sim.base import DEFAULT_TIMEOUT
-from btfsynth.sim.process import Completed, run_command, workspace_folder
-from btfsynth.sim.programs import find_ghdl
+from btfsynth.sim.process import DEFAULT_TIMEOUT, Completed, run_command, workspace_folder
+from btfsynth.sim.programs import GHDL
 from btfsynth.verify.yosys import as_synthesized, find_yosys, netlist_of_rtlil, netlist_of_verilog
 
 VHDL_ENDINGS = (".vhd", ".vhdl")
@@ -53,7 +52,7 @@ def vhdl_netlist(
     """Return what the one entity in a VHDL file computes; its ports keep their names."""
     path = as_path(path)
     text = "\n".join(read_source(path).lines)
-    found = find_ghdl()
+    found = GHDL.find()
     if found.version is None:
         raise MissingToolError(str(found.reason))
     entities = _ENTITY.findall(_COMMENT.sub("", text))

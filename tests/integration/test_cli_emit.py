@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from circuits import array_multiplier
 
-from btfsynth.hdl.writers import FOLDER_FORMATS
+from btfsynth.hdl.writers import folder_formats
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
@@ -37,13 +37,13 @@ def netlist(tmp_path) -> Path:
 
 def test_every_format(cli, tmp_path, netlist):
     """Each netlist file has its role and its hash, is the same design, and never changes."""
-    given = ("emit", "m.mig", "--format", ",".join(FOLDER_FORMATS))
+    given = ("emit", "m.mig", "--format", ",".join(folder_formats()))
     outcome = cli(*given, "-o", "out", "--json")
     assert outcome.code == 0, outcome.stderr
     files = outcome.json["files"]
     assert outcome.json["timing"] is None
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    for name in FOLDER_FORMATS:
+    for name in folder_formats():
         path = tmp_path / "out" / files[name]
         assert hashlib.sha256(path.read_bytes()).hexdigest() == manifest["sha256"][name]
         assert cli("equiv", "m.mig", path).code == 0, name
@@ -142,7 +142,7 @@ def test_hostile_names(cli, tmp_path):
     (tmp_path / "names.csv").write_text("\n".join(lines) + "\n")
     outcome = cli(
         "build", "names.csv", "-o", "out", "--pipeline", "2", "--enable", "--reset", "--cells", "--json",
-        "--stream", "--format", ",".join(FOLDER_FORMATS), *asked(*SIMULATORS),
+        "--stream", "--format", ",".join(folder_formats()), *asked(*SIMULATORS),
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["timing"] == {"latency": 2, "enable": True, "reset": True}
@@ -157,7 +157,7 @@ def test_hostile_names(cli, tmp_path):
     assert not (tmp_path / "out" / "owned").exists()
     checked = cli("verify", "out", "--mutants", "20", *asked("amaranth"))
     assert checked.code == 0, checked.stdout
-    for name in FOLDER_FORMATS:
+    for name in folder_formats():
         assert cli("equiv", "out", f"out/{manifest['files'][name]}").code == 0, name
 
 

@@ -30,21 +30,13 @@ _MAX_ROW_PAIRS = 1 << 28
 _MARKS = np.array(["0", "1", "-"])
 
 
-def parse_truth_netlist(file: SourceFile) -> Netlist:
-    return parse_truth_design(file).netlist
-
-
-def parse_truth_design(file: SourceFile) -> Design:
+def parse_truth_design(file: SourceFile, _: bool = False) -> Design:
     """Read a truth table; an output that does not matter takes the value that costs least."""
     dataset = truth.read(file)
     return Design(_diagram(dataset), dont_care=_open_outputs(dataset))
 
 
-def parse_pla_netlist(file: SourceFile) -> Netlist:
-    return parse_pla_design(file).netlist
-
-
-def parse_pla_design(file: SourceFile) -> Design:
+def parse_pla_design(file: SourceFile, _: bool = False) -> Design:
     """Read a PLA file of any number of inputs.
 
     Up to 16 inputs an output that does not matter takes the value that costs least; beyond, what the rows do

@@ -12,7 +12,7 @@ from btfsynth.errors import SequentialError
 from btfsynth.netlist.formats import functions as gates
 from btfsynth.netlist.formats.cells import find_cell, find_flipflop, needed_functions
 from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, build_table
-from btfsynth.netlist.formats.nets import Make, NetTable
+from btfsynth.netlist.formats.nets import Design, Make, NetTable
 from btfsynth.netlist.formats.tokens import net_prefix, plain_cells, token_names
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
 from btfsynth.netlist.literals import FALSE, TRUE, read_literals
@@ -23,11 +23,11 @@ _IGNORED = ("$scopeinfo",)
 _MAX_WIDTH = 1_000_000
 
 
-def parse_yosys_json(file: SourceFile, comb: bool = False) -> Netlist:
+def parse_yosys_json(file: SourceFile, comb: bool = False) -> Design:
     """Read the top module, or the only one; flip-flops become ports if `comb` (see `NetTable`)."""
     try:
         document = json.loads("\n".join(file.lines))
-        return _Reader(file, *_top(file, document), comb).read()
+        return Design(_Reader(file, *_top(file, document), comb).read())
     except (ValueError, RecursionError) as error:
         raise file.error(f"expected JSON: {' '.join(str(error).split())}") from None
     except (KeyError, TypeError, AttributeError) as error:

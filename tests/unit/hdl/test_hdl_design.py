@@ -9,7 +9,7 @@ import pytest
 from hardware import design, full_adder, multiplier, vectors_of
 
 from btfsynth.errors import DataError, OutputError
-from btfsynth.hdl.design import write_design
+from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
@@ -22,10 +22,9 @@ def test_manifest_round_trip(tmp_path):
         netlist,
         vectors_of(netlist),
         tmp_path,
-        source="adder",
-        data_hash="12ab",
-        made_with={"seed": 3, "passes": ["strash"]},
-        notices=["one"],
+        origin=Origin(
+            "adder", "12ab", made_with={"seed": 3, "passes": ["strash"]}, notices=["one"]
+        ),
     )
     assert load_manifest(tmp_path) == written
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(

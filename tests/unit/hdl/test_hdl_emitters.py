@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 from btfsynth.errors import OutputError, UsageError
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.templates import render, template_folder
-from btfsynth.hdl.writers import BACKENDS, get_backend
+from btfsynth.hdl.writers import BACKENDS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.ports import Port
@@ -18,7 +18,7 @@ from btfsynth.ports import Port
 def emit(backend, netlist, provenance=None):
     """The netlist in a format."""
     names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports)
-    return get_backend(backend).emit(HardwareModule(netlist, names, provenance or {}))
+    return BACKENDS[backend].emit(HardwareModule(netlist, names, provenance or {}))
 
 
 def test_verilog_is_one_assign_a_cell():
@@ -65,7 +65,7 @@ def test_same_netlist_same_bytes(backend):
 def test_unknown_backend_lists_the_known():
     """The error names what there is."""
     with pytest.raises(UsageError, match="unknown backend 'vhd': expected one of verilog, amara"):
-        get_backend("vhd")
+        BACKENDS.find("vhd")
 
 
 def test_template_without_a_value_fails():

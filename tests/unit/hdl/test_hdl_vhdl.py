@@ -12,7 +12,7 @@ from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.vhdl import vhdl_name
-from btfsynth.hdl.writers import get_backend
+from btfsynth.hdl.writers import BACKENDS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
@@ -79,7 +79,7 @@ end architecture netlist;
 def emit(netlist, provenance=None):
     """The netlist as VHDL."""
     names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports)
-    return get_backend("vhdl").emit(HardwareModule(netlist, names, provenance or {}))
+    return BACKENDS["vhdl"].emit(HardwareModule(netlist, names, provenance or {}))
 
 
 def test_entity():

@@ -15,7 +15,7 @@ from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.sim.base import load_design
-from btfsynth.sim.programs import Icarus, _has_shared_python
+from btfsynth.sim.programs import ICARUS, _has_shared_python
 from btfsynth.sim.registry import SIMULATORS
 
 COCOTB = SIMULATORS["cocotb"]
@@ -33,7 +33,7 @@ def test_every_kind(tmp_path, kind):
     assert str(result.mismatch) == (
         "vector 3: inputs a=2'b11 b=2'b00, expected p=4'b0001, got p=4'b0000"
     )
-    assert result.version == f"{metadata.version('cocotb')}, icarus {Icarus().find().version}"
+    assert result.version == f"{metadata.version('cocotb')}, icarus {ICARUS.find().version}"
 
 
 def hostile():

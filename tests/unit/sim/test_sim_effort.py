@@ -12,7 +12,8 @@ from btfsynth.hdl.design import write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
-from btfsynth.sim.base import DEFAULT_TIMEOUT, Design, load_design
+from btfsynth.sim.base import Design, load_design
+from btfsynth.sim.process import DEFAULT_TIMEOUT
 from btfsynth.sim.registry import time_allowed, too_long
 
 
@@ -50,7 +51,7 @@ def test_a_large_design_is_left_to_those_that_compile(design) -> None:
         reason = too_long(name, large)
         assert reason is not None
         assert "2000000 cells of depth 1000 on 4 vectors" in reason
-        assert f"--simulator {name} runs it" in reason
+        assert f"`simulator={name}` runs it" in reason
 
 
 def test_amaranth_settles_after_every_port(design) -> None:

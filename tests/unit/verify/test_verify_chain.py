@@ -16,7 +16,7 @@ from hardware import design, full_adder, multiplier, vectors_of
 from btfsynth.errors import DataError, MissingToolError, UsageError
 from btfsynth.flow import emit_netlist
 from btfsynth.fpga.devices import find_toolchain, get_device
-from btfsynth.hdl.design import write_design
+from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.circuit import evaluate
 from btfsynth.hdl.verilog.reader import read_verilog
@@ -280,7 +280,7 @@ def test_weak_vectors(tmp_path):
     )
     patterns = tmp_path / "patterns"
     patterns.mkdir()
-    write_design(netlist, few, patterns, source="few.csv", data_hash="0" * 64)
+    write_design(netlist, few, patterns, origin=Origin("few.csv", "0" * 64))
     links = checked(patterns)
     assert links["mutation"].result is LinkResult.PASSED
     assert links["mutation"].figures["mutants"]["unspecified"] > 0

@@ -60,7 +60,7 @@ def as_blif(cells, ports=PORTS, word=".subckt"):
 
 def test_cells_of_json():
     """Tables, and cells without parameters."""
-    assert computes(parse_yosys_json(as_json(CELLS)), wanted)
+    assert computes(parse_yosys_json(as_json(CELLS)).netlist, wanted)
 
 
 @pytest.mark.parametrize("word", [".subckt", ".gate"])
@@ -87,7 +87,7 @@ def test_a_carry_chain_of_json():
         parse_yosys_json(undefined)
     module["cells"]["u"]["connections"]["S"] = [2, 2, 2, 2]
     module["cells"]["u"]["connections"]["DI"] = [3, 3, 3, 3]
-    netlist = parse_yosys_json(source(json.dumps(document), "m.json"))
+    netlist = parse_yosys_json(source(json.dumps(document), "m.json")).netlist
     assert computes(netlist, lambda s, c: s != c)
 
 
@@ -139,7 +139,7 @@ def test_flipflops_become_ports(tmp_path, kind, pins, function):
     with pytest.raises(SequentialError, match="is sequential"):
         read_design(verilog)
     for netlist in (
-        parse_yosys_json(as_json([cell], ports), comb=True),
+        parse_yosys_json(as_json([cell], ports), comb=True).netlist,
         parse_blif(source(text, "m.blif"), comb=True).netlist,
         read_design(verilog, comb=True),
     ):

@@ -13,14 +13,14 @@ from btfsynth.hdl.readers import READERS, find_reader, read_design
 from btfsynth.hdl.writers import WRITERS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.functions import build_function
-from btfsynth.netlist.formats.tables import parse_pla_design, parse_pla_netlist, parse_truth_netlist
+from btfsynth.netlist.formats.tables import parse_pla_design, parse_truth_design
 from btfsynth.netlist.simulation import exhaustive_words, output_words
 from btfsynth.ports import Port
 
 
 def test_a_truth_table():
     """Majority and parity of three, in binary and hexadecimal."""
-    netlist = parse_truth_netlist(source("11101000\n0x96\n"))
+    netlist = parse_truth_design(source("11101000\n0x96\n")).netlist
     assert ports(netlist) == ({"x": 3}, {"y": 2})
     assert computes(netlist, lambda a, b, c: (a + b + c >= 2, a ^ b ^ c))
     assert netlist.n_cells == 3
@@ -28,17 +28,17 @@ def test_a_truth_table():
 
 def test_a_truth_table_with_dont_cares():
     """What does not matter becomes what costs least: an AND where only 00 and 11 are given."""
-    netlist = parse_truth_netlist(source("1--0\n"))
+    netlist = parse_truth_design(source("1--0\n")).netlist
     assert netlist.n_cells == 0
 
 
 def test_a_pla():
     """Named buses, two outputs that share a product."""
-    netlist = parse_pla_netlist(
+    netlist = parse_pla_design(
         source(
             ".i 3\n.o 2\n.ilb v[1] v[0] c\n.ob y z\n.type f\n11- 11\n1-1 10\n-11 10\n--0 01\n.e\n"
         )
-    )
+    ).netlist
     assert ports(netlist) == ({"v": 2, "c": 1}, {"y": 1, "z": 1})
     assert computes(netlist, lambda v0, v1, c: (v0 + v1 + c >= 2, (v0 and v1) or not c))
 
@@ -46,7 +46,7 @@ def test_a_pla():
 def test_a_wide_pla():
     """Of forty inputs, as products; what a decision diagram could not hold."""
     rows = f"1{'-' * 39} 1\n{'0' * 40} 1\n"
-    netlist = parse_pla_netlist(source(f".i 40\n.o 1\n.type fr\n{rows}.e\n"))
+    netlist = parse_pla_design(source(f".i 40\n.o 1\n.type fr\n{rows}.e\n")).netlist
     assert netlist.n_inputs == 40
     assert netlist.n_cells == 40
 
@@ -56,7 +56,7 @@ def test_rows_that_contradict_each_other(width):
     """On and off at once is an error, however the netlist is made of the rest."""
     rows = f"{'1' * width} 1\n{'1' * (width - 1)}- 0\n"
     with pytest.raises(DataError, match=r":5: contradicts line 4"):
-        parse_pla_netlist(source(f".i {width}\n.o 1\n.type fr\n{rows}.e\n"))
+        parse_pla_design(source(f".i {width}\n.o 1\n.type fr\n{rows}.e\n"))
 
 
 @pytest.mark.parametrize(
