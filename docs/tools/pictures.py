@@ -1,8 +1,8 @@
-"""Draw the pictures of the documentation, ``python docs/tools/pictures.py``: the same bytes every time.
+"""Draw the pictures of the documentation: ``python docs/tools/pictures.py``. The output is reproducible.
 
-``stations.svg`` is the way of the data. ``rrr.svg`` has the iterates of reflect-reflect-relax between
-two sets in the plane. ``training.svg``, ``weights.svg`` and ``netlist.svg`` are a training of the
-two-bit multiplier, the weights that it settles on, and the netlist that is made of them.
+``stations.svg`` shows the flow from patterns to FPGA. ``rrr.svg`` shows iterates of reflect-reflect-relax
+between two sets in the plane. ``training.svg``, ``weights.svg`` and ``netlist.svg`` show a training of the
+2-bit multiplier, its weights, and the netlist lowered from them.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from btfsynth.train.session import TrainOptions, train
 IMAGES = Path(__file__).parents[1] / "images"
 BETA = 0.5
 HEIGHT = 0.55
-"""Of the line of ``rrr.svg``."""
+"""Height of the line in ``rrr.svg``."""
 
 _PAPER, _BOX = "#ffffff", "#f4f6fa"
 _INK, _FAINT, _BLUE, _RED = "#2f3743", "#77808d", "#1f5fbf", "#c2410c"
 _NIGHT = {
     _PAPER: NIGHT_PAPER, _BOX: "#2a2f3a", _INK: "#dde2ea", _FAINT: "#98a1b0", _BLUE: "#85b4f5", _RED: "#f5925a",
 }  # fmt: skip
-"""By the colour of each by day that of the dark mode; the paper is that of the site."""
+"""The dark-mode colour of each colour; the paper matches the site."""
 _SHADES = {
     **{f"w{sign}{shade}": colour for sign, colours in {
         "p": ("#dbe7f7", "#bcd3f0", "#9bbde8", "#78a5df", "#568cd4", "#3a75c6", "#2761b4", "#174e9e"),
@@ -57,7 +57,7 @@ _STYLE = (
 
 
 def _mixed(colour: str, share: float) -> str:
-    """Return so much of a colour in that of no weight by night."""
+    """Return a share of a colour mixed into the dark-mode colour of weight 0."""
     parts = [
         round(share * int(colour[at : at + 2], 16) + (1 - share) * int("#262b36"[at : at + 2], 16))
         for at in (1, 3, 5)
@@ -104,10 +104,10 @@ def step(point: Point) -> Point:
     return point[0] + BETA * (far[0] - near[0]), point[1] + BETA * (far[1] - near[1])
 
 
-def iterates(start: Point, steps: int) -> list[Point]:
-    """Return the start and the points after each step."""
+def iterates(start: Point, count: int) -> list[Point]:
+    """Return the start and the points after each iteration."""
     points = [start]
-    for _ in range(steps):
+    for _ in range(count):
         points.append(step(points[-1]))
     return points
 
@@ -132,10 +132,10 @@ def draw_rrr() -> str:
         _label(places[0][0] + 10, places[0][1] + 4, "start", _RED),
     ]
     legend = (
-        (_BLUE, "A: every neuron obeys", "its threshold function"),
-        (_FAINT, "B: all copies agree,", "and outputs are the targets"),
+        (_BLUE, "A: every neuron satisfies", "its threshold function"),
+        (_FAINT, "B: all copies agree,", "outputs equal the targets"),
         (_RED, "v: the iterates,", f"beta = {BETA}"),
-        (_INK, "ringed: the point of both", "sets that they lead to"),
+        (_INK, "circle: where they converge,", "a point in both sets"),
     )
     for place_of, (colour, first, second) in enumerate(legend):
         y = 70 + 62 * place_of
@@ -145,9 +145,9 @@ def draw_rrr() -> str:
 
 
 def draw_stations() -> str:
-    """Return the picture of the way of the data."""
+    """Return the picture of the flow."""
     stations = (
-        ("patterns", "task or file"),
+        ("patterns", "data"),
         ("network", "train"),
         ("netlist", "lower"),
         ("small netlist", "passes"),
@@ -158,7 +158,7 @@ def draw_stations() -> str:
         ("every", "target"),
         ("all vectors", "or SAT"),
         ("all vectors", "or SAT"),
-        ("read back,", "simulated,", "proven"),
+        ("parsed back,", "simulated,", "proven"),
         ("simulated", "after routing"),
     )
     wide, gap, left, rows = 128, 96, 78, (20, 168)
@@ -171,12 +171,12 @@ def draw_stations() -> str:
             _label(x + wide / 2, top + 42, how, _FAINT, middle=True),
         ]
         if index % 3 == 0:
-            parts += [_label(8, top + 42, "made by", _FAINT), _label(8, top + 86, "checked", _BLUE)]
+            parts += [_label(8, top + 42, "step", _FAINT), _label(8, top + 86, "check", _BLUE)]
         if index < len(checks):
             right = x + wide
             arrow = f"M{right + 10} {top + 27}h{gap - 22}m-8 -5l8 5l-8 5"
             middle = right + gap / 2
-            if index == 2:  # round the corner, to the second row
+            if index == 2:  # around the corner to the second row
                 below = rows[1] - 22
                 arrow = f"M{right + 10} {top + 27}h30V{below}H{left + wide / 2}V{rows[1] - 6}m-5 -8l5 8l5 -8"
                 middle = right - wide / 2
@@ -186,12 +186,12 @@ def draw_stations() -> str:
                 for row, text in enumerate(checks[index])
             ]
     width = left + 3 * wide + 2 * gap + 60
-    return _svg(width, rows[1] + 140, "Stations from patterns to FPGA", parts)
+    return _svg(width, rows[1] + 140, "From patterns to FPGA", parts)
 
 
 @cache
 def trained() -> tuple[Dataset, TrainedNetwork, tuple[HistoryPoint, ...]]:
-    """Train the two-bit multiplier for 10,000 steps; return data, network and history."""
+    """Train the 2-bit multiplier for 10,000 iterations; return data, network and history."""
     dataset = load("multiplier:2")
     run = train(dataset, TrainOptions(seed=1, trials=1, stop=StopRule.NONE, max_iterations=10_000))
     return dataset, run.network(dataset, seed=1), run.best.history
@@ -203,7 +203,7 @@ def draw_training() -> str:
     if curve is None:
         raise ValueError("the training has no history")
     inner = element("g", curve, transform="translate(14 10)")
-    return _svg(930, 460, "Gap and accuracy of a training of the two-bit multiplier", [inner])
+    return _svg(930, 460, "Gap and accuracy of a training of the 2-bit multiplier", [inner])
 
 
 def draw_weights() -> str:
@@ -220,8 +220,8 @@ def draw_weights() -> str:
         x = 46 + 70 * place
         parts.append(element("rect", x=x, y=166, width=17, height=17, class_=name))
         parts.append(_label(x + 25, 179, text, _INK))
-    parts.append(_label(256, 179, "in the unit of the neuron; the first column is the bias", _INK))
-    return _svg(600, 200, "Weights of a trained two-bit multiplier", parts)
+    parts.append(_label(256, 179, "in units of the neuron; the first column is the bias", _INK))
+    return _svg(600, 200, "Weights of a trained 2-bit multiplier", parts)
 
 
 def draw_netlist() -> str:
