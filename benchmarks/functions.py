@@ -21,9 +21,9 @@ from btfsynth.discover.search import DiscoverOptions, discover
 from btfsynth.events import Event, SearchStatus
 from btfsynth.train.session import TrainOptions
 
-OPTIMAL = "least, by SAT"
+OPTIMAL = "minimum, by SAT"
 REFERENCES = {
-    "multiplier:2": (8, "array, least by SAT"),
+    "multiplier:2": (8, "array, minimum by SAT"),
     "multiplier:2x3": (15, "array"),
     "multiplier:3": (27, "array"),
     "multiplier:4": (52, "array"),
@@ -33,7 +33,7 @@ REFERENCES = {
     "adder:2": (6, "half and full adder"),
     "adder:3": (9, "ripple"),
     "adder:4": (12, "ripple"),
-    "majority:5": (4, "least, Soeken et al. 2017"),
+    "majority:5": (4, "minimum, Soeken et al. 2017"),
     "majority:7": (7, "counting, best known"),
     "majority:9": (12, "counting"),
     "comparator:2": (None, ""),
