@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from btfsynth.flow import emit_netlist
+from btfsynth.flow.building import emit_netlist
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist

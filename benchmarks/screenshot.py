@@ -19,7 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from btfsynth.report import write_report
+from btfsynth.report.page import write_report
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "report_m3.png"
 VECTOR = "45"

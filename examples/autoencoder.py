@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from btfsynth.dataset.load import load
-from btfsynth.flow import BuildOptions, build_network
+from btfsynth.flow.building import build_network
 from btfsynth.flow.patterns import function_of
+from btfsynth.flow.report import BuildOptions
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.trained import cut_network

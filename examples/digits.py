@@ -18,7 +18,8 @@ from pathlib import Path
 
 from btfsynth.dataset.code import parse_code
 from btfsynth.dataset.load import load
-from btfsynth.flow import BuildOptions, build
+from btfsynth.flow.building import build
+from btfsynth.flow.report import BuildOptions
 from btfsynth.fpga.estimate import estimate
 from btfsynth.netlist.text import read_netlist
 from btfsynth.train.parameters import StopRule

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from btfsynth.dataset.load import load
 from btfsynth.discover.search import DiscoverOptions, discover
-from btfsynth.flow import BuildOptions, build
+from btfsynth.flow.building import build
+from btfsynth.flow.report import BuildOptions
 from btfsynth.train.session import TrainOptions
 
 

@@ -14,7 +14,8 @@ import argparse
 from pathlib import Path
 
 from btfsynth.dataset.load import load
-from btfsynth.flow import BuildOptions, build
+from btfsynth.flow.building import build
+from btfsynth.flow.report import BuildOptions
 from btfsynth.netlist.reference import Preserve
 from btfsynth.train.session import TrainOptions
 

@@ -15,7 +15,8 @@ import argparse
 from pathlib import Path
 
 from btfsynth.dataset.load import load
-from btfsynth.flow import BuildOptions, build_network
+from btfsynth.flow.building import build_network
+from btfsynth.flow.report import BuildOptions
 from btfsynth.reproduce.recovery import hidden_netlist, recover
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train

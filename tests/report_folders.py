@@ -13,7 +13,7 @@ from circuits import array_multiplier, full_adder, majority_adder
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.files import write_text
-from btfsynth.flow import emit_netlist
+from btfsynth.flow.building import emit_netlist
 from btfsynth.flow.report import netlist_record
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.netlist import Netlist

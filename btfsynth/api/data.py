@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,9 @@ from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath
 from btfsynth.ports import Port, group_columns, total_width
+
+if TYPE_CHECKING:
+    from btfsynth.api.netlists import Netlist
 
 Ports = Sequence[str | Port] | Mapping[str, int]
 """Names of columns, ports, or widths by name."""
@@ -195,6 +198,28 @@ class Dataset(Shown):
             If the code is unknown or the inputs are bits already.
         """
         return Dataset._of(code_inputs(self.core, parse_code(code)))
+
+    @property
+    def circuit(self) -> Netlist:
+        """The hidden circuit that sampled patterns are drawn from.
+
+        Of tasks ``random_and_or``, ``random_majority`` and ``automaton``.
+
+        Raises
+        ------
+        UsageError
+            If they are of another task, or of none.
+
+        Examples
+        --------
+        >>> import btfsynth as btf
+        >>> btf.load("automaton:110,cells=8,train=64,test=64").circuit
+        <Netlist: automaton_110_8, inputs state[8], outputs next[8], cells 32, depth 3>
+        """
+        from btfsynth.api.netlists import Netlist
+        from btfsynth.reproduce.recovery import hidden_netlist
+
+        return Netlist(hidden_netlist(self.core.source)).renamed(self.name)
 
     def save(self, path: StrPath) -> None:
         """Write the patterns; the ending names the format: .csv, .pla, .truth, .dat or .npz.

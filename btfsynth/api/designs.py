@@ -296,7 +296,7 @@ class Build(Shown):
     >>> import btfsynth as btf
     >>> built = btf.build("full_adder", "adder", simulators=["amaranth"])
     >>> built.netlist.cells, built.checks["name"].tolist()
-    (3, ['network', 'parsed', 'amaranth'])
+    (3, ['network', 'parsed_verilog', 'amaranth'])
     """
 
     core: BuildReport
@@ -456,7 +456,7 @@ class Discovery(Shown):
     --------
     >>> import btfsynth as btf
     >>> found = btf.discover("multiplier:2", "found", trials=4, time_limit=None, polish=False)
-    >>> found.front["cells"].min(), found.best.netlist.cells
+    >>> found.front[0].cells, found.best.netlist.cells
     (8, 8)
     """
 
@@ -581,8 +581,8 @@ class Learned(Shown):
     >>> data = btf.load("parity:8")
     >>> made = btf.learn(data.sample(60), "out", test=data.sample(100, seed=2), trials=1, time_limit=None,
     ...                  simulators=["amaranth"], baselines=False)
-    >>> made.scores["test"].bits, made.learners()[0].learner
-    (1.0, 'polynomial')
+    >>> made.scores["test"].bits, made.winners
+    (1.0, ('polynomial',))
     """
 
     core: LearnReport
@@ -602,6 +602,11 @@ class Learned(Shown):
     def scores(self) -> dict[str, Score]:
         """Shares of bits and patterns right, of the data sets ``train``, ``valid`` and ``test``."""
         return self.core.scores
+
+    @property
+    def winners(self) -> tuple[str, ...]:
+        """The learner whose circuit was chosen, for each output bit."""
+        return tuple(outcome.candidates[0].learner for outcome in self.core.outcomes)
 
     def learners(self, output: int = 0) -> Table[LearnerRow]:
         """Return the best circuit of every learner for an output bit, the baselines last."""

@@ -559,6 +559,8 @@ def smallest(
     source: Dataset | StrPath,
     max_cells: int = 12,
     *,
+    max_depth: int = 0,
+    min_depth: bool = False,
     conflicts: int = 0,
     time_limit: float = 0.0,
 ) -> Smallest:
@@ -570,6 +572,10 @@ def smallest(
         Up to 8 inputs; beyond five, only the smallest netlists are within reach. Don't-cares are used.
     max_cells
         Largest size to try.
+    max_depth
+        Upper limit on the depth; 0 for none.
+    min_depth
+        Also minimise the depth at the size found.
     conflicts, time_limit
         Conflicts of the solver and seconds per size; 0 for no limit. A size that is not decided within them is
         neither found nor excluded.
@@ -596,8 +602,15 @@ def smallest(
     place = 1 << dataset.input_numbers.astype(object)
     wanted = [int((place * row).sum()) for row in dataset.targets.T.astype(object)]
     care = [int((place * row).sum()) for row in dataset.care_mask.T.astype(int).astype(object)]
-    limits = Limits(conflicts, time_limit)
-    found = exact_netlist(wanted, dataset.n_inputs, max_cells, care=care, limits=limits)
+    found = exact_netlist(
+        wanted,
+        dataset.n_inputs,
+        max_cells,
+        care=care,
+        most_depth=max_depth,
+        least_depth=min_depth,
+        limits=Limits(conflicts, time_limit),
+    )
     if found.netlist is None:
         raise VerificationError(
             f"{dataset.source}: found no netlist of up to {plural(max_cells, 'cell')}; "

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from btfsynth.files import StrPath, write_text
-from btfsynth.report.charts import training_curve
-from btfsynth.train.history import HistoryPoint
+
+if TYPE_CHECKING:
+    from btfsynth.train.history import HistoryPoint
 
 Row = TypeVar("Row")
 
@@ -140,6 +141,8 @@ class Shown:
 
 def curve(history: Sequence[HistoryPoint], best_iteration: int) -> Drawing:
     """Draw gaps and accuracies over iterations."""
+    from btfsynth.report.charts import training_curve
+
     chart = training_curve(history, best_iteration) or Markup("<svg>{}</svg>").format("")
     head, end, rest = str(chart).partition(">")
     name = ' xmlns="http://www.w3.org/2000/svg"'

@@ -55,14 +55,14 @@ from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import VerificationError, plural
-from btfsynth.flow import BuildOptions, BuildReport, build, build_network
-from btfsynth.flow.building import write_record
+from btfsynth.flow.building import build, build_network, write_record
 from btfsynth.flow.hardware import HardwareReport
+from btfsynth.flow.report import BuildOptions, BuildReport
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.formats import read_network
-from btfsynth.report import PAGE_FILE, write_report
+from btfsynth.report.page import PAGE_FILE, write_report
 from btfsynth.train.session import TrainOptions
 
 _MAX_DIGITS = 10

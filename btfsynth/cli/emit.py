@@ -64,7 +64,9 @@ def command(
       btfsynth emit m3.mig --data multiplier:3 -o hdl_out/m3
       btfsynth emit m3.mig --pipeline auto --enable --reset --format blif,json
     """  # noqa: D301
-    from btfsynth.flow import count_targets, emit_netlist, fitted, netlist_record, targets_record
+    from btfsynth.flow.building import emit_netlist
+    from btfsynth.flow.patterns import count_targets, fitted, targets_record
+    from btfsynth.flow.report import netlist_record
     from btfsynth.netlist.views import statistics
 
     design = load_design(netlist, comb).netlist

@@ -27,7 +27,7 @@ def command(*, directory: Path, path: Path | None) -> None:
       btfsynth report found -o front.html
       btfsynth report hdl_out/reproduce_quick
     """  # noqa: D301
-    from btfsynth.report import PAGE_FILE, write_report
+    from btfsynth.report.page import PAGE_FILE, write_report
 
     if path is None:
         path = directory / PAGE_FILE

@@ -149,7 +149,7 @@ def _port_record(port: Port) -> dict[str, Any]:
 
 
 def _record(excerpt: Excerpt) -> dict[str, Any]:
-    from btfsynth.flow import netlist_record
+    from btfsynth.flow.report import netlist_record
 
     netlist = excerpt.netlist
     return {

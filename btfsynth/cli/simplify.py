@@ -34,16 +34,9 @@ from btfsynth.cli.progress import announced_compiling
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural
 from btfsynth.files import beside, write_bytes
-from btfsynth.flow import (
-    Targets,
-    count_targets,
-    fitted,
-    netlist_record,
-    pass_records,
-    simplify_netlist,
-    simplify_network,
-    targets_record,
-)
+from btfsynth.flow.patterns import Targets, count_targets, fitted, targets_record
+from btfsynth.flow.report import netlist_record, pass_records
+from btfsynth.flow.simplify import simplify_netlist, simplify_network
 from btfsynth.hdl.writers import get_writer
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve

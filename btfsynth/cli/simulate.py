@@ -28,7 +28,8 @@ def command(
       btfsynth simulate hdl_out/multiplier_2
       btfsynth simulate hdl_out/multiplier_2 --simulator icarus --json
     """  # noqa: D301
-    from btfsynth.flow import is_verified, targets_record, verified_words
+    from btfsynth.flow.patterns import targets_record, verified_words
+    from btfsynth.flow.report import is_verified
     from btfsynth.report.folder import known_targets
     from btfsynth.verify.simulate import simulate_design
 

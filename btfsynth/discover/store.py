@@ -29,7 +29,8 @@ from btfsynth.discover.record import Findings, Record, parse_record
 from btfsynth.errors import BtfsynthError, DataError, OutputError, VerificationError, plural
 from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath, as_path, make_folder, write_text
-from btfsynth.flow import count_targets, is_verified, targets_record
+from btfsynth.flow.patterns import count_targets, targets_record
+from btfsynth.flow.report import is_verified
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.reference import care_reference, count_wrong

@@ -18,7 +18,7 @@ from btfsynth.discover.cascade import CascadeOptions, grow
 from btfsynth.discover.portfolio import Portfolio
 from btfsynth.discover.record import Circuit, Record, canonical_netlist, make_circuit
 from btfsynth.errors import NetlistError, TrainingError, VerificationError
-from btfsynth.flow import simplify_netlist, simplify_network
+from btfsynth.flow.simplify import simplify_netlist, simplify_network
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from browser import Opened, launch
 
-from btfsynth.report import write_report
+from btfsynth.report.page import write_report
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from circuits import array_multiplier
 
 from btfsynth.dataset.load import load
-from btfsynth.flow import emit_netlist
+from btfsynth.flow.building import emit_netlist
 from btfsynth.fpga import devices
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.netlist.builder import NetlistBuilder

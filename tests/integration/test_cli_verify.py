@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from circuits import array_multiplier
 
-from btfsynth.flow import emit_netlist
+from btfsynth.flow.building import emit_netlist
 from btfsynth.hdl.design import HardwareOptions
 
 LINKS = ["files", "source", "netlist", "parsed_verilog", "equivalence", "amaranth", "icarus"]
@@ -31,7 +31,8 @@ NEEDED = {
 def sound_multiplier(tmp_path_factory) -> Path:
     """Return the folder of a two-bit multiplier's design, not to be changed."""
     from btfsynth.dataset.load import load
-    from btfsynth.flow import BuildOptions, build
+    from btfsynth.flow.building import build
+    from btfsynth.flow.report import BuildOptions
 
     folder = tmp_path_factory.mktemp("verify") / "multiplier_2"
     build(load("multiplier:2"), folder, BuildOptions(simulators=("parsed_verilog",)))

@@ -13,7 +13,9 @@ import pytest
 from btfsynth.dataset.load import load
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, UsageError
 from btfsynth.events import Event, StageBegan, TrialProgress
-from btfsynth.flow import BuildOptions, build, building, emit_netlist, is_verified
+from btfsynth.flow import building
+from btfsynth.flow.building import build, emit_netlist
+from btfsynth.flow.report import BuildOptions, is_verified
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
 from btfsynth.sim.base import CheckResult

@@ -14,7 +14,7 @@ from report_folders import add_build, multiplier_folder, write_folder, wrong_fol
 
 from btfsynth.netlist.text import read_netlist
 from btfsynth.ports import Port
-from btfsynth.report import write_report
+from btfsynth.report.page import write_report
 from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.table import HEADINGS
 

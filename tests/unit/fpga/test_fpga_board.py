@@ -6,7 +6,7 @@ import pytest
 from circuits import array_multiplier
 
 from btfsynth.errors import UsageError
-from btfsynth.flow import emit_netlist
+from btfsynth.flow.building import emit_netlist
 from btfsynth.fpga import board_worker
 from btfsynth.fpga.board import board_device
 from btfsynth.fpga.board_worker import byte_count, simulate_shell

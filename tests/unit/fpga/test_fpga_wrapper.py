@@ -9,7 +9,7 @@ import pytest
 from circuits import array_multiplier
 
 from btfsynth.errors import VerificationError
-from btfsynth.flow import emit_netlist
+from btfsynth.flow.building import emit_netlist
 from btfsynth.fpga.check import simulate_netlist
 from btfsynth.fpga.devices import DEVICES, get_device
 from btfsynth.fpga.mapping import CellCounts, map_scripts

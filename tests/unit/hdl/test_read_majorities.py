@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from btfsynth.flow import emit_netlist
+from btfsynth.flow.building import emit_netlist
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.builder import NetlistBuilder

@@ -24,8 +24,7 @@ from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.vectors import VectorTable
-from btfsynth.report import report_page, write_report
-from btfsynth.report.page import vector_record
+from btfsynth.report.page import report_page, vector_record, write_report
 
 NOT_CLOSED = {"meta", "link", "input", "img", "br", "hr"}
 

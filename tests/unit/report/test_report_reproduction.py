@@ -12,7 +12,7 @@ from report_folders import HOSTILE
 from test_report_page import Page
 
 from btfsynth.errors import DataError
-from btfsynth.report import report_page
+from btfsynth.report.page import report_page
 from btfsynth.report.reproduction import read_reproduction
 from btfsynth.reproduce.catalogue import EXPERIMENTS as EXPERIMENT_NAMES
 

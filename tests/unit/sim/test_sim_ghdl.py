@@ -12,7 +12,7 @@ from hardware import design, full_adder, multiplier, netlists, outputs_of, vecto
 from hypothesis import HealthCheck, given, settings
 
 from btfsynth.errors import MissingToolError, ToolError
-from btfsynth.flow import is_verified
+from btfsynth.flow.report import is_verified
 from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port

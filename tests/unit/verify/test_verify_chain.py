@@ -14,7 +14,7 @@ from circuits import array_multiplier, turned
 from hardware import design, full_adder, multiplier, vectors_of
 
 from btfsynth.errors import DataError, MissingToolError, UsageError
-from btfsynth.flow import emit_netlist
+from btfsynth.flow.building import emit_netlist
 from btfsynth.fpga.devices import find_toolchain, get_device
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
@@ -53,7 +53,7 @@ def failed(folder: Path) -> dict[str, str]:
 def whole_design(tmp_path_factory) -> Path:
     """The folder of a two-bit multiplier with its netlist, as a build leaves it."""
     from btfsynth.dataset.load import load
-    from btfsynth.flow import emit_netlist
+    from btfsynth.flow.building import emit_netlist
 
     folder = tmp_path_factory.mktemp("whole") / "multiplier"
     emit_netlist(multiplier(), load("multiplier:2"), folder)

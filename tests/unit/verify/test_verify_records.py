@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from btfsynth.dataset.load import load
-from btfsynth.flow import BuildOptions, build, emit_netlist
+from btfsynth.flow.building import build, emit_netlist
+from btfsynth.flow.report import BuildOptions
 from btfsynth.netlist.text import read_netlist
 from btfsynth.verify.chain import _Chain, verify_design
 from btfsynth.verify.links import LinkResult
