@@ -214,7 +214,7 @@ class Dataset(Shown):
         --------
         >>> import btfsynth as btf
         >>> btf.load("automaton:110,cells=8,train=64,test=64").circuit
-        <Netlist: automaton_110_8, inputs state[8], outputs next[8], cells 32, depth 3>
+        <Netlist: automaton_110_cells8, inputs state[8], outputs next[8], cells 56, depth 4>
         """
         from btfsynth.api.netlists import Netlist
         from btfsynth.reproduce.recovery import hidden_netlist

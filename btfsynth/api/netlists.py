@@ -112,9 +112,9 @@ class Equivalence:
     Examples
     --------
     >>> import btfsynth as btf
-    >>> found = btf.prove("multiplier:2", "adder:2")
+    >>> found = btf.prove("majority:3", "parity:3")
     >>> bool(found), found.counterexample, found.outputs
-    (False, {'a': 1, 'b': 0}, ("p=4'b0000", "s=3'b001"))
+    (False, {'x': 1}, ("y=1'b0", "y=1'b1"))
     """
 
     equal: bool | None

@@ -263,7 +263,7 @@ class TrainingRun(Shown):
     >>> run = btf.train("multiplier:2", seed=1)
     >>> run.trials[-1].stop, run.trials[-1].iterations
     ('exact', 1020)
-    >>> round(run.history[-1].gap, 3), run.history["bits"][-1]
+    >>> round(run.history[-1].gap, 3), run.history[-1].bits
     (0.235, 1.0)
     """
 
