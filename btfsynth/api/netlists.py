@@ -21,7 +21,7 @@ from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError,
 from btfsynth.exact.synthesis import Limits, exact_netlist
 from btfsynth.files import StrPath, as_path, write_bytes
 from btfsynth.flow.building import emit_netlist
-from btfsynth.flow.patterns import Targets, count_targets, fitted, function_of
+from btfsynth.flow.patterns import Targets, count_targets, fitted
 from btfsynth.flow.simplify import open_reference, optimise
 from btfsynth.fpga.estimate import LutEstimate, estimate
 from btfsynth.hdl.module import HardwareModule
@@ -32,7 +32,7 @@ from btfsynth.netlist.hashing import compact
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist as Graph
 from btfsynth.netlist.reference import Reference, care_reference, count_wrong
-from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
+from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.base import InterruptedPasses, Pass, PassReport
 from btfsynth.passes.registry import parse_script
@@ -215,7 +215,7 @@ class Netlist(Shown):
         if X is None:
             return self._by_ports(ports)
         rows = vectors(X, self.core.n_inputs)
-        outputs = function_of(self.core)(np.atleast_2d(rows))
+        outputs = evaluate(self.core, np.atleast_2d(rows))
         return outputs if rows.ndim == 2 else outputs[0]
 
     def _by_ports(self, given: dict[str, Any]) -> PortValues:
@@ -231,7 +231,7 @@ class Netlist(Shown):
         if any(len(bits) not in (1, count) for bits in columns):
             raise UsageError(f"{self.name}: expected as many values for one port as for another")
         rows = np.hstack([np.broadcast_to(bits, (count, bits.shape[1])) for bits in columns])
-        values = port_columns(self.outputs, function_of(self.core)(rows))
+        values = port_columns(self.outputs, evaluate(self.core, rows))
         return PortValues(
             {name: int(column[0]) if single else column for name, column in values.items()}
         )

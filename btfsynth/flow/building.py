@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from btfsynth.config import RUN_FILE
@@ -33,7 +34,6 @@ from btfsynth.flow.hardware import (
 from btfsynth.flow.patterns import (
     count_targets,
     fitted,
-    function_of,
     function_vectors,
     hardware_vectors,
     targets_record,
@@ -56,6 +56,7 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.network.accuracy import measure
@@ -427,7 +428,7 @@ def emit_netlist(
     netlist = plain_cells(netlist)
     origin = Origin()
     if dataset is None:
-        vectors = function_vectors(function_of(netlist), netlist.n_inputs)
+        vectors = function_vectors(partial(evaluate, netlist), netlist.n_inputs)
     else:
         patterns = fitted(netlist, dataset)
         vectors = VectorTable.from_dataset(patterns)

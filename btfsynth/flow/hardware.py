@@ -12,8 +12,9 @@ from btfsynth.dataset.code import InputCode, code_inputs, quantise_inputs
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import UsageError
-from btfsynth.flow.patterns import function_of, require_fit
+from btfsynth.flow.patterns import require_fit
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.integers import Rounding, round_keeping_labels, round_network
 from btfsynth.network.sparse import Sparsification, sparsify
@@ -180,7 +181,7 @@ def _measure_netlist(
     netlist: Netlist, dataset: Dataset, label: bool
 ) -> tuple[Accuracy, NDArray[np.int64] | None]:
     """Count what a netlist gets right of Boolean data; return the classes of its label too."""
-    found = function_of(netlist)(dataset.inputs)
+    found = evaluate(netlist, dataset.inputs)
     outputs, extra = found[:, : dataset.n_outputs], found[:, dataset.n_outputs :]
     right, care = outputs == dataset.targets, dataset.care_mask
     labels = numbers_of(extra) if label else None

@@ -16,7 +16,11 @@ from btfsynth.errors import UsageError, plural
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Preserve
-from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import (
+    evaluate,
+    exhaustive_words,
+    unpack_bits,
+)
 from btfsynth.network.accuracy import Accuracy, hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
 
@@ -27,11 +31,6 @@ _SAMPLE = 1024
 _LEAST_SAMPLE = 64
 _SAMPLE_WORK = 2_000_000
 """... of large netlists fewer: so many vectors times cells."""
-
-
-def function_of(netlist: Netlist) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
-    """Return a netlist as a function of 0/1 vectors."""
-    return lambda vectors: unpack_bits(output_words(netlist, pack_bits(vectors)), len(vectors))
 
 
 def require_fit(design: Netlist | TrainedNetwork, dataset: Dataset) -> None:
@@ -154,7 +153,7 @@ def percent(right: int, count: int) -> str:
 
 def count_targets(netlist: Netlist, dataset: Dataset) -> Targets:
     """Count the targets that a netlist gets right of Boolean patterns with as many inputs and outputs."""
-    right = function_of(netlist)(dataset.inputs) == dataset.targets
+    right = evaluate(netlist, dataset.inputs) == dataset.targets
     care = dataset.care_mask
     return Targets(int((right & care).sum()), int(care.sum()))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import ToolTimeoutError, UsageError, plural
-from btfsynth.flow.patterns import fitted, function_of
+from btfsynth.flow.patterns import fitted
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import (
@@ -22,6 +23,7 @@ from btfsynth.netlist.reference import (
 )
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
+    evaluate,
     exhaustive_words,
     output_words,
     valid_words,
@@ -103,7 +105,7 @@ def optimise(
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
     """Run passes over a netlist that is right on a reference; None keeps its function."""
     if reference is None:
-        reference = function_reference(function_of(netlist), netlist.n_inputs)
+        reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)
     deadline = None if time_limit is None else time.monotonic() + time_limit
     return run_passes(steps, netlist, reference, _prover(deadline), deadline=deadline)
 
@@ -123,7 +125,7 @@ def simplify_netlist(
     if dataset is None and dont_care is not None and exhaustive:
         reference = open_reference(netlist, dont_care)
     elif dataset is None or preserve is Preserve.NETWORK:
-        reference = function_reference(function_of(netlist), netlist.n_inputs)
+        reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)
     else:
         reference = care_reference(dataset)
         wrong = count_wrong(netlist, reference)

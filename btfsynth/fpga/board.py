@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +21,9 @@ from btfsynth.fpga.flow import FIGURES_FILE, holds_sound
 from btfsynth.fpga.mapping import CellCounts, count_cells
 from btfsynth.fpga.place import PlaceOptions, Resource, check_capacity, read_report
 from btfsynth.sim.base import CheckResult, Design, load_design
-from btfsynth.sim.process import run_command, workspace_folder
+from btfsynth.sim.process import python_command, run_command, workspace_folder
 from btfsynth.staging import publish, publish_beside, staging_folder
 
-_BOOTSTRAP = (
-    "import sys; sys.path.insert(1, sys.argv.pop(1)); "
-    "from btfsynth.fpga.board_worker import main; sys.exit(main(sys.argv[1:]))"
-)
 _FILES = {"pins": "top.pcf", "synthesis": "synthesis.v", "report": "nextpnr.json"}
 
 
@@ -106,11 +101,7 @@ def run_board(
         )
     tools = find_toolchain(device, say)
     timeout = options.timeout
-    with (
-        staging_folder(output) as staging,
-        workspace_folder() as folder,
-    ):
-        workspace = folder
+    with staging_folder(output) as staging, workspace_folder() as workspace:
         source = design.path("amaranth").read_bytes()
         say(f"{board}: simulation of the serial port ...")
         check = _work(design, board, workspace, timeout)
@@ -151,18 +142,14 @@ def run_board(
 
 def _work(design: Design, board: str, workspace: Path, timeout: float) -> CheckResult:
     """Have the shell simulated and its files written by a child process."""
-    package = str(Path(btfsynth.__file__).resolve().parents[1])
     folder = str(design.directory.resolve())
-    command = (sys.executable, "-B", "-c", _BOOTSTRAP, package, folder, board)
-    done = run_command(command, workspace, timeout)
-    try:
-        answer = json.loads(done.stdout)
-        error, failed, count = answer["error"], int(answer["failed"]), int(answer["count"])
-        first = answer["first"]
-    except (ValueError, KeyError, TypeError):
-        raise done.error("the simulation of the serial port ended without a result") from None
-    if error is not None:
-        raise ToolError(f"{design.path('amaranth')}: {error}")
+    done = run_command(
+        python_command("btfsynth.fpga.board_worker", folder, board), workspace, timeout
+    )
+    answer = done.answer("the simulation of the serial port", ("error", "failed", "first", "count"))
+    if answer["error"] is not None:
+        raise ToolError(f"{design.path('amaranth')}: {answer['error']}")
+    failed, first, count = answer["failed"], answer["first"], answer["count"]
     mismatch = None if first is None else design.mismatch(int(first[0]), str(first[1]))
     return CheckResult("serial port", count - failed, failed, mismatch)
 

@@ -7,11 +7,8 @@ the tools need into the current folder and prints the result as JSON.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import json
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,16 @@ from typing import Any
 import numpy as np
 from amaranth.hdl import Cat, Elaboratable, Module, Signal
 
-from btfsynth.errors import BtfsynthError, DataError
+from btfsynth.errors import DataError
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port
-from btfsynth.sim.amaranth_worker import Failures, get_port, load_component, run_clocked
+from btfsynth.sim.amaranth_worker import (
+    Failures,
+    get_port,
+    load_component,
+    print_answer,
+    run_clocked,
+)
 from btfsynth.sim.base import Design, load_design
 
 BAUD = 115_200
@@ -38,25 +41,19 @@ _SIMULATED_DIVISOR = 6
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Work on the folder and the board, the two arguments; the exit code is always 0."""
-    answer: dict[str, Any] = {"error": None, "failed": 0, "first": None, "count": 0}
-    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            design = load_design(Path(arguments[0]))
-            places, failures = simulate_shell(design)
-            first = failures.first
-            answer |= {"failed": failures.count, "count": len(places)}
-            if first is not None:
-                answer["first"] = (int(places[first[0]]), first[1])
-            _write_plan(design, arguments[1])
-        except BtfsynthError as error:
-            answer["error"] = str(error)
-        except (Exception, SystemExit) as error:  # the module may raise anything
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            answer["error"] = text.rstrip(": ")
-    sys.stdout.write(json.dumps(answer) + "\n")
-    return 0
+    """Work on the folder and the board, the two arguments."""
+    folder, board = arguments
+
+    def work(answer: dict[str, Any]) -> None:
+        design = load_design(Path(folder))
+        places, failures = simulate_shell(design)
+        answer |= {"failed": failures.count, "count": len(places)}
+        if failures.first is not None:
+            number, got = failures.first
+            answer["first"] = (int(places[number]), got)
+        _write_plan(design, board)
+
+    return print_answer(work, {"failed": 0, "first": None, "count": 0})
 
 
 def simulate_shell(design: Design) -> tuple[Any, Failures]:

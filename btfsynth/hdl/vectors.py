@@ -44,6 +44,11 @@ class VectorTable:
     def count(self) -> int:
         return len(self.inputs)
 
+    def wrong(self, outputs: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Return for which vectors an output bit that matters is not as expected, ``(vectors,)``."""
+        wrong: NDArray[np.bool_] = ((outputs != self.expected) & self.care).any(axis=1)
+        return wrong
+
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> VectorTable:
         """Return the different input vectors of a data set in the order of their first occurrence.

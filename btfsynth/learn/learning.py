@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from btfsynth.dataset.dataset import Dataset
@@ -14,7 +15,7 @@ from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
-from btfsynth.flow.patterns import function_of, function_vectors
+from btfsynth.flow.patterns import function_vectors
 from btfsynth.flow.report import holds_verified
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.hdl.design import Origin, write_design
@@ -29,6 +30,7 @@ from btfsynth.learn.samples import check_samples, contradicting, samples_of, spl
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import bit_names
@@ -269,7 +271,7 @@ def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
     netlist, train = report.netlist, report.data["train"]
     options = report.options
     vectors = function_vectors(
-        function_of(netlist), netlist.n_inputs, train.inputs[:_SHOWN_VECTORS]
+        partial(evaluate, netlist), netlist.n_inputs, train.inputs[:_SHOWN_VECTORS]
     )
     winners = [outcome.candidates[0] for outcome in report.outcomes]
     learned = "; ".join(f"{winner.learner}, {winner.how}" for winner in winners[:8])

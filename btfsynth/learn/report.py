@@ -14,7 +14,6 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.flow.patterns import (
     Targets,
     count_targets,
-    function_of,
     targets_record,
     verified_words,
 )
@@ -25,6 +24,7 @@ from btfsynth.learn.candidates import Candidate
 from btfsynth.learn.options import LearnOptions
 from btfsynth.learn.portfolio import LEARNERS, Outcome
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.ports import bit_names
 from btfsynth.sim.base import CheckResult
@@ -127,7 +127,7 @@ class LearnReport:
 
     def _row(self, output: int, candidate: Candidate, won: bool) -> dict[str, Any]:
         shares = {
-            name: _share(function_of(candidate.netlist)(data.inputs)[:, 0], data, output)
+            name: _share(evaluate(candidate.netlist, data.inputs)[:, 0], data, output)
             for name, data in self.data.items()
         }
         return {
@@ -197,6 +197,6 @@ def _share(values: NDArray[np.uint8], data: Dataset, output: int) -> float:
 
 def score(netlist: Netlist, data: Dataset) -> Score:
     """Return how often a circuit of all outputs is right on patterns."""
-    right = function_of(netlist)(data.inputs) == data.targets
+    right = evaluate(netlist, data.inputs) == data.targets
     care = data.care_mask
     return Score(float(right[care].mean()), float((right | ~care).all(axis=1).mean()))

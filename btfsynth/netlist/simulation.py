@@ -177,6 +177,11 @@ def output_words(netlist: Netlist, inputs: Words) -> Words:
     return result
 
 
+def evaluate(netlist: Netlist, vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the outputs for ``(vectors, input bits)`` 0/1, ``(vectors, output bits)`` uint8."""
+    return unpack_bits(output_words(netlist, pack_bits(vectors)), len(vectors))
+
+
 def _check_inputs(netlist: Netlist, inputs: Words) -> None:
     if len(inputs) != netlist.n_inputs:
         raise NetlistError(

@@ -24,7 +24,7 @@ from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import read_netlist
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import load_network
@@ -69,10 +69,7 @@ class DesignFolder:
 
     def wrong_vectors(self) -> NDArray[np.bool_]:
         """Return on which vectors, ``(vectors,)`` bool, the netlist is wrong in a bit that matters."""
-        bits = output_words(self.netlist, pack_bits(self.vectors.inputs))
-        got = unpack_bits(bits, self.vectors.count)
-        wrong: NDArray[np.bool_] = ((got != self.vectors.expected) & self.vectors.care).any(axis=1)
-        return wrong
+        return self.vectors.wrong(evaluate(self.netlist, self.vectors.inputs))
 
 
 def read_folder(directory: StrPath) -> DesignFolder:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import btfsynth
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.extras import install_command
 from btfsynth.sim.base import Availability, CheckResult, Design
-from btfsynth.sim.process import DEFAULT_TIMEOUT, run_command, workspace_folder
-
-# Imports the package from where this process has it, however it came to be on its path. The current folder,
-# which comes first on the path, is the empty workspace.
-_BOOTSTRAP = (
-    "import sys; sys.path.insert(1, sys.argv.pop(1)); "
-    "from btfsynth.sim.amaranth_worker import main; sys.exit(main(sys.argv[1:]))"
-)
+from btfsynth.sim.process import DEFAULT_TIMEOUT, python_command, run_command, workspace_folder
 
 
 @dataclass(frozen=True)
@@ -36,9 +26,8 @@ class _Amaranth:
             return Availability(None, f"amaranth is not installed; {install_command('amaranth')}")
 
     def commands(self, design: Design, workspace: Path) -> tuple[tuple[str, ...], ...]:
-        package = str(Path(btfsynth.__file__).resolve().parents[1])
         folder = str(design.directory.resolve())
-        return ((sys.executable, "-B", "-c", _BOOTSTRAP, package, folder, self.name),)
+        return (python_command("btfsynth.sim.amaranth_worker", folder, self.name),)
 
     def run(self, design: Design, timeout: float = DEFAULT_TIMEOUT) -> CheckResult:
         if self.name == "amaranth_stream" and self.name not in design.manifest.files:
@@ -50,13 +39,10 @@ class _Amaranth:
         with workspace_folder() as folder:
             (command,) = self.commands(design, folder)
             completed = run_command(command, folder, timeout)
-        try:
-            answer = json.loads(completed.stdout)
-            error, failed, first = answer["error"], int(answer["failed"]), answer["first"]
-        except (ValueError, KeyError, TypeError):
-            raise completed.error("the Amaranth simulation ended without a result") from None
-        if error is not None:
-            raise ToolError(f"{design.path(self.name)}: {error}")
+        answer = completed.answer("the Amaranth simulation", ("error", "failed", "first"))
+        if answer["error"] is not None:
+            raise ToolError(f"{design.path(self.name)}: {answer['error']}")
+        failed, first = answer["failed"], answer["first"]
         return CheckResult(
             self.name,
             passed=design.vectors.count - failed,

@@ -248,18 +248,38 @@ _ENABLED = 0.75
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Simulate the module of a role in a folder, the two arguments; the exit code is always 0."""
-    answer: dict[str, Any] = {"error": None, "failed": 0, "first": None}
+    """Simulate the module of a role in a folder, or convert the component in a file to RTLIL."""
+    path, role = arguments
+
+    def simulation(answer: dict[str, Any]) -> None:
+        run = simulate_stream if role == "amaranth_stream" else simulate
+        failures = run(load_design(Path(path)))
+        answer |= {"failed": failures.count, "first": failures.first}
+
+    def conversion(answer: dict[str, Any]) -> None:
+        from amaranth.back import rtlil
+
+        answer["rtlil"] = rtlil.convert(load_component(Path(path)), name="design", emit_src=False)
+
+    if role == "rtlil":
+        return print_answer(conversion, {"rtlil": ""})
+    return print_answer(simulation, {"failed": 0, "first": None})
+
+
+def print_answer(work: Callable[[dict[str, Any]], None], answer: dict[str, Any]) -> int:
+    """Print as JSON what work on code of others puts into the answer, with why it failed under ``error``.
+
+    What that code prints goes to standard error, so that standard output holds nothing but the answer.
+    Returns 0, the exit code in any case.
+    """
+    answer = {"error": None, **answer}
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            design = load_design(Path(arguments[0]))
-            run = simulate_stream if arguments[1] == "amaranth_stream" else simulate
-            failures = run(design)
-            answer |= {"failed": failures.count, "first": failures.first}
+            work(answer)
         except BtfsynthError as error:
             answer["error"] = str(error)
-        except (Exception, SystemExit) as error:  # the module may raise anything
+        except (Exception, SystemExit) as error:  # the code may raise anything
             text = " ".join(f"{type(error).__name__}: {error}".split())
             answer["error"] = text.rstrip(": ")
     sys.stdout.write(json.dumps(answer) + "\n")

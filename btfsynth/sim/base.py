@@ -63,19 +63,15 @@ class Design:
         """The files of the Verilog module: its own first, then the cells if it has any."""
         return self.manifest.verilog_files(self.directory)
 
-    def mismatch(self, vector: int, got: str) -> Mismatch:
-        """Describe a vector that failed, given its output bits, most significant first."""
-        wanted = [
-            str(bit) if care else "-"
-            for bit, care in zip(
-                self.vectors.expected[vector], self.vectors.care[vector], strict=True
-            )
-        ]
+    def mismatch(self, vector: int, got: str | NDArray[np.uint8]) -> Mismatch:
+        """Describe the vector of a number, for which the outputs, as `port_values` takes them, are wrong."""
+        vectors, outputs = self.vectors, self.manifest.output_ports
+        wanted = np.where(vectors.care[vector], vectors.expected[vector], 2)
         return Mismatch(
             vector,
-            port_values(self.manifest.input_ports, _bits(self.vectors.inputs[vector])),
-            port_values(self.manifest.output_ports, "".join(reversed(wanted))),
-            port_values(self.manifest.output_ports, got),
+            port_values(self.manifest.input_ports, vectors.inputs[vector]),
+            port_values(outputs, wanted),
+            port_values(outputs, got),
         )
 
 
@@ -107,10 +103,6 @@ def _lists_all(vectors: VectorTable) -> bool:
         return False
     packed = np.packbits(vectors.inputs, axis=1)
     return len(np.unique(packed, axis=0)) == vectors.count
-
-
-def _bits(row: NDArray[np.uint8]) -> str:
-    return "".join(str(bit) for bit in reversed(row.tolist()))
 
 
 # What a check of a design found.
@@ -161,15 +153,19 @@ class CheckResult:
         return record
 
 
-def port_values(ports: Sequence[Port], bits: str) -> str:
-    """Write bits by port: least significant port first, most significant bit first as simulators print.
+def port_values(ports: Sequence[Port], bits: str | NDArray[Any]) -> str:
+    """Write bits by port, the ports least significant first.
+
+    The bits are text, most significant first, as a simulator prints a whole bus, or 0 and 1, least significant
+    first, and 2 for one that does not matter.
 
     >>> port_values([Port("a", 2), Port("b", 1)], "110")
     "a=2'b10 b=1'b1"
     """
+    text = bits if isinstance(bits, str) else "".join("01-"[bit] for bit in reversed(bits.tolist()))
     values = []
-    last = len(bits)
+    last = len(text)
     for port in ports:
-        values.append(f"{port.name}={port.width}'b{bits[last - port.width : last]}")
+        values.append(f"{port.name}={port.width}'b{text[last - port.width : last]}")
         last -= port.width
     return " ".join(values)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import btfsynth
 from btfsynth.errors import MissingToolError, OutputError, ToolError, ToolTimeoutError
 
 DEFAULT_TIMEOUT = 600.0
@@ -79,6 +83,28 @@ class Completed:
         if self.full is not None:
             message = f"no space left in {self.full}: {message}"
         return ToolError(message, self.command, self.stdout + self.stderr)
+
+    def answer(self, what: str, keys: Collection[str]) -> dict[str, Any]:
+        """Return the JSON object with these keys that a process printed as its result."""
+        try:
+            answer = json.loads(self.stdout)
+            return {key: answer[key] for key in keys}
+        except (ValueError, KeyError, TypeError):
+            raise self.error(f"{what} ended without a result") from None
+
+
+def python_command(module: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command that runs the `main` of a module in a Python of its own.
+
+    It imports the package from where this process has it, however that came to be on its path. The current
+    folder, which comes first on the path, is the empty workspace.
+    """
+    package = str(Path(btfsynth.__file__).resolve().parents[1])
+    code = (
+        "import sys; sys.path.insert(1, sys.argv.pop(1)); "
+        f"from {module} import main; sys.exit(main(sys.argv[1:]))"
+    )
+    return (sys.executable, "-B", "-c", code, package, *arguments)
 
 
 def run_command(command: Sequence[str], cwd: Path, timeout: float) -> Completed:

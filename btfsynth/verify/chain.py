@@ -36,7 +36,7 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import read_netlist
 from btfsynth.ports import Port
 from btfsynth.sim.base import CheckResult, Design, load_design, port_values
@@ -199,7 +199,7 @@ class _Chain:
         )
         if wrong.any():
             first = int(np.argmax(wrong))
-            shown = self.design.mismatch(first, _text(wanted.expected[first]))
+            shown = self.design.mismatch(first, wanted.expected[first])
             return _failed(
                 covers,
                 f"{int(wrong.sum())} vectors are not those of {manifest.source}",
@@ -227,11 +227,11 @@ class _Chain:
                 return beside
             raise _SkipError(f"no {self.mig.name} in the folder")
         netlist = self.read_mig()
-        got = unpack_bits(output_words(netlist, pack_bits(vectors.inputs)), vectors.count)
-        wrong = ((got != vectors.expected) & vectors.care).any(axis=1)
+        got = evaluate(netlist, vectors.inputs)
+        wrong = vectors.wrong(got)
         if wrong.any():
             first = int(np.argmax(wrong))
-            shown = self.design.mismatch(first, _text(got[first]))
+            shown = self.design.mismatch(first, got[first])
             return _failed(
                 _vectors(vectors), f"{int(wrong.sum())} vectors failed", dict(vars(shown))
             )
@@ -324,10 +324,10 @@ class _Chain:
         if found.counterexample is None:
             return _passed(covers, f"against the {one[0]}: {found.method}")
         manifest, vector = self.design.manifest, found.counterexample[None, :]
-        shown = {"inputs": port_values(manifest.input_ports, _text(vector[0]))}
+        shown = {"inputs": port_values(manifest.input_ports, vector[0])}
         for name, netlist in (one, other):
-            bits = unpack_bits(output_words(netlist, pack_bits(vector)), 1)[0]
-            shown[name] = port_values(manifest.output_ports, _text(bits))
+            bits = evaluate(netlist, vector)[0]
+            shown[name] = port_values(manifest.output_ports, bits)
         return _failed(covers, f"the {other[0]} is not the {one[0]}", shown)
 
     # tools
@@ -426,7 +426,7 @@ class _Chain:
         figures = {"mutants": score.to_json()}
         if score.survived:
             first = score.survived[0]
-            inputs = port_values(netlist.input_ports, _text(first.inputs))
+            inputs = port_values(netlist.input_ports, first.inputs)
             shown = {
                 "mutant": describe(netlist, first.mutant, self.cells_of(netlist)),
                 "differs at": inputs,
@@ -466,7 +466,3 @@ def _failed(covers: str, detail: str, counterexample: dict[str, Any]) -> Link:
 
 def _vectors(vectors: VectorTable) -> str:
     return f"{'all ' if vectors.exhaustive else ''}{vectors.count} vectors"
-
-
-def _text(bits: np.ndarray[Any, Any]) -> str:
-    return "".join(str(bit) for bit in reversed(bits.tolist()))

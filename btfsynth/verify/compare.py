@@ -186,10 +186,10 @@ class _Pair:
     def differs(self, vector: NDArray[np.uint8], method: str) -> Comparison:
         """Return the comparison with a vector for which an output differs."""
         first, second = (
-            port_values(self.a.output_ports, _text(np.where(care[0], values[0], 2)))
+            port_values(self.a.output_ports, np.where(care[0], values[0], 2))
             for values, care in self.evaluate(vector[None, :])
         )
-        shown = port_values(self.a.input_ports, _text(vector))
+        shown = port_values(self.a.input_ports, vector)
         return Comparison(False, method, (), shown, first, second, vector, self.latencies)
 
 
@@ -207,7 +207,3 @@ def _masked(netlist: Netlist, dont_care: Netlist) -> Netlist:
         np.concatenate([both.fanins, fanins]),
         (2 * (both.n_nodes + np.arange(half))).astype(np.int32),
     )
-
-
-def _text(bits: NDArray[np.uint8]) -> str:
-    return "".join("01-"[bit] for bit in reversed(bits.tolist()))

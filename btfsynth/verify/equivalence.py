@@ -10,12 +10,10 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import btfsynth
 from btfsynth.errors import ToolTimeoutError, VerificationError
 from btfsynth.files import write_archive
 from btfsynth.netlist.hashing import graph_of, rebuild, sorted_by_level
@@ -32,7 +30,7 @@ from btfsynth.netlist.views import mark_cone
 from btfsynth.passes.cone_solver import ConeSolver
 from btfsynth.passes.sat_sweep import find_equal_signals, random_vectors
 from btfsynth.ports import Port
-from btfsynth.sim.process import run_command, workspace_folder
+from btfsynth.sim.process import python_command, run_command, workspace_folder
 
 SAT_METHOD = "SAT sweeping"
 _WORDS_AT_ONCE = 1 << 22
@@ -197,11 +195,6 @@ def _decide(joint: Netlist) -> NDArray[np.uint8] | None:
 
 _FILE = "netlists.npz"
 _SIDES = ("a", "b")
-# Imports the package from where this process has it (see `btfsynth.sim.amaranth`).
-_BOOTSTRAP = (
-    "import sys; sys.path.insert(1, sys.argv.pop(1)); "
-    "from btfsynth.verify.equivalence import main; sys.exit(main(sys.argv[1:]))"
-)
 
 
 def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np.uint8] | None:
@@ -212,21 +205,16 @@ def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np
     arrays = {"ports": np.array([a.n_inputs, a.n_outputs])}
     for side, netlist in zip(_SIDES, (a, b), strict=True):
         arrays |= {f"{side}_fanins": netlist.fanins, f"{side}_outputs": netlist.outputs}
-    package = str(Path(btfsynth.__file__).resolve().parents[1])
-    command = (sys.executable, "-B", "-c", _BOOTSTRAP, package, _FILE)
     with workspace_folder() as folder:
-        write_archive(Path(folder) / _FILE, arrays, compress=False)
+        write_archive(folder / _FILE, arrays, compress=False)
         try:
-            completed = run_command(command, Path(folder), timeout)
+            completed = run_command(python_command(__name__, _FILE), folder, timeout)
         except ToolTimeoutError:
             raise ToolTimeoutError(
                 f"{a.name} and {b.name}: neither proven equal nor found different within {timeout:g} s"
             ) from None
-    try:
-        answer = json.loads(completed.stdout)
-        return None if answer is None else np.array(answer, dtype=np.uint8)
-    except (ValueError, TypeError):
-        raise completed.error("SAT sweeping ended without a result") from None
+    vector = completed.answer(SAT_METHOD, ("vector",))["vector"]
+    return None if vector is None else np.array(vector, dtype=np.uint8)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -241,7 +229,7 @@ def main(arguments: Sequence[str]) -> int:
             for side in _SIDES
         )
     found = find_difference(a, b)
-    sys.stdout.write(json.dumps(None if found is None else found.tolist()) + "\n")
+    sys.stdout.write(json.dumps({"vector": None if found is None else found.tolist()}) + "\n")
     return 0
 
 

@@ -96,18 +96,13 @@ def check_parsed(design: Design) -> CheckResult:
     _check_interface(design, circuit)
     _check_time(design, circuit)
     got = evaluate(circuit, design.vectors.inputs)
-    wrong = ((got != design.vectors.expected) & design.vectors.care).any(axis=1)
-    failed = int(wrong.sum())
-    mismatch = None
-    if failed:
-        first = int(np.argmax(wrong))
-        bits = "".join(str(bit) for bit in reversed(got[first].tolist()))
-        mismatch = design.mismatch(first, bits)
+    wrong = design.vectors.wrong(got)
+    failed, first = int(wrong.sum()), int(np.argmax(wrong))
     return CheckResult(
         PARSED_CHECK,
         passed=design.vectors.count - failed,
         failed=failed,
-        mismatch=mismatch,
+        mismatch=design.mismatch(first, got[first]) if failed else None,
         seconds=time.perf_counter() - start,
         version=f"pyverilog {metadata.version('pyverilog')}",
     )

@@ -20,7 +20,7 @@ from btfsynth.hdl.manifest import CONTROL_NAMES, DesignPort, Manifest, load_mani
 from btfsynth.hdl.readers import READERS, find_reader, read_noted
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import Port
 from btfsynth.sim.process import DEFAULT_TIMEOUT
 from btfsynth.verify.interface import with_ranges
@@ -131,14 +131,10 @@ class Subject:
         if self.table is not None:
             return self.table.evaluate(vectors)
         assert self.netlist is not None
-        values = _outputs(self.netlist, vectors)
+        values = evaluate(self.netlist, vectors)
         if self.dont_care is None:
             return values, np.ones(values.shape, dtype=np.bool_)
-        return values, _outputs(self.dont_care, vectors) == 0
-
-
-def _outputs(netlist: Netlist, vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return unpack_bits(output_words(netlist, pack_bits(vectors)), len(vectors))
+        return values, evaluate(self.dont_care, vectors) == 0
 
 
 def read_subject(

@@ -6,17 +6,12 @@ goes through Yosys.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
-import sys
-import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
-import btfsynth
 from btfsynth.dataset.formats.base import read_source
 from btfsynth.errors import DataError, MissingToolError
 from btfsynth.extras import install_command
@@ -24,8 +19,13 @@ from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.hdl.readers import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.sim.amaranth_worker import load_component
-from btfsynth.sim.process import DEFAULT_TIMEOUT, Completed, run_command, workspace_folder
+from btfsynth.sim.process import (
+    DEFAULT_TIMEOUT,
+    Completed,
+    python_command,
+    run_command,
+    workspace_folder,
+)
 from btfsynth.sim.programs import GHDL
 from btfsynth.verify.yosys import as_synthesized, find_yosys, netlist_of_rtlil, netlist_of_verilog
 
@@ -60,8 +60,7 @@ def vhdl_netlist(
         shown = f": {', '.join(entities[:5])}" if entities else ""
         raise DataError(f"expected one entity, got {len(entities)}{shown}", path)
     prefix = _free_prefix(text)
-    with workspace_folder() as folder:
-        workspace = folder
+    with workspace_folder() as workspace:
         write_text(workspace / "design.vhd", _GHDL_NET.sub(rf"{prefix}\1", text) + "\n")
         entity = _GHDL_NET.sub(rf"{prefix}\1", entities[0])
         analyse = ("ghdl", "-a", "--std=08", "design.vhd")
@@ -144,13 +143,6 @@ def _complaint(completed: Completed, path: Path) -> Exception:
     return DataError(found[2].strip(), path, int(found[1]))
 
 
-# Imports the package from where this process has it (see `btfsynth.sim.amaranth`).
-_BOOTSTRAP = (
-    "import sys; sys.path.insert(1, sys.argv.pop(1)); "
-    "from btfsynth.verify.synthesized import main; sys.exit(main(sys.argv[1:]))"
-)
-
-
 def amaranth_netlist(
     path: StrPath, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
 ) -> Netlist:
@@ -168,40 +160,13 @@ def amaranth_netlist(
             f"amaranth is not installed; {install_command('amaranth')}"
         ) from None
     yosys = find_yosys()
-    package = str(Path(btfsynth.__file__).resolve().parents[1])
-    command = (sys.executable, "-B", "-c", _BOOTSTRAP, package, str(path.resolve()))
+    command = python_command("btfsynth.sim.amaranth_worker", str(path.resolve()), "rtlil")
     with workspace_folder() as folder:
-        completed = run_command(command, Path(folder), timeout)
+        completed = run_command(command, folder, timeout)
+    answer = completed.answer("the conversion to RTLIL", ("error", "rtlil"))
+    if answer["error"]:
+        raise DataError(answer["error"], path)
     try:
-        answer = json.loads(completed.stdout)
-        error, rtlil = str(answer["error"]), str(answer["rtlil"])
-    except (ValueError, KeyError, TypeError):
-        raise completed.error("the conversion to RTLIL ended without a result") from None
-    if error:
-        raise DataError(error, path)
-    try:
-        return netlist_of_rtlil(yosys, rtlil, timeout, sorted(controls))
+        return netlist_of_rtlil(yosys, answer["rtlil"], timeout, sorted(controls))
     except DataError as failure:
         raise as_synthesized(failure, "Amaranth and Yosys", path) from None
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Convert the file named by the only argument; the exit code is always 0."""
-    answer = {"error": "", "rtlil": ""}
-    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            from amaranth.back import rtlil
-
-            component = load_component(Path(arguments[0]))
-            answer["rtlil"] = rtlil.convert(component, name="design", emit_src=False)
-        except DataError as error:
-            answer["error"] = str(error)
-        except (Exception, SystemExit) as error:  # the file may raise anything
-            answer["error"] = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
-    sys.stdout.write(json.dumps(answer) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

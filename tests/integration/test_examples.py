@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from btfsynth.dataset.load import load
-from btfsynth.flow.patterns import function_of
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
 from btfsynth.reproduce.recovery import hidden_netlist
@@ -76,7 +77,7 @@ def test_multiplier(run, tmp_path) -> None:
     found = sorted((tmp_path / "out" / "many" / "front").glob("*/*.mig"))
     assert found
     for path in found:
-        assert np.array_equal(function_of(read_netlist(path))(data.inputs), data.targets)
+        assert np.array_equal(evaluate(read_netlist(path), data.inputs), data.targets)
     trials, exact = numbers(said["searched"].split(":")[2])
     assert trials == 6 >= exact > 0
 
@@ -112,7 +113,7 @@ def test_autoencoder(run, tmp_path) -> None:
     assert said["together"].startswith("8 of 8 vectors come back")
     data = load("autoencoder:8")
     encode, decode = (
-        function_of(read_netlist(tmp_path / "out" / name / f"{name}.mig"))
+        partial(evaluate, read_netlist(tmp_path / "out" / name / f"{name}.mig"))
         for name in ("encoder", "decoder")
     )
     codes = encode(data.inputs)
@@ -126,7 +127,7 @@ def test_own_csv(run, tmp_path) -> None:
     said = run("own_csv.py")
     assert said["verified"].startswith("True")
     data = load(EXAMPLES / "data" / "seven_segment.csv")
-    found = function_of(read_netlist(tmp_path / "out" / "seven_segment.mig"))(data.inputs)
+    found = evaluate(read_netlist(tmp_path / "out" / "seven_segment.mig"), data.inputs)
     assert ((found == data.targets) | ~data.care_mask).all()
     assert said["cares"].startswith("70 of 112")
     cells, _ = numbers(said["netlist"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from functools import partial
 
 import pytest
 from circuits import array_multiplier
@@ -30,10 +31,10 @@ class Slow:
 
 def test_a_pass_is_ended_and_the_ones_before_count():
     """The report has what ran; nothing after the deadline begins."""
-    from btfsynth.flow.patterns import function_of
+    from btfsynth.netlist.simulation import evaluate
 
     netlist = array_multiplier(2, 2)
-    reference = function_reference(function_of(netlist), 4)
+    reference = function_reference(partial(evaluate, netlist), 4)
     steps = [*parse_script("strash"), Slow(), *parse_script("sweep")]
     begin = time.monotonic()
     made, reports = run_passes(steps, netlist, reference, deadline=begin + 0.5)
