@@ -82,7 +82,7 @@ def find_contradiction(
 
 
 def with_contradiction(
-    dataset: Dataset, path: Path, line_of: Callable[[int], int] | None = None
+    dataset: Dataset, path: str | Path | None, line_of: Callable[[int], int] | None = None
 ) -> Dataset:
     """Return the patterns of a file with the error that their first contradiction makes, if there is one."""
     return replace(dataset, contradiction=find_contradiction(dataset, path, line_of))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -177,6 +177,15 @@ class Dataset:
     def says_all(self) -> bool:
         """True if nothing is left to guess: every vector is listed, or the others do not matter."""
         return self.lists_all or self.unlisted_dont_care
+
+    def select(self, rows: NDArray[np.integer[Any]]) -> Dataset:
+        """Return the patterns of these rows, in their order."""
+        return replace(
+            self,
+            inputs=self.inputs[rows],
+            targets=self.targets[rows],
+            care=self.care_mask[rows],
+        )
 
     @property
     def input_numbers(self) -> NDArray[np.int64]:

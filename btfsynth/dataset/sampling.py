@@ -43,11 +43,8 @@ def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
         raise UsageError(f"sample with seed {seed}: expected a seed of at least 0")
     rows = np.random.default_rng(seed).permutation(dataset.n_patterns)[:n]
     return replace(
-        dataset,
+        dataset.select(rows),
         source=f"{dataset.source} (sample of {n}, seed {seed})",
-        inputs=dataset.inputs[rows],
-        targets=dataset.targets[rows],
-        care=dataset.care_mask[rows],
         unlisted_dont_care=False,
     )
 
@@ -65,12 +62,12 @@ def matched(valid: Dataset, dataset: Dataset, n_inputs: int | None = None) -> Da
     ):
         if wanted != given:
             raise UsageError(
-                f"held out: expected {wanted} {label}, as {dataset.source} has, got the {given} of "
+                f"`valid`: expected {wanted} {label}, as {dataset.source} has, got the {given} of "
                 f"{valid.source}"
             )
     if not valid.care_mask.any():
         raise UsageError(
-            f"held out: every target of {valid.source} is a don't-care: nothing to measure"
+            f"`valid`: every target of {valid.source} is a don't-care: nothing to measure"
         )
     return by_name(valid, dataset.input_ports, dataset.output_ports, dataset.source)
 

@@ -1,7 +1,7 @@
 """From samples of a function to a circuit that is right on vectors nobody has shown it."""
 
+from btfsynth.learn.base import LearnOptions
 from btfsynth.learn.learning import learn
-from btfsynth.learn.options import LearnOptions
 from btfsynth.learn.report import LearnReport, Score
 
 __all__ = ["LearnOptions", "LearnReport", "Score", "learn"]

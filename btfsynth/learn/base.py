@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from btfsynth.errors import UsageError
 from btfsynth.learn.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
@@ -93,13 +94,74 @@ def new_builder(problem: Problem) -> NetlistBuilder:
 def inlined(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) -> list[int]:
     """Build a netlist into another and return its output literals."""
     literals = [0, *inputs]
-    for a, b, c in netlist.fanins.tolist():
-        literals.append(
-            builder.maj(*(literals[literal >> 1] ^ (literal & 1) for literal in (a, b, c)))
-        )
+    for fanin in netlist.fanins.tolist():
+        literals.append(builder.maj(*(literals[each >> 1] ^ (each & 1) for each in fanin)))
     return [literals[literal >> 1] ^ (literal & 1) for literal in netlist.outputs.tolist()]
 
 
 def count_ands(netlist: Netlist) -> int:
     header = emit_aig(netlist, aiger_names(netlist), {}).partition(b"\n")[0]
     return int(header.split()[5])
+
+
+# What may be asked of learning.
+
+
+@dataclass(frozen=True)
+class LearnOptions:
+    """How to learn, and what the circuit may cost.
+
+    Parameters
+    ----------
+    max_cells, max_ands
+        AND, OR and majority cells, and AND nodes of the AIGER file, at most.
+    time_limit
+        Seconds to learn; None for no limit.
+    trials
+        Trainings of networks an output; None for no limit.
+    jobs
+        Trainings side by side, in processes of their own if it is more than one; for the same trials and
+        without a time limit the result does not depend on it.
+    seed
+        Names the split and all random starts.
+    passes
+        Script that the circuit goes through in the end, its function kept.
+    baselines
+        Measure scikit-learn's tree and forest too; None does if it is installed.
+    simulators
+        Names; None takes all that are installed.
+    command
+        The command that asks for this, to be recorded; empty if there was none.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range, or there is neither a number of trials nor a time limit.
+    """
+
+    max_cells: int = 5000
+    max_ands: int = 5000
+    time_limit: float | None = 60.0
+    trials: int | None = None
+    jobs: int = 1
+    seed: int = 1
+    passes: str = "fast"
+    baselines: bool | None = None
+    simulators: tuple[str, ...] | None = None
+    command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.time_limit is None and self.trials is None:
+            raise UsageError("learn: expected a number of trials, a time limit, or both")
+        for name, value in (
+            ("max cells", self.max_cells),
+            ("max ands", self.max_ands),
+            ("trials", 1 if self.trials is None else self.trials),
+            ("jobs", self.jobs),
+        ):
+            if value < 1:
+                raise UsageError(f"{name}: expected at least 1, got {value}")
+        if self.seed < 0:
+            raise UsageError(f"seed: expected at least 0, got {self.seed}")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise UsageError(f"time_limit: expected more than 0 seconds, got {self.time_limit:g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,41 +55,40 @@ def measure_baselines(problem: Problem, test: Samples | None) -> list[Baseline]:
 
     tree = _best(
         problem,
-        [
+        (
             DecisionTreeClassifier(max_depth=depth, random_state=problem.seed)
             for depth in _TREE_DEPTHS
-        ],
+        ),
     )
     forest = _best(
         problem,
-        [
+        (
             RandomForestClassifier(_FOREST_TREES, max_depth=depth, random_state=problem.seed)
             for depth in _FOREST_DEPTHS
-        ],
+        ),
     )
     netlist = _netlist(problem, tree)
-    leaves = int(tree.get_n_leaves())
-    return [
-        _baseline(
-            problem,
-            test,
-            "sklearn tree",
-            f"depth {tree.get_depth()}, {leaves} leaves",
-            tree,
-            netlist,
-        ),
-        _baseline(
-            problem,
-            test,
-            "sklearn forest",
-            f"{_FOREST_TREES} trees, depth {forest.max_depth or 'free'}",
-            forest,
-            None,
-        ),
-    ]
+    found = []
+    for name, how, model in (
+        ("sklearn tree", f"depth {tree.get_depth()}, {tree.get_n_leaves()} leaves", tree),
+        ("sklearn forest", f"{_FOREST_TREES} trees, depth {forest.max_depth or 'free'}", forest),
+    ):
+        of_tree = model is tree
+        found.append(
+            Baseline(
+                name,
+                how,
+                train_right=_right(model, problem.train),
+                valid_right=_right(model, problem.valid),
+                test=None if test is None else np.asarray(model.predict(test.inputs), np.bool_),
+                netlist=netlist if of_tree else None,
+                ands=count_ands(netlist) if of_tree else None,
+            )
+        )
+    return found
 
 
-def _best(problem: Problem, models: list[Any]) -> Any:
+def _best(problem: Problem, models: Iterable[Any]) -> Any:
     best, most = None, -1
     for model in models:
         model.fit(problem.train.inputs, problem.train.on)
@@ -100,25 +100,6 @@ def _best(problem: Problem, models: list[Any]) -> Any:
 
 def _right(model: Any, samples: Samples) -> int:
     return int((model.predict(samples.inputs) == samples.on).sum())
-
-
-def _baseline(
-    problem: Problem,
-    test: Samples | None,
-    name: str,
-    how: str,
-    model: Any,
-    netlist: Netlist | None,
-) -> Baseline:
-    return Baseline(
-        name=name,
-        how=how,
-        train_right=_right(model, problem.train),
-        valid_right=_right(model, problem.valid),
-        test=None if test is None else np.asarray(model.predict(test.inputs), dtype=np.bool_),
-        netlist=netlist,
-        ands=None if netlist is None else count_ands(netlist),
-    )
 
 
 def _netlist(problem: Problem, model: Any) -> Netlist:

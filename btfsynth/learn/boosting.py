@@ -11,6 +11,7 @@ the whole fits the limits. The number of votes is odd, so that there are no ties
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, inlined, new_builder
 from btfsynth.learn.candidates import Candidate, rank
-from btfsynth.learn.features import Features, measure_spectrum, plain_features, with_pairs
+from btfsynth.learn.features import Features, measure_spectrum, with_pairs
 from btfsynth.learn.trees import Tree, grow_tree, lower_tree, telling_inputs
 from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
@@ -31,7 +32,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import unpack_bits
 
 _LEAVES = (8, 32, 128)
-_MOST_TREES = 91
+_MAX_TREES = 91
 _MUX_ANDS = 2
 _VOTE_ANDS = 36
 """AND nodes of a leaf, as constants fold and trees share, and of a weighted vote: some three full adders."""
@@ -60,17 +61,13 @@ class BoostingLearner:
         pairs = with_pairs(n, measure_spectrum(problem.train), _PAIRS)
         told = telling_inputs(problem)
         everything = list(range(n))
-        variants = [(plain_features(n), everything, "")]
+        variants = [(Features(n), everything, "")]
+        some_pairs = plural(len(pairs.gates), "pair")
         if pairs.gates:
-            variants.append((pairs, everything, f" over {plural(len(pairs.gates), 'pair')} too"))
+            variants.append((pairs, everything, f" over {some_pairs} too"))
         if len(told) < n:
-            variants.append(
-                (
-                    pairs,
-                    told,
-                    f" over {plural(len(told), 'input')} and {plural(len(pairs.gates), 'pair')}",
-                )
-            )
+            words = f" over {plural(len(told), 'input')} and {some_pairs}"
+            variants.append((pairs, told, words))
         for leaves in _LEAVES:
             for number, (features, inputs, words) in enumerate(variants):
                 if problem.budget.over():
@@ -98,7 +95,7 @@ def _boost(
     held = features.columns(problem.valid.inputs)
     on = problem.train.on
     weights = np.ones(len(on))
-    most = min(_MOST_TREES, problem.limits.ands // (_MUX_ANDS * leaves + _VOTE_ANDS))
+    most = min(_MAX_TREES, problem.limits.ands // (_MUX_ANDS * leaves + _VOTE_ANDS))
     some = len(signals) if len(signals) <= _FEW else round(_ALLOWED * len(signals))
     rounds: list[_Round] = []
     for _ in range(max(1, most)):
@@ -133,8 +130,7 @@ def _cut(rounds: list[_Round], problem: Problem) -> tuple[list[_Round], list[int
 
 def _rounded(weights: list[float]) -> list[int]:
     """Return weights as integers of at most `_LARGEST`, at least 1."""
-    largest = max(weights)
-    return [max(1, round(_LARGEST * weight / largest)) for weight in weights]
+    return [max(1, round(_LARGEST * weight / max(weights))) for weight in weights]
 
 
 def _netlist(
@@ -152,6 +148,7 @@ def lower_vote(builder: NetlistBuilder, votes: list[int], weights: list[int]) ->
     return lower_counter(builder, pseudo_boolean(function, votes))
 
 
+VOTE = "vote"
 _MEMBERS = 24
 """Circuits that are considered."""
 _VOTES = 21
@@ -213,8 +210,6 @@ def _fit(problem: Problem, members: list[Candidate], votes: list[int]) -> Fit:
     chosen = sorted(set(votes))
     literals = [inlined(builder, members[k].netlist, inputs)[0] for k in chosen]
     literal = lower_vote(builder, literals, [votes.count(k) for k in chosen])
-    kinds: dict[str, int] = {}
-    for k in chosen:
-        kinds[members[k].learner] = kinds.get(members[k].learner, 0) + 1
+    kinds = Counter(members[k].learner for k in chosen)
     how = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    return Fit("vote", f"{plural(len(votes), 'vote')} of {how}", builder.build([literal]))
+    return Fit(VOTE, f"{plural(len(votes), 'vote')} of {how}", builder.build([literal]))

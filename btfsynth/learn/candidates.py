@@ -38,11 +38,9 @@ def with_few_ands(netlist: Netlist) -> Netlist:
     for cell, fanin in enumerate(fanins):
         nodes = _nodes(fanin)
         if cell in sums:
-            carry, flip = (
-                sums[cell],
-                int(_table(fanin, fanins, netlist.first_cell, _nodes(fanins[sums[cell]])) != _ODD),
-            )
-            literals.append(odd[_nodes(fanins[carry])] ^ flip)
+            leaves = _nodes(fanins[sums[cell]])
+            flip = int(_table(fanin, fanins, netlist.first_cell, leaves) != _ODD)
+            literals.append(odd[leaves] ^ flip)
         elif cell in wanted:
             a, b, c = (of(literal) for literal in fanin)
             both, neither = builder.and_(a, b), builder.and_(a ^ 1, b ^ 1)
@@ -164,7 +162,4 @@ def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candid
 
 def rank(candidates: list[Candidate]) -> list[Candidate]:
     """Return candidates by validation samples right, then by size; equals as they came."""
-    return sorted(
-        candidates,
-        key=lambda each: (-each.valid_right, each.ands, each.netlist.n_cells),
-    )
+    return sorted(candidates, key=lambda each: (-each.valid_right, each.ands, each.netlist.n_cells))

@@ -27,6 +27,7 @@ from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.features import measure_spectrum
 from btfsynth.learn.samples import Samples
+from btfsynth.lower.adder import full_adder
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.literals import FALSE, TRUE
 
@@ -182,9 +183,9 @@ class SymmetricLearner:
         ]
         literal = lower_table(builder, table, count_digits(builder, literals))
         complemented = int(flips.sum())
-        how = f"count of {plural(len(chosen), 'input')}" + (
-            f", {complemented} complemented" if complemented else ""
-        )
+        how = f"count of {plural(len(chosen), 'input')}"
+        if complemented:
+            how += f", {complemented} complemented"
         return Fit(self.name, how, builder.build([literal]))
 
 
@@ -198,8 +199,8 @@ def count_digits(builder: NetlistBuilder, literals: list[int]) -> list[int]:
         while len(column) > 1:
             a, b = column.popleft(), column.popleft()
             c = column.popleft() if column else 0
-            carry = builder.maj(a, b, c)
-            column.append(builder.maj(carry ^ 1, builder.maj(a, b, c ^ 1), c))
+            total, carry = full_adder(builder, a, b, c)
+            column.append(total)
             carries.append(carry)
         digits.append(column[0] if column else 0)
         column = carries
@@ -230,9 +231,8 @@ class SupportLearner:
             # The first input is expanded first, which makes it the most significant of the table.
             literals = [builder.input(i) for i in chosen[::-1]]
             literal = lower_table(builder, _table(train, chosen[::-1]), literals)
-            yield Fit(
-                self.name, f"table of {plural(len(chosen), 'input')}", builder.build([literal])
-            )
+            how = f"table of {plural(len(chosen), 'input')}"
+            yield Fit(self.name, how, builder.build([literal]))
 
 
 def forward_order(train: Samples, most: int) -> list[int]:

@@ -122,26 +122,14 @@ class Features:
 
     def extended(self, gates: Sequence[tuple[int, int, int]]) -> Features:
         """Return the features with more gates; those that are there already are left out."""
-        known = set(self.gates)
-        new = []
-        for gate in gates:
-            if gate not in known:
-                known.add(gate)
-                new.append(gate)
-        return Features(self.n_inputs, (*self.gates, *new))
-
-
-def plain_features(n_inputs: int) -> Features:
-    return Features(n_inputs)
+        return Features(self.n_inputs, tuple(dict.fromkeys((*self.gates, *gates))))
 
 
 def with_pairs(n_inputs: int, spectrum: Spectrum, most: int) -> Features:
     """Return the inputs and the exclusive ors of pairs that the output goes with."""
     pairs: dict[tuple[int, int], None] = {}
     for members in spectrum.sets:
-        for place, i in enumerate(members):
-            for j in members[place + 1 :]:
-                pairs.setdefault((i, j))
+        pairs.update(dict.fromkeys(combinations(members, 2)))
         if len(pairs) >= most:
             break
     gates = [(XOR, 2 * i, 2 * j) for i, j in list(pairs)[:most]]

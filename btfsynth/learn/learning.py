@@ -20,10 +20,9 @@ from btfsynth.flow.report import holds_verified
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE
-from btfsynth.learn.base import Budget, Limits, Problem, inlined
+from btfsynth.learn.base import Budget, LearnOptions, Limits, Problem, inlined
 from btfsynth.learn.baselines import Baseline, have_sklearn, measure_baselines
 from btfsynth.learn.candidates import within
-from btfsynth.learn.options import LearnOptions
 from btfsynth.learn.portfolio import Outcome, compete
 from btfsynth.learn.report import LearnReport, score
 from btfsynth.learn.samples import check_samples, contradicting, samples_of, split
@@ -137,10 +136,9 @@ def _check_request(
             get_simulator(name)
     if options.baselines and not have_sklearn():
         raise MissingToolError(
-            f"scikit-learn is not installed; {install_command('scikit-learn')} "
-            "(or leave out --baselines)"
+            f"`baselines`: scikit-learn is not installed; {install_command('scikit-learn')}"
         )
-    others = {"--valid": valid, "--test": test}
+    others = {"valid": valid, "test": test}
     check_samples(train, {name: data for name, data in others.items() if data is not None})
 
 
@@ -163,7 +161,7 @@ def _outcomes(
     data: dict[str, Dataset], options: LearnOptions, on_event: OnEvent, workers: Executor
 ) -> list[Outcome]:
     """Learn the outputs one after the other; each gets its share of the time that is left."""
-    train, valid = data["train"], data["valid"]
+    train = data["train"]
     names = bit_names(train.output_ports)
     deadline = None if options.time_limit is None else time.monotonic() + options.time_limit
     outcomes: list[Outcome] = []
@@ -172,20 +170,10 @@ def _outcomes(
         budget = Budget(deadline).share(1 / (train.n_outputs - output))
         if interrupted:
             budget = Budget(time.monotonic())
-        problem = Problem(
-            name=train.name,
-            ports=train.input_ports,
-            train=samples_of(train, output),
-            valid=samples_of(valid, output),
-            limits=Limits(
-                *(
-                    _part(most, train.n_outputs, output)
-                    for most in (options.max_cells, options.max_ands)
-                )
-            ),
-            seed=options.seed,
-            budget=budget,
+        cells, ands = (
+            _part(limit, train.n_outputs, output) for limit in (options.max_cells, options.max_ands)
         )
+        problem = _problem(data, output, Limits(cells, ands), options.seed, budget)
         where = f"{names[output]}: " if train.n_outputs > 1 else ""
         outcome = compete(
             problem,
@@ -198,9 +186,24 @@ def _outcomes(
     return outcomes
 
 
-def _part(most: int, outputs: int, output: int) -> int:
+def _problem(
+    data: dict[str, Dataset], output: int, limits: Limits, seed: int, budget: Budget
+) -> Problem:
+    train = data["train"]
+    return Problem(
+        name=train.name,
+        ports=train.input_ports,
+        train=samples_of(train, output),
+        valid=samples_of(data["valid"], output),
+        limits=limits,
+        seed=seed,
+        budget=budget,
+    )
+
+
+def _part(limit: int, outputs: int, output: int) -> int:
     """Return an output's share of a limit; of one that is less than one an output, the first get it."""
-    return most // outputs or int(output < most)
+    return limit // outputs or int(output < limit)
 
 
 def _of_output(where: str, on_event: OnEvent) -> OnEvent:
@@ -215,32 +218,23 @@ def _of_output(where: str, on_event: OnEvent) -> OnEvent:
 def _baselines(
     data: dict[str, Dataset], options: LearnOptions, on_event: OnEvent
 ) -> list[list[Baseline]]:
-    train, valid = data["train"], data["valid"]
+    n_outputs, test = data["train"].n_outputs, data.get("test")
     wanted = have_sklearn() if options.baselines is None else options.baselines
     if not wanted:
-        return [[] for _ in range(train.n_outputs)]
+        return [[] for _ in range(n_outputs)]
+    limits = Limits(options.max_cells, options.max_ands)
     on_event(StageBegan("baselines"))
     found: list[list[Baseline]] = []
-    for output in range(train.n_outputs):
-        problem = Problem(
-            name=train.name,
-            ports=train.input_ports,
-            train=samples_of(train, output),
-            valid=samples_of(valid, output),
-            limits=Limits(options.max_cells, options.max_ands),
-            seed=options.seed,
-        )
-        test = data.get("test")
+    for output in range(n_outputs):
+        problem = _problem(data, output, limits, options.seed, Budget())
+        tested = None if test is None else samples_of(test, output)
         try:
-            measured = measure_baselines(
-                problem, None if test is None else samples_of(test, output)
-            )
+            found.append(measure_baselines(problem, tested))
         except (Exception, KeyboardInterrupt) as error:  # what was learnt is worth more than these
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error
             on_event(Note(f"baselines: skipped: {reason or type(error).__name__}"))
-            found.extend([] for _ in range(train.n_outputs - output))
+            found.extend([] for _ in range(n_outputs - output))
             break
-        found.append(measured)
     return found
 
 

@@ -27,7 +27,7 @@ from btfsynth.errors import TrainingError
 from btfsynth.events import OnEvent, ignore
 from btfsynth.learn.base import OUTPUT, Budget, Fit, Problem, new_builder
 from btfsynth.learn.candidates import within
-from btfsynth.learn.features import Features, Spectrum, measure_spectrum, plain_features, with_pairs
+from btfsynth.learn.features import Features, Spectrum, measure_spectrum, with_pairs
 from btfsynth.learn.trees import fringe_signals
 from btfsynth.lower.cheapest import cheapest_form, make
 from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
@@ -399,7 +399,7 @@ class _Grounds:
         if sees is Sees.PAIRS:
             features = with_pairs(n, self._spectrum, _PAIRS)
             return features, [*self._relevant, *range(n, features.count)]
-        return plain_features(n), self._relevant if sees is Sees.RELEVANT else list(range(n))
+        return Features(n), self._relevant if sees is Sees.RELEVANT else list(range(n))
 
     @cached_property
     def _spectrum(self) -> Spectrum:

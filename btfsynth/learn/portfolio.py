@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ import numpy as np
 from btfsynth.errors import ToolError
 from btfsynth.events import BetterCircuit, OnEvent, StageBegan, ignore
 from btfsynth.learn.base import Fit, Learner, Problem, new_builder
-from btfsynth.learn.boosting import BoostingLearner, vote
+from btfsynth.learn.boosting import VOTE, BoostingLearner, vote
 from btfsynth.learn.candidates import Candidate, measured, rank
 from btfsynth.learn.closed_forms import PolynomialLearner, SupportLearner, SymmetricLearner
 from btfsynth.learn.features import measure_spectrum
@@ -36,7 +36,7 @@ class ConstantLearner:
         yield Fit(self.name, str(int(value)), new_builder(problem).build([literal]))
 
 
-_QUICK: tuple[Callable[[], Learner], ...] = (
+_QUICK: tuple[type[Learner], ...] = (
     ConstantLearner,
     PolynomialLearner,
     SymmetricLearner,
@@ -45,17 +45,7 @@ _QUICK: tuple[Callable[[], Learner], ...] = (
     FringeLearner,
     BoostingLearner,
 )
-LEARNERS = (
-    "constant",
-    "polynomial",
-    "symmetric",
-    "support",
-    "tree",
-    "fringe",
-    "boosting",
-    "btf",
-    "vote",
-)
+LEARNERS = (*(each.name for each in _QUICK), NetworkLearner.name, VOTE)
 """Names of the learners, in the order in which they run."""
 
 
@@ -82,6 +72,8 @@ class _Contest:
         self.problem = problem
         self.on_event = on_event
         self.best = -1
+        self.exact = False
+        """Whether anything is right on all samples there are."""
         self.candidates: list[Candidate] = []
         self.discarded = 0
         self.lost: str | None = None
@@ -104,15 +96,10 @@ class _Contest:
                     candidate.netlist.n_cells,
                 )
             )
-        return self._is_exact(candidate)
-
-    def exact(self) -> bool:
-        """Tell whether anything is right on all samples there are."""
-        return any(map(self._is_exact, self.candidates))
-
-    def _is_exact(self, candidate: Candidate) -> bool:
         right = candidate.train_right, candidate.valid_right
-        return right == (self.problem.train.count, self.problem.valid.count)
+        exact = right == (self.problem.train.count, self.problem.valid.count)
+        self.exact = self.exact or exact
+        return exact
 
 
 def compete(
@@ -150,11 +137,11 @@ def _run(contest: _Contest, networks: NetworkLearner) -> None:
             contest.on_event(StageBegan(learner.name))
             for fit in learner.fit(replace(variant, budget=quick)):
                 contest.enter(fit, flips)
-        if contest.exact():
+        if contest.exact:
             break
     contest.on_event(StageBegan(NetworkLearner.name))
     share = 0.95
-    if contest.exact():
+    if contest.exact:
         share = _EXACT_SHARE
         if networks.trials is not None:
             networks.trials = max(1, round(networks.trials * share))
@@ -165,7 +152,7 @@ def _run(contest: _Contest, networks: NetworkLearner) -> None:
                 break
     except ToolError as error:
         contest.lost = str(error)
-    contest.on_event(StageBegan("vote"))
+    contest.on_event(StageBegan(VOTE))
     chosen = vote(problem, contest.candidates)
     if chosen is not None:
         contest.enter(chosen)

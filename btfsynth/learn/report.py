@@ -18,10 +18,9 @@ from btfsynth.flow.patterns import (
     verified_words,
 )
 from btfsynth.flow.report import is_verified, netlist_record
-from btfsynth.learn.base import count_ands
+from btfsynth.learn.base import LearnOptions, count_ands
 from btfsynth.learn.baselines import Baseline
 from btfsynth.learn.candidates import Candidate
-from btfsynth.learn.options import LearnOptions
 from btfsynth.learn.portfolio import LEARNERS, Outcome
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate

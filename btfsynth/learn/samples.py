@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -70,19 +70,22 @@ def check_samples(train: Dataset, others: dict[str, Dataset]) -> None:
                 f"{dataset.source}: expected Boolean inputs to learn a circuit from, got "
                 f"{dataset.input_kind.value} ones"
             )
-    for option, dataset in others.items():
+    for name, dataset in others.items():
         for kind in ("input", "output"):
             wanted, given = (getattr(data, f"{kind}_ports") for data in (train, dataset))
             if wanted != given:
                 raise UsageError(
-                    f"{option} {dataset.source}: expected the {kind} ports of {train.source}, "
+                    f"`{name}` {dataset.source}: expected the {kind} ports of {train.source}, "
                     f"{_listed(wanted)}, got {_listed(given)}"
                 )
-    for option, dataset in (("TRAIN", train), *others.items()):
+    for name, dataset in (
+        ("train", train),
+        *((f"`{name}`", each) for name, each in others.items()),
+    ):
         silent = np.flatnonzero(~dataset.care_mask.any(axis=0))
         if silent.size:
             raise UsageError(
-                f"{option} {dataset.source}: output bit {silent[0] + 1} is a don't-care in every row"
+                f"{name} {dataset.source}: output bit {silent[0] + 1} is a don't-care in every row"
             )
 
 
@@ -107,17 +110,7 @@ def split(dataset: Dataset, seed: int, share: float = 0.25) -> tuple[Dataset, Da
     for output in range(dataset.n_outputs):
         for part in (True, False):
             _let_speak(dataset, output, chosen, part, rows)
-    parts = (np.flatnonzero(~chosen), np.flatnonzero(chosen))
-    train, valid = (
-        replace(
-            dataset,
-            inputs=dataset.inputs[part],
-            targets=dataset.targets[part],
-            care=dataset.care_mask[part],
-        )
-        for part in parts
-    )
-    return train, valid
+    return dataset.select(np.flatnonzero(~chosen)), dataset.select(np.flatnonzero(chosen))
 
 
 def _let_speak(
@@ -134,7 +127,7 @@ def _let_speak(
         raise UsageError(
             f"{dataset.source}: output bit {output + 1} matters in {int(care[:, output].sum())} of "
             f"{dataset.n_patterns} patterns, too few to train and to select on; give patterns to "
-            "select on with --valid"
+            "select on as `valid`"
         )
     chosen[found[0]] = part
 

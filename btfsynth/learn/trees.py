@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Problem, new_builder
 from btfsynth.learn.closed_forms import forward_order
-from btfsynth.learn.features import AND, XOR, Features, measure_spectrum, plain_features, with_pairs
+from btfsynth.learn.features import AND, XOR, Features, measure_spectrum, with_pairs
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
@@ -311,11 +311,11 @@ class TreeLearner:
     def fit(self, problem: Problem) -> Iterator[Fit]:
         n = problem.train.n_inputs
         pairs = with_pairs(n, measure_spectrum(problem.train), _PAIRS)
-        for features in (plain_features(n), pairs)[: 2 if pairs.gates else 1]:
-            chosen = best_tree(problem, features)
+        for features in (Features(n), pairs)[: 2 if pairs.gates else 1]:
+            tree, _ = best_tree(problem, features)
             over = f", {plural(len(features.gates), 'pair')} offered" if features.gates else ""
-            how = f"{plural(chosen.tree.leaves, 'leaf', 'leaves')}{over}"
-            yield Fit(self.name, how, _netlist(problem, features, chosen.tree))
+            how = f"{plural(tree.leaves, 'leaf', 'leaves')}{over}"
+            yield Fit(self.name, how, _netlist(problem, features, tree))
 
 
 class FringeLearner:
@@ -330,14 +330,14 @@ class FringeLearner:
             if inputs is not None and len(inputs) == n:
                 return
             words = "" if inputs is None else f" over {plural(len(inputs), 'input')}"
-            features = plain_features(n)
+            features = Features(n)
             for number in range(_ROUNDS):
-                chosen = best_tree(problem, features, _allowed(features, inputs))
-                if (number or inputs is not None) and chosen.right > best:
-                    how = f"{chosen.tree.leaves} leaves, {number} rounds{words}"
-                    yield Fit(self.name, how, _netlist(problem, features, chosen.tree))
-                best = max(best, chosen.right)
-                wider = features.extended(_fringe(chosen.tree, features)[:_NEW_SIGNALS])
+                tree, right = best_tree(problem, features, _allowed(features, inputs))
+                if (number or inputs is not None) and right > best:
+                    how = f"{tree.leaves} leaves, {number} rounds{words}"
+                    yield Fit(self.name, how, _netlist(problem, features, tree))
+                best = max(best, right)
+                wider = features.extended(_fringe(tree, features)[:_NEW_SIGNALS])
                 if problem.budget.over():
                     return
                 if wider.count == features.count:
@@ -359,28 +359,22 @@ def _allowed(features: Features, inputs: list[int] | None) -> NDArray[np.intp] |
 
 def fringe_signals(problem: Problem, rounds: int, most: int) -> tuple[Features, list[int]]:
     """Return the features after some rounds, and the signals that the last tree asks for first."""
-    features = plain_features(problem.train.n_inputs)
-    chosen = best_tree(problem, features)
+    features = Features(problem.train.n_inputs)
+    tree, _ = best_tree(problem, features)
     for _ in range(rounds):
-        wider = features.extended(_fringe(chosen.tree, features)[:_NEW_SIGNALS])
+        wider = features.extended(_fringe(tree, features)[:_NEW_SIGNALS])
         if wider.count == features.count or problem.budget.over():
             break
         features = wider
-        chosen = best_tree(problem, features)
-    asked = dict.fromkeys(int(chosen.tree.feature[node]) for node in chosen.tree.order)
+        tree, _ = best_tree(problem, features)
+    asked = dict.fromkeys(int(tree.feature[node]) for node in tree.order)
     return features, sorted(list(asked)[:most])
-
-
-@dataclass(frozen=True, eq=False)
-class ChosenTree:
-    tree: Tree
-    right: int
 
 
 def best_tree(
     problem: Problem, features: Features, allowed: NDArray[np.intp] | None = None
-) -> ChosenTree:
-    """Return the tree that does best on the validation samples, within the limits.
+) -> tuple[Tree, int]:
+    """Return the tree that does best on the validation samples within the limits, and how many are right.
 
     Parameters
     ----------
@@ -398,7 +392,7 @@ def best_tree(
         if best is None or (int(right[leaves - 1]), -leaves) > best[:2]:
             best = (int(right[leaves - 1]), -leaves, tree.cut(leaves))
     assert best is not None  # there is always a tree of one leaf
-    return ChosenTree(best[2], best[0])
+    return best[2], best[0]
 
 
 def _netlist(problem: Problem, features: Features, tree: Tree) -> Netlist:
@@ -426,20 +420,18 @@ def _fringe(tree: Tree, features: Features) -> list[tuple[int, int, int]]:
                     found[_gate(AND, 2 * asked + 1 - side, 2 * again + 1 - branch)] += 1
         if all(inner):
             questions = {int(tree.feature[child]) for child in children}
-            if len(questions) == 1 and _opposite(tree, children, split):
+            if len(questions) == 1 and _opposite(tree, children):
                 found[_gate(XOR, 2 * asked, 2 * questions.pop())] += 2
     known = set(features.gates)
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     return [gate for gate, _ in ranked if gate not in known]
 
 
-def _opposite(tree: Tree, children: list[int], split: set[int]) -> bool:
+def _opposite(tree: Tree, children: list[int]) -> bool:
     """Tell whether two nodes with the same question lean opposite ways on each answer."""
     low, high = children
-    for side in (tree.low, tree.high):
-        if tree.value[side[low]] == tree.value[side[high]]:
-            return False
-    return bool(tree.value[tree.low[low]] != tree.value[tree.high[low]])
+    leans = [[tree.value[side[node]] for side in (tree.low, tree.high)] for node in (low, high)]
+    return leans[0][0] != leans[0][1] and leans[1] == [not each for each in leans[0]]
 
 
 def _gate(kind: int, a: int, b: int) -> tuple[int, int, int]:

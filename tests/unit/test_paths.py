@@ -82,7 +82,7 @@ def test_the_way_from_a_table_to_a_report(tmp_path):
     assert (tmp_path / "page.html").stat().st_size > 10_000
     assert read_run_file(at("built/run.toml")).get("data", "source") == "t.csv"
     options = LearnOptions(
-        seconds=None, trials=1, baselines=False, passes="strash", simulators=CHECK
+        time_limit=None, trials=1, baselines=False, passes="strash", simulators=CHECK
     )
     assert learn(load("majority:5"), at("learnt"), options).verified
 

@@ -78,7 +78,7 @@ def test_the_split_leaves_no_output_silent(seed):
     assert valid.care_mask.sum(axis=0).tolist() == [valid.n_patterns, 1]
     assert train.n_patterns + valid.n_patterns == data.n_patterns
     once = replace(both, care=both.care_mask & (np.cumsum(both.care_mask, axis=0) == 1))
-    with pytest.raises(UsageError, match=r"output bit . matters in 1 of \d+ patterns, .* --valid"):
+    with pytest.raises(UsageError, match=r"output bit . matters in 1 of \d+ patterns, .* `valid`"):
         split(once, seed)
 
 
@@ -111,8 +111,8 @@ def test_contradicting_patterns_are_counted():
 def test_data_that_do_not_belong_together():
     """Other ports, analog inputs and outputs that nobody specifies are refused."""
     data = make_dataset(count, 6, 50, 1)
-    with pytest.raises(UsageError, match=r"--test f.pla: expected the input ports"):
-        check_samples(data, {"--test": make_dataset(count, 7, 50, 1)})
+    with pytest.raises(UsageError, match=r"`test` f.pla: expected the input ports"):
+        check_samples(data, {"test": make_dataset(count, 7, 50, 1)})
     analog = replace(data, inputs=data.inputs.astype(np.float32), input_kind=InputKind.ANALOG)
     with pytest.raises(UsageError, match="analog"):
         check_samples(analog, {})
