@@ -34,8 +34,8 @@ from btfsynth.fpga.devices import get_device
 from btfsynth.fpga.flow import FpgaOptions, FpgaResult, run_fpga
 from btfsynth.fpga.place import PlaceOptions
 from btfsynth.hdl.manifest import Manifest, load_manifest
+from btfsynth.learn.base import LearnOptions
 from btfsynth.learn.learning import learn as run_learning
-from btfsynth.learn.options import LearnOptions
 from btfsynth.learn.report import LearnReport, Score
 from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.text import read_netlist
