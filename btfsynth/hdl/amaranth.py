@@ -66,7 +66,7 @@ def class_name(module: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in module.split("_")) + "Component"
 
 
-# A ready/valid wrapper for a pipelined Amaranth component (Amaranth RFC 61, `amaranth.lib.stream`).
+# the ready/valid wrapper (Amaranth RFC 61, `amaranth.lib.stream`)
 
 
 def emit_amaranth_stream(module: HardwareModule) -> str:

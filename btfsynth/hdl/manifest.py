@@ -21,13 +21,38 @@ CELL_LIBRARY = "verilog_cells"
 ROLES = ("amaranth", "testbench", "vectors", "verilog")
 """Files every design has; ``vhdl`` and ``vhdl_testbench`` came later than the format and may be missing."""
 
+CONTROL_NAMES = frozenset({"clk", "rst", "en"})
+"""Names that no data port of a clocked design has."""
+MAX_LATENCY = 1000
+"""Register stages at most."""
+
 _FORMAT = 1
 _MAX_WIDTH = 1_000_000
-_MOST_CELLS = 2**30
+_MAX_CELLS = 2**30
 """Netlists number twice as many literals with 31 bits."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})\]")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The clock of a design and its control ports.
+
+    Every path from an input to an output goes through the same number of registers, so that a new input can
+    come every clock. `latency` counts the rising edges from an input to its output, at least 1; registers keep
+    their values while the port ``en`` is 0; registers and outputs become 0 on the rising edge where ``rst`` is
+    1, whatever the enable is.
+    """
+
+    latency: int
+    enable: bool = False
+    reset: bool = False
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Names of the control ports, each one bit wide, in the order in which they precede the data."""
+        return ("clk", *(("rst",) if self.reset else ()), *(("en",) if self.enable else ()))
 
 
 @dataclass(frozen=True)
@@ -239,8 +264,8 @@ def _statistics(record: dict[str, Any]) -> dict[str, int]:
     """Return the statistics of the netlist, which say how long simulators may take."""
     found: dict[str, int] = _get(record, "netlist", dict)
     for key, value in found.items():
-        if type(value) is not int or not 0 <= value <= _MOST_CELLS:
-            raise _InvalidError(f"netlist.{key}: expected 0 to {_MOST_CELLS}, got {shown(value)}")
+        if type(value) is not int or not 0 <= value <= _MAX_CELLS:
+            raise _InvalidError(f"netlist.{key}: expected 0 to {_MAX_CELLS}, got {shown(value)}")
     return found
 
 
@@ -317,31 +342,3 @@ def _get(record: dict[str, Any], key: str, kind: type) -> Any:
     if type(record[key]) is not kind:
         raise _InvalidError(f"{key}: expected {kind.__name__}, got {type(record[key]).__name__}")
     return record[key]
-
-
-# How a clocked design takes part in time.
-
-CONTROL_NAMES = frozenset({"clk", "rst", "en"})
-"""Names that no data port of a clocked design has."""
-MAX_LATENCY = 1000
-"""Register stages at most."""
-
-
-@dataclass(frozen=True)
-class Timing:
-    """The clock of a design and its control ports.
-
-    Every path from an input to an output goes through the same number of registers, so that a new input can
-    come every clock. `latency` counts the rising edges from an input to its output, at least 1; registers keep
-    their values while the port ``en`` is 0; registers and outputs become 0 on the rising edge where ``rst`` is
-    1, whatever the enable is.
-    """
-
-    latency: int
-    enable: bool = False
-    reset: bool = False
-
-    @property
-    def controls(self) -> tuple[str, ...]:
-        """Names of the control ports, each one bit wide, in the order in which they precede the data."""
-        return ("clk", *(("rst",) if self.reset else ()), *(("en",) if self.enable else ()))

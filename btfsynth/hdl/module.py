@@ -62,9 +62,6 @@ def cell_expression(fanin: Sequence[int], texts: Sequence[str]) -> str:
     return f" {'&' if kind == 'and' else '|'} ".join(read)
 
 
-# The registers of a pipelined module under names, for backends that write one statement a register.
-
-
 class RegisterNames:
     """The text of every literal that a module reads, pipelined or not.
 

@@ -37,8 +37,6 @@ def _connections(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
     return [(name, f"{bus}[{last}:{first}]") for name, last, first in port_slices(ports)]
 
 
-# What the templates of all testbenches are given.
-
 REPORTED = 10
 """Mismatches of which a testbench prints a line each."""
 
@@ -63,9 +61,6 @@ def port_slices(ports: Sequence[Port]) -> Iterator[tuple[str, int, int]]:
         first += port.width
 
 
-# A cocotb test that knows nothing of how the module is made.
-
-
 def emit_cocotb(
     module: HardwareModule, vector_count: int, vector_file: str, sources: Sequence[str]
 ) -> str:
@@ -78,9 +73,6 @@ def emit_cocotb(
         outputs=names.outputs,
         randomised=timing is not None and timing.enable,
     )
-
-
-# A pytest file for the Amaranth component.
 
 
 def emit_amaranth_test(
@@ -96,9 +88,6 @@ def emit_amaranth_test(
         outputs=names.outputs,
         randomised=timing is not None and timing.enable,
     )
-
-
-# A self-checking VHDL testbench, which does what the Verilog one does and prints the same lines.
 
 
 def bench_name(module: str) -> str:

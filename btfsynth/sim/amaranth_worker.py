@@ -113,8 +113,6 @@ def run_clocked(component: Any, bench: Callable[[Any, Any], Awaitable[None]]) ->
     simulator.run()
 
 
-# Simulate the stream wrapper of a design: nothing lost, nothing doubled, the handshake kept.
-
 _SEED = 1
 _ITEMS = 256
 """So many items go through at full speed; with gaps and back-pressure all vectors, again and again if fewer."""
@@ -240,8 +238,6 @@ class _Traffic:
             return None
         return f"{ctx.get(self._out.payload.as_value()):0{self._width}b}"
 
-
-# Simulate an Amaranth module of a design folder and print the result as JSON.
 
 _ENABLED = 0.75
 """How often the enable is high."""

@@ -44,9 +44,6 @@ class Simulator(Protocol):
         """Check the design; `timeout` are the seconds for each command."""
 
 
-# A design folder that has been read and found complete.
-
-
 @dataclass(frozen=True)
 class Design:
     """A design folder that has been read and found complete."""
@@ -103,9 +100,6 @@ def _lists_all(vectors: VectorTable) -> bool:
         return False
     packed = np.packbits(vectors.inputs, axis=1)
     return len(np.unique(packed, axis=0)) == vectors.count
-
-
-# What a check of a design found.
 
 
 @dataclass(frozen=True)

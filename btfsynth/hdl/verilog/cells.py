@@ -11,7 +11,7 @@ from btfsynth.hdl.verilog.expressions import Expressions
 from btfsynth.hdl.verilog.grammar import ast
 from btfsynth.hdl.verilog.wiring import Net, Value, Wiring
 from btfsynth.hdl.verilog.words import plain
-from btfsynth.netlist.formats.cells import CellFunction, find_cell, find_flipflop, needed_functions
+from btfsynth.netlist.formats.cells import CellFunction, library_cell, needed_functions
 
 _PRIMITIVES = {
     "and": (Op.AND, False),
@@ -91,24 +91,23 @@ class CellReader:
         module = plain(instance.module)
         parameters = self.parameters(instance, defparams)
         try:
-            functions = find_cell(module, ports, parameters)
-            flipflop = find_flipflop(module, ports, parameters) if functions is None else None
+            found = library_cell(module, ports, parameters)
         except ValueError as error:
             raise self.wiring.error(f"{module} {plain(instance.name)}: {error}", instance) from None
-        if flipflop is not None:
-            nodes = self.connections(instance, list(dict.fromkeys(ports)))
-            self.flipflop(instance, flipflop, nodes)
-            return
-        if functions is None:
+        if found is None:
             raise self.wiring.error(
                 f"the module {module} is not defined in this file; add the file of its library, or "
                 "take cells apart with Yosys' 'techmap -map +/<vendor>/cells_sim.v'",
                 instance,
             )
-        if None in names and names:
+        functions, is_flipflop = found
+        if None in names and not is_flipflop:
             raise self.wiring.error(f"{module}: expected connections by name", instance)
         nodes = self.connections(instance, list(dict.fromkeys(ports)))
-        self.connect(instance, functions, nodes)
+        if is_flipflop:
+            self.flipflop(instance, functions[0], nodes)
+        else:
+            self.connect(instance, functions, nodes)
 
     def flipflop(self, instance: Any, function: CellFunction, nodes: Mapping[str, Any]) -> None:
         module = plain(instance.module)
@@ -199,9 +198,6 @@ class CellReader:
                 instance,
             )
         return dict(zip(pins, bits, strict=True))
-
-
-# Parameters of Verilog modules: constants that an instance may give.
 
 
 def declare_parameters(wiring: Wiring) -> None:

@@ -128,7 +128,7 @@ def _apply(op: Op, reads: Sequence[Any], zeros: NDArray[np.uint8]) -> Any:
     return (reads[0] & reads[1]) | (~reads[0] & reads[2])
 
 
-# Gates of Verilog's operators on vectors; constants among their inputs are folded.
+# gates of operators on vectors; constants among their inputs are folded
 
 
 @dataclass

@@ -141,7 +141,7 @@ def _declaration(kind: str, port: Port) -> str:
     return f"{kind} {width}{port.name}"
 
 
-# Verilog as instances of four cells, for readers that know modules but no operators.
+# instances of four cells, for readers that know modules but no operators
 
 _CELLS = MappingProxyType(
     {

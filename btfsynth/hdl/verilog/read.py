@@ -92,7 +92,7 @@ def _ports(
     return group_ports(ports)
 
 
-# Majorities that Verilog spells as three ANDs under an OR, as the emitters here do.
+# majorities, which Verilog spells as three ANDs under an OR
 
 _SIGNALS = 3
 

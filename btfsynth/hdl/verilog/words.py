@@ -9,51 +9,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pyverilog.utils.op2mark import operator_mark
 from pyverilog.vparser.parser import ParseError
 
 from btfsynth.errors import DataError
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.verilog.grammar import DirectiveError, Parser, UnsupportedError
 
-_UNARY = {
-    "Uplus": "+",
-    "Uminus": "-",
-    "Ulnot": "!",
-    "Unot": "~",
-    "Uand": "&",
-    "Unand": "~&",
-    "Uor": "|",
-    "Unor": "~|",
-    "Uxor": "^",
-    "Uxnor": "~^",
-}
+_MARKS = {**operator_mark, "Uplus": "+"}
 _REDUCTIONS = ("Uand", "Unand", "Uor", "Unor", "Uxor", "Uxnor")
-_BINARY = {
-    "Power": "**",
-    "Times": "*",
-    "Divide": "/",
-    "Mod": "%",
-    "Plus": "+",
-    "Minus": "-",
-    "Sll": "<<",
-    "Srl": ">>",
-    "Sla": "<<<",
-    "Sra": ">>>",
-    "LessThan": "<",
-    "GreaterThan": ">",
-    "LessEq": "<=",
-    "GreaterEq": ">=",
-    "Eq": "==",
-    "NotEq": "!=",
-    "Eql": "===",
-    "NotEql": "!==",
-    "And": "&",
-    "Xor": "^",
-    "Xnor": "~^",
-    "Or": "|",
-    "Land": "&&",
-    "Lor": "||",
-}
 _KINDS = MappingProxyType(
     {
         "Always": "an 'always' block",
@@ -113,18 +77,10 @@ _KINDS = MappingProxyType(
 
 def describe(node: Any) -> str:
     name = type(node).__name__
-    if name in _REDUCTIONS:
-        return f"the operator {_UNARY[name]} (reduction)"
-    if name in _UNARY:
-        return f"the operator {_UNARY[name]} (unary)"
-    if name in _BINARY:
-        return f"the operator {_BINARY[name]}"
-    return _KINDS.get(name, "a construct outside the subset")
-
-
-def is_operator(node: Any) -> bool:
-    name = type(node).__name__
-    return name in _UNARY or name in _BINARY or name == "Cond"
+    if name not in _MARKS:
+        return _KINDS.get(name, "a construct outside the subset")
+    arity = " (reduction)" if name in _REDUCTIONS else " (unary)" if name[0] == "U" else ""
+    return f"the operator {_MARKS[name]}{arity}"
 
 
 def plain(name: str) -> str:
@@ -132,7 +88,7 @@ def plain(name: str) -> str:
     return name.removeprefix("\\")
 
 
-# Numbers of Verilog: ``13``, ``4'b01_10``, ``8'shff``, ``'h1``, and ``4'b1?0?`` as ``casez`` has them.
+# numbers: ``13``, ``4'b01_10``, ``8'shff``, ``'h1``, and ``4'b1?0?`` as ``casez`` has them
 
 UNSIZED_WIDTH = 32
 """Bits of a number that does not say how many it has."""
@@ -224,7 +180,7 @@ def _digits(digits: str, base: str, width: int) -> tuple[int, int, int]:
     return value, unknown & ones, floating & ones
 
 
-# A Verilog file as pyverilog's syntax tree, with errors that name the line.
+# the syntax tree
 
 _WHERE = re.compile(r"^.*line:([0-9]+)(?: column:[0-9]+)?: *", re.DOTALL)
 

@@ -423,7 +423,7 @@ def _listed(
     return listed
 
 
-# AIGER, ASCII and binary: an AND or an OR is one AND, a majority four.
+# the writer: an AND or an OR is one AND, a majority four
 
 
 def aiger_names(netlist: Netlist) -> HdlNames:

@@ -21,9 +21,15 @@ from types import MappingProxyType
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.netlist.formats import functions as gates
-from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, build_table
+from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, table_gate
 from btfsynth.netlist.formats.nets import Design, Make, NetTable
-from btfsynth.netlist.formats.tokens import net_names, net_prefix, plain_cells, token_names
+from btfsynth.netlist.formats.tokens import (
+    comments,
+    net_names,
+    net_prefix,
+    plain_cells,
+    token_names,
+)
 from btfsynth.netlist.identifiers import HdlNames, printable
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
@@ -134,8 +140,7 @@ def _table_gate(file: SourceFile, digits: str | None, width: int, number: int) -
         raise file.error(
             f"expected a table of {1 << width} bits for {width} inputs, got 0x{digits[:20]}", number
         )
-    table = int(digits, 16)
-    return lambda builder, literals: build_table(builder, table, literals)
+    return table_gate(int(digits, 16))
 
 
 def _name(file: SourceFile, text: str, number: int) -> str:
@@ -145,7 +150,7 @@ def _name(file: SourceFile, text: str, number: int) -> str:
     return name
 
 
-# BENCH: ANDs, ORs and inverters, majorities as tables in the form of ABC.
+# the writer: ANDs, ORs and inverters, majorities as tables in the form of ABC
 
 _FORBIDDEN = ' #(),="'
 
@@ -160,7 +165,7 @@ def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str])
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
     prefix = net_prefix([*inputs, *outputs], "i")
     nets = net_names(netlist, inputs, outputs)
-    lines = [f"# {printable(key)}: {printable(value)}" for key, value in provenance.items()]
+    lines = comments(provenance)
     lines.append(f"# {printable(names.module)}")
     lines.extend(f"INPUT({inputs[bit]})" for bit in pin_order(names.inputs))
     lines.extend(f"OUTPUT({outputs[bit]})" for bit in pin_order(names.outputs))

@@ -17,14 +17,13 @@ from btfsynth.errors import plural
 from btfsynth.netlist.formats.cells import (
     NEXT,
     cell_names,
-    find_cell,
-    find_flipflop,
+    library_cell,
     needed_functions,
 )
-from btfsynth.netlist.formats.functions import build_cover, build_table
+from btfsynth.netlist.formats.functions import build_cover, table_gate
 from btfsynth.netlist.formats.nets import Design, Make, NetTable
-from btfsynth.netlist.formats.tokens import net_names, plain_cells, token_names, wrapped
-from btfsynth.netlist.identifiers import HdlNames, printable
+from btfsynth.netlist.formats.tokens import comments, net_names, plain_cells, token_names, wrapped
+from btfsynth.netlist.identifiers import HdlNames
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import bit_names, pin_order
@@ -346,35 +345,28 @@ def _add_cell(
     ports = {formal.partition("[")[0] for formal in pins}
     who = f"the cell {quoted(instance.model)}"
     try:
-        functions = find_cell(instance.model, ports, instance.parameters)
-        flipflop = None
-        if functions is None:
-            flipflop = find_flipflop(instance.model, ports, instance.parameters)
+        found = library_cell(instance.model, ports, instance.parameters)
     except ValueError as error:
         hint = "; Yosys' 'write_blif -param' writes parameters" if not instance.parameters else ""
         raise file.error(f"{who}: {error}{hint}", instance.line) from None
-    if flipflop is not None:
-        functions = [flipflop]
-        if nets.comb and "Q" not in pins:
-            return  # nothing reads it
-        nets.add_register(pins.get("Q", ""), prefix + NEXT, instance.model, instance.line)
-    if functions is None:
+    if found is None:
         raise file.error(
             f"the model {quoted(instance.model)} is not defined in this file", instance.line
         )
-    if flipflop is None:
+    functions, is_flipflop = found
+    if not is_flipflop:
         functions = needed_functions(functions, pins)
+    elif nets.comb and "Q" not in pins:
+        return  # nothing reads it
+    else:
+        nets.add_register(pins.get("Q", ""), prefix + NEXT, instance.model, instance.line)
     made = {one.output: pins.get(one.output, prefix + one.output) for one in functions}
     for one in functions:
         missing = [pin for pin in one.inputs if pin not in made and pin not in pins]
         if missing:
             raise file.error(f"{who}: the input {missing[0]} is not connected", instance.line)
         reads = [made.get(pin) or pins[pin] for pin in one.inputs]
-        nets.drive(made[one.output], reads, _table_maker(one.table), instance.line)
-
-
-def _table_maker(table: int) -> Make:
-    return lambda builder, literals: build_table(builder, table, literals)
+        nets.drive(made[one.output], reads, table_gate(one.table), instance.line)
 
 
 def _resolve(file: SourceFile, models: dict[str, _Model], instance: _Instance) -> _Model:
@@ -398,7 +390,7 @@ def _make(gate: _Gate) -> Make:
     return lambda builder, literals: build_cover(builder, rows, on, literals)
 
 
-# BLIF: one ``.names`` a cell, as Yosys and ABC read it.
+# the writer: one ``.names`` per cell, as Yosys and ABC read it
 
 _FORBIDDEN = ' #\\="'
 
@@ -412,7 +404,7 @@ def emit_blif(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) 
     netlist = plain_cells(netlist)
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
     nets = net_names(netlist, inputs, outputs)
-    lines = [f"# {printable(key)}: {printable(value)}" for key, value in provenance.items()]
+    lines = comments(provenance)
     lines.append(f".model {names.module}")
     lines.extend(_listed(".inputs", [inputs[bit] for bit in pin_order(names.inputs)]))
     lines.extend(_listed(".outputs", [outputs[bit] for bit in pin_order(names.outputs)]))

@@ -48,6 +48,17 @@ def find_cell(
     return None
 
 
+def library_cell(
+    kind: str, ports: Collection[str], parameters: Parameters
+) -> tuple[Sequence[CellFunction], bool] | None:
+    """Return the functions of a cell or the one of a flip-flop, and whether it is one; None if unknown."""
+    functions = find_cell(kind, ports, parameters)
+    if functions is not None:
+        return functions, False
+    flipflop = find_flipflop(kind, ports, parameters)
+    return None if flipflop is None else ([flipflop], True)
+
+
 def needed_functions(
     functions: Sequence[CellFunction], connected: Collection[str]
 ) -> Sequence[CellFunction]:
@@ -279,8 +290,6 @@ _YOSYS = {name: (_fixed({"Y": gate}),) for name, gate in _GATES.items()}
 
 _CELLS: Mapping[str, tuple[_Cell, ...]] = {**_VENDORS, **_YOSYS}
 
-
-# Flip-flops and latches of FPGA vendors and of Yosys: what they take over, as a function.
 
 NEXT = "next"
 """Name of the signal that a flip-flop takes over."""

@@ -18,6 +18,31 @@ Make = Callable[[NetlistBuilder, Sequence[int]], int]
 _Gate = tuple[tuple[int, ...], Make]
 
 
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A netlist that was read from a file.
+
+    Parameters
+    ----------
+    notes
+        What a user should know about how it was read, one line each.
+    dont_care
+        A netlist of the same inputs and outputs whose output bits are 1 where those of `netlist` do not
+        matter; None if they always do.
+    latency
+        Registers on every path from an input to an output, which `netlist` has as wires; None if no output
+        depends on an input.
+    counts_from_zero
+        Whether the bits of every bus are numbered by significance, whatever its range is elsewhere.
+    """
+
+    netlist: Netlist
+    notes: tuple[str, ...] = ()
+    dont_care: Netlist | None = None
+    latency: int | None = 0
+    counts_from_zero: bool = False
+
+
 class NetTable:
     """The nets of a file while it is read; `comb` cuts registers into ports instead of refusing them."""
 
@@ -204,37 +229,6 @@ def unused_names(wanted: Sequence[str], taken: Iterable[str]) -> list[str]:
         used.add(name)
         names.append(name)
     return names
-
-
-# What a reader returns: the netlist, and what there is to say about how it was read.
-
-
-@dataclass(frozen=True, eq=False)
-class Design:
-    """A netlist that was read from a file.
-
-    Parameters
-    ----------
-    notes
-        What a user should know about how it was read, one line each.
-    dont_care
-        A netlist of the same inputs and outputs whose output bits are 1 where those of `netlist` do not
-        matter; None if they always do.
-    latency
-        Registers on every path from an input to an output, which `netlist` has as wires; None if no output
-        depends on an input.
-    counts_from_zero
-        Whether the bits of every bus are numbered by significance, whatever its range is elsewhere.
-    """
-
-    netlist: Netlist
-    notes: tuple[str, ...] = ()
-    dont_care: Netlist | None = None
-    latency: int | None = 0
-    counts_from_zero: bool = False
-
-
-# Topological order of gates that may come in any order, without recursion.
 
 
 def topological_order(reads: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:

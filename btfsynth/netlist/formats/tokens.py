@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
 from btfsynth.netlist.hashing import rebuild
-from btfsynth.netlist.identifiers import HdlNames, cell_names
+from btfsynth.netlist.identifiers import HdlNames, cell_names, printable
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names
 
@@ -31,6 +31,10 @@ def token_names(netlist: Netlist, forbidden: str, one_space: bool) -> HdlNames:
     same = _passed_through(netlist, inputs) if one_space else {}
     outputs = _ports(netlist.output_ports, forbidden, taken, same, notices)
     return HdlNames(module, inputs, outputs, tuple(notices))
+
+
+def comments(provenance: Mapping[str, str]) -> list[str]:
+    return [f"# {printable(key)}: {printable(value)}" for key, value in provenance.items()]
 
 
 def net_prefix(taken: Collection[str], prefix: str) -> str:
@@ -125,9 +129,6 @@ def _mended(name: str, forbidden: str) -> str:
         for character in name
     ]
     return "".join(kept).strip(" ") or "_"
-
-
-# Cells that every netlist file can hold.
 
 
 def plain_cells(netlist: Netlist) -> Netlist:

@@ -10,8 +10,8 @@ from typing import Any
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import SequentialError
 from btfsynth.netlist.formats import functions as gates
-from btfsynth.netlist.formats.cells import find_cell, find_flipflop, needed_functions
-from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, build_table
+from btfsynth.netlist.formats.cells import library_cell, needed_functions
+from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, table_gate
 from btfsynth.netlist.formats.nets import Design, Make, NetTable
 from btfsynth.netlist.formats.tokens import net_prefix, plain_cells, token_names
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
@@ -46,10 +46,6 @@ def _top(file: SourceFile, document: Any) -> tuple[str, Mapping[str, Any]]:
 def _is_set(module: Mapping[str, Any], attribute: str) -> bool:
     value = module.get("attributes", {}).get(attribute, "0")
     return str(value).strip("0") != ""
-
-
-def _table_maker(table: int) -> Make:
-    return lambda builder, literals: build_table(builder, table, literals)
 
 
 class _Reader:
@@ -146,34 +142,31 @@ class _Reader:
         }
         ports = [pin for pin, bits in cell["connections"].items() if bits]
         try:
-            parameters = cell.get("parameters", {})
-            functions = find_cell(kind, ports, parameters)
-            flipflop = find_flipflop(kind, ports, parameters) if functions is None else None
+            found = library_cell(kind, ports, cell.get("parameters", {}))
         except ValueError as error:
             raise self.file.error(f"{who}: {error}") from None
-        if flipflop is not None:
-            functions = [flipflop]
-            if not self.nets.comb:
-                raise SequentialError(
-                    f"{who} of kind {kind} is sequential, expected a combinational circuit",
-                    self.file.path,
-                )
-            if "Q" not in pins:
-                return  # nothing reads it
-        if functions is None:
+        if found is None:
             raise self.file.error(
                 f"{who} is {quoted(str(kind))}, expected $lut, a gate such as $_AND_ or a known cell "
                 "of an FPGA; take others apart with 'techmap -map +/<vendor>/cells_sim.v' and 'abc'"
             )
-        if flipflop is None:
+        functions, is_flipflop = found
+        if not is_flipflop:
             functions = needed_functions(functions, pins)
-        made = {} if flipflop else {one.output: f"{one.output} of {name}" for one in functions}
+        elif not self.nets.comb:
+            raise SequentialError(
+                f"{who} of kind {kind} is sequential, expected a combinational circuit",
+                self.file.path,
+            )
+        elif "Q" not in pins:
+            return  # nothing reads it
+        made = {} if is_flipflop else {one.output: f"{one.output} of {name}" for one in functions}
         made.update({pin: self.net(pins[pin]) for pin in made if pin in pins})
         for one in functions:
             reads = [made.get(pin) or self.read_pin(who, pins, pin) for pin in one.inputs]
             output = made.get(one.output, f"{one.output} of {name}")
-            yield output, reads, _table_maker(one.table), who
-            if flipflop is not None:
+            yield output, reads, table_gate(one.table), who
+            if is_flipflop:
                 yield self.flipflop(str(kind), self.net(pins["Q"]), output, pins["Q"], who)
 
     def flipflop(
@@ -205,7 +198,7 @@ class _Reader:
             raise self.file.error(
                 f"the cell {quoted(name)}: expected a LUT of {1 << len(reads)} bits, got {quoted(text)}"
             )
-        return reads, _table_maker(int(text, 2))
+        return reads, table_gate(int(text, 2))
 
     def pin(self, name: str, cell: Mapping[str, Any], pin: str) -> str:
         bits = cell["connections"][pin]
@@ -227,7 +220,7 @@ class _Reader:
         return f"net {bit}" if name is None else f"net {bit}, {name}"
 
 
-# Yosys JSON: what ``read_json`` of Yosys takes, and netlistsvg draws.
+# the writer, for ``read_json`` of Yosys and for netlistsvg
 
 _FORBIDDEN = " $\\"
 _SHOWN = 60
