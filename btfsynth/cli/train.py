@@ -184,7 +184,7 @@ def command(
         run = train(
             dataset, training, on_event=on_event,
             valid=measured, checkpoint_file=checkpoint, checkpoint_interval=checkpoint_interval,
-            run_all=run_all, ranks=ranks, executor=executor,
+            run_all=run_all, executor=ranks or executor,
         )  # fmt: skip
     asked = path
     problems: list[str] = []

@@ -35,7 +35,7 @@ from btfsynth.passes.base import run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, total_width
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
-from btfsynth.train.trainer import TrialHooks, train_trial
+from btfsynth.train.trainer import TrialOptions, train_trial
 
 Bits = NDArray[np.uint8]
 
@@ -290,8 +290,10 @@ class _Cascade:
             options.parameters, max_iterations=options.parameters.max_iterations * (1 + number)
         )
         topology = layered((data.n_inputs, *hidden, 1), skip=True)
-        hooks = TrialHooks(deadline=self.deadline)
-        result = train_trial(data, topology, parameters, options.seed, self.trainings, hooks=hooks)
+        limits = TrialOptions(deadline=self.deadline)
+        result = train_trial(
+            data, topology, parameters, options.seed, self.trainings, options=limits
+        )
         self.trainings += 1
         self.iterations += result.iterations
         if result.stop is StopReason.TIME:

@@ -149,7 +149,7 @@ class PolishTask:
     attempt: int
 
 
-Task = TrialTask | PolishTask
+Planned = TrialTask | PolishTask
 
 
 class Schedule:
@@ -187,7 +187,7 @@ class Schedule:
         """Return the record of the circuit that is polished, as it was when that was decided."""
         return self._sources[task.parent]
 
-    def next(self, found: Findings, running: Collection[Task], late: bool) -> Task | None:
+    def next(self, found: Findings, running: Collection[Planned], late: bool) -> Planned | None:
         """Return a task that is to be started now, None if there is none before others have ended.
 
         Parameters
@@ -276,5 +276,5 @@ def _first_of_each(records: Iterable[Record]) -> dict[str, Record]:
     return best
 
 
-def _any(running: Iterable[Task], kind: type[Task]) -> bool:
+def _any(running: Iterable[Planned], kind: type[Planned]) -> bool:
     return any(isinstance(task, kind) for task in running)

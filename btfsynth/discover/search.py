@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.discover.portfolio import (
-    PolishTask,
-    Portfolio,
-    Schedule,
-    Task,
-    TrialTask,
-    make_portfolio,
-)
+from btfsynth.discover.portfolio import Planned, Portfolio, Schedule, TrialTask, make_portfolio
 from btfsynth.discover.record import Findings, Objective, Record
 from btfsynth.discover.store import Certifier, Identity, Store
 from btfsynth.discover.work import get_ready, polish, run_trial
@@ -29,10 +22,9 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.staging import staging_folder
 from btfsynth.train.checkpoint import training_fingerprint
 from btfsynth.train.session import TrainOptions, plan_for
-from btfsynth.workers.executor import Executor, Finished
+from btfsynth.workers.executor import NAP, Executor, Finished, Task, completed
 from btfsynth.workers.pool import WorkerPool
 
-_NAP = 0.2
 _LATE = 0.75
 """Share of the time after which circuits are polished."""
 
@@ -274,9 +266,9 @@ class _Search:
         )
         self.certifier = Certifier(dataset, store, scratch, settled, on_event)
         self.keep_all = not dataset.says_all
-        self.running: set[Task] = set()
-        self.again: deque[Task] = deque()
-        self.deaths: Counter[Task] = Counter()
+        self.running: set[Planned] = set()
+        self.lost: list[int] = []
+        self.looked = 0.0
         self.begin = time.monotonic()
         self.problems = 0
         self.interrupted = False
@@ -301,8 +293,11 @@ class _Search:
             workers = executor(self.options.jobs)
             self._get_ready(workers)
             self.on_event(StageBegan("searching"))
-            self.begin = time.monotonic()
-            self._loop(workers)
+            self.begin = self.looked = time.monotonic()
+            found = completed(workers, self._next, self.on_event, stop=self._look)
+            with closing(found):
+                for finished in found:
+                    self._settle(finished)
         except KeyboardInterrupt:
             self.interrupted = True
         finally:
@@ -319,7 +314,6 @@ class _Search:
         finally:
             self.store.rewrite(self.found.in_order())
             front = self._keep_front()
-        lost = [task for task, deaths in self.deaths.items() if deaths > 1]
         return DiscoverReport(
             name=self.dataset.name,
             directory=self.store.directory,
@@ -327,7 +321,7 @@ class _Search:
             **self._counts(),
             seconds=max(seconds, time.monotonic() - self.begin),
             front=tuple(front),
-            lost=tuple(sorted(task.trial for task in lost if isinstance(task, TrialTask))),
+            lost=tuple(sorted(self.lost)),
             problems=self.problems,
             rejected=self.certifier.rejected,
             interrupted=self.interrupted,
@@ -340,71 +334,54 @@ class _Search:
 
     def _get_ready(self, workers: Executor) -> None:
         """Load and compile everything in one worker first: the others find it compiled."""
-        precision = self.portfolio.plan.parameters.precision
+        arguments = self.options.passes, self.portfolio.plan.parameters.precision
         workers.on_report = lambda _, stage: self.on_event(StageBegan(stage))
-        workers.submit("ready", get_ready, self.options.passes, precision)
-        while workers.running:
-            for finished in workers.wait(_NAP):
-                if finished.died:
-                    raise ToolError("a worker process cannot be started, or dies at once")
+        for finished in completed(
+            workers, [Task("ready", "start", get_ready, arguments)], attempts=1
+        ):
+            if finished.died:
+                raise ToolError("a worker process cannot be started, or dies at once")
 
-    def _loop(self, workers: Executor) -> None:
-        told = 0.0
-        while not self._time_is_up():
-            while workers.idle:
-                task = self._next()
-                if task is None:
-                    break
-                self.running.add(task)
-                workers.submit(task, *self._work(task))
-            if not workers.running:
-                return
-            for finished in workers.wait(_NAP):
-                self._settle(finished)
-            if time.monotonic() - told >= _NAP:
-                told = time.monotonic()
-                if self.certifier.step(self._front(), self.found):
-                    self._keep_front()
-                self.on_event(self._status())
+    def _look(self) -> bool:
+        """Check circuits of the front and tell the state now and then; return whether the time is up."""
+        if time.monotonic() - self.looked >= NAP:
+            self.looked = time.monotonic()
+            if self.certifier.step(self._front(), self.found):
+                self._keep_front()
+            self.on_event(self._status())
+        return self._time_is_up()
 
     def _next(self) -> Task | None:
-        if self.again:
-            return self.again.popleft()
-        return self.schedule.next(self.found, self.running, self._elapsed_share() >= _LATE)
-
-    def _work(self, task: Task) -> tuple[Any, ...]:
-        """Return the function that does a task, and its arguments."""
+        """Return what a worker is to do now, None if it has to wait for others or there is no more."""
+        late = self._elapsed_share() >= _LATE
+        planned = self.schedule.next(self.found, self.running, late)
+        if planned is None:
+            return None
+        self.running.add(planned)
         seed, passes = self.options.training.seed, self.options.passes
-        if isinstance(task, TrialTask):
-            return run_trial, self.dataset, self.portfolio, seed, passes, task.trial
-        parent = self.schedule.source(task)
-        text = self.found.text(task.parent)
-        return polish, self.dataset, parent, text, passes, self.keep_all, task.attempt
+        if isinstance(planned, TrialTask):
+            name = f"trial {planned.trial} (seed {seed})"
+            arguments = (self.dataset, self.portfolio, seed, passes, planned.trial)
+            return Task(planned, name, run_trial, arguments)
+        name = f"attempt {planned.attempt} at circuit {planned.parent[:8]}"
+        parent, text = self.schedule.source(planned), self.found.text(planned.parent)
+        attempt = planned.attempt
+        return Task(
+            planned, name, polish, (self.dataset, parent, text, passes, self.keep_all, attempt)
+        )
 
     def _settle(self, finished: Finished) -> None:
-        task = finished.key
-        if not isinstance(task, TrialTask | PolishTask):
+        planned = cast(Planned, finished.key)
+        self.running.discard(planned)
+        if finished.died:
+            if isinstance(planned, TrialTask):
+                self.lost.append(planned.trial)
             return
-        self.running.discard(task)
-        if not finished.died:
-            record: Record = finished.value
-            self.store.append(self.found.add(record))
-            if record.problem and not self.problems:
-                self.on_event(Note(f"trial {record.trial}: no circuit: {record.problem}"))
-            self.problems += bool(record.problem)
-            return
-        self.deaths[task] += 1
-        what = (
-            f"trial {task.trial} (seed {self.options.training.seed})"
-            if isinstance(task, TrialTask)
-            else f"attempt {task.attempt} at circuit {task.parent[:8]}"
-        )
-        if self.deaths[task] == 1:
-            self.running.add(task)  # still to be waited for
-            self.again.append(task)
-            self.on_event(Note(f"{what}: its worker died; it is run once more"))
-        else:
-            self.on_event(Note(f"{what}: its worker died again; it is left out"))
+        record: Record = finished.value
+        self.store.append(self.found.add(record))
+        if record.problem and not self.problems:
+            self.on_event(Note(f"trial {record.trial}: no circuit: {record.problem}"))
+        self.problems += bool(record.problem)
 
     def _elapsed_share(self) -> float:
         limit = self.options.time_limit

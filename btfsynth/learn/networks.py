@@ -39,7 +39,7 @@ from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.train.parameters import StopRule, TrainParameters
-from btfsynth.train.trainer import TrialHooks, train_trial
+from btfsynth.train.trainer import TrialOptions, train_trial
 from btfsynth.workers.executor import Common, Executor, Inline, Task, completed
 
 _LARGEST = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 512)
@@ -354,16 +354,9 @@ class NetworkLearner:
                 arguments = (ground, number, setting, work, left)
                 yield Task(number, f"training {number}", train_network, arguments)
 
-        ended: dict[int, Trained | None] = {}
-        place = first
-        for finished in completed(self.executor, tasks(), self.on_event):
-            assert isinstance(finished.key, int)
-            ended[finished.key] = finished.value
-            while place in ended:
-                trained = ended.pop(place)
-                place += 1
-                if trained is not None:
-                    yield trained
+        for finished in completed(self.executor, tasks(), self.on_event, in_order=True):
+            if not finished.died:
+                yield finished.value
 
 
 def _next_round(done: list[Trained], last: list[Trained]) -> list[Setting]:
@@ -444,9 +437,9 @@ def train_network(
         max_iterations=min(max(steps, _STEPS[0]), _STEPS[1]),
         stop=setting.stop,
     )
-    hooks = TrialHooks(deadline=None if seconds is None else time.monotonic() + seconds)
+    options = TrialOptions.within(seconds)
     try:
-        result = train_trial(dataset, topology, parameters, problem.seed, number, hooks=hooks)
+        result = train_trial(dataset, topology, parameters, problem.seed, number, options=options)
     except TrainingError:  # the state is not finite: nothing comes of this setting
         return Trained(number, setting)
     network = TrainedNetwork("learn", topology, result.weights, dataset.input_ports, (OUTPUT,))

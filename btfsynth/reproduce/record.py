@@ -21,7 +21,7 @@ from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
 from btfsynth.reproduce.gradient import GradientOptions, has_torch, train_gradient
 from btfsynth.reproduce.recovery import hidden_netlist, recover
 from btfsynth.train.parameters import TrialResult
-from btfsynth.train.trainer import train_trial
+from btfsynth.train.trainer import TrialOptions, train_trial
 from btfsynth.train.trials import TrainingRun
 from btfsynth.workers.executor import place, report
 
@@ -60,7 +60,7 @@ def training_record(
         seed,
         valid=test,
         on_event=on_event,
-        valid_chooses=False,  # a test set that chose would tell nothing
+        options=TrialOptions(valid_chooses=False),  # a test set that chose would tell nothing
     )
     network = TrainingRun((result,), result, result.succeeded, False, False, 0.0).network(
         dataset, seed

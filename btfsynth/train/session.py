@@ -11,14 +11,14 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.sampling import matched
 from btfsynth.errors import UsageError
 from btfsynth.events import OnEvent
-from btfsynth.files import StrPath, as_path
+from btfsynth.files import StrPath
 from btfsynth.network.topology import Topology
 from btfsynth.train.checkpoint import Checkpoint, Stored, training_fingerprint
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.parallel import Ranks
 from btfsynth.train.parameters import StopRule
 from btfsynth.train.trainer import check_fit
-from btfsynth.train.trials import TrainingRun, run_trials, run_trials_on
+from btfsynth.train.trials import Series, TrainingRun, run_trials
 from btfsynth.workers.executor import Executor
 
 
@@ -122,8 +122,7 @@ def train(
     checkpoint_file: StrPath | None = None,
     checkpoint_interval: float = 30.0,
     run_all: bool = False,
-    ranks: Ranks | None = None,
-    executor: Executor | None = None,
+    executor: Executor | Ranks | None = None,
 ) -> TrainingRun:
     """Train a data set: trials from random starts until one meets the stopping rule.
 
@@ -134,22 +133,20 @@ def train(
     options
         How; by default as the task's plan says.
     on_event
-        Called from the training threads, one call at a time, with a `TrialProgress` some ten times per
-        second, a `TrialEnded` per trial, and a `Note` on every trial that failed on an executor and on a
-        checkpoint that cannot be written, without which the training continues. None makes the latter an error.
+        Called from the training threads with a `TrialProgress` some ten times per second, a `TrialEnded` per
+        trial, and a `Note` on every trial that failed on an executor and on a checkpoint that cannot be
+        written, without which the training continues. None makes the latter an error.
     valid
-        Patterns to measure the networks on along the way, and to choose the best by; their columns are taken by
-        name where the names are those of the data, in any order (see `btfsynth.dataset.sampling`).
+        Validation set, to measure the networks on along the way and to choose the best by; its columns are
+        taken by name where the names are those of the data, in any order (see `btfsynth.dataset.sampling`).
     checkpoint_file
-        Where to keep what is done; a file that exists is gone on from.
+        Where to keep what is done; training continues from a file that exists.
     checkpoint_interval
         Seconds between two writes of a running trial.
     run_all
         Run every trial instead of stopping at the first success, all of them on the first widths.
-    ranks
-        The processes that share the training (see `btfsynth.train.trials.run_trials`).
     executor
-        What to run whole trials on (see `btfsynth.train.trials.run_trials_on`).
+        What to run whole trials on, or the processes that share each (see `btfsynth.train.trials.run_trials`).
 
     Returns
     -------
@@ -167,7 +164,6 @@ def train(
     TrainingError
         If a state is no longer finite.
     """
-    checkpoint_file = None if checkpoint_file is None else as_path(checkpoint_file)
     options = options or TrainOptions()
     plan = plan_for(dataset, options)
     if run_all:
@@ -179,32 +175,14 @@ def train(
         fingerprint = training_fingerprint(dataset, plan, options.seed, valid)
         stored = Stored(dataset, plan, valid)
         checkpoint = Checkpoint(checkpoint_file, fingerprint, stored, checkpoint_interval, on_event)
-    if executor is not None:
-        return run_trials_on(
-            executor,
-            dataset,
-            plan,
-            options.seed,
-            options.trials,
-            valid=valid,
-            checkpoint=checkpoint,
-            run_all=run_all,
-            time_limit=options.time_limit,
-            on_event=on_event,
-        )
+    series = Series(dataset, plan, options.seed, options.trials, valid, run_all, options.time_limit)
     return run_trials(
-        dataset,
-        plan,
-        options.seed,
-        options.trials,
+        series,
         jobs=options.jobs,
         threads=options.threads,
-        valid=valid,
         checkpoint=checkpoint,
-        run_all=run_all,
-        time_limit=options.time_limit,
         on_event=on_event,
-        ranks=ranks,
+        executor=executor,
     )
 
 

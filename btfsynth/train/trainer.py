@@ -34,28 +34,17 @@ from btfsynth.train.state import count_blocks, generated_codes, make_problem, ma
 def new_best(stop_at: int = -1) -> NDArray[np.float64]:
     """Return the counters that `btfsynth.train.kernel.run_steps` keeps of the best network, float64 (5,).
 
-    Parameters
-    ----------
-    stop_at
-        Targets right at which the steps stop; -1 never stops them.
+    `stop_at` are the targets right at which the iterations stop; -1 never stops them.
     """
     return np.array([-1, stop_at, 0, 0, np.inf], dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A network that a trial has been through.
+    """A network of some iteration of a trial, with its `score`: of two the larger one wins.
 
-    Parameters
-    ----------
-    score
-        What decides between two, the larger one wins (see `score`).
-    weights
-        ``(edges,)``, the trainer's float type.
-    iterations, mean
-        The step, and the mean squared gap there.
-    codes
-        ``(patterns, inputs)`` uint8: the generated inputs there; None where inputs are given.
+    ``weights`` are ``(edges,)`` of the trainer's float type, ``mean`` is the mean squared gap, and ``codes``
+    are the generated inputs, ``(patterns, inputs)`` uint8, None where inputs are given.
     """
 
     score: tuple[int, int, float]
@@ -72,17 +61,8 @@ class Candidate:
 def score(seen: int, valid: Accuracy | None, mean: float) -> tuple[int, int, float]:
     """Return what decides between two networks of a trial, to be compared item by item.
 
-    First what is right of the held-out patterns, of classes where they have any and of bits elsewhere; then the
-    training targets right; then the smaller gap.
-
-    Parameters
-    ----------
-    seen
-        Training targets right.
-    valid
-        What is right of the held-out patterns; None without any or if they are not to choose.
-    mean
-        Mean squared gap.
+    First the validation targets right, if there are any: classes where the set has labels, else bits; then the
+    training targets right; then the smaller mean squared gap.
     """
     held = 0
     if valid is not None:
@@ -172,27 +152,42 @@ class Snapshot:
     history: tuple[HistoryPoint, ...]
 
 
-@dataclass(frozen=True)
-class TrialHooks:
-    """What can end a running trial, and where its state goes.
+@dataclass(frozen=True, eq=False)
+class TrialOptions:
+    """How a trial is run, what can end it, and where its state goes.
 
     Parameters
     ----------
-    snapshot_due
-        Called every tenth of a second or so with the trial's number; True asks for a `Snapshot`.
-    on_snapshot
-        Called with the trial's number and the snapshot asked for, and with one of a trial that is ended from
-        outside.
-    cancelled
-        Ends the trial when set.
+    threads
+        Threads to share the blocks of patterns; taken where the problem is large enough.
+    ranks
+        Processes that share the training, each of which calls `train_trial`; all get the result.
+    resume
+        Continue from here instead of a random start.
     deadline
         `time.monotonic` value at which to end the trial.
+    cancelled
+        Ends the trial when set.
+    snapshot_due, on_snapshot
+        The first is called every tenth of a second or so with the trial's number; if it returns True, the
+        second gets a `Snapshot`. It also gets one of a trial that is ended by its deadline or by `cancelled`.
+    valid_chooses
+        False only measures on the validation set, as on a test set: training targets choose the best network.
     """
 
+    threads: int = 1
+    ranks: Ranks | None = None
+    resume: Snapshot | None = None
+    deadline: float | None = None
+    cancelled: threading.Event | None = None
     snapshot_due: Callable[[int], bool] | None = None
     on_snapshot: Callable[[int, Snapshot], None] | None = None
-    cancelled: threading.Event | None = None
-    deadline: float | None = None
+    valid_chooses: bool = True
+
+    @classmethod
+    def within(cls, seconds: float | None) -> TrialOptions:
+        """Return options with a deadline this many seconds from now; None is no limit."""
+        return cls(deadline=None if seconds is None else time.monotonic() + seconds)
 
 
 class _Run:
@@ -204,12 +199,12 @@ class _Run:
         topology: Topology,
         parameters: TrainParameters,
         valid: Dataset | None,
-        start: tuple[int, int] | Snapshot,
-        ranks: Ranks | None,
-        valid_chooses: bool,
+        seed: tuple[int, int],
+        options: TrialOptions,
     ) -> None:
+        ranks, snapshot = options.ranks, options.resume
         self.dataset = dataset
-        self.chooser = valid if valid_chooses else None
+        self.chooser = valid if options.valid_chooses else None
         self.topology = topology
         self.parameters = parameters
         self.valid = valid
@@ -220,8 +215,7 @@ class _Run:
             ranks.require(blocks)
         self.blocks = share.blocks(blocks), blocks
         self.problem = make_problem(dataset, topology, parameters.sigma, parameters.dtype, share)
-        seed = (0, 0) if isinstance(start, Snapshot) else start
-        self.state = make_state(self.problem, seed, share)
+        self.state = make_state(self.problem, (0, 0) if snapshot else seed, share)
         if ranks is not None:
             ranks.begin(self.problem, self.state, blocks)
         self.bits = int(dataset.care_mask.sum())
@@ -236,8 +230,8 @@ class _Run:
         self.check = parameters.check_interval
         self.measured_every = self._measured_every()
         self.begin = time.perf_counter()
-        if isinstance(start, Snapshot):
-            self._restore(start)
+        if snapshot is not None:
+            self._restore(snapshot)
         elif ranks is not None:
             ranks.start(self.problem, self.state)
         else:
@@ -457,6 +451,19 @@ class _Run:
         assert self.kept is not None
         return self.kept
 
+    def progress(self, trial: int) -> TrialProgress:
+        kept = 0 if self.kept is None else self.kept.score[1]
+        return TrialProgress(
+            trial=trial,
+            iterations=self.done,
+            gap=self.mean**0.5,
+            bits_right=max(kept, int(self.best[0])),
+            bits=self.bits,
+            widths=self.topology.widths,
+            seconds=self.seconds(),
+            valid=self.history[-1].valid_bits if self.history else None,
+        )
+
     def result(self, trial: int, reason: StopReason) -> TrialResult:
         """Return what the trial came to."""
         seconds = self.seconds()
@@ -492,44 +499,26 @@ def train_trial(
     seed: int,
     trial: int = 0,
     *,
-    threads: int = 1,
     valid: Dataset | None = None,
-    resume: Snapshot | None = None,
-    hooks: TrialHooks | None = None,
+    options: TrialOptions | None = None,
     on_event: OnEvent | None = None,
-    ranks: Ranks | None = None,
-    valid_chooses: bool = True,
 ) -> TrialResult:
     """Train one network from the random start that ``(seed, trial)`` names.
 
-    A trial that ends with every target right, as its stopping rule asks, gives that network; where only points
-    of the history met an exact one, the trial ends at the second of these and gives that. Any other gives the
-    best of those that were measured along the way: by targets right, of equal ones the one with the smaller
-    gap; where patterns are held out, first by what is right of these.
+    A trial that ends with every target right, as its stopping rule asks, gives that network; where only
+    points of the history met an exact one, the trial ends at the second of these and gives that. Any other
+    trial gives the best of the networks measured along the way: by targets right, of equal ones the one with
+    the smaller gap; with a validation set, first by what is right of this.
 
     The result depends on the data, the topology, the parameters, the seed and the trial only, as long
     as neither a deadline nor a cancellation cuts it short.
 
     Parameters
     ----------
-    dataset, topology, parameters
-        What to train, and how.
-    seed, trial
-        Name the random start.
-    threads
-        Threads to share the blocks of patterns; taken where the problem is large enough.
     valid
-        Patterns to measure the network on along the way, and to choose the best by.
-    resume
-        Go on from here instead of a random start.
-    hooks
-        What can end it, and where its state goes.
+        Validation set: measured along the way, and chooses the best network.
     on_event
         Called every tenth of a second or so with a `TrialProgress`.
-    ranks
-        The processes that share the training, each of which makes this call; all get the result.
-    valid_chooses
-        False measures the patterns held out only, as a test set: training targets choose the best.
 
     Raises
     ------
@@ -542,13 +531,13 @@ def train_trial(
     """
     check_fit(dataset, topology)
     warm_up(parameters.precision)
-    hooks = hooks or TrialHooks()
-    start = resume or (seed, trial)
-    run = _Run(dataset, topology, parameters, valid, start, ranks, valid_chooses)
-    sharing = 1 if ranks is not None else useful_threads(run.problem, threads)
+    options = options or TrialOptions()
+    ranks = options.ranks
+    run = _Run(dataset, topology, parameters, valid, (seed, trial), options)
+    sharing = 1 if ranks is not None else useful_threads(run.problem, options.threads)
     team = Team(sharing) if sharing > 1 else None
     try:
-        reason = run.stopped() if resume is not None else None
+        reason = run.stopped() if options.resume is not None else None
         chunk = parameters.check_interval
         while reason is None:
             started = time.perf_counter()
@@ -560,42 +549,30 @@ def train_trial(
                 chunk *= 2
             elif took > 2 * _CHUNK_SECONDS:
                 chunk = max(1, chunk // 2)
-            reason = run.stopped() or _tell(run, trial, hooks, on_event)
+            reason = run.stopped()
+            if reason is None:
+                if on_event is not None:
+                    on_event(run.progress(trial))
+                reason = _ended(run, trial, options)
     finally:
         if team is not None:
             team.close()
     return run.result(trial, reason)
 
 
-def _tell(run: _Run, trial: int, hooks: TrialHooks, on_event: OnEvent | None) -> StopReason | None:
-    """Report where a trial stands; return what ends it from outside."""
-    if on_event is not None:
-        kept = 0 if run.kept is None else run.kept.score[1]
-        right = max(kept, int(run.best[0]))
-        valid = run.history[-1].valid_bits if run.history else None
-        on_event(
-            TrialProgress(
-                trial=trial,
-                iterations=run.done,
-                gap=run.mean**0.5,
-                bits_right=right,
-                bits=run.bits,
-                widths=run.topology.widths,
-                seconds=run.seconds(),
-                valid=valid,
-            )
-        )
-    cancelled = hooks.cancelled is not None and hooks.cancelled.is_set()
-    late = hooks.deadline is not None and time.monotonic() > hooks.deadline
-    due = hooks.snapshot_due is not None and hooks.snapshot_due(trial)
-    keep = hooks.on_snapshot is not None
+def _ended(run: _Run, trial: int, options: TrialOptions) -> StopReason | None:
+    """Hand out a snapshot if one is due; return what ends a trial from outside."""
+    cancelled = options.cancelled is not None and options.cancelled.is_set()
+    late = options.deadline is not None and time.monotonic() > options.deadline
+    due = options.snapshot_due is not None and options.snapshot_due(trial)
+    keep = options.on_snapshot is not None
     if run.ranks is not None:
         agreed = run.ranks.agree((cancelled, late, due, keep))
         cancelled, late, due, keep = (value > 0 for value in agreed)
     if keep and (cancelled or late or due):
         snapshot = run.snapshot()
-        if snapshot is not None and hooks.on_snapshot is not None:
-            hooks.on_snapshot(trial, snapshot)
+        if snapshot is not None and options.on_snapshot is not None:
+            options.on_snapshot(trial, snapshot)
     if cancelled:
         return StopReason.INTERRUPTED
     return StopReason.TIME if late else None

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.errors import ToolError, TrainingError
-from btfsynth.events import Event, Note, OnEvent, ignore
+from btfsynth.errors import TrainingError, plural
+from btfsynth.events import Event, Note, OnEvent
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.checkpoint import Checkpoint
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parallel import Ranks
 from btfsynth.train.parameters import StopReason, TrialResult
-from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up, with_codes
-from btfsynth.workers.executor import Executor, Finished
+from btfsynth.train.trainer import TrialOptions, check_fit, train_trial, warm_up, with_codes
+from btfsynth.workers.executor import Executor, Finished, Task, Threads, completed
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRun:
-    """What a series of trials came to.
+    """The result of a series of trials.
 
     Parameters
     ----------
     results
         The trials that count, by number: all up to the first that succeeded.
     best
-        Of the successful trials, of all if none was, the one with most targets right, of the held-out patterns
-        first where there are any; the earliest of equals.
+        Of the successful trials, of all if none was, the one with most targets right, of the validation set
+        first where there is one; the earliest of equals.
     succeeded
         True if the best trial met the stopping rule (for `StopRule.NONE`: ran to its end).
-    interrupted
-        True if the user stopped it.
-    timed_out
-        True if the time limit stopped it.
+    interrupted, timed_out
+        True if the user or the time limit stopped it.
     seconds
         Wall time, compilation excluded.
     """
@@ -55,7 +55,7 @@ class TrainingRun:
 
     @property
     def iterations(self) -> int:
-        """Steps of all trials that count together."""
+        """Iterations of all trials that count together."""
         return sum(result.iterations for result in self.results)
 
     def network(self, dataset: Dataset, seed: int) -> TrainedNetwork:
@@ -87,215 +87,93 @@ class TrainingRun:
         )
 
 
-def run_trials(
-    dataset: Dataset,
-    plan: TrainingPlan,
-    seed: int,
-    trials: int,
-    *,
-    jobs: int = 1,
-    threads: int = 1,
-    valid: Dataset | None = None,
-    checkpoint: Checkpoint | None = None,
-    run_all: bool = False,
-    time_limit: float | None = None,
-    on_event: OnEvent | None = None,
-    ranks: Ranks | None = None,
-) -> TrainingRun:
-    """Run trials until one succeeds.
-
-    Whole trials run side by side on ``jobs`` threads. The result is the lowest-numbered success, which
-    does not depend on ``jobs``: a later trial that succeeds sooner waits for the earlier ones.
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Trials from different random starts, each named by the seed and its number.
 
     Parameters
     ----------
-    dataset
-        What to train on.
-    plan
-        What each trial trains.
-    seed
-        With a trial's number it names a random start.
-    trials
-        How many at most.
-    jobs
-        Trials side by side.
-    threads
-        Threads within each trial, where its size makes them useful.
     valid
-        Patterns to measure the networks on along the way, and to choose the best by.
-    checkpoint
-        Where to keep what is done, and to go on from.
+        Validation set: measured along the way, and chooses the best networks.
     run_all
         Run every trial, for statistics, instead of stopping at the first success.
     time_limit
         Seconds after which to stop with the best so far; None is no limit.
+    """
+
+    dataset: Dataset
+    plan: TrainingPlan
+    seed: int
+    trials: int
+    valid: Dataset | None = None
+    run_all: bool = False
+    time_limit: float | None = None
+
+
+def run_trials(
+    series: Series,
+    *,
+    jobs: int = 1,
+    threads: int = 1,
+    checkpoint: Checkpoint | None = None,
+    on_event: OnEvent | None = None,
+    executor: Executor | Ranks | None = None,
+) -> TrainingRun:
+    """Run trials until one succeeds.
+
+    The result is the lowest-numbered success, which does not depend on how many trials run side by side: a
+    later trial that succeeds sooner waits for the earlier ones.
+
+    Parameters
+    ----------
+    jobs
+        Trials side by side, on threads of this process.
+    threads
+        Threads within each trial, where its size makes them useful.
+    checkpoint
+        Where to keep what is done, and to continue from.
     on_event
-        Called from the training threads, one call at a time: with `TrialProgress` while a trial runs, and
-        with `TrialEnded` (also of one that is cut short, or was finished in the checkpoint).
-    ranks
-        The processes that share every trial, each of which makes this call; the first one writes the
-        checkpoint, all read it. Trials then run one after the other.
+        Gets `TrialProgress` while a trial runs on a thread, `TrialEnded` (also of a trial that is cut short,
+        or was finished in the checkpoint) and `Note`; called from the training threads, one call at a time.
+    executor
+        Runs each trial as a task of its own, instead of threads; it stays open. A trial that fails there
+        gives a `Note` with its seed and does not stop the others; only finished trials are kept in the
+        checkpoint. Or the processes that share every trial, one trial after the other: each of them makes
+        this call, all read the checkpoint and the first one writes it.
 
     Raises
     ------
     TopologyError, UsageError
         If the data do not fit the networks.
     TrainingError
-        If a state is no longer finite, or the time is up before a single step.
+        If no trial has a result, or a state on a thread is no longer finite.
+    ToolError
+        If the executor is lost.
     """
-    check_fit(dataset, plan.trial_topology(0))
-    warm_up(plan.parameters.precision)
+    check_fit(series.dataset, series.plan.trial_topology(0))
+    restarts: _Restarts
+    if executor is None or isinstance(executor, Ranks):
+        warm_up(series.plan.parameters.precision)
+        restarts = _OnThreads(series, checkpoint, on_event, jobs, threads, executor)
+    else:
+        restarts = _OnExecutor(series, checkpoint, on_event, executor)
     begin = time.perf_counter()
-    restarts = _Restarts(
-        dataset,
-        plan,
-        seed,
-        trials,
-        threads=threads,
-        valid=valid,
-        checkpoint=checkpoint,
-        run_all=run_all,
-        deadline=None if time_limit is None else time.monotonic() + time_limit,
-        on_event=on_event,
-        ranks=ranks,
-    )
-    results, interrupted = restarts.run(jobs)
-    if not results:
-        raise TrainingError("training was stopped before its first step")
-    run = summarise(results, interrupted, time.perf_counter() - begin)
-    if not run.succeeded and not interrupted and len(results) < trials:
+    interrupted = restarts.run()
+    counted = restarts.counted()
+    if not counted:
+        if interrupted:
+            raise TrainingError("training was stopped before its first trial ended")
+        raise TrainingError(f"all of {plural(len(restarts.failed), 'trial')} failed")
+    run = summarise(counted, interrupted, time.perf_counter() - begin)
+    if not run.succeeded and not interrupted and len(restarts.ended) < series.trials:
         run = replace(run, timed_out=True)  # there was no time for the others
-    if restarts.written is not None and run.succeeded and not run_all:
-        restarts.written.discard(range(run.best.trial + 1, trials))
+    if restarts.written is not None and run.succeeded and not series.run_all:
+        restarts.written.discard(range(run.best.trial + 1, series.trials))
     return run
 
 
-@dataclass(eq=False)
-class _Restarts:
-    """The trials of a run, on threads that see what the others have come to (see `run_trials`)."""
-
-    dataset: Dataset
-    plan: TrainingPlan
-    seed: int
-    trials: int
-    threads: int
-    valid: Dataset | None
-    checkpoint: Checkpoint | None
-    run_all: bool
-    deadline: float | None
-    on_event: OnEvent | None
-    ranks: Ranks | None
-    stop_all: threading.Event = field(default_factory=threading.Event)
-    won: list[int] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.after_success = [threading.Event() for _ in range(self.trials)]
-
-    @property
-    def written(self) -> Checkpoint | None:
-        """The checkpoint if this process writes it: of those that share a trial only the first does."""
-        return self.checkpoint if self.ranks is None or self.ranks.is_root else None
-
-    def run(self, jobs: int) -> tuple[list[TrialResult], bool]:
-        """Run trials on so many threads; return those that count, and whether the user stopped them."""
-        interrupted = False
-        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="trial") as pool:
-            futures = [pool.submit(self.work, trial) for trial in range(self.trials)]
-            results: list[TrialResult] = []
-            try:
-                _collect(futures, results, self.run_all)
-            except KeyboardInterrupt:
-                interrupted = True
-                self.stop()
-                results = [r for r in (f.result() for f in futures if not f.cancelled()) if r]
-            except BaseException:
-                self.stop()
-                raise
-        # It may be another process that was interrupted.
-        return results, interrupted or (self.ranks is not None and self.stop_all.is_set())
-
-    def stop(self) -> None:
-        """End what runs and let nothing begin."""
-        self.stop_all.set()
-        for event in self.after_success:
-            event.set()
-
-    def work(self, trial: int) -> TrialResult | None:
-        """Come to the result of one trial; None if it is not wanted any more."""
-        if self.checkpoint is not None and trial in self.checkpoint.finished:
-            return self.settle(self.checkpoint.finished[trial])
-        if any(number < trial for number in self.won) and not self.run_all:
-            return None
-        if self.too_late(trial):
-            return None
-        result = self.train(trial)
-        if self.written is not None:
-            self.written.finish(result)
-        if self.ranks is not None and result.stop is StopReason.INTERRUPTED:
-            self.stop_all.set()
-        return self.settle(result)
-
-    def too_late(self, trial: int) -> bool:
-        """Tell whether a trial is not to begin; all processes that share it come to the same answer."""
-        late = self.stop_all.is_set() or self.after_success[trial].is_set()
-        late = late or bool(
-            trial and self.deadline is not None and time.monotonic() > self.deadline
-        )
-        if self.ranks is None:
-            return late
-        return self.ranks.agree((late,)) > (0,)
-
-    def train(self, trial: int) -> TrialResult:
-        """Train one trial, from its snapshot if there is one."""
-        return train_trial(
-            self.dataset,
-            self.plan.trial_topology(trial),
-            self.plan.parameters,
-            self.seed,
-            trial,
-            threads=self.threads,
-            valid=self.valid,
-            resume=None if self.checkpoint is None else self.checkpoint.snapshot(trial),
-            hooks=TrialHooks(
-                snapshot_due=None if self.written is None else self.written.due,
-                on_snapshot=None if self.written is None else self.written.keep,
-                cancelled=self.after_success[trial],
-                deadline=self.deadline,
-            ),
-            on_event=None if self.on_event is None else self.tell,
-            ranks=self.ranks,
-        )
-
-    def tell(self, event: Event) -> None:
-        """Hand an event on, one at a time."""
-        if self.on_event is not None:
-            with self.lock:
-                self.on_event(event)
-
-    def settle(self, result: TrialResult) -> TrialResult:
-        """Tell of a trial that has ended; a success ends those after it."""
-        self.tell(result.event)
-        if result.succeeded:
-            self.won.append(result.trial)
-        if result.succeeded and not self.run_all:
-            for event in self.after_success[result.trial + 1 :]:
-                event.set()
-        return result
-
-
 def summarise(results: Sequence[TrialResult], interrupted: bool, seconds: float) -> TrainingRun:
-    """Return what the trials that count came to.
-
-    Parameters
-    ----------
-    results
-        The trials by number, one at least.
-    interrupted
-        Whether the user stopped them.
-    seconds
-        Wall time.
-    """
+    """Return the result of the trials that count, one or more, by number; `seconds` is wall time."""
     won = [result for result in results if result.succeeded]
     best = max(won or results, key=lambda result: (result.quality, -result.trial))
     return TrainingRun(
@@ -308,29 +186,245 @@ def summarise(results: Sequence[TrialResult], interrupted: bool, seconds: float)
     )
 
 
-def _collect(
-    futures: list[Future[TrialResult | None]], results: list[TrialResult], run_all: bool
-) -> None:
-    """Gather results in order up to the first success; the later trials are not waited for."""
-    for number, future in enumerate(futures):
-        for result in _wait(future):
-            results.append(result)
-            if result.succeeded and not run_all:
-                for later in futures[number + 1 :]:
-                    later.cancel()
+class _Restarts(ABC):
+    """The trials of a series: which have ended, and which are still to be handed out."""
+
+    def __init__(
+        self, series: Series, checkpoint: Checkpoint | None, on_event: OnEvent | None
+    ) -> None:
+        self.series = series
+        self.checkpoint = checkpoint
+        self.on_event = on_event
+        limit = series.time_limit
+        self.deadline = None if limit is None else time.monotonic() + limit
+        self.lock = threading.RLock()
+        self.results: dict[int, TrialResult] = {}
+        self.failed: set[int] = set()
+        self.ended: set[int] = set()
+        # The first trial that succeeded, or failed on a thread; the number of trials while there is none.
+        self.last = series.trials
+
+    @property
+    def written(self) -> Checkpoint | None:
+        """The checkpoint, if this process writes it."""
+        return self.checkpoint
+
+    @abstractmethod
+    def run(self) -> bool:
+        """Run trials until one has succeeded, or all if wanted; return whether the user stopped them."""
+
+    @abstractmethod
+    def task(self, trial: int) -> Task: ...
+
+    @abstractmethod
+    def settle(self, finished: Finished) -> None:
+        """Keep the outcome of a trial, if its task has not done so."""
+
+    def loop(self, executor: Executor) -> bool:
+        """Run trials on an executor; return whether the user stopped them."""
+        kept = {} if self.checkpoint is None else self.checkpoint.finished
+        for number in sorted(kept):
+            if number < self.series.trials:  # the checkpoint may be of a longer series
+                self.keep(kept[number])
+        try:
+            with closing(completed(executor, self.tasks(), self.tell, stop=self.decided)) as ended:
+                for finished in ended:
+                    self.settle(finished)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def tasks(self) -> Iterator[Task]:
+        for trial in range(self.series.trials):
+            late = self.deadline is not None and time.monotonic() > self.deadline
+            if trial > self.last or (late and self.results):
                 return
+            if trial not in self.ended:
+                yield self.task(trial)
+
+    def decided(self) -> bool:
+        """Tell whether the trials that still run cannot matter any more."""
+        return self.last < self.series.trials and self.ended.issuperset(range(self.last + 1))
+
+    def keep(self, result: TrialResult) -> None:
+        """Take the result of a trial; a success ends the series."""
+        with self.lock:
+            self.results[result.trial] = result
+            self.ended.add(result.trial)
+            if result.succeeded and not self.series.run_all:
+                self.last = min(self.last, result.trial)
+        self.tell(result.event)
+
+    def tell(self, event: Event) -> None:
+        """Hand an event on, one at a time."""
+        if self.on_event is not None:
+            with self.lock:
+                self.on_event(event)
+
+    def counted(self) -> list[TrialResult]:
+        """Return the results that count, by number: all up to the first success."""
+        return [self.results[number] for number in sorted(self.results) if number <= self.last]
 
 
-def _wait(future: Future[TrialResult | None]) -> Iterator[TrialResult]:
-    """Wait in short naps, so that Ctrl-C is seen at once."""
-    while not future.done():
-        wait([future], timeout=0.2)
-    result = future.result()
-    if result is not None:
-        yield result
+class _OnThreads(_Restarts):
+    """Trials on threads, which can be cancelled at any moment and leave snapshots in the checkpoint."""
+
+    def __init__(
+        self,
+        series: Series,
+        checkpoint: Checkpoint | None,
+        on_event: OnEvent | None,
+        jobs: int,
+        threads: int,
+        ranks: Ranks | None,
+    ) -> None:
+        super().__init__(series, checkpoint, on_event)
+        self.jobs, self.threads, self.ranks = jobs, threads, ranks
+        self.stopped = threading.Event()
+        self.cancelled = [threading.Event() for _ in range(series.trials)]
+        self.errors: dict[int, TrainingError] = {}
+
+    @property
+    def written(self) -> Checkpoint | None:
+        """The checkpoint if this process writes it: of those that share a trial only the first does."""
+        return self.checkpoint if self.ranks is None or self.ranks.is_root else None
+
+    def run(self) -> bool:
+        threads = Threads(self.jobs)
+        try:
+            interrupted = self.loop(threads)
+            if interrupted:
+                self.stop()
+        except BaseException:
+            self.stop()
+            raise
+        finally:
+            threads.close()
+        error = self.errors.get(self.last)
+        if error is not None and not interrupted:
+            raise error
+        # It may be another process that was interrupted.
+        return interrupted or (self.ranks is not None and self.stopped.is_set())
+
+    def stop(self) -> None:
+        """End what runs and let nothing begin."""
+        self.stopped.set()
+        self.cancel_after(-1)
+
+    def cancel_after(self, trial: int) -> None:
+        for event in self.cancelled[trial + 1 :]:
+            event.set()
+
+    def task(self, trial: int) -> Task:
+        return Task(trial, f"trial {trial}", self.work, (trial,))
+
+    def tasks(self) -> Iterator[Task]:
+        if self.ranks is None:
+            yield from super().tasks()
+        else:  # all processes go through the same trials, whenever one of them is interrupted
+            yield Task("all", "all trials", self.work_all, ())
+
+    def settle(self, finished: Finished) -> None:
+        pass
+
+    def work_all(self) -> None:
+        for trial in range(self.series.trials):
+            if trial not in self.ended and trial <= self.last:
+                self.work(trial)
+
+    def work(self, trial: int) -> None:
+        """Train one trial, unless it is not wanted any more, and keep its result."""
+        if self.too_late(trial):
+            return
+        try:
+            result = self.train(trial)
+        except TrainingError as error:
+            with self.lock:
+                self.errors[trial] = error
+                self.ended.add(trial)
+                self.last = min(self.last, trial)
+            self.cancel_after(trial)
+            return
+        if self.written is not None:
+            self.written.finish(result)
+        if self.ranks is not None and result.stop is StopReason.INTERRUPTED:
+            self.stopped.set()
+        self.keep(result)
+
+    def keep(self, result: TrialResult) -> None:
+        super().keep(result)
+        if result.succeeded and not self.series.run_all:
+            self.cancel_after(result.trial)
+
+    def too_late(self, trial: int) -> bool:
+        """Tell whether a trial is not to begin; all processes that share it get the same answer."""
+        late = self.stopped.is_set() or self.cancelled[trial].is_set()
+        late = late or bool(
+            trial and self.deadline is not None and time.monotonic() > self.deadline
+        )
+        return late if self.ranks is None else self.ranks.agree((late,)) > (0,)
+
+    def train(self, trial: int) -> TrialResult:
+        """Train one trial, from its snapshot if there is one."""
+        series, written = self.series, self.written
+        return train_trial(
+            series.dataset,
+            series.plan.trial_topology(trial),
+            series.plan.parameters,
+            series.seed,
+            trial,
+            valid=series.valid,
+            options=TrialOptions(
+                threads=self.threads,
+                ranks=self.ranks,
+                resume=None if self.checkpoint is None else self.checkpoint.snapshot(trial),
+                deadline=self.deadline,
+                cancelled=self.cancelled[trial],
+                snapshot_due=None if written is None else written.due,
+                on_snapshot=None if written is None else written.keep,
+            ),
+            on_event=None if self.on_event is None else self.tell,
+        )
 
 
-_NAP = 0.2
+class _OnExecutor(_Restarts):
+    """Trials as tasks of an executor, in other processes of this machine or of others."""
+
+    def __init__(
+        self,
+        series: Series,
+        checkpoint: Checkpoint | None,
+        on_event: OnEvent | None,
+        executor: Executor,
+    ) -> None:
+        super().__init__(series, checkpoint, on_event)
+        self.executor = executor
+
+    def run(self) -> bool:
+        return self.loop(self.executor)
+
+    def task(self, trial: int) -> Task:
+        series = self.series
+
+        def arguments() -> tuple[Any, ...]:
+            left = None if self.deadline is None else max(0.1, self.deadline - time.monotonic())
+            return series.dataset, series.plan, series.seed, trial, series.valid, left
+
+        return Task(trial, f"trial {trial} (seed {series.seed})", train_one, arguments)
+
+    def settle(self, finished: Finished) -> None:
+        trial = cast(int, finished.key)
+        if finished.died:
+            self.failed.add(trial)
+            self.ended.add(trial)
+        elif isinstance(finished.value, str):
+            self.failed.add(trial)
+            self.ended.add(trial)
+            self.tell(Note(f"trial {trial} (seed {self.series.seed}): skipped: {finished.value}"))
+        else:
+            if self.checkpoint is not None:
+                self.checkpoint.finish(finished.value)
+            self.keep(finished.value)
 
 
 def train_one(
@@ -341,165 +435,12 @@ def train_one(
     valid: Dataset | None,
     seconds: float | None,
 ) -> TrialResult | str:
-    """Train one trial of a plan in at most so many seconds; return what went wrong if something did."""
-    hooks = TrialHooks(deadline=None if seconds is None else time.monotonic() + seconds)
+    """Train one trial of a plan in at most this many seconds; return the error's text if it fails."""
     topology = plan.trial_topology(trial)
+    options = TrialOptions.within(seconds)
     try:
         return train_trial(
-            dataset, topology, plan.parameters, seed, trial, valid=valid, hooks=hooks
+            dataset, topology, plan.parameters, seed, trial, valid=valid, options=options
         )
     except TrainingError as error:
         return str(error)
-
-
-def run_trials_on(
-    executor: Executor,
-    dataset: Dataset,
-    plan: TrainingPlan,
-    seed: int,
-    trials: int,
-    *,
-    valid: Dataset | None = None,
-    checkpoint: Checkpoint | None = None,
-    run_all: bool = False,
-    time_limit: float | None = None,
-    on_event: OnEvent | None = None,
-) -> TrainingRun:
-    """Run trials until one succeeds, each as a task of its own (see `btfsynth.train.trials.run_trials`).
-
-    The result is the same as there: the lowest-numbered success. A trial whose worker dies is run once
-    more; one that fails is told with its seed and does not stop the others. Only finished trials come into
-    the checkpoint.
-
-    Parameters
-    ----------
-    executor
-        Runs them; it stays open.
-    on_event
-        Gets a `TrialEnded` for every trial and a `Note` on every one that failed.
-
-    Raises
-    ------
-    TopologyError, UsageError
-        If the data do not fit the networks.
-    ToolError
-        If the executor is lost.
-    TrainingError
-        If no trial came to a result.
-    """
-    check_fit(dataset, plan.trial_topology(0))
-    begin = time.perf_counter()
-    restarts = _Tasks(
-        executor,
-        dataset,
-        plan,
-        seed,
-        trials,
-        valid=valid,
-        checkpoint=checkpoint,
-        run_all=run_all,
-        deadline=None if time_limit is None else time.monotonic() + time_limit,
-        on_event=on_event or ignore,
-    )
-    interrupted = restarts.run()
-    counted = restarts.counted()
-    if not counted:
-        if restarts.failed:
-            raise TrainingError(f"all of {len(restarts.failed)} trials failed")
-        if interrupted:
-            raise TrainingError("training was stopped before its first trial ended")
-        raise ToolError("no trial came to an end")
-    return summarise(counted, interrupted, time.perf_counter() - begin)
-
-
-@dataclass(eq=False)
-class _Tasks:
-    """The trials of a run: which are done, which run, which are still to be handed out."""
-
-    executor: Executor
-    dataset: Dataset
-    plan: TrainingPlan
-    seed: int
-    trials: int
-    valid: Dataset | None
-    checkpoint: Checkpoint | None
-    run_all: bool
-    deadline: float | None
-    on_event: OnEvent
-    failed: set[int] = field(default_factory=set)
-    died: set[int] = field(default_factory=set)
-    again: list[int] = field(default_factory=list)
-    running: set[int] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        kept = {} if self.checkpoint is None else self.checkpoint.finished
-        # The checkpoint may be of a longer series.
-        self.results = {number: each for number, each in kept.items() if number < self.trials}
-        self.waiting = (number for number in range(self.trials) if number not in self.results)
-
-    def run(self) -> bool:
-        """Run trials until one has won, or all if so wanted; return whether the user stopped them."""
-        for result in self.results.values():
-            self.on_event(result.event)
-        try:
-            while True:
-                self.hand_out()
-                # Later trials than a success are not waited for.
-                success = self.first_success()
-                if not any(self.run_all or number < success for number in self.running):
-                    return False
-                for finished in self.executor.wait(_NAP):
-                    self.settle(finished)
-        except KeyboardInterrupt:
-            return True
-
-    def counted(self) -> list[TrialResult]:
-        """Return the results that count, by number: all up to the first success."""
-        last = self.trials if self.run_all else self.first_success()
-        return [self.results[number] for number in sorted(self.results) if number <= last]
-
-    def first_success(self) -> int:
-        """Return the number of the first trial that succeeded, that of trials if none has."""
-        won = (number for number, each in self.results.items() if each.succeeded)
-        return min(won, default=self.trials)
-
-    def hand_out(self) -> None:
-        """Give every worker that is idle a trial."""
-        while self.executor.idle and (number := self.next_trial()) is not None:
-            left = None if self.deadline is None else max(0.1, self.deadline - time.monotonic())
-            self.running.add(number)
-            self.executor.submit(
-                number, train_one, self.dataset, self.plan, self.seed, number, self.valid, left
-            )
-
-    def next_trial(self) -> int | None:
-        """Return the trial that is next; None if no more are wanted."""
-        if self.deadline is not None and time.monotonic() > self.deadline and self.results:
-            return None
-        number = self.again.pop() if self.again else next(self.waiting, None)
-        if number is None or (number > self.first_success() and not self.run_all):
-            return None
-        return number
-
-    def settle(self, finished: Finished) -> None:
-        """Keep what a trial came to, or have it run once more."""
-        number = finished.key
-        assert isinstance(number, int)
-        self.running.discard(number)
-        if finished.died and number not in self.died:
-            self.died.add(number)
-            self.again.append(number)
-            self.note(number, "its worker died; it is run once more")
-        elif finished.died or isinstance(finished.value, str):
-            self.failed.add(number)
-            reason = "its worker died again" if finished.died else finished.value
-            self.note(number, f"left out: {reason}")
-        else:
-            self.results[number] = finished.value
-            if self.checkpoint is not None:
-                self.checkpoint.finish(finished.value)
-            self.on_event(finished.value.event)
-
-    def note(self, number: int, text: str) -> None:
-        """Tell of a trial that did not go well."""
-        self.on_event(Note(f"trial {number} (seed {self.seed}): {text}"))

@@ -10,7 +10,8 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,13 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import layered
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.parameters import StopRule, TrainParameters, TrialResult
-from btfsynth.train.trainer import TrialHooks, check_fit, train_trial, warm_up
-from btfsynth.workers.executor import Executor, Inline
+from btfsynth.train.trainer import TrialOptions, check_fit, train_trial, warm_up
+from btfsynth.workers.executor import Executor, Inline, Task, completed
 
 _SEEDS = 6
 _HELD_OUT_SEEDS = 2
 _NEVER = 1e9
 _ITERATIONS = 100_000
-_NAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -175,22 +175,14 @@ def tune(
     warm_up(TrainParameters().precision)
     name = dataset.content_hash + ("" if valid is None else valid.content_hash)
     study = open_study(name, storage, seed, dataset)
+    search = _Search(study, dataset, valid, seed, time_limit)
     lost: str | None = None
-    told: list[Any] = []
     try:
-        interrupted = _search(
-            study,
-            (dataset, valid),
-            seed,
-            time_limit,
-            executor or Inline(),
-            on_event or ignore,
-            told,
-        )
+        interrupted = search.run(executor or Inline(), on_event or ignore)
         tried = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     except (optuna.exceptions.OptunaError, sqlalchemy.exc.SQLAlchemyError) as error:
         lost = f"{storage}: the study cannot be written: {reason(error)}; it keeps what came before"
-        interrupted, tried = False, told
+        interrupted, tried = False, search.told
     best = min(tried, key=lambda each: each.value, default=None)
     if best is None or best.value >= _NEVER:
         if lost is not None:
@@ -222,66 +214,65 @@ def _result(best: Any, candidates: int, valid: bool, interrupted: bool) -> Tunin
     )
 
 
-def _search(
-    study: Any,
-    data: tuple[Dataset, Dataset | None],
-    seed: int,
-    seconds: float,
-    executor: Executor,
-    on_event: OnEvent,
-    told: list[Any],
-) -> bool:
-    """Ask for candidates and tell their results until the time is up; return whether the user ended it.
+class _Search:
+    """Candidates asked of a study, and their results told to it.
 
-    What is told is added to the list, which is there even if the study cannot be read any more.
+    The results are also kept here, in case that the study cannot be read any more.
     """
-    import optuna
 
-    dataset, valid = data
-    end = time.monotonic() + seconds
-    share = max(0.05, seconds / 120)
-    running: dict[int, Any] = {}
-    try:
-        while running or time.monotonic() < end:
-            while executor.idle and time.monotonic() < end:
-                candidate = study.ask()
-                widths, parameters = _suggest(candidate, dataset, valid is not None)
-                candidate.set_user_attr("widths", list(widths))
-                running[candidate.number] = candidate
-                executor.submit(
-                    candidate.number,
-                    try_settings,
-                    dataset,
-                    widths,
-                    parameters,
-                    seed,
-                    share,
-                    valid,
-                )
-            for finished in executor.wait(_NAP):
-                assert isinstance(finished.key, int)
-                candidate = running.pop(finished.key)
-                if finished.died:
-                    study.tell(candidate, state=optuna.trial.TrialState.FAIL)
-                    continue
-                tried = finished.value
-                for name in ("solutions", "trials", "iterations"):
-                    candidate.set_user_attr(name, getattr(tried, name))
-                told.append(_Told(tried.cost, candidate.params, candidate.user_attrs))
-                study.tell(candidate, tried.cost)
-                on_event(_standing(len(study.trials), study.best_value, valid is not None))
-    except KeyboardInterrupt:
-        for candidate in running.values():
-            study.tell(candidate, state=optuna.trial.TrialState.FAIL)
-        return True
-    return False
+    def __init__(
+        self, study: Any, dataset: Dataset, valid: Dataset | None, seed: int, time_limit: float
+    ) -> None:
+        self.study = study
+        self.dataset = dataset
+        self.valid = valid
+        self.seed = seed
+        self.end = time.monotonic() + time_limit
+        self.share = max(0.05, time_limit / 120)
+        self.running: dict[Hashable, Any] = {}
+        self.told: list[Any] = []
 
+    def run(self, executor: Executor, on_event: OnEvent) -> bool:
+        """Try candidates until the time is up; return whether the user stopped it."""
+        from optuna.trial import TrialState
 
-def _standing(candidates: int, best: float, has_valid: bool) -> SettingsTried:
-    """Return where the search is, by the cost of the best candidate."""
-    if has_valid:
-        return SettingsTried(candidates, valid=1 - best)
-    return SettingsTried(candidates, seconds_per_solution=best if best < _NEVER else None)
+        try:
+            with closing(completed(executor, self.next, on_event, attempts=1)) as ended:
+                for finished in ended:
+                    candidate = self.running.pop(finished.key)
+                    if finished.died:
+                        self.study.tell(candidate, state=TrialState.FAIL)
+                        continue
+                    self.tell(candidate, finished.value)
+                    on_event(self.standing())
+        except KeyboardInterrupt:
+            for candidate in self.running.values():
+                self.study.tell(candidate, state=TrialState.FAIL)
+            return True
+        return False
+
+    def next(self) -> Task | None:
+        """Return another candidate to try, None when the time is up."""
+        if time.monotonic() >= self.end:
+            return None
+        candidate = self.study.ask()
+        widths, parameters = _suggest(candidate, self.dataset, self.valid is not None)
+        candidate.set_user_attr("widths", list(widths))
+        self.running[candidate.number] = candidate
+        arguments = (self.dataset, widths, parameters, self.seed, self.share, self.valid)
+        return Task(candidate.number, f"candidate {candidate.number}", try_settings, arguments)
+
+    def tell(self, candidate: Any, tried: Tried) -> None:
+        for name in ("solutions", "trials", "iterations"):
+            candidate.set_user_attr(name, getattr(tried, name))
+        self.told.append(_Told(tried.cost, candidate.params, candidate.user_attrs))
+        self.study.tell(candidate, tried.cost)
+
+    def standing(self) -> SettingsTried:
+        candidates, best = len(self.study.trials), self.study.best_value
+        if self.valid is not None:
+            return SettingsTried(candidates, valid=1 - best)
+        return SettingsTried(candidates, seconds_per_solution=best if best < _NEVER else None)
 
 
 def try_settings(
@@ -303,8 +294,10 @@ def try_settings(
     topology = layered(widths)
     check_fit(dataset, topology)
     for start in range(_SEEDS):
-        hooks = TrialHooks(deadline=time.monotonic() + share)
-        result = train_trial(dataset, topology, parameters, seed, start, hooks=hooks, valid=valid)
+        options = TrialOptions.within(share)
+        result = train_trial(
+            dataset, topology, parameters, seed, start, valid=valid, options=options
+        )
         spent += result.seconds
         steps.append(result.iterations)
         solutions += result.exact

@@ -1,8 +1,8 @@
 """Worker processes that run functions, and that may die.
 
-Processes, not threads: the optimiser's Python would hold them up. Each has one pipe and runs one task at a
-time, so that it is known which task a worker died of, and a task can be ended at any moment by ending
-its worker.
+Processes, not threads: the optimiser's Python code would hold the interpreter's lock. Each has one pipe and
+runs one task at a time, so that it is known which task a worker died of, and a task can be ended at any
+moment by ending its worker.
 
 This module imports nothing that computes: a worker sets its number of threads before anything else is loaded.
 """
@@ -38,15 +38,10 @@ class _Worker:
 
 
 class WorkerPool:
-    """So many worker processes; one that dies is replaced.
-
-    Parameters
-    ----------
-    jobs
-        Workers.
-    """
+    """An executor of `jobs` worker processes; one that dies or is ended is replaced when it is needed."""
 
     def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self.on_report: Callable[[Hashable, Any], None] = lambda _, __: None
@@ -59,29 +54,23 @@ class WorkerPool:
 
     @property
     def idle(self) -> int:
-        """Workers without a task."""
-        return sum(worker.key is None for worker in self._workers)
+        return self._jobs - self.running
 
     @property
     def running(self) -> int:
-        """Workers with a task."""
-        return len(self._workers) - self.idle
+        return sum(worker.key is not None for worker in self._workers)
 
     def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
         """Give a task to an idle worker; the function goes by its name, so it must have one."""
-        worker = next(worker for worker in self._workers if worker.key is None)
+        worker = next((worker for worker in self._workers if worker.key is None), None)
+        if worker is None:
+            worker = self._start()
+            self._workers.append(worker)
         worker.key = key
         with contextlib.suppress(OSError):  # it has died: waiting finds out
             worker.connection.send((function, arguments))
 
     def wait(self, timeout: float) -> list[Finished]:
-        """Return the tasks that have ended; wait so many seconds for the first.
-
-        Raises
-        ------
-        BtfsynthError
-            If a task raised one.
-        """
         busy = {id(worker.connection): worker for worker in self._workers if worker.key is not None}
         ready = wait([worker.connection for worker in busy.values()], timeout) if busy else []
         finished = []
@@ -91,7 +80,7 @@ class WorkerPool:
             try:
                 kind, content = worker.connection.recv()
             except (EOFError, OSError):
-                self._replace(worker)
+                self._drop(worker)
                 finished.append(Finished(key, died=True))
                 continue
             if kind == _REPORT:
@@ -102,9 +91,9 @@ class WorkerPool:
         return finished
 
     def clear(self) -> None:
-        """Take back all tasks; the workers that run one are ended and replaced."""
+        """End the workers that run a task."""
         for worker in [worker for worker in self._workers if worker.key is not None]:
-            self._replace(worker)
+            self._drop(worker)
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
@@ -114,9 +103,9 @@ class WorkerPool:
             self._end(worker)
         self._workers.clear()
 
-    def _replace(self, worker: _Worker) -> None:
+    def _drop(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
         self._end(worker)
-        self._workers[self._workers.index(worker)] = self._start()
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -165,5 +154,5 @@ def _serve(connection: Connection) -> None:
 
 
 def local_executor(jobs: int) -> Executor:
-    """Return what runs so many tasks side by side: this process alone for one, else as many others."""
+    """Return what runs `jobs` tasks side by side: this process alone for one, else as many others."""
     return Inline() if jobs == 1 else WorkerPool(jobs)

@@ -50,6 +50,9 @@ class InProcess:
         self.done.append(key)
         return [Finished(key, function(*arguments))]
 
+    def clear(self) -> None:
+        self.tasks.clear()
+
     def close(self) -> None:
         self.tasks.clear()
 

@@ -161,7 +161,7 @@ def test_a_trial_whose_worker_dies(tmp_path):
     assert report.lost == (1,)
     assert report.trials == 2
     assert TrialTask(0) in executor.done
-    assert [note for note in notes if "trial 1 (seed 1)" in note and "left out" in note]
+    assert [note for note in notes if "trial 1 (seed 1)" in note and "skipped" in note]
     # The next session tries it again.
     report, executor, _ = run(tmp_path, options, resume=True)
     assert executor.done == ["ready", TrialTask(1)]

@@ -193,6 +193,6 @@ def test_a_training_that_kills_its_workers_is_left_out(tmp_path):
     report = learn(data, tmp_path, OPTIONS, on_event=told.append, executor=lambda _: Deadly())
     assert [event.text for event in told if isinstance(event, Note)] == [
         "training 0: its worker died; it is run once more",
-        "training 0: its worker died again; it is left out",
+        "training 0: its worker died again; it is skipped",
     ]
     assert any(candidate.learner == "btf" for candidate in report.outcomes[0].candidates)

@@ -16,7 +16,7 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
 from btfsynth.train.session import TrainOptions, train
-from btfsynth.train.trainer import TrialHooks, train_trial
+from btfsynth.train.trainer import TrialOptions, train_trial
 from btfsynth.workers.executor import Inline
 
 MANY = TrainParameters(beta=0.6, gamma=5e-3, max_iterations=437, stop=StopRule.NONE)
@@ -127,7 +127,9 @@ def test_valid_patterns_choose():
     chosen = train_trial(shown, topology, parameters, 2, valid=held)
     counts = [round(point.valid_bits * held.targets.size) for point in chosen.history]
     assert chosen.valid_right >= max(counts) > counts[-1]
-    tested = train_trial(shown, topology, parameters, 2, valid=held, valid_chooses=False)
+    tested = train_trial(
+        shown, topology, parameters, 2, valid=held, options=TrialOptions(valid_chooses=False)
+    )
     plain = train_trial(shown, topology, parameters, 2)
     assert tested.valid_right is None
     assert tested.weights.tobytes() == plain.weights.tobytes() != chosen.weights.tobytes()
@@ -172,11 +174,11 @@ def interrupted(data, topology, parameters, steps):
         if at.iterations >= steps:
             cancelled.set()
 
-    hooks = TrialHooks(
+    options = TrialOptions(
         on_snapshot=lambda _, snapshot: kept.append(snapshot),
         cancelled=cancelled,
     )
-    train_trial(data, topology, parameters, 1, hooks=hooks, on_event=on_event)
+    train_trial(data, topology, parameters, 1, options=options, on_event=on_event)
     return kept[-1]
 
 
@@ -188,7 +190,9 @@ def test_a_resumed_trial_keeps_the_best(threads):
     whole = train_trial(data, topology, many, 1)
     for steps in (500, min(whole.best_iteration + 1, 12_000)):
         snapshot = interrupted(data, topology, many, steps)
-        again = train_trial(data, topology, many, 1, resume=snapshot, threads=threads)
+        again = train_trial(
+            data, topology, many, 1, options=TrialOptions(resume=snapshot, threads=threads)
+        )
         assert again.weights.tobytes() == whole.weights.tobytes()
         assert (again.best_iteration, again.gap) == (whole.best_iteration, whole.gap)
 

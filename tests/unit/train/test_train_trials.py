@@ -19,9 +19,16 @@ from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.history import format_history
 from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
 from btfsynth.train.session import TrainOptions, plan_for, train
-from btfsynth.train.trainer import TrialHooks, train_trial
-from btfsynth.train.trials import run_trials
+from btfsynth.train.trainer import TrialOptions, train_trial
+from btfsynth.train.trials import Series, TrainingRun
+from btfsynth.train.trials import run_trials as run_series
 from btfsynth.workers.executor import Inline
+
+
+def run_trials(data, plan, seed: int, trials: int, **options) -> TrainingRun:
+    """Run a series of trials."""
+    ways = {name: options.pop(name) for name in ("jobs", "on_event") if name in options}
+    return run_series(Series(data, plan, seed, trials, **options), **ways)
 
 
 def test_two_bit_multiplier_is_learnt_at_the_defaults():
@@ -164,7 +171,7 @@ def test_cancelling_a_trial_ends_it():
         layered((6, 6, 6)),
         TrainParameters(max_iterations=10_000_000),
         1,
-        hooks=TrialHooks(cancelled=cancelled),
+        options=TrialOptions(cancelled=cancelled),
     )
     assert result.stop is StopReason.INTERRUPTED
     assert result.iterations < 10_000_000

@@ -21,7 +21,7 @@ from btfsynth.ports import Port
 from btfsynth.reproduce.catalogue import EXPERIMENTS, Scale
 from btfsynth.reproduce.run import ReproduceOptions, reproduce
 from btfsynth.train.session import TrainOptions, plan_for
-from btfsynth.train.trials import run_trials, run_trials_on
+from btfsynth.train.trials import Series, run_trials
 from btfsynth.workers import cluster as module
 from btfsynth.workers.cluster import connect, require_scheduler
 from btfsynth.workers.executor import Inline
@@ -161,9 +161,9 @@ def test_training_is_the_same(cluster):
     """Trials on a cluster, here one by one and in threads give the same run, bit for bit."""
     options = TrainOptions(seed=3, trials=5)
     plan = plan_for(DATA, options)
-    wanted = run_trials(DATA, plan, 3, 5)
+    wanted = run_trials(Series(DATA, plan, 3, 5))
     for executor in (cluster, Inline()):
-        got = run_trials_on(executor, DATA, plan, 3, 5)
+        got = run_trials(Series(DATA, plan, 3, 5), executor=executor)
         assert [each.iterations for each in got.results] == [
             each.iterations for each in wanted.results
         ]
@@ -292,7 +292,7 @@ def test_learning_is_the_same(tmp_path, dask):
     ports = (Port("x", 9),), (Port("y", 1),)
     data = Dataset("f", "f.pla", inputs, targets[:, None].astype(np.uint8), *ports)
     options = LearnOptions(
-        seconds=None, trials=4, baselines=False, passes="strash", simulators=("amaranth",)
+        time_limit=None, trials=4, baselines=False, passes="strash", simulators=("amaranth",)
     )
     learn(data, tmp_path / "one", options)
     report = learn(data, tmp_path / "two", options, executor=lambda _: connect(dask.address))
