@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -27,22 +27,11 @@ from btfsynth.errors import DataError
 from btfsynth.exact.npn import CLASS_INPUTS, npn_classes, self_dual_classes
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import majority
+from btfsynth.netlist.kernels import majority_of, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
-
-__all__ = [
-    "FormLibrary",
-    "TABLE_FILE",
-    "TableEntry",
-    "form_library",
-    "load_table",
-    "make_form",
-    "netlist_table",
-    "read_table",
-    "table_text",
-]
 
 TABLE_FILE = "npn4.txt"
 """Name of the file in this package."""
@@ -212,51 +201,30 @@ def _literal(name: str, n_nodes: int, path: str, number: int) -> int:
 
 _FIRST = 1 + CLASS_INPUTS
 _INPUT_TABLES = (0x0000, 0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)
-_ALL_library = 0xFFFF
+_ALL = 0xFFFF
 
 
-@dataclass(frozen=True, eq=False)
-class FormLibrary:
-    """The smallest netlists of every class, and of every function the class and the way to it.
+class FormLibrary(NamedTuple):
+    """The smallest netlists of every class as arrays, and of every function the class and the way to it.
 
-    Parameters
-    ----------
-    number, transformation, leaves, flips
-        As in `btfsynth.exact.npn.FunctionClasses`.
-    size
-        ``(classes,)`` int8, cells.
-    start
-        ``(classes + 1,)`` int32: the forms of a class are rows ``start[class]`` to ``start[class + 1]``,
-        that of the file first.
-    cells
-        ``(forms, most cells, 3)`` int8 literals over the local nodes: 0 the constant, 1 to 4 the
-        inputs, 5 on the cells.
-    output
-        ``(forms,)`` int8, the literal of the result.
+    A representative that stays the same under a transformation has its netlist transformed as well: other cells
+    for the same function. Which one is best depends on what a neighbour has already (the sum of a full adder
+    reads whichever majority its carry is), so all of them are listed, those of the self-dual class included.
     """
 
     number: NDArray[np.uint8]
     transformation: NDArray[np.int16]
     leaves: NDArray[np.int8]
     flips: NDArray[np.int8]
+    """These four as in `btfsynth.exact.npn.FunctionClasses`."""
     size: NDArray[np.int8]
+    """``(classes,)``, cells."""
     start: NDArray[np.int32]
+    """``(classes + 1,)``: the forms of a class are rows ``start[class]`` to ``start[class + 1]``."""
     cells: NDArray[np.int8]
+    """``(forms, most cells, 3)`` literals over the local nodes: the constant, the inputs, the cells."""
     output: NDArray[np.int8]
-
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        """The fields in order, as compiled code takes them."""
-        return (
-            self.number,
-            self.transformation,
-            self.leaves,
-            self.flips,
-            self.size,
-            self.start,
-            self.cells,
-            self.output,
-        )
+    """``(forms,)``, the literal of the result."""
 
 
 _Cells = list[tuple[int, int, int]]
@@ -300,12 +268,12 @@ def _forms(entry: TableEntry) -> list[tuple[_Cells, int]]:
         names += [2 * node for node in range(_FIRST, _FIRST + len(fanins))]
         cells, signals = [], list(_INPUT_TABLES)
         for fanin in fanins:
-            a, b, c = (names[literal >> 1] ^ (literal & 1) for literal in fanin)
-            x, y, z = (signals[lit >> 1] ^ _ALL_library * (lit & 1) for lit in (a, b, c))
+            a, b, c = (value_of(names, literal) for literal in fanin)
+            x, y, z = (signals[lit >> 1] ^ _ALL * (lit & 1) for lit in (a, b, c))
             cells.append((a, b, c))
-            signals.append((x & y) | (z & (x | y)))
-        key = tuple(sorted(min(signal, signal ^ _ALL_library) for signal in signals[_FIRST:]))
-        result = names[output >> 1] ^ (output & 1) ^ flips[-1]
+            signals.append(majority_of(x, y, z))
+        key = tuple(sorted(min(signal, signal ^ _ALL) for signal in signals[_FIRST:]))
+        result = value_of(names, output) ^ flips[-1]
         found.setdefault(key, (cells, result))
     return list(found.values())
 
@@ -314,17 +282,17 @@ def _forms(entry: TableEntry) -> list[tuple[_Cells, int]]:
 def make_form(graph: Any, library: Any, table: Any, form: Any, inputs: Any, local: Any) -> Any:
     """Make a smallest netlist of a function in a graph; returns its literal. Changes the graph.
 
-    graph: see `btfsynth.netlist.hashing`; library: `FormLibrary.arrays`; form: a row of the function's class;
+    graph: see `btfsynth.netlist.hashing`; library: `FormLibrary`; form: a row of the function's class;
     inputs: int64 (5,), literals of the constant false and the inputs, anything for those that the function does
     not depend on; local: int64, at least 5 places and one a cell, changed.
     """
-    number, transformation, leaves, flips, size, _, cells, output = library
-    way = transformation[table]
+    cells, flips = library.cells, library.flips
+    way = library.transformation[table]
     for node in range(_FIRST):
-        local[node] = inputs[leaves[way, node]] ^ flips[way, node]
-    for cell in range(size[number[table]]):
+        local[node] = inputs[library.leaves[way, node]] ^ flips[way, node]
+    for cell in range(library.size[library.number[table]]):
         a, b, c = cells[form, cell, 0], cells[form, cell, 1], cells[form, cell, 2]
         local[_FIRST + cell] = majority(
-            graph, local[a >> 1] ^ (a & 1), local[b >> 1] ^ (b & 1), local[c >> 1] ^ (c & 1)
+            graph, value_of(local, a), value_of(local, b), value_of(local, c)
         )
-    return local[output[form] >> 1] ^ (output[form] & 1) ^ flips[way, _FIRST]
+    return value_of(local, library.output[form]) ^ flips[way, _FIRST]

@@ -1,213 +1,101 @@
-"""Cuts of up to three leaves with their functions.
+"""Cuts of up to three or four leaves, with their functions.
 
-A cut of a node is a set of nodes that every path from the inputs to it meets; the node is a function of
-these leaves. Cuts are merged from those of the fan-in, bottom up (Cong and Ding, FlowMap, 1994; Pan and
-Lin, 1998), a fixed number a node, the shallow ones first. Leaves that the function does not depend on
-are dropped.
+A cut of a node is a set of nodes, its leaves, that every path from the inputs to it meets; the node is a
+function of them. Cuts are merged from those of the fan-in, bottom up (Cong and Ding, FlowMap, 1994; Mishchenko,
+Chatterjee and Brayton, "DAG-aware AIG rewriting", DAC 2006), a fixed number a node. Leaves that the function
+does not depend on are dropped. Invariants: no cut of a node has all the leaves of another; the last cut is the
+node itself.
+
+A set of leaves is an ascending array of nodes, which may be longer than the set: the size goes with it, and
+what follows the last leaf is not looked at. `union`, `within` and `bits_of` serve the mapper's cuts too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.netlist.kernels import majority_of
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = [
-    "CUT_LEAVES",
-    "SmallCuts",
-    "bits_of",
-    "small_cuts",
-    "union",
-    "within",
-]
-
-CUT_LEAVES = 3
-"""Most leaves of a cut."""
-
-_PER_NODE = 12
+_NO_LEAF = np.int32(2**31 - 1)
+"""After every node."""
 
 
-@dataclass(frozen=True, eq=False)
-class SmallCuts:
-    """The cuts of every node.
+class Cuts(NamedTuple):
+    """The cuts of every node."""
+
+    counts: NDArray[np.int32]
+    """``(nodes,)``, cuts of the node."""
+    size: NDArray[np.int8]
+    """``(nodes, cuts)``, leaves of each cut."""
+    leaves: NDArray[np.int32]
+    """``(nodes, cuts, most leaves)``."""
+    tables: NDArray[np.uint16]
+    """``(nodes, cuts)``, the function: bit ``v`` at the vector ``v`` of the leaves, the first leaf least
+    significant; it does not depend on leaves past the last."""
+
+
+class TableMaps(NamedTuple):
+    """Tables over some of the leaves as tables over others; a subset is a number, a bit a leaf."""
+
+    spread: NDArray[np.uint16]
+    """``(subsets, tables)``: a table over the first leaves as one over the leaves of the subset."""
+    gather: NDArray[np.uint16]
+    """The way back, of a table that depends on no other leaf."""
+    support: NDArray[np.uint8]
+    """``(tables,)``, the subset that a table depends on."""
+
+
+def find_cuts(netlist: Netlist, most_leaves: int, per_node: int, *, smallest: bool) -> Cuts:
+    """Return cuts of all nodes.
 
     Parameters
     ----------
-    count
-        ``(nodes,)`` int32, cuts of the node; the last one is the node itself.
-    size
-        ``(nodes, cuts)`` int8, leaves of each cut.
-    leaves
-        ``(nodes, cuts, 3)`` int32, ascending nodes, zero past the size.
-    tables
-        ``(nodes, cuts)`` uint8, the function: bit ``v`` at the vector ``v`` of the leaves, the first
-        leaf least significant.
+    netlist
+        The netlist.
+    most_leaves
+        Leaves of a cut at most, 3 or 4.
+    per_node
+        Most cuts of a node, itself included; at least 2.
+    smallest
+        Where there are more cuts than places: True if those of fewer leaves stay, False if the first ones do.
     """
-
-    count: NDArray[np.int32]
-    size: NDArray[np.int8]
-    leaves: NDArray[np.int32]
-    tables: NDArray[np.uint8]
-
-
-def small_cuts(netlist: Netlist) -> SmallCuts:
-    """Return the cuts of all nodes."""
     n_nodes = netlist.n_nodes
-    cuts = SmallCuts(
+    cuts = Cuts(
         np.zeros(n_nodes, dtype=np.int32),
-        np.zeros((n_nodes, _PER_NODE), dtype=np.int8),
-        np.zeros((n_nodes, _PER_NODE, CUT_LEAVES), dtype=np.int32),
-        np.zeros((n_nodes, _PER_NODE), dtype=np.uint8),
+        np.zeros((n_nodes, per_node), dtype=np.int8),
+        np.zeros((n_nodes, per_node, most_leaves), dtype=np.int32),
+        np.zeros((n_nodes, per_node), dtype=np.uint16),
     )
-    spread, gather = _table_maps()
-    _enumerate(
-        netlist.fanins,
-        netlist.first_cell,
-        spread,
-        gather,
-        cuts.count,
-        cuts.size,
-        cuts.leaves,
-        cuts.tables,
-    )
+    _enumerate(netlist.fanins, netlist.first_cell, table_maps(most_leaves), cuts, smallest)
     return cuts
 
 
 @cache
-def _table_maps() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return the maps of tables from and to a subset of three leaves, each ``(8, 256)`` uint8.
-
-    ``spread[subset, table]`` is a table over the first leaves as one over the leaves of the subset;
-    ``gather`` goes back, for a table that depends on no other leaf.
-    """
-    vectors = np.arange(8)
-    tables = np.arange(256)
-    spread = np.zeros((8, 256), dtype=np.uint8)
-    gather = np.zeros((8, 256), dtype=np.uint8)
-    for subset in range(8):
-        places = [place for place in range(CUT_LEAVES) if subset >> place & 1]
-        inner = sum((vectors >> place & 1) << rank for rank, place in enumerate(places))
-        outer = sum((vectors >> rank & 1) << place for rank, place in enumerate(places))
-        for vector in vectors:
-            at = int(np.broadcast_to(inner, 8)[vector])
-            spread[subset] |= ((tables >> at & 1) << vector).astype(np.uint8)
-            at = int(np.broadcast_to(outer, 8)[vector])
-            gather[subset] |= ((tables >> at & 1) << vector).astype(np.uint8)
-    return spread, gather
-
-
-@numba.njit(cache=True)
-def _support(table: int) -> int:
-    """Return which leaves a table depends on, as bits."""
-    bits = 0
-    if (table ^ (table >> 1)) & 0x55:
-        bits |= 1
-    if (table ^ (table >> 2)) & 0x33:
-        bits |= 2
-    if (table ^ (table >> 4)) & 0x0F:
-        bits |= 4
-    return bits
-
-
-@numba.njit(cache=True)
-def _insert(
-    leaves: Any, n_leaves: int, table: int, kept: int, size: Any, sets: Any, tables: Any
-) -> int:
-    """Add a cut to those of a node unless one of them is a subset; returns how many there are.
-
-    One place is left for the node itself. Changes size, sets and tables.
-    """
-    for cut in range(kept):
-        if within(sets[cut], size[cut], leaves, n_leaves):
-            return kept
-    remaining = 0
-    for cut in range(kept):
-        if not within(leaves, n_leaves, sets[cut], size[cut]):
-            if remaining != cut:
-                size[remaining] = size[cut]
-                tables[remaining] = tables[cut]
-                sets[remaining] = sets[cut]
-            remaining += 1
-    if remaining == len(size) - 1:
-        return remaining
-    size[remaining] = n_leaves
-    tables[remaining] = table
-    sets[remaining] = 0
-    for i in range(n_leaves):
-        sets[remaining, i] = leaves[i]
-    return remaining + 1
-
-
-@numba.njit(cache=True)
-def _enumerate(
-    fanins: Any,
-    first_cell: int,
-    spread: Any,
-    gather: Any,
-    count: Any,
-    size: Any,
-    leaves: Any,
-    tables: Any,
-) -> None:
-    """Fill in the cuts of all nodes.
-
-    fanins: (cells, 3) int32; spread, gather: (8, 256) uint8; count, size, leaves, tables: as in
-    SmallCuts, zero at first, overwritten.
-    """
-    count[0] = 1  # the constant: no leaves, table 0
-    two = np.zeros(CUT_LEAVES, dtype=np.int32)
-    three = np.zeros(CUT_LEAVES, dtype=np.int32)
-    reduced = np.zeros(CUT_LEAVES, dtype=np.int32)
-    for node in range(1, first_cell + len(fanins)):
-        kept = 0
-        if node >= first_cell:
-            row = fanins[node - first_cell]
-            a, b, c = row[0] >> 1, row[1] >> 1, row[2] >> 1
-            flip_a = 0xFF * (row[0] & 1)
-            flip_b = 0xFF * (row[1] & 1)
-            flip_c = 0xFF * (row[2] & 1)
-            for i in range(count[a] - 1, -1, -1):
-                for j in range(count[b] - 1, -1, -1):
-                    n_two = union(
-                        leaves[a, i], size[a, i], leaves[b, j], size[b, j], CUT_LEAVES, two
-                    )
-                    if n_two > CUT_LEAVES:
-                        continue
-                    for k in range(count[c] - 1, -1, -1):
-                        n_three = union(two, n_two, leaves[c, k], size[c, k], CUT_LEAVES, three)
-                        if n_three > CUT_LEAVES:
-                            continue
-                        x = spread[bits_of(leaves[a, i], size[a, i], three), tables[a, i]] ^ flip_a
-                        y = spread[bits_of(leaves[b, j], size[b, j], three), tables[b, j]] ^ flip_b
-                        z = spread[bits_of(leaves[c, k], size[c, k], three), tables[c, k]] ^ flip_c
-                        table = (x & y) | (z & (x | y))
-                        support = _support(table)
-                        table = gather[support, table]
-                        n_reduced = 0
-                        for place in range(n_three):
-                            if support >> place & 1:
-                                reduced[n_reduced] = three[place]
-                                n_reduced += 1
-                        kept = _insert(
-                            reduced, n_reduced, table, kept, size[node], leaves[node], tables[node]
-                        )
-        size[node, kept] = 1
-        leaves[node, kept] = 0
-        leaves[node, kept, 0] = node
-        tables[node, kept] = 0xAA
-        count[node] = kept + 1
-
-
-# Sets of leaves as ascending arrays of nodes, as all enumerations of cuts hold them.
-
-_NO_LEAF = np.int32(2**31 - 1)
-"""After every node."""
+def table_maps(leaves: int) -> TableMaps:
+    """Return the maps of tables of so many leaves; worked out once a process."""
+    vectors = np.arange(1 << leaves)
+    tables = np.arange(1 << len(vectors)).astype(np.uint16)
+    maps = np.zeros((2, 1 << leaves, len(tables)), dtype=np.uint16)
+    for subset in range(1 << leaves):
+        places = [place for place in range(leaves) if subset >> place & 1]
+        inner, outer = np.zeros_like(vectors), np.zeros_like(vectors)
+        for rank, place in enumerate(places):
+            inner |= (vectors >> place & 1) << rank
+            outer |= (vectors >> rank & 1) << place
+        for row, sources in enumerate((inner, outer)):
+            for vector, source in enumerate(sources.tolist()):
+                maps[row, subset] |= (tables >> source & 1) << vector
+    support = np.zeros(len(tables), dtype=np.uint8)
+    for place in range(leaves):
+        low = sum(1 << vector for vector in vectors.tolist() if not vector >> place & 1)
+        support |= ((((tables >> (1 << place)) ^ tables) & low != 0) << place).astype(np.uint8)
+    return TableMaps(maps[0], maps[1], support)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -250,3 +138,86 @@ def within(part: Any, n_part: Any, whole: Any, n_whole: Any) -> Any:
         if place == n_whole or whole[place] != part[i]:
             return False
     return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _insert(cut: Any, n_leaves: Any, table: Any, kept: Any, rows: Any, smallest: Any) -> Any:
+    """Add a cut to those of a node unless one of them is a subset; returns how many there are.
+
+    rows: (size, leaves, tables) of the node, changed. One place is left for the node itself.
+    """
+    size, leaves, tables = rows
+    for k in range(kept):
+        if within(leaves[k], size[k], cut, n_leaves):
+            return kept
+    remaining = 0
+    for k in range(kept):
+        if not within(cut, n_leaves, leaves[k], size[k]):
+            if remaining != k:
+                size[remaining] = size[k]
+                tables[remaining] = tables[k]
+                for i in range(size[k]):
+                    leaves[remaining, i] = leaves[k, i]
+            remaining += 1
+    place = remaining
+    if remaining == size.shape[0] - 1:
+        place = -1
+        for k in range(remaining if smallest else 0):
+            if size[k] > n_leaves and (place < 0 or size[k] >= size[place]):
+                place = k
+        if place < 0:
+            return remaining
+    else:
+        remaining += 1
+    size[place] = n_leaves
+    tables[place] = table
+    for i in range(n_leaves):
+        leaves[place, i] = cut[i]
+    return remaining
+
+
+@numba.njit(cache=True, nogil=True)
+def _enumerate(fanins: Any, first_cell: Any, maps: Any, cuts: Any, smallest: Any) -> None:
+    """Fill in the cuts of all nodes. Changes cuts, zero at first.
+
+    fanins: int32 ``(cells, 3)``.
+    """
+    count, size, leaves, tables = cuts
+    spread = maps.spread
+    most = leaves.shape[2]
+    ones = np.int64(spread.shape[1] - 1)
+    count[0] = 1  # the constant: no leaves, table 0
+    two = np.zeros(most, dtype=np.int32)
+    three = np.zeros(most, dtype=np.int32)
+    for node in range(1, first_cell + fanins.shape[0]):
+        kept = 0
+        if node >= first_cell:
+            row = fanins[node - first_cell]
+            a, b, c = row[0] >> 1, row[1] >> 1, row[2] >> 1
+            rows = (size[node], leaves[node], tables[node])
+            flip_a, flip_b, flip_c = ones * (row[0] & 1), ones * (row[1] & 1), ones * (row[2] & 1)
+            for i in range(count[a] - 1, -1, -1):
+                for j in range(count[b] - 1, -1, -1):
+                    n_two = union(leaves[a, i], size[a, i], leaves[b, j], size[b, j], most, two)
+                    if n_two > most:
+                        continue
+                    for k in range(count[c] - 1, -1, -1):
+                        n_all = union(two, n_two, leaves[c, k], size[c, k], most, three)
+                        if n_all > most:
+                            continue
+                        x = spread[bits_of(leaves[a, i], size[a, i], three), tables[a, i]] ^ flip_a
+                        y = spread[bits_of(leaves[b, j], size[b, j], three), tables[b, j]] ^ flip_b
+                        z = spread[bits_of(leaves[c, k], size[c, k], three), tables[c, k]] ^ flip_c
+                        table = majority_of(x, y, z)
+                        support = maps.support[table]
+                        n_kept = 0
+                        for place in range(n_all):
+                            if support >> place & 1:
+                                three[n_kept] = three[place]
+                                n_kept += 1
+                        table = maps.gather[support, table]
+                        kept = _insert(three, n_kept, table, kept, rows, smallest)
+        size[node, kept] = 1
+        leaves[node, kept, 0] = node
+        tables[node, kept] = ones // 3 * 2  # 0xAAAA or 0xAA
+        count[node] = kept + 1

@@ -10,15 +10,14 @@ A table is a number of eight bits, bit ``v`` the value at the input vector ``v``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FORM_CELLS", "FORM_INPUTS", "SmallForms", "small_forms"]
+from btfsynth.netlist.literals import majority_of
 
 FORM_INPUTS = 3
 """Inputs of a form; a function of fewer leaves the last ones out."""
@@ -32,27 +31,17 @@ _FLIPS = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
 """Majority is self-dual: any other complements of the fan-in are one of these and an inverter."""
 
 
-@dataclass(frozen=True, eq=False)
-class SmallForms:
-    """All forms, by table.
-
-    Parameters
-    ----------
-    sizes
-        ``(256,)`` int8, cells of the smallest forms.
-    start
-        ``(257,)`` int32: the forms of table ``t`` are rows ``start[t]`` to ``start[t + 1]``, the
-        shallowest first.
-    cells
-        ``(forms, FORM_CELLS, 3)`` int8, the literals of each cell; rows past the size are zero.
-    outputs
-        ``(forms,)`` int8, the literal of the result.
-    """
+class SmallForms(NamedTuple):
+    """All forms, by table."""
 
     sizes: NDArray[np.int8]
+    """``(256,)``, cells of the smallest forms."""
     start: NDArray[np.int32]
+    """``(257,)``: the forms of table ``t`` are rows ``start[t]`` to ``start[t + 1]``, the shallowest first."""
     cells: NDArray[np.int8]
+    """``(forms, FORM_CELLS, 3)``, the literals of each cell; rows past the size are zero."""
     outputs: NDArray[np.int8]
+    """``(forms,)``, the literal of the result."""
 
 
 _Cells = tuple[tuple[int, int, int], ...]
@@ -99,7 +88,7 @@ def _next_cells(tables: NDArray[np.uint8]) -> Any:
                 for node, flip in zip(nodes, flips, strict=True)
             )
             literals = tuple(2 * node + flip for node, flip in zip(nodes, flips, strict=True))
-            yield literals, (a & b) | (c & (a | b))
+            yield literals, majority_of(a, b, c)
 
 
 def _finish(

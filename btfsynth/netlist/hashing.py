@@ -1,51 +1,50 @@
-"""A netlist that grows under structural hashing, as compiled functions over arrays.
+"""A netlist that grows under structural hashing, and whole netlists made anew by it.
 
-The *graph* is a tuple of arrays that the functions share and change:
+`majority` makes cells in the normal form of `NetlistBuilder` and never one twice: the table finds the node of a
+sorted fan-in by linear probing. What it makes is not in use until `use` says so: a candidate can be made, used,
+measured by the cells in use, let go, and taken back with `roll_back`, so that a pass knows the exact gain of a
+change before it makes it.
 
-- fanins, int32 ``(capacity, 3)``: the literals of each node; rows below the first cell are not used;
-- table, int32 ``(slots,)``, a power of two: node numbers by the hash of their fan-in, 0 where free;
-- head, int64 ``(3,)``: nodes made so far, cells in use, the first cell;
-- references, int32 ``(capacity,)``: how often a node is held (see `hold`);
-- level, int32 ``(capacity,)``: 0 for inputs, else 1 + the deepest fan-in.
-
-`majority` makes cells in the normal form of `NetlistBuilder` and never one twice. What it makes is not in use
-until `hold` says so: a candidate can be made, held, measured by the cells in use, dropped, and taken back with
-`roll_back`, so that a pass knows the exact gain of a change before it makes it.
+`rebuild` does for a whole netlist, compiled, what `NetlistBuilder` does cell by cell; the result is the same,
+literal for literal.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import NetlistError
+from btfsynth.netlist.kernels import NONE, drop, hold, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import levels, mark_cone, topological_order
 
-__all__ = [
-    "NONE",
-    "compact",
-    "drop",
-    "fanin_of",
-    "find",
-    "folded",
-    "graph_of",
-    "hold",
-    "majority",
-    "new_graph",
-    "normal",
-    "rebuild",
-    "rebuild_from",
-    "roll_back",
-    "slot_of",
-    "sorted_by_level",
-]
 
-NONE = -1
-"""In place of a literal: there is none."""
+class Graph(NamedTuple):
+    """The arrays of a growing netlist, which the compiled functions share and change.
+
+    Invariants: fan-in is in normal form and of lower numbers than its node; no two nodes have the same; the
+    table holds every node made and nothing else.
+    """
+
+    fanins: Any
+    """int32 ``(capacity, 3)``, the literals of each node; rows below the first cell are not used."""
+    table: Any
+    """int32 ``(slots,)``, a power of two: node numbers by the hash of their fan-in, 0 where free."""
+    references: Any
+    """int32 ``(capacity,)``, how often a node is used (see `btfsynth.netlist.kernels`)."""
+    level: Any
+    """int32 ``(capacity,)``, 0 for inputs, else 1 + the deepest fan-in."""
+    made: Any
+    """int64 ``(1,)``, nodes made so far."""
+    in_use: Any
+    """int64 ``(1,)``, cells in use."""
+    first: Any
+    """The first cell."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -54,15 +53,14 @@ def new_graph(first_cell: Any, capacity: Any) -> Any:
     slots = 16
     while slots < 2 * capacity:
         slots *= 2
-    head = np.zeros(3, dtype=np.int64)
-    head[0] = first_cell
-    head[2] = first_cell
-    return (
+    return Graph(
         np.zeros((capacity, 3), dtype=np.int32),
         np.zeros(slots, dtype=np.int32),
-        head,
         np.zeros(capacity, dtype=np.int32),
         np.zeros(capacity, dtype=np.int32),
+        np.full(1, first_cell, dtype=np.int64),
+        np.zeros(1, dtype=np.int64),
+        np.int64(first_cell),
     )
 
 
@@ -70,9 +68,9 @@ def new_graph(first_cell: Any, capacity: Any) -> Any:
 def slot_of(graph: Any, a: Any, b: Any, c: Any) -> Any:
     """Return the slot of a cell in normal form: the one it is in, or the free one it belongs in.
 
-    Of the graph fan-in and table are looked at.
+    graph: anything with the fan-in and the table of a `Graph`.
     """
-    fanins, table = graph[0], graph[1]
+    fanins, table = graph.fanins, graph.table
     key = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15)
     key = (key ^ np.uint64(b)) * np.uint64(0xC2B2AE3D27D4EB4F)
     key = (key ^ (key >> np.uint64(29)) ^ np.uint64(c)) * np.uint64(0x165667B19E3779F9)
@@ -116,30 +114,19 @@ def normal(a: Any, b: Any, c: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def find(graph: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return the literal of a majority that folds or exists, else `NONE`."""
-    literal = folded(a, b, c)
-    if literal != NONE:
-        return literal
-    x, y, z, flip = normal(a, b, c)
-    node = np.int64(graph[1][slot_of(graph, x, y, z)])
-    return 2 * node + flip if node else NONE
-
-
-@numba.njit(cache=True, nogil=True)
 def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
     """Return the literal of a majority; a cell is made if it has to be. Changes the graph."""
     literal = np.int64(folded(a, b, c))
     if literal != NONE:
         return literal
-    fanins, table, head, _, level = graph
+    fanins, level = graph.fanins, graph.level
     x, y, z, flip = normal(a, b, c)
     slot = slot_of(graph, x, y, z)
-    node = np.int64(table[slot])
+    node = np.int64(graph.table[slot])
     if node == 0:
-        node = head[0]
-        head[0] += 1
-        table[slot] = node
+        node = graph.made[0]
+        graph.made[0] += 1
+        graph.table[slot] = node
         fanins[node, 0], fanins[node, 1], fanins[node, 2] = x, y, z
         level[node] = 1 + max(level[x >> 1], level[y >> 1], level[z >> 1])
     return 2 * node + flip
@@ -162,7 +149,7 @@ def graph_of(fanins: Any, first_cell: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def fanin_of(graph: Any, literal: Any) -> Any:
     """Return the three literals that a cell's literal is the majority of."""
-    fanins, flip = graph[0], literal & 1
+    fanins, flip = graph.fanins, literal & 1
     row = literal >> 1
     return (
         np.int64(fanins[row, 0] ^ flip),
@@ -172,45 +159,18 @@ def fanin_of(graph: Any, literal: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def hold(graph: Any, literal: Any, stack: Any) -> None:
+def use(graph: Any, literal: Any, stack: Any) -> None:
     """Use a literal once more; cells that were not in use come into use. Changes the graph.
 
-    stack: int64, three places a node at least, changed.
+    stack: integers, as many as nodes, scratch.
     """
-    fanins, _, head, references, _ = graph
-    first = head[2]
-    stack[0] = literal >> 1
-    top = 0
-    while top >= 0:
-        node = stack[top]
-        top -= 1
-        references[node] += 1
-        if references[node] == 1 and node >= first:
-            head[1] += 1
-            for place in range(3):
-                top += 1
-                stack[top] = fanins[node, place] >> 1
+    graph.in_use[0] += hold(graph.fanins, literal >> 1, graph.first, graph.references, stack)
 
 
 @numba.njit(cache=True, nogil=True)
-def drop(graph: Any, literal: Any, stack: Any) -> None:
-    """Use a literal once less; cells with no use left go out of use. Changes the graph.
-
-    stack: as for `hold`.
-    """
-    fanins, _, head, references, _ = graph
-    first = head[2]
-    stack[0] = literal >> 1
-    top = 0
-    while top >= 0:
-        node = stack[top]
-        top -= 1
-        references[node] -= 1
-        if references[node] == 0 and node >= first:
-            head[1] -= 1
-            for place in range(3):
-                top += 1
-                stack[top] = fanins[node, place] >> 1
+def let_go(graph: Any, literal: Any, stack: Any) -> None:
+    """Use a literal once less; cells with no use left go out of use. Changes the graph."""
+    graph.in_use[0] -= drop(graph.fanins, literal >> 1, graph.first, graph.references, stack)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -219,15 +179,12 @@ def roll_back(graph: Any, count: Any) -> None:
 
     Latest first: with linear probing the slot of the latest node is on no other node's way.
     """
-    fanins, table, head, _, _ = graph
-    while head[0] > count:
-        node = head[0] - 1
+    fanins = graph.fanins
+    while graph.made[0] > count:
+        node = graph.made[0] - 1
         slot = slot_of(graph, fanins[node, 0], fanins[node, 1], fanins[node, 2])
-        table[slot] = 0
-        head[0] = node
-
-
-# Make a netlist anew from arrays: hashed, folded, and without dead cells.
+        graph.table[slot] = 0
+        graph.made[0] = node
 
 
 def rebuild(netlist: Netlist, substitution: NDArray[Any] | None = None) -> Netlist:
@@ -259,8 +216,7 @@ def rebuild(netlist: Netlist, substitution: NDArray[Any] | None = None) -> Netli
     resolved = np.zeros(netlist.n_nodes, dtype=np.int32)
     if not _resolve(wanted, resolved):
         raise NetlistError(f"{netlist.name}: the substitution goes in a circle")
-    fanins = resolved[netlist.fanins >> 1] ^ (netlist.fanins & 1)
-    outputs = resolved[netlist.outputs >> 1] ^ (netlist.outputs & 1)
+    fanins, outputs = value_of(resolved, netlist.fanins), value_of(resolved, netlist.outputs)
     return rebuild_from(netlist, fanins, outputs)
 
 
@@ -307,31 +263,19 @@ def compact(like: Netlist, fanins: NDArray[Any], outputs: NDArray[Any]) -> Netli
     """
     used = mark_cone(fanins, outputs, like.first_cell)
     used[: like.first_cell] = True
-    number = (np.cumsum(used) - 1).astype(np.int32)
+    literal = 2 * (np.cumsum(used) - 1).astype(np.int32)
     kept = fanins[used[like.first_cell :]]
-    return Netlist(
-        like.name,
-        like.input_ports,
-        like.output_ports,
-        2 * number[kept >> 1] + (kept & 1),
-        2 * number[outputs >> 1] + (outputs & 1),
-    )
+    return replace(like, fanins=value_of(literal, kept), outputs=value_of(literal, outputs))
 
 
 def sorted_by_level(netlist: Netlist) -> Netlist:
     """Return the netlist with its cells in the order of their levels."""
     first = netlist.first_cell
     order = np.argsort(levels(netlist)[first:], kind="stable")
-    number = np.arange(netlist.n_nodes, dtype=np.int32)
-    number[first + order] = first + np.arange(len(order), dtype=np.int32)
-    fanins = netlist.fanins[order]
-    return Netlist(
-        netlist.name,
-        netlist.input_ports,
-        netlist.output_ports,
-        2 * number[fanins >> 1] + (fanins & 1),
-        2 * number[netlist.outputs >> 1] + (netlist.outputs & 1),
-    )
+    literal = 2 * np.arange(netlist.n_nodes, dtype=np.int32)
+    literal[first + order] = 2 * np.arange(first, netlist.n_nodes, dtype=np.int32)
+    fanins, outputs = value_of(literal, netlist.fanins[order]), value_of(literal, netlist.outputs)
+    return replace(netlist, fanins=fanins, outputs=outputs)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -356,7 +300,7 @@ def _resolve(substitution: Any, resolved: Any) -> Any:
             return False
         for k in range(length - 1, -1, -1):
             literal = substitution[path[k]]
-            resolved[path[k]] = resolved[literal >> 1] ^ (literal & 1)
+            resolved[path[k]] = value_of(resolved, literal)
             state[path[k]] = 2
     return True
 
@@ -375,9 +319,9 @@ def _hashed(fanins: Any, outputs: Any, first: Any, order: Any) -> Any:
         a, b, c = fanins[node - first, 0], fanins[node - first, 1], fanins[node - first, 2]
         x, y, z = literal[a >> 1], literal[b >> 1], literal[c >> 1]
         if x < 0 or y < 0 or z < 0:
-            return graph[0][:0], outputs.copy(), False
+            return graph.fanins[:0], outputs.copy(), False
         literal[node] = majority(graph, x ^ (a & 1), y ^ (b & 1), z ^ (c & 1))
     driven = np.zeros(outputs.shape[0], dtype=np.int32)
     for k in range(outputs.shape[0]):
-        driven[k] = literal[outputs[k] >> 1] ^ (outputs[k] & 1)
-    return graph[0][first : graph[2][0]].copy(), driven, True
+        driven[k] = value_of(literal, outputs[k])
+    return graph.fanins[first : graph.made[0]].copy(), driven, True

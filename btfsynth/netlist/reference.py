@@ -14,14 +14,13 @@ from btfsynth.errors import plural
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
+    count_ones,
     exhaustive_words,
     output_words,
     pack_bits,
     unpack_bits,
     valid_words,
 )
-
-__all__ = ["Preserve", "Reference", "care_reference", "count_wrong", "function_reference"]
 
 _SAMPLE_VECTORS = 4096
 
@@ -77,7 +76,7 @@ def count_wrong(netlist: Netlist, reference: Reference) -> int:
     """Return on how many vectors an output that matters comes out wrong."""
     wrong = (output_words(netlist, reference.inputs) ^ reference.targets) & reference.care
     any_wrong = np.bitwise_or.reduce(wrong, axis=0)
-    return int(np.unpackbits(any_wrong.view(np.uint8)).sum())
+    return count_ones(any_wrong)
 
 
 def care_reference(dataset: Dataset) -> Reference:

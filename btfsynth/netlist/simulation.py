@@ -13,18 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import NetlistError
+from btfsynth.netlist.kernels import COUNTING, complement_mask, majority_words
 from btfsynth.netlist.netlist import Netlist
-
-__all__ = [
-    "MAX_EXHAUSTIVE_INPUTS",
-    "exhaustive_words",
-    "output_words",
-    "pack_bits",
-    "simulate",
-    "simulate_cells",
-    "unpack_bits",
-    "valid_words",
-]
 
 MAX_EXHAUSTIVE_INPUTS = 16
 """Up to this many input bits, checks go through every input vector."""
@@ -33,16 +23,6 @@ Words = NDArray[np.uint64]
 
 _BLOCK = 8
 """Words of a cache line."""
-
-_COUNTING = (
-    0xAAAAAAAAAAAAAAAA,
-    0xCCCCCCCCCCCCCCCC,
-    0xF0F0F0F0F0F0F0F0,
-    0xFF00FF00FF00FF00,
-    0xFFFF0000FFFF0000,
-    0xFFFFFFFF00000000,
-)
-"""Bit ``i`` of the numbers 0 to 63, as a word."""
 
 
 def pack_bits(bits: NDArray[Any]) -> Words:
@@ -70,6 +50,11 @@ def valid_words(vectors: int) -> Words:
     return words
 
 
+def count_ones(words: NDArray[Any]) -> int:
+    """Return how many bits are set in an array of words."""
+    return int(np.unpackbits(words.view(np.uint8)).sum())
+
+
 def exhaustive_words(n_inputs: int) -> Words:
     """Return ``(inputs, words)`` uint64: all input vectors in counting order, input 0 fastest.
 
@@ -84,8 +69,8 @@ def exhaustive_words(n_inputs: int) -> Words:
     numbers = np.arange(len(valid), dtype=np.uint64)
     words = np.empty((n_inputs, len(valid)), dtype=np.uint64)
     for bit in range(n_inputs):
-        if bit < len(_COUNTING):
-            words[bit] = np.uint64(_COUNTING[bit])
+        if bit < len(COUNTING):
+            words[bit] = COUNTING[bit]
         else:
             words[bit] = np.uint64(0) - ((numbers >> np.uint64(bit - 6)) & np.uint64(1))
     return words & valid
@@ -98,19 +83,9 @@ def simulate_cells(fanins: Any, first_cell: int, values: Any) -> None:
     fanins: (cells, 3) int32, those of the cells from ``first_cell`` on, all or some of a netlist's; values:
     (nodes, words) uint64, what they read given, their own rows overwritten.
     """
-    words = values.shape[1]
-    ones = ~np.uint64(0)
-    zero = np.uint64(0)
     for cell in range(fanins.shape[0]):
-        a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
-        flip_a = ones if a & 1 else zero
-        flip_b = ones if b & 1 else zero
-        flip_c = ones if c & 1 else zero
-        for word in range(words):
-            x = values[a >> 1, word] ^ flip_a
-            y = values[b >> 1, word] ^ flip_b
-            z = values[c >> 1, word] ^ flip_c
-            values[first_cell + cell, word] = (x & y) | (z & (x | y))
+        fanin = (fanins[cell, 0], fanins[cell, 1], fanins[cell, 2])
+        majority_words(fanin, values, values, values, first_cell + cell, values)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -130,13 +105,13 @@ def _simulate_outputs(fanins: Any, outputs: Any, inputs: Any, result: Any) -> No
                 values[1 + bit, word] = inputs[bit, start + word]
         simulate_cells(fanins, first_cell, values)
         for number in range(outputs.shape[0]):
-            flip = ~np.uint64(0) if outputs[number] & 1 else np.uint64(0)
+            flip = complement_mask(outputs[number])
             for word in range(size):
                 result[number, start + word] = values[outputs[number] >> 1, word] ^ flip
 
 
 def simulate(netlist: Netlist, inputs: Words) -> Words:
-    """Return the signature of every node.
+    """Return the signature of every node, ``(nodes, words)`` uint64, row 0 the constant false.
 
     Parameters
     ----------
@@ -144,10 +119,6 @@ def simulate(netlist: Netlist, inputs: Words) -> Words:
         What to simulate.
     inputs
         ``(input bits, words)`` uint64.
-
-    Returns
-    -------
-    ``(nodes, words)`` uint64, row 0 the constant false.
 
     Raises
     ------

@@ -16,19 +16,6 @@ from numpy.typing import NDArray
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 
-__all__ = [
-    "NetlistStatistics",
-    "count_references",
-    "heights",
-    "levels",
-    "list_users",
-    "mark_cone",
-    "node_levels",
-    "order_cells",
-    "statistics",
-    "topological_order",
-]
-
 
 def levels(netlist: Netlist) -> NDArray[np.int32]:
     """Return the level of every node, ``(nodes,)`` int32: 0 for inputs, else 1 + the deepest fan-in."""

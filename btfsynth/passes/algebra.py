@@ -9,13 +9,13 @@ import numba
 
 from btfsynth.errors import UsageError
 from btfsynth.netlist.hashing import (
-    NONE,
     majority,
     rebuild,
     rebuild_from,
     roll_back,
     sorted_by_level,
 )
+from btfsynth.netlist.kernels import NONE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights, node_levels, statistics
@@ -28,11 +28,6 @@ from btfsynth.passes.remaking import (
     read_fanin,
     settle,
 )
-
-__all__ = [
-    "Algebra",
-    "Depth",
-]
 
 
 @dataclass(frozen=True)
@@ -98,13 +93,13 @@ def _sweep(fanins: Any, outputs: Any, first: Any, keep_depth: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def _cheapest(graph: Any, fanin: Any, latest: Any, cells_left: Any, stack: Any) -> Any:
     """Make the form of ``MAJ(fanin)`` with the fewest cells in use, the lowest of these; return it."""
-    head, level = graph[2], graph[4]
+    level = graph.level
     plain = majority(graph, fanin[0], fanin[1], fanin[2])
-    if not has_room(graph, cells_left) or plain >> 1 < head[2]:
+    if not has_room(graph, cells_left) or plain >> 1 < graph.first:
         return plain
     best_move = PLAIN
     best_cells, best_level = cells_with(graph, plain, fanin, stack), level[plain >> 1]
-    count = head[0]
+    count = graph.made[0]
     for move in range(PLAIN + 1, BALANCE_THROUGH):
         made = make_move(graph, move, fanin)
         if made == NONE:
@@ -179,12 +174,12 @@ def _cost(netlist: Netlist) -> tuple[int, int]:
 def _swept(netlist: Netlist, margin: int, room: int) -> Netlist:
     """Return the netlist after one sweep that may add so many cells; margin 0: none."""
     work = sorted_by_level(netlist)
-    arrays = _sweep_depth(work.fanins, work.outputs, work.first_cell, margin, room if margin else 0)
+    arrays = _swept_deep(work.fanins, work.outputs, work.first_cell, margin, room if margin else 0)
     return rebuild_from(netlist, *arrays)
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep_depth(fanins: Any, outputs: Any, first: Any, margin: Any, room: Any) -> Any:
+def _swept_deep(fanins: Any, outputs: Any, first: Any, margin: Any, room: Any) -> Any:
     """Make the netlist anew, each cell in its lowest form; returns fan-in and outputs."""
     n_cells = fanins.shape[0]
     level = node_levels(fanins, first)
@@ -209,13 +204,13 @@ def _lowest(graph: Any, fanin: Any, spare: Any, cells_left: Any, stack: Any) -> 
 
     Returns its literal and how many cells more than the plain form it takes, at most ``spare``.
     """
-    head, level = graph[2], graph[4]
+    level = graph.level
     plain = majority(graph, fanin[0], fanin[1], fanin[2])
-    if not has_room(graph, cells_left) or plain >> 1 < head[2]:
+    if not has_room(graph, cells_left) or plain >> 1 < graph.first:
         return plain, 0
     plain_cells = cells_with(graph, plain, fanin, stack)
     best_move, best_cells, best_level = PLAIN, plain_cells, level[plain >> 1]
-    count = head[0]
+    count = graph.made[0]
     for move in range(PLAIN + 1, MOVES):
         made = make_move(graph, move, fanin)
         if made == NONE:

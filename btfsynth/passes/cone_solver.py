@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pysat.solvers import Solver
 
-__all__ = ["ConeSolver"]
-
 _SOLVER = "cadical153"
 _MOST_VARIABLES = 12_000
 """Signals loaded before the solver is replaced: an answer assigns every one of them."""
@@ -35,8 +33,8 @@ class ConeSolver:
         self._window = window
         self._graph = graph
         self._conflicts = conflicts
-        self._variable = np.zeros(len(graph[0]), dtype=np.int32)
-        self._loaded = np.zeros(len(graph[0]), dtype=np.int32)
+        self._variable = np.zeros(len(graph.fanins), dtype=np.int32)
+        self._loaded = np.zeros(len(graph.fanins), dtype=np.int32)
         self._count = 0
         self._solver = Solver(name=_SOLVER)
 
@@ -56,7 +54,7 @@ class ConeSolver:
             a, b = b, a
         if not a >> 1:
             same = a == b
-            return same, None if same else np.zeros(int(self._graph[2][2]) - 1, dtype=np.uint8)
+            return same, None if same else np.zeros(int(self._graph.first) - 1, dtype=np.uint8)
         x, y = self._literal(a, b)
         questions = [[x, -y], [-x, y]]
         if not b >> 1:
@@ -81,17 +79,19 @@ class ConeSolver:
             self._solver.delete()
             self._solver = Solver(name=_SOLVER)
         roots = np.array([a >> 1, b >> 1], dtype=np.int64)
-        first = int(self._graph[2][2])
+        first = int(self._graph.first)
         before = self._count
         if self._window:
             self._count, closed = _load_window(
-                self._graph[0], first, roots, self._window, self._variable, self._loaded
+                self._graph.fanins, first, roots, self._window, self._variable, self._loaded
             )
             new = closed
         else:
-            self._count = _load(self._graph[0], first, roots, self._variable, self._loaded, before)
+            self._count = _load(
+                self._graph.fanins, first, roots, self._variable, self._loaded, before
+            )
             new = self._loaded[before : self._count]
-        clauses = _clauses(self._graph[0], first, new, self._variable)
+        clauses = _clauses(self._graph.fanins, first, new, self._variable)
         for clause in clauses.tolist():
             self._solver.add_clause(clause if clause[2] else clause[:2])
         x, y = int(self._variable[a >> 1]), int(self._variable[b >> 1])
@@ -100,7 +100,7 @@ class ConeSolver:
     def _vector(self) -> NDArray[np.uint8]:
         """Return the input vector of the solver's model."""
         model = self._solver.get_model()
-        vector = np.zeros(int(self._graph[2][2]) - 1, dtype=np.uint8)
+        vector = np.zeros(int(self._graph.first) - 1, dtype=np.uint8)
         loaded = self._loaded[: self._count]
         for node in loaded[loaded < len(vector) + 1].tolist():
             place = int(self._variable[node]) - 1

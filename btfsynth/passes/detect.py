@@ -11,21 +11,42 @@ function are tried, so the sum of a full adder finds the carry whatever its comp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numba
 import numpy as np
 
 from btfsynth.errors import NetlistError, UsageError
-from btfsynth.netlist.cuts import small_cuts
+from btfsynth.netlist.cuts import find_cuts
 from btfsynth.netlist.forms import FORM_CELLS, FORM_INPUTS, small_forms
-from btfsynth.netlist.hashing import NONE, folded, normal, rebuild, rebuild_from, slot_of
+from btfsynth.netlist.hashing import folded, normal, rebuild, rebuild_from, slot_of
+from btfsynth.netlist.kernels import NONE, drop, hold, resolve, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 
-__all__ = ["Detect"]
-
 _LOCAL = 1 + FORM_INPUTS + FORM_CELLS
+_CUTS = 12
+"""Cuts of a cell, the shallow ones first."""
+
+
+class _Graph(NamedTuple):
+    """A netlist in which some cells stand for others.
+
+    A cell that is replaced gets an alias, the literal that stands for it; its readers are not touched.
+    """
+
+    fanins: Any
+    """int32 ``(capacity, 3)``, rows of the cells given, new ones added."""
+    table: Any
+    """As in `btfsynth.netlist.hashing.Graph`; empty at first."""
+    references: Any
+    """int32 ``(capacity,)``, zero at first (see `btfsynth.netlist.kernels`)."""
+    alias: Any
+    """int32 ``(capacity,)``, each its own literal at first."""
+    first: Any
+    """The first cell."""
+    stack: Any
+    """int32 ``(capacity + 1,)``, scratch."""
 
 
 @dataclass(frozen=True)
@@ -62,28 +83,22 @@ def _sweep(netlist: Netlist) -> Netlist:
     """Return the netlist after one sweep, or the netlist itself if there is nothing to replace."""
     if not netlist.n_cells:
         return netlist
-    cuts, forms = small_cuts(netlist), small_forms()
+    cuts, forms = find_cuts(netlist, FORM_INPUTS, _CUTS, smallest=False), small_forms()
     n_nodes, first = netlist.n_nodes, netlist.first_cell
     # A replacement frees more cells than it makes, but freed ones keep their place.
     capacity = n_nodes + FORM_CELLS * netlist.n_cells
     fanins = np.zeros((capacity, 3), dtype=np.int32)
     fanins[first:n_nodes] = netlist.fanins
     alias = np.arange(0, 2 * capacity, 2, dtype=np.int32)
-    graph = (
+    graph = _Graph(
         fanins,
         np.zeros(1 << int(2 * capacity).bit_length(), dtype=np.int32),
         np.zeros(capacity, dtype=np.int32),
         alias,
         first,
-        np.zeros(3 * capacity + 4, dtype=np.int32),
+        np.zeros(capacity + 1, dtype=np.int32),
     )
-    replaced, used = _rewrite(
-        graph,
-        n_nodes,
-        netlist.outputs,
-        (cuts.count, cuts.size, cuts.leaves, cuts.tables),
-        (forms.sizes, forms.start, forms.cells, forms.outputs),
-    )
+    replaced, used = _rewrite(graph, n_nodes, netlist.outputs, cuts, forms)
     if not replaced:
         return netlist
     rows, outputs = fanins[first:used], netlist.outputs
@@ -93,62 +108,28 @@ def _sweep(netlist: Netlist) -> Netlist:
         return netlist  # a cell that stands for another has come to read itself
 
 
-@numba.njit(cache=True)
-def _resolve(alias: Any, literal: int) -> int:
-    """Return the literal that stands for one now."""
-    while alias[literal >> 1] >> 1 != literal >> 1:
-        literal = alias[literal >> 1] ^ (literal & 1)
-    return literal
-
-
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _aliased(alias: Any, literals: Any) -> Any:
     """Return an array of int32 literals with each replaced by what stands for it."""
     found = literals.copy()
     for place, literal in enumerate(literals.flat):
-        found.flat[place] = _resolve(alias, literal)
+        found.flat[place] = resolve(alias, literal)
     return found
 
 
-@numba.njit(cache=True)
-def _take(graph: Any, node: int) -> int:
+@numba.njit(cache=True, nogil=True)
+def _take(graph: Any, node: Any) -> Any:
     """Add a reference to a node; returns how many cells come to life. Changes the graph."""
-    fanins, _, references, alias, first, stack = graph
-    woken = 0
-    stack[0] = node
-    depth = 1
-    while depth:
-        depth -= 1
-        node = stack[depth]
-        references[node] += 1
-        if references[node] == 1 and node >= first:
-            woken += 1
-            for place in range(3):
-                stack[depth] = _resolve(alias, fanins[node, place]) >> 1
-                depth += 1
-    return woken
+    return hold(graph.fanins, node, graph.first, graph.references, graph.stack, graph.alias)
 
 
-@numba.njit(cache=True)
-def _drop(graph: Any, node: int) -> int:
+@numba.njit(cache=True, nogil=True)
+def _drop(graph: Any, node: Any) -> Any:
     """Take a reference from a node; returns how many cells die. Changes the graph."""
-    fanins, _, references, alias, first, stack = graph
-    freed = 0
-    stack[0] = node
-    depth = 1
-    while depth:
-        depth -= 1
-        node = stack[depth]
-        references[node] -= 1
-        if references[node] == 0 and node >= first:
-            freed += 1
-            for place in range(3):
-                stack[depth] = _resolve(alias, fanins[node, place]) >> 1
-                depth += 1
-    return freed
+    return drop(graph.fanins, node, graph.first, graph.references, graph.stack, graph.alias)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _place(graph: Any, form: Any, size: int, used: int, make: bool, work: Any) -> Any:
     """Look up or make the cells of a form.
 
@@ -157,14 +138,14 @@ def _place(graph: Any, form: Any, size: int, used: int, make: bool, work: Any) -
     cells are referenced and listed in taken. Returns how many cells came to life,
     how many were listed, and the next free node.
     """
-    fanins, table, _, alias, _, _ = graph
+    fanins, table = graph.fanins, graph.table
     local, taken = work
     added = listed = 0
     fresh = used
     for cell in range(size):
-        a = local[form[cell, 0] >> 1] ^ (form[cell, 0] & 1)
-        b = local[form[cell, 1] >> 1] ^ (form[cell, 1] & 1)
-        c = local[form[cell, 2] >> 1] ^ (form[cell, 2] & 1)
+        a = value_of(local, form[cell, 0])
+        b = value_of(local, form[cell, 1])
+        c = value_of(local, form[cell, 2])
         result = np.int64(folded(a, b, c))
         if result == NONE:
             x, y, z, flip = normal(a, b, c)
@@ -173,7 +154,7 @@ def _place(graph: Any, form: Any, size: int, used: int, make: bool, work: Any) -
                 slot = slot_of(graph, x, y, z)
                 known = np.int64(table[slot])
             if known:
-                result = _resolve(alias, 2 * known ^ flip)
+                result = resolve(graph.alias, 2 * known ^ flip)
                 added += _take(graph, result >> 1)
                 taken[listed] = result >> 1
                 listed += 1
@@ -188,7 +169,7 @@ def _place(graph: Any, form: Any, size: int, used: int, make: bool, work: Any) -
     return added, listed, fresh
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _best_form(
     graph: Any, node: int, cuts: Any, forms: Any, used: int, work: Any
 ) -> tuple[int, int]:
@@ -196,7 +177,7 @@ def _best_form(
 
     The graph is changed on the way and the same again at the end.
     """
-    fanins, _, _, alias, _, _ = graph
+    fanins, alias = graph.fanins, graph.alias
     count, sizes, leaves, tables = cuts
     form_sizes, start, cells, outputs = forms
     local, taken = work
@@ -206,7 +187,7 @@ def _best_form(
         size, function = sizes[node, cut], tables[node, cut]
         usable = True
         for place in range(size):
-            local[1 + place] = _resolve(alias, 2 * leaves[node, cut, place])
+            local[1 + place] = resolve(alias, 2 * leaves[node, cut, place])
             usable = usable and local[1 + place] >> 1 != node
         if not usable:
             continue
@@ -215,7 +196,7 @@ def _best_form(
             woken += _take(graph, local[1 + place] >> 1)
         freed = 1
         for place in range(3):
-            freed += _drop(graph, _resolve(alias, fanins[node, place]) >> 1)
+            freed += _drop(graph, resolve(alias, fanins[node, place]) >> 1)
         if freed - woken > best:
             for form in range(start[function], start[function + 1]):
                 added, listed, _ = _place(
@@ -238,13 +219,13 @@ def _best_form(
                 ):
                     best, best_cut, best_form = gain, cut, form
         for place in range(3):
-            _take(graph, _resolve(alias, fanins[node, place]) >> 1)
+            _take(graph, resolve(alias, fanins[node, place]) >> 1)
         for place in range(size):
             _drop(graph, local[1 + place] >> 1)
     return best_cut, best_form
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _replace(
     graph: Any, node: int, choice: Any, cuts: Any, forms: Any, used: int, work: Any
 ) -> int:
@@ -252,37 +233,31 @@ def _replace(
 
     choice: from `_best_form`.
     """
-    fanins, _, references, alias, _, _ = graph
-    _, sizes, leaves, tables = cuts
-    form_sizes, _, cells, outputs = forms
+    references, alias = graph.references, graph.alias
     local, taken = work
     cut, form = choice
-    for place in range(sizes[node, cut]):
-        local[1 + place] = _resolve(alias, 2 * leaves[node, cut, place])
+    for place in range(cuts.size[node, cut]):
+        local[1 + place] = resolve(alias, 2 * cuts.leaves[node, cut, place])
     # The new cells are referenced before the old ones are let go.
-    size = form_sizes[tables[node, cut]]
-    _, listed, used = _place(graph, cells[form], size, used, True, work)
-    literal = local[outputs[form] >> 1] ^ (outputs[form] & 1)
+    size = forms.sizes[cuts.tables[node, cut]]
+    _, listed, used = _place(graph, forms.cells[form], size, used, True, work)
+    literal = value_of(local, forms.outputs[form])
     _take(graph, literal >> 1)
     for at in range(listed):
         _drop(graph, taken[at])
     for place in range(3):
-        _drop(graph, _resolve(alias, fanins[node, place]) >> 1)
+        _drop(graph, resolve(alias, graph.fanins[node, place]) >> 1)
     references[literal >> 1] += references[node] - 1
     references[node] = 0
     alias[node] = literal
     return used
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _rewrite(graph: Any, n_nodes: int, outputs: Any, cuts: Any, forms: Any) -> tuple[int, int]:
-    """Replace cells in topological order wherever it saves cells.
+    """Replace cells in topological order wherever it saves cells. Changes the graph.
 
-    A cell that is replaced gets an alias, the literal that stands for it; its readers are not touched.
-    graph: fanins (capacity, 3) int32, rows of the cells given, new ones added, and table, both as in
-    `btfsynth.netlist.hashing`, the table empty; references (capacity,) int32 of zeros; alias (capacity,)
-    int32, each its own literal; the first cell; stack (3 * capacity + 4,) int32; all changed. cuts, forms: as
-    in SmallCuts and SmallForms. Returns how many cells were replaced and how many nodes there are now.
+    Returns how many cells were replaced and how many nodes there are now.
     """
     fanins, table, references, alias, first, _ = graph
     work = (np.zeros(_LOCAL, dtype=np.int64), np.zeros(FORM_CELLS, dtype=np.int64))

@@ -22,19 +22,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from btfsynth.netlist.hashing import NONE, fanin_of, majority, roll_back
-
-__all__ = [
-    "BALANCE",
-    "BALANCE_THROUGH",
-    "COLLECT",
-    "DISTRIBUTE",
-    "MOVES",
-    "PLAIN",
-    "RELEVANCE",
-    "ROTATE",
-    "make_move",
-]
+from btfsynth.netlist.hashing import fanin_of, majority, roll_back
+from btfsynth.netlist.kernels import NONE
 
 PLAIN = 0
 """The cell as it is."""
@@ -65,7 +54,7 @@ def make_move(graph: Any, move: Any, fanin: Any) -> Any:
 
     fanin: int64 (3,) literals. Nodes made for a move that turns out `NONE` are taken back.
     """
-    count = graph[2][0]
+    count = graph.made[0]
     if move == PLAIN:
         return majority(graph, fanin[0], fanin[1], fanin[2])
     if move < DISTRIBUTE:
@@ -106,7 +95,7 @@ def _without(inner: Any, literal: Any) -> Any:
 def _rotated(graph: Any, number: Any, fanin: Any) -> Any:
     """Exchange an operand of an inner cell for one outside, at a literal both cells share."""
     z = fanin[number // 4]
-    if z >> 1 < graph[2][2]:
+    if z >> 1 < graph.first:
         return NONE
     x, u = _others(fanin, number // 4)
     if number & 1:
@@ -123,7 +112,7 @@ def _rotated(graph: Any, number: Any, fanin: Any) -> Any:
 def _distributed(graph: Any, number: Any, fanin: Any) -> Any:
     """Bring an operand of an inner cell outwards, past two copies of the outer cell."""
     z = fanin[number // 3]
-    if z >> 1 < graph[2][2]:
+    if z >> 1 < graph.first:
         return NONE
     x, y = _others(fanin, number // 3)
     a, b, c = fanin_of(graph, z)
@@ -138,7 +127,7 @@ def _distributed(graph: Any, number: Any, fanin: Any) -> Any:
 def _collected(graph: Any, number: Any, fanin: Any) -> Any:
     """Make one cell of the two literals that two inner cells share."""
     p, q = _others(fanin, number)
-    first = graph[2][2]
+    first = graph.first
     if p >> 1 < first or q >> 1 < first:
         return NONE
     inner = fanin_of(graph, q)
@@ -154,13 +143,13 @@ def _collected(graph: Any, number: Any, fanin: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def _relevant(graph: Any, number: Any, fanin: Any) -> Any:
     """Replace one literal in the cone of an inner cell by the complement of the other."""
-    fanins, _, head, _, _ = graph
+    fanins = graph.fanins
     z = fanin[number // 2]
     x, y = _others(fanin, number // 2)
     if number & 1:
         x, y = y, x
     target = x >> 1
-    if z >> 1 < head[2] or target == 0 or z >> 1 <= target:
+    if z >> 1 < graph.first or target == 0 or z >> 1 <= target:
         return NONE
     # The cone, latest node first: nodes before the target cannot depend on it.
     cone = np.zeros(_CONE, dtype=np.int64)
@@ -173,7 +162,7 @@ def _relevant(graph: Any, number: Any, fanin: Any) -> Any:
             source = np.int64(fanins[node, place] >> 1)
             if source == target:
                 found = True
-            if source <= target or source < head[2]:
+            if source <= target or source < graph.first:
                 continue
             at = size
             while at > done and cone[at - 1] < source:
@@ -214,14 +203,14 @@ def _replaced(
 @numba.njit(cache=True, nogil=True)
 def _balanced(graph: Any, number: Any, fanin: Any, through: Any) -> Any:
     """Rebuild the tree of cells that share a literal so that its latest operands come last."""
-    _, _, head, references, level = graph
+    references, level = graph.references, graph.level
     u = fanin[number]
     leaves = np.zeros(_LEAVES, dtype=np.int64)
     leaves[0], leaves[1] = _others(fanin, number)
     size, done = 2, 0
     while done < size < _LEAVES:
         leaf = leaves[done]
-        if leaf >> 1 >= head[2] and (through or references[leaf >> 1] == 1):
+        if leaf >> 1 >= graph.first and (through or references[leaf >> 1] == 1):
             shared, v, w = _without(fanin_of(graph, leaf), u)
             if shared:
                 leaves[done], leaves[size] = v, w

@@ -4,23 +4,16 @@ Where a cell matters, a literal is right or wrong about it: its *errors*. The ma
 the cell exactly where no two of the three err together. So the search for one new cell is the search for
 three literals whose errors are pairwise disjoint, a triangle in the graph of disjoint pairs; and for two new
 cells, an edge of that graph whose joint errors a second majority gets right.
-
-The arrays of a netlist that changes in place, its *state*: fanins int32 (nodes, 3) literals, outputs
-int32, references int32 (nodes,) how often each node is used, values uint64 (nodes, words) signatures, care
-uint64 (outputs, words). Node numbers never change; a node with no references is free.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
-__all__ = ["NONE", "evaluate", "find_replacement", "next_below", "release", "retain"]
-
-NONE = -1
-"""In place of a literal: there is none."""
+from btfsynth.netlist.kernels import NONE, next_below, release, retain
 
 _TIES = 32
 """Of so many best replacements one is chosen; more are not looked for."""
@@ -29,72 +22,42 @@ _GAIN_TRIES = 32
 """How many times as many pairs are tried where cells would be saved."""
 
 
-@numba.njit(cache=True, nogil=True)
-def next_below(random: Any, bound: Any) -> Any:
-    """Return a number below ``bound``; random: uint64 (1,), the state of a splitmix64, changed."""
-    random[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = random[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return np.int64(z >> np.uint64(1)) % bound
+class State(NamedTuple):
+    """A netlist that changes in place. Node numbers never change; a node with no references is free."""
+
+    fanins: Any
+    """int32 ``(nodes, 3)`` literals, rows below the first cell not used."""
+    outputs: Any
+    """int32 literals."""
+    references: Any
+    """int32 ``(nodes,)``, how often each node is used (see `btfsynth.netlist.kernels`)."""
+    values: Any
+    """uint64 ``(nodes, words)`` signatures."""
+    care: Any
+    """uint64 ``(outputs, words)``, the vectors on which an output matters."""
 
 
-@numba.njit(cache=True, nogil=True)
-def evaluate(fanins: Any, cell: Any, values: Any) -> None:
-    """Compute a cell's signature from those of its fan-in. Changes values[cell]."""
-    a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
-    ones, zero = ~np.uint64(0), np.uint64(0)
-    flip_a = ones if a & 1 else zero
-    flip_b = ones if b & 1 else zero
-    flip_c = ones if c & 1 else zero
-    for word in range(values.shape[1]):
-        x = values[a >> 1, word] ^ flip_a
-        y = values[b >> 1, word] ^ flip_b
-        z = values[c >> 1, word] ^ flip_c
-        values[cell, word] = (x & y) | (z & (x | y))
+class Search(NamedTuple):
+    """What the search for one cell looks at, and its scratch."""
 
-
-@numba.njit(cache=True, nogil=True)
-def release(fanins: Any, node: Any, first: Any, references: Any, stack: Any) -> Any:
-    """Take back a cell's references to its fan-in; return how many cells fall out of use.
-
-    These are left in ``stack[1 : freed + 1]``. Changes references and stack.
-    """
-    freed, done = 0, 0
-    stack[0] = node
-    while done <= freed:
-        current = stack[done]
-        done += 1
-        for place in range(3):
-            child = fanins[current, place] >> 1
-            references[child] -= 1
-            if references[child] == 0 and child >= first:
-                freed += 1
-                stack[freed] = child
-    return freed
-
-
-@numba.njit(cache=True, nogil=True)
-def retain(fanins: Any, node: Any, first: Any, references: Any, stack: Any) -> None:
-    """Undo `release`."""
-    top = 0
-    stack[0] = node
-    while top >= 0:
-        current = stack[top]
-        top -= 1
-        for place in range(3):
-            child = fanins[current, place] >> 1
-            if references[child] == 0 and child >= first:
-                top += 1
-                stack[top] = child
-            references[child] += 1
+    divisors: Any
+    """int32, the nodes to choose from, none depending on the cell."""
+    matters: Any
+    """uint64 ``(words,)``, where the cell matters."""
+    stack: Any
+    """int32 ``(2 * nodes + 8,)``, scratch."""
+    errors: Any
+    """uint64 ``(2 * divisors, words)``, where each divisor's two literals are wrong, row ``2 k + phase``."""
+    pairs: Any
+    """uint64 ``(2 * divisors, words for that many bits)``: bit j of row i, i < j, if the two are disjoint."""
+    inside: Any
+    """uint8 ``(nodes,)``, the cells that fall out of use with the cell; zero before and after."""
 
 
 @numba.njit(cache=True, nogil=True)
 def _freed_with(state: Any, node: Any, literals: Any, first: Any, stack: Any) -> Any:
     """Return how many cells below a cell fall out of use when literals replace its fan-in."""
-    fanins, references = state[0], state[2]
+    fanins, references = state.fanins, state.references
     for k in range(3):
         if literals[k] >= 0:
             references[literals[k] >> 1] += 1
@@ -179,7 +142,7 @@ def find_replacement(
     Parameters
     ----------
     state
-        See the module's docstring; left as it was.
+        Left as it was.
     node
         The cell.
     first
@@ -188,10 +151,7 @@ def find_replacement(
         (k, walk, tries): new cells allowed, 0 to 2; whether replacements of equal size are wanted, at random
         among equals; how many pairs a second new cell is sought for where the size would stay.
     work
-        (divisors int32 the nodes to choose from, none depending on the cell; matters uint64 (words,) where
-        the cell matters; stack int32 (2 * nodes + 8,); errors uint64 (2 * divisors, words); pairs
-        uint64 (2 * divisors, words for that many bits); inside uint8 (nodes,) all zero and left so). All but
-        the first two are scratch.
+        A `Search`.
     random
         uint64 (1,), changed.
 
@@ -200,7 +160,7 @@ def find_replacement(
     (gain, a, b, c, d, e): literals. ``a`` alone is a signal, ``MAJ(a, b, c)`` one cell, ``MAJ(a, b, MAJ(c,
     d, e))`` two; the rest are `NONE`. Gain is -1 if there is no replacement that is wanted.
     """
-    fanins, references, values = state[0], state[2], state[3]
+    fanins, references, values = state.fanins, state.references, state.values
     k_most, walk, tries = options
     divisors, matters, stack, errors, pairs, inside = work
     least = 0 if walk else 1

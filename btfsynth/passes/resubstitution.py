@@ -18,13 +18,19 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import UsageError
 from btfsynth.netlist.hashing import rebuild_from
+from btfsynth.netlist.kernels import (
+    NONE,
+    evaluate,
+    majority_words,
+    next_below,
+    random_state,
+    release,
+)
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells, topological_order
-from btfsynth.passes.replacement import NONE, evaluate, find_replacement, next_below, release
+from btfsynth.passes.replacement import Search, State, find_replacement
 from btfsynth.passes.windows import WindowedNetlist
-
-__all__ = ["Resubstitution"]
 
 Array = NDArray[Any]
 
@@ -79,7 +85,7 @@ class Resubstitution:
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the smallest netlist met on the walk."""
-        random = np.array([(self.seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)
+        random = random_state(self.seed)
         whole = reference.complete and netlist.n_cells * reference.inputs.shape[1] <= self.whole
         if not whole:
             return self._go_through_windows(netlist, random, self.patience)
@@ -124,37 +130,34 @@ class _Work:
     def __init__(self, netlist: Netlist, reference: Reference) -> None:
         self.first = netlist.first_cell
         n_nodes = netlist.n_nodes
-        self.fanins = np.zeros((n_nodes, 3), dtype=np.int32)
-        self.fanins[self.first :] = netlist.fanins
-        self.outputs = netlist.outputs.copy()
-        self.references = np.zeros(n_nodes, dtype=np.int32)
-        self.values = np.zeros((n_nodes, reference.inputs.shape[1]), dtype=np.uint64)
-        self.values[1 : self.first] = reference.inputs
-        self.care = reference.care
-        _count_references(self.fanins, self.outputs, self.first, self.references)
+        self.state = State(
+            np.zeros((n_nodes, 3), dtype=np.int32),
+            netlist.outputs.copy(),
+            np.zeros(n_nodes, dtype=np.int32),
+            np.zeros((n_nodes, reference.inputs.shape[1]), dtype=np.uint64),
+            reference.care,
+        )
+        self.state.fanins[self.first :] = netlist.fanins
+        self.state.values[1 : self.first] = reference.inputs
+        _count_references(self.state, self.first)
 
     def round(self, options: tuple[int, bool, int, int], random: Array) -> None:
         """Try every cell once, in random order if walking. options: see `_round`."""
-        _round(
-            (self.fanins, self.outputs, self.references, self.values, self.care),
-            self.first,
-            options,
-            random,
-        )
+        _round(self.state, self.first, options, random)
 
     def alive(self) -> int:
         """Return the number of cells in use."""
-        return int(np.count_nonzero(self.references[self.first :]))
+        return int(np.count_nonzero(self.state.references[self.first :]))
 
     def netlist(self, like: Netlist) -> Netlist:
         """Return the present state as a netlist."""
-        return rebuild_from(like, self.fanins[self.first :], self.outputs)
+        return rebuild_from(like, self.state.fanins[self.first :], self.state.outputs)
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_references(fanins: Any, outputs: Any, first: Any, references: Any) -> None:
-    """Count how often each node is used, dead cells not counting as users. Changes references."""
-    references[:] = 0
+def _count_references(state: Any, first: Any) -> None:
+    """Count how often outputs and cells in use read each node. Changes references, zero at first."""
+    fanins, outputs, references = state.fanins, state.outputs, state.references
     for node in topological_order(fanins[first:], outputs, first):
         for place in range(3):
             references[fanins[node, place] >> 1] += 1
@@ -170,13 +173,12 @@ def _observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) 
     uint8 (nodes,), flipped uint64 (nodes, words), matters uint64 (words,)), changed. Returns whether the
     cell matters anywhere.
     """
-    fanins, outputs, _, values, care = state
+    fanins, outputs, values, care = state.fanins, state.outputs, state.values, state.care
     depends, flipped, matters = scratch
     depends[:] = 0
     matters[:] = 0
     depends[node] = 1
     words = values.shape[1]
-    ones, zero = ~np.uint64(0), np.uint64(0)
     for word in range(words):
         flipped[node, word] = ~values[node, word]
     for k in range(after[0], after[1]):
@@ -186,15 +188,10 @@ def _observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) 
         if not (on_a or on_b or on_c):
             continue
         depends[cell] = 1
-        row_a = flipped[a >> 1] if on_a else values[a >> 1]
-        row_b = flipped[b >> 1] if on_b else values[b >> 1]
-        row_c = flipped[c >> 1] if on_c else values[c >> 1]
-        flip_a = ones if a & 1 else zero
-        flip_b = ones if b & 1 else zero
-        flip_c = ones if c & 1 else zero
-        for word in range(words):
-            x, y, z = row_a[word] ^ flip_a, row_b[word] ^ flip_b, row_c[word] ^ flip_c
-            flipped[cell, word] = (x & y) | (z & (x | y))
+        rows_a = flipped if on_a else values
+        rows_b = flipped if on_b else values
+        rows_c = flipped if on_c else values
+        majority_words((a, b, c), rows_a, rows_b, rows_c, cell, flipped)
     for number in range(outputs.shape[0]):
         driver = outputs[number] >> 1
         if depends[driver]:
@@ -246,7 +243,7 @@ def _nearest(
     All signals if they are few enough, else the constant, then by breadth-first search over fan-in and
     fan-out from the cell. Returns int32 node numbers, a part of chosen.
     """
-    fanins = state[0]
+    fanins = state.fanins
     start, listed = users
     seen, queue, chosen = scratch
     if first + order.shape[0] <= limit + 1:
@@ -296,7 +293,7 @@ def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> Any:
 
     Returns the node that a second new cell took, or `NONE`.
     """
-    fanins, outputs, references, _, _ = state
+    fanins, outputs, references = state.fanins, state.outputs, state.references
     _, a, b, c, d, e = choice
     if b >= 0:
         for literal in (a, b, c, d, e):
@@ -331,11 +328,14 @@ def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> Any:
 def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
     """Try every cell once. Changes the state.
 
-    state: (fanins int32 (nodes, 3), outputs int32, references int32 (nodes,) uses of each node, values
-    uint64 (nodes, words), care uint64 (outputs, words)); options: (k, walk, most divisors, most
-    pairs tried).
+    options: (k, walk, most divisors, most pairs tried).
     """
-    fanins, outputs, references, values, _ = state
+    fanins, outputs, references, values = (
+        state.fanins,
+        state.outputs,
+        state.references,
+        state.values,
+    )
     k, walk, limit, tries = options
     n_nodes, words = values.shape
     order = np.zeros(n_nodes, dtype=np.int32)
@@ -375,7 +375,7 @@ def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
         scratch = (depends, flipped, matters)
         _observability(state, node, order, (position[node] + 1, count), scratch)
         divisors = _nearest(state, node, first, limit, depends, order[:count], users, search)
-        work = (divisors, matters, stack, found[0], found[1], found[2])
+        work = Search(divisors, matters, stack, found[0], found[1], found[2])
         choice = find_replacement(state, node, first, (k, walk, tries), work, random)
         if choice[0] >= 0:
             added = _replace(state, node, choice, first, stack)

@@ -9,10 +9,11 @@ import numba
 import numpy as np
 
 from btfsynth.errors import UsageError
-from btfsynth.exact.cuts import find_cuts
 from btfsynth.exact.npn import CLASS_INPUTS
 from btfsynth.exact.table import form_library, make_form
+from btfsynth.netlist.cuts import find_cuts
 from btfsynth.netlist.hashing import majority, rebuild, rebuild_from, roll_back, sorted_by_level
+from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import levels
@@ -24,9 +25,6 @@ from btfsynth.passes.remaking import (
     read_fanin,
     settle,
 )
-from btfsynth.passes.replacement import next_below
-
-__all__ = ["Rewrite"]
 
 _PLAIN = -1
 
@@ -74,7 +72,7 @@ class Rewrite:
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         """Return the netlist with as many cells or fewer."""
-        random = np.array([(self.seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)
+        random = random_state(self.seed)
         best = present = rebuild(netlist)
         sweep, idle = 0, 0
         most_idle = max(1, self.patience) if self.z else 1
@@ -90,11 +88,11 @@ class Rewrite:
         """Return the netlist after one sweep."""
         # By level, so that a cell that could be shared is there before a later one looks for it.
         work = sorted_by_level(netlist)
-        cuts = find_cuts(work, self.cuts)
+        cuts = find_cuts(work, CLASS_INPUTS, self.cuts, smallest=True)
         arrays = _sweep(
             (work.fanins, work.outputs, work.first_cell),
-            (cuts.count, cuts.size, cuts.leaves, cuts.tables),
-            form_library().arrays,
+            cuts,
+            form_library(),
             self.z == 1,
             random,
         )
@@ -119,7 +117,7 @@ def _sweep(netlist: Any, cuts: Any, library: Any, walk: Any, random: Any) -> Any
     work = (
         fanin,
         np.zeros(1 + CLASS_INPUTS, dtype=np.int64),
-        np.zeros(1 + CLASS_INPUTS + library[6].shape[1], dtype=np.int64),
+        np.zeros(1 + CLASS_INPUTS + library.cells.shape[1], dtype=np.int64),
         stack,
     )
     for cell in range(n_cells):
@@ -152,8 +150,8 @@ def _cheapest(
     """
     count, size, leaves, tables = cuts
     fanin, inputs, local, stack = work
-    number, start = library[0], library[5]
-    level, made_before = graph[4], graph[2][0]
+    number, start = library.number, library.start
+    level, made_before = graph.level, graph.made[0]
     best_cut, best_form, equal = _PLAIN, 0, 1
     best_cells, best_level = cells_with(graph, plain, fanin, stack), level[plain >> 1]
     for cut in range(count[node] - 1):

@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import PassError, UsageError
 from btfsynth.netlist.hashing import majority, new_graph, rebuild, sorted_by_level
+from btfsynth.netlist.kernels import complement_mask, majority_of, value_of, variable_word
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate
 from btfsynth.passes.cone_solver import ConeSolver
-
-__all__ = [
-    "EqualSignals",
-    "SatSweep",
-    "find_equal_signals",
-    "random_vectors",
-]
 
 _MOST_WORDS = 64
 
@@ -268,7 +262,7 @@ def _split(classes: Any, previous: Any, phase: Any, values: Any) -> None:
     for node in range(n_nodes):
         if classes[node] < 0:
             continue
-        value = values[node] ^ (~np.uint64(0) if phase[node] else np.uint64(0))
+        value = values[node] ^ complement_mask(phase[node])
         key = (value ^ np.uint64(classes[node])) * np.uint64(0x9E3779B97F4A7C15)
         slot = (key ^ (key >> np.uint64(31))) & mask
         while True:
@@ -278,7 +272,7 @@ def _split(classes: Any, previous: Any, phase: Any, values: Any) -> None:
                 fresh[node] = count
                 count += 1
                 break
-            taken = values[other] ^ (~np.uint64(0) if phase[other] else np.uint64(0))
+            taken = values[other] ^ complement_mask(phase[other])
             if classes[other] == classes[node] and taken == value:
                 fresh[node] = fresh[other]
                 break
@@ -308,17 +302,12 @@ def _advance(fanins: Any, node: Any, graph: Any, literal: Any, groups: Any, rows
     groups: classes, previous and phase, as for `_split`, and sides; rows: int32, a place for every node
     of the graph, for `_equal_over_cut`. Changes all but fanins.
     """
-    first = graph[2][2]
+    first = graph.first
     classes, previous, phase, sides = groups
     tables = np.zeros((_CUT + _CUT_CELLS + 1, 1 << (_CUT - 6)), dtype=np.uint64)
     while node < literal.shape[0]:
         a, b, c = fanins[node - first, 0], fanins[node - first, 1], fanins[node - first, 2]
-        made = majority(
-            graph,
-            literal[a >> 1] ^ (a & 1),
-            literal[b >> 1] ^ (b & 1),
-            literal[c >> 1] ^ (c & 1),
-        )
+        made = majority(graph, value_of(literal, a), value_of(literal, b), value_of(literal, c))
         literal[node] = made
         other, apart = node, False
         for _ in range(_MOST_TRIED if classes[node] >= 0 else 0):
@@ -348,8 +337,7 @@ def _equal_over_cut(graph: Any, a: Any, b: Any, rows: Any, tables: Any) -> Any:
 
     The latest signal is expanded first, as long as the cut stays small. False says nothing.
     """
-    fanins, _, head, _, _ = graph
-    first = head[2]
+    fanins, first = graph.fanins, graph.first
     cut = np.zeros(_CUT + 3, dtype=np.int64)
     cells = np.zeros(_CUT_CELLS, dtype=np.int64)
     size = _insert(cut, 0, a >> 1)
@@ -378,7 +366,7 @@ def _equal_over_cut(graph: Any, a: Any, b: Any, rows: Any, tables: Any) -> Any:
     for k in range(size):
         rows[cut[k]] = 1 + k
         for word in range(words):
-            tables[1 + k, word] = _variable(k, word)
+            tables[1 + k, word] = variable_word(k, word)
     for k in range(count - 1, -1, -1):
         row = 1 + size + count - 1 - k
         rows[cells[k]] = row
@@ -387,7 +375,7 @@ def _equal_over_cut(graph: Any, a: Any, b: Any, rows: Any, tables: Any) -> Any:
             p = _table_word(tables, rows, x, word)
             q = _table_word(tables, rows, y, word)
             r = _table_word(tables, rows, z, word)
-            tables[row, word] = (p & q) | (r & (p | q))
+            tables[row, word] = majority_of(p, q, r)
     for word in range(words):
         if _table_word(tables, rows, a, word) != _table_word(tables, rows, b, word):
             return False
@@ -397,8 +385,7 @@ def _equal_over_cut(graph: Any, a: Any, b: Any, rows: Any, tables: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def _table_word(tables: Any, rows: Any, literal: Any, word: Any) -> Any:
     """Return a word of a literal's truth table."""
-    flip = ~np.uint64(0) if literal & 1 else np.uint64(0)
-    return tables[rows[literal >> 1], word] ^ flip
+    return tables[rows[literal >> 1], word] ^ complement_mask(literal)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -415,14 +402,3 @@ def _insert(cut: Any, size: Any, node: Any) -> Any:
         cut[k] = cut[k - 1]
     cut[at] = node
     return size + 1
-
-
-@numba.njit(cache=True, nogil=True)
-def _variable(number: Any, word: Any) -> Any:
-    """Return a word of the truth table of a variable: bit ``number`` of the vector's number."""
-    if number >= 6:
-        return ~np.uint64(0) if (word >> (number - 6)) & 1 else np.uint64(0)
-    value = np.uint64(0)
-    for bit in range(64):
-        value |= np.uint64((bit >> number) & 1) << np.uint64(bit)
-    return value

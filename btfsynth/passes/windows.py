@@ -11,21 +11,57 @@ The time is linear in cells, as is the memory: nothing is ordered or simulated o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.passes.replacement import NONE, evaluate, find_replacement, release
-
-__all__ = ["WindowedNetlist"]
+from btfsynth.netlist.kernels import NONE, evaluate, majority_words, release, variable_word
+from btfsynth.passes.replacement import Search, State, find_replacement
 
 Array = NDArray[Any]
 
 _MOST_ABOVE = 24
 _MOST_USERS = 32
 _MOST_CONE = 60
+_NO_CARE = np.zeros((1, 1), dtype=np.uint64)
+"""Windows have no outputs to care for."""
+
+
+class _Links(NamedTuple):
+    """The users of every node, a linked list of slots each.
+
+    Slot ``3 cell + place`` is a fan-in, ``3 nodes + k`` output k.
+    """
+
+    head: Any
+    """int32 ``(nodes,)``, the first slot of each node, `NONE` if nothing uses it."""
+    following: Any
+    """int32 ``(slots,)``, the next slot of the same node."""
+    former: Any
+    """int32 ``(slots,)``, the one before."""
+
+
+class _Marks(NamedTuple):
+    """What is known of the present window: a node is marked where it has the window's stamp."""
+
+    in_window: Any
+    """int32 ``(nodes,)``: leaf or cell of the cone."""
+    stamp: Any
+    """Number of the window, its root."""
+    done: Any
+    """int32 ``(nodes,)``: its signature is that of the window."""
+    above: Any
+    """int32 ``(nodes,)``: it depends on the root; what a flipped root makes of it is in ``flipped``."""
+
+
+class _Rows(NamedTuple):
+    """The fan-in, and uint64 ``(nodes, words)`` signatures over the leaves, plain and with the root flipped."""
+
+    fanins: Any
+    values: Any
+    flipped: Any
 
 
 class WindowedNetlist:
@@ -56,21 +92,21 @@ class WindowedNetlist:
         self.fanins, self.outputs, self.first = fanins, outputs, first
         self.leaves, self.divisors = leaves, divisors
         self.references = np.zeros(nodes, dtype=np.int32)
-        self._links = (
+        self._links = _Links(
             np.full(nodes, NONE, dtype=np.int32),
             np.full(3 * nodes + len(outputs), NONE, dtype=np.int32),
             np.full(3 * nodes + len(outputs), NONE, dtype=np.int32),
         )
         words = 1 << (leaves - 6)
         self._values = np.zeros((2, nodes, words), dtype=np.uint64)
-        _link_all((self.fanins, self.outputs, self.references), self._links, first)
+        _link_all(fanins, outputs, self.references, self._links, first)
 
     def round(self, options: tuple[int, bool, int], random: Array) -> int:
         """Try every cell once and return the cells saved; options: (k, walk, tries), see `find_replacement`."""
-        state = (self.fanins, self.outputs, self.references, self._values[0], self._values[1])
+        state = State(self.fanins, self.outputs, self.references, self._values[0], _NO_CARE)
         sizes = (self.leaves, self.divisors)
         before = self.alive()
-        _round(state, self._links, self.first, options, sizes, random)
+        _round(state, self._values[1], self._links, self.first, options, sizes, random)
         return before - self.alive()
 
     def alive(self) -> int:
@@ -81,7 +117,7 @@ class WindowedNetlist:
 @numba.njit(cache=True, nogil=True)
 def _link(links: Any, node: Any, slot: Any) -> None:
     """Put a slot first in the list of a node's users. Changes links."""
-    head, following, former = links
+    head, following, former = links.head, links.following, links.former
     following[slot] = head[node]
     former[slot] = NONE
     if head[node] != NONE:
@@ -92,7 +128,7 @@ def _link(links: Any, node: Any, slot: Any) -> None:
 @numba.njit(cache=True, nogil=True)
 def _unlink(links: Any, node: Any, slot: Any) -> None:
     """Take a slot out of the list of a node's users. Changes links."""
-    head, following, former = links
+    head, following, former = links.head, links.following, links.former
     if former[slot] == NONE:
         head[node] = following[slot]
     else:
@@ -102,13 +138,8 @@ def _unlink(links: Any, node: Any, slot: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _link_all(state: Any, links: Any, first: Any) -> None:
-    """Count and link the users of every node, dead cells left out. Changes references and links.
-
-    state: (fanins, outputs, references all zero); links: int32 heads (nodes,), then next and previous slot:
-    slot ``3 cell + place`` is a fan-in, ``3 nodes + k`` output k.
-    """
-    fanins, outputs, references = state
+def _link_all(fanins: Any, outputs: Any, references: Any, links: Any, first: Any) -> None:
+    """Count and link the users of every node but dead cells. Changes references, zero at first, and links."""
     nodes = fanins.shape[0]
     for k in range(outputs.shape[0]):
         references[outputs[k] >> 1] += 1
@@ -139,10 +170,9 @@ def _link_all(state: Any, links: Any, first: Any) -> None:
 def _cut(fanins: Any, root: Any, first: Any, most: Any, marks: Any, found: Any) -> Any:
     """Find a cut of at most so many leaves below a cell.
 
-    marks: (in_window int32 (nodes,), number of this window); found: int32 (leaves,), changed. Marks leaves
-    and cone, the root too. Returns the number of leaves.
+    found: int32 (leaves,), changed. Marks leaves and cone, the root too. Returns the number of leaves.
     """
-    in_window, stamp = marks
+    in_window, stamp = marks.in_window, marks.stamp
     in_window[root] = stamp
     in_window[0] = stamp
     count = 0
@@ -180,49 +210,33 @@ def _cut(fanins: Any, root: Any, first: Any, most: Any, marks: Any, found: Any) 
 
 
 @numba.njit(cache=True, nogil=True)
-def _evaluate(fanins: Any, cell: Any, values: Any, flipped: Any, above: Any, stamp: Any) -> None:
+def _evaluate(rows: Any, cell: Any, above: Any, stamp: Any) -> None:
     """Compute a cell's signature, from the flipped rows of fan-in that is marked in ``above``.
 
     Changes values[cell], or flipped[cell] if the cell itself is marked.
     """
-    target = flipped[cell] if above[cell] == stamp else values[cell]
+    fanins, values, flipped = rows
     a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
+    target = flipped if above[cell] == stamp else values
     rows_a = flipped if above[a >> 1] == stamp else values
     rows_b = flipped if above[b >> 1] == stamp else values
     rows_c = flipped if above[c >> 1] == stamp else values
-    zero, ones = np.uint64(0), ~np.uint64(0)
-    flip_a = ones if a & 1 else zero
-    flip_b = ones if b & 1 else zero
-    flip_c = ones if c & 1 else zero
-    for word in range(values.shape[1]):
-        x = rows_a[a >> 1, word] ^ flip_a
-        y = rows_b[b >> 1, word] ^ flip_b
-        z = rows_c[c >> 1, word] ^ flip_c
-        target[word] = (x & y) | (z & (x | y))
+    majority_words((a, b, c), rows_a, rows_b, rows_c, cell, target)
 
 
 @numba.njit(cache=True, nogil=True)
-def _simulate_cone(state: Any, root: Any, leaves: Any, marks: Any, order: Any, stack: Any) -> Any:
+def _simulate_cone(rows: Any, root: Any, leaves: Any, marks: Any, order: Any, stack: Any) -> Any:
     """Simulate the cone of a cell on all vectors of its leaves.
 
-    marks: (in_window, stamp, done int32 (nodes,), above). Changes values, done and order (the cone's cells,
-    the root last); returns how many these are.
+    Changes values, done and order (the cone's cells, the root last); returns how many these are.
     """
-    fanins, values, flipped = state
-    _, stamp, done, above = marks
-    words = values.shape[1]
+    fanins, values = rows.fanins, rows.values
+    stamp, done = marks.stamp, marks.done
     for k in range(leaves.shape[0]):
         leaf = leaves[k]
         done[leaf] = stamp
-        for word in range(words):
-            if k >= 6:
-                values[leaf, word] = ~np.uint64(0) if (word >> (k - 6)) & 1 else np.uint64(0)
-            else:
-                pattern = np.uint64(0)
-                for bit in range(64):
-                    if (bit >> k) & 1:
-                        pattern |= np.uint64(1) << np.uint64(bit)
-                values[leaf, word] = pattern
+        for word in range(values.shape[1]):
+            values[leaf, word] = variable_word(k, word)
     done[0] = stamp
     values[0, :] = 0
     count, top = 0, 0
@@ -240,7 +254,7 @@ def _simulate_cone(state: Any, root: Any, leaves: Any, marks: Any, order: Any, s
                 stack[top] = child
                 ready = False
         if ready:
-            _evaluate(fanins, cell, values, flipped, above, stamp)
+            _evaluate(rows, cell, marks.above, stamp)
             done[cell] = stamp
             order[count] = cell
             count += 1
@@ -249,14 +263,13 @@ def _simulate_cone(state: Any, root: Any, leaves: Any, marks: Any, order: Any, s
 
 
 @numba.njit(cache=True, nogil=True)
-def _beside(state: Any, links: Any, first: Any, marks: Any, divisors: Any, count: Any) -> Any:
+def _beside(rows: Any, links: Any, first: Any, marks: Any, divisors: Any, count: Any) -> Any:
     """Add signals beside the cone: cells whose fan-in is in the window.
 
     divisors: int32, the first ``count`` are filled; changed, as are values. Returns the new count.
     """
-    fanins, values, flipped = state
-    _, stamp, done, above = marks
-    head, following, _ = links
+    fanins, head, following = rows.fanins, links.head, links.following
+    stamp, done, above = marks.stamp, marks.done, marks.above
     last_slot = 3 * fanins.shape[0]
     k = 0
     while k < count < divisors.shape[0]:
@@ -271,7 +284,7 @@ def _beside(state: Any, links: Any, first: Any, marks: Any, divisors: Any, count
                     if done[child] != stamp or above[child] == stamp:
                         inside = False
                 if inside:
-                    _evaluate(fanins, user, values, flipped, above, stamp)
+                    _evaluate(rows, user, above, stamp)
                     done[user] = stamp
                     divisors[count] = user
                     count += 1
@@ -282,14 +295,14 @@ def _beside(state: Any, links: Any, first: Any, marks: Any, divisors: Any, count
 
 
 @numba.njit(cache=True, nogil=True)
-def _seen_above(state: Any, links: Any, root: Any, marks: Any, matters: Any, queue: Any) -> None:
+def _seen_above(rows: Any, links: Any, root: Any, marks: Any, matters: Any, queue: Any) -> None:
     """Find where the root matters, looking through cells above it that need the window alone.
 
     Changes matters, flipped, above and done.
     """
-    fanins, values, flipped = state
-    _, stamp, done, above = marks
-    head, following, _ = links
+    fanins, values, flipped = rows
+    stamp, done, above = marks.stamp, marks.done, marks.above
+    head, following = links.head, links.following
     words = values.shape[1]
     last_slot = 3 * fanins.shape[0]
     for word in range(words):
@@ -315,7 +328,7 @@ def _seen_above(state: Any, links: Any, root: Any, marks: Any, matters: Any, que
                     # Plain values need the plain root; both rows are filled.
                     evaluate(fanins, user, values)
                     above[user] = stamp
-                    _evaluate(fanins, user, values, flipped, above, stamp)
+                    _evaluate(rows, user, above, stamp)
                     queue[count] = user
                     count += 1
             slot = following[slot]
@@ -344,8 +357,8 @@ def _set_fanin(fanins: Any, links: Any, cell: Any, literals: Any) -> None:
 @numba.njit(cache=True, nogil=True)
 def _replace(state: Any, links: Any, node: Any, choice: Any, first: Any, stack: Any) -> None:
     """Carry out a replacement found by `find_replacement`. Changes fanins, outputs, references, links."""
-    fanins, outputs, references = state
-    head, following, _ = links
+    fanins, outputs, references = state.fanins, state.outputs, state.references
+    head, following = links.head, links.following
     _, a, b, c, d, e = choice
     for literal in (a, b, c, d, e):
         if literal >= 0:
@@ -380,13 +393,15 @@ def _replace(state: Any, links: Any, node: Any, choice: Any, first: Any, stack: 
 
 
 @numba.njit(cache=True, nogil=True)
-def _round(state: Any, links: Any, first: Any, options: Any, sizes: Any, random: Any) -> None:
-    """Try every cell once. Changes the state and the links.
+def _round(
+    state: Any, flipped: Any, links: Any, first: Any, options: Any, sizes: Any, random: Any
+) -> None:
+    """Try every cell once. Changes the state, flipped and the links.
 
-    state: (fanins, outputs, references, values, flipped), the last two uint64 (nodes, words); sizes: (most
-    leaves, most divisors).
+    flipped: uint64 (nodes, words), scratch; options: as for `find_replacement`; sizes: (most leaves, most
+    divisors).
     """
-    fanins, outputs, references, values, flipped = state
+    fanins, references, values = state.fanins, state.references, state.values
     most_leaves, most_divisors = sizes
     nodes, words = values.shape
     in_window = np.zeros(nodes, dtype=np.int32)
@@ -403,14 +418,12 @@ def _round(state: Any, links: Any, first: Any, options: Any, sizes: Any, random:
         np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
         np.zeros(nodes, dtype=np.uint8),
     )
-    care = np.zeros((1, 1), dtype=np.uint64)
+    rows_of = _Rows(fanins, values, flipped)
     for root in range(first, nodes):
         if references[root] == 0:
             continue
-        stamp = root
-        found = _cut(fanins, root, first, most_leaves, (in_window, stamp), leaves)
-        marks = (in_window, stamp, done, above)
-        rows_of = (fanins, values, flipped)
+        marks = _Marks(in_window, root, done, above)
+        found = _cut(fanins, root, first, most_leaves, marks, leaves)
         count = _simulate_cone(rows_of, root, leaves[:found], marks, order, stack)
         done[root] = 0
         divisors[0] = 0
@@ -423,11 +436,10 @@ def _round(state: Any, links: Any, first: Any, options: Any, sizes: Any, random:
             if size < most_divisors:
                 divisors[size] = order[k]
                 size += 1
-        above[root] = stamp
+        above[root] = root
         size = _beside(rows_of, links, first, marks, divisors, size)
         _seen_above(rows_of, links, root, marks, matters, order)
-        work = (divisors[:size], matters, stack, scratch[0], scratch[1], scratch[2])
-        searched = (fanins, outputs, references, values, care)
-        choice = find_replacement(searched, root, first, options, work, random)
+        work = Search(divisors[:size], matters, stack, scratch[0], scratch[1], scratch[2])
+        choice = find_replacement(state, root, first, options, work, random)
         if choice[0] >= 0:
-            _replace((fanins, outputs, references), links, root, choice, first, stack)
+            _replace(state, links, root, choice, first, stack)

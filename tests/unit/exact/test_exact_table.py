@@ -136,7 +136,7 @@ def evaluate(graph, literal: int, values: dict[int, int]) -> int:
     """The table of a literal of a graph."""
     node = literal >> 1
     if node not in values:
-        a, b, c = (evaluate(graph, int(lit), values) for lit in graph[0][node])
+        a, b, c = (evaluate(graph, int(lit), values) for lit in graph.fanins[node])
         values[node] = a & b | a & c | b & c
     return values[node] ^ 0xFFFF * (literal & 1)
 
@@ -152,10 +152,10 @@ def test_every_form_computes_every_function() -> None:
         for table in random.choice(members, min(3, len(members)), replace=False).tolist():
             for form in range(library.start[row], library.start[row + 1]):
                 graph = new_graph(5, 16)
-                made = make_form(graph, library.arrays, table, form, inputs, local)
+                made = make_form(graph, library, table, form, inputs, local)
                 values = {0: 0, 1: 0xAAAA, 2: 0xCCCC, 3: 0xF0F0, 4: 0xFF00}
                 assert evaluate(graph, int(made), values) == table
-                assert graph[2][0] - 5 <= library.size[row]
+                assert graph.made[0] - 5 <= library.size[row]
 
 
 def test_the_forms_of_a_class_are_different() -> None:

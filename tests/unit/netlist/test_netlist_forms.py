@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from strategies import netlists
 
-from btfsynth.netlist.cuts import small_cuts
 from btfsynth.netlist.forms import small_forms
-from btfsynth.netlist.hashing import rebuild
-from btfsynth.netlist.simulation import exhaustive_words, simulate, unpack_bits
 
 
 def evaluate(cells, output):
@@ -43,21 +38,3 @@ def test_known_sizes(table, size):
 def test_no_function_needs_more_than_four_cells():
     """As is known of majority-inverter graphs of three inputs."""
     assert np.bincount(small_forms().sizes).tolist() == [8, 32, 64, 56, 96]
-
-
-@given(netlists(max_inputs=5, max_cells=20))
-@settings(max_examples=60, deadline=None)
-def test_cuts_compute_their_nodes(netlist):
-    """For every cut of every node, its function of the leaves is the node, on all inputs."""
-    netlist = rebuild(netlist)
-    vectors = 1 << netlist.n_inputs
-    values = unpack_bits(simulate(netlist, exhaustive_words(netlist.n_inputs)), vectors).T
-    cuts = small_cuts(netlist)
-    for node in range(netlist.n_nodes):
-        assert cuts.count[node] >= 1
-        for cut in range(cuts.count[node]):
-            leaves = cuts.leaves[node, cut, : cuts.size[node, cut]].tolist()
-            assert leaves == sorted(set(leaves))
-            index = sum(values[leaf].astype(int) << rank for rank, leaf in enumerate(leaves))
-            table = int(cuts.tables[node, cut])
-            assert np.array_equal(table >> np.broadcast_to(index, vectors) & 1, values[node])

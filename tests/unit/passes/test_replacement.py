@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfsynth.passes.replacement import find_replacement
+from btfsynth.passes.replacement import Search, State, find_replacement
 
 WORD = st.integers(0, 255)
 
@@ -33,7 +33,7 @@ def search(signals: list[int], wanted: int, matters: int, k: int) -> tuple[int, 
     values[node, 0] = wanted
     care = np.full((1, 1), 255, dtype=np.uint64)
     rows = 2 * first
-    work = (
+    work = Search(
         np.arange(first, dtype=np.int32),
         np.array([matters], dtype=np.uint64),
         np.zeros(2 * len(fanins) + 8, dtype=np.int32),
@@ -42,12 +42,12 @@ def search(signals: list[int], wanted: int, matters: int, k: int) -> tuple[int, 
         np.zeros(node + 1, dtype=np.uint8),
     )
     before = fanins.copy(), references.copy()
-    state = (fanins, np.array([2 * node], dtype=np.int32), references, values, care)
+    state = State(fanins, np.array([2 * node], dtype=np.int32), references, values, care)
     random = np.array([1], dtype=np.uint64)
     found = find_replacement(state, node, first, (k, False, 10**6), work, random)
     assert np.array_equal(fanins, before[0])
     assert np.array_equal(references, before[1])
-    assert not work[-1].any()
+    assert not work.inside.any()
     return tuple(int(value) for value in found)
 
 

@@ -1,4 +1,4 @@
-"""Cuts of four leaves: their functions and what is kept of them."""
+"""Cuts of three and four leaves: their functions and what is kept of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from strategies import netlists
 
-from btfsynth.exact.cuts import find_cuts
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.cuts import find_cuts
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, simulate, unpack_bits
 from btfsynth.ports import Port
@@ -21,11 +21,12 @@ def test_a_node_is_the_function_of_its_leaves(netlist: Netlist) -> None:
     """On every vector, for every cut; the last one is the node itself."""
     words = simulate(netlist, exhaustive_words(netlist.n_inputs))
     values = unpack_bits(words, 1 << netlist.n_inputs).astype(int)
-    for per_node in (2, 5, 40):
-        cuts = find_cuts(netlist, per_node)
-        assert (cuts.count <= per_node).all()
+    for most, per_node, smallest in ((4, 2, True), (4, 5, True), (4, 40, True), (3, 12, False)):
+        cuts = find_cuts(netlist, most, per_node, smallest=smallest)
+        assert (cuts.size <= most).all()
+        assert (cuts.counts <= per_node).all()
         for node in range(1, netlist.n_nodes):
-            for cut in range(cuts.count[node]):
+            for cut in range(cuts.counts[node]):
                 leaves = cuts.leaves[node, cut, : cuts.size[node, cut]].tolist()
                 assert leaves == sorted(set(leaves))
                 assert all(leaf < node or leaves == [node] for leaf in leaves)
@@ -33,7 +34,7 @@ def test_a_node_is_the_function_of_its_leaves(netlist: Netlist) -> None:
                 table = int(cuts.tables[node, cut])
                 index = np.broadcast_to(index, len(values))
                 assert (values[:, node] == [table >> int(v) & 1 for v in index]).all()
-            assert cuts.leaves[node, cuts.count[node] - 1, 0] == node
+            assert cuts.leaves[node, cuts.counts[node] - 1, 0] == node
 
 
 def test_no_cut_holds_another() -> None:
@@ -41,11 +42,11 @@ def test_no_cut_holds_another() -> None:
     builder = NetlistBuilder("t", [Port("x", 4)], [Port("y", 1)])
     a, b, c, d = (builder.input(bit) for bit in range(4))
     netlist = builder.build([builder.or_(builder.and_(a, b), builder.and_(c, d))])
-    cuts = find_cuts(netlist, 16)
+    cuts = find_cuts(netlist, 4, 16, smallest=True)
     root = netlist.n_nodes - 1
     sets = [
         frozenset(cuts.leaves[root, cut, : cuts.size[root, cut]].tolist())
-        for cut in range(cuts.count[root])
+        for cut in range(cuts.counts[root])
     ]
     assert set(sets) == {
         frozenset(leaves) for leaves in ((5, 6), (1, 2, 6), (3, 4, 5), (1, 2, 3, 4), (7,))
@@ -58,9 +59,9 @@ def test_leaves_that_do_not_matter_are_dropped() -> None:
     builder = NetlistBuilder("t", [Port("x", 2)], [Port("y", 1)])
     a, b = builder.input(0), builder.input(1)
     netlist = builder.build([builder.and_(a, builder.or_(a, b))])
-    cuts = find_cuts(netlist, 8)
+    cuts = find_cuts(netlist, 4, 8, smallest=True)
     assert [1] in [
-        cuts.leaves[4, cut, : cuts.size[4, cut]].tolist() for cut in range(cuts.count[4])
+        cuts.leaves[4, cut, : cuts.size[4, cut]].tolist() for cut in range(cuts.counts[4])
     ]
 
 
@@ -72,7 +73,7 @@ def test_small_cuts_stay_where_places_are_few(per_node: int) -> None:
     while len(level) > 1:
         level = [builder.and_(*pair) for pair in zip(level[::2], level[1::2], strict=True)]
     netlist = builder.build(level)
-    cuts = find_cuts(netlist, per_node)
+    cuts = find_cuts(netlist, 4, per_node, smallest=True)
     root = netlist.n_nodes - 1
-    assert 2 in cuts.size[root, : cuts.count[root] - 1]
+    assert 2 in cuts.size[root, : cuts.counts[root] - 1]
     assert naive.truth_table(netlist)[-1] == [1]

@@ -1,0 +1,176 @@
+"""The pieces that compiled code is made of: literals, words of 64 vectors, reference counts, random numbers.
+
+Literals. `value_of` and `majority_of` are those of `btfsynth.netlist.literals`, known to Numba once this module
+is imported; they are inlined.
+
+Words. A signature is a row of uint64 words, 64 vectors each (see `btfsynth.netlist.simulation`). A complemented
+literal flips all bits: `complement_mask` is what its word is exclusive-or-ed with.
+
+References. ``references[node]`` counts the readers of a node among the outputs and the cells in use. A cell in
+use counts at its fan-in, one out of use does not; so the cells that fall out of use together with a node are
+its maximum fan-out-free cone. `release` and `retain` undo each other, and so do `drop` and `hold`. The arrays:
+
+- fanins, int32 ``(nodes, 3)``: the literals of each node, rows below ``first``, the first cell, not used;
+- references, int32 ``(nodes,)``, changed;
+- stack, integers, as many as nodes, scratch;
+- alias, int32 ``(nodes,)`` or None: the literal that stands for each node now, its own if none does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from btfsynth.netlist import literals
+
+NONE = -1
+"""In place of a literal: there is none."""
+
+value_of = register_jitable(literals.value_of)
+majority_of = register_jitable(literals.majority_of)
+
+COUNTING = np.array(
+    [
+        0xAAAAAAAAAAAAAAAA,
+        0xCCCCCCCCCCCCCCCC,
+        0xF0F0F0F0F0F0F0F0,
+        0xFF00FF00FF00FF00,
+        0xFFFF0000FFFF0000,
+        0xFFFFFFFF00000000,
+    ],
+    dtype=np.uint64,
+)
+"""Bit ``i`` of the numbers 0 to 63, as a word: the truth table of variable ``i``."""
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def complement_mask(literal: Any) -> Any:
+    """Return the word that flips what a literal complements: all ones or zero."""
+    return ~np.uint64(0) if literal & 1 else np.uint64(0)
+
+
+@numba.njit(cache=True, nogil=True)
+def variable_word(number: Any, word: Any) -> Any:
+    """Return a word of the truth table of a variable: bit ``number`` of the vectors ``64 word`` and on."""
+    if number < 6:
+        return COUNTING[number]
+    return ~np.uint64(0) if (word >> (number - 6)) & 1 else np.uint64(0)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def majority_words(
+    fanin: Any, rows_a: Any, rows_b: Any, rows_c: Any, row: Any, target: Any
+) -> None:
+    """Compute the signature of a cell. Changes target[row].
+
+    fanin: three literals, int; rows_a to target: uint64 ``(nodes, words)``, where each finds its node and where
+    the result goes, often one array.
+    """
+    a, b, c = fanin
+    flip_a, flip_b, flip_c = complement_mask(a), complement_mask(b), complement_mask(c)
+    for word in range(target.shape[1]):
+        x = rows_a[a >> 1, word] ^ flip_a
+        y = rows_b[b >> 1, word] ^ flip_b
+        z = rows_c[c >> 1, word] ^ flip_c
+        target[row, word] = majority_of(x, y, z)
+
+
+@numba.njit(cache=True, nogil=True)
+def evaluate(fanins: Any, node: Any, values: Any) -> None:
+    """Compute a cell's signature from those of its fan-in. Changes values[node]."""
+    fanin = (fanins[node, 0], fanins[node, 1], fanins[node, 2])
+    majority_words(fanin, values, values, values, node, values)
+
+
+@numba.njit(cache=True, nogil=True)
+def resolve(alias: Any, literal: Any) -> Any:
+    """Return the literal that stands for one now."""
+    while alias[literal >> 1] >> 1 != literal >> 1:
+        literal = value_of(alias, literal)
+    return literal
+
+
+@numba.njit(cache=True, nogil=True)
+def release(
+    fanins: Any, node: Any, first: Any, references: Any, stack: Any, alias: Any = None
+) -> Any:
+    """Take back a cell's references to its fan-in; return how many cells fall out of use.
+
+    These are left in ``stack[1 : freed + 1]``, as they were found.
+    """
+    freed, done = 0, 0
+    stack[0] = node
+    while done <= freed:
+        current = stack[done]
+        done += 1
+        for place in range(3):
+            literal = fanins[current, place]
+            if alias is not None:
+                literal = resolve(alias, literal)
+            child = literal >> 1
+            references[child] -= 1
+            if references[child] == 0 and child >= first:
+                freed += 1
+                stack[freed] = child
+    return freed
+
+
+@numba.njit(cache=True, nogil=True)
+def retain(
+    fanins: Any, node: Any, first: Any, references: Any, stack: Any, alias: Any = None
+) -> Any:
+    """Count a cell's references to its fan-in; return how many cells come into use. Undoes `release`."""
+    woken, top = 0, 0
+    stack[0] = node
+    while top >= 0:
+        current = stack[top]
+        top -= 1
+        for place in range(3):
+            literal = fanins[current, place]
+            if alias is not None:
+                literal = resolve(alias, literal)
+            child = literal >> 1
+            if references[child] == 0 and child >= first:
+                woken += 1
+                top += 1
+                stack[top] = child
+            references[child] += 1
+    return woken
+
+
+@numba.njit(cache=True, nogil=True)
+def hold(fanins: Any, node: Any, first: Any, references: Any, stack: Any, alias: Any = None) -> Any:
+    """Use a node once more; return how many cells come into use."""
+    references[node] += 1
+    if references[node] > 1 or node < first:
+        return 0
+    return 1 + retain(fanins, node, first, references, stack, alias)
+
+
+@numba.njit(cache=True, nogil=True)
+def drop(fanins: Any, node: Any, first: Any, references: Any, stack: Any, alias: Any = None) -> Any:
+    """Use a node once less; return how many cells fall out of use."""
+    references[node] -= 1
+    if references[node] > 0 or node < first:
+        return 0
+    return 1 + release(fanins, node, first, references, stack, alias)
+
+
+@numba.njit(cache=True, nogil=True)
+def next_below(random: Any, bound: Any) -> Any:
+    """Return a number below ``bound``; random: uint64 ``(1,)``, the state of a splitmix64, changed."""
+    random[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = random[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return np.int64(z >> np.uint64(1)) % bound
+
+
+def random_state(seed: int) -> NDArray[np.uint64]:
+    """Return the state of `next_below` for a seed."""
+    return np.array([(seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)
