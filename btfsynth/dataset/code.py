@@ -33,23 +33,14 @@ MAX_THERMOMETER = 256
 
 @dataclass(frozen=True)
 class InputCode:
-    """How one analog input becomes bits.
+    """How one analog input becomes bits."""
 
-    Parameters
-    ----------
-    text
-        The specification in its normal form, such as ``binary:4``.
-    thermometer
-        True if bit ``i`` says that the number is above ``i``, False if it is binary.
-    threshold
-        Value from which on a single bit is 1; None rounds.
-    """
-
-    text: str
+    text: str  # The specification in its normal form, such as binary:4
     levels: int
     bit_weights: tuple[int, ...]
+    # True if bit i says that the number is above i, False if it is binary
     thermometer: bool = False
-    threshold: float | None = None
+    threshold: float | None = None  # Value from which on a single bit is 1; None rounds
 
     @property
     def width(self) -> int:

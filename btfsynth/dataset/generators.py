@@ -162,32 +162,18 @@ _GATE = "0.5"
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate: true where at least `least` of what it reads is true.
+    """One gate: true where at least `least` of what it reads is true."""
 
-    Parameters
-    ----------
-    sources
-        Signals of the layer before it, by position; all different.
-    least
-        1 of one is a copy, 1 of two an OR, 2 of two an AND, 2 of three a majority.
-    """
-
-    sources: tuple[int, ...]
+    sources: tuple[int, ...]  # Signals of the layer before it, by position; all different
     inverted: tuple[bool, ...]
-    least: int
+    least: int  # 1 of one is a copy, 1 of two an OR, 2 of two an AND, 2 of three a majority
 
 
 @dataclass(frozen=True)
 class HiddenCircuit:
-    """A circuit in layers of equal width.
+    """A circuit in layers of equal width."""
 
-    Parameters
-    ----------
-    width
-        Signals of a layer; also the numbers of inputs and outputs.
-    """
-
-    width: int
+    width: int  # Signals of a layer; also the numbers of inputs and outputs
     layers: tuple[tuple[Gate, ...], ...]
 
     def outputs(self, inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:

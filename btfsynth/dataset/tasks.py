@@ -24,27 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """One task, built in or of another package (entry points of the group ``btfsynth.tasks``).
+    """One task, built in or of another package (entry points of the group ``btfsynth.tasks``)."""
 
-    Parameters
-    ----------
-    name
-        What stands before the colon, in lower case.
-    signature
-        How it is written, optional parts in brackets.
-    description
-        One line, with the ports.
-    example
-        A specification that works.
-    build
-        Makes the data set of the text after the colon, None if there is no colon; ``module:function`` is
-        imported when it is called.
-    """
-
-    name: str
-    signature: str
-    description: str
-    example: str
+    name: str  # What stands before the colon, in lower case
+    signature: str  # How it is written, optional parts in brackets
+    description: str  # One line, with the ports
+    example: str  # A specification that works
+    # Makes the data set of the text after the colon, None if there is no colon; module:function is
+    # imported when it is called
     build: Callable[[str | None], Dataset] | str
 
     def make(self, arguments: str | None) -> Dataset:

@@ -37,15 +37,9 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Budget:
-    """When to stop: at a time, or when somebody says so.
+    """When to stop: at a time, or when somebody says so."""
 
-    Parameters
-    ----------
-    deadline
-        `time.monotonic` value; None for no limit.
-    """
-
-    deadline: float | None = None
+    deadline: float | None = None  # `time.monotonic` value; None for no limit
     stopped: Callable[[], bool] = _never
 
     def over(self) -> bool:

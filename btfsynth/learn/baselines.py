@@ -21,22 +21,15 @@ _FOREST_TREES = 100
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """A model of scikit-learn.
-
-    Parameters
-    ----------
-    test
-        ``(samples,)`` bool, its output on the test samples, None without any.
-    netlist
-        A tree as multiplexers; None for a forest.
-    """
+    """A model of scikit-learn."""
 
     name: str
     how: str
     train_right: int
     valid_right: int
+    # (samples,) bool, its output on the test samples, None without any
     test: NDArray[np.bool_] | None
-    netlist: Netlist | None = None
+    netlist: Netlist | None = None  # A tree as multiplexers; None for a forest
     ands: int | None = None
 
 

@@ -112,15 +112,7 @@ def within(netlist: Netlist, limits: Limits) -> Netlist | None:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A circuit within the limits.
-
-    Parameters
-    ----------
-    train_words, valid_words
-        ``(words,)`` uint64, its output on the samples.
-    parity
-        Inputs whose exclusive or was taken off before it was fitted, and added again.
-    """
+    """A circuit within the limits."""
 
     learner: str
     how: str
@@ -128,8 +120,10 @@ class Candidate:
     ands: int
     train_right: int
     valid_right: int
+    # (words,) uint64, its output on the samples
     train_words: NDArray[np.uint64]
     valid_words: NDArray[np.uint64]
+    # Inputs whose exclusive or was taken off before it was fitted, and added again
     parity: tuple[int, ...] = ()
 
 

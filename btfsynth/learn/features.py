@@ -24,18 +24,11 @@ _PAIRS_INPUTS = 600
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Sets of inputs that the output goes with.
-
-    Parameters
-    ----------
-    coefficients
-        ``(sets,)`` float64.
-    scores
-        ``(inputs,)`` float64, the largest coefficient that an input takes part in, significant or not.
-    """
+    """Sets of inputs that the output goes with."""
 
     sets: tuple[tuple[int, ...], ...]
-    coefficients: NDArray[np.float64]
+    coefficients: NDArray[np.float64]  # (sets,) float64
+    # (inputs,) float64, the largest coefficient that an input takes part in, significant or not
     scores: NDArray[np.float64]
     threshold: float
 
@@ -88,16 +81,11 @@ AND, XOR = 0, 1
 
 @dataclass(frozen=True)
 class Features:
-    """The inputs, and after them gates of two earlier signals each.
-
-    Parameters
-    ----------
-    gates
-        (kind, a, b) of every gate, a and b literals: twice the number of the signal, plus one where it is
-        complemented. Signals are numbered inputs first.
-    """
+    """The inputs, and after them gates of two earlier signals each."""
 
     n_inputs: int
+    # (kind, a, b) of every gate, a and b literals: twice the number of the signal, plus one where
+    # it is complemented. Signals are numbered inputs first
     gates: tuple[tuple[int, int, int], ...] = ()
 
     @property

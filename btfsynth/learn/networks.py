@@ -50,17 +50,10 @@ _DOUBLINGS = 4
 
 @dataclass(frozen=True, eq=False)
 class IntegerNetwork:
-    """Threshold neurons of integer weights.
+    """Threshold neurons of integer weights."""
 
-    Parameters
-    ----------
-    n_inputs
-        Number of inputs; nodes are the constant, the inputs, the neurons.
-    neurons
-        Every neuron's nonzero inputs, as nodes, with weights and threshold over -1/+1 values.
-    """
-
-    n_inputs: int
+    n_inputs: int  # Number of inputs; nodes are the constant, the inputs, the neurons
+    # Every neuron's nonzero inputs, as nodes, with weights and threshold over -1/+1 values
     neurons: tuple[ThresholdFunction, ...]
 
 
@@ -235,13 +228,7 @@ _SEEN = {
 
 @dataclass(frozen=True)
 class Setting:
-    """How to train.
-
-    Parameters
-    ----------
-    rows
-        Training samples at most; fewer make more steps of the same time.
-    """
+    """How to train."""
 
     hidden: tuple[int, ...]
     sigma: float = 3.0
@@ -250,7 +237,7 @@ class Setting:
     stop: StopRule = StopRule.EXACT
     skip: bool = False
     sees: Sees = Sees.INPUTS
-    rows: int = 1 << 30
+    rows: int = 1 << 30  # Training samples at most; fewer make more steps of the same time
 
     def words(self) -> str:
         shape = "-".join(map(str, self.hidden)) or "one neuron"
@@ -279,17 +266,11 @@ SETTINGS = (
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What a training came to.
-
-    Parameters
-    ----------
-    fit
-        The circuit; None if there is none within the limits.
-    """
+    """What a training came to."""
 
     number: int
     setting: Setting
-    fit: Fit | None = None
+    fit: Fit | None = None  # The circuit; None if there is none within the limits
     right: int = 0
 
 

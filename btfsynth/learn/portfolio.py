@@ -51,20 +51,12 @@ LEARNERS = (*(each.name for each in _QUICK), NetworkLearner.name, VOTE)
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of one output.
-
-    Parameters
-    ----------
-    interrupted
-        True if the user stopped it.
-    lost
-        What became of the workers, if they were lost on the way.
-    """
+    """What came of one output."""
 
     candidates: tuple[Candidate, ...]
     discarded: int
-    interrupted: bool
-    lost: str | None = None
+    interrupted: bool  # True if the user stopped it
+    lost: str | None = None  # What became of the workers, if they were lost on the way
 
 
 class _Contest:

@@ -16,18 +16,10 @@ from btfsynth.netlist.simulation import pack_bits, valid_words
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Input vectors and the values of one output.
+    """Input vectors and the values of one output."""
 
-    Parameters
-    ----------
-    inputs
-        ``(samples, inputs)`` uint8 0/1.
-    on
-        ``(samples,)`` bool.
-    """
-
-    inputs: NDArray[np.uint8]
-    on: NDArray[np.bool_]
+    inputs: NDArray[np.uint8]  # (samples, inputs) uint8 0/1
+    on: NDArray[np.bool_]  # (samples,) bool
 
     @property
     def count(self) -> int:

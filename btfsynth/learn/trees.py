@@ -33,25 +33,14 @@ _LEAF = -1
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """A binary tree; node 0 is the root.
+    """A binary tree; node 0 is the root."""
 
-    Parameters
-    ----------
-    feature
-        ``(nodes,)`` int64, the column a node asks for, -1 at a leaf.
-    low, high
-        ``(nodes,)`` int64, the next node where it is 0 and 1.
-    value
-        ``(nodes,)`` bool, the more frequent value of the samples at a node.
-    order
-        The nodes that are split, in the order in which they were.
-    """
-
-    feature: NDArray[np.int64]
+    feature: NDArray[np.int64]  # (nodes,) int64, the column a node asks for, -1 at a leaf
+    # (nodes,) int64, the next node where it is 0 and 1
     low: NDArray[np.int64]
     high: NDArray[np.int64]
-    value: NDArray[np.bool_]
-    order: tuple[int, ...]
+    value: NDArray[np.bool_]  # (nodes,) bool, the more frequent value of the samples at a node
+    order: tuple[int, ...]  # The nodes that are split, in the order in which they were
 
     @property
     def leaves(self) -> int:

@@ -19,22 +19,16 @@ from btfsynth.ports import Port
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a network gets right of a data set.
-
-    Parameters
-    ----------
-    vectors_right
-        Patterns of which every target that matters comes out right. Of a class that is a one-hot
-        row: its output and no other is 1.
-    labels_right
-        Patterns whose class has the largest sum ``W . x`` of all output neurons; None where the
-        targets are no classes.
-    """
+    """What a network gets right of a data set."""
 
     patterns: int
     bits: int
     bits_right: int
+    # Patterns of which every target that matters comes out right. Of a class that is a one-hot row:
+    # its output and no other is 1
     vectors_right: int
+    # Patterns whose class has the largest sum W . x of all output neurons; None where the targets
+    # are no classes
     labels_right: int | None = None
 
     @property

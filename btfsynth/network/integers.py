@@ -35,23 +35,16 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Rounding:
-    """What rounding came to.
+    """What rounding came to."""
 
-    Parameters
-    ----------
-    weight_bits
-        Bits of the largest integer weight, its sign counted; of inputs, before the weights of their bits.
-    changed
-        Of these, where an output bit is not what it was before rounding.
-    labels_changed
-        Of these, where the largest sum is that of another class; None where no label is asked for.
-    """
-
+    # Bits of the largest integer weight, its sign counted; of inputs, before the weights of their
+    # bits
     weight_bits: int
     zeros: int
     weights: int
     patterns: int
-    changed: int
+    changed: int  # Of these, where an output bit is not what it was before rounding
+    # Of these, where the largest sum is that of another class; None where no label is asked for
     labels_changed: int | None
 
     def to_json(self) -> dict[str, Any]:

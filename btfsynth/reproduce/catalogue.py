@@ -30,77 +30,52 @@ class Measure(str, Enum):
 
 @dataclass(frozen=True)
 class Published:
-    """What the method's authors report (arXiv 2602.17493 and the documentation of their program).
-
-    Parameters
-    ----------
-    beta, gamma, gap_limit
-        Their settings; None where none are told. Their runs end by the gap.
-    iterations
-        Iterations of a run; None where none are told.
-    share
-        Share of the test got right; None where none is told.
-    adamw, adamw_penalty
-        Share of the test that a ReLU network trained by AdamW got right, without and with a penalty on
-        row norms and L1.
-    """
+    """What the method's authors report (arXiv 2602.17493 and the documentation of their program)."""
 
     result: str
+    # Their settings; None where none are told. Their runs end by the gap
     beta: float | None = None
     gamma: float | None = None
     gap_limit: float | None = None
-    iterations: int | None = None
-    share: float | None = None
+    iterations: int | None = None  # Iterations of a run; None where none are told
+    share: float | None = None  # Share of the test got right; None where none is told
+    # Share of the test that a ReLU network trained by AdamW got right, without and with a penalty
+    # on row norms and L1
     adamw: float | None = None
     adamw_penalty: float | None = None
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How far a run of an experiment goes.
+    """How far a run of an experiment goes."""
 
-    Parameters
-    ----------
-    seeds
-        Random starts, each with a data set of its own where the data are random.
-    """
-
-    seeds: int
+    seeds: int  # Random starts, each with a data set of its own where the data are random
     max_iterations: int
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row of the table.
-
-    Parameters
-    ----------
-    widths
-        Widths of the network, inputs first; also those of the ReLU network.
-    sigma, beta, gamma, stop, gap_limit
-        Our settings (see `btfsynth.train.parameters.TrainParameters`).
-    hidden
-        Whether a circuit is behind the data, to be compared with what was learnt.
-    fitted
-        Whether it is judged with its weights refitted (`btfsynth.network.sparse`), not as trained.
-    """
+    """One row of the table."""
 
     name: str
     title: str
     task: str
-    widths: tuple[int, ...]
+    widths: tuple[int, ...]  # Widths of the network, inputs first; also those of the ReLU network
     measure: Measure
     published: Published
     full: Scale
     quick: Scale
+    # Our settings (see `btfsynth.train.parameters.TrainParameters`)
     sigma: float = 3.0
     beta: float = 0.4
     gamma: float = 1e-3
     stop: StopRule = StopRule.EXACT
     gap_limit: float = 0.1
     seeded: bool = True
+    # Whether a circuit is behind the data, to be compared with what was learnt
     hidden: bool = False
     skip: bool = False
+    # Whether it is judged with its weights refitted (`btfsynth.network.sparse`), not as trained
     fitted: bool = False
 
     @property

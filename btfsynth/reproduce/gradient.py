@@ -33,19 +33,12 @@ class GradientOptions:
 
 @dataclass(frozen=True)
 class GradientResult:
-    """What it came to.
+    """What it came to."""
 
-    Parameters
-    ----------
-    train, test
-        Share of the targets got right, of classes where targets are classes; None without a test.
-    seconds
-        Wall time.
-    """
-
+    # Share of the targets got right, of classes where targets are classes; None without a test
     train: float
     test: float | None
-    seconds: float
+    seconds: float  # Wall time
 
 
 def has_torch() -> bool:

@@ -154,16 +154,10 @@ def _rounded(share: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why a run came to nothing.
-
-    Parameters
-    ----------
-    torch
-        True if it is for want of PyTorch.
-    """
+    """Why a run came to nothing."""
 
     why: str
-    torch: bool = False
+    torch: bool = False  # True if it is for want of PyTorch
 
 
 def run_training(experiment: Experiment, scale: Scale, seed: int) -> Record | Failed:

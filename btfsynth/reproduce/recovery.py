@@ -79,29 +79,16 @@ def _table(builder: NetlistBuilder, table: int, inputs: Sequence[int]) -> int:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What came of comparing a network with the hidden circuit.
-
-    Parameters
-    ----------
-    equal
-        Of these, proven equal to the hidden circuit's on every input vector.
-    method
-        How it was proven; None where it was not looked for.
-    rounded_share
-        Share of the test bits that the network with rounded weights gets right; None without a test.
-    cells
-        Cells of the netlist that was compared, 0 where none was.
-    why_not
-        Why it was not looked for; None if it was.
-    """
+    """What came of comparing a network with the hidden circuit."""
 
     outputs: int
-    equal: int
-    method: str | None
+    equal: int  # Of these, proven equal to the hidden circuit's on every input vector
+    method: str | None  # How it was proven; None where it was not looked for
+    # Share of the test bits that the network with rounded weights gets right; None without a test
     rounded_share: float | None
-    cells: int
+    cells: int  # Cells of the netlist that was compared, 0 where none was
     hidden_cells: int
-    why_not: str | None = None
+    why_not: str | None = None  # Why it was not looked for; None if it was
 
     @property
     def whole(self) -> bool:

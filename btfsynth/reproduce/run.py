@@ -43,36 +43,26 @@ _FULL_BASELINES = 5
 
 @dataclass(frozen=True)
 class ReproduceOptions:
-    """How to run.
-
-    Parameters
-    ----------
-    jobs
-        Runs side by side, in processes of their own if it is more than one; results do not depend on how many.
-    """
+    """How to run."""
 
     full: bool = False
+    # Runs side by side, in processes of their own if it is more than one; results do not depend on
+    # how many
     jobs: int = 1
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Report:
-    """What came of it.
+    """What came of it."""
 
-    Parameters
-    ----------
-    rows
-        One an experiment, in the order of the catalogue: those asked for, and what else the folder holds.
-    lost
-        What became of the workers, if they were lost on the way.
-    """
-
+    # One an experiment, in the order of the catalogue: those asked for, and what else the folder
+    # holds
     rows: tuple[Row, ...]
     options: ReproduceOptions
     interrupted: bool
     notes: tuple[str, ...] = field(default=())
-    lost: str | None = None
+    lost: str | None = None  # What became of the workers, if they were lost on the way
 
 
 def reproduce(

@@ -22,25 +22,15 @@ OutputColumns = int | Sequence[str]
 
 @dataclass(frozen=True)
 class Format:
-    """One file format.
-
-    Parameters
-    ----------
-    endings
-        File name endings, lower case with the dot; the first is the usual one.
-    module
-        The module here that has ``sniff(file)``, ``read(file)`` and ``write(dataset)``.
-    names_ports
-        False if position is all that tells the bits of a file apart.
-    chooses_outputs
-        True if its columns need not be marked: ``read(file, outputs)`` takes the choice of the user.
-    """
+    """One file format."""
 
     name: str
+    # File name endings, lower case with the dot; the first is the usual one
     endings: tuple[str, ...]
     description: str
-    module: str
-    names_ports: bool = True
+    module: str  # The module here that has sniff(file), read(file) and write(dataset)
+    names_ports: bool = True  # False if position is all that tells the bits of a file apart
+    # True if its columns need not be marked: read(file, outputs) takes the choice of the user
     chooses_outputs: bool = False
 
     def _call(self, function: str, *arguments: object) -> Any:

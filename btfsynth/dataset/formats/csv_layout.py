@@ -40,20 +40,14 @@ _OUTPUT_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table.
-
-    Parameters
-    ----------
-    bits
-        Names of its bits, least significant first; one unless the column holds numbers.
-    analog
-        Whether the header says that its values are analog even where all are 0 and 1.
-    """
+    """One column of a table."""
 
     index: int
     name: str
+    # Names of its bits, least significant first; one unless the column holds numbers
     bits: tuple[str, ...]
     role: str | None = None
+    # Whether the header says that its values are analog even where all are 0 and 1
     analog: bool = False
 
     @property
@@ -72,17 +66,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Roles:
-    """The decision.
-
-    Parameters
-    ----------
-    notice
-        How it was decided where it had to be guessed, else None.
-    """
+    """The decision."""
 
     inputs: tuple[Column, ...]
     outputs: tuple[Column, ...]
-    notice: str | None
+    notice: str | None  # How it was decided where it had to be guessed, else None
 
 
 def parse_header_cell(file: SourceFile, text: str, index: int, line: int) -> Column:
@@ -252,15 +240,9 @@ _INDEX_NAMES = ("", "Unnamed: 0", "index")
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells, all of the same length.
+    """Rows of cells, all of the same length."""
 
-    Parameters
-    ----------
-    header
-        The names, None if there are none.
-    """
-
-    header: list[str] | None
+    header: list[str] | None  # The names, None if there are none
     header_line: int | None
     rows: list[list[str]]
     lines: list[int]

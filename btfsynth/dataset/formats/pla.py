@@ -88,30 +88,18 @@ _OUTPUT_CODES = _codes({"03": OFF, "14": ON, "-2": DONT_CARE, "~": SILENT})
 
 @dataclass(frozen=True)
 class PlaFile:
-    """The content of a PLA file.
-
-    Parameters
-    ----------
-    input_names, output_names
-        In the order of the columns, None where the file does not name them.
-    cubes
-        ``(rows, inputs)`` uint8: 0, 1 or `cubes.FREE`.
-    marks
-        ``(rows, outputs)`` uint8: `OFF`, `ON`, `DONT_CARE` or `SILENT`.
-    lines
-        ``(rows,)`` int64, the line in which each row begins.
-    complemented
-        ``(outputs,)`` bool: where on and off change places, as ``.phase`` says.
-    """
+    """The content of a PLA file."""
 
     kind: str
     n_inputs: int
     n_outputs: int
+    # In the order of the columns, None where the file does not name them
     input_names: tuple[str, ...] | None
     output_names: tuple[str, ...] | None
-    cubes: NDArray[np.uint8]
-    marks: NDArray[np.uint8]
-    lines: NDArray[np.int64]
+    cubes: NDArray[np.uint8]  # (rows, inputs) uint8: 0, 1 or `cubes.FREE`
+    marks: NDArray[np.uint8]  # (rows, outputs) uint8: `OFF`, `ON`, `DONT_CARE` or `SILENT`
+    lines: NDArray[np.int64]  # (rows,) int64, the line in which each row begins
+    # (outputs,) bool: where on and off change places, as .phase says
     complemented: NDArray[np.bool_]
     notes: tuple[str, ...] = ()
 

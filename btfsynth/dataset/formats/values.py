@@ -32,14 +32,10 @@ class BadValue(Exception):  # noqa: N818 - the caller makes an error of it that 
 
 @dataclass(frozen=True)
 class Classes:
-    """The targets of a column of labels.
+    """The targets of a column of labels."""
 
-    Parameters
-    ----------
-    targets, care
-        ``(rows, bits)`` uint8 0/1 and bool: a one-hot row a label, a single bit where there are two classes.
-    """
-
+    # (rows, bits) uint8 0/1 and bool: a one-hot row a label, a single bit where there are two
+    # classes
     targets: NDArray[np.uint8]
     care: NDArray[np.bool_]
     kind: OutputKind
