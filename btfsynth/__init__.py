@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from btfsynth.api.netlists import Equivalence, Netlist, prove, read, smallest
     from btfsynth.api.training import Network, TrainingRun, train
+    from btfsynth.api.transformer import BTFTransformer
     from btfsynth.errors import (
         BtfsynthError,
         DataError,
@@ -71,6 +72,7 @@ _HOMES = {
         "TrialProgress",
     ),
     "ports": ("Port",),
+    "api.transformer": ("BTFTransformer",),
     "train.classifier": ("BTFClassifier",),
     "errors": (
         "BtfsynthError",
@@ -88,6 +90,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BTFClassifier",
+    "BTFTransformer",
     "BetterCircuit",
     "BtfsynthError",
     "Build",
@@ -130,9 +133,23 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'btfsynth' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"btfsynth.{_HOME[name]}"), name)
+    from btfsynth.errors import MissingToolError
+
+    try:
+        value = getattr(importlib.import_module(f"btfsynth.{_HOME[name]}"), name)
+    except MissingToolError as error:
+        return _unavailable(name, error)
     globals()[name] = value
     return value
+
+
+def _unavailable(name: str, error: Exception) -> type:
+    """Return a class that raises the error when it is used, so that `help` and `dir` need no extra."""
+
+    def refuse(self: object, *_: object, **__: object) -> None:
+        raise error
+
+    return type(name, (), {"__init__": refuse, "__doc__": str(error)})
 
 
 def __dir__() -> list[str]:

@@ -2,10 +2,10 @@
 
     python examples/multiplier.py [FOLDER] [--quick]
 
-Learns the product of two 2-bit numbers, writes and simulates its hardware; then trains the product of two
-3-bit numbers again and again for a minute and keeps the smallest circuits. The school method, 9 ANDs and 2
-half and 4 full adders, has 27 cells (a half adder is 3, a full adder 3 of majorities). With --quick both are
-of 2 bits, and it takes seconds. FOLDER is hdl_out/multiplier by default.
+Learns the product of two 2-bit numbers, writes the hardware and simulates it. Then trains the product of two
+3-bit numbers again and again for a minute and keeps the smallest circuits: the school method, 9 ANDs and 2 half
+and 4 full adders, has 27 cells. With --quick both are of 2 bits, and it takes seconds. FOLDER is
+hdl_out/multiplier by default.
 """
 
 from __future__ import annotations
@@ -13,47 +13,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from btfsynth.dataset.load import load
-from btfsynth.discover.search import DiscoverOptions, discover
-from btfsynth.flow.building import build
-from btfsynth.flow.report import BuildOptions
-from btfsynth.train.session import TrainOptions
-
-
-def build_one(folder: Path) -> None:
-    """Train once, and make hardware of what was learnt."""
-    data = load("multiplier:2")
-    options = BuildOptions(TrainOptions(seed=1), simulators=("amaranth",))
-    report = build(data, folder, options)
-    right = report.accuracy
-    print(f"trained     {right.bits_right} of {right.bits} bits right")
-    print(f"lowered     {report.lowering.cells} cells")
-    for step in report.passes:
-        print(f"{step.name:16}{step.after.cells:4} cells, checked on {step.proof}")
-    for name, check in report.checks.items():
-        print(f"{name:16}{check.passed:4} vectors right, {check.failed} wrong")
-    print(f"verified    {report.verified}; files in {folder}")
-
-
-def discover_small(folder: Path, task: str, options: DiscoverOptions) -> None:
-    """Train many times, and keep the circuits that no other beats in cells, depth and inverters."""
-    report = discover(load(task), folder, options)
-    print(f"\nsearched    {task}: {report.trials} trainings, {report.exact} of them exact")
-    print(f"found       {report.distinct} different circuits; the best, each checked:")
-    for entry in report.front:
-        print(
-            f"            {entry['cells']} cells, depth {entry['depth']}: {folder / entry['path']}"
-        )
+import btfsynth as btf
 
 
 def main(folder: Path, quick: bool) -> None:
-    """Do both."""
-    build_one(folder / "one")
-    if quick:
-        options = DiscoverOptions(trials=6, time_limit=None, polish=False)
-        discover_small(folder / "many", "multiplier:2", options)
-    else:
-        discover_small(folder / "many", "multiplier:3", DiscoverOptions(time_limit=60, jobs=2))
+    """Build one, then search for small ones."""
+    data = btf.load("multiplier:2")
+    built = btf.build(data, folder / "one", seed=1, simulators=["amaranth"])
+    right = built.network.score(data)
+    print(f"trained     {right.bits_right} of {right.bits} bits right")
+    print(built.netlist.log)
+    for check in built.checks:
+        print(f"{check.name:16}{check.passed:4} vectors right, {check.failed} wrong")
+    print(f"verified    {built.verified}; files in {folder / 'one'}")
+
+    task = "multiplier:2" if quick else "multiplier:3"
+    limits = {"trials": 6, "polish": False} if quick else {"jobs": 2}
+    seconds = None if quick else 60
+    found = btf.discover(task, folder / "many", time_limit=seconds, **limits)
+    print(f"\nsearched    {task}: {found.trials} trainings, {found.exact} of them exact")
+    print(f"found       {found.distinct} different circuits; the best, each checked:")
+    print(found.front)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@
 A random circuit of ANDs, ORs and inverters is known only by what it does on some input vectors. A network is
 trained on these until its two sets of constraints agree, its weights are rounded to the least integers that
 change nothing on the samples, and the netlist made of them is compared with the hidden circuit: equal on every
-input vector, by a SAT proof. FOLDER is hdl_out/recover by default; it gets the network and the recovered
-circuit as hardware.
+input vector, by a SAT proof. FOLDER is hdl_out/recover by default; it gets the recovered circuit as hardware.
 """
 
 from __future__ import annotations
@@ -14,54 +13,34 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from btfsynth.dataset.load import load
-from btfsynth.flow.building import build_network
-from btfsynth.flow.report import BuildOptions
-from btfsynth.reproduce.recovery import hidden_netlist, recover
-from btfsynth.train.parameters import StopRule
-from btfsynth.train.session import TrainOptions, train
+import btfsynth as btf
 
 
 def main(folder: Path, quick: bool) -> None:
     """Draw samples, train, compare."""
-    task, widths = (
-        ("random_and_or:2x20,train=256", (20, 20, 20))
-        if quick
-        else ("random_and_or:3x20,train=256", (20, 20, 20, 20))
-    )
-    samples, test, hidden = load(task), load(f"{task},part=test"), hidden_netlist(task)
-    print(
-        f"hidden      {hidden.n_cells} cells, {hidden.n_inputs} inputs, {hidden.n_outputs} outputs"
-    )
-    print(f"shown       {samples.n_patterns} of its 2^{samples.n_inputs} input vectors")
+    layers = 2 if quick else 3
+    task = f"random_and_or:{layers}x20,train=256"
+    samples, test = btf.load(task), btf.load(f"{task},part=test")
+    hidden, bits = samples.circuit, samples.X.shape[1]
+    print(f"hidden      {hidden.cells} cells, {bits} inputs, {hidden.outputs[0].width} outputs")
+    print(f"shown       {len(samples)} of its 2^{bits} input vectors")
 
-    settings = TrainOptions(
-        seed=1,
-        trials=1,
-        widths=widths,
-        beta=0.4,
-        gamma=1e-3,
-        stop=StopRule.GAP,
-        gap_limit=0.05,
-        max_iterations=60_000,
-    )
-    run = train(samples, settings)
-    network = run.network(samples, seed=1)
-    right = network.bits_right(test)
-    total = test.n_patterns * test.n_outputs
-    print(f"trained     {run.iterations} steps, {run.seconds:.1f} s, gap {run.best.gap:.2g}")
-    print(f"tested      {right} of {total} bits right on {test.n_patterns} vectors not shown")
+    settings = {"beta": 0.4, "gamma": 1e-3, "stop": "gap", "gap_limit": 0.05}
+    widths = (20,) * (layers + 1)
+    run = btf.train(samples, seed=1, trials=1, widths=widths, max_iterations=60_000, **settings)
+    right = run.network.score(test)
+    print(f"trained     {run.iterations} steps, {run.seconds:.1f} s, gap {run.gap:.2g}")
+    print(f"tested      {right.bits_right} of {right.bits} bits right on {len(test)} new vectors")
 
-    found = recover(network, samples, test, hidden)
-    proof = found.why_not or f"by {found.method}"
-    print(f"recovered   {found.equal} of {found.outputs} outputs proven equal, {proof}")
-    print(
-        f"size        {found.cells} cells as recovered; the hidden circuit has {found.hidden_cells}"
-    )
+    mig = run.network.round(samples).lower()
+    proofs = [mig.cone(bit).equivalent(hidden.cone(bit)) for bit in mig.outputs[0].bits]
+    proven = sum(map(bool, proofs))
+    print(f"recovered   {proven} of {len(proofs)} outputs proven equal, by {proofs[0].method}")
+    print(f"size        {mig.cells} cells as recovered; the hidden circuit has {hidden.cells}")
 
-    options = BuildOptions(weights="auto", simulators=("amaranth",))
-    report = build_network(samples, network, "network", folder, options, valid=test)
-    print(f"hardware    {report.cost.cells} cells, verified {report.verified}; files in {folder}")
+    hardware = {"weights": "auto", "simulators": ["amaranth"]}
+    built = btf.build(samples, folder, network=run.network, valid=test, **hardware)
+    print(f"hardware    {built.netlist.cells} cells, verified {built.verified}; files in {folder}")
 
 
 if __name__ == "__main__":

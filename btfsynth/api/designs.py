@@ -338,6 +338,11 @@ class Build(Shown):
         return {} if self.core.hardware is None else self.core.hardware.accuracy
 
     @property
+    def labels_as_trained(self) -> dict[str, int]:
+        """On how many patterns the port with the class has the class that the network as trained gives them."""
+        return {} if self.core.hardware is None else self.core.hardware.labels_as_trained
+
+    @property
     def verified(self) -> bool:
         """True if no check failed and a simulator ran the hardware."""
         return self.core.verified

@@ -304,6 +304,11 @@ class TrainingRun(Shown):
         return Table(self.core.best.history)
 
     @property
+    def gap(self) -> float:
+        """The gap of the network: root mean square over patterns and neurons."""
+        return self.core.best.gap
+
+    @property
     def iterations(self) -> int:
         """Iterations of all trials together."""
         return self.core.iterations

@@ -192,7 +192,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"expected at least two classes, got 1 class: {self.classes_[0]}")
         self._learn_scale(X)
         dataset = self._dataset(self._scaled(X), labels)
-        seed = self._seed()
+        seed = random_seed(self.random_state)
         run = train(dataset, self._options(dataset, seed))
         if run.interrupted:
             raise KeyboardInterrupt
@@ -319,12 +319,6 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             output_kind=OutputKind.BOOLEAN if two else OutputKind.LABEL,
         )
 
-    def _seed(self) -> int:
-        """Return the trainer's seed."""
-        if isinstance(self.random_state, Integral):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31))
-
     def _options(self, dataset: Dataset, seed: int) -> TrainOptions:
         """Return the parameters as the trainer takes them: plain numbers, whatever a search gave."""
         try:
@@ -362,6 +356,13 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         hidden = [_whole("hidden widths", width) for width in self.hidden_widths]
         return layered((dataset.n_inputs, *hidden, dataset.n_outputs), skip=bool(self.skip))
+
+
+def random_seed(random_state: Any) -> int:
+    """Return the trainer's seed: an int itself, anything else as scikit-learn draws from it."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31))
 
 
 def _whole(name: str, value: Any) -> int:
