@@ -23,30 +23,18 @@ class Port:
 
     The columns of a data set, the inputs of a network and the literals of a netlist are the bits of
     its ports in order, each port least significant bit first.
-
-    Parameters
-    ----------
-    name
-        As the data names it. It may be any text: the backends make it a legal identifier.
-    width
-        Number of bits, at least 1.
-    low
-        Index of the least significant bit, as in ``[3:1]``; always 0 for one bit.
-    step
-        1, or -1 where indices fall towards the most significant bit, as in ``[0:3]``.
-    pins
-        Positions of the bits, least significant first, among all inputs or outputs of the file that was read;
-        None if they come in order. Formats without names tell pins apart by their position. Two ports that
-        differ in nothing else are equal.
-    named
-        False if the file gave no name and this one was made up. Does not take part in comparisons either.
     """
 
-    name: str
-    width: int
-    low: int = 0
-    step: int = 1
+    name: str  # As the data names it. It may be any text: the backends make it a legal identifier
+    width: int  # Number of bits, at least 1
+    low: int = 0  # Index of the least significant bit, as in [3:1]; always 0 for one bit
+    step: int = 1  # 1, or -1 where indices fall towards the most significant bit, as in [0:3]
+    # Positions of the bits, least significant first, among all inputs or outputs of the file that
+    # was read; None if they come in order. Formats without names tell pins apart by their position.
+    # Two ports that differ in nothing else are equal
     pins: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
+    # False if the file gave no name and this one was made up. Does not take part in comparisons
+    # either
     named: bool = field(default=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -151,13 +139,7 @@ def port_values_of(port: Port) -> list[Any]:
 
 
 def port_from_values(values: Sequence[Any]) -> Port:
-    """Return the port of plain values (see `port_values_of`).
-
-    Raises
-    ------
-    ValueError, TypeError
-        If they are anything else.
-    """
+    """Return the port of plain values (see `port_values_of`); raise ValueError or TypeError for others."""
     name, width, *rest = values
     low, step, pins, *more = (*rest, *_USUAL[len(rest) :])
     if more:
@@ -167,21 +149,10 @@ def port_from_values(values: Sequence[Any]) -> Port:
 
 
 def group_columns(names: Sequence[str]) -> tuple[tuple[Port, ...], list[int]]:
-    """Group column names such as ``a[1] a[0] b`` into buses.
+    """Group column names such as ``a[1] a[0] b`` into buses; return the ports and the column of each bit.
 
     A set of columns becomes a bus when its indices are exactly 0 to width-1; any other column is a
     port of one bit. Ports come in the order of their first column and remember which columns their bits were.
-
-    Parameters
-    ----------
-    names
-        One name a column, all different.
-
-    Returns
-    -------
-    ports : tuple of Port
-    order : list of int
-        For each bit of the ports in order, the column it comes from.
     """
     return group_ports([Port(name, 1) for name in names])
 
@@ -189,16 +160,7 @@ def group_columns(names: Sequence[str]) -> tuple[tuple[Port, ...], list[int]]:
 def group_ports(declared: Sequence[Port]) -> tuple[tuple[Port, ...], list[int]]:
     """Group ports of one bit into buses where their names say so; buses stay as they are declared.
 
-    Parameters
-    ----------
-    declared
-        The ports of a file in order, all bits of different names.
-
-    Returns
-    -------
-    ports : tuple of Port
-    order : list of int
-        For each bit of the ports in order, its place among the bits that were declared.
+    Also returns for each bit of the ports in order its place among the bits that were declared.
     """
     buses: dict[str, dict[int, int]] = {}
     column = 0

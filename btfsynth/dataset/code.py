@@ -149,8 +149,6 @@ def quantise_inputs(dataset: Dataset, code: InputCode) -> Dataset:
 def code_inputs(dataset: Dataset, code: InputCode) -> Dataset:
     """Return analog data as Boolean data, each input a port of the bits of its code.
 
-    Notes
-    -----
     Patterns that the code cannot tell apart although their targets differ stay in; a notice counts them.
     """
     _require_analog(dataset)

@@ -18,19 +18,10 @@ _WORD_BYTES = 8
 
 
 def group_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Number equal rows alike.
+    """Number equal rows of ``(rows, columns)`` uint8 0/1 or float32 alike.
 
-    Parameters
-    ----------
-    rows
-        ``(rows, columns)`` uint8 0/1 or float32.
-
-    Returns
-    -------
-    groups : numpy.ndarray
-        ``(rows,)`` intp, the group of each row; groups are numbered in order of first appearance.
-    first : numpy.ndarray
-        ``(groups,)`` intp, the first row of each group.
+    Returns ``(rows,)`` intp, the group of each row, numbered in order of first appearance, and ``(groups,)``
+    intp, the first row of each group.
     """
     count = len(rows)
     words = _words(rows)

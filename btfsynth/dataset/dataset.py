@@ -36,52 +36,29 @@ class OutputKind(str, Enum):
 class Dataset:
     """Input patterns, their targets, and which targets matter.
 
-    Parameters
-    ----------
-    name
-        Short name of the function; the default name of the module made from it.
-    source
-        Where it came from: a task specification or a file name, without its folder.
-    inputs
-        ``(patterns, input bits)``, uint8 0/1; float32 in [0, 1] for analog inputs; no columns
-        where a generator makes the inputs.
-    targets
-        ``(patterns, output bits)``, uint8 0/1. A class label is a one-hot row.
-    care
-        ``(patterns, output bits)``, bool: False where the target does not matter. All True if None.
-    input_ports, output_ports
-        The ports whose bits the columns are, least significant bit first.
-    input_kind, output_kind
-        Kinds of the values.
-    unlisted_dont_care
-        True if the source itself says that input vectors it does not list do not matter (PLA types
-        fd, fr and fdr), False if they are merely unknown (a sample).
-    contradiction
-        The error that names two patterns of the file that contradict each other; not part of the content.
-    notices
-        What a reader had to guess, one line each, to be shown to the user. Not part of the content.
-
-    Raises
-    ------
-    DataError
-        If the arrays do not fit each other or the ports, or hold other values than they may.
-
-    Notes
-    -----
     The arrays are copied and the copies are read-only.
     """
 
-    name: str
-    source: str
+    name: str  # Short name of the function; the default name of the module made from it
+    source: str  # Where it came from: a task specification or a file name, without its folder
+    # (patterns, input bits), uint8 0/1; float32 in [0, 1] for analog inputs; no columns where a
+    # generator makes the inputs
     inputs: NDArray[Any]
-    targets: NDArray[np.uint8]
+    targets: NDArray[np.uint8]  # (patterns, output bits), uint8 0/1. A class label is a one-hot row
+    # The ports whose bits the columns are, least significant bit first
     input_ports: tuple[Port, ...]
     output_ports: tuple[Port, ...]
+    # (patterns, output bits), bool: False where the target does not matter. All True if None
     care: NDArray[np.bool_] | None = None
     input_kind: InputKind = InputKind.BOOLEAN
     output_kind: OutputKind = OutputKind.BOOLEAN
+    # True if the source itself says that input vectors it does not list do not matter (PLA types
+    # fd, fr and fdr), False if they are merely unknown (a sample)
     unlisted_dont_care: bool = False
+    # What a reader had to guess, one line each, to be shown to the user. Not part of the content
     notices: tuple[str, ...] = ()
+    # The error that names two patterns of the file that contradict each other; not part of the
+    # content
     contradiction: DataError | None = None
 
     def __post_init__(self) -> None:

@@ -49,14 +49,10 @@ class Split:
     part: str
 
     def vectors(self, width: int, source: str) -> NDArray[np.uint8]:
-        """Return the input vectors of the part.
+        """Return the ``(vectors, width)`` uint8 0/1 input vectors of the part.
 
         All vectors of both parts differ. The test vectors do not depend on how many are trained on, and a
         smaller training part is the beginning of a larger one.
-
-        Returns
-        -------
-        ``(vectors, width)`` uint8 0/1.
         """
         wanted = self.train + self.test
         if width < 60 and wanted > 1 << width:

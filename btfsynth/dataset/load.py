@@ -26,33 +26,12 @@ def load(
     format: str | None = None,  # noqa: A002
     contradictory: bool = False,
 ) -> Dataset:
-    """Read a data set.
+    """Read a data set from a task such as ``multiplier:2`` or from a file.
 
-    Parameters
-    ----------
-    source
-        A task such as ``multiplier:2``, or a file. A text that begins with the name of a task is a
-        task; write ``./full_adder``, or give a `Path`, for a file of that name.
-    outputs
-        For tables of columns (csv): how many of the last columns are outputs, or their names.
-    format
-        Name of the format; by default it is recognised by the ending, else by the content.
-    contradictory
-        Whether patterns may contradict each other: no network can learn them, but one can be measured on
-        them. The first two are then in `Dataset.contradiction`.
-
-    Returns
-    -------
-    Dataset
-        Its source is the task in its normal form, or the file's name without the folder.
-
-    Raises
-    ------
-    UsageError
-        If `source` is neither a file nor a task, or an option does not fit.
-    DataError
-        If the file cannot be read as what it is, or patterns contradict each other; the message names
-        the file and the line.
+    A text that begins with the name of a task is a task; write ``./full_adder``, or a `Path`, for a file of
+    that name. `outputs` tells the output columns of a table: how many of the last ones, or their names. The
+    format is recognised by the ending, else by the content. Patterns that contradict each other are an error
+    unless `contradictory` allows them: no network can learn them, but one can be measured on them.
     """
     if isinstance(source, str) and is_task_spec(source):
         if outputs is not None or format is not None:
@@ -74,24 +53,7 @@ def load(
 
 
 def save(dataset: Dataset, path: StrPath, format: str | None = None) -> None:  # noqa: A002
-    """Write a data set; the file appears whole or not at all.
-
-    Parameters
-    ----------
-    dataset
-        What to write.
-    path
-        The file.
-    format
-        Name of the format; by default the ending of the file tells.
-
-    Raises
-    ------
-    UsageError
-        If the format is unknown or cannot hold the data set.
-    OutputError
-        If the file cannot be written.
-    """
+    """Write a data set, by default in the format of the ending; the file appears whole or not at all."""
     path = as_path(path)
     chosen = format_by_name(format) if format is not None else format_by_ending(path)
     if chosen is None:

@@ -13,26 +13,9 @@ from btfsynth.ports import Port, bit_names
 
 
 def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
-    """Draw patterns without replacement.
+    """Draw patterns without replacement; the same seed gives the same patterns in the same order.
 
-    Parameters
-    ----------
-    dataset
-        Where to draw from.
-    n
-        Number of patterns, 1 to the number there are.
-    seed
-        Seed of the draw, at least 0: the same seed gives the same patterns in the same order.
-
-    Returns
-    -------
-    Dataset
-        The patterns drawn. What was not drawn counts as unknown, not as don't-care.
-
-    Raises
-    ------
-    UsageError
-        If `n` or `seed` is out of range.
+    What was not drawn counts as unknown, not as don't-care.
     """
     if not 1 <= n <= dataset.n_patterns:
         raise UsageError(

@@ -74,14 +74,10 @@ def whole_number(what: str, text: str, low: int, high: int | None = None) -> int
 def read_options(
     what: str, arguments: Sequence[str], defaults: Mapping[str, str]
 ) -> tuple[dict[str, str], str]:
-    """Read ``key=value`` parts of a specification, `what` for messages.
+    """Read ``key=value`` parts of a specification.
 
-    Returns
-    -------
-    options : dict
-        A value for every key of `defaults`.
-    changed : str
-        Those that differ from the defaults in their order, as they are written: ``,key=value`` each.
+    Returns a value for every key of `defaults`, and those that differ from the defaults in their order, as they
+    are written: ``,key=value`` each.
     """
     given: dict[str, str] = {}
     for part in arguments:

@@ -15,18 +15,7 @@ MAX_TABLE_INPUTS = 20
 
 
 def bits_of(numbers: NDArray[Any], width: int) -> NDArray[np.uint8]:
-    """Return numbers as rows of bits.
-
-    Parameters
-    ----------
-    numbers
-        ``(rows,)`` non-negative integers.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(rows, width)`` uint8 0/1, column i is bit i.
-    """
+    """Return ``(rows,)`` non-negative integers as ``(rows, width)`` uint8 0/1; column i is bit i."""
     wide = np.asarray(numbers).astype(np.uint64)
     bits = np.empty((len(wide), width), dtype=np.uint8)
     for bit in range(width):
@@ -35,18 +24,7 @@ def bits_of(numbers: NDArray[Any], width: int) -> NDArray[np.uint8]:
 
 
 def numbers_of(bits: NDArray[Any]) -> NDArray[np.int64]:
-    """Return rows of bits as numbers, the inverse of `bits_of`.
-
-    Parameters
-    ----------
-    bits
-        ``(rows, width)`` 0/1, width up to 62.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(rows,)`` int64.
-    """
+    """Return ``(rows, width)`` 0/1, width up to 62, as ``(rows,)`` int64, the inverse of `bits_of`."""
     numbers = np.zeros(len(bits), dtype=np.int64)
     for bit in range(bits.shape[1]):
         numbers |= bits[:, bit].astype(np.int64) << np.int64(bit)
@@ -76,21 +54,10 @@ def expanded_size(cubes: NDArray[np.uint8]) -> int:
 
 
 def expand_cubes(cubes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    """List the vectors of every cube, cube after cube.
+    """List the vectors of every cube, cube after cube; the caller checks `expanded_size` first.
 
-    The caller checks `expanded_size` first.
-
-    Parameters
-    ----------
-    cubes
-        ``(cubes, bits)`` uint8: 0, 1 or `FREE`.
-
-    Returns
-    -------
-    vectors : numpy.ndarray
-        ``(vectors, bits)`` uint8 0/1; within a cube the first free position changes fastest.
-    rows : numpy.ndarray
-        ``(vectors,)`` intp, the cube each vector comes from.
+    Returns ``(vectors, bits)`` uint8 0/1, within a cube the first free position changing fastest, and
+    ``(vectors,)`` intp, the cube each vector comes from.
     """
     free = cubes == FREE
     sizes = np.left_shift(np.int64(1), np.count_nonzero(free, axis=1).astype(np.int64))
@@ -112,15 +79,7 @@ class CubeTable:
         self.cells: NDArray[np.bool_] = np.zeros((n_outputs, 1 << n_inputs), dtype=np.bool_)
 
     def paint(self, cubes: NDArray[np.uint8], marks: NDArray[np.bool_]) -> None:
-        """Set the marked outputs of all vectors of the cubes.
-
-        Parameters
-        ----------
-        cubes
-            ``(cubes, inputs)`` uint8: 0, 1 or `FREE`.
-        marks
-            ``(cubes, outputs)`` bool.
-        """
+        """Set the outputs marked in ``(cubes, outputs)`` bool for all vectors of ``(cubes, inputs)`` uint8."""
         used = marks.any(axis=1)
         free = np.count_nonzero(cubes == FREE, axis=1)
         for row in np.flatnonzero(used & (free > _MAX_BULK_FREE)):

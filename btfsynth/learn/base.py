@@ -105,43 +105,26 @@ def count_ands(netlist: Netlist) -> int:
 class LearnOptions:
     """How to learn, and what the circuit may cost.
 
-    Parameters
-    ----------
-    max_cells, max_ands
-        AND, OR and majority cells, and AND nodes of the AIGER file, at most.
-    time_limit
-        Seconds to learn; None for no limit.
-    trials
-        Trainings of networks an output; None for no limit.
-    jobs
-        Trainings side by side, in processes of their own if it is more than one; for the same trials and
-        without a time limit the result does not depend on it.
-    seed
-        Names the split and all random starts.
-    passes
-        Script that the circuit goes through in the end, its function kept.
-    baselines
-        Measure scikit-learn's tree and forest too; None does if it is installed.
-    simulators
-        Names; None takes all that are installed.
-    command
-        The command that asks for this, to be recorded; empty if there was none.
-
     Raises
     ------
     UsageError
         If a number is out of range, or there is neither a number of trials nor a time limit.
     """
 
+    # At most: AND, OR and majority cells, and AND nodes of the AIGER file
     max_cells: int = 5000
     max_ands: int = 5000
-    time_limit: float | None = 60.0
-    trials: int | None = None
+    time_limit: float | None = 60.0  # Seconds to learn; None for no limit
+    trials: int | None = None  # Trainings of networks for each output; None for no limit
+    # Trainings side by side, in processes of their own if it is more than one; for the same trials
+    # and without a time limit the result does not depend on it
     jobs: int = 1
-    seed: int = 1
-    passes: str = "fast"
+    seed: int = 1  # Names the split and all random starts
+    passes: str = "fast"  # Script that the circuit goes through in the end, its function kept
+    # Measure scikit-learn's tree and forest too; None does if it is installed
     baselines: bool | None = None
-    simulators: tuple[str, ...] | None = None
+    simulators: tuple[str, ...] | None = None  # Names; None takes all that are installed
+    # The command that asks for this, to be recorded; empty if there was none
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -80,18 +80,9 @@ def _fit_terms(train: Samples, terms: list[tuple[int, ...]]) -> list[tuple[int, 
 
 
 def solve_gf2(matrix: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Solve linear equations over GF(2).
+    """Solve ``(equations, unknowns)`` uint8 linear equations over GF(2); None if they contradict each other.
 
-    Parameters
-    ----------
-    matrix
-        ``(equations, unknowns)`` uint8 0/1.
-    right
-        ``(equations,)`` uint8 0/1.
-
-    Returns
-    -------
-    ``(unknowns,)`` uint8 with every free unknown 0; None if the equations contradict each other.
+    Every free unknown of the ``(unknowns,)`` solution is 0.
     """
     unknowns = matrix.shape[1]
     packed = np.packbits(np.column_stack([matrix, right]), axis=1)

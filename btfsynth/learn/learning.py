@@ -58,33 +58,9 @@ def learn(
 ) -> LearnReport:
     """Learn a circuit from samples and write it as a design folder with an AIGER file.
 
-    Parameters
-    ----------
-    train
-        Boolean patterns to learn from.
-    directory
-        Where the files go; made if it is missing.
-    options
-        How.
-    valid
-        Patterns to choose between circuits by; a quarter of `train` by default.
-    test
-        Patterns to measure the circuit on in the end; nothing depends on them.
-    on_event
-        Gets `StageBegan`, `BetterCircuit` and `Note`.
-    executor
-        Makes what the trainings run on, from a number of jobs.
-
-    Raises
-    ------
-    UsageError
-        If options or data cannot be used or do not belong together.
-    MissingToolError
-        If baselines are asked for and scikit-learn is not installed.
-    OutputError
-        If the folder cannot be written; it then holds what it held before.
-    ToolError
-        If no worker can be started.
+    Circuits are chosen by the validation patterns, a quarter of the training patterns without any; nothing
+    depends on the test patterns. The events are `StageBegan`, `BetterCircuit` and `Note`. A folder that cannot
+    be written holds what it held before.
     """
     directory = as_path(directory)
     on_event = on_event or ignore

@@ -63,15 +63,7 @@ def approximate_network(
     on: NDArray[np.bool_],
     tolerance: float,
 ) -> IntegerNetwork:
-    """Return small integers that are nearly a network of one output.
-
-    Parameters
-    ----------
-    columns
-        ``(samples, inputs)`` uint8 0/1.
-    on
-        ``(samples,)`` bool.
-    """
+    """Return small integers that are nearly a network of one output."""
     topology = network.topology
     wanted = network.node_values(columns) > 0
     values = wanted.astype(np.float32) * 2 - 1
@@ -282,15 +274,7 @@ class Ground(Common):
 
 
 class NetworkLearner:
-    """Fit networks until the budget is spent or there were so many trainings.
-
-    Parameters
-    ----------
-    trials
-        Trainings at most; None for no limit but the budget.
-    executor
-        Runs the trainings, in this process by default; what a number of them comes to does not depend on it.
-    """
+    """Fit networks until the budget is spent or there were `trials` trainings; any executor gives the same."""
 
     name: ClassVar[str] = "btf"
 
@@ -388,13 +372,7 @@ class _Grounds:
 def train_network(
     ground: Ground, number: int, setting: Setting, work: float, seconds: float | None
 ) -> Trained:
-    """Train one network and make a circuit of it.
-
-    Parameters
-    ----------
-    seconds
-        Time at most; None for no limit.
-    """
+    """Train one network for `seconds` at most and make a circuit of it."""
     problem, chosen = ground.problem, ground.chosen
     train = problem.train
     columns = ground.features.columns(train.inputs)[:, chosen]

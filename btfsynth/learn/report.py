@@ -37,45 +37,23 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class LearnReport:
-    """What learning came to.
+    """What learning came to."""
 
-    Parameters
-    ----------
-    data
-        Training, validation and, if given, test patterns by name: ``train``, ``valid``, ``test``.
-    options
-        As given.
-    outcomes
-        One an output bit.
-    baselines
-        One list an output bit; empty without scikit-learn.
-    netlist
-        The circuit of all outputs.
-    scores
-        The circuit's, by the name of the data.
-    checks
-        Of the hardware.
-    files
-        In the folder.
-    notices
-        What the user should know.
-    seconds
-        Of learning.
-    directory
-        Where the files are: beside the folder asked for if the learning failed or was cut short and that one
-        holds a verified design.
-    """
-
+    # Training, validation and, if given, test patterns by name: train, valid, test
     data: dict[str, Dataset]
     options: LearnOptions
-    outcomes: tuple[Outcome, ...]
-    baselines: tuple[list[Baseline], ...]
+    outcomes: tuple[Outcome, ...]  # One for each output bit
+    baselines: tuple[
+        list[Baseline], ...
+    ]  # One list for each output bit; empty without scikit-learn
     netlist: Netlist
-    scores: dict[str, Score]
+    scores: dict[str, Score]  # By the name of the data
     checks: dict[str, CheckResult]
     files: tuple[str, ...]
     notices: tuple[str, ...]
     seconds: float
+    # Where the files are: beside the folder asked for if the learning failed or was cut short and
+    # that one holds a verified design
     directory: Path | None = None
 
     @property

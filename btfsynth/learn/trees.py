@@ -81,18 +81,9 @@ def grow_tree(
     min_samples: int = 1,
     allowed: NDArray[np.intp] | None = None,
 ) -> Tree:
-    """Grow a tree until its leaves are pure or there are enough of them.
+    """Grow a tree on ``(samples, features)`` uint8 until its leaves are pure or there are enough of them.
 
-    Parameters
-    ----------
-    columns
-        ``(samples, features)`` uint8 0/1.
-    on
-        ``(samples,)`` bool.
-    weights
-        ``(samples,)`` float64, above 0; all 1 if None.
-    allowed
-        Features to split by; all if None.
+    Weights are above 0; `allowed` are the features to split by.
     """
     chosen = np.arange(columns.shape[1]) if allowed is None else allowed
     used = np.ascontiguousarray(columns[:, chosen], dtype=np.uint8)
@@ -363,13 +354,7 @@ def fringe_signals(problem: Problem, rounds: int, most: int) -> tuple[Features, 
 def best_tree(
     problem: Problem, features: Features, allowed: NDArray[np.intp] | None = None
 ) -> tuple[Tree, int]:
-    """Return the tree that does best on the validation samples within the limits, and how many are right.
-
-    Parameters
-    ----------
-    allowed
-        Which of them; all if None.
-    """
+    """Return the tree that does best on the validation samples within the limits, and how many are right."""
     seen = features.columns(problem.train.inputs)
     held = features.columns(problem.valid.inputs)
     best: tuple[int, int, Tree] | None = None

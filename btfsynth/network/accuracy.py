@@ -54,22 +54,8 @@ class Accuracy:
 def measure(network: TrainedNetwork, dataset: Dataset) -> Accuracy:
     """Count what a network gets right, in one evaluation.
 
-    Parameters
-    ----------
-    network
-        The network.
-    dataset
-        Patterns with as many inputs and outputs as it has.
-
-    Raises
-    ------
-    TopologyError
-        If the patterns have another number of inputs or outputs.
-
-    Notes
-    -----
-    A class is read from the output neurons as the first of the largest sums, so that every pattern
-    has one. Bits and whole patterns are read from the signs, as hardware has them.
+    A class is read from the output neurons as the first of the largest sums, so that every pattern has one.
+    Bits and whole patterns are read from the signs, as hardware has them.
     """
     network.require_outputs_of(dataset)
     sums = network.output_sums(dataset.inputs)
@@ -116,17 +102,10 @@ def require_comparable(network: TrainedNetwork) -> None:
 def hardware_outputs(
     network: TrainedNetwork, label: bool
 ) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:
-    """Return a network as the function that its hardware is to have.
+    """Return the function of a network's hardware: ``(vectors, inputs)`` to ``(vectors, output bits)``, 0/1.
 
-    Parameters
-    ----------
-    label
-        Whether the number of the class follows the output bits: that of the output neuron with the largest
-        sum ``W . x``, the first of equal ones, least significant bit first.
-
-    Returns
-    -------
-    A function of ``(vectors, inputs)`` 0/1 to ``(vectors, output bits)`` uint8 0/1.
+    With `label`, the number of the class follows the output bits: that of the output neuron with the largest
+    sum ``W . x``, the first of equal ones, least significant bit first.
     """
 
     def outputs(inputs: NDArray[Any]) -> NDArray[np.uint8]:

@@ -62,13 +62,9 @@ def round_network(
 ) -> tuple[TrainedNetwork, Rounding]:
     """Return a network of integer weights over bits, and how far it is from the given one.
 
-    Parameters
-    ----------
-    code
-        The code of analog inputs; None for Boolean ones.
-    weight_bits
-        Bits of a weight, its sign counted, 2 to `MAX_WEIGHT_BITS`; None takes for every neuron as few as
-        leave it unchanged on the patterns.
+    Analog inputs count as the values their code stands for; Boolean ones have no code. A weight gets up to
+    `weight_bits` bits, its sign counted; None gives every neuron as few as leave it unchanged on the patterns.
+    With `label` the sums of the output neurons are to be compared, so they are rounded on one scale.
     """
     if weight_bits is not None and not 2 <= weight_bits <= MAX_WEIGHT_BITS:
         raise UsageError(f"weights: expected 2 to {MAX_WEIGHT_BITS} bits, got {weight_bits}")
@@ -104,10 +100,9 @@ def round_keeping_labels(
 ) -> tuple[TrainedNetwork, Rounding]:
     """Return a network of small integers that gives every pattern the label it had.
 
-    As by `round_network`, whose errors this raises, every neuron gets the least integers that leave it as it
-    is; here not only on the training patterns but on those held out as well, and on mixtures of training
-    patterns, which keep it near what it was on patterns that nobody has shown. What label these get is not
-    promised.
+    Every neuron gets the least integers that leave it as it is, as by `round_network`: here on the training
+    patterns, on the validation set, and on mixtures of training patterns, which keep it near what it was on
+    unseen ones. Targets of the validation set do not count. Labels of unseen patterns may change.
     """
     seen = [dataset.inputs, *_mixtures(dataset.inputs, code)]
     if valid is not None:
@@ -121,9 +116,9 @@ def round_keeping_labels(
 
 
 def _mixtures(inputs: NDArray[Any], code: InputCode | None) -> list[NDArray[Any]]:
-    """Return patterns on the way to others: of every one some that are it for the greater part.
+    """Return mixtures of patterns: some for every pattern, which has the greater part in each.
 
-    Analog values are mixed in proportion and then coded, of Boolean inputs some come from the other pattern.
+    Analog values are mixed in proportion and then coded; some Boolean inputs come from the other pattern.
     """
     random = np.random.Generator(np.random.PCG64(0))
     made: list[NDArray[Any]] = []

@@ -181,16 +181,9 @@ class _Fit:
 
 
 def _least_weights(signed: Reals) -> Reals | None:
-    """Return the weights of the least sum of magnitudes whose sums are all at least 1.
+    """Return the ``(fan-in,)`` weights of the least sum of magnitudes whose sums are all at least 1, or None.
 
-    Parameters
-    ----------
-    signed
-        ``(patterns, fan-in)`` -1/+1: what the neuron reads, times what it should be.
-
-    Returns
-    -------
-    ``(fan-in,)``, or None if no weights do that.
+    `signed` is ``(patterns, fan-in)`` -1/+1: what the neuron reads, times what it should be.
     """
     rows = np.unique(signed, axis=0)
     fan_in = rows.shape[1]

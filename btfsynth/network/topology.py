@@ -24,34 +24,14 @@ class Topology:
     neurons follow in topological order and the last ``n_outputs`` of them are the outputs. The edges
     into neuron ``k`` (node ``1 + n_inputs + k``) are ``fanin_start[k] : fanin_start[k + 1]``.
 
-    Parameters
-    ----------
-    n_inputs
-        Input nodes, the constant not counted.
-    n_outputs
-        Output neurons.
-    fanin_start
-        ``(neurons + 1,)`` int32, first edge of every neuron.
-    sources
-        ``(edges,)`` int32, the node each edge comes from.
-    widths
-        The widths of a layered network from inputs to outputs; None for any other graph.
-
-    Raises
-    ------
-    TopologyError
-        If an edge does not come from an earlier node, a neuron has no edge or two from one node, or
-        there are fewer neurons than outputs.
-
-    Notes
-    -----
     The arrays are copied and the copies are read-only.
     """
 
-    n_inputs: int
+    n_inputs: int  # Input nodes, the constant not counted
     n_outputs: int
-    fanin_start: NDArray[np.int32]
-    sources: NDArray[np.int32]
+    fanin_start: NDArray[np.int32]  # (neurons + 1,) int32, first edge of every neuron
+    sources: NDArray[np.int32]  # (edges,) int32, the node each edge comes from
+    # The widths of a layered network from inputs to outputs; None for any other graph
     widths: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -141,20 +121,7 @@ def _whole_numbers(values: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def layered(widths: Sequence[int], skip: bool = False) -> Topology:
-    """Return a layered network: every neuron sees the constant and all of the layer before it.
-
-    Parameters
-    ----------
-    widths
-        Number of inputs, then the neurons of each layer; the last layer is the outputs.
-    skip
-        Let every layer see the inputs as well.
-
-    Raises
-    ------
-    TopologyError
-        If there are fewer than two widths, one is not positive, or the network would be too large.
-    """
+    """Return a network of layers that see the constant, the layer before and, with `skip`, the inputs."""
     if len(widths) < 2 or any(width < 1 for width in widths):
         shown = ",".join(str(width) for width in widths)
         raise TopologyError(

@@ -16,27 +16,15 @@ from btfsynth.ports import Port, total_width
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """Threshold neurons with real weights: a neuron is +1 where ``W . x > 0`` and -1 elsewhere.
+    """Threshold neurons with real weights: a neuron is +1 where ``W . x > 0`` and -1 elsewhere."""
 
-    Parameters
-    ----------
-    name
-        Name of the function.
-    topology
-        The graph.
-    weights
-        ``(edges,)`` float32, one weight an edge.
-    input_ports, output_ports
-        The ports whose bits the inputs and outputs are.
-    training
-        How it was trained, as JSON values (seed, trial, iterations, gap, parameters, data hash).
-    """
-
-    name: str
-    topology: Topology
-    weights: NDArray[np.float32]
+    name: str  # Name of the function
+    topology: Topology  # The graph
+    weights: NDArray[np.float32]  # (edges,) float32, one weight an edge
+    # The ports whose bits the inputs and outputs are
     input_ports: tuple[Port, ...]
     output_ports: tuple[Port, ...]
+    # How it was trained, as JSON values (seed, trial, iterations, gap, parameters, data hash)
     training: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,18 +49,9 @@ class TrainedNetwork:
         object.__setattr__(self, "weights", weights)
 
     def node_values(self, inputs: NDArray[Any]) -> NDArray[np.int8]:
-        """Evaluate every node on input vectors.
+        """Return ``(vectors, nodes)`` int8 -1/+1 for inputs of 0/1 or in [0, 1]; analog inputs show their sign.
 
         This is the reference: sums in float64, in edge order.
-
-        Parameters
-        ----------
-        inputs
-            ``(vectors, inputs)``, 0/1 or analog values in [0, 1].
-
-        Returns
-        -------
-        ``(vectors, nodes)`` int8, -1/+1; analog inputs show their sign.
         """
         values, _ = self._evaluate(inputs)
         return np.where(values > 0, 1, -1).astype(np.int8)
@@ -140,15 +119,10 @@ class TrainedNetwork:
 def cut_network(
     network: TrainedNetwork, layer: int, port: str
 ) -> tuple[TrainedNetwork, TrainedNetwork]:
-    """Return what comes before the outputs of a layer, and what is made of them.
+    """Return what comes before the outputs of a layer, and what is made of them, as two networks.
 
-    The second network on the outputs of the first is the whole one: an autoencoder cut at its narrowest
-    layer is an encoder and a decoder.
-
-    Returns
-    -------
-    first, second : TrainedNetwork
-        Both with the name of the network; `first` has its input ports, `second` its output ports.
+    The second on the outputs of the first is the whole one: an autoencoder cut at its narrowest layer is an
+    encoder and a decoder. Layer 1 is the first after the inputs.
     """
     topology, widths = network.topology, network.topology.widths
     if widths is None or not 1 <= layer <= len(widths) - 2:

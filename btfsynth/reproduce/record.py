@@ -44,13 +44,7 @@ def training_record(
     *,
     on_event: OnEvent | None = None,
 ) -> Record:
-    """Train an experiment from one seed and measure what it came to.
-
-    Parameters
-    ----------
-    on_event
-        Gets a `TrialProgress` every tenth of a second or so.
-    """
+    """Train an experiment from one seed and measure the result; tell of `TrialProgress` ten times a second."""
     dataset = load(experiment.source(seed))
     test = load(experiment.test_source(seed)) if experiment.tested else None
     result = train_trial(

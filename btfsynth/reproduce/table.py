@@ -24,7 +24,7 @@ from btfsynth.train.history import write_figure
 def summary(row: Row) -> dict[str, Any]:
     """Return one row of the table as JSON values; figures are medians over its seeds.
 
-    Iterations and seconds are those of the runs that reached the goal, of all where none did or there is none.
+    Iterations and seconds are medians of the runs that reached the goal, of all if none did.
     """
     experiment, records = row.experiment, row.records
     published = experiment.published

@@ -115,15 +115,7 @@ def decide_roles(
     chosen: OutputColumns | None,
     lists_all: Callable[[Sequence[Column]], bool],
 ) -> Roles:
-    """Decide which columns are inputs.
-
-    Parameters
-    ----------
-    header_line
-        Line of the header, None if there is none.
-    separator
-        Place of the separator, None if there is none.
-    """
+    """Decide which columns are inputs; `lists_all` tells whether the rows are all vectors of some columns."""
     if chosen is not None:
         return _split(columns, _chosen_outputs(file, columns, header_line, chosen), None)
     if any(column.role for column in columns):

@@ -50,13 +50,7 @@ def is_signed(numbers: NDArray[Any]) -> bool:
 def read_inputs(
     numbers: NDArray[np.float64],
 ) -> tuple[NDArray[np.uint8] | NDArray[np.float32], InputKind, tuple[str, ...]]:
-    """Return inputs as what they are, their kind, and notes.
-
-    Parameters
-    ----------
-    numbers
-        ``(rows, columns)`` float64.
-    """
+    """Return inputs, ``(rows, columns)`` float64, as what they are, their kind, and notes."""
     if ((numbers == 0) | (numbers == 1)).all():
         return numbers.astype(np.uint8), InputKind.BOOLEAN, ()
     if is_signed(numbers):
@@ -77,13 +71,7 @@ def analog_inputs(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
 def read_outputs(
     numbers: NDArray[np.float64], name: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], OutputKind, tuple[str, ...]]:
-    """Return targets, where they matter, their kind, and notes.
-
-    Parameters
-    ----------
-    numbers
-        ``(rows, columns)`` float64; NaN is a don't-care.
-    """
+    """Return targets, where they matter, their kind, and notes; NaN is a don't-care."""
     care = ~np.isnan(numbers)
     bad = care & (numbers != 0) & (numbers != 1)
     if not bad.any():

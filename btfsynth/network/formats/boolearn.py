@@ -82,15 +82,7 @@ _GENERATORS_HEADER = ("the number of generators", "the number of generators in u
 
 
 def read_generators(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Read generators and how many patterns use each.
-
-    Returns
-    -------
-    codes : numpy.ndarray
-        ``(generators, width)`` uint8 0/1, in the order of the file.
-    counts : numpy.ndarray
-        ``(generators,)`` int64; 0 for a generator not in use.
-    """
+    """Return generators, ``(generators, width)`` uint8 0/1, and how many patterns use each."""
     path = as_path(path)
     numbers = NumberFile(read_source(path))
     listed, used = numbers.header(_GENERATORS_HEADER)
@@ -151,15 +143,9 @@ def _read_rows(
 
 
 def write_generators(path: StrPath, codes: NDArray[Any], one_hot: bool | None = None) -> None:
-    """Write the generators that patterns use.
+    """Write the generators that patterns use; `codes` is ``(patterns, width)`` 0/1.
 
-    Parameters
-    ----------
-    codes
-        ``(patterns, width)`` 0/1, the generator of every pattern.
-    one_hot
-        True for one-hot generators, False for those of a hypercube; None takes them for one-hot if
-        exactly one bit of every code is 1.
+    Without `one_hot` they are taken for one-hot generators if exactly one bit of every code is 1.
     """
     path = as_path(path)
     given = np.asarray(codes)
@@ -196,12 +182,9 @@ _EDGE = ("a receiving node", "a sending node", "a weight")
 
 
 def read_network_text(path: StrPath, name: str | None = None) -> TrainedNetwork:
-    """Read a ``.net`` or ``.sol`` file.
+    """Read a ``.net`` or ``.sol`` file, with one port ``x`` of all inputs and one port ``y`` of all outputs.
 
-    Parameters
-    ----------
-    name
-        Name of the function; the name of the file without folder and ending if None.
+    The topology has widths if every layer sees the constant and exactly the layer before it.
     """
     path = as_path(path)
     numbers = NumberFile(read_source(path))
