@@ -56,7 +56,7 @@ def command(
     if found.equal is None:
         raise VerificationError(
             f"{a} and {b}: undecided, neither proven equal nor found different: {found.method}; "
-            "--timeout SECONDS gives it more"
+            "a larger --timeout gives it more time"
         )
     if not found.equal:
         raise VerificationError(

@@ -24,6 +24,8 @@ from btfsynth.errors import (
 from btfsynth.events import OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow.hardware import (
+    EXACT,
+    LABELS,
     HardwareNetwork,
     HardwareReport,
     hardware_network,
@@ -40,9 +42,6 @@ from btfsynth.flow.patterns import (
 )
 from btfsynth.flow.recipe import format_recipe
 from btfsynth.flow.report import (
-    AUTO,
-    LABELS,
-    SPARSE,
     BuildOptions,
     BuildReport,
     NetworkOrigin,
@@ -87,7 +86,7 @@ def build(
     directory = as_path(directory)
     on_event = on_event or ignore
     _check_request(dataset, options, valid)
-    data = _Data.of(dataset, valid)
+    matching = None if valid is None else matched(valid, dataset)
     learnt = training_data(dataset, options.code)
     plan_for(learnt, options.training)
     limit = options.training.time_limit
@@ -98,18 +97,16 @@ def build(
             learnt,
             options.training,
             on_event=on_event,
-            valid=None if data.valid is None else training_data(data.valid, options.code),
+            valid=None if matching is None else training_data(matching, options.code),
         )
         seed = options.training.seed
         network = run.network(learnt, seed)
         _require_success(run, network, directory)
         try:
             origin = NetworkOrigin(network, seed=seed, run=run)
-            hardware = _hardware(data, network, options)
-            report = _make_design(
-                data, origin, hardware, staging, options, on_event, deadline=deadline
-            )
-            report = _published(report, staging, directory)
+            hardware = _hardware(dataset, matching, network, options)
+            work = _Work(origin, hardware, valid, options, on_event, deadline=deadline)
+            report = _published(work.design(staging), staging, directory)
         except KeyboardInterrupt:
             kept = _keep(network, directory)
             raise InterruptedWorkError(
@@ -154,25 +151,30 @@ def build_network(
     if not network.weights.any():
         raise UsageError(
             f"{name}: expected a trained network, got a graph of which every weight is 0; "
-            "'btfsynth train --topology' trains one"
+            "train it first, with it as the `topology`"
         )
-    data = _Data.of(dataset, valid)
-    hardware = _hardware(data, replace(network, name=name), options)
-    bits = hardware.dataset
+    matching = None if valid is None else matched(valid, dataset)
+    hardware = _hardware(dataset, matching, replace(network, name=name), options)
+    bits = hardware.parts["train"].bits
     missed = bits.n_patterns - hardware.network.vectors_right(bits)
     wrong = f"the network of {name} is wrong on {missed} of {plural(bits.n_patterns, 'pattern')}"
     if missed and options.preserve is Preserve.CARE:
         raise UsageError(
-            f"{dataset.source}: {wrong}, so these cannot be what is preserved; --preserve network "
-            "keeps the network"
+            f"{dataset.source}: {wrong}, so these cannot be preserved; `preserve=network` keeps the "
+            "network"
         )
     notices = (f"{wrong}; the netlist keeps the network",) if missed else ()
     with staging_folder(directory) as staging:
-        origin = NetworkOrigin(_named(network, dataset, hardware), file=name)
-        report = _make_design(
-            data, origin, hardware, staging, options=options, on_event=on_event, notices=notices
+        read = hardware.read("train")
+        named = replace(
+            network,
+            name=dataset.name,
+            input_ports=read.input_ports,
+            output_ports=dataset.output_ports,
         )
-        return _published(report, staging, directory)
+        origin = NetworkOrigin(named, file=name)
+        work = _Work(origin, hardware, valid, options, on_event, notices)
+        return _published(work.design(staging), staging, directory)
 
 
 def _published(report: BuildReport, staging: Path, directory: Path) -> BuildReport:
@@ -183,58 +185,12 @@ def _published(report: BuildReport, staging: Path, directory: Path) -> BuildRepo
     return replace(report, directory=publish_beside(staging, directory, last=MANIFEST_FILE))
 
 
-@dataclass(frozen=True, eq=False)
-class _Data:
-    """The patterns; those held out with their columns in the order of the others, and as they came."""
-
-    dataset: Dataset
-    valid: Dataset | None
-    given: Dataset | None
-
-    @classmethod
-    def of(cls, dataset: Dataset, valid: Dataset | None) -> _Data:
-        """Bring the two to the same columns."""
-        return cls(dataset, None if valid is None else matched(valid, dataset), valid)
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Return what was done to the patterns held out."""
-        if self.valid is None or self.given is None:
-            return ()
-        return self.valid.notices[len(self.given.notices) :]
-
-
-def _named(network: TrainedNetwork, dataset: Dataset, hardware: HardwareNetwork) -> TrainedNetwork:
-    """Return a network under the name and the ports of what it reads."""
-    seen = hardware.dataset if hardware.over_bits else dataset
-    return replace(
-        network,
-        name=dataset.name,
-        input_ports=seen.input_ports,
-        output_ports=dataset.output_ports,
+def _hardware(
+    dataset: Dataset, valid: Dataset | None, network: TrainedNetwork, options: BuildOptions
+) -> HardwareNetwork:
+    return hardware_network(
+        network, dataset, valid, code=options.code, weights=options.rule, label=options.label
     )
-
-
-def _hardware(data: _Data, network: TrainedNetwork, options: BuildOptions) -> HardwareNetwork:
-    """Bring a network to the bits of its hardware, under the name and the ports of the data."""
-    hardware = hardware_network(
-        network,
-        data.dataset,
-        data.valid,
-        code=options.code,
-        rounded=options.rounded,
-        weight_bits=options.weight_bits,
-        label=options.label,
-        keep_labels=options.weights == LABELS,
-        sparse=options.weights == SPARSE,
-    )
-    made = replace(
-        hardware.network,
-        name=data.dataset.name,
-        input_ports=hardware.dataset.input_ports,
-        output_ports=data.dataset.output_ports,
-    )
-    return replace(hardware, network=made)
 
 
 def _check_request(dataset: Dataset, options: BuildOptions, valid: Dataset | None) -> None:
@@ -250,7 +206,7 @@ def _check_request(dataset: Dataset, options: BuildOptions, valid: Dataset | Non
         require_label(dataset)
         if options.preserve is Preserve.CARE:
             raise UsageError(
-                "--label: compares sums, so the network is kept; not with --preserve care"
+                "`label`: compares sums, which keeps the network; not with `preserve=care`"
             )
     if not dataset.care_mask.any():
         raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
@@ -261,126 +217,130 @@ def _check_inputs(dataset: Dataset, code: InputCode | None) -> None:
     if dataset.input_kind is wanted:
         return
     if dataset.input_kind is InputKind.ANALOG:
-        raise UsageError(
-            f"{dataset.source}: analog inputs need a code in hardware: give --code {CODES}"
-        )
+        raise UsageError(f"{dataset.source}: analog inputs need a `code` in hardware: {CODES}")
     if dataset.input_kind is InputKind.BOOLEAN:
         raise UsageError(
-            f"{dataset.source}: Boolean inputs take no --code; that is for analog ones"
+            f"{dataset.source}: Boolean inputs take no `code`; that is for analog ones"
         )
     raise UsageError(f"{dataset.source}: expected input columns, got data for a generator")
 
 
-def _make_design(
-    data: _Data,
-    origin: NetworkOrigin,
-    hardware: HardwareNetwork,
-    staging: Path,
-    options: BuildOptions,
-    on_event: OnEvent,
-    notices: tuple[str, ...] = (),
-    deadline: float | None = None,
-) -> BuildReport:
-    """Do what follows once there is a network; all files go into the staging folder."""
-    dataset, network = data.dataset, hardware.network
-    seen = None if hardware.valid is None else hardware.valid.inputs
-    on_event(StageBegan("simplifying"))
-    netlist, lowering, reports = simplify_network(
-        network,
-        hardware.dataset,
-        options.preserve,
-        options.passes,
-        label=options.label,
-        seen=seen,
-        deadline=deadline,
-    )
-    passes = default_script(lowering.cells) if options.passes is None else options.passes
-    steps = len(parse_script(passes))
-    if len(reports) < steps:
-        notices = (*notices, f"the time limit left {len(reports)} of {steps} passes")
-    made_from = {**_made_from(options), "passes": passes}
-    on_event(StageBegan("emitting"))
-    manifest = write_design(
-        netlist,
-        hardware_vectors(
-            hardware.dataset,
-            network,
-            lowering.preserved,
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What is left to do once there is a network."""
+
+    origin: NetworkOrigin
+    hardware: HardwareNetwork
+    valid: Dataset | None  # as it was given; that of `hardware` has the columns of the training set
+    options: BuildOptions
+    on_event: OnEvent
+    notices: tuple[str, ...] = ()
+    deadline: float | None = None
+
+    def design(self, staging: Path) -> BuildReport:
+        """Simplify, emit and check; all files go into the staging folder."""
+        options, hardware, origin = self.options, self.hardware, self.origin
+        dataset, bits = hardware.parts["train"]
+        seen = hardware.parts["valid"].bits.inputs if "valid" in hardware.parts else None
+        self.on_event(StageBegan("simplifying"))
+        netlist, lowering, reports = simplify_network(
+            hardware.network,
+            bits,
+            options.preserve,
+            options.passes,
             label=options.label,
             seen=seen,
-            cells=netlist.n_cells,
-        ),
-        staging,
-        options=options.hardware,
-        origin=Origin(
-            dataset.source,
-            dataset.content_hash,
-            {**origin.provenance(), **made_from},
-            {**origin.options(), **made_from, "preserve": lowering.preserved.value},
-            (*hardware.dataset.notices, *data.notices, *notices),
-        ),
-    )
-    _save_origin(origin, hardware, staging, manifest.module)
-    write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
-    trial = None if origin.run is None else origin.run.best.trial
-    recipe = format_recipe(
-        dataset, data.given, options, trial, passes=passes, preserve=lowering.preserved
-    )
-    write_text(staging / RUN_FILE, recipe)
-    checks, measured = _measured(data, hardware, netlist, options)
-    on_event(StageBegan("simulating"))
-    for check in simulate_design(staging, options.simulators, options.timeout, deadline):
-        checks[check.name] = check
-    report = BuildReport(
-        dataset=dataset,
-        options=options,
-        origin=origin,
-        accuracy=measure(hardware.given, hardware.dataset if hardware.over_bits else dataset),
-        lowering=lowering,
-        passes=reports,
-        cost=statistics(netlist),
-        checks=checks,
-        files=tuple(sorted({path.name for path in staging.iterdir()} | {"report.json"})),
-        notices=manifest.notices,
-        hardware=measured,
-        timing=manifest.timing,
-    )
-    write_record(report, staging)
-    return report
+            deadline=self.deadline,
+        )
+        passes = default_script(lowering.cells) if options.passes is None else options.passes
+        self.on_event(StageBegan("emitting"))
+        made_from = {**_made_from(options), "passes": passes}
+        manifest = write_design(
+            netlist,
+            hardware_vectors(
+                bits,
+                hardware.network,
+                lowering.preserved,
+                label=options.label,
+                seen=seen,
+                cells=netlist.n_cells,
+            ),
+            staging,
+            options=options.hardware,
+            origin=Origin(
+                dataset.source,
+                dataset.content_hash,
+                {**origin.provenance(), **made_from},
+                {**origin.options(), **made_from, "preserve": lowering.preserved.value},
+                self._notices(len(reports), len(parse_script(passes))),
+            ),
+        )
+        self._save_origin(staging, manifest.module)
+        write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
+        trial = None if origin.run is None else origin.run.best.trial
+        recipe = format_recipe(
+            dataset, self.valid, options, trial, passes=passes, preserve=lowering.preserved
+        )
+        write_text(staging / RUN_FILE, recipe)
+        checks, measured = self._measured(netlist)
+        self.on_event(StageBegan("simulating"))
+        for check in simulate_design(staging, options.simulators, options.timeout, self.deadline):
+            checks[check.name] = check
+        report = BuildReport(
+            dataset=dataset,
+            options=options,
+            origin=origin,
+            accuracy=measure(hardware.given, hardware.read("train")),
+            lowering=lowering,
+            passes=reports,
+            cost=statistics(netlist),
+            checks=checks,
+            files=tuple(sorted({path.name for path in staging.iterdir()} | {"report.json"})),
+            notices=manifest.notices,
+            hardware=measured,
+            timing=manifest.timing,
+        )
+        write_record(report, staging)
+        return report
+
+    def _notices(self, done: int, passes: int) -> tuple[str, ...]:
+        """Return what was done to the data, and how many passes there was time for."""
+        found = list(self.hardware.parts["train"].bits.notices)
+        if self.valid is not None:
+            # Only what was noted while its columns were put in order.
+            found += self.hardware.parts["valid"].given.notices[len(self.valid.notices) :]
+        found += self.notices
+        if done < passes:
+            found.append(f"the time limit was reached after {done} of {passes} passes")
+        return tuple(found)
+
+    def _save_origin(self, staging: Path, module: str) -> None:
+        """Write the network that a design was made from, how it was trained, and its rounded weights."""
+        save_network(self.origin.network, staging / f"{module}.npz")
+        if self.origin.run is not None:
+            history = format_history(self.origin.run.best.history)
+            write_text(staging / f"{module}_history.csv", history)
+        if self.hardware.rounding is not None:
+            save_network(self.hardware.network, staging / f"{module}_integers.npz")
+
+    def _measured(self, netlist: Netlist) -> tuple[dict[str, CheckResult], HardwareReport | None]:
+        """Check network and netlist on the patterns; the report is None where weights are as trained."""
+        hardware, options = self.hardware, self.options
+        checks: dict[str, CheckResult] = {}
+        as_trained = hardware.rounding is None and hardware.code is None
+        if as_trained:
+            checks["network"] = network_record(hardware.network, hardware.parts["train"].given)
+        if as_trained and not options.label and self.valid is None:
+            return checks, None
+        measured = hardware_report(hardware, netlist)
+        if options.weights == LABELS:
+            checks["labels"] = measured.labels_check()
+        return checks, measured
 
 
 def write_record(report: BuildReport, folder: StrPath) -> None:
     """Write the result of a build as ``report.json``."""
-    folder = as_path(folder)
-    write_text(folder / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
-
-
-def _save_origin(
-    origin: NetworkOrigin, hardware: HardwareNetwork, staging: Path, module: str
-) -> None:
-    """Write the network that a design was made from, how it was trained, and its rounded weights."""
-    save_network(origin.network, staging / f"{module}.npz")
-    if origin.run is not None:
-        history = format_history(origin.run.best.history)
-        write_text(staging / f"{module}_history.csv", history)
-    if hardware.rounding is not None:
-        save_network(hardware.network, staging / f"{module}_integers.npz")
-
-
-def _measured(
-    data: _Data, hardware: HardwareNetwork, netlist: Netlist, options: BuildOptions
-) -> tuple[dict[str, CheckResult], HardwareReport | None]:
-    """Check network and netlist on the patterns; the report is None where weights are as trained."""
-    checks: dict[str, CheckResult] = {}
-    if hardware.rounding is None and options.code is None:
-        checks["network"] = network_record(hardware.network, data.dataset)
-    as_trained = hardware.rounding is None and not options.label and options.code is None
-    if as_trained and data.valid is None:
-        return checks, None
-    measured = hardware_report(hardware, netlist, data.dataset, data.valid, options.code)
-    if options.weights == LABELS:
-        checks["labels"] = measured.labels_check()
-    return checks, measured
+    write_text(as_path(folder) / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
 
 
 def _made_from(options: BuildOptions) -> dict[str, str]:
@@ -388,8 +348,8 @@ def _made_from(options: BuildOptions) -> dict[str, str]:
     made = {}
     if options.code is not None:
         made["code"] = options.code.text
-    if options.rounded:
-        made["weights"] = str(options.weights or AUTO)
+    if options.rule != EXACT:
+        made["weights"] = str(options.rule)
     if options.label:
         made["label"] = "largest sum"
     return made

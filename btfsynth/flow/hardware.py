@@ -1,9 +1,9 @@
-"""The network that hardware keeps: over bits, with integer weights where that was asked for."""
+"""The network that hardware computes: over bits, with integer weights where these were asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,37 +21,52 @@ from btfsynth.network.sparse import Sparsification, sparsify
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.sim.base import CheckResult
 
+EXACT = "exact"
+AUTO = "auto"
+LABELS = "labels"
+SPARSE = "sparse"
+"""Rules for weights; a number of bits is one too."""
+
+
+class Part(NamedTuple):
+    """A set of patterns as it was given, and in the bits of the hardware."""
+
+    given: Dataset
+    bits: Dataset
+
 
 @dataclass(frozen=True, eq=False)
 class HardwareNetwork:
     """A network on its way into hardware."""
 
-    given: TrainedNetwork  # the network as it was trained
+    given: TrainedNetwork  # as it was trained
     network: TrainedNetwork  # what the netlist keeps: over the bits of the hardware
-    dataset: Dataset  # The patterns in these bits; no patterns are held out if None
-    valid: Dataset | None
+    parts: dict[str, Part]  # "train" and, if there are patterns to measure on, "valid"
+    code: InputCode | None  # None for Boolean data
     over_bits: bool  # whether the trained network reads these bits; False if it reads analog values
     rounding: Rounding | None  # how the weights were made integers; None if they were not
-    # how the weights were made few before that; None if they were not
-    sparsification: Sparsification | None = None
+    sparsification: (
+        Sparsification | None
+    )  # how they were made few before that; None if they were not
+
+    def read(self, part: str) -> Dataset:
+        """Return patterns in the form that the trained network reads."""
+        return self.parts[part].bits if self.over_bits else self.parts[part].given
 
 
 @dataclass(frozen=True)
 class HardwareReport:
-    """How right the network is at every station, on the patterns and on those held out."""
+    """How right the network is at every stage, on the training set and the validation set."""
 
     code: str | None  # the code of analog inputs
     label: bool  # whether there is a port for the class
     rounding: Rounding | None  # how the weights were made integers
-    # by station (``trained``: the network on the values as they are; ``quantised``: the network that the
-    # netlist keeps, on the bits; ``netlist``) and part (``train``, ``valid``). Labels of the netlist
-    # are those of its port
+    # By stage and set (``train``, ``valid``). Stages are ``trained``, the network on the values as they are,
+    # ``quantised``, the network that the netlist keeps, on the bits, and ``netlist``, with its own labels.
     accuracy: dict[str, dict[str, Accuracy]]
-    # by part, on how many patterns the port has the class that the trained network gives the values as
-    # they are; empty without a port
+    # By set, for how many patterns the port names the class that the trained network does; empty without it.
     labels_as_trained: dict[str, int]
-    # how the weights were made few before they were made integers
-    sparsification: Sparsification | None = None
+    sparsification: Sparsification | None = None  # how they were made few before that
 
     def labels_check(self) -> CheckResult:
         """Return on how many of all patterns the port has the class that the trained network gives them."""
@@ -67,7 +82,7 @@ class HardwareReport:
             "weights": None if self.rounding is None else self.rounding.to_json(),
             "sparse": None if self.sparsification is None else self.sparsification.to_json(),
             "accuracy": {
-                station: {
+                stage: {
                     part: {
                         "patterns": right.patterns,
                         "bits": right.bits,
@@ -77,7 +92,7 @@ class HardwareReport:
                     }
                     for part, right in parts.items()
                 }
-                for station, parts in self.accuracy.items()
+                for stage, parts in self.accuracy.items()
             },
             "labels_as_trained": dict(self.labels_as_trained),
         }
@@ -86,7 +101,7 @@ class HardwareReport:
 def require_label(dataset: Dataset) -> None:
     """Refuse a port for the class where targets are no classes."""
     if dataset.output_kind is not OutputKind.LABEL:
-        raise UsageError(f"{dataset.source}: expected classes as targets for a label, got bits")
+        raise UsageError(f"{dataset.source}: `label`: expected classes as targets, got bits")
 
 
 def training_data(dataset: Dataset, code: InputCode | None) -> Dataset:
@@ -104,71 +119,62 @@ def hardware_network(
     dataset: Dataset,
     valid: Dataset | None,
     *,
-    code: InputCode | None,
-    rounded: bool,
-    weight_bits: int | None,
-    label: bool,
-    keep_labels: bool = False,
-    sparse: bool = False,
+    code: InputCode | None = None,
+    weights: str | int = EXACT,
+    label: bool = False,
 ) -> HardwareNetwork:
-    """Bring a network to the bits of its hardware."""
-    parts = [dataset] if valid is None else [dataset, valid]
-    for part in parts[1:]:
-        if (part.n_inputs, part.input_kind) != (dataset.n_inputs, dataset.input_kind):
+    """Bring a network to the bits of its hardware, under the name and the ports of the data.
+
+    The network is over the inputs of the data or over the bits of their code. `weights` is a rule or a number
+    of bits (see `BuildOptions`); weights over coded values become integers in any case.
+    """
+    parts = {"train": Part(dataset, _in_bits(dataset, code))}
+    if valid is not None:
+        if (valid.n_inputs, valid.input_kind) != (dataset.n_inputs, dataset.input_kind):
             raise UsageError(
-                f"{part.source}: expected {dataset.n_inputs} {dataset.input_kind.value} inputs as in "
-                f"{dataset.source}, got {part.n_inputs} {part.input_kind.value} ones"
+                f"{valid.source}: expected {dataset.n_inputs} {dataset.input_kind.value} inputs as in "
+                f"{dataset.source}, got {valid.n_inputs} {valid.input_kind.value} ones"
             )
-    bits = parts if code is None else [code_inputs(part, code) for part in parts]
-    over_bits = code is None or network.topology.n_inputs == bits[0].n_inputs
-    for part in bits if over_bits else parts:
-        require_fit(network, part)
-    made, rounding, fitted = network, None, None
-    seen = bits if over_bits else parts
-    if sparse:
-        made, fitted = sparsify(network, seen[0])
-    given = made, seen[0], None if over_bits else code, bits[0].input_ports
-    if keep_labels:
-        made, rounding = round_keeping_labels(*given, seen[1] if seen[1:] else None)
-    elif rounded or not over_bits:
-        made, rounding = round_network(*given, weight_bits=weight_bits, label=label)
-    return HardwareNetwork(
-        network,
-        made,
-        bits[0],
-        None if valid is None else bits[1],
-        over_bits,
-        rounding,
-        sparsification=fitted,
+        parts["valid"] = Part(valid, _in_bits(valid, code))
+    bits = parts["train"].bits
+    over_bits = code is None or network.topology.n_inputs == bits.n_inputs
+    read = [part.bits if over_bits else part.given for part in parts.values()]
+    for patterns in read:
+        require_fit(network, patterns)
+    made, rounding, sparsification = network, None, None
+    if weights == SPARSE:
+        made, sparsification = sparsify(network, read[0])
+    given = made, read[0], None if over_bits else code, bits.input_ports
+    if weights == LABELS:
+        made, rounding = round_keeping_labels(*given, read[1] if read[1:] else None)
+    elif weights != EXACT or not over_bits:
+        wide = weights if isinstance(weights, int) else None
+        made, rounding = round_network(*given, weight_bits=wide, label=label)
+    made = replace(
+        made, name=dataset.name, input_ports=bits.input_ports, output_ports=dataset.output_ports
     )
+    return HardwareNetwork(network, made, parts, code, over_bits, rounding, sparsification)
 
 
-def hardware_report(
-    hardware: HardwareNetwork,
-    netlist: Netlist,
-    dataset: Dataset,
-    valid: Dataset | None,
-    code: InputCode | None,
-) -> HardwareReport:
-    """Measure a network, what was made of it, and the netlist."""
+def _in_bits(dataset: Dataset, code: InputCode | None) -> Dataset:
+    return dataset if code is None else code_inputs(dataset, code)
+
+
+def hardware_report(hardware: HardwareNetwork, netlist: Netlist) -> HardwareReport:
+    """Measure a network, what was made of it, and the netlist, with or without a port for the class."""
     label = netlist.n_outputs > hardware.network.topology.n_outputs
     report: dict[str, dict[str, Accuracy]] = {"trained": {}, "quantised": {}, "netlist": {}}
     as_trained: dict[str, int] = {}
-    for name, given, bits in (
-        ("train", dataset, hardware.dataset),
-        ("valid", valid, hardware.valid),
-    ):
-        if given is None or bits is None:
-            continue
-        seen = bits if hardware.over_bits else given
-        report["trained"][name] = measure(hardware.given, seen)
-        report["quantised"][name] = measure(hardware.network, bits)
-        report["netlist"][name], labels = _measure_netlist(netlist, bits, label)
+    for name, part in hardware.parts.items():
+        read = hardware.read(name)
+        report["trained"][name] = measure(hardware.given, read)
+        report["quantised"][name] = measure(hardware.network, part.bits)
+        report["netlist"][name], labels = _measure_netlist(netlist, part.bits, label)
         if labels is not None:
-            sums = hardware.given.output_sums(seen.inputs)
+            sums = hardware.given.output_sums(read.inputs)
             as_trained[name] = int((sums.argmax(axis=1) == labels).sum())
     return HardwareReport(
-        None if code is None else code.text,
+        None if hardware.code is None else hardware.code.text,
         label,
         hardware.rounding,
         report,
@@ -185,15 +191,12 @@ def _measure_netlist(
     outputs, extra = found[:, : dataset.n_outputs], found[:, dataset.n_outputs :]
     right, care = outputs == dataset.targets, dataset.care_mask
     labels = numbers_of(extra) if label else None
-    return (
-        Accuracy(
-            patterns=dataset.n_patterns,
-            bits=int(care.sum()),
-            bits_right=int((right & care).sum()),
-            vectors_right=int((right | ~care).all(axis=1).sum()),
-            labels_right=None
-            if labels is None
-            else int((labels == dataset.targets.argmax(axis=1)).sum()),
-        ),
-        labels,
+    named = None if labels is None else int((labels == dataset.targets.argmax(axis=1)).sum())
+    accuracy = Accuracy(
+        patterns=dataset.n_patterns,
+        bits=int(care.sum()),
+        bits_right=int((right & care).sum()),
+        vectors_right=int((right | ~care).all(axis=1).sum()),
+        labels_right=named,
     )
+    return accuracy, labels

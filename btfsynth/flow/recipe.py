@@ -8,7 +8,7 @@ from btfsynth import __version__
 from btfsynth.config import format_run_file
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.flow.hardware import training_data
-from btfsynth.flow.report import AUTO, EXACT, BuildOptions
+from btfsynth.flow.report import BuildOptions
 from btfsynth.netlist.reference import Preserve
 from btfsynth.train.session import plan_for
 
@@ -22,13 +22,12 @@ def format_recipe(
     passes: str,
     preserve: Preserve,
 ) -> str:
-    """Return the run file of a build.
+    """Return the run file of a build, TOML without dates and absolute paths.
 
-    Returns TOML without dates and absolute paths. How many jobs and threads there were is not in it: they
-    have no part in the result.
+    `trial` is the one that gave the network, None if the network was given; `passes` and `preserve` are what
+    was chosen where the options left it open. Jobs and threads have no part in the result and are left out.
     """
     inputs, hardware = options.inputs, options.hardware
-    weights = options.weights or (AUTO if options.rounded else EXACT)
     stages = f"auto:{hardware.stage_depth}" if hardware.stages is None else hardware.stages
     values: dict[str, dict[str, Any]] = {
         "data": {
@@ -41,7 +40,7 @@ def format_recipe(
             "network_hash": inputs.network_hash,
         },
         "netlist": {
-            "weights": weights,
+            "weights": options.rule,
             "label": options.label,
             "passes": passes,
             "preserve": preserve.value,

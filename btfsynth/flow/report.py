@@ -14,7 +14,7 @@ from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path
-from btfsynth.flow.hardware import HardwareReport
+from btfsynth.flow.hardware import AUTO, EXACT, LABELS, SPARSE, HardwareReport
 from btfsynth.flow.patterns import Targets, targets_record, verified_words
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import MANIFEST_FILE, Timing
@@ -28,12 +28,6 @@ from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
 from btfsynth.train.session import TrainOptions, train_record
 from btfsynth.train.trials import TrainingRun
-
-EXACT = "exact"
-AUTO = "auto"
-LABELS = "labels"
-SPARSE = "sparse"
-"""Rules for weights."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +54,8 @@ class BuildOptions:
     label: bool = False  # add a port with the number of the class
     # what hardware is made of the netlist
     hardware: HardwareOptions = field(default_factory=HardwareOptions)
-    inputs: RunInputs = field(
-        default_factory=RunInputs
-    )  # how what is read was named, for ``run.toml``
-    command: tuple[
-        str, ...
-    ] = ()  # the command that asks for this, to be recorded; empty if there was none
+    inputs: RunInputs = field(default_factory=RunInputs)  # names of what is read, for ``run.toml``
+    command: tuple[str, ...] = ()  # the command that asks for this, to be recorded
 
     def __post_init__(self) -> None:
         known = self.weights in (None, EXACT, AUTO, LABELS, SPARSE)
@@ -75,9 +65,7 @@ class BuildOptions:
                 f"{str(self.weights)[:40]!r}"
             )
         if self.weights == LABELS and not self.label:
-            raise UsageError(
-                "weights: to keep labels, the hardware must have one: give --label too"
-            )
+            raise UsageError("`weights=labels` keeps the label, so it needs `label` as well")
         if self.timeout is not None and not self.timeout > 0:
             raise UsageError(f"timeout: expected more than 0 seconds, got {self.timeout:g}")
         if self.weights in (EXACT, SPARSE) and self.code is not None:
@@ -86,25 +74,20 @@ class BuildOptions:
                 f"got {self.weights}"
             )
         if self.weights == SPARSE and self.label:
-            raise UsageError("weights: sparse keeps output bits, not sums: not with --label")
+            raise UsageError("`weights=sparse` keeps output bits, not sums: not with `label`")
 
     @property
-    def rounded(self) -> bool:
-        """Whether the weights become integers."""
-        return self.code is not None if self.weights is None else self.weights != EXACT
-
-    @property
-    def weight_bits(self) -> int | None:
-        """Bits of an integer weight; None takes as few as keep the network on the patterns."""
-        return self.weights if isinstance(self.weights, int) else None
+    def rule(self) -> str | int:
+        """The rule for weights: the one asked for, else ``auto`` with a code and ``exact`` without."""
+        return self.weights or (EXACT if self.code is None else AUTO)
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkOrigin:
     """A network, and where it came from: a training or a file."""
 
-    network: TrainedNetwork  # the network, under the name and the ports of the data
-    seed: int | None = None  # The training
+    network: TrainedNetwork  # under the name and the ports of the data
+    seed: int | None = None  # of the training
     run: TrainingRun | None = None
     file: str | None = None  # the name of the file, without its folder
 

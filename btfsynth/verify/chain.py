@@ -59,7 +59,7 @@ from btfsynth.verify.folder import (
 from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutation import count_wrong, describe, run_mutant, score_mutants, spread
-from btfsynth.verify.simulate import check_parsed, given_up
+from btfsynth.verify.simulate import check_parsed, timed_out
 from btfsynth.verify.synthesized import amaranth_netlist, vhdl_netlist
 from btfsynth.verify.yosys import (
     MAX_CASE_INPUTS,
@@ -137,7 +137,7 @@ class _Chain:
         except _SkipError as reason:
             link = Link(name, LinkResult.SKIPPED, detail=str(reason))
         except ToolTimeoutError:
-            link = Link(name, LinkResult.SKIPPED, detail=given_up(self.seconds))
+            link = Link(name, LinkResult.SKIPPED, detail=timed_out(self.seconds))
         except BtfsynthError as error:
             link = Link(name, LinkResult.FAILED, detail=str(error))
         seconds = time.perf_counter() - start
@@ -345,8 +345,8 @@ class _Chain:
             return self.checked(check)
         except ToolTimeoutError:
             if self.simulators is not None:
-                return _failed("", given_up(seconds), {})
-            raise _SkipError(given_up(seconds)) from None
+                return _failed("", timed_out(seconds), {})
+            raise _SkipError(timed_out(seconds)) from None
 
     def amaranth(self) -> Link:
         """Prove the Amaranth module, made RTLIL and read back by way of Yosys."""
@@ -397,7 +397,7 @@ class _Chain:
         proof = prove(yosys, self.design, reference, self.seconds)
         covers = f"all 2^{vectors.inputs.shape[1]} inputs"
         if proof.proven is None:
-            raise _SkipError(f"Yosys {yosys.version}: no verdict; {given_up(self.seconds)}")
+            raise _SkipError(f"Yosys {yosys.version}: no verdict; {timed_out(self.seconds)}")
         if proof.proven:
             return _passed(covers, f"against {reference.what}; Yosys {yosys.version}")
         detail = f"refuted by Yosys {yosys.version} against {reference.what}"

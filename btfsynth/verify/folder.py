@@ -19,7 +19,7 @@ from btfsynth.netlist.views import statistics
 from btfsynth.network.formats import load_network
 from btfsynth.sim.base import Design
 from btfsynth.verify.compare import compare
-from btfsynth.verify.simulate import given_up
+from btfsynth.verify.simulate import timed_out
 from btfsynth.verify.subjects import Subject, read_subject
 
 if sys.version_info >= (3, 11):
@@ -169,7 +169,7 @@ def check_netlist_files(
             shown = {"inputs": found.inputs, "netlist": found.first, file: found.second}
             return FilesCheck(problem=f"{file} is another netlist", counterexample=shown)
         if found.equal is None:
-            undecided.append(f"{file}: {given_up(timeout or 0)}")
+            undecided.append(f"{file}: {timed_out(timeout or 0)}")
         else:
             same.append(file)
     return FilesCheck(tuple(same), tuple(undecided))

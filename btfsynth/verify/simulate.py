@@ -81,12 +81,12 @@ def _run(
     try:
         return simulator.run(design, seconds)
     except ToolTimeoutError:
-        return CheckResult(simulator.name, skipped=given_up(seconds))
+        return CheckResult(simulator.name, skipped=timed_out(seconds))
 
 
-def given_up(seconds: float) -> str:
-    """Say that a tool did not come to an end in so many seconds, and what gives it more."""
-    return f"did not end within {seconds:g} s; --timeout SECONDS gives it more"
+def timed_out(seconds: float) -> str:
+    """Say that a tool did not end within this many seconds, and what gives it more."""
+    return f"did not end within {seconds:g} s; a larger `timeout` gives it more time"
 
 
 def check_parsed(design: Design) -> CheckResult:

@@ -24,7 +24,7 @@ from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import Port
 from btfsynth.sim.process import DEFAULT_TIMEOUT
 from btfsynth.verify.interface import with_ranges
-from btfsynth.verify.simulate import given_up
+from btfsynth.verify.simulate import timed_out
 from btfsynth.verify.synthesized import VHDL_ENDINGS, amaranth_netlist, vhdl_netlist
 
 _TABLES = ("pla", "truth")
@@ -226,7 +226,7 @@ def _read_by_tools(path: Path, timeout: float | None) -> Subject:
     try:
         netlist = read(path, seconds, CONTROL_NAMES if clocked else ())
     except ToolTimeoutError:
-        raise ToolTimeoutError(f"{path}: reading it {given_up(seconds)}") from None
+        raise ToolTimeoutError(f"{path}: reading it {timed_out(seconds)}") from None
     if manifest is None:
         return Subject(path, netlist)
     # Amaranth numbers the bits of every port from 0.

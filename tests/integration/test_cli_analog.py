@@ -174,7 +174,7 @@ def test_a_network_trained_on_the_values_takes_any_code(cli, three_classes):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["points.dat"], "points.dat: analog inputs need a code in hardware: give --code binary:K"),
+        (["points.dat"], "points.dat: analog inputs need a --code in hardware: binary:K"),
         (["adder:2", "--code", "binary:4"], "adder:2: Boolean inputs take no --code"),
         (["points.dat", "--code", "binary"], "code 'binary': expected a whole number from 1 to 12"),
         (["adder:2", "--label"], "adder:2: expected classes as targets for a label, got bits"),
@@ -192,11 +192,11 @@ def test_a_network_trained_on_the_values_takes_any_code(cli, three_classes):
         ),
         (
             ["points.dat", "--code", "binary:4", "--weights", "labels"],
-            "weights: to keep labels, the hardware must have one: give --label too",
+            "--weights labels keeps the label, so it needs --label as well",
         ),
         (
             ["points.dat", "--code", "binary:4", "--label", "--preserve", "care"],
-            "--label: compares sums, so the network is kept; not with --preserve care",
+            "--label: compares sums, which keeps the network; not with --preserve care",
         ),
         (
             ["points.dat", "--code", "binary:4", "--valid", "adder:2"],

@@ -175,7 +175,7 @@ def test_undecided(cli, json):
     method = "SAT sweeping, time-out after 1 s"
     assert outcome.complaint == (
         "a.mig and b.mig: undecided, neither proven equal nor found different: "
-        f"{method}; --timeout SECONDS gives it more"
+        f"{method}; a larger --timeout gives it more time"
     )
     if json:
         assert (outcome.json["equivalent"], outcome.json["counterexample"]) == (None, None)
@@ -190,7 +190,7 @@ def test_tool_that_is_given_up(cli, built):
     file = built / "design" / "multiplier_2_amaranth.py"
     outcome = cli("equiv", built / "m2.mig", file, "--timeout", "0.01")
     assert outcome.code == 1
-    why = "reading it did not end within 0.01 s; --timeout SECONDS gives it more"
+    why = "reading it did not end within 0.01 s; a larger --timeout gives it more time"
     assert outcome.complaint == f"{file}: {why}"
 
 

@@ -24,7 +24,7 @@ def stuck(tmp_path, monkeypatch):
 
 
 BUILD = ("build", "full_adder", "--passes", "fast", "--timeout", "0.4", "--simulator", "icarus")
-WHY = "icarus: did not end within 0.4 s; --timeout SECONDS gives it more"
+WHY = "icarus: did not end within 0.4 s; a larger --timeout gives it more time"
 
 
 def test_the_design_is_there_though_the_simulator_was_given_up(cli, stuck):
@@ -110,7 +110,7 @@ def test_a_time_limit_bounds_passes_too(cli, tmp_path, monkeypatch):
     assert time.monotonic() - begin < 30
     assert outcome.code == 0, outcome.stderr
     assert [each["name"] for each in outcome.json["passes"]] == ["strash"]
-    assert "the time limit left 1 of 3 passes" in outcome.json["notices"]
+    assert "the time limit was reached after 1 of 3 passes" in outcome.json["notices"]
     assert outcome.json["verified"] is True
 
 
