@@ -16,26 +16,27 @@ from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.rewrite import Rewrite
 from btfsynth.passes.sat_sweep import SatSweep
+from btfsynth.plugins import Registry
 
 __all__ = ["PASSES", "SCRIPTS", "parse_script"]
 
-PASSES: dict[str, type[Pass]] = {
-    step.name: step
-    for step in (
-        Strash,
-        Sweep,
-        Detect,
-        FunctionalHash,
-        SatSweep,
-        Rewrite,
-        Algebra,
-        Resubstitution,
-        Perturbation,
-        Exact,
-        Depth,
-        Inverters,
-    )
-}
+_BUILTIN: tuple[type[Pass], ...] = (
+    Strash,
+    Sweep,
+    Detect,
+    FunctionalHash,
+    SatSweep,
+    Rewrite,
+    Algebra,
+    Resubstitution,
+    Perturbation,
+    Exact,
+    Depth,
+    Inverters,
+)
+
+PASSES: Registry[type[Pass]] = Registry("passes", type, {step.name: step for step in _BUILTIN})
+"""The passes by name, those of the package first."""
 
 _JOIN = "strash; detect; sat_sweep; functional_hash; resub -k 0 --patience 0"
 
