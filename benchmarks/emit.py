@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     netlist = wide_netlist(arguments.inputs, arguments.cells, arguments.seed)
-    options = HardwareOptions(stages=arguments.pipeline, cells=arguments.instances)
+    options = HardwareOptions(pipeline=arguments.pipeline, cells=arguments.instances)
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "design"

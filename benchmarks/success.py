@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from btfsynth.dataset.load import load
+from btfsynth.settings.table import StopRule
 from btfsynth.train.defaults import default_plan
-from btfsynth.train.parameters import StopRule, TrainParameters
+from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import train_trial, warm_up
 
 AUTHORS = TrainParameters(

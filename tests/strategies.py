@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Preserve, Reference, function_reference
+from btfsynth.netlist.reference import Reference, function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.network.topology import Topology
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
+from btfsynth.settings.table import Preserve
 
 NAMES = st.text(min_size=1, max_size=8) | st.sampled_from(
     ['"', "a b", "\\", "ä", "\u2028", "#", "\n"]

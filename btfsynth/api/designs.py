@@ -22,14 +22,14 @@ from btfsynth.api.settings import (
 from btfsynth.api.show import Shown, Table
 from btfsynth.api.training import Network, TrainingRun, train_options
 from btfsynth.dataset.code import parse_code
-from btfsynth.discover.record import Objective
 from btfsynth.discover.search import DiscoverOptions, DiscoverReport
 from btfsynth.discover.search import discover as run_discovery
 from btfsynth.errors import UsageError, VerificationError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow import building
-from btfsynth.flow.report import BuildOptions, BuildReport
+from btfsynth.flow.recipe import BuildOptions
+from btfsynth.flow.report import BuildReport
 from btfsynth.fpga.devices import get_device
 from btfsynth.fpga.flow import FpgaOptions, FpgaResult, run_fpga
 from btfsynth.fpga.place import PlaceOptions
@@ -37,10 +37,10 @@ from btfsynth.hdl.manifest import Manifest, load_manifest
 from btfsynth.learn.base import LearnOptions
 from btfsynth.learn.learning import learn as run_learning
 from btfsynth.learn.report import LearnReport, Score
-from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.report.page import PAGE_FILE, write_report
+from btfsynth.settings.table import Objective, Preserve
 from btfsynth.sim.base import CheckResult
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
 from btfsynth.verify.links import Link, LinkResult

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
@@ -14,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from btfsynth.errors import UsageError, shown
 from btfsynth.hdl.design import HardwareOptions
-from btfsynth.hdl.pipeline import DEFAULT_STAGE_DEPTH
 
 if TYPE_CHECKING:
     from btfsynth.api.training import Network
@@ -125,20 +123,7 @@ def require_known(what: str, settings: Mapping[str, Any], known: Sequence[str]) 
 def hardware_options(what: str, settings: Mapping[str, Any]) -> HardwareOptions:
     """Return what hardware is asked for."""
     require_known(what, settings, tuple(HardwareSettings.__annotations__))
-    given = dict(settings)
-    pipeline = given.pop("pipeline", 0)
-    match = re.fullmatch(r"auto(?::([0-9]{1,6}))?", str(pipeline))
-    if match:
-        given["stages"] = None
-        given["stage_depth"] = int(match[1] or DEFAULT_STAGE_DEPTH)
-    elif isinstance(pipeline, int):
-        given["stages"] = pipeline
-    else:
-        raise UsageError(
-            f"`pipeline`: expected a number of stages, auto or auto:DEPTH, got {shown(pipeline)}"
-        )
-    given["formats"] = tuple(given.get("formats", ()))
-    return HardwareOptions(**given)
+    return HardwareOptions(**settings)
 
 
 def choice(name: str, value: str, kind: type[Choice]) -> Choice:

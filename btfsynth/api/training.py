@@ -17,7 +17,6 @@ from btfsynth.errors import InterruptedWorkError, TrainingError, plural
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow.simplify import lower
-from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats.archive import read_network, save_network
 from btfsynth.network.formats.boolearn import write_network_text
@@ -25,9 +24,9 @@ from btfsynth.network.integers import round_network
 from btfsynth.network.sparse import sparsify
 from btfsynth.network.trained import TrainedNetwork, cut_network
 from btfsynth.ports import Port
+from btfsynth.settings.table import Preserve, StopRule
 from btfsynth.train import session
 from btfsynth.train.history import HistoryPoint, draw_history
-from btfsynth.train.parameters import StopRule
 from btfsynth.train.trials import TrainingRun as Trials
 
 if TYPE_CHECKING:

@@ -8,37 +8,32 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from btfsynth.cli.completion import complete_names, complete_source
 from btfsynth.cli.config import (
     comes_from_file,
+    command_line,
     config_option,
     configured_source_argument,
     read_valid,
     require_same_data,
     require_same_file,
 )
-from btfsynth.cli.hardware import describe_timing, hardware_options
 from btfsynth.cli.options import (
     SectionCommand,
-    code_option,
     folder_option,
-    is_default,
+    hardware_options,
     json_option,
     load_source,
-    name_option,
-    outputs_option,
-    passes_option,
-    preserve_option,
-    read_columns,
+    option,
+    record_options,
     refuse_training_options,
-    simulator_option,
-    timeout_option,
+    setting_options,
     training_options,
 )
 from btfsynth.cli.output import (
     attempted,
     check_table,
     console,
+    describe_timing,
     emit_json,
     kept_beside,
     netlist_summary,
@@ -49,95 +44,44 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import observed
-from btfsynth.cli.recorded import command_line
-from btfsynth.config.inputs import RunInputs, file_hash, recorded_name
-from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import VerificationError, plural
 from btfsynth.flow.building import build, build_network, write_record
 from btfsynth.flow.hardware import HardwareReport
-from btfsynth.flow.report import BuildOptions, BuildReport
+from btfsynth.flow.recipe import BuildOptions, RunInputs, file_hash, recorded_name
+from btfsynth.flow.report import BuildReport
 from btfsynth.hdl.design import HardwareOptions
-from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.formats import read_network
 from btfsynth.report.page import PAGE_FILE, write_report
+from btfsynth.settings.table import BUILD, INPUTS, Preserve
 from btfsynth.train.session import TrainOptions
-
-_MAX_DIGITS = 10
-
-
-def _read_weights(_: click.Context, __: click.Parameter, text: str | None) -> str | int | None:
-    is_count = text is not None and text.isascii() and text.isdigit() and len(text) < _MAX_DIGITS
-    return int(text) if is_count and text is not None else text
 
 
 @click.command("build", cls=SectionCommand)
 @configured_source_argument
-@config_option()
+@config_option
 @folder_option("Where the files go.  [default: hdl_out/<name>]")
-@click.option(
-    "--network",
-    "network_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Start from this trained network (.npz, .sol, .net) instead of training one.",
-)
-@code_option(
-    "How analog inputs become ports: binary:K (K bits, round(v (2^K - 1))), levels:N (round(v N)), "
-    "thermometer:K (K bits, bit i is v >= (i + 0.5) / K) or threshold:X (one bit, v >= X).  "
-    "binary and levels train on the rounded values, the others on the bits."
-)
-@click.option(
-    "--weights",
-    callback=_read_weights,
-    metavar="RULE",
-    shell_complete=complete_names(("exact", "auto", "labels", "sparse")),
-    help="Weights in hardware: exact, auto (of every neuron the least integers that keep it on the "
-    "patterns), labels (the same on held-out patterns and mixtures too; every label is checked), "
-    "sparse (fitted anew to the fewest that keep what is right, then as auto: for samples), or "
-    "integers of so many bits.  [default: auto with --code, else exact]",
-)
-@click.option(
-    "--label/--no-label",
-    default=False,
-    help="Add the port 'class_number': the number of the class with the largest sum, the first of equal ones.",
-)
-@click.option(
-    "--valid",
-    metavar="SOURCE",
-    shell_complete=complete_source,
-    help="Patterns to measure on, which the vectors then contain too.",
-)
-@name_option
-@outputs_option
-@simulator_option
-@timeout_option
+@option(INPUTS["network"])
+@record_options("options", "btfsynth.flow.recipe:BuildOptions", BUILD)
+@setting_options(INPUTS, "valid", "name", "outputs")
 @click.option(
     "--report", "with_report", is_flag=True, help="Write report.html too (see 'btfsynth report')."
 )
 @json_option
 @training_options
-@passes_option
-@preserve_option
 @hardware_options
 def command(
     *,
     source: str,
     directory: Path | None,
-    network_file: Path | None,
-    code: InputCode | None,
-    weights: str | int | None,
-    label: bool,
+    network: str | None,
+    options: BuildOptions,
     valid: str | None,
     training: TrainOptions,
-    passes: str,
-    preserve: str | None,
     hardware: HardwareOptions,
-    simulators: tuple[str, ...],
-    timeout: float | None,
-    outputs: str | int | tuple[str, ...] | None,
+    outputs: int | tuple[str, ...] | None,
     name: str | None,
     with_report: bool,
     as_json: bool,
@@ -155,21 +99,16 @@ def command(
       btfsynth build multiplier:2 --network hdl_out/multiplier_2/multiplier_2.npz -o again
       btfsynth build --config hdl_out/multiplier_2/run.toml -o again
     """  # noqa: D301
-    dataset = load_source(source, outputs, contradictory=network_file is not None)
+    network_file = None if network is None else Path(network)
+    dataset = load_source(source, outputs, contradictory=network is not None)
     dataset = dataset if name is None else replace(dataset, name=name)
     require_same_data("source", dataset)
     measured = read_valid(valid, outputs)
     inputs = replace(_inputs(source, valid, outputs, network_file), name=name)
     directory = directory or Path("hdl_out") / dataset.name
-    options = BuildOptions(
+    options = replace(
+        options,
         training=training,
-        passes=None if is_default("passes") else passes,
-        preserve=None if preserve is None else Preserve(preserve),
-        simulators=simulators or None,
-        timeout=timeout,
-        code=code,
-        weights=weights,
-        label=label,
         hardware=hardware,
         inputs=inputs,
         command=command_line(without=("directory", "with_report", "as_json", "jobs", "threads")),
@@ -188,7 +127,7 @@ def command(
         _show(report, directory)
     require_whole(problems if report.verified else [], f"the design is in {directory}")
     if not report.verified:
-        reason = why_not_verified(list(report.checks.values()), simulators)
+        reason = why_not_verified(list(report.checks.values()), options.simulators or ())
         raise VerificationError(f"{reason}{kept_beside(asked, directory)}")
 
 
@@ -204,9 +143,9 @@ def _build(
         with observed(dataset.name) as on_event:
             return build(dataset, directory, options, on_event, valid)
     sources = [ParameterSource.COMMANDLINE]
-    if comes_from_file("network_file"):
+    if comes_from_file("network"):
         sources.append(ParameterSource.DEFAULT_MAP)
-    refuse_training_options("nothing is trained where --network gives a network", sources)
+    refuse_training_options("nothing is trained where `network` gives a network", sources)
     network = read_network(network_file)
     with observed(dataset.name) as on_event:
         return build_network(
@@ -217,24 +156,20 @@ def _build(
 def _inputs(
     source: str,
     valid: str | None,
-    outputs: str | int | tuple[str, ...] | None,
+    outputs: int | tuple[str, ...] | None,
     network: Path | None,
 ) -> RunInputs:
     """Return how what is read was named; what the run file says of it must still be so."""
-    columns = read_columns(outputs)
-    topology: Path | None = click.get_current_context().params.get("topology")
+    topology: str | None = click.get_current_context().params.get("topology")
     hashes = []
-    for path, parameter, section, key in (
-        (network, "network_file", "data", "network"),
-        (topology, "topology", "train", "topology"),
-    ):
+    for path, section, key in ((network, "data", "network"), (topology, "train", "topology")):
         hashes.append(None if path is None else file_hash(path))
         if path is not None:
-            require_same_file(parameter, section, key, hashes[-1] or "")
+            require_same_file(section, key, hashes[-1] or "")
     return RunInputs(
         source=None if is_task_spec(source) else recorded_name(source),
         valid=None if valid is None or is_task_spec(valid) else recorded_name(valid),
-        outputs=tuple(columns) if isinstance(columns, list) else columns,
+        outputs=outputs,
         network=None if network is None else recorded_name(network),
         network_hash=hashes[0],
         topology=None if topology is None else recorded_name(topology),

@@ -2,87 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from btfsynth.cli.completion import complete_source
-from btfsynth.cli.options import load_source
+from btfsynth.cli.options import load_source, setting_of
 from btfsynth.cli.output import say
-from btfsynth.config import RunFile, read_run_file
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.sampling import matched
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError, UsageError
-
-F = TypeVar("F", bound=Callable[..., Any])
+from btfsynth.settings.run_file import RunFile, is_file, read_run_file
+from btfsynth.settings.table import INPUTS
 
 _META = "btfsynth.run_file"
 _MISSING = "btfsynth.run_file.missing"
 
-_PARAMETERS = {
-    ("data", "network"): "network_file",
-    ("hardware", "formats"): "format",
-}
-"""Parameters of commands that are not called as their key is."""
 
-_FILES = {("data", "source"), ("data", "valid"), ("data", "network"), ("train", "topology")}
+def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Let the values of a run file stand in for the parameters of the running command.
 
-
-def _option_value(key: str, value: Any) -> Any:
-    """Return a value as the command line would have it."""
-    if key in ("widths", "precision", "pipeline", "weights"):
-        return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return value
-
-
-def _read(context: click.Context, path: Path | None, without: Collection[str]) -> None:
-    """Let the values of a run file stand in for the parameters of the running command."""
+    An option has its value from the file if it is the same setting: one without a section is another.
+    """
     if path is None or context.resilient_parsing:
         return
     run = read_run_file(path)
-    known = {parameter.name for parameter in context.command.params} - set(without)
-    defaults = {}
+    defaults: dict[str, Any] = {}
     missing: list[DataError] = []
-    for section, table in run.values.items():
-        for key, value in table.items():
-            name = _PARAMETERS.get((section, key), key)
-            if name not in known:
-                continue
-            try:
-                found = run.find(section, key) if (section, key) in _FILES else value
-            except DataError as error:
-                if section != "data" or key not in ("source", "valid"):
-                    raise
-                missing.append(error)  # settings are of use for other data too
-                continue
-            defaults[name] = _option_value(key, found)
+    for parameter in context.command.params:
+        setting = INPUTS["source"] if parameter.name == "source" else setting_of(parameter)
+        if setting is None or not setting.section:
+            continue
+        section, key = setting.section, setting.name
+        value = run.get(section, key)
+        if value is None:
+            continue
+        try:
+            found = run.find(section, key) if is_file(section, key) else value
+        except DataError as error:
+            if key not in ("source", "valid"):
+                raise
+            missing.append(error)  # settings are of use for other data too
+            continue
+        defaults[key] = found
     context.default_map = {**(context.default_map or {}), **defaults}
     context.meta[_META] = run
     context.meta[_MISSING] = missing
 
 
-def config_option(without: Collection[str] = ()) -> Callable[[F], F]:
-    """Return the option ``--config FILE.toml``.
-
-    Parameters
-    ----------
-    without
-        Names of parameters that mean something else than the key of that name in the file.
-    """
-    return click.option(
-        "--config",
-        type=click.Path(path_type=Path),
-        metavar="FILE.toml",
-        is_eager=True,
-        expose_value=False,
-        callback=lambda context, _, path: _read(context, path, without),
-        help="Take what is not given here from this file: the run.toml of a design folder, what 'btfsynth "
-        "tune' writes, or one of your own.",
-    )
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    is_eager=True,
+    expose_value=False,
+    callback=_read,
+    help="Take what is not given here from this file: the run.toml of a design folder, what 'btfsynth tune' "
+    "writes, or one of your own.",
+)
 
 
 def run_file() -> RunFile | None:
@@ -100,9 +82,7 @@ def _require_source(
     if not given and context.meta.get(_MISSING):
         raise context.meta[_MISSING][0]
     if source is None:
-        raise UsageError(
-            "missing SOURCE: give a task or a file, or --config FILE.toml that names it"
-        )
+        raise UsageError("missing SOURCE: give a task or a file, or a `config` that names it")
     own = (context.default_map or {}).get("source")
     if given and context.default_map is not None and str(own) != source:
         # Patterns held out belong to the source that the file names.
@@ -149,7 +129,7 @@ def require_same_data(key: str, dataset: Dataset) -> None:
         _require("data", digest, dataset.content_hash, dataset.source)
 
 
-def read_valid(source: str | None, outputs: str | int | Sequence[str] | None) -> Dataset | None:
+def read_valid(source: str | None, outputs: int | Sequence[str] | None) -> Dataset | None:
     """Read the patterns held out as they are; parameters and errors as for `load_valid`."""
     if source is None:
         return None
@@ -160,7 +140,7 @@ def read_valid(source: str | None, outputs: str | int | Sequence[str] | None) ->
 
 def load_valid(
     source: str | None,
-    outputs: str | int | Sequence[str] | None,
+    outputs: int | Sequence[str] | None,
     dataset: Dataset,
     n_inputs: int | None = None,
 ) -> Dataset | None:
@@ -191,7 +171,7 @@ def load_valid(
     return valid
 
 
-def require_same_file(parameter: str, section: str, key: str, digest: str) -> None:
+def require_same_file(section: str, key: str, digest: str) -> None:
     """Refuse a file that is not the one that the run file was written for (see `require_same_data`).
 
     Raises
@@ -199,7 +179,7 @@ def require_same_file(parameter: str, section: str, key: str, digest: str) -> No
     DataError
         If its hash is another one than the run file has.
     """
-    if comes_from_file(parameter):
+    if comes_from_file(key):
         run: RunFile = click.get_current_context().meta[_META]
         _require(section, f"{key}_hash", digest, Path(run.get(section, key)).name)
 
@@ -214,3 +194,47 @@ def _require(section: str, key: str, digest: str, name: str) -> None:
             f"expected the content {wanted[:12]}..., got {digest[:12]}...: {name} is not what it was; "
             "without this line it is taken as it is",
         )
+
+
+def command_line(without: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the running command with what the user gave it, a word an item.
+
+    Files are named without their folders: a record is not to tell where on a disk it was made.
+
+    Parameters
+    ----------
+    without
+        Names of parameters that have no part in the result.
+    """
+    context = click.get_current_context()
+    words = context.command_path.split()
+    options: list[str] = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params.get(name)
+        if isinstance(parameter, click.Argument):
+            words.append(_word(value))
+        elif name not in without and isinstance(parameter, click.Option):
+            options += _option(parameter, value)
+    return (*words, *options)
+
+
+def _option(option: click.Option, value: Any) -> list[str]:
+    long = [name for name in option.opts if name.startswith("--")]
+    if option.is_flag:
+        return [*long[:1]] if value else [*option.secondary_opts[:1]]
+    values = value if option.multiple else (value,)
+    return [word for one in values for word in (long[0], _word(one))]
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    text = value.value if isinstance(value, Enum) else str(getattr(value, "text", value))
+    try:
+        is_file = Path(text).is_file()
+    except (OSError, ValueError):
+        is_file = False
+    return Path(text).name if is_file else text

@@ -9,12 +9,11 @@ import click
 
 from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
-    code_option,
     file_option,
     json_option,
     load_source,
+    option,
     outputs_option,
-    seed_option,
     source_argument,
 )
 from btfsynth.cli.output import emit_json, say, show
@@ -26,6 +25,7 @@ from btfsynth.dataset.load import save
 from btfsynth.dataset.sampling import sample
 from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port, moved_pins
+from btfsynth.settings.table import BUILD, TRAIN
 
 
 @click.command("data")
@@ -45,10 +45,11 @@ from btfsynth.ports import Port, moved_pins
     metavar="N",
     help="Take N patterns at random.",
 )
-@seed_option("Seed of the sample.")
-@code_option(
-    "Turn analog inputs into bits: binary:K, levels:N, thermometer:K or threshold:X (see 'btfsynth build "
-    "--help')."
+@option(TRAIN["seed"], help="Seed of the sample.")
+@option(
+    BUILD["code"],
+    help="Turn analog inputs into bits: binary:K, levels:N, thermometer:K or threshold:X (see 'btfsynth build "
+    "--help').",
 )
 @outputs_option
 @json_option

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +10,6 @@ from typing import Any
 
 import click
 
-from btfsynth.cli.completion import complete_script
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
@@ -20,19 +18,17 @@ from btfsynth.cli.config import (
 )
 from btfsynth.cli.options import (
     folder_option,
-    jobs_option,
+    is_default,
     json_option,
     load_source,
     name_option,
+    option,
     outputs_option,
+    record_options,
     scheduler_option,
-    seed_option,
-    time_option,
 )
 from btfsynth.cli.output import console, emit_json, field_table, say, show
 from btfsynth.cli.progress import is_live, live_line
-from btfsynth.config import RunFile
-from btfsynth.discover.record import Objective
 from btfsynth.discover.search import (
     DiscoverOptions,
     DiscoverReport,
@@ -48,56 +44,20 @@ from btfsynth.errors import (
 from btfsynth.events import Event, Note, OnEvent, SearchStatus, StageBegan
 from btfsynth.flow.patterns import verified_words
 from btfsynth.report.folder import recorded_targets
-from btfsynth.train.parameters import StopRule
+from btfsynth.settings.run_file import RunFile
+from btfsynth.settings.table import DISCOVER, TRAIN, TRIAL
 from btfsynth.train.session import TrainOptions
 from btfsynth.workers.cluster import connect
 from btfsynth.workers.executor import Executor
 from btfsynth.workers.pool import WorkerPool
 
-_DEFAULT_SECONDS = 60.0
-
 
 @click.command("discover")
 @configured_source_argument
-@config_option(without=("trials", "jobs"))
+@config_option
 @folder_option("Where everything goes.  [default: hdl_out/<name>_discover]")
-@time_option(
-    "Stop after so long, start of the workers and compiling not counted.  "
-    "[default: 60 if --trials is not given, else no limit]"
-)
-@click.option(
-    "--trials",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Trainings; each from its own random start, over a cycle of widths and supports.  "
-    "[default: no limit]",
-)
-@jobs_option(
-    "Worker processes; for the same --trials the result is the same for any number.  "
-    "[default: one a processor]",
-    default=None,
-)
-@seed_option("Names the random starts.")
-@click.option(
-    "--objective",
-    type=click.Choice([objective.value for objective in Objective]),
-    default=Objective.CELLS.value,
-    show_default=True,
-    help="What the best circuit has least of.",
-)
-@click.option(
-    "--passes",
-    metavar="SCRIPT",
-    shell_complete=complete_script,
-    help="Optimiser passes, as for 'btfsynth build'.  [default: depth for that objective, else size]",
-)
-@click.option(
-    "--polish/--no-polish",
-    default=True,
-    show_default=True,
-    help="Run the passes over the best circuits from other seeds: in the last quarter of the time, "
-    "or after the trials.",
-)
+@record_options("options", "btfsynth.discover.search:DiscoverOptions", DISCOVER)
+@option(TRAIN["seed"])
 @scheduler_option
 @click.option("--resume", is_flag=True, help="Go on from what the folder holds.")
 @name_option
@@ -107,16 +67,11 @@ def command(
     *,
     source: str,
     directory: Path | None,
-    time_limit: float | None,
-    trials: int | None,
-    jobs: int | None,
+    options: DiscoverOptions,
     seed: int,
-    objective: str,
-    passes: str | None,
-    polish: bool,
     scheduler: str | None,
     resume: bool,
-    outputs: str | int | tuple[str, ...] | None,
+    outputs: int | tuple[str, ...] | None,
     name: str | None,
     as_json: bool,
 ) -> None:
@@ -134,18 +89,9 @@ def command(
       btfsynth discover multiplier:3 --time-limit 3600 --objective 'cells*depth' -o m3 --resume
       btfsynth discover multiplier:4 --time-limit 3600 --scheduler tcp://head:8786
     """  # noqa: D301
-    if scheduler is not None and jobs is not None:
-        raise UsageError("--scheduler and --jobs: the cluster says how many trials run at once")
-    training = TrainOptions(seed=seed, **_settings(run_file()))
-    options = DiscoverOptions(
-        training=training,
-        trials=trials,
-        time_limit=_DEFAULT_SECONDS if time_limit is None and trials is None else time_limit,
-        jobs=jobs or _processors(),
-        passes=passes or ("depth" if objective == Objective.DEPTH.value else "size"),
-        objective=Objective(objective),
-        polish=polish,
-    )
+    if scheduler is not None and not is_default("jobs"):
+        raise UsageError("`scheduler` and `jobs`: the cluster says how many trials run at once")
+    options = replace(options, training=TrainOptions(**{**_settings(run_file()), "seed": seed}))
     dataset = load_source(source, outputs)
     dataset = dataset if name is None else replace(dataset, name=name)
     require_same_data("source", dataset)
@@ -171,28 +117,17 @@ def _workers(scheduler: str | None) -> Callable[[int], Executor]:
     return WorkerPool if scheduler is None else lambda _: connect(scheduler)
 
 
-_SETTINGS = (
-    "widths", "skip", "sigma", "beta", "gamma", "max_iterations", "stop", "gap_limit", "precision",
-)  # fmt: skip
-
-
 def _settings(run: RunFile | None) -> dict[str, Any]:
     """Return what a run file says of a trial as options of a training."""
     if run is None:
         return {}
     if run.get("train", "topology") is not None:
         raise run.error("train", "topology", "expected none: a discovery trains layers")
-    settings = {name: run.get("train", name) for name in _SETTINGS}
-    if settings["stop"] is not None:
-        settings["stop"] = StopRule(settings["stop"])
-    return settings
-
-
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    settings = run.of(TrainOptions)
+    # A search has its own limits, and workers instead of threads.
+    return {
+        name: settings[name] for name in settings if name in TRIAL or name in ("widths", "skip")
+    }
 
 
 @contextmanager

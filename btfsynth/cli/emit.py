@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from btfsynth.cli.completion import complete_source
-from btfsynth.cli.hardware import describe_timing, hardware_options, timing_record
 from btfsynth.cli.options import (
     SectionCommand,
     comb_option,
     folder_option,
+    hardware_options,
     json_option,
     load_design,
     load_source,
     name_option,
 )
-from btfsynth.cli.output import emit_json, netlist_summary, show
+from btfsynth.cli.output import describe_timing, emit_json, netlist_summary, show, timing_record
 from btfsynth.errors import VerificationError
 
 if TYPE_CHECKING:

@@ -6,16 +6,21 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.options import comb_option, json_option, proof_timeout_option
+from btfsynth.cli.options import (
+    comb_option,
+    json_option,
+    option,
+)
 from btfsynth.cli.output import console, emit_json, show
 from btfsynth.cli.progress import announced_compiling
 from btfsynth.errors import VerificationError
+from btfsynth.settings.table import PROOF_TIMEOUT
 
 
 @click.command("equiv")
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
-@proof_timeout_option
+@option(PROOF_TIMEOUT)
 @comb_option
 @click.option(
     "--latency",

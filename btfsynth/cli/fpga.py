@@ -9,15 +9,19 @@ from click.core import ParameterSource
 from rich.table import Table
 
 from btfsynth.cli.completion import complete_names
-from btfsynth.cli.options import folder_option, json_option
+from btfsynth.cli.options import (
+    folder_option,
+    json_option,
+    setting_options,
+)
 from btfsynth.cli.output import console, emit_json, field_table, kept_beside, say, show
-from btfsynth.cli.ranges import FiniteRange
 from btfsynth.errors import UsageError, VerificationError
 from btfsynth.fpga.board import board_device, run_board
 from btfsynth.fpga.board_worker import BAUD, BOARDS
 from btfsynth.fpga.devices import DEVICES, get_device
 from btfsynth.fpga.flow import Column, FpgaOptions, FpgaResult, run_fpga
 from btfsynth.fpga.place import PlaceOptions
+from btfsynth.settings.table import FPGA
 
 _DEFAULT = "ice40-hx1k"
 _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
@@ -37,28 +41,7 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
     shell_complete=complete_names(BOARDS),
     help=f"Put it behind the serial port of a board instead: {', '.join(BOARDS)}.",
 )
-@click.option(
-    "--freq",
-    type=FiniteRange(min=0, min_open=True, max=10_000),
-    metavar="MHZ",
-    help="Clock to reach; exits with 1 if it is not.  [default: as fast as it gets]",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(1, 2**31 - 1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Of the placer: same seed, same result.",
-)
-@click.option(
-    "--tries",
-    type=click.IntRange(1, 64),
-    default=FpgaOptions.tries,
-    show_default=True,
-    metavar="N",
-    help="Orders of the inputs that every mapping script tries; not for --board.",
-)
+@setting_options(FPGA)
 @folder_option("Where the files go.  [default: DIRECTORY/fpga-<device or board>]")
 @json_option
 @click.pass_context

@@ -11,19 +11,18 @@ from typing import Any
 import click
 
 from btfsynth.cli.cluster import workers_of
-from btfsynth.cli.completion import complete_script, complete_source
+from btfsynth.cli.completion import complete_source
+from btfsynth.cli.config import command_line
 from btfsynth.cli.options import (
     folder_option,
-    jobs_option,
     json_option,
     load_source,
     name_option,
+    option,
     outputs_option,
+    record_options,
     scheduler_option,
-    seed_option,
-    simulator_option,
     source_argument,
-    time_option,
 )
 from btfsynth.cli.output import (
     check_table,
@@ -38,26 +37,23 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import announced_compiling, is_live, live_line
-from btfsynth.cli.recorded import command_line
 from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError, plural
 from btfsynth.events import BetterCircuit, Event, Note, OnEvent, StageBegan
 from btfsynth.extras import install_command
 from btfsynth.learn import LearnOptions, LearnReport, learn
 from btfsynth.ports import bit_names
+from btfsynth.settings.table import INPUTS, LEARN
 
-_DEFAULT_SECONDS = 60.0
 _TABLES = 8
 """Outputs of which every learner is shown; of more only the winners are."""
 
 
 @click.command("learn")
 @source_argument
-@click.option(
-    "--valid",
-    "valid_source",
-    metavar="SOURCE",
-    shell_complete=complete_source,
-    help="Patterns to choose between circuits by.  [default: a quarter of SOURCE]",
+@option(
+    INPUTS["valid"],
+    help="Patterns to choose between circuits by.",
+    otherwise="a quarter of SOURCE",
 )
 @click.option(
     "--test",
@@ -67,68 +63,20 @@ _TABLES = 8
     help="Patterns to measure the circuit on in the end.",
 )
 @folder_option("Where the files go.  [default: hdl_out/<name>_learn]")
-@click.option(
-    "--max-cells",
-    type=click.IntRange(min=1),
-    default=5000,
-    show_default=True,
-    metavar="N",
-    help="AND, OR and majority cells at most.",
-)
-@click.option(
-    "--max-ands",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="AND nodes of the AIGER file at most.  [default: as --max-cells]",
-)
-@time_option(
-    "Learn for so long; baselines, passes and simulators come after it and take what they need.  "
-    "[default: 60 if --trials is not given, else no limit]"
-)
-@click.option(
-    "--trials",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Networks to train for each output; without --time-limit the result does not depend on the "
-    "machine's speed.",
-)
-@jobs_option("Trainings side by side; for the same --trials the result is the same for any number.")
+@record_options("options", "btfsynth.learn.base:LearnOptions", LEARN)
 @scheduler_option
-@seed_option("Names the split and all random starts.")
-@click.option(
-    "--passes",
-    default="fast",
-    show_default=True,
-    metavar="SCRIPT",
-    shell_complete=complete_script,
-    help="Optimiser passes for the circuit that is chosen; its function stays.",
-)
-@click.option(
-    "--baselines/--no-baselines",
-    default=None,
-    help="Measure scikit-learn's decision tree and random forest as well.  [default: if it is installed]",
-)
-@simulator_option
 @name_option
 @outputs_option
 @json_option
 def command(
     *,
     source: str,
-    valid_source: str | None,
+    valid: str | None,
     test_source: str | None,
     directory: Path | None,
-    max_cells: int,
-    max_ands: int | None,
-    time_limit: float | None,
-    trials: int | None,
-    jobs: int,
     scheduler: str | None,
-    seed: int,
-    passes: str,
-    baselines: bool | None,
-    simulators: tuple[str, ...],
-    outputs: str | None,
+    options: LearnOptions,
+    outputs: int | tuple[str, ...] | None,
     name: str | None,
     as_json: bool,
 ) -> None:
@@ -146,29 +94,25 @@ def command(
       btfsynth learn samples.pla --max-cells 500 --trials 20 --seed 3 -o small
     """  # noqa: D301
     workers = workers_of(scheduler)
-    options = LearnOptions(
-        max_cells=max_cells,
-        max_ands=max_ands or max_cells,
-        time_limit=_DEFAULT_SECONDS if time_limit is None and trials is None else time_limit,
-        trials=trials,
-        jobs=jobs,
-        seed=seed,
-        passes=passes,
-        baselines=baselines,
-        simulators=simulators or None,
-        command=command_line(without=("directory", "as_json", "jobs", "scheduler")),
-    )
+    without = ("directory", "as_json", "jobs", "scheduler")
+    options = replace(options, command=command_line(without))
     train = load_source(source, outputs)
     train = train if name is None else replace(train, name=name)
-    valid, test = (
-        None if each is None else load_source(each, outputs) for each in (valid_source, test_source)
+    measured, test = (
+        None if each is None else load_source(each, outputs) for each in (valid, test_source)
     )
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
     with _watched(train.name) as on_event, announced_compiling(train.name):
         report = learn(
-            train, directory, options, valid=valid, test=test, on_event=on_event, executor=workers
+            train,
+            directory,
+            options,
+            valid=measured,
+            test=test,
+            on_event=on_event,
+            executor=workers,
         )
-    if not any(report.baselines) and baselines is None:
+    if not any(report.baselines) and options.baselines is None:
         say(f"note: no baselines without scikit-learn: {install_command('scikit-learn')}")
     asked, directory = directory, report.directory or directory
     if as_json:
@@ -179,7 +123,7 @@ def command(
     if report.lost is not None:
         raise ToolError(f"{report.lost}; the best circuit until then is kept in {directory}")
     if not report.verified:
-        reason = why_not_verified(list(report.checks.values()), simulators)
+        reason = why_not_verified(list(report.checks.values()), options.simulators or ())
         raise VerificationError(f"{reason}{beside}")
     if report.interrupted:
         raise InterruptedWorkError(

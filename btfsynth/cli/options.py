@@ -1,45 +1,36 @@
-"""Arguments and options that commands share, and the layout of their help."""
+"""Arguments and options that commands share, and the layout of their help.
+
+An option that is a setting is made of the table of settings, which has its name, range, default and help; the
+others say what a command reads, writes and prints.
+"""
 
 from __future__ import annotations
 
 import functools
-import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
-from btfsynth.cli.completion import complete_names, complete_script, complete_source
+from btfsynth.cli.completion import complete_list, complete_names, complete_script, complete_source
 from btfsynth.cli.output import say
-from btfsynth.dataset.code import InputCode, parse_code
-from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.load import load
+from btfsynth.cli.text import spelled
 from btfsynth.errors import OutputError, UsageError
 from btfsynth.files import followed
-from btfsynth.hdl.readers import read_noted
-from btfsynth.netlist.formats.nets import Design
-from btfsynth.netlist.identifiers import MAX_LENGTH, is_legal_module
-from btfsynth.network.formats import read_network_text, read_widths
-from btfsynth.network.topology import parse_widths
-from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
-from btfsynth.train.parameters import StopRule
-from btfsynth.train.session import TrainOptions
-from btfsynth.workers.cluster import require_scheduler
+from btfsynth.settings.kinds import File, Flag, Source, load
+from btfsynth.settings.setting import Setting
+from btfsynth.settings.table import BUILD, HARDWARE, INPUTS, TRAIN
+
+if TYPE_CHECKING:
+    from btfsynth.dataset.dataset import Dataset
+    from btfsynth.netlist.formats.nets import Design
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_MAX_COLUMNS_DIGITS = 9
-
-
-class _NetlistOption(click.Option):
-    section = "Netlist options"
-
-
-class _TrainingOption(click.Option):
-    section = "Training options"
 
 
 class SectionCommand(click.Command):
@@ -51,10 +42,111 @@ class SectionCommand(click.Command):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
+                heading = setting.heading if (setting := setting_of(parameter)) else "Options"
+                sections.setdefault(heading, []).append(record)
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records)
+
+
+class _SettingType(click.ParamType):  # type: ignore[type-arg]
+    """What a setting takes: its text is read, a value of a run file is taken as it is."""
+
+    name = "setting"
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        kind = self._setting.kind
+        return self._setting.take(kind.read(value) if isinstance(value, str) else value)
+
+
+class SettingOption(click.Option):
+    """The option of a setting."""
+
+    def __init__(self, *args: Any, setting: Setting, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.setting = setting
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option and its help, in which other settings are spelled as options."""
+        record = super().get_help_record(ctx)
+        return None if record is None else (record[0], spelled(record[1], ctx.command))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return what the value can be."""
+        kind = self.setting.kind
+        if isinstance(kind, Source):
+            return complete_source(ctx, self, incomplete)
+        if isinstance(kind, File):
+            return [CompletionItem(incomplete, type="file")]
+        if self.setting.name == "passes":
+            return complete_script(ctx, self, incomplete)
+        if kind.many:
+            return complete_list(kind.names)(ctx, self, incomplete)
+        return complete_names(kind.names)(ctx, self, incomplete)
+
+
+def setting_of(parameter: click.Parameter) -> Setting | None:
+    """Return the setting that a parameter is, None if it is none."""
+    return parameter.setting if isinstance(parameter, SettingOption) else None
+
+
+def option(setting: Setting, **changes: Any) -> Callable[[F], F]:
+    """Return the option of a setting, which may be changed where a command means something special."""
+    setting = setting.but(**changes)
+    words = setting.default_words
+    given: dict[str, Any] = {"type": _SettingType(setting), "metavar": setting.kind.metavar}
+    flags = setting.flag
+    if isinstance(setting.kind, Flag):
+        flags = f"{setting.flag}/--no-{setting.flag[2:]}"  # a run file may have said the other
+        given = {"is_flag": True}
+        words = "on" if setting.default else setting.otherwise
+    elif setting.kind.many:
+        given |= {"type": click.UNPROCESSED, "multiple": True, "callback": _take_all}
+    shown = f"{setting.line}  [default: {words}]" if words else setting.line
+    return click.option(
+        flags,
+        setting.name,
+        cls=SettingOption,
+        setting=setting,
+        default=setting.default,
+        help=shown,
+        **given,
+    )
+
+
+def _take_all(_: click.Context, parameter: click.Parameter, given: Sequence[str]) -> Any:
+    """Take the names of an option that is repeated or has several with commas; the default if none is."""
+    setting = setting_of(parameter)
+    assert setting is not None
+    names = [name.strip() for text in given for name in text.split(",")]
+    return setting.take(names) if names else setting.default
+
+
+def setting_options(table: Mapping[str, Setting], *names: str) -> Callable[[F], F]:
+    """Return the options of some settings of a table, of all if none is named."""
+
+    def add(function: F) -> F:
+        for name in reversed(names or tuple(table)):
+            function = option(table[name])(function)
+        return function
+
+    return add
+
+
+def renamed(error: click.NoSuchOption) -> str | None:
+    """Return what an option is called now that a command had under another name, None if it had not."""
+    for parameter in error.ctx.command.params if error.ctx else ():
+        setting = setting_of(parameter)
+        if (
+            setting
+            and setting.formerly
+            and error.option_name == f"--{setting.formerly.replace('_', '-')}"
+        ):
+            return f"{error.option_name}: renamed to {setting.flag}"
+    return None
 
 
 source_argument = click.argument("source", shell_complete=complete_source)
@@ -64,79 +156,22 @@ json_option = click.option(
 comb_option = click.option(
     "--comb",
     is_flag=True,
-    help="Read registers as ports, as comb of ABC does: what one drives is an input, what it reads an output "
+    help="Read registers as ports, like ABC's comb: their outputs become inputs, their inputs become outputs "
     "NAME_in.",
 )
-outputs_option = click.option(
-    "--outputs",
-    type=click.UNPROCESSED,  # a run file has numbers and lists
-    metavar="N|NAMES",
-    help="Which columns of a CSV file are outputs: the last N, or their names with commas.  "
-    "[default: by the header]",
-)
-simulator_option = click.option(
-    "--simulator",
-    "simulators",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=complete_names((*SIMULATORS, ALL_SIMULATORS)),
-    help=f"Simulate in this one: {', '.join(SIMULATORS)}, or {ALL_SIMULATORS}, of which then none may be "
-    "missing; may be given several times.  [default: all that are installed]",
-)
-passes_option = click.option(
-    "--passes",
-    cls=_NetlistOption,
-    default="size",
-    show_default=True,
-    metavar="SCRIPT",
-    shell_complete=complete_script,
-    help="Optimiser passes: one of the scripts light, fast, size, best and depth, or a list such as "
-    "'strash; resub --patience 500'; 'build' takes fast by itself from 5,000 cells on, light from 30,000.",
-)
-preserve_option = click.option(
-    "--preserve",
-    cls=_NetlistOption,
-    type=click.Choice(["care", "network"]),
-    help="What the netlist keeps: the targets on the patterns, or the network on every input.  "
-    "[default: care if the patterns say it all, else network]",
-)
-
-
-def _read_name(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
-    if text is None or is_legal_module(text):
-        return text
-    raise UsageError(
-        "--name: expected a letter, then letters, digits and _, at most "
-        f"{MAX_LENGTH}, no word that Verilog, VHDL, Python or C++ reserve and no name of cells such as n1; "
-        f"got {text[:60]!r}"
-    )
-
-
-name_option = click.option(
-    "--name",
-    callback=_read_name,
-    metavar="NAME",
-    help="Name of the module and of the files.  [default: from the task or the file]",
-)
-
-
-def _read_code(_: click.Context, __: click.Parameter, text: str | None) -> InputCode | None:
-    return None if text is None else parse_code(text)
-
-
-def code_option(help: str) -> Callable[[F], F]:  # noqa: A002
-    """Return the option ``--code CODE`` of analog inputs; it arrives as an `InputCode`."""
-    return click.option("--code", metavar="CODE", callback=_read_code, help=help)
-
-
 scheduler_option = click.option(
     "--scheduler",
-    callback=lambda _, __, text: None if text is None else require_scheduler(text),
+    callback=lambda _, __, text: (
+        None if text is None else load("btfsynth.workers.cluster:require_scheduler")(text)
+    ),
     metavar="ADDRESS|local:N",
     shell_complete=complete_names(("local:2", "tcp://", "tls://")),
     help="Run the trainings on a Dask cluster: tcp://HOST:PORT, a scheduler file, or N workers started here; "
-    "the result is the same.",
+    "does not change the result.",
 )
+outputs_option = option(INPUTS["outputs"])
+name_option = option(INPUTS["name"])
+simulator_option = option(BUILD["simulators"])
 
 
 def folder_option(help: str) -> Callable[[F], F]:  # noqa: A002
@@ -179,257 +214,72 @@ def require_writable(path: Path) -> Path:
         ) from None
 
 
-def _above_zero(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not (value > 0 and math.isfinite(value)):
-        raise click.BadParameter(f"expected a number above 0, got {value:g}", param=parameter)
-    return value
-
-
-def _timeout_option(text: str) -> Callable[[F], F]:
-    return click.option(
-        "--timeout",
-        type=float,
-        callback=_above_zero,
-        metavar="SECONDS",
-        help=text,
-    )
-
-
-timeout_option = _timeout_option(
-    "Give a simulator up after so long; it then counts as not run.  [default: 600, more for a "
-    "simulator on a large design]"
-)
-tool_timeout_option = _timeout_option(
-    "Give a simulator, Yosys, another tool or a SAT proof up after so long; it then counts as not run.  "
-    "[default: 600, more for a simulator on a large design, no limit for a SAT proof]"
-)
-proof_timeout_option = _timeout_option(
-    "Give the SAT proof, or a tool that reads A or B, up after so long; they are then neither equal nor "
-    "different.  [default: no limit for the proof, 600 for a tool]"
-)
-
-
-def time_option(text: str, default: float | None = None) -> Callable[[F], F]:
-    """Return ``--time-limit``: how long a search may take, in seconds."""
-    return click.option(
-        "--time-limit",
-        type=float,
-        callback=_above_zero,
-        default=default,
-        show_default=default is not None,
-        metavar="SECONDS",
-        help=text,
-    )
-
-
-def jobs_option(text: str, default: int | None = 1) -> Callable[[F], F]:
-    """Return ``--jobs``: how much runs side by side."""
-    return click.option(
-        "--jobs",
-        type=click.IntRange(1, 256),
-        default=default,
-        show_default=default is not None,
-        metavar="N",
-        help=text,
-    )
-
-
-def seed_option(text: str, most: int | None = None) -> Callable[[F], F]:
-    """Return ``--seed``, 1 where it is not given."""
-    return click.option(
-        "--seed",
-        type=click.IntRange(0, most),
-        default=1,
-        show_default=True,
-        metavar="N",
-        help=text,
-    )
-
-
-_TRAINING_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (
-        ("--seed",),
-        {
-            "type": click.IntRange(min=0),
-            "default": 1,
-            "show_default": True,
-            "metavar": "N",
-            "help": "Names the random starts: same seed, same result.",
-        },
-    ),
-    (
-        ("--trials",),
-        {
-            "type": click.IntRange(1, 100_000),
-            "default": 40,
-            "show_default": True,
-            "metavar": "N",
-            "help": "Random starts to try at most.",
-        },
-    ),
-    (
-        ("--jobs",),
-        {
-            "type": click.IntRange(1, 256),
-            "default": 1,
-            "show_default": True,
-            "metavar": "N",
-            "help": "Trials side by side; the result is the same for any number.",
-        },
-    ),
-    (
-        ("--threads",),
-        {
-            "type": click.IntRange(1, 256),
-            "default": 1,
-            "show_default": True,
-            "metavar": "N",
-            "help": "Threads within a trial, used where it is large; the result is the same for any "
-            "number.",
-        },
-    ),
-    (
-        ("--time-limit",),
-        {
-            "type": float,
-            "callback": _above_zero,
-            "metavar": "SECONDS",
-            "help": "Stop after so long and keep the best network. 'build' spends what is left on passes, "
-            "proofs and simulators, and omits what does not fit.  [default: none]",
-        },
-    ),
-    (
-        ("--widths",),
-        {
-            "metavar": "N,N,...",
-            "help": "Inputs, neurons of every hidden layer, outputs; or a .wth file of them.  [default: by the "
-            "task or the data, wider from trial to trial]",
-        },
-    ),
-    (
-        ("--skip/--no-skip",),
-        {
-            "default": None,
-            "help": "Let every layer see the inputs, not only the layer before it.  [default: by task]",
-        },
-    ),
-    (
-        ("--topology",),
-        {
-            "type": click.Path(path_type=Path),
-            "metavar": "FILE.net",
-            "help": "Train this graph instead of layers: header 'nodes inputs+1 outputs edges', then "
-            "'receiver sender weight' an edge.",
-        },
-    ),
-    (
-        ("--sigma",),
-        {
-            "type": float,
-            "metavar": "X",
-            "help": "Support, above 1: a neuron settles on at most the largest odd number of "
-            "inputs up to it.  [default: by task]",
-        },
-    ),
-    (
-        ("--beta",),
-        {
-            "type": float,
-            "metavar": "X",
-            "help": "Time step, above 0 and below 2.  [default: by task]",
-        },
-    ),
-    (
-        ("--gamma",),
-        {
-            "type": float,
-            "metavar": "X",
-            "help": "Rate of the metric, from 0 to below 1.  [default: by task]",
-        },
-    ),
-    (
-        ("--max-iterations",),
-        {
-            "type": click.IntRange(min=1),
-            "metavar": "N",
-            "help": "Iterations of a trial at most.  [default: by task]",
-        },
-    ),
-    (
-        ("--stop",),
-        {
-            "type": click.Choice([rule.value for rule in StopRule]),
-            "help": "What ends a trial: every target right, a small gap, both, or only the "
-            "iterations.  [default: exact]",
-        },
-    ),
-    (
-        ("--gap-limit",),
-        {
-            "type": float,
-            "callback": _above_zero,
-            "metavar": "X",
-            "help": "The gap that --stop gap and --stop both wait for.  [default: 0.01]",
-        },
-    ),
-    (
-        ("--precision",),
-        {
-            "type": click.Choice(["32", "64"]),
-            "help": "Bits of a floating-point number in training.  [default: 32]",
-        },
-    ),
-)
-
-
-def _read_widths(text: str) -> tuple[int, ...]:
-    return read_widths(Path(text)) if text.endswith(".wth") else parse_widths(text)
-
-
 def _settle_shape(values: dict[str, Any]) -> None:
     """Let a graph from the command line stand in for widths of a run file, and the other way round."""
+    shape = ("widths", "skip")
     context = click.get_current_context()
     given = {
         name
-        for name in ("topology", "widths", "skip")
+        for name in ("topology", *shape)
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
     if "topology" in given:
-        values.update({name: None for name in ("widths", "skip") if name not in given})
+        values.update({name: None for name in shape if name not in given})
     elif given:
         values["topology"] = None
+    if values["topology"] is not None and values["widths"] is not None:
+        raise UsageError("`topology` and `widths`: give one of them")
+    if values["topology"] is not None and values["skip"] is not None:
+        raise UsageError("`topology` and `skip`: the graph says what sees what")
 
 
 def training_options(function: F) -> F:
     """Add the options of a training; they arrive as one `TrainOptions` named ``training``."""
 
-    # wraps() hands over the click options that stand below this decorator too.
+    # wraps() hands over the click options that stand below a decorator too.
     @functools.wraps(function)
-    def gather(*args: Any, **kwargs: Any) -> Any:
-        _settle_shape(kwargs)
-        widths = kwargs.pop("widths")
-        stop = kwargs.pop("stop")
-        precision = kwargs.pop("precision")
-        graph = kwargs.pop("topology")
-        if graph is not None and widths is not None:
-            raise UsageError("--topology and --widths: give one of them")
-        if graph is not None and kwargs["skip"] is not None:
-            raise UsageError("--topology and --skip: the graph says what sees what")
-        names = ("seed", "trials", "jobs", "threads", "time_limit", "sigma", "beta", "gamma")
-        values = {
-            name: kwargs.pop(name) for name in (*names, "skip", "max_iterations", "gap_limit")
-        }
-        values["widths"] = None if widths is None else _read_widths(widths)
-        values["precision"] = None if precision is None else int(precision)
-        values["stop"] = None if stop is None else StopRule(stop)
-        training = TrainOptions(
-            topology=None if graph is None else read_network_text(graph).topology, **values
-        )
+    def with_graph(*args: Any, training: Any, topology: str | None, **kwargs: Any) -> Any:
+        if topology is not None:
+            graph = load("btfsynth.network.formats:read_network_text")(topology).topology
+            training = replace(training, topology=graph)
         return function(*args, training=training, **kwargs)
 
-    for names, settings in reversed(_TRAINING_OPTIONS):
-        click.option(*names, cls=_TrainingOption, **settings)(gather)
-    return gather  # type: ignore[return-value]
+    made = record_options("training", "btfsynth.train.session:TrainOptions", TRAIN)(
+        option(INPUTS["topology"])(with_graph)
+    )
+
+    @functools.wraps(made)
+    def settled(*args: Any, **kwargs: Any) -> Any:
+        _settle_shape(kwargs)
+        return made(*args, **kwargs)
+
+    return settled  # type: ignore[return-value]
+
+
+def record_options(into: str, kind: str, table: Mapping[str, Setting]) -> Callable[[F], F]:
+    """Return the options of a table; a command gets them as one argument, a record of a class.
+
+    Parameters
+    ----------
+    into
+        Name of the argument.
+    kind
+        The class as ``module:attribute``; it is imported when the command runs.
+    """
+
+    def add(function: F) -> F:
+        @functools.wraps(function)
+        def gather(*args: Any, **kwargs: Any) -> Any:
+            kwargs[into] = load(kind)(**{name: kwargs.pop(name) for name in table})
+            return function(*args, **kwargs)
+
+        return setting_options(table)(gather)  # type: ignore[return-value]
+
+    return add
+
+
+hardware_options = record_options("hardware", "btfsynth.hdl.design:HardwareOptions", HARDWARE)
+"""Add the options of the hardware; they arrive as one `HardwareOptions`."""
 
 
 def is_default(name: str) -> bool:
@@ -454,14 +304,17 @@ def refuse_training_options(because: str, sources: Sequence[ParameterSource]) ->
         If there is one.
     """
     context = click.get_current_context()
-    for option in context.command.params:
-        given = context.get_parameter_source(option.name or "")
-        if isinstance(option, _TrainingOption) and given in sources:
-            raise UsageError(f"{option.opts[0]}: {because}")
+    for parameter in context.command.params:
+        setting = setting_of(parameter)
+        given = context.get_parameter_source(parameter.name or "")
+        if setting is not None and setting.section == "train" and given in sources:
+            raise UsageError(f"`{setting.name}`: {because}")
 
 
 def load_design(path: Path, comb: bool) -> Design:
     """Read a netlist; write what there is to say about it to standard error."""
+    from btfsynth.hdl.readers import read_noted
+
     design = read_noted(path, comb)
     for note in design.notes:
         say(f"note: {path.name}: {note}")
@@ -469,25 +322,17 @@ def load_design(path: Path, comb: bool) -> Design:
 
 
 def load_source(
-    source: str, outputs: str | int | Sequence[str] | None = None, *, contradictory: bool = False
+    source: str, outputs: int | Sequence[str] | None = None, *, contradictory: bool = False
 ) -> Dataset:
     """Load a task or a file and show its notices on standard error.
 
     Patterns that contradict each other are an error, or a notice where nothing is to be learnt from them.
     """
-    chosen = read_columns(outputs)
-    dataset = load(source, outputs=chosen, contradictory=contradictory)
+    from btfsynth.dataset.load import load as load_data
+
+    dataset = load_data(source, outputs=outputs, contradictory=contradictory)
     for notice in dataset.notices:
         say(f"note: {notice}")
     if dataset.contradiction is not None:
         say(f"note: {dataset.contradiction}")
     return dataset
-
-
-def read_columns(outputs: str | int | Sequence[str] | None) -> int | list[str] | None:
-    """Return the number of output columns or their names, from text with commas or as they are."""
-    if isinstance(outputs, str):
-        if outputs.isascii() and outputs.isdigit() and len(outputs) <= _MAX_COLUMNS_DIGITS:
-            return int(outputs)
-        return [name.strip() for name in outputs.split(",")]
-    return outputs if outputs is None or isinstance(outputs, int) else list(outputs)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from btfsynth.flow.patterns import Targets
+    from btfsynth.hdl.manifest import Timing
     from btfsynth.netlist.views import NetlistStatistics
     from btfsynth.sim.base import CheckResult
     from btfsynth.train.trials import TrainingRun
@@ -165,7 +166,8 @@ def why_beside(asked: Path, written: Path) -> str:
 
 def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> str:
     """Say what went wrong, or what did not run though it was wanted (any simulator if none was)."""
-    from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
+    from btfsynth.settings.table import ALL_SIMULATORS
+    from btfsynth.sim.registry import SIMULATORS
 
     for check in checks:
         if check.skipped is None and not check.ok:
@@ -208,3 +210,15 @@ def require_whole(problems: list[str], kept: str) -> None:
     """
     if problems:
         raise OutputError(f"{'; '.join(problems)}; {kept}")
+
+
+def timing_record(timing: Timing | None) -> dict[str, Any] | None:
+    """Return how a design takes part in time as JSON values."""
+    return None if timing is None else vars(timing).copy()
+
+
+def describe_timing(timing: Timing | None) -> str:
+    """Return how a design takes part in time on one line."""
+    if timing is None:
+        return "combinational"
+    return f"latency {plural(timing.latency, 'clock')}; ports {', '.join(timing.controls)}"

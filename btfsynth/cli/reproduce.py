@@ -21,10 +21,9 @@ from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
     folder_option,
-    jobs_option,
     json_option,
+    option,
     scheduler_option,
-    seed_option,
 )
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, plural
@@ -51,6 +50,7 @@ from btfsynth.reproduce.table import (
     short_row,
     write_tables,
 )
+from btfsynth.settings.table import REPRODUCE
 
 _CURVES = "curves"
 _PLAIN_SECONDS = 60.0
@@ -69,11 +69,9 @@ _TITLES = {each.name: each.title for each in EXPERIMENTS.values()}
     "documentation, for hours.  [default: quick]",
 )
 @folder_option("Where runs and tables go.  [default: hdl_out/reproduce_quick or _full]")
-@jobs_option("Runs side by side; the results are the same for any number.")
+@option(REPRODUCE["jobs"])
 @scheduler_option
-@seed_option(
-    "First seed of every experiment: of its data, its random starts and its baselines.", most=10**6
-)
+@option(REPRODUCE["seed"])
 @click.option("--list", "list_only", is_flag=True, help="List the experiments and do nothing.")
 @json_option
 def command(

@@ -17,8 +17,7 @@ from btfsynth.cli.options import (
     load_design,
     load_source,
     name_option,
-    passes_option,
-    preserve_option,
+    option,
     require_writable,
 )
 from btfsynth.cli.output import (
@@ -39,11 +38,11 @@ from btfsynth.flow.report import netlist_record, pass_records
 from btfsynth.flow.simplify import simplify_netlist, simplify_network
 from btfsynth.hdl.writers import get_writer
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import is_network, read_network
 from btfsynth.passes.base import InterruptedPasses, PassReport
+from btfsynth.settings.table import BUILD, Preserve
 
 
 @click.command("simplify", cls=SectionCommand)
@@ -64,8 +63,8 @@ from btfsynth.passes.base import InterruptedPasses, PassReport
 @name_option
 @comb_option
 @json_option
-@passes_option
-@preserve_option
+@option(BUILD["passes"], default="size")
+@option(BUILD["preserve"])
 def command(
     *,
     file: Path,

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import click
 
-from btfsynth.cli.options import json_option, simulator_option, timeout_option
+from btfsynth.cli.options import json_option, option, simulator_option
 from btfsynth.cli.output import check_table, console, emit_json, show_verified, why_not_verified
 from btfsynth.errors import VerificationError
+from btfsynth.settings.table import BUILD
 
 
 @click.command("simulate")
 @click.argument("directory", type=click.Path(path_type=Path))
 @simulator_option
-@timeout_option
+@option(BUILD["timeout"])
 @json_option
 def command(
-    directory: Path, simulators: tuple[str, ...], timeout: float | None, as_json: bool
+    directory: Path, simulators: tuple[str, ...] | None, timeout: float | None, as_json: bool
 ) -> None:
     """Check the design in DIRECTORY: parse its Verilog back, simulate it, compare every vector.
 
@@ -33,8 +34,8 @@ def command(
     from btfsynth.report.folder import known_targets
     from btfsynth.verify.simulate import simulate_design
 
-    checks = simulate_design(directory, simulators or None, timeout)
-    verified = is_verified({check.name: check for check in checks}, simulators)
+    checks = simulate_design(directory, simulators, timeout)
+    verified = is_verified({check.name: check for check in checks}, simulators or ())
     targets = known_targets(directory) if verified else {}
     if as_json:
         emit_json(
@@ -48,6 +49,6 @@ def command(
     else:
         console.print(check_table(checks))
     if not verified:
-        raise VerificationError(why_not_verified(checks, simulators))
+        raise VerificationError(why_not_verified(checks, simulators or ()))
     if not as_json:
         show_verified(verified_words(targets), targets)

@@ -11,7 +11,6 @@ import click
 import numpy as np
 
 from btfsynth.cli.cluster import executor_of, guarded, join_ranks, prepared
-from btfsynth.cli.completion import complete_source
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
@@ -24,6 +23,7 @@ from btfsynth.cli.options import (
     json_option,
     load_source,
     name_option,
+    option,
     outputs_option,
     require_writable,
     scheduler_option,
@@ -39,7 +39,6 @@ from btfsynth.cli.output import (
     why_beside,
 )
 from btfsynth.cli.progress import observed
-from btfsynth.cli.ranges import FiniteRange
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural
@@ -48,6 +47,7 @@ from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats import save_network, write_generators, write_network_text
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import moved_pins
+from btfsynth.settings.table import CHECKPOINT_INTERVAL, INPUTS
 from btfsynth.train.checkpoint import is_begun
 from btfsynth.train.history import draw_history, format_history, require_plot
 from btfsynth.train.parallel import Ranks
@@ -62,14 +62,9 @@ _HISTORY_HELP = (
 
 @click.command("train", cls=SectionCommand)
 @configured_source_argument
-@config_option()
+@config_option
 @file_option("Where the network goes; .net or .sol gives boolearn's text.  [default: <name>.npz]")
-@click.option(
-    "--valid",
-    metavar="SOURCE",
-    shell_complete=complete_source,
-    help="Patterns to measure on, and to choose the best network by.",
-)
+@option(INPUTS["valid"], help="Validation set: measure on it, and choose the best network by it.")
 @click.option(
     "--history",
     "history_file",
@@ -97,14 +92,7 @@ _HISTORY_HELP = (
     metavar="FILE",
     help="Keep finished trials and the state of running ones here.",
 )
-@click.option(
-    "--checkpoint-interval",
-    type=FiniteRange(min=0),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How often the state is written.",
-)
+@option(CHECKPOINT_INTERVAL)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint if there is one.")
 @click.option(
     "--all",
@@ -210,7 +198,7 @@ class _Files:
 
     def named(self, network: Path) -> Iterator[tuple[str, Path]]:
         """Give every file that is to be written with its option."""
-        for option, path in (
+        for flag, path in (
             ("--output", network),
             ("--history", self.history),
             ("--plot", self.plot),
@@ -218,7 +206,7 @@ class _Files:
             ("--checkpoint", self.checkpoint),
         ):
             if path is not None:
-                yield option, path
+                yield flag, path
 
     def apart_from_earlier(self, network: Path) -> tuple[Path, _Files]:
         """Return where the results of a training that failed go: no file of an earlier one is replaced."""
@@ -244,13 +232,11 @@ class _Files:
             for source in sources
             if source is not None and not is_task_spec(source)
         }
-        for option, path in self.named(network):
+        for flag, path in self.named(network):
             place = followed(path)
             if place in taken:
-                raise UsageError(
-                    f"{option} {path}: is the file of {taken[place]}; name another one"
-                )
-            taken[place] = option
+                raise UsageError(f"{flag} {path}: is the file of {taken[place]}; name another one")
+            taken[place] = flag
 
 
 def _ranks(share: bool, scheduler: str | None, training: TrainOptions) -> Ranks | None:

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from btfsynth.cli.cluster import executor_of
-from btfsynth.cli.completion import complete_source
 from btfsynth.cli.config import (
     config_option,
     configured_source_argument,
@@ -18,29 +17,28 @@ from btfsynth.cli.config import (
 from btfsynth.cli.options import (
     json_option,
     load_source,
+    option,
     outputs_option,
-    read_columns,
     require_writable,
     scheduler_option,
-    seed_option,
-    time_option,
 )
 from btfsynth.cli.output import emit_json, show, why_beside
 from btfsynth.cli.progress import observed
-from btfsynth.config import format_run_file
-from btfsynth.config.inputs import recorded_name
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, OutputError, plural
 from btfsynth.events import StageBegan
 from btfsynth.files import beside, write_text
+from btfsynth.flow.recipe import recorded_name
+from btfsynth.settings.run_file import format_run_file
+from btfsynth.settings.table import INPUTS, TUNE
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.tuning import TuningResult, tune
 
 
 @click.command("tune")
 @configured_source_argument
-@config_option()
+@config_option
 @click.option(
     "-o",
     "--output",
@@ -49,19 +47,17 @@ from btfsynth.train.tuning import TuningResult, tune
     metavar="FILE.toml",
     help="Where the settings go.  [default: <name>.toml]",
 )
-@time_option("How long to search.", default=60.0)
+@option(TUNE["time_limit"])
 @click.option(
     "--study",
     type=click.Path(path_type=Path),
     metavar="FILE.db",
     help="Keep all candidates in this SQLite file and go on from it if it exists.",
 )
-@seed_option("Seed of the search and the random starts.")
-@click.option(
-    "--valid",
-    metavar="SOURCE",
-    shell_complete=complete_source,
-    help="Judge settings by what they get right of these patterns, not by the time to an exact network.",
+@option(TUNE["seed"])
+@option(
+    INPUTS["valid"],
+    help="Validation set: judge settings by what they get right of it, not by the time to an exact network.",
 )
 @scheduler_option
 @outputs_option
@@ -74,7 +70,7 @@ def command(
     seed: int,
     valid: str | None,
     scheduler: str | None,
-    outputs: str | int | tuple[str, ...] | None,
+    outputs: int | tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
     """Search for the settings that learn SOURCE soonest, and write them to a file.
@@ -104,8 +100,7 @@ def command(
         f"{plural(result.candidates, 'candidate')}"
     )
     settings = {name: getattr(result, name) for name in
-                ("widths", "sigma", "beta", "gamma", "max_iterations")}  # fmt: skip
-    settings["stop"] = result.stop.value
+                ("widths", "sigma", "beta", "gamma", "max_iterations", "stop")}  # fmt: skip
     cut_short = result.interrupted or result.lost is not None
     asked, path = path, beside(path) if cut_short and path.exists() else path
     unsaved: OutputError | None = None
@@ -135,16 +130,15 @@ def command(
 def _data(
     source: str,
     valid: str | None,
-    outputs: str | int | tuple[str, ...] | None,
+    outputs: int | tuple[str, ...] | None,
     dataset: Dataset,
     measured: Dataset | None,
 ) -> dict[str, Any]:
     """Return what the settings were found for, as a run file has it: another command then needs no SOURCE."""
-    columns = read_columns(outputs)
-    record = {
+    record: dict[str, Any] = {
         "source": dataset.source if is_task_spec(source) else recorded_name(source),
         "hash": dataset.content_hash,
-        "outputs": tuple(columns) if isinstance(columns, list) else columns,
+        "outputs": outputs,
     }
     if measured is not None and valid is not None:
         is_task = is_task_spec(valid)

@@ -11,9 +11,9 @@ from rich.table import Table
 from btfsynth.cli.options import (
     file_option,
     json_option,
+    option,
     require_writable,
     simulator_option,
-    tool_timeout_option,
 )
 from btfsynth.cli.output import (
     attempted,
@@ -30,7 +30,8 @@ from btfsynth.files import write_text
 from btfsynth.flow.patterns import targets_record, verified_words
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.report.folder import VERIFY_FILE, known_targets
-from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
+from btfsynth.settings.table import VERIFY
+from btfsynth.verify.chain import verify_design
 from btfsynth.verify.links import LinkResult, Verification, junit_xml
 from btfsynth.verify.yosys import prepare_yosys
 
@@ -39,14 +40,7 @@ _WORDS = {LinkResult.PASSED: "ok", LinkResult.FAILED: "FAILED", LinkResult.SKIPP
 
 @click.command("verify")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option(
-    "--mutants",
-    type=click.IntRange(1, 1_000_000),
-    default=DEFAULT_MUTANTS,
-    show_default=True,
-    metavar="N",
-    help="Try so many mutants, or all if there are fewer.",
-)
+@option(VERIFY["mutants"])
 @click.option(
     "--junit",
     type=click.Path(path_type=Path),
@@ -58,14 +52,14 @@ _WORDS = {LinkResult.PASSED: "ok", LinkResult.FAILED: "FAILED", LinkResult.SKIPP
     f"Where the result goes as JSON.  [default: DIRECTORY/{VERIFY_FILE}, which 'report' shows]"
 )
 @simulator_option
-@tool_timeout_option
+@option(VERIFY["timeout"])
 @json_option
 def command(
     directory: Path,
     mutants: int,
     junit: Path | None,
     path: Path | None,
-    simulators: tuple[str, ...],
+    simulators: tuple[str, ...] | None,
     timeout: float | None,
     as_json: bool,
 ) -> None:
@@ -90,7 +84,7 @@ def command(
         found = verify_design(
             directory,
             mutants,
-            simulators or None,
+            simulators,
             timeout,
             on_link=lambda name: say(f"{directory.name}: {name} ..."),
         )

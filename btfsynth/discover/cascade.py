@@ -34,7 +34,8 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, total_width
-from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
+from btfsynth.settings.table import StopRule
+from btfsynth.train.parameters import StopReason, TrainParameters
 from btfsynth.train.trainer import TrialOptions, train_trial
 
 Bits = NDArray[np.uint8]

@@ -19,8 +19,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.discover.record import Findings, Objective, Record, costs, pareto
+from btfsynth.discover.record import Findings, Record, costs, pareto, rank
 from btfsynth.network.topology import Topology, layered
+from btfsynth.settings.table import Objective
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.session import TrainOptions
@@ -253,7 +254,7 @@ class Schedule:
         """Return the keys of the front and of the best other circuits."""
         chosen = [record.circuit.key for record in front if record.circuit is not None]
         order = sorted(
-            (self._objective.rank(record.circuit.cost), key)
+            (rank(self._objective, record.circuit.cost), key)
             for key, record in self._sources.items()
             if record.circuit is not None
         )

@@ -19,7 +19,6 @@ import hashlib
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, parse_netlist
 from btfsynth.netlist.views import NetlistStatistics, levels, statistics
+from btfsynth.settings.table import Objective
 
 
 def canonical_hash(netlist: Netlist) -> str:
@@ -274,20 +274,13 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     return value
 
 
-class Objective(str, Enum):
-    """What makes the best circuit of a front."""
-
-    CELLS = "cells"
-    DEPTH = "depth"
-    CELLS_DEPTH = "cells*depth"
-
-    def rank(self, cost: NetlistStatistics) -> tuple[int, ...]:
-        """Return the order of circuits, the best first; the other figures decide among equals."""
-        if self is Objective.CELLS:
-            return cost.cells, cost.depth, cost.inverters
-        if self is Objective.DEPTH:
-            return cost.depth, cost.cells, cost.inverters
-        return cost.cells * cost.depth, cost.cells, cost.depth, cost.inverters
+def rank(objective: Objective, cost: NetlistStatistics) -> tuple[int, ...]:
+    """Return the order of circuits, the best first; the other figures decide among equals."""
+    if objective is Objective.CELLS:
+        return cost.cells, cost.depth, cost.inverters
+    if objective is Objective.DEPTH:
+        return cost.depth, cost.cells, cost.inverters
+    return cost.cells * cost.depth, cost.cells, cost.depth, cost.inverters
 
 
 def costs(cost: NetlistStatistics) -> tuple[int, int, int]:
@@ -319,7 +312,7 @@ def pareto(records: Iterable[Record], objective: Objective) -> list[Record]:
         if any(other != key and all(a <= b for a, b in zip(other, key, strict=True)) for other in first)
     }  # fmt: skip
     left = [record for key, (_, record) in first.items() if key not in beaten]
-    return sorted(left, key=lambda record: objective.rank(record.circuit.cost))  # type: ignore[union-attr]
+    return sorted(left, key=lambda record: rank(objective, record.circuit.cost))  # type: ignore[union-attr]
 
 
 class Findings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -12,13 +13,15 @@ from typing import Any, cast
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.discover.portfolio import Planned, Portfolio, Schedule, TrialTask, make_portfolio
-from btfsynth.discover.record import Findings, Objective, Record
+from btfsynth.discover.record import Findings, Record
 from btfsynth.discover.store import Certifier, Identity, Store
 from btfsynth.discover.work import get_ready, polish, run_trial
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
 from btfsynth.events import Note, OnEvent, SearchStatus, StageBegan, ignore
 from btfsynth.files import StrPath, as_path
 from btfsynth.passes.registry import parse_script
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import DEFAULT_TIME_LIMIT, DISCOVER, Objective
 from btfsynth.staging import staging_folder
 from btfsynth.train.checkpoint import training_fingerprint
 from btfsynth.train.session import TrainOptions, plan_for
@@ -37,50 +40,43 @@ _SETTLED = 5.0
 
 
 @dataclass(frozen=True)
-class DiscoverOptions:
+class DiscoverOptions(Options, settings=DISCOVER):
     """What to search, and for how long.
 
     Parameters
     ----------
     training
         Seed and settings; what is set there is the same in all trials.
-    trials
-        Trainings; None for no end.
-    time_limit
-        Seconds, start of the workers not counted; None for no limit.
-    jobs
-        Worker processes; for the same trials and without a time limit the result does not depend on them.
-    passes
-        Script.
-    objective
-        What makes the best circuit, and which are polished first.
-    polish
-        Run the passes over the best circuits from other seeds: after the trials, or in the last quarter
-        of the time.
+    (settings)
 
     Raises
     ------
     UsageError
-        If a number is out of range, or there is neither a number of trials nor a time limit.
+        If a value is outside its range.
     """
 
     training: TrainOptions = field(default_factory=TrainOptions)
     trials: int | None = None
-    time_limit: float | None = 60.0
-    jobs: int = 1
-    passes: str = "size"
-    objective: Objective = Objective.CELLS
-    polish: bool = True
+    time_limit: float | None = None
+    jobs: int = DISCOVER["jobs"].default
+    passes: str = DISCOVER["passes"].default
+    objective: Objective = DISCOVER["objective"].default
+    polish: bool = DISCOVER["polish"].default
 
     def __post_init__(self) -> None:
-        if self.trials is None and self.time_limit is None:
-            raise UsageError("discover: expected a number of trials, a time limit, or both")
-        if self.trials is not None and self.trials < 1:
-            raise UsageError(f"trials: expected at least 1, got {self.trials}")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise UsageError(f"time_limit: expected more than 0 seconds, got {self.time_limit:g}")
-        if self.jobs < 1:
-            raise UsageError(f"jobs: expected at least 1, got {self.jobs}")
+        super().__post_init__()
+        script = "depth" if self.objective is Objective.DEPTH else "size"
+        self._fill("passes", script)
+        self._fill("jobs", _processors())
+        if self.trials is None:
+            self._fill("time_limit", DEFAULT_TIME_LIMIT)
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, eq=False)

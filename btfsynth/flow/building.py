@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from btfsynth.config import RUN_FILE
 from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.sampling import by_name, matched
@@ -24,8 +23,6 @@ from btfsynth.errors import (
 from btfsynth.events import OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.flow.hardware import (
-    EXACT,
-    LABELS,
     HardwareNetwork,
     HardwareReport,
     hardware_network,
@@ -40,9 +37,8 @@ from btfsynth.flow.patterns import (
     hardware_vectors,
     targets_record,
 )
-from btfsynth.flow.recipe import format_recipe
+from btfsynth.flow.recipe import BuildOptions, format_recipe
 from btfsynth.flow.report import (
-    BuildOptions,
     BuildReport,
     NetworkOrigin,
     holds_verified,
@@ -54,7 +50,6 @@ from btfsynth.hdl.manifest import MANIFEST_FILE, Manifest
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.netlist.views import statistics
@@ -62,8 +57,10 @@ from btfsynth.network.accuracy import measure
 from btfsynth.network.formats import save_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.registry import parse_script
+from btfsynth.settings.run_file import RUN_FILE
+from btfsynth.settings.table import ALL_SIMULATORS, EXACT, LABELS, PARSED_CHECK, Preserve
 from btfsynth.sim.base import CheckResult
-from btfsynth.sim.registry import ALL_SIMULATORS, PARSED_CHECK, get_simulator
+from btfsynth.sim.registry import get_simulator
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.history import format_history
 from btfsynth.train.session import plan_for, train

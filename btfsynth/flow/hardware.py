@@ -19,13 +19,8 @@ from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.integers import Rounding, round_keeping_labels, round_network
 from btfsynth.network.sparse import Sparsification, sparsify
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.settings.table import EXACT, LABELS, SPARSE
 from btfsynth.sim.base import CheckResult
-
-EXACT = "exact"
-AUTO = "auto"
-LABELS = "labels"
-SPARSE = "sparse"
-"""Rules for weights; a number of bits is one too."""
 
 
 class Part(NamedTuple):

@@ -15,7 +15,6 @@ from btfsynth.dataset.sampling import by_name
 from btfsynth.errors import UsageError, plural
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.simulation import (
     evaluate,
     exhaustive_words,
@@ -23,6 +22,7 @@ from btfsynth.netlist.simulation import (
 )
 from btfsynth.network.accuracy import Accuracy, hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.settings.table import Preserve
 
 _ALL_VECTORS = 4096
 """Up to so many input vectors, hardware made from a sample is checked on all of them."""

@@ -4,82 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
-from btfsynth.config.inputs import RunInputs
-from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path
-from btfsynth.flow.hardware import AUTO, EXACT, LABELS, SPARSE, HardwareReport
+from btfsynth.flow.hardware import HardwareReport
 from btfsynth.flow.patterns import Targets, targets_record, verified_words
-from btfsynth.hdl.design import HardwareOptions
+from btfsynth.flow.recipe import BuildOptions
 from btfsynth.hdl.manifest import MANIFEST_FILE, Timing
 from btfsynth.lower.lowering import LoweringReport
-from btfsynth.netlist.reference import Preserve
 from btfsynth.netlist.views import NetlistStatistics
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport
+from btfsynth.settings.table import ALL_SIMULATORS, Preserve
 from btfsynth.sim.base import CheckResult
-from btfsynth.sim.registry import ALL_SIMULATORS, SIMULATORS
-from btfsynth.train.session import TrainOptions, train_record
+from btfsynth.sim.registry import SIMULATORS
+from btfsynth.train.session import train_record
 from btfsynth.train.trials import TrainingRun
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """What to build, and how."""
-
-    # how to train; not looked at where a network is given
-    training: TrainOptions = field(default_factory=TrainOptions)
-    # script of passes; None takes ``size``, for a large netlist a faster one (see `default_script`)
-    passes: str | None = None
-    # what the netlist keeps; None chooses by the data (see `choose_preserve`)
-    preserve: Preserve | None = None
-    simulators: tuple[str, ...] | None = None  # names; None takes all that are installed
-    # seconds after which a simulator is given up; None goes by the size of the design
-    timeout: float | None = None
-    code: InputCode | None = None  # how analog inputs become bits; None for Boolean data
-    # ``exact`` keeps the network as it was trained, ``auto`` rounds every neuron's weights to the least
-    # integers that keep it on the patterns, ``labels`` to the least that keep it on patterns held out and
-    # on mixtures of patterns too, a number to integers of so many bits, sign counted. ``sparse`` first
-    # fits them anew to the fewest that keep what is right (see `btfsynth.network.sparse`). None is
-    # ``auto`` with a code and ``exact`` without. With ``labels`` it is a check of the build that every
-    # pattern, held out or not, gets the label that the trained network gives it
-    weights: str | int | None = None
-    label: bool = False  # add a port with the number of the class
-    # what hardware is made of the netlist
-    hardware: HardwareOptions = field(default_factory=HardwareOptions)
-    inputs: RunInputs = field(default_factory=RunInputs)  # names of what is read, for ``run.toml``
-    command: tuple[str, ...] = ()  # the command that asks for this, to be recorded
-
-    def __post_init__(self) -> None:
-        known = self.weights in (None, EXACT, AUTO, LABELS, SPARSE)
-        if not known and not (isinstance(self.weights, int) and self.weights >= 2):
-            raise UsageError(
-                f"weights: expected {EXACT}, {AUTO}, {LABELS}, {SPARSE} or a number of bits of at least 2, got "
-                f"{str(self.weights)[:40]!r}"
-            )
-        if self.weights == LABELS and not self.label:
-            raise UsageError("`weights=labels` keeps the label, so it needs `label` as well")
-        if self.timeout is not None and not self.timeout > 0:
-            raise UsageError(f"timeout: expected more than 0 seconds, got {self.timeout:g}")
-        if self.weights in (EXACT, SPARSE) and self.code is not None:
-            raise UsageError(
-                f"weights: over coded inputs they are integers: expected {AUTO} or a number of bits, "
-                f"got {self.weights}"
-            )
-        if self.weights == SPARSE and self.label:
-            raise UsageError("`weights=sparse` keeps output bits, not sums: not with `label`")
-
-    @property
-    def rule(self) -> str | int:
-        """The rule for weights: the one asked for, else ``auto`` with a code and ``exact`` without."""
-        return self.weights or (EXACT if self.code is None else AUTO)
 
 
 @dataclass(frozen=True, eq=False)

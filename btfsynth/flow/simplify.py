@@ -14,13 +14,7 @@ from btfsynth.errors import ToolTimeoutError, UsageError, plural
 from btfsynth.flow.patterns import fitted
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import (
-    Preserve,
-    Reference,
-    care_reference,
-    count_wrong,
-    function_reference,
-)
+from btfsynth.netlist.reference import Reference, care_reference, count_wrong, function_reference
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
     evaluate,
@@ -32,6 +26,7 @@ from btfsynth.network.accuracy import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import Pass, PassReport, Prover, run_passes
 from btfsynth.passes.registry import parse_script
+from btfsynth.settings.table import Preserve
 from btfsynth.time_box import TimeUp, seconds_left, time_box
 from btfsynth.verify.equivalence import equivalent
 

@@ -15,13 +15,12 @@ from btfsynth.hdl.manifest import (
     CELL_LIBRARY,
     CONTROL_NAMES,
     MANIFEST_FILE,
-    MAX_LATENCY,
     DesignPort,
     Manifest,
     Timing,
 )
 from btfsynth.hdl.module import HardwareModule
-from btfsynth.hdl.pipeline import DEFAULT_STAGE_DEPTH, make_pipeline, stages_for_depth
+from btfsynth.hdl.pipeline import make_pipeline, stages_for_depth
 from btfsynth.hdl.testbench import (
     emit_amaranth_test,
     emit_cocotb,
@@ -30,39 +29,30 @@ from btfsynth.hdl.testbench import (
 )
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog_cells
-from btfsynth.hdl.writers import BACKENDS, WRITERS, folder_formats
+from btfsynth.hdl.writers import BACKENDS, WRITERS
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port, in_pin_order
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import HARDWARE
 
 
 @dataclass(frozen=True)
-class HardwareOptions:
+class HardwareOptions(Options, settings=HARDWARE):
     """How a netlist becomes a design folder.
 
     Parameters
     ----------
-    stages
-        Register stages from inputs to outputs; 0 leaves the design combinational, None takes as many as
-        ``stage_depth`` needs.
-    stage_depth
-        Maximum cells in a row in a stage, where the number of stages follows from it.
-    enable
-        Give a pipelined design a port that holds it.
-    reset
-        Give a pipelined design a synchronous reset.
-    stream
-        Write a ready/valid wrapper too; makes the design pipelined, with one stage if none are asked for, and
-        gives it an enable.
-    cells
-        Write the Verilog as instances of AND, OR and majority modules, with a file of these.
-    formats
-        Names of additional netlist files (see `writers.folder_formats`).
+    (settings)
+
+    Raises
+    ------
+    UsageError
+        If a value is outside its range, or an enable or a reset is wanted of a combinational design.
     """
 
-    stages: int | None = 0
-    stage_depth: int = DEFAULT_STAGE_DEPTH
+    pipeline: int | str = HARDWARE["pipeline"].default
     enable: bool = False
     reset: bool = False
     stream: bool = False
@@ -70,26 +60,18 @@ class HardwareOptions:
     formats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.stages is not None and not 0 <= self.stages <= MAX_LATENCY:
-            raise UsageError(f"pipeline: expected 0 to {MAX_LATENCY} stages, got {self.stages}")
-        if self.stage_depth < 1:
-            raise UsageError(f"pipeline: expected a depth of at least 1, got {self.stage_depth}")
-        if self.stages == 0 and not self.stream and (self.enable or self.reset):
+        super().__post_init__()
+        if self.pipeline == 0 and not self.stream and (self.enable or self.reset):
+            word = "enable" if self.enable else "reset"
             raise UsageError(
-                "enable and reset: a combinational design has no registers; ask for a pipeline"
-            )
-        known = folder_formats() if self.formats else ()
-        unknown = [name for name in self.formats if name not in known]
-        if unknown:
-            raise UsageError(
-                f"unknown netlist format {unknown[0]!r:.60}: expected some of {', '.join(known)}"
+                f"`{word}`: a combinational design has no registers; ask for a `pipeline`"
             )
 
     def timing(self, netlist: Netlist) -> Timing | None:
         """Return the timing of the design of a netlist, None if it is combinational."""
-        stages = self.stages
-        if stages is None:
-            stages = stages_for_depth(netlist, self.stage_depth)
+        stages = self.pipeline
+        if isinstance(stages, str):
+            stages = stages_for_depth(netlist, int(stages.removeprefix("auto:")))
         if self.stream:
             stages = max(1, stages)
         if not stages:

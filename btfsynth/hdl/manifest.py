@@ -13,6 +13,7 @@ from btfsynth.errors import DataError, shown
 from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.identifiers import is_legal
 from btfsynth.ports import Port
+from btfsynth.settings.table import MAX_LATENCY
 from btfsynth.staging import settle
 
 MANIFEST_FILE = "manifest.json"
@@ -23,8 +24,6 @@ ROLES = ("amaranth", "testbench", "vectors", "verilog")
 
 CONTROL_NAMES = frozenset({"clk", "rst", "en"})
 """Names that no data port of a clocked design has."""
-MAX_LATENCY = 1000
-"""Register stages at most."""
 
 _FORMAT = 1
 _MAX_WIDTH = 1_000_000

@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import heights, levels, list_users
 
-DEFAULT_STAGE_DEPTH = 4
-"""Cells in a row between registers if nothing else is asked for: about two levels of four-input tables."""
-
 _SWEEPS = 20
 
 
@@ -58,7 +55,7 @@ class Pipeline:
         return 0 if node == 0 else time - int(self.time[node])
 
 
-def stages_for_depth(netlist: Netlist, depth: int = DEFAULT_STAGE_DEPTH) -> int:
+def stages_for_depth(netlist: Netlist, depth: int) -> int:
     """Return the minimum number of stages, at least 1, with at most `depth` cells in a row in each."""
     return max(1, -(-int(levels(netlist).max()) // depth))
 

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from btfsynth.errors import UsageError
 from btfsynth.learn.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import DEFAULT_TIME_LIMIT, LEARN
 
 OUTPUT = Port("y", 1)
 """The one output of a learner's circuit."""
@@ -102,43 +103,35 @@ def count_ands(netlist: Netlist) -> int:
 
 
 @dataclass(frozen=True)
-class LearnOptions:
+class LearnOptions(Options, settings=LEARN):
     """How to learn, and what the circuit may cost.
+
+    Parameters
+    ----------
+    (settings)
+    command
+        The command that asks for this, to be recorded; empty if there was none.
 
     Raises
     ------
     UsageError
-        If a number is out of range, or there is neither a number of trials nor a time limit.
+        If a value is outside its range.
     """
 
-    # At most: AND, OR and majority cells, and AND nodes of the AIGER file
-    max_cells: int = 5000
-    max_ands: int = 5000
-    time_limit: float | None = 60.0  # Seconds to learn; None for no limit
-    trials: int | None = None  # Trainings of networks for each output; None for no limit
-    # Trainings side by side, in processes of their own if it is more than one; for the same trials
-    # and without a time limit the result does not depend on it
-    jobs: int = 1
-    seed: int = 1  # Names the split and all random starts
-    passes: str = "fast"  # Script that the circuit goes through in the end, its function kept
-    # Measure scikit-learn's tree and forest too; None does if it is installed
+    max_cells: int = LEARN["max_cells"].default
+    max_ands: int = LEARN["max_ands"].default
+    time_limit: float | None = None
+    trials: int | None = None
+    jobs: int = LEARN["jobs"].default
+    seed: int = LEARN["seed"].default
+    passes: str = LEARN["passes"].default
     baselines: bool | None = None
     simulators: tuple[str, ...] | None = None  # Names; None takes all that are installed
     # The command that asks for this, to be recorded; empty if there was none
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.time_limit is None and self.trials is None:
-            raise UsageError("learn: expected a number of trials, a time limit, or both")
-        for name, value in (
-            ("max cells", self.max_cells),
-            ("max ands", self.max_ands),
-            ("trials", 1 if self.trials is None else self.trials),
-            ("jobs", self.jobs),
-        ):
-            if value < 1:
-                raise UsageError(f"{name}: expected at least 1, got {value}")
-        if self.seed < 0:
-            raise UsageError(f"seed: expected at least 0, got {self.seed}")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise UsageError(f"time_limit: expected more than 0 seconds, got {self.time_limit:g}")
+        super().__post_init__()
+        self._fill("max_ands", self.max_cells)
+        if self.trials is None:
+            self._fill("time_limit", DEFAULT_TIME_LIMIT)

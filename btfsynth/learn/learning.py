@@ -33,8 +33,9 @@ from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import bit_names
+from btfsynth.settings.table import PARSED_CHECK
 from btfsynth.sim.base import CheckResult
-from btfsynth.sim.registry import PARSED_CHECK, get_simulator
+from btfsynth.sim.registry import get_simulator
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up

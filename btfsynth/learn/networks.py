@@ -38,7 +38,8 @@ from btfsynth.netlist.simulation import output_words
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
-from btfsynth.train.parameters import StopRule, TrainParameters
+from btfsynth.settings.table import StopRule
+from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import TrialOptions, train_trial
 from btfsynth.workers.executor import Common, Executor, Inline, Task, completed
 

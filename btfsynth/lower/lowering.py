@@ -17,16 +17,11 @@ from btfsynth.lower.threshold import pseudo_boolean, reduce_exactly
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.literals import FALSE
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import (
-    Preserve,
-    Reference,
-    care_reference,
-    count_wrong,
-    function_reference,
-)
+from btfsynth.netlist.reference import Reference, care_reference, count_wrong, function_reference
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
 from btfsynth.network.accuracy import hardware_outputs, label_port, require_comparable
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.settings.table import Preserve
 
 __all__ = [
     "LoweringReport",

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from btfsynth.errors import UsageError
+from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names
 
 if TYPE_CHECKING:
@@ -73,6 +75,15 @@ def is_legal(name: str, verilog_only: bool = False) -> bool:
 def is_legal_module(name: str) -> bool:
     """Tell whether a module can have this name in all languages: one that is legal and no name of cells."""
     return is_legal(name) and _CELL.fullmatch(name) is None
+
+
+def require_module_name(name: str) -> None:
+    """Refuse what no module can be called in all languages."""
+    if not is_legal_module(name):
+        raise UsageError(
+            f"expected a letter, then letters, digits and _, at most {MAX_LENGTH}, no word that Verilog, VHDL, "
+            f"Python or C++ reserve and no name of cells such as n1; got {name[:60]!r}"
+        )
 
 
 def printable(text: str) -> str:

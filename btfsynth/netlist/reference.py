@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +20,9 @@ from btfsynth.netlist.simulation import (
     unpack_bits,
     valid_words,
 )
+from btfsynth.settings.table import Preserve
 
 _SAMPLE_VECTORS = 4096
-
-
-class Preserve(str, Enum):
-    """The two meanings of "the same function"."""
-
-    NETWORK = "network"
-    """Equal to the trained network, or to the netlist it came as, on every input vector."""
-    CARE = "care"
-    """Equal to the targets wherever a pattern says that they matter."""
 
 
 @dataclass(frozen=True, eq=False)

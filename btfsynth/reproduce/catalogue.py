@@ -14,7 +14,8 @@ from typing import Any
 
 from btfsynth.errors import UsageError
 from btfsynth.network.topology import Topology, layered
-from btfsynth.train.parameters import StopRule, TrainParameters
+from btfsynth.settings.table import StopRule
+from btfsynth.train.parameters import TrainParameters
 
 
 class Measure(str, Enum):

@@ -13,11 +13,11 @@ from btfsynth.lower.lowering import lower_network, make_reference
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Preserve
 from btfsynth.network.accuracy import measure
 from btfsynth.network.integers import round_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
+from btfsynth.settings.table import Preserve
 from btfsynth.verify.equivalence import equivalent
 
 

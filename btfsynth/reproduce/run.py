@@ -32,6 +32,8 @@ from btfsynth.reproduce.record import (
     value_of,
 )
 from btfsynth.reproduce.store import Row, Store
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import REPRODUCE
 from btfsynth.train.parameters import TrainParameters
 from btfsynth.train.trainer import warm_up
 from btfsynth.workers.executor import Executor, Finished, Task, completed
@@ -42,14 +44,17 @@ _FULL_BASELINES = 5
 
 
 @dataclass(frozen=True)
-class ReproduceOptions:
-    """How to run."""
+class ReproduceOptions(Options, settings=REPRODUCE):
+    """How to run.
 
-    full: bool = False
-    # Runs side by side, in processes of their own if it is more than one; results do not depend on
-    # how many
-    jobs: int = 1
-    seed: int = 1
+    Parameters
+    ----------
+    (settings)
+    """
+
+    full: bool = REPRODUCE["full"].default
+    jobs: int = REPRODUCE["jobs"].default
+    seed: int = REPRODUCE["seed"].default
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 
 from btfsynth.errors import UsageError
 from btfsynth.plugins import Registry
+from btfsynth.settings.table import ALL_SIMULATORS
 from btfsynth.sim.process import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     from btfsynth.hdl.manifest import Manifest
     from btfsynth.sim.base import Design, Simulator
-
-ALL_SIMULATORS = "all"
-"""The name that stands for every simulator that fits a design, none of which may be missing."""
-PARSED_CHECK = "parsed_verilog"
-"""Name of the check that reads the Verilog back, which may be listed among simulators."""
 
 SIMULATORS: Registry[Simulator] = Registry(
     "simulators",

@@ -18,7 +18,7 @@ from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.network.topology import Topology, layered
 from btfsynth.ports import Port
-from btfsynth.train.parameters import StopRule
+from btfsynth.settings.table import StopRule
 from btfsynth.train.session import TrainOptions, train
 
 try:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.network.topology import Topology, layered
-from btfsynth.train.parameters import StopRule, TrainParameters
+from btfsynth.settings.table import StopRule
+from btfsynth.train.parameters import TrainParameters
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -10,27 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import UsageError
 from btfsynth.events import TrialEnded
 from btfsynth.network.topology import Topology
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import TRIAL, StopRule
 from btfsynth.train.history import HistoryPoint
 
-
-class StopRule(str, Enum):
-    """What ends a trial before its iterations are used up.
-
-    Which of its networks a trial gives does not depend on it but for this: where every target had to be right,
-    and is, it is the one that the trial ended with (see `btfsynth.train.trainer.train_trial`).
-    """
-
-    EXACT = "exact"
-    """The network, read as sign(W . x), gets every target right."""
-    GAP = "gap"
-    """The gap is below its limit."""
-    BOTH = "both"
-    """The gap is below its limit and every target is right."""
-    NONE = "none"
-    """Nothing."""
+__all__ = ["StopReason", "TrainParameters", "TrialResult"]
 
 
 class StopReason(str, Enum):
@@ -53,28 +38,12 @@ _ENDS_WELL = {
 
 
 @dataclass(frozen=True)
-class TrainParameters:
+class TrainParameters(Options, settings=TRIAL):
     """Settings of reflect-reflect-relax for one trial.
 
     Parameters
     ----------
-    sigma
-        Support parameter, above 1: a neuron of fan-in m keeps the margin ``sqrt(m / sigma)``, so its
-        weights settle on at most the largest odd number up to sigma of inputs.
-    beta
-        Time step, in (0, 2).
-    gamma
-        Rate at which the metric follows the gap, in [0, 1).
-    max_iterations
-        Iterations at most.
-    stop
-        The stopping rule.
-    gap_limit
-        The gap that `StopRule.GAP` and `StopRule.BOTH` wait for.
-    check_interval
-        Steps between two tests for exactness.
-    precision
-        Bits of the floating-point state, 32 or 64.
+    (settings)
 
     Raises
     ------
@@ -82,36 +51,19 @@ class TrainParameters:
         If a value is outside its range.
     """
 
-    sigma: float = 3.0
-    beta: float = 0.5
-    gamma: float = 3e-3
-    max_iterations: int = 20_000
-    stop: StopRule = StopRule.EXACT
-    gap_limit: float = 0.01
-    check_interval: int = 10
-    precision: int = 32
-
-    def __post_init__(self) -> None:
-        _require("sigma", self.sigma, 1 < self.sigma < math.inf, "a number above 1")
-        _require("beta", self.beta, 0 < self.beta < 2, "a number between 0 and 2")
-        _require("gamma", self.gamma, 0 <= self.gamma < 1, "a number from 0 to below 1")
-        _require("max_iterations", self.max_iterations, self.max_iterations >= 1, "at least 1")
-        _require("gap_limit", self.gap_limit, 0 <= self.gap_limit < math.inf, "0 or more")
-        _require("check_interval", self.check_interval, self.check_interval >= 1, "at least 1")
-        _require("precision", self.precision, self.precision in (32, 64), "32 or 64")
-        rules = [rule.value for rule in StopRule]
-        _require("stop", self.stop, self.stop in rules, f"one of {', '.join(rules)}")
-        object.__setattr__(self, "stop", StopRule(self.stop))  # from Python it may be its name
+    sigma: float = TRIAL["sigma"].default
+    beta: float = TRIAL["beta"].default
+    gamma: float = TRIAL["gamma"].default
+    max_iterations: int = TRIAL["max_iterations"].default
+    stop: StopRule = TRIAL["stop"].default
+    gap_limit: float = TRIAL["gap_limit"].default
+    check_interval: int = TRIAL["check_interval"].default
+    precision: int = TRIAL["precision"].default
 
     @property
     def dtype(self) -> type[np.floating[Any]]:
         """The float type of the state."""
         return np.float32 if self.precision == 32 else np.float64
-
-
-def _require(name: str, value: object, holds: bool, expected: str) -> None:
-    if not holds:
-        raise UsageError(f"{name}: expected {expected}, got {value}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,54 +9,39 @@ import numpy as np
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.sampling import matched
-from btfsynth.errors import UsageError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath
 from btfsynth.network.topology import Topology
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import TRAIN, TRIAL, StopRule
 from btfsynth.train.checkpoint import Checkpoint, Stored, training_fingerprint
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.parallel import Ranks
-from btfsynth.train.parameters import StopRule
 from btfsynth.train.trainer import check_fit
 from btfsynth.train.trials import Series, TrainingRun, run_trials
 from btfsynth.workers.executor import Executor
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(Options, settings=TRAIN):
     """What to change of a task's default plan; None leaves it as it is.
 
     Parameters
     ----------
-    seed
-        Names the random starts together with the trial's number.
-    trials
-        Trials at most.
-    jobs
-        Trials side by side; the result does not depend on how many.
-    threads
-        Threads within a trial, where its size makes them useful; the result does not depend on them.
-    time_limit
-        Seconds of training at most.
-    widths
-        Widths from inputs to outputs; when given they are not widened from trial to trial.
-    skip
-        Let every layer see the inputs as well.
+    (settings)
     topology
         Any acyclic graph to train instead of layers.
-    sigma, beta, gamma, max_iterations, stop, gap_limit, precision
-        See `btfsynth.train.parameters.TrainParameters`.
 
     Raises
     ------
     UsageError
-        If a number is below what it may be.
+        If a value is outside its range.
     """
 
-    seed: int = 1
-    trials: int = 40
-    jobs: int = 1
-    threads: int = 1
+    seed: int = TRAIN["seed"].default
+    trials: int = TRAIN["trials"].default
+    jobs: int = TRAIN["jobs"].default
+    threads: int = TRAIN["threads"].default
     time_limit: float | None = None
     widths: tuple[int, ...] | None = None
     skip: bool | None = None
@@ -69,18 +54,6 @@ class TrainOptions:
     gap_limit: float | None = None
     precision: int | None = None
 
-    def __post_init__(self) -> None:
-        for name, value, least in (
-            ("seed", self.seed, 0),
-            ("trials", self.trials, 1),
-            ("jobs", self.jobs, 1),
-            ("threads", self.threads, 1),
-        ):
-            if value < least:
-                raise UsageError(f"{name}: expected at least {least}, got {value}")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise UsageError(f"time limit: expected more than 0 seconds, got {self.time_limit:g}")
-
 
 def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
     """Return a data set's plan with the options in place.
@@ -91,17 +64,9 @@ def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
         If a value is out of range, or the data cannot be trained or do not fit the widths.
     """
     plan = default_plan(dataset)
-    changes = {
-        "sigma": options.sigma,
-        "beta": options.beta,
-        "gamma": options.gamma,
-        "max_iterations": options.max_iterations,
-        "stop": options.stop,
-        "gap_limit": options.gap_limit,
-        "precision": options.precision,
-    }
-    given = {name: value for name, value in changes.items() if value is not None}
-    parameters = replace(plan.parameters, **given)  # type: ignore[arg-type]
+    named = {name: getattr(options, name) for name in TRIAL if name in TRAIN}
+    given = {name: value for name, value in named.items() if value is not None}
+    parameters = replace(plan.parameters, **given)
     if options.topology is not None:
         plan = TrainingPlan((), parameters, topology=options.topology)
     elif options.widths is None:

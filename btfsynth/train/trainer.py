@@ -19,15 +19,11 @@ from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
+from btfsynth.settings.table import StopRule
 from btfsynth.train.history import HistoryPoint, next_point
 from btfsynth.train.kernel import GIVEN, run_steps, start_state
 from btfsynth.train.parallel import Ranks, Share, Team, useful_threads
-from btfsynth.train.parameters import (
-    StopReason,
-    StopRule,
-    TrainParameters,
-    TrialResult,
-)
+from btfsynth.train.parameters import StopReason, TrainParameters, TrialResult
 from btfsynth.train.state import count_blocks, generated_codes, make_problem, make_state
 
 

@@ -32,8 +32,9 @@ from btfsynth.events import OnEvent, SettingsTried, ignore
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import layered
+from btfsynth.settings.table import StopRule
 from btfsynth.train.defaults import default_plan
-from btfsynth.train.parameters import StopRule, TrainParameters, TrialResult
+from btfsynth.train.parameters import TrainParameters, TrialResult
 from btfsynth.train.trainer import TrialOptions, check_fit, train_trial, warm_up
 from btfsynth.workers.executor import Executor, Inline, Task, completed
 

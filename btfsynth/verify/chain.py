@@ -39,10 +39,10 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import read_netlist
 from btfsynth.ports import Port
+from btfsynth.settings.table import ALL_SIMULATORS, VERIFY
 from btfsynth.sim.base import CheckResult, Design, load_design, port_values
 from btfsynth.sim.process import DEFAULT_TIMEOUT
 from btfsynth.sim.registry import (
-    ALL_SIMULATORS,
     SIMULATORS,
     chosen_simulators,
     get_simulator,
@@ -70,7 +70,7 @@ from btfsynth.verify.yosys import (
     prove,
 )
 
-DEFAULT_MUTANTS = 100
+DEFAULT_MUTANTS: int = VERIFY["mutants"].default
 _BENCH_MUTANTS = 5
 """So many mutants go through a real simulator."""
 _BENCH_SIMULATOR = "icarus"

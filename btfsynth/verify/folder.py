@@ -17,6 +17,7 @@ from btfsynth.hdl.writers import WRITERS, folder_formats
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.network.formats import load_network
+from btfsynth.settings.run_file import RUN_FILE
 from btfsynth.sim.base import Design
 from btfsynth.verify.compare import compare
 from btfsynth.verify.simulate import timed_out
@@ -31,8 +32,6 @@ _HEADER = re.compile(r"^// (data hash): (.*)$", re.MULTILINE)
 _SEED = re.compile(r"^// (?:training: )?seed:? ([0-9]+)", re.MULTILINE)
 _MAX_HEADER = 4000
 _MAX_SHOWN = 70
-_RUN_FILE = "run.toml"
-"""Of `btfsynth.config`, which is above this package."""
 _MISSING = object()
 
 
@@ -58,7 +57,7 @@ def data_contradiction(design: Design) -> str | None:
     stated = {verilog.name: dict(_HEADER.findall(_header(verilog))).get("data hash", _MISSING)}
     if "seed" in manifest.options:
         stated["report.json"] = _json(folder / "report.json").get("data_hash", _MISSING)
-        stated[_RUN_FILE] = _run_file(folder / _RUN_FILE, "data").get("hash", _MISSING)
+        stated[RUN_FILE] = _run_file(folder / RUN_FILE, "data").get("hash", _MISSING)
     return _first_other(stated, "data hash", manifest.data_hash)
 
 
@@ -77,7 +76,7 @@ def training_contradiction(design: Design) -> str | None:
         training = {} if "learners" in options else _training(folder / network)
         seeds["report.json"] = report.get("seed", _MISSING)
         trials["report.json"] = _sub(report, "train").get("trial", _MISSING)
-        seeds[_RUN_FILE] = _run_file(folder / _RUN_FILE, "train").get("seed", _MISSING)
+        seeds[RUN_FILE] = _run_file(folder / RUN_FILE, "train").get("seed", _MISSING)
         for file, record in (("entry.json", entry), (network, training)):
             seeds[file] = record.get("seed", _MISSING)
             trials[file] = record.get("trial", _MISSING)

@@ -22,8 +22,8 @@ from btfsynth.report.charts import layer_maps, training_curve
 from btfsynth.report.excerpt import Excerpt
 from btfsynth.report.schematic import NIGHT_PAPER, format_svg
 from btfsynth.report.svg import element, number, points_path
+from btfsynth.settings.table import StopRule
 from btfsynth.train.history import HistoryPoint
-from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train
 
 IMAGES = Path(__file__).parents[1] / "images"

@@ -8,8 +8,8 @@ import re
 import click
 
 from btfsynth.cli.main import cli
-from btfsynth.config import SECTIONS
 from btfsynth.dataset.load import load
+from btfsynth.settings.table import SECTIONS
 from btfsynth.train.defaults import default_plan
 
 __all__ = ["command_reference", "default_reference", "key_reference"]
@@ -36,12 +36,13 @@ def command_reference() -> str:
 
 
 def key_reference() -> str:
-    """Return the keys of a run file with what each takes."""
-    lines = ["| section | key | value |", "|---|---|---|"]
+    """Return the keys of a run file with what each does, takes and is without it."""
+    lines = ["| section | key | meaning | value | default |", "|---|---|---|---|---|"]
     for section, keys in SECTIONS.items():
-        lines += [
-            f"| `{section}` | `{name}` | {_text(key.expected)} |" for name, key in keys.items()
-        ]
+        for name, key in keys.items():
+            words = (f"{key.line} {key.more}", key.kind.expected, key.default_words)
+            cells = " | ".join(_text(each.strip()) for each in words)
+            lines.append(f"| `{section}` | `{name}` | {cells} |")
     return "\n".join([*lines, ""])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from btfsynth.config import read_run_file
+from btfsynth.settings.run_file import read_run_file
 
 CHANGES = {"report.json"}
 """It has times and the command."""

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from btfsynth.config import RUN_FILE
 from btfsynth.network.formats import load_network
+from btfsynth.settings.run_file import RUN_FILE
 
 CHECK = ("--simulator", "amaranth")
 MAKES = {

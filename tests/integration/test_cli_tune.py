@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfsynth.config import read_run_file
+from btfsynth.settings.run_file import read_run_file
 from btfsynth.train import tuning
 from btfsynth.train.tuning import try_settings
 

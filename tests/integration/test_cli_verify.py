@@ -32,7 +32,7 @@ def sound_multiplier(tmp_path_factory) -> Path:
     """Return the folder of a two-bit multiplier's design, not to be changed."""
     from btfsynth.dataset.load import load
     from btfsynth.flow.building import build
-    from btfsynth.flow.report import BuildOptions
+    from btfsynth.flow.recipe import BuildOptions
 
     folder = tmp_path_factory.mktemp("verify") / "multiplier_2"
     build(load("multiplier:2"), folder, BuildOptions(simulators=("parsed_verilog",)))
@@ -238,7 +238,7 @@ def sound_formats(tmp_path_factory) -> Path:
     """Return a pipelined design with a netlist file of every format, not to be changed."""
     folder = tmp_path_factory.mktemp("formats") / "product"
     netlist = replace(array_multiplier(2, 2), name="product")
-    emit_netlist(netlist, None, folder, HardwareOptions(stages=2, formats=("mig", *EDITS)))
+    emit_netlist(netlist, None, folder, HardwareOptions(pipeline=2, formats=("mig", *EDITS)))
     return folder
 
 

@@ -19,15 +19,16 @@ import yaml
 
 from btfsynth import __version__
 from btfsynth.cli.main import cli
-from btfsynth.config import SECTIONS, read_run_file
 from btfsynth.dataset.load import load
 from btfsynth.flow.building import build
-from btfsynth.flow.report import BuildOptions
+from btfsynth.flow.recipe import BuildOptions
 from btfsynth.hdl.readers import READERS, read_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.network.formats import read_generators, read_network_text, read_widths
 from btfsynth.report.schematic import NIGHT_PAPER
+from btfsynth.settings.run_file import read_run_file
+from btfsynth.settings.table import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

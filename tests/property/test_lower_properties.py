@@ -25,9 +25,9 @@ from btfsynth.lower.threshold import (
     reduce_on_vectors,
 )
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
-from btfsynth.netlist.reference import Preserve
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
+from btfsynth.settings.table import Preserve
 
 SMALL = st.integers(-4, 4).map(float)
 REAL = st.floats(-2, 2, allow_nan=False).map(lambda value: round(value, 3))

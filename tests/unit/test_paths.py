@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 import btfsynth
-from btfsynth.config import read_run_file
 from btfsynth.dataset.load import load, save
 from btfsynth.errors import UsageError
 from btfsynth.files import as_path, make_folder, write_archive, write_bytes, write_text
 from btfsynth.flow.building import build, build_network, emit_netlist
-from btfsynth.flow.report import BuildOptions
+from btfsynth.flow.recipe import BuildOptions
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.hdl.readers import read_design
 from btfsynth.learn import LearnOptions, learn
@@ -29,6 +28,7 @@ from btfsynth.network.formats import (
     write_network_text,
 )
 from btfsynth.report.page import write_report
+from btfsynth.settings.run_file import read_run_file
 from btfsynth.sim.base import load_design
 from btfsynth.train.session import TrainOptions, train
 from btfsynth.verify.chain import verify_design

@@ -14,13 +14,13 @@ from btfsynth.dataset.load import load
 from btfsynth.discover import search, work
 from btfsynth.discover import store as store_module
 from btfsynth.discover.portfolio import PolishTask, TrialTask
-from btfsynth.discover.record import Objective
 from btfsynth.discover.search import DiscoverOptions, discover
 from btfsynth.discover.store import certify
 from btfsynth.errors import DataError, UsageError, VerificationError
 from btfsynth.events import Event, Note
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import read_netlist
+from btfsynth.settings.table import Objective
 from btfsynth.train.session import TrainOptions
 from btfsynth.verify.simulate import simulate_design
 from btfsynth.workers.executor import Finished

@@ -19,7 +19,7 @@ from btfsynth.sim.base import load_design
 @pytest.mark.parametrize("stages", [0, 2])
 def test_all_vectors_come_back(tmp_path, stages):
     """Bytes in, the right bytes out, with and without registers in the design."""
-    options = HardwareOptions(stages=stages, enable=stages > 0, reset=stages > 0)
+    options = HardwareOptions(pipeline=stages, enable=stages > 0, reset=stages > 0)
     emit_netlist(array_multiplier(2, 2), None, tmp_path, options)
     places, failures = simulate_shell(load_design(tmp_path))
     assert len(places) == 16

@@ -42,7 +42,7 @@ def simulate(folder, pins, spoil=False):
 @pytest.mark.parametrize("stages", [0, 2])
 def test_wrapper_gives_the_outputs(tmp_path, pins, stages):
     """With and without shift registers, with and without registers in the design."""
-    options = HardwareOptions(stages=stages, enable=stages > 0, reset=stages > 0)
+    options = HardwareOptions(pipeline=stages, enable=stages > 0, reset=stages > 0)
     emit_netlist(array_multiplier(3, 2), None, tmp_path, options)
     wrapper, check = simulate(tmp_path, pins)
     assert wrapper.scan == (pins == 10)

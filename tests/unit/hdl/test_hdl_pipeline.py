@@ -12,10 +12,11 @@ from strategies import netlists
 
 from btfsynth.errors import UsageError
 from btfsynth.hdl.design import HardwareOptions
-from btfsynth.hdl.manifest import MAX_LATENCY, Timing
+from btfsynth.hdl.manifest import Timing
 from btfsynth.hdl.pipeline import make_pipeline, stages_for_depth
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
+from btfsynth.settings.table import MAX_LATENCY
 
 
 @given(netlists(), st.integers(1, 8))
@@ -101,10 +102,10 @@ def test_number_of_stages():
     ("options", "timing"),
     [
         ({}, None),
-        ({"stages": 2}, Timing(2)),
-        ({"stages": 2, "enable": True}, Timing(2, enable=True)),
-        ({"stages": None, "stage_depth": 3, "reset": True}, Timing(3, reset=True)),
-        ({"stages": None, "stage_depth": 100}, Timing(1)),
+        ({"pipeline": 2}, Timing(2)),
+        ({"pipeline": 2, "enable": True}, Timing(2, enable=True)),
+        ({"pipeline": "auto:3", "reset": True}, Timing(3, reset=True)),
+        ({"pipeline": "auto:100"}, Timing(1)),
         ({"stream": True}, Timing(1, enable=True, reset=True)),
     ],
 )
@@ -116,11 +117,14 @@ def test_timing_of_options(options, timing):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"stages": -1}, "expected 0 to 1000 stages, got -1"),
-        ({"stages": MAX_LATENCY + 1}, "got 1001"),
-        ({"stages": None, "stage_depth": 0}, "expected a depth of at least 1, got 0"),
+        ({"pipeline": -1}, "expected 0 to 1000 stages, .*got -1"),
+        ({"pipeline": MAX_LATENCY + 1}, "got 1001"),
+        ({"pipeline": "auto:0"}, "stages, auto or auto:DEPTH, got 'auto:0'"),
         ({"enable": True}, "a combinational design has no registers"),
-        ({"formats": ("blif", "verilog")}, "unknown netlist format 'verilog': .*blif, aag"),
+        (
+            {"formats": ("blif", "verilog")},
+            "`formats`: expected a list of some of .*blif, aag.*got 'verilog'",
+        ),
     ],
 )
 def test_impossible_options(options, message):

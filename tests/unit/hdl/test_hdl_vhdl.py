@@ -126,7 +126,7 @@ def test_extended_names_are_the_same_everywhere(tmp_path):
     """Entity, testbench and registers write a name in the same way; files keep the plain name."""
     builder = NetlistBuilder("my__mod", [Port("a__b", 2)], [Port("y_", 1)])
     netlist = builder.build([builder.and_(builder.input(0), builder.input(1))])
-    options = HardwareOptions(stages=2)
+    options = HardwareOptions(pipeline=2)
     manifest = write_design(netlist, vectors_of(netlist), tmp_path, options=options)
     assert manifest.files["vhdl"] == "my__mod.vhd"
     assert manifest.files["vhdl_testbench"] == "tb_my__mod.vhd"
@@ -144,7 +144,7 @@ def test_extended_names_are_the_same_everywhere(tmp_path):
 
 def test_registers_are_in_one_process(tmp_path):
     """Reset comes before enable; the output bits are the last registers."""
-    options = HardwareOptions(stages=2, enable=True, reset=True)
+    options = HardwareOptions(pipeline=2, enable=True, reset=True)
     write_design(full_adder(), vectors_of(full_adder()), tmp_path, options=options)
     text = (tmp_path / "full_adder.vhd").read_text()
     assert text.endswith(f"architecture netlist of full_adder is\n{PIPELINE}")
@@ -153,10 +153,10 @@ def test_registers_are_in_one_process(tmp_path):
 @pytest.mark.parametrize(
     ("options", "lines"),
     [
-        (HardwareOptions(stages=1), ["            s(0) <= n3;"]),
-        (HardwareOptions(stages=1, enable=True), ["            if en = '1' then"]),
+        (HardwareOptions(pipeline=1), ["            s(0) <= n3;"]),
+        (HardwareOptions(pipeline=1, enable=True), ["            if en = '1' then"]),
         (
-            HardwareOptions(stages=1, reset=True),
+            HardwareOptions(pipeline=1, reset=True),
             ["            if rst = '1' then", "            else"],
         ),
     ],

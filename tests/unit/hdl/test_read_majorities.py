@@ -37,7 +37,7 @@ def random_netlist(seed: int) -> Netlist:
 
 
 @pytest.mark.parametrize(
-    "options", [HardwareOptions(), HardwareOptions(cells=True), HardwareOptions(stages=2)]
+    "options", [HardwareOptions(), HardwareOptions(cells=True), HardwareOptions(pipeline=2)]
 )
 @pytest.mark.parametrize("seed", range(12))
 def test_cells_are_those_of_the_netlist(

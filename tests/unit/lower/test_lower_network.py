@@ -15,10 +15,11 @@ from btfsynth.lower.lowering import (
     lower_network,
     make_reference,
 )
-from btfsynth.netlist.reference import Preserve, count_wrong
+from btfsynth.netlist.reference import count_wrong
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
+from btfsynth.settings.table import Preserve
 
 
 def network(topology: Topology, weights: object) -> TrainedNetwork:

@@ -14,7 +14,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Preserve, Reference, care_reference, count_wrong
+from btfsynth.netlist.reference import Reference, care_reference, count_wrong
 from btfsynth.netlist.simulation import output_words, pack_bits, valid_words
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import Pass
@@ -22,6 +22,7 @@ from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
 from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.ports import Port
+from btfsynth.settings.table import Preserve
 
 
 def raw(inputs: int, fanins: list[list[int]], outputs: list[int]) -> Netlist:

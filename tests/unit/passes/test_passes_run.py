@@ -16,13 +16,14 @@ from btfsynth.cli.main import cli
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Preserve, Reference
+from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import PassReport, run_pass, run_passes
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
 from btfsynth.passes.registry import PASSES, SCRIPTS, parse_script
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.ports import Port
+from btfsynth.settings.table import Preserve
 
 
 def xor_netlist() -> Netlist:

@@ -245,7 +245,7 @@ def test_registers_are_said_to_be_only_simulated(tmp_path):
     """The page of a pipeline has its latency, and says what was proven of it and what only simulated."""
     netlist = full_adder(majority_adder)
     checks = {name: {"passed": 8, "failed": 0} for name in ("icarus", "parsed_verilog")}
-    folder = write_folder(netlist, tmp_path / "d", options=HardwareOptions(stages=2, reset=True))
+    folder = write_folder(netlist, tmp_path / "d", options=HardwareOptions(pipeline=2, reset=True))
     text = " ".join(Page(report_page(folder)).texts)
     assert "latency 2 clocks, registers neither proven nor simulated" in text
     assert "No simulation of the registers" in text

@@ -21,7 +21,7 @@ from btfsynth.reproduce import run as run_module
 from btfsynth.reproduce.catalogue import EXPERIMENTS, Experiment, Scale, choose
 from btfsynth.reproduce.run import Report, ReproduceOptions, reproduce
 from btfsynth.reproduce.table import markdown, report_record, summary, write_tables
-from btfsynth.train.parameters import StopRule
+from btfsynth.settings.table import StopRule
 from btfsynth.train.trainer import check_fit
 from btfsynth.workers.executor import Finished, Inline
 

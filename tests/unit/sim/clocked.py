@@ -12,12 +12,12 @@ from btfsynth.sim.base import Design, load_design
 
 KINDS = {
     "combinational": HardwareOptions(),
-    "one_stage": HardwareOptions(stages=1),
-    "registered": HardwareOptions(stages=1, reset=True),
-    "enable": HardwareOptions(stages=2, enable=True),
-    "reset": HardwareOptions(stages=3, reset=True),
-    "both": HardwareOptions(stages=3, enable=True, reset=True),
-    "deep": HardwareOptions(stages=20, enable=True, reset=True),
+    "one_stage": HardwareOptions(pipeline=1),
+    "registered": HardwareOptions(pipeline=1, reset=True),
+    "enable": HardwareOptions(pipeline=2, enable=True),
+    "reset": HardwareOptions(pipeline=3, reset=True),
+    "both": HardwareOptions(pipeline=3, enable=True, reset=True),
+    "deep": HardwareOptions(pipeline=20, enable=True, reset=True),
 }
 
 

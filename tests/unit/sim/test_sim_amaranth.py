@@ -45,7 +45,7 @@ def test_wrong_timing_fails(tmp_path, kind, old, new):
 def test_reset_that_is_ignored(tmp_path):
     """Registers that outlive a reset fail at the first vector."""
     design = make(tmp_path / "a", KINDS["both"])
-    held = make(tmp_path / "b", HardwareOptions(stages=3, enable=True))
+    held = make(tmp_path / "b", HardwareOptions(pipeline=3, enable=True))
     spoiled = spoil(design)
     path = design.path("vectors")
     lines = path.read_text().splitlines(keepends=True)

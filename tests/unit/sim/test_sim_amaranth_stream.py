@@ -28,7 +28,7 @@ def _forget():
 
 def stream(folder, stages=0, netlist=None):
     """A design with a stream."""
-    return make(folder, HardwareOptions(stages=stages, stream=True), netlist)
+    return make(folder, HardwareOptions(pipeline=stages, stream=True), netlist)
 
 
 @pytest.mark.parametrize("stages", [0, 1, 2, 7])

@@ -47,7 +47,7 @@ def hostile():
 @needs_cocotb
 def test_hostile_names_pass(tmp_path):
     """Names end as ports that the test finds; cells may be instances from a file of their own."""
-    options = HardwareOptions(stages=1, reset=True, cells=True)
+    options = HardwareOptions(pipeline=1, reset=True, cells=True)
     assert COCOTB.run(make(tmp_path, options, hostile())).ok
 
 

@@ -12,7 +12,7 @@ from clocked import KINDS, change, make, spoil
 from btfsynth.hdl.design import HardwareOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
-STREAM = HardwareOptions(stages=2, stream=True)
+STREAM = HardwareOptions(pipeline=2, stream=True)
 
 
 @pytest.fixture

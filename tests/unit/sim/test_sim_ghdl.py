@@ -26,11 +26,11 @@ FEW = settings(
 needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="needs ghdl")
 KINDS = [
     HardwareOptions(),
-    HardwareOptions(stages=1),
-    HardwareOptions(stages=3, enable=True),
-    HardwareOptions(stages=2, reset=True),
-    HardwareOptions(stages=3, enable=True, reset=True),
-    HardwareOptions(stages=9, enable=True, reset=True),
+    HardwareOptions(pipeline=1),
+    HardwareOptions(pipeline=3, enable=True),
+    HardwareOptions(pipeline=2, reset=True),
+    HardwareOptions(pipeline=3, enable=True, reset=True),
+    HardwareOptions(pipeline=9, enable=True, reset=True),
 ]
 IDS = ["combinational", "plain", "enable", "reset", "both", "shifting"]
 

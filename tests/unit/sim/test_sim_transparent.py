@@ -25,7 +25,7 @@ def test_a_latch_is_no_register(tmp_path, simulator, role, edge, level, enable):
         pytest.skip(str(runner.find().reason))
     netlist = full_adder()
     write_design(
-        netlist, vectors_of(netlist), tmp_path, options=HardwareOptions(stages=1, enable=enable)
+        netlist, vectors_of(netlist), tmp_path, options=HardwareOptions(pipeline=1, enable=enable)
     )
     assert runner.run(load_design(tmp_path)).ok
     path = load_design(tmp_path).path(role)

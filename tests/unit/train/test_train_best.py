@@ -14,7 +14,8 @@ from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
-from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
+from btfsynth.settings.table import StopRule
+from btfsynth.train.parameters import StopReason, TrainParameters
 from btfsynth.train.session import TrainOptions, train
 from btfsynth.train.trainer import TrialOptions, train_trial
 from btfsynth.workers.executor import Inline

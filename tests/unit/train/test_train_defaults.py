@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from btfsynth.dataset.load import load
+from btfsynth.settings.table import StopRule
 from btfsynth.train.defaults import default_plan
-from btfsynth.train.parameters import StopRule
 from btfsynth.train.session import TrainOptions, train
 
 

@@ -15,9 +15,10 @@ from btfsynth.errors import OutputError, TopologyError, UsageError
 from btfsynth.events import Note, TrialEnded, TrialProgress
 from btfsynth.network.topology import layered
 from btfsynth.ports import Port
+from btfsynth.settings.table import StopRule
 from btfsynth.train.defaults import TrainingPlan, default_plan
 from btfsynth.train.history import format_history
-from btfsynth.train.parameters import StopReason, StopRule, TrainParameters
+from btfsynth.train.parameters import StopReason, TrainParameters
 from btfsynth.train.session import TrainOptions, plan_for, train
 from btfsynth.train.trainer import TrialOptions, train_trial
 from btfsynth.train.trials import Series, TrainingRun

@@ -33,7 +33,7 @@ def read(folder, options, old="", new=""):
 
 @pytest.mark.parametrize(
     "options",
-    [HardwareOptions(stages=2), HardwareOptions(stages=3, enable=True, reset=True)],
+    [HardwareOptions(pipeline=2), HardwareOptions(stages=3, enable=True, reset=True)],
     ids=["plain", "controls"],
 )
 def test_pipelines_are_proven(tmp_path, options):
@@ -43,6 +43,6 @@ def test_pipelines_are_proven(tmp_path, options):
 
 def test_wrong_pipeline_is_refuted(tmp_path):
     """An inverter too many on a register is found."""
-    options = HardwareOptions(stages=2, enable=True)
+    options = HardwareOptions(pipeline=2, enable=True)
     found = read(tmp_path, options, "out_p[0].eq(", "out_p[0].eq(~")
     assert not equivalent(multiplier(), found).equal

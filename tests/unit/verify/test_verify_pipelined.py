@@ -18,7 +18,7 @@ from btfsynth.verify.compare import compare
 from btfsynth.verify.simulate import check_parsed
 from btfsynth.verify.subjects import Subject, read_subject
 
-OPTIONS = HardwareOptions(stages=3, enable=True, reset=True)
+OPTIONS = HardwareOptions(pipeline=3, enable=True, reset=True)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def references(design):
 
 
 @pytest.mark.parametrize(
-    "options", [OPTIONS, replace(OPTIONS, cells=True), HardwareOptions(stages=1)]
+    "options", [OPTIONS, replace(OPTIONS, cells=True), HardwareOptions(pipeline=1)]
 )
 def test_yosys_proves(tmp_path, prover, options):
     """With registers taken for wires the design is its function."""

@@ -1,4 +1,4 @@
-"""Read and write the file of a run: TOML, a section a station.
+"""Read and write the file of a run: TOML, a section per step.
 
 Example
 -------
@@ -23,26 +23,27 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from btfsynth.config.lines import KeyPath, key_lines
-from btfsynth.config.schema import SECTIONS
-from btfsynth.dataset.tasks import is_task_spec
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath, as_path
+from btfsynth.settings.kinds import File, Source, load
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import SECTIONS
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["RUN_FILE", "RunFile", "format_run_file", "read_run_file"]
-
 RUN_FILE = "run.toml"
 """Name of the file that a build leaves in its folder."""
+
+KeyPath = tuple[str, ...]
+"""The names that lead to a key, such as ``("train", "beta")``."""
 
 _LARGEST = 10_000_000
 _DIGITS = re.compile(r"[0-9][0-9_]{999,}")
@@ -55,10 +56,8 @@ class RunFile:
 
     Parameters
     ----------
-    path
-        The file.
     values
-        Values as TOML has them by section and key, `btfsynth.config.SECTIONS` tells which; lists are tuples.
+        As the program keeps them, by section and key (see `btfsynth.settings.table.SECTIONS`).
     lines
         Line, from 1, of every section and key by its names.
     """
@@ -70,6 +69,14 @@ class RunFile:
     def get(self, section: str, key: str) -> Any:
         """Return a value, None if it is not given."""
         return self.values.get(section, {}).get(key)
+
+    def of(self, options: type[Options]) -> dict[str, Any]:
+        """Return what is said of the settings of a class of options, by name."""
+        return {
+            setting.name: self.values[setting.section][setting.name]
+            for setting in options.settings.values()
+            if setting.name in self.values.get(setting.section, {})
+        }
 
     def error(self, section: str, key: str, message: str) -> DataError:
         """Return the error that says what is wrong with a value."""
@@ -83,19 +90,25 @@ class RunFile:
         DataError
             If there is no such file in the folder of this one, nor in the current folder.
         """
-        name = self.get(section, key)
-        if name is None or (section == "data" and key != "network" and is_task_spec(name)):
-            return None if name is None else str(name)
+        name, kind = self.get(section, key), SECTIONS[section][key].kind
+        if name is None:
+            return None
+        if isinstance(kind, Source) and load("btfsynth.dataset.tasks:is_task_spec")(name):
+            return str(name)
         # Joined as text: a Path would make ./full_adder the name of a task.
         beside = os.path.join(self.path.parent, name)  # noqa: PTH118
         for path in (beside, name):
             if os.path.lexists(path):
                 return str(path)
         where = "beside this file and in the current folder"
-        expected = "a task or a file" if key in ("source", "valid") else "a file"
         raise self.error(
-            section, key, f"expected {expected}, got {name!r:.80}, which is not found {where}"
+            section, key, f"expected {kind.expected}, got {name!r:.80}, which is not found {where}"
         )
+
+
+def is_file(section: str, key: str) -> bool:
+    """Tell whether a key names a file, which `RunFile.find` looks for."""
+    return isinstance(SECTIONS[section][key].kind, (File, Source))
 
 
 def read_run_file(path: StrPath) -> RunFile:
@@ -116,21 +129,21 @@ def read_run_file(path: StrPath) -> RunFile:
     except RecursionError:
         raise DataError("expected TOML: nested too deeply", path) from None
     except ValueError:  # of Python itself, which limits the digits of a whole number
-        raise DataError(
-            "expected whole numbers of less than 1,000 digits", path, _line_of_digits(text)
-        ) from None
+        found = _DIGITS.search(text)
+        line = None if found is None else text.count("\n", 0, found.start()) + 1
+        raise DataError("expected whole numbers of less than 1,000 digits", path, line) from None
     lines = key_lines(text)
     values: dict[str, dict[str, Any]] = {}
-    for section, table in content.items():
-        _require_section(path, lines, section, table)
+    for section, keys in content.items():
+        _require_section(path, lines, section, keys)
         values[section] = {}
-        for key, value in table.items():
+        for key, value in keys.items():
             if key not in SECTIONS[section]:
-                raise _error(path, lines, (section, key), _unknown_key(section, key))
-            problem = SECTIONS[section][key].problem(value)
-            if problem is not None:
-                raise _error(path, lines, (section, key), problem)
-            values[section][key] = tuple(value) if isinstance(value, list) else value
+                raise _unknown_key(path, lines, (section, key))
+            try:
+                values[section][key] = SECTIONS[section][key].kind.take(value)
+            except UsageError as error:
+                raise _error(path, lines, (section, key), str(error)) from None
     run = RunFile(path, values, lines)
     for key in ("widths", "skip"):
         if run.get("train", "topology") is not None and run.get("train", key) is not None:
@@ -157,12 +170,6 @@ def _read(path: Path) -> str:
         raise DataError("expected TOML: expected UTF-8", path, line) from None
 
 
-def _line_of_digits(text: str) -> int | None:
-    """Return the line of the first whole number that is too long to be read."""
-    found = _DIGITS.search(text)
-    return None if found is None else text.count("\n", 0, found.start()) + 1
-
-
 def _syntax_error(path: Path, text: str, message: str) -> DataError:
     place = _PLACE.search(message)
     if place is None:
@@ -172,36 +179,109 @@ def _syntax_error(path: Path, text: str, message: str) -> DataError:
 
 
 def _error(path: Path, lines: Mapping[KeyPath, int], place: KeyPath, message: str) -> DataError:
-    line = lines.get(place, lines.get(place[:1]))
-    return DataError(f"{place[-1]!s:.60}: {message}", path, line)
+    return DataError(f"{place[-1]!s:.60}: {message}", path, _line(lines, place))
 
 
-def _require_section(path: Path, lines: Mapping[KeyPath, int], name: str, table: Any) -> None:
+def _line(lines: Mapping[KeyPath, int], place: KeyPath) -> int | None:
+    return lines.get(place, lines.get(place[:1]))
+
+
+def _home(key: str) -> str | None:
+    """Return the section that a key belongs to."""
+    return next((section for section, keys in SECTIONS.items() if key in keys), None)
+
+
+def _require_section(path: Path, lines: Mapping[KeyPath, int], name: str, keys: Any) -> None:
     """Refuse what is no known section."""
     if name not in SECTIONS:
-        home = next((section for section, keys in SECTIONS.items() if name in keys), None)
-        if home is not None and not isinstance(table, dict):
+        home = _home(name)
+        if home is not None and not isinstance(keys, dict):
             message = f"expected below [{home}], got it outside"
         else:
             message = f"expected a section{_among(name, SECTIONS, '[{}]')}"
         raise _error(path, lines, (name,), message)
-    if not isinstance(table, dict):
+    if not isinstance(keys, dict):
         raise _error(path, lines, (name,), f"expected the section [{name}], got a value")
 
 
-def _unknown_key(section: str, key: str) -> str:
-    home = next((name for name, keys in SECTIONS.items() if key in keys), None)
+def _unknown_key(path: Path, lines: Mapping[KeyPath, int], place: KeyPath) -> DataError:
+    section, key = place
+    for setting in SECTIONS[section].values():
+        if setting.formerly == key:
+            return DataError(f"`{key}` is now called `{setting.name}`", path, _line(lines, place))
+    home = _home(key)
     if home is not None:
-        return f"expected below [{home}], got it below [{section}]"
-    return f"expected a key of [{section}]{_among(key, SECTIONS[section], '{}')}"
+        return _error(path, lines, place, f"expected below [{home}], got it below [{section}]")
+    among = _among(key, SECTIONS[section], "{}")
+    return _error(path, lines, place, f"expected a key of [{section}]{among}")
 
 
-def _among(name: str, known: Mapping[str, Any], form: str) -> str:
+def _among(name: str, known: Iterable[str], form: str) -> str:
     """Return what a name may have been meant to be, or all it could be."""
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f", got an unknown one; is {form.format(near[0])} meant?"
     return f": {', '.join(form.format(each) for each in known)}"
+
+
+# Where the keys of a TOML text stand, which its reader in the standard library does not tell.
+
+_TOKEN = re.compile(
+    r"""
+    (?P<string>\"\"\"(?:\\.|[^\\])*?\"{3,5}|'''.*?'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*')
+    | (?P<comment>\#[^\n]*)
+    | (?P<newline>\n)
+    | (?P<open>[\[{])
+    | (?P<close>[\]}])
+    | (?P<equals>=)
+    | (?P<other>[^"'\#\n\[\]{}=]+|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_NAME = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|[^\s."']+""")
+
+
+def key_lines(text: str) -> dict[KeyPath, int]:
+    """Return the line, from 1, on which each table and each key of a TOML text is first named.
+
+    Keys inside inline tables stand where the table does and have no entry of their own. The text has to be
+    TOML; of any other the lines mean nothing.
+    """
+    lines: dict[KeyPath, int] = {}
+    section: KeyPath = ()
+    number, depth = 1, 0
+    statement, started = "", 1
+    in_value = False
+
+    def enter(path: KeyPath) -> None:
+        for length in range(1, len(path) + 1):
+            lines.setdefault(path[:length], started)
+
+    for match in _TOKEN.finditer(text):
+        kind, token = match.lastgroup, match.group()
+        if kind == "newline" and not depth:
+            if statement.strip().startswith("["):
+                section = _names(statement.strip().strip("[]"))
+                enter(section)
+            statement, in_value = "", False
+        elif kind == "equals" and not depth and not in_value:
+            enter((*section, *_names(statement)))
+            statement, in_value = "", True
+        elif kind in ("open", "close") and in_value:
+            depth += 1 if kind == "open" else -1
+        elif not in_value and kind not in ("comment", "newline"):
+            if not statement.strip():
+                started = number
+            statement += token
+        number += token.count("\n")
+    if statement.strip().startswith("["):
+        enter(_names(statement.strip().strip("[]")))
+    return lines
+
+
+def _names(text: str) -> KeyPath:
+    """Return the names of a dotted key."""
+    return tuple(name.strip("\"'") for name in _NAME.findall(text))
 
 
 def format_run_file(
@@ -221,7 +301,11 @@ def format_run_file(
     blocks = [_comment(comment)] if comment else []
     for section, keys in SECTIONS.items():
         given = values.get(section, {})
-        lines = [f"{key} = {_value(given[key])}" for key in keys if given.get(key) is not None]
+        lines = [
+            f"{name} = {_value(setting.kind.plain(given[name]))}"
+            for name, setting in keys.items()
+            if given.get(name) is not None
+        ]
         note = (notes or {}).get(section, "")
         if lines:
             blocks.append([f"[{section}]", *(_comment(note) if note else []), *lines])

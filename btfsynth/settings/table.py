@@ -1,0 +1,448 @@
+"""Every setting of the program, described once.
+
+From here come the fields' checks and defaults in the classes of options, the options of the command line, the
+keys of the run file and the tables of the documentation. A name that is used in several places is one setting;
+where its default or its limits differ, the place says so with `Setting.but`. This file imports nothing that
+computes, so that the help of a command is there at once.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from btfsynth.settings.kinds import (
+    Choice,
+    Code,
+    Columns,
+    Digest,
+    File,
+    Flag,
+    Names,
+    Real,
+    Source,
+    Stages,
+    Text,
+    Weights,
+    Whole,
+    Widths,
+)
+from btfsynth.settings.setting import Setting, sections, table
+
+
+class StopRule(str, Enum):
+    """What ends a trial before its iterations are used up.
+
+    It does not decide which of its networks a trial gives, but for this: where every target had to be right,
+    and is, it is the one that the trial ended with (see `btfsynth.train.trainer.train_trial`).
+    """
+
+    EXACT = "exact"
+    """The network, read as sign(W . x), gets every target right."""
+    GAP = "gap"
+    """The gap is below its limit."""
+    BOTH = "both"
+    """The gap is below its limit and every target is right."""
+    NONE = "none"
+    """Nothing."""
+
+
+class Preserve(str, Enum):
+    """The two meanings of "the same function"."""
+
+    NETWORK = "network"
+    """Equal to the trained network, or to the netlist it came as, on every input vector."""
+    CARE = "care"
+    """Equal to the targets wherever a pattern says that they matter."""
+
+
+class Objective(str, Enum):
+    """What makes the best circuit of a discovery."""
+
+    CELLS = "cells"
+    DEPTH = "depth"
+    CELLS_DEPTH = "cells*depth"
+
+
+EXACT, AUTO, LABELS, SPARSE = "exact", "auto", "labels", "sparse"
+"""Rules for weights in hardware."""
+
+ALL_SIMULATORS = "all"
+"""The name that stands for every simulator that fits a design, none of which may be missing."""
+PARSED_CHECK = "parsed_verilog"
+"""Name of the check that reads the Verilog back, which may be listed among simulators."""
+
+SCRIPTS = ("light", "fast", "size", "best", "depth")
+"""Names of scripts of passes."""
+
+MAX_LATENCY = 1000
+DEFAULT_STAGE_DEPTH = 4
+"""Cells in a row between registers if nothing else is asked for: about two levels of four-input tables."""
+
+DEFAULT_TIME_LIMIT = 60.0
+"""Seconds of a discovery or of learning for which neither time nor trials are limited."""
+
+_SECONDS = Real("a number of seconds above 0", lambda value: value > 0, "SECONDS")
+
+# Settings of several places.
+
+_SEED = Setting("seed", Whole(0), "Random seed; the same seed gives the same result.", 1)
+_JOBS = Setting("jobs", Whole(1, 256), "Trials to run in parallel; does not change the result.", 1)
+_TIME_LIMIT = Setting(
+    "time_limit", _SECONDS, "Stop after SECONDS.", otherwise="none", formerly="time"
+)
+_SCRIPT = Text("a script of passes", "SCRIPT", "btfsynth.passes.registry:parse_script")
+_PASSES = Setting(
+    "passes",
+    _SCRIPT,
+    f"Optimiser passes: {', '.join(SCRIPTS[:-1])} or {SCRIPTS[-1]}, or a list such as 'strash; resub "
+    "--patience 500'.",
+    "size",
+    heading="Netlist options",
+)
+_SIMULATORS = Setting(
+    "simulators",
+    Names("btfsynth.sim.registry:SIMULATORS", "NAME", (PARSED_CHECK, ALL_SIMULATORS)),
+    f"Simulator to run: {{names}}, or {ALL_SIMULATORS}, which requires every one; repeatable.",
+    otherwise="all that are installed",
+    option="--simulator",
+    section="check",
+)
+_TIMEOUT = Setting(
+    "timeout",
+    _SECONDS,
+    "Stop a simulator after SECONDS; it then counts as not run.",
+    otherwise="600, more for a simulator on a large design",
+    section="check",
+)
+
+# What a run reads: named in its run file, with the hash of the content.
+
+_HASH = Setting("hash", Digest(), "SHA-256 of the patterns of `source`; others are refused.")
+
+INPUTS = table(
+    Setting("source", Source(), "What to learn: a task or a file."),
+    _HASH,
+    Setting(
+        "outputs",
+        Columns(),
+        "Which columns of a CSV file are outputs: the last N, or their NAMES with commas.",
+        otherwise="by the header",
+    ),
+    Setting(
+        "name",
+        Text("a name", "NAME", "btfsynth.netlist.identifiers:require_module_name"),
+        "Name of the module and of the files.",
+        otherwise="from the task or the file",
+    ),
+    Setting(
+        "valid",
+        Source(),
+        "Validation set: patterns to measure on, which the vectors of the hardware then contain too.",
+        formerly="held_out",
+    ),
+    _HASH.but(
+        name="valid_hash",
+        help="SHA-256 of the patterns of `valid`; others are refused.",
+        formerly="held_out_hash",
+    ),
+    Setting(
+        "network",
+        File(),
+        "Start from this trained network (.npz, .sol, .net) instead of training one.",
+    ),
+    _HASH.but(name="network_hash", help="SHA-256 of the file `network`."),
+    Setting(
+        "topology",
+        File("FILE.net"),
+        "Train this graph instead of layers.",
+        more="The file has the header 'nodes inputs+1 outputs edges', then 'receiver sender weight' per edge.",
+        section="train",
+        heading="Training options",
+    ),
+    _HASH.but(name="topology_hash", help="SHA-256 of the file `topology`.", section="train"),
+    section="data",
+)
+
+# Classes of options: field by field.
+
+TRAIN = table(
+    _SEED,
+    Setting("trials", Whole(1, 100_000), "Random starts to try, at most.", 40),
+    _JOBS,
+    Setting(
+        "threads",
+        Whole(1, 256),
+        "Threads per trial, used if it is large; does not change the result.",
+        1,
+    ),
+    _TIME_LIMIT.but(
+        help="Stop after SECONDS and keep the best network.",
+        more="'build' spends what is left on passes, proofs and simulators, and omits what does not fit.",
+    ),
+    Setting(
+        "widths",
+        Widths(),
+        "Inputs, neurons of each hidden layer, outputs; or a .wth file with them.",
+        otherwise="by task or data, wider from trial to trial",
+    ),
+    Setting(
+        "skip", Flag(), "Let every layer see the inputs, not only the first.", otherwise="by task"
+    ),
+    Setting(
+        "sigma",
+        Real("a number above 1", lambda value: value > 1),
+        "Support: a neuron settles on at most the largest odd number of inputs up to X; above 1.",
+        otherwise="by task",
+    ),
+    Setting(
+        "beta",
+        Real("a number above 0 and below 2", lambda value: 0 < value < 2),
+        "Time step of an iteration, above 0 and below 2.",
+        otherwise="by task",
+    ),
+    Setting(
+        "gamma",
+        Real("a number from 0 to below 1", lambda value: 0 <= value < 1),
+        "Rate at which the metric follows the gap, from 0 to below 1.",
+        otherwise="by task",
+    ),
+    Setting(
+        "max_iterations",
+        Whole(1),
+        "Iterations of a trial, at most.",
+        otherwise="by task",
+        formerly="iterations",
+    ),
+    Setting(
+        "stop",
+        Choice(StopRule),
+        "What ends a trial: all targets right (exact), a small gap, both, or only `max_iterations` (none).",
+        otherwise="exact",
+    ),
+    Setting(
+        "gap_limit",
+        Real("a number above 0", lambda value: value > 0),
+        "The gap below which `stop=gap` and `stop=both` end a trial.",
+        otherwise="0.01",
+        formerly="gap",
+    ),
+    Setting(
+        "precision",
+        Choice((32, 64), words="32 or 64"),
+        "Bits of a number in training.",
+        otherwise="32",
+    ),
+    section="train",
+    heading="Training options",
+)
+
+TRIAL = table(
+    TRAIN["sigma"].but(default=3.0),
+    TRAIN["beta"].but(default=0.5),
+    TRAIN["gamma"].but(default=3e-3),
+    TRAIN["max_iterations"].but(default=20_000),
+    TRAIN["stop"].but(default=StopRule.EXACT),
+    TRAIN["gap_limit"].but(default=0.01),
+    TRAIN["precision"].but(default=32),
+    Setting(
+        "check_interval",
+        Whole(1),
+        "Iterations between two tests whether all targets are right.",
+        10,
+    ),
+)
+"""Settings of one trial; those of a training that are None are the task's."""
+
+HARDWARE = table(
+    Setting(
+        "pipeline",
+        Stages(MAX_LATENCY, DEFAULT_STAGE_DEPTH),
+        "Register stages: N, or as many as leave at most DEPTH cells in a row in each (auto: "
+        f"{DEFAULT_STAGE_DEPTH}); 0 is combinational.",
+        0,
+        more="A pipelined design takes a new input every clock.",
+    ),
+    Setting(
+        "enable",
+        Flag(),
+        "Add the port 'en' to a pipelined design; while it is 0 nothing moves.",
+        False,
+    ),
+    Setting("reset", Flag(), "Add the synchronous reset 'rst' to a pipelined design.", False),
+    Setting(
+        "stream",
+        Flag(),
+        "Write an Amaranth wrapper with ready/valid streams; implies a pipeline, `enable` and `reset`.",
+        False,
+    ),
+    Setting(
+        "cells",
+        Flag(),
+        "Write the Verilog as instances of AND, OR, majority and inverter modules, with a file of these.",
+        False,
+    ),
+    Setting(
+        "formats",
+        Names("btfsynth.hdl.writers:folder_formats", "F[,F...]"),
+        "Netlist files to add: {names}; repeatable.",
+        (),
+        option="--format",
+    ),
+    section="hardware",
+    heading="Hardware options",
+)
+
+BUILD = table(
+    Setting(
+        "weights",
+        Weights((EXACT, AUTO, LABELS, SPARSE)),
+        "Weights in hardware: exact, auto, labels, sparse, or integers of BITS bits.",
+        otherwise="auto with a code, else exact",
+        more="exact keeps the network as trained; auto rounds each neuron's weights to the smallest integers "
+        "that keep it on the patterns; labels to those that keep it on the validation set and on mixtures of "
+        "patterns too, and every label is checked; sparse refits them to few that are not 0, then as auto.",
+    ),
+    Setting(
+        "label",
+        Flag(),
+        "Add the port 'class_number': the number of the class with the largest sum, the first of equal ones.",
+        False,
+    ),
+    _PASSES.but(default=None, otherwise="size; fast from 5,000 cells on, light from 30,000"),
+    Setting(
+        "preserve",
+        Choice(Preserve),
+        "What the netlist keeps: the targets of the patterns (care) or the network on every input (network).",
+        otherwise="care if the patterns say it all, else network",
+        heading="Netlist options",
+    ),
+    _SIMULATORS,
+    _TIMEOUT,
+    Setting(
+        "code",
+        Code(),
+        "How analog inputs become bits: binary:K, levels:N, thermometer:K or threshold:X.",
+        more="binary:K rounds v to K bits, levels:N to N steps; bit i of thermometer:K is v >= (i + 0.5) / K; "
+        "threshold:X is the one bit v >= X. binary and levels train on the rounded values, the others on bits.",
+        section="data",
+    ),
+    section="netlist",
+)
+
+_SEARCH = (
+    _TIME_LIMIT.but(otherwise=f"{DEFAULT_TIME_LIMIT:g} if `trials` is not given, else none"),
+    TRAIN["trials"].but(kind=Whole(1), default=None, otherwise="no limit", section=""),
+)
+
+DISCOVER = table(
+    _SEARCH[0].but(help="Stop after SECONDS, without the start of the workers and compiling."),
+    _SEARCH[1].but(
+        help="Trainings, each from its own random start, over a cycle of widths and supports."
+    ),
+    _JOBS.but(
+        help="Worker processes; with `trials` alone they do not change the result.",
+        default=None,
+        otherwise="one per processor",
+    ),
+    Setting(
+        "objective", Choice(Objective), "What the best circuit has the least of.", Objective.CELLS
+    ),
+    BUILD["passes"].but(otherwise="depth for that objective, else size"),
+    Setting(
+        "polish",
+        Flag(),
+        "Run the passes on the best circuits with other seeds: in the last quarter of the time, or after the "
+        "trials.",
+        True,
+    ),
+    heading="Options",
+)
+
+LEARN = table(
+    Setting("max_cells", Whole(1), "AND, OR and majority cells, at most.", 5000),
+    Setting(
+        "max_ands", Whole(1), "AND nodes of the AIGER file, at most.", otherwise="as `max_cells`"
+    ),
+    _SEARCH[0].but(
+        help="Learn for SECONDS; baselines, passes and simulators come after it and take what they need."
+    ),
+    _SEARCH[1].but(
+        help="Networks to train per output; without `time_limit` the machine's speed does not matter."
+    ),
+    _JOBS.but(
+        help="Trainings to run in parallel; with `trials` alone they do not change the result."
+    ),
+    _SEED.but(help="Seed of the split and of all random starts."),
+    _PASSES.but(
+        default="fast", help="Optimiser passes for the chosen circuit; its function stays."
+    ),
+    Setting(
+        "baselines",
+        Flag(),
+        "Measure scikit-learn's decision tree and random forest as well.",
+        otherwise="if it is installed",
+    ),
+    _SIMULATORS,
+    heading="Options",
+)
+
+TUNE = table(
+    _TIME_LIMIT.but(help="Seconds of search.", default=60.0),
+    TRAIN["seed"].but(help="Seed of the search and of the random starts."),
+)
+
+REPRODUCE = table(
+    Setting(
+        "full", Flag(), "All seeds and iterations of the documentation's table, for hours.", False
+    ),
+    _JOBS.but(help="Runs in parallel; does not change the results."),
+    _SEED.but(
+        kind=Whole(0, 10**6),
+        help="First seed of every experiment: of its data, its random starts and its baselines.",
+    ),
+)
+
+VERIFY = table(
+    Setting("mutants", Whole(1, 1_000_000), "Mutants to try; all if there are fewer.", 100),
+    _SIMULATORS,
+    _TIMEOUT.but(
+        help="Stop a simulator, Yosys, another tool or a SAT proof after SECONDS; it then counts as not run.",
+        otherwise="600, more for a simulator on a large design, no limit for a SAT proof",
+    ),
+)
+
+PROOF_TIMEOUT = _TIMEOUT.but(
+    help="Stop the SAT proof, or a tool that reads A or B, after SECONDS; they are then neither equal nor "
+    "different.",
+    otherwise="no limit for the proof, 600 for a tool",
+)
+
+FPGA = table(
+    _SEED.but(
+        kind=Whole(1, 2**31 - 1), help="Seed of the placer; the same seed gives the same result."
+    ),
+    Setting(
+        "freq",
+        Real("a number above 0 and up to 10000", lambda value: 0 < value <= 10_000, "MHZ"),
+        "Clock to reach, in MHz; exits with 1 if it is not.",
+        otherwise="as fast as it gets",
+    ),
+    Setting(
+        "tries",
+        Whole(1, 64),
+        "Orders of the inputs that every mapping script tries; not for `board`.",
+        4,
+    ),
+)
+
+CHECKPOINT_INTERVAL = Setting(
+    "checkpoint_interval",
+    Real("a number of seconds of at least 0", lambda value: value >= 0, "SECONDS"),
+    "Seconds between two writes of a running trial to the checkpoint.",
+    30.0,
+)
+
+SECTIONS = sections(
+    ("data", "train", "netlist", "hardware", "check"), TRAIN, INPUTS, BUILD, HARDWARE
+)
+"""The keys of a run file by section and name, in the order in which they are written."""
