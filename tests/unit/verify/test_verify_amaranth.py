@@ -33,7 +33,7 @@ def read(folder, options, old="", new=""):
 
 @pytest.mark.parametrize(
     "options",
-    [HardwareOptions(pipeline=2), HardwareOptions(stages=3, enable=True, reset=True)],
+    [HardwareOptions(pipeline=2), HardwareOptions(pipeline=3, enable=True, reset=True)],
     ids=["plain", "controls"],
 )
 def test_pipelines_are_proven(tmp_path, options):
