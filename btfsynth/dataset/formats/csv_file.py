@@ -4,7 +4,8 @@ Values are ``0``, ``1``, ``true`` or ``false``, in any spelling of the number (`
 ``?``, nothing or a mark of what is missing (``NA``) is a don't-care as an output; ``-`` or ``x`` as an
 input stands for both values. A column named ``name[msb:lsb]`` holds unsigned numbers: decimal, ``0x`` and
 ``0b`` ones, or binary ones if all have a digit a bit. Other inputs from 0 to 1 are analog. Lines
-that begin with ``#`` are skipped. `csv_layout` reads the cells, `csv_columns` tells which columns are inputs.
+that begin with ``#`` are skipped. `csv_layout`
+reads the cells and tells which columns are inputs.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from btfsynth.dataset.formats.csv_layout import (
     read_table,
     renamed,
 )
-from btfsynth.dataset.formats.values import BadValue, classes_of, read_inputs, read_outputs
+from btfsynth.dataset.formats.values import BadValue, Outputs, classes_of, read_inputs, read_outputs
 from btfsynth.dataset.vectors import FREE, MAX_EXPANDED, bits_of, expand_cubes, expanded_size
 from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, bit_names, group_ports
@@ -82,7 +83,7 @@ def read(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
         chosen=outputs,
         lists_all=lambda first: _lists_all(table, first),
     )
-    return _dataset(file, table, roles if header is not None else renamed(roles))
+    return _dataset(table, roles if header is not None else renamed(roles))
 
 
 def _separator(header: Sequence[str] | None, body: Table) -> tuple[int | None, list[int]]:
@@ -131,17 +132,18 @@ def _lists_all(body: Table, columns: Sequence[Column]) -> bool:
     return len(set(zip(*numbers, strict=True))) == len(body.rows)
 
 
-def _dataset(file: SourceFile, body: Table, roles: Roles) -> Dataset:
+def _dataset(body: Table, roles: Roles) -> Dataset:
+    file = body.file
     input_ports, input_order = group_ports(declared_ports(roles.inputs))
-    targets, care, output_kind, output_ports, output_notes = _targets(file, body, roles.outputs)
+    outputs, output_ports = _targets(body, roles.outputs)
     rows = np.arange(len(body.rows))
     inputs: NDArray[np.uint8] | NDArray[np.float32]
     values = _numbers(body, roles.inputs)
     notes: tuple[str, ...] = ()
     if values is None:
-        _refuse_mixture(file, body, roles.inputs)
+        _refuse_mixture(body, roles.inputs)
         kind = InputKind.BOOLEAN
-        cubes = _codes(file, body, roles.inputs, _INPUT_BITS, "0, 1 or -")[:, input_order]
+        cubes = _codes(body, roles.inputs, _INPUT_BITS)[:, input_order]
         size = expanded_size(cubes)
         if size > max(MAX_EXPANDED, len(cubes)):
             raise file.error(
@@ -152,7 +154,7 @@ def _dataset(file: SourceFile, body: Table, roles: Roles) -> Dataset:
         try:
             inputs, kind, notes = read_inputs(values)
         except BadValue as bad:
-            raise _bad_cell(file, body, roles.inputs, bad) from None
+            raise body.bad(bad.row, roles.inputs[bad.column], bad.expected) from None
         inputs = inputs[:, input_order]
         if any(column.analog for column in roles.inputs) and not notes:
             inputs, kind = inputs.astype(np.float32), InputKind.ANALOG
@@ -161,59 +163,51 @@ def _dataset(file: SourceFile, body: Table, roles: Roles) -> Dataset:
         name=file.function_name,
         source=file.base_name,
         inputs=inputs,
-        targets=targets[rows],
-        care=care[rows],
+        targets=outputs.targets[rows],
+        care=outputs.care[rows],
         input_ports=input_ports,
         output_ports=output_ports,
         input_kind=kind,
-        output_kind=output_kind,
-        notices=(*body.notes, *guessed, *notes, *output_notes),
+        output_kind=outputs.kind,
+        notices=(*body.notes, *guessed, *notes, *outputs.notes),
     )
     return with_contradiction(dataset, file.path, lambda pattern: body.lines[rows[pattern]])
 
 
-_Targets = tuple[
-    NDArray[np.uint8], NDArray[np.bool_], OutputKind, tuple[Port, ...], tuple[str, ...]
-]
+def _targets(body: Table, columns: Sequence[Column]) -> tuple[Outputs, tuple[Port, ...]]:
+    """Return what the outputs are, and their ports."""
+    outputs, ports = _known_targets(body, columns)
+    notes = list(outputs.notes)
+    for cell in sorted({row[column.index] for row in body.rows for column in columns}):
+        if cell.lower() in _MISSING:
+            count = sum(body.column(column.index).count(cell) for column in columns)
+            notes.append(
+                f"outputs: {quoted(cell)}, {plural(count, 'time')}, is read as a don't-care"
+            )
+    return outputs._replace(notes=tuple(notes)), ports
 
 
-def _targets(file: SourceFile, body: Table, columns: Sequence[Column]) -> _Targets:
-    """Return targets, where they matter, their kind, the ports and notes."""
-    targets, care, kind, ports, notes = _known_targets(file, body, columns)
-    missing = {
-        cell: sum(body.column(column.index).count(cell) for column in columns)
-        for cell in sorted({row[column.index] for row in body.rows for column in columns})
-        if cell.lower() in _MISSING
-    }
-    notes += tuple(
-        f"outputs: {quoted(cell)}, {plural(count, 'time')}, is read as a don't-care"
-        for cell, count in missing.items()
-    )
-    return targets, care, kind, ports, notes
-
-
-def _known_targets(file: SourceFile, body: Table, columns: Sequence[Column]) -> _Targets:
+def _known_targets(body: Table, columns: Sequence[Column]) -> tuple[Outputs, tuple[Port, ...]]:
     ports, order = group_ports(declared_ports(columns))
+    first = columns[0]
     values = _numbers(body, columns, open_cells=True)
-    if values is None and len(columns) == 1 and not columns[0].is_number:
-        cells = body.column(columns[0].index)
+    found: Outputs | None = None
+    if values is None and len(columns) == 1 and not first.is_number:
+        cells = body.column(first.index)
         words = [None if _OUTPUT_BITS.get(cell.lower()) == FREE else cell for cell in cells]
         if not any(word and (NUMBER.fullmatch(word) or word.lower() in _BITS) for word in words):
-            found = classes_of(words, columns[0].name, quoted)
-            if found is not None:
-                ports = (Port(columns[0].name, found.targets.shape[1]),)
-                return found.targets, found.care, found.kind, ports, (found.note,)
-    if values is None:
-        marks = _codes(file, body, columns, _OUTPUT_BITS, "0, 1 or -")[:, order]
-        targets = (marks == 1).astype(np.uint8)
-        return targets, marks != FREE, OutputKind.BOOLEAN, ports, ()
-    try:
-        targets, care, kind, notes = read_outputs(values, columns[0].name)
-    except BadValue as bad:
-        raise _bad_cell(file, body, columns, bad) from None
-    if kind is OutputKind.LABEL:
-        return targets, care, kind, (Port(columns[0].name, targets.shape[1]),), notes
-    return targets[:, order], care[:, order], kind, ports, notes
+            found = classes_of(words, first.name, quoted)
+    elif values is not None:
+        try:
+            found = read_outputs(values, first.name)
+        except BadValue as bad:
+            raise body.bad(bad.row, columns[bad.column], bad.expected) from None
+    if found is None:
+        marks = _codes(body, columns, _OUTPUT_BITS)
+        found = Outputs((marks == 1).astype(np.uint8), marks != FREE)
+    elif found.kind is OutputKind.LABEL or values is None:
+        return found, (Port(first.name, found.targets.shape[1]),)
+    return found._replace(targets=found.targets[:, order], care=found.care[:, order]), ports
 
 
 def _numbers(
@@ -245,14 +239,12 @@ def _numbers(
     return np.stack(parts, axis=1)
 
 
-def _refuse_mixture(file: SourceFile, body: Table, columns: Sequence[Column]) -> None:
+def _refuse_mixture(body: Table, columns: Sequence[Column]) -> None:
     """Raise a `DataError` for the first cell that is no number if another one is a fraction."""
     plain = [column for column in columns if not column.is_number]
     cells = {cell for column in plain for cell in body.column(column.index)}
-    fraction = any(NUMBER.fullmatch(cell) and not float(cell).is_integer() for cell in cells)
-    if fraction:
+    if any(NUMBER.fullmatch(cell) and not float(cell).is_integer() for cell in cells):
         raise _first_bad(
-            file,
             body,
             columns,
             lambda _: "a number from 0 to 1",
@@ -260,55 +252,31 @@ def _refuse_mixture(file: SourceFile, body: Table, columns: Sequence[Column]) ->
         )
 
 
-def _bad_cell(file: SourceFile, body: Table, columns: Sequence[Column], bad: BadValue) -> DataError:
-    column = columns[bad.column]
-    return file.error(
-        f"column {quoted(column.name)}: expected {bad.expected}, got "
-        f"{quoted(body.rows[bad.row][column.index])}",
-        body.lines[bad.row],
-    )
-
-
 def _first_bad(
-    file: SourceFile,
     body: Table,
     columns: Sequence[Column],
     expected: Callable[[Column], str],
     is_good: Callable[[Column, str], bool],
-) -> Exception:
-    for line, row in zip(body.lines, body.rows, strict=True):
-        for column in columns:
-            if not is_good(column, row[column.index]):
-                return file.error(
-                    f"column {quoted(column.name)}: expected {expected(column)}, got "
-                    f"{quoted(row[column.index])}",
-                    line,
-                )
-    raise AssertionError("no bad value")
+) -> DataError:
+    return next(
+        body.bad(place, column, expected(column))
+        for place, row in enumerate(body.rows)
+        for column in columns
+        if not is_good(column, row[column.index])
+    )
 
 
-def _codes(
-    file: SourceFile,
-    body: Table,
-    columns: Sequence[Column],
-    meaning: dict[str, int],
-    expected: str,
-) -> NDArray[np.uint8]:
+def _codes(body: Table, columns: Sequence[Column], meaning: dict[str, int]) -> NDArray[np.uint8]:
     """Return the bits of Boolean columns, ``(rows, bits)``: 0, 1 or `FREE`."""
-
-    def is_good(column: Column, cell: str) -> bool:
-        return _value(column, cell, meaning) is not None
-
     parts = []
     for column in columns:
         values = [_value(column, cell, meaning) for cell in body.column(column.index)]
         if None in values:
             raise _first_bad(
-                file,
                 body,
                 columns,
-                lambda c: f"a number below {1 << len(c.bits)}" if c.is_number else expected,
-                is_good,
+                lambda c: f"a number below {1 << len(c.bits)}" if c.is_number else "0, 1 or -",
+                lambda c, cell: _value(c, cell, meaning) is not None,
             )
         numbers = np.array(values, dtype=np.int64)
         if column.is_number:
@@ -327,11 +295,9 @@ def _value(column: Column, cell: str, meaning: dict[str, int]) -> int | None:
         if code is None and NUMBER.fullmatch(cell) and float(cell) in (0, 1):
             return int(float(cell))
         return code
-    if re.fullmatch(r"[0-9]{1,40}", cell):
-        number = int(cell)
-        return number if number < 1 << len(column.bits) else None
-    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,40}|0[bB][01]{1,80}", cell):
-        number = int(cell, 0)
+    decimal = re.fullmatch(r"[0-9]{1,40}", cell)
+    if decimal or re.fullmatch(r"0[xX][0-9a-fA-F]{1,40}|0[bB][01]{1,80}", cell):
+        number = int(cell, 10 if decimal else 0)
         return number if number < 1 << len(column.bits) else None
     return -1 if meaning.get(cell.lower()) == FREE else None
 

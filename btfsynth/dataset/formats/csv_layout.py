@@ -19,11 +19,11 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from btfsynth.dataset.formats import OutputColumns
-from btfsynth.dataset.formats.base import SourceFile
-from btfsynth.errors import UsageError, plural
+from btfsynth.dataset.formats.base import SourceFile, quoted
+from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, group_ports
 
 SEPARATORS = ("", "->", "|")
@@ -138,11 +138,8 @@ def decide_roles(
 
 def _split(columns: Sequence[Column], outputs: Sequence[Column], how: str | None) -> Roles:
     inputs = tuple(column for column in columns if column not in outputs)
-    roles = Roles(inputs, tuple(outputs), None)
-    if how is None:
-        return roles
     notice = f"inputs: {_listing(inputs)}; outputs: {_listing(outputs)} ({how})"
-    return Roles(roles.inputs, roles.outputs, notice)
+    return Roles(inputs, tuple(outputs), None if how is None else notice)
 
 
 def _listing(columns: Sequence[Column]) -> str:
@@ -209,15 +206,11 @@ def renamed(roles: Roles) -> Roles:
     inputs, outputs = (
         tuple(
             Column(column.index, name, (name,))
-            for column, name in zip(columns, _plain_names(letter, len(columns)), strict=True)
+            for column, name in zip(columns, Port(letter, len(columns)).bits, strict=True)
         )
         for letter, columns in (("x", roles.inputs), ("y", roles.outputs))
     )
     return Roles(inputs, outputs, roles.notice)
-
-
-def _plain_names(letter: str, count: int) -> list[str]:
-    return [letter] if count == 1 else [f"{letter}[{bit}]" for bit in range(count)]
 
 
 WORDS = {"false": 0, "true": 1}
@@ -234,6 +227,7 @@ _INDEX_NAMES = ("", "Unnamed: 0", "index")
 class Table:
     """Rows of cells, all of the same length."""
 
+    file: SourceFile
     header: list[str] | None  # The names, None if there are none
     header_line: int | None
     rows: list[list[str]]
@@ -242,6 +236,14 @@ class Table:
 
     def column(self, index: int) -> list[str]:
         return [row[index] for row in self.rows]
+
+    def bad(self, row: int, column: Column, expected: str) -> DataError:
+        """Return the error that names a cell and its line."""
+        return self.file.error(
+            f"column {quoted(column.name)}: expected {expected}, got "
+            f"{quoted(self.rows[row][column.index])}",
+            self.lines[row],
+        )
 
 
 def as_utf8(file: SourceFile) -> tuple[SourceFile, tuple[str, ...]]:
@@ -294,7 +296,7 @@ def read_table(file: SourceFile) -> Table:
         header, header_line = _commented_header(file, delimiter, lines[0], len(rows[0]))
     if not rows:
         raise file.error("expected rows of values after the header, got none", header_line)
-    return _without_index(Table(header, header_line, rows, lines))
+    return _without_index(Table(file, header, header_line, rows, lines))
 
 
 def _stated(file: SourceFile) -> str | None:
@@ -409,4 +411,4 @@ def _without_index(table: Table) -> Table:
     name = table.header[0] or "the first column, without a name,"
     note = f"{name} numbers the rows and is not read"
     rows = [row[1:] for row in table.rows]
-    return Table(table.header[1:], table.header_line, rows, table.lines, (note,))
+    return replace(table, header=table.header[1:], rows=rows, notes=(note,))

@@ -26,6 +26,7 @@ from btfsynth.dataset.formats.base import (
 )
 from btfsynth.dataset.formats.values import (
     BadValue,
+    Outputs,
     analog_inputs,
     classes_of,
     read_inputs,
@@ -144,9 +145,7 @@ def _inputs(file: SourceFile, arrays: dict[str, NDArray[Any]], given: NDArray[An
         raise _bad_value(file, given, "inputs", bad) from None
 
 
-def _targets(
-    file: SourceFile, given: NDArray[Any]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_], OutputKind, tuple[str, ...]]:
+def _targets(file: SourceFile, given: NDArray[Any]) -> Outputs:
     if given.dtype.kind in "US":
         words = [str(word) for word in given[:, 0].astype(np.str_)]
         found = classes_of(words, "targets", quoted) if given.shape[1] == 1 else None
@@ -155,7 +154,7 @@ def _targets(
                 "expected targets to be numbers, or one column of 2 to 1000 classes, got text in "
                 f"{given.shape[1]} columns"
             )
-        return found.targets, found.care, found.kind, (found.note,)
+        return found
     try:
         numbers = given.astype(np.float64)
         numbers[np.isnan(numbers)] = np.inf  # an archive has an array for what does not matter

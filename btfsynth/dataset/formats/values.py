@@ -8,8 +8,7 @@ or 1e0 makes no difference.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +29,13 @@ class BadValue(Exception):  # noqa: N818 - the caller makes an error of it that 
         self.row, self.column, self.expected = row, column, expected
 
 
-@dataclass(frozen=True)
-class Classes:
-    """The targets of a column of labels."""
+class Outputs(NamedTuple):
+    """Targets, where they matter, and what they are."""
 
-    # (rows, bits) uint8 0/1 and bool: a one-hot row a label, a single bit where there are two
-    # classes
-    targets: NDArray[np.uint8]
+    targets: NDArray[np.uint8]  # (rows, bits) 0/1, a one-hot row for each label
     care: NDArray[np.bool_]
-    kind: OutputKind
-    note: str
+    kind: OutputKind = OutputKind.BOOLEAN
+    notes: tuple[str, ...] = ()
 
 
 def is_signed(numbers: NDArray[Any]) -> bool:
@@ -68,17 +64,15 @@ def analog_inputs(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
     return numbers.astype(np.float32)
 
 
-def read_outputs(
-    numbers: NDArray[np.float64], name: str
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_], OutputKind, tuple[str, ...]]:
-    """Return targets, where they matter, their kind, and notes; NaN is a don't-care."""
+def read_outputs(numbers: NDArray[np.float64], name: str) -> Outputs:
+    """Return what columns of numbers mean as outputs; NaN is a don't-care."""
     care = ~np.isnan(numbers)
     bad = care & (numbers != 0) & (numbers != 1)
     if not bad.any():
-        return (numbers == 1).astype(np.uint8), care, OutputKind.BOOLEAN, ()
+        return Outputs((numbers == 1).astype(np.uint8), care)
     if is_signed(numbers):
         targets = (numbers == 1).astype(np.uint8)
-        return targets, care, OutputKind.BOOLEAN, ("outputs: -1 is read as 0",)
+        return Outputs(targets, care, notes=("outputs: -1 is read as 0",))
     known = numbers[care]
     expected = "0, 1 or -"
     if numbers.shape[1] == 1 and (np.floor(known) == known).all() and (abs(known) < 2**53).all():
@@ -86,7 +80,7 @@ def read_outputs(
             labels = [None if np.isnan(number) else int(number) for number in numbers[:, 0]]
             found = classes_of(labels, name)
             if found is not None:
-                return found.targets, found.care, found.kind, (found.note,)
+                return found
         expected = f"0, 1 or -, or 2 to {MAX_CLASSES} classes with numbers that follow each other"
     row, column = (int(place) for place in np.argwhere(bad)[0])
     raise BadValue(row, column, expected)
@@ -94,7 +88,7 @@ def read_outputs(
 
 def classes_of(
     labels: Sequence[Any], name: str, shown: Callable[[Any], str] = str
-) -> Classes | None:
+) -> Outputs | None:
     """Return what labels of one type stand for, None is a don't-care; no result unless 2 to 1000 differ.
 
     Classes are numbered in the order of their labels: numbers by value, words by their characters.
@@ -116,4 +110,4 @@ def classes_of(
         listed = [*listed[: _SHOWN - 1], "...", listed[-1]]
     note = f"{name}: {len(names)} classes, {', '.join(listed)}"
     kind = OutputKind.BOOLEAN if width == 1 else OutputKind.LABEL
-    return Classes(targets, care, kind, note)
+    return Outputs(targets, care, kind, (note,))
