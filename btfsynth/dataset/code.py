@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.tasks import whole_number
 from btfsynth.dataset.vectors import bits_of
 from btfsynth.errors import UsageError
 from btfsynth.ports import Port, bit_names
@@ -81,43 +82,33 @@ class InputCode:
 
 def parse_code(text: str) -> InputCode:
     name, _, argument = (part.strip() for part in text.lower().partition(":"))
+    what = f"code {text[:40]!r}"
     if name == "binary":
-        width = _whole(text, argument, 1, MAX_LEVELS.bit_length())
+        width = whole_number(what, argument, 1, MAX_LEVELS.bit_length())
         return _binary(f"binary:{width}", (1 << width) - 1)
     if name == "levels":
-        levels = _whole(text, argument, 1, MAX_LEVELS)
+        levels = whole_number(what, argument, 1, MAX_LEVELS)
         return _binary(f"levels:{levels}", levels)
     if name == "thermometer":
-        width = _whole(text, argument, 1, MAX_THERMOMETER)
+        width = whole_number(what, argument, 1, MAX_THERMOMETER)
         return InputCode(f"thermometer:{width}", width, (1,) * width, thermometer=True)
     if name == "threshold":
-        threshold = _threshold(text, argument)
+        threshold = _threshold(what, argument)
         return InputCode(f"threshold:{threshold:g}", 1, (1,), thermometer=True, threshold=threshold)
-    raise UsageError(f"code {text[:40]!r}: expected {CODES}")
+    raise UsageError(f"{what}: expected {CODES}")
 
 
 def _binary(text: str, levels: int) -> InputCode:
     return InputCode(text, levels, tuple(1 << bit for bit in range(levels.bit_length())))
 
 
-def _whole(text: str, argument: str, low: int, high: int) -> int:
-    value = int(argument) if re.fullmatch(r"[0-9]{1,6}", argument) else -1
-    if not low <= value <= high:
-        raise UsageError(
-            f"code {text[:40]!r}: expected a whole number from {low} to {high} after the colon"
-        )
-    return value
-
-
-def _threshold(text: str, argument: str) -> float:
+def _threshold(what: str, argument: str) -> float:
     try:
         value = float(argument)
     except ValueError:
         value = math.nan
     if not 0 < value <= 1:
-        raise UsageError(
-            f"code {text[:40]!r}: expected a number above 0 and up to 1 after the colon"
-        )
+        raise UsageError(f"{what}: expected a number above 0 and up to 1, got {argument[:40]!r}")
     return value
 
 

@@ -62,11 +62,8 @@ class Dataset:
     contradiction: DataError | None = None
 
     def __post_init__(self) -> None:
-        inputs: NDArray[Any]
-        if self.input_kind is InputKind.ANALOG:
-            inputs = self._unit_interval(self.inputs)
-        else:
-            inputs = self._bits("inputs", self.inputs)
+        analog = self.input_kind is InputKind.ANALOG
+        inputs = self._unit_interval(self.inputs) if analog else self._bits("inputs", self.inputs)
         targets = self._bits("targets", self.targets)
         care = (
             np.ones(targets.shape, dtype=np.bool_)

@@ -91,122 +91,93 @@ def read_options(
     return options, "".join(changed)
 
 
-_TABLES = "btfsynth.dataset.tables"
-_GENERATORS = "btfsynth.dataset.generators"
+_TABLES, _GENERATORS = "tables", "generators"
+
+
+def _builtin(module: str, signature: str, description: str, example: str) -> Task:
+    """Return a task that the function of its name in a module here makes."""
+    name = signature.partition(":")[0]
+    return Task(name, signature, description, example, f"btfsynth.dataset.{module}:{name}")
+
 
 _BUILTIN = (
-    Task(
-        "multiplier",
+    _builtin(
+        _TABLES,
         "multiplier:N[xM]",
         "unsigned product: a (N bits), b (M bits, N if not given) -> p (N+M bits)",
         "multiplier:2",
-        f"{_TABLES}:multiplier",
     ),
-    Task(
-        "squarer",
-        "squarer:N",
-        "square: a (N bits) -> p (2N bits)",
-        "squarer:3",
-        f"{_TABLES}:squarer",
-    ),
-    Task(
-        "adder",
-        "adder:N",
-        "sum: a, b (N bits) -> s (N+1 bits)",
-        "adder:4",
-        f"{_TABLES}:adder",
-    ),
-    Task(
-        "full_adder",
-        "full_adder",
-        "one-bit sum: a, b, cin -> s, cout",
-        "full_adder",
-        f"{_TABLES}:full_adder",
-    ),
-    Task(
-        "majority",
+    _builtin(_TABLES, "squarer:N", "square: a (N bits) -> p (2N bits)", "squarer:3"),
+    _builtin(_TABLES, "adder:N", "sum: a, b (N bits) -> s (N+1 bits)", "adder:4"),
+    _builtin(_TABLES, "full_adder", "one-bit sum: a, b, cin -> s, cout", "full_adder"),
+    _builtin(
+        _TABLES,
         "majority:N",
         "1 if more than half of N bits are 1, N odd: x (N bits) -> y",
         "majority:5",
-        f"{_TABLES}:majority",
     ),
-    Task(
-        "parity",
-        "parity:N",
-        "exclusive or of N bits: x (N bits) -> y",
-        "parity:4",
-        f"{_TABLES}:parity",
-    ),
-    Task(
-        "popcount",
+    _builtin(_TABLES, "parity:N", "exclusive or of N bits: x (N bits) -> y", "parity:4"),
+    _builtin(
+        _TABLES,
         "popcount:N",
         "number of ones among N bits: x (N bits) -> count",
         "popcount:7",
-        f"{_TABLES}:popcount",
     ),
-    Task(
-        "comparator",
+    _builtin(
+        _TABLES,
         "comparator:N",
         "unsigned comparison: a, b (N bits) -> lt, eq, gt",
         "comparator:2",
-        f"{_TABLES}:comparator",
     ),
-    Task(
-        "automaton",
+    _builtin(
+        _TABLES,
         "automaton:RULE[,steps=S][,cells=C]",
         "elementary cellular automaton: l, c, r -> y; after S steps x (2S+1 bits, the highest "
         "is the leftmost cell) -> y; ring of C cells, highest bit leftmost: state -> next; with "
         "train=N, test=N, seed=N, part=P a sample of its states",
         "automaton:30",
-        f"{_TABLES}:automaton",
     ),
-    Task(
-        "digits",
+    _builtin(
+        _GENERATORS,
         "digits:CODE[,part=P,...]",
         "8x8 images from scikit-learn: p00 to p77 -> digit (one of 10 bits); CODE is grey "
         "(analog), thermometer:K or threshold:X; part=train is 512 of the 1797 images (train=N, "
         "seed=N), part=test the others; count=N takes the first of a part",
         "digits:grey",
-        f"{_GENERATORS}:digits",
     ),
-    Task(
-        "random_and_or",
+    _builtin(
+        _GENERATORS,
         "random_and_or:LxW[,gate=P,train=N,...]",
         "random circuit of L layers of W, a node an AND or OR of two signals with probability P "
         "(0.5), else a copy, all inverted at random: x -> y; part=train is N of its vectors "
         "(256), part=test others (test=2048); seed=N names circuit and vectors",
         "random_and_or:3x32",
-        f"{_GENERATORS}:random_and_or",
     ),
-    Task(
-        "random_majority",
+    _builtin(
+        _GENERATORS,
         "random_majority:LxW[,gate=P,train=N,...]",
         "the same with the majority of three signals as the gate: x -> y",
         "random_majority:5x32,train=512",
-        f"{_GENERATORS}:random_majority",
     ),
-    Task(
-        "autoencoder",
+    _builtin(
+        _GENERATORS,
         "autoencoder:K[,bits=N,kind=S,seed=N]",
         "K different vectors of N bits (K), kind=random or one-hot, as their own targets: x -> y",
         "autoencoder:16",
-        f"{_GENERATORS}:autoencoder",
     ),
-    Task(
-        "decoder",
+    _builtin(
+        _GENERATORS,
         "decoder:K[,bits=N,code=S,seed=N]",
         "K different random vectors of N bits (K) without inputs, to be made from codes that "
         "training finds, code=hypercube or one-hot: -> y",
         "decoder:16",
-        f"{_GENERATORS}:decoder",
     ),
-    Task(
-        "digit_images",
+    _builtin(
+        _GENERATORS,
         "digit_images:D",
         "the 8x8 images of one digit from scikit-learn, a pixel on from half its range, without "
         "inputs, to be made from one-hot codes: -> pixel",
         "digit_images:4",
-        f"{_GENERATORS}:digit_images",
     ),
 )
 

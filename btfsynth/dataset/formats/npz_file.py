@@ -180,10 +180,7 @@ def _check_bits(file: SourceFile, array: NDArray[Any], name: str) -> None:
     bad = (array != 0) & (array != 1)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
-        raise file.error(
-            f"{name}, pattern {row + 1}, column {column + 1}: expected 0 or 1, got "
-            f"{array[row, column]}"
-        )
+        raise _bad_value(file, array, name, BadValue(row, column, "0 or 1"))
 
 
 def _text(arrays: dict[str, NDArray[Any]], name: str) -> str:

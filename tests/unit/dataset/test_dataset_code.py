@@ -57,7 +57,7 @@ def test_binary_rounds_halves_up_and_thermometer_agrees() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("binary", "from 1 to 12 after the colon"),
+        ("binary", "from 1 to 12, got ''"),
         ("binary:0", "from 1 to 12"),
         ("binary:13", "from 1 to 12"),
         ("levels:x", "from 1 to 4095"),
