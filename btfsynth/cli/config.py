@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -13,12 +13,12 @@ from click.core import ParameterSource
 from btfsynth.cli.completion import complete_source
 from btfsynth.cli.options import load_source, setting_of
 from btfsynth.cli.output import say
-from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.sampling import matched
-from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError, UsageError
 from btfsynth.settings.run_file import RunFile, is_file, read_run_file
 from btfsynth.settings.table import INPUTS
+
+if TYPE_CHECKING:
+    from btfsynth.dataset.dataset import Dataset
 
 _META = "btfsynth.run_file"
 _MISSING = "btfsynth.run_file.missing"
@@ -89,6 +89,8 @@ def _require_source(
         context.default_map = {
             name: value for name, value in context.default_map.items() if name != "valid"
         }
+    from btfsynth.dataset.tasks import is_task_spec
+
     if given and is_task_spec(source) and context.default_map is not None:
         # Tasks have no columns to choose from; those of the file belong to its own source.
         context.default_map = {
@@ -133,6 +135,8 @@ def read_valid(source: str | None, outputs: int | Sequence[str] | None) -> Datas
     """Read the patterns held out as they are; parameters and errors as for `load_valid`."""
     if source is None:
         return None
+    from btfsynth.dataset.tasks import is_task_spec
+
     given = load_source(source, None if is_task_spec(source) else outputs)
     require_same_data("valid", given)
     return given
@@ -162,6 +166,8 @@ def load_valid(
     UsageError, DataError
         If they cannot be read, are not what the run file was written for, or do not fit.
     """
+    from btfsynth.dataset.sampling import matched
+
     given = read_valid(source, outputs)
     if given is None:
         return None

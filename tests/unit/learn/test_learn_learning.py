@@ -29,12 +29,12 @@ def count(inputs):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"time_limit": None}, "a number of trials, a time limit"),
-        ({"max_cells": 0}, "max cells"),
-        ({"max_ands": 0}, "max ands"),
+        ({"trials": 0}, "`trials`: expected a whole number of at least 1, got 0"),
+        ({"max_cells": 0}, "max_cells"),
+        ({"max_ands": 0}, "max_ands"),
         ({"jobs": 0}, "jobs"),
         ({"seed": -1}, "seed"),
-        ({"time_limit": 0.0}, "time"),
+        ({"time_limit": 0.0}, "`time_limit`: expected a number of seconds above 0, got 0.0"),
     ],
 )
 def test_options_out_of_range(change, message):
