@@ -87,7 +87,6 @@ class Registry(Mapping[str, T]):
         self._group = group
         self._kind = kind
         self._builtin = dict(builtin)
-        self._loaded: dict[EntryPoint, T] = {}
 
     def __getitem__(self, name: str) -> T:
         part = self._builtin.get(name)
@@ -99,10 +98,7 @@ class Registry(Mapping[str, T]):
         if name not in points:
             found = self._session(points)[name]
             return self._checked(found, name, f"{name!r}, registered in btfsynth.{self._group}")
-        point = points[name]
-        if point not in self._loaded:
-            self._loaded[point] = self._checked(_load(point), name, _origin(point))
-        return self._loaded[point]
+        return self._checked(_load(points[name]), name, _origin(points[name]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names())
