@@ -31,9 +31,9 @@ def main(folder: Path, quick: bool) -> None:
         run = error.run
     folder.mkdir(parents=True, exist_ok=True)
     run.network.save(folder / "rule30.npz")
-    print(f"trained     {run.iterations} steps, {run.seconds:.1f} s, gap {run.gap:.2g}")
+    print(f"trained     {run.iterations} iterations, {run.seconds:.1f} s, gap {run.gap:.2g}")
     share = run.network.score(test).bit_share
-    print(f"tested      {share:.2%} of the bits of {len(test)} states not shown")
+    print(f"tested      {share:.2%} of the bits of {len(test)} test states")
 
     # Rounded to integers, neurons are lowered one by one: fast, and equal on every state.
     mig, rule = run.network.round(samples).lower(), samples.circuit

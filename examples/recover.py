@@ -23,14 +23,14 @@ def main(folder: Path, quick: bool) -> None:
     samples, test = btf.load(task), btf.load(f"{task},part=test")
     hidden, bits = samples.circuit, samples.X.shape[1]
     print(f"hidden      {hidden.cells} cells, {bits} inputs, {hidden.outputs[0].width} outputs")
-    print(f"shown       {len(samples)} of its 2^{bits} input vectors")
+    print(f"samples     {len(samples)} of its 2^{bits} input vectors")
 
     settings = {"beta": 0.4, "gamma": 1e-3, "stop": "gap", "gap_limit": 0.05}
     widths = (20,) * (layers + 1)
     run = btf.train(samples, seed=1, trials=1, widths=widths, max_iterations=60_000, **settings)
     right = run.network.score(test)
-    print(f"trained     {run.iterations} steps, {run.seconds:.1f} s, gap {run.gap:.2g}")
-    print(f"tested      {right.bits_right} of {right.bits} bits right on {len(test)} new vectors")
+    print(f"trained     {run.iterations} iterations, {run.seconds:.1f} s, gap {run.gap:.2g}")
+    print(f"tested      {right.bits_right} of {right.bits} bits right on {len(test)} test vectors")
 
     mig = run.network.round(samples).lower()
     proofs = [mig.cone(bit).equivalent(hidden.cone(bit)) for bit in mig.outputs[0].bits]
