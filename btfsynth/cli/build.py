@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -44,19 +45,17 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import observed
-from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import VerificationError, plural
-from btfsynth.flow.building import build, build_network, write_record
-from btfsynth.flow.hardware import HardwareReport
-from btfsynth.flow.recipe import BuildOptions, RunInputs, file_hash, recorded_name
-from btfsynth.flow.report import BuildReport
-from btfsynth.hdl.design import HardwareOptions
-from btfsynth.network.accuracy import Accuracy
-from btfsynth.network.formats import read_network
-from btfsynth.report.page import PAGE_FILE, write_report
 from btfsynth.settings.table import BUILD, INPUTS, Preserve
-from btfsynth.train.session import TrainOptions
+
+if TYPE_CHECKING:
+    from btfsynth.dataset.dataset import Dataset
+    from btfsynth.flow.hardware import HardwareReport
+    from btfsynth.flow.recipe import BuildOptions, RunInputs
+    from btfsynth.flow.report import BuildReport
+    from btfsynth.hdl.design import HardwareOptions
+    from btfsynth.network.accuracy import Accuracy
+    from btfsynth.train.session import TrainOptions
 
 
 @click.command("build", cls=SectionCommand)
@@ -99,6 +98,9 @@ def command(
       btfsynth build multiplier:2 --network hdl_out/multiplier_2/multiplier_2.npz -o again
       btfsynth build --config hdl_out/multiplier_2/run.toml -o again
     """  # noqa: D301
+    from btfsynth.flow.building import write_record
+    from btfsynth.report.page import PAGE_FILE, write_report
+
     network_file = None if network is None else Path(network)
     dataset = load_source(source, outputs, contradictory=network is not None)
     dataset = dataset if name is None else replace(dataset, name=name)
@@ -139,6 +141,9 @@ def _build(
     options: BuildOptions,
 ) -> BuildReport:
     """Train and build, or build from the network in a file, while the progress is shown."""
+    from btfsynth.flow.building import build, build_network
+    from btfsynth.network.formats import read_network
+
     if network_file is None:
         with observed(dataset.name) as on_event:
             return build(dataset, directory, options, on_event, valid)
@@ -160,6 +165,9 @@ def _inputs(
     network: Path | None,
 ) -> RunInputs:
     """Return how what is read was named; what the run file says of it must still be so."""
+    from btfsynth.dataset.tasks import is_task_spec
+    from btfsynth.flow.recipe import RunInputs, file_hash, recorded_name
+
     topology: str | None = click.get_current_context().params.get("topology")
     hashes = []
     for path, section, key in ((network, "data", "network"), (topology, "train", "topology")):

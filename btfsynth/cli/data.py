@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,15 +18,14 @@ from btfsynth.cli.options import (
     source_argument,
 )
 from btfsynth.cli.output import emit_json, say, show
-from btfsynth.dataset.code import InputCode, code_inputs
-from btfsynth.dataset.contradictions import find_contradiction
-from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.formats import FORMATS, format_by_ending, format_by_name
-from btfsynth.dataset.load import save
-from btfsynth.dataset.sampling import sample
+from btfsynth.dataset.formats import FORMATS
 from btfsynth.errors import UsageError, plural
-from btfsynth.ports import Port, moved_pins
 from btfsynth.settings.table import BUILD, TRAIN
+
+if TYPE_CHECKING:
+    from btfsynth.dataset.code import InputCode
+    from btfsynth.dataset.dataset import Dataset
+    from btfsynth.ports import Port
 
 
 @click.command("data")
@@ -74,6 +74,13 @@ def command(
       btfsynth data multiplier:3 --sample 40 --seed 2 -o sample.pla
       btfsynth data digits:grey,count=20 --code thermometer:4 -o digits.csv
     """  # noqa: D301
+    from btfsynth.dataset.code import code_inputs
+    from btfsynth.dataset.contradictions import find_contradiction
+    from btfsynth.dataset.formats import format_by_ending, format_by_name
+    from btfsynth.dataset.load import save
+    from btfsynth.dataset.sampling import sample
+    from btfsynth.ports import moved_pins
+
     if format_name is not None and path is None:
         raise UsageError("--format: names the format to write, so it needs a file, given with -o")
     dataset = load_source(source, outputs, contradictory=path is None)

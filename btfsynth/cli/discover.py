@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,11 +29,6 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import console, emit_json, field_table, say, show
 from btfsynth.cli.progress import is_live, live_line
-from btfsynth.discover.search import (
-    DiscoverOptions,
-    DiscoverReport,
-    discover,
-)
 from btfsynth.errors import (
     InterruptedWorkError,
     TrainingError,
@@ -42,14 +37,12 @@ from btfsynth.errors import (
     plural,
 )
 from btfsynth.events import Event, Note, OnEvent, SearchStatus, StageBegan
-from btfsynth.flow.patterns import verified_words
-from btfsynth.report.folder import recorded_targets
 from btfsynth.settings.run_file import RunFile
 from btfsynth.settings.table import DISCOVER, TRAIN, TRIAL
-from btfsynth.train.session import TrainOptions
-from btfsynth.workers.cluster import connect
-from btfsynth.workers.executor import Executor
-from btfsynth.workers.pool import WorkerPool
+
+if TYPE_CHECKING:
+    from btfsynth.discover.search import DiscoverOptions, DiscoverReport
+    from btfsynth.workers.executor import Executor
 
 
 @click.command("discover")
@@ -89,6 +82,9 @@ def command(
       btfsynth discover multiplier:3 --time-limit 3600 --objective 'cells*depth' -o m3 --resume
       btfsynth discover multiplier:4 --time-limit 3600 --scheduler tcp://head:8786
     """  # noqa: D301
+    from btfsynth.discover.search import discover
+    from btfsynth.train.session import TrainOptions
+
     if scheduler is not None and not is_default("jobs"):
         raise UsageError("`scheduler` and `jobs`: the cluster says how many trials run at once")
     options = replace(options, training=TrainOptions(**{**_settings(run_file()), "seed": seed}))
@@ -114,11 +110,16 @@ def command(
 
 def _workers(scheduler: str | None) -> Callable[[int], Executor]:
     """Return what makes the workers."""
+    from btfsynth.workers.cluster import connect
+    from btfsynth.workers.pool import WorkerPool
+
     return WorkerPool if scheduler is None else lambda _: connect(scheduler)
 
 
 def _settings(run: RunFile | None) -> dict[str, Any]:
     """Return what a run file says of a trial as options of a training."""
+    from btfsynth.train.session import TrainOptions
+
     if run is None:
         return {}
     if run.get("train", "topology") is not None:
@@ -178,6 +179,9 @@ def _status_line(status: SearchStatus) -> str:
 
 
 def _show(report: DiscoverReport) -> None:
+    from btfsynth.flow.patterns import verified_words
+    from btfsynth.report.folder import recorded_targets
+
     rate = f" ({report.exact / report.trials:.0%})" if report.trials else ""
     show(
         "search",

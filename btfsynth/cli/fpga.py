@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
-from rich.table import Table
 
 from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
@@ -16,12 +16,13 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import console, emit_json, field_table, kept_beside, say, show
 from btfsynth.errors import UsageError, VerificationError
-from btfsynth.fpga.board import board_device, run_board
-from btfsynth.fpga.board_worker import BAUD, BOARDS
-from btfsynth.fpga.devices import DEVICES, get_device
-from btfsynth.fpga.flow import Column, FpgaOptions, FpgaResult, run_fpga
-from btfsynth.fpga.place import PlaceOptions
+from btfsynth.fpga.devices import BOARDS, DEVICES
 from btfsynth.settings.table import FPGA
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from btfsynth.fpga.flow import Column, FpgaResult
 
 _DEFAULT = "ice40-hx1k"
 _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
@@ -68,6 +69,11 @@ def command(
       btfsynth fpga hdl_out/multiplier_3 --device ecp5-25k --freq 200 --json
       btfsynth fpga hdl_out/multiplier_3 --board icestick
     """  # noqa: D301
+    from btfsynth.fpga.board import board_device
+    from btfsynth.fpga.devices import get_device
+    from btfsynth.fpga.flow import FpgaOptions, run_fpga
+    from btfsynth.fpga.place import PlaceOptions
+
     if board is not None:
         if device not in {None, board_device(board)} or freq is not None:
             raise UsageError("--board: has its own device and clock; leave out --device and --freq")
@@ -91,6 +97,10 @@ def command(
 
 
 def _on_board(source: Path, board: str, seed: int, output: Path, as_json: bool) -> None:
+    from btfsynth.fpga.board import run_board
+    from btfsynth.fpga.board_worker import BAUD
+    from btfsynth.fpga.place import PlaceOptions
+
     result = run_board(
         source, board, PlaceOptions(seed), output, say=lambda line: say(f"{source.name}: {line}")
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,9 +40,10 @@ from btfsynth.cli.progress import announced_compiling, is_live, live_line
 from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError, plural
 from btfsynth.events import BetterCircuit, Event, Note, OnEvent, StageBegan
 from btfsynth.extras import install_command
-from btfsynth.learn import LearnOptions, LearnReport, learn
-from btfsynth.ports import bit_names
 from btfsynth.settings.table import INPUTS, LEARN
+
+if TYPE_CHECKING:
+    from btfsynth.learn import LearnOptions, LearnReport
 
 _TABLES = 8
 """Outputs of which every learner is shown; of more only the winners are."""
@@ -93,6 +94,8 @@ def command(
       btfsynth learn ex.train.pla --valid ex.valid.pla --test ex.test.pla --time-limit 60
       btfsynth learn samples.pla --max-cells 500 --trials 20 --seed 3 -o small
     """  # noqa: D301
+    from btfsynth.learn import learn
+
     workers = workers_of(scheduler)
     without = ("directory", "as_json", "jobs", "scheduler")
     options = replace(options, command=command_line(without))
@@ -173,6 +176,8 @@ def _found(event: BetterCircuit) -> str:
 
 
 def _show(report: LearnReport, directory: Path) -> None:
+    from btfsynth.ports import bit_names
+
     train = report.data["train"]
     console.rule(train.name, align="left", style="dim")
     show(

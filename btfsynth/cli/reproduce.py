@@ -6,16 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.completion import complete_names
@@ -39,18 +32,13 @@ from btfsynth.events import (
 )
 from btfsynth.extras import install_command
 from btfsynth.files import make_folder
-from btfsynth.passes.compile_clock import watch_compiling
-from btfsynth.reproduce.catalogue import EXPERIMENTS, choose
-from btfsynth.reproduce.run import Report, ReproduceOptions, reproduce
-from btfsynth.reproduce.table import (
-    SHORT_HEADINGS,
-    draw_curves,
-    has_matplotlib,
-    report_record,
-    short_row,
-    write_tables,
-)
+from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.settings.table import REPRODUCE
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from btfsynth.reproduce.run import Report
 
 _CURVES = "curves"
 _PLAIN_SECONDS = 60.0
@@ -99,6 +87,10 @@ def command(
       btfsynth reproduce --full --scheduler tcp://head:8786
       btfsynth reproduce --list
     """  # noqa: D301
+    from btfsynth.reproduce.catalogue import choose
+    from btfsynth.reproduce.run import ReproduceOptions, reproduce
+    from btfsynth.reproduce.table import report_record, write_tables
+
     workers = workers_of(scheduler)
     experiments = choose(names)
     if list_only:
@@ -142,6 +134,8 @@ def _list(as_json: bool) -> None:
 
 def _draw(report: Report, directory: Path) -> tuple[list[str], str | None]:
     """Draw what was run; return the names of the files, and why one is missing if it could not be drawn."""
+    from btfsynth.reproduce.table import draw_curves, has_matplotlib
+
     if not has_matplotlib():
         say(f"note: matplotlib is not installed, so no curves; {install_command('matplotlib')}")
         return [], None
@@ -161,6 +155,8 @@ def _draw(report: Report, directory: Path) -> tuple[list[str], str | None]:
 
 
 def _show(report: Report, directory: Path, drawn: int) -> None:
+    from btfsynth.reproduce.table import SHORT_HEADINGS, report_record, short_row
+
     rows = [short_row(row) for row in report_record(report)["rows"]]
     console.print(field_table(SHORT_HEADINGS, rows, numbers=len(SHORT_HEADINGS) - 1))
     console.print()
@@ -173,6 +169,10 @@ def _show(report: Report, directory: Path, drawn: int) -> None:
 @contextmanager
 def _watched() -> Iterator[OnEvent]:
     """Show how far it is: a bar a running training on a terminal, else a line for each that has ended."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from btfsynth.passes.compile_clock import watch_compiling
+
     if not errors.is_terminal or errors.is_dumb_terminal:
         plain = _Plain()
         with watch_compiling(plain.on_compiling):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -30,19 +31,16 @@ from btfsynth.cli.output import (
     why_beside,
 )
 from btfsynth.cli.progress import announced_compiling
-from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural
 from btfsynth.files import beside, write_bytes
-from btfsynth.flow.patterns import Targets, count_targets, fitted, targets_record
-from btfsynth.flow.report import netlist_record, pass_records
-from btfsynth.flow.simplify import simplify_netlist, simplify_network
-from btfsynth.hdl.writers import get_writer
-from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
-from btfsynth.netlist.views import NetlistStatistics, statistics
-from btfsynth.network.formats import is_network, read_network
-from btfsynth.passes.base import InterruptedPasses, PassReport
 from btfsynth.settings.table import BUILD, Preserve
+
+if TYPE_CHECKING:
+    from btfsynth.dataset.dataset import Dataset
+    from btfsynth.flow.patterns import Targets
+    from btfsynth.netlist.netlist import Netlist
+    from btfsynth.netlist.views import NetlistStatistics
+    from btfsynth.passes.base import InterruptedPasses, PassReport
 
 
 @click.command("simplify", cls=SectionCommand)
@@ -89,6 +87,12 @@ def command(
       btfsynth simplify m3.aig -o m3.blif
       btfsynth simplify m3.mig -o smaller.mig --passes 'resub --patience 2000 --seed 7'
     """  # noqa: D301
+    from btfsynth.flow.patterns import count_targets, fitted, targets_record
+    from btfsynth.flow.report import netlist_record, pass_records
+    from btfsynth.hdl.writers import get_writer
+    from btfsynth.netlist.views import statistics
+    from btfsynth.passes.base import InterruptedPasses
+
     path = path or require_writable(file.parent / f"{file.stem}.mig")
     if path == file:
         raise UsageError(f"{path}: is the file to read; name another one with -o")
@@ -136,6 +140,11 @@ def _smallest(
     file: Path, dataset: Dataset | None, wanted: Preserve | None, passes: str, comb: bool
 ) -> tuple[Netlist, NetlistStatistics, Sequence[PassReport]]:
     """Return the netlist that passes make of a file, what it was before, and what they did."""
+    from btfsynth.flow.simplify import simplify_netlist, simplify_network
+    from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
+    from btfsynth.netlist.views import statistics
+    from btfsynth.network.formats import is_network, read_network
+
     if is_network(file):
         netlist, _, reports = simplify_network(read_network(file), dataset, wanted, passes)
         return netlist, reports[0].before if reports else statistics(netlist), reports
@@ -172,6 +181,8 @@ def _broken(dataset: Dataset | None, wanted: Preserve | None, targets: Targets |
 
 def _is_sample_of(dataset: Dataset, netlist: Netlist) -> bool:
     """Tell whether patterns are a sample of what a netlist computes; others cannot be kept at all."""
+    from btfsynth.flow.patterns import count_targets, fitted
+
     return not dataset.says_all and count_targets(netlist, fitted(netlist, dataset)).all_right
 
 
@@ -188,6 +199,8 @@ def _missed(netlist: Netlist, dataset: Dataset | None, targets: Targets | None) 
 def _show(
     netlist: Netlist, first: NetlistStatistics, reports: Sequence[PassReport], path: Path
 ) -> None:
+    from btfsynth.netlist.views import statistics
+
     if reports:
         headings = ("pass", "before", "after", "depth", "seconds", "checked on")
         console.print(field_table(headings, [_row(report) for report in reports], numbers=4))
@@ -201,6 +214,8 @@ def _show(
 
 def _kept(stopped: InterruptedPasses, asked: Path, name: str | None) -> InterruptedWorkError:
     """Write what the passes before an interruption have made; return what there is to say of it."""
+    from btfsynth.hdl.writers import get_writer
+
     done = len(stopped.reports)
     if not done:
         return InterruptedWorkError("interrupted in the first pass; nothing was kept")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from btfsynth.cli.cluster import executor_of, guarded, join_ranks, prepared
 from btfsynth.cli.config import (
@@ -39,21 +38,17 @@ from btfsynth.cli.output import (
     why_beside,
 )
 from btfsynth.cli.progress import observed
-from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural
 from btfsynth.files import beside, followed, write_text
-from btfsynth.network.accuracy import Accuracy, measure
-from btfsynth.network.formats import save_network, write_generators, write_network_text
-from btfsynth.network.trained import TrainedNetwork
-from btfsynth.ports import moved_pins
 from btfsynth.settings.table import CHECKPOINT_INTERVAL, INPUTS
-from btfsynth.train.checkpoint import is_begun
-from btfsynth.train.history import draw_history, format_history, require_plot
-from btfsynth.train.parallel import Ranks
-from btfsynth.train.session import TrainOptions, plan_for, train, train_record
-from btfsynth.train.trainer import with_codes
-from btfsynth.train.trials import TrainingRun
+
+if TYPE_CHECKING:
+    from btfsynth.dataset.dataset import Dataset
+    from btfsynth.network.accuracy import Accuracy
+    from btfsynth.network.trained import TrainedNetwork
+    from btfsynth.train.parallel import Ranks
+    from btfsynth.train.session import TrainOptions
+    from btfsynth.train.trials import TrainingRun
 
 _HISTORY_HELP = (
     "Write gap and accuracies of the best trial, on a logarithmic grid of steps, as CSV."
@@ -145,6 +140,9 @@ def command(
       btfsynth train multiplier:2 --plot m2.svg
       mpirun -n 4 btfsynth train big.dat --widths 64,256,256,10 --mpi
     """  # noqa: D301
+    from btfsynth.train.history import require_plot
+    from btfsynth.train.session import train
+
     ranks = _ranks(share, scheduler, training)
     root = ranks is None or ranks.is_root
     files = _Files(history_file, plot_file, generator_file, checkpoint)
@@ -227,6 +225,8 @@ class _Files:
 
     def require_apart(self, network: Path, sources: Sequence[str | None]) -> None:
         """Refuse to write a file twice, or over the patterns."""
+        from btfsynth.dataset.tasks import is_task_spec
+
         taken = {
             followed(Path(source)): "the patterns"
             for source in sources
@@ -251,6 +251,8 @@ def _ranks(share: bool, scheduler: str | None, training: TrainOptions) -> Ranks 
 
 def _require_checkpoint(checkpoint: Path | None, resume: bool, root: bool) -> None:
     """Refuse to go on from nothing, and to write over what was not asked to go on from."""
+    from btfsynth.train.checkpoint import is_begun
+
     if resume and checkpoint is None:
         raise UsageError("--resume: needs the file, give it with --checkpoint")
     if root and checkpoint is not None and is_begun(checkpoint) and not resume:
@@ -264,6 +266,8 @@ def _load(
     training: TrainOptions,
 ) -> tuple[Dataset, Dataset | None]:
     """Read the patterns and those held out; a run file may name hashes that they must have."""
+    from btfsynth.train.session import plan_for
+
     dataset = load_source(source, outputs)
     require_same_data("source", dataset)
     n_inputs = plan_for(dataset, training).trial_topology(0).n_inputs
@@ -286,11 +290,17 @@ def _require_success(run: TrainingRun, asked: Path, path: Path, checkpoint: Path
 
 
 def _is_generated(dataset: Dataset) -> bool:
+    from btfsynth.dataset.dataset import InputKind
+
     return dataset.input_kind in (InputKind.ONE_HOT_GENERATOR, InputKind.HYPERCUBE_GENERATOR)
 
 
 def _save_extras(dataset: Dataset, run: TrainingRun, seed: int, files: _Files) -> list[str]:
     """Write what was asked for besides the network; return what failed."""
+    from btfsynth.dataset.dataset import InputKind
+    from btfsynth.network.formats import write_generators
+    from btfsynth.train.history import draw_history, format_history
+
     best, problems = run.best, []
     history, plot, generators = files.history, files.plot, files.generators
     if history is not None:
@@ -309,6 +319,9 @@ def _save_extras(dataset: Dataset, run: TrainingRun, seed: int, files: _Files) -
 
 
 def _save(network: TrainedNetwork, path: Path) -> None:
+    from btfsynth.network.formats import save_network, write_network_text
+    from btfsynth.ports import moved_pins
+
     if path.suffix in (".net", ".sol"):
         write_network_text(path, network)
         for notice in moved_pins(network.input_ports, network.output_ports):
@@ -337,6 +350,12 @@ def _report(
     as_json: bool,
 ) -> None:
     """Show what the training came to, as text or JSON."""
+    import numpy as np
+
+    from btfsynth.network.accuracy import measure
+    from btfsynth.train.session import train_record
+    from btfsynth.train.trainer import with_codes
+
     codes = run.best.codes
     right = measure(network, dataset if codes is None else with_codes(dataset, codes))
     held = None if valid is None else measure(network, valid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,16 +24,15 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, show, why_beside
 from btfsynth.cli.progress import observed
-from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, OutputError, plural
 from btfsynth.events import StageBegan
 from btfsynth.files import beside, write_text
-from btfsynth.flow.recipe import recorded_name
 from btfsynth.settings.run_file import format_run_file
 from btfsynth.settings.table import INPUTS, TUNE
-from btfsynth.train.defaults import default_plan
-from btfsynth.train.tuning import TuningResult, tune
+
+if TYPE_CHECKING:
+    from btfsynth.dataset.dataset import Dataset
+    from btfsynth.train.tuning import TuningResult
 
 
 @click.command("tune")
@@ -84,6 +83,9 @@ def command(
       btfsynth tune full_adder --time-limit 5 -o fa.toml
       btfsynth tune digits --valid digits:part=test --time-limit 600
     """  # noqa: D301
+    from btfsynth.train.defaults import default_plan
+    from btfsynth.train.tuning import tune
+
     dataset = load_source(source, outputs)
     require_same_data("source", dataset)
     n_inputs = default_plan(dataset).trial_widths(0)[0]
@@ -135,6 +137,9 @@ def _data(
     measured: Dataset | None,
 ) -> dict[str, Any]:
     """Return what the settings were found for, as a run file has it: another command then needs no SOURCE."""
+    from btfsynth.dataset.tasks import is_task_spec
+    from btfsynth.flow.recipe import recorded_name
+
     record: dict[str, Any] = {
         "source": dataset.source if is_task_spec(source) else recorded_name(source),
         "hash": dataset.content_hash,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from btfsynth.cli.options import (
     file_option,
@@ -27,15 +27,15 @@ from btfsynth.cli.output import (
 from btfsynth.cli.progress import announced_compiling
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
-from btfsynth.flow.patterns import targets_record, verified_words
-from btfsynth.hdl.manifest import load_manifest
-from btfsynth.report.folder import VERIFY_FILE, known_targets
 from btfsynth.settings.table import VERIFY
-from btfsynth.verify.chain import verify_design
-from btfsynth.verify.links import LinkResult, Verification, junit_xml
-from btfsynth.verify.yosys import prepare_yosys
 
-_WORDS = {LinkResult.PASSED: "ok", LinkResult.FAILED: "FAILED", LinkResult.SKIPPED: "skipped"}
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from btfsynth.verify.links import Verification
+
+
+_RESULTS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
 
 
 @click.command("verify")
@@ -49,7 +49,7 @@ _WORDS = {LinkResult.PASSED: "ok", LinkResult.FAILED: "FAILED", LinkResult.SKIPP
     help="Write the result as JUnit XML too.",
 )
 @file_option(
-    f"Where the result goes as JSON.  [default: DIRECTORY/{VERIFY_FILE}, which 'report' shows]"
+    "Where the result goes as JSON.  [default: DIRECTORY/verify.json, which 'report' shows]"
 )
 @simulator_option
 @option(VERIFY["timeout"])
@@ -78,6 +78,13 @@ def command(
       btfsynth verify hdl_out/multiplier_2 --junit verify.xml
       btfsynth verify hdl_out/multiplier_2 -o elsewhere.json
     """  # noqa: D301
+    from btfsynth.flow.patterns import targets_record, verified_words
+    from btfsynth.hdl.manifest import load_manifest
+    from btfsynth.report.folder import VERIFY_FILE, known_targets
+    from btfsynth.verify.chain import verify_design
+    from btfsynth.verify.links import junit_xml
+    from btfsynth.verify.yosys import prepare_yosys
+
     load_manifest(directory)  # what is no design is said before anything is compiled
     prepare_yosys(lambda line: say(f"{directory.name}: {line}"))
     with announced_compiling(directory.name):
@@ -94,7 +101,8 @@ def command(
     if path is not None:
         problems += attempted("--output", lambda: _write(found, directory, path))
     else:
-        for problem in attempted("note", lambda: _write(found, directory, directory / VERIFY_FILE)):
+        kept = directory / VERIFY_FILE
+        for problem in attempted("note", lambda: _write(found, directory, kept)):
             say(f"{problem}; the report page will not have this result")
     targets = known_targets(directory) if found.verified else {}
     if as_json:
@@ -113,6 +121,8 @@ def command(
 
 def _write(found: Verification, directory: Path, path: Path) -> None:
     """Write a result as JSON; the hashes tell which files it is of."""
+    from btfsynth.hdl.manifest import load_manifest
+
     record = {**found.to_json(), "sha256": dict(load_manifest(directory).hashes)}
     write_text(path, json.dumps(record, indent=2) + "\n")
 
@@ -124,7 +134,7 @@ def _table(found: Verification) -> Table:
             (
                 link.name,
                 f"{link.seconds:.2f}",
-                _WORDS[link.result],
+                _RESULTS[link.result.value],
                 link.covers or "-",
                 link.failure,
             )

@@ -15,8 +15,8 @@ import btfsynth
 from btfsynth.errors import MissingToolError, ToolError, UsageError, plural
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
-from btfsynth.fpga.board_worker import BAUD, BOARDS
-from btfsynth.fpga.devices import find_toolchain, get_device
+from btfsynth.fpga.board_worker import BAUD
+from btfsynth.fpga.devices import BOARDS, find_toolchain, get_device
 from btfsynth.fpga.flow import FIGURES_FILE, holds_sound
 from btfsynth.fpga.mapping import CellCounts, count_cells
 from btfsynth.fpga.place import PlaceOptions, Resource, check_capacity, read_report

@@ -17,6 +17,7 @@ import numpy as np
 from amaranth.hdl import Cat, Elaboratable, Module, Signal
 
 from btfsynth.errors import DataError
+from btfsynth.fpga.devices import BOARDS
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port
 from btfsynth.sim.amaranth_worker import (
@@ -30,11 +31,6 @@ from btfsynth.sim.base import Design, load_design
 
 BAUD = 115_200
 """Bits a second on the line."""
-BOARDS = {
-    "icebreaker": ("ice40-up5k", "amaranth_boards.icebreaker", "ICEBreakerPlatform"),
-    "icestick": ("ice40-hx1k", "amaranth_boards.icestick", "ICEStickPlatform"),
-}
-"""The device of each board, and where its platform is."""
 
 _MAX_VECTORS = 256
 _SIMULATED_DIVISOR = 6

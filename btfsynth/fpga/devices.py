@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
-from btfsynth.sim.process import Completed, run_command
-from btfsynth.verify.yosys import Yosys, find_yosys, is_compiled
+
+if TYPE_CHECKING:
+    from btfsynth.sim.process import Completed
+    from btfsynth.verify.yosys import Yosys
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,8 @@ class Tool:
 
     def run(self, arguments: Sequence[str], workspace: Path, timeout: float) -> Completed:
         """Run it in a folder."""
+        from btfsynth.sim.process import run_command
+
         completed = run_command((*self.command, *arguments), workspace, timeout)
         if completed.returncode:
             raise self.failure(completed)
@@ -214,6 +219,8 @@ class Tool:
 
     def failure(self, completed: Completed) -> Exception:
         """Return the error that says a run of it failed; the line that tells why comes last."""
+        from btfsynth.sim.process import Completed
+
         output = completed.stdout + completed.stderr
         reasons = [line for line in output.splitlines() if "ERROR" in line]
         told = Completed(
@@ -241,6 +248,8 @@ class Toolchain:
 
 def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
     """Look for all tools of a device."""
+    from btfsynth.verify.yosys import find_yosys, is_compiled
+
     yosys = find_yosys()
     if not yosys.is_recent:
         raise MissingToolError(
@@ -290,6 +299,8 @@ def _package_version(program: Program) -> str | None:
 
 
 def _ask(command: Sequence[str]) -> str | None:
+    from btfsynth.sim.process import run_command
+
     completed = run_command(command, Path(tempfile.gettempdir()), _VERSION_TIMEOUT)
     match = _VERSION.search(completed.stdout + completed.stderr)
     return match.group() if match and not completed.returncode else None
@@ -297,3 +308,10 @@ def _ask(command: Sequence[str]) -> str | None:
 
 def _is_python(command: Sequence[str]) -> bool:
     return command[0] == sys.executable
+
+
+BOARDS = {
+    "icebreaker": ("ice40-up5k", "amaranth_boards.icebreaker", "ICEBreakerPlatform"),
+    "icestick": ("ice40-hx1k", "amaranth_boards.icestick", "ICEStickPlatform"),
+}
+"""The device of each board, and where its platform is."""
