@@ -96,7 +96,7 @@ class HardwareReport:
 def require_label(dataset: Dataset) -> None:
     """Refuse a port for the class where targets are no classes."""
     if dataset.output_kind is not OutputKind.LABEL:
-        raise UsageError(f"{dataset.source}: `label`: expected classes as targets, got bits")
+        raise UsageError(f"{dataset.source}: expected classes as targets for a label, got bits")
 
 
 def training_data(dataset: Dataset, code: InputCode | None) -> Dataset:

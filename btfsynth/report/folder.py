@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,14 @@ from btfsynth.flow.patterns import Targets
 from btfsynth.flow.report import netlist_record
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.vectors import VectorTable
-from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
-from btfsynth.netlist.text import read_netlist
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import load_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.sim.base import load_design
 from btfsynth.train.history import HistoryPoint, parse_history
+from btfsynth.verify.subjects import stored_netlist, verilog_netlist
 
 VERIFY_FILE = "verify.json"
 _FPGA_FOLDERS = "fpga-*"
@@ -77,7 +76,7 @@ def read_folder(directory: StrPath) -> DesignFolder:
     directory = as_path(directory)
     design = load_design(directory)
     manifest = design.manifest
-    netlist = _netlist(directory, manifest)
+    netlist = stored_netlist(directory, manifest) or verilog_netlist(directory, manifest)
     notices: list[str] = []
     build = _optional(directory / "report.json", notices)
     if build and not _is_of(build, manifest, netlist):
@@ -145,31 +144,6 @@ def known_targets(directory: StrPath) -> dict[str, Targets]:
         return read_folder(directory).targets
     except BtfsynthError:
         return {}
-
-
-def _netlist(directory: Path, manifest: Manifest) -> Netlist:
-    """Return the netlist from its own file, else from the Verilog."""
-    path = directory / f"{manifest.module}.mig"
-    if path.is_file():
-        netlist = read_netlist(path)
-        expected = [
-            [port.data_port for port in ports] for ports in (manifest.inputs, manifest.outputs)
-        ]
-    else:
-        path, *libraries = manifest.verilog_files(directory)
-        netlist = read_verilog_netlist(path, *libraries)
-        expected = [list(manifest.input_ports), list(manifest.output_ports)]
-    for kind, found, wanted in zip(
-        ("inputs", "outputs"), (netlist.input_ports, netlist.output_ports), expected, strict=True
-    ):
-        if list(found) != wanted:
-            raise DataError(f"expected the {kind} that the manifest lists", path)
-    return replace(
-        netlist,
-        name=manifest.name,
-        input_ports=tuple(port.data_port for port in manifest.inputs),
-        output_ports=tuple(port.data_port for port in manifest.outputs),
-    )
 
 
 def _is_of(build: Mapping[str, Any], manifest: Manifest, netlist: Netlist) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,6 @@ from btfsynth.dataset.sampling import by_name
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import (
     BtfsynthError,
-    DataError,
     MissingToolError,
     ToolTimeoutError,
     UsageError,
@@ -33,11 +32,9 @@ from btfsynth.errors import (
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import CONTROL_NAMES
 from btfsynth.hdl.vectors import VectorTable
-from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
-from btfsynth.netlist.text import read_netlist
 from btfsynth.ports import Port
 from btfsynth.settings.table import ALL_SIMULATORS, VERIFY
 from btfsynth.sim.base import CheckResult, Design, load_design, port_values
@@ -60,6 +57,7 @@ from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutation import count_wrong, describe, run_mutant, score_mutants, spread
 from btfsynth.verify.simulate import check_parsed, timed_out
+from btfsynth.verify.subjects import stored_netlist, verilog_netlist
 from btfsynth.verify.synthesized import amaranth_netlist, vhdl_netlist
 from btfsynth.verify.yosys import (
     MAX_CASE_INPUTS,
@@ -78,6 +76,13 @@ _BENCH_SIMULATOR = "icarus"
 
 class _SkipError(Exception):
     """Why a link has nothing to check."""
+
+
+class _FailError(Exception):
+    """A link that failed."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
 
 
 def verify_design(
@@ -134,6 +139,8 @@ class _Chain:
         start = time.perf_counter()
         try:
             link = check()
+        except _FailError as failure:
+            link = failure.link
         except _SkipError as reason:
             link = Link(name, LinkResult.SKIPPED, detail=str(reason))
         except ToolTimeoutError:
@@ -153,23 +160,19 @@ class _Chain:
         for role, wanted in sorted(manifest.hashes.items()):
             found = hashlib.sha256(self.design.path(role).read_bytes()).hexdigest()
             if found != wanted:
-                return _failed(
+                raise _failed(
                     plural(count, "file"),
                     f"{manifest.files[role]} is not the file that was written with the manifest",
                     {"expected": f"sha256 {wanted[:16]}...", "got": f"{found[:16]}..."},
                 )
-        problem = training_contradiction(self.design)
-        if problem is not None:
-            return _failed(plural(count, "file"), problem, {})
+        _require_same(training_contradiction(self.design), plural(count, "file"))
         return _passed(f"{len(manifest.hashes)} of {plural(count, 'file')}", "SHA-256")
 
     def source(self) -> Link:
         """Make the patterns of a built-in task again."""
         manifest = self.design.manifest
         if not manifest.source or not is_task_spec(manifest.source):
-            problem = data_contradiction(self.design)
-            if problem is not None:
-                return _failed("data hash", problem, {})
+            _require_same(data_contradiction(self.design), "data hash")
             raise _SkipError(
                 f"made from {Path(manifest.source).name or 'a netlist'}, not from a built-in task"
             )
@@ -178,7 +181,7 @@ class _Chain:
         except UsageError:
             raise _SkipError(f"{manifest.source!r:.60} is no task that can be made again") from None
         if dataset.content_hash != manifest.data_hash:
-            return _failed("data hash", f"the data hash is not that of {manifest.source}", {})
+            raise _failed("data hash", f"the data hash is not that of {manifest.source}")
         if not manifest.specified:
             return _passed("data hash", f"{manifest.source}; the vectors are the network's")
         code = manifest.options.get("code")
@@ -188,10 +191,9 @@ class _Chain:
         dataset = by_name(dataset, inputs, outputs, manifest.name)
         wanted, vectors = VectorTable.from_dataset(dataset), self.design.vectors
         covers = _vectors(vectors)
-        if wanted.inputs.shape != vectors.inputs.shape or wanted.expected.shape != (
-            vectors.expected.shape
-        ):
-            return _failed(covers, f"expected {wanted.count} vectors of {manifest.source}", {})
+        shapes = [(each.inputs.shape, each.expected.shape) for each in (wanted, vectors)]
+        if shapes[0] != shapes[1]:
+            raise _failed(covers, f"expected {wanted.count} vectors of {manifest.source}")
         wrong = (
             (wanted.inputs != vectors.inputs).any(axis=1)
             | (wanted.expected != vectors.expected).any(axis=1)
@@ -200,7 +202,7 @@ class _Chain:
         if wrong.any():
             first = int(np.argmax(wrong))
             shown = self.design.mismatch(first, wanted.expected[first])
-            return _failed(
+            raise _failed(
                 covers,
                 f"{int(wrong.sum())} vectors are not those of {manifest.source}",
                 {
@@ -216,68 +218,37 @@ class _Chain:
 
     def patterns(self) -> Link:
         """Check the netlist against the vectors, the counts in the manifest and its files in other formats."""
-        vectors = self.design.vectors
-        if not self.mig.is_file():  # of a version that wrote none with a netlist from a file
-            parsed = read_verilog_netlist(*self.design.verilog_files)
-            problem = count_contradiction(self.design.manifest, parsed)
-            if problem is not None:
-                return _failed("", f"{problem} that is in the Verilog", {})
-            beside = self.compared_files(parsed, self.design.path("verilog"))
-            if isinstance(beside, Link):
-                return beside
-            raise _SkipError(f"no {self.mig.name} in the folder")
-        netlist = self.read_mig()
+        manifest, vectors = self.design.manifest, self.design.vectors
+        netlist = stored_netlist(self.design.directory, manifest)
+        if netlist is None:  # of a version that wrote none with a netlist from a file
+            parsed = verilog_netlist(self.design.directory, manifest)
+            problem = count_contradiction(manifest, parsed)
+            _require_same(problem and f"{problem} that is in the Verilog")
+            self.same_files(parsed, self.design.path("verilog"))
+            raise _SkipError(f"no {manifest.module}.mig in the folder")
+        self.netlist = self.in_hardware(netlist)
         got = evaluate(netlist, vectors.inputs)
         wrong = vectors.wrong(got)
         if wrong.any():
             first = int(np.argmax(wrong))
             shown = self.design.mismatch(first, got[first])
-            return _failed(
-                _vectors(vectors), f"{int(wrong.sum())} vectors failed", dict(vars(shown))
-            )
-        problem = count_contradiction(self.design.manifest, netlist)
-        if problem is not None:
-            return _failed(_vectors(vectors), problem, {})
-        beside = self.compared_files(netlist, self.mig)
-        if isinstance(beside, Link):
-            return beside
+            raise _failed(_vectors(vectors), f"{int(wrong.sum())} vectors failed", vars(shown))
+        _require_same(count_contradiction(manifest, netlist), _vectors(vectors))
+        beside = self.same_files(netlist, self.design.directory / f"{manifest.module}.mig")
         return _passed(_vectors(vectors), "; ".join([f"{netlist.n_cells} cells", *beside]))
 
-    def compared_files(self, netlist: Netlist, path: Path) -> Sequence[str] | Link:
-        """Compare files in other formats with the netlist of a file; return what to say, or the failure."""
-        inputs, outputs = self.data_ports
-        if netlist.input_ports == self.design.manifest.input_ports:
-            netlist = replace(netlist, input_ports=inputs)
-        if netlist.output_ports == self.design.manifest.output_ports:
-            netlist = replace(netlist, output_ports=outputs)
+    def same_files(self, netlist: Netlist, path: Path) -> Sequence[str]:
+        """Compare files in other formats with the netlist that is in a file; return what to say of them."""
         found = check_netlist_files(self.design, netlist, path, self.timeout)
-        if found.problem is None:
-            return found.words
-        return _failed(_vectors(self.design.vectors), found.problem, dict(found.counterexample))
+        if found.problem is not None:
+            raise _failed(_vectors(self.design.vectors), found.problem, found.counterexample)
+        return found.words
 
     @property
     def data_ports(self) -> tuple[tuple[Port, ...], ...]:
         """Inputs and outputs under the names of the data."""
         ports = (self.design.manifest.inputs, self.design.manifest.outputs)
         return tuple(tuple(port.data_port for port in own) for own in ports)
-
-    @property
-    def mig(self) -> Path:
-        """The file of the netlist."""
-        return self.design.directory / f"{self.design.manifest.module}.mig"
-
-    def read_mig(self) -> Netlist:
-        """Return the netlist, its ports under the names of the data; keep it under those of the hardware."""
-        manifest, path = self.design.manifest, self.mig
-        netlist = read_netlist(path)
-        for kind, found, wanted in (
-            ("inputs", netlist.input_ports, manifest.inputs),
-            ("outputs", netlist.output_ports, manifest.outputs),
-        ):
-            if list(found) != [port.data_port for port in wanted]:
-                raise DataError(f"expected the {kind} that the manifest lists", path)
-        self.netlist = self.in_hardware(netlist)
-        return netlist
 
     def in_hardware(self, netlist: Netlist) -> Netlist:
         """Return a netlist under the names of the hardware."""
@@ -299,19 +270,12 @@ class _Chain:
         if check.skipped is not None:
             raise _SkipError(check.skipped)
         if not check.ok:
-            shown = {} if check.mismatch is None else dict(vars(check.mismatch))
-            return _failed(covers, f"{check.failed} vectors failed", shown)
+            shown = {} if check.mismatch is None else vars(check.mismatch)
+            raise _failed(covers, f"{check.failed} vectors failed", shown)
         return _passed(covers, check.version)
 
     def equivalence(self) -> Link:
-        path = self.design.path("verilog")
-        parsed = read_verilog_netlist(*self.design.verilog_files)
-        manifest = self.design.manifest
-        if (parsed.input_ports, parsed.output_ports) != (
-            manifest.input_ports,
-            manifest.output_ports,
-        ):
-            raise DataError("expected the ports that the manifest lists", path)
+        parsed = verilog_netlist(self.design.directory, self.design.manifest)
         self.parsed = self.in_hardware(parsed)
         if self.netlist is None:
             raise _SkipError("no netlist in the folder to compare the Verilog with")
@@ -328,7 +292,7 @@ class _Chain:
         for name, netlist in (one, other):
             bits = evaluate(netlist, vector)[0]
             shown[name] = port_values(manifest.output_ports, bits)
-        return _failed(covers, f"the {other[0]} is not the {one[0]}", shown)
+        raise _failed(covers, f"the {other[0]} is not the {one[0]}", shown)
 
     # tools
 
@@ -341,42 +305,45 @@ class _Chain:
         try:
             check = simulator.run(self.design, seconds)
             if check.skipped is not None and name in (self.simulators or ()):
-                return _failed("", check.skipped, {})
+                raise _failed("", check.skipped)
             return self.checked(check)
         except ToolTimeoutError:
             if self.simulators is not None:
-                return _failed("", timed_out(seconds), {})
+                raise _failed("", timed_out(seconds)) from None
             raise _SkipError(timed_out(seconds)) from None
 
     def amaranth(self) -> Link:
         """Prove the Amaranth module, made RTLIL and read back by way of Yosys."""
         self.yosys_found()
-        wanted = ("netlist", self.netlist) if self.netlist else ("Verilog", self.parsed)
-        if wanted[1] is None:
-            raise _SkipError("no netlist to compare the Amaranth module with")
-        timing = self.design.manifest.timing
-        controls = () if timing is None else CONTROL_NAMES
-        netlist = amaranth_netlist(self.design.path("amaranth"), self.seconds, controls)
+        what, wanted = self.reference("Amaranth module")
+        netlist = amaranth_netlist(self.design.path("amaranth"), self.seconds, self.controls)
         # Amaranth numbers the bits of every port from 0.
-        netlist = with_ranges(netlist, wanted[1].input_ports, wanted[1].output_ports)
-        netlist = align(wanted[1], netlist).netlist
-        return self.proven((wanted[0], wanted[1]), ("Amaranth module", netlist))
+        netlist = with_ranges(netlist, wanted.input_ports, wanted.output_ports)
+        return self.proven((what, wanted), ("Amaranth module", align(wanted, netlist).netlist))
 
     def vhdl(self) -> Link:
         """Prove the VHDL, synthesized by GHDL."""
-        manifest = self.design.manifest
-        if "vhdl" not in manifest.files:
+        if "vhdl" not in self.design.manifest.files:
             raise _SkipError("the design has no VHDL: it was made before there was any")
-        wanted = ("netlist", self.netlist) if self.netlist else ("Verilog", self.parsed)
-        if wanted[1] is None:
-            raise _SkipError("no netlist to compare the VHDL with")
-        controls = () if manifest.timing is None else CONTROL_NAMES
+        what, wanted = self.reference("VHDL")
         try:
-            netlist = vhdl_netlist(self.design.path("vhdl"), self.seconds, controls)
+            netlist = vhdl_netlist(self.design.path("vhdl"), self.seconds, self.controls)
         except MissingToolError as error:
             raise _SkipError(str(error)) from None
-        netlist = align(wanted[1], netlist).netlist
-        return self.proven((wanted[0], wanted[1]), ("VHDL", netlist))
+        return self.proven((what, wanted), ("VHDL", align(wanted, netlist).netlist))
+
+    def reference(self, other: str) -> tuple[str, Netlist]:
+        """Return what the module in another language is compared with, and its name."""
+        if self.netlist is not None:
+            return "netlist", self.netlist
+        if self.parsed is not None:
+            return "Verilog", self.parsed
+        raise _SkipError(f"no netlist to compare the {other} with")
+
+    @property
+    def controls(self) -> Collection[str]:
+        """Names that the control ports of registers may have."""
+        return () if self.design.manifest.timing is None else CONTROL_NAMES
 
     def yosys_found(self) -> Yosys:
         try:
@@ -401,7 +368,7 @@ class _Chain:
         if proof.proven:
             return _passed(covers, f"against {reference.what}; Yosys {yosys.version}")
         detail = f"refuted by Yosys {yosys.version} against {reference.what}"
-        return _failed(covers, detail, {"inputs": proof.inputs} if proof.inputs else {})
+        raise _failed(covers, detail, {"inputs": proof.inputs} if proof.inputs else {})
 
     # the checks themselves
 
@@ -410,7 +377,7 @@ class _Chain:
         if netlist is None:
             raise _SkipError("no netlist to put faults into")
         if count_wrong(netlist, vectors).any():
-            return _failed("", "the design itself fails its vectors, so no fault can be told", {})
+            raise _failed("", "the design itself fails its vectors, so no fault can be told")
         specified = self.design.manifest.specified
         score = score_mutants(netlist, vectors, specified, self.mutants, self.timeout)
         self.killed = spread(score.killed, _BENCH_MUTANTS)
@@ -431,9 +398,9 @@ class _Chain:
                 "mutant": describe(netlist, first.mutant, self.cells_of(netlist)),
                 "differs at": inputs,
             }
-            return replace(_failed(covers, detail, shown), figures=figures)
+            raise _failed(covers, detail, shown, figures)
         if not score.killed:
-            return replace(_failed(covers, f"{detail}: no vector notices any", {}), figures=figures)
+            raise _failed(covers, f"{detail}: no vector notices any", figures=figures)
         return replace(_passed(covers, detail), figures=figures)
 
     def testbench(self) -> Link:
@@ -448,7 +415,7 @@ class _Chain:
         for mutant, wanted in self.killed:
             check = run_mutant(self.design, netlist, mutant, simulator, self.seconds)
             if check.failed != wanted:
-                return _failed(
+                raise _failed(
                     covers,
                     f"expected the testbench to fail on {wanted} vectors, got {check.failed}",
                     {"mutant": describe(netlist, mutant, self.cells_of(netlist))},
@@ -456,12 +423,24 @@ class _Chain:
         return _passed(covers, "the testbench fails on each, on the vectors it should")
 
 
+def _require_same(problem: str | None, covers: str = "") -> None:
+    """Fail for what two files say differently."""
+    if problem:
+        raise _failed(covers, problem)
+
+
 def _passed(covers: str, detail: str) -> Link:
     return Link("", LinkResult.PASSED, covers, detail)
 
 
-def _failed(covers: str, detail: str, counterexample: dict[str, Any]) -> Link:
-    return Link("", LinkResult.FAILED, covers, detail, counterexample)
+def _failed(
+    covers: str,
+    detail: str,
+    counterexample: Mapping[str, Any] | None = None,
+    figures: Mapping[str, Any] | None = None,
+) -> _FailError:
+    link = Link("", LinkResult.FAILED, covers, detail, counterexample or {}, figures=figures or {})
+    return _FailError(link)
 
 
 def _vectors(vectors: VectorTable) -> str:

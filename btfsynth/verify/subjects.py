@@ -16,11 +16,12 @@ from btfsynth.dataset.formats import format_by_ending
 from btfsynth.dataset.load import load
 from btfsynth.errors import DataError, ToolTimeoutError
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.manifest import CONTROL_NAMES, DesignPort, Manifest, load_manifest
+from btfsynth.hdl.manifest import CONTROL_NAMES, Manifest, load_manifest
 from btfsynth.hdl.readers import READERS, find_reader, read_noted
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
+from btfsynth.netlist.text import read_netlist
 from btfsynth.ports import Port
 from btfsynth.sim.process import DEFAULT_TIMEOUT
 from btfsynth.verify.interface import with_ranges
@@ -34,7 +35,7 @@ _TABLES = ("pla", "truth")
 class Table:
     """A function on listed input vectors; on all others no output matters."""
 
-    patterns: Dataset  # boolean patterns that do not contradict each other; a vector may come twice
+    patterns: Dataset  # Boolean, without contradictions; an input vector may come twice
 
     @property
     def inputs(self) -> NDArray[np.uint8]:
@@ -84,8 +85,7 @@ class Subject:
 
     path: Path
     netlist: Netlist | None  # what it computes; None if all there is are the rows of a table
-    # A netlist of the same inputs and outputs that is 1 where those of `netlist` do not matter; None if
-    # they always do
+    # of the same inputs and outputs, 1 where those of `netlist` do not matter; None if they always do
     dont_care: Netlist | None = None
     notes: tuple[str, ...] = ()  # how it was read, one line each
     # the rows of a table that says nothing of other input vectors; what the outputs are is then read here
@@ -140,15 +140,16 @@ class Subject:
 def read_subject(
     path: StrPath, timeout: float | None = None, comb: bool = False, *, tables: bool = True
 ) -> Subject:
-    """Read a netlist or a table; of a design folder, its Verilog under the names of the data.
+    """Read a netlist or, unless `tables` is False, a table; of a design folder, its Verilog.
 
-    A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Of those
-    of a pipelined design folder the registers are taken for wires, as those of Verilog are.
+    A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Registers
+    of a pipelined design folder count as wires. `comb` makes the registers of a netlist ports (see
+    `read_design`); `timeout` is in seconds for each command of a tool, `DEFAULT_TIMEOUT` if None.
     """
     path = as_path(path)
     if path.is_dir():
         manifest = load_manifest(path)
-        netlist = _folder_netlist(path, manifest)
+        netlist = verilog_netlist(path, manifest)
         return Subject(path, netlist, latency=_latency(manifest))
     ending = path.suffix.lower()
     if ending == ".py" or ending in VHDL_ENDINGS:
@@ -248,18 +249,40 @@ def _manifest_of(path: Path) -> Manifest | None:
     return manifest if path.name in known else None
 
 
-def _folder_netlist(path: Path, manifest: Manifest) -> Netlist:
-    file, *libraries = manifest.verilog_files(path)
+def verilog_netlist(directory: Path, manifest: Manifest) -> Netlist:
+    """Return the netlist in the Verilog of a design folder, under the names of the data."""
+    file, *libraries = manifest.verilog_files(directory)
     netlist = read_verilog_netlist(file, *libraries)
+    _require_ports(netlist, manifest.input_ports, manifest.output_ports, file)
+    return _under_data(netlist, manifest)
+
+
+def stored_netlist(directory: Path, manifest: Manifest) -> Netlist | None:
+    """Return the netlist that a design folder keeps, under the names of the data; None if it keeps none."""
+    path = directory / f"{manifest.module}.mig"
+    if not path.is_file():
+        return None
+    netlist = read_netlist(path)
+    named = _under_data(netlist, manifest)
+    _require_ports(netlist, named.input_ports, named.output_ports, path)
+    return named
+
+
+def _require_ports(
+    netlist: Netlist, inputs: Sequence[Port], outputs: Sequence[Port], path: Path
+) -> None:
+    for kind, found, wanted in (
+        ("inputs", netlist.input_ports, inputs),
+        ("outputs", netlist.output_ports, outputs),
+    ):
+        if tuple(found) != tuple(wanted):
+            raise DataError(f"expected the {kind} that the manifest lists", path)
+
+
+def _under_data(netlist: Netlist, manifest: Manifest) -> Netlist:
     return replace(
         netlist,
         name=manifest.name,
-        input_ports=_renamed(netlist.input_ports, manifest.inputs, file),
-        output_ports=_renamed(netlist.output_ports, manifest.outputs, file),
+        input_ports=tuple(port.data_port for port in manifest.inputs),
+        output_ports=tuple(port.data_port for port in manifest.outputs),
     )
-
-
-def _renamed(ports: Sequence[Port], wanted: Sequence[DesignPort], path: Path) -> tuple[Port, ...]:
-    if list(ports) != [port.hardware_port for port in wanted]:
-        raise DataError("expected the ports that the manifest lists", path)
-    return tuple(port.data_port for port in wanted)

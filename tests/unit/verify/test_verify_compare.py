@@ -132,7 +132,7 @@ def test_design_folder(tmp_path):
     assert (found.equal, found.notes) == (True, ())
     file = next((tmp_path / "folder").glob("m_module.v"))
     file.write_text(file.read_text().replace("[1:0] b", "[1:0] c").replace("b[", "c["))
-    with pytest.raises(DataError, match="expected the ports that the manifest lists"):
+    with pytest.raises(DataError, match="expected the inputs that the manifest lists"):
         read_subject(tmp_path / "folder")
 
 
