@@ -115,8 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             sys.stdout.flush()
     except click.UsageError as error:
+        from btfsynth.cli.options import renamed
+
         where = error.ctx.command_path if error.ctx is not None else "btfsynth"
-        _complain(f"{error.format_message().rstrip('.')} (see '{where} --help')")
+        message = renamed(error) or error.format_message().rstrip(".")
+        _complain(f"{message} (see '{where} --help')")
         sys.exit(error.exit_code)
     except click.ClickException as error:
         _complain(error.format_message())

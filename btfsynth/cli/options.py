@@ -136,16 +136,12 @@ def setting_options(table: Mapping[str, Setting], *names: str) -> Callable[[F], 
     return add
 
 
-def renamed(error: click.NoSuchOption) -> str | None:
-    """Return what an option is called now that a command had under another name, None if it had not."""
-    for parameter in error.ctx.command.params if error.ctx else ():
-        setting = setting_of(parameter)
-        if (
-            setting
-            and setting.formerly
-            and error.option_name == f"--{setting.formerly.replace('_', '-')}"
-        ):
-            return f"{error.option_name}: renamed to {setting.flag}"
+def renamed(error: click.UsageError) -> str | None:
+    """Return what an unknown option is called now, None if the command never had it."""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        for setting in filter(None, map(setting_of, error.ctx.command.params)):
+            if setting.formerly and error.option_name == setting.but(name=setting.formerly).flag:
+                return f"{error.option_name}: renamed to {setting.flag}"
     return None
 
 
