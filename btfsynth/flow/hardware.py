@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,8 +74,8 @@ class HardwareReport:
         return {
             "code": self.code,
             "label": self.label,
-            "weights": None if self.rounding is None else self.rounding.to_json(),
-            "sparse": None if self.sparsification is None else self.sparsification.to_json(),
+            "weights": None if self.rounding is None else asdict(self.rounding),
+            "sparse": None if self.sparsification is None else asdict(self.sparsification),
             "accuracy": {
                 stage: {
                     part: {

@@ -4,7 +4,7 @@ An analog input ``v`` that is coded as the number ``n = round(N v)`` is ``x = (2
 with ``n`` the weighted sum of bits it is the sum of ``bit weight * (2 b - 1)``, a constant and a division by
 N away. So a neuron over analog inputs is one over bits, with weights that are multiples of its own. Those
 are rounded to integers, one neuron after the other: each sees what the integer neurons before it are on the
-training patterns, and takes the least integers that leave it as it was there.
+training patterns, and gets the smallest integers that leave it as it was there.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from btfsynth.ports import Port
 MAX_WEIGHT_BITS = 12
 """Largest integers: with the largest code a weight of a bit is still exact in single precision."""
 _LARGEST = (*range(1, 9), *(step << power for power in range(2, 9) for step in (3, 4)), 1536, 2047)
-"""Magnitudes of the largest weight that are tried, from the least."""
+"""Magnitudes of the largest weight, in the order in which they are tried."""
 _MIXTURES = 4
-"""Of every training pattern, where labels are to stay on patterns like it."""
+"""Mixtures made of every training pattern, where labels are to stay on patterns like it."""
 
 Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """What rounding came to."""
+    """What rounding changed."""
 
     # Bits of the largest integer weight, its sign counted; of inputs, before the weights of their
     # bits
@@ -46,9 +46,6 @@ class Rounding:
     changed: int  # Of these, where an output bit is not what it was before rounding
     # Of these, where the largest sum is that of another class; None where no label is asked for
     labels_changed: int | None
-
-    def to_json(self) -> dict[str, Any]:
-        return dict(vars(self))
 
 
 def round_network(

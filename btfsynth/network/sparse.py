@@ -1,19 +1,18 @@
-"""The fewest and smallest weights that keep what a network gets right: what a sample does not ask for goes.
+"""Refitting a network with few and small weights that keep what it gets right.
 
-A network that is trained on a sample gets it right with weights that have not all settled: its neurons read
-what they need and a little of much else, which shows on vectors outside the sample. Here every neuron is fitted
-anew, by linear programming, with the least sum of magnitudes that still separates the patterns. Such sums are
-least at corners where few weights are not 0 (D. Donoho, Comm. Pure Appl. Math. 59, 797 (2006)). A neuron has to
-keep its value only on the patterns where another one would make a right target wrong: its observability care
-set, as in logic synthesis (H. Savoj and R. Brayton, DAC 1990). What is free in one neuron makes others simpler,
-so this is done in rounds, until nothing changes.
+A network trained on a sample gets it right with weights that have not all settled: its neurons read what they
+need and a little of much else, which shows on vectors outside the sample. Every neuron is refitted by linear
+programming with the smallest sum of magnitudes that still separates the patterns. Such a sum is smallest at
+corners where few weights are not 0 (D. Donoho, Comm. Pure Appl. Math. 59, 797 (2006)). A neuron must keep its
+value only on the patterns where the other value would make a right target wrong: its observability care set, as
+in logic synthesis (H. Savoj and R. Brayton, DAC 1990). What is free in one neuron makes others simpler, so this
+is repeated in rounds until nothing changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import TopologyError, UsageError
 from btfsynth.network.trained import TrainedNetwork
 
-_MOST_ROUNDS = 12
+_MAX_ROUNDS = 12
 _ZERO = 1e-7
 """A weight below it, where the least sum is 1 in magnitude, is one that the solver meant to be 0."""
 _SOLVED = 0
@@ -33,7 +32,7 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sparsification:
-    """What fitting the weights anew came to."""
+    """How many weights were left by refitting, and what the network gets right."""
 
     weights: int
     nonzero_before: int
@@ -45,18 +44,16 @@ class Sparsification:
     bits_right: int
     rounds: int
 
-    def to_json(self) -> dict[str, Any]:
-        return dict(vars(self))
-
 
 def sparsify(
     network: TrainedNetwork,
     dataset: Dataset,
     on_round: Callable[[int, int], None] | None = None,
 ) -> tuple[TrainedNetwork, Sparsification]:
-    """Return a network of few weights that gets at least the targets right that the given one does.
+    """Return a network of few weights that keeps every target that the given one gets right.
 
-    Output neurons aim at the targets, so more may be right than before.
+    Output neurons aim at the targets, so more may be right than before. Rows of weights get the norm that
+    training gives them, the square root of the fan-in; a neuron on which nothing depends is constant.
     """
     if dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(
@@ -100,7 +97,7 @@ class _Fit:
 
     def run(self, on_round: Callable[[int, int], None] | None) -> int:
         """Fit all neurons in rounds until the weights stay as they are; return the rounds."""
-        for number in range(1, _MOST_ROUNDS + 1):
+        for number in range(1, _MAX_ROUNDS + 1):
             former = self.weights.copy()
             for neuron in range(self.topology.n_neurons):
                 # At first each keeps its values, so that the outputs can choose among all there are.
@@ -109,7 +106,7 @@ class _Fit:
                 on_round(number, int(np.count_nonzero(self.weights)))
             if np.array_equal(former, self.weights):
                 return number
-        return _MOST_ROUNDS
+        return _MAX_ROUNDS
 
     def scaled(self) -> NDArray[np.float32]:
         """Return the weights with rows of the norm that training has."""

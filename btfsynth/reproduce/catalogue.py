@@ -203,14 +203,13 @@ def _majority(samples: int, published: Published, full: Scale) -> Experiment:
 
 def _automaton(
     name: str,
-    rule: int,
-    steps: int,
-    cells: int,
+    world: tuple[int, int, int],
     widths: tuple[int, ...],
     scales: tuple[Scale, Scale],
     published: Published,
     gap_limit: float = 0.1,
 ) -> Experiment:
+    rule, steps, cells = world
     words = f"{steps} steps" if steps > 1 else "1 step"
     return Experiment(
         name=name,
@@ -242,6 +241,17 @@ def _digits(samples: int, share: float, adamw: float) -> Experiment:
         quick=Scale(1, 4_000),
     )
 
+
+_RULE_30 = Published(
+    "test bits",
+    beta=0.2,
+    gamma=1e-3,
+    gap_limit=0.1,
+    iterations=755_382,
+    share=0.9966,
+    adamw=0.861,
+    adamw_penalty=1.0,
+)
 
 _ALL = (
     _multiplier(
@@ -289,56 +299,30 @@ _ALL = (
     _majority(1024, Published("data generator and architecture only"), Scale(1, 50_000)),
     _automaton(
         "rule232",
-        232,
-        3,
-        32,
+        (232, 3, 32),
         (32, 32, 32, 32),
         (Scale(3, 300_000), Scale(1, 40_000)),
         Published("test bits", 0.2, 1e-3, 0.1, share=0.983),
     ),
     _automaton(
         "rule30",
-        30,
-        1,
-        16,
+        (30, 1, 16),
         (16, 32, 32, 16),
         (Scale(5, 500_000), Scale(1, 150_000)),
-        Published(
-            "test bits",
-            0.2,
-            1e-3,
-            0.1,
-            iterations=755_382,
-            share=0.9966,
-            adamw=0.861,
-            adamw_penalty=1.0,
-        ),
+        _RULE_30,
     ),
     # 32 are just enough for 16 cells; with some to spare the gap closes, and sooner.
     _automaton(
         "rule30_wide",
-        30,
-        1,
-        16,
+        (30, 1, 16),
         (16, 48, 48, 16),
         (Scale(5, 60_000), Scale(1, 60_000)),
-        Published(
-            "test bits, by hidden layers of 32",
-            0.2,
-            1e-3,
-            0.1,
-            iterations=755_382,
-            share=0.9966,
-            adamw=0.861,
-            adamw_penalty=1.0,
-        ),
+        replace(_RULE_30, result="test bits, by hidden layers of 32"),
         gap_limit=0.05,
     ),
     _automaton(
         "rule30_2",
-        30,
-        2,
-        16,
+        (30, 2, 16),
         (16, 32, 32, 32, 32, 16),
         (Scale(1, 100_000), Scale(1, 20_000)),
         Published("data generator only"),

@@ -67,7 +67,7 @@ def training_record(
         if experiment.fitted or result.gap < _LEARNT:
             network, fitted = sparsify(network, dataset)
             share = None if test is None else measure(network, test).bit_share
-            sparse = {**fitted.to_json(), "test": share}
+            sparse = {**asdict(fitted), "test": share}
         recovery = recover(network, dataset, test, hidden).to_json()
     return {
         "seed": seed,

@@ -116,7 +116,7 @@ class _Run:
     def go(self) -> Report:
         if self.no_torch:
             self._note(
-                "torch is not installed, so the gradient baselines are left out; "
+                "torch is not installed, so the gradient baselines are skipped; "
                 + install_command("torch")
             )
         work: list[_Key] = []
@@ -197,7 +197,7 @@ class _Run:
         assert isinstance(key, _Key)
         row = self.rows[key.row]
         if finished.died:
-            came = Failed("left out, as its worker died of it twice")
+            came = Failed("skipped, as its worker died twice")
         if isinstance(came, Failed):
             if key.baseline and came.torch:
                 self._without_torch(came.why)
@@ -212,7 +212,7 @@ class _Run:
     def _without_torch(self, why: str) -> None:
         if not self.no_torch:
             self.no_torch = True
-            self._note(f"the gradient baselines are left out: {why}")
+            self._note(f"the gradient baselines are skipped: {why}")
 
     def _skip(self, row: Row, why: str) -> None:
         if row.skipped is None:

@@ -162,7 +162,7 @@ def test_a_run_that_kills_its_workers_is_left_out(tmp_path):
 
     report = reproduce((TESTED, EXACT), tmp_path, ReproduceOptions(), executor=lambda _: Deadly())
     assert [len(row.records) for row in report.rows] == [3, 0]
-    assert "and_or_64: left out, as its worker died of it twice" in report.notes
+    assert "and_or_64: skipped, as its worker died twice" in report.notes
 
 
 def test_progress_is_told(tmp_path):

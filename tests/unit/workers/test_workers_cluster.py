@@ -336,7 +336,7 @@ def test_a_worker_without_extras(tmp_path, monkeypatch):
     finally:
         poor.close()
     torch, digits = report.notes
-    assert re.match(r"the gradient baselines are left out: worker tcp://\S+: torch is not", torch)
+    assert re.match(r"the gradient baselines are skipped: worker tcp://\S+: torch is not", torch)
     assert re.match(r"digits_128: worker tcp://\S+: digits: the images come with scikit", digits)
     assert [len(row.records) for row in report.rows] == [2, 0]
 
