@@ -13,10 +13,9 @@ Nothing is known of the function but its patterns.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +32,10 @@ from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import run_passes
 from btfsynth.passes.registry import parse_script
-from btfsynth.ports import Port, total_width
+from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule
-from btfsynth.train.parameters import StopReason, TrainParameters
-from btfsynth.train.trainer import TrialOptions, train_trial
+from btfsynth.train.parameters import TrainParameters
+from btfsynth.train.trainer import train_trial
 
 Bits = NDArray[np.uint8]
 
@@ -54,29 +53,20 @@ class CascadeOptions:
 
     Parameters
     ----------
-    seed
-        Names the random starts.
     parameters
         Of every training. The iterations are those of the first round; each round after it has as many more.
-        A small gap is waited for, as the weights of a network that is merely exact are spread over all signals.
+        The rule waits for a small gap: weights of a network that is merely exact are spread over all signals.
     shapes
-        Hidden layers of the networks, a round each, again and again.
+        Hidden layers of the networks, one per round, again and again.
     rounds
-        Rounds without an output learnt after which the cascade is given up. A round trains the outputs
+        Rounds without an output learnt after which the cascade gives up. A round trains the outputs
         that are not learnt yet, once each.
     candidates
         Trainings of an output once it is learnt, the first success included; the smallest circuit stays.
-    passes
-        Script that joins an output to the circuit.
-    stage_passes
-        Script at the end of a stage.
+    passes, stage_passes
+        Scripts that join an output to the circuit, and at the end of a stage.
     order
         The input bits in the order in which they are let free; None takes `interleaved_order`.
-
-    Raises
-    ------
-    UsageError
-        If a number is below 1 or a script is wrong.
     """
 
     seed: int = 1
@@ -99,53 +89,12 @@ class CascadeOptions:
         parse_script(self.stage_passes)
 
 
-@dataclass(frozen=True)
-class CascadeStep:
-    """One output learnt in one stage, or the end of a stage.
-
-    Parameters
-    ----------
-    stage
-        From 1: as many inputs are free.
-    output
-        The output bit; None at the end of a stage.
-    trainings, iterations
-        What it took, the trainings that failed included; of a stage, of all its outputs.
-    cells
-        Of the circuit after it.
-    """
-
-    stage: int
-    output: int | None
-    trainings: int
-    iterations: int
-    cells: int
-
-
-@dataclass(frozen=True, eq=False)
-class GrownCircuit:
-    """What a cascade came to.
-
-    Parameters
-    ----------
-    netlist
-        Right on every pattern.
-    order
-        Input bits in the order in which they were let free.
-    steps
-        In order.
-    trainings, iterations
-        In all.
-    seconds
-        Wall time.
-    """
+class GrownCircuit(NamedTuple):
+    """A netlist that is right on every pattern, and the trainings it took, the failed ones included."""
 
     netlist: Netlist
-    order: tuple[int, ...]
-    steps: tuple[CascadeStep, ...]
     trainings: int
     iterations: int
-    seconds: float
 
 
 def interleaved_order(ports: Sequence[Port]) -> tuple[int, ...]:
@@ -162,35 +111,15 @@ def interleaved_order(ports: Sequence[Port]) -> tuple[int, ...]:
     )
 
 
-def grow(
-    dataset: Dataset,
-    options: CascadeOptions | None = None,
-    *,
-    on_step: Callable[[CascadeStep], None] | None = None,
-    deadline: float | None = None,
-) -> GrownCircuit:
-    """Grow a circuit that is right on every pattern.
-
-    Input vectors that the data do not list may come out in any way. The result depends on data and options
-    only, as long as no deadline cuts it short.
-
-    Parameters
-    ----------
-    dataset
-        Boolean.
-    options
-        How.
-    on_step
-        Told of every output learnt and of the end of every stage.
-    deadline
-        `time.monotonic` value at which to give up.
+def grow(dataset: Dataset, options: CascadeOptions | None = None) -> GrownCircuit:
+    """Grow a circuit that is right on every pattern, and anything on input vectors that the data do not list.
 
     Raises
     ------
     UsageError
         If the inputs are not Boolean, or the order does not name every input once.
     TrainingError
-        If an output was not learnt, or not in time.
+        If an output was not learnt.
     """
     options = options or CascadeOptions()
     if dataset.input_kind is not InputKind.BOOLEAN:
@@ -203,36 +132,18 @@ def grow(
         raise UsageError(
             f"cascade: expected an order of the {dataset.n_inputs} inputs, got {list(order)}"
         )
-    begin = time.perf_counter()
-    cascade = _Cascade(dataset, order, options, on_step or (lambda _: None), deadline)
-    netlist = cascade.run()
-    steps = tuple(cascade.steps)
-    return GrownCircuit(
-        netlist, order, steps, cascade.trainings, cascade.iterations, time.perf_counter() - begin
-    )
+    cascade = _Cascade(dataset, order, options)
+    return GrownCircuit(cascade.run(), cascade.trainings, cascade.iterations)
 
 
 class _Cascade:
-    """A cascade under way."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        order: tuple[int, ...],
-        options: CascadeOptions,
-        on_step: Callable[[CascadeStep], None],
-        deadline: float | None,
-    ) -> None:
+    def __init__(self, dataset: Dataset, order: tuple[int, ...], options: CascadeOptions) -> None:
         self.dataset = dataset
         self.order = order
         self.options = options
-        self.on_step = on_step
-        self.deadline = deadline
-        self.steps: list[CascadeStep] = []
         self.trainings, self.iterations = 0, 0
 
     def run(self) -> Netlist:
-        """Run all stages; return the netlist with the data's ports."""
         dataset = self.dataset
         circuit = NetlistBuilder(dataset.name, (), dataset.output_ports).build(
             [FALSE] * dataset.n_outputs
@@ -240,10 +151,9 @@ class _Cascade:
         # Without the stage of no input at all, a function of none would be lost.
         for free in range(len(self.order) + 1):
             patterns = _restricted(dataset, self.order, free)
-            before = self.trainings, self.iterations
-            circuit = self._run_stage(_widened(circuit, free), patterns)
-            self._tell(free, None, before, circuit)
-        ported = _with_ports(circuit, dataset, self.order)
+            widened = _rewired(circuit, _input_ports(free), circuit.output_ports)
+            circuit = self._run_stage(widened, patterns)
+        ported = _rewired(circuit, dataset.input_ports, dataset.output_ports, self.order)
         if count_wrong(ported, care_reference(dataset)):
             raise NetlistError(f"{dataset.name}: the grown circuit is not right on every pattern")
         return ported
@@ -255,10 +165,7 @@ class _Cascade:
             stage.adopt()
             if not stage.pending:
                 break
-            before = self.trainings, self.iterations
-            output, joined = self._learn_one(stage)
-            stage.accept(output, joined)
-            self._tell(patterns.n_inputs, output, before, joined)
+            stage.accept(*self._learn_one(stage))
         return _optimised(stage.finished(), patterns, self.options.stage_passes)
 
     def _learn_one(self, stage: _Stage) -> tuple[int, Netlist]:
@@ -291,16 +198,9 @@ class _Cascade:
             options.parameters, max_iterations=options.parameters.max_iterations * (1 + number)
         )
         topology = layered((data.n_inputs, *hidden, 1), skip=True)
-        limits = TrialOptions(deadline=self.deadline)
-        result = train_trial(
-            data, topology, parameters, options.seed, self.trainings, options=limits
-        )
+        result = train_trial(data, topology, parameters, options.seed, self.trainings)
         self.trainings += 1
         self.iterations += result.iterations
-        if result.stop is StopReason.TIME:
-            raise TrainingError(
-                f"{self.dataset.name}: the time was up before the circuit was grown"
-            )
         # A trial gives the best network on its way; one that is exact with a wide gap has weights everywhere.
         if not result.exact or (
             options.parameters.stop is StopRule.BOTH and result.gap >= options.parameters.gap_limit
@@ -316,14 +216,6 @@ class _Cascade:
         if addition.n_cells > _LARGEST_ADDITION:
             return None
         return stage.join(addition, output, options.passes)
-
-    def _tell(
-        self, stage: int, output: int | None, before: tuple[int, int], circuit: Netlist
-    ) -> None:
-        trainings, iterations = self.trainings - before[0], self.iterations - before[1]
-        step = CascadeStep(stage, output, trainings, iterations, circuit.n_cells)
-        self.steps.append(step)
-        self.on_step(step)
 
 
 class _Stage:
@@ -352,7 +244,7 @@ class _Stage:
             literal = self._find(values, output)
             if literal is not None:
                 literals = [*self.circuit.outputs.tolist(), literal]
-                self.accept(output, _driving(self.circuit, literals))
+                self.accept(output, self._driving(literals))
                 values = self._values()
 
     def _find(self, values: Bits, output: int) -> int | None:
@@ -420,7 +312,12 @@ class _Stage:
         n_former = self._former.shape[1]
         literals = self.circuit.outputs.tolist()[n_former:]
         ordered = [literals[self.learnt.index(k)] for k in range(self.patterns.n_outputs)]
-        return _driving(self.circuit, ordered)
+        return self._driving(ordered)
+
+    def _driving(self, outputs: Sequence[int]) -> Netlist:
+        """Return the circuit with other output literals."""
+        ports = (Port("y", len(outputs)),)
+        return _rewired(self.circuit, self.circuit.input_ports, ports, outputs=outputs)
 
 
 def _restricted(dataset: Dataset, order: Sequence[int], free: int) -> Dataset:
@@ -461,28 +358,22 @@ def _copy_cells(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]
     return literals
 
 
-def _driving(netlist: Netlist, outputs: Sequence[int]) -> Netlist:
-    """Return a netlist with other output literals."""
-    builder = NetlistBuilder(netlist.name, netlist.input_ports, (Port("y", len(outputs)),))
-    inputs = [builder.input(bit) for bit in range(netlist.n_inputs)]
+def _rewired(
+    netlist: Netlist,
+    input_ports: tuple[Port, ...],
+    output_ports: tuple[Port, ...],
+    order: Sequence[int] | None = None,
+    outputs: Sequence[int] | None = None,
+) -> Netlist:
+    """Return a netlist with other ports, or other output literals.
+
+    `order` names the new input bits that become its inputs; by default they are the first ones.
+    """
+    builder = NetlistBuilder(netlist.name, input_ports, output_ports)
+    inputs = [builder.input(bit) for bit in order or range(netlist.n_inputs)]
     literals = _copy_cells(builder, netlist, inputs)
-    return builder.build([_follow(literals, literal) for literal in outputs])
-
-
-def _widened(netlist: Netlist, free: int) -> Netlist:
-    """Return a netlist with more inputs after its own."""
-    builder = NetlistBuilder(netlist.name, _input_ports(free), (Port("y", netlist.n_outputs),))
-    inputs = [builder.input(bit) for bit in range(netlist.n_inputs)]
-    literals = _copy_cells(builder, netlist, inputs)
-    return builder.build([_follow(literals, literal) for literal in netlist.outputs.tolist()])
-
-
-def _with_ports(netlist: Netlist, dataset: Dataset, order: Sequence[int]) -> Netlist:
-    """Return a netlist over the data's own inputs, and with its ports."""
-    builder = NetlistBuilder(dataset.name, dataset.input_ports, dataset.output_ports)
-    literals = _copy_cells(builder, netlist, [builder.input(bit) for bit in order])
-    assert total_width(dataset.output_ports) == netlist.n_outputs
-    return builder.build([_follow(literals, literal) for literal in netlist.outputs.tolist()])
+    driven = netlist.outputs.tolist() if outputs is None else outputs
+    return builder.build([_follow(literals, literal) for literal in driven])
 
 
 def _optimised(netlist: Netlist, patterns: Dataset, script: str) -> Netlist:

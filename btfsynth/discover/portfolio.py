@@ -29,17 +29,7 @@ from btfsynth.train.session import TrainOptions
 
 @dataclass(frozen=True)
 class _Variant:
-    """How a trial differs from the plan.
-
-    Parameters
-    ----------
-    widenings
-        How often the hidden layers are widened, by the plan's factor.
-    layers
-        Hidden layers more, or less; one is always left.
-    sigma
-        What is added to sigma.
-    """
+    """A difference to the plan: times the hidden layers are widened, layers more or less, more sigma."""
 
     widenings: int = 0
     layers: int = 0
@@ -68,18 +58,10 @@ _NETWORK_EVERY = 4
 
 @dataclass(frozen=True)
 class Portfolio:
-    """The settings of every trial.
+    """The settings of every trial: variations of a plan.
 
-    Parameters
-    ----------
-    plan
-        The data set's plan with the user's options in place.
-    vary_network
-        False trains the plan's first network always.
-    vary_sigma
-        False trains with the plan's sigma always.
-    cascades
-        True grows circuits in most trials.
+    Without `vary_network` every trial trains the plan's first network, without `vary_sigma` with the plan's
+    sigma.
     """
 
     plan: TrainingPlan
@@ -92,7 +74,6 @@ class Portfolio:
         return self.cascades and trial % _NETWORK_EVERY != _NETWORK_EVERY - 1
 
     def topology(self, trial: int) -> Topology:
-        """Return the network of a trial."""
         plan = self.plan
         if plan.topology is not None or not self.vary_network:
             return plan.trial_topology(0)
@@ -106,7 +87,6 @@ class Portfolio:
         return layered((plan.widths[0], *hidden, plan.widths[-1]), skip=plan.skip)
 
     def parameters(self, trial: int) -> TrainParameters:
-        """Return the training settings of a trial."""
         parameters = self.plan.parameters
         if not self.vary_sigma:
             return parameters
@@ -137,8 +117,6 @@ _STALLED = 2
 
 @dataclass(frozen=True)
 class TrialTask:
-    """One training."""
-
     trial: int
 
 
@@ -154,17 +132,7 @@ Planned = TrialTask | PolishTask
 
 
 class Schedule:
-    """Hands out tasks.
-
-    Parameters
-    ----------
-    trials
-        Trainings in all; None for no end.
-    polish
-        Whether circuits are polished.
-    objective
-        Which circuits are polished first.
-    """
+    """Hands out tasks: `trials` trainings (None for no end), then polishing of the best by the objective."""
 
     def __init__(self, trials: int | None, polish: bool, objective: Objective) -> None:
         self._trials = trials
@@ -181,7 +149,6 @@ class Schedule:
 
     @property
     def polishing(self) -> bool:
-        """True while circuits are polished."""
         return self._polishing
 
     def source(self, task: PolishTask) -> Record:
@@ -189,16 +156,9 @@ class Schedule:
         return self._sources[task.parent]
 
     def next(self, found: Findings, running: Collection[Planned], late: bool) -> Planned | None:
-        """Return a task that is to be started now, None if there is none before others have ended.
+        """Return a task that is to be started now, None if there is none before others (`running`) have ended.
 
-        Parameters
-        ----------
-        found
-            What there is.
-        running
-            Tasks that have not ended.
-        late
-            True if it is time to polish.
+        `late` says that it is time to polish.
         """
         while True:
             if not self._polishing:

@@ -88,15 +88,7 @@ _LARGEST = 1 << 62
 class Circuit:
     """A netlist that is right on every pattern.
 
-    Parameters
-    ----------
-    key
-        From `canonical_hash`.
-    cost
-        What it costs.
-    netlist
-        In the format of `btfsynth.netlist.text`; empty where another record of the same circuit
-        has the better text.
+    `netlist` is its text, empty where another record of the same circuit has the better one.
     """
 
     key: str
@@ -106,34 +98,13 @@ class Circuit:
 
 @dataclass(frozen=True)
 class Record:
-    """One training with what followed it, or one polishing of a circuit.
+    """One training with its circuit, or one polishing of a circuit.
 
-    Parameters
-    ----------
-    trial
-        Number of the training; of a polishing, the training that its circuit goes back to.
-    seed
-        With the trial it names the random start.
-    method
-        "network" or "cascade" (see `btfsynth.discover.cascade`).
-    widths
-        Of the network, inputs first; None for a graph without layers and for a cascade.
-    sigma, beta, gamma, max_iterations
-        Settings of the training, max_iterations being the limit; of a cascade, of its first trainings.
-    iterations
-        Iterations done, in all trainings of a cascade together.
-    bits_right, bits
-        Targets right and targets that matter.
-    passes
-        Script of the passes that made the circuit.
-    circuit
-        None if the network was not exact, or could not be lowered.
-    problem
-        Why there is no circuit though there might have been; empty otherwise.
-    parent
-        Of a polishing: the key of the circuit it began with.
-    attempt
-        Of a polishing: which one of its parent, from 0.
+    Settings are those of the training, of a cascade those of its first trainings. A record of a polishing has
+    the numbers of the training that its circuit goes back to, the key of the circuit it began with
+    (`parent`), and which attempt at that it is, from 0. `widths` is None for a graph without layers and for a
+    cascade, whose `iterations` are those of all its trainings. There is no `circuit` if the network was not
+    exact, or could not be lowered; `problem` says why where there might have been one.
     """
 
     trial: int
@@ -155,7 +126,6 @@ class Record:
 
     @property
     def exact(self) -> bool:
-        """True if the network got every target that matters right."""
         return self.bits_right == self.bits
 
     @property
@@ -165,7 +135,6 @@ class Record:
         return inverters, self.parent is not None, self.trial, self.parent or "", self.attempt
 
     def origin(self) -> dict[str, Any]:
-        """Return where the circuit came from as JSON values."""
         values = asdict(replace(self, circuit=None))
         del values["circuit"], values["problem"]
         values["widths"] = None if self.widths is None else list(self.widths)
@@ -174,7 +143,6 @@ class Record:
         return values
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values."""
         record = self.origin()
         if self.problem:
             record["problem"] = self.problem
@@ -185,25 +153,17 @@ class Record:
         return record
 
     def without_netlist(self) -> Record:
-        """Return the record with the text of the netlist left out."""
         if self.circuit is None:
             return self
         return replace(self, circuit=replace(self.circuit, netlist=""))
 
 
 def make_circuit(netlist: Netlist) -> Circuit:
-    """Return a netlist as a circuit."""
     return Circuit(canonical_hash(netlist), statistics(netlist), format_netlist(netlist))
 
 
 def parse_record(values: Any) -> Record:
-    """Return what `Record.to_json` gave.
-
-    Raises
-    ------
-    DataError
-        If it is anything else, or its figures are not those of its netlist.
-    """
+    """Read what `Record.to_json` gave; its figures must be those of its netlist."""
     if not isinstance(values, Mapping):
         raise DataError(f"expected a record, got {type(values).__name__}")
     widths = values.get("widths")
@@ -275,7 +235,7 @@ def _text(values: Mapping[str, Any], name: str) -> str:
 
 
 def rank(objective: Objective, cost: NetlistStatistics) -> tuple[int, ...]:
-    """Return the order of circuits, the best first; the other figures decide among equals."""
+    """Return the sort key of a circuit, the best first; the other figures decide among equals."""
     if objective is Objective.CELLS:
         return cost.cells, cost.depth, cost.inverters
     if objective is Objective.DEPTH:
@@ -292,13 +252,6 @@ def pareto(records: Iterable[Record], objective: Objective) -> list[Record]:
     """Return the records of the circuits that no other beats, the best by the objective first.
 
     Of circuits with the same costs the one found first, by number, stands for all.
-
-    Parameters
-    ----------
-    records
-        Those without a circuit are passed over.
-    objective
-        Order of the result.
     """
     first: dict[tuple[int, int, int], tuple[tuple[int, bool, int, str, int], Record]] = {}
     for record in records:
@@ -360,7 +313,7 @@ class Findings:
 
     @property
     def distinct(self) -> int:
-        """Circuits told apart by their canonical form."""
+        """Circuits that differ in their canonical form."""
         return len(self._best)
 
     def front(self, objective: Objective, without: Container[str] = ()) -> list[Record]:
@@ -372,7 +325,6 @@ class Findings:
         )
 
     def text(self, key: str) -> str:
-        """Return the netlist of a circuit."""
         circuit = self._best[key].circuit
         return "" if circuit is None else circuit.netlist
 

@@ -81,30 +81,12 @@ def _processors() -> int:
 
 @dataclass(frozen=True, eq=False)
 class DiscoverReport:
-    """What a discovery came to.
+    """The result of a discovery.
 
-    Parameters
-    ----------
-    name
-        Of the data set.
-    directory
-        Where all is kept.
-    objective
-        What the front is ordered by.
-    trials, exact, distinct, polished
-        Counts, earlier sessions included.
-    seconds
-        Of this session.
-    front
-        The checked entries, the best first, as JSON values with their ``path`` in the folder.
-    lost
-        Trials whose worker died twice.
-    problems
-        Trainings and polishings of this session that something went wrong with; the records say what.
-    rejected
-        Why circuits of the front were thrown out, by key.
-    interrupted
-        True if the user stopped it.
+    Counts include earlier sessions, `seconds` and `problems` (of trainings and polishings; the records say
+    which) are of this one. `front` has the checked entries, the best first, as JSON values with their
+    ``path`` in the folder; `lost` the trials whose worker died twice, `rejected` why circuits of the front
+    failed their checks, by key.
     """
 
     name: str
@@ -163,23 +145,10 @@ def discover(
 ) -> DiscoverReport:
     """Search circuits of a Boolean data set and keep the front of the best in a folder.
 
-    Everything found is on the disk as soon as it is; Ctrl-C and the time limit end the search as they find
-    it. An earlier discovery in the folder is gone on from, or moved aside.
-
-    Parameters
-    ----------
-    dataset
-        What to learn.
-    directory
-        Where circuits and records go (see `btfsynth.discover.store`).
-    options
-        How.
-    resume
-        Go on from what the folder holds, if it holds anything.
-    on_event
-        Gets `StageBegan`, `SearchStatus` a few times per second, and `Note`.
-    executor
-        Makes what the work runs on, from a number of jobs.
+    Everything found is on the disk as soon as it is; Ctrl-C and the time limit end the search at any moment.
+    An earlier discovery in the folder is continued if `resume` is set, else moved aside. `on_event` gets
+    `StageBegan`, `SearchStatus` a few times per second, and `Note`; `executor` makes what the work runs on,
+    from a number of jobs.
 
     Raises
     ------
@@ -190,7 +159,7 @@ def discover(
     OutputError
         If the folder cannot be written.
     InterruptedWorkError
-        If the user stopped it once more before the last circuits were checked.
+        If the user stopped it again before the last circuits were checked.
     ToolError
         If no worker can be started.
     """
@@ -206,8 +175,8 @@ def discover(
             return search.finish()
         except KeyboardInterrupt:  # the second one, or at the very start
             raise InterruptedWorkError(
-                f"interrupted before the last circuits were checked; what was found is kept in {directory} "
-                "(--resume goes on from there)"
+                f"interrupted before the last circuits were checked; what was found is kept in {directory}; "
+                "`resume` continues from there"
             ) from None
         finally:
             search.close()
@@ -239,8 +208,6 @@ def _identity(dataset: Dataset, portfolio: Portfolio, options: DiscoverOptions) 
 
 
 class _Search:
-    """One session of a discovery."""
-
     def __init__(
         self,
         dataset: Dataset,
@@ -324,7 +291,6 @@ class _Search:
         )
 
     def close(self) -> None:
-        """Let go of files and threads."""
         self.certifier.close()
         self.store.close()
 

@@ -46,15 +46,7 @@ _FORMAT = 2
 
 @dataclass(frozen=True)
 class Identity:
-    """What the records of a folder belong to.
-
-    Parameters
-    ----------
-    name, source, data_hash
-        The data set.
-    settings
-        Hash of all else that the records depend on.
-    """
+    """What the records of a folder belong to; `settings` is a hash of all else that they depend on."""
 
     name: str
     source: str
@@ -63,7 +55,6 @@ class Identity:
 
 
 def entry_name(record: Record) -> str:
-    """Return the folder name of a circuit."""
     if record.circuit is None:
         raise OutputError("a record without a circuit has no folder")
     cost, key = record.circuit.cost, record.circuit.key
@@ -71,16 +62,6 @@ def entry_name(record: Record) -> str:
 
 
 class Store:
-    """A discovery's folder.
-
-    Parameters
-    ----------
-    directory
-        The folder, which exists.
-    identity
-        What the records belong to.
-    """
-
     def __init__(self, directory: StrPath, identity: Identity) -> None:
         directory = as_path(directory)
         self.directory = directory
@@ -88,11 +69,9 @@ class Store:
         self._stream: TextIO | None = None
 
     def path(self, record: Record) -> Path:
-        """Return the folder of a circuit of the front."""
         return self.directory / _FRONT / entry_name(record)
 
     def exists(self) -> bool:
-        """Tell whether the folder holds an earlier discovery."""
         return any(os.path.lexists(self.directory / name) for name in _NAMES)
 
     def set_aside(self) -> Path:
@@ -108,13 +87,7 @@ class Store:
         return target
 
     def read(self) -> list[Record]:
-        """Return the records of an earlier discovery of the same data with the same settings.
-
-        Raises
-        ------
-        DataError
-            If a file is not what this package writes, or belongs to something else.
-        """
+        """Return the records of an earlier discovery of the same data with the same settings."""
         self._read_index()
         path = self.directory / TRIALS_FILE
         try:
@@ -137,13 +110,7 @@ class Store:
         return records
 
     def append(self, record: Record) -> None:
-        """Add a record to the file; it is on the disk when this returns.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be written.
-        """
+        """Add a record to the file; it is on the disk when this returns."""
         path = self.directory / TRIALS_FILE
         try:
             if self._stream is None:
@@ -156,24 +123,16 @@ class Store:
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
 
     def rewrite(self, records: Iterable[Record]) -> None:
-        """Write all records anew, in this order."""
         self.close()
         write_text(self.directory / TRIALS_FILE, "".join(map(_line, records)))
 
     def close(self) -> None:
-        """Close the file of records."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
     def place(self, record: Record, built: Path) -> None:
-        """Move the finished folder of a circuit to where it belongs, over an earlier one.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be moved.
-        """
+        """Move the finished folder of a circuit to its place, over an earlier one."""
         target = self.path(record)
         make_folder(target.parent)
         if os.path.lexists(target):
@@ -182,15 +141,7 @@ class Store:
         _move(built, target)
 
     def write_index(self, entries: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-        """Write the index of the front.
-
-        Parameters
-        ----------
-        entries
-            JSON values of the circuits in place, each with its ``path``.
-        summary
-            More to say of the discovery; JSON values.
-        """
+        """Write the index of the front; each entry has its `path` among its JSON values."""
         content = {
             "format": _FORMAT,
             **vars(self.identity),
@@ -273,25 +224,8 @@ _SIMULATORS = ("amaranth",)
 def certify(dataset: Dataset, record: Record, text: str, folder: StrPath) -> dict[str, Any]:
     """Write a circuit's design folder and check it: netlist, parsed Verilog, simulated Amaranth.
 
-    Parameters
-    ----------
-    dataset
-        Its patterns are the vectors of every check.
-    record
-        The circuit and where it came from.
-    text
-        Its netlist.
-    folder
-        An empty folder.
-
-    Returns
-    -------
-    The entry, as JSON values; ``entry.json`` holds the same.
-
-    Raises
-    ------
-    VerificationError
-        If a check fails.
+    Return its entry as JSON values; ``entry.json`` holds the same. A check that fails is a
+    `VerificationError`.
     """
     folder = as_path(folder)
     netlist = parse_netlist(text)
@@ -351,20 +285,9 @@ def _provenance(record: Record) -> dict[str, str]:
 class Certifier:
     """Turns circuits of the front into entries on the disk, from a thread of its own.
 
-    The work is done by child processes and hardly takes time from this one.
-
-    Parameters
-    ----------
-    dataset
-        What the circuits compute.
-    store
-        Where entries go.
-    scratch
-        A folder, on the same disk, to make them in.
-    settled
-        Seconds a circuit stands on the front before it is checked.
-    on_event
-        Gets a `Note` for every circuit that fails; it is left out from then on.
+    The work is done by child processes and hardly takes time from this one. Entries are made in `scratch`, on
+    the same disk, once a circuit has stood on the front for `settled` seconds. One that fails gives a `Note`
+    and is rejected.
     """
 
     def __init__(
@@ -419,7 +342,6 @@ class Certifier:
         return result
 
     def close(self) -> None:
-        """Wait for the check that is running and begin no other."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _begin(self, record: Record, found: Findings) -> None:

@@ -38,40 +38,13 @@ _COMPILING = "compiling the kernels (once)"
 def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, trial: int) -> Record:
     """Train one network; if it is exact, lower it, run the passes and check the netlist.
 
-    Or grow the circuit by a cascade, where the portfolio says so.
-
-    What goes wrong on the way, a netlist that fails its check included, is the record's problem and no error.
-
-    Parameters
-    ----------
-    dataset
-        What to learn.
-    portfolio
-        Settings by trial.
-    seed
-        With the trial it names the random start.
-    passes
-        Script.
-    trial
-        Which one.
+    Or grow the circuit by a cascade, where the portfolio says so. If something fails on the way, a check of
+    the netlist included, the record says so.
     """
     if portfolio.grows(trial):
         return _grow(dataset, seed, passes, trial)
     topology, parameters = portfolio.topology(trial), portfolio.parameters(trial)
-    record = Record(
-        trial=trial,
-        seed=seed,
-        method="network",
-        widths=topology.widths,
-        sigma=parameters.sigma,
-        beta=parameters.beta,
-        gamma=parameters.gamma,
-        max_iterations=parameters.max_iterations,
-        iterations=0,
-        bits_right=0,
-        bits=int(dataset.care_mask.sum()),
-        passes=passes,
-    )
+    record = _begun(dataset, parameters, topology.widths, seed, trial, passes)
     try:
         result = train_trial(dataset, topology, parameters, seed, trial)
     except TrainingError as error:
@@ -89,60 +62,54 @@ def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, tr
         return replace(record, problem=str(error))
 
 
-def _grow(dataset: Dataset, seed: int, passes: str, trial: int) -> Record:
-    """Grow a circuit by a cascade, run the passes and check the netlist."""
-    start = int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
-    options = CascadeOptions(seed=start)
-    parameters = options.parameters
-    bits = int(dataset.care_mask.sum())
-    record = Record(
+def _begun(
+    dataset: Dataset,
+    parameters: TrainParameters,
+    widths: tuple[int, ...] | None,
+    seed: int,
+    trial: int,
+    passes: str,
+) -> Record:
+    """Return the record of a trial that has no result yet."""
+    return Record(
         trial=trial,
         seed=seed,
-        method="cascade",
-        widths=None,
+        method="network",
+        widths=widths,
         sigma=parameters.sigma,
         beta=parameters.beta,
         gamma=parameters.gamma,
         max_iterations=parameters.max_iterations,
         iterations=0,
         bits_right=0,
-        bits=bits,
+        bits=int(dataset.care_mask.sum()),
         passes=passes,
     )
+
+
+def _grow(dataset: Dataset, seed: int, passes: str, trial: int) -> Record:
+    """Grow a circuit by a cascade, run the passes and check the netlist."""
+    start = int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
+    options = CascadeOptions(seed=start)
+    record = _begun(dataset, options.parameters, None, seed, trial, passes)
+    record = replace(record, method="cascade")
     try:
         grown = grow(dataset, options)
     except TrainingError as error:
         return replace(record, problem=str(error))
     netlist, _ = simplify_netlist(grown.netlist, dataset, None, passes)
-    record = replace(record, iterations=grown.iterations, bits_right=bits)
+    record = replace(record, iterations=grown.iterations, bits_right=record.bits)
     return replace(record, circuit=_checked(netlist, dataset))
 
 
 def polish(
     dataset: Dataset, parent: Record, text: str, passes: str, keep_all: bool, attempt: int
 ) -> Record:
-    """Run the passes over a circuit once more, their random moves from another seed.
+    """Run the passes over a circuit again, their random moves from another seed.
 
     They begin with its canonical form, so that the result does not depend on which netlist of the circuit
-    came first.
-
-    Parameters
-    ----------
-    dataset
-        What the circuit computes.
-    parent, text
-        The circuit's record and its netlist.
-    passes
-        Script; every pass that has a seed gets one that follows from seed, circuit and attempt.
-    keep_all
-        Keep the outputs on every input vector, not only on the patterns.
-    attempt
-        Which one.
-
-    Raises
-    ------
-    VerificationError
-        If the record has no circuit.
+    came first. Every pass that has a seed gets one that follows from seed, circuit and attempt. `keep_all`
+    keeps the outputs on every input vector, not only on the patterns.
     """
     if parent.circuit is None:
         raise VerificationError("expected the record of a circuit to polish")
@@ -166,13 +133,12 @@ def get_ready(passes: str, precision: int) -> None:
 
 
 class _Compiling(event.Listener):  # type: ignore[misc]
-    """Reports the first compilation; what comes from Numba's cache is none."""
+    """Reports the first compilation; loading from Numba's cache is none."""
 
     def __init__(self) -> None:
         self._told = False
 
     def on_start(self, happening: event.Event) -> None:
-        """Tell it."""
         if not self._told:
             self._told = True
             report(_COMPILING)
@@ -202,7 +168,6 @@ def _checked(netlist: Netlist, dataset: Dataset) -> Circuit:
 
 
 def _reseeded(steps: Sequence[Pass], seed: int) -> list[Pass]:
-    """Return the passes, those that have a seed with this one."""
     return [
         replace(step, seed=seed)  # type: ignore[type-var]
         if any(field.name == "seed" for field in fields(step))  # type: ignore[arg-type]

@@ -173,7 +173,7 @@ class Ranks:
         """
         if self.share.ranks > blocks:
             raise UsageError(
-                f"--mpi: expected at most {blocks} processes, one a block of 64 patterns, "
+                f"`mpi`: expected at most {blocks} processes, one per block of 64 patterns, "
                 f"got {self.share.ranks}"
             )
 

@@ -52,7 +52,7 @@ def require_scheduler(text: str) -> str:
     if (local and int(local[1])) or _ADDRESS.fullmatch(text) or text.endswith(".json"):
         return text
     raise UsageError(
-        f"--scheduler: expected tcp://HOST:PORT, tls://HOST:PORT, a scheduler file (.json) or local:N "
+        f"`scheduler`: expected tcp://HOST:PORT, tls://HOST:PORT, a scheduler file (.json) or local:N "
         f"for N workers here, got {text!r:.80}"
     )
 
@@ -97,7 +97,7 @@ def connect(scheduler: str) -> Cluster:
         if own is not None:
             own.close()
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ToolError(f"--scheduler {scheduler}: cannot be joined: {reason:.200}") from None
+        raise ToolError(f"`scheduler={scheduler}`: cannot be joined: {reason:.200}") from None
     cluster = Cluster(client, scheduler, own)
     try:
         cluster.meet()
@@ -165,7 +165,7 @@ class Cluster:
             self._client.wait_for_workers(1, timeout=_WORKER_PATIENCE)
         except _TIMEOUTS:
             raise ToolError(
-                f"--scheduler {self._name}: no worker has joined it within {_WORKER_PATIENCE:.0f} s; start one "
+                f"`scheduler={self._name}`: no worker has joined it within {_WORKER_PATIENCE:.0f} s; start one "
                 "with 'dask worker'"
             ) from None
         self._look()
@@ -277,12 +277,12 @@ class Cluster:
         error = future.exception()
         if isinstance(error, distributed.KilledWorker):
             return Finished(key, died=True)
-        raise ToolError(f"--scheduler {self._name}: a worker cannot run the work: {error}")
+        raise ToolError(f"`scheduler={self._name}`: a worker cannot run the work: {error}")
 
     def _lost(self) -> ToolError:
         self._gone = True
         return ToolError(
-            f"--scheduler {self._name}: the scheduler is gone, and with it the work under way"
+            f"`scheduler={self._name}`: the scheduler is gone, and with it the work under way"
         )
 
     def _look(self) -> None:

@@ -106,7 +106,7 @@ def test_an_interrupted_training_goes_on_in_any_number_of_processes(mpirun, tmp_
 def test_more_processes_than_blocks(mpirun):
     """Two processes cannot share one block; one line says so."""
     _, stderr = finish(mpirun(2, source="multiplier:2"), code=2)
-    assert "--mpi: expected at most 1 processes, one a block of 64 patterns, got 2" in stderr
+    assert "--mpi: expected at most 1 processes, one per block of 64 patterns, got 2" in stderr
     assert "Traceback" not in stderr
 
 

@@ -100,7 +100,7 @@ def test_a_config_fixes_the_settings(cli, tmp_path):
 
 def test_no_circuit_is_a_failure(cli, tmp_path):
     """Exit 1 with one line, and the JSON all the same."""
-    (tmp_path / "s.toml").write_text("[train]\niterations = 1\n")
+    (tmp_path / "s.toml").write_text("[train]\nmax_iterations = 1\n")
     outcome = cli(
         "discover", "multiplier:3", "--trials", 2, "--jobs", 1, "--config", "s.toml", "-o", "m",
         "--json",

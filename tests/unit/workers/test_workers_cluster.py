@@ -79,7 +79,7 @@ def test_names_of_schedulers(text):
 )
 def test_what_names_no_scheduler(text):
     """Anything else is wrong usage."""
-    with pytest.raises(UsageError, match="--scheduler: expected tcp://HOST:PORT"):
+    with pytest.raises(UsageError, match="`scheduler`: expected tcp://HOST:PORT"):
         connect(text)
 
 
