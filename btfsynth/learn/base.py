@@ -99,9 +99,6 @@ def count_ands(netlist: Netlist) -> int:
     return int(header.split()[5])
 
 
-# What may be asked of learning.
-
-
 @dataclass(frozen=True)
 class LearnOptions(Options, settings=LEARN):
     """How to learn, and what the circuit may cost.
