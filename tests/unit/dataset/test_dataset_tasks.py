@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.load import load
 from btfsynth.dataset.sampling import sample
-from btfsynth.dataset.tasks import TASKS, is_task_spec, parse_task
+from btfsynth.dataset.tasks import TASKS, Task, is_task_spec, parse_task
 from btfsynth.errors import UsageError
+from btfsynth.plugins import register, unregister
 
 
 def values(bits: list[int], widths: list[int]) -> list[int]:
@@ -211,3 +216,34 @@ def test_sample_out_of_range(n: int, seed: int) -> None:
     """Too few, too many and a negative seed are refused."""
     with pytest.raises(UsageError, match="expected"):
         sample(parse_task("multiplier:3"), n, seed)
+
+
+def test_a_task_of_another_package() -> None:
+    """A task that was registered is listed, recognised and made; then it is gone."""
+
+    def build(arguments: str | None) -> Dataset:
+        return replace(parse_task(f"adder:{arguments}"), source=f"sum:{arguments}")
+
+    register("tasks", "sum", Task("sum", "sum:N", "the sum again: a, b -> s", "sum:2", build))
+    try:
+        assert list(TASKS)[-1] == "sum"
+        assert is_task_spec("sum:3")
+        assert load("sum:2").source == "sum:2"
+        with pytest.raises(UsageError, match="adder:x: expected a whole number"):
+            load("sum:x")
+    finally:
+        unregister("tasks", "sum")
+    assert not is_task_spec("sum:3")
+
+
+def test_names_come_without_machinery() -> None:
+    """Tasks and formats are listed without importing NumPy, which completion has no time for."""
+    code = (
+        "import sys\n"
+        "from btfsynth.dataset.formats import FORMATS\n"
+        "from btfsynth.dataset.tasks import TASKS\n"
+        "assert len(TASKS) > 10 and 'csv' in FORMATS\n"
+        "print('numpy' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
