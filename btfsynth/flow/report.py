@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from btfsynth import __version__
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.files import StrPath, as_path
+from btfsynth.files import StrPath, as_path, record_or_empty
 from btfsynth.flow.hardware import HardwareReport
 from btfsynth.flow.patterns import Targets, targets_record, verified_words
 from btfsynth.flow.recipe import BuildOptions
@@ -170,11 +169,7 @@ def holds_verified(directory: StrPath) -> bool:
     directory = as_path(directory)
     if not (directory / MANIFEST_FILE).is_file():
         return False
-    try:
-        record = json.loads((directory / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return True
-    return not isinstance(record, dict) or record.get("verified") is not False
+    return record_or_empty(directory / "report.json").get("verified") is not False
 
 
 def netlist_record(cost: NetlistStatistics) -> dict[str, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,15 +13,15 @@ from typing import Any
 import btfsynth
 from btfsynth.errors import MissingToolError, ToolError, UsageError, plural
 from btfsynth.extras import install_command
-from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.files import StrPath, as_path
 from btfsynth.fpga.board_worker import BAUD
-from btfsynth.fpga.devices import BOARDS, find_toolchain, get_device
-from btfsynth.fpga.flow import FIGURES_FILE, holds_sound
+from btfsynth.fpga.devices import BOARDS, Device, Toolchain, find_toolchain, get_device
+from btfsynth.fpga.flow import publish_figures
 from btfsynth.fpga.mapping import CellCounts, count_cells
 from btfsynth.fpga.place import PlaceOptions, Resource, check_capacity, read_report
 from btfsynth.sim.base import CheckResult, Design, load_design
 from btfsynth.sim.process import python_command, run_command, workspace_folder
-from btfsynth.staging import publish, publish_beside, staging_folder
+from btfsynth.staging import staging_folder
 
 _FILES = {"pins": "top.pcf", "synthesis": "synthesis.v", "report": "nextpnr.json"}
 
@@ -100,21 +99,16 @@ def run_board(
             f"amaranth-boards is not installed; {install_command('amaranth-boards')}"
         )
     tools = find_toolchain(device, say)
-    timeout = options.timeout
     with staging_folder(output) as staging, workspace_folder() as workspace:
         source = design.path("amaranth").read_bytes()
         say(f"{board}: simulation of the serial port ...")
-        check = _work(design, board, workspace, timeout)
+        check = _work(design, board, workspace, options.timeout)
         say(f"{board}: synthesis ...")
-        tools.yosys.run(("-q", "-s", "top.ys"), workspace, timeout)
+        tools.yosys.run(("-q", "-s", "top.ys"), workspace, options.timeout)
         cells = count_cells(workspace / "top.json", "top", device.family)
         check_capacity(cells, device)
         say(f"{board}: place and route ...")
-        place = [*device.place, "--json", "top.json", "--pcf", "top.pcf", "--asc", "top.asc"]
-        place += ["--seed", str(options.seed), "--report", "nextpnr.json", "--timing-allow-fail"]
-        tools.router.run(place, workspace, timeout)
-        tools.packer.run(("top.asc", "top.bin"), workspace, timeout)
-        fmax, utilization = read_report(workspace / "nextpnr.json")
+        fmax, utilization = _place(tools, device, options, workspace)
         files = {**_FILES, "bitstream": f"{design.manifest.module}.bin"}
         result = BoardResult(
             design.manifest.module,
@@ -132,12 +126,19 @@ def run_board(
         made = {files["bitstream"]: "top.bin", files["synthesis"]: "top.v"}
         for name in files.values():
             shutil.copyfile(workspace / made.get(name, name), staging / name)
-        write_text(staging / FIGURES_FILE, json.dumps(result.to_json(), indent=2) + "\n")
-        if result.failure and holds_sound(output):
-            output = publish_beside(staging, output, FIGURES_FILE)
-        else:
-            publish(staging, output, FIGURES_FILE)
+        output = publish_figures(result.to_json(), staging, output)
     return replace(result, directory=output)
+
+
+def _place(
+    tools: Toolchain, device: Device, options: PlaceOptions, workspace: Path
+) -> tuple[float | None, dict[str, Resource]]:
+    """Place, route and pack; return the MHz that are reached and the sites in use."""
+    place = [*device.place, "--json", "top.json", "--pcf", "top.pcf", "--asc", "top.asc"]
+    place += ["--seed", str(options.seed), "--report", "nextpnr.json", "--timing-allow-fail"]
+    tools.router.run(place, workspace, options.timeout)
+    tools.packer.run(("top.asc", "top.bin"), workspace, options.timeout)
+    return read_report(workspace / "nextpnr.json")
 
 
 def _work(design: Design, board: str, workspace: Path, timeout: float) -> CheckResult:

@@ -18,7 +18,7 @@ from btfsynth.errors import (
     VerificationError,
     plural,
 )
-from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.files import StrPath, as_path, record_or_empty, write_text
 from btfsynth.fpga.check import prove_mapped, simulate_netlist, write_models
 from btfsynth.fpga.devices import Device, Toolchain, find_toolchain
 from btfsynth.fpga.mapping import CellCounts, MappedModule, Subject, map_scripts, map_subject
@@ -135,37 +135,36 @@ def run_fpga(
     output = as_path(output)
     design = load_design(directory)
     tools = find_toolchain(device, say)
-    with workspace_folder() as folder:
-        workspace = folder
+    with workspace_folder() as workspace:
         run = _Run(design, device, tools, options, workspace, say)
         with staging_folder(output) as staging:
             result, files = run.design_result()
             for name, made in files.values():
                 shutil.copyfile(workspace / made, staging / name)
-            _write_figures(result, staging)
-            if result.failure and holds_sound(output):
-                output = publish_beside(staging, output, FIGURES_FILE)
-            else:
-                publish(staging, output, FIGURES_FILE)
+            output = publish_figures(result.to_json(), staging, output)
         if not result.no_case:
             result = run.with_case(result)
             with staging_folder(output) as staging:
-                _write_figures(result, staging)
+                write_figures(result.to_json(), staging)
                 publish(staging, output, FIGURES_FILE)
     return replace(result, directory=output)
 
 
-def holds_sound(output: Path) -> bool:
-    """Tell whether a folder holds the result of an earlier run that did not fail."""
-    try:
-        record = json.loads((output / FIGURES_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(record, dict) and not record.get("failure")
+def publish_figures(record: Mapping[str, Any], staging: Path, output: Path) -> Path:
+    """Add the figures and move all files to their folder, which is returned.
+
+    Those of a run that failed go beside a folder that holds a sound result.
+    """
+    write_figures(record, staging)
+    earlier = record_or_empty(output / FIGURES_FILE)
+    if record["failure"] and earlier and not earlier.get("failure"):
+        return publish_beside(staging, output, FIGURES_FILE)
+    publish(staging, output, FIGURES_FILE)
+    return output
 
 
-def _write_figures(result: FpgaResult, folder: Path) -> None:
-    write_text(folder / FIGURES_FILE, json.dumps(result.to_json(), indent=2) + "\n")
+def write_figures(record: Mapping[str, Any], folder: Path) -> None:
+    write_text(folder / FIGURES_FILE, json.dumps(record, indent=2) + "\n")
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,15 @@ from typing import Any
 from markupsafe import Markup
 
 from btfsynth.errors import DataError, plural
-from btfsynth.files import StrPath, as_path
+from btfsynth.files import StrPath, as_path, read_record, sub_record
 from btfsynth.report.folder import (
     DesignFolder,
     as_number,
     as_text,
     numbers,
     read_folder,
-    read_record,
     recorded_targets,
     records,
-    sub_record,
 )
 from btfsynth.report.sections import Figure, Verdict, verdict
 from btfsynth.report.svg import drawing, element, linear_axis

@@ -6,18 +6,17 @@ it says so: a folder may keep files of an earlier build. What is there but is le
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import BtfsynthError, DataError
-from btfsynth.files import StrPath, as_path
+from btfsynth.errors import BtfsynthError
+from btfsynth.files import StrPath, as_path, read_record, sub_record
 from btfsynth.flow.patterns import Targets
 from btfsynth.flow.report import netlist_record
 from btfsynth.hdl.manifest import Manifest
@@ -31,6 +30,8 @@ from btfsynth.sim.base import load_design
 from btfsynth.train.history import HistoryPoint, parse_history
 from btfsynth.verify.subjects import stored_netlist, verilog_netlist
 
+_T = TypeVar("_T")
+
 VERIFY_FILE = "verify.json"
 _FPGA_FOLDERS = "fpga-*"
 _FPGA_FILE = "fpga.json"
@@ -42,22 +43,20 @@ class DesignFolder:
 
     directory: Path
     manifest: Manifest
-    vectors: VectorTable  # what the design is checked against
-    netlist: Netlist  # the netlist, its ports under the names of the data
-    network: TrainedNetwork | None  # the trained network; None if there is none
-    history: tuple[HistoryPoint, ...]  # how its training went; empty if that is not known
-    build: Mapping[str, Any]  # what ``report.json`` holds; empty if there is none of this design
-    verification: Mapping[
-        str, Any
-    ]  # what ``verify.json`` holds; empty if there is none of this design
+    vectors: VectorTable
+    netlist: Netlist  # its ports under the names of the data
+    network: TrainedNetwork | None
+    history: tuple[HistoryPoint, ...]  # of the training; empty if not known
+    # Contents of report.json and verify.json; empty if there is none of this design.
+    build: Mapping[str, Any]
+    verification: Mapping[str, Any]
     fpga: tuple[
         tuple[str, Mapping[str, Any]], ...
     ]  # name of the folder and figures of every FPGA run
-    notices: tuple[str, ...]  # what was left out and why, one line each
+    notices: tuple[str, ...]  # what was omitted and why, one line each
 
     @property
     def cost(self) -> NetlistStatistics:
-        """What the netlist costs."""
         return statistics(self.netlist)
 
     @property
@@ -78,25 +77,22 @@ def read_folder(directory: StrPath) -> DesignFolder:
     manifest = design.manifest
     netlist = stored_netlist(directory, manifest) or verilog_netlist(directory, manifest)
     notices: list[str] = []
-    build = _optional(directory / "report.json", notices)
+    build = _optional(read_record, directory / "report.json", notices) or {}
     if build and not _is_of(build, manifest, netlist):
         notices.append("report.json is of another design and is left out")
         build = {}
-    verification = _optional(directory / VERIFY_FILE, notices)
+    verification = _optional(read_record, directory / VERIFY_FILE, notices) or {}
     if verification and sub_record(verification, "sha256") != dict(manifest.hashes):
         notices.append(f"{VERIFY_FILE} is of another design and is left out; run verify again")
         verification = {}
-    listed = build.get("files")
-    built = {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else ()
-    network: TrainedNetwork | None = None
-    history: tuple[HistoryPoint, ...] = ()
-    if f"{manifest.module}.npz" in built:
-        network = _network(directory, manifest, notices)
-    if f"{manifest.module}_history.csv" in built:
-        history = _history(directory / f"{manifest.module}_history.csv", notices)
+    files = build.get("files")
+    listed = files if isinstance(files, list) else []
+    weights, history = f"{manifest.module}.npz", f"{manifest.module}_history.csv"
+    network = _optional(load_network, directory / weights, notices) if weights in listed else None
+    points = _optional(_read_history, directory / history, notices) if history in listed else None
     runs: list[tuple[str, Mapping[str, Any]]] = []
     for path in sorted(directory.glob(f"{_FPGA_FOLDERS}/{_FPGA_FILE}")):
-        record = _optional(path, notices)
+        record = _optional(read_record, path, notices) or {}
         if not _is_run_of(record, manifest):
             notices.append(
                 f"{path.parent.name} is of another design and is left out; run fpga again"
@@ -109,12 +105,16 @@ def read_folder(directory: StrPath) -> DesignFolder:
         vectors=design.vectors,
         netlist=netlist,
         network=network,
-        history=history,
+        history=points or (),
         build=build,
         verification=verification,
         fpga=tuple(runs),
         notices=tuple(notices),
     )
+
+
+def _read_history(path: Path) -> tuple[HistoryPoint, ...]:
+    return parse_history(path.read_text(encoding="utf-8"), path)
 
 
 def recorded_targets(build: Mapping[str, Any]) -> dict[str, Targets]:
@@ -170,65 +170,21 @@ def _is_run_of(run: Mapping[str, Any], manifest: Manifest) -> bool:
     )
 
 
-def _optional(path: Path, notices: list[str]) -> dict[str, Any]:
-    """Return the record in a file, empty with a notice if it cannot be read, empty if missing."""
+def _optional(read: Callable[[Path], _T], path: Path, notices: list[str]) -> _T | None:
+    """Read a file if it is there; None, with a notice, if it cannot be read."""
     if not path.is_file():
-        return {}
+        return None
     try:
-        return read_record(path)
-    except DataError as error:
-        notices.append(f"left out: {_without_folder(error, path)}")
-        return {}
-
-
-def _network(directory: Path, manifest: Manifest, notices: list[str]) -> TrainedNetwork | None:
-    path = directory / f"{manifest.module}.npz"
-    try:
-        return load_network(path)
-    except BtfsynthError as error:
-        notices.append(f"left out: {_without_folder(error, path)}")
+        return read(path)
+    except (BtfsynthError, OSError, UnicodeDecodeError) as error:
+        # Without the folder, which is not to stand in a report.
+        reason = str(error).replace(str(path), path.name)
+        known = isinstance(error, BtfsynthError)
+        notices.append(f"left out: {reason if known else f'{path.name}: cannot be read'}")
         return None
 
 
-def _history(path: Path, notices: list[str]) -> tuple[HistoryPoint, ...]:
-    try:
-        return parse_history(path.read_text(encoding="utf-8"), path)
-    except DataError as error:
-        notices.append(f"left out: {_without_folder(error, path)}")
-    except (OSError, UnicodeDecodeError):
-        notices.append(f"left out: {path.name}: cannot be read")
-    return ()
-
-
-def _without_folder(error: BtfsynthError, path: Path) -> str:
-    """Return a message without the folder, which is not to stand in a report."""
-    return str(error).replace(str(path), path.name)
-
-
-_MAX_BYTES = 50_000_000
 _MAX_TEXT = 2000
-
-
-def read_record(path: StrPath) -> dict[str, Any]:
-    """Return the JSON object in a file."""
-    path = as_path(path)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise DataError(f"expected a file of at most {_MAX_BYTES} bytes", path)
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"expected JSON: {' '.join(str(error).split())}", path) from None
-    if not isinstance(content, dict):
-        raise DataError("expected a JSON object", path)
-    return content
-
-
-def sub_record(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the object under a name, empty if there is none."""
-    value = record.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def records(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from btfsynth import __version__
 from btfsynth.errors import DataError, OutputError, plural
-from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.files import StrPath, as_path, sub_record, write_text
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.hdl.module import port_bits
 from btfsynth.hdl.templates import template_folder
@@ -28,7 +28,7 @@ from btfsynth.ports import Port
 from btfsynth.report.charts import layer_maps, training_curve
 from btfsynth.report.discovery import FRONT_FILE, Discovery, read_discovery
 from btfsynth.report.excerpt import MAX_DRAWN
-from btfsynth.report.folder import DesignFolder, as_number, read_folder, sub_record
+from btfsynth.report.folder import DesignFolder, as_number, read_folder
 from btfsynth.report.reproduction import RESULTS_FILE, Reproduction, read_reproduction
 from btfsynth.report.sections import (
     chains,
@@ -88,7 +88,7 @@ def _design_values(folder: DesignFolder) -> dict[str, Any]:
     found, clocked, figures = verdict(folder), clocking(folder), design_figures(folder)
     if clocked is not None:
         found = replace(found, reason=f"{found.reason.rstrip('.')}; {clocked.short}.")
-        figures.insert(2, clocked.figure())
+        figures.insert(2, clocked.figure)
     return {
         "kind": "Design report",
         "verdict": found,

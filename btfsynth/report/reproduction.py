@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError, plural
-from btfsynth.files import StrPath, as_path
-from btfsynth.report.folder import as_number, as_text, read_record, records
+from btfsynth.files import StrPath, as_path, read_record
+from btfsynth.report.folder import as_number, as_text, records
 from btfsynth.report.sections import Figure, Verdict
 from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.reproduce.table import HEADINGS, SETTINGS_HEADINGS, settings_row, table_row
@@ -110,9 +110,8 @@ class Reproduction:
         facts = []
         names = [as_text(row, "name") for row in records(self.record, "rows")]
         if self.mode in ("quick", "full") and set(names) <= set(EXPERIMENTS):
-            chosen = [] if len(set(names)) == len(EXPERIMENTS) else names
-            command = " ".join(["btfsynth", "reproduce", *chosen, f"--{self.mode}"])
-            facts.append(("command", command, True))
+            facts.append(("mode", self.mode, False))
+            facts.append(("experiments", ", ".join(names) if self.missing else "all", False))
         seed = as_number(self.record, "seed")
         if seed is not None:
             facts.append(("first seed", f"{seed:g}", False))

@@ -10,17 +10,9 @@ from typing import Any
 from markupsafe import Markup
 
 from btfsynth.errors import plural
+from btfsynth.files import sub_record
 from btfsynth.flow.patterns import percent, verified_words
-from btfsynth.hdl.manifest import Timing
-from btfsynth.report.folder import (
-    VERIFY_FILE,
-    DesignFolder,
-    as_number,
-    as_text,
-    numbers,
-    records,
-    sub_record,
-)
+from btfsynth.report.folder import VERIFY_FILE, DesignFolder, as_number, as_text, numbers, records
 from btfsynth.report.svg import element
 from btfsynth.sim.registry import SIMULATORS
 
@@ -381,34 +373,19 @@ def _scalar(value: str | float) -> str:
     return value[:200] if isinstance(value, str) else f"{value:.6g}"
 
 
-def build_command(folder: DesignFolder) -> str:
-    """Return the command that makes the design again.
-
-    As it was given if the build recorded it, else written from the settings in the manifest.
-    """
+def _command(folder: DesignFolder) -> str:
+    """Return the command that made the design, if the build recorded it."""
     given = folder.build.get("command")
     if isinstance(given, list) and given and all(isinstance(word, str) for word in given):
         return shlex.join(given)
-    manifest = folder.manifest
-    learnt = "accuracy" in folder.build  # a learning cannot be told from its manifest
-    if not manifest.source or not folder.build or learnt:
-        return ""
-    words = ["btfsynth", "build", manifest.source]
-    seed = manifest.options.get("seed")
-    if type(seed) is int:
-        words += ["--seed", str(seed)]
-    for name in ("sigma", "beta", "gamma", "stop", "passes", "preserve"):
-        value = manifest.options.get(name)
-        if isinstance(value, str) or type(value) in (int, float):
-            words += [f"--{name}", value if isinstance(value, str) else f"{value:g}"]
-    return shlex.join(words)
+    return ""
 
 
 def design_facts(folder: DesignFolder) -> list[tuple[str, str, bool]]:
     """Return name, value and whether it is code of what is known on where the design came from."""
     manifest = folder.manifest
     facts: list[tuple[str, str, bool]] = []
-    command = build_command(folder)
+    command = _command(folder)
     if command:
         facts.append(("command", command, True))
     facts.append(("source", manifest.source or "a netlist", False))
@@ -459,62 +436,19 @@ def verify_advice(folder: DesignFolder) -> str:
     if folder.verification:
         return ""
     return (
-        f"The whole chain, with proofs and mutants, comes from 'btfsynth verify DIR -o "
-        f"DIR/{VERIFY_FILE}'; a report made after it shows it."
+        "The whole chain of checks, with proofs and mutants, is run by 'btfsynth verify'. A report shows it "
+        f"if its result is in the folder as {VERIFY_FILE}."
     )
 
 
 @dataclass(frozen=True)
 class Clocking:
-    """The registers of a design and what was checked of them."""
+    """What a page says of the registers of a pipeline."""
 
-    timing: Timing  # latency and control ports
-    # names of the simulations that passed, which are all that has seen the registers at work
-    simulators: tuple[str, ...]
-    read_back: bool  # true if the reader of the Verilog counted the stages of registers
-
-    @property
-    def clocks(self) -> str:
-        """The latency in words."""
-        return plural(self.timing.latency, "clock")
-
-    def figure(self) -> Figure:
-        """Return the latency as a figure of the page."""
-        return Figure("latency", self.clocks, f"ports {', '.join(self.timing.controls)}")
-
-    @property
-    def drawing(self) -> str:
-        """What the schematic leaves out."""
-        return (
-            f"The schematic and the values are those of the function. Registers are not drawn: in "
-            f"hardware an output comes {self.clocks} after its input."
-        )
-
-    @property
-    def short(self) -> str:
-        """What was checked of the registers, as the end of a sentence."""
-        how = "only simulated" if self.simulators else "neither proven nor simulated"
-        return f"latency {self.clocks}, registers {how}"
-
-    @property
-    def checks(self) -> str:
-        """What is proven and what only simulated."""
-        moving = ["the latency"]
-        moving += ["reset"] if self.timing.reset else []
-        moving += ["enable"] if self.timing.enable else []
-        text = (
-            f"This is a pipeline with a latency of {self.clocks}; a new input can come every clock. "
-            "Proven is its function alone: proofs take registers for wires. "
-        )
-        what = _listed(moving)
-        if self.simulators:
-            verb = "was" if len(moving) == 1 else "were"
-            text += f"Registers are only simulated: {what} {verb} checked by {_listed(self.simulators)}."
-        else:
-            text += f"No simulation of the registers, and so of {what}, is recorded here."
-        if self.read_back:
-            text += " The reader of the Verilog counted its stages of registers."
-        return text
+    figure: Figure
+    drawing: str  # what the schematic leaves out
+    short: str  # what was checked of them, as the end of a sentence
+    checks: str  # what is proven and what only simulated
 
 
 def clocking(folder: DesignFolder) -> Clocking | None:
@@ -525,12 +459,32 @@ def clocking(folder: DesignFolder) -> Clocking | None:
     passed = {
         row["name"] for chain in chains(folder) for row in chain["rows"] if row["state"] == "good"
     }
+    clocks = plural(timing.latency, "clock")
+    checks = (
+        f"This is a pipeline with a latency of {clocks}; a new input can come every clock. "
+        "Only its function is proven: proofs take registers for wires. "
+    )
+    moving = ["the latency"]
+    moving += ["reset"] if timing.reset else []
+    moving += ["enable"] if timing.enable else []
+    simulators = [name for name in SIMULATORS if name in passed]
+    if simulators:
+        verb = "was" if len(moving) == 1 else "were"
+        checks += "Registers are only simulated: "
+        checks += f"{_listed(moving)} {verb} checked by {_listed(simulators)}."
+    else:
+        checks += f"No simulation of the registers, and so of {_listed(moving)}, is recorded here."
+    if "parsed_verilog" in passed:
+        checks += " The reader of the Verilog counted its stages of registers."
     return Clocking(
-        timing=timing,
-        simulators=tuple(name for name in SIMULATORS if name in passed),
-        read_back="parsed_verilog" in passed,
+        Figure("latency", clocks, f"ports {', '.join(timing.controls)}"),
+        "The schematic and the values are those of the function. Registers are not drawn: in hardware an "
+        f"output comes {clocks} after its input.",
+        f"latency {clocks}, registers "
+        f"{'only simulated' if simulators else 'neither proven nor simulated'}",
+        checks,
     )
 
 
-def _listed(words: list[str] | tuple[str, ...]) -> str:
+def _listed(words: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

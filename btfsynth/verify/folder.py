@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import BtfsynthError, DataError, UsageError, shown
-from btfsynth.files import StrPath, as_path
+from btfsynth.files import StrPath, as_path, record_or_empty, sub_record
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.writers import WRITERS, folder_formats
 from btfsynth.netlist.netlist import Netlist
@@ -56,7 +55,7 @@ def data_contradiction(design: Design) -> str | None:
     verilog = design.path("verilog")
     stated = {verilog.name: dict(_HEADER.findall(_header(verilog))).get("data hash", _MISSING)}
     if "seed" in manifest.options:
-        stated["report.json"] = _json(folder / "report.json").get("data_hash", _MISSING)
+        stated["report.json"] = record_or_empty(folder / "report.json").get("data_hash", _MISSING)
         stated[RUN_FILE] = _run_file(folder / RUN_FILE, "data").get("hash", _MISSING)
     return _first_other(stated, "data hash", manifest.data_hash)
 
@@ -70,12 +69,12 @@ def training_contradiction(design: Design) -> str | None:
     seeds: dict[str, Any] = {verilog.name: int(seed[1]) if seed else _MISSING}
     trials: dict[str, Any] = {}
     if "seed" in options:
-        report = _json(folder / "report.json")
-        entry = _sub(_json(folder / "entry.json"), "origin")
+        report = record_or_empty(folder / "report.json")
+        entry = sub_record(record_or_empty(folder / "entry.json"), "origin")
         network = f"{manifest.module}.npz"
         training = {} if "learners" in options else _training(folder / network)
         seeds["report.json"] = report.get("seed", _MISSING)
-        trials["report.json"] = _sub(report, "train").get("trial", _MISSING)
+        trials["report.json"] = sub_record(report, "train").get("trial", _MISSING)
         seeds[RUN_FILE] = _run_file(folder / RUN_FILE, "train").get("seed", _MISSING)
         for file, record in (("entry.json", entry), (network, training)):
             seeds[file] = record.get("seed", _MISSING)
@@ -99,15 +98,6 @@ def _header(path: Path) -> str:
         return stream.read(_MAX_HEADER).partition("\nmodule ")[0]
 
 
-def _json(path: Path) -> Mapping[str, Any]:
-    """Return the record in a file, empty if there is none."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
 def _training(path: Path) -> Mapping[str, Any]:
     try:
         return load_network(path).training
@@ -117,26 +107,21 @@ def _training(path: Path) -> Mapping[str, Any]:
 
 def _run_file(path: Path, section: str) -> Mapping[str, Any]:
     try:
-        return _sub(tomllib.loads(path.read_text(encoding="utf-8")), section)
+        return sub_record(tomllib.loads(path.read_text(encoding="utf-8")), section)
     except (OSError, ValueError, RecursionError):
         return {}
 
 
-def _sub(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = record.get(key)
-    return value if isinstance(value, dict) else {}
-
-
 @dataclass(frozen=True)
 class FilesCheck:
-    """What came of the netlist files of a design."""
+    """How the netlist files of a design compare with its netlist."""
 
-    same: tuple[str, ...] = ()  # names of the files that are the netlist
+    same: tuple[str, ...] = ()  # names of the files that are equal
     undecided: tuple[str, ...] = ()  # names of those that were not compared in time, and why
-    problem: str | None = None  # which file is another netlist; None if none was found
+    problem: str | None = None  # which file is another netlist
     counterexample: Mapping[str, Any] = field(
         default_factory=dict
-    )  # values by port where that one differs
+    )  # where that one differs, by port
 
     @property
     def words(self) -> tuple[str, ...]:
