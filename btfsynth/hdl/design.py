@@ -222,7 +222,6 @@ def _contents(
 def _netlist_files(
     module: HardwareModule, formats: Sequence[str]
 ) -> tuple[dict[str, tuple[str, bytes]], list[str]]:
-    """Return the netlist files asked for by their role, and their notices."""
     contents = {}
     notices: list[str] = []
     for name in dict.fromkeys(formats):

@@ -143,7 +143,6 @@ class Manifest:
         return tuple(directory / self.files[role] for role in roles if role in self.files)
 
     def to_text(self) -> str:
-        """Return the content of the manifest file: the same bytes for the same design."""
         record: dict[str, Any] = {
             "btfsynth": self.version,
             "data_hash": self.data_hash,
@@ -260,7 +259,6 @@ def _timing(record: dict[str, Any]) -> Timing | None:
 
 
 def _statistics(record: dict[str, Any]) -> dict[str, int]:
-    """Return the statistics of the netlist, which say how long simulators may take."""
     found: dict[str, int] = _get(record, "netlist", dict)
     for key, value in found.items():
         if type(value) is not int or not 0 <= value <= _MAX_CELLS:

@@ -110,7 +110,6 @@ class RegisterNames:
         return f"{self._prefix}{delay}_{self._plain[node]}"
 
     def chains(self) -> list[tuple[str, str]]:
-        """Return the name of every register in the chains and the text of its input."""
         found: list[tuple[str, str]] = []
         pipeline = self._module.pipeline
         if pipeline is None:
@@ -124,7 +123,6 @@ class RegisterNames:
         return self._nodes[node] if not delay else self._write(self.register(node, delay))
 
     def literal(self, literal: int, time: int) -> str:
-        """Return the text of a literal as a cell at a time reads it."""
         if literal in (FALSE, TRUE):
             return self._constants[literal]
         node, pipeline = literal >> 1, self._module.pipeline

@@ -110,7 +110,6 @@ def _delays(fanins: Any, first_cell: Any, drives: Any, time: Any, stages: Any) -
 def _chain(
     node: Any, time: Any, level: Any, depth: Any, stages: Any, start: Any, users: Any, drives: Any
 ) -> Any:
-    """Return the number of registers that a node at a time needs behind it."""
     longest = stages - 1 - time if drives[node] else 0
     for place in range(start[node], start[node + 1]):
         longest = max(longest, (level[users[place]] - 1) // depth - time)

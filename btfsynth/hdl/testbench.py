@@ -42,7 +42,6 @@ REPORTED = 10
 
 
 def bench_context(module: HardwareModule, vector_count: int, vector_file: str) -> dict[str, Any]:
-    """Return the module, its timing and its vectors, by the names in the templates."""
     return {
         "module": module.names.module,
         "vector_count": vector_count,

@@ -40,7 +40,6 @@ def workspace_folder() -> Iterator[Path]:
 
 
 def _temporary_reason(error: OSError) -> str:
-    """Describe what is wrong with temporary files."""
     if error.errno in _NO_SPACE or "No usable temporary directory" in str(error):
         folders = _temporary_folders()
         where = folders[0] if folders else "the folders of the system"

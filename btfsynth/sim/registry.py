@@ -22,8 +22,8 @@ SIMULATORS: Registry[Simulator] = Registry(
     "simulators",
     "btfsynth.sim.base:Simulator",
     {
-        "amaranth": "btfsynth.sim.amaranth:AMARANTH",
-        "amaranth_stream": "btfsynth.sim.amaranth:AMARANTH_STREAM",
+        "amaranth": "btfsynth.sim.programs:AMARANTH",
+        "amaranth_stream": "btfsynth.sim.programs:AMARANTH_STREAM",
         "cocotb": "btfsynth.sim.programs:COCOTB",
         "ghdl": "btfsynth.sim.programs:GHDL",
         "icarus": "btfsynth.sim.programs:ICARUS",

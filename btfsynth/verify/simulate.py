@@ -11,7 +11,7 @@ import numpy as np
 from btfsynth.errors import DataError, ToolTimeoutError, UsageError
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.verilog.circuit import Circuit, evaluate
-from btfsynth.hdl.verilog.reader import read_verilog
+from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.settings.table import ALL_SIMULATORS, PARSED_CHECK
 from btfsynth.sim.base import CheckResult, Design, Simulator, load_design
 from btfsynth.sim.registry import (

@@ -85,7 +85,6 @@ class CellReader:
     # cells of FPGAs
 
     def cell(self, instance: Any, defparams: Mapping[str, Any]) -> None:
-        """Read an instance of a cell that is known by its name and ports."""
         names = [argument.portname for argument in instance.portlist]
         ports = [plain(name) for name in names if name is not None]
         module = plain(instance.module)
@@ -222,7 +221,6 @@ def declare_parameters(wiring: Wiring) -> None:
 def given_values(
     wiring: Wiring, instance: Any, defparams: Mapping[str, Any], module: Any
 ) -> dict[str, Value]:
-    """Return the values that an instance gives for the parameters of its module."""
     names = [
         plain(entry.name) for entry in _parameters(module) if not isinstance(entry, ast.Localparam)
     ]

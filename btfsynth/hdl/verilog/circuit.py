@@ -226,7 +226,6 @@ class Bits:
         return self.invert(value) if odd else value
 
     def add(self, a: Sequence[int], b: Sequence[int], carry: int) -> list[int]:
-        """Return the sum of two vectors and a carry, as wide as they are."""
         total = []
         for x, y in zip(a, b, strict=True):
             half = self.differ(x, y)
@@ -238,7 +237,6 @@ class Bits:
         return self.add(a, [self.invert(bit) for bit in b], self.true)
 
     def multiply(self, a: Sequence[int], b: Sequence[int]) -> list[int]:
-        """Return the product of two vectors, as wide as each of them."""
         width = len(a)
         total = self.constant(0, width)
         for place, bit in enumerate(b):

@@ -103,7 +103,6 @@ def _listed(names: Sequence[str]) -> list[str]:
 
 
 def _unused(module: HardwareModule) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return for every node, ``(nodes,)`` bool, whether nothing reads it."""
     netlist = module.netlist
     unused = np.ones(netlist.n_nodes, dtype=np.bool_)
     unused[netlist.fanins.ravel() >> 1] = False
@@ -155,7 +154,6 @@ _CELLS = MappingProxyType(
 
 
 def emit_verilog_cells(module: HardwareModule) -> str:
-    """Return the netlist as a Verilog module of instances (see `emit_cell_library`)."""
     return _Instances(module).text()
 
 

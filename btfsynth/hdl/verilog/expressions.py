@@ -82,7 +82,6 @@ class Expressions:
         return bits
 
     def select(self, node: Any) -> list[int]:
-        """Return the bits of a net, a bit select or a part select."""
         if isinstance(node, ast.Identifier):
             return self.net(node).gates
         if not isinstance(node.var, ast.Identifier):
@@ -130,15 +129,12 @@ class Expressions:
         return self.evaluate(root, 0)[0]
 
     def assigned(self, root: Any, width: int) -> list[int]:
-        """Return the gates of an expression that is assigned to `width` bits."""
         return self.evaluate(root, width)[0]
 
     def truth(self, root: Any) -> int:
-        """Return the gate that is true where an expression is not 0."""
         return self.wiring.bits.any_of(self.expression(root))
 
     def own_shape(self, root: Any) -> tuple[int, bool]:
-        """Return width and sign of a self-determined expression."""
         self.measure(root)
         return self.shapes[id(root)]
 
@@ -171,13 +167,11 @@ class Expressions:
         return values[0], signed
 
     def fit(self, bits: list[int], task: _Task) -> list[int]:
-        """Return the wanted bits of a self-determined vector."""
         return self.wiring.bits.extend(bits, max(task.width, len(bits)), task.signed)[: task.needed]
 
     # shapes
 
     def measure(self, root: Any) -> None:
-        """Find width and sign of an expression and of all its parts."""
         stack = [(root, False)]
         while stack:
             node, ready = stack.pop()
@@ -194,7 +188,6 @@ class Expressions:
                 self.shapes[id(node)] = shape
 
     def shape(self, node: Any, parts: Sequence[_Shape]) -> _Shape:
-        """Return width and sign of an expression, given those of its parts."""
         kind = type(node)
         if kind in _BITWISE or kind in _ARITHMETIC or kind in _DIVISIONS:
             return max(parts[0][0], parts[1][0]), parts[0][1] and parts[1][1]
@@ -221,7 +214,6 @@ class Expressions:
         return self.leaf_shape(node)
 
     def leaf_shape(self, node: Any) -> _Shape:
-        """Return width and sign of a constant or of a name."""
         if isinstance(node, ast.IntConst):
             number = self.constant(node)
             return number.width, number.signed

@@ -195,7 +195,6 @@ class Wiring:
             self.connect(net.gates, [value] * len(net.gates), entry)
 
     def empty_net(self, entry: Any, line: int = 0, path: Path | None = None) -> Net:
-        """Return a net of buffers that nothing drives yet."""
         high, low = self.range(entry)
         step = 1 if high >= low else -1
         line = line or entry.lineno
@@ -211,7 +210,6 @@ class Wiring:
         return gate
 
     def store(self, name: str, net: Net, entry: Any) -> None:
-        """Take a net for registers."""
         if not self.undriven.issuperset(net.gates):
             raise self.error(f"{name} is an input, expected a wire", entry)
         self.storage.update(net.gates)
@@ -263,7 +261,6 @@ class Wiring:
             self.lines[target], self.places[target] = node.lineno, self.path
 
     def require_free(self, target: int, node: Any) -> None:
-        """Refuse to drive what is driven already."""
         if target not in self.undriven:
             if target not in self.net_of:
                 raise self.error("a parameter cannot be assigned to", node)
@@ -271,7 +268,6 @@ class Wiring:
             raise self.error(f"{self.net_of[target]} is {kind}", node)
 
     def cut_register(self, target: int, following: int, node: Any) -> None:
-        """Make a bit of a register an input of the circuit."""
         self.require_free(target, node)
         self.undriven.remove(target)
         self.gates[target] = Gate(Op.INPUT)

@@ -346,7 +346,6 @@ def _shown(data: bytes) -> str:
 
 
 def _symbols(file: SourceFile, header: _Header, at: int) -> dict[str, dict[int, str]]:
-    """Return the names by the letter of their kind and by position."""
     counts = {"i": header.inputs, "l": header.latches, **header.kinds}
     found: dict[str, dict[int, str]] = {letter: {} for letter in counts}
     table = file.data[at:]
@@ -427,7 +426,6 @@ def _listed(
 
 
 def aiger_names(netlist: Netlist) -> HdlNames:
-    """Return names that a symbol table can hold."""
     return token_names(netlist, "", one_space=False)
 
 

@@ -110,7 +110,6 @@ def _read_gate(file: SourceFile, nets: NetTable, line: str, number: int) -> None
 
 
 def _split(text: str) -> list[str]:
-    """Split at the commas; an empty part stays, for the message."""
     return [part.strip() for part in text.split(",")]
 
 

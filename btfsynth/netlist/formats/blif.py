@@ -340,7 +340,6 @@ def _add_dont_cares(file: SourceFile, top: _Model, nets: NetTable) -> None:
 def _add_cell(
     file: SourceFile, nets: NetTable, instance: _Instance, name: Callable[[str], str], prefix: str
 ) -> None:
-    """Put a cell of a library into the table; inner signals get the prefix."""
     pins = {formal: name(actual) for formal, actual in instance.nets.items()}
     ports = {formal.partition("[")[0] for formal in pins}
     who = f"the cell {quoted(instance.model)}"

@@ -121,7 +121,6 @@ def _table(width: int, function: Callable[..., object]) -> int:
 
 
 def _fixed(outputs: Mapping[str, tuple[str, Callable[..., object]]], optional: str = "") -> _Cell:
-    """Return a cell without parameters: for every output the names of its inputs and a function."""
     functions = [
         CellFunction(output, tuple(inputs.split()), _table(len(inputs.split()), function))
         for output, (inputs, function) in outputs.items()
@@ -148,7 +147,6 @@ def _two_luts(parameters: Parameters) -> Sequence[CellFunction]:
 
 
 def _carry4(_: Parameters) -> Sequence[CellFunction]:
-    """Return the functions of Xilinx' CARRY4."""
     found = [CellFunction("carry", ("CI", "CYINIT"), 0b1110)]
     before = "carry"
     for place in range(4):

@@ -89,7 +89,6 @@ def _parity(builder: NetlistBuilder, literals: Sequence[int]) -> int:
 
 
 def _tree(join: Callable[[int, int], int], literals: Sequence[int], neutral: int) -> int:
-    """Join literals pairwise, level by level."""
     level = list(literals)
     if not level:
         return neutral
@@ -130,7 +129,6 @@ class _Decomposition:
         return low | low << (1 << place), high | high >> (1 << place)
 
     def support(self, table: int) -> list[int]:
-        """Return the inputs that a table depends on."""
         split = [self.cofactors(table, place) for place in range(self.width)]
         return [place for place, (low, high) in enumerate(split) if low != high]
 

@@ -104,7 +104,6 @@ class NetTable:
             self._register_ports[driven] = name
 
     def leave_open(self, output: str, where: str, line: int) -> None:
-        """State that an output does not matter where another net is 1, see `build_open`."""
         self._open[self.net(output, line)] = self.net(where, line)
 
     def _drive(self, name: str, reads: tuple[int, ...], make: Make, line: int) -> int:
@@ -214,7 +213,6 @@ class NetTable:
 
 
 def _declared(ports: Sequence[Port], names: Sequence[str]) -> list[Port]:
-    """Return declared ports and, for all other names, ports of one bit."""
     return [*ports, *(Port(name, 1) for name in names[total_width(ports) :])]
 
 

@@ -92,7 +92,6 @@ def _open_outputs(dataset: Dataset) -> Netlist | None:
 
 
 def _diagram(dataset: Dataset) -> Netlist:
-    """Return a decision diagram of every output; unlisted vectors do not matter."""
     builder = NetlistBuilder(dataset.name, dataset.input_ports, dataset.output_ports)
     literals = [builder.input(bit) for bit in range(dataset.n_inputs)]
     outputs = []
@@ -110,7 +109,6 @@ def _build(builder: NetlistBuilder, table: NDArray[np.uint8], literals: list[int
 
 
 def _products(file: SourceFile, pla: PlaFile) -> Netlist:
-    """Return the sums of the products that are on; outputs share products."""
     cover = _Cover(file, pla)
     listed = OFF if pla.kind in ("r", "dr") else ON
     outputs = []
@@ -173,7 +171,6 @@ class _Cover:
 def _ports(
     names: tuple[str, ...] | None, default: str, width: int
 ) -> tuple[tuple[Port, ...], list[int]]:
-    """Return the ports and the column of each of their bits."""
     if names is None:
         return (Port(default, width),), list(range(width))
     return group_columns(names)

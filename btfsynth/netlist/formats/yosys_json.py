@@ -95,7 +95,6 @@ class _Reader:
         return 2 if name in self.module["ports"] else int(not net.get("hide_name"))
 
     def declared(self, name: str, entry: Mapping[str, Any]) -> Port:
-        """Return a port or a net with the range that it is declared with."""
         width, offset = len(entry["bits"]), entry.get("offset", 0)
         if type(offset) is not int or not 0 <= offset <= MAX_INDEX - width:
             raise self.file.error(
@@ -180,13 +179,11 @@ class _Reader:
         return output, [inner], gates.buffer_gate, who
 
     def read_pin(self, who: str, pins: Mapping[str, Any], pin: str) -> str:
-        """Return the net at an input of a cell."""
         if pin not in pins:
             raise self.file.error(f"{who}: the input {pin} is not connected")
         return self.net(pins[pin])
 
     def lookup_table(self, name: str, cell: Mapping[str, Any]) -> tuple[list[str], Make]:
-        """Return what a table of Yosys' own kind reads, and what builds it."""
         reads = [self.net(bit) for bit in cell["connections"]["A"]]
         text = str(cell["parameters"]["LUT"])
         if len(reads) > MAX_TABLE_WIDTH:

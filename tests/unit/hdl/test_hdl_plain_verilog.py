@@ -9,7 +9,7 @@ from hardware import full_adder, multiplier, netlists, outputs_of, vectors_of
 from hypothesis import given, settings
 
 from btfsynth.hdl.verilog.circuit import evaluate
-from btfsynth.hdl.verilog.reader import read_verilog
+from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.hdl.writers import WRITERS
 
 NAME = r"[A-Za-z_]\w*(\[\d+\])?"

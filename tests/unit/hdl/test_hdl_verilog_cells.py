@@ -18,7 +18,7 @@ from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.pipeline import make_pipeline
 from btfsynth.hdl.verilog.circuit import evaluate
 from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog_cells
-from btfsynth.hdl.verilog.reader import read_verilog
+from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port

@@ -7,7 +7,7 @@ import pytest
 
 from btfsynth.errors import DataError
 from btfsynth.hdl.verilog.circuit import evaluate
-from btfsynth.hdl.verilog.reader import read_verilog
+from btfsynth.hdl.verilog.read import read_verilog
 
 HEADER = (
     "module m (input [3:0] a, input signed [2:0] s, input c, output {kind}[{top}:0] y);\n"

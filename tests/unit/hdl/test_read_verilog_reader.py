@@ -11,7 +11,7 @@ from btfsynth.errors import DataError
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.verilog.circuit import evaluate
 from btfsynth.hdl.verilog.emit import emit_verilog
-from btfsynth.hdl.verilog.reader import read_verilog
+from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.netlist.identifiers import legal_names
 
 ALL = np.array([[v >> bit & 1 for bit in range(3)] for v in range(8)], dtype=np.uint8)

@@ -15,7 +15,7 @@ from btfsynth.hdl.pipeline import make_pipeline
 from btfsynth.hdl.readers import read_design
 from btfsynth.hdl.verilog.circuit import Clocking, evaluate
 from btfsynth.hdl.verilog.emit import emit_verilog
-from btfsynth.hdl.verilog.reader import read_verilog
+from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.netlist.identifiers import legal_names
 
 HEADER = "module m (\n  input wire clk, rst, en,\n  input wire [1:0] a,\n  output reg y\n);\n"

@@ -138,7 +138,7 @@ def test_mutants_fail_where_they_should(tmp_path, options):
 )
 def test_spoiled_registers_fail(tmp_path, changes, failed):
     """Control ports that do nothing, a missing register and an unknown bit are noticed."""
-    found = make(tmp_path, stages=2, enable=True, reset=True)
+    found = make(tmp_path, pipeline=2, enable=True, reset=True)
     spoil(found, "vhdl", *changes)
     result = ghdl(found)
     assert 1 <= result.failed <= failed
@@ -159,7 +159,7 @@ def test_testbench_alone_exits_non_zero(tmp_path):
 
 
 @needs_ghdl
-@pytest.mark.parametrize("options", [{}, {"stages": 3}], ids=["combinational", "pipelined"])
+@pytest.mark.parametrize("options", [{}, {"pipeline": 3}], ids=["combinational", "pipelined"])
 @pytest.mark.parametrize("keep", [0, 7])
 def test_missing_vectors_fail(tmp_path, options, keep):
     """A vector file that is short or missing fails, though nothing mismatches."""
@@ -191,7 +191,7 @@ def test_corrupted_vectors_are_reported(tmp_path):
 
 
 @needs_ghdl
-@pytest.mark.parametrize("options", [{}, {"stages": 2, "enable": True}], ids=["wires", "clocked"])
+@pytest.mark.parametrize("options", [{}, {"pipeline": 2, "enable": True}], ids=["wires", "clocked"])
 def test_hostile_names(tmp_path, options):
     """Names that VHDL does not take, or that hide its types, are written so that it does."""
     names = ["a__b", "a_", "std_logic", "rising_edge", "text", "netlist", "d1_x", "work"]

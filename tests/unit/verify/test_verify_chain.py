@@ -19,7 +19,7 @@ from btfsynth.fpga.devices import find_toolchain, get_device
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.circuit import evaluate
-from btfsynth.hdl.verilog.reader import read_verilog
+from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.ports import Port

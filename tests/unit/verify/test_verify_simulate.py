@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from btfsynth.errors import DataError, ToolError, UsageError
 from btfsynth.hdl.design import write_design
 from btfsynth.hdl.verilog.circuit import evaluate
-from btfsynth.hdl.verilog.reader import read_verilog
+from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.sim.base import load_design

@@ -107,9 +107,9 @@ def test_emitted_vhdl_is_the_netlist(tmp_path, netlist):
 @pytest.mark.parametrize(
     "options",
     [
-        {"stages": 2},
-        {"stages": 1, "reset": True},
-        {"stages": 3, "enable": True, "reset": True},
+        {"pipeline": 2},
+        {"pipeline": 1, "reset": True},
+        {"pipeline": 3, "enable": True, "reset": True},
     ],
     ids=["plain", "reset", "both"],
 )
@@ -192,7 +192,7 @@ def test_vhdl_that_cannot_be_read(tmp_path, old, new, message):
 def test_registers_are_no_function(tmp_path):
     """Of a file away from its folder it is not known that its registers are a pipeline."""
     (tmp_path / "design").mkdir()
-    path = make(tmp_path / "design", full_adder(), stages=1, enable=True)
+    path = make(tmp_path / "design", full_adder(), pipeline=1, enable=True)
     assert read_subject(path).netlist.n_inputs == 3
     path = path.rename(tmp_path / path.name)
     with pytest.raises(DataError, match=r"full_adder\.vhd: .*combinational"):
@@ -248,7 +248,7 @@ def test_the_link_proves_the_vhdl(tmp_path):
 @pytest.mark.usefixtures("bare_chain")
 def test_the_link_proves_pipelines(tmp_path):
     """With registers that are enabled and reset, and with one that leads somewhere else."""
-    path = make(tmp_path, full_adder(), stages=2, enable=True, reset=True)
+    path = make(tmp_path, full_adder(), pipeline=2, enable=True, reset=True)
     assert proof(tmp_path).result is LinkResult.PASSED
     change(path, "s(0) <= n3", "s(0) <= n1")
     assert proof(tmp_path).result is LinkResult.FAILED
