@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from btfsynth.errors import UsageError
-from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names
+
+if TYPE_CHECKING:
+    from btfsynth.netlist.netlist import Netlist
 
 if TYPE_CHECKING:
     from btfsynth.netlist.netlist import Netlist

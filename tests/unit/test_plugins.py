@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import dataclass
 
@@ -134,3 +135,15 @@ def test_what_a_session_registers_is_checked():
                 _table().find("three")
         finally:
             unregister("tasks", name)
+
+
+def test_tables_are_listed_without_machinery():
+    """Names of readers, writers and simulators cost no import of what reads, writes and simulates."""
+    code = (
+        "import sys; from btfsynth.hdl.writers import BACKENDS, folder_formats; "
+        "from btfsynth.hdl.readers import READERS; from btfsynth.sim.registry import SIMULATORS; "
+        "print(*BACKENDS, *folder_formats(), *READERS, *SIMULATORS); "
+        "sys.exit(any(name in sys.modules for name in ('numpy', 'jinja2', 'pyverilog', 'amaranth')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"vhdl", "blif", "verilator"} < set(done.stdout.split())
