@@ -39,11 +39,11 @@ _NAP = 0.05
 
 @contextlib.contextmanager
 def staging_folder(directory: StrPath) -> Iterator[Path]:
-    """Give a hidden folder inside the one named, to make files in; it is removed in the end.
+    """Yield a hidden folder inside the one named to make files in; it is removed at the end.
 
-    The named folder is made if it is missing, and removed again if nothing has come to be in it. It
-    is locked meanwhile, where the system can, so that two runs do not mix their files; what a run
-    that was killed outright left behind is finished or removed first.
+    The named folder is made if it is missing, and removed again if it is empty at the end. It is locked
+    meanwhile, where the system can, so that two runs do not mix their files. What a run that was killed left
+    behind is finished or removed first.
     """
     directory = as_path(directory)
     made = [path for path in (directory, *directory.parents) if not os.path.lexists(path)]
@@ -68,7 +68,7 @@ def staging_folder(directory: StrPath) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[bool]:
-    """Lock a folder against other runs; gives False where the system has no such locks."""
+    """Lock a folder against other runs; yields False where the system has no such locks."""
     try:
         import fcntl
 
@@ -114,7 +114,7 @@ def settle(directory: StrPath) -> None:
 
 
 def publish(staging: StrPath, directory: StrPath, last: str) -> None:
-    """Move all files up, the one named ``last`` after the others; at no moment there is half of them."""
+    """Move all files up, the one named ``last`` after the others; there is never half of them."""
     staging = as_path(staging)
     directory = as_path(directory)
     names = sorted((path.name for path in staging.iterdir()), key=lambda name: (name == last, name))

@@ -1,1 +1,1 @@
-"""Patterns: the built-in tasks, the files, and the data set they become."""
+"""Data sets: built-in tasks, file formats, codes of analog inputs."""

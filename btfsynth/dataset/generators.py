@@ -41,7 +41,7 @@ _MAX_CELLS = 4096
 
 @dataclass(frozen=True)
 class Split:
-    """How many vectors of a function are to train and to test on, and which of the parts is meant."""
+    """How many vectors of a function are for training and for testing, and which part is meant."""
 
     train: int
     test: int
@@ -66,7 +66,7 @@ class Split:
 
 
 def _distinct(random: np.random.Generator, wanted: int, width: int) -> NDArray[np.uint8]:
-    """Draw different vectors, in the order in which they came up."""
+    """Draw different vectors, in the order in which they were drawn."""
     if width <= _LISTED_BITS:
         numbers = random.permutation(1 << width)[:wanted]
         return ((numbers[:, None] >> np.arange(width)) & 1).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""From samples of a function to a circuit that is right on vectors nobody has shown it."""
+"""From samples of a function to a circuit that is right on vectors it was not shown."""
 
 from btfsynth.learn.base import LearnOptions
 from btfsynth.learn.learning import learn

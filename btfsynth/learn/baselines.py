@@ -1,4 +1,4 @@
-"""What scikit-learn makes of the same samples, selected on the same validation samples."""
+"""Models of scikit-learn on the same samples, selected on the same validation samples."""
 
 from __future__ import annotations
 

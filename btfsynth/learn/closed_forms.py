@@ -200,7 +200,7 @@ def count_digits(builder: NetlistBuilder, literals: list[int]) -> list[int]:
 
 
 _WIDEST = 14
-"""Inputs of a table at most."""
+"""Maximum number of inputs of a table."""
 
 
 class SupportLearner:
@@ -226,17 +226,17 @@ class SupportLearner:
             yield Fit(self.name, how, builder.build([literal]))
 
 
-def forward_order(train: Samples, most: int) -> list[int]:
-    """Return inputs in the order in which each tells most about the output beside those before it."""
+def forward_order(train: Samples, limit: int) -> list[int]:
+    """Return inputs in the order in which each adds most to what those before it tell about the output."""
     chosen: list[int] = []
     cells = np.zeros(train.count, dtype=np.int64)
     rest = list(range(train.n_inputs))
-    while rest and len(chosen) < most:
+    while rest and len(chosen) < limit:
         wrong = [_mixed(2 * cells + train.inputs[:, i], train.on) for i in rest]
         best = rest[int(np.argmin(wrong))]
         chosen.append(best)
         rest.remove(best)
-        # Cells are numbered anew, so that there are never more than samples.
+        # Cells are renumbered, so that there are never more than samples.
         cells = np.unique(2 * cells + train.inputs[:, best], return_inverse=True)[1].reshape(-1)
         if min(wrong) == 0:
             break

@@ -109,7 +109,7 @@ class Features:
         return literals
 
     def extended(self, gates: Sequence[tuple[int, int, int]]) -> Features:
-        """Return the features with more gates; those that are there already are left out."""
+        """Return the features with more gates, each once."""
         return Features(self.n_inputs, tuple(dict.fromkeys((*self.gates, *gates))))
 
 

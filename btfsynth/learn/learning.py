@@ -1,4 +1,4 @@
-"""Samples to a circuit that generalises, beside what scikit-learn makes of them, all in one folder."""
+"""From samples to a circuit that generalises, in a folder, beside models of scikit-learn."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _check_request(
 
 
 def _overlaps(data: dict[str, Dataset]) -> list[str]:
-    """Say where sets contradict each other: samples may be noisy, but nobody should be surprised."""
+    """Report where the sets contradict each other: samples may be noisy, which the user should know."""
     lines = []
     for name, each in data.items():
         if name == "train":

@@ -189,12 +189,12 @@ def _needed(network: IntegerNetwork) -> set[int]:
 
 _TOLERANCES = (0.002, 0.01, 0.03, 0.08)
 _FIRST_WORK = 3e8
-"""Edges times samples times steps of a training of the first round, about half a second."""
+"""Edges times samples times iterations of a training of the first round, about half a second."""
 _GROWTH = 3.0
 _LARGEST_WORK = 2e10
 _KEPT = 3
-"""One setting in so many goes on to the next round; at least two do."""
-_STEPS = (60, 20_000)
+"""One setting of this many goes on to the next round; at least two do."""
+_ITERATIONS = (60, 20_000)
 _NEURON_EDGES = 16
 _PAIRS = 16
 _FRINGE_ROUNDS = 6
@@ -230,7 +230,7 @@ class Setting:
     stop: StopRule = StopRule.EXACT
     skip: bool = False
     sees: Sees = Sees.INPUTS
-    rows: int = 1 << 30  # Training samples at most; fewer make more steps of the same time
+    rows: int = 1 << 30  # Training samples at most; fewer leave time for more iterations
 
     def words(self) -> str:
         shape = "-".join(map(str, self.hidden)) or "one neuron"
@@ -259,7 +259,7 @@ SETTINGS = (
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What a training came to."""
+    """The result of a training."""
 
     number: int
     setting: Setting
@@ -275,7 +275,7 @@ class Ground(Common):
 
 
 class NetworkLearner:
-    """Fit networks until the budget is spent or there were `trials` trainings; any executor gives the same."""
+    """Fit networks until the budget is spent or `trials` are trained; the executor changes no result."""
 
     name: ClassVar[str] = "btf"
 
@@ -308,7 +308,7 @@ class NetworkLearner:
     def _round(
         self, grounds: _Grounds, settings: Sequence[Setting], first: int, work: float
     ) -> Iterator[Trained]:
-        """Train once with each setting, as far as there is time; yield what it comes to in that order."""
+        """Train once with each setting while there is time; yield the results in order of the settings."""
         budget = grounds.problem.budget
 
         def tasks() -> Iterator[Task]:
@@ -326,7 +326,7 @@ class NetworkLearner:
 
 
 def _next_round(done: list[Trained], last: list[Trained]) -> list[Setting]:
-    """Return the settings that have done best so far, each once; none after a round without a training."""
+    """Return the best settings so far, each once; none after a round without a training."""
     if not last:
         return []
     count = max(2, -(-len(last) // _KEPT))
@@ -335,7 +335,7 @@ def _next_round(done: list[Trained], last: list[Trained]) -> list[Setting]:
 
 
 class _Grounds:
-    """The grounds of a problem; what takes work is worked out once, when it is asked for."""
+    """The grounds of a problem, each worked out once, when it is needed."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -389,12 +389,12 @@ def train_network(
     topology = layered((len(chosen), *setting.hidden, 1), skip=setting.skip)
     # A neuron costs what some edges do beside its own: its root is sought and its output kept.
     size = topology.n_edges + _NEURON_EDGES * topology.n_neurons
-    steps = int(work / (size * dataset.n_patterns))
+    iterations = int(work / (size * dataset.n_patterns))
     parameters = TrainParameters(
         sigma=setting.sigma,
         beta=setting.beta,
         gamma=setting.gamma,
-        max_iterations=min(max(steps, _STEPS[0]), _STEPS[1]),
+        max_iterations=min(max(iterations, _ITERATIONS[0]), _ITERATIONS[1]),
         stop=setting.stop,
     )
     options = TrialOptions.within(seconds)

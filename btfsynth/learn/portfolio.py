@@ -23,8 +23,8 @@ from btfsynth.workers.executor import Executor
 
 _QUICK_SHARE = 0.4
 _EXACT_SHARE = 0.3
-"""Parts of the time: of the quick learners, and of the networks where something exact is known already; so
-much of the trials too."""
+"""Shares of the time: of the quick learners, and of the networks where something exact is known already,
+which get this share of the trials too."""
 
 
 class ConstantLearner:
@@ -51,7 +51,7 @@ LEARNERS = (*(each.name for each in _QUICK), NetworkLearner.name, VOTE)
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of one output."""
+    """The circuits found for one output."""
 
     candidates: tuple[Candidate, ...]
     discarded: int
@@ -65,13 +65,13 @@ class _Contest:
         self.on_event = on_event
         self.best = -1
         self.exact = False
-        """Whether anything is right on all samples there are."""
+        """Whether a circuit is right on all samples."""
         self.candidates: list[Candidate] = []
         self.discarded = 0
         self.lost: str | None = None
 
     def enter(self, fit: Fit, parity: tuple[int, ...] = ()) -> bool:
-        """Let a fit take part; tell whether it is right on all samples there are."""
+        """Enter a fit; return True if it is right on all samples."""
         candidate = measured(self.problem, fit, parity)
         if candidate is None:
             self.discarded += 1
@@ -163,6 +163,6 @@ def _without(problem: Problem, parity: tuple[int, ...]) -> Problem:
 def _favourite(
     contest: _Contest, variants: list[tuple[tuple[int, ...], Problem]]
 ) -> tuple[tuple[int, ...], Problem]:
-    """Return the variant of which the best candidate so far has come."""
+    """Return the variant from which the best candidate so far comes."""
     best = rank(contest.candidates)[0]
     return next(variant for variant in variants if variant[0] == best.parity)

@@ -1,4 +1,4 @@
-"""What learning came to: how often the circuits are right, and the table of all that competed."""
+"""The result of learning: how often the circuits are right, and a table of all that competed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class LearnReport:
-    """What learning came to."""
+    """The result of learning."""
 
     # Training, validation and, if given, test patterns by name: train, valid, test
     data: dict[str, Dataset]

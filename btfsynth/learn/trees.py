@@ -47,7 +47,7 @@ class Tree:
         return len(self.order) + 1
 
     def cut(self, leaves: int) -> Tree:
-        """Return the tree as it was when it had so many leaves."""
+        """Return the tree as it was when it had this many leaves."""
         kept = self.order[: leaves - 1]
         feature = np.full_like(self.feature, _LEAF)
         feature[list(kept)] = self.feature[list(kept)]
@@ -280,7 +280,7 @@ _ROUNDS = 12
 _TELLING = 12
 _PAIRS = 60
 _NEW_SIGNALS = 24
-"""Signals added a round at most."""
+"""Maximum number of signals added per round."""
 
 
 class TreeLearner:
@@ -326,7 +326,7 @@ class FringeLearner:
 
 
 def telling_inputs(problem: Problem) -> list[int]:
-    """Return the inputs that tell most about the output, one after the other; all where these are few."""
+    """Return the most telling inputs in ascending order; all of them if there are few."""
     return sorted(forward_order(problem.train, _TELLING))
 
 

@@ -33,7 +33,7 @@ class GradientOptions:
 
 @dataclass(frozen=True)
 class GradientResult:
-    """What it came to."""
+    """The result of a gradient training."""
 
     # Share of the targets got right, of classes where targets are classes; None without a test
     train: float

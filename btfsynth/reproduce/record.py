@@ -120,7 +120,7 @@ def value_of(experiment: Experiment, record: Record) -> float:
 
 
 def goal_reached(experiment: Experiment, record: Record) -> bool | None:
-    """Tell whether a run came to what was published, or to all there is; None where there is no figure."""
+    """Return whether a run reached what was published, or all there is; None without a figure."""
     if experiment.measure is Measure.EXACT:
         return bool(record["exact"])
     if experiment.measure is Measure.CODES:
@@ -148,10 +148,10 @@ def _rounded(share: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why a run came to nothing."""
+    """Why a run has no result."""
 
     why: str
-    torch: bool = False  # True if it is for want of PyTorch
+    torch: bool = False  # True if PyTorch is missing
 
 
 def run_training(experiment: Experiment, scale: Scale, seed: int) -> Record | Failed:

@@ -79,16 +79,16 @@ def _table(builder: NetlistBuilder, table: int, inputs: Sequence[int]) -> int:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What came of comparing a network with the hidden circuit."""
+    """The comparison of a network with the hidden circuit."""
 
     outputs: int
     equal: int  # Of these, proven equal to the hidden circuit's on every input vector
-    method: str | None  # How it was proven; None where it was not looked for
+    method: str | None  # How it was proven; None if nothing was compared
     # Share of the test bits that the network with rounded weights gets right; None without a test
     rounded_share: float | None
     cells: int  # Cells of the netlist that was compared, 0 where none was
     hidden_cells: int
-    why_not: str | None = None  # Why it was not looked for; None if it was
+    why_not: str | None = None  # Why nothing was compared; None if it was
 
     @property
     def whole(self) -> bool:
@@ -108,9 +108,9 @@ def recover(
 ) -> Recovery:
     """Compare a network with the circuit behind its data.
 
-    Its weights are first rounded, neuron by neuron, to the least integers that leave it as it is on the
-    training patterns: what has not quite settled on 0 or on one size does so then. The network of integers is
-    lowered to a netlist that keeps it on every input, and that is compared output by output.
+    Its weights are first rounded, neuron by neuron, to the smallest integers that leave it as it is on the
+    training patterns, which settles weights near 0 or near a common size. The integer network is lowered to a
+    netlist that keeps it on every input, and this is compared output by output.
     """
     rounded, _ = round_network(network, dataset, None, dataset.input_ports)
     share = None if test is None else measure(rounded, test).bit_share

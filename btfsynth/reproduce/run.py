@@ -59,9 +59,9 @@ class ReproduceOptions(Options, settings=REPRODUCE):
 
 @dataclass(frozen=True)
 class Report:
-    """What came of it."""
+    """The rows of a reproduction, and how it ended."""
 
-    # One an experiment, in the order of the catalogue: those asked for, and what else the folder
+    # One for each experiment, in the order of the catalogue: those chosen, and what else the folder
     # holds
     rows: tuple[Row, ...]
     options: ReproduceOptions
@@ -234,7 +234,7 @@ def _place(name: str) -> int:
 
 
 def in_words(experiment: Experiment, record: Record) -> str:
-    """Say what one training came to."""
+    """Return the result of one training in words."""
     value = value_of(experiment, record)
     figure = f"{value:.0f}" if value.is_integer() and value > 1 else f"{value:.2%}"
     reached = {True: ", goal reached", False: ", goal not reached", None: ""}

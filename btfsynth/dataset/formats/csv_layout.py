@@ -66,11 +66,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Roles:
-    """The decision."""
+    """Which columns are inputs and which are outputs."""
 
     inputs: tuple[Column, ...]
     outputs: tuple[Column, ...]
-    notice: str | None  # How it was decided where it had to be guessed, else None
+    notice: str | None  # How it was guessed; None if the file or the caller says it
 
 
 def parse_header_cell(file: SourceFile, text: str, index: int, line: int) -> Column:
@@ -247,7 +247,7 @@ class Table:
 
 
 def as_utf8(file: SourceFile) -> tuple[SourceFile, tuple[str, ...]]:
-    """Return the file in UTF-8, and a note if it was not: spreadsheets write Windows-1252 as well."""
+    """Return the file in UTF-8, with a note if it was in Windows-1252, which spreadsheets write as well."""
     if b"\0" in file.data:
         return file, ()
     try:
@@ -383,7 +383,7 @@ def _is_header(row: Sequence[str]) -> bool:
 def _commented_header(
     file: SourceFile, delimiter: str, first: int, width: int
 ) -> tuple[list[str] | None, int | None]:
-    """Return the names that numpy.savetxt has written behind ``#`` right above the values."""
+    """Return the names that numpy.savetxt writes after ``#`` directly above the values."""
     for number in range(first - 1, 0, -1):
         text = file.lines[number - 1].strip()
         if text.startswith("#"):
@@ -409,6 +409,6 @@ def _without_index(table: Table) -> Table:
     if cells not in ([str(k + start) for k in range(len(cells))] for start in (0, 1)):
         return table
     name = table.header[0] or "the first column, without a name,"
-    note = f"{name} numbers the rows and is not read"
+    note = f"{name} numbers the rows and is ignored"
     rows = [row[1:] for row in table.rows]
     return replace(table, header=table.header[1:], rows=rows, notes=(note,))

@@ -177,7 +177,7 @@ class _Parser:
                 raise self.file.error(f"{keyword} is given twice", line)
             self.phase = "".join(words), line
         elif keyword not in _IGNORED:
-            note = f"line {line}: the keyword {quoted(keyword)} is not known and passed over"
+            note = f"line {line}: the unknown keyword {quoted(keyword)} is ignored"
             self.notes.append(note)
 
     def set_kind(self, words: list[str], line: int) -> None:
@@ -239,7 +239,7 @@ class _Parser:
         """Take a line of characters: of one row, of a part of one, or of several."""
         if ".i" not in self.numbers or ".o" not in self.numbers:
             if not self.numbers and not _ROW.fullmatch(line):
-                self.notes.append(f"line {number} is passed over as a title: {quoted(line)}")
+                self.notes.append(f"line {number} is ignored as a title: {quoted(line)}")
                 return
             raise self.file.error(
                 f"expected .i and .o before the first row, got {quoted(line)}", number

@@ -259,7 +259,7 @@ def test_as_spreadsheets_and_libraries_write_it(tmp_path: Path, text: str, encod
 def test_what_is_changed_is_noted(tmp_path: Path) -> None:
     """A column that is dropped, signs that become bits."""
     notices = read(tmp_path, "Unnamed: 0,a,b,y\n0,-1,1,-1\n1,1,1,1\n").notices
-    assert notices[0] == "Unnamed: 0 numbers the rows and is not read"
+    assert notices[0] == "Unnamed: 0 numbers the rows and is ignored"
     assert notices[2:] == ("inputs: -1 is read as 0", "outputs: -1 is read as 0")
 
 

@@ -138,8 +138,8 @@ def test_what_is_passed_over_is_noted(tmp_path: Path) -> None:
     dataset = load(write(tmp_path, text))
     assert as_table(dataset) == {"00": "0", "10": "0", "01": "0", "11": "1"}
     assert dataset.notices == (
-        "line 1 is passed over as a title: 'two bits'",
-        "line 6: the keyword '.colour' is not known and passed over",
+        "line 1 is ignored as a title: 'two bits'",
+        "line 6: the unknown keyword '.colour' is ignored",
         "line 5: .p 7 announces 7 rows, the file has 1; all are read",
     )
 
