@@ -37,9 +37,9 @@ _SHARES = (
 def training_curve(
     history: Sequence[HistoryPoint], best_iteration: float | None = None
 ) -> Markup | None:
-    """Return the drawing of a history, steps and gap on logarithmic axes; None if it has no step.
+    """Draw a history, iterations and gap on logarithmic axes; None if it has no iterations.
 
-    The step that the network is of is marked if it is known and another one than the last.
+    The iteration that gave the network is marked if it is known and not the last one.
     """
     points = [point for point in history if point.iterations > 0]
     if not points:
@@ -57,27 +57,29 @@ def training_curve(
             for value, text in steps.ticks
             if text
         ),
-        element("text", "steps", x=(_LEFT + x_end) / 2, y=_HEIGHT - 6, class_="axis-title middle"),
+        element(
+            "text", "iterations", x=(_LEFT + x_end) / 2, y=_HEIGHT - 6, class_="axis-title middle"
+        ),
         *_mark(best_iteration, points[-1].iterations, steps),
         *_lines(points, steps, gap_axis, _GAPS, 1),
         *_lines(points, steps, share_axis, _SHARES, 100),
     ]
     last = points[-1]
     label = (
-        f"Training over {last.iterations} steps: the gap ends at {last.gap:.3g}, "
+        f"Training over {last.iterations} iterations: the gap ends at {last.gap:.3g}, "
         f"{100 * last.bits:.4g} % of the bits are right."
     )
     if best_iteration is not None and best_iteration != last.iterations:
-        label += f" The network is that of step {best_iteration:g}."
+        label += f" The network is that of iteration {best_iteration:g}."
     return drawing(_WIDTH, _HEIGHT, label, parts, "chart")
 
 
 def _mark(best: float | None, last: int, x_axis: Axis) -> list[Markup]:
-    """Draw an upright line through both panels at the step that the network is of."""
+    """Draw a vertical line through both panels at the iteration that gave the network."""
     if best is None or not 0 < best < last:
         return []
     x = x_axis.at(best)
-    words = f"the network: step {best:g}"
+    words = f"the network: iteration {best:g}"
     line = f"M{x:.2f} {_GAP_TOP}V{_SHARE_END}"
     left = x > (x_axis.start + x_axis.end) / 2
     return [
@@ -93,7 +95,7 @@ def _mark(best: float | None, last: int, x_axis: Axis) -> list[Markup]:
 
 
 def _frame(x_axis: Axis, y_axis: Axis, title: str) -> list[Markup]:
-    """Draw the grid of a panel and the texts of its upright axis."""
+    """Draw the grid of a panel and the labels of its vertical axis."""
     top, bottom = y_axis.end, y_axis.start
     parts = [
         element("text", title, x=0, y=top - 12, class_="axis-title"),
@@ -130,7 +132,7 @@ def _lines(
         dot = class_.replace("line", "dot")
         if "thin" not in class_ and "dotted" not in class_:
             parts.extend(
-                element("circle", element("title", f"{label} {y:.4g} after {x} steps"),
+                element("circle", element("title", f"{label} {y:.4g} after {x} iterations"),
                         cx=cx, cy=cy, r=2.4, class_=dot)
                 for (x, y), (cx, cy) in zip(known, places, strict=True)
             )  # fmt: skip
@@ -157,33 +159,33 @@ def _end_labels(ends: list[tuple[float, str, str]], x: float, axis: Axis) -> lis
 
 
 _MAX_CELLS = 10_000
-"""Weights of a layer that has a map; a larger one has its histogram alone."""
+"""Weights of the largest layer that has a map; a larger one has only a histogram."""
 _MAX_TITLES = 2_000
-"""Up to so many weights in all, each tells its value where the pointer is."""
+"""Up to this many weights in all, the pointer shows the value of each."""
 _MAX_LAYERS = 40
 _NEAR = 0.2
 _COLORS = 8
 """Shades on each side of 0."""
 _BINS = 49
 _REACH = 2.45
-"""Of the histogram; so each of -1, 0 and +1 is the middle of a bin."""
+"""Of the histogram: -1, 0 and +1 are each in the middle of a bin."""
 
 
 @dataclass(frozen=True)
 class LayerMap:
     """A layer as drawings."""
 
-    title: str  # what it is called
-    shape: str  # what it has, in words
+    title: str
+    shape: str  # in words
     settled: float  # share of its weights within 0.2 of -1, 0 or +1
     heat: Markup | None  # the map; None if the layer is too large
     histogram: Markup  # how often each value comes
 
 
 def settled_weights(weights: NDArray[np.float64], sigma: float | None) -> NDArray[np.float64]:
-    """Return the weights of neurons in their units.
+    """Return ``(neurons, m)`` weights in the units of their neurons; a row of zeros stays one.
 
-    Returns ``(neurons, m)``; a row of zeros stays one.
+    Rows may have any norm; `sigma` is the support, None if it is not known.
     """
     n = weights.shape[1]
     most = n if sigma is None else max(1, min(n, math.floor(sigma + 1e-9)))
@@ -199,7 +201,7 @@ def settled_weights(weights: NDArray[np.float64], sigma: float | None) -> NDArra
 
 
 def layer_maps(network: TrainedNetwork, bits: Sequence[str]) -> tuple[LayerMap, ...]:
-    """Return the maps of a network's layers."""
+    """Draw the layers of a network; a graph without layers gets one histogram of all neurons."""
     topology, start = network.topology, network.topology.fanin_start
     value = network.training.get("sigma")
     sigma = float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
@@ -236,7 +238,7 @@ def _layer(
 
 
 def _heat_map(title: str, rows: NDArray[np.float64], sources: list[str], titled: bool) -> Markup:
-    """Draw a row a neuron and a column an input, coloured by the weight."""
+    """Draw one row per neuron and one column per input, coloured by the weight."""
     n_rows, n_columns = rows.shape
     size = max(3.0, min(18.0, 400.0 / max(n_rows, n_columns)))
     left, top = 26.0, 22.0
@@ -279,7 +281,7 @@ def _heat_map(title: str, rows: NDArray[np.float64], sources: list[str], titled:
 
 
 def _histogram(title: str, rows: NDArray[np.float64]) -> Markup:
-    """Draw how often values come, -1, 0 and +1 marked."""
+    """Draw how often values occur, with -1, 0 and +1 marked."""
     width, height, bottom, left = 300.0, 150.0, 122.0, 10.0
     counts, edges = np.histogram(np.clip(rows, -_REACH, _REACH), _BINS, (-_REACH, _REACH))
     x_axis = linear_axis(-_REACH, _REACH, left, width - 10)

@@ -44,7 +44,6 @@ class Discovery:
     left_out: int  # circuits of the front there is no room for
 
     def verdict(self) -> Verdict:
-        """Return whether every circuit of the front is right."""
         found = [self.circuit_verdict(place) for place in range(len(self.entries))]
         count = plural(len(found), "circuit")
         bad = sum(one.state == "bad" for one in found)
@@ -56,7 +55,6 @@ class Discovery:
         return Verdict("none", "not verified", "Not every circuit of the front was checked.")
 
     def _targets(self) -> str:
-        """Say what the circuits get right, as far as that is recorded."""
         known = [
             recorded_targets({"targets": {"train": each.get("targets")}}) for each in self.entries
         ]
@@ -66,7 +64,7 @@ class Discovery:
         return f", each with {least.words()}"
 
     def circuit_verdict(self, place: int) -> Verdict:
-        """Return whether a circuit is right, by the index of the front and by its own folder."""
+        """Judge a circuit by the index of the front and by its own folder."""
         own = verdict(self.designs[place])
         if own.state == "bad" or "verified" not in self.entries[place]:
             return own
@@ -75,7 +73,6 @@ class Discovery:
         return Verdict("bad", "failed", "")
 
     def figures(self) -> list[Figure]:
-        """Return the figures of the discovery."""
         found = []
         for name, label, detail in (
             ("trials", "trainings", "done"),
@@ -117,7 +114,6 @@ class Discovery:
         return {"rows": rows, "plot": self._plot(), "text": text}
 
     def name(self, place: int) -> str:
-        """Return what a circuit is called on the page."""
         cost = self.designs[place].cost
         return f"{cost.cells} cells, depth {cost.depth}, {plural(cost.inverters, 'inverter')}"
 
@@ -186,7 +182,6 @@ class Discovery:
 
 
 def read_discovery(directory: StrPath) -> Discovery:
-    """Read the folder of a discovery."""
     directory = as_path(directory)
     path = directory / FRONT_FILE
     record = read_record(path)

@@ -61,7 +61,6 @@ _SECTIONS = (
 
 
 def write_report(directory: StrPath, path: StrPath) -> None:
-    """Write the page of a folder (see `report_page`)."""
     directory = as_path(directory)
     path = as_path(path)
     write_text(path, report_page(directory))
@@ -80,7 +79,6 @@ def report_page(directory: StrPath) -> str:
 
 
 def _design_values(folder: DesignFolder) -> dict[str, Any]:
-    """Return what the template shows of a design."""
     text = training_text(folder)
     curve = training_curve(
         folder.history, as_number(sub_record(folder.build, "train"), "best_iteration")
@@ -112,7 +110,7 @@ def _design_values(folder: DesignFolder) -> dict[str, Any]:
 
 
 def _discovery_values(found: Discovery) -> dict[str, Any]:
-    """Return what the template shows of a discovery; its sections are those of the best circuit."""
+    """Return the values of the template; its sections are those of the best circuit."""
     best = found.designs[0]
     clocked = clocking(best)
     names = [found.name(place) for place in range(len(found.designs))]
@@ -131,8 +129,8 @@ def _discovery_values(found: Discovery) -> dict[str, Any]:
             for place, design in enumerate(found.designs)
             for chain in chains(design)
         ],
-        "advice": "Each circuit of the front is a design folder: 'btfsynth verify' checks it by the "
-        "whole chain, 'btfsynth report' shows it by itself.",
+        "advice": "Each circuit of the front is a design folder, which 'btfsynth verify' checks and "
+        "'btfsynth report' shows by itself.",
         "fpga": None,
         "facts": design_facts(best),
         "files": [],
@@ -273,7 +271,6 @@ def circuit_record(netlist: Netlist, title: str) -> dict[str, Any]:
 
 
 def port_records(ports: Sequence[Port]) -> list[dict[str, Any]]:
-    """Return ports as JSON values."""
     return [
         {"name": port.name, "width": port.width, "low": port.low, "step": port.step}
         for port in ports

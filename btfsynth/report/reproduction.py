@@ -40,7 +40,6 @@ class Table:
 
     @property
     def numeric(self) -> tuple[int, ...]:
-        """Places of the columns of numbers."""
         return tuple(place for place, heading in enumerate(self.headings) if heading not in _WORDS)
 
 
@@ -65,11 +64,10 @@ class Reproduction:
 
     @property
     def mode(self) -> str:
-        """How far it goes: ``quick`` or ``full``."""
         return as_text(self.record, "mode")
 
     def verdict(self) -> Verdict:
-        """Return whether all runs have been made; what they came to is for the reader to judge."""
+        """Say whether all runs are complete; their results are for the reader to judge."""
         if self.record.get("complete") is not True:
             return Verdict("none", "not complete", "Some seeds were not run; see the settings.")
         if not self.missing:
@@ -84,7 +82,6 @@ class Reproduction:
         return tuple(name for name in EXPERIMENTS if name not in names)
 
     def figures(self) -> list[Figure]:
-        """Return the figures of the reproduction."""
         rows = records(self.record, "rows")
         runs = sum(int(as_number(row, "seeds") or 0) for row in rows)
         found = [
@@ -121,7 +118,6 @@ class Reproduction:
 
 
 def read_reproduction(directory: StrPath) -> Reproduction:
-    """Read the folder of a reproduction."""
     directory = as_path(directory)
     path = directory / RESULTS_FILE
     record = read_record(path)
@@ -141,7 +137,7 @@ def read_reproduction(directory: StrPath) -> Reproduction:
         settings.append(used)
         kept.append(row)
     if not kept:
-        raise DataError("rows: expected the experiments of 'btfsynth reproduce'", path)
+        raise DataError("rows: expected the experiments of btfsynth reproduce", path)
     return Reproduction(
         record,
         Table("result", HEADINGS, tuple(results)),

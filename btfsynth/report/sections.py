@@ -17,7 +17,7 @@ from btfsynth.report.svg import element
 from btfsynth.sim.registry import SIMULATORS
 
 _COUNTED_INPUTS = 24
-"""Up to so many inputs, input vectors are counted out."""
+"""Up to this many inputs, the number of input vectors is written out."""
 _BUILD_CHECKS = {
     "network": "the trained network against the patterns",
     "netlist": "the netlist against the vectors",
@@ -58,7 +58,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a design is right: ``state`` is good, bad or none; ``word`` and ``reason`` say so."""
+    """Whether a design is right: ``state`` is good, warn, bad or none; ``word`` and ``reason`` are shown."""
 
     state: str
     word: str
@@ -66,7 +66,7 @@ class Verdict:
 
 
 def verdict(folder: DesignFolder) -> Verdict:
-    """Return what all that is known of a design comes to; one failure outweighs everything."""
+    """Judge a design by all that is known of it; one failure outweighs everything."""
     wrong = int(folder.wrong_vectors().sum())
     if wrong:
         count = plural(folder.vectors.count, "vector")
@@ -90,7 +90,7 @@ def verdict(folder: DesignFolder) -> Verdict:
 
 
 def _why_not_verified(folder: DesignFolder, covers: str) -> str:
-    """Say what a design of which no check failed lacks."""
+    """Say what is missing in a design of which no check failed."""
     rows = [row for chain in chains(folder) for row in chain["rows"]]
     if not any(row["state"] == "good" and row["name"] != "network" for row in rows):
         return f"The netlist is right on {covers}, but no check of the hardware is recorded here."
@@ -102,7 +102,7 @@ def _why_not_verified(folder: DesignFolder, covers: str) -> str:
 
 
 def _verified(folder: DesignFolder, checked: str) -> Verdict:
-    """Return the verdict on a design that passed its checks, with what it gets right of its targets."""
+    """Return the verdict on a design that passed its checks, with the share of targets that are right."""
     targets = folder.targets
     if not targets:
         return Verdict("good", "verified", checked)
@@ -114,7 +114,6 @@ def _verified(folder: DesignFolder, checked: str) -> Verdict:
 
 
 def design_figures(folder: DesignFolder) -> list[Figure]:
-    """Return the figures of a design."""
     cost = folder.cost
     kinds = f"{cost.and_cells} AND, {cost.or_cells} OR, {cost.maj_cells} MAJ"
     found = [
@@ -136,7 +135,7 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
     train = sub_record(folder.build, "train")
     steps, trials = as_number(train, "iterations"), as_number(train, "trials")
     if steps is not None and trials is not None:
-        found.append(Figure("training steps", str(steps), f"in {plural(int(trials), 'trial')}"))
+        found.append(Figure("iterations", str(steps), f"in {plural(int(trials), 'trial')}"))
     for name, record in folder.fpga[:1]:
         values = _fpga_values(record)
         if values["LUTs"]:
@@ -146,7 +145,7 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
 
 
 def coverage(folder: DesignFolder) -> str:
-    """Say which of all input vectors a design was checked on, and of how many outputs do not matter."""
+    """Say which of all input vectors a design was checked on, and how many have don't-care outputs."""
     vectors = folder.vectors
     n_inputs = vectors.inputs.shape[1]
     counted = n_inputs <= _COUNTED_INPUTS
@@ -167,7 +166,7 @@ def coverage(folder: DesignFolder) -> str:
 
 
 def training_text(folder: DesignFolder) -> str:
-    """Say what the training was; empty if the folder does not tell."""
+    """Describe the training; empty if the folder has no record of it."""
     train = sub_record(folder.build, "train")
     network = sub_record(folder.build, "network")
     if not train:
@@ -190,14 +189,14 @@ def training_text(folder: DesignFolder) -> str:
     if trial is not None:
         text += f" The network is that of trial {trial}"
         text += f", stopped by rule '{as_text(train, 'stop')}'"
-        text += f", at step {step:g}" if step is not None else ""
+        text += f", at iteration {step:g}" if step is not None else ""
         text += f" at a gap of {gap:.3g}" if gap is not None else ""
         text += f"; {seconds:g} s of training in all." if seconds is not None else "."
     return text
 
 
 def pass_table(folder: DesignFolder) -> dict[str, Any] | None:
-    """Return the passes with the cells before and after each; None if they are not known."""
+    """Return the passes with the cells before and after each; None without a record."""
     rows = records(folder.build, "passes")
     before = as_number(sub_record(folder.build, "netlist"), "lowered_cells")
     if not rows or before is None:
@@ -241,7 +240,7 @@ def pass_table(folder: DesignFolder) -> dict[str, Any] | None:
 
 
 def _bar(before: float, after: float, most: float) -> Markup:
-    """Draw the cells after a pass, those it took away in a lighter colour behind."""
+    """Draw the cells after a pass, with those that it removed in a lighter colour behind."""
     width, height = 180.0, 12.0
     return element(
         "svg",
@@ -254,7 +253,7 @@ def _bar(before: float, after: float, most: float) -> Markup:
 
 
 def chains(folder: DesignFolder) -> list[dict[str, Any]]:
-    """Return the chains of checks that the folder tells of, each with a row a check."""
+    """Return the chains of checks recorded in the folder, each with one row per check."""
     found = []
     vectors = folder.vectors
     count = plural(vectors.count, "vector")
@@ -324,10 +323,10 @@ def _result(result: str) -> dict[str, str]:
 
 
 def fpga_table(folder: DesignFolder) -> dict[str, Any] | None:
-    """Return the figures of the FPGA runs, a row a run, without columns that none has.
+    """Return the figures of the FPGA runs, one row per run, without empty columns; None without any run.
 
-    Of a run of ``btfsynth fpga`` the design's own figures, with those of the case statement it is
-    compared with; other records may have the same figures at their top. None without any run.
+    Figures are the design's own and those of the case statement it is compared with. Records of other programs
+    may have the same figures at their top level.
     """
     runs = [(name, _fpga_values(record)) for name, record in folder.fpga]
     used = [key for key in _FPGA_COLUMNS if any(values[key] for _, values in runs)]
@@ -347,7 +346,6 @@ _FPGA_COLUMNS = (
 
 
 def _fpga_values(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the text of every column for one run, empty where the record does not tell."""
     design, case = sub_record(record, "design") or record, sub_record(record, "case")
     flops = as_number(sub_record(design, "with_registers"), "flip_flops")
     proven = design.get("proven")
@@ -382,7 +380,7 @@ def _command(folder: DesignFolder) -> str:
 
 
 def design_facts(folder: DesignFolder) -> list[tuple[str, str, bool]]:
-    """Return name, value and whether it is code of what is known on where the design came from."""
+    """Return where the design came from: name, value and whether the value is code."""
     manifest = folder.manifest
     facts: list[tuple[str, str, bool]] = []
     command = _command(folder)
@@ -432,7 +430,6 @@ def _percent(share: float) -> str:
 
 
 def verify_advice(folder: DesignFolder) -> str:
-    """Say how to have the whole chain in the report, if it is not there."""
     if folder.verification:
         return ""
     return (

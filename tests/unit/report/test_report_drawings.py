@@ -55,8 +55,8 @@ def test_linear_axis_ticks_lie_on_it(least, length, steps):
 def test_the_step_of_the_network_is_marked():
     """Where it is not the last one, a line and the label say which it is."""
     points = [point(1), point(10, gap=0.5), point(100, gap=0.01, bits=1.0)]
-    assert "the network: step 10" in training_curve(points, 10)
-    assert "The network is that of step 10." in training_curve(points, 10)
+    assert "the network: iteration 10" in training_curve(points, 10)
+    assert "The network is that of iteration 10." in training_curve(points, 10)
     assert "the network:" not in training_curve(points, 100)
     assert "the network:" not in training_curve(points)
 
@@ -65,10 +65,10 @@ def test_training_curve():
     """A line a series that is known, a point a step; the label says how it ended."""
     drawn = training_curve([point(1), point(10, gap=0.5), point(100, gap=0.01, bits=1.0)])
     root = ET.fromstring(str(drawn))
-    assert "100 steps" in root.get("aria-label")
+    assert "100 iterations" in root.get("aria-label")
     assert "100 %" in root.get("aria-label")
     titles = [node.text for node in root.iter("title")]
-    assert "gap 0.01 after 100 steps" in titles
+    assert "gap 0.01 after 100 iterations" in titles
     texts = [node.text for node in root.iter("text")]
     assert {"gap", "weights", "inputs", "outputs", "bits", "patterns"} <= set(texts)
     assert "labels" not in texts
@@ -83,7 +83,7 @@ def test_training_curve_without_a_gap():
 
 @pytest.mark.parametrize("history", [(), (point(0),)])
 def test_no_training_curve(history):
-    """Without a step there is nothing to draw."""
+    """Without an iteration there is nothing to draw."""
     assert training_curve(history) is None
 
 
