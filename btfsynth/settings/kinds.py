@@ -2,8 +2,8 @@
 
 A kind takes a value from Python, from a run file or, once `read` has made one of its text, from the command
 line, and returns it in the form in which the program keeps it. So all three accept the same and refuse the
-rest with the same words. What only a part of the machinery can tell, such as whether a script of passes is
-one, is asked of a function named ``module:attribute``, which is imported when there is something to check.
+rest in the same words. What only a part of the machinery can tell, such as whether a script of passes is one,
+is asked of what ``module:attribute`` names, which is imported when there is something to check.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Kind:
     names: Sequence[str] = ()
     """Words that a shell can complete."""
     many = False
-    """True if an option is given several times and the value is a tuple."""
+    """True if an option is repeated and the value is a tuple."""
 
     def read(self, text: str) -> Any:
         """Return the value that a text of the command line stands for, the text if there is none."""
-        return text
+        return int(text) if _DIGITS.fullmatch(text) else text
 
     def take(self, value: Any) -> Any:
         """Return a value as the program keeps it.
@@ -68,15 +68,9 @@ class Whole(Kind):
         limits = f"of at least {low}" if high == LARGEST else f"from {low} to {high}"
         self.expected = f"a whole number {limits}"
 
-    def read(self, text: str) -> Any:
-        return int(text) if _DIGITS.fullmatch(text) else text
-
     def take(self, value: Any) -> int:
-        try:
-            number = operator.index(value)
-        except TypeError:
-            raise self.refused(value) from None
-        if isinstance(value, bool) or not self.low <= number <= self.high:
+        number = whole(value)
+        if number is None or not self.low <= number <= self.high:
             raise self.refused(value)
         return number
 
@@ -95,12 +89,10 @@ class Real(Kind):
 
     def take(self, value: Any) -> float:
         try:
-            number = float(value)
+            number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)
         except (TypeError, ValueError, OverflowError):
-            raise self.refused(value) from None
-        if isinstance(value, (bool, str, bytes)) or not (
-            math.isfinite(number) and self._holds(number)
-        ):
+            number = math.nan
+        if not (math.isfinite(number) and self._holds(number)):
             raise self.refused(value)
         return value if type(value) in (int, float) else number
 
@@ -109,7 +101,6 @@ class Flag(Kind):
     """True or false; its option is a pair such as ``--enable/--no-enable``."""
 
     expected = "true or false"
-    metavar = ""
 
     def take(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -127,11 +118,8 @@ class Choice(Kind):
         self.expected = words.format(", ".join(self.names))
         self.metavar = f"[{'|'.join(self.names)}]"
 
-    def read(self, text: str) -> Any:
-        return dict(zip(self.names, self.values, strict=True)).get(text, text)
-
     def take(self, value: Any) -> Any:
-        given = value.value if isinstance(value, Enum) else value
+        given = self.plain(value)
         if type(given) not in (int, str) or given not in self.values:
             raise self.refused(value)
         return given if self._member is None else self._member(given)
@@ -140,18 +128,70 @@ class Choice(Kind):
         return value.value if isinstance(value, Enum) else value
 
 
-class Text(Kind):
-    """Text that is not empty, and that a function accepts, if one is named: it raises what is wrong."""
+class Weights(Choice):
+    """A rule for weights in hardware, or how many bits they have."""
 
-    def __init__(self, expected: str, metavar: str = "NAME", check: str = "") -> None:
-        self.expected, self.metavar, self._check = expected, metavar, check
+    metavar = "RULE|BITS"
+
+    def __init__(self, rules: Sequence[str]) -> None:
+        super().__init__(rules, words="{} or a number of bits of at least 2")
+        self.metavar = "RULE|BITS"
 
     def take(self, value: Any) -> Any:
-        if not _is_text(value):
+        bits = whole(value)
+        return bits if bits is not None and 2 <= bits <= LARGEST else super().take(value)
+
+
+class Stages(Whole):
+    """Register stages: how many, or ``auto:DEPTH`` for as many as leave at most DEPTH cells in a row."""
+
+    metavar = "N|auto|auto:DEPTH"
+    names = ("auto", "auto:4")
+
+    def __init__(self, most: int, depth: int) -> None:
+        super().__init__(0, most)
+        self._depth = depth
+        self.expected = f"0 to {most} stages, auto or auto:DEPTH"
+
+    def take(self, value: Any) -> Any:
+        found = _AUTO.fullmatch(value) if isinstance(value, str) else None
+        return super().take(value) if found is None else f"auto:{found[1] or self._depth}"
+
+
+class Text(Kind):
+    """Text that is not empty.
+
+    Parameters
+    ----------
+    check
+        What ``module:attribute`` returns or raises of a text; `keep` takes what it returns as the value.
+    pattern
+        Regular expression of the whole text.
+    """
+
+    def __init__(
+        self,
+        expected: str,
+        metavar: str = "NAME",
+        check: str = "",
+        keep: bool = False,
+        pattern: str = "",
+    ) -> None:
+        self.expected, self.metavar, self._check = expected, metavar, check
+        self._keep, self._pattern = keep, pattern or r"(?s).*"
+
+    def read(self, text: str) -> Any:
+        return text
+
+    def take(self, value: Any) -> Any:
+        text = self.plain(value)
+        if not _is_text(text) or not re.fullmatch(self._pattern, text):
             raise self.refused(value)
-        if self._check:
-            load(self._check)(value)
-        return value
+        made = load(self._check)(text) if self._check else None
+        return made if self._keep else text
+
+    def plain(self, value: Any) -> Any:
+        return getattr(value, "text", value) if self._keep else value
 
 
 class Source(Text):
@@ -166,22 +206,6 @@ class File(Text):
 
     def __init__(self, metavar: str = "FILE") -> None:
         super().__init__("a file", metavar)
-
-
-class Code(Kind):
-    """A code of analog inputs, an `InputCode` or its text such as ``binary:4``."""
-
-    expected = "a code such as binary:4"
-    metavar = "CODE"
-
-    def take(self, value: Any) -> Any:
-        text = getattr(value, "text", value)
-        if not _is_text(text):
-            raise self.refused(value)
-        return load("btfsynth.dataset.code:parse_code")(text)
-
-    def plain(self, value: Any) -> Any:
-        return getattr(value, "text", value)
 
 
 class Names(Kind):
@@ -248,65 +272,24 @@ class Columns(Kind):
     metavar = "N|NAMES"
 
     def read(self, text: str) -> Any:
-        if text.isascii() and text.isdigit() and len(text) <= 9:
-            return int(text)
-        return [name.strip() for name in text.split(",")]
+        is_count = text.isascii() and text.isdigit() and len(text) <= 9
+        return int(text) if is_count else [name.strip() for name in text.split(",")]
 
     def take(self, value: Any) -> int | tuple[str, ...]:
-        if type(value) is int and 1 <= value <= LARGEST:
-            return value
+        count = whole(value)
+        if count is not None and 1 <= count <= LARGEST:
+            return count
         if not (isinstance(value, (list, tuple)) and value and all(map(_is_text, value))):
             raise self.refused(value)
         return tuple(value)
 
 
-class Weights(Choice):
-    """A rule for weights in hardware, or how many bits they have."""
-
-    def __init__(self, rules: Sequence[str]) -> None:
-        super().__init__(rules, words="{} or a number of bits of at least 2")
-        self.metavar = "RULE|BITS"
-
-    def read(self, text: str) -> Any:
-        return int(text) if _DIGITS.fullmatch(text) else text
-
-    def take(self, value: Any) -> Any:
-        is_count = type(value) is int and 2 <= value <= LARGEST
-        return value if is_count else super().take(value)
-
-
-class Stages(Kind):
-    """Register stages: how many, or ``auto:DEPTH`` for as many as leave at most DEPTH cells in a row."""
-
-    metavar = "N|auto|auto:DEPTH"
-    names = ("auto", "auto:4")
-
-    def __init__(self, most: int, depth: int) -> None:
-        self._most, self._depth = most, depth
-        self.expected = f"0 to {most} stages, auto or auto:DEPTH"
-
-    def read(self, text: str) -> Any:
-        return int(text) if _DIGITS.fullmatch(text) else text
-
-    def take(self, value: Any) -> int | str:
-        found = _AUTO.fullmatch(value) if isinstance(value, str) else None
-        if found is not None:
-            return f"auto:{found[1] or self._depth}"
-        try:
-            return Whole(0, self._most).take(value)
-        except UsageError:
-            raise self.refused(value) from None
-
-
-class Digest(Kind):
-    """A SHA-256 in hex."""
-
-    expected = "64 hexadecimal digits"
-
-    def take(self, value: Any) -> str:
-        if not (isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)):
-            raise self.refused(value)
-        return value
+def whole(value: Any) -> int | None:
+    """Return a whole number of any type as Python's own, None if it is none."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def load(name: str) -> Any:

@@ -12,9 +12,7 @@ from enum import Enum
 
 from btfsynth.settings.kinds import (
     Choice,
-    Code,
     Columns,
-    Digest,
     File,
     Flag,
     Names,
@@ -117,7 +115,11 @@ _TIMEOUT = Setting(
 
 # What a run reads: named in its run file, with the hash of the content.
 
-_HASH = Setting("hash", Digest(), "SHA-256 of the patterns of `source`; others are refused.")
+_HASH = Setting(
+    "hash",
+    Text("64 hexadecimal digits", pattern="[0-9a-f]{64}"),
+    "SHA-256 of the patterns of `source`; others are refused.",
+)
 
 INPUTS = table(
     Setting("source", Source(), "What to learn: a task or a file."),
@@ -320,7 +322,7 @@ BUILD = table(
     _TIMEOUT,
     Setting(
         "code",
-        Code(),
+        Text("a code such as binary:4", "CODE", "btfsynth.dataset.code:parse_code", keep=True),
         "How analog inputs become bits: binary:K, levels:N, thermometer:K or threshold:X.",
         more="binary:K rounds v to K bits, levels:N to N steps; bit i of thermometer:K is v >= (i + 0.5) / K; "
         "threshold:X is the one bit v >= X. binary and levels train on the rounded values, the others on bits.",

@@ -134,7 +134,9 @@ TEXTS = st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in tex
 def accepted(setting: Setting) -> st.SearchStrategy:
     """Values of a setting, those at the edge of its range among them."""
     kind = setting.kind
-    if isinstance(kind, kinds.Whole):
+    if isinstance(kind, kinds.Stages):
+        values = st.integers(0, table.MAX_LATENCY) | st.sampled_from(["auto", "auto:7", "auto:1"])
+    elif isinstance(kind, kinds.Whole):
         values = st.integers(kind.low, kind.high)
     elif isinstance(kind, kinds.Real):
         values = (
@@ -152,11 +154,9 @@ def accepted(setting: Setting) -> st.SearchStrategy:
         values = st.lists(st.integers(1, kinds.LARGEST), min_size=2, max_size=5)
     elif isinstance(kind, kinds.Columns):
         values = st.integers(1, 10**9) | st.lists(TEXTS, min_size=1, max_size=3)
-    elif isinstance(kind, kinds.Stages):
-        values = st.integers(0, table.MAX_LATENCY) | st.sampled_from(["auto", "auto:7", "auto:1"])
-    elif isinstance(kind, kinds.Code):
+    elif setting.name == "code":
         values = st.sampled_from(["binary:4", "levels:16", "thermometer:3", "threshold:0.25"])
-    elif isinstance(kind, kinds.Digest):
+    elif setting.name.endswith("hash"):
         values = st.text("0123456789abcdef", min_size=64, max_size=64)
     elif setting.name == "passes":
         values = st.sampled_from([*SCRIPTS, "strash; resub --patience 5"])
