@@ -81,28 +81,19 @@ class HardwareOptions(Options, settings=HARDWARE):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a design comes from, for its header comments and its manifest.
-
-    Parameters
-    ----------
-    source, data_hash
-        Name and hash of the data.
-    provenance
-        More lines for the header comments, after version, source and hash.
-    made_with
-        How the netlist was made; plain JSON values.
-    notices
-        Notices for the manifest, before those on renamed ports.
-    targets
-        Accuracy by set of patterns; plain JSON values.
-    """
+    """Where a design comes from, for its header comments and its manifest."""
 
     source: str = ""
     data_hash: str = ""
+    """Name and hash of the data."""
     provenance: Mapping[str, str] = field(default_factory=dict)
+    """More lines for the header comments, after version, source and hash."""
     made_with: Mapping[str, Any] = field(default_factory=dict)
+    """How the netlist was made; plain JSON values."""
     notices: Sequence[str] = ()
+    """Notices for the manifest, before those on renamed ports."""
     targets: Mapping[str, Any] = field(default_factory=dict)
+    """Accuracy by set of patterns; plain JSON values."""
 
     def header(self) -> dict[str, str]:
         header = {"generator": f"btfsynth {__version__}"}

@@ -85,43 +85,32 @@ class DesignPort:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The record of a design.
-
-    Parameters
-    ----------
-    version
-        Version of this package that wrote it.
-    source, data_hash
-        Where the data came from and their hash.
-    vector_count, exhaustive
-        Number of test vectors, and whether these are all there can be.
-    files, hashes
-        File name by role (see `ROLES`), and SHA-256 in hexadecimal; no hashes for a design made before they
-        were kept.
-    netlist, options
-        Statistics of the netlist, and how it was made, as the caller gave it.
-    notices
-        What the user should know, one line each.
-    targets
-        Accuracy by set of patterns, as ``report.json`` of a build has it; empty if there or not known.
-    """
+    """The record of a design."""
 
     name: str
     module: str
     version: str
+    """Version of this package that wrote it."""
     source: str
     data_hash: str
+    """Where the data came from and their hash."""
     inputs: tuple[DesignPort, ...]
     outputs: tuple[DesignPort, ...]
     vector_count: int
     exhaustive: bool
+    """Number of test vectors, and whether these are all there can be."""
     files: Mapping[str, str]
+    """File name by role (see `ROLES`)."""
     netlist: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    """Statistics of the netlist, and how it was made, as the caller gave it."""
     notices: tuple[str, ...] = ()
+    """What the user should know, one line each."""
     hashes: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 by role in hexadecimal; empty for a design made before they were kept."""
     timing: Timing | None = None
     targets: Mapping[str, Any] = field(default_factory=dict)
+    """Accuracy by set of patterns, as ``report.json`` of a build has it; empty if there or not known."""
 
     @property
     def input_ports(self) -> tuple[Port, ...]:

@@ -23,27 +23,19 @@ _SWEEPS = 20
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
-    """Times of the nodes of a netlist.
-
-    Parameters
-    ----------
-    latency
-        Number of stages; each ends in registers, those of the last are the outputs themselves.
-    time
-        ``(nodes,)`` int32; registers between any input and the node, 0 for the constant and the inputs, below
-        the latency for cells.
-    delays
-        ``(nodes,)`` int32; registers in the chain behind the node: register k holds its value k clocks
-        later. The output registers are not among them: the output bit of node n reads n at
-        ``latency - 1``, which is register ``latency - 1 - time[n]`` of its chain.
-    stage_depth
-        Cells in a row in the deepest stage.
-    """
+    """Times of the nodes of a netlist."""
 
     latency: int
+    """Number of stages; each ends in registers, those of the last are the outputs themselves."""
     time: NDArray[np.int32]
+    """``(nodes,)`` int32; registers between any input and the node, 0 for the constant and the inputs, below
+    the latency for cells."""
     delays: NDArray[np.int32]
+    """``(nodes,)`` int32; registers in the chain behind the node: register k holds its value k clocks later.
+    The output registers are not among them: the output bit of node n reads n at ``latency - 1``, which is
+    register ``latency - 1 - time[n]`` of its chain."""
     stage_depth: int
+    """Cells in a row in the deepest stage."""
 
     @property
     def n_registers(self) -> int:

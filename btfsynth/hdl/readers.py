@@ -19,27 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reader:
-    """A format that netlists are read from.
-
-    Parameters
-    ----------
-    endings
-        File name endings, lower case with the dot.
-    magic
-        Matches in the text of such a file; for files of unknown ending.
-    read
-        Makes the design of a file, with registers as ports if its second argument is true. A format without
-        registers ignores that argument.
-    foreign
-        True if the format is not the package's own, so that majorities are yet to be detected.
-    """
+    """A format that netlists are read from."""
 
     name: str
     description: str
     endings: tuple[str, ...]
+    """File name endings, lower case with the dot."""
     magic: re.Pattern[bytes]
+    """Matches in the text of such a file; for files of unknown ending."""
     read: Callable[[SourceFile, bool], Design]
+    """Makes the design of a file, with registers as ports if its second argument is true. A format without
+    registers ignores that argument."""
     foreign: bool = True
+    """True if the format is not the package's own, so that majorities are yet to be detected."""
 
 
 def _read_mig(file: SourceFile, _: bool) -> Design:

@@ -21,24 +21,16 @@ from btfsynth.files import write_text
 
 @dataclass(frozen=True, eq=False)
 class VectorTable:
-    """Different input vectors with the outputs expected for them.
-
-    Parameters
-    ----------
-    inputs
-        ``(vectors, input bits)`` uint8 0/1.
-    expected
-        ``(vectors, output bits)`` uint8 0/1; 0 where there is no care.
-    care
-        ``(vectors, output bits)`` bool.
-    exhaustive
-        True if every input vector there can be is listed and every output bit of each matters.
-    """
+    """Different input vectors with the outputs expected for them."""
 
     inputs: NDArray[np.uint8]
+    """``(vectors, input bits)`` uint8 0/1."""
     expected: NDArray[np.uint8]
+    """``(vectors, output bits)`` uint8 0/1; 0 where there is no care."""
     care: NDArray[np.bool_]
+    """``(vectors, output bits)`` bool."""
     exhaustive: bool
+    """True if every input vector there can be is listed and every output bit of each matters."""
 
     @property
     def count(self) -> int:

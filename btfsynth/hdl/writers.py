@@ -33,29 +33,20 @@ class Backend:
 
 @dataclass(frozen=True)
 class Writer:
-    """A netlist file.
-
-    Parameters
-    ----------
-    ending
-        File name ending, lower case with the dot.
-    names
-        Finds names that the format can hold.
-    emit
-        Writes the netlist under such names, with provenance lines.
-    file_pattern
-        File name in a design folder, with ``{module}`` in it; empty for the module and the ending.
-    keeps_pins
-        False if the file lists ports, not pins, so that pins come in the order of the ports.
-    """
+    """A netlist file."""
 
     name: str
     description: str
     ending: str
+    """File name ending, lower case with the dot."""
     names: Callable[[Netlist], HdlNames]
+    """Finds names that the format can hold."""
     emit: Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
+    """Writes the netlist under such names, with provenance lines."""
     file_pattern: str = ""
+    """File name in a design folder, with ``{module}`` in it; empty for the module and the ending."""
     keeps_pins: bool = True
+    """False if the file lists ports, not pins, so that pins come in the order of the ports."""
 
     def file_name(self, module: str) -> str:
         return (self.file_pattern or f"{{module}}{self.ending}").format(module=module)

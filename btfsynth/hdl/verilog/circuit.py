@@ -56,31 +56,22 @@ class Clocking:
 
 @dataclass(frozen=True)
 class Circuit:
-    """Gates in an order in which each comes after those it reads.
-
-    Parameters
-    ----------
-    inputs, outputs
-        Width of each port by name, in order, without those that control registers.
-    order
-        Indices of the gates in topological order.
-    output_gates
-        The gate that drives each output bit, ports in order, least significant bit first.
-    clocking
-        What controls its registers; None if it is combinational.
-    ranges
-        By name of a port the index of its least significant bit, and the step from bit to bit, 1 or -1; bits
-        of the others count up from 0.
-    """
+    """Gates in an order in which each comes after those it reads."""
 
     module: str
     inputs: Mapping[str, int]
     outputs: Mapping[str, int]
+    """Width of each port by name, in order, without those that control registers."""
     gates: Sequence[Gate]
     order: Sequence[int]
+    """Indices of the gates in topological order."""
     output_gates: Sequence[int]
+    """The gate that drives each output bit, ports in order, least significant bit first."""
     clocking: Clocking | None = None
+    """What controls its registers; None if it is combinational."""
     ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By name of a port the index of its least significant bit, and the step from bit to bit, 1 or -1; bits of
+    the others count up from 0."""
 
 
 def evaluate(circuit: Circuit, inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -20,27 +20,19 @@ _Gate = tuple[tuple[int, ...], Make]
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """A netlist that was read from a file.
-
-    Parameters
-    ----------
-    notes
-        What a user should know about how it was read, one line each.
-    dont_care
-        A netlist of the same inputs and outputs whose output bits are 1 where those of `netlist` do not
-        matter; None if they always do.
-    latency
-        Registers on every path from an input to an output, which `netlist` has as wires; None if no output
-        depends on an input.
-    counts_from_zero
-        Whether the bits of every bus are numbered by significance, whatever its range is elsewhere.
-    """
+    """A netlist that was read from a file."""
 
     netlist: Netlist
     notes: tuple[str, ...] = ()
+    """What a user should know about how it was read, one line each."""
     dont_care: Netlist | None = None
+    """A netlist of the same inputs and outputs whose output bits are 1 where those of `netlist` do not matter;
+    None if they always do."""
     latency: int | None = 0
+    """Registers on every path from an input to an output, which `netlist` has as wires; None if no output
+    depends on an input."""
     counts_from_zero: bool = False
+    """Whether the bits of every bus are numbered by significance, whatever its range is elsewhere."""
 
 
 class NetTable:
