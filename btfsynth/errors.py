@@ -143,7 +143,7 @@ class InterruptedWorkError(BtfsynthError):
 
 
 class VerificationError(BtfsynthError):
-    """A check ran and did not pass."""
+    """A check ran and did not pass, or what was to be found is not there."""
 
 
 class OutputError(BtfsynthError):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Event:
-    """Base of all events."""
+    """Base of all events: what a function given as `on_event` is called with."""
 
 
 @dataclass(frozen=True)

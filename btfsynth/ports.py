@@ -23,12 +23,29 @@ class Port:
 
     The columns of a data set, the inputs of a network and the literals of a netlist are the bits of
     its ports in order, each port least significant bit first.
+
+    Parameters
+    ----------
+    name
+        As the data names it. It may be any text: hardware gets a legal identifier.
+    width
+        Number of bits, at least 1.
+    low
+        Index of the least significant bit, as in ``[3:1]``; always 0 for one bit.
+    step
+        1, or -1 where indices fall towards the most significant bit, as in ``[0:3]``.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> btf.Port("a", 3).bits, btf.Port("y", 1).bits
+    (['a[0]', 'a[1]', 'a[2]'], ['y'])
     """
 
-    name: str  # As the data names it. It may be any text: the backends make it a legal identifier
-    width: int  # Number of bits, at least 1
-    low: int = 0  # Index of the least significant bit, as in [3:1]; always 0 for one bit
-    step: int = 1  # 1, or -1 where indices fall towards the most significant bit, as in [0:3]
+    name: str
+    width: int
+    low: int = 0
+    step: int = 1
     # Positions of the bits, least significant first, among all inputs or outputs of the file that
     # was read; None if they come in order. Formats without names tell pins apart by their position.
     # Two ports that differ in nothing else are equal

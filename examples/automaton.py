@@ -35,8 +35,7 @@ def main(folder: Path, quick: bool) -> None:
     share = run.network.score(test).bit_share
     print(f"tested      {share:.2%} of the bits of {len(test)} test states")
 
-    # Rounded to integers, neurons are lowered one by one: fast, and equal on every state.
-    mig, rule = run.network.round(samples).lower(), samples.circuit
+    mig, rule = run.network.round(samples).lower(by_neuron=True), samples.circuit
     proofs = [mig.cone(bit).equivalent(rule.cone(bit)) for bit in mig.outputs[0].bits]
     proven = sum(map(bool, proofs))
     print(f"proven      {proven} of {cells} cells equal to rule 30, by {proofs[0].method}")

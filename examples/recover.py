@@ -32,7 +32,7 @@ def main(folder: Path, quick: bool) -> None:
     print(f"trained     {run.iterations} iterations, {run.seconds:.1f} s, gap {run.gap:.2g}")
     print(f"tested      {right.bits_right} of {right.bits} bits right on {len(test)} test vectors")
 
-    mig = run.network.round(samples).lower()
+    mig = run.network.round(samples).lower(by_neuron=True)
     proofs = [mig.cone(bit).equivalent(hidden.cone(bit)) for bit in mig.outputs[0].bits]
     proven = sum(map(bool, proofs))
     print(f"recovered   {proven} of {len(proofs)} outputs proven equal, by {proofs[0].method}")

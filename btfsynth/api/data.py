@@ -274,6 +274,8 @@ def _ports(
         else:
             given = {default: count} if single is None else [str(single)]
     if isinstance(given, Mapping):
+        if any(width < 1 for width in given.values()):
+            raise DataError(f"{what}: expected ports of at least 1 bit, got {dict(given)}")
         ports = tuple(Port(name, width) for name, width in given.items())
         order = list(range(total_width(ports)))
     elif all(isinstance(each, str) for each in given):

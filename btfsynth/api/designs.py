@@ -561,6 +561,12 @@ def discover(
         If the folder belongs to something else.
     InterruptedWorkError
         On the second Ctrl-C; the first one ends the search and returns what was found.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> btf.discover("full_adder", "found", trials=2, time_limit=None, polish=False).front[0].cells
+    3
     """
     given: dict[str, Any] = dict(settings)
     require_known("discover", given, (*_TRAINING, *_DISCOVERING))
@@ -686,6 +692,13 @@ def learn(
         If a setting or the data cannot be used.
     OutputError
         If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> settings = {"trials": 1, "time_limit": None, "baselines": False, "simulators": ["amaranth"]}
+    >>> bool(btf.learn(btf.load("majority:5").sample(24), "out", **settings))
+    True
     """
     asked = options(LearnOptions, "learn", {"seed": seed, **settings})
     return Learned(

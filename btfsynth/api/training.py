@@ -149,6 +149,7 @@ class Network(Shown):
         *,
         preserve: str | None = None,
         label: bool = False,
+        by_neuron: bool = False,
     ) -> Netlist:
         """Turn the network into a netlist of AND, OR and majority cells.
 
@@ -162,6 +163,9 @@ class Network(Shown):
             ``"care"`` or ``"network"`` to choose between the two.
         label
             Add a port ``class_number``, the number of the class with the largest sum.
+        by_neuron
+            Keep each neuron on every combination of its inputs, whether or not it matters for the outputs. For
+            integer weights and many inputs this is much faster; the netlist is larger before it is optimised.
 
         Raises
         ------
@@ -177,7 +181,7 @@ class Network(Shown):
         """
         dataset = None if data is None else as_dataset(data).core
         kept = None if preserve is None else choice("preserve", preserve, Preserve)
-        netlist, _, reference = lower(self.core, dataset, kept, label=label)
+        netlist, _, reference = lower(self.core, dataset, kept, label=label, by_neuron=by_neuron)
         return Netlist(netlist, reference)
 
     def round(

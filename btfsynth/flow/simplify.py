@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -74,8 +75,13 @@ def lower(
     label: bool = False,
     seen: NDArray[np.uint8] | None = None,
     deadline: float | None = None,
+    by_neuron: bool = False,
 ) -> tuple[Netlist, LoweringReport, Reference]:
-    """Lower a network; return what passes are to keep as well (see `simplify_network`)."""
+    """Lower a network; return what passes are to keep as well (see `simplify_network`).
+
+    With `by_neuron` each neuron is kept on every combination of its inputs, as on a sample of vectors: of many
+    inputs that is faster, and larger.
+    """
     if dataset is None:
         function = hardware_outputs(network, label)
         reference = function_reference(function, network.topology.n_inputs, seen)
@@ -87,7 +93,8 @@ def lower(
         reference = make_reference(network, dataset, chosen, label, seen)
     try:
         with time_box(None if deadline is None else max(deadline, time.monotonic() + _LOWERING)):
-            return *lower_network(network, reference, label), reference
+            kept = replace(reference, complete=False) if by_neuron else reference
+            return *lower_network(network, kept, label), reference
     except TimeUp:
         raise ToolTimeoutError("the time limit ended before the network was lowered") from None
 

@@ -123,10 +123,10 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Examples
     --------
     >>> import numpy as np
-    >>> from btfsynth.train.classifier import BTFClassifier
+    >>> import btfsynth as btf
     >>> X = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
     >>> y = np.where(X.sum(axis=1) >= 2, "most", "few")
-    >>> model = BTFClassifier(hidden_widths=(), random_state=1).fit(X, y)
+    >>> model = btf.BTFClassifier(hidden_widths=(), random_state=1).fit(X, y)
     >>> model.predict([[1, 1, 0], [0, 1, 0]]).tolist()
     ['most', 'few']
     >>> model.score(X, y)

@@ -1,0 +1,145 @@
+"""Data sets from arrays, lists and frames, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import btfsynth as btf
+
+ROWS = [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+
+def test_arrays_of_any_type():
+    """Bits may be of any numeric or Boolean type; a copy is kept that cannot be changed."""
+    for kind in (bool, np.int64, np.float32, np.uint8):
+        X = np.array(ROWS, dtype=kind)
+        data = btf.Dataset(X, X.all(axis=1))
+        assert data.X.dtype == np.uint8
+        assert data.y.tolist() == [[0], [0], [0], [1]]
+        assert [port.label for port in (*data.inputs, *data.outputs)] == ["x[2]", "y"]
+    X[0, 0] = 1
+    assert data.X[0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        data.X[0, 0] = 1
+    with pytest.raises(AttributeError):
+        data.core = None
+
+
+def test_frames_name_the_ports():
+    """Columns of a frame are ports, those with an index buses, in the order of the indices."""
+    frame = pd.DataFrame(ROWS, columns=["a[1]", "a[0]"])
+    data = btf.Dataset(frame, pd.Series([0, 1, 2, 3], name="odd") % 2)
+    assert [port.label for port in data.inputs] == ["a[2]"]
+    assert data["a"].tolist() == [0, 1, 2, 3]
+    assert data["odd"].tolist() == [0, 1, 0, 1]
+
+
+def test_ports_by_width_and_as_objects():
+    """Widths by name and Port objects give the same ports."""
+    one = btf.Dataset(ROWS, ROWS, inputs={"a": 1, "b": 1}, outputs={"y": 2})
+    ports = [btf.Port("a", 1), btf.Port("b", 1)]
+    other = btf.Dataset(ROWS, ROWS, inputs=ports, outputs=[btf.Port("y", 2)])
+    assert one.inputs == other.inputs
+    assert one.outputs == other.outputs
+    assert one["y"].tolist() == [0, 2, 1, 3]
+
+
+def test_dont_cares_and_missing_values():
+    """NaN in y is a don't-care, also that of a frame."""
+    frame = pd.DataFrame({"y": [0, None, 1, 1]})
+    data = btf.Dataset(ROWS, frame)
+    assert data.care.tolist() == [[True], [False], [True], [True]]
+    assert "3 of 4" in repr(data)
+
+
+def test_classes_are_one_hot():
+    """Labels of any type become an output each, in sorted order."""
+    data = btf.Dataset(ROWS, ["red", "blue", "red", "green"], classes=True)
+    assert data.classes == ("blue", "green", "red")
+    assert data.y.argmax(axis=1).tolist() == [2, 0, 2, 1]
+    with pytest.raises(btf.DataError, match="one label per pattern"):
+        btf.Dataset(ROWS, ROWS, classes=True)
+
+
+def test_analog_inputs_become_bits_by_a_code():
+    """Values between 0 and 1 are analog; a code makes them ports of bits."""
+    data = btf.Dataset([[0.25], [0.75]], [0, 1], inputs=["v"])
+    assert data.X.dtype == np.float32
+    coded = data.coded("binary:2")
+    assert (coded.X.dtype, coded["v"].tolist()) == (np.uint8, [1, 2])
+    with pytest.raises(btf.UsageError, match="binary:K"):
+        data.coded("octal:3")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((ROWS, [0, 1]), "do not fit"),
+        (([0, 1], [0, 1]), "expected rows of columns, got shape"),
+        (([[0], [0, 1]], [0, 1]), "rows of equal length"),
+        ((ROWS, [0, 1, 2, 0]), "0 or 1"),
+        (([[0, 0], [0, 2], [1, 0], [1, 1]], [0, 1, 1, 0]), "between 0 and 1"),
+        (([[0, 0], [0, 0]], [0, 1]), "contradict"),
+        (([["a", "b"]], [0]), "expected numbers"),
+    ],
+)
+def test_what_is_refused(arguments, said):
+    """Shapes, values and contradictions are one line of error."""
+    with pytest.raises(btf.DataError, match=said):
+        btf.Dataset(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("ports", "said"),
+    [
+        (["a"], "ports of 2 bits in all, got 1"),
+        ({"a": 3}, "ports of 2 bits in all, got 3"),
+        (["a", "a"], "different names"),
+        ({"a": 2, "b": 0}, "at least 1 bit"),
+    ],
+)
+def test_ports_that_do_not_fit(ports, said):
+    """Ports have as many bits as there are columns, and different names."""
+    with pytest.raises(btf.DataError, match=said):
+        btf.Dataset(ROWS, [0, 1, 1, 0], inputs=ports)
+
+
+def test_copies_and_pickles_are_the_same_data():
+    """A copy and what comes out of a pickle have the patterns and the ports."""
+    data = btf.load("multiplier:2")
+    for other in (copy.copy(data), copy.deepcopy(data), pickle.loads(pickle.dumps(data))):
+        assert np.array_equal(other.X, data.X)
+        assert other.outputs == data.outputs
+        assert repr(other) == repr(data)
+
+
+def test_load_says_what_is_unknown(tmp_path):
+    """Neither a task nor a file, a port that there is not, and what is no source at all."""
+    with pytest.raises(btf.UsageError, match="not a task"):
+        btf.load("multiplyer:2")
+    with pytest.raises(KeyError, match="one of a, b, p"):
+        btf.load("multiplier:2")["q"]
+    with pytest.raises(btf.UsageError, match=r"btfsynth.Dataset\(X, y\) makes one"):
+        btf.train(ROWS)
+    with pytest.raises(btf.UsageError, match="no circuit behind"):
+        btf.load("multiplier:2").circuit  # noqa: B018
+    path = tmp_path / "m.csv"
+    btf.load("multiplier:2").save(path)
+    assert np.array_equal(btf.load(path, name="m").y, btf.load("multiplier:2").y)
+
+
+def test_tables_print_and_go_to_pandas():
+    """A table has columns, slices, text, HTML with its text escaped, and makes a frame."""
+    tasks = btf.tasks()
+    assert tasks["name"].tolist() == pd.DataFrame(tasks)["name"].tolist()
+    assert isinstance(tasks[:2], type(tasks))
+    assert repr(tasks[:1]).splitlines()[0].split() == list(tasks.columns)
+    assert "<td>multiplier:N[xM]</td>" in tasks._repr_html_()
+    assert "<script>" not in btf.load("full_adder", name="<script>")._repr_html_()
+    with pytest.raises(KeyError, match="one of name, signature"):
+        tasks["nothing"]
