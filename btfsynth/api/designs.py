@@ -8,20 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from btfsynth.api.data import Dataset, as_dataset
 from btfsynth.api.netlists import Netlist, PassRow
-from btfsynth.api.settings import (
-    BuildSettings,
-    DiscoverSettings,
-    HardwareSettings,
-    LearnSettings,
-    TrainSettings,
-    choice,
-    hardware_options,
-    options,
-    require_known,
-)
+from btfsynth.api.settings import documented, require_known, taken
 from btfsynth.api.show import Shown, Table
 from btfsynth.api.training import Network, TrainingRun, train_options
-from btfsynth.dataset.code import parse_code
 from btfsynth.discover.search import DiscoverOptions, DiscoverReport
 from btfsynth.discover.search import discover as run_discovery
 from btfsynth.errors import UsageError, VerificationError
@@ -33,6 +22,7 @@ from btfsynth.flow.report import BuildReport
 from btfsynth.fpga.devices import get_device
 from btfsynth.fpga.flow import FpgaOptions, FpgaResult, run_fpga
 from btfsynth.fpga.place import PlaceOptions
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import Manifest, load_manifest
 from btfsynth.learn.base import LearnOptions
 from btfsynth.learn.learning import learn as run_learning
@@ -40,7 +30,7 @@ from btfsynth.learn.report import LearnReport, Score
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.report.page import PAGE_FILE, write_report
-from btfsynth.settings.table import Objective, Preserve
+from btfsynth.settings.table import BUILD, DISCOVER, HARDWARE, LEARN, TRAIN
 from btfsynth.sim.base import CheckResult
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
 from btfsynth.verify.links import Link, LinkResult
@@ -49,11 +39,7 @@ from btfsynth.verify.simulate import simulate_design
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-
-_TRAINING = tuple(TrainSettings.__annotations__)
-_HARDWARE = tuple(HardwareSettings.__annotations__)
-_BUILDING = ("passes", "preserve", "simulators", "timeout", "code", "weights", "label")
-_DISCOVERING = ("trials", "time_limit", "jobs", "passes", "objective", "polish")
+    from btfsynth.api.settings import BuildSettings, DiscoverSettings, LearnSettings
 
 
 class Checks(Table[CheckResult]):
@@ -361,6 +347,7 @@ class Build(Shown):
         return facts | {"folder": self.core.directory, "verdict": self.verdict}
 
 
+@documented(TRAIN, HARDWARE, BUILD)
 def build(
     source: Dataset | StrPath,
     folder: StrPath,
@@ -388,10 +375,7 @@ def build(
     on_event
         Called with events of the training (see `train`) and a `StageBegan` for every stage.
     **settings
-        Those of `train` and of `Netlist.write`; `passes` and `preserve` as in `Netlist.optimize` and
-        `Network.lower`; `simulators` and `timeout` as in `Design.simulate`; `code` for analog inputs,
-        `label` for a port with the class; `weights`: ``"exact"``, ``"auto"`` (smallest integers),
-        ``"labels"``, ``"sparse"`` or a number of bits.
+        See below: those of `train` and of `Netlist.write`, and more.
 
     Raises
     ------
@@ -412,26 +396,13 @@ def build(
     'verified: hardware equals the netlist; 64 of 64 targets right (100%)'
     """
     given: dict[str, Any] = dict(settings)
-    require_known("build", given, (*_TRAINING, *_HARDWARE, *_BUILDING))
-    training = {name: given.pop(name) for name in _TRAINING if name in given}
-    hardware = {name: given.pop(name) for name in _HARDWARE if name in given}
+    require_known("build", given, TRAIN, HARDWARE, BUILD)
+    training = taken(given, *TRAIN, "topology")
+    hardware = HardwareOptions(**taken(given, *HARDWARE))
     if network is not None and training:
-        raise UsageError(
-            f"build: nothing is trained with `network`, so `{next(iter(training))}` has no use"
-        )
-    if given.get("code") is not None:
-        given["code"] = parse_code(str(given["code"]))
-    if given.get("preserve") is not None:
-        given["preserve"] = choice("preserve", str(given["preserve"]), Preserve)
-    asked = options(
-        BuildOptions,
-        "build",
-        {
-            **given,
-            "training": train_options("build", seed, training),
-            "hardware": hardware_options("build", hardware),
-        },
-    )
+        name = next(iter(training))
+        raise UsageError(f"build: nothing is trained with `network`, so `{name}` has no use")
+    asked = BuildOptions(training=train_options(seed, training), hardware=hardware, **given)
     data = as_dataset(source)
     checked = None if valid is None else as_dataset(valid).core
     if network is None:
@@ -460,7 +431,7 @@ class Discovery(Shown):
     Examples
     --------
     >>> import btfsynth as btf
-    >>> found = btf.discover("multiplier:2", "found", trials=4, time_limit=None, polish=False)
+    >>> found = btf.discover("multiplier:2", "found", trials=4, polish=False)
     >>> found.front[0].cells, found.best.netlist.cells
     (8, 8)
     """
@@ -525,6 +496,7 @@ class Discovery(Shown):
         return {"name": self.core.name, **shown, "front": len(self.front), "folder": self.folder}
 
 
+@documented(DISCOVER, TRAIN)
 def discover(
     source: Dataset | StrPath,
     folder: StrPath,
@@ -549,9 +521,7 @@ def discover(
     on_event
         Called with a `SearchStatus` a few times per second, a `StageBegan` and a `Note`.
     **settings
-        `trials` and `time_limit` in seconds (60; None for no limit) end the search; `jobs` worker
-        processes; `passes`; `objective`: ``"cells"`` or ``"depth"``; `polish` the best circuits; and
-        `widths`, `sigma` and the others of `train`, which then are the same in all trials.
+        See below; those of `train` then are the same in all trials.
 
     Raises
     ------
@@ -565,18 +535,13 @@ def discover(
     Examples
     --------
     >>> import btfsynth as btf
-    >>> btf.discover("full_adder", "found", trials=2, time_limit=None, polish=False).front[0].cells
+    >>> btf.discover("full_adder", "found", trials=2, polish=False).front[0].cells
     3
     """
     given: dict[str, Any] = dict(settings)
-    require_known("discover", given, (*_TRAINING, *_DISCOVERING))
-    training = {
-        name: given.pop(name) for name in _TRAINING if name in given and name not in _DISCOVERING
-    }
-    if given.get("objective") is not None:
-        given["objective"] = choice("objective", str(given["objective"]), Objective)
-    given["training"] = train_options("discover", seed, training)
-    asked = options(DiscoverOptions, "discover", given)
+    require_known("discover", given, DISCOVER, TRAIN)
+    training = taken(given, *(name for name in TRAIN if name not in DISCOVER), "topology")
+    asked = DiscoverOptions(training=train_options(seed, training), **given)
     return Discovery(
         run_discovery(as_dataset(source).core, folder, asked, resume=resume, on_event=on_event)
     )
@@ -590,7 +555,7 @@ class Learned(Shown):
     --------
     >>> import btfsynth as btf
     >>> data = btf.load("parity:8")
-    >>> made = btf.learn(data.sample(60), "out", test=data.sample(100, seed=2), trials=1, time_limit=None,
+    >>> made = btf.learn(data.sample(60), "out", test=data.sample(100, seed=2), trials=1,
     ...                  simulators=["amaranth"], baselines=False)
     >>> made.scores["test"].bits, made.winners
     (1.0, ('polynomial',))
@@ -655,6 +620,7 @@ class LearnerRow(NamedTuple):
     won: bool
 
 
+@documented(LEARN)
 def learn(
     train: Dataset | StrPath,
     folder: StrPath,
@@ -682,9 +648,7 @@ def learn(
     on_event
         Called with a `BetterCircuit` for every circuit better than those before, a `StageBegan`, a `Note`.
     **settings
-        `time_limit` in seconds (60; None for no limit), `trials` of networks per output, `jobs` processes;
-        `max_cells` and `max_ands` bound the circuit; `passes`; `baselines` measures scikit-learn's tree and
-        forest; `simulators`.
+        See below.
 
     Raises
     ------
@@ -696,11 +660,13 @@ def learn(
     Examples
     --------
     >>> import btfsynth as btf
-    >>> settings = {"trials": 1, "time_limit": None, "baselines": False, "simulators": ["amaranth"]}
+    >>> settings = {"trials": 1, "baselines": False, "simulators": ["amaranth"]}
     >>> bool(btf.learn(btf.load("majority:5").sample(24), "out", **settings))
     True
     """
-    asked = options(LearnOptions, "learn", {"seed": seed, **settings})
+    given: dict[str, Any] = dict(settings)
+    require_known("learn", given, LEARN)
+    asked = LearnOptions(seed=seed, **given)
     return Learned(
         run_learning(
             as_dataset(train).core,

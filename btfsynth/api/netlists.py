@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from btfsynth import __version__
 from btfsynth.api.data import Dataset, as_dataset, port_columns
-from btfsynth.api.settings import hardware_options, vectors
+from btfsynth.api.settings import documented, require_known, vectors
 from btfsynth.api.show import Drawing, Shown, Table
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.dataset.tasks import is_task_spec
@@ -24,6 +24,7 @@ from btfsynth.flow.building import emit_netlist
 from btfsynth.flow.patterns import Targets, count_targets, fitted
 from btfsynth.flow.simplify import open_reference, optimise
 from btfsynth.fpga.estimate import LutEstimate, estimate
+from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.readers import read_noted
 from btfsynth.hdl.writers import BACKENDS, WRITERS, get_writer
@@ -39,6 +40,7 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, bit_names
 from btfsynth.report.excerpt import Excerpt, find_outputs
 from btfsynth.report.schematic import format_svg
+from btfsynth.settings.table import HARDWARE
 from btfsynth.verify.compare import compare
 from btfsynth.verify.subjects import Subject, read_subject
 from btfsynth.verify.subjects import Table as Rows
@@ -398,6 +400,7 @@ class Netlist(Shown):
         """
         write_bytes(as_path(path), get_writer(path).content(self.core)[0])
 
+    @documented(HARDWARE)
     def write(
         self,
         folder: StrPath,
@@ -413,9 +416,7 @@ class Netlist(Shown):
         vectors
             Patterns to check the hardware on; by default all input vectors, or corners and a random sample.
         **settings
-            `pipeline`: stages of registers, ``"auto"`` or ``"auto:DEPTH"``; `enable` and `reset` add these
-            ports; `stream` adds a ready/valid wrapper; `cells` writes the Verilog as instances of cells;
-            `formats` are netlist files to write beside it.
+            See below.
 
         Raises
         ------
@@ -427,7 +428,9 @@ class Netlist(Shown):
         from btfsynth.api.designs import Design
 
         dataset = None if vectors is None else as_dataset(vectors).core
-        emit_netlist(self.core, dataset, folder, hardware_options("write", dict(settings)))
+        given: dict[str, Any] = dict(settings)
+        require_known("write", given, HARDWARE)
+        emit_netlist(self.core, dataset, folder, HardwareOptions(**given))
         return Design(folder)
 
     def draw(self, output: str | None = None) -> Drawing:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from enum import Enum
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from btfsynth.errors import UsageError, shown
-from btfsynth.hdl.design import HardwareOptions
+from btfsynth.errors import UsageError
+from btfsynth.settings.setting import Setting
 
 if TYPE_CHECKING:
     from btfsynth.api.training import Network
 
-Options = TypeVar("Options")
-Choice = TypeVar("Choice", bound=Enum)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class TrainSettings(TypedDict, total=False):
@@ -63,21 +61,12 @@ class BuildSettings(TrainSettings, HardwareSettings, total=False):
     label: bool
 
 
-class DiscoverSettings(TypedDict, total=False):
+class DiscoverSettings(TrainSettings, total=False):
     """Settings of a discovery (see `btfsynth.discover`)."""
 
-    trials: int
-    time_limit: float | None
-    jobs: int
     passes: str
     objective: str
     polish: bool
-    widths: Sequence[int]
-    skip: bool
-    sigma: float
-    beta: float
-    gamma: float
-    max_iterations: int
 
 
 class LearnSettings(TypedDict, total=False):
@@ -93,46 +82,51 @@ class LearnSettings(TypedDict, total=False):
     simulators: Sequence[str]
 
 
-def options(kind: type[Options], what: str, settings: Mapping[str, Any]) -> Options:
-    """Return a record of options made from settings by name.
+def documented(*tables: Mapping[str, Setting]) -> Callable[[Function], Function]:
+    """Add the settings of tables to the docstring of a function that takes them by keyword."""
+
+    def add(function: Function) -> Function:
+        lines = [inspect.cleandoc(function.__doc__ or ""), "", "Settings", "--------"]
+        for setting in merged(*tables).values():
+            lines += [f"{setting.name} : {setting.kind.expected}", f"    {setting.described()}"]
+        function.__doc__ = "\n".join(lines)
+        return function
+
+    return add
+
+
+def merged(*tables: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return the settings of several tables by name, the seed aside; those of the first ones count."""
+    found: dict[str, Setting] = {}
+    for table in tables:
+        found |= {name: each for name, each in table.items() if name not in ("seed", *found)}
+    return found
+
+
+def require_known(function: str, given: Mapping[str, Any], *tables: Mapping[str, Setting]) -> None:
+    """Refuse a setting that no table has.
 
     Raises
     ------
     UsageError
-        If the record has no such field; the message names the nearest one.
+        The message has the name it has now, the nearest one, or all.
     """
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    require_known(what, settings, known)
-    return kind(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in settings.items()
-        }
-    )
+    settings = merged(*tables)
+    known = [*settings, *({"topology"} if "widths" in settings else ())]
+    former = {each.formerly: name for name, each in settings.items() if each.formerly}
+    for name in given:
+        if name in known:
+            continue
+        if name in former:
+            raise UsageError(f"{function}: `{name}` is called `{former[name]}` now")
+        near = get_close_matches(name, known, 1)
+        hint = f"is `{near[0]}` meant?" if near else f"expected some of {', '.join(known)}"
+        raise UsageError(f"{function}: unknown setting `{name}`; {hint}")
 
 
-def require_known(what: str, settings: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Refuse a setting that is none of the known ones; the message names the nearest one."""
-    for name in settings:
-        if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"; is `{near[0]}` meant?" if near else f"; expected some of {', '.join(known)}"
-            raise UsageError(f"{what}: unknown setting `{name}`{hint}")
-
-
-def hardware_options(what: str, settings: Mapping[str, Any]) -> HardwareOptions:
-    """Return what hardware is asked for."""
-    require_known(what, settings, tuple(HardwareSettings.__annotations__))
-    return HardwareOptions(**settings)
-
-
-def choice(name: str, value: str, kind: type[Choice]) -> Choice:
-    """Return the member of an enumeration by its value."""
-    try:
-        return kind(value)
-    except ValueError:
-        known = ", ".join(str(each.value) for each in kind)
-        raise UsageError(f"`{name}`: expected one of {known}, got {shown(value)}") from None
+def taken(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Take settings out of those given."""
+    return {name: given.pop(name) for name in names if name in given}
 
 
 def vectors(X: ArrayLike, n_inputs: int, *, analog: bool = False) -> NDArray[Any]:

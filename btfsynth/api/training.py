@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from btfsynth.api.data import Dataset, as_dataset
 from btfsynth.api.netlists import Netlist
-from btfsynth.api.settings import choice, options, vectors
+from btfsynth.api.settings import documented, require_known, vectors
 from btfsynth.api.show import Drawing, Shown, Table, curve
 from btfsynth.dataset.code import parse_code
 from btfsynth.errors import InterruptedWorkError, TrainingError, plural
@@ -24,9 +24,10 @@ from btfsynth.network.integers import round_network
 from btfsynth.network.sparse import sparsify
 from btfsynth.network.trained import TrainedNetwork, cut_network
 from btfsynth.ports import Port
-from btfsynth.settings.table import Preserve, StopRule
+from btfsynth.settings.table import BUILD, TRAIN
 from btfsynth.train import session
 from btfsynth.train.history import HistoryPoint, draw_history
+from btfsynth.train.session import TrainOptions
 from btfsynth.train.trials import TrainingRun as Trials
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class Network(Shown):
         8
         """
         dataset = None if data is None else as_dataset(data).core
-        kept = None if preserve is None else choice("preserve", preserve, Preserve)
+        kept = BUILD["preserve"].take(preserve)
         netlist, _, reference = lower(self.core, dataset, kept, label=label, by_neuron=by_neuron)
         return Netlist(netlist, reference)
 
@@ -356,6 +357,7 @@ class TrainingRun(Shown):
         }
 
 
+@documented(TRAIN)
 def train(
     data: Dataset | StrPath,
     *,
@@ -384,12 +386,7 @@ def train(
         Called with a `TrialProgress` some ten times per second and a `TrialEnded` after each trial, from the
         training threads, one call at a time.
     **settings
-        See `TrainSettings`: `trials` at most (40), `jobs` trials side by side, `threads` within a trial,
-        `time_limit` in seconds, `widths` of the layers, `skip` connections from the inputs to every layer,
-        `topology` of another network, `sigma` (above 1; a neuron keeps the margin ``sqrt(fan-in /
-        sigma)``), `beta` (time step, 0 to 2), `gamma` (rate of the metric), `iterations` of a trial at
-        most, `stop` (``"exact"``, ``"gap"``, ``"both"`` or ``"none"``), `gap_limit`, `precision` (32 or 64
-        bits).
+        See below; and `topology`, a network whose graph to train.
 
     Raises
     ------
@@ -408,10 +405,11 @@ def train(
     16
     """
     dataset = as_dataset(data)
-    options = train_options("train", seed, dict(settings))
+    given: dict[str, Any] = dict(settings)
+    require_known("train", given, TRAIN)
     run = session.train(
         dataset.core,
-        options,
+        train_options(seed, given),
         on_event=on_event,
         valid=None if valid is None else as_dataset(valid).core,
         checkpoint_file=checkpoint,
@@ -444,10 +442,8 @@ def _with_run(error: E, run: TrainingRun) -> E:
     return error
 
 
-def train_options(what: str, seed: int, settings: dict[str, Any]) -> session.TrainOptions:
+def train_options(seed: int, settings: dict[str, Any]) -> TrainOptions:
     """Return the options of a training from settings by name."""
     if isinstance(topology := settings.get("topology"), Network):
         settings = {**settings, "topology": topology.core.topology}
-    if "stop" in settings:
-        settings = {**settings, "stop": choice("stop", settings["stop"], StopRule)}
-    return options(session.TrainOptions, what, {"seed": seed, **settings})
+    return TrainOptions(seed=seed, **settings)

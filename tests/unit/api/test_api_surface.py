@@ -11,7 +11,6 @@ import re
 import statistics
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -25,11 +24,7 @@ from btfsynth.api.settings import (
     LearnSettings,
     TrainSettings,
 )
-from btfsynth.discover.search import DiscoverOptions
-from btfsynth.flow.report import BuildOptions
-from btfsynth.hdl.design import HardwareOptions
-from btfsynth.learn.base import LearnOptions
-from btfsynth.train.session import TrainOptions
+from btfsynth.settings.table import BUILD, DISCOVER, HARDWARE, LEARN, TRAIN
 
 ROOT = Path(__file__).parents[3]
 MODULES = [f"btfsynth.api.{module.name}" for module in pkgutil.iter_modules(api.__path__)]
@@ -117,20 +112,37 @@ def test_signatures_are_short(module):
                 assert "return" in function.__annotations__, name
 
 
-def _names(kind: type) -> set[str]:
-    return {field.name for field in fields(kind)}
-
-
-def test_settings_are_the_fields_of_the_options():
-    """Keywords and the records they become have the same names."""
+def test_settings_are_those_of_the_tables():
+    """The keywords that editors and mypy see are the settings that there are."""
     training, hardware = (set(each.__annotations__) for each in (TrainSettings, HardwareSettings))
-    assert training == _names(TrainOptions) - {"seed"}
-    assert hardware - {"pipeline"} == _names(HardwareOptions) - {"stages", "stage_depth"}
-    asked = _names(BuildOptions) - {"training", "hardware", "inputs", "command"}
-    assert set(BuildSettings.__annotations__) - training - hardware == asked
-    assert set(LearnSettings.__annotations__) == _names(LearnOptions) - {"seed", "command"}
-    searched = _names(DiscoverOptions) - {"training"}
-    assert searched < set(DiscoverSettings.__annotations__) <= searched | training
+    assert training == {*TRAIN, "topology"} - {"seed"}
+    assert hardware == set(HARDWARE)
+    assert set(BuildSettings.__annotations__) == training | hardware | set(BUILD)
+    assert set(DiscoverSettings.__annotations__) == training | set(DISCOVER)
+    assert set(LearnSettings.__annotations__) == set(LEARN) - {"seed"}
+
+
+def test_settings_are_documented_where_they_are_taken():
+    """`help(btfsynth.train)` lists them, with what they take and their defaults."""
+    for function, settings in (
+        (btf.train, TRAIN),
+        (btf.build, {**TRAIN, **HARDWARE, **BUILD}),
+        (btf.discover, DISCOVER),
+        (btf.learn, LEARN),
+        (btf.Netlist.write, HARDWARE),
+    ):
+        described = inspect.getdoc(function).partition("Settings\n--------\n")[2]
+        assert all(f"{name} : " in described for name in settings if name != "seed")
+
+
+def test_former_names_lead_to_new_ones():
+    """A name of an earlier version is refused with the name of now."""
+    for name, setting in TRAIN.items():
+        if setting.formerly:
+            with pytest.raises(
+                btf.UsageError, match=f"`{setting.formerly}` is called `{name}` now"
+            ):
+                btf.train("full_adder", **{setting.formerly: 1})
 
 
 def _imported(code: str) -> set[str]:
