@@ -14,13 +14,14 @@ from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent))  # a hook is no module of a package
 from experiments import results
-from reference import command_reference, default_reference, key_reference
+from reference import command_reference, default_reference, key_reference, settings_reference
 
 ROOT = Path(__file__).parents[2]
 MADE = {
     "<!-- commands -->": command_reference,
     "<!-- keys of run.toml -->": key_reference,
     "<!-- defaults -->": default_reference,
+    "<!-- settings -->": settings_reference,
     "<!-- results -->": results,
 }
 """Marks in pages, and the functions that generate what replaces them."""

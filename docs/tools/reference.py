@@ -7,12 +7,13 @@ import re
 
 import click
 
+from btfsynth.api.settings import merged
 from btfsynth.cli.main import cli
 from btfsynth.dataset.load import load
-from btfsynth.settings.table import SECTIONS
+from btfsynth.settings.table import BUILD, DISCOVER, HARDWARE, LEARN, SECTIONS, TRAIN
 from btfsynth.train.defaults import default_plan
 
-__all__ = ["command_reference", "default_reference", "key_reference"]
+__all__ = ["command_reference", "default_reference", "key_reference", "settings_reference"]
 
 EXAMPLES = (
     "multiplier:2", "multiplier:3", "multiplier:4", "majority:7", "parity:5", "popcount:7", "comparator:3",
@@ -43,6 +44,25 @@ def key_reference() -> str:
             words = (f"{key.line} {key.more}", key.kind.expected, key.default_words)
             cells = " | ".join(_text(each.strip()) for each in words)
             lines.append(f"| `{section}` | `{name}` | {cells} |")
+    return "\n".join([*lines, ""])
+
+
+def settings_reference() -> str:
+    """Return the settings that functions of the API take by keyword, and which functions these are."""
+    tables = {"train": (TRAIN,), "write": (HARDWARE,), "build": (TRAIN, HARDWARE, BUILD)}
+    tables |= {"discover": (DISCOVER, TRAIN), "learn": (LEARN,)}
+    functions = {name: merged(*each) for name, each in tables.items()}
+    lines = ["| function | setting | meaning | value | default |", "|---|---|---|---|---|"]
+    listed: set[int] = set()
+    for settings in functions.values():
+        for name, setting in settings.items():
+            if id(setting) in listed:
+                continue
+            listed.add(id(setting))
+            users = [f"`{user}`" for user, used in functions.items() if used.get(name) is setting]
+            words = (f"{setting.line} {setting.more}", setting.kind.expected, setting.default_words)
+            cells = " | ".join(_text(each.strip()) for each in words)
+            lines.append(f"| {', '.join(users)} | `{name}` | {cells} |")
     return "\n".join([*lines, ""])
 
 
