@@ -1,6 +1,10 @@
 # amaranth: UnusedElaboratable=no
 """Put a design behind the serial port of a board, in a process of its own: the module of a design is code.
 
+The shell reads the bytes of an input and answers with those of the output: eight bits, no parity, one stop bit.
+An input has as many bytes as its bits fill, lowest bits and first port first; so has the answer. What comes in
+while an answer goes out is lost.
+
 Run as ``python -m btfsynth.fpga.board_worker FOLDER BOARD``. Simulates the shell over the vectors, writes what
 the tools need into the current folder and prints the result as JSON.
 """

@@ -1,7 +1,9 @@
-"""The table of FPGAs, and what the open tools are called and told for each family.
+"""The table of FPGAs, and the open tools for each family.
 
 All families have look-up tables of four inputs, so that a design can be mapped once for all of them; they
-differ in the names of the primitives.
+differ in the names of the primitives. Tools see nothing but the folder that they run in. Those compiled to
+WebAssembly come as Python packages (YoWASP): they take only relative names, and the first run of each compiles
+it for this machine, which takes up to a minute.
 """
 
 from __future__ import annotations
@@ -185,11 +187,9 @@ DEVICES: Mapping[str, Device] = MappingProxyType(
         )
     }
 )
-"""The devices by name."""
 
 
 def get_device(name: str) -> Device:
-    """Return a device by name."""
     try:
         return DEVICES[name]
     except KeyError:

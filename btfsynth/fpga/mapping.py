@@ -1,4 +1,8 @@
-"""Map a module to look-up tables by every script and keep the best result."""
+"""Map a module to look-up tables by every script of ABC and keep the best result.
+
+No script is best for every function. Each is tried in several orders of the inputs, which decide binary
+decision diagrams and ties. The scripts end with the best of the results on their way, not with the last.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +25,9 @@ DEFAULT_SCRIPT = "synth"
 class Subject:
     """A module to map."""
 
-    files: str  # its Verilog, names of files of the workspace with spaces between them
+    files: str  # its Verilog: names of files of the workspace, separated by spaces
     module: str
-    registers: bool = False  # true if it has registers
+    registers: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ _MAX_RESTRUCTURED_CELLS = 400
 _MAX_ROUNDS_CELLS = 5000
 _ROUNDS = 6
 _RESTRUCTURING_ORDERS = 2
-"""Of so many orders one gets the scripts that restructure, which take a second instead of a tenth."""
+"""One order in this many gets the scripts that restructure, which take a second instead of a tenth."""
 
 _MAP = "dch; if -K 4 -a; mfs2 -a -e -W 20 -F 200 -D 20 -L 20 -M 600 -C 100000"
 _MAP_LARGE = "dch; if -K 4 -a; mfs2 -a -e -L 20"
@@ -121,9 +125,7 @@ _BEST = "&load; &put"
 
 @dataclass(frozen=True)
 class MapScript:
-    """A script."""
-
-    name: str  # what it is called in reports
+    name: str
     text: str  # commands of ABC
 
 
@@ -159,19 +161,18 @@ def _chain(steps: list[str], mapping: str) -> str:
 
 _GENERIC = ("$lut",)
 _OUTPUTS = frozenset({"O", "F", "Z", "Y"})
-"""What the output of a look-up table or multiplexer is called."""
+"""Names of the outputs of look-up tables and multiplexers."""
 
 
 @dataclass(frozen=True)
 class CellCounts:
     """Cells of a mapped module."""
 
-    luts: int  # Cells by kind; a multiplexer joins look-up tables
-    muxes: int
+    luts: int
+    muxes: int  # those that join look-up tables
     flip_flops: int
     carries: int
-    # look-up tables and such multiplexers on the longest path between inputs, registers and outputs
-    levels: int
+    levels: int  # look-up tables and multiplexers on the critical path
 
 
 def count_cells(path: Path, module: str, family: Family) -> CellCounts:
@@ -201,7 +202,7 @@ def _kind(cell: str, family: Family) -> str:
 
 
 def _levels(cells: list[Mapping[str, Any]]) -> int:
-    """Return the most cells on a path through combinational cells."""
+    """Return the depth of combinational cells."""
     drivers: dict[int, list[int]] = {}
     for cell in cells:
         inputs: list[int] = []

@@ -1,4 +1,9 @@
-"""Put a mapped module between registers, place it, route it and make the bitstream."""
+"""Put a mapped module between registers, place it, route it and make the bitstream.
+
+A combinational design has no path that a clock times; between registers it has. Where it has more bits than the
+device has pins, they go in and out through shift registers, which add a flip-flop per bit and a multiplexer per
+output, outside of the registers that are timed.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +27,13 @@ _ROUTED = {"ice40": ("--asc", "asc"), "ecp5": ("--textcfg", "config")}
 
 @dataclass(frozen=True)
 class PlaceOptions:
-    """How to place and route."""
-
-    seed: int = 1  # of the placer; the result is the same for the same seed
-    freq: float | None = None  # MHz to reach, None for the router's own aim
-    timeout: float = 1800.0  # seconds that one tool may take
+    seed: int = 1  # of the placer
+    freq: float | None = None  # MHz to reach, None for the router's own target
+    timeout: float = 1800.0  # seconds per tool
 
 
 @dataclass(frozen=True)
 class Resource:
-    """Sites of one kind, used and there."""
-
     used: int
     available: int
 
@@ -149,7 +150,7 @@ def read_report(path: Path) -> tuple[float | None, dict[str, Resource]]:
 
 
 _REGISTERS = 2
-"""Those before and behind the design."""
+"""Register stages before and after the design."""
 _TIED = {"clk": "clk", "rst": "1'b0", "en": "1'b1"}
 _SCAN_PINS = 4
 
@@ -158,16 +159,15 @@ _SCAN_PINS = 4
 class Wrapper:
     """A wrapper for one module."""
 
-    module: str  # name of the module inside
-    inputs: tuple[Port, ...]  # Its data ports
+    module: str  # the module inside
+    inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
-    timing: Timing | None  # the clock of a module that has registers itself
+    timing: Timing | None  # of a module that has registers itself
     device: str
-    scan: bool  # true if the bits go through shift registers
+    scan: bool  # whether the bits go through shift registers
 
     @property
     def top(self) -> str:
-        """Name of the wrapper."""
         return f"{self.module}_fpga"
 
     @property
@@ -189,7 +189,6 @@ class Wrapper:
         return self.latency + shifted
 
     def verilog(self) -> str:
-        """Return the wrapper's Verilog."""
         controls = self.timing.controls if self.timing else ()
         connections = [(name, _TIED[name]) for name in controls]
         connections += _slices(self.inputs, "given") + _slices(self.outputs, "result")

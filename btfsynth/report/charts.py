@@ -1,4 +1,10 @@
-"""How a training went, as a drawing: the gap and its parts, and below them what came out right."""
+"""Charts of a page: how a training went, and how near its weights came to -1, 0 or +1.
+
+The method keeps the norm of a neuron's weights at the square root of its fan-in ``m`` and lets it settle on an
+odd number ``s`` of inputs, at most the support sigma, all of the magnitude ``sqrt(m / s)`` (arXiv 2602.17493).
+That magnitude is the unit of the neuron. A training that stops once every target is right has not settled yet:
+``s`` is then the number that the weights are nearest to.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What a design folder holds, read for a report.
 
 Manifest, vectors and netlist must be there and right. All else is optional, and belongs to the design only if
-it says so: a folder may keep files of an earlier build. What is there but is left out gets a notice.
+it says so: a folder may keep files of an earlier build. Files that are omitted get a notice. Records may have
+been written by other programs: what is not as expected counts as missing.
 """
 
 from __future__ import annotations

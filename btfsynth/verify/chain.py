@@ -55,7 +55,7 @@ from btfsynth.verify.folder import (
 )
 from btfsynth.verify.interface import align, with_ranges
 from btfsynth.verify.links import Link, LinkResult, Verification
-from btfsynth.verify.mutation import count_wrong, describe, run_mutant, score_mutants, spread
+from btfsynth.verify.mutation import describe, run_mutant, score_mutants, spread
 from btfsynth.verify.simulate import check_parsed, timed_out
 from btfsynth.verify.subjects import stored_netlist, verilog_netlist
 from btfsynth.verify.synthesized import amaranth_netlist, vhdl_netlist
@@ -70,7 +70,7 @@ from btfsynth.verify.yosys import (
 
 DEFAULT_MUTANTS: int = VERIFY["mutants"].default
 _BENCH_MUTANTS = 5
-"""So many mutants go through a real simulator."""
+"""Mutants that go through a real simulator."""
 _BENCH_SIMULATOR = "icarus"
 
 
@@ -92,7 +92,13 @@ def verify_design(
     timeout: float | None = None,
     on_link: Callable[[str], None] = lambda _: None,
 ) -> Verification:
-    """Check a design folder link by link; a link that fails does not keep the next from being checked."""
+    """Check a design folder link by link; every link is checked, whatever became of those before.
+
+    Simulators that are named must be installed and end in time; ``all`` stands for all that fit the design,
+    None for those that are installed. `timeout` is in seconds for each command of a tool and each SAT proof; if
+    None, `DEFAULT_TIMEOUT`, more for simulators of a large design, and no limit for proofs. `on_link` gets the
+    name of every link before it is checked.
+    """
     directory = as_path(directory)
     for name in simulators or ():
         if name != ALL_SIMULATORS:
@@ -319,7 +325,7 @@ class _Chain:
         netlist = amaranth_netlist(self.design.path("amaranth"), self.seconds, self.controls)
         # Amaranth numbers the bits of every port from 0.
         netlist = with_ranges(netlist, wanted.input_ports, wanted.output_ports)
-        return self.proven((what, wanted), ("Amaranth module", align(wanted, netlist).netlist))
+        return self.proven((what, wanted), ("Amaranth module", align(wanted, netlist)))
 
     def vhdl(self) -> Link:
         """Prove the VHDL, synthesized by GHDL."""
@@ -330,7 +336,7 @@ class _Chain:
             netlist = vhdl_netlist(self.design.path("vhdl"), self.seconds, self.controls)
         except MissingToolError as error:
             raise _SkipError(str(error)) from None
-        return self.proven((what, wanted), ("VHDL", align(wanted, netlist).netlist))
+        return self.proven((what, wanted), ("VHDL", align(wanted, netlist)))
 
     def reference(self, other: str) -> tuple[str, Netlist]:
         """Return what the module in another language is compared with, and its name."""
@@ -376,7 +382,7 @@ class _Chain:
         netlist, vectors = self.netlist or self.parsed, self.design.vectors
         if netlist is None:
             raise _SkipError("no netlist to put faults into")
-        if count_wrong(netlist, vectors).any():
+        if vectors.wrong(evaluate(netlist, vectors.inputs)).any():
             raise _failed("", "the design itself fails its vectors, so no fault can be told")
         specified = self.design.manifest.specified
         score = score_mutants(netlist, vectors, specified, self.mutants, self.timeout)

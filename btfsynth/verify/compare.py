@@ -23,28 +23,22 @@ _VECTORS_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found."""
-
-    equal: bool | None  # whether the two compute the same; None if that was not found out in time
-    method: str  # how that was found out, or was to be
+    equal: bool | None  # None if undecided in time
+    method: str
     notes: tuple[str, ...]  # what was guessed, one line each
-    # Values by port where they differ, like ``p=2'b10`` with ``-`` for what does not matter; empty if
-    # they do not
+    # A counterexample by port, like ``p=2'b10`` with ``-`` for what does not matter.
     inputs: str = ""
     first: str = ""
     second: str = ""
-    # the inputs where they differ, (inputs,) uint8 0/1 in the order of the first
+    # The same as (inputs,) uint8 0/1 in the order of the first.
     vector: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
-    # clocks from an input to its output of the two, None where that is not known
-    latencies: tuple[int | None, int | None] = (None, None)
+    latencies: tuple[int | None, int | None] = (None, None)  # clocks; None if not known
 
     @property
     def same_latency(self) -> bool:
-        """False if both latencies are known and differ."""
         return None in self.latencies or self.latencies[0] == self.latencies[1]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for a report."""
         shown = None
         if self.equal is False:
             shown = {"inputs": self.inputs, "a": self.first, "b": self.second}
@@ -83,7 +77,6 @@ class _Pair:
         ]
 
     def compare(self) -> Comparison:
-        """Return what was found."""
         vectors = self.vectors()
         found = self.proven() if vectors is None else self.on_vectors(vectors)
         if found.equal is False and any(ORDER_NOTE in note for note in self.notes):

@@ -1,7 +1,14 @@
 """Whether two netlists compute the same function: exhaustive simulation, or SAT sweeping.
 
 Up to `MAX_EXHAUSTIVE_INPUTS` inputs every vector is simulated. Beyond, both netlists are joined at their
-inputs and their signals merged as far as SAT proves them equal, the outputs last (see `sweeping`).
+inputs, and signals inside that are equal are found and merged from the inputs on (see
+`btfsynth.passes.sat_sweep`): what an optimiser has left alone merges by hashing alone, and the outputs are then
+close to what has been merged. A first round is content with what small common cuts prove or, where the netlists
+are large, small windows of their cones. Outputs still apart get rounds of the solver on their own cones, with
+more conflicts each, and in the end one question without limit each.
+
+With a time limit, sweeping runs in a process of its own, as a question to the solver cannot be interrupted:
+``python -m btfsynth.verify.equivalence FILE`` prints the vector as JSON, null where there is none.
 """
 
 from __future__ import annotations
@@ -39,16 +46,13 @@ _WORDS_AT_ONCE = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Equivalence:
-    """Result of a comparison."""
-
-    equal: bool  # whether the two compute the same
-    # ``(input bits,)`` uint8, an input vector for which they differ; None if there is none
-    counterexample: NDArray[np.uint8] | None
-    method: str  # how it was found out
+    equal: bool
+    counterexample: NDArray[np.uint8] | None  # ``(input bits,)`` uint8 0/1, for which they differ
+    method: str
 
 
 def equivalent(a: Netlist, b: Netlist, timeout: float | None = None) -> Equivalence:
-    """Compare two netlists with the same ports."""
+    """Compare two netlists with the same ports; a SAT proof may take `timeout` seconds."""
     if a.input_ports != b.input_ports or a.output_ports != b.output_ports:
         raise VerificationError(f"{a.name} and {b.name} cannot be compared: their ports differ")
     if a.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
@@ -110,10 +114,7 @@ def joined(a: Netlist, b: Netlist) -> Netlist:
 
 
 def find_difference(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
-    """Return an input vector on which two netlists with the same ports differ.
-
-    Returns ``(input bits,)`` uint8; None if they are proven equal on every vector.
-    """
+    """Return an input vector on which two netlists with the same ports differ; None if proven equal."""
     joint = rebuild(joined(a, b))
     vectors = random_vectors(joint.n_inputs, _WORDS, _SEED)
     found = _difference_among(joint, vectors)
@@ -198,7 +199,7 @@ _SIDES = ("a", "b")
 
 
 def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np.uint8] | None:
-    """Do what `find_difference` does, for so many seconds at most."""
+    """Do what `find_difference` does, for up to `timeout` seconds."""
     found = find_difference_by_chance(a, b)
     if found is not None:
         return found
@@ -218,7 +219,6 @@ def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare the netlists in the file named by the only argument."""
     with np.load(arguments[0], allow_pickle=False) as arrays:
         inputs, outputs = (
             (Port(name, int(width)),) if width else ()

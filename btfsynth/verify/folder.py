@@ -1,4 +1,4 @@
-"""What the manifest says of a design, compared with all else in the folder that says the same."""
+"""The manifest of a design compared with other records and netlist files in its folder."""
 
 from __future__ import annotations
 
@@ -125,7 +125,6 @@ class FilesCheck:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What was found where no file is wrong; empty if there are no files."""
         found = (f"the same in {', '.join(self.same)}",) if self.same else ()
         return (*found, *self.undecided)
 
@@ -133,9 +132,9 @@ class FilesCheck:
 def check_netlist_files(
     design: Design, netlist: Netlist, path: StrPath, timeout: float | None
 ) -> FilesCheck:
-    """Read every netlist file that the manifest lists, and compare it with the netlist.
+    """Compare every netlist file that the manifest lists with the netlist that was read from `path`.
 
-    None has registers: in the folder of a pipeline they are the netlist without these.
+    None has registers: in the folder of a pipeline they hold the netlist without these.
     """
     same, undecided = [], []
     files = design.manifest.files

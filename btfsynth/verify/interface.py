@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,35 +18,22 @@ ORDER_NOTE = "matched by their order"
 """What a note says of ports without a partner of their name."""
 
 
-@dataclass(frozen=True, eq=False)
-class Aligned:
-    """A netlist under the ports of another."""
-
-    netlist: Netlist  # the netlist, its ports and their bits in the order of the other's
-    inputs: NDArray[
-        np.int64
-    ]  # ``(bits,)`` int64; for every bit of the other's ports the bit it was before
-    outputs: NDArray[np.int64]
-    notes: tuple[str, ...]  # one line for every guess
-
-
-def align(first: Netlist, second: Netlist) -> Aligned:
+def align(first: Netlist, second: Netlist) -> Netlist:
     """Bring the second netlist to the ports of the first.
 
-    Bits of the same name belong together; what is left over on both sides does in its order, if the widths
-    of the ports agree, or one side has single bits only or just one bus. Where one side has no names at all,
-    all bits belong together in their order. The order is that of the pins in the files.
+    Bits of the same name are matched. The remaining bits of both sides are matched in order if the widths of
+    their ports agree, or one side has only single bits or one bus. Where one side has no names at all, all bits
+    are matched in order. The order is that of the pins in the files.
     """
-    inputs, input_note = match_bits("inputs", first.input_ports, second.input_ports)
-    outputs, output_note = match_bits("outputs", first.output_ports, second.output_ports)
-    netlist = under_ports(second, inputs, outputs, first)
-    return Aligned(netlist, inputs, outputs, tuple(filter(None, (input_note, output_note))))
+    inputs, _ = match_bits("inputs", first.input_ports, second.input_ports)
+    outputs, _ = match_bits("outputs", first.output_ports, second.output_ports)
+    return under_ports(second, inputs, outputs, first)
 
 
 def under_ports(
     netlist: Netlist, inputs: NDArray[np.int64], outputs: NDArray[np.int64], first: Netlist
 ) -> Netlist:
-    """Return a netlist under the ports of another."""
+    """Return a netlist under the ports of another, whose bits are those of this one (see `match_bits`)."""
     moved = np.arange(netlist.n_nodes)
     moved[1 + inputs] = 1 + np.arange(len(inputs))
 
@@ -66,7 +53,10 @@ def under_ports(
 def match_bits(
     kind: str, first: Sequence[Port], second: Sequence[Port]
 ) -> tuple[NDArray[np.int64], str]:
-    """Return the bit of the second for every bit of the first, ``(bits,)`` int64, and what was guessed."""
+    """Return the bit of the second for every bit of the first, ``(bits,)`` int64, and what was guessed.
+
+    `kind` says what the bits are, for messages; see `align`.
+    """
     if total_width(first) != total_width(second):
         raise _different(
             kind, first, second, f"{total_width(first)} and {total_width(second)} bits"

@@ -1,4 +1,4 @@
-"""The links of a chain of checks: what each looked at and what it found."""
+"""Results of a chain of checks, as JSON and as JUnit XML for continuous integration."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from xml.etree import ElementTree as ET
 
 
 class LinkResult(str, Enum):
-    """What came of a link."""
-
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -22,14 +20,13 @@ class LinkResult(str, Enum):
 class Link:
     """One check of the chain."""
 
-    name: str  # its name, a legal identifier
-    result: LinkResult  # what came of it
-    covers: str = ""  # what it has looked at: all inputs, or so many vectors
+    name: str  # a legal identifier
+    result: LinkResult
+    covers: str = ""  # all inputs, or a number of vectors
     detail: str = ""  # the tool, or why it failed or was skipped; one line
-    # values by port and what else shows the failure; empty if there is none
-    counterexample: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0  # wall-clock time
-    figures: Mapping[str, Any] = field(default_factory=dict)  # numbers of this link, for reports
+    counterexample: Mapping[str, Any] = field(default_factory=dict)  # values by port, and the like
+    seconds: float = 0.0
+    figures: Mapping[str, Any] = field(default_factory=dict)  # for reports
 
     @property
     def failure(self) -> str:
@@ -38,7 +35,6 @@ class Link:
         return f"{self.detail}; {shown}" if shown else self.detail
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for a report."""
         record: dict[str, Any] = {
             "name": self.name,
             "result": self.result.value,
@@ -53,23 +49,19 @@ class Link:
 
 @dataclass(frozen=True)
 class Verification:
-    """What a whole chain came to."""
-
-    module: str  # the module that was checked
-    links: Sequence[Link]  # its links in the order they were checked
+    module: str
+    links: Sequence[Link]  # in the order in which they were checked
 
     @property
     def failed(self) -> tuple[Link, ...]:
-        """The links that failed."""
         return tuple(link for link in self.links if link.result is LinkResult.FAILED)
 
     @property
     def verified(self) -> bool:
-        """True if no link failed and one at least passed."""
+        """Whether no link failed and at least one passed."""
         return not self.failed and any(link.result is LinkResult.PASSED for link in self.links)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for a report."""
         return {
             "module": self.module,
             "links": [link.to_json() for link in self.links],
@@ -82,7 +74,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def junit_xml(verification: Verification) -> str:
-    """Return one test suite with one test case a link; it holds no date."""
+    """Return a chain as JUnit XML, one test case per link, without a date."""
     links = verification.links
     seconds = sum(link.seconds for link in links)
     totals = {

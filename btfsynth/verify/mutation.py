@@ -1,4 +1,4 @@
-"""Mutants of a netlist: single faults that a check worth its name must notice.
+"""The mutation score: how many single faults of a netlist the vectors of a design notice.
 
 Four kinds: an inverter more or less, a gate of another kind (AND for OR, a majority that ignores one of its
 fan-in), a fan-in or an output read from a neighbour, and a signal or a fan-in stuck at a constant.
@@ -26,7 +26,7 @@ from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog, emit_veri
 from btfsynth.netlist.identifiers import HdlNames, cell_names
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
-from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits, valid_words
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import bit_names
 from btfsynth.sim.base import CheckResult, Design, Simulator
 from btfsynth.sim.process import workspace_folder
@@ -36,8 +36,6 @@ Edits = tuple[tuple[int, int], ...]
 
 
 class MutantKind(str, Enum):
-    """What was changed."""
-
     INVERTER = "inverter"
     GATE = "gate"
     READ = "read"
@@ -46,29 +44,27 @@ class MutantKind(str, Enum):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change of a netlist."""
-
-    kind: MutantKind  # what was changed
-    # places and their new literals; the places are those of the fan-in, cell by cell, then those of the
-    # outputs
+    kind: MutantKind
+    # Places and their new literals; places count the fan-ins, cell by cell, then the outputs.
     edits: Edits
 
 
 def list_mutants(netlist: Netlist) -> tuple[Mutant, ...]:
     """Return all mutants of a netlist, no two with the same change."""
     found: dict[Edits, MutantKind] = {}
-    for kind, edits in (
-        *((MutantKind.INVERTER, edits) for edits in _inverters(netlist)),
-        *((MutantKind.GATE, edits) for edits in _gates(netlist)),
-        *((MutantKind.READ, edits) for edits in _reads(netlist)),
-        *((MutantKind.STUCK, edits) for edits in _stuck(netlist)),
+    for kind, make in (
+        (MutantKind.INVERTER, _inverters),
+        (MutantKind.GATE, _gates),
+        (MutantKind.READ, _reads),
+        (MutantKind.STUCK, _stuck),
     ):
-        found.setdefault(edits, kind)
+        for edits in make(netlist):
+            found.setdefault(edits, kind)
     return tuple(Mutant(kind, edits) for edits, kind in found.items())
 
 
 def pick_mutants(mutants: Sequence[Mutant], limit: int, seed: int = 1) -> tuple[Mutant, ...]:
-    """Return so many at most, of every kind as many as can be, in their own order."""
+    """Return up to `limit` mutants, evenly of all kinds, in their own order."""
     if len(mutants) <= limit:
         return tuple(mutants)
     random = np.random.Generator(np.random.PCG64(seed))
@@ -233,26 +229,6 @@ class MutationScore:
         }
 
 
-def count_wrong(netlist: Netlist, vectors: VectorTable) -> NDArray[np.uint64]:
-    """Return ``(words,)`` uint64 with a one for every vector on which a netlist is wrong."""
-    return _Vectors(vectors).wrong(netlist)
-
-
-class _Vectors:
-    """Test vectors, packed once for many netlists."""
-
-    def __init__(self, vectors: VectorTable) -> None:
-        self.inputs = pack_bits(vectors.inputs)
-        self.expected = pack_bits(vectors.expected)
-        self.care = pack_bits(vectors.care)
-        self.valid = valid_words(vectors.count)
-
-    def wrong(self, netlist: Netlist) -> NDArray[np.uint64]:
-        differ = (output_words(netlist, self.inputs) ^ self.expected) & self.care
-        wrong: NDArray[np.uint64] = np.bitwise_or.reduce(differ, axis=0, initial=np.uint64(0))
-        return wrong & self.valid
-
-
 def score_mutants(
     netlist: Netlist,
     vectors: VectorTable,
@@ -260,9 +236,11 @@ def score_mutants(
     limit: int,
     timeout: float | None = None,
 ) -> MutationScore:
-    """Try mutants of a netlist on test vectors."""
+    """Try up to `limit` mutants of a netlist on test vectors, on all of which it is right.
+
+    `specified`: the vectors are all that is asked of the design, which may do anything elsewhere.
+    """
     everything = list_mutants(netlist)
-    packed = _Vectors(vectors)
     killed: list[tuple[Mutant, int]] = []
     same: list[Mutant] = []
     unspecified: list[Mutant] = []
@@ -270,9 +248,9 @@ def score_mutants(
     undecided: list[Mutant] = []
     for mutant in pick_mutants(everything, limit):
         changed = mutate(netlist, mutant)
-        wrong = packed.wrong(changed)
+        wrong = vectors.wrong(evaluate(changed, vectors.inputs))
         if wrong.any():
-            killed.append((mutant, int(unpack_bits(wrong[None, :], vectors.count).sum())))
+            killed.append((mutant, int(wrong.sum())))
             continue
         try:
             comparison = equivalent(netlist, changed, timeout)
@@ -296,7 +274,7 @@ def score_mutants(
 
 
 def spread(mutants: Sequence[tuple[Mutant, int]], count: int) -> tuple[tuple[Mutant, int], ...]:
-    """Return so many mutants, of every kind as many as can be."""
+    """Return up to `count` mutants, evenly of all kinds."""
     vectors = dict(mutants)
     return tuple((mutant, vectors[mutant]) for mutant in pick_mutants(tuple(vectors), count))
 
@@ -307,8 +285,7 @@ def run_mutant(
     """Run the testbench of a design, as it is on disk, on a mutant written as Verilog."""
     manifest = design.manifest
     names = HdlNames(manifest.module, manifest.input_ports, manifest.output_ports, ())
-    with workspace_folder() as folder:
-        directory = folder
+    with workspace_folder() as directory:
         for role in ("testbench", "vectors"):
             shutil.copyfile(design.path(role), directory / manifest.files[role])
         changed, timing = mutate(netlist, mutant), manifest.timing

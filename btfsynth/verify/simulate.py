@@ -23,8 +23,8 @@ from btfsynth.sim.registry import (
 )
 from btfsynth.time_box import TimeUp, time_box
 
-_LEAST_SECONDS = 5.0
-"""What a simulator gets however late it is."""
+_MIN_SECONDS = 5.0
+"""What a check gets however late it is."""
 
 
 def simulate_design(
@@ -33,9 +33,11 @@ def simulate_design(
     timeout: float | None = None,
     deadline: float | None = None,
 ) -> tuple[CheckResult, ...]:
-    """Check a design folder by its parsed Verilog and by simulators.
+    """Check a design folder by its parsed Verilog, then by simulators; one result each.
 
-    Returns the parsed check first, then one result a simulator.
+    None stands for all simulators that fit the design and end soon (see `btfsynth.sim.effort`), ``all`` for all
+    that fit. One that is not installed, or does not end within `timeout` seconds, is listed as skipped. Without
+    a timeout each check gets the time until `deadline`, a `time.monotonic` value, but some seconds at least.
     """
     directory = as_path(directory)
     known = (*SIMULATORS, PARSED_CHECK, ALL_SIMULATORS)
@@ -59,9 +61,8 @@ def simulate_design(
 
 
 def _parsed(design: Design, deadline: float | None) -> CheckResult:
-    """Parse the Verilog back and compare it, for as long as there is time."""
     begin = time.monotonic()
-    end = None if deadline is None else max(deadline, begin + _LEAST_SECONDS)
+    end = None if deadline is None else max(deadline, begin + _MIN_SECONDS)
     try:
         with time_box(end):
             return check_parsed(design)
@@ -73,10 +74,10 @@ def _parsed(design: Design, deadline: float | None) -> CheckResult:
 def _run(
     simulator: Simulator, design: Design, timeout: float | None, deadline: float | None
 ) -> CheckResult:
-    """Run a simulator; one that is given up has found nothing, neither right nor wrong."""
+    """Run a simulator; one that does not end in time is skipped."""
     seconds = time_allowed(simulator.name, design) if timeout is None else timeout
     if timeout is None and deadline is not None:
-        seconds = min(seconds, max(_LEAST_SECONDS, round(deadline - time.monotonic())))
+        seconds = min(seconds, max(_MIN_SECONDS, round(deadline - time.monotonic())))
     try:
         return simulator.run(design, seconds)
     except ToolTimeoutError:

@@ -1,7 +1,7 @@
-"""VHDL as a netlist: synthesized by GHDL, whose Verilog is read back.
+"""VHDL and Amaranth as netlists, by way of GHDL and Yosys.
 
-Gates are read by the reader of Verilog. What it does not take, registers with an enable or a reset above all,
-goes through Yosys.
+GHDL synthesizes VHDL to Verilog. Gates are read by the reader of Verilog; what it does not take, above all
+registers with an enable or a reset, goes through Yosys. Yosys also reads the RTLIL of an Amaranth component.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _COMMENT = re.compile(r"--[^\n]*")
 _ENTITY = re.compile(r"\bentity\s+(\\[^\\\n]+\\|[A-Za-z]\w*)\s+is\b", re.IGNORECASE | re.ASCII)
 _EXTENDED = re.compile(r"\\([A-Za-z_]\w*)\\", re.ASCII)
 _GHDL_NET = re.compile(r"\b(n[0-9]+_\w*)\b", re.IGNORECASE | re.ASCII)
-"""What GHDL calls nets of its own; it does not look whether something else is called so."""
+"""GHDL's names of its own nets, which it takes without looking whether they are in use."""
 _COMPLAINT = re.compile(r"^[^\n:]*:([0-9]+):[0-9]+:\s*(?:error:\s*)?(.+)$", re.MULTILINE)
 _NAME = r"(?:\\[^\\\n]+\\|[A-Za-z]\w*)"
 _VECTOR_PORT = re.compile(
@@ -49,7 +49,10 @@ _INPUT = re.compile(r"^\s*\(?\s*input\s+(?:\[[^\]]*\]\s*)?(\w+)", re.MULTILINE)
 def vhdl_netlist(
     path: StrPath, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
 ) -> Netlist:
-    """Return what the one entity in a VHDL file computes; its ports keep their names."""
+    """Return what the one entity in a VHDL-93 or VHDL-2008 file computes; its ports keep their names.
+
+    `controls` names the control ports of registers, if the entity has any; `timeout` is in seconds per command.
+    """
     path = as_path(path)
     text = "\n".join(read_source(path).lines)
     found = GHDL.find()
@@ -146,10 +149,7 @@ def _complaint(completed: Completed, path: Path) -> Exception:
 def amaranth_netlist(
     path: StrPath, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
 ) -> Netlist:
-    """Return what the one component in a Python file computes.
-
-    The file is run, in a process of its own; its ports keep their names.
-    """
+    """Return what the one Amaranth component in a Python file, which is run, computes (see `vhdl_netlist`)."""
     path = as_path(path)
     if not path.is_file():
         raise DataError("no such file", path)

@@ -3,11 +3,10 @@
 The Verilog as it is on disk is joined with a reference in a miter that Yosys' own SAT solver proves never to
 differ. The reference is a ``case`` statement made from the test vectors where they list every input, else
 the netlist as BLIF. In this the nets have the names they have in the Verilog, so that Yosys can prove them
-net by net, which it comes to an end with where one large question would take too long.
+net by net, which ends where one large question would take too long.
 
 Registers of a clocked design are taken out first, enabled and not reset: what is left is the function that
-every path computes, whatever its latency. That the latency is one and the same is seen by simulation and by
-the reader of Verilog.
+every path computes, whatever its latency. Simulation and the reader of Verilog check the latency.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from btfsynth.sim.base import Design
 from btfsynth.sim.process import Completed, run_command, workspace_folder
 
 MAX_CASE_INPUTS = 10
-"""Up to so many input bits a ``case`` statement is made of the vectors: it has a line a vector."""
+"""Largest number of input bits for which a ``case`` statement, one line per vector, is made."""
 
 _IDLE = {"clk": 0, "rst": 0, "en": 1}
 """Values at which the control ports of a clocked design let every register take over its input."""
@@ -68,9 +67,7 @@ _SHOWN = re.compile(r"^\s*\\in_([A-Za-z][A-Za-z0-9_]*)\s+\S+\s+\S+\s+([01x]+)\s*
 
 @dataclass(frozen=True)
 class Yosys:
-    """A Yosys that can be run."""
-
-    command: tuple[str, ...]  # how it is started
+    command: tuple[str, ...]
     version: str
 
     @property
@@ -85,21 +82,16 @@ class Reference:
     """What a design is proven against."""
 
     file: str
-    text: str  # what is in it
+    text: str
     read: str  # the command of Yosys that reads it
-    what: str  # what it is, in words
-    same_nets: bool = False  # true if its nets have the names they have in the design
+    what: str  # in words
+    same_nets: bool = False  # whether its nets have the names they have in the design
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What Yosys said."""
-
-    proven: (
-        bool | None
-    )  # whether design and reference are the same; None if it found out neither in time
-    # values by port, like ``a=2'b10 b=2'b01``, for which they differ; empty if they do not
-    inputs: str = ""
+    proven: bool | None  # None if undecided in time
+    inputs: str = ""  # for which they differ, by port, like ``a=2'b10 b=2'b01``
 
 
 def find_yosys() -> Yosys:
@@ -185,11 +177,10 @@ def blif_reference(manifest: Manifest, netlist: Netlist) -> Reference:
 
 
 def _without_registers(module: str, controls: Sequence[str]) -> tuple[str, ...]:
-    """Return the commands that leave wires of the registers of a flat module and take its control ports.
+    """Return the commands that turn registers of a flat module into wires and remove its control ports.
 
-    module: its name, or ``*`` where there is no other.
-
-    A register that feeds itself would be a loop, of which any proof could be had, so loops end in an error.
+    The module is ``*`` where there is no other. A register that feeds itself would become a loop, about which
+    anything can be proven, so loops end in an error.
     """
     if not controls:
         return ()
@@ -248,8 +239,7 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
         f"sat -prove-asserts -show-inputs {module}_miter",
     )
     # The WebAssembly Yosys sees only the current folder, so all names are relative.
-    with workspace_folder() as folder:
-        workspace = folder
+    with workspace_folder() as workspace:
         for name, path in files.items():
             shutil.copyfile(path, workspace / name)
         write_text(workspace / reference.file, reference.text)
@@ -272,7 +262,6 @@ def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) ->
 
 
 def _run(yosys: Yosys, script: Sequence[str], workspace: Path, timeout: float) -> Completed:
-    """Run commands of Yosys in a folder."""
     write_text(workspace / "script.ys", "\n".join(script) + "\n")
     return run_command((*yosys.command, "-s", "script.ys"), workspace, timeout)
 
@@ -288,7 +277,10 @@ def as_synthesized(error: DataError, tools: str, path: StrPath) -> DataError:
 def netlist_of_rtlil(
     yosys: Yosys, rtlil: str, timeout: float, controls: Sequence[str] = ()
 ) -> Netlist:
-    """Return the netlist that Yosys makes of RTLIL, by way of BLIF."""
+    """Return the netlist that Yosys makes of the one module in RTLIL, by way of BLIF.
+
+    Control ports among `controls` (``clk``, ``rst``, ``en``) are removed and registers taken for wires.
+    """
     inputs = set(_INPUT.findall(rtlil))
     controls = [name for name in controls if name in inputs]
     return _synthesized(yosys, ("read_rtlil", "design.il"), rtlil, timeout, controls)
@@ -297,7 +289,10 @@ def netlist_of_rtlil(
 def netlist_of_verilog(
     yosys: Yosys, verilog: str, timeout: float, controls: Sequence[str] = ()
 ) -> Netlist:
-    """Return the netlist that Yosys makes of Verilog, of which it takes more than the reader here does."""
+    """Return the netlist that Yosys makes of Verilog, of which it reads more than this package.
+
+    Unlike those of `netlist_of_rtlil`, all `controls` must be ports.
+    """
     return _synthesized(yosys, ("read_verilog", "design.v"), verilog, timeout, controls)
 
 
@@ -316,8 +311,7 @@ def _synthesized(
         "opt_clean",
         "write_blif design.blif",
     )
-    with workspace_folder() as folder:
-        workspace = folder
+    with workspace_folder() as workspace:
         write_text(workspace / file, text)
         write_text(workspace / _WIRES_FILE, _WIRES)
         completed = _run(yosys, script, workspace, timeout)

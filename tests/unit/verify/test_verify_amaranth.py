@@ -28,7 +28,7 @@ def read(folder, options, old="", new=""):
     assert old in text
     path.write_text(text.replace(old, new) if old else text)
     found = amaranth_netlist(path, controls=CONTROL_NAMES)
-    return align(netlist, found).netlist
+    return align(netlist, found)
 
 
 @pytest.mark.parametrize(

@@ -461,6 +461,6 @@ def test_a_recent_yosys_is_taken_first(tmp_path, monkeypatch, version, package, 
 
 def test_an_old_yosys_does_not_map(monkeypatch):
     """One line says what is there and what is needed."""
-    monkeypatch.setattr("btfsynth.fpga.devices.find_yosys", lambda: yosys.Yosys(("yosys",), "0.23"))
+    monkeypatch.setattr("btfsynth.verify.yosys.find_yosys", lambda: yosys.Yosys(("yosys",), "0.23"))
     with pytest.raises(MissingToolError, match=r"Yosys 0\.23 is too old, expected 0\.50 or newer"):
         find_toolchain(get_device("ice40-hx1k"), print)
