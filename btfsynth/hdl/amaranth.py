@@ -5,7 +5,6 @@ from __future__ import annotations
 from btfsynth.hdl.module import HardwareModule, RegisterNames, cell_expression, place_bits
 from btfsynth.hdl.templates import render
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
-from btfsynth.netlist.views import statistics
 
 _SHOWN = 6
 _CONSTANTS = ("Const(0, 1)", "Const(1, 1)")
@@ -32,12 +31,8 @@ def emit_amaranth(module: HardwareModule) -> str:
     texts = [expression for _, expression in (*cells, *outputs)]
     return render(
         "amaranth/component.py.j2",
-        module=names.module,
+        **module.context(),
         component=class_name(names.module),
-        summary=module.summary,
-        provenance=module.header,
-        statistics=statistics(netlist),
-        timing=module.timing,
         inputs=names.inputs,
         outputs=names.outputs,
         cells=cells,

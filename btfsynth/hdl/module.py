@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from btfsynth.hdl.manifest import Timing
 from btfsynth.hdl.pipeline import Pipeline
 from btfsynth.netlist.identifiers import HdlNames, cell_names, printable
 from btfsynth.netlist.literals import FALSE, TRUE, read_literals
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 
@@ -38,6 +41,16 @@ class HardwareModule:
             return "combinational"
         return f"pipelined, latency {self.timing.latency}, a new input every clock"
 
+    def context(self) -> dict[str, Any]:
+        """Return what the templates of all languages refer to."""
+        return {
+            "module": self.names.module,
+            "summary": self.summary,
+            "provenance": self.header,
+            "statistics": statistics(self.netlist),
+            "timing": self.timing,
+        }
+
 
 def port_bits(ports: Sequence[Port]) -> list[str]:
     """Return how each bit is written where ranges are declared: ``a[0] a[1]``, or the name of a scalar."""
@@ -53,13 +66,20 @@ def place_bits(ports: Sequence[Port]) -> list[str]:
     ]
 
 
-def cell_expression(fanin: Sequence[int], texts: Sequence[str]) -> str:
+def cell_expression(
+    fanin: Sequence[int], texts: Sequence[str], both: str = "&", either: str = "|"
+) -> str:
     """Return a cell as ``x & y``, ``x | y`` or three ANDs under an OR (see `read_literals`)."""
     kind, read = read_literals(fanin, texts)
     if kind == "maj":
         x, y, z = read
-        return f"({x} & {y}) | ({x} & {z}) | ({y} & {z})"
-    return f" {'&' if kind == 'and' else '|'} ".join(read)
+        return f"({x} {both} {y}) {either} ({x} {both} {z}) {either} ({y} {both} {z})"
+    return f" {both if kind == 'and' else either} ".join(read)
+
+
+def listed(names: Sequence[str]) -> list[str]:
+    """Return the lines of a declaration of many names."""
+    return textwrap.wrap(", ".join(names), 90, break_long_words=False)
 
 
 class RegisterNames:

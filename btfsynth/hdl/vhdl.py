@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
-
-from btfsynth.hdl.module import HardwareModule, RegisterNames
+from btfsynth.hdl.module import HardwareModule, RegisterNames, cell_expression, listed
 from btfsynth.hdl.templates import render
 from btfsynth.netlist.identifiers import cell_names
-from btfsynth.netlist.literals import read_literals
-from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 _CONSTANTS = ("'0'", "'1'")
@@ -40,20 +36,16 @@ def emit_vhdl(module: HardwareModule) -> str:
     registers = [(vhdl_name(name), value) for name, value in read.chains()]
     return render(
         "vhdl/entity.vhd.j2",
-        module=names.module,
+        **module.context(),
         entity=vhdl_name(names.module),
-        summary=module.summary,
-        provenance=module.header,
-        statistics=statistics(netlist),
-        timing=module.timing,
         ports=_port_lines(module),
-        nets=_listed(nets),
+        nets=listed(nets),
         cells=[
-            (net, _expression(fanin, read.cell(row)))
+            (net, cell_expression(fanin, read.cell(row), "and", "or"))
             for row, (net, fanin) in enumerate(zip(nets, netlist.fanins.tolist(), strict=True))
         ],
         registers=registers,
-        register_names=_listed([name for name, _ in registers]),
+        register_names=listed([name for name, _ in registers]),
         outputs=list(zip(_bits(names.outputs), read.outputs(), strict=True)),
     )
 
@@ -69,15 +61,6 @@ def _bits(ports: tuple[Port, ...]) -> list[str]:
     ]
 
 
-def _expression(fanin: list[int], texts: list[str]) -> str:
-    """Return a cell in the operators of VHDL, where ``and`` and ``or`` have the same precedence."""
-    kind, read = read_literals(fanin, texts)
-    if kind == "maj":
-        x, y, z = read
-        return f"({x} and {y}) or ({x} and {z}) or ({y} and {z})"
-    return f" {kind} ".join(read)
-
-
 def _port_lines(module: HardwareModule) -> list[tuple[str, str, str]]:
     controls = () if module.timing is None else module.timing.controls
     lines = [(control, "in", "std_logic") for control in controls]
@@ -90,7 +73,3 @@ def _type(port: Port) -> str:
     if port.width == 1:
         return "std_logic"
     return f"std_logic_vector({port.high} {'downto' if port.step > 0 else 'to'} {port.low})"
-
-
-def _listed(names: list[str]) -> list[str]:
-    return textwrap.wrap(", ".join(names), 90, break_long_words=False)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from btfsynth.hdl.module import HardwareModule, RegisterNames, cell_expression, port_bits
+from btfsynth.hdl.module import HardwareModule, RegisterNames, cell_expression, listed, port_bits
 from btfsynth.hdl.templates import render
 from btfsynth.netlist.formats.tokens import net_prefix
 from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.literals import read_literals
-from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
 _UNUSED = "UNUSEDSIGNAL"
@@ -49,16 +47,13 @@ def emit_plain_verilog(module: HardwareModule) -> str:
     names = module.names
     return render(
         "verilog/plain.v.j2",
-        module=names.module,
-        summary=module.summary,
-        provenance=module.header,
-        statistics=statistics(module.netlist),
-        ports=_listed([port.name for port in (*names.inputs, *names.outputs)]),
+        **module.context(),
+        ports=listed([port.name for port in (*names.inputs, *names.outputs)]),
         declarations=[
             *(_declaration("input", port) for port in names.inputs),
             *(_declaration("output", port) for port in names.outputs),
         ],
-        wires=_listed(body.wires),
+        wires=listed(body.wires),
         cells=body.cells,
         outputs=list(zip(port_bits(names.outputs), body.outputs, strict=True)),
     )
@@ -83,23 +78,15 @@ def write_verilog(module: HardwareModule, body: VerilogBody) -> str:
     unused = _unused(module)
     return render(
         "verilog/module.v.j2",
-        module=module.names.module,
-        summary=module.summary,
-        provenance=module.header,
-        statistics=statistics(module.netlist),
-        timing=module.timing,
+        **module.context(),
         ports=_port_lines(module, unused),
-        wires=_listed(body.wires),
+        wires=listed(body.wires),
         unused_nets=bool(unused[module.netlist.first_cell :].any()),
         cells=body.cells,
         registers=body.registers,
-        register_names=_listed([name for name, _ in body.registers]),
+        register_names=listed([name for name, _ in body.registers]),
         outputs=list(zip(port_bits(module.names.outputs), body.outputs, strict=True)),
     )
-
-
-def _listed(names: Sequence[str]) -> list[str]:
-    return textwrap.wrap(", ".join(names), 90, break_long_words=False)
 
 
 def _unused(module: HardwareModule) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
