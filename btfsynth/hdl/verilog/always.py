@@ -13,7 +13,7 @@ net goes through the same number of registers, so that the circuit is a function
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -277,7 +277,6 @@ _MAX_CLOCKED_DEPTH = 16
 
 _CONTROLS = ("clock", "reset", "enable")
 
-ErrorAt = Callable[[str, Any], DataError]
 Next = Union[int, None, "_Choice"]
 """What a register bit takes over: a gate, its own value (None), or one of two by a condition."""
 
@@ -301,12 +300,25 @@ class Register:
 
 @dataclass(frozen=True)
 class AlwaysReader:
-    """Reads clocked ``always`` blocks, given what evaluates targets and expressions."""
+    """Reads clocked ``always`` blocks."""
 
-    targets: Callable[[Any], list[int]]
-    values: Callable[[Any, int], list[int]]
-    gates: Sequence[Gate]
-    error: ErrorAt
+    wiring: Wiring
+
+    def error(self, message: str, node: Any) -> DataError:
+        return self.wiring.sequential(message, node)
+
+    def values(self, node: Any, width: int) -> list[int]:
+        """Return the bits of an expression, with a constant of its own for every assign.
+
+        So ``q <= 0`` in both branches of an ``if`` is still a reset.
+        """
+        wiring = self.wiring
+        constants = {wiring.bits.false: Op.FALSE, wiring.bits.true: Op.TRUE}
+        bits = Expressions(wiring).assigned(node, width)
+        return [
+            wiring.gate(constants[bit], (), node.lineno) if bit in constants else bit
+            for bit in bits
+        ]
 
     def read(self, always: Any) -> list[tuple[Register, int]]:
         senses = always.sens_list.list
@@ -336,7 +348,7 @@ class AlwaysReader:
         return (
             choice.otherwise is not None
             and isinstance(then, int)
-            and self.gates[then].op is Op.FALSE
+            and self.wiring.gates[then].op is Op.FALSE
         )
 
     def bit(self, node: Any, what: str) -> int:
@@ -366,7 +378,7 @@ class AlwaysReader:
         elif isinstance(statement, ast.NonblockingSubstitution):
             if statement.ldelay is not None:
                 raise self.error("a delay '#' before a statement is not supported", statement)
-            targets = self.targets(statement.left.var)
+            targets = Expressions(self.wiring).target_bits(statement.left.var)
             values = self.values(statement.right.var, len(targets))
             after.update(zip(targets, values, strict=True))
         elif isinstance(statement, ast.BlockingSubstitution):
@@ -382,12 +394,13 @@ class AlwaysReader:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A circuit with at least one register; `net_of` names the gates that are nets."""
+    """A circuit with at least one register."""
 
-    gates: list[Gate]
+    wiring: Wiring
     registers: Sequence[Register]
-    net_of: Mapping[int, str]
-    error: Callable[[str, int], DataError]
+
+    def error(self, message: str, gate: int) -> DataError:
+        return self.wiring.sequential_at(message, gate)
 
     def take_controls(self, inputs: dict[str, list[int]], outputs: Sequence[int]) -> Clocking:
         """Return what controls the registers, the latency not yet known.
@@ -407,7 +420,7 @@ class Pipeline:
         self.require_apart({gate: name for name, gate in used.items()}, outputs)
         for name, gate in used.items():
             del inputs[name]
-            self.gates[gate] = Gate(Op.FALSE)
+            self.wiring.gates[gate] = Gate(Op.FALSE)
         clock, reset, enable = usual
         return Clocking(str(clock), reset, enable, None)
 
@@ -418,7 +431,7 @@ class Pipeline:
             name = None if gate is None else names.get(self.source(gate))
             if gate is not None and name is None:
                 raise self.error(
-                    f"{self.net_of[register.gate]}: expected a {kind} that is an input of one bit",
+                    f"{self.wiring.net_of[register.gate]}: expected a {kind} that is an input of one bit",
                     register.gate,
                 )
             found.append(name)
@@ -430,7 +443,7 @@ class Pipeline:
         """Describe the difference in control between a register and the others."""
         place = next(place for place in range(len(_CONTROLS)) if got[place] != usual[place])
         return self.error(
-            f"{self.net_of[gate]}: expected the {_CONTROLS[place]} of the other registers, "
+            f"{self.wiring.net_of[gate]}: expected the {_CONTROLS[place]} of the other registers, "
             f"{usual[place] or 'none'}, got {got[place] or 'none'}",
             gate,
         )
@@ -439,7 +452,7 @@ class Pipeline:
         """Refuse controls that are also data."""
         data = [
             (read, index)
-            for index, gate in enumerate(self.gates)
+            for index, gate in enumerate(self.wiring.gates)
             if gate.op not in (Op.INPUT, Op.BUFFER)
             for read in gate.reads
         ]
@@ -449,8 +462,8 @@ class Pipeline:
                 raise self.error(f"{name} controls registers and is also read as data", index)
 
     def source(self, gate: int) -> int:
-        while self.gates[gate].op is Op.BUFFER and self.gates[gate].reads:
-            gate = self.gates[gate].reads[0]
+        while self.wiring.gates[gate].op is Op.BUFFER and self.wiring.gates[gate].reads:
+            gate = self.wiring.gates[gate].reads[0]
         return gate
 
     def latency(self, order: Sequence[int], outputs: Sequence[int]) -> int | None:
@@ -460,17 +473,16 @@ class Pipeline:
         for gate, latency in known:
             first, wanted = known[0]
             if latency != wanted:
-                raise self.error(
-                    f"{self.net_of[gate]} has the latency {latency}, {self.net_of[first]} has {wanted}",
-                    gate,
-                )
+                one, other = self.wiring.net_of[gate], self.wiring.net_of[first]
+                message = f"{one} has the latency {latency}, {other} has {wanted}"
+                raise self.error(message, gate)
         return known[0][1] if known else None
 
     def latencies(self, order: Sequence[int]) -> list[int | None]:
         """Return the number of registers on every path from an input to each gate, None without a path."""
-        found: list[int | None] = [None] * len(self.gates)
+        found: list[int | None] = [None] * len(self.wiring.gates)
         for index in order:
-            gate = self.gates[index]
+            gate = self.wiring.gates[index]
             if gate.op is Op.INPUT:
                 found[index] = 0
                 continue
@@ -491,11 +503,11 @@ class Pipeline:
         shown = []
         for read in reads:
             net = read
-            while net not in self.net_of:
-                net = next(one for one in self.gates[net].reads if found[one] is not None)
-            shown.append(f"{self.net_of[net]} of latency {found[read]}")
-        reader = {read: index for index, by in enumerate(self.gates) for read in by.reads}
+            while net not in self.wiring.net_of:
+                net = next(one for one in self.wiring.gates[net].reads if found[one] is not None)
+            shown.append(f"{self.wiring.net_of[net]} of latency {found[read]}")
+        reader = {read: index for index, by in enumerate(self.wiring.gates) for read in by.reads}
         net = gate
-        while net not in self.net_of:
+        while net not in self.wiring.net_of:
             net = reader[net]
-        return self.error(f"{self.net_of[net]} joins {' and '.join(shown)}", gate)
+        return self.error(f"{self.wiring.net_of[net]} joins {' and '.join(shown)}", gate)

@@ -60,7 +60,7 @@ def emit_plain_verilog(module: HardwareModule) -> str:
 
 
 def _body(module: HardwareModule) -> VerilogBody:
-    nets = verilog_nets(module)
+    nets = cell_names(module.netlist)
     nodes = ["", *port_bits(module.names.inputs), *nets]
     read = RegisterNames(module, nodes, VERILOG_CONSTANTS)
     cells = [
@@ -68,10 +68,6 @@ def _body(module: HardwareModule) -> VerilogBody:
         for row, (net, fanin) in enumerate(zip(nets, module.netlist.fanins.tolist(), strict=True))
     ]
     return VerilogBody(nets, cells, read.chains(), read.outputs())
-
-
-def verilog_nets(module: HardwareModule) -> list[str]:
-    return cell_names(module.netlist)
 
 
 def write_verilog(module: HardwareModule, body: VerilogBody) -> str:
@@ -183,7 +179,7 @@ class _Instances:
         self.cells: list[str] = []
 
     def text(self) -> str:
-        nets = verilog_nets(self.module)
+        nets = cell_names(self.module.netlist)
         nodes = ["", *port_bits(self.module.names.inputs), *nets]
         read = RegisterNames(self.module, nodes, VERILOG_CONSTANTS)
         for row, fanin in enumerate(self.module.netlist.fanins.tolist()):

@@ -90,9 +90,7 @@ class _Reader:
         self.wiring.require_driven([*output_gates, *controls])
         pipeline, clocking = None, None
         if self.registers:
-            pipeline = Pipeline(
-                self.wiring.gates, self.registers, self.wiring.net_of, self.wiring.sequential_at
-            )
+            pipeline = Pipeline(self.wiring, self.registers)
             clocking = pipeline.take_controls(inputs, output_gates)
         for place, gate in enumerate(gate for gates in inputs.values() for gate in gates):
             self.wiring.gates[gate] = Gate(Op.INPUT, (place,))
@@ -283,19 +281,7 @@ class _Reader:
                 self.require_register(target, block)
                 wiring.cut_register(target, value, block)
             return
-        expressions = self.expressions
-
-        def values(node: Any, width: int) -> list[int]:
-            # A constant of its own for every assign: 'q <= 0' in both branches is still a reset.
-            constants = {wiring.bits.false: Op.FALSE, wiring.bits.true: Op.TRUE}
-            bits = expressions.evaluate(node, width)[0]
-            return [
-                wiring.gate(constants[bit], (), node.lineno) if bit in constants else bit
-                for bit in bits
-            ]
-
-        reader = AlwaysReader(expressions.target_bits, values, wiring.gates, wiring.sequential)
-        for register, value in reader.read(block):
+        for register, value in AlwaysReader(wiring).read(block):
             self.drive_register(register.gate, Gate(Op.REGISTER, (value,)), block)
             self.registers.append(register)
 
@@ -391,14 +377,11 @@ def read_verilog_netlist(path: StrPath, *libraries: StrPath, comb: bool = False)
 
     Modules of `libraries` may be instantiated; all registers become ports if `comb` (see `read_verilog`).
     """
-    path = as_path(path)
-    libraries = tuple(as_path(each) for each in libraries)
     return read_verilog_design(path, *libraries, comb=comb).netlist
 
 
 def read_verilog_design(path: StrPath, *libraries: StrPath, comb: bool = False) -> Design:
     path = as_path(path)
-    libraries = tuple(as_path(each) for each in libraries)
     circuit = read_verilog(path, *libraries, comb=comb)
     if not circuit.output_gates:
         raise DataError(f"the module {circuit.module} has no output", path)
@@ -406,12 +389,11 @@ def read_verilog_design(path: StrPath, *libraries: StrPath, comb: bool = False) 
     return Design(circuit_netlist(circuit, path), latency=latency)
 
 
-def circuit_netlist(circuit: Circuit, path: StrPath | None = None) -> Netlist:
+def circuit_netlist(circuit: Circuit, path: Path) -> Netlist:
     r"""Return a circuit as a netlist.
 
     Scalar ports whose names are those of a bus's bits, as in ``\p[0]``, become one port.
     """
-    path = None if path is None else as_path(path)
     input_ports, columns = _ports(circuit, circuit.inputs, path)
     output_ports, driven = _ports(circuit, circuit.outputs, path)
     builder = NetlistBuilder(circuit.module, input_ports, output_ports)
@@ -432,7 +414,7 @@ def circuit_netlist(circuit: Circuit, path: StrPath | None = None) -> Netlist:
 
 
 def _ports(
-    circuit: Circuit, widths: Mapping[str, int], path: Path | None
+    circuit: Circuit, widths: Mapping[str, int], path: Path
 ) -> tuple[tuple[Port, ...], Sequence[int]]:
     """Return the ports and, for each of their bits, its position among those of the circuit."""
     ports = [Port(name, width, *circuit.ranges.get(name, (0, 1))) for name, width in widths.items()]

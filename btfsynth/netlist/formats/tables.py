@@ -115,7 +115,7 @@ def _products(file: SourceFile, pla: PlaFile) -> Netlist:
     for column in cover.driven:
         flip = int(pla.complemented[column]) ^ int(listed == OFF)
         outputs.append(cover.sum(column, listed) ^ flip)
-    return cover.build(outputs)
+    return cover.builder.build(outputs)
 
 
 def _open_products(file: SourceFile, pla: PlaFile) -> Netlist | None:
@@ -135,7 +135,7 @@ def _open_products(file: SourceFile, pla: PlaFile) -> Netlist | None:
             if pla.kind == "fdr":
                 on = builder.and_(on, cover.sum(column, DONT_CARE) ^ 1)
             outputs.append(builder.or_(cover.sum(column, OFF), on) ^ 1)
-    return cover.build(outputs)
+    return cover.builder.build(outputs)
 
 
 class _Cover:
@@ -163,9 +163,6 @@ class _Cover:
                 self.builder, [self.literals[bit] ^ int(cube[bit] == 0) for bit in read]
             )
         return self.products[row]
-
-    def build(self, outputs: list[int]) -> Netlist:
-        return self.builder.build(outputs)
 
 
 def _ports(
