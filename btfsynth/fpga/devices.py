@@ -32,29 +32,26 @@ if TYPE_CHECKING:
 class Program:
     """A tool that is a program or a function of a Python package."""
 
-    name: str  # its name on the PATH
-    # The function of an installed package that does the same; it takes the arguments if it is called
-    # ``run_...``, else it reads them from ``sys.argv``
+    name: str  # on the PATH
+    # A function named ``run_...`` takes the arguments, others read ``sys.argv``.
     module: str
     function: str
-    package: str  # what to install if there is neither
+    package: str  # to install if there is neither
 
 
 @dataclass(frozen=True)
 class Family:
-    """What FPGAs have in common that the same tools serve."""
+    """FPGAs that the same tools serve."""
 
-    name: str  # its name, also of its files of primitives
-    synthesis: (
-        str  # the command of Yosys that maps logic alone, without carry chains, memories and pads
-    )
-    synthesis_top: str  # the command that maps a whole design
-    # Beginnings of the names of its primitives; a multiplexer joins two look-up tables to a wider one
+    name: str
+    synthesis: str  # Yosys' command for logic alone, without carry chains, memories and pads
+    synthesis_top: str  # the command for a whole design
+    # Prefixes of the names of its primitives; a multiplexer joins two look-up tables to a wider one.
     lut_cells: tuple[str, ...]
     mux_cells: tuple[str, ...]
     ff_cells: tuple[str, ...]
     carry_cells: tuple[str, ...]
-    router: Program  # Places and routes; makes the bitstream
+    router: Program
     packer: Program
     bitstream: str  # ending of the bitstream's name
 
@@ -63,14 +60,14 @@ class Family:
 class Device:
     """An FPGA in a package."""
 
-    name: str  # its key in the table
+    name: str
     family: Family
-    part: str  # what it is called by its maker
-    luts: int  # look-up tables of four inputs that it has, each with a flip-flop
-    place: tuple[str, ...]  # what the router is told of it
-    pack: tuple[str, ...]  # what the packer is told of it
+    part: str  # the maker's name
+    luts: int  # look-up tables of four inputs, each with a flip-flop
+    place: tuple[str, ...]  # arguments of the router
+    pack: tuple[str, ...]  # arguments of the packer
     pins: int  # pins that a design may use
-    # these pins by name, where the router does not choose them itself; the first takes a clock
+    # The same by name, where the router does not choose them itself; the first takes a clock.
     locations: tuple[str, ...] = ()
 
 
@@ -125,6 +122,10 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 )
 
 
+def _lattice(name: str, family: Family, part: str, luts: int, place: str, pins: int) -> Device:
+    return Device(name, family, part, luts, tuple(place.split()), (), pins)
+
+
 def _gowin(name: str, part: str, die: str, luts: int, pins: str) -> Device:
     locations = tuple(pins.split())
     place = ("--device", part, "--vopt", f"family={die}", "--vopt", "cst=pins.cst")
@@ -141,52 +142,16 @@ _PG256 = (
     "H2 H3 H4 H5 H6 J2 J4 J5 J6 K1 K2 K3 K4 K5 K6 L1 L3 L4 L5"
 )
 
-DEVICES: Mapping[str, Device] = MappingProxyType(
-    {
-        device.name: device
-        for device in (
-            Device(
-                "ice40-hx1k",
-                _ICE40,
-                "iCE40HX1K-TQ144",
-                1280,
-                ("--hx1k", "--package", "tq144"),
-                (),
-                90,
-            ),
-            Device(
-                "ice40-hx8k",
-                _ICE40,
-                "iCE40HX8K-CT256",
-                7680,
-                ("--hx8k", "--package", "ct256"),
-                (),
-                190,
-            ),
-            Device(
-                "ice40-up5k",
-                _ICE40,
-                "iCE40UP5K-SG48",
-                5280,
-                ("--up5k", "--package", "sg48"),
-                (),
-                30,
-            ),
-            Device(
-                "ecp5-25k",
-                _ECP5,
-                "LFE5U-25F-CABGA256",
-                24288,
-                ("--25k", "--package", "CABGA256"),
-                (),
-                180,
-            ),
-            _gowin("gowin-gw1n-1", "GW1N-LV1QN48C6/I5", "GW1N-1", 1152, _QN48),
-            _gowin("gowin-gw1nr-9", "GW1NR-LV9QN88PC6/I5", "GW1N-9C", 8640, _QN88),
-            _gowin("gowin-gw2a-18", "GW2A-LV18PG256C8/I7", "GW2A-18", 20736, _PG256),
-        )
-    }
+_ALL = (
+    _lattice("ice40-hx1k", _ICE40, "iCE40HX1K-TQ144", 1280, "--hx1k --package tq144", 90),
+    _lattice("ice40-hx8k", _ICE40, "iCE40HX8K-CT256", 7680, "--hx8k --package ct256", 190),
+    _lattice("ice40-up5k", _ICE40, "iCE40UP5K-SG48", 5280, "--up5k --package sg48", 30),
+    _lattice("ecp5-25k", _ECP5, "LFE5U-25F-CABGA256", 24288, "--25k --package CABGA256", 180),
+    _gowin("gowin-gw1n-1", "GW1N-LV1QN48C6/I5", "GW1N-1", 1152, _QN48),
+    _gowin("gowin-gw1nr-9", "GW1NR-LV9QN88PC6/I5", "GW1N-9C", 8640, _QN88),
+    _gowin("gowin-gw2a-18", "GW2A-LV18PG256C8/I7", "GW2A-18", 20736, _PG256),
 )
+DEVICES: Mapping[str, Device] = MappingProxyType({device.name: device for device in _ALL})
 
 
 def get_device(name: str) -> Device:

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import plural
 from btfsynth.network.trained import TrainedNetwork
-from btfsynth.report.svg import Axis, drawing, element, linear_axis, log_axis, number, points_path
+from btfsynth.report.svg import (
+    Axis,
+    drawing,
+    element,
+    frame,
+    linear_axis,
+    log_axis,
+    number,
+    points_path,
+)
 from btfsynth.train.history import HistoryPoint
 
 _WIDTH, _LEFT, _RIGHT = 900.0, 44.0, 146.0
@@ -56,13 +65,8 @@ def training_curve(
     gap_axis = log_axis(gaps, _GAP_END, _GAP_TOP)
     share_axis = linear_axis(0, 100, _SHARE_END, _SHARE_TOP, 4)
     parts = [
-        *_frame(steps, gap_axis, "gap"),
-        *_frame(steps, share_axis, "right, %"),
-        *(
-            element("text", text, x=steps.at(value), y=_SHARE_END + 18, class_="tick middle")
-            for value, text in steps.ticks
-            if text
-        ),
+        *frame(steps, gap_axis, "gap", x_labels=False),
+        *frame(steps, share_axis, "right, %", x_labels=True),
         element(
             "text", "iterations", x=(_LEFT + x_end) / 2, y=_HEIGHT - 6, class_="axis-title middle"
         ),
@@ -98,25 +102,6 @@ def _mark(best: float | None, last: int, x_axis: Axis) -> list[Markup]:
             class_="tick end" if left else "tick",
         ),
     ]
-
-
-def _frame(x_axis: Axis, y_axis: Axis, title: str) -> list[Markup]:
-    """Draw the grid of a panel and the labels of its vertical axis."""
-    top, bottom = y_axis.end, y_axis.start
-    parts = [
-        element("text", title, x=0, y=top - 12, class_="axis-title"),
-        *(
-            element("path", d=f"M{x_axis.at(value):.2f} {top}V{bottom}", class_="grid")
-            for value, text in x_axis.ticks
-            if text
-        ),
-    ]
-    for value, text in y_axis.ticks:
-        if text:
-            y = y_axis.at(value)
-            parts.append(element("path", d=f"M{_LEFT} {y:.2f}H{x_axis.end}", class_="grid"))
-            parts.append(element("text", text, x=_LEFT - 8, y=y + 3.5, class_="tick end"))
-    return parts
 
 
 def _lines(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from btfsynth.report.folder import (
     records,
 )
 from btfsynth.report.sections import Figure, Verdict, verdict
-from btfsynth.report.svg import drawing, element, linear_axis
+from btfsynth.report.svg import Axis, drawing, element, frame, linear_axis
 
 FRONT_FILE = "front.json"
 _TRIALS_FILE = "trials.jsonl"
@@ -133,20 +133,10 @@ class Discovery:
         x_axis = linear_axis(min(cells) - 1, max(cells) + 1, left, right, 10)
         y_axis = linear_axis(min(depths) - 1, max(depths) + 1, bottom, top, 6)
         parts = [
-            element("text", "depth", x=0, y=top - 13, class_="axis-title"),
+            *frame(_whole(x_axis), _whole(y_axis), "depth", x_labels=True),
             element("text", "cells", x=(left + right) / 2, y=height - 6,
                     class_="axis-title middle"),
         ]  # fmt: skip
-        for value, text in x_axis.ticks:
-            if float(value).is_integer():
-                x = x_axis.at(value)
-                parts.append(element("path", d=f"M{x:.2f} {top}V{bottom}", class_="grid"))
-                parts.append(element("text", text, x=x, y=bottom + 17, class_="tick middle"))
-        for value, text in y_axis.ticks:
-            if float(value).is_integer():
-                y = y_axis.at(value)
-                parts.append(element("path", d=f"M{left} {y:.2f}H{right}", class_="grid"))
-                parts.append(element("text", text, x=left - 9, y=y + 4, class_="tick end"))
         for (x_value, y_value), count in sorted(near.items()):
             parts.append(
                 element(
@@ -163,7 +153,7 @@ class Discovery:
                 parts.append(self._point(place, x, y))
         label = f"Cells against depth of {plural(len(self.designs), 'circuit')} of the front"
         drawn = drawing(width, height, label, parts, "chart")
-        # What is inside can be worked with: no single picture to those who read the page aloud.
+        # A screen reader reaches the points inside: the drawing is a group, not one image.
         return Markup(str(drawn).replace('role="img"', 'role="group"', 1))  # noqa: S704
 
     def _point(self, place: int, x: float, y: float) -> Markup:
@@ -179,6 +169,12 @@ class Discovery:
             aria_label=f"open the circuit of {self.name(place)}",
             data_circuit=str(place),
         )
+
+
+def _whole(axis: Axis) -> Axis:
+    """Return an axis that marks only whole numbers."""
+    ticks = tuple((value, text) for value, text in axis.ticks if float(value).is_integer())
+    return replace(axis, ticks=ticks)
 
 
 def read_discovery(directory: StrPath) -> Discovery:

@@ -111,3 +111,21 @@ def _power(digit: int, decade: int) -> str:
     if -3 <= decade < 5:
         return f"{digit * 10.0**decade:g}"
     return f"{digit}e{decade}"
+
+
+def frame(x_axis: Axis, y_axis: Axis, title: str, *, x_labels: bool) -> list[Markup]:
+    """Draw the grid of a chart, the labels of its vertical axis and, if wanted, of the horizontal one."""
+    left, right, top, bottom = x_axis.start, x_axis.end, y_axis.end, y_axis.start
+    parts = [element("text", title, x=0, y=top - 12, class_="axis-title")]
+    for value, text in x_axis.ticks:
+        if text:
+            x = x_axis.at(value)
+            parts.append(element("path", d=f"M{x:.2f} {top}V{bottom}", class_="grid"))
+            if x_labels:
+                parts.append(element("text", text, x=x, y=bottom + 18, class_="tick middle"))
+    for value, text in y_axis.ticks:
+        if text:
+            y = y_axis.at(value)
+            parts.append(element("path", d=f"M{left} {y:.2f}H{right}", class_="grid"))
+            parts.append(element("text", text, x=left - 8, y=y + 3.5, class_="tick end"))
+    return parts
