@@ -29,13 +29,12 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.simulation import pack_bits, simulate, unpack_bits
 from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule
 from btfsynth.train.parameters import TrainParameters
-from btfsynth.train.trainer import train_trial
+from btfsynth.train.trainer import network_of, train_trial
 
 Bits = NDArray[np.uint8]
 
@@ -206,9 +205,7 @@ class _Cascade:
             options.parameters.stop is StopRule.BOTH and result.gap >= options.parameters.gap_limit
         ):
             return None
-        network = TrainedNetwork(
-            data.name, topology, result.weights, data.input_ports, data.output_ports
-        )
+        network = network_of(data, topology, result.weights)
         try:
             addition, _ = lower_network(network, care_reference(data))
         except NetlistError:  # a neuron with too many weights: as good as not learnt

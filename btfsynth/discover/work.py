@@ -22,13 +22,12 @@ from btfsynth.flow.simplify import simplify_netlist, simplify_network
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
-from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import Pass
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import TrainParameters
-from btfsynth.train.trainer import train_trial
+from btfsynth.train.trainer import network_of, train_trial
 from btfsynth.workers.executor import report
 
 _SEEDS = 1 << 31
@@ -52,9 +51,7 @@ def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, tr
     record = replace(record, iterations=result.iterations, bits_right=result.bits_right)
     if not result.exact:
         return record
-    network = TrainedNetwork(
-        dataset.name, topology, result.weights, dataset.input_ports, dataset.output_ports
-    )
+    network = network_of(dataset, topology, result.weights)
     try:
         netlist, _, _ = simplify_network(network, dataset, None, passes)
         return replace(record, circuit=_checked(netlist, dataset))

@@ -32,12 +32,11 @@ from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath, as_path, read_archive, write_archive
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import Topology
-from btfsynth.network.trained import TrainedNetwork
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.history import HistoryPoint
 from btfsynth.train.parameters import StopReason, TrialResult
 from btfsynth.train.state import state_layout
-from btfsynth.train.trainer import Snapshot, with_codes
+from btfsynth.train.trainer import Snapshot, network_of, with_codes
 
 _FORMAT = 4
 
@@ -59,33 +58,18 @@ def training_fingerprint(
 
 
 def is_begun(path: StrPath) -> bool:
-    """Tell whether a training has left something to go on from, be it the state of its first trial only."""
+    """Tell whether a training has left something to continue from, if only the state of its first trial."""
     path = as_path(path)
     states = f"{glob.escape(path.name)}.trial*"
     return path.exists() or any(path.parent.glob(states))
 
 
 class Checkpoint:
-    """The checkpoint of one series of trials.
+    """The checkpoint of one series of trials; a file that exists is read, one of another training refused.
 
-    Parameters
-    ----------
-    path
-        The file; it is read if it exists.
-    fingerprint
-        From `training_fingerprint`; a file of another training is refused.
-    stored
-        Reads its contents: data and plan say what they must be.
-    interval
-        Seconds between two writes of a running trial.
-    on_event
-        Gets a `Note` when a write fails (a full disk, a network folder that is away), once until one succeeds
-        again; nothing is raised then, as the training is worth more than its checkpoint. None raises.
-
-    Raises
-    ------
-    DataError
-        If the file is no checkpoint, belongs to another training, or its weights do not get right what it says.
+    `interval` is the time between two writes of a running trial, in seconds. `on_event` gets a `Note` when a
+    write fails (a full disk, a network folder that is away), once until one succeeds again; nothing is raised
+    then, as the training is worth more than its checkpoint. None raises.
     """
 
     def __init__(
@@ -126,7 +110,6 @@ class Checkpoint:
         return now - self._written.setdefault(trial, now) >= self.interval
 
     def keep(self, trial: int, snapshot: Snapshot) -> None:
-        """Write a running trial's state."""
         header = {
             "counters": list(snapshot.counters),
             "history": [asdict(point) for point in snapshot.history],
@@ -203,7 +186,6 @@ class Checkpoint:
 
 
 def _record(result: TrialResult) -> dict[str, Any]:
-    """Return a result's plain values."""
     return {
         "trial": result.trial,
         "stop": result.stop.value,
@@ -231,28 +213,14 @@ class InvalidStateError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """Reads the contents of checkpoints of one training.
-
-    Parameters
-    ----------
-    dataset, plan
-        What is trained, and how.
-    valid
-        Patterns that the history measures; None without any.
-    """
+    """Reads the contents of checkpoints of one training; what they must be follows from its data and plan."""
 
     dataset: Dataset
     plan: TrainingPlan
     valid: Dataset | None
 
     def finished(self, records: Any, arrays: Mapping[str, NDArray[Any]]) -> dict[int, TrialResult]:
-        """Return the finished trials by number.
-
-        Raises
-        ------
-        InvalidStateError
-            If they are not what `btfsynth.train.checkpoint.Checkpoint.finish` writes.
-        """
+        """Return the finished trials by number."""
         if not isinstance(records, list):
             raise InvalidStateError(f"finished: expected a list, got {shown(records)}")
         found: dict[int, TrialResult] = {}
@@ -329,11 +297,11 @@ class Stored:
         return found
 
     def _valid_right(self, record: Mapping[str, Any]) -> int | None:
-        """Return what is right of the patterns held out, None without any or if they did not choose."""
-        if record.get("valid_right") is None or self.valid is None:
-            if record.get("valid_right") is not None:
-                raise InvalidStateError("valid_right: expected none without patterns held out")
+        """Return what is right of the validation set, None without one or if it did not choose."""
+        if record.get("valid_right") is None:
             return None
+        if self.valid is None:
+            raise InvalidStateError("valid_right: expected none without a validation set")
         return _whole(record, "valid_right", 0, self.valid.targets.size)
 
     def _measure(self, result: TrialResult) -> None:
@@ -342,13 +310,7 @@ class Stored:
         if result.codes is not None:
             data = with_codes(data, result.codes)
         try:
-            network = TrainedNetwork(
-                self.dataset.name,
-                result.topology,
-                result.weights,
-                data.input_ports,
-                data.output_ports,
-            )
+            network = network_of(data, result.topology, result.weights)
             right = network.bits_right(data)
             held = None if self.valid is None else measure(network, self.valid)
         except BtfsynthError as error:
@@ -362,20 +324,14 @@ class Stored:
             right = held.bits_right if held.labels_right is None else held.labels_right
             if right != result.valid_right:
                 raise InvalidStateError(
-                    f"weights: expected {result.valid_right} right of the patterns held out as recorded, "
+                    f"weights: expected {result.valid_right} right of the validation set as recorded, "
                     f"they get {right} right"
                 )
         if result.stop in (StopReason.EXACT, StopReason.BOTH) and not result.exact:
             raise InvalidStateError(f"stop: expected every bit right after {result.stop.value!r}")
 
     def history(self, record: Mapping[str, Any], last: int) -> tuple[HistoryPoint, ...]:
-        """Return the points of a history up to a step.
-
-        Raises
-        ------
-        InvalidStateError
-            If it is not what was written.
-        """
+        """Return the points of a history up to an iteration."""
         points = record.get("history")
         if not isinstance(points, list):
             raise InvalidStateError(f"history: expected a list, got {shown(points)}")
@@ -404,13 +360,7 @@ class Stored:
     def state(
         self, trial: int, header: Mapping[str, Any], arrays: dict[str, NDArray[Any]]
     ) -> tuple[dict[str, NDArray[Any]], tuple[float, ...], tuple[HistoryPoint, ...]]:
-        """Return arrays, counters and history of a trial that was running.
-
-        Raises
-        ------
-        InvalidStateError
-            If they are not those of a `btfsynth.train.trainer.Snapshot` of this training.
-        """
+        """Return arrays, counters and history of a `btfsynth.train.trainer.Snapshot`."""
         parameters = self.plan.parameters
         topology = self.plan.trial_topology(trial)
         layout = state_layout(topology, self.dataset.n_patterns, parameters.dtype)
@@ -487,7 +437,6 @@ def _get(record: Any, name: Any) -> Any:
 
 
 def _whole(record: Any, name: Any, low: int, high: int) -> int:
-    """Return a whole number of a record that is in range."""
     value = _get(record, name)
     if type(value) is not int or not low <= value <= high:
         raise InvalidStateError(

@@ -17,23 +17,9 @@ from btfsynth.train.parameters import TrainParameters
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What each trial trains.
+    """What each trial trains: layers of `widths` from inputs to outputs, or a graph instead.
 
-    Parameters
-    ----------
-    widths
-        Widths of the first trials, inputs first.
-    parameters
-        Settings of every trial.
-    patience
-        Trials before the hidden layers are widened, and between one widening and the next; 0 never
-        widens.
-    growth
-        Factor of a widening.
-    topology
-        A graph that all trials train instead; widths are then not looked at.
-    skip
-        Let every layer see the inputs as well.
+    The hidden layers are widened by `growth` after every `patience` trials; 0 never widens them.
     """
 
     widths: tuple[int, ...]
@@ -44,13 +30,11 @@ class TrainingPlan:
     skip: bool = False
 
     def trial_widths(self, trial: int) -> tuple[int, ...]:
-        """Return the widths of a trial."""
         factor = self.growth ** (trial // self.patience) if self.patience else 1.0
         hidden = tuple(round(width * factor) for width in self.widths[1:-1])
         return (self.widths[0], *hidden, self.widths[-1])
 
     def trial_topology(self, trial: int) -> Topology:
-        """Return the network of a trial."""
         return self.topology or layered(self.trial_widths(trial), skip=self.skip)
 
 
@@ -109,13 +93,7 @@ _WIDEST = 4096
 
 
 def default_plan(dataset: Dataset) -> TrainingPlan:
-    """Return the plan for a data set: the task's own, or one made from its numbers of bits.
-
-    Parameters
-    ----------
-    dataset
-        What is to be trained; its source names the task, if it is a built-in one.
-    """
+    """Return the plan for a data set: the task's own, or one made from its numbers of bits."""
     plan = _TASKS.get(dataset.source)
     if plan is not None:
         return plan

@@ -24,21 +24,10 @@ _NEEDED = ("gap", "gap_w", "gap_x", "gap_y", "least_gap", "bits", "vectors")
 class HistoryPoint:
     """One point of a trial's history.
 
-    Parameters
-    ----------
-    iterations
-        Steps done.
-    gap
-        Root mean square gap over patterns and neurons; ``gap_w``, ``gap_x`` and ``gap_y`` are the parts of the
-        weights, inputs and outputs, so that their squares add up to its square.
-    least_gap
-        The least gap so far.
-    bits, vectors
-        Shares of the training targets that matter, and of whole patterns, got right.
-    labels
-        Share of the classes got right (see `btfsynth.network.accuracy`); None where there are none.
-    valid_bits, valid_vectors, valid_labels
-        The same shares of the held-out patterns; None without them.
+    ``gap`` is the root mean square gap over patterns and neurons; ``gap_w``, ``gap_x`` and ``gap_y`` are the
+    parts of the weights, inputs and outputs, whose squares add up to its square; ``least_gap`` is the least
+    so far. The others are the shares right of the training targets that matter, of whole patterns and of
+    classes (None without labels), and the same of the validation set (None without one).
     """
 
     iterations: int
@@ -56,7 +45,7 @@ class HistoryPoint:
 
 
 def next_point(iterations: int) -> int:
-    """Return the first step after ``iterations`` that is on the grid: ten points a decade, rounded."""
+    """Return the first iteration after `iterations` that is on the grid: ten points per decade, rounded."""
     exponent = 0
     while True:
         point = round(10 ** (exponent / _POINTS_A_DECADE))
@@ -76,20 +65,7 @@ def format_history(points: Sequence[HistoryPoint]) -> str:
 
 
 def parse_history(text: str, path: str | Path | None = None) -> tuple[HistoryPoint, ...]:
-    """Read a history that `format_history` wrote.
-
-    Parameters
-    ----------
-    text
-        CSV with a header.
-    path
-        Where it comes from, for messages.
-
-    Raises
-    ------
-    DataError
-        If it is anything else; the line is named.
-    """
+    """Read a history that `format_history` wrote; an error names the line, and the path if one is given."""
     names = [field.name for field in fields(HistoryPoint)]
     rows = csv.reader(io.StringIO(text), strict=True)
     points = []
@@ -108,7 +84,6 @@ def parse_history(text: str, path: str | Path | None = None) -> tuple[HistoryPoi
 
 
 def _point(row: dict[str, str]) -> HistoryPoint:
-    """Return the point of a row; ValueError if it is none."""
     steps = int(row.pop("iterations"))
     values = {name: float(word) if word or name in _NEEDED else None for name, word in row.items()}
     if steps < 0 or not all(value is None or math.isfinite(value) for value in values.values()):
@@ -135,15 +110,7 @@ _SHARES = (("bits", "bits"), ("vectors", "patterns"), ("labels", "labels"))
 
 
 def require_plot(path: StrPath) -> None:
-    """Refuse a plot that could not be made, before any work is done for it.
-
-    Raises
-    ------
-    UsageError
-        If the ending is not ``.svg``, ``.png`` or ``.pdf``.
-    MissingToolError
-        If Matplotlib is not installed.
-    """
+    """Refuse a plot that could not be made, before any work is done for it."""
     path = as_path(path)
     if path.suffix.lower() not in _METADATA:
         raise UsageError(f"{path}: expected a plot to end in {', '.join(_METADATA)}")
@@ -154,28 +121,11 @@ def require_plot(path: StrPath) -> None:
 def draw_history(
     points: Sequence[HistoryPoint], path: StrPath, title: str, best_iteration: int | None = None
 ) -> None:
-    """Draw a history: above the gap and its parts, below the accuracies, over the steps.
+    """Draw a history: above the gap and its parts, below the accuracies, over the iterations.
 
-    Steps and gaps have logarithmic axes, as in the figures of arXiv 2602.17493. The same history
-    gives the same bytes.
-
-    Parameters
-    ----------
-    points
-        The history, at least one point.
-    path
-        File to write; the ending chooses the format.
-    title
-        Stands above.
-    best_iteration
-        The step that the trial's network is of, to be marked; None marks none.
-
-    Raises
-    ------
-    UsageError, MissingToolError
-        If there can be no plot (see `require_plot`).
-    OutputError
-        If the file cannot be written.
+    Iterations and gaps have logarithmic axes, as in the figures of arXiv 2602.17493. The ending of the path
+    chooses the format; the same history gives the same bytes. `best_iteration` is marked as that of the
+    network.
     """
     path = as_path(path)
 
@@ -193,24 +143,7 @@ def draw_history(
 
 
 def write_figure(path: StrPath, inches: tuple[float, float], draw: Callable[[Any], None]) -> None:
-    """Write a figure, the same bytes for the same drawing.
-
-    Parameters
-    ----------
-    path
-        File to write; the ending chooses the format.
-    inches
-        Width and height.
-    draw
-        Gets the Matplotlib figure and draws on it.
-
-    Raises
-    ------
-    UsageError, MissingToolError
-        If there can be no plot (see `require_plot`).
-    OutputError
-        If the file cannot be written.
-    """
+    """Write what `draw` draws on a Matplotlib figure; the same drawing gives the same bytes."""
     path = as_path(path)
     require_plot(path)
     import matplotlib as mpl
@@ -253,7 +186,6 @@ def _draw_shares(axes: Any, points: Sequence[HistoryPoint]) -> None:
 
 
 def _shares(points: Sequence[HistoryPoint]) -> Iterator[tuple[str, list[float], str, str]]:
-    """Give label, values, style and colour of every accuracy that is known."""
     for prefix, words, style in (("", "", "o-"), ("valid_", "valid: ", "s--")):
         for (name, label), color in zip(_SHARES, ("C0", "C3", "C4"), strict=True):
             values = [getattr(point, prefix + name) for point in points]

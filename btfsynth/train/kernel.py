@@ -133,6 +133,21 @@ class Scratch(NamedTuple):
     totals: NDArray[np.float64]
 
 
+class Tally(NamedTuple):
+    """What the iterations of one call leave beside the state; all arrays are changed.
+
+    ``best`` float64 (5,): most targets right at a count so far (-1 before the first); the number at which to
+    stop, -1 for none; 1 once that was reached; the iteration of this call at which the best was found, as it
+    was if this call finds none; the mean squared gap there. Of equal counts the smaller gap is the best.
+    ``weights`` real (edges,) are those of that count, ``history`` float64 (steps,) is the mean squared gap of
+    every iteration.
+    """
+
+    best: NDArray[np.float64]
+    weights: NDArray[Any]
+    history: NDArray[np.float64]
+
+
 def make_scratch(problem: Problem) -> Scratch:
     """Return the working memory that a thread needs for a problem."""
     sizes = (
@@ -379,18 +394,17 @@ def run_share(
     scratch: Any,
     team: Any,
     numbers: Any,
-    steps: Any,
-    check: Any,
-    best: Any,
-    best_weights: Any,
-    history: Any,
+    limits: Any,
+    tally: Any,
 ) -> Any:
     """Run one thread's share of `run_steps`.
 
-    scratch: the thread's own. team: (which thread, how many, int64 array (1,) of zero that they share, for
-    `meet`). The rest as for `run_steps`.
+    `scratch` is the thread's own; team: (which thread, how many, int64 array (1,) of zero that they share,
+    for `meet`); limits: (iterations at most, iterations between two counts of targets); tally: see `Tally`.
     """
     member, members, arrived = team
+    steps, check = limits
+    best, best_weights, history = tally
     beta, gamma, limit2, mean = numbers
     n_neurons = problem.delta.shape[0]
     first, last = problem.blocks * member // members, problem.blocks * (member + 1) // members
@@ -441,35 +455,14 @@ def run_steps(
     best_weights: NDArray[Any],
     history: NDArray[np.float64],
 ) -> int:
-    """Run steps until enough targets are right, the gap is small or the steps are done.
+    """Run iterations until enough targets are right, the gap is small or `steps` are done; return their number.
 
-    Parameters
-    ----------
-    problem, state
-        See `Problem` and `State`; the state is changed in place. `start_state` comes first.
-    numbers
-        Float tuple (beta, gamma, squared gap limit, mean squared gap of the step before or 0 at the first).
-        A limit of 0 never stops.
-    steps
-        How many steps at most.
-    check
-        Steps between two counts of the targets that are right; 0 never counts.
-    best
-        float64 (5,), changed: most targets right at a count so far (-1 before the first); the number at which
-        to stop, -1 for none; 1 once that was reached; the step of this call at which the best was found, as it
-        was if this call finds none; the mean squared gap there. Of equal counts the smaller gap is the best.
-    best_weights
-        Real (edges,), changed: the weights of that best count.
-    history
-        float64 (steps,), changed: the mean squared gap of every step.
-
-    Returns
-    -------
-    Steps done. A state that is not finite stops at once with a NaN in the history.
+    The state is changed in place; `start_state` comes first. A state that is not finite stops at once with a
+    NaN in the history. numbers: float tuple (beta, gamma, squared gap limit, mean squared gap of the
+    iteration before or 0 at the first); a limit of 0 never stops. check: iterations between two counts of the
+    targets that are right; 0 never counts. best, best_weights, history: see `Tally`.
     """
     alone = (0, 1, np.zeros(1, dtype=np.int64))
     scratch = make_scratch(problem)
-    ran = run_share(
-        problem, state, scratch, alone, numbers, steps, check, best, best_weights, history
-    )
-    return int(ran)
+    tally = Tally(best, best_weights, history)
+    return int(run_share(problem, state, scratch, alone, numbers, (steps, check), tally))

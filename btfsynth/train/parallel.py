@@ -24,6 +24,7 @@ from btfsynth.train.kernel import (
     GIVEN_UP,
     Problem,
     State,
+    Tally,
     advance_blocks,
     count_right,
     join_neurons,
@@ -35,13 +36,7 @@ from btfsynth.train.kernel import (
 
 @dataclass(frozen=True)
 class Share:
-    """A run of the blocks of a training.
-
-    Parameters
-    ----------
-    rank, ranks
-        Which process of how many; process 0 of 1 holds everything.
-    """
+    """The blocks of one of several processes, a run of them; process 0 of 1 holds everything."""
 
     rank: int = 0
     ranks: int = 1
@@ -51,7 +46,7 @@ class Share:
         return [total * rank // self.ranks for rank in range(self.ranks + 1)]
 
     def blocks(self, total: int) -> tuple[int, int]:
-        """Return first and end of this process' run of so many blocks."""
+        """Return first and end of the run of this process."""
         bounds = self.bounds(total)
         return bounds[self.rank], bounds[self.rank + 1]
 
@@ -67,20 +62,13 @@ def useful_threads(problem: Problem, wanted: int) -> int:
 
 
 class Team:
-    """Threads that advance blocks side by side; the result is that of `run_steps`, bit for bit.
-
-    Parameters
-    ----------
-    threads
-        How many, the caller's included.
-    """
+    """Threads, the caller's included, that advance blocks side by side; bit-identical to `run_steps`."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads - 1, thread_name_prefix="blocks")
 
     def close(self) -> None:
-        """End the threads."""
         self._pool.shutdown()
 
     def run_steps(
@@ -94,16 +82,13 @@ class Team:
         best_weights: Any,
         history: Any,
     ) -> int:
-        """Run steps as `btfsynth.train.kernel.run_steps` does."""
         arrived = np.zeros(1, dtype=np.int64)
+        tally = Tally(best, best_weights, history)
 
         def share(member: int) -> int:
             team = (member, self.threads, arrived)
             scratch = make_scratch(problem)
-            ran = run_share(
-                problem, state, scratch, team, numbers, steps, check, best, best_weights, history
-            )
-            return int(ran)
+            return int(run_share(problem, state, scratch, team, numbers, (steps, check), tally))
 
         others: list[Future[int]] = []
         try:
@@ -122,13 +107,7 @@ _ROUNDS = 4
 
 
 def find_ranks() -> Ranks:
-    """Join the processes that ``mpirun`` started; one that was started without it is alone.
-
-    Raises
-    ------
-    MissingToolError
-        If mpi4py or an MPI library is missing.
-    """
+    """Join the processes that ``mpirun`` started; one that was started without it is alone."""
     try:
         from mpi4py import MPI
     except ImportError:
@@ -142,13 +121,7 @@ def find_ranks() -> Ranks:
 
 
 class Ranks:
-    """The processes of one training.
-
-    Parameters
-    ----------
-    communicator
-        Of mpi4py; a training has it to itself.
-    """
+    """The processes of one training, which has mpi4py's communicator to itself."""
 
     def __init__(self, communicator: Any) -> None:
         from mpi4py import MPI
@@ -164,13 +137,7 @@ class Ranks:
         return self.share.rank == 0
 
     def require(self, blocks: int) -> None:
-        """Check that every process gets one of so many blocks.
-
-        Raises
-        ------
-        UsageError
-            If there are more processes than blocks.
-        """
+        """Refuse more processes than blocks of patterns."""
         if self.share.ranks > blocks:
             raise UsageError(
                 f"`mpi`: expected at most {blocks} processes, one per block of 64 patterns, "
@@ -178,7 +145,7 @@ class Ranks:
             )
 
     def begin(self, problem: Problem, state: State, blocks: int) -> None:
-        """Get ready for a training of so many blocks in all."""
+        """Get ready for a training of `blocks` blocks in all."""
         self._exchange = _Exchange(self._mpi, self._all, self.share, problem, state, blocks)
 
     def start(self, problem: Problem, state: State) -> None:
@@ -247,7 +214,6 @@ class Ranks:
         return None if parts is None else np.concatenate(parts)
 
     def gather_everywhere(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return all processes' arrays one behind the other."""
         return np.concatenate(self._all.allgather(array))
 
     def failures(self, problem: str) -> list[tuple[int, str]]:
@@ -255,12 +221,12 @@ class Ranks:
         return [(rank, text) for rank, text in enumerate(self._all.allgather(problem)) if text]
 
     def abort(self) -> None:
-        """End all processes at once: this one cannot go on, and the others would wait for it."""
+        """End all processes at once: this one cannot continue, and the others would wait for it."""
         self._all.Abort(1)
 
 
 class _Exchange:
-    """The buffers and counts of the exchange after a step."""
+    """The buffers and counts of the exchange after an iteration."""
 
     def __init__(
         self, mpi: Any, everyone: Any, share: Share, problem: Problem, state: State, blocks: int

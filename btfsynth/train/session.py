@@ -152,7 +152,7 @@ def train(
 
 
 def train_record(run: TrainingRun) -> dict[str, Any]:
-    """Return what a training came to as JSON values."""
+    """Return the result of a training as JSON values."""
     best, parameters = run.best, run.best.parameters
     return {
         "trials": len(run.results),
@@ -175,7 +175,7 @@ def train_record(run: TrainingRun) -> dict[str, Any]:
 
 
 def _solutions_record(run: TrainingRun) -> dict[str, Any]:
-    """Return how many trials succeeded and what a solution cost: mean and standard error of its steps."""
+    """Return how many trials succeeded, and mean and standard error of the iterations per solution."""
     steps = np.array([result.iterations for result in run.solutions], dtype=np.float64)
     counts = {"solutions": len(steps), "success_rate": len(steps) / len(run.results)}
     if not len(steps):

@@ -23,7 +23,7 @@ _GENERATORS = {
 
 
 def count_blocks(patterns: int) -> int:
-    """Return into how many blocks so many patterns are laid out, whoever holds them."""
+    """Return the number of blocks that hold this many patterns, in all processes together."""
     groups = -(-patterns // LANES)
     return -(-groups // min(_GROUPS_A_BLOCK, groups))
 
@@ -35,20 +35,10 @@ def make_problem(
     dtype: type[np.floating[Any]],
     share: Share = _WHOLE,
 ) -> Problem:
-    """Lay out the patterns and constants of a training.
+    """Lay out the patterns and constants of a training in float32 or float64.
 
-    Parameters
-    ----------
-    dataset
-        Its outputs, and its inputs where they are given, must be as many as the topology's.
-    topology
-        The graph.
-    sigma
-        Support parameter: the margin of a neuron of fan-in m is ``sqrt(m / sigma)``.
-    dtype
-        float32 or float64.
-    share
-        Of a training that several processes share, the blocks to lay out; ``patterns`` counts all.
+    Of a training that several processes share, `share` has the blocks to lay out; ``patterns`` counts all. A
+    neuron of fan-in m keeps the margin ``sqrt(m / sigma)``.
     """
     patterns = dataset.n_patterns
     groups = min(_GROUPS_A_BLOCK, -(-patterns // LANES))
@@ -93,7 +83,7 @@ def make_problem(
 def _fan_classes(
     topology: Topology,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Group nodes by the set of neurons they feed: one class a layer in a layered network."""
+    """Group nodes by the set of neurons they feed: one class per layer in a layered network."""
     neurons = np.repeat(np.arange(topology.n_neurons, dtype=np.int64), topology.fan_in)
     order = np.argsort(topology.sources, kind="stable")
     bounds = np.searchsorted(topology.sources[order], np.arange(topology.n_nodes + 1))
@@ -115,14 +105,8 @@ def _fan_classes(
 def make_state(problem: Problem, seed: Sequence[int], share: Share = _WHOLE) -> State:
     """Draw a random start: w, x and hidden y uniform in [-1, 1], input and output y at the data, g = 1.
 
-    Parameters
-    ----------
-    problem
-        From `make_problem`; its float type is the state's.
-    seed
-        Entropy of numpy's SeedSequence, such as (seed, trial).
-    share
-        As for the problem; the numbers drawn are those that one process would draw for these blocks.
+    `seed` is entropy for numpy's SeedSequence, such as (seed, trial). A process that shares the training
+    draws the numbers that one process would draw for these blocks.
     """
     dtype = problem.delta.dtype
     real = np.float32 if dtype == np.float32 else np.float64
@@ -184,17 +168,7 @@ def make_state(problem: Problem, seed: Sequence[int], share: Share = _WHOLE) -> 
 def state_layout(
     topology: Topology, patterns: int, dtype: type[np.floating[Any]]
 ) -> dict[str, tuple[np.dtype[Any], int]]:
-    """Return type and length of every array of the state that `make_state` makes for all patterns.
-
-    Parameters
-    ----------
-    topology
-        The graph.
-    patterns
-        How many there are.
-    dtype
-        float32 or float64.
-    """
+    """Return dtype and length of every array of the state that `make_state` makes for all patterns."""
     blocks = count_blocks(patterns)
     lanes = blocks * min(_GROUPS_A_BLOCK, -(-patterns // LANES)) * LANES
     edges, nodes, neurons = topology.n_edges, topology.n_nodes, topology.n_neurons

@@ -73,15 +73,7 @@ _CHECKS_PER_MEASUREMENT = 20
 
 
 def check_fit(dataset: Dataset, topology: Topology) -> None:
-    """Check that a data set can be learnt by a network of this shape.
-
-    Raises
-    ------
-    TopologyError
-        If the numbers of inputs or outputs differ, or there are no inputs to generate.
-    UsageError
-        If no target matters.
-    """
+    """Refuse data that a network of this shape cannot learn: other widths, or no target that matters."""
     if not dataset.care_mask.any():
         raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
     generated = dataset.input_kind not in (InputKind.BOOLEAN, InputKind.ANALOG)
@@ -110,9 +102,17 @@ def with_codes(dataset: Dataset, codes: NDArray[np.uint8]) -> Dataset:
     )
 
 
+def network_of(
+    dataset: Dataset, topology: Topology, weights: NDArray[np.float32]
+) -> TrainedNetwork:
+    """Return weights as a network with the name and the ports of its data."""
+    ports = dataset.input_ports, dataset.output_ports
+    return TrainedNetwork(dataset.name, topology, weights, *ports)
+
+
 @functools.cache
 def warm_up(precision: int) -> None:
-    """Compile the kernel, or load it from the cache, so that no figure holds its compilation."""
+    """Compile the kernel, or load it from the cache, so that no measured time contains its compilation."""
     bit = np.array([[0], [1]], dtype=np.uint8)
     tiny = Dataset("warm_up", "warm_up", bit, bit, (Port("x", 1),), (Port("y", 1),))
     dtype = TrainParameters(precision=precision).dtype
@@ -128,19 +128,13 @@ def warm_up(precision: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """All that a running trial needs to go on as if it had not stopped.
+    """All that a running trial needs to continue as if it had not stopped.
 
-    Parameters
-    ----------
-    arrays
-        The state's arrays, and of the two best networks so far, that of the kernel and that of the measurements
-        along the way, ``best_weights``, ``kept_weights`` and, where inputs are generated, ``kept_codes``.
-    counters
-        Steps done, mean squared gap, least gap, the five numbers of ``best`` (see
-        `btfsynth.train.kernel.run_steps`; its step counts from the trial's start), step and mean squared gap of
-        the network kept, seconds so far, all and of the steps alone.
-    history
-        Points so far.
+    ``arrays`` are those of the state, and of the two best networks so far (the kernel's, and that of the
+    measurements along the way) ``best_weights``, ``kept_weights`` and, where inputs are generated,
+    ``kept_codes``. ``counters`` are: iterations done, mean squared gap, least gap, the five numbers of
+    ``best`` (see `btfsynth.train.kernel.run_steps`; its iteration counts from the trial's start), iteration
+    and mean squared gap of the network kept, seconds so far, all and of the iterations alone.
     """
 
     arrays: dict[str, NDArray[Any]]
@@ -187,7 +181,7 @@ class TrialOptions:
 
 
 class _Run:
-    """The state of one trial between two chunks of steps."""
+    """The state of one trial between two chunks of iterations."""
 
     def __init__(
         self,
@@ -234,7 +228,7 @@ class _Run:
             start_state(self.problem, self.state)
 
     def _measured_every(self) -> int:
-        """Return the steps between two measurements where the kernel's counts do not tell the best, else 0."""
+        """Return the iterations between measurements where the kernel's counts do not find the best, else 0."""
         if self.chooser is None and self.problem.generator == GIVEN:
             return 0
         held = 0 if self.chooser is None else self.chooser.n_patterns
@@ -242,7 +236,7 @@ class _Run:
         return self.check * _CHECKS_PER_MEASUREMENT * rows
 
     def snapshot(self) -> Snapshot | None:
-        """Copy all that is needed to go on; of several processes only the first gets it."""
+        """Copy all that is needed to continue; of several processes only the first gets it."""
         arrays = {}
         for name, array in self.state._asdict().items():
             whole = array if name == "weights" or self.ranks is None else self.ranks.gather(array)
@@ -280,7 +274,7 @@ class _Run:
         return self.spent + time.perf_counter() - self.begin
 
     def advance(self, steps: int, team: Team | None) -> None:
-        """Run up to so many steps, not past the next point of the history."""
+        """Run at most this many iterations, and not past the next point of the history."""
         parameters = self.parameters
         ahead = next_point(self.done) - self.done
         if self.measured_every:
@@ -323,7 +317,7 @@ class _Run:
             self.keep(self.candidate(self.state.weights.copy(), self.done, self.mean, self.codes()))
 
     def record(self) -> None:
-        """Add the present step to the history; its network may be the best."""
+        """Add the present iteration to the history; its network may be the best."""
         if self.history and self.history[-1].iterations == self.done:
             return
         cells = self.problem.patterns * self.topology.n_neurons
@@ -355,7 +349,6 @@ class _Run:
         self.history.append(point)
 
     def codes(self) -> NDArray[np.uint8] | None:
-        """Return the generated codes, if there are any."""
         if self.problem.generator == GIVEN:
             return None
         codes = generated_codes(self.problem, self.state)
@@ -366,14 +359,7 @@ class _Run:
         return self.dataset if codes is None else with_codes(self.dataset, codes)
 
     def network(self, weights: NDArray[np.floating[Any]], shown: Dataset) -> TrainedNetwork:
-        """Return weights as a network."""
-        return TrainedNetwork(
-            self.dataset.name,
-            self.topology,
-            weights.astype(np.float32),
-            shown.input_ports,
-            shown.output_ports,
-        )
+        return network_of(shown, self.topology, weights.astype(np.float32))
 
     def candidate(
         self,
@@ -382,7 +368,7 @@ class _Run:
         mean: float,
         codes: NDArray[np.uint8] | None,
     ) -> Candidate:
-        """Return weights of some step with what they get right by the reference evaluation."""
+        """Measure weights of some iteration by the reference evaluation."""
         shown = self.shown(codes)
         network = self.network(weights, shown)
         held = None if self.chooser is None else measure(network, self.chooser)
@@ -391,7 +377,6 @@ class _Run:
         )
 
     def keep(self, candidate: Candidate) -> None:
-        """Keep a network if it is better than the one kept."""
         if candidate.better_than(self.kept):
             self.kept = candidate
 
@@ -461,7 +446,6 @@ class _Run:
         )
 
     def result(self, trial: int, reason: StopReason) -> TrialResult:
-        """Return what the trial came to."""
         seconds = self.seconds()
         self.record()
         chosen = self.chosen(reason)

@@ -18,7 +18,14 @@ from btfsynth.train.checkpoint import Checkpoint
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parallel import Ranks
 from btfsynth.train.parameters import StopReason, TrialResult
-from btfsynth.train.trainer import TrialOptions, check_fit, train_trial, warm_up, with_codes
+from btfsynth.train.trainer import (
+    TrialOptions,
+    check_fit,
+    network_of,
+    train_trial,
+    warm_up,
+    with_codes,
+)
 from btfsynth.workers.executor import Executor, Finished, Task, Threads, completed
 
 
@@ -60,45 +67,28 @@ class TrainingRun:
 
     def network(self, dataset: Dataset, seed: int) -> TrainedNetwork:
         """Return the best trial's network with the record of how it was trained."""
-        best, parameters = self.best, self.best.parameters
+        best = self.best
         if best.codes is not None:
             dataset = with_codes(dataset, best.codes)
-        return TrainedNetwork(
-            name=dataset.name,
-            topology=best.topology,
-            weights=best.weights,
-            input_ports=dataset.input_ports,
-            output_ports=dataset.output_ports,
-            training={
-                "source": dataset.source,
-                "data_hash": dataset.content_hash,
-                "seed": seed,
-                "trial": best.trial,
-                "iterations": best.iterations,
-                "best_iteration": best.best_iteration,
-                "stop": best.stop.value,
-                "gap": best.gap,
-                "bits_right": best.bits_right,
-                "bits": best.bits,
-                "sigma": parameters.sigma,
-                "beta": parameters.beta,
-                "gamma": parameters.gamma,
-            },
-        )
+        counts = ("trial", "iterations", "best_iteration", "stop", "gap", "bits_right", "bits")
+        record = {
+            "source": dataset.source,
+            "data_hash": dataset.content_hash,
+            "seed": seed,
+            **{name: getattr(best, name) for name in counts},
+            "stop": best.stop.value,
+            **{name: getattr(best.parameters, name) for name in ("sigma", "beta", "gamma")},
+        }
+        network = network_of(dataset, best.topology, best.weights)
+        return replace(network, training=record)
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
     """Trials from different random starts, each named by the seed and its number.
 
-    Parameters
-    ----------
-    valid
-        Validation set: measured along the way, and chooses the best networks.
-    run_all
-        Run every trial, for statistics, instead of stopping at the first success.
-    time_limit
-        Seconds after which to stop with the best so far; None is no limit.
+    `valid` is measured along the way, and chooses the best networks. `run_all` runs every trial, for
+    statistics, instead of stopping at the first success. After `time_limit` seconds the best so far is taken.
     """
 
     dataset: Dataset
@@ -126,20 +116,18 @@ def run_trials(
 
     Parameters
     ----------
-    jobs
-        Trials side by side, on threads of this process.
-    threads
-        Threads within each trial, where its size makes them useful.
+    jobs, threads
+        Trials side by side, and threads within each where its size makes them useful.
     checkpoint
         Where to keep what is done, and to continue from.
     on_event
-        Gets `TrialProgress` while a trial runs on a thread, `TrialEnded` (also of a trial that is cut short,
-        or was finished in the checkpoint) and `Note`; called from the training threads, one call at a time.
+        Gets `TrialProgress` while a trial runs on a thread, `TrialEnded` (also of a trial that is cut short, or
+        was finished in the checkpoint) and `Note`; called from the training threads, one call at a time.
     executor
-        Runs each trial as a task of its own, instead of threads; it stays open. A trial that fails there
-        gives a `Note` with its seed and does not stop the others; only finished trials are kept in the
-        checkpoint. Or the processes that share every trial, one trial after the other: each of them makes
-        this call, all read the checkpoint and the first one writes it.
+        Runs each trial as a task of its own, instead of threads of this process; it stays open. A trial that
+        fails there gives a `Note` with its seed and does not stop the others; only finished trials are kept
+        in the checkpoint. Or the processes that share every trial, one trial after the other: each of them
+        makes this call, all read the checkpoint and the first one writes it.
 
     Raises
     ------
@@ -211,7 +199,7 @@ class _Restarts(ABC):
 
     @abstractmethod
     def run(self) -> bool:
-        """Run trials until one has succeeded, or all if wanted; return whether the user stopped them."""
+        """Run trials until the series is decided; return whether the user stopped them."""
 
     @abstractmethod
     def task(self, trial: int) -> Task: ...

@@ -48,26 +48,10 @@ _ITERATIONS = 100_000
 class TuningResult:
     """The best settings found.
 
-    Parameters
-    ----------
-    widths, sigma, beta, gamma, max_iterations
-        The settings.
-    stop
-        The stopping rule they are for.
-    seconds_per_solution
-        Seconds of training that an exact network took with them: all trials' time over the successes; None
-        with patterns held out.
-    valid
-        Share of the targets held out, or of the classes, that was right, a mean over the trials; None
-        without any.
-    solutions, trials
-        Exact networks and trials behind that figure.
-    candidates
-        Settings tried, those of resumed searches included.
-    interrupted
-        True if the user stopped the search: they are the best until then.
-    lost
-        Why the study could not be written any more, which ended the search; None if it could.
+    `seconds_per_solution` is the training time of all trials over their successes, None with a validation
+    set; `valid` the share of its targets, or classes, that was right, a mean over the trials. `solutions` and
+    `trials` stand behind that figure; `candidates` were tried, those of resumed searches included. `lost`
+    says why the study could not be written any more, which ended the search.
     """
 
     widths: tuple[int, ...]
@@ -96,16 +80,10 @@ class _Told:
 
 @dataclass(frozen=True)
 class Tried:
-    """What a few trials of some settings came to.
+    """The result of a few trials of some settings.
 
-    Parameters
-    ----------
-    cost
-        What is to be small: seconds a solution, or the share of what is held out that was wrong.
-    solutions, trials
-        Exact networks, and trials.
-    iterations
-        Median of the trials' steps.
+    `cost` is to be small: seconds per solution, or the share of validation targets that was wrong.
+    `iterations` is the median of the trials.
     """
 
     cost: float
@@ -123,44 +101,36 @@ def tune(
     executor: Executor | None = None,
     valid: Dataset | None = None,
 ) -> TuningResult:
-    """Search settings by the expected time to an exact network, or by what is right of patterns held out.
+    """Search settings by the expected time to an exact network, or by what is right of a validation set.
 
     Every candidate trains from the same few random starts, each for a share of the time so that a slow one
-    costs no more than others. The search is Optuna's tree-structured Parzen estimator. Ctrl-C ends it with the
-    best until then.
+    costs no more than others. The search is Optuna's tree-structured Parzen estimator. Ctrl-C ends it with
+    the best until then.
 
     Parameters
     ----------
-    dataset
-        What to learn.
     time_limit
-        How long to search.
-    seed
-        Of the search and of the random starts.
+        Seconds to search.
     storage
-        SQLite file that keeps the candidates; a file that exists is gone on from.
+        SQLite file that keeps the candidates; the search continues from a file that exists.
     on_event
         Called with a `SettingsTried` after every candidate.
     executor
         Tries candidates side by side; None tries them one after the other in this process.
     valid
-        Patterns to judge by (see `btfsynth.dataset.sampling`). Trials then run for all their share of the time,
-        and the settings are to be run for as many steps.
+        Validation set to judge by. Trials then run for all their share of the time, and the settings have the
+        iterations done by then.
 
     Raises
     ------
-    UsageError
-        If the time is no positive number, or the patterns held out do not fit.
     MissingToolError
         If Optuna is not installed.
     DataError
         If the file is no study, or not one of this search.
     OutputError
         If it cannot be written any more, before there were any settings.
-    TrainingError
-        If no candidate reached an exact network.
-    InterruptedWorkError
-        If the user stopped the search before one did.
+    TrainingError, InterruptedWorkError
+        If no candidate reached an exact network, or the user stopped the search before one did.
     """
     storage = None if storage is None else as_path(storage)
     if not 0 < time_limit < math.inf:
@@ -198,7 +168,6 @@ def tune(
 
 
 def _result(best: Any, candidates: int, valid: bool, interrupted: bool) -> TuningResult:
-    """Return the settings of the best candidate, judged by patterns held out or by the time."""
     return TuningResult(
         widths=tuple(best.user_attrs["widths"]),
         sigma=float(best.params["sigma"]),
@@ -284,10 +253,9 @@ def try_settings(
     share: float,
     valid: Dataset | None = None,
 ) -> Tried:
-    """Train a few trials with these settings, each in at most so many seconds.
+    """Train a few trials with these settings, each for at most `share` seconds.
 
-    Without a solution the cost is huge, the less so the more targets the best network got right; with patterns
-    held out it is what they say.
+    Without a solution the cost is huge, the less so the more targets the best network got right.
     """
     spent, solutions, best = 0.0, 0, 0.0
     steps: list[int] = []
@@ -315,7 +283,7 @@ def try_settings(
 
 
 def _right_share(result: TrialResult, valid: Dataset) -> float:
-    """Return the share held out that the network gets right: of classes where there are any, else of bits."""
+    """Return the share of the validation set that is right: of classes where there are any, else of bits."""
     assert result.valid_right is not None  # patterns were held out
     of_classes = valid.output_kind is OutputKind.LABEL
     count = valid.n_patterns if of_classes else int(valid.care_mask.sum())
@@ -352,26 +320,7 @@ def hidden_widths(dataset: Dataset) -> tuple[int, int]:
 
 
 def open_study(name: str, storage: StrPath | None, seed: int, dataset: Dataset) -> Any:
-    """Return the study of a file, or a new one that is kept nowhere.
-
-    Parameters
-    ----------
-    name
-        What the study is of.
-    storage
-        The file, which need not be there; None keeps it nowhere.
-    seed
-        Of the search.
-    dataset
-        What is learnt; candidates have to be for it.
-
-    Raises
-    ------
-    DataError
-        If the file is no study, or has candidates that are not such as a search keeps.
-    OutputError
-        If there is no space for a new file, of which then nothing is left.
-    """
+    """Return the study of a file, or a new one; its candidates must be such as a search of these data keeps."""
     storage = None if storage is None else as_path(storage)
     import optuna
     import sqlalchemy
@@ -414,14 +363,14 @@ def open_study(name: str, storage: StrPath | None, seed: int, dataset: Dataset) 
 
 
 def _remove(storage: Path) -> None:
-    """Remove what has come of a file that could not be made."""
+    """Remove the remains of a file that could not be made."""
     for name in (storage, *(Path(f"{storage}-{part}") for part in ("journal", "wal", "shm"))):
         with contextlib.suppress(OSError):
             name.unlink(missing_ok=True)
 
 
 def _problem(candidate: Any, dataset: Dataset) -> str | None:
-    """Return in what a candidate is not such as a search keeps, None if in nothing."""
+    """Return how a candidate differs from those that a search keeps, None if it does not."""
     import optuna
 
     least, most = hidden_widths(dataset)
@@ -454,7 +403,6 @@ def _problem(candidate: Any, dataset: Dataset) -> str | None:
 
 
 def _attribute_problem(candidate: Any, dataset: Dataset) -> str | None:
-    """Return what is wrong with what is kept beside the parameters."""
     kept, params = candidate.user_attrs, candidate.params
     inputs = default_plan(dataset).trial_widths(0)[0]
     hidden = [params["hidden_width"]] * params["hidden_layers"]

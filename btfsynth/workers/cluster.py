@@ -41,13 +41,7 @@ _INSTALL = f"dask is not installed; {install_command('distributed')}"
 
 
 def require_scheduler(text: str) -> str:
-    """Return what names a scheduler.
-
-    Raises
-    ------
-    UsageError
-        If it is neither an address, nor ``local:N``, nor a scheduler file.
-    """
+    """Refuse text that is neither an address, nor ``local:N``, nor a scheduler file; return it."""
     local = _LOCAL.fullmatch(text)
     if (local and int(local[1])) or _ADDRESS.fullmatch(text) or text.endswith(".json"):
         return text
@@ -60,16 +54,8 @@ def require_scheduler(text: str) -> str:
 def connect(scheduler: str) -> Cluster:
     """Join a scheduler, or start one here with workers of its own.
 
-    TLS and all else about the connection is as Dask is configured (``distributed.comm.tls`` and so on).
-
-    Raises
-    ------
-    UsageError
-        If the text names no scheduler.
-    MissingToolError
-        If Dask is not installed.
-    ToolError
-        If nobody answers, no worker comes, or one has other versions.
+    TLS and all else about the connection is as Dask is configured (``distributed.comm.tls`` and so on). It is
+    a `ToolError` if the scheduler does not answer, no worker comes, or one has other versions.
     """
     require_scheduler(scheduler)
     try:
@@ -108,8 +94,6 @@ def connect(scheduler: str) -> Cluster:
 
 
 class _Sent(NamedTuple):
-    """A task under way: its number, and the worker that is to run it unless that is lost."""
-
     number: int
     worker: str | None
 
@@ -117,14 +101,7 @@ class _Sent(NamedTuple):
 class Cluster:
     """A cluster as one executor; as many tasks run as its workers have threads.
 
-    Parameters
-    ----------
-    client
-        Of Dask, joined.
-    name
-        What the user calls the scheduler.
-    own
-        The cluster that was started for this, None for one that was there.
+    `own` is the cluster that was started for this, None for one that was there.
     """
 
     def __init__(self, client: Any, name: str, own: Any = None) -> None:
@@ -145,22 +122,15 @@ class Cluster:
 
     @property
     def idle(self) -> int:
-        """Threads without a task; one at least while nothing runs, which waits for a worker."""
+        """Threads without a task; at least one while nothing runs, which waits for a worker."""
         return max(0, max(1, sum(self._threads.values())) - len(self._tasks))
 
     @property
     def running(self) -> int:
-        """Tasks submitted and not yet handed back."""
         return len(self._tasks)
 
     def meet(self) -> None:
-        """Wait for the first worker and compare versions.
-
-        Raises
-        ------
-        ToolError
-            If none comes, or one has other versions.
-        """
+        """Wait for the first worker and compare versions."""
         try:
             self._client.wait_for_workers(1, timeout=_WORKER_PATIENCE)
         except _TIMEOUTS:
@@ -172,13 +142,6 @@ class Cluster:
         self._client.subscribe_topic(self._session, lambda event: self._reports.put(event[1]))
 
     def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
-        """Give a task to the scheduler.
-
-        Raises
-        ------
-        ToolError
-            If it was lost.
-        """
         if self._gone:
             raise self._lost()
         self._count += 1
@@ -200,13 +163,6 @@ class Cluster:
         self._keys[number] = key
 
     def wait(self, timeout: float) -> list[Finished]:
-        """Return the tasks that have ended; wait so many seconds for the first.
-
-        Raises
-        ------
-        BtfsynthError
-            If a task raised one, or the scheduler is lost.
-        """
         import distributed
 
         if time.monotonic() - self._looked >= _GLANCE:
@@ -224,7 +180,7 @@ class Cluster:
         return [self._settle(future) for future in list(self._tasks) if future.done()]
 
     def clear(self) -> None:
-        """Take back all tasks; what runs is not stopped but thrown away."""
+        """Take back all tasks; what runs is not stopped, but its result is dropped."""
         if self._tasks and self._client.status == "running":
             self._client.cancel(list(self._tasks), force=True)
         self._tasks.clear()
@@ -253,7 +209,7 @@ class Cluster:
         return self._data[argument]
 
     def _freest(self) -> str | None:
-        """Return the worker with most threads to spare, None if there is none."""
+        """Return the worker with the most free threads, None if there is none."""
         free = dict(self._threads)
         for sent in self._tasks.values():
             if sent.worker in free:
@@ -286,7 +242,7 @@ class Cluster:
         )
 
     def _look(self) -> None:
-        """See which workers there are and compare the versions of new ones."""
+        """Update the list of workers and compare the versions of new ones."""
         try:
             threads = self._client.nthreads()
             new = [worker for worker in threads if worker not in self._met]
@@ -321,7 +277,6 @@ def _held(data: Any) -> Any:
 
 
 def _work(topic: str, number: int, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Run a task in one thread of a worker."""
     import distributed
 
     numba = sys.modules.get("numba")
