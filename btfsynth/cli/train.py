@@ -408,10 +408,10 @@ def _trials_line(record: dict[str, Any], trials: int) -> str:
     """Return success rate and cost of a solution in words."""
     line = f"{record['solutions']} of {trials} succeeded ({record['success_rate']:.0%})"
     if record["solutions"]:
-        error = record["steps_standard_error"]
+        error = record["iterations_standard_error"]
         spread = "" if error is None else f" +- {error:.0f}"
         line += (
-            f"; {record['steps_per_solution']:.0f}{spread} steps and "
+            f"; {record['iterations_per_solution']:.0f}{spread} iterations and "
             f"{record['seconds_per_solution']:.2f} s a solution"
         )
     return line

@@ -87,7 +87,7 @@ def _point(row: dict[str, str]) -> HistoryPoint:
     steps = int(row.pop("iterations"))
     values = {name: float(word) if word or name in _NEEDED else None for name, word in row.items()}
     if steps < 0 or not all(value is None or math.isfinite(value) for value in values.values()):
-        raise ValueError("not a step or not a finite number")
+        raise ValueError("not an iteration or not a finite number")
     return HistoryPoint(steps, **values)  # type: ignore[arg-type]
 
 
@@ -134,7 +134,7 @@ def draw_history(
         figure.suptitle(title, parse_math=False)
         if best_iteration is not None:
             for axes in (above, below):
-                label = f"network: step {best_iteration}"
+                label = f"network: iteration {best_iteration}"
                 axes.axvline(best_iteration, color="0.6", linestyle="--", label=label)
         _draw_gaps(above, points)
         _draw_shares(below, points)
@@ -181,7 +181,7 @@ def _draw_shares(axes: Any, points: Sequence[HistoryPoint]) -> None:
     axes.set_xscale("log")
     axes.set_ylim(-3, 103)
     axes.set_ylabel("right (%)")
-    axes.set_xlabel("steps")
+    axes.set_xlabel("iterations")
     _finish(axes)
 
 

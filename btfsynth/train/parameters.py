@@ -19,8 +19,6 @@ __all__ = ["StopReason", "TrainParameters", "TrialResult"]
 
 
 class StopReason(str, Enum):
-    """What did end a trial."""
-
     EXACT = "exact"
     GAP = "gap"
     BOTH = "both"
@@ -62,7 +60,6 @@ class TrainParameters(Options, settings=TRIAL):
 
     @property
     def dtype(self) -> type[np.floating[Any]]:
-        """The float type of the state."""
         return np.float32 if self.precision == 32 else np.float64
 
 
@@ -70,36 +67,16 @@ class TrainParameters(Options, settings=TRIAL):
 class TrialResult:
     """One finished trial.
 
-    Parameters
-    ----------
-    trial
-        Its number, from 0.
-    topology, parameters
-        What was trained and how.
-    weights
-        ``(edges,)`` float32, the consensus weights of the best step (see `btfsynth.train.trainer.train_trial`).
-    stop
-        What ended it.
-    iterations
-        Steps done.
-    best_iteration
-        The step that the weights are of.
-    gap
-        The gap at that step: root mean square over patterns and neurons.
-    bits_right, bits
-        Targets right by these weights (reference evaluation) and targets that matter.
-    valid_right
-        What they get right of the held-out patterns: classes where they have any, else bits. None if there are
-        none, or if they did not choose.
-    seconds
-        Wall time, compilation excluded.
-    step_seconds
-        Wall time of the steps alone, tests for exactness included.
-    history
-        Points on a logarithmic grid of steps, the last step included.
-    codes
-        ``(patterns, inputs)`` uint8: the generated input of every pattern at the best step, None where inputs
-        are given.
+    ``weights`` are ``(edges,)`` float32, the consensus weights of iteration ``best_iteration`` (see
+    `btfsynth.train.trainer.train_trial`); ``gap`` (root mean square over patterns and neurons),
+    ``bits_right`` (of ``bits`` targets that matter, by the reference evaluation), ``valid_right`` (classes
+    where the validation set has labels, else bits; None without one, or if it did not choose) and ``codes``
+    are of that iteration too. ``codes`` are the generated inputs, ``(patterns, inputs)`` uint8, None where
+    inputs are given.
+
+    ``iterations`` were done, in ``seconds`` of wall time without compilation, ``step_seconds`` of them in the
+    iterations and tests for exactness alone. ``history`` has points on a logarithmic grid of iterations, the
+    last one included.
     """
 
     trial: int
@@ -120,7 +97,6 @@ class TrialResult:
 
     @property
     def event(self) -> TrialEnded:
-        """What is told of it."""
         return TrialEnded(
             trial=self.trial,
             stop=self.stop.value,
@@ -134,7 +110,7 @@ class TrialResult:
 
     @property
     def quality(self) -> tuple[int, int]:
-        """What decides between two trials, the larger one wins: held-out and training targets right."""
+        """What decides between two trials, the larger one wins: validation and training targets right."""
         return self.valid_right or 0, self.bits_right
 
     @property

@@ -176,15 +176,12 @@ def train_record(run: TrainingRun) -> dict[str, Any]:
 
 def _solutions_record(run: TrainingRun) -> dict[str, Any]:
     """Return how many trials succeeded, and mean and standard error of the iterations per solution."""
-    steps = np.array([result.iterations for result in run.solutions], dtype=np.float64)
-    counts = {"solutions": len(steps), "success_rate": len(steps) / len(run.results)}
-    if not len(steps):
-        return counts
-    return {
-        **counts,
-        "steps_per_solution": float(steps.mean()),
-        "steps_standard_error": float(steps.std(ddof=1) / len(steps) ** 0.5)
-        if len(steps) > 1
-        else None,
-        "seconds_per_solution": sum(result.seconds for result in run.results) / len(steps),
-    }
+    counts = np.array([result.iterations for result in run.solutions], dtype=np.float64)
+    found = len(counts)
+    record: dict[str, Any] = {"solutions": found, "success_rate": found / len(run.results)}
+    if found:
+        spread = float(counts.std(ddof=1) / found**0.5) if found > 1 else None
+        record["iterations_per_solution"] = float(counts.mean())
+        record["iterations_standard_error"] = spread
+        record["seconds_per_solution"] = sum(result.seconds for result in run.results) / found
+    return record

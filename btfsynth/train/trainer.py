@@ -307,7 +307,7 @@ class _Run:
         # Weights may be lost while the gap is still a number.
         if not (np.isfinite(self.mean) and np.isfinite(self.state.weights).all()):
             raise TrainingError(
-                f"the state is not finite after {self.done} steps; try a smaller beta "
+                f"the state is not finite after {self.done} iterations; try a smaller beta "
                 f"(now {parameters.beta:g}) or 64 bits of precision"
             )
         self.least = min(self.least, float(history[:ran].min()) ** 0.5)

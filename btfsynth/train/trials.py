@@ -33,19 +33,11 @@ from btfsynth.workers.executor import Executor, Finished, Task, Threads, complet
 class TrainingRun:
     """The result of a series of trials.
 
-    Parameters
-    ----------
-    results
-        The trials that count, by number: all up to the first that succeeded.
-    best
-        Of the successful trials, of all if none was, the one with most targets right, of the validation set
-        first where there is one; the earliest of equals.
-    succeeded
-        True if the best trial met the stopping rule (for `StopRule.NONE`: ran to its end).
-    interrupted, timed_out
-        True if the user or the time limit stopped it.
-    seconds
-        Wall time, compilation excluded.
+    ``results`` are the trials that count, by number: all up to the first that succeeded. ``best`` is, of the
+    successful trials, of all if none was, the one with most targets right, of the validation set first where
+    there is one; the earliest of equals. It ``succeeded`` if it met the stopping rule (for `StopRule.NONE`:
+    ran to its end); ``interrupted`` and ``timed_out`` say that the user or the time limit ended the series.
+    ``seconds`` is wall time without compilation.
     """
 
     results: tuple[TrialResult, ...]

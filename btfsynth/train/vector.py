@@ -66,18 +66,11 @@ class Vector:
 
 
 class Vectors:
-    """Vector instructions over the arrays of one intrinsic.
+    """Vector instructions over the arrays of one intrinsic, float32 or float64.
 
-    Parameters
-    ----------
-    context, builder
-        Numba's code generation context and LLVM builder.
-    dtype
-        Numba's type of the elements, float32 or float64.
-    runs
-        How many runs of `LANES` neighbouring elements a vector holds. Where they are more than a register
-        holds, every instruction becomes several that do not wait for each other: what long chains of
-        dependent instructions need.
+    A vector holds `runs` runs of `LANES` neighbouring elements. Where they are more than a register holds,
+    every instruction becomes several that do not wait for each other: what long chains of dependent
+    instructions need.
     """
 
     def __init__(self, context: Any, builder: Any, dtype: Any, runs: int = 1) -> None:
@@ -92,11 +85,9 @@ class Vectors:
         self.bytes = 4 if self.single else 8
 
     def with_runs(self, runs: int) -> Vectors:
-        """Return the same for vectors of another width."""
         return Vectors(self.context, self.builder, self.dtype, runs)
 
     def data(self, array_type: Any, array: Any) -> Any:
-        """Return the pointer to an array's first element."""
         return arrayobj.make_array(array_type)(self.context, self.builder, array).data
 
     def fields(self, record_type: Any, record: Any) -> dict[str, Any]:
@@ -113,7 +104,6 @@ class Vectors:
         }
 
     def at(self, pointer: Any, index: Any) -> Any:
-        """Return the pointer to element ``index``."""
         return self.builder.gep(pointer, [index])
 
     def load(self, *pointers: Any) -> Vector:
@@ -133,22 +123,19 @@ class Vectors:
         return Vector(self.builder, parts[0])
 
     def store(self, vector: Vector, *pointers: Any) -> None:
-        """Store each run of `LANES` elements at its pointer."""
         run = ir.VectorType(self.scalar, LANES).as_pointer()
         for k, pointer in enumerate(pointers):
             typed = self.builder.bitcast(pointer, run)
             self.builder.store(self.run(vector, k).value, typed, align=self.bytes)
 
     def load_at(self, pointer: Any, places: Sequence[Any]) -> Vector:
-        """Load the runs at some elements of an array."""
         return self.load(*(self.at(pointer, place) for place in places))
 
     def store_at(self, vector: Vector, pointer: Any, places: Sequence[Any]) -> None:
-        """Store the runs at some elements of an array."""
         self.store(vector, *(self.at(pointer, place) for place in places))
 
     def rows(self, first: Any, rows: Any, groups: Sequence[Any]) -> list[Any]:
-        """Return where a row is in each of some lane groups of so many rows; ``first``: in group 0."""
+        """Return where a row is in each of some lane groups of `rows` rows; `first` is its place in group 0."""
         builder = self.builder
         stride = builder.mul(rows, rows.type(LANES))
         return [builder.add(first, builder.mul(group, stride)) for group in groups]
@@ -188,7 +175,6 @@ class Vectors:
         return Vector(self.builder, self.builder.shuffle_vector(first, undefined, mask))
 
     def constant(self, number: float) -> Vector:
-        """Return a vector of one number."""
         return Vector(self.builder, ir.Constant(self.type, [self.scalar(number)] * self.lanes))
 
     def _intrinsic(self, name: str, *arguments: Vector) -> Vector:
@@ -200,7 +186,6 @@ class Vectors:
         return Vector(self.builder, self.builder.call(function, [a.value for a in arguments]))
 
     def sqrt(self, vector: Vector) -> Vector:
-        """Return the square roots."""
         return self._intrinsic("sqrt", vector)
 
     def minimum(self, a: Vector, b: Vector) -> Vector:
@@ -212,7 +197,6 @@ class Vectors:
         return self.where(a.less(b), b, a)
 
     def where(self, mask: Vector, a: Vector, b: Vector) -> Vector:
-        """Return ``a`` where the mask is true and ``b`` elsewhere."""
         return Vector(self.builder, self.builder.select(mask.value, a.value, b.value))
 
     def sum(self, vector: Vector) -> Any:
@@ -235,15 +219,13 @@ class Vectors:
         return builder.extract_element(value, index(0))
 
     def when(self, condition: Any, body: Any) -> None:
-        """Run ``body()`` if an LLVM condition holds."""
         with self.builder.if_then(condition):
             body()
 
     def share(self, groups: Any, runs: int, work: Any) -> None:
-        """Run ``work(vectors, groups)`` over all lane groups, so many at a time, the rest in fewer.
+        """Run ``work(vectors, groups)`` over all lane groups, `runs` at a time, the rest in fewer.
 
-        groups: their number, an LLVM integer. runs: a power of two. work: gets vectors of as many runs as
-        groups, and their numbers.
+        `runs` is a power of two. The work gets vectors of as many runs as groups, and the numbers of these.
         """
         builder, kind = self.builder, groups.type
 
@@ -254,9 +236,9 @@ class Vectors:
         self.halve(groups, runs, part)
 
     def halve(self, count: Any, most: int, work: Any) -> None:
-        """Run ``work(first, size)`` over 0 .. count - 1, ``most`` at a time, the rest in halves of it.
+        """Run ``work(first, size)`` over 0 .. count - 1, `most` at a time, the rest in halves of it.
 
-        count: an LLVM integer. most: a power of two. work: called once for each size to generate the code.
+        `most` is a power of two. The work is called once for each size to generate the code.
         """
         builder, kind = self.builder, count.type
         number = builder.lshr(count, kind(most.bit_length() - 1))
@@ -277,16 +259,10 @@ class Vectors:
             size //= 2
 
     def loop(self, count: Any, start: Sequence[Vector], body: Any) -> list[Vector]:
-        """Run ``body(index, values) -> values`` ``count`` times with vectors carried in registers.
+        """Run ``body(index, values) -> values`` `count` times with vectors carried in registers.
 
-        Parameters
-        ----------
-        count
-            An LLVM integer, at least 1.
-        start
-            The values that the first round gets.
-        body
-            Called once to generate the code; gets the index and the carried vectors.
+        `count` is an LLVM integer, at least 1. The body is called once to generate the code, and gets the
+        index and the carried vectors, which are `start` in the first round.
         """
         builder = self.builder
         before = builder.basic_block

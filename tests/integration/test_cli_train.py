@@ -20,8 +20,8 @@ def test_all_trials_give_statistics(cli, tmp_path):
     record = cli("train", "multiplier:2", "--trials", 12, "--all", "--json").json
     assert record["trials"] == 12
     assert 8 <= record["solutions"] <= 12
-    assert record["steps_per_solution"] > 0
-    assert record["steps_standard_error"] > 0
+    assert record["iterations_per_solution"] > 0
+    assert record["iterations_standard_error"] > 0
     assert record["seconds_per_solution"] > 0
     assert record["success_rate"] == record["solutions"] / 12
     assert record["iterations"] >= record["solutions"] * 10
@@ -266,7 +266,15 @@ def test_a_killed_training_goes_on_to_the_same_end(cli, tmp_path):
     again = cli("train", *options, "-o", "killed.npz", "--checkpoint", "c", "--resume")
     assert again.code == 0, again.stderr
     assert (tmp_path / "killed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
-    same = ("trials", "trial", "iterations", "gap", "bits_right", "solutions", "steps_per_solution")
+    same = (
+        "trials",
+        "trial",
+        "iterations",
+        "gap",
+        "bits_right",
+        "solutions",
+        "iterations_per_solution",
+    )
     assert {key: again.json[key] for key in same} == {key: whole.json[key] for key in same}
     assert not list(tmp_path.glob("c.trial*"))
 

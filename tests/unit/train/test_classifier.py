@@ -186,7 +186,9 @@ def test_parameters_out_of_range(changes, message):
 
 def test_what_is_not_reached_is_told():
     """A rule that no trial meets gives a warning with the share got right, and a network all the same."""
-    with pytest.warns(ConvergenceWarning, match=r"no trial of 3 .* 'gap' within 5 steps.* of 8"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"no trial of 3 .* 'gap' within 5 iterations.* of 8"
+    ):
         model = scratch(stop="gap", max_iterations=5, trials=3).fit(BITS, COUNTS % 2)
     assert model.n_iter_ == 5
     assert model.n_trials_ == 3

@@ -68,7 +68,7 @@ def test_axes_say_what_is_drawn(tmp_path):
     draw_history(POINTS, tmp_path / "a.svg", "multiplier $x$")
     shown = words(tmp_path / "a.svg")
     assert shown >= {
-        "multiplier $x$", "steps", "gap", "right (%)", "weights w", "inputs x", "outputs y",
+        "multiplier $x$", "iterations", "gap", "right (%)", "weights w", "inputs x", "outputs y",
         "least gap so far", "bits", "patterns", "valid: bits", "valid: patterns",
     }  # fmt: skip
     assert not any("labels" in word for word in shown)
