@@ -152,16 +152,3 @@ def layered(widths: Sequence[int], skip: bool = False) -> Topology:
         sources=np.concatenate(sources),
         widths=tuple(int(width) for width in widths),
     )
-
-
-def parse_widths(text: str) -> tuple[int, ...]:
-    """Read ``4,4,4,4`` into a tuple of widths."""
-    try:
-        widths = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        widths = ()
-    if len(widths) < 2 or any(width < 1 for width in widths):
-        raise TopologyError(
-            f"widths {text!r}: expected positive numbers with commas, inputs first, such as 4,4,4,4"
-        )
-    return widths

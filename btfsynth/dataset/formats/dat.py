@@ -98,41 +98,42 @@ def read(source: SourceFile) -> Dataset:
 
 def _read_header(file: NumberFile) -> _Header:
     header = _Header(*file.header(_HEADER))
-    message, index = _header_fault(header)
-    if message:
-        raise file.error(message, index)
-    return header
-
-
-def _header_fault(header: _Header) -> tuple[str, int]:
-    """Return what is wrong with a header and the number it is wrong in; no text if all is right."""
-    if header.patterns < 1:
-        return "expected at least one pattern, got 0", 0
-    if header.input_type not in (_ANALOG, _ONE_HOT, _BOOLEAN):
-        return (
-            f"expected input type 0 (numbers from 0 to 1), 1 (one-hot) or 2 (Boolean), got "
-            f"{header.input_type}",
+    outputs = f"'{header.output_type} {header.outputs}'"
+    faults = (
+        (header.patterns < 1, 0, "expected at least one pattern, got 0"),
+        (
+            header.input_type not in (_ANALOG, _ONE_HOT, _BOOLEAN),
             1,
-        )
-    if header.input_type == _ANALOG and not header.inputs:
-        return "expected at least one input of type 0, got 0", 2
-    if header.output_type == _ANALOG:
-        return "expected output type 2 (Boolean) or a number of classes, got 0", 3
-    if header.outputs < 1:
-        return "expected at least one output, got 0", 4
-    if header.labels and header.outputs != 1:
-        return (
-            f"expected outputs '2 n' (n bits) or 'C 1' (a label of C classes), got "
-            f"'{header.output_type} {header.outputs}'",
+            "expected input type 0 (numbers from 0 to 1), 1 (one-hot) or 2 (Boolean), got "
+            f"{header.input_type}",
+        ),
+        (
+            header.input_type == _ANALOG and not header.inputs,
+            2,
+            "expected at least one input of type 0, got 0",
+        ),
+        (
+            header.output_type == _ANALOG,
             3,
-        )
-    if header.labels and header.patterns * header.output_type > MAX_CELLS:
-        return (
+            "expected output type 2 (Boolean) or a number of classes, got 0",
+        ),
+        (header.outputs < 1, 4, "expected at least one output, got 0"),
+        (
+            header.labels and header.outputs != 1,
+            3,
+            f"expected outputs '2 n' (n bits) or 'C 1' (a label of C classes), got {outputs}",
+        ),
+        (
+            header.labels and header.patterns * header.output_type > MAX_CELLS,
+            3,
             f"{plural(header.patterns, 'pattern')} of {header.output_type} classes are more than "
-            f"can be held",
-            3,
-        )
-    return "", 0
+            "can be held",
+        ),
+    )
+    for wrong, index, message in faults:
+        if wrong:
+            raise file.error(message, index)
+    return header
 
 
 def _values(file: NumberFile, header: _Header) -> NDArray[Any]:

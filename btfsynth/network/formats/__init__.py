@@ -7,7 +7,6 @@ from btfsynth.network.formats.boolearn import (
     read_widths,
     write_generators,
     write_network_text,
-    write_topology_text,
     write_widths,
 )
 
@@ -21,6 +20,5 @@ __all__ = [
     "save_network",
     "write_generators",
     "write_network_text",
-    "write_topology_text",
     "write_widths",
 ]

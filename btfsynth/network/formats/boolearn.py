@@ -37,7 +37,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,6 @@ from btfsynth.ports import Port
 
 
 def read_widths(path: StrPath) -> tuple[int, ...]:
-    path = as_path(path)
     numbers = NumberFile(read_source(path))
     (layers,) = numbers.header(["the number of weight layers"])
     if layers < 1:
@@ -83,7 +81,6 @@ _GENERATORS_HEADER = ("the number of generators", "the number of generators in u
 
 def read_generators(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return generators, ``(generators, width)`` uint8 0/1, and how many patterns use each."""
-    path = as_path(path)
     numbers = NumberFile(read_source(path))
     listed, used = numbers.header(_GENERATORS_HEADER)
     file = numbers.file
@@ -186,7 +183,6 @@ def read_network_text(path: StrPath, name: str | None = None) -> TrainedNetwork:
 
     The topology has widths if every layer sees the constant and exactly the layer before it.
     """
-    path = as_path(path)
     numbers = NumberFile(read_source(path))
     nodes, input_nodes, n_outputs = _read_header(numbers)
     first = len(_NETWORK_HEADER)
@@ -219,14 +215,15 @@ def read_network_text(path: StrPath, name: str | None = None) -> TrainedNetwork:
 
 def write_network_text(path: StrPath, network: TrainedNetwork) -> None:
     """Write a network with its weights, as ``.sol`` files have them; its ports are not kept."""
-    path = as_path(path)
-    _write(path, network.topology, network.weights)
-
-
-def write_topology_text(path: StrPath, topology: Topology) -> None:
-    """Write a graph with a weight of 0 for every edge, as ``.net`` files have them."""
-    path = as_path(path)
-    _write(path, topology, np.zeros(topology.n_edges, dtype=np.float32))
+    topology = network.topology
+    header = topology.n_nodes, topology.first_neuron, topology.n_outputs, topology.n_edges
+    receivers = np.repeat(np.arange(topology.first_neuron, topology.n_nodes), topology.fan_in)
+    lines = ["  ".join(map(str, header))]
+    for receiver, sender, weight in zip(
+        receivers.tolist(), topology.sources.tolist(), network.weights.tolist(), strict=True
+    ):
+        lines.append(f"{receiver:5d} {sender:4d} {weight:13.8f}")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _read_header(numbers: NumberFile) -> tuple[int, int, int]:
@@ -304,21 +301,3 @@ def _widths(topology: Topology) -> tuple[int, ...] | None:
     ordered = sources[np.lexsort((sources, neurons))]
     same = np.array_equal(start, model.fanin_start) and np.array_equal(ordered, model.sources)
     return widths if same else None
-
-
-def _write(path: Path, topology: Topology, weights: NDArray[np.float32]) -> None:
-    counts = (
-        topology.n_nodes,
-        topology.first_neuron,
-        topology.n_outputs,
-        topology.n_edges,
-    )
-    receivers = np.repeat(
-        np.arange(topology.first_neuron, topology.n_nodes), topology.fan_in
-    ).tolist()
-    lines = ["  ".join(str(count) for count in counts)]
-    for receiver, sender, weight in zip(
-        receivers, topology.sources.tolist(), weights.tolist(), strict=True
-    ):
-        lines.append(f"{receiver:5d} {sender:4d} {weight:13.8f}")
-    write_text(path, "\n".join(lines) + "\n")

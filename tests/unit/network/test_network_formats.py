@@ -23,12 +23,20 @@ from btfsynth.network.formats import (
     read_widths,
     write_generators,
     write_network_text,
-    write_topology_text,
     write_widths,
 )
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
+
+
+def write_untrained(path: Path, topology: Topology) -> None:
+    """Write a network of which every weight is 0."""
+    ports = [Port("x", topology.n_inputs)] if topology.n_inputs else []
+    weights = np.zeros(topology.n_edges, dtype=np.float32)
+    outputs = (Port("y", topology.n_outputs),)
+    write_network_text(path, TrainedNetwork("n", topology, weights, tuple(ports), outputs))
+
 
 XOR = """6  3  1  9
     3    0    1.00000000
@@ -165,7 +173,7 @@ def test_the_file_of_a_network(tmp_path: Path, write: Callable[[str], Path]) -> 
 def test_the_file_of_an_untrained_network(tmp_path: Path) -> None:
     """4-4-4-4 has 17 nodes, 5 of them inputs with the constant, and 60 edges of weight 0."""
     path = tmp_path / "2x2.net"
-    write_topology_text(path, layered((4, 4, 4, 4)))
+    write_untrained(path, layered((4, 4, 4, 4)))
     lines = path.read_bytes().split(b"\n")
     assert lines[:3] == [b"17  5  4  60", b"    5    0    0.00000000", b"    5    1    0.00000000"]
     assert lines[6] == b"    6    0    0.00000000"
@@ -295,7 +303,7 @@ def test_layered_networks_come_back_with_their_widths(widths: list[int], random:
 )
 def test_other_graphs_have_no_widths(tmp_path: Path, topology: Topology) -> None:
     """Skip connections, outputs that are not the last layer, missing edges, no inputs."""
-    write_topology_text(tmp_path / "a.net", topology)
+    write_untrained(tmp_path / "a.net", topology)
     back = read_network_text(tmp_path / "a.net")
     assert back.topology.widths is None
     assert back.topology.sources.tolist() == topology.sources.tolist()
@@ -550,7 +558,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     path = tmp_path / "none" / "a"
     for write_it in (
         lambda: write_widths(path, (2, 2)),
-        lambda: write_topology_text(path, layered((2, 2))),
+        lambda: write_untrained(path, layered((2, 2))),
         lambda: write_generators(path, np.array([[1, 0]])),
     ):
         with pytest.raises(OutputError, match="cannot be written"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from btfsynth.errors import TopologyError
-from btfsynth.network.topology import MAX_EDGES, Topology, layered, parse_widths
+from btfsynth.network.topology import MAX_EDGES, Topology, layered
 
 
 def test_sizes_follow_from_the_edges() -> None:
@@ -103,17 +103,3 @@ def test_too_many_edges_are_refused_before_they_are_made(
     """The number of edges is computed, not tried."""
     with pytest.raises(TopologyError, match=f"make {edges} edges, expected at most {MAX_EDGES}"):
         layered(widths, skip=skip)
-
-
-def test_widths_as_text() -> None:
-    """Numbers with commas, spaces allowed."""
-    assert parse_widths("4,4,4") == (4, 4, 4)
-    assert parse_widths(" 2 , 1") == (2, 1)
-
-
-@pytest.mark.parametrize("text", ["", "4", "4,", ",4", "4,x", "4,0", "4,-4", "4.0,4", "4;4", "4 4"])
-def test_other_texts_are_no_widths(text: str) -> None:
-    """Everything else is refused, and shown."""
-    with pytest.raises(TopologyError, match="expected positive numbers with commas") as caught:
-        parse_widths(text)
-    assert repr(text) in str(caught.value)
