@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError, shown
-from btfsynth.files import StrPath, as_path
+from btfsynth.files import StrPath, as_path, read_record
 from btfsynth.netlist.identifiers import is_legal
 from btfsynth.ports import Port
 from btfsynth.settings.table import MAX_LATENCY
@@ -171,16 +171,9 @@ def load_manifest(directory: StrPath) -> Manifest:
     if not directory.is_dir():
         raise DataError("no such design folder", directory)
     settle(directory)
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(
-            f"no {MANIFEST_FILE} in it, so this is no design folder", directory
-        ) from None
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"expected JSON: {' '.join(str(error).split())}", path) from None
+    if not path.exists():
+        raise DataError(f"no {MANIFEST_FILE} in it, so this is no design folder", directory)
+    record = read_record(path)
     try:
         return _manifest(record)
     except _InvalidError as error:
@@ -191,9 +184,7 @@ class _InvalidError(Exception):
     """What is wrong with a manifest, before its path is known."""
 
 
-def _manifest(record: Any) -> Manifest:
-    if not isinstance(record, dict):
-        raise _InvalidError("expected a JSON object")
+def _manifest(record: dict[str, Any]) -> Manifest:
     if _get(record, "format", int) != _FORMAT:
         raise _InvalidError(f"expected format {_FORMAT}, got {record['format']}")
     files = {str(role): name for role, name in _get(record, "files", dict).items()}

@@ -115,7 +115,7 @@ def run_clocked(component: Any, bench: Callable[[Any, Any], Awaitable[None]]) ->
 
 _SEED = 1
 _ITEMS = 256
-"""So many items go through at full speed; with gaps and back-pressure all vectors, again and again if fewer."""
+"""Number of items at full speed; with gaps and back-pressure all vectors, repeated if there are fewer."""
 _OFFERED = 0.7
 _TAKEN = 0.5
 _PATIENCE = 20

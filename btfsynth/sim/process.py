@@ -26,7 +26,7 @@ _LONGEST = 2_000_000.0
 _FULL = re.compile("no space left|disk quota exceeded|disk full|file size limit", re.IGNORECASE)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MIN_SPACE = 1 << 20
-"""Bytes; a tool that fails where fewer are free has most likely failed for that."""
+"""Bytes; a tool that fails with less free space has most likely failed for lack of it."""
 
 
 @contextlib.contextmanager

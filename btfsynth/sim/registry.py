@@ -72,7 +72,7 @@ def too_long(name: str, design: Design) -> str | None:
         return None
     cells, depth = _size(design)
     return (
-        f"{cells} cells of depth {depth} on {design.vectors.count} vectors would take it long; "
+        f"{cells} cells of depth {depth} on {design.vectors.count} vectors would take long; "
         f"`simulator={name}` runs it"
     )
 

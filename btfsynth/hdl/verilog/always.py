@@ -27,7 +27,7 @@ from btfsynth.hdl.verilog.wiring import Wiring
 from btfsynth.hdl.verilog.words import Number, describe
 
 _LATCH = -1
-"""In place of a gate: not assigned on every way through the block."""
+"""In place of a gate: not assigned on every path through the block."""
 
 _MAX_DEPTH = 60
 _MAX_TABLE_BITS = 16
@@ -61,7 +61,7 @@ class BlockRunner:
         self.run(always.statement, 0)
         for target, value in self.state.items():
             if value == _LATCH:
-                raise self.latch(target, "is not assigned on every way through the block", always)
+                raise self.latch(target, "is not assigned on every path through the block", always)
         for gate, node in self.reads.items():
             if self.is_blocking.get(gate):
                 raise self.latch(gate, "is read before it is assigned", node)
@@ -107,9 +107,7 @@ class BlockRunner:
 
     def run(self, statement: Any, depth: int) -> None:
         if depth > _MAX_DEPTH:
-            raise self.wiring.error(
-                f"expected at most {_MAX_DEPTH} statements inside each other", statement
-            )
+            raise self.wiring.error(f"expected at most {_MAX_DEPTH} nested statements", statement)
         if isinstance(statement, ast.Block):
             for part in statement.statements:
                 self.run(part, depth + 1)
@@ -278,7 +276,7 @@ _MAX_CLOCKED_DEPTH = 16
 _CONTROLS = ("clock", "reset", "enable")
 
 Next = Union[int, None, "_Choice"]
-"""What a register bit takes over: a gate, its own value (None), or one of two by a condition."""
+"""The next value of a register bit: a gate, its own value (None), or one of two by a condition."""
 
 
 @dataclass(frozen=True)
@@ -359,9 +357,7 @@ class AlwaysReader:
 
     def run(self, statement: Any, state: Mapping[int, Next], depth: int) -> dict[int, Next]:
         if depth > _MAX_CLOCKED_DEPTH:
-            raise self.error(
-                f"expected at most {_MAX_CLOCKED_DEPTH} statements inside each other", statement
-            )
+            raise self.error(f"expected at most {_MAX_CLOCKED_DEPTH} nested statements", statement)
         after = dict(state)
         if isinstance(statement, ast.Block):
             for part in statement.statements:

@@ -26,7 +26,7 @@ _PRIMITIVES = {
 """What a gate primitive does, and whether its output is inverted on top of that."""
 
 _MAX_PINS = 8
-"""Most bits of a port of a cell."""
+"""Maximum number of bits of a port of a cell."""
 
 
 @dataclass(frozen=True)

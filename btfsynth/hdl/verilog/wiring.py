@@ -16,7 +16,7 @@ from btfsynth.hdl.verilog.grammar import ast
 from btfsynth.hdl.verilog.words import describe, plain
 
 MAX_WIDTH = 1_000_000
-"""Most bits of a vector or a constant."""
+"""Maximum width of a vector or a constant."""
 
 _MAX_GATES = 20_000_000
 
@@ -87,7 +87,7 @@ class Wiring:
     unknown_constants: dict[int, str] = field(default_factory=dict)
     """Bits that constants leave undefined, as the file has them."""
     cut: list[tuple[int, int]] = field(default_factory=list)
-    """Bits of registers that have become ports, and what they take over."""
+    """Bits of registers that have become ports, and their next values."""
 
     def __post_init__(self) -> None:
         self.bits = Bits(lambda op, reads: self.gate(op, reads, self.line))
@@ -279,7 +279,7 @@ class Wiring:
         Yosys leaves such logic behind, and names it with constants of x.
         """
         for gate, value in self.first_values.items():
-            if gate in self.undriven:  # it keeps this value for ever
+            if gate in self.undriven:  # it always keeps this value
                 self.undriven.remove(gate)
                 self.gates[gate] = Gate(Op.BUFFER, (value,))
         if not self.undriven:
@@ -306,7 +306,7 @@ class Wiring:
         for gate in gates:
             if self.gates[gate].op is Op.REGISTER:
                 return self.sequential_at(
-                    f"{self.net_of[gate]} takes over what it makes itself", gate
+                    f"{self.net_of[gate]} is a register whose next value depends on itself", gate
                 )
         return self.at(f"{self.net_of[net]} is part of a combinational loop", net)
 

@@ -60,7 +60,7 @@ _GATES: Mapping[str, tuple[Make, int, int | None]] = MappingProxyType(
         "const0": (lambda _, __: FALSE, 0, 0),
     }
 )
-"""What builds a gate, and the least and the greatest number of its inputs."""
+"""What builds a gate, and the minimum and the maximum number of its inputs."""
 
 _REGISTERS = ("dff", "dff0", "dff1", "latch", "dffrse")
 """The last one as ABC writes it: data, then four control pins that are tied to ``gnd``."""
@@ -122,9 +122,9 @@ def _known_gate(file: SourceFile, kind: str, width: int, number: int) -> Make:
     if lower not in _GATES:
         known = ", ".join(name.upper() for name in _GATES)
         raise file.error(f"unknown gate {quoted(kind)}, expected one of {known}, LUT", number)
-    make, least, most = _GATES[lower]
-    if width < least or (most is not None and width > most):
-        wanted = f"{least}" if least == most else f"at least {least}"
+    make, low, high = _GATES[lower]
+    if width < low or (high is not None and width > high):
+        wanted = f"{low}" if low == high else f"at least {low}"
         raise file.error(f"expected {wanted} inputs of {kind}, got {width}", number)
     return make
 

@@ -1,10 +1,9 @@
 """The Berkeley Logic Interchange Format (University of California, Berkeley, 1992).
 
-Covers of any width, on-set or off-set; several models, flattened through ``.subckt`` from the first one that
-no other one uses; the ``.conn`` and the attributes that Yosys writes. What only says how fast or how large
-something is, is passed over. A missing ``.end`` is tolerated at the end of the file. What ``.exdc`` of the
-top lists does not matter; that of models that it uses is passed over, as their function stays the same.
-Latches are an error or become ports.
+Covers of any width, on-set or off-set; several models, of which the first that no other one uses is flattened
+through ``.subckt``; the ``.conn`` and the attributes that Yosys writes. Timing, area and a missing ``.end`` are
+ignored. What ``.exdc`` of the top lists does not matter; that of the models it uses is ignored, because their
+function stays the same. Latches are an error or become ports.
 """
 
 from __future__ import annotations

@@ -290,7 +290,7 @@ _CELLS: Mapping[str, tuple[_Cell, ...]] = {**_VENDORS, **_YOSYS}
 
 
 NEXT = "next"
-"""Name of the signal that a flip-flop takes over."""
+"""Name of the next value of a flip-flop."""
 
 _YOSYS_FLIPFLOP = re.compile(
     r"\$_(?:(?P<kind>DFFE|DFF|SDFFCE|SDFFE|SDFF|DLATCH)_(?P<marks>[PN]{1,2}[01]?[PN]?)|FF)_"

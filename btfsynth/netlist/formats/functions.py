@@ -20,7 +20,7 @@ from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.ports import Port
 
 MAX_TABLE_WIDTH = 6
-"""Most inputs of a function that is taken apart by its table."""
+"""Maximum number of inputs of a function given by its table."""
 
 
 def and_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:

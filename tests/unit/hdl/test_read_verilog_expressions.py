@@ -123,8 +123,8 @@ def test_combinational_blocks(tmp_path, body, function):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("always @* if (c) y = a;", "y.0. is not assigned on every way .* latch"),
-        ("always @* case (a) 0: y = 1; 1: y = 2; endcase", "not assigned on every way .* latch"),
+        ("always @* if (c) y = a;", "y.0. is not assigned on every path .* latch"),
+        ("always @* case (a) 0: y = 1; 1: y = 2; endcase", "not assigned on every path .* latch"),
         ("always @(a) y = a & {4{c}};", "c is read, but the block does not wait for it.* latch"),
         ("reg q; always @* begin y = q; q = c; end", "q is read before it is assigned.* latch"),
         ("always @* y = y + 1;", "latch"),

@@ -105,7 +105,7 @@ def test_by_hand(tmp_path):
     ("old", "new", "message"),
     [
         ("y <= q & r", "y <= q & a[1]", ":7: y joins q of latency 1 and a\\[1\\] of latency 0"),
-        ("y <= q & r", "y <= q & y", "y takes over what it makes itself"),
+        ("y <= q & r", "y <= q & y", "y is a register whose next value depends on itself"),
         ("r <= a[1]", "r = a[1]", ":7: expected a nonblocking assign '<=' .*, got '='"),
         ("r <= a[1]", "#1 r <= a[1]", ":7: a delay '#' before a statement is not supported"),
         ("r <= a[1];", "", ":6: r: expected the reset of the other registers, rst, got none"),

@@ -191,7 +191,7 @@ def test_latches_of_blocks(tmp_path):
         "module m (input g, d, output reg q, y);\nalways @(g or d) begin\ny = g & d;\n"
         "if (g) q = d;\nend\nendmodule\n"
     )
-    with pytest.raises(SequentialError, match=r":2: q is not assigned on every way .* latch"):
+    with pytest.raises(SequentialError, match=r":2: q is not assigned on every path .* latch"):
         read_design(path)
     netlist = read_design(path, comb=True)
     assert bit_names(netlist.input_ports) == ["g", "d", "q"]
