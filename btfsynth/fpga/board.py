@@ -30,24 +30,22 @@ _FILES = {"pins": "top.pcf", "synthesis": "synthesis.v", "report": "nextpnr.json
 class BoardResult:
     """A design on a board."""
 
-    module: str  # name of the design
+    module: str
     board: str
-    check: CheckResult  # the simulation of the serial port with the design behind it
-    cells: CellCounts  # cells of all
-    fmax: float | None  # MHz that the clock may have by the router's estimate
+    check: CheckResult  # simulation of the serial port with the design behind it
+    cells: CellCounts
+    fmax: float | None  # MHz that the clock may have, by the router's estimate
     clock: float  # MHz that it has
-    utilization: Mapping[str, Resource]  # sites by kind
+    utilization: Mapping[str, Resource]
     tools: Mapping[str, str]  # versions by name
     seed: int  # of the placer
-    # SHA-256 of the design's file that it was made from, by its role in the manifest
-    hashes: Mapping[str, str]
-    files: Mapping[str, str]  # names of the files by role
-    # where they are: beside the folder asked for if the run failed and that one holds a sound result
-    directory: Path | None = None
+    hashes: Mapping[str, str]  # SHA-256 of the design's file by role
+    files: Mapping[str, str]  # names by role
+    directory: Path | None = None  # where they are (see `publish_figures`)
 
     @property
     def failure(self) -> str:
-        """What is wrong with the result in one line; empty if nothing is."""
+        """What is wrong in one line; empty if nothing is."""
         if not self.check.ok:
             return f"{plural(self.check.failed, 'vector')} failed; first: {self.check.mismatch}"
         if self.fmax is not None and self.fmax < self.clock:
@@ -55,7 +53,6 @@ class BoardResult:
         return ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values: the same for the same design, options and tools."""
         return {
             "btfsynth": btfsynth.__version__,
             "module": self.module,

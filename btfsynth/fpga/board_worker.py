@@ -22,7 +22,6 @@ from amaranth.hdl import Cat, Elaboratable, Module, Signal
 
 from btfsynth.errors import DataError
 from btfsynth.fpga.devices import BOARDS
-from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port
 from btfsynth.sim.amaranth_worker import (
     Failures,
@@ -62,10 +61,7 @@ def simulate_shell(design: Design) -> tuple[Any, Failures]:
     Returns ``(vectors,)`` numbers of the vectors that were sent: all, or some, evenly spread, of many.
     failures : Failures Those that failed, counted among the ones sent.
     """
-    given = design.vectors
-    count = min(given.count, _MAX_VECTORS)
-    places = np.arange(count) * given.count // count
-    vectors = VectorTable(given.inputs[places], given.expected[places], given.care[places], False)
+    places, vectors = design.vectors.sample(_MAX_VECTORS)
     failures = Failures(vectors)
     shell = _shell(design, _SIMULATED_DIVISOR)
     n_outputs = vectors.expected.shape[1]

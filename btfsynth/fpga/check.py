@@ -1,7 +1,7 @@
-"""Check what became of a design: simulate it before and after routing, and prove the mapped logic.
+"""Check a design on an FPGA: simulate it before and after routing, and prove the mapped logic.
 
-The primitives are modelled by files of this package, a line or two each; nothing of the tools is trusted that
-made the netlists.
+The models of the primitives, one or two lines each, are files of this package: nothing is trusted of the tools
+that made the netlists.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
-
-from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.errors import ToolTimeoutError
 from btfsynth.files import write_text
 from btfsynth.fpga.devices import Family, Tool
 from btfsynth.fpga.mapping import Subject
 from btfsynth.fpga.place import Wrapper
 from btfsynth.hdl.templates import template_folder
-from btfsynth.hdl.vectors import VectorTable
 from btfsynth.sim.base import CheckResult, Design
 from btfsynth.sim.process import run_command
 from btfsynth.sim.programs import ICARUS
@@ -27,8 +24,8 @@ _VECTORS = "vectors.mem"
 _PASS = re.compile(r"^PASS ([0-9]+) vectors$", re.MULTILINE)
 _FAIL = re.compile(r"^FAIL ([0-9]+) of ([0-9]+)$", re.MULTILINE)
 _MISMATCH = re.compile(r"^MISMATCH vector=([0-9]+) .* got=(\S+)$", re.MULTILINE)
-_MOST_CLOCKS = 20_000
-_LEAST_VECTORS = 64
+_MAX_CLOCKS = 20_000
+_MIN_VECTORS = 64
 _PROVEN = "SAT proof finished - no model found: SUCCESS!"
 _REFUTED = "proof did fail!"
 
@@ -42,21 +39,16 @@ def write_models(family: Family, workspace: Path) -> None:
 def simulate_netlist(
     name: str, design: Design, wrapper: Wrapper, netlist: str, workspace: Path, timeout: float
 ) -> CheckResult:
-    """Clock a netlist of the wrapper through the vectors of the design in Icarus Verilog.
+    """Clock a netlist of the wrapper through vectors of the design in Icarus Verilog.
 
-    Returns how many vectors passed; skipped if Icarus Verilog is not installed. Of many vectors that have
-    to be shifted in and out some are taken, evenly spread.
+    Skipped if that is not installed. Of many vectors that have to be shifted in and out, an even sample is
+    taken. The netlist is a file of the workspace, and so are the models (`write_models`).
     """
     found = ICARUS.find()
     if found.version is None:
         return CheckResult(name, skipped=str(found.reason))
     bench, image = f"tb_{wrapper.top}.v", f"{name}.vvp"
-    count = min(design.vectors.count, max(_LEAST_VECTORS, _MOST_CLOCKS // wrapper.clocks))
-    places = np.arange(count) * design.vectors.count // count
-    given = design.vectors
-    vectors = VectorTable(
-        given.inputs[places], given.expected[places], given.care[places], exhaustive=False
-    )
+    places, vectors = design.vectors.sample(max(_MIN_VECTORS, _MAX_CLOCKS // wrapper.clocks))
     vectors.write(workspace / _VECTORS)
     write_text(workspace / bench, wrapper.testbench(vectors, _VECTORS))
     build = ("iverilog", "-g2012", "-s", f"tb_{wrapper.top}", "-o", image)
@@ -65,23 +57,20 @@ def simulate_netlist(
         raise built.error(f"{name}: Icarus Verilog cannot compile the netlist")
     done = run_command(("vvp", "-n", image), workspace, timeout)
     passed, failed = _PASS.search(done.stdout), _FAIL.search(done.stdout)
-    if done.returncode == 0 and passed and int(passed[1]) == count:
-        return CheckResult(name, passed=count, version=found.version)
+    if done.returncode == 0 and passed and int(passed[1]) == vectors.count:
+        return CheckResult(name, passed=vectors.count, version=found.version)
     first = _MISMATCH.search(done.stdout)
-    if done.returncode == 0 or not failed or not first or int(failed[2]) != count:
+    if done.returncode == 0 or not failed or not first or int(failed[2]) != vectors.count:
         raise done.error(f"{name}: the simulation gave no verdict")
     bad = int(failed[1])
     mismatch = design.mismatch(int(places[int(first[1])]), first[2])
-    return CheckResult(name, count - bad, bad, mismatch, version=found.version)
+    return CheckResult(name, vectors.count - bad, bad, mismatch, version=found.version)
 
 
 def prove_mapped(
     yosys: Tool, subject: Subject, mapped: str, workspace: Path, timeout: float
 ) -> bool | None:
-    """Prove a mapped module equal to its source on every input.
-
-    Returns true or False, or None if it takes longer.
-    """
+    """Prove a mapped module equal to its source, which has no registers; None if undecided in time."""
     module = subject.module
     text = (workspace / mapped).read_text(encoding="utf-8")
     renamed = re.sub(rf"^module {module}\b", f"module {module}_gate", text, flags=re.MULTILINE)
@@ -99,10 +88,8 @@ def prove_mapped(
     write_text(workspace / "prove.ys", "\n".join(lines) + "\n")
     try:
         done = run_command((*yosys.command, "-s", "prove.ys"), workspace, timeout)
-    except MissingToolError:
-        raise
-    except ToolError:
-        return None  # out of time
+    except ToolTimeoutError:
+        return None
     if done.returncode == 0 and _PROVEN in done.stdout:
         return True
     if done.returncode and _REFUTED in done.stdout + done.stderr:

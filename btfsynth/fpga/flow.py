@@ -45,47 +45,40 @@ _PROOF_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class FpgaOptions:
-    """How a design is brought to a device."""
-
-    place: PlaceOptions = field(default_factory=PlaceOptions)  # how it is placed and routed
+    place: PlaceOptions = field(default_factory=PlaceOptions)
     tries: int = 4  # orders of the inputs that the mapping tries (`map_scripts`)
 
 
 @dataclass(frozen=True)
 class Column:
-    """What the flow came to for one description of the function."""
+    """Results for one description of the function."""
 
-    mapping: MappedModule  # the module alone, mapped
-    top: CellCounts  # cells with the registers around it
-    placed: Placed  # placed and routed
-    # whether the mapped module is its source on every input; None if that was not found out
-    proven: bool | None
+    mapping: MappedModule  # the module alone
+    top: CellCounts  # with the registers around it
+    placed: Placed
+    proven: bool | None  # whether the mapped module equals its source; None if undecided
 
 
 @dataclass(frozen=True)
 class FpgaResult:
     """A design on a device."""
 
-    module: str  # name of the design
+    module: str
     device: Device
-    # The design, and the same truth table as a case statement; None with a reason in `no_case`
     design: Column
-    case: Column | None
-    no_case: str  # why there is no case statement
-    # what was asked for and is missing because a tool failed on it, one line each
-    problems: tuple[str, ...]
-    checks: tuple[CheckResult, ...]  # the simulations of the design before and after routing
+    case: Column | None  # the same truth table as a case statement
+    no_case: str  # why there is none
+    problems: tuple[str, ...]  # what is missing because a tool failed, one line each
+    checks: tuple[CheckResult, ...]  # simulations before and after routing
     tools: Mapping[str, str]  # versions by name
-    options: FpgaOptions  # how it was made
-    # SHA-256 of the design's files that it was made from, by their role in the manifest
-    hashes: Mapping[str, str]
-    files: Mapping[str, str]  # names of the files by role
-    # where they are: beside the folder asked for if the run failed and that one holds a sound result
-    directory: Path | None = None
+    options: FpgaOptions
+    hashes: Mapping[str, str]  # SHA-256 of the design's files by role
+    files: Mapping[str, str]  # names by role
+    directory: Path | None = None  # where they are (see `publish_figures`)
 
     @property
     def failure(self) -> str:
-        """What is wrong with the result in one line; empty if nothing is."""
+        """What is wrong in one line; empty if nothing is."""
         if self.design.proven is False:
             return "the mapped netlist is not the design"
         for check in self.checks:
@@ -99,7 +92,7 @@ class FpgaResult:
         return "; ".join(self.problems)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures as plain values: the same for the same design, options and tools."""
+        """Return the figures, which are the same for the same design, options and tools."""
         return {
             "btfsynth": __version__,
             "module": self.module,
@@ -126,10 +119,10 @@ def run_fpga(
     output: StrPath,
     say: Callable[[str], None] = lambda line: None,
 ) -> FpgaResult:
-    """Bring a design to a device and write what came of it.
+    """Bring a design to a device and write the result.
 
-    The design is written before the case statement is looked at, which is then added to the figures. A tool
-    that fails on a check or on the case statement takes nothing away: `FpgaResult.failure` says so.
+    The design's files are written before the case statement is tried, which is then added to the figures. If a
+    tool fails on a check or on the case statement, the rest is kept and `FpgaResult.failure` says so.
     """
     directory = as_path(directory)
     output = as_path(output)
@@ -217,7 +210,7 @@ class _Run:
         return result, files
 
     def with_case(self, result: FpgaResult) -> FpgaResult:
-        """Take the same truth table as a case statement through the flow; what fails there is said."""
+        """Take the same truth table as a case statement through the flow; a failure becomes a problem."""
         try:
             reference = case_reference(self.design.manifest, self.design.vectors)
             write_text(self.workspace / reference.file, reference.text)
@@ -237,12 +230,9 @@ class _Run:
     def column(
         self, what: str, subject: Subject, timing: Timing | None
     ) -> tuple[Column, Wrapper, list[str]]:
-        """Take one description through the flow; return also what failed and is no part of its result."""
-        manifest, workspace, timeout = (
-            self.design.manifest,
-            self.workspace,
-            self.options.place.timeout,
-        )
+        """Take one description through the flow; the last value lists what failed, one line each."""
+        manifest, workspace = self.design.manifest, self.workspace
+        timeout = self.options.place.timeout
         n_inputs = self.design.vectors.inputs.shape[1]
         scripts = map_scripts(n_inputs, manifest.netlist.get("cells", 0), self.options.tries)
         self.say(f"{what}: mapping by {len(scripts) + 1} scripts ...")

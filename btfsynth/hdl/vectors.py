@@ -41,6 +41,13 @@ class VectorTable:
         wrong: NDArray[np.bool_] = ((outputs != self.expected) & self.care).any(axis=1)
         return wrong
 
+    def sample(self, limit: int) -> tuple[NDArray[np.intp], VectorTable]:
+        """Return up to `limit` of the vectors, evenly spread, and their numbers."""
+        count = min(self.count, limit)
+        places = np.arange(count) * self.count // count
+        table = VectorTable(self.inputs[places], self.expected[places], self.care[places], False)
+        return places, table
+
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> VectorTable:
         """Return the different input vectors of a data set in the order of their first occurrence.

@@ -61,8 +61,6 @@ _SECTIONS = (
 
 
 def write_report(directory: StrPath, path: StrPath) -> None:
-    directory = as_path(directory)
-    path = as_path(path)
     write_text(path, report_page(directory))
 
 
@@ -79,7 +77,7 @@ def report_page(directory: StrPath) -> str:
 
 
 def _design_values(folder: DesignFolder) -> dict[str, Any]:
-    text = training_text(folder)
+    network, text = folder.network, training_text(folder)
     curve = training_curve(
         folder.history, as_number(sub_record(folder.build, "train"), "best_iteration")
     )
@@ -95,7 +93,7 @@ def _design_values(folder: DesignFolder) -> dict[str, Any]:
         "notices": [*folder.manifest.notices, *folder.notices],
         "front": None,
         "training": {"text": text, "curve": curve} if text or curve else None,
-        "layers": _layers(folder),
+        "layers": () if network is None else layer_maps(network, port_bits(network.input_ports)),
         "passes": pass_table(folder),
         "chains": chains(folder),
         "advice": verify_advice(folder),
@@ -138,13 +136,8 @@ def _discovery_values(found: Discovery) -> dict[str, Any]:
     }
 
 
-def _layers(folder: DesignFolder) -> Any:
-    network = folder.network
-    return () if network is None else layer_maps(network, port_bits(network.input_ports))
-
-
 def _circuits(folders: Sequence[DesignFolder], names: Sequence[str]) -> dict[str, Any]:
-    """Return what concerns the circuits that a page shows, all of the same ports and vectors."""
+    """Return the values for circuits that have the same ports and vectors."""
     first = folders[0]
     manifest, vectors = first.manifest, first.vectors
     wrong = first.wrong_vectors()
@@ -214,7 +207,7 @@ def _render_reproduction(found: Reproduction) -> str:
         kind="Reproduction report",
         title="The published experiments, run again",
         lead="Elser & Lal, Learning with Boolean threshold functions, arXiv 2602.17493: what was published "
-        "and what came of it here.",
+        "and what was reached here.",
         verdict=found.verdict(),
         figures=found.figures(),
         notices=found.notices,
@@ -257,7 +250,7 @@ def _environment(folder: Path) -> Environment:
 
 
 _MAX_CHARACTERS = 150_000
-"""Characters of the vectors that a page holds; more would make it heavy."""
+"""Characters of vectors in a page; more would make it slow."""
 
 
 def circuit_record(netlist: Netlist, title: str) -> dict[str, Any]:

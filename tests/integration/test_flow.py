@@ -58,16 +58,16 @@ def test_options_out_of_range(field, value):
 @pytest.mark.parametrize(
     "options",
     [
-        replace(QUICK, passes="magic"),
-        replace(QUICK, simulators=("magic",)),
-        replace(QUICK, training=TrainOptions(sigma=0.5)),
-        replace(QUICK, training=TrainOptions(widths=(1, 2))),
+        lambda: replace(QUICK, passes="magic"),
+        lambda: replace(QUICK, simulators=("magic",)),
+        lambda: replace(QUICK, training=TrainOptions(sigma=0.5)),
+        lambda: replace(QUICK, training=TrainOptions(widths=(1, 2))),
     ],
 )
 def test_wrong_options_leave_no_folder(tmp_path, options):
     """What can be seen to fail does so before a folder is made."""
     with pytest.raises(UsageError):
-        build(DATA, tmp_path / "deep" / "out", options)
+        build(DATA, tmp_path / "deep" / "out", options())
     assert not list(tmp_path.iterdir())
 
 
