@@ -42,7 +42,7 @@ def main(folder: Path | None, quick: bool, table: Path) -> None:
             f"{check.name:16}{check.skipped or f'{check.passed} vectors right, {check.failed} wrong'}"
         )
     print(f"verified    {built.verified}; files in {folder}")
-    print(f"\n{built.design.verilog.partition('endmodule')[0]}endmodule")
+    print(f"\n{built.netlist.to_verilog().partition('endmodule')[0]}endmodule")
 
 
 if __name__ == "__main__":

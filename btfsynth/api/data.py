@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from btfsynth.api.show import Shown, Table, html_table
+from btfsynth.api.show import Ported, Table, html_table
 from btfsynth.dataset.code import code_inputs, parse_code
 from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset as Patterns
@@ -19,7 +19,7 @@ from btfsynth.dataset.dataset import InputKind, OutputKind
 from btfsynth.dataset.load import load as load_dataset
 from btfsynth.dataset.load import save
 from btfsynth.dataset.sampling import sample
-from btfsynth.dataset.tasks import TASKS
+from btfsynth.dataset.tasks import TASKS, Task
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath
@@ -35,7 +35,7 @@ _HTML_ROWS = 8
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
-class Dataset(Shown):
+class Dataset(Ported):
     """Patterns: input vectors, the outputs they ask for, and which of these matter.
 
     Parameters
@@ -139,21 +139,6 @@ class Dataset(Shown):
         return self.core.care_mask
 
     @property
-    def name(self) -> str:
-        """Name of the function."""
-        return self.core.name
-
-    @property
-    def inputs(self) -> tuple[Port, ...]:
-        """Ports of the columns of `X`, each least significant bit first."""
-        return self.core.input_ports
-
-    @property
-    def outputs(self) -> tuple[Port, ...]:
-        """Ports of the columns of `y`, each least significant bit first."""
-        return self.core.output_ports
-
-    @property
     def exhaustive(self) -> bool:
         """True if every input vector is listed and every output of each matters."""
         return self.core.exhaustive
@@ -180,23 +165,11 @@ class Dataset(Shown):
         return Dataset._of(replace(self.core, name=name))
 
     def sample(self, n: int, seed: int = 1) -> Dataset:
-        """Draw `n` patterns without replacement; what is not drawn counts as unknown, not as don't-care.
-
-        Raises
-        ------
-        UsageError
-            If there are fewer.
-        """
+        """Draw `n` patterns without replacement; what is not drawn counts as unknown, not as don't-care."""
         return Dataset._of(sample(self.core, n, seed))
 
     def coded(self, code: str) -> Dataset:
-        """Return analog inputs as bits: ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X``.
-
-        Raises
-        ------
-        UsageError
-            If the code is unknown or the inputs are bits already.
-        """
+        """Return analog inputs as bits: ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X``."""
         return Dataset._of(code_inputs(self.core, parse_code(code)))
 
     @property
@@ -222,15 +195,7 @@ class Dataset(Shown):
         return Netlist(hidden_netlist(self.core.source)).renamed(self.name)
 
     def save(self, path: StrPath) -> None:
-        """Write the patterns; the ending names the format: .csv, .pla, .truth, .dat or .npz.
-
-        Raises
-        ------
-        UsageError
-            If the format is unknown or cannot hold them.
-        OutputError
-            If the file cannot be written.
-        """
+        """Write the patterns; the ending names the format: .csv, .pla, .truth, .dat or .npz."""
         save(self.core, path)
 
     def _facts(self) -> dict[str, object]:
@@ -371,16 +336,14 @@ def as_dataset(source: Dataset | StrPath) -> Dataset:
     )
 
 
-class TaskRow(NamedTuple):
-    """A built-in task."""
+class Tasks(Table[Task]):
+    """The built-in tasks."""
 
-    name: str
-    signature: str
-    description: str
-    example: str
+    __slots__ = ()
+    shown = ("name", "signature", "description", "example")
 
 
-def tasks() -> Table[TaskRow]:
+def tasks() -> Tasks:
     """List the built-in tasks.
 
     Examples
@@ -389,7 +352,4 @@ def tasks() -> Table[TaskRow]:
     >>> btf.tasks()[0].signature
     'multiplier:N[xM]'
     """
-    return Table(
-        TaskRow(task.name, task.signature, task.description, task.example)
-        for task in TASKS.values()
-    )
+    return Tasks(TASKS.values())

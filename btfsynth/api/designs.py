@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +20,7 @@ from btfsynth.flow import building
 from btfsynth.flow.recipe import BuildOptions
 from btfsynth.flow.report import BuildReport
 from btfsynth.fpga.devices import get_device
-from btfsynth.fpga.flow import FpgaOptions, FpgaResult, run_fpga
+from btfsynth.fpga.flow import FpgaOptions, run_fpga
 from btfsynth.fpga.place import PlaceOptions
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import Manifest, load_manifest
@@ -64,21 +64,24 @@ class Links(Table[Link]):
         return LinkResult.PASSED in results and LinkResult.FAILED not in results
 
 
+class FpgaRow(NamedTuple):
+    """A description of the function on an FPGA: the design, or a case statement of its truth table.
+
+    Lookup tables and levels of the module alone, and the clock in MHz with registers around it.
+    """
+
+    name: str
+    luts: int
+    levels: int
+    fmax: float | None
+
+
 @dataclass(frozen=True, repr=False)
 class Design(Shown):
     """A folder with hardware: Verilog, VHDL, Amaranth, testbenches, test vectors and a manifest.
 
-    Made by `Netlist.write`, `build`, `discover` and `learn`; ``Design(folder)`` opens one.
-
-    Parameters
-    ----------
-    folder
-        The folder.
-
-    Raises
-    ------
-    DataError
-        If it holds no design.
+    Written by `Netlist.write`, `build`, `discover` and `learn`; ``Design(folder)`` opens one, and raises a
+    `DataError` if the folder holds none.
 
     Examples
     --------
@@ -86,10 +89,8 @@ class Design(Shown):
     >>> design = btf.smallest("full_adder").netlist.write("adder")
     >>> design
     <Design: module full_adder, inputs a, b, cin, outputs s, cout, folder adder>
-    >>> design.simulate("amaranth")["passed"].tolist()
-    [8, 8]
-    >>> bool(btf.prove(design, "full_adder"))
-    True
+    >>> design.simulate("amaranth")["passed"].tolist(), bool(btf.prove(design, "full_adder"))
+    ([8, 8], True)
     """
 
     folder: Path
@@ -100,13 +101,8 @@ class Design(Shown):
 
     @property
     def manifest(self) -> Manifest:
-        """What the folder says of itself: ports, files and their hashes, how it was made."""
+        """What the folder says of itself: module, ports, files and their hashes, how it was made."""
         return load_manifest(self.folder)
-
-    @property
-    def module(self) -> str:
-        """Name of the hardware module."""
-        return self.manifest.module
 
     @property
     def files(self) -> dict[str, Path]:
@@ -114,14 +110,9 @@ class Design(Shown):
         return {role: self.folder / name for role, name in self.manifest.files.items()}
 
     @property
-    def verilog(self) -> str:
-        """Text of the Verilog module."""
-        return self.files["verilog"].read_text(encoding="utf-8")
-
-    @property
     def netlist(self) -> Netlist:
         """The netlist that the hardware was made from."""
-        return Netlist(read_netlist(self.folder / f"{self.module}.mig"))
+        return Netlist(read_netlist(self.folder / f"{self.manifest.module}.mig"))
 
     def simulate(self, *simulators: str, timeout: float | None = None) -> Checks:
         """Simulate the hardware on its vectors; the Verilog is also parsed back and compared.
@@ -130,7 +121,7 @@ class Design(Shown):
         ----------
         *simulators
             ``"amaranth"``, ``"icarus"``, ``"verilator"``, ``"cocotb"``, ``"ghdl"``; by default all that are
-            installed and not too slow for the design. One that is missing is skipped, which its row says.
+            installed and not too slow for the design. A missing one is skipped, which its row says.
         timeout
             Seconds after which a simulator is stopped; by default they follow from the size of the design.
 
@@ -148,32 +139,21 @@ class Design(Shown):
     ) -> Links:
         """Check the folder link by link, from the hashes of its files to whether its vectors notice faults.
 
-        Parameters
-        ----------
-        *simulators
-            Simulators that must be there; by default those that are.
-        mutants
-            Faults to try at most.
-        timeout
-            Seconds per command of a tool, and per SAT proof.
-
-        Raises
-        ------
-        UsageError
-            If a name is unknown.
+        `simulators` must all be there; `mutants` is the number of faults to try at most; `timeout` is in
+        seconds, per command of a tool and per SAT proof.
         """
         return Links(verify_design(self.folder, mutants, simulators or None, timeout).links)
 
     def fpga(
         self,
         device: str = "ice40-hx1k",
-        *,
         folder: StrPath | None = None,
+        *,
         freq: float | None = None,
         seed: int = 1,
         tries: int = 4,
-    ) -> Fpga:
-        """Map, place and route the design with Yosys and nextpnr, and write a bitstream.
+    ) -> Table[FpgaRow]:
+        """Map, place and route the design with Yosys and nextpnr; write a bitstream and figures.
 
         Parameters
         ----------
@@ -183,10 +163,8 @@ class Design(Shown):
             Where the files go; by default ``fpga-<device>`` in the folder of the design.
         freq
             Clock to reach, in MHz.
-        seed
-            Seed of the placement.
-        tries
-            Orders of the inputs that each mapping script tries.
+        seed, tries
+            Seed of the placement; orders of the inputs that each mapping script tries.
 
         Raises
         ------
@@ -195,104 +173,80 @@ class Design(Shown):
         MissingToolError
             If Yosys or nextpnr is not installed.
         VerificationError
-            If the design is larger than the device.
+            If the design does not fit the device, misses `freq` or fails a check; the files are there.
         """
         target = get_device(device)
         output = self.folder / f"fpga-{device}" if folder is None else as_path(folder)
-        return Fpga(
-            run_fpga(self.folder, target, FpgaOptions(PlaceOptions(seed, freq), tries), output)
+        settings = FpgaOptions(PlaceOptions(seed, freq), tries)
+        result = run_fpga(self.folder, target, settings, output)
+        if result.failure:
+            raise VerificationError(f"{result.directory}: {result.failure}")
+        columns = {"design": result.design, "case statement": result.case}
+        return Table(
+            FpgaRow(name, each.mapping.counts.luts, each.mapping.counts.levels, each.placed.fmax)
+            for name, each in columns.items()
+            if each is not None
         )
 
     def report(self, path: StrPath | None = None) -> Path:
-        """Write one HTML page about the design, with a circuit to click through; return its path.
-
-        Raises
-        ------
-        OutputError
-            If the file cannot be written.
-        """
-        page = self.folder / PAGE_FILE if path is None else as_path(path)
-        write_report(self.folder, page)
-        return page
+        """Write one HTML page about the design, with a circuit to click through; return its path."""
+        return _report(self.folder, path)
 
     def _facts(self) -> dict[str, object]:
         manifest = self.manifest
+        inputs, outputs = (
+            [port.label for port in ports]
+            for ports in (manifest.input_ports, manifest.output_ports)
+        )
         return {
             "module": manifest.module,
-            "inputs": [port.label for port in manifest.input_ports],
-            "outputs": [port.label for port in manifest.output_ports],
+            "inputs": inputs,
+            "outputs": outputs,
             "folder": self.folder,
         }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Fpga(Shown):
-    """A design on an FPGA; true if nothing failed.
-
-    `luts` and `levels` are lookup tables and levels of the module alone, `fmax` the clock in MHz with
-    registers around it, `case_luts` and `case_fmax` the same of a ``case`` statement of its truth table.
-    """
-
-    core: FpgaResult
-
-    @property
-    def luts(self) -> int:
-        return self.core.design.mapping.counts.luts
-
-    @property
-    def levels(self) -> int:
-        return self.core.design.mapping.counts.levels
-
-    @property
-    def fmax(self) -> float | None:
-        return self.core.design.placed.fmax
-
-    @property
-    def case_luts(self) -> int | None:
-        return None if self.core.case is None else self.core.case.mapping.counts.luts
-
-    @property
-    def case_fmax(self) -> float | None:
-        return None if self.core.case is None else self.core.case.placed.fmax
-
-    @property
-    def files(self) -> dict[str, Path]:
-        folder = self.core.directory or Path()
-        return {role: folder / name for role, name in self.core.files.items()}
-
-    @property
-    def failure(self) -> str:
-        """What is wrong, in one line; empty if nothing is."""
-        return self.core.failure
-
-    def __bool__(self) -> bool:
-        return not self.failure
-
-    def _facts(self) -> dict[str, object]:
-        names = ("luts", "levels", "fmax", "case_luts", "case_fmax")
-        return {"device": self.core.device.name} | {name: getattr(self, name) for name in names}
+def _report(folder: Path, path: StrPath | None) -> Path:
+    page = folder / PAGE_FILE if path is None else as_path(path)
+    write_report(folder, page)
+    return page
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Build(Shown):
-    """What `build` made; true if the hardware was verified.
+class Made(Shown):
+    """Hardware that was made and checked; true if it was verified."""
 
-    Examples
-    --------
-    >>> import btfsynth as btf
-    >>> built = btf.build("full_adder", "adder", simulators=["amaranth"])
-    >>> built.netlist.cells, built.checks["name"].tolist()
-    (3, ['network', 'parsed_verilog', 'amaranth'])
-    """
-
-    core: BuildReport
-    data: Dataset
+    core: Any
 
     @property
     def design(self) -> Design:
-        """The folder: beside the one asked for, if the build failed and that one holds a verified design."""
-        assert self.core.directory is not None
+        """The folder: beside the one asked for, if this failed and that one holds a verified design."""
         return Design(self.core.directory)
+
+    @property
+    def checks(self) -> Checks:
+        """The checks of network and hardware."""
+        return Checks(self.core.checks.values())
+
+    @property
+    def verified(self) -> bool:
+        """True if no check failed and a simulator ran the hardware."""
+        return bool(self.core.verified)
+
+    @property
+    def verdict(self) -> str:
+        """What was found, in one line."""
+        return str(self.core.verdict)
+
+    def __bool__(self) -> bool:
+        return self.verified
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Build(Made):
+    """What `build` made; true if the hardware was verified."""
+
+    core: BuildReport
+    data: Dataset
 
     @property
     def network(self) -> Network:
@@ -311,35 +265,18 @@ class Build(Shown):
         return replace(self.design.netlist, log=Table(map(PassRow.of, self.core.passes)))
 
     @property
-    def checks(self) -> Checks:
-        """The checks of network and hardware."""
-        return Checks(self.core.checks.values())
-
-    @property
     def accuracy(self) -> dict[str, dict[str, Accuracy]]:
-        """What the network as trained, with integer weights (``quantised``) and as netlist gets right.
+        """What the network as ``trained``, ``quantised`` (integer weights) and as ``netlist`` gets right.
 
-        Of the patterns (``train``) and of the validation set; empty where all three are the same network.
+        Of the patterns (``train``) and of the validation set (``valid``); empty where all three are one
+        network.
         """
         return {} if self.core.hardware is None else self.core.hardware.accuracy
 
     @property
     def labels_as_trained(self) -> dict[str, int]:
-        """On how many patterns the port with the class has the class that the network as trained gives them."""
+        """Patterns for which the port with the class has the class of the network as trained, by data set."""
         return {} if self.core.hardware is None else self.core.hardware.labels_as_trained
-
-    @property
-    def verified(self) -> bool:
-        """True if no check failed and a simulator ran the hardware."""
-        return self.core.verified
-
-    @property
-    def verdict(self) -> str:
-        """What was found, in one line."""
-        return self.core.verdict
-
-    def __bool__(self) -> bool:
-        return self.verified
 
     def _facts(self) -> dict[str, object]:
         cost = self.core.cost
@@ -381,10 +318,8 @@ def build(
     ------
     UsageError
         If a setting or the data cannot be used; before anything is trained or written.
-    TrainingError
-        If no network met the stopping rule; the best one is in the folder.
-    InterruptedWorkError
-        On Ctrl-C; the best network is in the folder.
+    TrainingError, InterruptedWorkError
+        If no network met the stopping rule, or on Ctrl-C; the best network is in the folder.
     OutputError
         If the folder cannot be written.
 
@@ -392,8 +327,8 @@ def build(
     --------
     >>> import btfsynth as btf
     >>> built = btf.build("multiplier:2", "out", simulators=["amaranth"], pipeline=2)
-    >>> built.verdict
-    'verified: hardware equals the netlist; 64 of 64 targets right (100%)'
+    >>> built.netlist.cells, built.verdict
+    (8, 'verified: hardware equals the netlist; 64 of 64 targets right (100%)')
     """
     given: dict[str, Any] = dict(settings)
     require_known("build", given, TRAIN, HARDWARE, BUILD)
@@ -407,11 +342,9 @@ def build(
     checked = None if valid is None else as_dataset(valid).core
     if network is None:
         return Build(building.build(data.core, folder, asked, on_event, checked), data)
-    name = f"{network.name}.npz"
-    return Build(
-        building.build_network(data.core, network.core, name, folder, asked, on_event, checked),
-        data,
-    )
+    file = f"{network.name}.npz"
+    made = building.build_network(data.core, network.core, file, folder, asked, on_event, checked)
+    return Build(made, data)
 
 
 class FrontRow(NamedTuple):
@@ -428,42 +361,18 @@ class FrontRow(NamedTuple):
 class Discovery(Shown):
     """What `discover` found: the circuits that no other beats, each a checked design.
 
-    Examples
-    --------
-    >>> import btfsynth as btf
-    >>> found = btf.discover("multiplier:2", "found", trials=4, polish=False)
-    >>> found.front[0].cells, found.best.netlist.cells
-    (8, 8)
+    `trials`, `exact` and `distinct` count trainings, those with every target right, and different circuits;
+    those of earlier sessions are included.
     """
 
     core: DiscoverReport
+    trials: int = field(init=False)
+    exact: int = field(init=False)
+    distinct: int = field(init=False)
 
-    @property
-    def front(self) -> Table[FrontRow]:
-        """The circuits, the best first."""
-        return Table(
-            FrontRow(
-                entry["cells"],
-                entry["depth"],
-                entry["inverters"],
-                entry["verified"],
-                self.folder / entry["path"],
-            )
-            for entry in self.core.front
-        )
-
-    @property
-    def best(self) -> Design:
-        """The design of the first of them.
-
-        Raises
-        ------
-        VerificationError
-            If nothing was found.
-        """
-        if not self.core.front:
-            raise VerificationError(f"{self.core.name}: no circuit was found")
-        return Design(self.front[0].path)
+    def __post_init__(self) -> None:
+        for name in ("trials", "exact", "distinct"):
+            object.__setattr__(self, name, getattr(self.core, name))
 
     @property
     def folder(self) -> Path:
@@ -471,29 +380,28 @@ class Discovery(Shown):
         return self.core.directory
 
     @property
-    def trials(self) -> int:
-        """Trainings, those of earlier sessions included."""
-        return self.core.trials
+    def front(self) -> Table[FrontRow]:
+        """The circuits, the best first."""
+        names = FrontRow._fields[:-1]
+        return Table(
+            FrontRow._make((*map(entry.get, names), self.folder / entry["path"]))
+            for entry in self.core.front
+        )
 
     @property
-    def exact(self) -> int:
-        """Trainings that got every target right."""
-        return self.core.exact
-
-    @property
-    def distinct(self) -> int:
-        """Different circuits that were found."""
-        return self.core.distinct
+    def best(self) -> Design:
+        """The design of the first of them; a `VerificationError` if there is none."""
+        if not self.core.front:
+            raise VerificationError(f"{self.core.name}: no circuit was found")
+        return Design(self.front[0].path)
 
     def report(self, path: StrPath | None = None) -> Path:
         """Write one HTML page about the circuits; return its path."""
-        page = self.folder / PAGE_FILE if path is None else as_path(path)
-        write_report(self.folder, page)
-        return page
+        return _report(self.folder, path)
 
     def _facts(self) -> dict[str, object]:
-        shown = {name: getattr(self, name) for name in ("trials", "exact", "distinct")}
-        return {"name": self.core.name, **shown, "front": len(self.front), "folder": self.folder}
+        counts = {"trials": self.trials, "exact": self.exact, "distinct": self.distinct}
+        return {"name": self.core.name, **counts, "front": len(self.front), "folder": self.folder}
 
 
 @documented(DISCOVER, TRAIN)
@@ -535,8 +443,9 @@ def discover(
     Examples
     --------
     >>> import btfsynth as btf
-    >>> btf.discover("full_adder", "found", trials=2, polish=False).front[0].cells
-    3
+    >>> found = btf.discover("multiplier:2", "found", trials=4, polish=False)
+    >>> found.front[0].cells, found.best.netlist.cells
+    (8, 8)
     """
     given: dict[str, Any] = dict(settings)
     require_known("discover", given, DISCOVER, TRAIN)
@@ -547,19 +456,22 @@ def discover(
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Learned(Shown):
-    """What `learn` made; true if the hardware was verified.
+class LearnerRow(NamedTuple):
+    """A learner's best circuit: shares of the samples right, cells, AND nodes, whether it was chosen."""
 
-    Examples
-    --------
-    >>> import btfsynth as btf
-    >>> data = btf.load("parity:8")
-    >>> made = btf.learn(data.sample(60), "out", test=data.sample(100, seed=2), trials=1,
-    ...                  simulators=["amaranth"], baselines=False)
-    >>> made.scores["test"].bits, made.winners
-    (1.0, ('polynomial',))
-    """
+    learner: str
+    how: str
+    train: float
+    valid: float
+    test: float | None
+    cells: int | None
+    ands: int | None
+    won: bool
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Learned(Made):
+    """What `learn` made; true if the hardware was verified."""
 
     core: LearnReport
 
@@ -567,12 +479,6 @@ class Learned(Shown):
     def netlist(self) -> Netlist:
         """The circuit of all outputs."""
         return Netlist(self.core.netlist)
-
-    @property
-    def design(self) -> Design:
-        """The folder: beside the one asked for, if this failed and that one holds a verified design."""
-        assert self.core.directory is not None
-        return Design(self.core.directory)
 
     @property
     def scores(self) -> dict[str, Score]:
@@ -589,35 +495,9 @@ class Learned(Shown):
         rows = self.core.rows(output)
         return Table(LearnerRow._make(map(row.get, LearnerRow._fields)) for row in rows)
 
-    @property
-    def verified(self) -> bool:
-        """True if no check failed and a simulator ran the hardware."""
-        return self.core.verified
-
-    @property
-    def verdict(self) -> str:
-        """What was found, in one line."""
-        return self.core.verdict
-
-    def __bool__(self) -> bool:
-        return self.verified
-
     def _facts(self) -> dict[str, object]:
         scores = {f"{name} bits": score.bits for name, score in self.scores.items()}
         return {"name": self.core.netlist.name, "cells": self.core.cost.cells, **scores}
-
-
-class LearnerRow(NamedTuple):
-    """A learner's best circuit: shares of the samples right, cells, AND nodes, whether it was chosen."""
-
-    learner: str
-    how: str
-    train: float
-    valid: float
-    test: float | None
-    cells: int | None
-    ands: int | None
-    won: bool
 
 
 @documented(LEARN)
@@ -660,20 +540,22 @@ def learn(
     Examples
     --------
     >>> import btfsynth as btf
+    >>> data = btf.load("parity:8")
     >>> settings = {"trials": 1, "baselines": False, "simulators": ["amaranth"]}
-    >>> bool(btf.learn(btf.load("majority:5").sample(24), "out", **settings))
-    True
+    >>> made = btf.learn(data.sample(60), "out", test=data.sample(100, seed=2), **settings)
+    >>> made.scores["test"].bits, made.winners
+    (1.0, ('polynomial',))
     """
     given: dict[str, Any] = dict(settings)
     require_known("learn", given, LEARN)
-    asked = LearnOptions(seed=seed, **given)
+    checked, measured = (None if each is None else as_dataset(each).core for each in (valid, test))
     return Learned(
         run_learning(
             as_dataset(train).core,
             folder,
-            asked,
-            valid=None if valid is None else as_dataset(valid).core,
-            test=None if test is None else as_dataset(test).core,
+            LearnOptions(seed=seed, **given),
+            valid=checked,
+            test=measured,
             on_event=on_event,
         )
     )

@@ -14,16 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from btfsynth import __version__
 from btfsynth.api.data import Dataset, as_dataset, port_columns
 from btfsynth.api.settings import documented, require_known, vectors
-from btfsynth.api.show import Drawing, Shown, Table
+from btfsynth.api.show import Drawing, Ported, Table
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural, shown
-from btfsynth.exact.synthesis import Limits, exact_netlist
 from btfsynth.files import StrPath, as_path, write_bytes
-from btfsynth.flow.building import emit_netlist
 from btfsynth.flow.patterns import Targets, count_targets, fitted
 from btfsynth.flow.simplify import open_reference, optimise
-from btfsynth.fpga.estimate import LutEstimate, estimate
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.readers import read_noted
@@ -41,15 +38,14 @@ from btfsynth.ports import Port, bit_names
 from btfsynth.report.excerpt import Excerpt, find_outputs
 from btfsynth.report.schematic import format_svg
 from btfsynth.settings.table import HARDWARE
-from btfsynth.verify.compare import compare
-from btfsynth.verify.subjects import Subject, read_subject
-from btfsynth.verify.subjects import Table as Rows
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from btfsynth.api.designs import Design
     from btfsynth.api.settings import HardwareSettings
+    from btfsynth.fpga.estimate import LutEstimate
+    from btfsynth.verify.subjects import Subject
 
 _DRAWN = 300
 """Cells up to which a notebook shows the drawing by itself."""
@@ -62,7 +58,6 @@ class PassRow(NamedTuple):
     before: int
     cells: int
     depth: int
-    inverters: int
     seconds: float
     proof: str
     kept: bool
@@ -76,7 +71,6 @@ class PassRow(NamedTuple):
             report.before.cells,
             after.cells,
             after.depth,
-            after.inverters,
             report.seconds,
             report.proof,
             report.kept,
@@ -130,7 +124,7 @@ class Equivalence:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Netlist(Shown):
+class Netlist(Ported):
     """A combinational netlist: a majority-inverter graph, where AND and OR are majorities with a constant.
 
     Made by `Network.lower`, `read` or `smallest`.
@@ -151,21 +145,6 @@ class Netlist(Shown):
     core: Graph
     reference: Reference | None = None
     log: Table[PassRow] = field(default_factory=Table)
-
-    @property
-    def name(self) -> str:
-        """Name of the function, and of the hardware module made from it."""
-        return self.core.name
-
-    @property
-    def inputs(self) -> tuple[Port, ...]:
-        """Ports of the inputs, each least significant bit first."""
-        return self.core.input_ports
-
-    @property
-    def outputs(self) -> tuple[Port, ...]:
-        """Ports of the outputs, each least significant bit first."""
-        return self.core.output_ports
 
     @property
     def cells(self) -> int:
@@ -239,13 +218,7 @@ class Netlist(Shown):
         )
 
     def score(self, data: Dataset | StrPath) -> Targets:
-        """Count the targets of Boolean data that it gets right.
-
-        Raises
-        ------
-        UsageError
-            If the data have another number of inputs or outputs.
-        """
+        """Count the targets of Boolean data that it gets right."""
         return count_targets(self.core, fitted(self.core, as_dataset(data).core))
 
     def optimize(
@@ -327,13 +300,7 @@ class Netlist(Shown):
         return prove(self, other, timeout)
 
     def cone(self, output: str) -> Netlist:
-        """Return the part that an output depends on: a bit such as ``p[2]``, or a port.
-
-        Raises
-        ------
-        UsageError
-            If there is no such output.
-        """
+        """Return the part that an output depends on: a bit such as ``p[2]``, or a port."""
         bits = list(find_outputs(self.core, output))
         whole = [port for port in self.outputs if port.name == output]
         ports = tuple(whole or [Port(bit_names(self.outputs)[bits[0]], 1)])
@@ -358,6 +325,8 @@ class Netlist(Shown):
         >>> four.luts, four.levels
         (2, 1)
         """
+        from btfsynth.fpga.estimate import estimate
+
         return Table(estimate(self.core).tables)
 
     def to_verilog(self) -> str:
@@ -389,15 +358,7 @@ class Netlist(Shown):
         return WRITERS[name].content(self.core)[0]
 
     def save(self, path: StrPath) -> None:
-        """Write one file; the ending names the format: .mig, .blif, .aag, .aig, .bench, .json or .v.
-
-        Raises
-        ------
-        UsageError
-            If the ending is another one.
-        OutputError
-            If the file cannot be written.
-        """
+        """Write one file; the ending names the format: .mig, .blif, .aag, .aig, .bench, .json or .v."""
         write_bytes(as_path(path), get_writer(path).content(self.core)[0])
 
     @documented(HARDWARE)
@@ -426,6 +387,7 @@ class Netlist(Shown):
             If the folder cannot be written; it then holds what it held before.
         """
         from btfsynth.api.designs import Design
+        from btfsynth.flow.building import emit_netlist
 
         dataset = None if vectors is None else as_dataset(vectors).core
         given: dict[str, Any] = dict(settings)
@@ -434,13 +396,7 @@ class Netlist(Shown):
         return Design(folder)
 
     def draw(self, output: str | None = None) -> Drawing:
-        """Draw it, or the cone of an output, as a schematic.
-
-        Raises
-        ------
-        UsageError
-            If there is no such output, or there are too many cells to draw.
-        """
+        """Draw it, or the cone of an output, as a schematic."""
         netlist = plain_cells(self.core)
         return Drawing(
             format_svg(Excerpt(netlist, None if output is None else find_outputs(netlist, output)))
@@ -531,6 +487,8 @@ def prove(
     >>> btf.prove(adder, "full_adder")
     Equivalence(equal=True, method='the 8 input vectors with an output that matters', ...)
     """
+    from btfsynth.verify.compare import compare
+
     first, second = _subject(a, timeout), _subject(b, timeout)
     found = compare(first, second, timeout)
     if found.vector is None:
@@ -541,6 +499,9 @@ def prove(
 
 
 def _subject(given: Netlist | Dataset | Design | StrPath, timeout: float | None) -> Subject:
+    from btfsynth.verify.subjects import Subject, read_subject
+    from btfsynth.verify.subjects import Table as Rows
+
     if isinstance(given, Netlist):
         return Subject(Path(given.name), given.core, latency=0)
     if isinstance(given, str) and is_task_spec(given):
@@ -597,6 +558,8 @@ def smallest(
     >>> found.netlist.cells, found.bound, found.optimal
     (3, 3, True)
     """
+    from btfsynth.exact.synthesis import Limits, exact_netlist
+
     dataset = as_dataset(source).core
     if not dataset.says_all or dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(

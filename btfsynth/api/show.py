@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from btfsynth.files import StrPath, write_text
+from btfsynth.ports import Port
 
 if TYPE_CHECKING:
     from btfsynth.train.history import HistoryPoint
@@ -57,7 +58,7 @@ class Table(tuple[Row, ...], Generic[Row]):
                 raise KeyError(f"{key!r}: expected a column, one of {', '.join(self.columns)}")
             return np.array([getattr(row, key) for row in self])
         found = super().__getitem__(key)
-        return Table(found) if isinstance(key, slice) else found  # type: ignore[arg-type, return-value]
+        return type(self)(found) if isinstance(key, slice) else found  # type: ignore[arg-type, return-value]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -92,14 +93,7 @@ class Table(tuple[Row, ...], Generic[Row]):
 
 
 class Drawing(str):
-    """The text of an SVG picture, which a notebook shows.
-
-    Examples
-    --------
-    >>> import btfsynth as btf
-    >>> btf.smallest("full_adder").netlist.draw()  # doctest: +ELLIPSIS
-    <Drawing: ... bytes of SVG>
-    """
+    """The text of an SVG picture, which a notebook shows."""
 
     __slots__ = ()
 
@@ -110,20 +104,12 @@ class Drawing(str):
         return f"<Drawing: {len(self)} bytes of SVG>"
 
     def save(self, path: StrPath) -> None:
-        """Write the picture to a file.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be written.
-        """
+        """Write the picture to a file."""
         write_text(path, str(self))
 
 
 class Shown:
     """What has facts to show: a line of them in a terminal, a table in a notebook."""
-
-    __slots__ = ()
 
     def _facts(self) -> dict[str, object]:
         raise NotImplementedError
@@ -137,6 +123,27 @@ class Shown:
 
     def _repr_html_(self) -> str | None:
         return html_table(((label, _text(fact)) for label, fact in self._facts().items()), ())
+
+
+class Ported(Shown):
+    """What has a name and ports, each least significant bit first."""
+
+    core: Any
+
+    @property
+    def name(self) -> str:
+        """Name of the function, and of the hardware module made from it."""
+        return str(self.core.name)
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """Ports of the inputs, each least significant bit first."""
+        return tuple(self.core.input_ports)
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """Ports of the outputs, each least significant bit first."""
+        return tuple(self.core.output_ports)
 
 
 def curve(history: Sequence[HistoryPoint], best_iteration: int) -> Drawing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from btfsynth.api.data import Dataset, as_dataset
 from btfsynth.api.netlists import Netlist
 from btfsynth.api.settings import documented, require_known, vectors
-from btfsynth.api.show import Drawing, Shown, Table, curve
+from btfsynth.api.show import Drawing, Ported, Shown, Table, curve
 from btfsynth.dataset.code import parse_code
 from btfsynth.errors import InterruptedWorkError, TrainingError, plural
 from btfsynth.events import OnEvent
@@ -21,12 +21,11 @@ from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats.archive import read_network, save_network
 from btfsynth.network.formats.boolearn import write_network_text
 from btfsynth.network.integers import round_network
-from btfsynth.network.sparse import sparsify
 from btfsynth.network.trained import TrainedNetwork, cut_network
-from btfsynth.ports import Port
 from btfsynth.settings.table import BUILD, TRAIN
 from btfsynth.train import session
 from btfsynth.train.history import HistoryPoint, draw_history
+from btfsynth.train.parameters import TrialResult
 from btfsynth.train.session import TrainOptions
 from btfsynth.train.trials import TrainingRun as Trials
 
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Network(Shown):
+class Network(Ported):
     """Threshold neurons with real weights: a neuron is 1 where ``W . x > 0``, all values being -1 or +1.
 
     Made by `train`, read from a file by `Network.read`.
@@ -57,29 +56,8 @@ class Network(Shown):
 
     @classmethod
     def read(cls, path: StrPath) -> Network:
-        """Read a network: .npz as `save` writes it, or boolearn's text (.net, .sol).
-
-        Raises
-        ------
-        DataError
-            If the file is missing or holds anything else.
-        """
+        """Read a network: .npz as `save` writes it, or boolearn's text (.net, .sol)."""
         return cls(read_network(path))
-
-    @property
-    def name(self) -> str:
-        """Name of the function."""
-        return self.core.name
-
-    @property
-    def inputs(self) -> tuple[Port, ...]:
-        """Ports of the inputs, each least significant bit first."""
-        return self.core.input_ports
-
-    @property
-    def outputs(self) -> tuple[Port, ...]:
-        """Ports of the outputs, each least significant bit first."""
-        return self.core.output_ports
 
     @property
     def widths(self) -> tuple[int, ...] | None:
@@ -122,23 +100,11 @@ class Network(Shown):
         return sums if rows.ndim == 2 else sums[0]
 
     def score(self, data: Dataset | StrPath) -> Accuracy:
-        """Count what it gets right of bits, whole patterns and, where there are any, classes.
-
-        Raises
-        ------
-        TopologyError
-            If the data have another number of inputs or outputs.
-        """
+        """Count what it gets right of bits, whole patterns and, where there are any, classes."""
         return measure(self.core, as_dataset(data).core)
 
     def save(self, path: StrPath) -> None:
-        """Write the network: .npz, or boolearn's text where the name ends in .net or .sol.
-
-        Raises
-        ------
-        OutputError
-            If the file cannot be written.
-        """
+        """Write the network: .npz, or boolearn's text where the name ends in .net or .sol."""
         if as_path(path).suffix.lower() in (".net", ".sol"):
             write_network_text(path, self.core)
         else:
@@ -219,23 +185,13 @@ class Network(Shown):
         return Network(made)
 
     def sparsify(self, data: Dataset | StrPath) -> Network:
-        """Return a network of few weights that gets at least as many targets of Boolean data right.
+        """Return a network of few weights that gets at least as many targets of Boolean data right."""
+        from btfsynth.network.sparse import sparsify
 
-        Raises
-        ------
-        UsageError
-            If the data do not fit or are not Boolean.
-        """
         return Network(sparsify(self.core, as_dataset(data).core)[0])
 
     def cut(self, layer: int, port: str = "code") -> tuple[Network, Network]:
-        """Cut it behind a hidden layer (1 is the first) into two networks that follow each other.
-
-        Raises
-        ------
-        TopologyError
-            If there is no such layer, or a neuron behind it reads what lies before it.
-        """
+        """Cut it behind a hidden layer (1 is the first) into two networks that follow each other."""
         first, second = cut_network(self.core, layer, port)
         return Network(first), Network(second)
 
@@ -244,17 +200,11 @@ class Network(Shown):
         return {"name": self.name, "widths": widths or None, "weights": len(self.weights)}
 
 
-class TrialRow(NamedTuple):
-    """A trial: one random start."""
+class TrialTable(Table[TrialResult]):
+    """Trials, each from its own random start."""
 
-    trial: int
-    widths: tuple[int, ...] | None
-    iterations: int
-    stop: str
-    gap: float
-    bits_right: int
-    bits: int
-    seconds: float
+    __slots__ = ()
+    shown = ("trial", "iterations", "stop", "gap", "bits_right", "bits", "seconds")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -265,7 +215,7 @@ class TrainingRun(Shown):
     --------
     >>> import btfsynth as btf
     >>> run = btf.train("multiplier:2", seed=1)
-    >>> run.trials[-1].stop, run.trials[-1].iterations
+    >>> run.trials[-1].stop.value, run.trials[-1].iterations
     ('exact', 1020)
     >>> round(run.history[-1].gap, 3), run.history[-1].bits
     (0.235, 1.0)
@@ -286,21 +236,9 @@ class TrainingRun(Shown):
         return self.core.succeeded
 
     @property
-    def trials(self) -> Table[TrialRow]:
+    def trials(self) -> TrialTable:
         """All trials up to the first success, by number."""
-        return Table(
-            TrialRow(
-                result.trial,
-                result.topology.widths,
-                result.iterations,
-                result.stop.value,
-                result.gap,
-                result.bits_right,
-                result.bits,
-                result.seconds,
-            )
-            for result in self.core.results
-        )
+        return TrialTable(self.core.results)
 
     @property
     def history(self) -> Table[HistoryPoint]:

@@ -170,8 +170,8 @@ def test_design_folders(adder, tmp_path, fast_simulator):
     assert checks["passed"].tolist() == [8, 8]
     assert btf.prove(btf.Design(folder), adder)
     again = adder.renamed("other").write(folder)
-    assert again.module == btf.Design(folder).module == "other"
-    assert "module other" in again.verilog
+    assert again.manifest.module == btf.Design(folder).manifest.module == "other"
+    assert "module other" in again.files["verilog"].read_text()
     with pytest.raises(btf.DataError):
         btf.Design(tmp_path)
     with pytest.raises(btf.UsageError, match="pipeline"):

@@ -82,10 +82,12 @@ def test_names_are_listed():
 
 @pytest.mark.parametrize("name", sorted(set(btf.__all__) - {"__version__"}))
 def test_every_name_is_documented(name):
-    """Each has a docstring; each but errors and events has an example in it."""
+    """Each has a docstring; each but errors and events has an example in it, or in that of what makes it."""
     value = getattr(btf, name)
     doc = inspect.getdoc(value) or ""
     assert len(doc) > 30
+    if made := re.match(r"What `(\w+)` (made|found)", doc):
+        doc = inspect.getdoc(getattr(btf, made[1]))
     if not issubclass(value if isinstance(value, type) else object, (Exception, btf.Event)):
         assert ">>> import btfsynth as btf" in doc
 
