@@ -221,7 +221,7 @@ def _show_hardware(hardware: HardwareReport) -> None:
             f"{rounding.zeros} of {rounding.weights} are 0; rounding changed an output on "
             f"{rounding.changed} of {plural(rounding.patterns, 'pattern')}",
         )
-    names = {"train": "patterns", "valid": "held out"}
+    names = {"train": "patterns", "valid": "valid"}
     for part in hardware.accuracy["trained"]:
         right = [
             f"{_STATIONS[station]} {_right(parts[part], hardware.label)}"

@@ -85,7 +85,7 @@ def _require_source(
         raise UsageError("missing SOURCE: give a task or a file, or a `config` that names it")
     own = (context.default_map or {}).get("source")
     if given and context.default_map is not None and str(own) != source:
-        # Patterns held out belong to the source that the file names.
+        # The validation set belongs to the source that the file names.
         context.default_map = {
             name: value for name, value in context.default_map.items() if name != "valid"
         }
@@ -132,7 +132,7 @@ def require_same_data(key: str, dataset: Dataset) -> None:
 
 
 def read_valid(source: str | None, outputs: int | Sequence[str] | None) -> Dataset | None:
-    """Read the patterns held out as they are; parameters and errors as for `load_valid`."""
+    """Read the validation set as it is; parameters and errors as for `load_valid`."""
     if source is None:
         return None
     from btfsynth.dataset.tasks import is_task_spec
@@ -148,12 +148,12 @@ def load_valid(
     dataset: Dataset,
     n_inputs: int | None = None,
 ) -> Dataset | None:
-    """Read the patterns held out, their columns in the order of the training data.
+    """Read the validation set, its columns in the order of the training data.
 
     Parameters
     ----------
     source
-        A task, which has no columns to choose from, or a file; None if none are held out.
+        A task, which has no columns to choose from, or a file; None if there is no validation set.
     outputs
         Which columns of a file are outputs.
     dataset

@@ -123,7 +123,7 @@ def _show(result: FpgaResult, output: Path) -> None:
     console.print(_table(result))
     console.print()
     if result.no_case:
-        show("case", f"left out: {result.no_case}")
+        show("case", f"omitted: {result.no_case}")
     for check in result.checks:
         if check.skipped is None:
             show(check.name, f"{check.passed} of {check.passed + check.failed} vectors passed")

@@ -84,7 +84,7 @@ def show(label: str, text: str, style: str = "") -> None:
 
 
 def show_training(run: TrainingRun) -> None:
-    """Write what a training came to."""
+    """Write the result of a training."""
     best = run.best
     widths = "-".join(str(width) for width in best.topology.widths or ())
     show(
@@ -92,11 +92,11 @@ def show_training(run: TrainingRun) -> None:
         f"{widths}, sigma {best.parameters.sigma:g}; {best.bits_right} of {best.bits} bits right",
     )
     line = (
-        f"{plural(run.iterations, 'step')} in {plural(len(run.results), 'trial')}, "
+        f"{plural(run.iterations, 'iteration')} in {plural(len(run.results), 'trial')}, "
         f"{run.seconds:.2f} s; stop: {best.stop.value}, gap {best.gap:.3g}"
     )
     if best.best_iteration != best.iterations:
-        line += f" at step {best.best_iteration} of trial {best.trial}, the best"
+        line += f" at iteration {best.best_iteration} of trial {best.trial}, the best"
     show("training", line)
 
 

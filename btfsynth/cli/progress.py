@@ -145,7 +145,7 @@ def _tried(event: SettingsTried) -> str:
     """Return where tuning stands."""
     best = "none exact yet"
     if event.valid is not None:
-        best = f"{event.valid:.2%} of what is held out right at best"
+        best = f"{event.valid:.2%} of the validation set right at best"
     elif event.seconds_per_solution is not None:
         best = f"{event.seconds_per_solution:.3g} s a solution at best"
     return f"{plural(event.candidates, 'candidate')}, {best}"
@@ -216,7 +216,7 @@ class TrialBoard:
         return line
 
     def table(self, rows: int) -> Table:
-        """Return the running trials, so many of them at most, by their numbers."""
+        """Return at most this many of the running trials, by their numbers."""
         from rich.table import Table
         from rich.text import Text
 
@@ -224,8 +224,8 @@ class TrialBoard:
             running = [progress for _, progress in sorted(self._running.items())]
         valid = any(progress.valid is not None for progress in running)
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for heading, width in (("trial", 5), ("step", 9), ("gap", 7), ("best bits", 11),
-                               *([("held out", 8)] if valid else []), ("steps/s", 7)):  # fmt: skip
+        for heading, width in (("trial", 5), ("iteration", 9), ("gap", 7), ("best bits", 11),
+                               *([("valid", 8)] if valid else []), ("iter/s", 7)):  # fmt: skip
             table.add_column(heading, justify="right", min_width=width, no_wrap=True)
         table.add_column("widths", no_wrap=True)
         for progress in running[:rows]:

@@ -53,7 +53,7 @@ _TITLES = {each.name: each.title for each in EXPERIMENTS.values()}
 @click.option(
     "--quick/--full",
     default=True,
-    help="Few seeds and steps, under 15 minutes on two cores; or as far as the table in the "
+    help="Few seeds and iterations, under 15 minutes on two cores; or as far as the table in the "
     "documentation, for hours.  [default: quick]",
 )
 @folder_option("Where runs and tables go.  [default: hdl_out/reproduce_quick or _full]")
@@ -75,10 +75,9 @@ def command(
     """Run the experiments of arXiv 2602.17493 again, beside the published figures.
 
     NAME is an experiment or the beginning of its name, such as rule30 or digits; all are run without one.
-    Every run is kept in the folder as soon as it is done, and what is there is not run again: Ctrl-C loses no
-    more than what was running, and the same command goes on. Writes results.json, results.csv,
-    results.md and, with Matplotlib, curves. An experiment that has not reached its goal within its steps says
-    so; that is a result, and the command exits with 0.
+    Every finished run is saved in the folder and not repeated: Ctrl-C loses only the runs in progress, and the
+    same command continues. Writes results.json, results.csv, results.md and, with Matplotlib, curves. An
+    experiment that misses its goal within its iterations is a result too: the command exits with 0.
 
     \b
     Examples:
@@ -106,7 +105,7 @@ def command(
             report = reproduce(experiments, directory, options, on_event, workers)
         files = write_tables(report, directory)
         drawn, undrawn = _draw(report, directory)
-    except KeyboardInterrupt:  # once more, while the first one is seen to
+    except KeyboardInterrupt:  # a second one, while the first is handled
         raise interruption from None
     record = {**report_record(report), "files": files, "curves": drawn}
     if as_json:
@@ -117,7 +116,7 @@ def command(
         raise interruption
     if report.lost is not None:
         raise ToolError(
-            f"{report.lost}; the runs that were done are in {directory}, and the same command goes on"
+            f"{report.lost}; the runs that were done are in {directory}, and the same command continues"
         )
     if undrawn is not None:
         raise OutputError(f"{undrawn}; the results are in {directory}")
@@ -205,7 +204,7 @@ class _Plain:
                 say(f"reproduce: {plural(wanted, 'run')}, {found} of them found done")
             case RunProgress(name, seed, at) if time.monotonic() - self._said >= _PLAIN_SECONDS:
                 self._said = time.monotonic()
-                say(f"{name}, seed {seed}: step {at.iterations}, {_standing(at)}")
+                say(f"{name}, seed {seed}: iteration {at.iterations}, {_standing(at)}")
             case RunEnded(name, seed, summary):
                 self.done += 1
                 self._said = time.monotonic()

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from btfsynth.train.trials import TrainingRun
 
 _HISTORY_HELP = (
-    "Write gap and accuracies of the best trial, on a logarithmic grid of steps, as CSV."
+    "Write gap and accuracies of the best trial, on a logarithmic grid of iterations, as CSV."
 )
 
 
@@ -72,7 +72,7 @@ _HISTORY_HELP = (
     "plot_file",
     type=click.Path(path_type=Path),
     metavar="FILE.svg|.png|.pdf",
-    help="Draw that history: gap, its parts and accuracies over the steps.",
+    help="Draw that history: gap, its parts and accuracies over the iterations.",
 )
 @click.option(
     "--generators",
@@ -93,7 +93,7 @@ _HISTORY_HELP = (
     "--all",
     "run_all",
     is_flag=True,
-    help="Run every trial, all on the same widths, for success rate and steps a solution, not only up "
+    help="Run every trial, all on the same widths, for success rate and iterations per solution, not only up "
     "to the first success.",
 )
 @click.option(
@@ -265,7 +265,7 @@ def _load(
     outputs: str | int | tuple[str, ...] | None,
     training: TrainOptions,
 ) -> tuple[Dataset, Dataset | None]:
-    """Read the patterns and those held out; a run file may name hashes that they must have."""
+    """Read the patterns and the validation set; a run file may name hashes that they must have."""
     from btfsynth.train.session import plan_for
 
     dataset = load_source(source, outputs)
@@ -275,7 +275,7 @@ def _load(
 
 
 def _require_success(run: TrainingRun, asked: Path, path: Path, checkpoint: Path | None) -> None:
-    """Fail if the training was stopped or came to nothing, though its best network is saved."""
+    """Fail if the training was stopped or found no network; its best one is saved."""
     if run.interrupted:
         more = "" if checkpoint is None else "; continue with --resume"
         raise InterruptedWorkError(
@@ -349,7 +349,7 @@ def _report(
     path: Path,
     as_json: bool,
 ) -> None:
-    """Show what the training came to, as text or JSON."""
+    """Show the result of the training, as text or JSON."""
     import numpy as np
 
     from btfsynth.network.accuracy import measure
@@ -387,7 +387,7 @@ def _report(
         show("trials", _trials_line(record, len(run.results)))
     show("right", _shares(right))
     if held is not None:
-        show("held out", _shares(held))
+        show("valid", _shares(held))
     if codes is not None:
         show(
             "codes",
@@ -412,6 +412,6 @@ def _trials_line(record: dict[str, Any], trials: int) -> str:
         spread = "" if error is None else f" +- {error:.0f}"
         line += (
             f"; {record['iterations_per_solution']:.0f}{spread} iterations and "
-            f"{record['seconds_per_solution']:.2f} s a solution"
+            f"{record['seconds_per_solution']:.2f} s per solution"
         )
     return line

@@ -75,7 +75,7 @@ def command(
     """Search for the settings that learn SOURCE soonest, and write them to a file.
 
     What is tuned: depth and width of the hidden layers, sigma, beta, gamma; by the time that an exact network
-    takes, or by what is right of patterns held out. 'btfsynth train', 'build' and 'discover' read the file with
+    takes, or by the accuracy on a validation set. 'btfsynth train', 'build' and 'discover' read the file with
     --config. Ctrl-C ends the search and writes the best settings until then.
 
     \b
@@ -160,7 +160,7 @@ def _report(result: TuningResult, path: Path | None) -> None:
         f"{widths}, sigma {result.sigma:g}, beta {result.beta:.3g}, gamma {result.gamma:.3g}",
     )
     cost = (
-        f"{result.valid:.2%} of what is held out right"
+        f"{result.valid:.2%} of the validation set right"
         if result.valid is not None
         else f"{result.seconds_per_solution:.3g} s a solution"
     )

@@ -85,7 +85,7 @@ def test_a_time_that_is_no_number_is_refused(cli, command, time):
     """One line, exit 2."""
     outcome = cli(command, "full_adder", "--time-limit", time)
     assert outcome.code == 2
-    assert f"'--time-limit': expected a number above 0, got {time}" in outcome.complaint
+    assert f"--time-limit: expected a number of seconds above 0, got {time}" in outcome.complaint
 
 
 def test_no_time_at_all_is_a_failed_search(cli):

@@ -36,18 +36,18 @@ def drawn(board: TrialBoard, rows: int = 10) -> list[str]:
 
 
 def test_a_row_a_running_trial():
-    """Number from 0, step, gap, best bits, steps a second, by number; no column without figures."""
+    """Number from 0, iteration, gap, best bits, iterations per second, by number; no column without figures."""
     board = TrialBoard()
     assert board.empty
     for trial in (2, 0):
         board.on_event(running(trial))
     head, first, second = drawn(board)
-    assert head.split() == ["trial", "step", "gap", "best", "bits", "steps/s", "widths"]
+    assert head.split() == ["trial", "iteration", "gap", "best", "bits", "iter/s", "widths"]
     assert first.split() == ["0", "500", "0.2500", "60", "of", "64", "250", "4-4-4"]
     assert second.split()[0] == "2"
     board.on_event(running(1, valid=0.75))
     head, first, second, _ = drawn(board)
-    assert "held out" in head
+    assert "valid" in head
     assert "75.00%" in second
     assert "%" not in first
 
