@@ -47,71 +47,64 @@ def _read_verilog(file: SourceFile, comb: bool) -> Design:
     return read_verilog_design(file.path, comb=comb)
 
 
+_FORMATS = "btfsynth.netlist.formats"
+
+
+def _reader(name: str, description: str, endings: str, magic: bytes, read: str) -> Reader:
+    pattern = re.compile(magic, re.MULTILINE)
+    return Reader(name, description, tuple(endings.split()), pattern, later(f"{_FORMATS}.{read}"))
+
+
+_BUILTIN = (
+    Reader(
+        "mig",
+        "btfsynth's own text",
+        (".mig",),
+        re.compile(rb"^mig [0-9]", re.MULTILINE),
+        _read_mig,
+        foreign=False,
+    ),
+    _reader(
+        "aiger", "AIGER, ASCII and binary", ".aag .aig", rb"\Aa[ai]g [0-9]", "aiger:parse_aiger"
+    ),
+    _reader(
+        "blif",
+        "BLIF, hierarchy flattened",
+        ".blif",
+        rb"^[ \t]*\.(model|inputs|names)\b",
+        "blif:parse_blif",
+    ),
+    _reader(
+        "bench", "ISCAS BENCH", ".bench", rb"(?i)^[ \t]*(INPUT|OUTPUT)[ \t]*\(", "bench:parse_bench"
+    ),
+    Reader(
+        "verilog",
+        "combinational Verilog, hierarchy flattened",
+        (".v",),
+        re.compile(rb"^[ \t]*module\s", re.MULTILINE),
+        _read_verilog,
+    ),
+    _reader(
+        "json",
+        "Yosys JSON, one module of gates",
+        ".json",
+        rb'\A\s*\{\s*"creator"',
+        "yosys_json:parse_yosys_json",
+    ),
+    _reader(
+        "pla", "espresso's PLA", ".pla .esp", rb"^[ \t]*\.i[ \t]+[0-9]", "tables:parse_pla_design"
+    ),
+    _reader(
+        "truth",
+        "a truth table",
+        ".truth .tt",
+        rb"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(0[xX][0-9A-Fa-f]+|[01-]{2,})\s",
+        "tables:parse_truth_design",
+    ),
+)
+
 READERS: Registry[Reader] = Registry(
-    "readers",
-    Reader,
-    {
-        reader.name: reader
-        for reader in (
-            Reader(
-                "mig",
-                "btfsynth's own text",
-                (".mig",),
-                re.compile(rb"^mig [0-9]", re.MULTILINE),
-                _read_mig,
-                foreign=False,
-            ),
-            Reader(
-                "aiger",
-                "AIGER, ASCII and binary",
-                (".aag", ".aig"),
-                re.compile(rb"\Aa[ai]g [0-9]"),
-                later("btfsynth.netlist.formats.aiger:parse_aiger"),
-            ),
-            Reader(
-                "blif",
-                "BLIF, hierarchy flattened",
-                (".blif",),
-                re.compile(rb"^[ \t]*\.(model|inputs|names)\b", re.MULTILINE),
-                later("btfsynth.netlist.formats.blif:parse_blif"),
-            ),
-            Reader(
-                "bench",
-                "ISCAS BENCH",
-                (".bench",),
-                re.compile(rb"^[ \t]*(INPUT|OUTPUT)[ \t]*\(", re.MULTILINE | re.IGNORECASE),
-                later("btfsynth.netlist.formats.bench:parse_bench"),
-            ),
-            Reader(
-                "verilog",
-                "combinational Verilog, hierarchy flattened",
-                (".v",),
-                re.compile(rb"^[ \t]*module\s", re.MULTILINE),
-                _read_verilog,
-            ),
-            Reader(
-                "json",
-                "Yosys JSON, one module of gates",
-                (".json",),
-                re.compile(rb'\A\s*\{\s*"creator"'),
-                later("btfsynth.netlist.formats.yosys_json:parse_yosys_json"),
-            ),
-            Reader(
-                "pla",
-                "espresso's PLA",
-                (".pla", ".esp"),
-                re.compile(rb"^[ \t]*\.i[ \t]+[0-9]", re.MULTILINE),
-                later("btfsynth.netlist.formats.tables:parse_pla_design"),
-            ),
-            Reader(
-                "truth",
-                "a truth table",
-                (".truth", ".tt"),
-                re.compile(rb"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(0[xX][0-9A-Fa-f]+|[01-]{2,})\s"),
-                later("btfsynth.netlist.formats.tables:parse_truth_design"),
-            ),
-        )
-    },
+    "readers", Reader, {reader.name: reader for reader in _BUILTIN}
 )
 """The readers by name, the more recognisable ones first."""
 

@@ -88,72 +88,46 @@ def _writer(name: str, description: str, module: str) -> Writer:
     return Writer(name, description, f".{name}", names, emit)
 
 
+_LANGUAGES = (
+    Backend(
+        "verilog",
+        "structural Verilog-2001",
+        "{module}.v",
+        later("btfsynth.hdl.verilog.emit:emit_verilog"),
+    ),
+    Backend(
+        "amaranth",
+        "Amaranth component",
+        "{module}_amaranth.py",
+        later("btfsynth.hdl.amaranth:emit_amaranth"),
+    ),
+    Backend("vhdl", "structural VHDL-93", "{module}.vhd", later("btfsynth.hdl.vhdl:emit_vhdl")),
+)
+
+_FILES = (
+    Writer("mig", "btfsynth's own text", ".mig", _own_names, _mig),
+    _writer("blif", "BLIF", "blif"),
+    _writer("aag", "ASCII AIGER", "aiger"),
+    _writer("aig", "binary AIGER", "aiger"),
+    _writer("bench", "BENCH", "bench"),
+    Writer(
+        "json",
+        "Yosys JSON",
+        ".json",
+        later("btfsynth.netlist.formats.yosys_json:yosys_names"),
+        later("btfsynth.netlist.formats.yosys_json:emit_yosys_json"),
+        "{module}_yosys.json",
+        keeps_pins=False,
+    ),
+    Writer("verilog", "structural Verilog-2001", ".v", _verilog_names, _verilog, keeps_pins=False),
+)
+
 BACKENDS: Registry[Backend] = Registry(
-    "backends",
-    Backend,
-    {
-        backend.name: backend
-        for backend in (
-            Backend(
-                "verilog",
-                "structural Verilog-2001",
-                "{module}.v",
-                later("btfsynth.hdl.verilog.emit:emit_verilog"),
-            ),
-            Backend(
-                "amaranth",
-                "Amaranth component",
-                "{module}_amaranth.py",
-                later("btfsynth.hdl.amaranth:emit_amaranth"),
-            ),
-            Backend(
-                "vhdl",
-                "structural VHDL-93",
-                "{module}.vhd",
-                later("btfsynth.hdl.vhdl:emit_vhdl"),
-            ),
-        )
-    },
+    "backends", Backend, {each.name: each for each in _LANGUAGES}
 )
 """The hardware languages by name; every design folder has them all."""
 
-WRITERS: Registry[Writer] = Registry(
-    "writers",
-    Writer,
-    {
-        writer.name: writer
-        for writer in (
-            Writer(
-                "mig",
-                "btfsynth's own text",
-                ".mig",
-                _own_names,
-                _mig,
-            ),
-            _writer("blif", "BLIF", "blif"),
-            _writer("aag", "ASCII AIGER", "aiger"),
-            _writer("aig", "binary AIGER", "aiger"),
-            _writer("bench", "BENCH", "bench"),
-            Writer(
-                "json",
-                "Yosys JSON",
-                ".json",
-                later("btfsynth.netlist.formats.yosys_json:yosys_names"),
-                later("btfsynth.netlist.formats.yosys_json:emit_yosys_json"),
-                "{module}_yosys.json",
-                keeps_pins=False,
-            ),
-            Writer(
-                "verilog",
-                "structural Verilog-2001",
-                ".v",
-                _verilog_names,
-                _verilog,
-                keeps_pins=False,
-            ),
-        )
-    },
-)
+WRITERS: Registry[Writer] = Registry("writers", Writer, {each.name: each for each in _FILES})
 """The netlist files by name."""
 
 

@@ -30,6 +30,15 @@ from btfsynth.ports import Port
 from btfsynth.sim.base import Design, load_design
 
 _PERIOD = 1e-6
+_SEED = 1
+_ITEMS = 256
+"""Number of items at full speed; with gaps and back-pressure all vectors, repeated if there are fewer."""
+_OFFERED = 0.7
+_TAKEN = 0.5
+_PATIENCE = 20
+"""Clocks an item may take on average before the stream counts as stuck."""
+_ENABLED = 0.75
+"""How often the enable is high."""
 
 
 class Failures:
@@ -113,23 +122,8 @@ def run_clocked(component: Any, bench: Callable[[Any, Any], Awaitable[None]]) ->
     simulator.run()
 
 
-_SEED = 1
-_ITEMS = 256
-"""Number of items at full speed; with gaps and back-pressure all vectors, repeated if there are fewer."""
-_OFFERED = 0.7
-_TAKEN = 0.5
-_PATIENCE = 20
-"""Clocks an item may take on average before the stream counts as stuck."""
-
-
 def simulate_stream(design: Design) -> Failures:
-    """Run vectors at full speed, reset, then run all with gaps and back-pressure.
-
-    Raises
-    ------
-    DataError
-        If the wrapper has not the streams it should have or breaks a rule of the handshake.
-    """
+    """Run vectors at full speed, reset, then run all with gaps and back-pressure."""
     component = load_component(design.path("amaranth_stream"))
     _require_streams(component, design.manifest)
     failures = Failures(design.vectors)
@@ -237,10 +231,6 @@ class _Traffic:
         if not ctx.get(self._out.valid):
             return None
         return f"{ctx.get(self._out.payload.as_value()):0{self._width}b}"
-
-
-_ENABLED = 0.75
-"""How often the enable is high."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -74,13 +74,8 @@ class UnsupportedError(Exception):
         self.line = line
 
 
-class DirectiveError(Exception):
+class DirectiveError(UnsupportedError):
     """A directive that would change what the rest of the file means."""
-
-    def __init__(self, word: str, line: int) -> None:
-        super().__init__(word)
-        self.word = word
-        self.line = line
 
 
 class Indexed(ast.Node):  # type: ignore[misc]

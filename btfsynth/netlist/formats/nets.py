@@ -49,9 +49,8 @@ class NetTable:
         self._outputs: dict[int, None] = {}
         self._registers: list[tuple[int, int]] = []  # output, input
         self._register_ports: dict[int, str] = {}
-        self._open: dict[
-            int, int
-        ] = {}  # by the net of an output, the one that is 1 where it is open
+        self._open: dict[int, int] = {}
+        """By the net of an output, the net that is 1 where the output does not matter."""
 
     def net(self, name: str, line: int) -> int:
         number = self._numbers.get(name)
@@ -112,39 +111,31 @@ class NetTable:
         return number
 
     def build(
-        self,
-        name: str,
-        declared_inputs: Sequence[Port] = (),
-        declared_outputs: Sequence[Port] = (),
+        self, name: str, inputs: Sequence[Port] = (), outputs: Sequence[Port] = ()
     ) -> Netlist:
         """Return the netlist; names such as ``p[0]``, ``p[1]`` become the bits of a port.
 
         Declared ports, if a file has such, are those whose bits were added first.
         """
-        outputs = [*self._outputs, *(data for _, data in self._registers)]
-        return self._build(name, outputs, declared_inputs, declared_outputs)
+        return self._build(name, self._driven(), inputs, outputs)
 
-    def build_open(
-        self,
-        name: str,
-        declared_inputs: Sequence[Port] = (),
-        declared_outputs: Sequence[Port] = (),
-    ) -> Netlist | None:
+    def build_open(self, name: str) -> Netlist | None:
         """Return a netlist of the same ports that is 1 where an output does not matter; None without any."""
         if not self._open:
             return None
         never = self.net("never open", 0)  # no name of a file has a space
         self._gates[never] = (), lambda _, __: FALSE
-        outputs = [*self._outputs, *(data for _, data in self._registers)]
-        driven = [self._open.get(output, never) for output in outputs]
-        return self._build(name, driven, declared_inputs, declared_outputs)
+        return self._build(name, [self._open.get(output, never) for output in self._driven()])
+
+    def _driven(self) -> list[int]:
+        return [*self._outputs, *(data for _, data in self._registers)]
 
     def _build(
         self,
         name: str,
         outputs: Sequence[int],
-        declared_inputs: Sequence[Port],
-        declared_outputs: Sequence[Port],
+        declared_inputs: Sequence[Port] = (),
+        declared_outputs: Sequence[Port] = (),
     ) -> Netlist:
         if not outputs:
             raise self.file.error("expected at least one output, got none")
