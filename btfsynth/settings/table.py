@@ -132,7 +132,11 @@ INPUTS = table(
     ),
     Setting(
         "name",
-        Text("a name", "NAME", "btfsynth.netlist.identifiers:require_module_name"),
+        Text(
+            "a letter, then letters, digits and _",
+            "NAME",
+            "btfsynth.netlist.identifiers:require_module_name",
+        ),
         "Name of the module and of the files.",
         otherwise="from the task or the file",
     ),

@@ -112,7 +112,7 @@ BAD_USAGE = {
     "gamma 1": (("build", "full_adder", "--gamma", 1), 2, ["gamma", "got 1"]),
     "gap 0": (("build", "full_adder", "--stop", "gap", "--gap-limit", 0), 2, ["--gap-limit", "0"]),
     "unknown rule": (("build", "full_adder", "--stop", "soon"), 2, ["--stop", "'soon'", "exact"]),
-    "precision": (("build", "full_adder", "--precision", 16), 2, ["--precision", "'16'"]),
+    "precision": (("build", "full_adder", "--precision", 16), 2, ["--precision", "got 16"]),
     "no widths": (("build", "full_adder", "--widths", "a,b"), 2, ["'a,b'"]),
     "widths too few inputs": (("build", "full_adder", "--widths", "2,2"), 2, ["2 inputs", "3"]),
     "widths too many outputs": (
@@ -359,7 +359,7 @@ def test_interrupt_elsewhere(cli, tmp_path, monkeypatch):
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("btfsynth.cli.options.load", interrupt)
+    monkeypatch.setattr("btfsynth.dataset.load.load", interrupt)
     outcome = cli("data", "full_adder")
     assert (outcome.code, outcome.stdout) == (1, "")
     assert outcome.complaint == "interrupted; nothing was kept"

@@ -238,5 +238,5 @@ def test_options_that_are_no_numbers(cli, arguments, number):
     """Click's ranges let nan pass, of which no comparison is true: a clock that is never too slow."""
     outcome = cli(*arguments, number)
     assert outcome.code == 2
-    assert outcome.complaint.startswith(f"Invalid value for '{arguments[-1]}':")
+    assert outcome.complaint.startswith(f"{arguments[-1]}: expected a number ")
     assert number in outcome.complaint

@@ -76,5 +76,5 @@ def test_a_name_in_a_run_file(cli, tmp_path):
     outcome = cli("build", "--config", "r.toml")
     assert outcome.code == 2
     assert outcome.complaint.startswith(
-        "r.toml:3: name: expected a name that can stand in hardware"
+        "r.toml:3: name: expected a letter, then letters, digits and _"
     )

@@ -111,7 +111,7 @@ def test_the_time_goes_to_trials_then_to_polishing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(InProcess, "wait", slow)
     monkeypatch.setattr(search, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    options = DiscoverOptions(trials=None, time_limit=100.0, passes="fast")
+    options = DiscoverOptions(jobs=1, time_limit=100.0, passes="fast")
     report, executor, _ = run(tmp_path / "m2", options)
     kinds = [type(task) for task in executor.done]
     assert kinds == [str, *[TrialTask] * 10, *[PolishTask] * 2]
@@ -253,7 +253,7 @@ def test_resuming_with_other_settings_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"trials": None, "time_limit": None}, "expected a number of trials"),
+        ({"objective": "area"}, "expected one of cells, depth"),
         ({"trials": 0}, "trials"),
         ({"time_limit": 0.0}, "time"),
         ({"jobs": 0}, "jobs"),
