@@ -1,4 +1,4 @@
-"""Patterns to a trained network, a small netlist and checked hardware, all in one folder."""
+"""Make a folder of checked hardware from data, from a trained network or from a netlist."""
 
 from __future__ import annotations
 
@@ -58,9 +58,8 @@ from btfsynth.network.formats import save_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.run_file import RUN_FILE
-from btfsynth.settings.table import ALL_SIMULATORS, EXACT, LABELS, PARSED_CHECK, Preserve
+from btfsynth.settings.table import EXACT, LABELS, Preserve
 from btfsynth.sim.base import CheckResult
-from btfsynth.sim.registry import get_simulator
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.train.history import format_history
 from btfsynth.train.session import plan_for, train
@@ -77,8 +76,9 @@ def build(
 ) -> BuildReport:
     """Train, simplify, emit and check; put everything into a folder.
 
-    All files are made and checked in a hidden folder inside the one named, then moved up together,
-    so that the named folder never holds half a design.
+    Nothing is learnt from `valid`: accuracy is measured and the hardware simulated on it. All files are made
+    and checked in a hidden folder inside the one named, then moved up together, so that it never holds half a
+    design. If training fails, is interrupted or a later step fails, the best network is kept in the folder.
     """
     directory = as_path(directory)
     on_event = on_event or ignore
@@ -121,7 +121,7 @@ def build(
 
 
 def _failure(error: Exception, kept: str) -> BtfsynthError:
-    """Return an error of the system, such as a full disk, as one that says what is kept."""
+    """Return an error of the system, such as a full disk, with what is kept."""
     if isinstance(error, OSError):
         where = "" if error.filename is None else f"{error.filename}: "
         return OutputError(f"{where}{error.strerror or error}; {kept}")
@@ -139,7 +139,11 @@ def build_network(
     on_event: OnEvent | None = None,
     valid: Dataset | None = None,
 ) -> BuildReport:
-    """Simplify, emit and check a network that was trained before (see `build`)."""
+    """Simplify, emit and check a trained network (see `build`).
+
+    Columns of the data with the names of the network's ports go by these, others by their order. The hardware
+    has the name and the ports of the data; only the name of `file` is recorded, not its folder.
+    """
     directory = as_path(directory)
     on_event = on_event or ignore
     name = Path(file).name
@@ -175,7 +179,7 @@ def build_network(
 
 
 def _published(report: BuildReport, staging: Path, directory: Path) -> BuildReport:
-    """Move the files to their folder; what is not verified does not take the place of a verified design."""
+    """Move the files to their folder, or beside it if a failed design would replace a verified one."""
     if report.verified or not holds_verified(directory):
         publish(staging, directory, last=MANIFEST_FILE)
         return replace(report, directory=directory)
@@ -191,12 +195,7 @@ def _hardware(
 
 
 def _check_request(dataset: Dataset, options: BuildOptions, valid: Dataset | None) -> None:
-    """Refuse what can be seen to fail before any work is done."""
-    if options.passes is not None:
-        parse_script(options.passes)
-    for name in options.simulators or ():
-        if name not in (PARSED_CHECK, ALL_SIMULATORS):
-            get_simulator(name)
+    """Refuse at once what is bound to fail."""
     for part in (dataset,) if valid is None else (dataset, valid):
         _check_inputs(part, options.code)
     if options.label:
@@ -224,7 +223,7 @@ def _check_inputs(dataset: Dataset, code: InputCode | None) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """What is left to do once there is a network."""
+    """The steps after training."""
 
     origin: NetworkOrigin
     hardware: HardwareNetwork
@@ -336,12 +335,11 @@ class _Work:
 
 
 def write_record(report: BuildReport, folder: StrPath) -> None:
-    """Write the result of a build as ``report.json``."""
     write_text(as_path(folder) / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
 
 
 def _made_from(options: BuildOptions) -> dict[str, str]:
-    """Return what was asked for beside the ordinary, for headers and the manifest."""
+    """Return the options that are not the usual ones, for headers and the manifest."""
     made = {}
     if options.code is not None:
         made["code"] = options.code.text
@@ -380,7 +378,11 @@ def emit_netlist(
     directory: StrPath,
     options: HardwareOptions | None = None,
 ) -> Manifest:
-    """Write a netlist as hardware with vectors from patterns, or from its own function without."""
+    """Write a netlist as hardware, with vectors from patterns or else from its own function.
+
+    The folder gets the netlist too, unless its file of the same name holds that netlist already, with comments
+    or in another order.
+    """
     directory = as_path(directory)
     netlist = plain_cells(netlist)
     origin = Origin()
@@ -407,7 +409,6 @@ def emit_netlist(
 
 
 def _holds(path: Path, netlist: Netlist) -> bool:
-    """Tell whether a file is this netlist, whatever else is written in it."""
     try:
         return format_netlist(read_netlist(path)) == format_netlist(netlist)
     except BtfsynthError:

@@ -1,4 +1,4 @@
-"""What a design is simulated on: the patterns, or vectors of its own function."""
+"""Vectors that a design is simulated on, and the share of its targets that are right."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.settings.table import Preserve
 
 _ALL_VECTORS = 4096
-"""Up to so many input vectors, hardware made from a sample is checked on all of them."""
+"""Up to this many input vectors, hardware made from a sample is checked on all of them."""
 _SAMPLE = 1024
-"""Random vectors where they are more, ..."""
-_LEAST_SAMPLE = 64
+"""Random vectors where there are more, ..."""
+_MIN_SAMPLE = 64
 _SAMPLE_WORK = 2_000_000
-"""... of large netlists fewer: so many vectors times cells."""
+"""... fewer for large netlists: vectors times cells."""
 
 
 def require_fit(design: Netlist | TrainedNetwork, dataset: Dataset) -> None:
-    """Refuse patterns of other numbers of bits than a netlist or a network has."""
+    """Refuse patterns whose numbers of inputs and outputs differ from those of a design."""
     shape = design if isinstance(design, Netlist) else design.topology
     if (shape.n_inputs, shape.n_outputs) != (dataset.n_inputs, dataset.n_outputs):
         raise UsageError(
@@ -58,15 +58,16 @@ def hardware_vectors(
     seen: NDArray[np.uint8] | None = None,
     cells: int = 0,
 ) -> VectorTable:
-    """Return what the hardware is simulated on.
+    """Return the vectors that the hardware is simulated on.
 
-    The patterns, where the targets are what is kept; else the network's own outputs, on every input
-    vector if they are few and on the patterns, those of `seen`, corners and a fixed random sample if not.
+    These are the patterns if the targets are what is kept. Otherwise they are the network's own outputs: on
+    every input vector if there are few, else on the patterns, those of `seen` (``(vectors, inputs)`` uint8),
+    corners and a fixed random sample, which is smaller for a netlist of many `cells`.
     """
     if kept is Preserve.CARE:
         return VectorTable.from_dataset(dataset)
     listed = dataset.inputs if seen is None else np.concatenate([dataset.inputs, seen])
-    sample = min(_SAMPLE, max(_LEAST_SAMPLE, _SAMPLE_WORK // max(1, cells)))
+    sample = min(_SAMPLE, max(_MIN_SAMPLE, _SAMPLE_WORK // max(1, cells)))
     return function_vectors(hardware_outputs(network, label), dataset.n_inputs, listed, sample)
 
 
@@ -76,7 +77,10 @@ def function_vectors(
     seen: NDArray[np.uint8] | None = None,
     sample: int = _SAMPLE,
 ) -> VectorTable:
-    """Return a function on every input vector if these are few, else on those seen, corners and a sample."""
+    """Return a function on every input vector if there are few, else on those seen, corners and a sample.
+
+    The function takes ``(vectors, inputs)`` and returns ``(vectors, outputs)``, uint8 0/1.
+    """
     everything = 1 << n_inputs if n_inputs < 60 else None
     if everything is not None and everything <= _ALL_VECTORS:
         listed = unpack_bits(exhaustive_words(n_inputs), everything)
@@ -100,8 +104,7 @@ def corner_vectors(n_inputs: int, most: int) -> NDArray[np.uint8]:
     """Return all zeros, all ones, then a single 1 and a single 0 at every input.
 
     Random vectors of many inputs never come near these; carry chains and wide gates show their faults there.
-
-    Returns ``(vectors, n_inputs)`` uint8 0/1, all different for three inputs or more.
+    Up to `most` vectors are returned, from evenly spread inputs if there are more.
     """
     places = np.linspace(0, n_inputs - 1, min(n_inputs, most // 2 - 1)).round().astype(np.intp)
     ones = np.zeros((len(places), n_inputs), dtype=np.uint8)
@@ -111,22 +114,20 @@ def corner_vectors(n_inputs: int, most: int) -> NDArray[np.uint8]:
 
 
 _SETS = {"train": "train: ", "valid": "valid: ", "test": "test: "}
-"""What stands before the figures of a set of patterns where there are several."""
+"""Prefixes of the figures where there are several sets of patterns."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What comes out right of a set of patterns."""
+    """How many targets, and labels if the hardware names classes, are right on a set of patterns."""
 
-    right: int  # Targets that matter: those right, and all
-    count: int
-    # Patterns whose class the hardware names right, and patterns; None where it names none
+    right: int
+    count: int  # targets that matter
     labels_right: int | None = None
     labels: int | None = None
 
     @property
     def all_right(self) -> bool:
-        """True if nothing is missed."""
         return self.right == self.count and self.labels_right == self.labels
 
     @classmethod
@@ -152,14 +153,12 @@ def percent(right: int, count: int) -> str:
 
 
 def count_targets(netlist: Netlist, dataset: Dataset) -> Targets:
-    """Count the targets that a netlist gets right of Boolean patterns with as many inputs and outputs."""
     right = evaluate(netlist, dataset.inputs) == dataset.targets
     care = dataset.care_mask
     return Targets(int((right & care).sum()), int(care.sum()))
 
 
 def targets_record(targets: Mapping[str, Targets]) -> dict[str, dict[str, Any]]:
-    """Return counts by set of patterns as JSON values."""
     found = {}
     for name, each in targets.items():
         record: dict[str, Any] = {"right": each.right, "count": each.count}
@@ -170,7 +169,7 @@ def targets_record(targets: Mapping[str, Targets]) -> dict[str, dict[str, Any]]:
 
 
 def verified_words(targets: Mapping[str, Targets], equals: str = "netlist") -> str:
-    """Return what is said of a design whose hardware was verified."""
+    """Describe verified hardware, which `equals` a netlist or network, and its targets by set of patterns."""
     shown = [
         f"{'' if len(targets) == 1 else _SETS.get(name, '')}{each.words()}"
         for name, each in targets.items()

@@ -1,4 +1,4 @@
-"""What a build is asked for, and what it came to."""
+"""The result of a build, as it is shown and as ``report.json`` holds it."""
 
 from __future__ import annotations
 
@@ -36,13 +36,12 @@ class NetworkOrigin:
     file: str | None = None  # the name of the file, without its folder
 
     def to_json(self) -> dict[str, Any]:
-        """Return where it came from as JSON values."""
         if self.file is None:
             return {"origin": "training"}
         return {"origin": "file", "file": self.file, "training": self.network.training}
 
     def provenance(self) -> dict[str, str]:
-        """Return the lines that headers of files have of it."""
+        """Return the lines for headers of files."""
         widths = ",".join(str(width) for width in self.network.topology.widths or ())
         if self.run is None:
             return {"network": f"file {self.file}, widths {widths}"}
@@ -53,7 +52,7 @@ class NetworkOrigin:
         }
 
     def options(self) -> dict[str, Any]:
-        """Return what the manifest says of it as JSON values."""
+        """Return the values for the manifest."""
         widths = self.network.topology.widths
         shape = {"widths": None if widths is None else list(widths)}
         if self.run is None:
@@ -72,7 +71,7 @@ class NetworkOrigin:
 
 @dataclass(frozen=True, eq=False)
 class BuildReport:
-    """What a build came to; `to_json` is what ``report.json`` holds.
+    """The result of a build.
 
     `hardware` is None where the network went into hardware as it was trained: Boolean inputs, exact weights,
     no label and no patterns held out. `timing` is None where the design is combinational. `directory` is where
@@ -95,12 +94,12 @@ class BuildReport:
 
     @property
     def verified(self) -> bool:
-        """True if nothing failed and a simulator of the hardware ran."""
+        """Whether nothing failed and a simulator of the hardware ran."""
         return is_verified(self.checks, self.options.simulators or ())
 
     @property
     def targets(self) -> dict[str, Targets]:
-        """What the hardware gets right of the patterns and of those held out: ``train``, ``valid``."""
+        """Targets that the hardware gets right, by set: ``train``, ``valid``."""
         if self.hardware is None:
             return {"train": Targets.of(self.accuracy)}
         label = self.hardware.label
@@ -109,14 +108,14 @@ class BuildReport:
 
     @property
     def verdict(self) -> str:
-        """What is said of the hardware in one line."""
+        """The result in one line."""
         if not self.verified:
             return "not verified"
         kept = self.lowering.preserved is Preserve.NETWORK
         return verified_words(self.targets, "network" if kept else "netlist")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON values; ``seed`` and ``train`` are null without a training."""
+        """Return plain values; ``seed`` and ``train`` are null without a training."""
         run = self.origin.run
         return {
             "name": self.dataset.name,
@@ -162,10 +161,7 @@ def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> boo
 
 
 def holds_verified(directory: StrPath) -> bool:
-    """Tell whether a folder holds a design that was verified, or one that nothing is recorded of.
-
-    What failed is not to take its place.
-    """
+    """Tell whether a folder holds a design that a failed one must not replace: verified or not recorded."""
     directory = as_path(directory)
     if not (directory / MANIFEST_FILE).is_file():
         return False
@@ -173,7 +169,6 @@ def holds_verified(directory: StrPath) -> bool:
 
 
 def netlist_record(cost: NetlistStatistics) -> dict[str, int]:
-    """Return what a netlist costs as JSON values."""
     return {
         "cells": cost.cells,
         "and": cost.and_cells,
@@ -185,7 +180,6 @@ def netlist_record(cost: NetlistStatistics) -> dict[str, int]:
 
 
 def pass_records(reports: Sequence[PassReport]) -> list[dict[str, Any]]:
-    """Return what passes did as JSON values."""
     return [
         {
             "name": report.name,

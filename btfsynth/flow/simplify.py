@@ -1,4 +1,4 @@
-"""The optimiser as one call: a network or a netlist in, a small netlist out."""
+"""The optimiser in one call: a network or a netlist in, a small netlist out, proven equal."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from btfsynth.verify.equivalence import equivalent
 _LOWERING = 5.0
 """Seconds to lower a network, however late it is."""
 _LARGE = 5_000
-"""Cells from which on what ``size`` gains beyond ``fast`` is under 1%, and its proof takes minutes."""
+"""From this many cells, ``size`` gains under 1% over ``fast``, and its proof takes minutes."""
 _HUGE = 30_000
-"""Cells from which on ``fast`` itself takes minutes, to find under 2% more than ``light``."""
+"""From this many cells, ``fast`` takes minutes and gains under 2% over ``light``."""
 
 
 def default_script(cells: int) -> str:
-    """Return the script for a netlist that was lowered to so many cells."""
+    """Return the script of passes for a netlist that was lowered to this many cells."""
     if cells >= _HUGE:
         return "light"
     return "fast" if cells >= _LARGE else "size"
@@ -56,7 +56,13 @@ def simplify_network(
     seen: NDArray[np.uint8] | None = None,
     deadline: float | None = None,
 ) -> tuple[Netlist, LoweringReport, tuple[PassReport, ...]]:
-    """Lower a network and run passes over the netlist, every step checked."""
+    """Lower a network and run passes over the netlist, every step checked.
+
+    Without patterns the network itself is kept; `preserve` None chooses by the patterns, `script` None by the
+    size (`default_script`). `label` adds a port with the number of the class, that of the largest sum ``W .
+    x``. `seen`, ``(vectors, inputs)`` uint8, are more vectors to check on. Work ends at `deadline`, a
+    `time.monotonic` value; passes for which there is no time have no report.
+    """
     if script is not None:
         parse_script(script)  # what is wrong with it is said before the work
     netlist, lowering, reference = lower(
@@ -119,7 +125,12 @@ def simplify_netlist(
     script: str,
     dont_care: Netlist | None = None,
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
-    """Run passes over a netlist, every step checked."""
+    """Run passes over a netlist, every step checked.
+
+    Its function is kept, or with patterns what these ask for, unless `preserve` is the network. `dont_care` has
+    the same ports and is 1 where an output does not matter; it counts without patterns, up to
+    `MAX_EXHAUSTIVE_INPUTS`.
+    """
     steps = parse_script(script)
     exhaustive = netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS
     if dataset is not None:
@@ -140,7 +151,7 @@ def simplify_netlist(
 
 
 def open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
-    """Return the function of a netlist on every input vector, but for where it does not matter."""
+    """Return the function of a netlist on every input vector where it matters."""
     inputs, vectors = exhaustive_words(netlist.n_inputs), 1 << netlist.n_inputs
     care = ~output_words(dont_care, inputs) & valid_words(vectors)
     targets = output_words(netlist, inputs)
@@ -148,7 +159,7 @@ def open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
 
 
 def _prover(deadline: float | None) -> Prover:
-    """Return what proves a pass; what cannot be proven until the deadline is not proven."""
+    """Return the proof of a pass; what is undecided at the deadline counts as not proven."""
 
     def prove(before: Netlist, after: Netlist) -> bool:
         left = seconds_left(deadline)
