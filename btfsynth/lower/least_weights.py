@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from btfsynth.lower.threshold import ThresholdFunction
 
@@ -107,6 +106,8 @@ def _separate(signed: NDArray[np.float64], whole: bool) -> NDArray[np.float64] |
 
 def _solve(signed: NDArray[np.float64], whole: bool) -> NDArray[np.float64] | None:
     width = signed.shape[1]
+    from scipy.optimize import Bounds, LinearConstraint, milp  # slow to import, seldom needed
+
     result = milp(
         np.ones(2 * width),
         integrality=np.full(2 * width, int(whole)),

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import TopologyError, UsageError
@@ -184,6 +183,8 @@ def _least_weights(signed: Reals) -> Reals | None:
     """
     rows = np.unique(signed, axis=0)
     fan_in = rows.shape[1]
+    from scipy.optimize import linprog  # slow to import, and few networks come here
+
     solved = linprog(
         np.ones(2 * fan_in),
         A_ub=np.hstack([-rows, rows]),
