@@ -286,13 +286,13 @@ def make_form(graph: Any, library: Any, table: Any, form: Any, inputs: Any, loca
     inputs: int64 (5,), literals of the constant false and the inputs, anything for those that the function does
     not depend on; local: int64, at least 5 places and one a cell, changed.
     """
-    cells, flips = library.cells, library.flips
-    way = library.transformation[table]
+    number, transformation, leaves, flips, size, _, cells, output = library
+    way = transformation[table]
     for node in range(_FIRST):
-        local[node] = inputs[library.leaves[way, node]] ^ flips[way, node]
-    for cell in range(library.size[library.number[table]]):
+        local[node] = inputs[leaves[way, node]] ^ flips[way, node]
+    for cell in range(size[number[table]]):
         a, b, c = cells[form, cell, 0], cells[form, cell, 1], cells[form, cell, 2]
         local[_FIRST + cell] = majority(
             graph, value_of(local, a), value_of(local, b), value_of(local, c)
         )
-    return value_of(local, library.output[form]) ^ flips[way, _FIRST]
+    return value_of(local, output[form]) ^ flips[way, _FIRST]

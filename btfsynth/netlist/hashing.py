@@ -1,9 +1,9 @@
 """A netlist that grows under structural hashing, and whole netlists made anew by it.
 
 `majority` makes cells in the normal form of `NetlistBuilder` and never one twice: the table finds the node of a
-sorted fan-in by linear probing. What it makes is not in use until `use` says so: a candidate can be made, used,
-measured by the cells in use, let go, and taken back with `roll_back`, so that a pass knows the exact gain of a
-change before it makes it.
+sorted fan-in by linear probing. What it makes is not in use until `hold` says so (see
+`btfsynth.netlist.kernels`): a candidate can be made, held, measured by the cells that come into use, dropped,
+and taken back with `roll_back`, so that a pass knows the exact gain of a change before it makes it.
 
 `rebuild` does for a whole netlist, compiled, what `NetlistBuilder` does cell by cell; the result is the same,
 literal for literal.
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import NetlistError
-from btfsynth.netlist.kernels import NONE, drop, hold, value_of
+from btfsynth.netlist.kernels import NONE, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import levels, mark_cone, topological_order
 
@@ -41,10 +41,10 @@ class Graph(NamedTuple):
     """int32 ``(capacity,)``, 0 for inputs, else 1 + the deepest fan-in."""
     made: Any
     """int64 ``(1,)``, nodes made so far."""
-    in_use: Any
-    """int64 ``(1,)``, cells in use."""
     first: Any
     """The first cell."""
+    alias: Any = None
+    """Nothing stands for another node."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -59,8 +59,8 @@ def new_graph(first_cell: Any, capacity: Any) -> Any:
         np.zeros(capacity, dtype=np.int32),
         np.zeros(capacity, dtype=np.int32),
         np.full(1, first_cell, dtype=np.int64),
-        np.zeros(1, dtype=np.int64),
         np.int64(first_cell),
+        None,
     )
 
 
@@ -119,14 +119,14 @@ def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
     literal = np.int64(folded(a, b, c))
     if literal != NONE:
         return literal
-    fanins, level = graph.fanins, graph.level
+    fanins, table, _, level, made, _, _ = graph
     x, y, z, flip = normal(a, b, c)
     slot = slot_of(graph, x, y, z)
-    node = np.int64(graph.table[slot])
+    node = np.int64(table[slot])
     if node == 0:
-        node = graph.made[0]
-        graph.made[0] += 1
-        graph.table[slot] = node
+        node = made[0]
+        made[0] += 1
+        table[slot] = node
         fanins[node, 0], fanins[node, 1], fanins[node, 2] = x, y, z
         level[node] = 1 + max(level[x >> 1], level[y >> 1], level[z >> 1])
     return 2 * node + flip
@@ -159,32 +159,17 @@ def fanin_of(graph: Any, literal: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def use(graph: Any, literal: Any, stack: Any) -> None:
-    """Use a literal once more; cells that were not in use come into use. Changes the graph.
-
-    stack: integers, as many as nodes, scratch.
-    """
-    graph.in_use[0] += hold(graph.fanins, literal >> 1, graph.first, graph.references, stack)
-
-
-@numba.njit(cache=True, nogil=True)
-def let_go(graph: Any, literal: Any, stack: Any) -> None:
-    """Use a literal once less; cells with no use left go out of use. Changes the graph."""
-    graph.in_use[0] -= drop(graph.fanins, literal >> 1, graph.first, graph.references, stack)
-
-
-@numba.njit(cache=True, nogil=True)
 def roll_back(graph: Any, count: Any) -> None:
     """Forget the nodes made after there were so many; none may be in use. Changes the graph.
 
     Latest first: with linear probing the slot of the latest node is on no other node's way.
     """
-    fanins = graph.fanins
-    while graph.made[0] > count:
-        node = graph.made[0] - 1
+    fanins, table, made = graph.fanins, graph.table, graph.made
+    while made[0] > count:
+        node = made[0] - 1
         slot = slot_of(graph, fanins[node, 0], fanins[node, 1], fanins[node, 2])
-        graph.table[slot] = 0
-        graph.made[0] = node
+        table[slot] = 0
+        made[0] = node
 
 
 def rebuild(netlist: Netlist, substitution: NDArray[Any] | None = None) -> Netlist:

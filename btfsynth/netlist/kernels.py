@@ -8,12 +8,15 @@ literal flips all bits: `complement_mask` is what its word is exclusive-or-ed wi
 
 References. ``references[node]`` counts the readers of a node among the outputs and the cells in use. A cell in
 use counts at its fan-in, one out of use does not; so the cells that fall out of use together with a node are
-its maximum fan-out-free cone. `release` and `retain` undo each other, and so do `drop` and `hold`. The arrays:
+its maximum fan-out-free cone. `release` and `retain` undo each other, and so do `drop` and `hold`. What they
+count in is any NamedTuple with the fields
 
 - fanins, int32 ``(nodes, 3)``: the literals of each node, rows below ``first``, the first cell, not used;
 - references, int32 ``(nodes,)``, changed;
-- stack, integers, as many as nodes, scratch;
-- alias, int32 ``(nodes,)`` or None: the literal that stands for each node now, its own if none does.
+- alias, int32 ``(nodes,)`` or None: the literal that stands for each node now, its own if none does;
+
+``stack`` is scratch, integers, three places a node and one more. The NamedTuple goes as it is and is taken
+apart in the first lines: handing its arrays on one by one costs twice the time, as Numba counts their uses.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.extending import register_jitable
+from numba.core import types
+from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
 from btfsynth.netlist import literals
@@ -94,24 +98,37 @@ def resolve(alias: Any, literal: Any) -> Any:
     return literal
 
 
+def _standing(alias: Any, literal: Any) -> Any:
+    """`resolve` where there are aliases, else the literal itself; Numba chooses by type."""
+    raise NotImplementedError
+
+
+@overload(_standing)
+def _standing_compiled(alias: Any, literal: Any) -> Any:
+    def as_it_is(alias: Any, literal: Any) -> Any:
+        return literal
+
+    def resolved(alias: Any, literal: Any) -> Any:
+        return resolve(alias, literal)
+
+    return as_it_is if isinstance(alias, types.NoneType) else resolved
+
+
 @numba.njit(cache=True, nogil=True)
-def release(
-    fanins: Any, node: Any, first: Any, references: Any, stack: Any, alias: Any = None
-) -> Any:
+def release(counted: Any, node: Any, stack: Any) -> Any:
     """Take back a cell's references to its fan-in; return how many cells fall out of use.
 
     These are left in ``stack[1 : freed + 1]``, as they were found.
     """
+    fanins, references = counted.fanins, counted.references
+    first, alias = counted.first, counted.alias
     freed, done = 0, 0
     stack[0] = node
     while done <= freed:
         current = stack[done]
         done += 1
         for place in range(3):
-            literal = fanins[current, place]
-            if alias is not None:
-                literal = resolve(alias, literal)
-            child = literal >> 1
+            child = _standing(alias, fanins[current, place]) >> 1
             references[child] -= 1
             if references[child] == 0 and child >= first:
                 freed += 1
@@ -120,44 +137,59 @@ def release(
 
 
 @numba.njit(cache=True, nogil=True)
-def retain(
-    fanins: Any, node: Any, first: Any, references: Any, stack: Any, alias: Any = None
-) -> Any:
-    """Count a cell's references to its fan-in; return how many cells come into use. Undoes `release`."""
-    woken, top = 0, 0
+def retain(counted: Any, node: Any, stack: Any) -> None:
+    """Undo `release`."""
+    fanins, references = counted.fanins, counted.references
+    first, alias = counted.first, counted.alias
+    top = 0
     stack[0] = node
     while top >= 0:
         current = stack[top]
         top -= 1
         for place in range(3):
-            literal = fanins[current, place]
-            if alias is not None:
-                literal = resolve(alias, literal)
-            child = literal >> 1
+            child = _standing(alias, fanins[current, place]) >> 1
             if references[child] == 0 and child >= first:
-                woken += 1
                 top += 1
                 stack[top] = child
             references[child] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def hold(counted: Any, node: Any, stack: Any) -> Any:
+    """Use a node once more; return how many cells come into use."""
+    fanins, references = counted.fanins, counted.references
+    first, alias = counted.first, counted.alias
+    woken, top = 0, 0
+    stack[0] = node
+    while top >= 0:
+        current = stack[top]
+        top -= 1
+        references[current] += 1
+        if references[current] == 1 and current >= first:
+            woken += 1
+            for place in range(3):
+                top += 1
+                stack[top] = _standing(alias, fanins[current, place]) >> 1
     return woken
 
 
 @numba.njit(cache=True, nogil=True)
-def hold(fanins: Any, node: Any, first: Any, references: Any, stack: Any, alias: Any = None) -> Any:
-    """Use a node once more; return how many cells come into use."""
-    references[node] += 1
-    if references[node] > 1 or node < first:
-        return 0
-    return 1 + retain(fanins, node, first, references, stack, alias)
-
-
-@numba.njit(cache=True, nogil=True)
-def drop(fanins: Any, node: Any, first: Any, references: Any, stack: Any, alias: Any = None) -> Any:
+def drop(counted: Any, node: Any, stack: Any) -> Any:
     """Use a node once less; return how many cells fall out of use."""
-    references[node] -= 1
-    if references[node] > 0 or node < first:
-        return 0
-    return 1 + release(fanins, node, first, references, stack, alias)
+    fanins, references = counted.fanins, counted.references
+    first, alias = counted.first, counted.alias
+    freed, top = 0, 0
+    stack[0] = node
+    while top >= 0:
+        current = stack[top]
+        top -= 1
+        references[current] -= 1
+        if references[current] == 0 and current >= first:
+            freed += 1
+            for place in range(3):
+                top += 1
+                stack[top] = _standing(alias, fanins[current, place]) >> 1
+    return freed
 
 
 @numba.njit(cache=True, nogil=True)

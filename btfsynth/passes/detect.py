@@ -46,7 +46,7 @@ class _Graph(NamedTuple):
     first: Any
     """The first cell."""
     stack: Any
-    """int32 ``(capacity + 1,)``, scratch."""
+    """int32 ``(3 * capacity + 4,)``, scratch."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _sweep(netlist: Netlist) -> Netlist:
         np.zeros(capacity, dtype=np.int32),
         alias,
         first,
-        np.zeros(capacity + 1, dtype=np.int32),
+        np.zeros(3 * capacity + 4, dtype=np.int32),
     )
     replaced, used = _rewrite(graph, n_nodes, netlist.outputs, cuts, forms)
     if not replaced:
@@ -120,13 +120,13 @@ def _aliased(alias: Any, literals: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def _take(graph: Any, node: Any) -> Any:
     """Add a reference to a node; returns how many cells come to life. Changes the graph."""
-    return hold(graph.fanins, node, graph.first, graph.references, graph.stack, graph.alias)
+    return hold(graph, node, graph.stack)
 
 
 @numba.njit(cache=True, nogil=True)
 def _drop(graph: Any, node: Any) -> Any:
     """Take a reference from a node; returns how many cells die. Changes the graph."""
-    return drop(graph.fanins, node, graph.first, graph.references, graph.stack, graph.alias)
+    return drop(graph, node, graph.stack)
 
 
 @numba.njit(cache=True, nogil=True)

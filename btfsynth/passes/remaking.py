@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from btfsynth.netlist.hashing import let_go, new_graph, use
-from btfsynth.netlist.kernels import value_of
+from btfsynth.netlist.hashing import new_graph
+from btfsynth.netlist.kernels import drop, hold, value_of
 from btfsynth.netlist.views import count_references
 
 _ROOM = 256
@@ -47,7 +47,7 @@ def begin_sweep(fanins: Any, outputs: Any, first: Any) -> Any:
     for node in range(first):
         literal[node] = 2 * node
         graph.references[node] = references[node]
-    stack = np.zeros(graph.fanins.shape[0] + 1, dtype=np.int64)
+    stack = np.zeros(3 * graph.fanins.shape[0] + 4, dtype=np.int64)
     return Sweep(graph, references, literal, np.zeros(3, dtype=np.int64), stack)
 
 
@@ -66,24 +66,23 @@ def has_room(graph: Any, cells_left: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def cells_with(graph: Any, literal: Any, fanin: Any, stack: Any) -> Any:
-    """Return how many cells would be in use if a literal took the place of ``MAJ(fanin)``."""
-    use(graph, literal, stack)
+    """Return how many cells more would be in use if a literal took the place of ``MAJ(fanin)``."""
+    cells = hold(graph, literal >> 1, stack)
     for k in range(3):
-        let_go(graph, fanin[k], stack)
-    cells = graph.in_use[0]
+        cells -= drop(graph, fanin[k] >> 1, stack)
     for k in range(3):
-        use(graph, fanin[k], stack)
-    let_go(graph, literal, stack)
+        hold(graph, fanin[k] >> 1, stack)
+    drop(graph, literal >> 1, stack)
     return cells
 
 
 @numba.njit(cache=True, nogil=True)
 def settle(graph: Any, made: Any, uses: Any, fanin: Any, stack: Any) -> None:
-    """Use the literal made for a cell as often as the cell was used, and let go of its fan-in."""
+    """Hold the literal made for a cell as often as the cell was used, and drop its fan-in."""
     for _ in range(uses):
-        use(graph, made, stack)
+        hold(graph, made >> 1, stack)
     for place in range(3):
-        let_go(graph, fanin[place], stack)
+        drop(graph, fanin[place] >> 1, stack)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -35,6 +35,10 @@ class State(NamedTuple):
     """uint64 ``(nodes, words)`` signatures."""
     care: Any
     """uint64 ``(outputs, words)``, the vectors on which an output matters."""
+    first: Any
+    """The first cell."""
+    alias: Any = None
+    """Nothing stands for another node."""
 
 
 class Search(NamedTuple):
@@ -57,12 +61,12 @@ class Search(NamedTuple):
 @numba.njit(cache=True, nogil=True)
 def _freed_with(state: Any, node: Any, literals: Any, first: Any, stack: Any) -> Any:
     """Return how many cells below a cell fall out of use when literals replace its fan-in."""
-    fanins, references = state.fanins, state.references
+    references = state.references
     for k in range(3):
         if literals[k] >= 0:
             references[literals[k] >> 1] += 1
-    freed = release(fanins, node, first, references, stack)
-    retain(fanins, node, first, references, stack)
+    freed = release(state, node, stack)
+    retain(state, node, stack)
     for k in range(3):
         if literals[k] >= 0:
             references[literals[k] >> 1] -= 1
@@ -160,15 +164,15 @@ def find_replacement(
     (gain, a, b, c, d, e): literals. ``a`` alone is a signal, ``MAJ(a, b, c)`` one cell, ``MAJ(a, b, MAJ(c,
     d, e))`` two; the rest are `NONE`. Gain is -1 if there is no replacement that is wanted.
     """
-    fanins, references, values = state.fanins, state.references, state.values
+    values = state.values
     k_most, walk, tries = options
     divisors, matters, stack, errors, pairs, inside = work
     least = 0 if walk else 1
     nothing = (NONE, NONE, NONE, NONE, NONE, NONE)
-    freed = release(fanins, node, first, references, stack)
+    freed = release(state, node, stack)
     for k in range(1, freed + 1):
         inside[stack[k]] = 1
-    retain(fanins, node, first, references, stack[freed + 1 :])
+    retain(state, node, stack[freed + 1 :])
     best = nothing
     rows = 2 * divisors.shape[0]
 

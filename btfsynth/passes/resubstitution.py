@@ -136,6 +136,7 @@ class _Work:
             np.zeros(n_nodes, dtype=np.int32),
             np.zeros((n_nodes, reference.inputs.shape[1]), dtype=np.uint64),
             reference.care,
+            self.first,
         )
         self.state.fanins[self.first :] = netlist.fanins
         self.state.values[1 : self.first] = reference.inputs
@@ -299,7 +300,7 @@ def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> Any:
         for literal in (a, b, c, d, e):
             if literal >= 0:
                 references[literal >> 1] += 1
-        release(fanins, node, first, references, stack)
+        release(state, node, stack)
         fanins[node, 0], fanins[node, 1], fanins[node, 2] = a, b, c
         if d < 0:
             return NONE
@@ -320,7 +321,7 @@ def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> Any:
             outputs[number] = a ^ (outputs[number] & 1)
             references[a >> 1] += 1
             references[node] -= 1
-    release(fanins, node, first, references, stack)
+    release(state, node, stack)
     return NONE
 
 

@@ -103,7 +103,9 @@ class WindowedNetlist:
 
     def round(self, options: tuple[int, bool, int], random: Array) -> int:
         """Try every cell once and return the cells saved; options: (k, walk, tries), see `find_replacement`."""
-        state = State(self.fanins, self.outputs, self.references, self._values[0], _NO_CARE)
+        state = State(
+            self.fanins, self.outputs, self.references, self._values[0], _NO_CARE, self.first
+        )
         sizes = (self.leaves, self.divisors)
         before = self.alive()
         _round(state, self._values[1], self._links, self.first, options, sizes, random)
@@ -363,7 +365,7 @@ def _replace(state: Any, links: Any, node: Any, choice: Any, first: Any, stack: 
     for literal in (a, b, c, d, e):
         if literal >= 0:
             references[literal >> 1] += 1
-    freed = release(fanins, node, first, references, stack)
+    freed = release(state, node, stack)
     stack[0] = node
     for k in range(freed + 1):
         for place in range(3):

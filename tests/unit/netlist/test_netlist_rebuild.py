@@ -13,14 +13,13 @@ from btfsynth.errors import NetlistError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import (
     compact,
-    let_go,
     majority,
     new_graph,
     rebuild,
     rebuild_from,
     roll_back,
-    use,
 )
+from btfsynth.netlist.kernels import drop, hold
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 
@@ -127,12 +126,10 @@ def test_a_graph_counts_the_cells_in_use() -> None:
     graph, stack = new_graph(4, 10), np.zeros(30, dtype=np.int64)
     low = majority(graph, 0, 2, 4)
     high = majority(graph, 0, low, 6)
-    assert (low, high, graph.made[0], graph.in_use[0], graph.first) == (8, 10, 6, 0, 4)
-    use(graph, high, stack)
-    use(graph, low, stack)
-    assert graph.in_use[0] == 2
-    let_go(graph, high, stack)
-    assert graph.in_use[0] == 1
+    assert (low, high, graph.made[0], graph.first) == (8, 10, 6, 4)
+    assert hold(graph, high >> 1, stack) == 2
+    assert hold(graph, low >> 1, stack) == 0
+    assert drop(graph, high >> 1, stack) == 1
     assert majority(graph, 6, 0, low) == high
     assert majority(graph, 1, low ^ 1, 7) == high ^ 1
     roll_back(graph, 5)

@@ -42,7 +42,7 @@ def search(signals: list[int], wanted: int, matters: int, k: int) -> tuple[int, 
         np.zeros(node + 1, dtype=np.uint8),
     )
     before = fanins.copy(), references.copy()
-    state = State(fanins, np.array([2 * node], dtype=np.int32), references, values, care)
+    state = State(fanins, np.array([2 * node], dtype=np.int32), references, values, care, first)
     random = np.array([1], dtype=np.uint64)
     found = find_replacement(state, node, first, (k, False, 10**6), work, random)
     assert np.array_equal(fanins, before[0])
