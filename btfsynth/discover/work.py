@@ -23,7 +23,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
 from btfsynth.passes.base import Pass
-from btfsynth.passes.registry import parse_script
+from btfsynth.passes.registry import format_script, parse_script
 from btfsynth.ports import Port
 from btfsynth.train.defaults import TrainingPlan
 from btfsynth.train.parameters import TrainParameters
@@ -113,7 +113,7 @@ def polish(
     key = parent.circuit.key
     label = f"{parent.seed} {key} {attempt}"
     number = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "little") % _SEEDS
-    script = _format_script(_reseeded(parse_script(passes), number))
+    script = format_script(_reseeded(parse_script(passes), number))
     start = canonical_netlist(parse_netlist(text))
     record = replace(parent, passes=script, circuit=None, parent=key, attempt=attempt)
     netlist, _ = simplify_netlist(start, None if keep_all else dataset, None, script)
@@ -171,16 +171,3 @@ def _reseeded(steps: Sequence[Pass], seed: int) -> list[Pass]:
         else step
         for step in steps
     ]
-
-
-def _format_script(steps: Sequence[Pass]) -> str:
-    """Return passes as a script that reads back as them."""
-    parts = []
-    for step in steps:
-        changed = (
-            f" --{field.name.replace('_', '-')} {getattr(step, field.name)}"
-            for field in fields(step)  # type: ignore[arg-type]
-            if getattr(step, field.name) != field.default
-        )
-        parts.append(step.name + "".join(changed))
-    return "; ".join(parts)

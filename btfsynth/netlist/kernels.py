@@ -25,7 +25,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
+from numba import types
 from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
@@ -111,7 +111,7 @@ def _standing_compiled(alias: Any, literal: Any) -> Any:
     def resolved(alias: Any, literal: Any) -> Any:
         return resolve(alias, literal)
 
-    return as_it_is if isinstance(alias, types.NoneType) else resolved
+    return as_it_is if isinstance(alias, types.misc.NoneType) else resolved
 
 
 @numba.njit(cache=True, nogil=True)

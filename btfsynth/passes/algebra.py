@@ -41,19 +41,17 @@ class Algebra:
     Parameters
     ----------
     keep_depth
-        1 to refuse forms that would make the netlist deeper, 0 for size alone.
+        Refuse forms that would make the netlist deeper.
     sweeps
         Most sweeps; 0 for no limit.
     """
 
-    keep_depth: int = 0
+    keep_depth: bool = False
     sweeps: int = 0
     name: ClassVar[str] = "algebra"
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.keep_depth not in (0, 1):
-            raise UsageError(f"algebra: keep-depth: expected 0 or 1, got {self.keep_depth}")
         if self.sweeps < 0:
             raise UsageError(f"algebra: sweeps: expected 0 or more, got {self.sweeps}")
 
@@ -64,7 +62,7 @@ class Algebra:
         while sweep < self.sweeps or not self.sweeps:
             # By level, so that a cell that could be shared is there before a later one looks for it.
             work = sorted_by_level(best)
-            arrays = _sweep(work.fanins, work.outputs, work.first_cell, self.keep_depth == 1)
+            arrays = _sweep(work.fanins, work.outputs, work.first_cell, self.keep_depth)
             smaller = rebuild_from(best, *arrays)
             if smaller.n_cells >= best.n_cells:
                 break
@@ -131,22 +129,20 @@ class Depth:
     Parameters
     ----------
     cells
-        1 if it may add cells, 0 if not.
+        It may add cells.
     growth
         Most cells added, in per cent of the cells it starts from.
     sweeps
         Most sweeps; 0 for no limit.
     """
 
-    cells: int = 1
+    cells: bool = True
     growth: int = 20
     sweeps: int = 0
     name: ClassVar[str] = "depth"
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.cells not in (0, 1):
-            raise UsageError(f"depth: cells: expected 0 or 1, got {self.cells}")
         if self.growth < 0 or self.sweeps < 0:
             raise UsageError("depth: growth and sweeps must be 0 or more")
 
@@ -154,7 +150,7 @@ class Depth:
         """Return the netlist with at most its depth, and at that depth with at most its cells."""
         best = rebuild(netlist)
         most = best.n_cells + (best.n_cells * self.growth // 100 if self.cells else 0)
-        recover = Algebra(keep_depth=1, sweeps=1)
+        recover = Algebra(keep_depth=True, sweeps=1)
         sweep, improved = 0, True
         while improved and (sweep < self.sweeps or not self.sweeps):
             improved = False

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from btfsynth.errors import UsageError
-from btfsynth.passes.algebra import Algebra, Depth
-from btfsynth.passes.base import Pass
-from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
-from btfsynth.passes.detect import Detect
-from btfsynth.passes.exact import Exact
-from btfsynth.passes.perturbation import Perturbation
-from btfsynth.passes.resubstitution import Resubstitution
-from btfsynth.passes.rewrite import Rewrite
-from btfsynth.passes.sat_sweep import SatSweep
 from btfsynth.plugins import Registry
 
-__all__ = ["PASSES", "SCRIPTS", "parse_script"]
+if TYPE_CHECKING:
+    from btfsynth.passes.base import Pass
 
-_BUILTIN: tuple[type[Pass], ...] = (
-    Strash,
-    Sweep,
-    Detect,
-    FunctionalHash,
-    SatSweep,
-    Rewrite,
-    Algebra,
-    Resubstitution,
-    Perturbation,
-    Exact,
-    Depth,
-    Inverters,
+PASSES: Registry[type[Pass]] = Registry(
+    "passes",
+    type,
+    {
+        "strash": "btfsynth.passes.basic:Strash",
+        "sweep": "btfsynth.passes.basic:Sweep",
+        "detect": "btfsynth.passes.detect:Detect",
+        "functional_hash": "btfsynth.passes.basic:FunctionalHash",
+        "sat_sweep": "btfsynth.passes.sat_sweep:SatSweep",
+        "rewrite": "btfsynth.passes.rewrite:Rewrite",
+        "algebra": "btfsynth.passes.algebra:Algebra",
+        "resub": "btfsynth.passes.resubstitution:Resubstitution",
+        "perturb": "btfsynth.passes.perturbation:Perturbation",
+        "exact": "btfsynth.passes.exact:Exact",
+        "depth": "btfsynth.passes.algebra:Depth",
+        "inverters": "btfsynth.passes.basic:Inverters",
+    },
 )
-
-PASSES: Registry[type[Pass]] = Registry("passes", type, {step.name: step for step in _BUILTIN})
 """The passes by name, those of the package first."""
 
 _JOIN = "strash; detect; sat_sweep; functional_hash; resub -k 0 --patience 0"
@@ -54,12 +51,13 @@ def parse_script(text: str) -> tuple[Pass, ...]:
     """Read a script such as ``strash; functional_hash; resub -k 1 --patience 20``.
 
     A name of `SCRIPTS` stands for its passes; ``depth`` is the script where it stands alone, the pass among
-    others.
+    others. Options are the fields of a pass, ``keep_depth`` spelled ``--keep-depth``, with a value of the
+    field's type; a field that is true or false needs none to be true.
 
     Raises
     ------
     UsageError
-        If a pass or option is unknown or a value is no whole number.
+        If a pass or option is unknown or a value is not of the field's type.
     """
     steps: list[Pass] = []
     for part in SCRIPTS.get(text.strip(), text).split(";"):
@@ -85,18 +83,60 @@ def parse_script(text: str) -> tuple[Pass, ...]:
     return tuple(steps)
 
 
+def format_script(steps: Sequence[Pass]) -> str:
+    """Return passes as a script that reads back as them; options at their defaults are left out."""
+    parts = []
+    for step in steps:
+        words = [step.name]
+        for field in fields(step):  # type: ignore[arg-type]
+            value = getattr(step, field.name)
+            if value != field.default or field.default is MISSING:
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                words += [f"--{field.name.replace('_', '-')}", shlex.quote(text)]
+        parts.append(" ".join(words))
+    return "; ".join(parts)
+
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
 def _with_options(kind: type[Pass], words: Sequence[str]) -> Pass:
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    values: dict[str, int] = {}
-    for flag, value in zip(words[::2], [*words[1::2], ""], strict=False):
+    hints = get_type_hints(kind)
+    known = {field.name: hints[field.name] for field in fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    left = list(words)
+    while left:
+        flag = left.pop(0)
         option = flag.lstrip("-").replace("-", "_")
         if not flag.startswith("-") or option not in known:
             listed = ", ".join(sorted(known)) or "none"
             raise UsageError(f"{kind.name}: unknown option {flag!r}; its options are: {listed}")
-        try:
-            values[option] = int(value)
-        except ValueError:
-            raise UsageError(
-                f"{kind.name}: {flag}: expected a whole number, got {value!r}"
-            ) from None
+        wanted = known[option]
+        if wanted is bool and (not left or left[0].startswith("-")):
+            values[option] = True
+        else:
+            text = left.pop(0) if left else ""
+            values[option] = _value(f"{kind.name}: {flag}", wanted, text)
     return kind(**values)
+
+
+def _value(where: str, wanted: Any, text: str) -> Any:
+    """Return an option's value, read as the type of its field."""
+    choices = get_args(wanted) if get_origin(wanted) is Literal else ()
+    if wanted is str or text in choices:
+        return text
+    if wanted is bool and text.lower() in _BOOLEANS:
+        return _BOOLEANS[text.lower()]
+    if wanted in (int, float):
+        with suppress(ValueError):
+            number = wanted(text)
+            if wanted is int or math.isfinite(number):
+                return number
+    expected = {int: "a whole number", float: "a number", bool: "true or false"}.get(wanted)
+    if choices:
+        expected = f"{', '.join(choices[:-1])} or {choices[-1]}"
+    if expected is None:
+        raise UsageError(
+            f"{where}: the pass's field is {wanted}, expected int, float, bool, str or Literal"
+        )
+    raise UsageError(f"{where}: expected {expected}, got {text!r}")

@@ -42,7 +42,7 @@ class Rewrite:
     Parameters
     ----------
     z
-        1 to take forms of equal size too, at random: later sweeps may gain what this one does not.
+        Take forms of equal size too, at random: later sweeps may gain what this one does not.
     patience
         Sweeps without a gain before it ends, where equal sizes are taken; without, the first one
         ends it.
@@ -54,7 +54,7 @@ class Rewrite:
         Seed of the random choice.
     """
 
-    z: int = 0
+    z: bool = False
     patience: int = 8
     cuts: int = 8
     sweeps: int = 0
@@ -63,8 +63,6 @@ class Rewrite:
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.z not in (0, 1):
-            raise UsageError(f"rewrite: z: expected 0 or 1, got {self.z}")
         if min(self.patience, self.sweeps, self.seed) < 0:
             raise UsageError("rewrite: patience, sweeps and seed must be 0 or more")
         if not 2 <= self.cuts <= 250:
@@ -93,7 +91,7 @@ class Rewrite:
             (work.fanins, work.outputs, work.first_cell),
             cuts,
             form_library(),
-            self.z == 1,
+            self.z,
             random,
         )
         return rebuild_from(netlist, *arrays)

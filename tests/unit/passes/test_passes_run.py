@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -20,8 +21,9 @@ from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import PassReport, run_pass, run_passes
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
-from btfsynth.passes.registry import PASSES, SCRIPTS, parse_script
+from btfsynth.passes.registry import PASSES, SCRIPTS, format_script, parse_script
 from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.plugins import register, unregister
 from btfsynth.ports import Port
 from btfsynth.settings.table import Preserve
 
@@ -221,6 +223,65 @@ def test_a_script_that_is_none_is_a_usage_error(script: str, message: str) -> No
     with pytest.raises(UsageError) as caught:
         parse_script(script)
     assert message in str(caught.value)
+
+
+@dataclass(frozen=True)
+class Everything:
+    """A pass with options of every type."""
+
+    name: ClassVar[str] = "everything"
+    structural: ClassVar[bool] = True
+
+    count: int = 1
+    share: float = 0.5
+    label: str = ""
+    order: Literal["up", "down", "both"] = "up"
+    by_level: bool = False
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        return netlist
+
+
+@pytest.fixture
+def everything() -> Iterator[None]:
+    register("passes", "everything", Everything)
+    yield
+    unregister("passes", "everything")
+
+
+@pytest.mark.usefixtures("everything")
+@pytest.mark.parametrize(
+    ("options", "step"),
+    [
+        ("", Everything()),
+        ("--count -3 --share 1e-3", Everything(count=-3, share=1e-3)),
+        ("--label 'two words'", Everything(label="two words")),
+        ("--by-level", Everything(by_level=True)),
+        ("--by-level --order down", Everything(order="down", by_level=True)),
+        ("--by-level false --order both", Everything(order="both")),
+    ],
+)
+def test_options_are_read_by_the_type_of_their_field(options: str, step: Everything) -> None:
+    """And a pass is written as the script that reads back as it."""
+    assert parse_script(f"everything {options}") == (step,)
+    assert parse_script(format_script([step, Sweep()])) == (step, Sweep())
+
+
+@pytest.mark.usefixtures("everything")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--count 0.5", "everything: --count: expected a whole number, got '0.5'"),
+        ("--share half", "everything: --share: expected a number, got 'half'"),
+        ("--share nan", "everything: --share: expected a number, got 'nan'"),
+        ("--order sideways", "everything: --order: expected up, down or both, got 'sideways'"),
+        ("--by-level maybe", "everything: --by-level: expected true or false, got 'maybe'"),
+    ],
+)
+def test_a_value_of_another_type_is_a_usage_error(options: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_script(f"everything {options}")
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("answers", [[True], [False, True, True]])

@@ -142,13 +142,12 @@ def test_rewriting_keeps_the_function_and_adds_no_cell(netlist: Netlist) -> None
 
 def test_the_pass_is_known_by_its_name() -> None:
     """In a script, with its options."""
-    assert parse_script("rewrite -z 1 --cuts 12 --seed 3") == (Rewrite(z=1, cuts=12, seed=3),)
+    assert parse_script("rewrite -z 1 --cuts 12 --seed 3") == (Rewrite(z=True, cuts=12, seed=3),)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"z": 2}, "rewrite: z: expected 0 or 1, got 2"),
         ({"cuts": 1}, "rewrite: cuts: expected 2 to 250, got 1"),
         ({"patience": -1}, "rewrite: patience, sweeps and seed must be 0 or more"),
         ({"sweeps": -1}, "rewrite: patience, sweeps and seed must be 0 or more"),
