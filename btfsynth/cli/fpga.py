@@ -17,7 +17,7 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import console, emit_json, field_table, kept_beside, say, show
 from btfsynth.errors import UsageError, VerificationError
 from btfsynth.fpga.devices import BOARDS, DEVICES
-from btfsynth.settings.table import FPGA
+from btfsynth.settings.table import FPGA, PLACE
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,6 +42,7 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
     shell_complete=complete_names(BOARDS),
     help=f"Put it behind the serial port of a board instead: {', '.join(BOARDS)}.",
 )
+@setting_options(PLACE)
 @setting_options(FPGA)
 @folder_option("Where the files go.  [default: DIRECTORY/fpga-<device or board>]")
 @json_option

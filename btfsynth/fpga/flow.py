@@ -32,6 +32,8 @@ from btfsynth.fpga.place import (
     place_top,
 )
 from btfsynth.hdl.manifest import Timing
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import FPGA
 from btfsynth.sim.base import CheckResult, Design, load_design
 from btfsynth.sim.process import workspace_folder
 from btfsynth.staging import publish, publish_beside, staging_folder
@@ -44,9 +46,18 @@ _PROOF_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class FpgaOptions:
+class FpgaOptions(Options, settings=FPGA):
+    """How a design is brought to a device.
+
+    Parameters
+    ----------
+    place
+        How it is placed and routed.
+    (settings)
+    """
+
     place: PlaceOptions = field(default_factory=PlaceOptions)
-    tries: int = 4  # orders of the inputs that the mapping tries (`map_scripts`)
+    tries: int = FPGA["tries"].default
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,24 @@ from btfsynth.hdl.manifest import Manifest, Timing
 from btfsynth.hdl.templates import render
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port, total_width
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import PLACE
 
 _ROUTED = {"ice40": ("--asc", "asc"), "ecp5": ("--textcfg", "config")}
 """The option of the router that writes what the packer reads, and its ending."""
 
 
 @dataclass(frozen=True)
-class PlaceOptions:
-    seed: int = 1  # of the placer
-    freq: float | None = None  # MHz to reach, None for the router's own target
+class PlaceOptions(Options, settings=PLACE):
+    """How to place and route.
+
+    Parameters
+    ----------
+    (settings)
+    """
+
+    seed: int = PLACE["seed"].default
+    freq: float | None = None
     timeout: float = 1800.0  # seconds per tool
 
 

@@ -423,7 +423,7 @@ PROOF_TIMEOUT = _TIMEOUT.but(
     otherwise="no limit for the proof, 600 for a tool",
 )
 
-FPGA = table(
+PLACE = table(
     _SEED.but(
         kind=Whole(1, 2**31 - 1), help="Seed of the placer; the same seed gives the same result."
     ),
@@ -433,6 +433,9 @@ FPGA = table(
         "Clock to reach, in MHz; exits with 1 if it is not.",
         otherwise="as fast as it gets",
     ),
+)
+
+FPGA = table(
     Setting(
         "tries",
         Whole(1, 64),

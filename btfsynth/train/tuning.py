@@ -24,7 +24,6 @@ from btfsynth.errors import (
     MissingToolError,
     OutputError,
     TrainingError,
-    UsageError,
     plural,
     shown,
 )
@@ -32,7 +31,7 @@ from btfsynth.events import OnEvent, SettingsTried, ignore
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import layered
-from btfsynth.settings.table import StopRule
+from btfsynth.settings.table import TUNE, StopRule
 from btfsynth.train.defaults import default_plan
 from btfsynth.train.parameters import TrainParameters, TrialResult
 from btfsynth.train.trainer import TrialOptions, check_fit, train_trial, warm_up
@@ -133,8 +132,7 @@ def tune(
         If no candidate reached an exact network, or the user stopped the search before one did.
     """
     storage = None if storage is None else as_path(storage)
-    if not 0 < time_limit < math.inf:
-        raise UsageError(f"time_limit: expected a number of seconds above 0, got {time_limit:g}")
+    time_limit, seed = TUNE["time_limit"].take(time_limit), TUNE["seed"].take(seed)
     if valid is not None:
         valid = matched(valid, dataset, default_plan(dataset).trial_widths(0)[0])
     try:

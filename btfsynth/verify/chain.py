@@ -99,6 +99,7 @@ def verify_design(
     None, `DEFAULT_TIMEOUT`, more for simulators of a large design, and no limit for proofs. `on_link` gets the
     name of every link before it is checked.
     """
+    mutants, timeout = VERIFY["mutants"].take(mutants), VERIFY["timeout"].take(timeout)
     directory = as_path(directory)
     for name in simulators or ():
         if name != ALL_SIMULATORS:

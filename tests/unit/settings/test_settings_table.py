@@ -20,6 +20,8 @@ from btfsynth.dataset.tasks import parse_task
 from btfsynth.discover.search import DiscoverOptions
 from btfsynth.errors import BtfsynthError, DataError, UsageError
 from btfsynth.flow.recipe import BuildOptions, RunInputs, format_recipe
+from btfsynth.fpga.flow import FpgaOptions
+from btfsynth.fpga.place import PlaceOptions
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.learn.base import LearnOptions
 from btfsynth.passes.registry import SCRIPTS
@@ -32,7 +34,7 @@ from btfsynth.train.session import TrainOptions
 
 CLASSES = (
     TrainOptions, TrainParameters, HardwareOptions, BuildOptions, RunInputs, DiscoverOptions, LearnOptions,
-    ReproduceOptions,
+    ReproduceOptions, PlaceOptions, FpgaOptions,
 )  # fmt: skip
 IN_RUN_FILE = (TrainOptions, HardwareOptions, BuildOptions, RunInputs)
 
@@ -44,6 +46,8 @@ NOT_SETTINGS = {
     (BuildOptions, "command"): "a record of who asked",
     (DiscoverOptions, "training"): "settings of their own",
     (LearnOptions, "command"): "a record of who asked",
+    (FpgaOptions, "place"): "settings of their own",
+    (PlaceOptions, "timeout"): "of each tool; no command asks for it",
 }
 NOT_OPTIONS = {
     "source": "an argument",
@@ -63,7 +67,7 @@ COMMANDS = {
     "simulate": ("simulators", "timeout"),
     "verify": tuple(table.VERIFY),
     "equiv": ("timeout",),
-    "fpga": tuple(table.FPGA),
+    "fpga": (*table.PLACE, *table.FPGA),
     "reproduce": ("jobs", "seed"),  # and full, as --quick/--full
     "data": ("seed", "code", "outputs"),
 }
