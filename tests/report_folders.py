@@ -14,7 +14,6 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.files import write_text
 from btfsynth.flow.building import emit_netlist
-from btfsynth.flow.report import netlist_record
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
@@ -74,7 +73,7 @@ def add_build(directory: Path, netlist: Netlist, **more: Any) -> dict[str, Any]:
     manifest = json.loads((directory / "manifest.json").read_text())
     record = {
         "data_hash": manifest["data_hash"],
-        "netlist": {**netlist_record(statistics(netlist)), "lowered_cells": 40},
+        "netlist": {**statistics(netlist).record(), "lowered_cells": 40},
         "checks": {"icarus": {"passed": 16, "failed": 0}},
         "verified": True,
         "files": [],

@@ -66,7 +66,6 @@ def command(
     """  # noqa: D301
     from btfsynth.flow.building import emit_netlist
     from btfsynth.flow.patterns import count_targets, fitted, targets_record
-    from btfsynth.flow.report import netlist_record
     from btfsynth.netlist.views import statistics
 
     design = load_design(netlist, comb).netlist
@@ -81,7 +80,7 @@ def command(
             {
                 "name": manifest.name,
                 "module": manifest.module,
-                "netlist": netlist_record(cost),
+                "netlist": cost.record(),
                 "timing": timing_record(manifest.timing),
                 "files": _files(manifest),
                 "vectors": manifest.vector_count,

@@ -149,14 +149,13 @@ def _port_record(port: Port) -> dict[str, Any]:
 
 
 def _record(excerpt: Excerpt) -> dict[str, Any]:
-    from btfsynth.flow.report import netlist_record
 
     netlist = excerpt.netlist
     return {
         "name": netlist.name,
         "inputs": [_port_record(port) for port in netlist.input_ports],
         "outputs": [_port_record(port) for port in netlist.output_ports],
-        "netlist": netlist_record(excerpt.cost),
+        "netlist": excerpt.cost.record(),
         "cells": [
             {
                 "name": excerpt.name(cell.node),

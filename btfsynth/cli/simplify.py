@@ -88,7 +88,6 @@ def command(
       btfsynth simplify m3.mig -o smaller.mig --passes 'resub --patience 2000 --seed 7'
     """  # noqa: D301
     from btfsynth.flow.patterns import count_targets, fitted, targets_record
-    from btfsynth.flow.report import netlist_record, pass_records
     from btfsynth.hdl.writers import get_writer
     from btfsynth.netlist.views import statistics
     from btfsynth.passes.base import InterruptedPasses
@@ -117,9 +116,9 @@ def command(
         record = {
             "name": netlist.name,
             "cells_before": first.cells,
-            "before": netlist_record(first),
-            **netlist_record(statistics(netlist)),
-            "passes": pass_records(reports),
+            "before": first.record(),
+            **statistics(netlist).record(),
+            "passes": [report.record() for report in reports],
             "file": path.name,
             "notices": list(notices),
         }

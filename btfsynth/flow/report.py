@@ -133,13 +133,13 @@ class BuildReport:
             },
             "train": None if run is None else train_record(run),
             "netlist": {
-                **netlist_record(self.cost),
+                **self.cost.record(),
                 "lowered_cells": self.lowering.cells,
                 "preserves": self.lowering.preserved.value,
             },
             "hardware": None if self.hardware is None else self.hardware.to_json(),
             "timing": None if self.timing is None else vars(self.timing),
-            "passes": pass_records(self.passes),
+            "passes": [report.record() for report in self.passes],
             "checks": {name: check.to_json() for name, check in self.checks.items()},
             "verified": self.verified,
             "verdict": self.verdict,
@@ -166,32 +166,6 @@ def holds_verified(directory: StrPath) -> bool:
     if not (directory / MANIFEST_FILE).is_file():
         return False
     return record_or_empty(directory / "report.json").get("verified") is not False
-
-
-def netlist_record(cost: NetlistStatistics) -> dict[str, int]:
-    return {
-        "cells": cost.cells,
-        "and": cost.and_cells,
-        "or": cost.or_cells,
-        "maj": cost.maj_cells,
-        "inverters": cost.inverters,
-        "depth": cost.depth,
-    }
-
-
-def pass_records(reports: Sequence[PassReport]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": report.name,
-            "cells": report.after.cells,
-            "depth": report.after.depth,
-            "seconds": round(report.seconds, 3),
-            "compile_seconds": round(report.compile_seconds, 3),
-            "proof": report.proof,
-            "kept": report.kept,
-        }
-        for report in reports
-    ]
 
 
 def network_record(network: TrainedNetwork, dataset: Dataset) -> CheckResult:

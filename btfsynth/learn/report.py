@@ -17,7 +17,7 @@ from btfsynth.flow.patterns import (
     targets_record,
     verified_words,
 )
-from btfsynth.flow.report import is_verified, netlist_record
+from btfsynth.flow.report import is_verified
 from btfsynth.learn.base import LearnOptions, count_ands
 from btfsynth.learn.baselines import Baseline
 from btfsynth.learn.candidates import Candidate
@@ -142,7 +142,7 @@ class LearnReport:
             "seed": self.options.seed,
             "patterns": {name: data.n_patterns for name, data in self.data.items()},
             "accuracy": {name: vars(score) for name, score in self.scores.items()},
-            "netlist": {**netlist_record(self.cost), "aiger_ands": self.ands},
+            "netlist": {**self.cost.record(), "aiger_ands": self.ands},
             "limits": {"cells": self.options.max_cells, "ands": self.options.max_ands},
             "outputs": [
                 {

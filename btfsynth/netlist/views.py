@@ -173,6 +173,17 @@ class NetlistStatistics:
         others = (other.cells, other.depth, other.inverters)
         return own != others and all(a <= b for a, b in zip(own, others, strict=True))
 
+    def record(self) -> dict[str, int]:
+        """Return what JSON documents say of it."""
+        return {
+            "cells": self.cells,
+            "and": self.and_cells,
+            "or": self.or_cells,
+            "maj": self.maj_cells,
+            "inverters": self.inverters,
+            "depth": self.depth,
+        }
+
 
 def statistics(netlist: Netlist) -> NetlistStatistics:
     """Count cells, inverters and depth."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
@@ -65,6 +65,18 @@ class PassReport:
     proof: str
     kept: bool
     compile_seconds: float = 0.0
+
+    def record(self) -> dict[str, Any]:
+        """Return what JSON documents say of it."""
+        return {
+            "name": self.name,
+            "cells": self.after.cells,
+            "depth": self.after.depth,
+            "seconds": round(self.seconds, 3),
+            "compile_seconds": round(self.compile_seconds, 3),
+            "proof": self.proof,
+            "kept": self.kept,
+        }
 
 
 def run_pass(

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from btfsynth.errors import BtfsynthError
 from btfsynth.files import StrPath, as_path, read_record, sub_record
 from btfsynth.flow.patterns import Targets
-from btfsynth.flow.report import netlist_record
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
@@ -150,7 +149,7 @@ def known_targets(directory: StrPath) -> dict[str, Targets]:
 def _is_of(build: Mapping[str, Any], manifest: Manifest, netlist: Netlist) -> bool:
     """Tell whether the record of a build is that of this design, by its data and its costs."""
     recorded = sub_record(build, "netlist")
-    cost = netlist_record(statistics(netlist))
+    cost = statistics(netlist).record()
     return as_text(build, "data_hash") == manifest.data_hash and all(
         recorded.get(name) == value for name, value in cost.items()
     )
