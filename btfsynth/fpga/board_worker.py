@@ -155,7 +155,6 @@ _FRAME = 10
 
 
 def byte_count(bits: int) -> int:
-    """Return how many bytes so many bits fill."""
     return (bits + 7) // 8
 
 

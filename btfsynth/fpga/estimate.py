@@ -9,34 +9,31 @@ from btfsynth.fpga.lut_mapper import map_luts
 from btfsynth.netlist.netlist import Netlist
 
 TABLE_INPUTS = (4, 6)
-"""Inputs of a look-up table in devices there are."""
+"""Inputs of a look-up table in common devices."""
 
 
 @dataclass(frozen=True)
 class LutEstimate:
     """Look-up tables of one size."""
 
-    inputs: int  # inputs of a table
-    luts: int  # Tables, and those on the longest path, where few tables are wanted
+    inputs: int  # of a table
+    luts: int  # mapped for few tables
     levels: int
-    shallow_luts: int  # The same where few levels are
+    shallow_luts: int  # mapped for few levels
     least_levels: int
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a netlist needs."""
-
-    name: str  # the netlist
-    tables: tuple[LutEstimate, ...]  # one entry a size of tables (`TABLE_INPUTS`)
+    name: str  # of the netlist
+    tables: tuple[LutEstimate, ...]  # one per size (`TABLE_INPUTS`)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
         return {"name": self.name, "tables": [dict(vars(entry)) for entry in self.tables]}
 
 
 def estimate(netlist: Netlist) -> Estimate:
-    """Estimate the look-up tables a netlist takes, without registers around it."""
+    """Estimate the look-up tables of a netlist, without registers around it."""
     entries = []
     for inputs in TABLE_INPUTS:
         small, shallow = (map_luts(netlist, inputs, flag) for flag in (False, True))

@@ -22,21 +22,18 @@ _INFIX = {CellKind.AND: " & ", CellKind.OR: " | "}
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of an excerpt."""
-
-    node: int  # Its node, and the cells on the longest path from an input to its output
+    node: int
     level: int
-    kind: CellKind  # what it is
-    fanins: tuple[int, ...]  # its literals but for the constant that makes it an AND or an OR
+    kind: CellKind
+    fanins: tuple[int, ...]  # literals without the constant that makes it an AND or an OR
 
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
     """What is shown of a netlist; nodes keep the numbers that they have in the whole."""
 
-    netlist: Netlist  # the whole netlist
-    # numbers of the output bits whose fan-in cones are shown; None shows everything, also cells that
-    # drive no output
+    netlist: Netlist
+    # Output bits whose fan-in cones are shown; None shows everything, also cells that drive no output.
     outputs: tuple[int, ...] | None = None
 
     @cached_property

@@ -79,11 +79,11 @@ def read_folder(directory: StrPath) -> DesignFolder:
     notices: list[str] = []
     build = _optional(read_record, directory / "report.json", notices) or {}
     if build and not _is_of(build, manifest, netlist):
-        notices.append("report.json is of another design and is left out")
+        notices.append("report.json belongs to another design and is omitted")
         build = {}
     verification = _optional(read_record, directory / VERIFY_FILE, notices) or {}
     if verification and sub_record(verification, "sha256") != dict(manifest.hashes):
-        notices.append(f"{VERIFY_FILE} is of another design and is left out; run verify again")
+        notices.append(f"{VERIFY_FILE} belongs to another design and is omitted; run verify again")
         verification = {}
     files = build.get("files")
     listed = files if isinstance(files, list) else []
@@ -95,7 +95,7 @@ def read_folder(directory: StrPath) -> DesignFolder:
         record = _optional(read_record, path, notices) or {}
         if not _is_run_of(record, manifest):
             notices.append(
-                f"{path.parent.name} is of another design and is left out; run fpga again"
+                f"{path.parent.name} belongs to another design and is omitted; run fpga again"
             )
         elif record:
             runs.append((path.parent.name, record))
@@ -180,7 +180,7 @@ def _optional(read: Callable[[Path], _T], path: Path, notices: list[str]) -> _T 
         # Without the folder, which is not to stand in a report.
         reason = str(error).replace(str(path), path.name)
         known = isinstance(error, BtfsynthError)
-        notices.append(f"left out: {reason if known else f'{path.name}: cannot be read'}")
+        notices.append(f"omitted: {reason if known else f'{path.name}: cannot be read'}")
         return None
 
 

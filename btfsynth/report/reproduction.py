@@ -60,7 +60,7 @@ class Reproduction:
     settings: Table
     curves: tuple[Curve, ...]  # pictures of those that have one
     done: int  # experiments of which a run has ended
-    notices: tuple[str, ...]  # what was left out and why, one line each
+    notices: tuple[str, ...]  # what was omitted and why, one line each
 
     @property
     def mode(self) -> str:
@@ -131,7 +131,7 @@ def read_reproduction(directory: StrPath) -> Reproduction:
     for place, row in enumerate(rows[:_MAX_ROWS]):
         shown, used = _cells(row, table_row), _cells(row, settings_row)
         if shown is None or used is None:
-            notices.append(f"row {place + 1} of {RESULTS_FILE} is not as expected and is left out")
+            notices.append(f"row {place + 1} of {RESULTS_FILE} is not as expected and is omitted")
             continue
         results.append(shown)
         settings.append(used)
@@ -172,13 +172,13 @@ def _read_curves(folder: Path, rows: list[dict[str, Any]], notices: list[str]) -
             continue
         size = path.stat().st_size
         if size > min(room, _MAX_CURVE_BYTES):
-            notices.append(f"left out: {_CURVES}/{path.name}: too large")
+            notices.append(f"omitted: {_CURVES}/{path.name}: too large")
             continue
         room -= size
         try:
             content = base64.b64encode(path.read_bytes()).decode("ascii")
         except OSError:
-            notices.append(f"left out: {_CURVES}/{path.name}: cannot be read")
+            notices.append(f"omitted: {_CURVES}/{path.name}: cannot be read")
             continue
         title = as_text(row, "title")[:_MAX_CELL]
         curves.append(Curve(title, f"data:image/svg+xml;base64,{content}"))

@@ -118,7 +118,7 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
     kinds = f"{cost.and_cells} AND, {cost.or_cells} OR, {cost.maj_cells} MAJ"
     found = [
         Figure("cells", str(cost.cells), kinds),
-        Figure("depth", str(cost.depth), "cells on the longest path"),
+        Figure("depth", str(cost.depth), "cells on the critical path"),
         Figure("inverters", str(cost.inverters), "nets used complemented"),
         Figure("vectors", str(folder.vectors.count), coverage(folder)),
     ]
@@ -126,7 +126,7 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
     bits, right = as_number(network, "bits"), as_number(network, "bits_right")
     if bits and right is not None:
         found.append(
-            Figure("network", f"{_percent(right / bits)} %", f"{right} of {bits} bits right")
+            Figure("network", percent(int(right), int(bits)), f"{right} of {bits} bits right")
         )
     if not network:
         for name, each in folder.targets.items():
@@ -423,10 +423,6 @@ def _option(value: Any) -> str:
     if isinstance(value, list):
         return "-".join(str(item) for item in value)
     return _scalar(value)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.4g}" if share >= 1 else f"{min(100 * share, 99.99):.4g}"
 
 
 def verify_advice(folder: DesignFolder) -> str:

@@ -74,7 +74,7 @@ def test_record_of_another_build(folder):
     (folder / "report.json").write_text(json.dumps(record))
     found = read_folder(folder)
     assert verdict(found).state == "none"
-    assert found.notices == ("report.json is of another design and is left out",)
+    assert found.notices == ("report.json belongs to another design and is omitted",)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_fpga_figures(folder):
         (folder / name / "fpga.json").write_text(json.dumps(record))
     found = read_folder(folder)
     assert found.notices == tuple(
-        f"fpga-{name} is of another design and is left out; run fpga again" for name in "cde"
+        f"fpga-{name} belongs to another design and is omitted; run fpga again" for name in "cde"
     )
     table = fpga_table(found)
     assert table["columns"] == [

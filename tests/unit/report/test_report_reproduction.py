@@ -135,7 +135,7 @@ def test_wrong_rows_are_left_out(folder, wrong):
     change(folder, lambda record: record["rows"][2].update(wrong))
     found = read_reproduction(folder)
     assert len(found.results.rows) == len(found.settings.rows) == rows - 1 > 0
-    assert found.notices == ("row 3 of results.json is not as expected and is left out",)
+    assert found.notices == ("row 3 of results.json is not as expected and is omitted",)
 
 
 def test_large_curves_are_left_out(folder):
@@ -143,7 +143,7 @@ def test_large_curves_are_left_out(folder):
     (folder / "curves" / "multiplier2.svg").write_bytes(b" " * 2_000_001)
     found = read_reproduction(folder)
     assert len(found.curves) == 2
-    assert found.notices == ("left out: curves/multiplier2.svg: too large",)
+    assert found.notices == ("omitted: curves/multiplier2.svg: too large",)
 
 
 @pytest.mark.parametrize("content", ["{}", '{"rows": [{}]}', '{"rows": 3}', "[]", "{"])
