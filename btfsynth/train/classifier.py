@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -320,12 +320,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _options(self, dataset: Dataset, seed: int) -> TrainOptions:
-        """Return the parameters as the trainer takes them: plain numbers, whatever a search gave."""
-        try:
-            stop = StopRule(self.stop)
-        except ValueError:
-            rules = ", ".join(rule.value for rule in StopRule)
-            raise UsageError(f"stop: expected one of {rules}, got {self.stop!r}") from None
+        """Return the parameters as the trainer takes them, which checks most of them."""
         trials = _whole("trials", self.trials)
         threads = int(effective_n_jobs(self.n_jobs))
         jobs = max(1, min(threads, trials))
@@ -335,12 +330,12 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             jobs=jobs,
             threads=max(1, threads // jobs),
             topology=self._topology(dataset),
-            sigma=_real("sigma", self.sigma),
-            beta=_real("beta", self.beta),
-            gamma=_real("gamma", self.gamma),
-            max_iterations=_whole("max_iterations", self.max_iterations),
-            stop=stop,
-            gap_limit=_real("gap limit", self.gap_limit),
+            sigma=self.sigma,
+            beta=self.beta,
+            gamma=self.gamma,
+            max_iterations=self.max_iterations,
+            stop=self.stop,  # type: ignore[arg-type]  # its name will do
+            gap_limit=self.gap_limit,
             precision=_whole("precision", self.precision),
         )
 
@@ -352,9 +347,9 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return None
         if not isinstance(self.hidden_widths, Iterable):
             raise UsageError(
-                f"hidden widths: expected whole numbers such as (8, 8), got {self.hidden_widths!r}"
+                f"hidden_widths: expected whole numbers such as (8, 8), got {self.hidden_widths!r}"
             )
-        hidden = [_whole("hidden widths", width) for width in self.hidden_widths]
+        hidden = [_whole("hidden_widths", width) for width in self.hidden_widths]
         return layered((dataset.n_inputs, *hidden, dataset.n_outputs), skip=bool(self.skip))
 
 
@@ -370,13 +365,6 @@ def _whole(name: str, value: Any) -> int:
     if not isinstance(value, Integral):
         raise UsageError(f"{name}: expected a whole number, got {value!r}")
     return int(value)
-
-
-def _real(name: str, value: Any) -> float:
-    """Return a real number of any type as a float."""
-    if not isinstance(value, Real):
-        raise UsageError(f"{name}: expected a number, got {value!r}")
-    return float(value)
 
 
 def _are_bits(X: NDArray[Any]) -> bool:

@@ -197,6 +197,7 @@ class _Search:
         self.seed = seed
         self.end = time.monotonic() + time_limit
         self.share = max(0.05, time_limit / 120)
+        self.space = _space(dataset)
         self.running: dict[Hashable, Any] = {}
         self.told: list[Any] = []
 
@@ -223,8 +224,8 @@ class _Search:
         """Return another candidate to try, None when the time is up."""
         if time.monotonic() >= self.end:
             return None
-        candidate = self.study.ask()
-        widths, parameters = _suggest(candidate, self.dataset, self.valid is not None)
+        candidate = self.study.ask(self.space)
+        widths, parameters = _chosen(candidate, self.dataset, self.valid is not None)
         candidate.set_user_attr("widths", list(widths))
         self.running[candidate.number] = candidate
         arguments = (self.dataset, widths, parameters, self.seed, self.share, self.valid)
@@ -288,33 +289,47 @@ def _right_share(result: TrialResult, valid: Dataset) -> float:
     return result.valid_right / max(1, count)
 
 
-def _suggest(
-    candidate: Any, dataset: Dataset, valid: bool
+def _chosen(
+    candidate: Any, dataset: Dataset, has_valid: bool
 ) -> tuple[tuple[int, ...], TrainParameters]:
-    """Let the search choose widths, depth, sigma, beta and gamma; generated codes keep their width."""
-    depth = candidate.suggest_int("hidden_layers", 1, 4)
-    inputs = default_plan(dataset).trial_widths(0)[0]
-    hidden = candidate.suggest_int("hidden_width", *hidden_widths(dataset), log=True)
+    """Return widths and parameters of a candidate; generated codes keep their width."""
+    chosen = candidate.params
     parameters = TrainParameters(
-        sigma=float(candidate.suggest_categorical("sigma", [3.0, 5.0, 7.0])),
-        beta=candidate.suggest_float("beta", 0.1, 0.9),
-        gamma=candidate.suggest_float("gamma", 1e-4, 3e-2, log=True),
+        sigma=chosen["sigma"],
+        beta=chosen["beta"],
+        gamma=chosen["gamma"],
         max_iterations=_ITERATIONS,
-        stop=StopRule.NONE if valid else StopRule.EXACT,
+        stop=StopRule.NONE if has_valid else StopRule.EXACT,
     )
-    return (inputs, *([hidden] * depth), dataset.n_outputs), parameters
+    return _widths(chosen, dataset), parameters
+
+
+def _widths(chosen: Mapping[str, Any], dataset: Dataset) -> tuple[int, ...]:
+    hidden = [chosen["hidden_width"]] * chosen["hidden_layers"]
+    return (default_plan(dataset).trial_widths(0)[0], *hidden, dataset.n_outputs)
+
+
+def _space(dataset: Dataset) -> dict[str, Any]:
+    """Return what the search chooses from: depth, width, sigma, beta and gamma."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    least = max(default_plan(dataset).trial_widths(0)[0], dataset.n_outputs, 2)
+    return {
+        "hidden_layers": IntDistribution(1, 4),
+        "hidden_width": IntDistribution(least, 6 * least, log=True),
+        "sigma": CategoricalDistribution([3.0, 5.0, 7.0]),
+        "beta": FloatDistribution(0.1, 0.9),
+        "gamma": FloatDistribution(1e-4, 3e-2, log=True),
+    }
 
 
 _SEED_RANGE = 1 << 32
 """Seeds that Optuna takes."""
 _FULL = "disk is full"
-
-
-def hidden_widths(dataset: Dataset) -> tuple[int, int]:
-    """Return the least and the largest width of a hidden layer that is tried."""
-    inputs = default_plan(dataset).trial_widths(0)[0]
-    least = max(inputs, dataset.n_outputs, 2)
-    return least, 6 * least
 
 
 def open_study(name: str, storage: StrPath | None, seed: int, dataset: Dataset) -> Any:
@@ -371,14 +386,7 @@ def _problem(candidate: Any, dataset: Dataset) -> str | None:
     """Return how a candidate differs from those that a search keeps, None if it does not."""
     import optuna
 
-    least, most = hidden_widths(dataset)
-    space = {
-        "hidden_layers": optuna.distributions.IntDistribution(1, 4),
-        "hidden_width": optuna.distributions.IntDistribution(least, most, log=True),
-        "sigma": optuna.distributions.CategoricalDistribution([3.0, 5.0, 7.0]),
-        "beta": optuna.distributions.FloatDistribution(0.1, 0.9),
-        "gamma": optuna.distributions.FloatDistribution(1e-4, 3e-2, log=True),
-    }
+    space = _space(dataset)
     if not all(type(each) is int for each in (candidate.number, candidate._trial_id)):
         return "expected a whole number as its number"
     done = candidate.state is optuna.trial.TrialState.COMPLETE
@@ -402,9 +410,7 @@ def _problem(candidate: Any, dataset: Dataset) -> str | None:
 
 def _attribute_problem(candidate: Any, dataset: Dataset) -> str | None:
     kept, params = candidate.user_attrs, candidate.params
-    inputs = default_plan(dataset).trial_widths(0)[0]
-    hidden = [params["hidden_width"]] * params["hidden_layers"]
-    if kept.get("widths") != [inputs, *hidden, dataset.n_outputs]:
+    if kept.get("widths") != list(_widths(params, dataset)):
         return f"widths: expected those of its parameters, got {shown(kept.get('widths'))}"
     for name, low in (("trials", 1), ("solutions", 0), ("iterations", 0)):
         value = kept.get(name)
