@@ -1,13 +1,28 @@
 """One iteration of reflect-reflect-relax over all patterns, and many of them.
 
-The state moves by ``v += beta (P_B(2 P_A(v) - v) - P_A(v))``. `advance_blocks` fuses the update of one
-iteration with the projection to A of the next, neuron by neuron, so that the copies w and x are read and
-written once per iteration; no projection or reflection is stored, they are formed from ``u`` on the fly.
+For every pattern the state v has copies w and x of the weight and the input on every edge, and the value y
+of every node. Two sets constrain it, each of which is easy to project to:
 
-Layout. Patterns are lanes: `LANES` per group, up to 8 groups per block. Copies lie
-(block, neuron, group, edge, lane), so a neuron's copies for one group are one contiguous run; rows of node or
-neuron values lie (block, group, row, lane). Sums over patterns are kept per block and added up in
-block order, so the result does not depend on how many threads share the blocks.
+- A: every neuron is right by itself: ``y = +-1`` and ``y (w . x) >= delta`` (`btfsynth.train.projection`);
+  the inputs are the data, or the nearest code where they are generated.
+- B: all agree. The w of an edge are one weight W for all patterns, and ``|W|^2`` is the fan-in of its
+  neuron; y of a node and the x of all edges that it feeds are one value Y, the target at an output whose
+  target matters.
+
+A neuron's distances on a pattern are weighted by its metric g, 1 at first. So P_B makes, of reflected
+copies r, ``W = sqrt(fan-in) S / |S|`` with ``S = sum over patterns of g r_w``, and ``Y = (g r_y + sum over
+edges of g r_x) / (g + sum of g)``.
+
+The state moves by ``v += beta (P_B(2 P_A(v) - v) - P_A(v))``. The gap is the root mean square of ``P_B -
+P_A`` over patterns and neurons; the metric follows it, ``g <- (1 - gamma) g + gamma gap^2 / mean gap^2``,
+so that neurons and patterns in conflict get more weight. `advance_blocks` fuses the update of one iteration
+with the projection to A of the next, neuron by neuron, so that the copies w and x are read and written once
+per iteration; no projection or reflection is stored, they are formed from ``u`` on the fly.
+
+Layout. Patterns are lanes: `LANES` per group, up to 8 groups per block. Copies lie (block, neuron, group,
+edge, lane), so a neuron's copies for one group are one contiguous run; rows of node or neuron values lie
+(block, group, row, lane). Sums over patterns are kept per block and added up in block order, so the result
+does not depend on how many threads share the blocks.
 """
 
 from __future__ import annotations
