@@ -61,12 +61,15 @@ if TYPE_CHECKING:
 @click.command("build", cls=SectionCommand)
 @configured_source_argument
 @config_option
-@folder_option("Where the files go.  [default: hdl_out/<name>]")
+@folder_option("Folder of the files.  [default: hdl_out/<name>]")
 @option(INPUTS["network"])
 @record_options("options", "btfsynth.flow.recipe:BuildOptions", BUILD)
 @setting_options(INPUTS, "valid", "name", "outputs")
 @click.option(
-    "--report", "with_report", is_flag=True, help="Write report.html too (see 'btfsynth report')."
+    "--report",
+    "with_report",
+    is_flag=True,
+    help="Write report.html as well (see 'btfsynth report').",
 )
 @json_option
 @training_options

@@ -62,8 +62,7 @@ config_option = click.option(
     is_eager=True,
     expose_value=False,
     callback=_read,
-    help="Take what is not given here from this file: the run.toml of a design folder, what 'btfsynth tune' "
-    "writes, or one of your own.",
+    help="Read settings from this run file, such as the run.toml of a design folder; options given here win.",
 )
 
 

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @click.command("data")
 @source_argument
-@file_option("Write the data here; the ending tells the format: .dat .pla .truth .csv .npz.")
+@file_option("Write the data to FILE; its ending gives the format: .dat .pla .truth .csv .npz.")
 @click.option(
     "--format",
     "format_name",
     metavar="NAME",
     shell_complete=complete_names(FORMATS),
-    help=f"Format to write, if the ending does not tell: {', '.join(FORMATS)}.",
+    help=f"Format to write, if the ending does not give it: {', '.join(FORMATS)}.",
 )
 @click.option(
     "--sample",

@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 @click.command("discover")
 @configured_source_argument
 @config_option
-@folder_option("Where everything goes.  [default: hdl_out/<name>_discover]")
+@folder_option("Folder of the results.  [default: hdl_out/<name>_discover]")
 @record_options("options", "btfsynth.discover.search:DiscoverOptions", DISCOVER)
 @option(TRAIN["seed"])
 @scheduler_option
-@click.option("--resume", is_flag=True, help="Go on from what the folder holds.")
+@click.option("--resume", is_flag=True, help="Continue from what the folder holds.")
 @name_option
 @outputs_option
 @json_option

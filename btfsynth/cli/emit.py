@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @click.command("emit", cls=SectionCommand)
 @click.argument("netlist", type=click.Path(path_type=Path))
-@folder_option("Where the files go.  [default: hdl_out/<name of the file>]")
+@folder_option("Folder of the files.  [default: hdl_out/<name of the file>]")
 @click.option(
     "--data",
     "source",

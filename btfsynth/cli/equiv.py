@@ -25,7 +25,7 @@ from btfsynth.settings.table import PROOF_TIMEOUT
 @click.option(
     "--latency",
     is_flag=True,
-    help="Fail if inputs take different numbers of clocks to the outputs.",
+    help="Fail if the latencies of A and B differ.",
 )
 @json_option
 def command(

@@ -34,17 +34,17 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
     "--device",
     metavar="NAME",
     shell_complete=complete_names(DEVICES),
-    help=f"Where it goes: {', '.join(DEVICES)}.  [default: {_DEFAULT}, or the board's]",
+    help=f"Device: {', '.join(DEVICES)}.  [default: {_DEFAULT}, or the board's]",
 )
 @click.option(
     "--board",
     metavar="NAME",
     shell_complete=complete_names(BOARDS),
-    help=f"Put it behind the serial port of a board instead: {', '.join(BOARDS)}.",
+    help=f"Put the design behind the serial port of this board instead: {', '.join(BOARDS)}.",
 )
 @setting_options(PLACE)
 @setting_options(FPGA)
-@folder_option("Where the files go.  [default: DIRECTORY/fpga-<device or board>]")
+@folder_option("Folder of the files.  [default: DIRECTORY/fpga-<device or board>]")
 @json_option
 @click.pass_context
 def command(

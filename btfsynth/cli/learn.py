@@ -53,7 +53,7 @@ _TABLES = 8
 @source_argument
 @option(
     INPUTS["valid"],
-    help="Patterns to choose between circuits by.",
+    help="Validation set: patterns to choose between circuits by.",
     otherwise="a quarter of SOURCE",
 )
 @click.option(
@@ -61,9 +61,9 @@ _TABLES = 8
     "test_source",
     metavar="SOURCE",
     shell_complete=complete_source,
-    help="Patterns to measure the circuit on in the end.",
+    help="Test set: patterns to measure the final circuit on.",
 )
-@folder_option("Where the files go.  [default: hdl_out/<name>_learn]")
+@folder_option("Folder of the files.  [default: hdl_out/<name>_learn]")
 @record_options("options", "btfsynth.learn.base:LearnOptions", LEARN)
 @scheduler_option
 @name_option

@@ -152,8 +152,7 @@ json_option = click.option(
 comb_option = click.option(
     "--comb",
     is_flag=True,
-    help="Read registers as ports, like ABC's comb: their outputs become inputs, their inputs become outputs "
-    "NAME_in.",
+    help="Read registers as ports: their outputs become inputs, their inputs become outputs NAME_in.",
 )
 scheduler_option = click.option(
     "--scheduler",

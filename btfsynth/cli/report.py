@@ -12,7 +12,7 @@ from btfsynth.cli.output import show
 
 @click.command("report")
 @click.argument("directory", type=click.Path(path_type=Path))
-@file_option("The page.  [default: DIRECTORY/report.html]")
+@file_option("File of the page.  [default: DIRECTORY/report.html]")
 def command(*, directory: Path, path: Path | None) -> None:
     """Show the design, the discovery or the reproduction in DIRECTORY as one HTML page.
 

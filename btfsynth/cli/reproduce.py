@@ -53,14 +53,14 @@ _TITLES = {each.name: each.title for each in EXPERIMENTS.values()}
 @click.option(
     "--quick/--full",
     default=True,
-    help="Few seeds and iterations, under 15 minutes on two cores; or as far as the table in the "
-    "documentation, for hours.  [default: quick]",
+    help="Few seeds and iterations, under 15 minutes on two cores; or the full table of the documentation, "
+    "for hours.  [default: quick]",
 )
-@folder_option("Where runs and tables go.  [default: hdl_out/reproduce_quick or _full]")
+@folder_option("Folder of runs and tables.  [default: hdl_out/reproduce_quick or _full]")
 @option(REPRODUCE["jobs"])
 @scheduler_option
 @option(REPRODUCE["seed"])
-@click.option("--list", "list_only", is_flag=True, help="List the experiments and do nothing.")
+@click.option("--list", "list_only", is_flag=True, help="List the experiments and exit.")
 @json_option
 def command(
     names: tuple[str, ...],

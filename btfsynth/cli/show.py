@@ -29,7 +29,7 @@ _SVG_ENDINGS = (".svg",)
 @click.option(
     "--cone",
     metavar="OUTPUT",
-    help="Show only what this output depends on: a bit such as 'p[2]', or a whole port.",
+    help="Show only the fan-in cone of this output: a bit such as 'p[2]', or a whole port.",
 )
 @click.option(
     "--dot",

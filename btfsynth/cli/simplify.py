@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.command("simplify", cls=SectionCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @file_option(
-    "Where the netlist goes; the ending says how: .mig, .blif, .aag, .aig, .bench, .json or .v.  "
+    "File of the netlist; its ending gives the format: .mig, .blif, .aag, .aig, .bench, .json or .v.  "
     "[default: FILE with the ending .mig]",
     "OUT",
 )
@@ -55,8 +55,7 @@ if TYPE_CHECKING:
     "source",
     metavar="SOURCE",
     shell_complete=complete_source,
-    help="The patterns, a task or a file: all that has to be kept, or see --preserve. A target that is missed "
-    "is said, and exits with 1 if it was to be kept.",
+    help="Patterns, a task or a file, whose targets are kept (see --preserve); exits with 1 if one is lost.",
 )
 @name_option
 @comb_option

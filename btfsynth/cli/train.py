@@ -50,15 +50,13 @@ if TYPE_CHECKING:
     from btfsynth.train.session import TrainOptions
     from btfsynth.train.trials import TrainingRun
 
-_HISTORY_HELP = (
-    "Write gap and accuracies of the best trial, on a logarithmic grid of iterations, as CSV."
-)
+_HISTORY_HELP = "Write gap and accuracies of the best trial over its iterations, as CSV."
 
 
 @click.command("train", cls=SectionCommand)
 @configured_source_argument
 @config_option
-@file_option("Where the network goes; .net or .sol gives boolearn's text.  [default: <name>.npz]")
+@file_option("File of the network; .net or .sol for boolearn's text.  [default: <name>.npz]")
 @option(INPUTS["valid"], help="Validation set: measure on it, and choose the best network by it.")
 @click.option(
     "--history",
@@ -72,7 +70,7 @@ _HISTORY_HELP = (
     "plot_file",
     type=click.Path(path_type=Path),
     metavar="FILE.svg|.png|.pdf",
-    help="Draw that history: gap, its parts and accuracies over the iterations.",
+    help="Draw gap and accuracies of the best trial over its iterations.",
 )
 @click.option(
     "--generators",
@@ -85,23 +83,21 @@ _HISTORY_HELP = (
     "--checkpoint",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Keep finished trials and the state of running ones here.",
+    help="Keep finished trials and the state of running ones in FILE.",
 )
 @option(CHECKPOINT_INTERVAL)
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint if there is one.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint if there is one.")
 @click.option(
     "--all",
     "run_all",
     is_flag=True,
-    help="Run every trial, all on the same widths, for success rate and iterations per solution, not only up "
-    "to the first success.",
+    help="Run every trial, all with the same widths, for success rate and iterations per solution.",
 )
 @click.option(
     "--mpi",
     "share",
     is_flag=True,
-    help="Share each trial with the other processes that mpirun started: each takes some of the patterns, "
-    "the result is the same for any number.",
+    help="Share each trial among the processes that mpirun started; does not change the result.",
 )
 @scheduler_option
 @name_option

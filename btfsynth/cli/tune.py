@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     "path",
     type=click.Path(path_type=Path),
     metavar="FILE.toml",
-    help="Where the settings go.  [default: <name>.toml]",
+    help="File of the settings.  [default: <name>.toml]",
 )
 @option(TUNE["time_limit"])
 @click.option(
     "--study",
     type=click.Path(path_type=Path),
     metavar="FILE.db",
-    help="Keep all candidates in this SQLite file and go on from it if it exists.",
+    help="Keep all candidates in this SQLite file; continue from it if it exists.",
 )
 @option(TUNE["seed"])
 @option(

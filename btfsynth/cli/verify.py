@@ -46,11 +46,9 @@ _RESULTS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
     type=click.Path(path_type=Path),
     callback=lambda _, __, path: None if path is None else require_writable(path),
     metavar="FILE",
-    help="Write the result as JUnit XML too.",
+    help="Write the result as JUnit XML as well.",
 )
-@file_option(
-    "Where the result goes as JSON.  [default: DIRECTORY/verify.json, which 'report' shows]"
-)
+@file_option("File of the result, as JSON.  [default: DIRECTORY/verify.json, which 'report' shows]")
 @simulator_option
 @option(VERIFY["timeout"])
 @json_option

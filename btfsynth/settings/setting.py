@@ -64,7 +64,9 @@ class Setting:
         if self.default is None or self.default == ():
             return self.otherwise
         value = self.kind.plain(self.default)
-        return str(value).lower() if isinstance(value, bool) else f"{value}"
+        if isinstance(value, bool):
+            return str(value).lower()
+        return f"{value:g}" if isinstance(value, float) else f"{value}"
 
     def take(self, value: Any) -> Any:
         """Return a value as the program keeps it.

@@ -178,7 +178,7 @@ TRAIN = table(
     Setting(
         "threads",
         Whole(1, 256),
-        "Threads per trial, used if it is large; does not change the result.",
+        "Threads of a large trial; does not change the result.",
         1,
     ),
     _TIME_LIMIT.but(
