@@ -7,7 +7,7 @@ validation samples by simulating it, so a learner can be wrong but cannot overst
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -32,26 +32,21 @@ class Limits:
         return netlist.n_cells <= self.cells and count_ands(netlist) <= self.ands
 
 
-def _never() -> bool:
-    return False
-
-
 @dataclass(frozen=True)
 class Budget:
-    """When to stop: at a time, or when somebody says so."""
+    """When to stop."""
 
     deadline: float | None = None  # `time.monotonic` value; None for no limit
-    stopped: Callable[[], bool] = _never
 
     def over(self) -> bool:
-        return self.stopped() or (self.deadline is not None and time.monotonic() > self.deadline)
+        return self.deadline is not None and time.monotonic() > self.deadline
 
     def share(self, part: float) -> Budget:
         """Return a part, 0 to 1, of what is left."""
         if self.deadline is None:
             return self
         now = time.monotonic()
-        return Budget(now + max(0.0, self.deadline - now) * part, self.stopped)
+        return Budget(now + max(0.0, self.deadline - now) * part)
 
 
 @dataclass(frozen=True, eq=False)

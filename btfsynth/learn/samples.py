@@ -13,6 +13,9 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import UsageError
 from btfsynth.netlist.simulation import pack_bits, valid_words
 
+_VALID_SHARE = 0.25
+"""Share of the patterns that is kept to choose between circuits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -86,7 +89,7 @@ def _listed(ports: tuple[object, ...]) -> str:
     return ", ".join(shown) + (", ..." if len(ports) > len(shown) else "")
 
 
-def split(dataset: Dataset, seed: int, share: float = 0.25) -> tuple[Dataset, Dataset]:
+def split(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     """Split patterns at random into those to train on and those to select on.
 
     Where one part would have no pattern that says anything of some output, the first that does comes over
@@ -95,7 +98,7 @@ def split(dataset: Dataset, seed: int, share: float = 0.25) -> tuple[Dataset, Da
     count = dataset.n_patterns
     if count < 2:
         raise UsageError(f"{dataset.source}: expected at least 2 patterns to split, got {count}")
-    held = min(count - 1, max(1, round(count * share)))
+    held = min(count - 1, max(1, round(count * _VALID_SHARE)))
     rows = np.random.default_rng(seed).permutation(count)
     chosen = np.zeros(count, dtype=np.bool_)
     chosen[rows[:held]] = True

@@ -11,7 +11,6 @@ is repeated in rounds until nothing changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,11 +43,7 @@ class Sparsification:
     rounds: int
 
 
-def sparsify(
-    network: TrainedNetwork,
-    dataset: Dataset,
-    on_round: Callable[[int, int], None] | None = None,
-) -> tuple[TrainedNetwork, Sparsification]:
+def sparsify(network: TrainedNetwork, dataset: Dataset) -> tuple[TrainedNetwork, Sparsification]:
     """Return a network of few weights that keeps every target that the given one gets right.
 
     Output neurons aim at the targets, so more may be right than before. Rows of weights get the norm that
@@ -68,7 +63,7 @@ def sparsify(
         )
     before = network.bits_right(dataset)
     fit = _Fit(network, dataset)
-    rounds = fit.run(on_round)
+    rounds = fit.run()
     made = replace(network, weights=fit.scaled())
     return made, Sparsification(
         weights=topology.n_edges,
@@ -94,15 +89,13 @@ class _Fit:
         self.matters = dataset.care_mask.astype(bool)
         self.used = np.ones(self.topology.n_neurons, dtype=bool)
 
-    def run(self, on_round: Callable[[int, int], None] | None) -> int:
+    def run(self) -> int:
         """Fit all neurons in rounds until the weights stay as they are; return the rounds."""
         for number in range(1, _MAX_ROUNDS + 1):
             former = self.weights.copy()
             for neuron in range(self.topology.n_neurons):
                 # At first each keeps its values, so that the outputs can choose among all there are.
                 self._fit(neuron, everywhere=number == 1)
-            if on_round is not None:
-                on_round(number, int(np.count_nonzero(self.weights)))
             if np.array_equal(former, self.weights):
                 return number
         return _MAX_ROUNDS

@@ -20,6 +20,9 @@ from btfsynth.ports import Port
 from btfsynth.settings.table import Preserve
 from btfsynth.verify.equivalence import equivalent
 
+_MIN_SHARE = 0.97
+"""Share of the test bits below which nothing is compared: it is not the circuit, and its neurons are large."""
+
 
 def hidden_netlist(spec: str) -> Netlist:
     name, _, arguments = spec.partition(":")
@@ -103,8 +106,6 @@ def recover(
     dataset: Dataset,
     test: Dataset | None,
     hidden: Netlist,
-    *,
-    least: float = 0.97,
 ) -> Recovery:
     """Compare a network with the circuit behind its data.
 
@@ -114,8 +115,8 @@ def recover(
     """
     rounded, _ = round_network(network, dataset, None, dataset.input_ports)
     share = None if test is None else measure(rounded, test).bit_share
-    if share is not None and share < least:
-        return _nothing(hidden, share, f"less than {least:.0%} of the test bits right")
+    if share is not None and share < _MIN_SHARE:
+        return _nothing(hidden, share, f"less than {_MIN_SHARE:.0%} of the test bits right")
     try:
         reference = make_reference(rounded, dataset, Preserve.NETWORK)
         # Neurons of integers are lowered fast as they are, and slowly on all vectors of 16 inputs.

@@ -186,8 +186,7 @@ def test_inlined_netlists_keep_their_function():
 
 
 def test_budgets_end():
-    """A budget is over at its time or when it is stopped; a share ends no later than the whole."""
+    """A budget is over at its time; a share ends no later than the whole."""
     assert not Budget().over()
     assert Budget(0.0).over()
-    assert Budget(stopped=lambda: True).over()
     assert Budget(0.0).share(0.5).over()

@@ -85,21 +85,6 @@ def test_what_nothing_reads_becomes_constant():
     assert np.count_nonzero(sparse.weights[3 * idle : 3 * idle + 3]) == 1
 
 
-def test_rounds_are_told():
-    """The last round changes nothing: it ends with as many weights as the one before."""
-    random = np.random.default_rng(0)
-    topology = layered((5, 4, 2))
-    data = load("multiplier:2")
-    inputs = np.hstack([data.inputs, data.inputs[:, :1]])
-    network = network_of(topology, random.normal(size=topology.n_edges))
-    told: list[tuple[int, int]] = []
-    _, came = sparsify(
-        network, data_of(inputs, data.targets[:, :2]), lambda *told_now: told.append(told_now)
-    )
-    assert [number for number, _ in told] == list(range(1, came.rounds + 1))
-    assert told[-1][1] == came.nonzero
-
-
 @pytest.mark.parametrize("seed", [1, 6])
 def test_a_sampled_circuit_is_found_again(seed):
     """Trained on a sample, the network misses vectors it was not shown; with few weights it misses none."""
