@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_plot_that_fails(cli, tmp_path, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ValueError("no such font")
 
-    monkeypatch.setattr("btfsynth.cli.train.draw_history", broken)
+    monkeypatch.setattr(import_module("btfsynth.train.history"), "draw_history", broken)
     outcome = cli("train", "full_adder", "--plot", "p.svg", "--history", "h.csv", "-o", "n.npz")
     assert outcome.code == 1
     wanted = "--plot: ValueError: no such font; the network is saved in n.npz"
