@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         learn,
     )
     from btfsynth.api.netlists import Equivalence, Netlist, prove, read, smallest
-    from btfsynth.api.training import Network, TrainingRun, train
+    from btfsynth.api.training import Network, TrainingRun, train, tune
     from btfsynth.api.transformer import BTFTransformer
     from btfsynth.errors import (
         BtfsynthError,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Event,
         Note,
         SearchStatus,
+        SettingsTried,
         StageBegan,
         TrialEnded,
         TrialProgress,
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api.data": ("Dataset", "load", "tasks"),
-    "api.training": ("Network", "TrainingRun", "train"),
+    "api.training": ("Network", "TrainingRun", "train", "tune"),
     "api.netlists": ("Equivalence", "Netlist", "prove", "read", "smallest"),
     "api.designs": ("Build", "Design", "Discovery", "Learned", "build", "discover", "learn"),
     "events": (
@@ -67,6 +68,7 @@ _HOMES = {
         "Event",
         "Note",
         "SearchStatus",
+        "SettingsTried",
         "StageBegan",
         "TrialEnded",
         "TrialProgress",
@@ -109,6 +111,7 @@ __all__ = [
     "OutputError",
     "Port",
     "SearchStatus",
+    "SettingsTried",
     "StageBegan",
     "ToolError",
     "TrainingError",
@@ -127,6 +130,7 @@ __all__ = [
     "smallest",
     "tasks",
     "train",
+    "tune",
 ]
 
 

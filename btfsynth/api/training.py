@@ -380,6 +380,64 @@ def _with_run(error: E, run: TrainingRun) -> E:
     return error
 
 
+def tune(
+    data: Dataset | StrPath,
+    *,
+    time_limit: float = 60.0,
+    seed: int = 1,
+    valid: Dataset | StrPath | None = None,
+    study: StrPath | None = None,
+    on_event: OnEvent | None = None,
+) -> TrainSettings:
+    """Search settings for `train`: those of the least time to an exact network, or the best on `valid`.
+
+    Parameters
+    ----------
+    data
+        What to learn: a data set, a task or a file.
+    time_limit
+        Seconds to search; Ctrl-C ends it earlier.
+    seed
+        Seed of the search and of the random starts.
+    valid
+        Validation set to judge by.
+    study
+        SQLite file that keeps what was tried; the search continues from one that exists.
+    on_event
+        Called with a `SettingsTried` after each candidate.
+
+    Returns
+    -------
+    `widths`, `sigma`, `beta`, `gamma`, `max_iterations` and `stop`, as keywords of `train`.
+
+    Raises
+    ------
+    MissingToolError
+        If Optuna is not installed.
+    TrainingError, InterruptedWorkError
+        If no settings led to an exact network, in that time or before Ctrl-C.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> settings = btf.tune("full_adder", time_limit=3)
+    >>> btf.train("full_adder", **settings).network.score("full_adder").bits_right
+    16
+    """
+    from btfsynth.train.tuning import tune as search
+
+    judge = None if valid is None else as_dataset(valid).core
+    found = search(as_dataset(data).core, time_limit, seed, study, on_event, None, judge)
+    return {
+        "widths": found.widths,
+        "sigma": found.sigma,
+        "beta": found.beta,
+        "gamma": found.gamma,
+        "max_iterations": found.max_iterations,
+        "stop": found.stop.value,
+    }
+
+
 def train_options(seed: int, settings: dict[str, Any]) -> TrainOptions:
     """Return the options of a training from settings by name."""
     if isinstance(topology := settings.get("topology"), Network):

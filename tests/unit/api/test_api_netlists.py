@@ -71,6 +71,21 @@ def test_passes_as_script_list_and_objects(adder):
         adder.optimize("strach")
 
 
+def test_ctrl_c_keeps_the_passes_that_were_done(adder):
+    """The error has the netlist after these."""
+
+    class Stopped:
+        name, structural = "stopped", True
+
+        def apply(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(btf.InterruptedWorkError, match="after 1 of 3 passes") as caught:
+        adder.optimize(["strash", Stopped(), "inverters"])
+    assert caught.value.netlist.log["name"].tolist() == ["strash"]
+    assert caught.value.netlist.equivalent(adder)
+
+
 def test_patterns_in_place_of_the_function(adder):
     """What the patterns leave open may change; what they ask for must be there already."""
     data = btf.load("full_adder")
