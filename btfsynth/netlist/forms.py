@@ -45,26 +45,33 @@ class SmallForms(NamedTuple):
 
 
 _Cells = tuple[tuple[int, int, int], ...]
+_Found = dict[int, dict[str, tuple[int, _Cells, int]]]
+"""By table and shape: depth, cells and output literal of the first form found, smallest sizes alone."""
 
 
 @cache
 def small_forms() -> SmallForms:
     """Return the forms; the search takes a fraction of a second, once a process."""
-    found: dict[int, list[tuple[int, _Cells, int]]] = {}
+    found: _Found = {}
     for node, table in enumerate(_INPUT_TABLES):
-        found[table] = [(0, (), 2 * node)]
-        found[0xFF ^ table] = [(0, (), 2 * node + 1)]
+        found[table] = {"": (0, (), 2 * node)}
+        found[0xFF ^ table] = {"": (0, (), 2 * node + 1)}
     tables = np.array([_INPUT_TABLES], dtype=np.uint8)
     cells = np.zeros((1, 0, 3), dtype=np.int8)
-    for size in range(1, FORM_CELLS):
+    for _ in range(1, FORM_CELLS):
+        open_ = _open(found)
         tables, cells = _extend(tables, cells)
-        last = tables[:, -1]
-        known = np.zeros(256, dtype=np.bool_)
-        known[[table for table in found if found[table][0][0] < size]] = True
-        for chain in np.flatnonzero(~known[last]).tolist():
-            _record(found, int(last[chain]), cells[chain])
+        for chain in np.flatnonzero(open_[tables[:, -1]]).tolist():
+            _record(found, int(tables[chain, -1]), cells[chain])
     _finish(found, tables, cells)
     return _pack(found)
+
+
+def _open(found: _Found) -> NDArray[np.bool_]:
+    """Return which tables have no form yet."""
+    open_ = np.ones(256, dtype=np.bool_)
+    open_[list(found)] = False
+    return open_
 
 
 def _extend(
@@ -91,43 +98,39 @@ def _next_cells(tables: NDArray[np.uint8]) -> Any:
             yield literals, majority_of(a, b, c)
 
 
-def _finish(
-    found: dict[int, list[tuple[int, _Cells, int]]],
-    tables: NDArray[np.uint8],
-    cells: NDArray[np.int8],
-) -> None:
+def _finish(found: _Found, tables: NDArray[np.uint8], cells: NDArray[np.int8]) -> None:
     """Find one form of four cells for every table that has none yet."""
+    # Of chains with the same tables the first will do.
+    keys = np.zeros((len(tables), 8), dtype=np.uint8)
+    keys[:, : tables.shape[1]] = tables
+    first = np.sort(np.unique(keys.view(np.uint64), return_index=True)[1])
+    tables, cells = np.ascontiguousarray(tables[first].T).T, cells[first]
     for literals, made in _next_cells(tables):
-        missing = np.ones(256, dtype=np.bool_)
-        missing[list(found)] = False
-        for chain in np.flatnonzero(missing[made]).tolist():
+        open_ = _open(found)
+        if not open_.any():
+            return
+        for chain in np.flatnonzero(open_[made]).tolist():
             if int(made[chain]) not in found:
                 added = np.array([literals], dtype=np.int8)
                 _record(found, int(made[chain]), np.concatenate([cells[chain], added]))
 
 
-def _record(
-    found: dict[int, list[tuple[int, _Cells, int]]], table: int, cells: NDArray[np.int8]
-) -> None:
-    chain: _Cells = tuple((int(a), int(b), int(c)) for a, b, c in cells)
+def _record(found: _Found, table: int, cells: NDArray[np.int8]) -> None:
+    chain: _Cells = tuple((a, b, c) for a, b, c in cells.tolist())
     output = 2 * (_FIRST + len(chain) - 1)
-    found.setdefault(table, []).append((len(chain), chain, output))
-    found.setdefault(0xFF ^ table, []).append((len(chain), chain, output + 1))
+    shape, depth = _shape(chain)
+    for flip in (0, 1):
+        forms = found.setdefault(table ^ 0xFF * flip, {})
+        forms.setdefault(shape, (depth, chain, output + flip))
 
 
-def _pack(found: dict[int, list[tuple[int, _Cells, int]]]) -> SmallForms:
+def _pack(found: _Found) -> SmallForms:
     sizes, start, rows, outputs = [], [0], [], []
     for table in range(256):
-        forms: dict[Any, tuple[int, _Cells, int]] = {}
-        for form in found[table]:
-            shape, depth = _shape(form[1])
-            if shape not in forms:
-                forms[shape] = (depth, form[1], form[2])
-        chosen = sorted(forms.values())
+        chosen = sorted(found[table].values())
         sizes.append(len(chosen[0][1]))
         for _, chain, output in chosen:
-            padding = ((0, 0, 0),) * (FORM_CELLS - len(chain))
-            rows.append((*chain, *padding))
+            rows.append((*chain, *((0, 0, 0),) * (FORM_CELLS - len(chain))))
             outputs.append(output)
         start.append(len(rows))
     return SmallForms(
@@ -138,12 +141,12 @@ def _pack(found: dict[int, list[tuple[int, _Cells, int]]]) -> SmallForms:
     )
 
 
-def _shape(chain: _Cells) -> tuple[Any, int]:
+def _shape(chain: _Cells) -> tuple[str, int]:
     """Return what tells chains apart that differ in more than the order of their cells; its depth."""
-    shapes: list[Any] = [(node,) for node in range(_FIRST)]
+    shapes = [f"({node},)" for node in range(_FIRST)]
     depths = [0] * _FIRST
     for cell in chain:
-        parts = [(literal & 1, repr(shapes[literal >> 1])) for literal in cell]
-        shapes.append(tuple(sorted(parts)))
-        depths.append(1 + max(depths[literal >> 1] for literal in cell))
-    return repr(shapes[-1]), depths[-1]
+        parts = sorted([f"{literal & 1}{shapes[literal >> 1]}" for literal in cell])
+        shapes.append(f"[{' '.join(parts)}]")
+        depths.append(1 + max([depths[literal >> 1] for literal in cell]))
+    return shapes[-1], depths[-1]

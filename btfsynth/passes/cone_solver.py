@@ -8,7 +8,6 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from pysat.solvers import Solver
 
 _SOLVER = "cadical153"
 _MOST_VARIABLES = 12_000
@@ -36,11 +35,12 @@ class ConeSolver:
         self._variable = np.zeros(len(graph.fanins), dtype=np.int32)
         self._loaded = np.zeros(len(graph.fanins), dtype=np.int32)
         self._count = 0
-        self._solver = Solver(name=_SOLVER)
+        self._solver: Any = None  # until there is a question
 
     def close(self) -> None:
         """Free the solver."""
-        self._solver.delete()
+        if self._solver is not None:
+            self._solver.delete()
 
     def compare(self, a: int, b: int) -> tuple[bool | None, NDArray[np.uint8] | None]:
         """Tell whether two literals are equal on every input vector.
@@ -73,10 +73,12 @@ class ConeSolver:
 
     def _literal(self, a: int, b: int) -> tuple[int, int]:
         """Load two cones and return the literals as the solver knows them."""
-        if self._window or self._count > _MOST_VARIABLES:
+        if self._solver is None or self._window or self._count > _MOST_VARIABLES:
+            from pysat.solvers import Solver
+
             self._variable[self._loaded[: self._count]] = 0
             self._count = 0
-            self._solver.delete()
+            self.close()
             self._solver = Solver(name=_SOLVER)
         roots = np.array([a >> 1, b >> 1], dtype=np.int64)
         first = int(self._graph.first)
