@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 import math
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 
 import click
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+import btfsynth
 from btfsynth.api import settings as api
-from btfsynth.cli.config import config_option
 from btfsynth.cli.main import cli as group
 from btfsynth.cli.options import SettingOption
 from btfsynth.cli.text import spelled
@@ -399,6 +402,9 @@ def test_numbers_of_numpy_become_plain_ones():
     assert all(type(width) is int for width in options.widths)
 
 
-def test_the_option_of_a_run_file():
-    """It is no setting: it names where settings are."""
-    assert callable(config_option)
+def test_the_table_is_light():
+    """The help of a command costs no import of what computes."""
+    heavy = "{'numpy', 'numba', 'scipy', 'amaranth', 'pysat', 'click'}"
+    code = f"import sys, btfsynth.settings.run_file; assert not {heavy} & set(sys.modules)"
+    root = Path(btfsynth.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
