@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
+from btfsynth.files import write_text
 
 if TYPE_CHECKING:
     from btfsynth.sim.process import Completed
-    from btfsynth.verify.yosys import Yosys
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,8 @@ _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 class Tool:
     """A tool that can be run."""
 
-    name: str  # what it is called in messages
-    command: tuple[str, ...]  # how it is started
+    name: str  # in messages
+    command: tuple[str, ...]
     version: str
 
     def run(self, arguments: Sequence[str], workspace: Path, timeout: float) -> Completed:
@@ -182,8 +182,13 @@ class Tool:
             raise self.failure(completed)
         return completed
 
+    def run_script(self, lines: Sequence[str], file: str, workspace: Path, timeout: float) -> None:
+        """Run commands of Yosys; results go to files, since ABC inside of WebAssembly ends the output."""
+        write_text(workspace / file, "\n".join(lines) + "\n")
+        self.run(("-q", "-s", file), workspace, timeout)
+
     def failure(self, completed: Completed) -> Exception:
-        """Return the error that says a run of it failed; the line that tells why comes last."""
+        """Return the error for a run that failed; the line with the reason comes last."""
         from btfsynth.sim.process import Completed
 
         output = completed.stdout + completed.stderr
@@ -207,12 +212,11 @@ class Toolchain:
     packer: Tool
 
     def versions(self) -> dict[str, str]:
-        """Return the version of every tool by name."""
         return {tool.name: tool.version for tool in (self.yosys, self.router, self.packer)}
 
 
 def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
-    """Look for all tools of a device."""
+    """Look for all tools of a device; `say` gets a line for each that its first run will compile."""
     from btfsynth.verify.yosys import find_yosys, is_compiled
 
     yosys = find_yosys()
@@ -228,14 +232,10 @@ def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
         (program.module, tool.command)
         for program, tool in ((family.router, router), (family.packer, packer))
     ]
-    for module in dict.fromkeys(name for name, command in modules if _is_python(command)):
+    for module in dict.fromkeys(name for name, command in modules if command[0] == sys.executable):
         if module.startswith("yowasp") and not is_compiled(module):
             say(f"{module}: the first run compiles it (once), which takes up to a minute ...")
-    return Toolchain(_tool(yosys), router, packer)
-
-
-def _tool(yosys: Yosys) -> Tool:
-    return Tool("yosys", yosys.command, yosys.version)
+    return Toolchain(Tool("yosys", yosys.command, yosys.version), router, packer)
 
 
 def find_program(program: Program) -> Tool:
@@ -271,12 +271,8 @@ def _ask(command: Sequence[str]) -> str | None:
     return match.group() if match and not completed.returncode else None
 
 
-def _is_python(command: Sequence[str]) -> bool:
-    return command[0] == sys.executable
-
-
 BOARDS = {
     "icebreaker": ("ice40-up5k", "amaranth_boards.icebreaker", "ICEBreakerPlatform"),
     "icestick": ("ice40-hx1k", "amaranth_boards.icestick", "ICEStickPlatform"),
 }
-"""The device of each board, and where its platform is."""
+"""The device of each board, and its platform's module and class."""

@@ -35,9 +35,9 @@ class MappedModule:
     """A module made of primitives."""
 
     script: str  # name of the script that made it
-    counts: CellCounts  # its cells
+    counts: CellCounts
     tried: dict[str, int]  # look-up tables by script
-    file: str  # verilog of it, a file of the workspace; ``.il`` instead of ``.v`` gives Yosys' own format
+    file: str  # Verilog in the workspace; with ``.il`` instead of ``.v`` Yosys' own format
 
 
 def map_subject(
@@ -48,7 +48,10 @@ def map_subject(
     workspace: Path,
     timeout: float,
 ) -> MappedModule:
-    """Map a module; the fewest look-up tables win, then the fewest levels."""
+    """Map a module by every script; the fewest look-up tables win, then the fewest levels.
+
+    `timeout` is in seconds for each of the two runs of Yosys.
+    """
     module = subject.module
     read = f"read_verilog {subject.files}"
     # Sharing, which opt -full does, makes word-level cells again; the scripts and the router know only gates.
@@ -69,7 +72,7 @@ def map_subject(
     default = f"{module}_{DEFAULT_SCRIPT}"
     lines += ["design -reset", read, f"{family.synthesis} -top {module}", "opt_clean -purge"]
     lines += [f"write_json {default}.json"]
-    _run(yosys, lines, f"{module}_map.ys", workspace, timeout)
+    yosys.run_script(lines, f"{module}_map.ys", workspace, timeout)
 
     found = {
         script.name: count_cells(workspace / f"{module}_{number}.json", module, family)
@@ -92,22 +95,16 @@ def map_subject(
         f"write_json {mapped}.json",
         f"write_verilog -noattr {mapped}.v",
     ]
-    _run(yosys, lines, f"{module}_write.ys", workspace, timeout)
+    yosys.run_script(lines, f"{module}_write.ys", workspace, timeout)
     counts = count_cells(workspace / f"{mapped}.json", module, family)
     return MappedModule(best, counts, {name: found[name].luts for name in names}, f"{mapped}.v")
 
 
 def _keep_only(path: Path, module: str) -> None:
-    """Take all other modules, those of the library, out of Yosys' JSON."""
+    """Remove the modules of the library from Yosys' JSON."""
     record = json.loads(path.read_text(encoding="utf-8"))
     record["modules"] = {module: record["modules"][module]}
     write_text(path, json.dumps(record))
-
-
-def _run(yosys: Tool, lines: list[str], file: str, workspace: Path, timeout: float) -> None:
-    """Run a script; what it finds is in files, since ABC inside of WebAssembly ends the output."""
-    write_text(workspace / file, "\n".join(lines) + "\n")
-    yosys.run(("-q", "-s", file), workspace, timeout)
 
 
 _MAX_COLLAPSED_INPUTS = 12

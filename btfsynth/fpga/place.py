@@ -84,8 +84,7 @@ def build_top(
         f"write_json {top}.json",
         f"write_verilog -noattr {top}_synthesis.v",
     ]
-    write_text(workspace / f"{top}.ys", "\n".join(lines) + "\n")
-    tools.yosys.run(("-q", "-s", f"{top}.ys"), workspace, timeout)
+    tools.yosys.run_script(lines, f"{top}.ys", workspace, timeout)
     return count_cells(workspace / f"{top}.json", top, device.family)
 
 
@@ -137,9 +136,8 @@ def _routed_verilog(
         raise ToolError(f"{tools.router.name} wrote no netlist: {error}") from None
     file = f"{top}_routed.v"
     write_text(workspace / f"{top}_top.json", json.dumps({"modules": {top: module}}))
-    script = f"read_json {top}_top.json\nwrite_verilog -noattr {file}\n"
-    write_text(workspace / f"{top}_routed.ys", script)
-    tools.yosys.run(("-q", "-s", f"{top}_routed.ys"), workspace, timeout)
+    script = (f"read_json {top}_top.json", f"write_verilog -noattr {file}")
+    tools.yosys.run_script(script, f"{top}_routed.ys", workspace, timeout)
     return file
 
 
