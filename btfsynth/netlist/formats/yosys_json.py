@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -268,16 +268,18 @@ class _Document:
         self.nets: dict[str, Any] = {}
 
     def text(self, creator: str) -> str:
-        ports = self.input_ports()
-        for row, fanin in enumerate(self.netlist.fanins.tolist()):
+        netlist, names = self.netlist, self.names
+        inputs = range(self.net(1), self.net(netlist.first_cell))
+        ports = self.ports(names.inputs, "input", inputs)
+        for row, fanin in enumerate(netlist.fanins.tolist()):
             kind, bits = read_literals(fanin, [self.bit(literal) for literal in fanin])
-            self.cell(kind, bits, ("u", "n"), row + 1, self.net(self.netlist.first_cell + row))
-        ports |= self.output_ports()
+            self.cell(kind, bits, ("u", "n"), row + 1, self.net(netlist.first_cell + row))
+        ports |= self.ports(names.outputs, "output", map(self.bit, netlist.outputs.tolist()))
         lines = [
             "{",
             f'  "creator": {json.dumps(creator)},',
             '  "modules": {',
-            f"    {json.dumps(self.names.module)}: {{",
+            f"    {json.dumps(names.module)}: {{",
             f'      "attributes": {{"top": "{_TRUE_BITS}"}},',
             *_section("ports", ports, ","),
             *_section("cells", self.cells, ","),
@@ -291,20 +293,11 @@ class _Document:
     def net(self, node: int) -> int:
         return _FIRST_NET + node - 1
 
-    def input_ports(self) -> dict[str, Any]:
-        bits = iter(range(self.net(1), self.net(self.netlist.first_cell)))
+    def ports(self, ports: Sequence[Port], direction: str, bits: Iterable[Any]) -> dict[str, Any]:
+        bit = iter(bits)
         return {
-            port.name: self.port(port, "input", [next(bits) for _ in range(port.width)])
-            for port in self.names.inputs
-        }
-
-    def output_ports(self) -> dict[str, Any]:
-        literals = iter(self.netlist.outputs.tolist())
-        return {
-            port.name: self.port(
-                port, "output", [self.bit(next(literals)) for _ in range(port.width)]
-            )
-            for port in self.names.outputs
+            port.name: self.port(port, direction, [next(bit) for _ in range(port.width)])
+            for port in ports
         }
 
     def port(self, port: Port, direction: str, bits: Sequence[Any]) -> dict[str, Any]:
