@@ -160,7 +160,7 @@ def test_case_statement_that_fails(cli, multiplier, monkeypatch):
     assert record["no_case"].startswith("failed: yosys failed")
     assert record["failure"] == outcome.complaint
     assert Path("out", record["files"]["bitstream"]).stat().st_size > 10_000
-    assert "left out: failed" in outcome.stdout
+    assert "omitted: failed" in outcome.stdout
 
 
 @pytest.mark.slow
