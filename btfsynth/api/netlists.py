@@ -405,9 +405,6 @@ class Netlist(Ported):
     def _repr_svg_(self) -> str | None:
         return str(self.draw()) if self.cells <= _DRAWN else None
 
-    def _repr_html_(self) -> str | None:
-        return super()._repr_html_() if self.cells > _DRAWN else None
-
     def _facts(self) -> dict[str, object]:
         return {
             "name": self.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -121,8 +122,17 @@ class Shown:
         ]
         return f"<{type(self).__name__}: {', '.join(words)}>"
 
-    def _repr_html_(self) -> str | None:
-        return html_table(((label, _text(fact)) for label, fact in self._facts().items()), ())
+    def _repr_svg_(self) -> str | None:
+        return None
+
+    def _repr_html_(self) -> str:
+        table = html_table(((label, _text(fact)) for label, fact in self._facts().items()), ())
+        picture = self._repr_svg_()
+        if picture is None:
+            return table
+        # As an image: the style of an inline picture would be that of the whole notebook.
+        data = base64.b64encode(picture.encode()).decode()
+        return f'{table}<img src="data:image/svg+xml;base64,{data}">'
 
 
 class Ported(Shown):

@@ -145,7 +145,8 @@ def test_text_of_every_language(adder):
 def test_drawings_and_cones(adder):
     """A netlist draws itself, a large one shows figures; a cone is the part that an output needs."""
     ElementTree.fromstring(adder._repr_svg_())
-    assert adder._repr_html_() is None
+    assert "<td>3</td>" in adder._repr_html_()
+    assert "data:image/svg+xml;base64," in adder._repr_html_()
     cone = adder.cone("cout")
     assert (cone.cells, [port.name for port in cone.outputs]) == (1, ["cout"])
     assert len(adder.draw("cout")) < len(adder.draw())
