@@ -176,6 +176,23 @@ def test_pages_need_the_top_level_alone(page):
         assert _imported(code) <= {"btfsynth"}
 
 
+def test_the_reference_has_every_name():
+    """The page of the API has what there is, and nothing else."""
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^::: (\S+)$", text, re.M)
+    for name in listed:
+        module, _, last = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), last) or importlib.import_module(name)
+    documented = {name.rpartition(".")[2] for name in listed}
+    kinds = (Exception, btf.Event)
+    for name in set(btf.__all__) - {"__version__"}:
+        value = getattr(btf, name)
+        if isinstance(value, type) and issubclass(value, btf.Event):
+            assert name in text
+        elif not (isinstance(value, type) and issubclass(value, kinds)):
+            assert name in documented
+
+
 def test_classes_without_scikit_learn_say_what_to_install():
     """Without the extra the package can be looked through; using the classes is one line of error."""
     code = (
