@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 @json_option
 @training_options
 @hardware_options
-def command(
+def build_command(
     *,
     source: str,
     directory: Path | None,

@@ -15,7 +15,7 @@ VARIABLE = "_BTFSYNTH_COMPLETE"
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
-def command(context: click.Context, shell: str) -> None:
+def completion_command(context: click.Context, shell: str) -> None:
     """Print what lets a SHELL complete commands, options, their values, tasks and files.
 
     \b

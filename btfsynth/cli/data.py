@@ -1,4 +1,4 @@
-"""``btfsynth data``."""
+"""``btfsynth data`` and ``tasks``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from btfsynth.cli.options import (
     outputs_option,
     source_argument,
 )
-from btfsynth.cli.output import emit_json, say, show
+from btfsynth.cli.output import console, emit_json, field_table, say, show
 from btfsynth.dataset.formats import FORMATS
 from btfsynth.errors import UsageError, plural
 from btfsynth.settings.table import BUILD, TRAIN
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 )
 @outputs_option
 @json_option
-def command(
+def data_command(
     *,
     source: str,
     path: Path | None,
@@ -141,3 +141,33 @@ def _show(dataset: Dataset, path: Path | None) -> None:
 
 def _ports(ports: Sequence[Port]) -> str:
     return ", ".join(f"{port.name} ({plural(port.width, 'bit')})" for port in ports) or "none"
+
+
+@click.command("tasks")
+@json_option
+def tasks_command(as_json: bool) -> None:
+    """List the built-in tasks.
+
+    \b
+    Example:
+      btfsynth tasks
+    """  # noqa: D301
+    from btfsynth.dataset.tasks import TASKS
+
+    if as_json:
+        emit_json(
+            [
+                {
+                    "name": task.name,
+                    "signature": task.signature,
+                    "description": task.description,
+                    "example": task.example,
+                }
+                for task in TASKS.values()
+            ]
+        )
+        return
+    rows = [(task.signature, task.description) for task in TASKS.values()]
+    console.print(field_table(("task", "what it computes"), rows))
+    console.print()
+    show("examples", ", ".join(task.example for task in TASKS.values()))

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @name_option
 @outputs_option
 @json_option
-def command(
+def discover_command(
     *,
     source: str,
     directory: Path | None,

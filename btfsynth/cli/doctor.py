@@ -45,7 +45,7 @@ class _Finding:
 
 @click.command("doctor")
 @json_option
-def command(as_json: bool) -> None:
+def doctor_command(as_json: bool) -> None:
     """Say which simulators, provers and FPGA tools are found here, and how to get the rest.
 
     Exits with 0: nothing of it is needed for everything.

@@ -1,4 +1,4 @@
-"""``btfsynth fpga``."""
+"""``btfsynth fpga`` and ``estimate``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from click.core import ParameterSource
 
 from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
+    comb_option,
     folder_option,
     json_option,
     setting_options,
 )
-from btfsynth.cli.output import console, emit_json, field_table, kept_beside, say, show
+from btfsynth.cli.output import (
+    console,
+    emit_json,
+    field_table,
+    kept_beside,
+    netlist_summary,
+    say,
+    show,
+)
 from btfsynth.errors import UsageError, VerificationError
 from btfsynth.fpga.devices import BOARDS, DEVICES
 from btfsynth.settings.table import FPGA, PLACE
@@ -47,7 +56,7 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
 @folder_option("Folder of the files.  [default: DIRECTORY/fpga-<device or board>]")
 @json_option
 @click.pass_context
-def command(
+def fpga_command(
     context: click.Context,
     source: Path,
     device: str | None,
@@ -158,3 +167,48 @@ def _table(result: FpgaResult) -> Table:
     ]
     headings = (result.device.part, "design", *(["case statement"] if result.case else []))
     return field_table(headings, rows, numbers=len(columns))
+
+
+@click.command("estimate")
+@click.argument("source", metavar="DIRECTORY|NETLIST", type=click.Path(path_type=Path))
+@comb_option
+@json_option
+def estimate_command(source: Path, comb: bool, as_json: bool) -> None:
+    """Estimate the look-up tables that a design folder or a netlist takes on an FPGA.
+
+    Needs no tool. Tables of four inputs are those of iCE40, ECP5 and Gowin, tables of six
+    those of larger devices. Registers and what is around the logic are not counted.
+
+    \b
+    Examples:
+      btfsynth estimate hdl_out/multiplier_3
+      btfsynth estimate m3.mig --json
+    """  # noqa: D301
+    from btfsynth.fpga.estimate import estimate
+    from btfsynth.netlist.views import statistics
+    from btfsynth.report.folder import read_folder
+    from btfsynth.verify.subjects import read_subject
+
+    if source.is_dir():
+        netlist = read_folder(source).netlist
+    else:
+        subject = read_subject(source, comb=comb, tables=False)
+        assert subject.netlist is not None  # without tables there always is one
+        netlist = subject.netlist
+        for note in subject.notes:
+            say(f"note: {note}")
+    found = estimate(netlist)
+    if as_json:
+        emit_json(found.to_json())
+        return
+    show("netlist", netlist_summary(statistics(netlist)))
+    rows = [
+        (f"LUT{entry.inputs}", *map(str, (luts, levels)), how)
+        for entry in found.tables
+        for luts, levels, how in (
+            (entry.luts, entry.levels, "few tables"),
+            (entry.shallow_luts, entry.least_levels, "few levels"),
+        )
+    ]
+    console.print()
+    console.print(field_table(("table", "number", "levels", "mapped for"), rows, numbers=2))

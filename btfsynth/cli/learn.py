@@ -69,7 +69,7 @@ _TABLES = 8
 @name_option
 @outputs_option
 @json_option
-def command(
+def learn_command(
     *,
     source: str,
     valid: str | None,

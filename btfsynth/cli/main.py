@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 
 import click
 from click.shell_completion import CompletionItem
 
 from btfsynth import __version__
-from btfsynth.cli.signals import kills_as_interrupts, signalled_once
-from btfsynth.cli.text import one_line, spelled
+from btfsynth.cli.output import one_line, spelled
 from btfsynth.errors import BtfsynthError, InterruptedWorkError, SequentialError, clipped
 
 _COMMANDS = {
@@ -38,6 +42,18 @@ _COMMANDS = {
     "completion": "Print a script that lets a shell complete commands and tasks.",
 }
 
+_MODULES = {
+    "simplify": "netlist",
+    "emit": "netlist",
+    "simulate": "checks",
+    "verify": "checks",
+    "equiv": "checks",
+    "estimate": "fpga",
+    "tasks": "data",
+    "report": "show",
+}
+"""Where a command is that has no module of its own."""
+
 _TOO_MANY_DIGITS = "integer string conversion"
 """What Python says of whole numbers of thousands of digits, wherever one turns up."""
 
@@ -53,8 +69,8 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"btfsynth.cli.{cmd_name}")
-        self.running = module.command
+        module = importlib.import_module(f"btfsynth.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        self.running = getattr(module, f"{cmd_name}_command")
         return self.running
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -160,3 +176,61 @@ def _drop_output() -> None:
 
 def _complain(message: str) -> None:
     click.echo(f"btfsynth: error: {clipped(one_line(message))}", err=True)
+
+
+_ECHO_SECONDS = 1.0
+"""Signals that come so soon after one are the same wish to end."""
+
+
+@contextlib.contextmanager
+def kills_as_interrupts() -> Iterator[None]:
+    """Let a polite kill do what Ctrl-C does: keep the best network, leave nothing half-written."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    former = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # there is no SIGHUP on Windows
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                former[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def signalled_once() -> Iterator[None]:
+    """Let what ends the body from outside do so once.
+
+    ``timeout``, job schedulers and hasty fingers send a signal twice, to a process and to its group, or one
+    after the other. The second would end what the first has begun, the keeping of the results. One that comes a
+    second later or more is meant: it ends that too.
+    """
+    last = -math.inf
+
+    def passing(handler: Callable[[int, FrameType | None], object]) -> Callable[..., None]:
+        def handle(number: int, frame: FrameType | None) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _ECHO_SECONDS:
+                last = now
+                handler(number, frame)
+
+        return handle
+
+    former = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # there is no SIGHUP on Windows
+            handler = None if number is None else signal.getsignal(number)
+            if number is not None and callable(handler):
+                former[number] = signal.signal(number, passing(handler))
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

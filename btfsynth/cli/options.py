@@ -18,8 +18,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from btfsynth.cli.completion import complete_list, complete_names, complete_script, complete_source
-from btfsynth.cli.output import say
-from btfsynth.cli.text import spelled
+from btfsynth.cli.output import say, spelled
 from btfsynth.errors import OutputError, UsageError
 from btfsynth.files import followed
 from btfsynth.settings.kinds import File, Flag, Source, load

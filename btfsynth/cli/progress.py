@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from btfsynth.cli.output import errors, say
-from btfsynth.cli.text import one_line
+from btfsynth.cli.output import errors, one_line, say
 from btfsynth.errors import plural
 from btfsynth.events import (
     Event,

@@ -62,7 +62,7 @@ _TITLES = {each.name: each.title for each in EXPERIMENTS.values()}
 @option(REPRODUCE["seed"])
 @click.option("--list", "list_only", is_flag=True, help="List the experiments and exit.")
 @json_option
-def command(
+def reproduce_command(
     names: tuple[str, ...],
     quick: bool,
     directory: Path | None,

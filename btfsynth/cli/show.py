@@ -1,4 +1,4 @@
-"""``btfsynth show``."""
+"""``btfsynth show`` and ``report``: a netlist as text or drawing, a design as a page."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from btfsynth.cli.options import comb_option, json_option, load_design
-from btfsynth.cli.output import emit_json, netlist_summary, show
-from btfsynth.cli.text import one_line
+from btfsynth.cli.options import (
+    comb_option,
+    file_option,
+    json_option,
+    load_design,
+    require_writable,
+)
+from btfsynth.cli.output import emit_json, netlist_summary, one_line, show
 from btfsynth.errors import UsageError
 from btfsynth.files import write_text
 
@@ -47,7 +52,7 @@ _SVG_ENDINGS = (".svg",)
 )
 @comb_option
 @json_option
-def command(
+def show_command(
     *,
     file: Path,
     cone: str | None,
@@ -167,3 +172,30 @@ def _record(excerpt: Excerpt) -> dict[str, Any]:
         ],
         "drive": {name: excerpt.literal(literal) for name, literal in excerpt.shown_outputs},
     }
+
+
+@click.command("report")
+@click.argument("directory", type=click.Path(path_type=Path))
+@file_option("File of the page.  [default: DIRECTORY/report.html]")
+def report_command(*, directory: Path, path: Path | None) -> None:
+    """Show the design, the discovery or the reproduction in DIRECTORY as one HTML page.
+
+    The page holds everything: the circuit as a schematic to work with, its truth table, how the
+    training went, the weights, the passes, the checks, where it all came from. It opens
+    from the disk and asks for nothing from the network. What 'btfsynth verify DIRECTORY -o
+    DIRECTORY/verify.json' has found is in it as well.
+
+    \b
+    Examples:
+      btfsynth report hdl_out/multiplier_3
+      btfsynth report found -o front.html
+      btfsynth report hdl_out/reproduce_quick
+    """  # noqa: D301
+    from btfsynth.report.page import PAGE_FILE, write_report
+
+    if path is None:
+        path = directory / PAGE_FILE
+        if directory.is_dir():
+            require_writable(path)
+    write_report(directory, path)
+    show("report", str(path))

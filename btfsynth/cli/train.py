@@ -104,7 +104,7 @@ _HISTORY_HELP = "Write gap and accuracies of the best trial over its iterations,
 @outputs_option
 @json_option
 @training_options
-def command(
+def train_command(
     source: str,
     path: Path | None,
     valid: str | None,

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 @scheduler_option
 @outputs_option
 @json_option
-def command(
+def tune_command(
     source: str,
     path: Path | None,
     time_limit: float,

@@ -11,7 +11,7 @@ import pytest
 
 import btfsynth
 from btfsynth.cli.main import cli
-from btfsynth.cli.text import spelled
+from btfsynth.cli.output import spelled
 
 PACKAGE = Path(btfsynth.__file__).parent
 

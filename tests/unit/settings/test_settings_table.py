@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import btfsynth
 from btfsynth.api import settings as api
 from btfsynth.cli.main import cli as group
 from btfsynth.cli.options import SettingOption
-from btfsynth.cli.text import spelled
+from btfsynth.cli.output import spelled
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.discover.search import DiscoverOptions
 from btfsynth.errors import BtfsynthError, DataError, UsageError
@@ -77,7 +76,8 @@ COMMANDS = {
 
 
 def command(name: str) -> click.Command:
-    found: click.Command = importlib.import_module(f"btfsynth.cli.{name}").command
+    found = group.get_command(click.Context(group), name)
+    assert found is not None
     return found
 
 

@@ -1,4 +1,4 @@
-"""``btfsynth simplify``: the optimiser by itself, between the netlist files of the field."""
+"""``btfsynth simplify`` and ``emit``: from netlist to netlist, and to hardware."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from btfsynth.cli.options import (
     SectionCommand,
     comb_option,
     file_option,
+    folder_option,
+    hardware_options,
     json_option,
     load_design,
     load_source,
@@ -23,11 +25,13 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import (
     console,
+    describe_timing,
     emit_json,
     field_table,
     netlist_summary,
     say,
     show,
+    timing_record,
     why_beside,
 )
 from btfsynth.cli.progress import announced_compiling
@@ -41,6 +45,10 @@ if TYPE_CHECKING:
     from btfsynth.netlist.netlist import Netlist
     from btfsynth.netlist.views import NetlistStatistics
     from btfsynth.passes.base import InterruptedPasses, PassReport
+if TYPE_CHECKING:
+    from btfsynth.hdl.design import HardwareOptions
+    from btfsynth.hdl.manifest import Manifest
+    from btfsynth.netlist.views import NetlistStatistics
 
 
 @click.command("simplify", cls=SectionCommand)
@@ -62,7 +70,7 @@ if TYPE_CHECKING:
 @json_option
 @option(BUILD["passes"], default="size")
 @option(BUILD["preserve"])
-def command(
+def simplify_command(
     *,
     file: Path,
     path: Path | None,
@@ -239,3 +247,96 @@ def _row(report: PassReport) -> tuple[str, ...]:
         f"{report.seconds:.2f}",
         report.proof if report.kept else f"{report.proof}: not proven, thrown away",
     )
+
+
+@click.command("emit", cls=SectionCommand)
+@click.argument("netlist", type=click.Path(path_type=Path))
+@folder_option("Folder of the files.  [default: hdl_out/<name of the file>]")
+@click.option(
+    "--data",
+    "source",
+    metavar="SOURCE",
+    shell_complete=complete_source,
+    help="Patterns to check the hardware on, a task or a file.  "
+    "[default: the netlist's own outputs]",
+)
+@name_option
+@comb_option
+@json_option
+@hardware_options
+def emit_command(
+    *,
+    netlist: Path,
+    directory: Path | None,
+    source: str | None,
+    name: str | None,
+    comb: bool,
+    as_json: bool,
+    hardware: HardwareOptions,
+) -> None:
+    """Write a NETLIST (.mig, .blif, .aag, .aig, .bench, .json, .v) as hardware that checks itself.
+
+    That is Verilog, VHDL and Amaranth, a testbench in each of them and one for cocotb, test vectors and
+    a manifest.
+
+    \b
+    Examples:
+      btfsynth emit m3.mig --data multiplier:3 -o hdl_out/m3
+      btfsynth emit m3.mig --pipeline auto --enable --reset --format blif,json
+    """  # noqa: D301
+    from btfsynth.flow.building import emit_netlist
+    from btfsynth.flow.patterns import count_targets, fitted, targets_record
+    from btfsynth.netlist.views import statistics
+
+    design = load_design(netlist, comb).netlist
+    dataset = None if source is None else load_source(source)
+    design = design if name is None else replace(design, name=name)
+    directory = directory or Path("hdl_out") / (name or netlist.stem)
+    manifest = emit_netlist(design, dataset, directory, hardware)
+    cost = statistics(design)
+    targets = None if dataset is None else count_targets(design, fitted(design, dataset))
+    if as_json:
+        emit_json(
+            {
+                "name": manifest.name,
+                "module": manifest.module,
+                "netlist": cost.record(),
+                "timing": timing_record(manifest.timing),
+                "files": _files(manifest),
+                "vectors": manifest.vector_count,
+                "notices": list(manifest.notices),
+                **(
+                    {}
+                    if targets is None
+                    else {"targets": targets_record({"data": targets})["data"]}
+                ),
+            }
+        )
+    else:
+        _show_made(manifest, cost, directory, () if dataset is None else dataset.notices)
+    if targets is not None and dataset is not None and not targets.all_right:
+        raise VerificationError(
+            f"{netlist}: {targets.words()} of {dataset.source}, so the hardware in {directory} fails its "
+            "own checks"
+        )
+
+
+def _files(manifest: Manifest) -> dict[str, str]:
+    """Return the names of what the folder got, by role: the netlist is there without a format, too."""
+    return {"mig": f"{manifest.module}.mig", **manifest.files}
+
+
+def _show_made(
+    manifest: Manifest, cost: NetlistStatistics, directory: Path, said: Sequence[str]
+) -> None:
+    """Write what was made, but for notices that were said before."""
+    show("module", manifest.module)
+    show("netlist", netlist_summary(cost))
+    show("timing", describe_timing(manifest.timing))
+    show("vectors", str(manifest.vector_count))
+    show("files", f"in {directory}:")
+    show("", ", ".join(sorted([*_files(manifest).values(), "manifest.json"])))
+    for notice in manifest.notices:
+        if notice not in said:
+            show("note", notice)
+    show("next", f"btfsynth simulate {directory}")

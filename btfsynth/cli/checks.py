@@ -1,4 +1,4 @@
-"""``btfsynth verify``."""
+"""``btfsynth simulate``, ``verify`` and ``equiv``: what checks a design or a netlist."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from btfsynth.cli.options import (
+    comb_option,
     file_option,
     json_option,
     option,
@@ -17,22 +18,67 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import (
     attempted,
+    check_table,
     console,
     emit_json,
     field_table,
     require_whole,
     say,
+    show,
     show_verified,
+    why_not_verified,
 )
 from btfsynth.cli.progress import announced_compiling
 from btfsynth.errors import VerificationError
 from btfsynth.files import write_text
-from btfsynth.settings.table import VERIFY
+from btfsynth.settings.table import BUILD, PROOF_TIMEOUT, VERIFY
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from btfsynth.verify.links import Verification
+
+
+@click.command("simulate")
+@click.argument("directory", type=click.Path(path_type=Path))
+@simulator_option
+@option(BUILD["timeout"])
+@json_option
+def simulate_command(
+    directory: Path, simulators: tuple[str, ...] | None, timeout: float | None, as_json: bool
+) -> None:
+    """Check the design in DIRECTORY: parse its Verilog back, simulate it, compare every vector.
+
+    Exits with 1 and names the first wrong vector if anything differs.
+
+    \b
+    Examples:
+      btfsynth simulate hdl_out/multiplier_2
+      btfsynth simulate hdl_out/multiplier_2 --simulator icarus --json
+    """  # noqa: D301
+    from btfsynth.flow.patterns import targets_record, verified_words
+    from btfsynth.flow.report import is_verified
+    from btfsynth.report.folder import known_targets
+    from btfsynth.verify.simulate import simulate_design
+
+    checks = simulate_design(directory, simulators, timeout)
+    verified = is_verified({check.name: check for check in checks}, simulators or ())
+    targets = known_targets(directory) if verified else {}
+    if as_json:
+        emit_json(
+            {
+                "checks": {check.name: check.to_json() for check in checks},
+                "verified": verified,
+                "verdict": verified_words(targets) if verified else "not verified",
+                "targets": targets_record(targets),
+            }
+        )
+    else:
+        console.print(check_table(checks))
+    if not verified:
+        raise VerificationError(why_not_verified(checks, simulators or ()))
+    if not as_json:
+        show_verified(verified_words(targets), targets)
 
 
 _RESULTS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
@@ -52,7 +98,7 @@ _RESULTS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
 @simulator_option
 @option(VERIFY["timeout"])
 @json_option
-def command(
+def verify_command(
     directory: Path,
     mutants: int,
     junit: Path | None,
@@ -140,3 +186,64 @@ def _table(found: Verification) -> Table:
         ],
         numbers=1,
     )
+
+
+@click.command("equiv")
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@option(PROOF_TIMEOUT)
+@comb_option
+@click.option(
+    "--latency",
+    is_flag=True,
+    help="Fail if the latencies of A and B differ.",
+)
+@json_option
+def equiv_command(
+    a: Path, b: Path, timeout: float | None, comb: bool, latency: bool, as_json: bool
+) -> None:
+    """Prove that A and B compute the same on every input, or show where they differ.
+
+    Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table
+    (.truth, .pla, .csv, .npz, .dat), whose don't-cares and unlisted rows may be anything, a
+    design folder, whose Verilog is read, the Amaranth module of one (.py), which needs Yosys,
+    or VHDL (.vhd), which needs GHDL. Ports are matched by name, those without a partner by
+    order. Of registers only the function is compared, and a note says where latencies differ.
+    Exits with 1 if they differ or it stays undecided, with 2 if their ports cannot be matched.
+
+    \b
+    Example:
+      btfsynth equiv m3.mig m3.aig
+    """  # noqa: D301
+    from btfsynth.verify.compare import compare
+    from btfsynth.verify.subjects import read_subject
+
+    with announced_compiling("equiv"):
+        found = compare(read_subject(a, timeout, comb), read_subject(b, timeout, comb), timeout)
+    if as_json:
+        emit_json(found.to_json())
+    else:
+        for note in found.notes:
+            show("note", note)
+        if found.equal is False:
+            show("inputs", found.inputs)
+            show("a", found.first)
+            show("b", found.second)
+    if found.equal is None:
+        raise VerificationError(
+            f"{a} and {b}: undecided, neither proven equal nor found different: {found.method}; "
+            "a larger --timeout gives it more time"
+        )
+    if not found.equal:
+        raise VerificationError(
+            f"{a} and {b} differ: inputs {found.inputs}, a gives {found.first}, "
+            f"b gives {found.second}"
+        )
+    if latency and not found.same_latency:
+        one, other = found.latencies
+        raise VerificationError(
+            f"{a} and {b}: the same function, but latencies differ: {one} and {other} clocks"
+        )
+    if not as_json:
+        show("method", found.method)
+        console.print("\n[bold green]equivalent[/bold green]")
