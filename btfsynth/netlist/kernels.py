@@ -21,18 +21,33 @@ apart in the first lines: handing its arrays on one by one costs twice the time,
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
+from numba.np import linalg
 from numpy.typing import NDArray
 
 from btfsynth.netlist import literals
 
 NONE = -1
 """In place of a literal: there is none."""
+
+
+def _find_blas_late() -> None:
+    """Keep Numba from importing SciPy as it loads, a sixth of a second; a product of matrices still does."""
+    ensure_blas, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = ensure_blas
+
+
+if hasattr(linalg, "ensure_blas"):
+    _find_blas_late()
 
 value_of = register_jitable(literals.value_of)
 majority_of = register_jitable(literals.majority_of)
