@@ -24,7 +24,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import NetlistError, TrainingError, UsageError
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE
+from btfsynth.netlist.literals import FALSE, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.simulation import pack_bits, simulate, unpack_bits
@@ -343,7 +343,7 @@ def _select(values: Bits, literals: NDArray[Any]) -> Bits:
 
 
 def _follow(literals: Sequence[int], literal: int) -> int:
-    return literals[literal >> 1] ^ (literal & 1)
+    return value_of(literals, literal)
 
 
 def _copy_cells(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) -> list[int]:

@@ -27,8 +27,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Encoding", "Problem"]
-
 Array = NDArray[Any]
 
 

@@ -24,11 +24,10 @@ from btfsynth.files import write_text
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.forms import FORM_INPUTS, small_forms
 from btfsynth.netlist.hashing import rebuild
+from btfsynth.netlist.literals import value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
-
-__all__ = ["expanded", "improved", "main", "with_members"]
 
 
 @click.command()
@@ -154,10 +153,10 @@ def _transformed(netlist: Netlist, leaves: list[int], flips: list[int]) -> Netli
     builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
     literals = [2 * leaf ^ flip for leaf, flip in zip(leaves, flips[:-1], strict=True)]
     for fanin in netlist.fanins.tolist():
-        a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in fanin)
+        a, b, c = (value_of(literals, literal) for literal in fanin)
         literals.append(builder.maj(a, b, c))
     output = int(netlist.outputs[0])
-    return builder.build([literals[output >> 1] ^ (output & 1) ^ flips[-1]])
+    return builder.build([value_of(literals, output) ^ flips[-1]])
 
 
 def expanded(table: int) -> Netlist:
@@ -176,10 +175,10 @@ def _form(builder: NetlistBuilder, table: int) -> int:
     row = int(forms.start[table])
     literals = [0, *(builder.input(bit) for bit in range(FORM_INPUTS))]
     for cell in forms.cells[row, : forms.sizes[table]].tolist():
-        a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in cell)
+        a, b, c = (value_of(literals, literal) for literal in cell)
         literals.append(builder.maj(a, b, c))
     output = int(forms.outputs[row])
-    return literals[output >> 1] ^ (output & 1)
+    return value_of(literals, output)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,6 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLASS_INPUTS", "FunctionClasses", "npn_classes", "self_dual_classes"]
-
 CLASS_INPUTS = 4
 """Inputs of the functions."""
 

@@ -17,11 +17,10 @@ from pysat.solvers import Solver
 from btfsynth.errors import NetlistError
 from btfsynth.exact.encoding import Encoding, Problem
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
-
-__all__ = ["MAX_EXACT_INPUTS", "ExactResult", "Limits", "exact_netlist"]
 
 MAX_EXACT_INPUTS = 8
 """Most inputs of a function; beyond five or six only the smallest netlists are within reach."""
@@ -189,9 +188,9 @@ class _Search:
         builder = NetlistBuilder("exact", ports, [Port("y", len(outputs))])
         literals = [2 * node for node in range(1 + self._problem.n_inputs)]
         for cell in cells:
-            a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in cell)
+            a, b, c = (value_of(literals, literal) for literal in cell)
             literals.append(builder.maj(a, b, c))
-        return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in outputs]), True
+        return builder.build([value_of(literals, lit) for lit in outputs]), True
 
     def _solve(self, solver: Solver) -> bool | None:
         """Return the solver's answer, None if the limits came first."""

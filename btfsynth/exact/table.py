@@ -104,13 +104,6 @@ def load_table() -> tuple[TableEntry, ...]:
 def read_table(text: str, path: str) -> tuple[TableEntry, ...]:
     """Read a table; every netlist is simulated.
 
-    Parameters
-    ----------
-    text
-        Contents of the file.
-    path
-        Its name, for errors.
-
     Returns
     -------
     An entry a class, representatives ascending.
@@ -196,8 +189,6 @@ def _literal(name: str, n_nodes: int, path: str, number: int) -> int:
         raise DataError(f"{name} is not there yet", path, number)
     return 2 * node + (len(name) - 1)
 
-
-# The table of the smallest netlists as arrays: every function of four inputs looked up at once.
 
 _FIRST = 1 + CLASS_INPUTS
 _INPUT_TABLES = (0x0000, 0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)

@@ -1,8 +1,16 @@
 """Cover a netlist with look-up tables.
 
+A node keeps a fixed number of cuts of up to six leaves, those that rank first by arrival or by area flow
+(Mishchenko, Cho, Chatterjee and Brayton, "Combinational and sequential mapping with priority cuts", ICCAD
+2007). Leaves that the function does not depend on are dropped, which is why the functions are kept along.
+
 Priority cuts ranked by arrival give the least levels, ranked by area flow (Manohararajah, Brown and Vranesic,
 2006) few tables; exact local area (Mishchenko, Chatterjee and Brayton, "Improvements to technology mapping
 for LUT-based FPGAs", 2007) then picks, node by node, the cut that costs the fewest tables of its own.
+
+The cuts are a tuple of arrays: count ``(nodes, 1)`` int32, sizes ``(nodes, cuts)`` int8, leaves
+``(nodes, cuts, 6)`` int32, tables ``(nodes, cuts)`` uint64, times ``(nodes, cuts)`` int32 and flows
+``(nodes, cuts)`` float64; the node itself is the last cut and not counted.
 """
 
 from __future__ import annotations
@@ -16,15 +24,9 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import NetlistError
 from btfsynth.netlist.cuts import union, within
+from btfsynth.netlist.kernels import COUNTING, complement_mask, majority_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import count_references
-
-__all__ = [
-    "Cover",
-    "MAX_LEAVES",
-    "map_luts",
-    "rank_cuts",
-]
 
 _FLOW_ROUNDS = 4
 _AREA_ROUNDS = 3
@@ -64,16 +66,7 @@ class Cover:
 
 
 def map_luts(netlist: Netlist, inputs: int, shallow: bool = False) -> Cover:
-    """Cover a netlist with tables.
-
-    Parameters
-    ----------
-    netlist
-        The netlist.
-    inputs
-        Inputs of a table, from 3 to 6.
-    shallow
-        True for the fewest levels and then few tables, False for few tables whatever the levels.
+    """Cover a netlist with tables of 3 to 6 inputs; shallow: the fewest levels first, then few tables.
 
     Raises
     ------
@@ -210,20 +203,9 @@ def _inverters(netlist: Netlist) -> int:
     return int(inputs.sum()) + len(cells) - len(np.unique(cells))
 
 
-# Cuts of up to six leaves by priority, with their functions.
-
 MAX_LEAVES = 6
 """Most leaves of a cut."""
 
-_MASKS = (
-    0xAAAAAAAAAAAAAAAA,
-    0xCCCCCCCCCCCCCCCC,
-    0xF0F0F0F0F0F0F0F0,
-    0xFF00FF00FF00FF00,
-    0xFFFF0000FFFF0000,
-    0xFFFFFFFF00000000,
-)
-_VARIABLES = np.array(_MASKS, dtype=np.uint64)
 _FLOW_MARGIN = 1e-6
 
 
@@ -232,7 +214,7 @@ def _swap_down(table: Any, place: Any, to: Any) -> Any:
     """Move variable ``place`` of a table to the lower place ``to`` by exchanging the two."""
     if place == to:
         return table
-    high, low = _VARIABLES[place], _VARIABLES[to]
+    high, low = COUNTING[place], COUNTING[to]
     shift = np.uint64((1 << place) - (1 << to))
     up = low & ~high
     down = high & ~low
@@ -260,7 +242,7 @@ def _reduce(table: Any, leaves: Any, size: Any) -> Any:
     """Drop leaves that a table does not depend on; returns the table and the number left. Changes leaves."""
     kept = 0
     for place in range(size):
-        mask = _VARIABLES[place]
+        mask = COUNTING[place]
         shift = np.uint64(1 << place)
         if ((table & mask) >> shift) != (table & ~mask):
             if kept != place:
@@ -349,7 +331,6 @@ def rank_cuts(
     """
     count, sizes, leaves, tables, times, flows = cuts
     arrival, area = costs
-    ones = ~np.uint64(0)
     two = np.zeros(MAX_LEAVES, dtype=np.int32)
     three = np.zeros(MAX_LEAVES, dtype=np.int32)
     for node in range(first_cell + fanins.shape[0]):
@@ -358,14 +339,14 @@ def rank_cuts(
         last = sizes.shape[1] - 1
         sizes[node, last] = 1 if node else 0
         leaves[node, last, 0] = node
-        tables[node, last] = _VARIABLES[0] if node else np.uint64(0)
+        tables[node, last] = COUNTING[0] if node else np.uint64(0)
         if node < first_cell:
             continue
         row = fanins[node - first_cell]
         a, b, c = row[0] >> 1, row[1] >> 1, row[2] >> 1
-        flip_a = ones if row[0] & 1 else np.uint64(0)
-        flip_b = ones if row[1] & 1 else np.uint64(0)
-        flip_c = ones if row[2] & 1 else np.uint64(0)
+        flip_a = complement_mask(row[0])
+        flip_b = complement_mask(row[1])
+        flip_c = complement_mask(row[2])
         own = (count[node], sizes[node], leaves[node], tables[node], times[node], flows[node])
         for i in range(-1, count[a, 0]):
             for j in range(-1, count[b, 0]):
@@ -379,7 +360,7 @@ def rank_cuts(
                     x = _spread(tables[a, i], leaves[a, i], sizes[a, i], three) ^ flip_a
                     y = _spread(tables[b, j], leaves[b, j], sizes[b, j], three) ^ flip_b
                     z = _spread(tables[c, k], leaves[c, k], sizes[c, k], three) ^ flip_c
-                    table, n = _reduce((x & y) | (z & (x | y)), three, n)
+                    table, n = _reduce(majority_of(x, y, z), three, n)
                     time, flow = _price(three, n, arrival, area)
                     _insert(by_flow, three, n, table, time, flow, own)
         arrival[node] = times[node, 0]

@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 from btfsynth.learn.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
+from btfsynth.netlist.literals import value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 from btfsynth.settings.setting import Options
@@ -85,8 +86,8 @@ def inlined(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) ->
     """Build a netlist into another and return its output literals."""
     literals = [0, *inputs]
     for fanin in netlist.fanins.tolist():
-        literals.append(builder.maj(*(literals[each >> 1] ^ (each & 1) for each in fanin)))
-    return [literals[literal >> 1] ^ (literal & 1) for literal in netlist.outputs.tolist()]
+        literals.append(builder.maj(*(value_of(literals, each) for each in fanin)))
+    return [value_of(literals, literal) for literal in netlist.outputs.tolist()]
 
 
 def count_ands(netlist: Netlist) -> int:

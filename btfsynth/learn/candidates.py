@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import plural
 from btfsynth.learn.base import Fit, Limits, Problem, count_ands, inlined, new_builder
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import TRUE
+from btfsynth.netlist.literals import TRUE, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import output_words
 
@@ -33,7 +33,7 @@ def with_few_ands(netlist: Netlist) -> Netlist:
     odd: dict[tuple[int, ...], int] = {}
 
     def of(literal: int) -> int:
-        return literals[literal >> 1] ^ (literal & 1)
+        return value_of(literals, literal)
 
     for cell, fanin in enumerate(fanins):
         nodes = _nodes(fanin)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from btfsynth.learn.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import value_of
 
 _TRIPLES_INPUTS = 40
 _PAIRS_INPUTS = 600
@@ -104,7 +105,7 @@ class Features:
         """Build the gates and return the literal of every signal; what is not used costs nothing."""
         literals = [builder.input(i) for i in range(self.n_inputs)]
         for kind, a, b in self.gates:
-            x, y = (literals[literal >> 1] ^ (literal & 1) for literal in (a, b))
+            x, y = (value_of(literals, literal) for literal in (a, b))
             literals.append(builder.and_(x, y) if kind == AND else builder.xor(x, y))
         return literals
 

@@ -1,10 +1,17 @@
-"""Adding up literals by binary weight, three of a column at a time.
+"""Adding up literals by binary weight, and comparing the sum with a constant.
 
 The full adder takes three majorities: ``carry = MAJ(a, b, c)`` and ``sum = MAJ(!carry, MAJ(a, b, !c), c)``. In
 carry-save form (C. S. Wallace, A suggestion for a fast multiplier, 1964) each of them makes three literals
 of one column into one of that column and one of the next. Where there are many literals the earliest three of
 a column come first (P. F. Stelling et al., Optimal circuits for parallel multipliers, IEEE Trans. Computers 47
 (1998)), so that the sum is no deeper than it need be; it takes as many cells in any order.
+
+A pseudo-Boolean constraint is such a sum and a comparison. A constant is added along that makes the comparison
+the carry out of the highest column: of the last adder of each column nothing but its carry is read, one cell.
+So the cells are linear in the inputs times the bits of a weight, whatever the weights are.
+
+Weights are written with digits -1, 0 and 1, no two neighbours nonzero (the non-adjacent form, Reitwiesner
+1960), a third of the digits nonzero on average: ``-b`` is ``(1 - b) - 1``, an inverter and a constant.
 """
 
 from __future__ import annotations
@@ -15,14 +22,6 @@ from collections.abc import Sequence
 from btfsynth.lower.threshold import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
-
-__all__ = [
-    "Column",
-    "add_columns",
-    "full_adder",
-    "lower_counter",
-    "signed_digits",
-]
 
 _MANY = 16
 """Literals of a sum from which on their levels are looked at."""
@@ -153,9 +152,6 @@ def add_columns(
     return bits
 
 
-# A pseudo-Boolean constraint as a weighted population count and a comparison with a constant.
-
-
 def lower_counter(builder: NetlistBuilder, constraint: PseudoBoolean) -> int:
     """Build a constraint and return its literal.
 
@@ -163,8 +159,6 @@ def lower_counter(builder: NetlistBuilder, constraint: PseudoBoolean) -> int:
     ----------
     builder
         Gets the cells; some of those made may stay unused.
-    constraint
-        What to build.
     """
     if constraint.constant is not None:
         return constraint.constant

@@ -1,4 +1,7 @@
-"""The cheapest form of a pseudo-Boolean constraint, chosen by building all of them and counting cells."""
+"""The cheapest form of a pseudo-Boolean constraint, chosen by building all of them and counting cells.
+
+A candidate is cells built on trial, measured, taken back, and made again if they are the cheapest.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,6 @@ from btfsynth.lower.least_weights import least_weights
 from btfsynth.lower.threshold import PseudoBoolean, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 
-__all__ = [
-    "Candidate",
-    "cheapest_form",
-    "make",
-    "take_back",
-    "with_least_weights",
-]
-
 _LISTED = 12
 """Inputs up to which all vectors of a constraint are listed."""
 _SPARE = 32
@@ -30,13 +25,7 @@ _SPARE = 32
 
 
 def with_least_weights(constraint: PseudoBoolean) -> PseudoBoolean:
-    """Return the same function with the least weights; as it is if it has too many inputs to list them.
-
-    Parameters
-    ----------
-    constraint
-        What to bring down.
-    """
+    """Return the same function with the least weights; as it is if it has too many inputs to list them."""
     width = len(constraint.literals)
     if not 1 < width <= _LISTED or max(constraint.weights) == 1:
         return constraint
@@ -53,8 +42,6 @@ def cheapest_form(builder: NetlistBuilder, constraint: PseudoBoolean) -> Candida
     ----------
     builder
         Is the same afterwards; what it has already costs nothing.
-    constraint
-        What to build.
     """
     best: Candidate | None = None
     for candidate in _candidates(builder, constraint):
@@ -89,9 +76,6 @@ def _candidates(builder: NetlistBuilder, constraint: PseudoBoolean) -> Iterator[
             yield take_back(builder, "split", start, literal)
 
 
-# Candidates: cells built on trial, measured, taken back, and made again if they are the cheapest.
-
-
 @dataclass(frozen=True)
 class Candidate:
     """What a literal takes beyond the cells that a builder has already.
@@ -122,12 +106,6 @@ def take_back(builder: NetlistBuilder, form: str, start: int, literal: int) -> C
     ----------
     builder
         Loses the cells from ``start`` on.
-    form
-        Name of the way they were built.
-    start
-        Cells that the builder had before.
-    literal
-        What they were built for.
     """
     first = 1 + builder.n_inputs + start
     needed: dict[int, tuple[int, int, int]] = {}

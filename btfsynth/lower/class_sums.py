@@ -2,6 +2,9 @@
 
 All sums are brought to one scale and one offset, so that they are unsigned numbers of equally many bits;
 an output is on where its sum is above what the offset made of 0.
+
+A comparison is the carry out of ``a + !b``, one majority a bit. The largest of several numbers is found
+in rounds of pairs; a comparison and, for every bit of number and place, a choice of three cells.
 """
 
 from __future__ import annotations
@@ -17,15 +20,6 @@ from numpy.typing import NDArray
 from btfsynth.lower.adder import add_columns
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
-
-__all__ = [
-    "ClassNeuron",
-    "choose",
-    "constant_bits",
-    "greater",
-    "lower_class_sums",
-    "place_of_largest",
-]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +113,6 @@ def _unsigned(
     return positive, total
 
 
-# Comparing unsigned numbers, and finding the largest of several.
-
-
 def constant_bits(number: int, width: int) -> list[int]:
     """Return a number as so many constant literals, least significant bit first."""
     return [TRUE if number >> bit & 1 else FALSE for bit in range(width)]
@@ -147,8 +138,6 @@ def place_of_largest(builder: NetlistBuilder, numbers: Sequence[Sequence[int]]) 
 
     Parameters
     ----------
-    builder
-        Gets the cells.
     numbers
         At least one; all of equally many literals, least significant first.
 

@@ -16,8 +16,6 @@ from btfsynth.lower.threshold import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import FALSE, TRUE
 
-__all__ = ["diagram_orders", "lower_diagram"]
-
 
 def diagram_orders(constraint: PseudoBoolean) -> Iterator[tuple[int, ...]]:
     """Yield the orders of the literals worth trying, each a permutation of their positions.
@@ -36,19 +34,7 @@ def diagram_orders(constraint: PseudoBoolean) -> Iterator[tuple[int, ...]]:
 def lower_diagram(
     builder: NetlistBuilder, constraint: PseudoBoolean, order: tuple[int, ...], max_cells: int
 ) -> int | None:
-    """Build a constraint and return its literal, or None if it takes too many cells.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells.
-    constraint
-        What to build.
-    order
-        The positions of the literals, the one to expand first in front.
-    max_cells
-        Give up beyond so many cells. Those made until then stay in the builder, unused.
-    """
+    """Build a constraint and return its literal, or None if it takes too many cells."""
     weights = [constraint.weights[place] for place in order]
     literals = [constraint.literals[place] for place in order]
     return _Diagram(builder, weights, literals, max_cells).build(constraint.bound - 1)

@@ -6,6 +6,9 @@ searched once (``benchmarks/threshold_forms.py``, stored in ``threshold_forms.js
 takes four cells, of seven seven, of nine twelve. A class is told by its Chow parameters, the sums of each
 variable over the true vectors: no two threshold functions have the same (Chow, On the characterization of
 threshold functions, 1961).
+
+A constraint of more inputs is split by its heaviest ones, ``f = MAJ(x, f1, f0)`` as in the decision diagram,
+down to known forms.
 """
 
 from __future__ import annotations
@@ -20,14 +23,7 @@ from numpy.typing import NDArray
 
 from btfsynth.lower.threshold import PseudoBoolean, normal_form
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE
-
-__all__ = [
-    "KNOWN_INPUTS",
-    "SPLIT_INPUTS",
-    "lower_known",
-    "lower_split",
-]
+from btfsynth.netlist.literals import FALSE, TRUE, value_of
 
 _FORMS = Path(__file__).with_name("threshold_forms.json")
 KNOWN_INPUTS = 6
@@ -38,15 +34,7 @@ _Cells = tuple[tuple[int, int, int], ...]
 
 
 def lower_known(builder: NetlistBuilder, constraint: PseudoBoolean) -> int | None:
-    """Build a constraint from the table and return its literal, or None if it is not there.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells.
-    constraint
-        What to build.
-    """
+    """Build a constraint from the table and return its literal, or None if it is not there."""
     weights = np.array([*constraint.weights, 0], dtype=object)
     # The constant as a variable: sum w b >= B is sum w x + (sum w - 2 B + 1) > 0, always an odd sum.
     weights[-1] = int(weights.sum()) - 2 * constraint.bound + 1
@@ -68,7 +56,7 @@ def lower_known(builder: NetlistBuilder, constraint: PseudoBoolean) -> int | Non
     if len(key) == 1:
         return literals[1]
     for cell in cells:
-        a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in cell)
+        a, b, c = (value_of(literals, literal) for literal in cell)
         literals.append(builder.maj(a, b, c))
     return literals[-1]
 
@@ -100,8 +88,6 @@ def _table() -> tuple[dict[_Key, _Cells], dict[_Key, _Cells]]:
     return by_weights, by_class
 
 
-# A pseudo-Boolean constraint split by its heaviest inputs down to known forms.
-
 SPLIT_INPUTS = 12
 """Inputs up to which splitting is worth trying: it may double the cells with every one."""
 
@@ -111,10 +97,6 @@ def lower_split(builder: NetlistBuilder, constraint: PseudoBoolean, known: int) 
 
     Parameters
     ----------
-    builder
-        Gets the cells.
-    constraint
-        What to build, of up to `SPLIT_INPUTS` inputs.
     known
         Take known forms from so many inputs on down, at most `KNOWN_INPUTS`.
     """

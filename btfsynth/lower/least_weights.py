@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from btfsynth.lower.threshold import ThresholdFunction
 
-__all__ = ["drop_inputs", "least_weights", "sparse_weights"]
-
 _LARGEST = 64
 _NODES = 500
 _ROUNDS = 30
@@ -56,13 +54,6 @@ def drop_inputs(
     values: NDArray[np.int8], on: NDArray[np.bool_], order: Sequence[int]
 ) -> NDArray[np.int64]:
     """Drop inputs one by one as long as any weights of the others tell the on-set from the off-set.
-
-    Parameters
-    ----------
-    values, on
-        As in `least_weights`.
-    order
-        The inputs, the one to drop first in front.
 
     Returns
     -------

@@ -1,4 +1,10 @@
-"""A trained network as a netlist."""
+"""A trained network as a netlist.
+
+Neurons are lowered one after the other, each free to be anything where it does not matter. What it became
+is what the later ones then see, so that their own freedom is never used twice: at every moment the values
+here are those of the cells made so far and of the neurons still to be lowered behind them, and the outputs
+are right wherever they are cared for.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +28,6 @@ from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
 from btfsynth.network.accuracy import hardware_outputs, label_port, require_comparable
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.settings.table import Preserve
-
-__all__ = [
-    "LoweringReport",
-    "NeuronValues",
-    "choose_preserve",
-    "lower_network",
-    "make_reference",
-]
 
 _TABLE_PAYS = 24
 """Cells of a neuron from which on its table over the network's inputs is tried as well."""
@@ -85,12 +83,8 @@ def make_reference(
 
     Parameters
     ----------
-    network
-        Its outputs are the targets when the network is to be kept.
     dataset
         Its targets are the targets otherwise; it must be Boolean.
-    preserve
-        What to keep.
     label
         Whether the number of the class follows the outputs (see `lower_network`).
     seen
@@ -131,10 +125,6 @@ def lower_network(
 
     Parameters
     ----------
-    network
-        What to lower.
-    reference
-        From `make_reference`.
     label
         Add a port with the number of the class: of the output neuron with the largest sum ``W . x``, the first
         of equal ones. Every neuron is then kept on every combination of its inputs.
@@ -259,7 +249,7 @@ class _OnVectors:
         if best is None:
             raise NetlistError(
                 f"{self.network.name}: neuron {neuron} has sums so near its threshold that rounding "
-                "decides; train to a small gap (--stop gap) so that fewer weights remain"
+                "decides; train with `stop=gap`, to a small gap, so that fewer weights remain"
             )
         return best
 
@@ -282,9 +272,6 @@ class _OnVectors:
         words = signals[literal >> 1] ^ np.uint64(-(literal & 1) % 2**64)
         on = unpack_bits(words[None, :], len(self.vectors))[:, 0] > 0
         self.values.replace(neuron, on)
-
-
-# Where a neuron matters: on which vectors flipping it changes an output that is cared for.
 
 
 class NeuronValues:

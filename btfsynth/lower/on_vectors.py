@@ -3,6 +3,10 @@
 Signals that are there already come first, then a majority of three of them, then threshold functions of
 its own inputs: weights dropped as they come, weights of the least sum, the fewest inputs. All are built and
 counted.
+
+Where a neuron matters a literal is right or wrong about it, its *errors*. A literal without errors is the
+neuron; the majority of three is, if no two of them err together (the test of `btfsynth.passes.replacement`,
+before the neuron has cells of its own).
 """
 
 from __future__ import annotations
@@ -17,16 +21,8 @@ from btfsynth.lower.cheapest import Candidate, cheapest_form, take_back
 from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights
 from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean, reduce_on_vectors
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import majority_of
 from btfsynth.netlist.simulation import pack_bits
-
-__all__ = [
-    "NeuronOnVectors",
-    "SignalValues",
-    "find_majority",
-    "find_signal",
-    "literal_errors",
-    "lower_on_vectors",
-]
 
 _PAYS = 3
 """Integer programs are solved where the best candidate takes so many cells or more."""
@@ -68,15 +64,7 @@ class NeuronOnVectors:
 
 
 def lower_on_vectors(builder: NetlistBuilder, neuron: NeuronOnVectors) -> Candidate | None:
-    """Return the candidate of the fewest cells, None if the weights do not tell the on-set from the off-set.
-
-    Parameters
-    ----------
-    builder
-        Is the same afterwards.
-    neuron
-        What to lower.
-    """
+    """Return the candidate of the fewest cells, None if the weights do not tell the on-set from the off-set."""
     existing = _from_signals(builder, neuron)
     if existing is not None:
         return existing
@@ -149,8 +137,6 @@ def _on_inputs(
     )
 
 
-# Signals that are there already, for a neuron, on the vectors where it matters.
-
 Words = NDArray[np.uint64]
 
 _MOST_LITERALS = 384
@@ -183,7 +169,7 @@ class SignalValues:
             fanin = builder.fanin(2 * node)
             assert fanin is not None  # the rows of the inputs are there
             x, y, z = (~rows[lit >> 1] if lit & 1 else rows[lit >> 1] for lit in fanin)
-            rows.append((x & y) | (z & (x | y)))
+            rows.append(majority_of(x, y, z))
         if nodes > len(self._values):
             self._values = np.array(rows)
         return self._values

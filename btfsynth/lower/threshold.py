@@ -1,4 +1,4 @@
-"""From real weights to few inputs and small integers, the function kept.
+"""Threshold functions: from real weights to few inputs and small integers, and to a normal form over literals.
 
 Two ways, by how much is known of the vectors a neuron will ever see:
 
@@ -7,6 +7,11 @@ Two ways, by how much is known of the vectors a neuron will ever see:
 - `reduce_exactly`: nothing is known, the function of the neuron must stay the same on all its inputs. Weights
   are rounded to integers where the rounding provably cannot change a sign, or dropped where all of the small
   ones together cannot.
+
+A *pseudo-Boolean constraint* is what a threshold function is once its inputs are literals of a netlist:
+``sum of weights[j] * literals[j] >= bound`` over 0/1 literals with positive integer weights (Een and
+Soerensson, Translating pseudo-Boolean constraints into SAT, JSAT 2006): the normal form that every way
+of building a threshold function starts from.
 """
 
 from __future__ import annotations
@@ -23,15 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.netlist.literals import FALSE, TRUE
-
-__all__ = [
-    "PseudoBoolean",
-    "ThresholdFunction",
-    "normal_form",
-    "pseudo_boolean",
-    "reduce_exactly",
-    "reduce_on_vectors",
-]
 
 _LARGEST_INTEGER = 8
 _LARGER_INTEGERS = tuple(step << power for power in range(2, 16) for step in (3, 4))
@@ -179,9 +175,6 @@ def _few_that_decide(weights: NDArray[np.float64], bias: float) -> ThresholdFunc
     return None
 
 
-# Pseudo-Boolean constraints: what a threshold function is once its inputs are literals of a netlist.
-
-
 @dataclass(frozen=True)
 class PseudoBoolean:
     """True where the weights of the literals that are true sum to the bound or more.
@@ -214,13 +207,6 @@ def pseudo_boolean(function: ThresholdFunction, literals: Sequence[int]) -> Pseu
 
     Constants are folded, literals of one node are joined, and what no choice of the others can make up
     for, or needs, is cut off.
-
-    Parameters
-    ----------
-    function
-        The function.
-    literals
-        The literal of every input of the neuron, by its position among the neuron's edges.
     """
     # sum w x > T with x = 2 b - 1 is sum 2 w b >= T + 1 + sum w.
     bound = function.threshold + 1

@@ -1,4 +1,9 @@
-"""Grow a netlist cell by cell, hashed and folded as it grows."""
+"""Grow a netlist cell by cell, hashed and folded as it grows; functions given as tables too.
+
+A table is built as a decision diagram, whose size is bounded whatever the function is. Where one cofactor
+implies the other, as far as is known, a majority joins them; what is unknown in them is then set so that the
+implication holds.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,6 @@ from numpy.typing import NDArray
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, total_width
-
-__all__ = [
-    "NetlistBuilder",
-    "lower_table",
-    "make_table",
-]
 
 
 class NetlistBuilder:
@@ -112,13 +111,7 @@ class NetlistBuilder:
         del self._fanins[n_cells:]
 
     def build(self, outputs: Sequence[int]) -> Netlist:
-        """Return the netlist with these output literals; cells that drive nothing are left out.
-
-        Parameters
-        ----------
-        outputs
-            One literal an output bit.
-        """
+        """Return the netlist of these literals, one an output bit; cells that drive nothing are left out."""
         first = self._first_cell
         used = [False] * len(self._fanins)
         for literal in outputs:
@@ -147,8 +140,6 @@ class NetlistBuilder:
         )
 
 
-# A neuron as a decision diagram over the inputs of the network.
-
 _UNKNOWN = 2
 
 
@@ -175,10 +166,6 @@ def lower_table(builder: NetlistBuilder, table: NDArray[np.uint8], literals: Seq
     ----------
     builder
         Gets the cells: one for a cofactor pair that is ordered, three for a multiplexer.
-    table
-        From `make_table`.
-    literals
-        The literal of every input.
     """
     return _lower(builder, table, literals, {})
 

@@ -56,8 +56,6 @@ def find_cuts(netlist: Netlist, most_leaves: int, per_node: int, *, smallest: bo
 
     Parameters
     ----------
-    netlist
-        The netlist.
     most_leaves
         Leaves of a cut at most, 3 or 4.
     per_node

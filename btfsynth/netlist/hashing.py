@@ -177,8 +177,6 @@ def rebuild(netlist: Netlist, substitution: NDArray[Any] | None = None) -> Netli
 
     Parameters
     ----------
-    netlist
-        What to start from.
     substitution
         ``(nodes,)`` literals: node ``n`` is replaced by ``substitution[n]``, wherever it is used; ``2 * n``
         keeps it. Chains are followed; a node may be replaced by a later one as long as no
@@ -210,8 +208,6 @@ def rebuild_from(like: Netlist, fanins: NDArray[Any], outputs: NDArray[Any]) -> 
 
     Parameters
     ----------
-    like
-        Gives name and ports.
     fanins
         ``(cells, 3)`` integer literals; row ``k`` is node ``like.first_cell + k``. The rows may
         be in any order; those that no output depends on may hold anything.

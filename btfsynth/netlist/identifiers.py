@@ -17,19 +17,6 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from btfsynth.netlist.netlist import Netlist
 
-__all__ = [
-    "HdlNames",
-    "MAX_LENGTH",
-    "RESERVED_WORDS",
-    "VERILOG_WORDS",
-    "cell_names",
-    "cell_prefix",
-    "is_legal",
-    "is_legal_module",
-    "legal_names",
-    "printable",
-]
-
 MAX_LENGTH = 100
 """Longer names are cut: file names are made from them."""
 
@@ -104,17 +91,6 @@ def legal_names(
 
     A name that is legal and not yet taken stays as it is, whatever the others become; of a module and a port
     of one name the port keeps it.
-
-    Parameters
-    ----------
-    module
-        Wanted name of the module.
-    input_ports, output_ports
-        Ports under their wanted names.
-    reserved
-        More names that none may have, in lower case.
-    verilog_only
-        Whether the names are for a Verilog file alone, which takes more names as they are.
     """
 
     def key(name: str) -> str:

@@ -19,8 +19,6 @@ from btfsynth.errors import NetlistError
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.ports import Port, total_width
 
-__all__ = ["CellKind", "Netlist", "cell_kind"]
-
 _LARGEST_LITERAL = 2**31 - 1
 
 

@@ -115,8 +115,6 @@ def simulate(netlist: Netlist, inputs: Words) -> Words:
 
     Parameters
     ----------
-    netlist
-        What to simulate.
     inputs
         ``(input bits, words)`` uint64.
 

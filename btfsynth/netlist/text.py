@@ -42,8 +42,6 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, in_pin_order
 
-__all__ = ["format_netlist", "parse_netlist", "read_netlist"]
-
 _MAX_CELLS = 50_000_000
 _MAX_WIDTH = 1_000_000
 _PINS = "_pins"

@@ -1,4 +1,4 @@
-"""What the arrays of a netlist say about it: levels, users, cones.
+"""What the arrays of a netlist say about it: levels, users, cones, cost.
 
 The functions take the fan-in as int32 ``(cells, 3)`` literals with ``first_cell`` the node number of row 0,
 like `Netlist` holds it, and are compiled: passes call them from compiled code as well as from Python.
@@ -138,9 +138,6 @@ def order_cells(fanins: Any, outputs: Any, first_cell: Any, order: Any) -> Any:
                         top += 1
                         stack[top] = source
     return count
-
-
-# What a netlist costs.
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Size by majority algebra: every cell in the form that leaves the fewest cells in use."""
+"""Size and depth by majority algebra: every cell in its form of the fewest cells, or of the lowest level."""
 
 from __future__ import annotations
 
@@ -56,7 +56,6 @@ class Algebra:
             raise UsageError(f"algebra: sweeps: expected 0 or more, got {self.sweeps}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the netlist with as many cells or fewer."""
         best = rebuild(netlist)
         sweep = 0
         while sweep < self.sweeps or not self.sweeps:
@@ -110,8 +109,6 @@ def _cheapest(graph: Any, fanin: Any, latest: Any, cells_left: Any, stack: Any) 
     return make_move(graph, best_move, fanin)
 
 
-# Depth by majority algebra: the latest signals of every cell are brought towards its output.
-
 _MARGINS = (8, 1 << 30)
 """Cells may be added where the slack is at most the depth divided by this; tried in turn."""
 
@@ -147,7 +144,6 @@ class Depth:
             raise UsageError("depth: growth and sweeps must be 0 or more")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the netlist with at most its depth, and at that depth with at most its cells."""
         best = rebuild(netlist)
         most = best.n_cells + (best.n_cells * self.growth // 100 if self.cells else 0)
         recover = Algebra(keep_depth=True, sweeps=1)

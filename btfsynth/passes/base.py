@@ -18,8 +18,6 @@ from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.compile_clock import compile_clock
 from btfsynth.time_box import TimeUp, time_box
 
-__all__ = ["InterruptedPasses", "Pass", "PassReport", "Prover", "run_pass", "run_passes"]
-
 _PROVEN_TOGETHER = 20_000
 
 Prover = Callable[[Netlist, Netlist], bool]
@@ -86,12 +84,6 @@ def run_pass(
 
     Parameters
     ----------
-    step
-        The pass.
-    netlist
-        Must be right on the reference.
-    reference
-        What to keep.
     prover
         Asked where the reference is not complete; without one only structural passes are kept there.
     """

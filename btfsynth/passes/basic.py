@@ -1,4 +1,4 @@
-"""Structural hashing: equal cells become one, constants and trivial majorities fold."""
+"""The passes of one look at every cell: hashing by structure and by function, dead cells, inverters."""
 
 from __future__ import annotations
 
@@ -9,18 +9,11 @@ import numpy as np
 
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import compact, rebuild
-from btfsynth.netlist.literals import TRUE
+from btfsynth.netlist.literals import TRUE, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate, valid_words
 from btfsynth.netlist.views import statistics
-
-__all__ = [
-    "FunctionalHash",
-    "Inverters",
-    "Strash",
-    "Sweep",
-]
 
 
 @dataclass(frozen=True)
@@ -35,9 +28,6 @@ class Strash:
         return rebuild(netlist)
 
 
-# Dead cells go.
-
-
 @dataclass(frozen=True)
 class Sweep:
     """Remove the cells that no output depends on; the others stay as they are."""
@@ -46,11 +36,7 @@ class Sweep:
     structural: ClassVar[bool] = True
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the netlist without dead cells."""
         return compact(netlist, netlist.fanins, netlist.outputs)
-
-
-# Functional hashing: signals that agree on every vector become one.
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,6 @@ class FunctionalHash:
     structural: ClassVar[bool] = False
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the netlist with equal signals joined."""
         # Dead cells must not stand in for live ones: what feeds them would come back to life.
         netlist = Strash().apply(netlist, reference)
         if not reference.complete:
@@ -86,14 +71,11 @@ class FunctionalHash:
                 continue
             else:
                 fanin = netlist.fanins[node - netlist.first_cell].tolist()
-                a, b, c = (literals[lit >> 1] ^ (lit & 1) for lit in fanin)
+                a, b, c = (value_of(literals, lit) for lit in fanin)
                 literal = builder.maj(a, b, c)
             literals.append(literal)
             first.setdefault(key, literal ^ flip)
-        return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in netlist.outputs.tolist()])
-
-
-# Inverter minimisation by self-duality.
+        return builder.build([value_of(literals, lit) for lit in netlist.outputs.tolist()])
 
 
 @dataclass(frozen=True)
@@ -108,7 +90,6 @@ class Inverters:
     structural: ClassVar[bool] = True
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the netlist with the polarity of cells chosen anew."""
         first = netlist.first_cell
         fanins, outputs = netlist.fanins.tolist(), netlist.outputs.tolist()
         users: list[list[tuple[list[int], int]]] = [[] for _ in range(netlist.n_nodes)]

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 
 from numba.core import event
 
-__all__ = ["compile_clock", "watch_compiling"]
-
 _KIND = "numba:compile"
 """What Numba tells when it compiles; what comes from the cache on disk is not told."""
 

@@ -69,7 +69,6 @@ class Detect:
             raise UsageError(f"detect: rounds: expected 0 or more, got {self.rounds}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the netlist with the smallest forms of small functions."""
         netlist = rebuild(netlist)
         for _ in range(self.rounds):
             swept = _sweep(netlist)

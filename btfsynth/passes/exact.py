@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.exact.synthesis import Limits, exact_netlist
 from btfsynth.netlist.hashing import rebuild
+from btfsynth.netlist.literals import majority_of, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate, simulate_cells, unpack_bits
 from btfsynth.netlist.views import count_references, list_users
-
-__all__ = ["Exact"]
 
 _MOST_LEAVES = 7
 _MOST_CELLS = 9
@@ -77,7 +76,6 @@ class Exact:
             )
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the netlist when no window of any cell gets smaller any more."""
         chance = random.Random(self.seed)  # noqa: S311
         answers: dict[_Question, Netlist | None] = {}
         work = _Work(rebuild(netlist), reference)
@@ -215,7 +213,7 @@ class _Work:
             x, y, z = (
                 tables[literal >> 1] ^ everywhere * (literal & 1) for literal in self.fanin(cell)
             )
-            tables[cell] = (x & y) | (z & (x | y))
+            tables[cell] = majority_of(x, y, z)
         care = everywhere if self._values is None else self._care(leaves, outputs)
         return tuple(tables[cell] & care for cell in outputs), (care,) * len(outputs)
 
@@ -250,11 +248,11 @@ class _Work:
             netlist.name,
             netlist.input_ports,
             netlist.output_ports,
-            np.concatenate([netlist.fanins, places[form.fanins >> 1] ^ (form.fanins & 1)]),
+            np.concatenate([netlist.fanins, value_of(places, form.fanins)]),
             netlist.outputs,
         )
         substitution = 2 * np.arange(wider.n_nodes, dtype=np.int64)
-        substitution[list(outputs)] = places[form.outputs >> 1] ^ (form.outputs & 1)
+        substitution[list(outputs)] = value_of(places, form.outputs)
         try:
             smaller = rebuild(wider, substitution)
         except NetlistError:

@@ -15,12 +15,10 @@ import numpy as np
 
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import TRUE
+from btfsynth.netlist.literals import TRUE, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.passes.resubstitution import Resubstitution
-
-__all__ = ["Perturbation"]
 
 _CELLS_TRIED = 40
 
@@ -78,10 +76,10 @@ def _expanded(netlist: Netlist, share: float, random: np.random.Generator) -> Ne
     builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
     literals = list(range(0, 2 * netlist.first_cell, 2))
     for fanin in netlist.fanins.tolist():
-        a, b, c = (literals[lit >> 1] ^ (lit & 1) for lit in random.permutation(fanin).tolist())
+        a, b, c = (value_of(literals, lit) for lit in random.permutation(fanin).tolist())
         if min(fanin) > TRUE and random.random() < share:
             both, either = builder.and_(a, b), builder.or_(a, b)
             literals.append(builder.or_(both, builder.and_(c, either)))
         else:
             literals.append(builder.maj(a, b, c))
-    return builder.build([literals[lit >> 1] ^ (lit & 1) for lit in netlist.outputs.tolist()])
+    return builder.build([value_of(literals, lit) for lit in netlist.outputs.tolist()])

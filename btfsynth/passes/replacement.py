@@ -145,17 +145,9 @@ def find_replacement(
 
     Parameters
     ----------
-    state
-        Left as it was.
-    node
-        The cell.
-    first
-        Number of the first cell.
     options
         (k, walk, tries): new cells allowed, 0 to 2; whether replacements of equal size are wanted, at random
         among equals; how many pairs a second new cell is sought for where the size would stay.
-    work
-        A `Search`.
     random
         uint64 (1,), changed.
 

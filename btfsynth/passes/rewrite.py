@@ -69,7 +69,6 @@ class Rewrite:
             raise UsageError(f"rewrite: cuts: expected 2 to 250, got {self.cuts}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the netlist with as many cells or fewer."""
         random = random_state(self.seed)
         best = present = rebuild(netlist)
         sweep, idle = 0, 0

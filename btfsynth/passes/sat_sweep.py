@@ -1,4 +1,12 @@
-"""SAT sweeping: signals that are proven equal become one."""
+"""SAT sweeping: signals that are proven equal become one.
+
+SAT sweeping: Kuehlmann, "Dynamic transition relation simplification for bounded property checking", ICCAD
+2004; Mishchenko, Chatterjee, Brayton and Een, "Improvements to combinational equivalence checking", ICCAD 2006.
+Signals that agree on many vectors are candidates. In topological order each is compared with those of its class
+that are still apart: by structural hashing; by the truth tables of both over a common cut of few signals; by
+SAT on their cones, as far as signals merged before leave any. A vector that tells two of them apart goes, with
+its neighbours, to all signals and splits the classes.
+"""
 
 from __future__ import annotations
 
@@ -48,15 +56,12 @@ class SatSweep:
             raise UsageError("sat_sweep: conflicts and seed must be 0 or more, words 1 or more")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the netlist with equal signals joined."""
         hashed = sorted_by_level(rebuild(netlist))
         random = random_vectors(hashed.n_inputs, self.words, self.seed)
         vectors = np.concatenate([random, reference.inputs[:, :_MOST_WORDS]], axis=1)
         found = find_equal_signals(hashed, vectors, self.conflicts, self.seed)
         return rebuild(hashed, found.substitution)
 
-
-# Find signals of a netlist that are equal, or each other's complement, on every input vector.
 
 _MOST_TRIED = 4
 """Signals of its class that one is compared with."""
@@ -114,8 +119,6 @@ def find_equal_signals(
     conflicts
         Most conflicts of the solver a candidate, 0 for no limit; None to leave the solver out and merge what
         hashing and common cuts prove.
-    seed
-        Of the neighbours of counterexamples.
     sides
         ``(nodes,)`` uint8, for two netlists joined: 1 for a signal of the first, 2 for one of the second,
         3 for one of both. The solver is then asked only about pairs that make a signal one of both.
@@ -239,7 +242,7 @@ def _first_of_each(literal: Any, result: Any) -> None:
         made = literal[node]
         if origin[made >> 1] < 0:
             origin[made >> 1] = 2 * node ^ (made & 1)
-        result[node] = origin[made >> 1] ^ (made & 1)
+        result[node] = value_of(origin, made)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -21,7 +21,7 @@ from btfsynth.errors import DataError, SequentialError, plural
 from btfsynth.netlist.formats.nets import Design, topological_order, unused_names
 from btfsynth.netlist.formats.tokens import plain_cells, token_names
 from btfsynth.netlist.identifiers import HdlNames, printable
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.literals import FALSE, TRUE, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names, group_columns, pin_order
 
@@ -485,7 +485,7 @@ def _and_graph(netlist: Netlist) -> _AndGraph:
         literals[1 + bit] = 2 * (1 + pin)
     for fanin in netlist.fanins.tolist():
         constant, *_ = sorted(fanin)
-        a, b, c = (literals[literal >> 1] ^ (literal & 1) for literal in sorted(fanin))
+        a, b, c = (value_of(literals, literal) for literal in sorted(fanin))
         if constant == FALSE:
             literals.append(graph.join(b, c))
         elif constant == TRUE:
@@ -493,7 +493,7 @@ def _and_graph(netlist: Netlist) -> _AndGraph:
         else:
             both, neither = graph.join(a, b), graph.join(a ^ 1, b ^ 1)
             literals.append(graph.join(both ^ 1, graph.join(c, neither ^ 1) ^ 1) ^ 1)
-    driven = [literals[literal >> 1] ^ (literal & 1) for literal in netlist.outputs.tolist()]
+    driven = [value_of(literals, literal) for literal in netlist.outputs.tolist()]
     graph.outputs = [driven[bit] for bit in pin_order(netlist.output_ports)]
     return graph
 

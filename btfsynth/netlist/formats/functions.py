@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.forms import FORM_INPUTS, small_forms
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.literals import FALSE, TRUE, value_of
 from btfsynth.ports import Port
 
 MAX_TABLE_WIDTH = 6
@@ -201,10 +201,10 @@ class _Decomposition:
         for rank, place in enumerate(support):
             local[1 + rank] = self.literals[place]
         for cell in forms.cells[form][: forms.sizes[small]].tolist():
-            a, b, c = (local[literal >> 1] ^ (literal & 1) for literal in cell)
+            a, b, c = (value_of(local, literal) for literal in cell)
             local.append(self.builder.maj(a, b, c))
         output = int(forms.outputs[form])
-        return local[output >> 1] ^ (output & 1)
+        return value_of(local, output)
 
 
 # covers and tables
@@ -256,10 +256,8 @@ def _replay(builder: NetlistBuilder, recipe: _Recipe, literals: Sequence[int]) -
     cells, output = recipe
     local = [0, *literals]
     for x, y, z in cells:
-        local.append(
-            builder.maj(local[x >> 1] ^ (x & 1), local[y >> 1] ^ (y & 1), local[z >> 1] ^ (z & 1))
-        )
-    return local[output >> 1] ^ (output & 1)
+        local.append(builder.maj(value_of(local, x), value_of(local, y), value_of(local, z)))
+    return value_of(local, output)
 
 
 @lru_cache(maxsize=1 << 16)
