@@ -17,10 +17,10 @@ from rich.table import Table
 
 from btfsynth.dataset.load import load
 from btfsynth.errors import TrainingError
-from btfsynth.train.defaults import TrainingPlan, default_plan
-from btfsynth.train.parameters import TrainParameters
-from btfsynth.train.trainer import train_trial, warm_up
-from btfsynth.train.tuning import tune
+from btfsynth.training.defaults import TrainingPlan, default_plan
+from btfsynth.training.parameters import TrainParameters
+from btfsynth.training.trainer import train_trial, warm_up
+from btfsynth.training.tuning import tune
 
 TASKS = (
     "multiplier:2", "multiplier:3", "multiplier:2x3", "squarer:3", "squarer:4", "adder:2", "adder:3",

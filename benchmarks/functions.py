@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from btfsynth.dataset.load import load
-from btfsynth.discover.search import DiscoverOptions, discover
+from btfsynth.discovery.search import DiscoverOptions, discover
 from btfsynth.events import Event, SearchStatus
-from btfsynth.train.session import TrainOptions
+from btfsynth.training.session import TrainOptions
 
 OPTIMAL = "minimum, by SAT"
 REFERENCES = {

@@ -24,10 +24,10 @@ from rich.table import Table
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.network.topology import layered
 from btfsynth.ports import Port
-from btfsynth.train.kernel import run_steps, start_state
-from btfsynth.train.parallel import Team
-from btfsynth.train.state import make_problem, make_state
-from btfsynth.train.trainer import new_best
+from btfsynth.training.kernel import run_steps, start_state
+from btfsynth.training.parallel import Team
+from btfsynth.training.state import make_problem, make_state
+from btfsynth.training.trainer import new_best
 
 PROBLEMS = {
     "2-bit multiplier": ((4, 4, 4, 4), 16),

@@ -23,7 +23,7 @@ from rich.table import Table
 from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import save
-from btfsynth.learn import LearnOptions, LearnReport, learn
+from btfsynth.learning import LearnOptions, LearnReport, learn
 from btfsynth.ports import Port
 
 Bits = NDArray[np.uint8]

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.dataset.tasks import parse_task
-from btfsynth.discover.portfolio import make_portfolio
-from btfsynth.discover.search import DiscoverOptions, discover
-from btfsynth.discover.work import get_ready, run_trial
-from btfsynth.train.session import TrainOptions, plan_for
+from btfsynth.discovery.portfolio import make_portfolio
+from btfsynth.discovery.search import DiscoverOptions, discover
+from btfsynth.discovery.work import get_ready, run_trial
+from btfsynth.training.session import TrainOptions, plan_for
 from btfsynth.workers.cluster import connect
 from btfsynth.workers.executor import Executor, Finished, Inline, Task, completed
 

@@ -15,9 +15,9 @@ import numpy as np
 from kernel import random_data
 
 from btfsynth.network.topology import layered
-from btfsynth.train.kernel import advance_blocks, make_scratch, run_steps, start_state
-from btfsynth.train.parallel import Ranks
-from btfsynth.train.state import count_blocks, make_problem, make_state
+from btfsynth.training.kernel import advance_blocks, make_scratch, run_steps, start_state
+from btfsynth.training.parallel import Ranks
+from btfsynth.training.state import count_blocks, make_problem, make_state
 
 PROBLEMS = {
     "6 x 32, 4096 patterns": ((32,) * 6, 4096),

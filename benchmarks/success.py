@@ -14,9 +14,9 @@ from rich.table import Table
 
 from btfsynth.dataset.load import load
 from btfsynth.settings.table import StopRule
-from btfsynth.train.defaults import default_plan
-from btfsynth.train.parameters import TrainParameters
-from btfsynth.train.trainer import train_trial, warm_up
+from btfsynth.training.defaults import default_plan
+from btfsynth.training.parameters import TrainParameters
+from btfsynth.training.trainer import train_trial, warm_up
 
 AUTHORS = TrainParameters(
     sigma=3, beta=0.2, gamma=1e-3, max_iterations=10_000, stop=StopRule.GAP, gap_limit=0.01

@@ -14,8 +14,6 @@ Names are loaded when they are first used, so that importing the package takes n
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -56,7 +54,7 @@ if TYPE_CHECKING:
         TrialProgress,
     )
     from btfsynth.ports import Port
-    from btfsynth.train.classifier import BTFClassifier
+    from btfsynth.training.classifier import BTFClassifier
 
 _HOMES = {
     "api.data": ("Dataset", "load", "tasks"),
@@ -75,7 +73,7 @@ _HOMES = {
     ),
     "ports": ("Port",),
     "api.transformer": ("BTFTransformer",),
-    "train.classifier": ("BTFClassifier",),
+    "training.classifier": ("BTFClassifier",),
     "errors": (
         "BtfsynthError",
         "DataError",
@@ -157,18 +155,4 @@ def _unavailable(name: str, error: Exception) -> type:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
-
-class _Surface(ModuleType):
-    """A package in which a function may have the name of a folder, as `train` has.
-
-    Importing a module of that folder would put the folder in the place of the function.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name not in _HOME or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Surface
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

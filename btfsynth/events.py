@@ -58,7 +58,7 @@ class TrialProgress(Event):
 
 @dataclass(frozen=True)
 class TrialEnded(Event):
-    """A trial has ended; ``stop`` is the value of its `btfsynth.train.parameters.StopReason`."""
+    """A trial has ended; ``stop`` is the value of its `btfsynth.training.parameters.StopReason`."""
 
     trial: int
     stop: str

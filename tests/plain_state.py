@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.train.kernel import Problem, State
-from btfsynth.train.vector import LANES
+from btfsynth.training.kernel import Problem, State
+from btfsynth.training.vector import LANES
 
 __all__ = ["PlainState", "plain_state"]
 

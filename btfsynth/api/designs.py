@@ -11,8 +11,8 @@ from btfsynth.api.netlists import Netlist, PassRow
 from btfsynth.api.settings import documented, require_known, taken
 from btfsynth.api.show import Shown, Table
 from btfsynth.api.training import Network, TrainingRun, train_options
-from btfsynth.discover.search import DiscoverOptions, DiscoverReport
-from btfsynth.discover.search import discover as run_discovery
+from btfsynth.discovery.search import DiscoverOptions, DiscoverReport
+from btfsynth.discovery.search import discover as run_discovery
 from btfsynth.errors import UsageError, VerificationError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
@@ -24,9 +24,9 @@ from btfsynth.fpga.flow import FpgaOptions, run_fpga
 from btfsynth.fpga.place import PlaceOptions
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import Manifest, load_manifest
-from btfsynth.learn.base import LearnOptions
-from btfsynth.learn.learning import learn as run_learning
-from btfsynth.learn.report import LearnReport, Score
+from btfsynth.learning.base import LearnOptions
+from btfsynth.learning.learning import learn as run_learning
+from btfsynth.learning.report import LearnReport, Score
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.report.page import PAGE_FILE, write_report

@@ -16,7 +16,7 @@ from btfsynth.files import StrPath, write_text
 from btfsynth.ports import Port
 
 if TYPE_CHECKING:
-    from btfsynth.train.history import HistoryPoint
+    from btfsynth.training.history import HistoryPoint
 
 Row = TypeVar("Row")
 

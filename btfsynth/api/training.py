@@ -23,11 +23,11 @@ from btfsynth.network.formats.boolearn import write_network_text
 from btfsynth.network.integers import round_network
 from btfsynth.network.trained import TrainedNetwork, cut_network
 from btfsynth.settings.table import BUILD, TRAIN
-from btfsynth.train import session
-from btfsynth.train.history import HistoryPoint, draw_history
-from btfsynth.train.parameters import TrialResult
-from btfsynth.train.session import TrainOptions
-from btfsynth.train.trials import TrainingRun as Trials
+from btfsynth.training import session
+from btfsynth.training.history import HistoryPoint, draw_history
+from btfsynth.training.parameters import TrialResult
+from btfsynth.training.session import TrainOptions
+from btfsynth.training.trials import TrainingRun as Trials
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -424,7 +424,7 @@ def tune(
     >>> btf.train("full_adder", **settings).network.score("full_adder").bits_right
     16
     """
-    from btfsynth.train.tuning import tune as search
+    from btfsynth.training.tuning import tune as search
 
     judge = None if valid is None else as_dataset(valid).core
     found = search(as_dataset(data).core, time_limit, seed, study, on_event, None, judge)

@@ -13,7 +13,7 @@ from btfsynth.api.training import train
 from btfsynth.errors import InterruptedWorkError, TrainingError
 
 # First, as it says what is missing without scikit-learn.
-from btfsynth.train.classifier import random_seed, validate_data  # type: ignore[attr-defined]
+from btfsynth.training.classifier import random_seed, validate_data  # type: ignore[attr-defined]
 
 from sklearn.base import (  # isort: skip
     BaseEstimator,

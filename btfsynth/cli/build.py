@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from btfsynth.flow.report import BuildReport
     from btfsynth.hdl.design import HardwareOptions
     from btfsynth.network.accuracy import Accuracy
-    from btfsynth.train.session import TrainOptions
+    from btfsynth.training.session import TrainOptions
 
 
 @click.command("build", cls=SectionCommand)

@@ -15,7 +15,7 @@ from btfsynth.cli.output import say
 from btfsynth.errors import BtfsynthError, InterruptedWorkError, TrainingError, UsageError
 
 if TYPE_CHECKING:
-    from btfsynth.train.parallel import Ranks
+    from btfsynth.training.parallel import Ranks
     from btfsynth.workers.executor import Executor
 
 
@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 def join_ranks(wanted: bool) -> Ranks | None:
     """Return the processes of this run if it is to be shared; all but the first fall silent."""
-    from btfsynth.train.parallel import find_ranks
+    from btfsynth.training.parallel import find_ranks
 
     if not wanted:
         return None

@@ -41,7 +41,7 @@ from btfsynth.settings.run_file import RunFile
 from btfsynth.settings.table import DISCOVER, TRAIN, TRIAL
 
 if TYPE_CHECKING:
-    from btfsynth.discover.search import DiscoverOptions, DiscoverReport
+    from btfsynth.discovery.search import DiscoverOptions, DiscoverReport
     from btfsynth.workers.executor import Executor
 
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @configured_source_argument
 @config_option
 @folder_option("Folder of the results.  [default: hdl_out/<name>_discover]")
-@record_options("options", "btfsynth.discover.search:DiscoverOptions", DISCOVER)
+@record_options("options", "btfsynth.discovery.search:DiscoverOptions", DISCOVER)
 @option(TRAIN["seed"])
 @scheduler_option
 @click.option("--resume", is_flag=True, help="Continue from what the folder holds.")
@@ -82,8 +82,8 @@ def discover_command(
       btfsynth discover multiplier:3 --time-limit 3600 --objective 'cells*depth' -o m3 --resume
       btfsynth discover multiplier:4 --time-limit 3600 --scheduler tcp://head:8786
     """  # noqa: D301
-    from btfsynth.discover.search import discover
-    from btfsynth.train.session import TrainOptions
+    from btfsynth.discovery.search import discover
+    from btfsynth.training.session import TrainOptions
 
     if scheduler is not None and not is_default("jobs"):
         raise UsageError("`scheduler` and `jobs`: the cluster says how many trials run at once")
@@ -118,7 +118,7 @@ def _workers(scheduler: str | None) -> Callable[[int], Executor]:
 
 def _settings(run: RunFile | None) -> dict[str, Any]:
     """Return what a run file says of a trial as options of a training."""
-    from btfsynth.train.session import TrainOptions
+    from btfsynth.training.session import TrainOptions
 
     if run is None:
         return {}

@@ -43,7 +43,7 @@ from btfsynth.extras import install_command
 from btfsynth.settings.table import INPUTS, LEARN
 
 if TYPE_CHECKING:
-    from btfsynth.learn import LearnOptions, LearnReport
+    from btfsynth.learning import LearnOptions, LearnReport
 
 _TABLES = 8
 """Outputs of which every learner is shown; of more only the winners are."""
@@ -64,7 +64,7 @@ _TABLES = 8
     help="Test set: patterns to measure the final circuit on.",
 )
 @folder_option("Folder of the files.  [default: hdl_out/<name>_learn]")
-@record_options("options", "btfsynth.learn.base:LearnOptions", LEARN)
+@record_options("options", "btfsynth.learning.base:LearnOptions", LEARN)
 @scheduler_option
 @name_option
 @outputs_option
@@ -94,7 +94,7 @@ def learn_command(
       btfsynth learn ex.train.pla --valid ex.valid.pla --test ex.test.pla --time-limit 60
       btfsynth learn samples.pla --max-cells 500 --trials 20 --seed 3 -o small
     """  # noqa: D301
-    from btfsynth.learn import learn
+    from btfsynth.learning import learn
 
     workers = workers_of(scheduler)
     without = ("directory", "as_json", "jobs", "scheduler")

@@ -240,7 +240,7 @@ def training_options(function: F) -> F:
             training = replace(training, topology=graph)
         return function(*args, training=training, **kwargs)
 
-    made = record_options("training", "btfsynth.train.session:TrainOptions", TRAIN)(
+    made = record_options("training", "btfsynth.training.session:TrainOptions", TRAIN)(
         option(INPUTS["topology"])(with_graph)
     )
 

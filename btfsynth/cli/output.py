@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from btfsynth.hdl.manifest import Timing
     from btfsynth.netlist.views import NetlistStatistics
     from btfsynth.sim.base import CheckResult
-    from btfsynth.train.trials import TrainingRun
+    from btfsynth.training.trials import TrainingRun
 
 
 class _LazyConsole:

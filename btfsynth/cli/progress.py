@@ -184,7 +184,7 @@ class TrialBoard:
 
     def _end(self, result: TrialEnded) -> None:
         """Note that a trial has ended; one that a success elsewhere cut short does not count."""
-        from btfsynth.train.parameters import StopReason
+        from btfsynth.training.parameters import StopReason
 
         with self._lock:
             self._running.pop(result.trial, None)

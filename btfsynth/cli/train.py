@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
     from btfsynth.network.accuracy import Accuracy
     from btfsynth.network.trained import TrainedNetwork
-    from btfsynth.train.parallel import Ranks
-    from btfsynth.train.session import TrainOptions
-    from btfsynth.train.trials import TrainingRun
+    from btfsynth.training.parallel import Ranks
+    from btfsynth.training.session import TrainOptions
+    from btfsynth.training.trials import TrainingRun
 
 _HISTORY_HELP = "Write gap and accuracies of the best trial over its iterations, as CSV."
 
@@ -136,8 +136,8 @@ def train_command(
       btfsynth train multiplier:2 --plot m2.svg
       mpirun -n 4 btfsynth train big.dat --widths 64,256,256,10 --mpi
     """  # noqa: D301
-    from btfsynth.train.history import require_plot
-    from btfsynth.train.session import train
+    from btfsynth.training.history import require_plot
+    from btfsynth.training.session import train
 
     ranks = _ranks(share, scheduler, training)
     root = ranks is None or ranks.is_root
@@ -247,7 +247,7 @@ def _ranks(share: bool, scheduler: str | None, training: TrainOptions) -> Ranks 
 
 def _require_checkpoint(checkpoint: Path | None, resume: bool, root: bool) -> None:
     """Refuse to go on from nothing, and to write over what was not asked to go on from."""
-    from btfsynth.train.checkpoint import is_begun
+    from btfsynth.training.checkpoint import is_begun
 
     if resume and checkpoint is None:
         raise UsageError("--resume: needs the file, give it with --checkpoint")
@@ -262,7 +262,7 @@ def _load(
     training: TrainOptions,
 ) -> tuple[Dataset, Dataset | None]:
     """Read the patterns and the validation set; a run file may name hashes that they must have."""
-    from btfsynth.train.session import plan_for
+    from btfsynth.training.session import plan_for
 
     dataset = load_source(source, outputs)
     require_same_data("source", dataset)
@@ -295,7 +295,7 @@ def _save_extras(dataset: Dataset, run: TrainingRun, seed: int, files: _Files) -
     """Write what was asked for besides the network; return what failed."""
     from btfsynth.dataset.dataset import InputKind
     from btfsynth.network.formats import write_generators
-    from btfsynth.train.history import draw_history, format_history
+    from btfsynth.training.history import draw_history, format_history
 
     best, problems = run.best, []
     history, plot, generators = files.history, files.plot, files.generators
@@ -349,8 +349,8 @@ def _report(
     import numpy as np
 
     from btfsynth.network.accuracy import measure
-    from btfsynth.train.session import train_record
-    from btfsynth.train.trainer import with_codes
+    from btfsynth.training.session import train_record
+    from btfsynth.training.trainer import with_codes
 
     codes = run.best.codes
     right = measure(network, dataset if codes is None else with_codes(dataset, codes))

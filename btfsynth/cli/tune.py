@@ -32,7 +32,7 @@ from btfsynth.settings.table import INPUTS, TUNE
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
-    from btfsynth.train.tuning import TuningResult
+    from btfsynth.training.tuning import TuningResult
 
 
 @click.command("tune")
@@ -83,8 +83,8 @@ def tune_command(
       btfsynth tune full_adder --time-limit 5 -o fa.toml
       btfsynth tune digits --valid digits:part=test --time-limit 600
     """  # noqa: D301
-    from btfsynth.train.defaults import default_plan
-    from btfsynth.train.tuning import tune
+    from btfsynth.training.defaults import default_plan
+    from btfsynth.training.tuning import tune
 
     dataset = load_source(source, outputs)
     require_same_data("source", dataset)

@@ -61,9 +61,9 @@ from btfsynth.settings.run_file import RUN_FILE
 from btfsynth.settings.table import EXACT, LABELS, Preserve
 from btfsynth.sim.base import CheckResult
 from btfsynth.staging import publish, publish_beside, staging_folder
-from btfsynth.train.history import format_history
-from btfsynth.train.session import plan_for, train
-from btfsynth.train.trials import TrainingRun
+from btfsynth.training.history import format_history
+from btfsynth.training.session import plan_for, train
+from btfsynth.training.trials import TrainingRun
 from btfsynth.verify.simulate import simulate_design
 
 

@@ -20,7 +20,7 @@ from btfsynth.hdl.design import HardwareOptions
 from btfsynth.settings.run_file import format_run_file
 from btfsynth.settings.setting import Options, plain_values
 from btfsynth.settings.table import AUTO, BUILD, EXACT, INPUTS, LABELS, SPARSE, Preserve
-from btfsynth.train.session import TrainOptions, plan_for
+from btfsynth.training.session import TrainOptions, plan_for
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from btfsynth.passes.base import PassReport
 from btfsynth.settings.table import ALL_SIMULATORS, Preserve
 from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import SIMULATORS
-from btfsynth.train.session import train_record
-from btfsynth.train.trials import TrainingRun
+from btfsynth.training.session import train_record
+from btfsynth.training.trials import TrainingRun
 
 
 @dataclass(frozen=True, eq=False)

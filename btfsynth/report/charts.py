@@ -28,7 +28,7 @@ from btfsynth.report.svg import (
     number,
     points_path,
 )
-from btfsynth.train.history import HistoryPoint
+from btfsynth.training.history import HistoryPoint
 
 _WIDTH, _LEFT, _RIGHT = 900.0, 44.0, 146.0
 _GAP_TOP, _GAP_END, _SHARE_TOP, _SHARE_END, _HEIGHT = 26.0, 236.0, 276.0, 396.0, 440.0

@@ -27,7 +27,7 @@ from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import load_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.sim.base import load_design
-from btfsynth.train.history import HistoryPoint, parse_history
+from btfsynth.training.history import HistoryPoint, parse_history
 from btfsynth.verify.subjects import stored_netlist, verilog_netlist
 
 _T = TypeVar("_T")

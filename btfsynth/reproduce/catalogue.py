@@ -15,7 +15,7 @@ from typing import Any
 from btfsynth.errors import UsageError
 from btfsynth.network.topology import Topology, layered
 from btfsynth.settings.table import StopRule
-from btfsynth.train.parameters import TrainParameters
+from btfsynth.training.parameters import TrainParameters
 
 
 class Measure(str, Enum):
@@ -66,7 +66,7 @@ class Experiment:
     published: Published
     full: Scale
     quick: Scale
-    # Our settings (see `btfsynth.train.parameters.TrainParameters`)
+    # Our settings (see `btfsynth.training.parameters.TrainParameters`)
     sigma: float = 3.0
     beta: float = 0.4
     gamma: float = 1e-3

@@ -20,9 +20,9 @@ from btfsynth.network.sparse import sparsify
 from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
 from btfsynth.reproduce.gradient import GradientOptions, has_torch, train_gradient
 from btfsynth.reproduce.recovery import hidden_netlist, recover
-from btfsynth.train.parameters import TrialResult
-from btfsynth.train.trainer import TrialOptions, train_trial
-from btfsynth.train.trials import TrainingRun
+from btfsynth.training.parameters import TrialResult
+from btfsynth.training.trainer import TrialOptions, train_trial
+from btfsynth.training.trials import TrainingRun
 from btfsynth.workers.executor import place, report
 
 Record = dict[str, Any]

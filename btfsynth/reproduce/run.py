@@ -34,8 +34,8 @@ from btfsynth.reproduce.record import (
 from btfsynth.reproduce.store import Row, Store
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import REPRODUCE
-from btfsynth.train.parameters import TrainParameters
-from btfsynth.train.trainer import warm_up
+from btfsynth.training.parameters import TrainParameters
+from btfsynth.training.trainer import warm_up
 from btfsynth.workers.executor import Executor, Finished, Task, completed
 from btfsynth.workers.pool import local_executor
 

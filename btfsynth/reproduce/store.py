@@ -18,7 +18,7 @@ from btfsynth.errors import DataError, shown
 from btfsynth.files import StrPath, as_path, make_folder, write_text
 from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
 from btfsynth.reproduce.record import BASELINES, Record
-from btfsynth.train.parameters import StopReason
+from btfsynth.training.parameters import StopReason
 
 _Holds = Callable[[Any], bool]
 

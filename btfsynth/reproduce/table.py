@@ -18,7 +18,7 @@ from btfsynth.reproduce.catalogue import Measure
 from btfsynth.reproduce.record import BASELINES, goal_reached, value_of
 from btfsynth.reproduce.run import Report
 from btfsynth.reproduce.store import Row
-from btfsynth.train.history import write_figure
+from btfsynth.training.history import write_figure
 
 
 def summary(row: Row) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class StopRule(str, Enum):
     """What ends a trial before its iterations are used up.
 
     It does not decide which of its networks a trial gives, but for this: where every target had to be right,
-    and is, it is the one that the trial ended with (see `btfsynth.train.trainer.train_trial`).
+    and is, it is the one that the trial ended with (see `btfsynth.training.trainer.train_trial`).
     """
 
     EXACT = "exact"

@@ -23,8 +23,8 @@ from btfsynth.report.excerpt import Excerpt
 from btfsynth.report.schematic import NIGHT_PAPER, format_svg
 from btfsynth.report.svg import element, number, points_path
 from btfsynth.settings.table import StopRule
-from btfsynth.train.history import HistoryPoint
-from btfsynth.train.session import TrainOptions, train
+from btfsynth.training.history import HistoryPoint
+from btfsynth.training.session import TrainOptions, train
 
 IMAGES = Path(__file__).parents[1] / "images"
 BETA = 0.5

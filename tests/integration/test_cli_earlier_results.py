@@ -67,7 +67,7 @@ def test_an_interrupted_learning_replaces_no_whole_one(cli, tmp_path, monkeypatc
     learn = ("learn", "t.pla", "--trials", 1, "--passes", "strash", "--no-baselines", *CHECK)
     assert cli(*learn, "-o", "out").code == 0
     before = contents(tmp_path / "out")
-    from btfsynth.learn.report import LearnReport
+    from btfsynth.learning.report import LearnReport
 
     monkeypatch.setattr(LearnReport, "interrupted", True)
     outcome = cli(*learn, "-o", "out", "--seed", 2)

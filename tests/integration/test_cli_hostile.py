@@ -6,14 +6,13 @@ import json
 import os
 import shutil
 import sqlite3
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError, UsageError, clipped, shown
-from btfsynth.train.tuning import tune
+from btfsynth.training.tuning import tune
 
 DIGITS = "7" * 5000
 NUMBERS = {
@@ -109,7 +108,7 @@ def test_plot_that_fails(cli, tmp_path, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ValueError("no such font")
 
-    monkeypatch.setattr(import_module("btfsynth.train.history"), "draw_history", broken)
+    monkeypatch.setattr("btfsynth.training.history.draw_history", broken)
     outcome = cli("train", "full_adder", "--plot", "p.svg", "--history", "h.csv", "-o", "n.npz")
     assert outcome.code == 1
     wanted = "--plot: ValueError: no such font; the network is saved in n.npz"

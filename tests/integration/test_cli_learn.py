@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from btfsynth.extras import install_command
-from btfsynth.learn import learning
+from btfsynth.learning import learning
 
 QUICK = ("--trials", 2, "--passes", "strash", "--simulator", "amaranth")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from btfsynth.settings.run_file import read_run_file
-from btfsynth.train import tuning
-from btfsynth.train.tuning import try_settings
+from btfsynth.training import tuning
+from btfsynth.training.tuning import try_settings
 
 
 def test_tuned_settings_are_read_back(cli, tmp_path):

@@ -20,7 +20,7 @@ from btfsynth.flow.report import is_verified
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
 from btfsynth.sim.base import CheckResult
-from btfsynth.train.session import TrainOptions
+from btfsynth.training.session import TrainOptions
 
 QUICK = BuildOptions(simulators=("parsed_verilog",))
 DATA = load("full_adder")

@@ -15,7 +15,7 @@ from btfsynth.flow.building import build, build_network, emit_netlist
 from btfsynth.flow.recipe import BuildOptions
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.hdl.readers import read_design
-from btfsynth.learn import LearnOptions, learn
+from btfsynth.learning import LearnOptions, learn
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import (
     is_network,
@@ -28,7 +28,7 @@ from btfsynth.network.formats import (
 from btfsynth.report.page import write_report
 from btfsynth.settings.run_file import read_run_file
 from btfsynth.sim.base import load_design
-from btfsynth.train.session import TrainOptions, train
+from btfsynth.training.session import TrainOptions, train
 from btfsynth.verify.chain import verify_design
 from btfsynth.verify.simulate import simulate_design
 

@@ -56,8 +56,10 @@ def test_import_is_faster_than_that_of_numpy():
 
 
 def test_a_function_with_the_name_of_a_room_stays_a_function():
-    """Importing btfsynth.train.session does not put the package in the place of the function."""
-    code = "import btfsynth.train.session, btfsynth.learn.learning, btfsynth.discover.search\n"
+    """Importing btfsynth.training.session does not put the package in the place of the function."""
+    code = (
+        "import btfsynth.training.session, btfsynth.learning.learning, btfsynth.discovery.search\n"
+    )
     code += (
         "import btfsynth as b; print(callable(b.train), callable(b.learn), callable(b.discover))"
     )

@@ -12,7 +12,7 @@ from btfsynth.cli import progress as module
 from btfsynth.cli.progress import TrialBoard, observed
 from btfsynth.events import StageBegan, TrialEnded, TrialProgress
 from btfsynth.passes.compile_clock import watch_compiling
-from btfsynth.train.parameters import StopReason
+from btfsynth.training.parameters import StopReason
 
 
 def running(trial: int, **changes: object) -> TrialProgress:

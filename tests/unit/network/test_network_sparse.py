@@ -15,7 +15,7 @@ from btfsynth.network.sparse import sparsify
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
-from btfsynth.train.session import TrainOptions, train
+from btfsynth.training.session import TrainOptions, train
 
 
 def network_of(topology: Topology, weights: np.ndarray) -> TrainedNetwork:

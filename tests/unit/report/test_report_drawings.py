@@ -15,7 +15,7 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.report.charts import layer_maps, settled_weights, training_curve
 from btfsynth.report.svg import element, linear_axis, log_axis
-from btfsynth.train.history import HistoryPoint
+from btfsynth.training.history import HistoryPoint
 
 
 def point(steps: int, **changes: float | None) -> HistoryPoint:

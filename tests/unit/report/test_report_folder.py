@@ -11,7 +11,7 @@ from btfsynth.errors import DataError
 from btfsynth.netlist.text import read_netlist
 from btfsynth.report.folder import read_folder
 from btfsynth.report.sections import chains, design_facts, fpga_table, pass_table, verdict
-from btfsynth.train.history import HistoryPoint, format_history, parse_history
+from btfsynth.training.history import HistoryPoint, format_history, parse_history
 
 POINTS = (
     HistoryPoint(1, 2.0, 1.0, 1.5, 0.9, 2.0, 0.5, 0.25),

@@ -22,7 +22,7 @@ from btfsynth.reproduce.catalogue import EXPERIMENTS, Experiment, Scale, choose
 from btfsynth.reproduce.run import Report, ReproduceOptions, reproduce
 from btfsynth.reproduce.table import markdown, report_record, summary, write_tables
 from btfsynth.settings.table import StopRule
-from btfsynth.train.trainer import check_fit
+from btfsynth.training.trainer import check_fit
 from btfsynth.workers.executor import Finished, Inline
 
 

@@ -19,20 +19,20 @@ from btfsynth.cli.main import cli as group
 from btfsynth.cli.options import SettingOption
 from btfsynth.cli.output import spelled
 from btfsynth.dataset.tasks import parse_task
-from btfsynth.discover.search import DiscoverOptions
+from btfsynth.discovery.search import DiscoverOptions
 from btfsynth.errors import BtfsynthError, DataError, UsageError
 from btfsynth.flow.recipe import BuildOptions, RunInputs, format_recipe
 from btfsynth.fpga.flow import FpgaOptions
 from btfsynth.fpga.place import PlaceOptions
 from btfsynth.hdl.design import HardwareOptions
-from btfsynth.learn.base import LearnOptions
+from btfsynth.learning.base import LearnOptions
 from btfsynth.passes.registry import SCRIPTS
 from btfsynth.reproduce.run import ReproduceOptions
 from btfsynth.settings import kinds, table
 from btfsynth.settings.run_file import format_run_file, read_run_file
 from btfsynth.settings.setting import Options, Setting, plain_values
-from btfsynth.train.parameters import TrainParameters
-from btfsynth.train.session import TrainOptions
+from btfsynth.training.parameters import TrainParameters
+from btfsynth.training.session import TrainOptions
 
 CLASSES = (
     TrainOptions, TrainParameters, HardwareOptions, BuildOptions, RunInputs, DiscoverOptions, LearnOptions,

@@ -14,14 +14,14 @@ from dask_cluster import DaskCluster
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import parse_task
-from btfsynth.discover.search import DiscoverOptions, discover
+from btfsynth.discovery.search import DiscoverOptions, discover
 from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
-from btfsynth.learn import LearnOptions, learn
+from btfsynth.learning import LearnOptions, learn
 from btfsynth.ports import Port
 from btfsynth.reproduce.catalogue import EXPERIMENTS, Scale
 from btfsynth.reproduce.run import ReproduceOptions, reproduce
-from btfsynth.train.session import TrainOptions, plan_for
-from btfsynth.train.trials import Series, run_trials
+from btfsynth.training.session import TrainOptions, plan_for
+from btfsynth.training.trials import Series, run_trials
 from btfsynth.workers import cluster as module
 from btfsynth.workers.cluster import connect, require_scheduler
 from btfsynth.workers.executor import Inline

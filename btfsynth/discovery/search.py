@@ -1,0 +1,396 @@
+"""Discover circuits: trainings side by side, what they lead to kept as it comes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.discovery.portfolio import Planned, Portfolio, Schedule, TrialTask, make_portfolio
+from btfsynth.discovery.record import Findings, Record
+from btfsynth.discovery.store import Certifier, Identity, Store
+from btfsynth.discovery.work import get_ready, polish, run_trial
+from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
+from btfsynth.events import Note, OnEvent, SearchStatus, StageBegan, ignore
+from btfsynth.files import StrPath, as_path
+from btfsynth.passes.registry import parse_script
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import DEFAULT_TIME_LIMIT, DISCOVER, Objective
+from btfsynth.staging import staging_folder
+from btfsynth.training.checkpoint import training_fingerprint
+from btfsynth.training.session import TrainOptions, plan_for
+from btfsynth.workers.executor import NAP, Executor, Finished, Task, completed
+from btfsynth.workers.pool import WorkerPool
+
+_LATE = 0.75
+"""Share of the time after which circuits are polished."""
+
+_RESERVE = 0.1
+_LONGEST_RESERVE = 4.0
+"""Time kept back to check the last circuits of the front: a share of it, so many seconds at most."""
+
+_SETTLED = 5.0
+"""Seconds, less in a short search, that a circuit stands on the front before it is checked: most are beaten."""
+
+
+@dataclass(frozen=True)
+class DiscoverOptions(Options, settings=DISCOVER):
+    """What to search, and for how long.
+
+    Parameters
+    ----------
+    training
+        Seed and settings; what is set there is the same in all trials.
+    (settings)
+
+    Raises
+    ------
+    UsageError
+        If a value is outside its range.
+    """
+
+    training: TrainOptions = field(default_factory=TrainOptions)
+    trials: int | None = None
+    time_limit: float | None = None
+    jobs: int = DISCOVER["jobs"].default
+    passes: str = DISCOVER["passes"].default
+    objective: Objective = DISCOVER["objective"].default
+    polish: bool = DISCOVER["polish"].default
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        script = "depth" if self.objective is Objective.DEPTH else "size"
+        self._fill("passes", script)
+        self._fill("jobs", _processors())
+        if self.trials is None:
+            self._fill("time_limit", DEFAULT_TIME_LIMIT)
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, eq=False)
+class DiscoverReport:
+    """The result of a discovery.
+
+    Counts include earlier sessions, `seconds` and `problems` (of trainings and polishings; the records say
+    which) are of this one. `front` has the checked entries, the best first, as JSON values with their
+    ``path`` in the folder; `lost` the trials whose worker died twice, `rejected` why circuits of the front
+    failed their checks, by key.
+    """
+
+    name: str
+    directory: Path
+    objective: Objective
+    trials: int
+    exact: int
+    distinct: int
+    polished: int
+    seconds: float
+    front: tuple[dict[str, Any], ...]
+    lost: tuple[int, ...]
+    problems: int
+    rejected: dict[str, str]
+    interrupted: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values; paths are given from the current folder."""
+        names = ("cells", "depth", "inverters", "and", "or", "maj", "verified")
+        front = [
+            {
+                **{name: entry[name] for name in names},
+                "targets": entry.get("targets"),
+                "path": (self.directory / entry["path"]).as_posix(),
+                "origin": entry["origin"],
+            }
+            for entry in self.front
+        ]
+        best = front[0] if front else None
+        return {
+            "name": self.name,
+            "trials": self.trials,
+            "exact": self.exact,
+            "distinct": self.distinct,
+            "polished": self.polished,
+            "seconds": round(self.seconds, 3),
+            "objective": self.objective.value,
+            "front": front,
+            "best": best and {name: best[name] for name in ("cells", "depth", "path")},
+            "lost": list(self.lost),
+            "problems": self.problems,
+            "rejected": list(self.rejected.values()),
+            "interrupted": self.interrupted,
+            "directory": self.directory.as_posix(),
+        }
+
+
+def discover(
+    dataset: Dataset,
+    directory: StrPath,
+    options: DiscoverOptions,
+    *,
+    resume: bool = False,
+    on_event: OnEvent | None = None,
+    executor: Callable[[int], Executor] = WorkerPool,
+) -> DiscoverReport:
+    """Search circuits of a Boolean data set and keep the front of the best in a folder.
+
+    Everything found is on the disk as soon as it is; Ctrl-C and the time limit end the search at any moment.
+    An earlier discovery in the folder is continued if `resume` is set, else moved aside. `on_event` gets
+    `StageBegan`, `SearchStatus` a few times per second, and `Note`; `executor` makes what the work runs on,
+    from a number of jobs.
+
+    Raises
+    ------
+    UsageError
+        If an option or the data cannot be used; before any work.
+    DataError
+        If the folder's files are broken or belong to something else.
+    OutputError
+        If the folder cannot be written.
+    InterruptedWorkError
+        If the user stopped it again before the last circuits were checked.
+    ToolError
+        If no worker can be started.
+    """
+    directory = as_path(directory)
+    portfolio = _check_request(dataset, options)
+    identity = _identity(dataset, portfolio, options)
+    with staging_folder(directory) as scratch:
+        store = Store(directory, identity)
+        search = _Search(dataset, portfolio, store, scratch, options, on_event or ignore)
+        try:
+            search.open(resume)
+            search.run(executor)
+            return search.finish()
+        except KeyboardInterrupt:  # the second one, or at the very start
+            raise InterruptedWorkError(
+                f"interrupted before the last circuits were checked; what was found is kept in {directory}; "
+                "`resume` continues from there"
+            ) from None
+        finally:
+            search.close()
+
+
+def _check_request(dataset: Dataset, options: DiscoverOptions) -> Portfolio:
+    """Refuse what can be seen to fail before any work is done."""
+    parse_script(options.passes)
+    if dataset.input_kind is not InputKind.BOOLEAN:
+        raise UsageError(
+            f"{dataset.source}: expected Boolean inputs to find circuits for, got "
+            f"{dataset.input_kind.value}"
+        )
+    if not dataset.care_mask.any():
+        raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
+    return make_portfolio(dataset, plan_for(dataset, options.training), options.training)
+
+
+def _identity(dataset: Dataset, portfolio: Portfolio, options: DiscoverOptions) -> Identity:
+    parts = (
+        training_fingerprint(dataset, portfolio.plan, options.training.seed, None),
+        portfolio.vary_network,
+        portfolio.vary_sigma,
+        portfolio.cascades,
+        options.passes,
+    )
+    settings = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return Identity(dataset.name, dataset.source, dataset.content_hash, settings)
+
+
+class _Search:
+    def __init__(
+        self,
+        dataset: Dataset,
+        portfolio: Portfolio,
+        store: Store,
+        scratch: Path,
+        options: DiscoverOptions,
+        on_event: OnEvent,
+    ) -> None:
+        self.dataset = dataset
+        self.portfolio = portfolio
+        self.store = store
+        self.options = options
+        self.on_event = on_event
+        self.found = Findings()
+        self.schedule = Schedule(options.trials, options.polish, options.objective)
+        settled = (
+            _SETTLED if options.time_limit is None else min(_SETTLED, 0.1 * options.time_limit)
+        )
+        self.certifier = Certifier(dataset, store, scratch, settled, on_event)
+        self.keep_all = not dataset.says_all
+        self.running: set[Planned] = set()
+        self.lost: list[int] = []
+        self.looked = 0.0
+        self.begin = time.monotonic()
+        self.problems = 0
+        self.interrupted = False
+
+    def open(self, resume: bool) -> None:
+        """Read what the folder holds, or move it aside; leave an index there."""
+        store = self.store
+        if store.exists() and resume:
+            for record in store.read():
+                self.found.add(record)
+            return
+        if store.exists():
+            former = store.set_aside()
+            self.on_event(Note(f"the earlier discovery is now in {former}"))
+        store.write_index([], self._summary())
+
+    def run(self, executor: Callable[[int], Executor]) -> None:
+        """Search until everything is done, the time is up, or the user has had enough."""
+        workers: Executor | None = None
+        try:
+            self.on_event(StageBegan("starting workers"))
+            workers = executor(self.options.jobs)
+            self._get_ready(workers)
+            self.on_event(StageBegan("searching"))
+            self.begin = self.looked = time.monotonic()
+            found = completed(workers, self._next, self.on_event, stop=self._look)
+            with closing(found):
+                for finished in found:
+                    self._settle(finished)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        finally:
+            if workers is not None:
+                workers.close()
+
+    def finish(self) -> DiscoverReport:
+        """Check what is on the front and not checked yet; return what there is."""
+        seconds = time.monotonic() - self.begin
+        try:
+            if self._front():
+                self.on_event(StageBegan("checking the front"))
+            self.certifier.finish(self._front, self.found)
+        finally:
+            self.store.rewrite(self.found.in_order())
+            front = self._keep_front()
+        return DiscoverReport(
+            name=self.dataset.name,
+            directory=self.store.directory,
+            objective=self.options.objective,
+            **self._counts(),
+            seconds=max(seconds, time.monotonic() - self.begin),
+            front=tuple(front),
+            lost=tuple(sorted(self.lost)),
+            problems=self.problems,
+            rejected=self.certifier.rejected,
+            interrupted=self.interrupted,
+        )
+
+    def close(self) -> None:
+        self.certifier.close()
+        self.store.close()
+
+    def _get_ready(self, workers: Executor) -> None:
+        """Load and compile everything in one worker first: the others find it compiled."""
+        arguments = self.options.passes, self.portfolio.plan.parameters.precision
+        workers.on_report = lambda _, stage: self.on_event(StageBegan(stage))
+        for finished in completed(
+            workers, [Task("ready", "start", get_ready, arguments)], attempts=1
+        ):
+            if finished.died:
+                raise ToolError("a worker process cannot be started, or dies at once")
+
+    def _look(self) -> bool:
+        """Check circuits of the front and tell the state now and then; return whether the time is up."""
+        if time.monotonic() - self.looked >= NAP:
+            self.looked = time.monotonic()
+            if self.certifier.step(self._front(), self.found):
+                self._keep_front()
+            self.on_event(self._status())
+        return self._time_is_up()
+
+    def _next(self) -> Task | None:
+        """Return what a worker is to do now, None if it has to wait for others or there is no more."""
+        late = self._elapsed_share() >= _LATE
+        planned = self.schedule.next(self.found, self.running, late)
+        if planned is None:
+            return None
+        self.running.add(planned)
+        seed, passes = self.options.training.seed, self.options.passes
+        if isinstance(planned, TrialTask):
+            name = f"trial {planned.trial} (seed {seed})"
+            arguments = (self.dataset, self.portfolio, seed, passes, planned.trial)
+            return Task(planned, name, run_trial, arguments)
+        name = f"attempt {planned.attempt} at circuit {planned.parent[:8]}"
+        parent, text = self.schedule.source(planned), self.found.text(planned.parent)
+        attempt = planned.attempt
+        return Task(
+            planned, name, polish, (self.dataset, parent, text, passes, self.keep_all, attempt)
+        )
+
+    def _settle(self, finished: Finished) -> None:
+        planned = cast(Planned, finished.key)
+        self.running.discard(planned)
+        if finished.died:
+            if isinstance(planned, TrialTask):
+                self.lost.append(planned.trial)
+            return
+        record: Record = finished.value
+        self.store.append(self.found.add(record))
+        if record.problem and not self.problems:
+            self.on_event(Note(f"trial {record.trial}: no circuit: {record.problem}"))
+        self.problems += bool(record.problem)
+
+    def _elapsed_share(self) -> float:
+        limit = self.options.time_limit
+        return 0.0 if limit is None else (time.monotonic() - self.begin) / limit
+
+    def _time_is_up(self) -> bool:
+        limit = self.options.time_limit
+        if limit is None:
+            return False
+        reserve = min(_LONGEST_RESERVE, _RESERVE * limit)
+        return time.monotonic() - self.begin >= limit - reserve
+
+    def _front(self) -> list[Record]:
+        return self.found.front(self.options.objective, self.certifier.rejected)
+
+    def _keep_front(self) -> list[dict[str, Any]]:
+        """Write the index of what is checked, remove what is beaten; return the entries."""
+        front = self._front()
+        entries = self.certifier.entries(front)
+        self.store.write_index(entries, self._summary())
+        self.store.prune(front)
+        return entries
+
+    def _counts(self) -> dict[str, int]:
+        found = self.found
+        return {
+            "trials": len(found.trials),
+            "exact": found.exact,
+            "distinct": found.distinct,
+            "polished": len(found.polished),
+        }
+
+    def _summary(self) -> dict[str, Any]:
+        options = self.options
+        return {
+            "seed": options.training.seed,
+            "objective": options.objective.value,
+            **self._counts(),
+        }
+
+    def _status(self) -> SearchStatus:
+        costs = [record.circuit.cost for record in self._front() if record.circuit is not None]
+        return SearchStatus(
+            phase="polishing" if self.schedule.polishing else "trials",
+            **self._counts(),
+            cells=min((cost.cells for cost in costs), default=None),
+            depth=min((cost.depth for cost in costs), default=None),
+            front=len(costs),
+            seconds=time.monotonic() - self.begin,
+        )

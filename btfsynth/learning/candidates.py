@@ -1,0 +1,159 @@
+"""Circuits that compete: each is simulated on the samples and brought within the limits.
+
+Where AND nodes are limited, full adders are rewritten: as three majorities one takes twelve AND nodes, written
+with two exclusive ors that share their products with the carry it takes seven AND and OR cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import plural
+from btfsynth.learning.base import Fit, Limits, Problem, count_ands, inlined, new_builder
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.literals import TRUE, value_of
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import output_words
+
+_ODD = 0b10010110
+"""The exclusive or of three as a table; entry ``v`` is bit ``v``."""
+_TABLES = (0b10101010, 0b11001100, 0b11110000)
+
+
+def with_few_ands(netlist: Netlist) -> Netlist:
+    """Return the netlist with its full adders in AND and OR cells; everything else is as it was."""
+    fanins = [tuple(row) for row in netlist.fanins.tolist()]
+    sums = _sums(fanins, netlist.first_cell)
+    wanted = set(sums.values())
+    builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
+    literals = [0, *(builder.input(bit) for bit in range(netlist.n_inputs))]
+    odd: dict[tuple[int, ...], int] = {}
+
+    def of(literal: int) -> int:
+        return value_of(literals, literal)
+
+    for cell, fanin in enumerate(fanins):
+        nodes = _nodes(fanin)
+        if cell in sums:
+            leaves = _nodes(fanins[sums[cell]])
+            flip = int(_table(fanin, fanins, netlist.first_cell, leaves) != _ODD)
+            literals.append(odd[leaves] ^ flip)
+        elif cell in wanted:
+            a, b, c = (of(literal) for literal in fanin)
+            both, neither = builder.and_(a, b), builder.and_(a ^ 1, b ^ 1)
+            differ = builder.and_(both ^ 1, neither ^ 1)
+            carried = builder.and_(differ, c)
+            total = builder.and_(carried ^ 1, builder.and_(differ ^ 1, c ^ 1) ^ 1)
+            complements = sum(literal & 1 for literal in fanin) & 1
+            odd[nodes] = total ^ complements
+            literals.append(builder.or_(both, carried))
+        else:
+            literals.append(builder.maj(*(of(literal) for literal in fanin)))
+    return builder.build([of(literal) for literal in netlist.outputs.tolist()])
+
+
+def _nodes(fanin: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(literal >> 1 for literal in fanin))
+
+
+def _sums(fanins: list[tuple[int, ...]], first: int) -> dict[int, int]:
+    """Return the cells that are the exclusive or of what a majority they read reads, with that majority."""
+    found = {}
+    for cell, fanin in enumerate(fanins):
+        for literal in fanin:
+            below = (literal >> 1) - first
+            if below < 0 or min(fanins[below]) <= TRUE:
+                continue
+            table = _table(fanin, fanins, first, _nodes(fanins[below]))
+            if table in (_ODD, _ODD ^ 0xFF):
+                found[cell] = below
+                break
+    return found
+
+
+def _table(
+    fanin: tuple[int, ...], fanins: list[tuple[int, ...]], first: int, leaves: tuple[int, ...]
+) -> int | None:
+    """Return the table of a cell over three leaves, None if it depends on anything else near by."""
+    values = []
+    for literal in fanin:
+        node = literal >> 1
+        if node in leaves:
+            value = _TABLES[leaves.index(node)]
+        elif node >= first and set(_nodes(fanins[node - first])) <= {0, *leaves}:
+            value = _majority(
+                *(
+                    (0 if each <= TRUE else _TABLES[leaves.index(each >> 1)]) ^ (0xFF * (each & 1))
+                    for each in fanins[node - first]
+                )
+            )
+        elif node == 0:
+            value = 0
+        else:
+            return None
+        values.append(value ^ (0xFF * (literal & 1)))
+    return _majority(*values)
+
+
+def _majority(a: int, b: int, c: int) -> int:
+    return a & b | c & (a | b)
+
+
+def within(netlist: Netlist, limits: Limits) -> Netlist | None:
+    """Return the netlist if it holds the limits, else with few ANDs if that does, else None."""
+    if limits.hold(netlist):
+        return netlist
+    rewritten = with_few_ands(netlist)
+    return rewritten if limits.hold(rewritten) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A circuit within the limits."""
+
+    learner: str
+    how: str
+    netlist: Netlist
+    ands: int
+    train_right: int
+    valid_right: int
+    # (words,) uint64, its output on the samples
+    train_words: NDArray[np.uint64]
+    valid_words: NDArray[np.uint64]
+    # Inputs whose exclusive or was taken off before it was fitted, and added again
+    parity: tuple[int, ...] = ()
+
+
+def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candidate | None:
+    """Return a fit as a candidate, None if it cannot be brought within the limits."""
+    netlist = fit.netlist
+    if parity:
+        builder = new_builder(problem)
+        (literal,) = inlined(builder, netlist, [builder.input(i) for i in range(builder.n_inputs)])
+        for i in parity:
+            literal = builder.xor(literal, builder.input(i))
+        netlist = builder.build([literal])
+    small = within(netlist, problem.limits)
+    if small is None:
+        return None
+    train_words = output_words(small, problem.train.input_words)[0]
+    valid_words = output_words(small, problem.valid.input_words)[0]
+    return Candidate(
+        learner=fit.learner,
+        how=fit.how + (f", exclusive or of {plural(len(parity), 'input')}" if parity else ""),
+        netlist=small,
+        ands=count_ands(small),
+        train_right=problem.train.right(train_words),
+        valid_right=problem.valid.right(valid_words),
+        train_words=train_words,
+        valid_words=valid_words,
+        parity=parity,
+    )
+
+
+def rank(candidates: list[Candidate]) -> list[Candidate]:
+    """Return candidates by validation samples right, then by size; equals as they came."""
+    return sorted(candidates, key=lambda each: (-each.valid_right, each.ands, each.netlist.n_cells))

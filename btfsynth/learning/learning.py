@@ -1,0 +1,276 @@
+"""From samples to a circuit that generalises, in a folder, beside models of scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.errors import MissingToolError, OutputError, ToolError
+from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
+from btfsynth.extras import install_command
+from btfsynth.files import StrPath, as_path, write_bytes, write_text
+from btfsynth.flow.patterns import function_vectors
+from btfsynth.flow.report import holds_verified
+from btfsynth.flow.simplify import simplify_netlist
+from btfsynth.hdl.design import Origin, write_design
+from btfsynth.hdl.manifest import MANIFEST_FILE
+from btfsynth.learning.base import Budget, LearnOptions, Limits, Problem, inlined
+from btfsynth.learning.baselines import Baseline, have_sklearn, measure_baselines
+from btfsynth.learning.candidates import within
+from btfsynth.learning.portfolio import Outcome, compete
+from btfsynth.learning.report import LearnReport, score
+from btfsynth.learning.samples import check_samples, contradicting, samples_of, split
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import evaluate
+from btfsynth.netlist.text import format_netlist
+from btfsynth.passes.registry import parse_script
+from btfsynth.ports import bit_names
+from btfsynth.settings.table import PARSED_CHECK
+from btfsynth.sim.base import CheckResult
+from btfsynth.sim.registry import get_simulator
+from btfsynth.staging import publish, publish_beside, staging_folder
+from btfsynth.training.parameters import TrainParameters
+from btfsynth.training.trainer import warm_up
+from btfsynth.verify.simulate import simulate_design
+from btfsynth.workers.executor import Executor
+from btfsynth.workers.pool import local_executor
+
+_SHOWN_VECTORS = 1024
+"""Training patterns that the hardware is simulated on, beside random vectors."""
+
+
+def learn(
+    train: Dataset,
+    directory: StrPath,
+    options: LearnOptions,
+    *,
+    valid: Dataset | None = None,
+    test: Dataset | None = None,
+    on_event: OnEvent | None = None,
+    executor: Callable[[int], Executor] = local_executor,
+) -> LearnReport:
+    """Learn a circuit from samples and write it as a design folder with an AIGER file.
+
+    Circuits are chosen by the validation patterns, a quarter of the training patterns without any; nothing
+    depends on the test patterns. The events are `StageBegan`, `BetterCircuit` and `Note`. A folder that cannot
+    be written holds what it held before.
+    """
+    directory = as_path(directory)
+    on_event = on_event or ignore
+    _check_request(train, valid, test, options)
+    notices = list(train.notices)
+    if valid is None:
+        train, valid = split(train, options.seed)
+    data = {"train": train, "valid": valid, **({} if test is None else {"test": test})}
+    notices.extend(_overlaps(data))
+    with staging_folder(directory) as staging:
+        begin = time.monotonic()
+        with closing(executor(options.jobs)) as workers:
+            # Workers of this machine then find the kernels compiled.
+            warm_up(TrainParameters().precision)
+            outcomes = _outcomes(data, options, on_event, workers)
+        seconds = time.monotonic() - begin
+        baselines = _baselines(data, options, on_event)
+        on_event(StageBegan("simplifying"))
+        netlist = _joined(train, [outcome.candidates[0].netlist for outcome in outcomes])
+        netlist = _simplified(netlist, options)
+        report = LearnReport(
+            data=data,
+            options=options,
+            outcomes=tuple(outcomes),
+            baselines=tuple(baselines),
+            netlist=netlist,
+            scores={name: score(netlist, each) for name, each in data.items()},
+            checks={},
+            files=(),
+            notices=tuple(notices),
+            seconds=seconds,
+        )
+        on_event(StageBegan("emitting"))
+        report = _emit(report, staging, on_event)
+        whole = report.verified and not report.interrupted and report.lost is None
+        if whole or not holds_verified(directory):
+            publish(staging, directory, last=MANIFEST_FILE)
+            return replace(report, directory=directory)
+        return replace(report, directory=publish_beside(staging, directory, last=MANIFEST_FILE))
+
+
+def _check_request(
+    train: Dataset, valid: Dataset | None, test: Dataset | None, options: LearnOptions
+) -> None:
+    """Refuse what can be seen to fail before any work is done."""
+    parse_script(options.passes)
+    for name in options.simulators or ():
+        if name != PARSED_CHECK:
+            get_simulator(name)
+    if options.baselines and not have_sklearn():
+        raise MissingToolError(
+            f"`baselines`: scikit-learn is not installed; {install_command('scikit-learn')}"
+        )
+    others = {"valid": valid, "test": test}
+    check_samples(train, {name: data for name, data in others.items() if data is not None})
+
+
+def _overlaps(data: dict[str, Dataset]) -> list[str]:
+    """Report where the sets contradict each other: samples may be noisy, which the user should know."""
+    lines = []
+    for name, each in data.items():
+        if name == "train":
+            continue
+        seen, wrong = contradicting(data["train"], each)
+        if wrong:
+            lines.append(
+                f"{wrong} of the {each.n_patterns} {name} patterns contradict training patterns "
+                f"with the same inputs ({seen} have such): noise that no circuit can meet"
+            )
+    return lines
+
+
+def _outcomes(
+    data: dict[str, Dataset], options: LearnOptions, on_event: OnEvent, workers: Executor
+) -> list[Outcome]:
+    """Learn the outputs one after the other; each gets its share of the time that is left."""
+    train = data["train"]
+    names = bit_names(train.output_ports)
+    deadline = None if options.time_limit is None else time.monotonic() + options.time_limit
+    outcomes: list[Outcome] = []
+    interrupted = False
+    for output in range(train.n_outputs):
+        budget = Budget(deadline).share(1 / (train.n_outputs - output))
+        if interrupted:
+            budget = Budget(time.monotonic())
+        cells, ands = (
+            _part(limit, train.n_outputs, output) for limit in (options.max_cells, options.max_ands)
+        )
+        problem = _problem(data, output, Limits(cells, ands), options.seed, budget)
+        where = f"{names[output]}: " if train.n_outputs > 1 else ""
+        outcome = compete(
+            problem,
+            trials=options.trials,
+            executor=workers,
+            on_event=_of_output(where, on_event),
+        )
+        interrupted = interrupted or outcome.interrupted
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _problem(
+    data: dict[str, Dataset], output: int, limits: Limits, seed: int, budget: Budget
+) -> Problem:
+    train = data["train"]
+    return Problem(
+        name=train.name,
+        ports=train.input_ports,
+        train=samples_of(train, output),
+        valid=samples_of(data["valid"], output),
+        limits=limits,
+        seed=seed,
+        budget=budget,
+    )
+
+
+def _part(limit: int, outputs: int, output: int) -> int:
+    """Return an output's share of a limit; of one that is less than one an output, the first get it."""
+    return limit // outputs or int(output < limit)
+
+
+def _of_output(where: str, on_event: OnEvent) -> OnEvent:
+    """Return what hands events on, stages with the name of the output before them."""
+
+    def tell(event: Event) -> None:
+        on_event(StageBegan(where + event.stage) if isinstance(event, StageBegan) else event)
+
+    return tell
+
+
+def _baselines(
+    data: dict[str, Dataset], options: LearnOptions, on_event: OnEvent
+) -> list[list[Baseline]]:
+    n_outputs, test = data["train"].n_outputs, data.get("test")
+    wanted = have_sklearn() if options.baselines is None else options.baselines
+    if not wanted:
+        return [[] for _ in range(n_outputs)]
+    limits = Limits(options.max_cells, options.max_ands)
+    on_event(StageBegan("baselines"))
+    found: list[list[Baseline]] = []
+    for output in range(n_outputs):
+        problem = _problem(data, output, limits, options.seed, Budget())
+        tested = None if test is None else samples_of(test, output)
+        try:
+            found.append(measure_baselines(problem, tested))
+        except (Exception, KeyboardInterrupt) as error:  # what was learnt is worth more than these
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error
+            on_event(Note(f"baselines: skipped: {reason or type(error).__name__}"))
+            found.extend([] for _ in range(n_outputs - output))
+            break
+    return found
+
+
+def _joined(train: Dataset, netlists: list[Netlist]) -> Netlist:
+    """Return one netlist of all outputs under the ports of the data; what they share is made once."""
+    builder = NetlistBuilder(train.name, train.input_ports, train.output_ports)
+    inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
+    return builder.build([inlined(builder, netlist, inputs)[0] for netlist in netlists])
+
+
+def _simplified(netlist: Netlist, options: LearnOptions) -> Netlist:
+    """Return the netlist after the passes, unless these have traded cells for too many AND nodes."""
+    smaller, _ = simplify_netlist(netlist, None, None, options.passes)
+    return within(smaller, Limits(options.max_cells, options.max_ands)) or netlist
+
+
+def _checks(folder: Path, simulators: Sequence[str] | None) -> dict[str, CheckResult]:
+    """Simulate a design; a simulator that breaks leaves it unchecked, and takes nothing that was learnt."""
+    try:
+        return {check.name: check for check in simulate_design(folder, simulators)}
+    except (ToolError, OutputError) as error:
+        names = tuple(simulators or ()) or ("simulation",)
+        return {name: CheckResult(name, skipped=f"failed: {error}") for name in names}
+
+
+def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
+    """Write and check the design; return the report with what is known then."""
+    netlist, train = report.netlist, report.data["train"]
+    options = report.options
+    vectors = function_vectors(
+        partial(evaluate, netlist), netlist.n_inputs, train.inputs[:_SHOWN_VECTORS]
+    )
+    winners = [outcome.candidates[0] for outcome in report.outcomes]
+    learned = "; ".join(f"{winner.learner}, {winner.how}" for winner in winners[:8])
+    provenance = {"learned": learned, "seed": str(options.seed), "passes": options.passes}
+    manifest = write_design(
+        netlist,
+        vectors,
+        staging,
+        origin=Origin(
+            train.source,
+            train.content_hash,
+            provenance,
+            made_with={
+                "seed": options.seed,
+                "learners": [winner.learner for winner in winners],
+                "passes": options.passes,
+                "max_cells": options.max_cells,
+                "max_ands": options.max_ands,
+            },
+            notices=report.notices,
+        ),
+    )
+    write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
+    header = {"source": train.source, **provenance}
+    write_bytes(staging / f"{manifest.module}.aig", emit_aig(netlist, aiger_names(netlist), header))
+    on_event(StageBegan("simulating"))
+    checks = _checks(staging, options.simulators)
+    files = tuple(sorted({path.name for path in staging.iterdir()} | {"report.json"}))
+    report = replace(report, checks=checks, files=files, notices=manifest.notices)
+    write_text(staging / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
+    return report

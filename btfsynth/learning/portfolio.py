@@ -1,0 +1,168 @@
+"""All learners on one output: the quick ones first, then networks, then votes among everything found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from btfsynth.errors import ToolError
+from btfsynth.events import BetterCircuit, OnEvent, StageBegan, ignore
+from btfsynth.learning.base import Fit, Learner, Problem, new_builder
+from btfsynth.learning.boosting import VOTE, BoostingLearner, vote
+from btfsynth.learning.candidates import Candidate, measured, rank
+from btfsynth.learning.closed_forms import PolynomialLearner, SupportLearner, SymmetricLearner
+from btfsynth.learning.features import measure_spectrum
+from btfsynth.learning.networks import NetworkLearner
+from btfsynth.learning.samples import Samples
+from btfsynth.learning.trees import FringeLearner, TreeLearner
+from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.workers.executor import Executor
+
+_QUICK_SHARE = 0.4
+_EXACT_SHARE = 0.3
+"""Shares of the time: of the quick learners, and of the networks where something exact is known already,
+which get this share of the trials too."""
+
+
+class ConstantLearner:
+    name: ClassVar[str] = "constant"
+
+    def fit(self, problem: Problem) -> Iterator[Fit]:
+        value = 2 * int(problem.train.on.sum()) > problem.train.count
+        literal = TRUE if value else FALSE
+        yield Fit(self.name, str(int(value)), new_builder(problem).build([literal]))
+
+
+_QUICK: tuple[type[Learner], ...] = (
+    ConstantLearner,
+    PolynomialLearner,
+    SymmetricLearner,
+    SupportLearner,
+    TreeLearner,
+    FringeLearner,
+    BoostingLearner,
+)
+LEARNERS = (*(each.name for each in _QUICK), NetworkLearner.name, VOTE)
+"""Names of the learners, in the order in which they run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The circuits found for one output."""
+
+    candidates: tuple[Candidate, ...]
+    discarded: int
+    interrupted: bool  # True if the user stopped it
+    lost: str | None = None  # What became of the workers, if they were lost on the way
+
+
+class _Contest:
+    def __init__(self, problem: Problem, on_event: OnEvent) -> None:
+        self.problem = problem
+        self.on_event = on_event
+        self.best = -1
+        self.exact = False
+        """Whether a circuit is right on all samples."""
+        self.candidates: list[Candidate] = []
+        self.discarded = 0
+        self.lost: str | None = None
+
+    def enter(self, fit: Fit, parity: tuple[int, ...] = ()) -> bool:
+        """Enter a fit; return True if it is right on all samples."""
+        candidate = measured(self.problem, fit, parity)
+        if candidate is None:
+            self.discarded += 1
+            return False
+        self.candidates.append(candidate)
+        if candidate.valid_right > self.best:
+            self.best = candidate.valid_right
+            self.on_event(
+                BetterCircuit(
+                    candidate.learner,
+                    candidate.how,
+                    candidate.valid_right,
+                    self.problem.valid.count,
+                    candidate.netlist.n_cells,
+                )
+            )
+        right = candidate.train_right, candidate.valid_right
+        exact = right == (self.problem.train.count, self.problem.valid.count)
+        self.exact = self.exact or exact
+        return exact
+
+
+def compete(
+    problem: Problem,
+    *,
+    trials: int | None = None,
+    executor: Executor | None = None,
+    on_event: OnEvent = ignore,
+) -> Outcome:
+    """Run all learners on one output."""
+    contest = _Contest(problem, on_event)
+    interrupted = False
+    try:
+        _run(contest, NetworkLearner(trials, executor, on_event))
+    except KeyboardInterrupt:
+        if not contest.candidates:
+            raise
+        interrupted = True
+    return Outcome(tuple(rank(contest.candidates)), contest.discarded, interrupted, contest.lost)
+
+
+def _run(contest: _Contest, networks: NetworkLearner) -> None:
+    problem = contest.problem
+    budget = problem.budget
+    parity = measure_spectrum(problem.train).common()
+    variants: list[tuple[tuple[int, ...], Problem]] = [((), problem)]
+    if parity:
+        variants.append((parity, _without(problem, parity)))
+    quick = budget.share(_QUICK_SHARE)
+    for make in _QUICK:
+        for flips, variant in variants:
+            if quick.over() and contest.candidates:
+                break
+            learner = make()
+            contest.on_event(StageBegan(learner.name))
+            for fit in learner.fit(replace(variant, budget=quick)):
+                contest.enter(fit, flips)
+        if contest.exact:
+            break
+    contest.on_event(StageBegan(NetworkLearner.name))
+    share = 0.95
+    if contest.exact:
+        share = _EXACT_SHARE
+        if networks.trials is not None:
+            networks.trials = max(1, round(networks.trials * share))
+    flips, variant = _favourite(contest, variants)
+    try:
+        for fit in networks.fit(replace(variant, budget=budget.share(share))):
+            if contest.enter(fit, flips):
+                break
+    except ToolError as error:
+        contest.lost = str(error)
+    contest.on_event(StageBegan(VOTE))
+    chosen = vote(problem, contest.candidates)
+    if chosen is not None:
+        contest.enter(chosen)
+
+
+def _without(problem: Problem, parity: tuple[int, ...]) -> Problem:
+    """Return the problem of what is left when the exclusive or of some inputs is taken off."""
+
+    def rest(samples: Samples) -> Samples:
+        odd = np.bitwise_xor.reduce(samples.inputs[:, list(parity)], axis=1).astype(np.bool_)
+        return Samples(samples.inputs, samples.on ^ odd)
+
+    return replace(problem, train=rest(problem.train), valid=rest(problem.valid))
+
+
+def _favourite(
+    contest: _Contest, variants: list[tuple[tuple[int, ...], Problem]]
+) -> tuple[tuple[int, ...], Problem]:
+    """Return the variant from which the best candidate so far comes."""
+    best = rank(contest.candidates)[0]
+    return next(variant for variant in variants if variant[0] == best.parity)

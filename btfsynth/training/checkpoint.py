@@ -1,0 +1,473 @@
+"""Checkpoints: the state of a series of trials on disk, so that it can continue after a kill.
+
+The checkpoint file holds the finished trials. Each running trial has a file of its own beside it,
+``FILE.trial<k>``, with the whole state; it is removed when the trial is finished. All are written
+atomically, so a kill at any moment loses what was done since the last interval and nothing else, and the
+continued run ends with the same result as one that was never stopped.
+
+A file can be whole and yet not be what was written: when it is read, every name, type, shape and range is
+compared with what data and plan require, and the targets that weights get right are counted again.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import itertools
+import json
+import math
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.errors import BtfsynthError, DataError, OutputError, shown
+from btfsynth.events import Note, OnEvent
+from btfsynth.files import StrPath, as_path, read_archive, write_archive
+from btfsynth.network.accuracy import measure
+from btfsynth.network.topology import Topology
+from btfsynth.training.defaults import TrainingPlan
+from btfsynth.training.history import HistoryPoint
+from btfsynth.training.parameters import StopReason, TrialResult
+from btfsynth.training.state import state_layout
+from btfsynth.training.trainer import Snapshot, network_of, with_codes
+
+_FORMAT = 4
+
+
+def training_fingerprint(
+    dataset: Dataset, plan: TrainingPlan, seed: int, valid: Dataset | None
+) -> str:
+    """Return a hash of all that the result of a series of trials depends on."""
+    topology = plan.trial_topology(0)
+    graph = hashlib.sha256(topology.fanin_start.tobytes() + topology.sources.tobytes())
+    parts = (
+        dataset.content_hash,
+        repr(replace(plan, topology=None)),
+        graph.hexdigest(),
+        seed,
+        None if valid is None else valid.content_hash,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def is_begun(path: StrPath) -> bool:
+    """Tell whether a training has left something to continue from, if only the state of its first trial."""
+    path = as_path(path)
+    states = f"{glob.escape(path.name)}.trial*"
+    return path.exists() or any(path.parent.glob(states))
+
+
+class Checkpoint:
+    """The checkpoint of one series of trials; a file that exists is read, one of another training refused.
+
+    `interval` is the time between two writes of a running trial, in seconds. `on_event` gets a `Note` when a
+    write fails (a full disk, a network folder that is away), once until one succeeds again; nothing is raised
+    then, as the training is worth more than its checkpoint. None raises.
+    """
+
+    def __init__(
+        self,
+        path: StrPath,
+        fingerprint: str,
+        stored: Stored,
+        interval: float = 30.0,
+        on_event: OnEvent | None = None,
+    ) -> None:
+        path = as_path(path)
+        self.path = path
+        self.interval = interval
+        self._fingerprint = fingerprint
+        self._stored = stored
+        self._lock = threading.Lock()
+        self._written: dict[int, float] = {}
+        self._on_event = on_event
+        self._failing = False
+        self.finished: dict[int, TrialResult] = {}
+        if path.exists():
+            self._read()
+
+    def snapshot(self, trial: int) -> Snapshot | None:
+        """Return the last state of a trial that was running, if it was written."""
+        path = self._trial_path(trial)
+        if not path.exists():
+            return None
+        header, arrays = self._load(path)
+        try:
+            return Snapshot(*self._stored.state(trial, header, arrays))
+        except InvalidStateError as error:
+            raise DataError(f"not the state of this trial: {error}", path) from None
+
+    def due(self, trial: int) -> bool:
+        """Tell whether a running trial's interval has passed."""
+        now = time.monotonic()
+        return now - self._written.setdefault(trial, now) >= self.interval
+
+    def keep(self, trial: int, snapshot: Snapshot) -> None:
+        header = {
+            "counters": list(snapshot.counters),
+            "history": [asdict(point) for point in snapshot.history],
+        }
+        self._save(self._trial_path(trial), header, snapshot.arrays)
+        self._written[trial] = time.monotonic()
+
+    def finish(self, result: TrialResult) -> None:
+        """Record a finished trial; of one that was cut short the last state is kept."""
+        if result.stop in (StopReason.INTERRUPTED, StopReason.TIME):
+            return
+        with self._lock:
+            self.finished[result.trial] = result
+            arrays: dict[str, NDArray[Any]] = {}
+            records = []
+            for number, each in sorted(self.finished.items()):
+                arrays[f"weights_{number}"] = each.weights
+                if each.codes is not None:
+                    arrays[f"codes_{number}"] = each.codes
+                records.append(_record(each))
+            if not self._save(self.path, {"finished": records}, arrays):
+                return
+        self._trial_path(result.trial).unlink(missing_ok=True)
+
+    def discard(self, trials: Iterable[int]) -> None:
+        """Remove the states of trials that an earlier success made needless."""
+        for trial in trials:
+            self._trial_path(trial).unlink(missing_ok=True)
+
+    def _trial_path(self, trial: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.trial{trial}")
+
+    def _save(self, path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bool:
+        """Write a file; return whether it is there."""
+        text = json.dumps({"format": _FORMAT, "fingerprint": self._fingerprint, **header})
+        packed = np.frombuffer(text.encode(), dtype=np.uint8)
+        try:
+            write_archive(path, {"header": packed, **arrays}, compress=False)
+        except OutputError as error:
+            if self._on_event is None:
+                raise
+            if not self._failing:
+                self._on_event(
+                    Note(f"checkpoint: {error}; training continues and will write it again")
+                )
+            self._failing = True
+            return False
+        self._failing = False
+        return True
+
+    def _load(self, path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        arrays = read_archive(path, "a checkpoint")
+        try:
+            header = json.loads(arrays.pop("header").tobytes())
+            written, fingerprint = header["format"], header["fingerprint"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DataError(f"not a checkpoint ({type(error).__name__}: {error})", path) from None
+        if written != _FORMAT:
+            raise DataError(f"checkpoint format {shown(written)}, expected {_FORMAT}", path)
+        if fingerprint != self._fingerprint:
+            raise DataError(
+                "is the checkpoint of another training: data, widths, parameters and seed must be the "
+                "same; name another file",
+                path,
+            )
+        return header, arrays
+
+    def _read(self) -> None:
+        header, arrays = self._load(self.path)
+        try:
+            self.finished.update(self._stored.finished(header.get("finished"), arrays))
+        except InvalidStateError as error:
+            raise DataError(f"not a checkpoint of this training: {error}", self.path) from None
+
+
+def _record(result: TrialResult) -> dict[str, Any]:
+    return {
+        "trial": result.trial,
+        "stop": result.stop.value,
+        "iterations": result.iterations,
+        "best_iteration": result.best_iteration,
+        "gap": result.gap,
+        "bits_right": result.bits_right,
+        "bits": result.bits,
+        "valid_right": result.valid_right,
+        "seconds": result.seconds,
+        "step_seconds": result.step_seconds,
+        "history": [asdict(point) for point in result.history],
+    }
+
+
+_MAX_TRIALS = 100_000
+_INPUTS_GIVEN = (InputKind.BOOLEAN, InputKind.ANALOG)
+_UNFINISHED = (StopReason.INTERRUPTED, StopReason.TIME)
+_COUNTERS = 12
+
+
+class InvalidStateError(Exception):
+    """What is wrong with the content of a file, before its path is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Reads the contents of checkpoints of one training; what they must be follows from its data and plan."""
+
+    dataset: Dataset
+    plan: TrainingPlan
+    valid: Dataset | None
+
+    def finished(self, records: Any, arrays: Mapping[str, NDArray[Any]]) -> dict[int, TrialResult]:
+        """Return the finished trials by number."""
+        if not isinstance(records, list):
+            raise InvalidStateError(f"finished: expected a list, got {shown(records)}")
+        found: dict[int, TrialResult] = {}
+        known: set[str] = set()
+        for record in records:
+            trial = _whole(record, "trial", 0, _MAX_TRIALS)
+            if trial in found:
+                raise InvalidStateError(f"trial {trial}: expected it once")
+            names = {"weights": f"weights_{trial}"}
+            if self.dataset.input_kind not in _INPUTS_GIVEN:
+                names["codes"] = f"codes_{trial}"
+            known |= set(names.values())
+            given = {kind: arrays.get(name) for kind, name in names.items()}
+            try:
+                found[trial] = self._result(trial, record, given)
+            except InvalidStateError as error:
+                raise InvalidStateError(f"trial {trial}: {error}") from None
+        if arrays.keys() - known:
+            raise InvalidStateError(f"expected no array {shown(min(arrays.keys() - known))}")
+        return found
+
+    def _result(
+        self, trial: int, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any] | None]
+    ) -> TrialResult:
+        limit = self.plan.parameters.max_iterations
+        stops = [stop.value for stop in StopReason if stop not in _UNFINISHED]
+        if record.get("stop") not in stops:
+            raise InvalidStateError(
+                f"stop: expected one of {', '.join(stops)}, got {shown(record.get('stop'))}"
+            )
+        weights = arrays["weights"]
+        topology = self._topology(trial, 0 if weights is None else weights.size)
+        bits = int(self.dataset.care_mask.sum())
+        result = TrialResult(
+            trial=trial,
+            topology=topology,
+            parameters=self.plan.parameters,
+            weights=_array(weights, "weights", np.dtype(np.float32), (topology.n_edges,)),
+            stop=StopReason(record["stop"]),
+            iterations=_whole(record, "iterations", 1, limit),
+            gap=_real(record, "gap"),
+            bits_right=_whole(record, "bits_right", 0, bits),
+            bits=_whole(record, "bits", bits, bits),
+            seconds=_real(record, "seconds"),
+            step_seconds=_real(record, "step_seconds"),
+            history=self.history(record, _whole(record, "iterations", 1, limit)),
+            best_iteration=_whole(record, "best_iteration", 1, limit),
+            valid_right=self._valid_right(record),
+            codes=self._codes(arrays["codes"], topology) if "codes" in arrays else None,
+        )
+        self._measure(result)
+        return result
+
+    def _topology(self, trial: int, edges: int) -> Topology:
+        """Return the network of a trial, unless it has more edges than there are weights."""
+        try:
+            if self.plan.topology is None:
+                widths = self.plan.trial_widths(trial)
+                least = sum((a + 1) * b for a, b in itertools.pairwise(widths))
+            else:
+                least = 0
+        except OverflowError:
+            least = edges + 1
+        if least > edges:
+            raise InvalidStateError(f"weights: expected one for each edge, got {edges}")
+        return self.plan.trial_topology(trial)
+
+    def _codes(self, codes: NDArray[Any] | None, topology: Topology) -> NDArray[np.uint8]:
+        shape = (self.dataset.n_patterns, topology.n_inputs)
+        found = _array(codes, "codes", np.dtype(np.uint8), shape, 0, 1)
+        one_hot = self.dataset.input_kind is InputKind.ONE_HOT_GENERATOR
+        if one_hot and (found.sum(axis=1) != 1).any():
+            raise InvalidStateError("codes: expected one 1 in every row")
+        return found
+
+    def _valid_right(self, record: Mapping[str, Any]) -> int | None:
+        """Return what is right of the validation set, None without one or if it did not choose."""
+        if record.get("valid_right") is None:
+            return None
+        if self.valid is None:
+            raise InvalidStateError("valid_right: expected none without a validation set")
+        return _whole(record, "valid_right", 0, self.valid.targets.size)
+
+    def _measure(self, result: TrialResult) -> None:
+        """Refuse weights that do not get right what is written beside them."""
+        data = self.dataset
+        if result.codes is not None:
+            data = with_codes(data, result.codes)
+        try:
+            network = network_of(data, result.topology, result.weights)
+            right = network.bits_right(data)
+            held = None if self.valid is None else measure(network, self.valid)
+        except BtfsynthError as error:
+            raise InvalidStateError(str(error)) from None
+        if right != result.bits_right:
+            raise InvalidStateError(
+                f"weights: expected {result.bits_right} of {result.bits} bits right as recorded, they "
+                f"get {right} right"
+            )
+        if held is not None and result.valid_right is not None:
+            right = held.bits_right if held.labels_right is None else held.labels_right
+            if right != result.valid_right:
+                raise InvalidStateError(
+                    f"weights: expected {result.valid_right} right of the validation set as recorded, "
+                    f"they get {right} right"
+                )
+        if result.stop in (StopReason.EXACT, StopReason.BOTH) and not result.exact:
+            raise InvalidStateError(f"stop: expected every bit right after {result.stop.value!r}")
+
+    def history(self, record: Mapping[str, Any], last: int) -> tuple[HistoryPoint, ...]:
+        """Return the points of a history up to an iteration."""
+        points = record.get("history")
+        if not isinstance(points, list):
+            raise InvalidStateError(f"history: expected a list, got {shown(points)}")
+        optional = {"labels": self.dataset.output_kind is OutputKind.LABEL}
+        held = self.valid is not None
+        optional |= {"valid_bits": held, "valid_vectors": held}
+        optional["valid_labels"] = held and (
+            self.valid is not None and self.valid.output_kind is OutputKind.LABEL
+        )
+        found: list[HistoryPoint] = []
+        for point in points:
+            least = found[-1].iterations + 1 if found else 1
+            steps = _whole(point, "iterations", least, last)
+            values: dict[str, float | None] = {}
+            for field in fields(HistoryPoint)[1:]:
+                share = "gap" not in field.name
+                if not optional.get(field.name, True):
+                    if point.get(field.name) is not None:
+                        raise InvalidStateError(f"history: expected no {field.name}")
+                    values[field.name] = None
+                else:
+                    values[field.name] = _real(point, field.name, 1.0 if share else math.inf)
+            found.append(HistoryPoint(steps, **values))  # type: ignore[arg-type]
+        return tuple(found)
+
+    def state(
+        self, trial: int, header: Mapping[str, Any], arrays: dict[str, NDArray[Any]]
+    ) -> tuple[dict[str, NDArray[Any]], tuple[float, ...], tuple[HistoryPoint, ...]]:
+        """Return arrays, counters and history of a `btfsynth.training.trainer.Snapshot`."""
+        parameters = self.plan.parameters
+        topology = self.plan.trial_topology(trial)
+        layout = state_layout(topology, self.dataset.n_patterns, parameters.dtype)
+        layout |= {"best_weights": layout["weights"], "kept_weights": layout["weights"]}
+        codes = arrays.pop("kept_codes", None)
+        generated = self.dataset.input_kind not in _INPUTS_GIVEN
+        if generated != (codes is not None):
+            raise InvalidStateError(f"kept_codes: expected {'an' if generated else 'no'} array")
+        if arrays.keys() != layout.keys():
+            odd = min(arrays.keys() ^ layout.keys())
+            raise InvalidStateError(
+                f"expected the arrays {', '.join(layout)}; {shown(odd)} is "
+                f"{'missing' if odd in layout else 'none of them'}"
+            )
+        for name, (dtype, length) in layout.items():
+            low = 0.0 if name in ("metric", "gap", "gap_sums") else -math.inf
+            _array(arrays[name], name, dtype, (length,), low)
+        if codes is not None:
+            arrays["kept_codes"] = self._codes(codes, topology)
+        counters = header.get("counters")
+        if not isinstance(counters, list) or len(counters) != _COUNTERS:
+            raise InvalidStateError(
+                f"counters: expected {_COUNTERS} numbers, got {shown(counters)}"
+            )
+        bits = int(self.dataset.care_mask.sum())
+        named = {f"counter {place}": counter for place, counter in enumerate(counters)}
+        done = _whole(named, "counter 0", 1, parameters.max_iterations)
+        _whole(named, "counter 8", 1, done)
+        for place in (1, 9, 10, 11):
+            _real(named, f"counter {place}")
+        for place, low, high in (
+            (2, 0, math.inf),
+            (3, -1, bits),
+            (4, -1, bits),
+            (5, 0, 1),
+            (6, 0, done),
+        ):
+            _real(named, f"counter {place}", high, low, whole=place > 2)
+        _real(named, "counter 7", infinite=True)
+        return arrays, tuple(counters), self.history(header, done)
+
+
+def _array(
+    array: NDArray[Any] | None,
+    name: str,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> NDArray[Any]:
+    """Return an array of this type and shape whose values are finite and in range."""
+    if array is None:
+        raise InvalidStateError(f"{name}: expected an array, got none")
+    if array.dtype != dtype or array.shape != shape:
+        raise InvalidStateError(
+            f"{name}: expected {dtype} of shape {shape}, got {shown(array.dtype)} of shape "
+            f"{shown(array.shape)}"
+        )
+    if not (np.isfinite(array).all() and (array >= low).all() and (array <= high).all()):
+        raise InvalidStateError(f"{name}: expected finite numbers{_between(low, high)}")
+    return np.ascontiguousarray(array)
+
+
+def _between(low: float, high: float) -> str:
+    if high < math.inf:
+        return f" from {low:g} to {high:g}"
+    return f" of at least {low:g}" if low > -math.inf else ""
+
+
+def _get(record: Any, name: Any) -> Any:
+    if not isinstance(record, Mapping) or name not in record:
+        raise InvalidStateError(f"{name}: expected a number, got none")
+    return record[name]
+
+
+def _whole(record: Any, name: Any, low: int, high: int) -> int:
+    value = _get(record, name)
+    if type(value) is not int or not low <= value <= high:
+        raise InvalidStateError(
+            f"{name}: expected a whole number from {low} to {high}, got {shown(value)}"
+        )
+    return value
+
+
+def _real(
+    record: Any,
+    name: Any,
+    high: float = math.inf,
+    low: float = 0.0,
+    *,
+    whole: bool = False,
+    infinite: bool = False,
+) -> float:
+    """Return a number of a record in range: finite unless infinity is one too, whole if it has to be."""
+    value = _get(record, name)
+    try:
+        fits = (
+            type(value) in (int, float)
+            and (math.isfinite(value) or (infinite and value == math.inf))
+            and low <= value <= high
+            and not (whole and value != int(value))
+        )
+    except OverflowError:
+        fits = False
+    if not fits:
+        kind = "whole" if whole else "finite"
+        raise InvalidStateError(
+            f"{name}: expected a {kind} number{_between(low, high)}, got {shown(value)}"
+        )
+    return float(value)

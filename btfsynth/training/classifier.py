@@ -1,0 +1,372 @@
+"""A scikit-learn classifier of Boolean threshold functions.
+
+The one module that needs scikit-learn; nothing else of the package imports it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.extras import install_command
+from btfsynth.network.topology import Topology, layered
+from btfsynth.ports import Port
+from btfsynth.settings.table import StopRule
+from btfsynth.training.session import TrainOptions, train
+
+try:
+    from joblib import effective_n_jobs
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.utils import check_random_state
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted
+except ImportError:
+    raise MissingToolError(
+        f"scikit-learn 1.4 or later is not installed; {install_command('scikit-learn')}"
+    ) from None
+
+try:
+    from sklearn.utils.validation import validate_data
+except ImportError:  # before scikit-learn 1.6 it was a method
+
+    def validate_data(estimator: Any, *arrays: Any, **options: Any) -> Any:
+        """Check and convert samples, and keep or compare the number and names of features."""
+        return estimator._validate_data(*arrays, **options)
+
+
+_INPUTS = ("auto", "boolean", "unit", "feature", "common")
+
+
+class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classify with a network of threshold neurons, trained by reflect-reflect-relax.
+
+    Two classes are one output neuron, more are one output neuron a class (one-hot targets), as in the
+    experiment on digits of Elser & Lal, "Learning with Boolean threshold functions" (arXiv
+    2602.17493). Inputs are bits, or analog values in [0, 1] that the network sees as ``2 v - 1``.
+
+    Parameters
+    ----------
+    hidden_widths : sequence of int, optional
+        Neurons of each hidden layer, inputs first; none for a single layer. By default two layers,
+        sized by the data and widened from trial to trial.
+    skip : bool
+        Let every layer see the inputs as well; needs ``hidden_widths``.
+    sigma : float
+        Support parameter, above 1: weights settle on at most the largest odd number up to sigma of a
+        neuron's inputs.
+    beta : float
+        Time step, in (0, 2).
+    gamma : float
+        Rate at which the metric follows the gap, in [0, 1).
+    max_iterations : int
+        Steps of a trial at most.
+    stop : {"exact", "gap", "both", "none"}
+        What ends a trial: every training target is right, the gap is small, both, or the iterations
+        alone. Where data are a sample, a small gap generalises better than exactness.
+    gap_limit : float
+        The gap that ``"gap"`` and ``"both"`` wait for.
+    trials : int
+        Trials from different random starts at most; the first that meets ``stop`` is taken, else the one
+        with most training targets right. Of a trial, the network with most training targets right is taken.
+    inputs : {"auto", "boolean", "unit", "feature", "common"}
+        What the features are: ``"boolean"`` 0 or 1; ``"unit"`` analog in [0, 1]; ``"feature"`` real,
+        each feature mapped to [0, 1] by its least and greatest training value; ``"common"`` real, all
+        features mapped by one least and greatest value, such as grey levels. ``"auto"`` takes the first
+        of boolean, unit and feature that the training data allow. Analog values outside the training
+        range are clipped.
+    precision : {32, 64}
+        Bits of the floating-point state.
+    random_state : int, RandomState or None
+        Names the random starts; an int is the trainer's seed.
+    n_jobs : int, optional
+        Threads, as joblib counts them (-1 is all): trials side by side first, then patterns within one.
+        The result does not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        Features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where all were strings.
+    network_ : btfsynth.network.trained.TrainedNetwork
+        The network. Its inputs are the scaled features; with Boolean inputs it can become hardware.
+    input_kind_ : btfsynth.dataset.dataset.InputKind
+        ``BOOLEAN`` or ``ANALOG``.
+    input_low_, input_span_ : ndarray of shape (n_features_in_,), float64
+        What is taken off a feature, and what it is then divided by.
+    history_ : tuple of btfsynth.training.history.HistoryPoint
+        Gap and accuracies of the trial taken, on a logarithmic grid of steps.
+    n_iter_ : int
+        Steps of the trial taken.
+    best_iteration_ : int
+        The step of that trial that the network is of: the one with most training targets right.
+    gap_ : float
+        The gap at that step.
+    n_trials_ : int
+        Trials that were run.
+
+    Notes
+    -----
+    There is no ``predict_proba``: a neuron's sum ``W . x`` is a margin, not a likelihood. Sample and class
+    weights are not supported. A ``ConvergenceWarning`` says that no trial met the stopping rule.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import btfsynth as btf
+    >>> X = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+    >>> y = np.where(X.sum(axis=1) >= 2, "most", "few")
+    >>> model = btf.BTFClassifier(hidden_widths=(), random_state=1).fit(X, y)
+    >>> model.predict([[1, 1, 0], [0, 1, 0]]).tolist()
+    ['most', 'few']
+    >>> model.score(X, y)
+    1.0
+    """
+
+    def __init__(
+        self,
+        hidden_widths: Sequence[int] | None = None,
+        *,
+        skip: bool = False,
+        sigma: float = 3.0,
+        beta: float = 0.5,
+        gamma: float = 3e-3,
+        max_iterations: int = 6_000,
+        stop: str = "exact",
+        gap_limit: float = 0.01,
+        trials: int = 1,
+        inputs: str = "auto",
+        precision: int = 32,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.hidden_widths = hidden_widths
+        self.skip = skip
+        self.sigma = sigma
+        self.beta = beta
+        self.gamma = gamma
+        self.max_iterations = max_iterations
+        self.stop = stop
+        self.gap_limit = gap_limit
+        self.trials = trials
+        self.inputs = inputs
+        self.precision = precision
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any) -> BTFClassifier:
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite real features, dense.
+        y : array-like of shape (n_samples,)
+            Labels of at least two classes.
+
+        Raises
+        ------
+        ValueError
+            If the samples or labels cannot be used.
+        UsageError
+            If a parameter is outside its range.
+        TrainingError
+            If a state is no longer finite.
+        KeyboardInterrupt
+            If the user stopped the training.
+        """
+        X, y = validate_data(self, X, y, dtype="numeric")
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"expected at least two classes, got 1 class: {self.classes_[0]}")
+        self._learn_scale(X)
+        dataset = self._dataset(self._scaled(X), labels)
+        seed = random_seed(self.random_state)
+        run = train(dataset, self._options(dataset, seed))
+        if run.interrupted:
+            raise KeyboardInterrupt
+        if not run.succeeded:
+            warnings.warn(
+                f"no trial of {len(run.results)} met the stopping rule '{StopRule(self.stop).value}' "
+                f"within {self.max_iterations} iterations; taken is the one with most training targets right, "
+                f"{run.best.bits_right} of {run.best.bits}",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self.network_ = run.network(dataset, seed)
+        self.history_ = run.best.history
+        self.n_iter_ = run.best.iterations
+        self.best_iteration_ = run.best.best_iteration
+        self.gap_ = run.best.gap
+        self.n_trials_ = len(run.results)
+        return self
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return the sums ``W . x`` of the output neurons.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+            With two classes above 0 where the sample is of ``classes_[1]``; else the largest sum names
+            the class.
+
+        Raises
+        ------
+        ValueError
+            If the samples cannot be used.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype="numeric", reset=False)
+        sums = self.network_.output_sums(self._scaled(X))
+        return sums[:, 0] if len(self.classes_) == 2 else sums
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the class of every sample: of equal sums the first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels out of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            If the samples cannot be used.
+        """
+        sums = self.decision_function(X)
+        numbers = (sums > 0).astype(np.intp) if sums.ndim == 1 else sums.argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[numbers]
+        return labels
+
+    def _learn_scale(self, X: NDArray[Any]) -> None:
+        """Settle what the features are and how they become values in [0, 1]."""
+        inputs = self.inputs
+        if inputs not in _INPUTS:
+            raise UsageError(f"inputs: expected one of {', '.join(_INPUTS)}, got {inputs!r}")
+        low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+        if inputs == "auto":
+            in_unit = bool((low >= 0).all() and (high <= 1).all())
+            inputs = "boolean" if _are_bits(X) else "unit" if in_unit else "feature"
+        if inputs in ("boolean", "unit"):
+            if (low < 0).any() or (high > 1).any():
+                raise ValueError(
+                    f"inputs {inputs!r}: expected features from 0 to 1, got "
+                    f"{low.min():g} to {high.max():g}"
+                )
+            low, high = np.zeros(len(low)), np.ones(len(low))
+        elif inputs == "common":
+            low, high = np.full(len(low), low.min()), np.full(len(low), high.max())
+        self.input_kind_ = InputKind.BOOLEAN if inputs == "boolean" else InputKind.ANALOG
+        self.input_low_ = low
+        with np.errstate(over="ignore"):
+            wide = ~np.isfinite(high - low)
+        if wide.any():
+            feature = int(np.argmax(wide))
+            raise ValueError(
+                f"feature {feature}: expected a range that a double can hold, got {low[feature]:g} to "
+                f"{high[feature]:g}; scale it first"
+            )
+        # A feature that never changes tells nothing: it is 0, whatever it is later.
+        self.input_span_ = np.where(high > low, high - low, np.inf)
+
+    def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Return features as the network sees them: uint8 bits or float32 in [0, 1]."""
+        if self.input_kind_ is InputKind.BOOLEAN:
+            if not _are_bits(X):
+                raise ValueError("expected features to be 0 or 1, as the training data were")
+            return np.asarray(X, dtype=np.uint8)
+        unit: NDArray[np.float64] = (X.astype(np.float64) - self.input_low_) / self.input_span_
+        return np.clip(unit, 0.0, 1.0).astype(np.float32)
+
+    def _dataset(self, inputs: NDArray[Any], labels: NDArray[np.intp]) -> Dataset:
+        """Return the training data; a feature with a name is a port of its own."""
+        two = len(self.classes_) == 2
+        outputs = np.arange(1 if two else 0, len(self.classes_))
+        targets = (labels[:, None] == outputs).astype(np.uint8)
+        names = getattr(self, "feature_names_in_", ())
+        ports = tuple(Port(str(name), 1) for name in names)
+        if len(set(ports)) < self.n_features_in_:
+            ports = (Port("x", self.n_features_in_),)
+        return Dataset(
+            "classifier",
+            "scikit-learn",
+            inputs,
+            targets,
+            ports,
+            (Port("y", targets.shape[1]),),
+            input_kind=self.input_kind_,
+            output_kind=OutputKind.BOOLEAN if two else OutputKind.LABEL,
+        )
+
+    def _options(self, dataset: Dataset, seed: int) -> TrainOptions:
+        """Return the parameters as the trainer takes them, which checks most of them."""
+        trials = _whole("trials", self.trials)
+        threads = int(effective_n_jobs(self.n_jobs))
+        jobs = max(1, min(threads, trials))
+        return TrainOptions(
+            seed=seed,
+            trials=trials,
+            jobs=jobs,
+            threads=max(1, threads // jobs),
+            topology=self._topology(dataset),
+            sigma=self.sigma,
+            beta=self.beta,
+            gamma=self.gamma,
+            max_iterations=self.max_iterations,
+            stop=self.stop,  # type: ignore[arg-type]  # its name will do
+            gap_limit=self.gap_limit,
+            precision=_whole("precision", self.precision),
+        )
+
+    def _topology(self, dataset: Dataset) -> Topology | None:
+        """Return the layers asked for; None leaves them to the trainer."""
+        if self.hidden_widths is None:
+            if self.skip:
+                raise UsageError("skip: expected hidden_widths beside it, got none")
+            return None
+        if not isinstance(self.hidden_widths, Iterable):
+            raise UsageError(
+                f"hidden_widths: expected whole numbers such as (8, 8), got {self.hidden_widths!r}"
+            )
+        hidden = [_whole("hidden_widths", width) for width in self.hidden_widths]
+        return layered((dataset.n_inputs, *hidden, dataset.n_outputs), skip=bool(self.skip))
+
+
+def random_seed(random_state: Any) -> int:
+    """Return the trainer's seed: an int itself, anything else as scikit-learn draws from it."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31))
+
+
+def _whole(name: str, value: Any) -> int:
+    """Return a whole number of any integer type as an int."""
+    if not isinstance(value, Integral):
+        raise UsageError(f"{name}: expected a whole number, got {value!r}")
+    return int(value)
+
+
+def _are_bits(X: NDArray[Any]) -> bool:
+    """Tell whether every value is 0 or 1."""
+    return bool(((X == 0) | (X == 1)).all())

@@ -1,0 +1,427 @@
+"""Search for settings that reach an exact network soonest, or get most of a validation set right.
+
+The search is Optuna's; its study can be kept in an SQLite file, which is validated when it is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import statistics
+import time
+from collections.abc import Hashable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from btfsynth.dataset.dataset import Dataset, OutputKind
+from btfsynth.dataset.sampling import matched
+from btfsynth.errors import (
+    DataError,
+    InterruptedWorkError,
+    MissingToolError,
+    OutputError,
+    TrainingError,
+    plural,
+    shown,
+)
+from btfsynth.events import OnEvent, SettingsTried, ignore
+from btfsynth.extras import install_command
+from btfsynth.files import StrPath, as_path
+from btfsynth.network.topology import layered
+from btfsynth.settings.table import TUNE, StopRule
+from btfsynth.training.defaults import default_plan
+from btfsynth.training.parameters import TrainParameters, TrialResult
+from btfsynth.training.trainer import TrialOptions, check_fit, train_trial, warm_up
+from btfsynth.workers.executor import Executor, Inline, Task, completed
+
+_SEEDS = 6
+_HELD_OUT_SEEDS = 2
+_NEVER = 1e9
+_ITERATIONS = 100_000
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """The best settings found.
+
+    `seconds_per_solution` is the training time of all trials over their successes, None with a validation
+    set; `valid` the share of its targets, or classes, that was right, a mean over the trials. `solutions` and
+    `trials` stand behind that figure; `candidates` were tried, those of resumed searches included. `lost`
+    says why the study could not be written any more, which ended the search.
+    """
+
+    widths: tuple[int, ...]
+    sigma: float
+    beta: float
+    gamma: float
+    max_iterations: int
+    stop: StopRule
+    seconds_per_solution: float | None
+    valid: float | None
+    solutions: int
+    trials: int
+    candidates: int
+    interrupted: bool = False
+    lost: str | None = None
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A candidate with its cost, as the study has it."""
+
+    value: float
+    params: Mapping[str, Any]
+    user_attrs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The result of a few trials of some settings.
+
+    `cost` is to be small: seconds per solution, or the share of validation targets that was wrong.
+    `iterations` is the median of the trials.
+    """
+
+    cost: float
+    solutions: int
+    trials: int
+    iterations: int
+
+
+def tune(
+    dataset: Dataset,
+    time_limit: float,
+    seed: int = 1,
+    storage: StrPath | None = None,
+    on_event: OnEvent | None = None,
+    executor: Executor | None = None,
+    valid: Dataset | None = None,
+) -> TuningResult:
+    """Search settings by the expected time to an exact network, or by what is right of a validation set.
+
+    Every candidate trains from the same few random starts, each for a share of the time so that a slow one
+    costs no more than others. The search is Optuna's tree-structured Parzen estimator. Ctrl-C ends it with
+    the best until then.
+
+    Parameters
+    ----------
+    time_limit
+        Seconds to search.
+    storage
+        SQLite file that keeps the candidates; the search continues from a file that exists.
+    on_event
+        Called with a `SettingsTried` after every candidate.
+    executor
+        Tries candidates side by side; None tries them one after the other in this process.
+    valid
+        Validation set to judge by. Trials then run for all their share of the time, and the settings have the
+        iterations done by then.
+
+    Raises
+    ------
+    MissingToolError
+        If Optuna is not installed.
+    DataError
+        If the file is no study, or not one of this search.
+    OutputError
+        If it cannot be written any more, before there were any settings.
+    TrainingError, InterruptedWorkError
+        If no candidate reached an exact network, or the user stopped the search before one did.
+    """
+    storage = None if storage is None else as_path(storage)
+    time_limit, seed = TUNE["time_limit"].take(time_limit), TUNE["seed"].take(seed)
+    if valid is not None:
+        valid = matched(valid, dataset, default_plan(dataset).trial_widths(0)[0])
+    try:
+        import optuna
+        import sqlalchemy
+    except ImportError:
+        raise MissingToolError(f"optuna is not installed; {install_command('optuna')}") from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warm_up(TrainParameters().precision)
+    name = dataset.content_hash + ("" if valid is None else valid.content_hash)
+    study = open_study(name, storage, seed, dataset)
+    search = _Search(study, dataset, valid, seed, time_limit)
+    lost: str | None = None
+    try:
+        interrupted = search.run(executor or Inline(), on_event or ignore)
+        tried = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    except (optuna.exceptions.OptunaError, sqlalchemy.exc.SQLAlchemyError) as error:
+        lost = f"{storage}: the study cannot be written: {reason(error)}; it keeps what came before"
+        interrupted, tried = False, search.told
+    best = min(tried, key=lambda each: each.value, default=None)
+    if best is None or best.value >= _NEVER:
+        if lost is not None:
+            raise OutputError(lost)
+        found = f"no settings reached an exact network in {plural(len(tried), 'candidate')}"
+        if interrupted:
+            kept = f"; {storage} keeps them" if tried and storage is not None else ""
+            raise InterruptedWorkError(f"interrupted; {found}{kept}")
+        raise TrainingError(f"{found}; give more time")
+    result = _result(best, len(tried), valid is not None, interrupted)
+    return replace(result, lost=lost)
+
+
+def _result(best: Any, candidates: int, valid: bool, interrupted: bool) -> TuningResult:
+    return TuningResult(
+        widths=tuple(best.user_attrs["widths"]),
+        sigma=float(best.params["sigma"]),
+        beta=float(best.params["beta"]),
+        gamma=float(best.params["gamma"]),
+        max_iterations=int(best.user_attrs["iterations"]) if valid else _ITERATIONS,
+        stop=StopRule.NONE if valid else StopRule.EXACT,
+        seconds_per_solution=None if valid else float(best.value),
+        valid=1.0 - float(best.value) if valid else None,
+        solutions=int(best.user_attrs["solutions"]),
+        trials=int(best.user_attrs["trials"]),
+        candidates=candidates,
+        interrupted=interrupted,
+    )
+
+
+class _Search:
+    """Candidates asked of a study, and their results told to it.
+
+    The results are also kept here, in case that the study cannot be read any more.
+    """
+
+    def __init__(
+        self, study: Any, dataset: Dataset, valid: Dataset | None, seed: int, time_limit: float
+    ) -> None:
+        self.study = study
+        self.dataset = dataset
+        self.valid = valid
+        self.seed = seed
+        self.end = time.monotonic() + time_limit
+        self.share = max(0.05, time_limit / 120)
+        self.space = _space(dataset)
+        self.running: dict[Hashable, Any] = {}
+        self.told: list[Any] = []
+
+    def run(self, executor: Executor, on_event: OnEvent) -> bool:
+        """Try candidates until the time is up; return whether the user stopped it."""
+        from optuna.trial import TrialState
+
+        try:
+            with closing(completed(executor, self.next, on_event, attempts=1)) as ended:
+                for finished in ended:
+                    candidate = self.running.pop(finished.key)
+                    if finished.died:
+                        self.study.tell(candidate, state=TrialState.FAIL)
+                        continue
+                    self.tell(candidate, finished.value)
+                    on_event(self.standing())
+        except KeyboardInterrupt:
+            for candidate in self.running.values():
+                self.study.tell(candidate, state=TrialState.FAIL)
+            return True
+        return False
+
+    def next(self) -> Task | None:
+        """Return another candidate to try, None when the time is up."""
+        if time.monotonic() >= self.end:
+            return None
+        candidate = self.study.ask(self.space)
+        widths, parameters = _chosen(candidate, self.dataset, self.valid is not None)
+        candidate.set_user_attr("widths", list(widths))
+        self.running[candidate.number] = candidate
+        arguments = (self.dataset, widths, parameters, self.seed, self.share, self.valid)
+        return Task(candidate.number, f"candidate {candidate.number}", try_settings, arguments)
+
+    def tell(self, candidate: Any, tried: Tried) -> None:
+        for name in ("solutions", "trials", "iterations"):
+            candidate.set_user_attr(name, getattr(tried, name))
+        self.told.append(_Told(tried.cost, candidate.params, candidate.user_attrs))
+        self.study.tell(candidate, tried.cost)
+
+    def standing(self) -> SettingsTried:
+        candidates, best = len(self.study.trials), self.study.best_value
+        if self.valid is not None:
+            return SettingsTried(candidates, valid=1 - best)
+        return SettingsTried(candidates, seconds_per_solution=best if best < _NEVER else None)
+
+
+def try_settings(
+    dataset: Dataset,
+    widths: tuple[int, ...],
+    parameters: TrainParameters,
+    seed: int,
+    share: float,
+    valid: Dataset | None = None,
+) -> Tried:
+    """Train a few trials with these settings, each for at most `share` seconds.
+
+    Without a solution the cost is huge, the less so the more targets the best network got right.
+    """
+    spent, solutions, best = 0.0, 0, 0.0
+    steps: list[int] = []
+    wrong: list[float] = []
+    topology = layered(widths)
+    check_fit(dataset, topology)
+    for start in range(_SEEDS):
+        options = TrialOptions.within(share)
+        result = train_trial(
+            dataset, topology, parameters, seed, start, valid=valid, options=options
+        )
+        spent += result.seconds
+        steps.append(result.iterations)
+        solutions += result.exact
+        best = max(best, result.bits_right / max(1, result.bits))
+        if valid is not None:
+            wrong.append(1.0 - _right_share(result, valid))
+            if len(steps) == _HELD_OUT_SEEDS:
+                break
+        elif len(steps) == _SEEDS // 2 and not solutions:
+            break
+    exact = spent / solutions if solutions else _NEVER * (2 - best)
+    cost = statistics.fmean(wrong) if wrong else exact
+    return Tried(cost, solutions, len(steps), int(statistics.median(steps)))
+
+
+def _right_share(result: TrialResult, valid: Dataset) -> float:
+    """Return the share of the validation set that is right: of classes where there are any, else of bits."""
+    assert result.valid_right is not None  # patterns were held out
+    of_classes = valid.output_kind is OutputKind.LABEL
+    count = valid.n_patterns if of_classes else int(valid.care_mask.sum())
+    return result.valid_right / max(1, count)
+
+
+def _chosen(
+    candidate: Any, dataset: Dataset, has_valid: bool
+) -> tuple[tuple[int, ...], TrainParameters]:
+    """Return widths and parameters of a candidate; generated codes keep their width."""
+    chosen = candidate.params
+    parameters = TrainParameters(
+        sigma=chosen["sigma"],
+        beta=chosen["beta"],
+        gamma=chosen["gamma"],
+        max_iterations=_ITERATIONS,
+        stop=StopRule.NONE if has_valid else StopRule.EXACT,
+    )
+    return _widths(chosen, dataset), parameters
+
+
+def _widths(chosen: Mapping[str, Any], dataset: Dataset) -> tuple[int, ...]:
+    hidden = [chosen["hidden_width"]] * chosen["hidden_layers"]
+    return (default_plan(dataset).trial_widths(0)[0], *hidden, dataset.n_outputs)
+
+
+def _space(dataset: Dataset) -> dict[str, Any]:
+    """Return what the search chooses from: depth, width, sigma, beta and gamma."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    least = max(default_plan(dataset).trial_widths(0)[0], dataset.n_outputs, 2)
+    return {
+        "hidden_layers": IntDistribution(1, 4),
+        "hidden_width": IntDistribution(least, 6 * least, log=True),
+        "sigma": CategoricalDistribution([3.0, 5.0, 7.0]),
+        "beta": FloatDistribution(0.1, 0.9),
+        "gamma": FloatDistribution(1e-4, 3e-2, log=True),
+    }
+
+
+_SEED_RANGE = 1 << 32
+"""Seeds that Optuna takes."""
+_FULL = "disk is full"
+
+
+def open_study(name: str, storage: StrPath | None, seed: int, dataset: Dataset) -> Any:
+    """Return the study of a file, or a new one; its candidates must be such as a search of these data keeps."""
+    storage = None if storage is None else as_path(storage)
+    import optuna
+    import sqlalchemy
+
+    # Its own text of an address: names may have marks that would end them.
+    url = None if storage is None else sqlalchemy.URL.create("sqlite", database=str(storage))
+    is_new = storage is not None and not os.path.lexists(storage)
+    try:
+        study = optuna.create_study(
+            study_name=name,
+            storage=None if url is None else url.render_as_string(),
+            load_if_exists=True,
+        )
+        candidates = study.get_trials(deepcopy=False)
+    except Exception as error:
+        if storage is None:
+            raise
+        if is_new:
+            _remove(storage)
+        if _FULL in str(error):
+            raise OutputError(
+                f"{storage}: no space left in {storage.parent} for the study"
+            ) from None
+        raise DataError(f"cannot be used as a study: {reason(error)}", storage) from None
+    if study.directions != [optuna.study.StudyDirection.MINIMIZE]:
+        raise DataError("cannot be used as a study: expected one for the smallest cost", storage)
+    for candidate in candidates:
+        try:
+            problem = _problem(candidate, dataset)
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+            problem = f"malformed ({type(error).__name__})"
+        if problem is not None:
+            raise DataError(
+                f"cannot be used as a study: candidate {shown(candidate.number)}: {problem}",
+                storage,
+            )
+    # A search that is resumed is not to begin with the candidates it has had.
+    study.sampler = optuna.samplers.TPESampler(seed=(seed + len(candidates)) % _SEED_RANGE)
+    return study
+
+
+def _remove(storage: Path) -> None:
+    """Remove the remains of a file that could not be made."""
+    for name in (storage, *(Path(f"{storage}-{part}") for part in ("journal", "wal", "shm"))):
+        with contextlib.suppress(OSError):
+            name.unlink(missing_ok=True)
+
+
+def _problem(candidate: Any, dataset: Dataset) -> str | None:
+    """Return how a candidate differs from those that a search keeps, None if it does not."""
+    import optuna
+
+    space = _space(dataset)
+    if not all(type(each) is int for each in (candidate.number, candidate._trial_id)):
+        return "expected a whole number as its number"
+    done = candidate.state is optuna.trial.TrialState.COMPLETE
+    for name, distribution in candidate.distributions.items():
+        if distribution != space.get(name):
+            return f"{name!r:.60}: expected a parameter of this search"
+    if not done:
+        return None
+    if candidate.params.keys() != space.keys():
+        return f"expected the parameters {', '.join(space)}"
+    for name, value in candidate.params.items():
+        if not (
+            math.isfinite(value) and space[name]._contains(space[name].to_internal_repr(value))
+        ):
+            return f"{name}: expected a value of its range, got {shown(value)}"
+    value = candidate.value
+    if value is None or not (math.isfinite(value) and value >= 0):
+        return f"cost: expected a number of at least 0, got {shown(value)}"
+    return _attribute_problem(candidate, dataset)
+
+
+def _attribute_problem(candidate: Any, dataset: Dataset) -> str | None:
+    kept, params = candidate.user_attrs, candidate.params
+    if kept.get("widths") != list(_widths(params, dataset)):
+        return f"widths: expected those of its parameters, got {shown(kept.get('widths'))}"
+    for name, low in (("trials", 1), ("solutions", 0), ("iterations", 0)):
+        value = kept.get(name)
+        if type(value) is not int or not low <= value <= 2**62:
+            return f"{name}: expected a whole number of at least {low}, got {shown(value)}"
+    if kept["solutions"] > kept["trials"]:
+        return f"solutions: expected at most {kept['trials']}, got {kept['solutions']}"
+    return None
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of what a database said."""
+    lines = str(error.__cause__ or error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,126 @@
+"""Circuits grown input by input and output by output."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.load import load
+from btfsynth.discovery.cascade import CascadeOptions, grow, interleaved_order
+from btfsynth.errors import TrainingError, UsageError
+from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.text import format_netlist
+from btfsynth.ports import Port
+
+QUICK = CascadeOptions(candidates=1, stage_passes="resub --patience 1000")
+
+
+def table(inputs: list[list[int]], targets: list[list[int]], care: object = None) -> Dataset:
+    """A data set of one port each way."""
+    return Dataset(
+        "t", "t", np.array(inputs, dtype=np.uint8), np.array(targets, dtype=np.uint8),
+        (Port("x", len(inputs[0])),), (Port("y", len(targets[0])),),
+        care=None if care is None else np.array(care, dtype=np.bool_),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("task", ["multiplier:2", "adder:3", "parity:5"])
+def test_a_grown_circuit_is_right_everywhere(task):
+    """Every pattern comes out right, on the ports of the data."""
+    data = load(task)
+    grown = grow(data, QUICK)
+    assert count_wrong(grown.netlist, care_reference(data)) == 0
+    assert grown.netlist.input_ports == data.input_ports
+    assert grown.netlist.output_ports == data.output_ports
+
+
+def test_an_adder_grows_by_full_adders():
+    """Three cells a bit and two for the first: nothing is wasted where the stages are easy."""
+    assert grow(load("adder:3")).netlist.n_cells <= 9
+
+
+@pytest.mark.slow
+def test_the_three_bit_multiplier_grows_small():
+    """At most the 27 cells of the textbook's array of half and full adders."""
+    data = load("multiplier:3")
+    grown = grow(data)
+    assert count_wrong(grown.netlist, care_reference(data)) == 0
+    assert grown.netlist.n_cells <= 27
+
+
+def test_the_same_seed_grows_the_same_circuit():
+    """Byte for byte."""
+    one, other = (format_netlist(grow(load("multiplier:2"), QUICK).netlist) for _ in range(2))
+    assert one == other
+
+
+def test_any_order_of_the_inputs_will_do():
+    """The circuit is right."""
+    data = load("multiplier:2")
+    grown = grow(data, replace(QUICK, order=(3, 0, 2, 1)))
+    assert count_wrong(grown.netlist, care_reference(data)) == 0
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.data())
+def test_any_table_of_three_inputs_grows(data):
+    """Whatever the outputs, don't-cares and missing patterns are, constants included."""
+    rows = data.draw(st.lists(st.integers(0, 7), min_size=1, max_size=8, unique=True))
+    bits = st.lists(st.integers(0, 1), min_size=2, max_size=2)
+    targets = [data.draw(bits) for _ in rows]
+    care = [data.draw(bits) for _ in rows]
+    drawn = table([[row >> k & 1 for k in range(3)] for row in rows], targets, care)
+    assert count_wrong(grow(drawn, QUICK).netlist, care_reference(drawn)) == 0
+
+
+def test_patterns_that_never_have_an_input_off():
+    """Stages without patterns ask for nothing; the last one asks for everything."""
+    data = table([[0, 1, 1], [1, 1, 1], [1, 0, 1]], [[0], [1], [0]])
+    assert count_wrong(grow(data, QUICK).netlist, care_reference(data)) == 0
+
+
+def test_bits_of_ports_take_turns():
+    """The least significant bit of every port comes first; short ports run out."""
+    assert interleaved_order((Port("a", 3), Port("b", 1), Port("c", 2))) == (0, 3, 4, 1, 5, 2)
+    assert interleaved_order(()) == ()
+
+
+def test_giving_up_names_what_was_not_learnt():
+    """Too few steps for an exclusive or: how far it came, and which outputs are left."""
+    stuck = replace(QUICK, rounds=1, parameters=replace(QUICK.parameters, max_iterations=1))
+    with pytest.raises(
+        TrainingError, match=r"\d of 4 inputs free, none of the output bits \d.* in 1 round"
+    ):
+        grow(load("multiplier:2"), stuck)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"order": (0, 1, 2)}, "order of the 4 inputs"),
+        ({"order": (0, 1, 2, 2)}, "order of the 4 inputs"),
+        ({"rounds": 0}, "rounds and candidates"),
+        ({"candidates": 0}, "rounds and candidates"),
+        ({"shapes": ()}, "at least one shape"),
+        ({"passes": "nonsense"}, "unknown pass"),
+    ],
+)
+def test_options_that_cannot_be(change, message):
+    """One line says what was expected."""
+    with pytest.raises(UsageError, match=message):
+        grow(load("multiplier:2"), replace(QUICK, **change))
+
+
+def test_only_boolean_inputs():
+    """Generators have no inputs to let free."""
+    data = replace(
+        table([[0], [1]], [[0], [1]]), inputs=np.zeros((2, 0), dtype=np.uint8), input_ports=(),
+        input_kind=InputKind.ONE_HOT_GENERATOR,
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="expected Boolean inputs"):
+        grow(data, QUICK)

@@ -1,0 +1,42 @@
+"""What is beside a circuit that was learnt and fails takes nothing from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from btfsynth.dataset.tasks import parse_task
+from btfsynth.errors import ToolError
+from btfsynth.events import Event, Note
+from btfsynth.learning import learning
+from btfsynth.learning.learning import LearnOptions, learn
+
+
+def test_simulator_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The circuit is written, unverified, with the reason."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ToolError("the simulator broke")
+
+    monkeypatch.setattr(learning, "simulate_design", broken)
+    options = LearnOptions(time_limit=None, trials=1, baselines=False)
+    report = learn(parse_task("parity:4"), tmp_path / "d", options)
+    assert not report.verified
+    assert report.checks["simulation"].skipped == "failed: the simulator broke"
+    assert (report.directory / "manifest.json").is_file()
+
+
+def test_baselines_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are skipped with a note."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no baseline")
+
+    told: list[Event] = []
+    monkeypatch.setattr(learning, "measure_baselines", broken)
+    monkeypatch.setattr(learning, "have_sklearn", lambda: True)
+    options = LearnOptions(time_limit=None, trials=1, simulators=("amaranth",))
+    report = learn(parse_task("parity:4"), tmp_path / "d", options, on_event=told.append)
+    assert report.verified
+    assert Note("baselines: skipped: no baseline") in told
