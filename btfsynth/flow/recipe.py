@@ -162,7 +162,7 @@ def format_recipe(
     notes: dict[str, str] = {}
     if trial is not None:
         values["train"], notes["train"] = _training(dataset, options, trial, given)
-    comment = f"btfsynth {__version__}: btfsynth build --config run.toml does this again"
+    comment = f"btfsynth {__version__}: given to btfsynth build as its configuration, this file repeats the build"
     return format_run_file(values, comment, notes)
 
 

@@ -80,7 +80,6 @@ def _texts(tree: ast.AST) -> list[tuple[int, str]]:
     ]
 
 
-@pytest.mark.xfail(reason="being mended", strict=False)
 def test_the_library_names_no_option():
     """No message below the command line has an option; a text that is one word goes to another program."""
     flags, found, read = _flags(), [], 0
