@@ -162,7 +162,7 @@ def format_recipe(
     notes: dict[str, str] = {}
     if trial is not None:
         values["train"], notes["train"] = _training(dataset, options, trial, given)
-    comment = f"btfsynth {__version__}: given to btfsynth build as its configuration, this file repeats the build"
+    comment = f"btfsynth {__version__}: as the configuration of a build, this file repeats it"
     return format_run_file(values, comment, notes)
 
 
