@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from btfsynth.cli.config import (
+    DataOptions,
     comes_from_file,
     command_line,
     config_option,
     configured_source_argument,
-    read_valid,
-    require_same_data,
+    data_options,
     require_same_file,
 )
 from btfsynth.cli.options import (
@@ -23,10 +23,9 @@ from btfsynth.cli.options import (
     folder_option,
     hardware_options,
     json_option,
-    load_source,
     option,
     record_options,
-    refuse_training_options,
+    setting_of,
     setting_options,
     training_options,
 )
@@ -45,7 +44,7 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import observed
-from btfsynth.errors import VerificationError, plural
+from btfsynth.errors import UsageError, VerificationError, plural
 from btfsynth.settings.table import BUILD, INPUTS, Preserve
 
 if TYPE_CHECKING:
@@ -74,17 +73,14 @@ if TYPE_CHECKING:
 @json_option
 @training_options
 @hardware_options
+@data_options
 def build_command(
-    *,
-    source: str,
+    data: DataOptions,
     directory: Path | None,
     network: str | None,
     options: BuildOptions,
-    valid: str | None,
     training: TrainOptions,
     hardware: HardwareOptions,
-    outputs: int | tuple[str, ...] | None,
-    name: str | None,
     with_report: bool,
     as_json: bool,
 ) -> None:
@@ -105,11 +101,9 @@ def build_command(
     from btfsynth.report.page import PAGE_FILE, write_report
 
     network_file = None if network is None else Path(network)
-    dataset = load_source(source, outputs, contradictory=network is not None)
-    dataset = dataset if name is None else replace(dataset, name=name)
-    require_same_data("source", dataset)
-    measured = read_valid(valid, outputs)
-    inputs = replace(_inputs(source, valid, outputs, network_file), name=name)
+    dataset = data.load(contradictory=network is not None)
+    valid = data.read_valid()
+    inputs = _inputs(data, network_file)
     directory = directory or Path("hdl_out") / dataset.name
     options = replace(
         options,
@@ -118,7 +112,7 @@ def build_command(
         inputs=inputs,
         command=command_line(without=("directory", "with_report", "as_json", "jobs", "threads")),
     )
-    report = _build(dataset, measured, network_file, directory, options)
+    report = _build(dataset, valid, network_file, directory, options)
     asked, directory = directory, report.directory or directory
     problems: list[str] = []
     if with_report:
@@ -150,10 +144,7 @@ def _build(
     if network_file is None:
         with observed(dataset.name) as on_event:
             return build(dataset, directory, options, on_event, valid)
-    sources = [ParameterSource.COMMANDLINE]
-    if comes_from_file("network"):
-        sources.append(ParameterSource.DEFAULT_MAP)
-    refuse_training_options("nothing is trained where `network` gives a network", sources)
+    _refuse_training_options()
     network = read_network(network_file)
     with observed(dataset.name) as on_event:
         return build_network(
@@ -161,31 +152,33 @@ def _build(
         )
 
 
-def _inputs(
-    source: str,
-    valid: str | None,
-    outputs: int | tuple[str, ...] | None,
-    network: Path | None,
-) -> RunInputs:
+def _refuse_training_options() -> None:
+    """Refuse options of a training, those of a run file too if the network is named there as well."""
+    context = click.get_current_context()
+    sources = [ParameterSource.COMMANDLINE]
+    if comes_from_file("network"):
+        sources.append(ParameterSource.DEFAULT_MAP)
+    for parameter in context.command.params:
+        setting = setting_of(parameter)
+        given = context.get_parameter_source(parameter.name or "")
+        if setting is not None and setting.section == "train" and given in sources:
+            raise UsageError(
+                f"`{setting.name}`: nothing is trained where `network` gives a network"
+            )
+
+
+def _inputs(data: DataOptions, network: Path | None) -> RunInputs:
     """Return how what is read was named; what the run file says of it must still be so."""
-    from btfsynth.dataset.tasks import is_task_spec
     from btfsynth.flow.recipe import RunInputs, file_hash, recorded_name
 
     topology: str | None = click.get_current_context().params.get("topology")
-    hashes = []
+    files: dict[str, Any] = {}
     for path, section, key in ((network, "data", "network"), (topology, "train", "topology")):
-        hashes.append(None if path is None else file_hash(path))
         if path is not None:
-            require_same_file(section, key, hashes[-1] or "")
-    return RunInputs(
-        source=None if is_task_spec(source) else recorded_name(source),
-        valid=None if valid is None or is_task_spec(valid) else recorded_name(valid),
-        outputs=outputs,
-        network=None if network is None else recorded_name(network),
-        network_hash=hashes[0],
-        topology=None if topology is None else recorded_name(topology),
-        topology_hash=hashes[1],
-    )
+            digest = file_hash(path)
+            require_same_file(section, key, digest)
+            files |= {key: recorded_name(path), f"{key}_hash": digest}
+    return RunInputs(**data.recorded(), **files, name=data.name)
 
 
 def _given(report: BuildReport) -> str:

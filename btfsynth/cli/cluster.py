@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from btfsynth.cli.options import is_default
+from btfsynth.cli.options import is_given
 from btfsynth.cli.output import say
 from btfsynth.errors import BtfsynthError, InterruptedWorkError, TrainingError, UsageError
 
@@ -35,20 +35,14 @@ def executor_of(scheduler: str | None) -> Iterator[Executor | None]:
 
 
 def workers_of(scheduler: str | None) -> Callable[[int], Executor]:
-    """Return what makes the workers from a number of jobs: those of a scheduler, or this machine's.
-
-    Raises
-    ------
-    UsageError
-        If there is a scheduler and ``--jobs`` was given.
-    """
+    """Return what makes the workers from a number of jobs: those of a scheduler, or this machine's."""
     from btfsynth.workers.cluster import connect
     from btfsynth.workers.pool import local_executor
 
     if scheduler is None:
         return local_executor
-    if not is_default("jobs"):
-        raise UsageError("--scheduler and --jobs: the cluster says how much runs at once")
+    if is_given("jobs"):
+        raise UsageError("`scheduler` and `jobs`: the cluster says how much runs at once")
     return lambda _: connect(scheduler)
 
 
@@ -73,13 +67,7 @@ def join_ranks(wanted: bool) -> Ranks | None:
 
 
 def prepared(ranks: Ranks | None, prepare: Callable[[], T]) -> T:
-    """Return what a function returns; if it fails in one process it does in all.
-
-    Raises
-    ------
-    UsageError
-        If it failed in another process.
-    """
+    """Return what a function returns; if it fails in one process it does in all."""
     if ranks is None:
         return prepare()
     result: T
@@ -111,6 +99,6 @@ def guarded(ranks: Ranks | None) -> Iterator[None]:
         if ranks is None:
             raise
         interrupted = isinstance(error, KeyboardInterrupt)
-        problem = "interrupted before its first step" if interrupted else str(error)
+        problem = "interrupted before its first iteration" if interrupted else str(error)
         say(f"btfsynth: error: process {ranks.share.rank}: {problem or type(error).__name__}")
         ranks.abort()

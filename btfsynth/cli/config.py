@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from btfsynth.cli.completion import complete_source
-from btfsynth.cli.options import load_source, setting_of
+from btfsynth.cli.options import F, gathered, is_given, load_source, setting_of
 from btfsynth.cli.output import say
 from btfsynth.errors import DataError, UsageError
 from btfsynth.settings.run_file import RunFile, is_file, read_run_file
@@ -77,24 +78,19 @@ def _require_source(
 ) -> str | None:
     if context.resilient_parsing:
         return source
-    given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    given = is_given(parameter.name or "")
     if not given and context.meta.get(_MISSING):
         raise context.meta[_MISSING][0]
     if source is None:
         raise UsageError("missing SOURCE: give a task or a file, or a `config` that names it")
-    own = (context.default_map or {}).get("source")
-    if given and context.default_map is not None and str(own) != source:
-        # The validation set belongs to the source that the file names.
-        context.default_map = {
-            name: value for name, value in context.default_map.items() if name != "valid"
-        }
-    from btfsynth.dataset.tasks import is_task_spec
+    defaults = context.default_map
+    if given and defaults is not None:
+        from btfsynth.dataset.tasks import is_task_spec
 
-    if given and is_task_spec(source) and context.default_map is not None:
-        # Tasks have no columns to choose from; those of the file belong to its own source.
-        context.default_map = {
-            name: value for name, value in context.default_map.items() if name != "outputs"
-        }
+        # The validation set and the columns belong to the source that the file names; a task has no columns.
+        others = {"valid"} if str(defaults.get("source")) != source else set()
+        others |= {"outputs"} if is_task_spec(source) else set()
+        context.default_map = {key: defaults[key] for key in defaults if key not in others}
     return source
 
 
@@ -104,6 +100,71 @@ configured_source_argument = click.argument(
 """SOURCE of a command that may take it from its run file."""
 
 
+@dataclass(frozen=True)
+class DataOptions:
+    """What a command learns from, as it was given: the data, their columns and name, a validation set."""
+
+    source: str
+    outputs: int | tuple[str, ...] | None = None
+    name: str | None = None
+    valid: str | None = None
+
+    def load(self, *, contradictory: bool = False) -> Dataset:
+        """Read the data, which must be those that a run file was written for."""
+        dataset = load_source(self.source, self.outputs, contradictory=contradictory)
+        require_same_data("source", dataset)
+        return dataset if self.name is None else replace(dataset, name=self.name)
+
+    def read(self, source: str | None) -> Dataset | None:
+        """Read other patterns as they are; a task has no columns to choose from."""
+        if source is None:
+            return None
+        return load_source(source, None if self.is_task(source) else self.outputs)
+
+    def read_valid(self) -> Dataset | None:
+        """Read the validation set as it is, which must be the one that a run file was written for."""
+        valid = self.read(self.valid)
+        if valid is not None:
+            require_same_data("valid", valid)
+        return valid
+
+    def load_valid(self, dataset: Dataset, n_inputs: int) -> Dataset | None:
+        """Read the validation set, its columns in the order of the training data.
+
+        `n_inputs` are those of the network where inputs are generated.
+        """
+        from btfsynth.dataset.sampling import matched
+
+        given = self.read_valid()
+        if given is None:
+            return None
+        valid = matched(given, dataset, n_inputs)
+        for notice in valid.notices[len(given.notices) :]:
+            say(f"note: {notice}")
+        return valid
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the values of a run file; those of tasks are None, as the data have their full names."""
+        from btfsynth.flow.recipe import recorded_name
+
+        names = {
+            key: None if given is None or self.is_task(given) else recorded_name(given)
+            for key, given in (("source", self.source), ("valid", self.valid))
+        }
+        return {**names, "outputs": self.outputs}
+
+    @staticmethod
+    def is_task(source: str) -> bool:
+        from btfsynth.dataset.tasks import is_task_spec
+
+        return is_task_spec(source)
+
+
+def data_options(function: F) -> F:
+    """Hand over SOURCE and the options of the data as one `DataOptions` named ``data``."""
+    return gathered("data", [each.name for each in fields(DataOptions)], DataOptions)(function)
+
+
 def comes_from_file(name: str) -> bool:
     """Return True if a parameter of the running command has its value from the run file."""
     source = click.get_current_context().get_parameter_source(name)
@@ -111,79 +172,17 @@ def comes_from_file(name: str) -> bool:
 
 
 def require_same_data(key: str, dataset: Dataset) -> None:
-    """Refuse data that are not those the run file was written for.
+    """Refuse data, the ``source`` or ``valid``, that are not those the run file was written for.
 
-    Parameters
-    ----------
-    key
-        ``source`` or ``valid``; where the command line names the data, any will do.
-    dataset
-        The data.
-
-    Raises
-    ------
-    DataError
-        If their hash is another one than the file has.
+    Where the command line names the data, any will do.
     """
     digest = "hash" if key == "source" else f"{key}_hash"
     if comes_from_file(key):
         _require("data", digest, dataset.content_hash, dataset.source)
 
 
-def read_valid(source: str | None, outputs: int | Sequence[str] | None) -> Dataset | None:
-    """Read the validation set as it is; parameters and errors as for `load_valid`."""
-    if source is None:
-        return None
-    from btfsynth.dataset.tasks import is_task_spec
-
-    given = load_source(source, None if is_task_spec(source) else outputs)
-    require_same_data("valid", given)
-    return given
-
-
-def load_valid(
-    source: str | None,
-    outputs: int | Sequence[str] | None,
-    dataset: Dataset,
-    n_inputs: int | None = None,
-) -> Dataset | None:
-    """Read the validation set, its columns in the order of the training data.
-
-    Parameters
-    ----------
-    source
-        A task, which has no columns to choose from, or a file; None if there is no validation set.
-    outputs
-        Which columns of a file are outputs.
-    dataset
-        The training data.
-    n_inputs
-        Inputs of the network where they are generated.
-
-    Raises
-    ------
-    UsageError, DataError
-        If they cannot be read, are not what the run file was written for, or do not fit.
-    """
-    from btfsynth.dataset.sampling import matched
-
-    given = read_valid(source, outputs)
-    if given is None:
-        return None
-    valid = matched(given, dataset, n_inputs)
-    for notice in valid.notices[len(given.notices) :]:
-        say(f"note: {notice}")
-    return valid
-
-
 def require_same_file(section: str, key: str, digest: str) -> None:
-    """Refuse a file that is not the one that the run file was written for (see `require_same_data`).
-
-    Raises
-    ------
-    DataError
-        If its hash is another one than the run file has.
-    """
+    """Refuse a file that is not the one that the run file was written for (see `require_same_data`)."""
     if comes_from_file(key):
         run: RunFile = click.get_current_context().meta[_META]
         _require(section, f"{key}_hash", digest, Path(run.get(section, key)).name)
@@ -202,21 +201,17 @@ def _require(section: str, key: str, digest: str, name: str) -> None:
 
 
 def command_line(without: Collection[str] = ()) -> tuple[str, ...]:
-    """Return the running command with what the user gave it, a word an item.
+    """Return the running command with what the user gave it, word by word.
 
-    Files are named without their folders: a record is not to tell where on a disk it was made.
-
-    Parameters
-    ----------
-    without
-        Names of parameters that have no part in the result.
+    Files are named without their folders: a record is not to tell where on a disk it was made. Parameters
+    that have no part in the result are named by `without`.
     """
     context = click.get_current_context()
     words = context.command_path.split()
     options: list[str] = []
     for parameter in context.command.params:
         name = parameter.name or ""
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        if not is_given(name):
             continue
         value = context.params.get(name)
         if isinstance(parameter, click.Argument):

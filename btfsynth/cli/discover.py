@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.config import (
+    DataOptions,
     config_option,
     configured_source_argument,
-    require_same_data,
+    data_options,
     run_file,
 )
 from btfsynth.cli.options import (
     folder_option,
-    is_default,
     json_option,
-    load_source,
     name_option,
     option,
     outputs_option,
@@ -32,7 +32,6 @@ from btfsynth.cli.progress import is_live, live_line
 from btfsynth.errors import (
     InterruptedWorkError,
     TrainingError,
-    UsageError,
     VerificationError,
     plural,
 )
@@ -42,7 +41,6 @@ from btfsynth.settings.table import DISCOVER, TRAIN, TRIAL
 
 if TYPE_CHECKING:
     from btfsynth.discovery.search import DiscoverOptions, DiscoverReport
-    from btfsynth.workers.executor import Executor
 
 
 @click.command("discover")
@@ -56,16 +54,14 @@ if TYPE_CHECKING:
 @name_option
 @outputs_option
 @json_option
+@data_options
 def discover_command(
-    *,
-    source: str,
+    data: DataOptions,
     directory: Path | None,
     options: DiscoverOptions,
     seed: int,
     scheduler: str | None,
     resume: bool,
-    outputs: int | tuple[str, ...] | None,
-    name: str | None,
     as_json: bool,
 ) -> None:
     """Discover circuits for SOURCE: train again and again, keep the best of what comes out.
@@ -84,13 +80,11 @@ def discover_command(
     """  # noqa: D301
     from btfsynth.discovery.search import discover
     from btfsynth.training.session import TrainOptions
+    from btfsynth.workers.pool import WorkerPool
 
-    if scheduler is not None and not is_default("jobs"):
-        raise UsageError("`scheduler` and `jobs`: the cluster says how many trials run at once")
+    workers = WorkerPool if scheduler is None else workers_of(scheduler)
     options = replace(options, training=TrainOptions(**{**_settings(run_file()), "seed": seed}))
-    dataset = load_source(source, outputs)
-    dataset = dataset if name is None else replace(dataset, name=name)
-    require_same_data("source", dataset)
+    dataset = data.load()
     directory = directory or Path("hdl_out") / f"{dataset.name}_discover"
     with _watched(dataset.name) as on_event:
         report = discover(
@@ -99,21 +93,13 @@ def discover_command(
             options,
             resume=resume,
             on_event=on_event,
-            executor=_workers(scheduler),
+            executor=workers,
         )
     if as_json:
         emit_json(report.to_json())
     else:
         _show(report)
     _require_success(report)
-
-
-def _workers(scheduler: str | None) -> Callable[[int], Executor]:
-    """Return what makes the workers."""
-    from btfsynth.workers.cluster import connect
-    from btfsynth.workers.pool import WorkerPool
-
-    return WorkerPool if scheduler is None else lambda _: connect(scheduler)
 
 
 def _settings(run: RunFile | None) -> dict[str, Any]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
     comb_option,
     folder_option,
+    is_given,
     json_option,
-    setting_options,
+    record_options,
 )
 from btfsynth.cli.output import (
     console,
@@ -31,7 +32,8 @@ from btfsynth.settings.table import FPGA, PLACE
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from btfsynth.fpga.flow import Column, FpgaResult
+    from btfsynth.fpga.flow import Column, FpgaOptions, FpgaResult
+    from btfsynth.fpga.place import PlaceOptions
 
 _DEFAULT = "ice40-hx1k"
 _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
@@ -51,19 +53,16 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
     shell_complete=complete_names(BOARDS),
     help=f"Put the design behind the serial port of this board instead: {', '.join(BOARDS)}.",
 )
-@setting_options(PLACE)
-@setting_options(FPGA)
+@record_options("place", "btfsynth.fpga.place:PlaceOptions", PLACE)
+@record_options("options", "btfsynth.fpga.flow:FpgaOptions", FPGA)
 @folder_option("Folder of the files.  [default: DIRECTORY/fpga-<device or board>]")
 @json_option
-@click.pass_context
 def fpga_command(
-    context: click.Context,
     source: Path,
     device: str | None,
     board: str | None,
-    freq: float | None,
-    seed: int,
-    tries: int,
+    place: PlaceOptions,
+    options: FpgaOptions,
     directory: Path | None,
     as_json: bool,
 ) -> None:
@@ -81,40 +80,36 @@ def fpga_command(
     """  # noqa: D301
     from btfsynth.fpga.board import board_device
     from btfsynth.fpga.devices import get_device
-    from btfsynth.fpga.flow import FpgaOptions, run_fpga
-    from btfsynth.fpga.place import PlaceOptions
+    from btfsynth.fpga.flow import run_fpga
 
     if board is not None:
-        if device not in {None, board_device(board)} or freq is not None:
-            raise UsageError("--board: has its own device and clock; leave out --device and --freq")
-        if context.get_parameter_source("tries") is ParameterSource.COMMANDLINE:
+        if device not in {None, board_device(board)} or place.freq is not None:
+            raise UsageError("--board: has its own device and clock; omit --device and --freq")
+        if is_given("tries"):
             raise UsageError("--board: takes no --tries; its design is mapped by Yosys alone")
-        _on_board(source, board, seed, directory or source / f"fpga-{board}", as_json)
+        _on_board(source, board, place, directory or source / f"fpga-{board}", as_json)
         return
     target = get_device(device or _DEFAULT)
     output = directory or source / f"fpga-{target.name}"
-    options = FpgaOptions(PlaceOptions(seed, freq), tries)
+    options = replace(options, place=place)
     result = run_fpga(
         source, target, options, output, say=lambda line: say(f"{source.name}: {line}")
     )
-    place = result.directory or output
+    written = result.directory or output
     if as_json:
         emit_json(result.to_json())
     else:
-        _show(result, place)
+        _show(result, written)
     if result.failure:
-        raise VerificationError(f"{result.failure}{kept_beside(output, place)}")
+        raise VerificationError(f"{result.failure}{kept_beside(output, written)}")
 
 
-def _on_board(source: Path, board: str, seed: int, output: Path, as_json: bool) -> None:
+def _on_board(source: Path, board: str, place: PlaceOptions, output: Path, as_json: bool) -> None:
     from btfsynth.fpga.board import run_board
     from btfsynth.fpga.board_worker import BAUD
-    from btfsynth.fpga.place import PlaceOptions
 
-    result = run_board(
-        source, board, PlaceOptions(seed), output, say=lambda line: say(f"{source.name}: {line}")
-    )
-    place = result.directory or output
+    result = run_board(source, board, place, output, say=lambda line: say(f"{source.name}: {line}"))
+    written = result.directory or output
     if as_json:
         emit_json(result.to_json())
     else:
@@ -124,9 +119,9 @@ def _on_board(source: Path, board: str, seed: int, output: Path, as_json: bool) 
         show("cells", f"{cells.luts} LUTs, {cells.flip_flops} flip-flops, {cells.carries} carry")
         show("serial", f"{check.passed} of {check.passed + check.failed} vectors passed")
         show("tools", ", ".join(f"{name} {version}" for name, version in result.tools.items()))
-        show("files", f"in {place}: {', '.join(result.files.values())}, fpga.json")
+        show("files", f"in {written}: {', '.join(result.files.values())}, fpga.json")
     if result.failure:
-        raise VerificationError(f"{result.failure}{kept_beside(output, place)}")
+        raise VerificationError(f"{result.failure}{kept_beside(output, written)}")
 
 
 def _show(result: FpgaResult, output: Path) -> None:

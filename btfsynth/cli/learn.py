@@ -12,11 +12,10 @@ import click
 
 from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.completion import complete_source
-from btfsynth.cli.config import command_line
+from btfsynth.cli.config import DataOptions, command_line, data_options
 from btfsynth.cli.options import (
     folder_option,
     json_option,
-    load_source,
     name_option,
     option,
     outputs_option,
@@ -69,16 +68,13 @@ _TABLES = 8
 @name_option
 @outputs_option
 @json_option
+@data_options
 def learn_command(
-    *,
-    source: str,
-    valid: str | None,
+    data: DataOptions,
     test_source: str | None,
     directory: Path | None,
     scheduler: str | None,
     options: LearnOptions,
-    outputs: int | tuple[str, ...] | None,
-    name: str | None,
     as_json: bool,
 ) -> None:
     """Learn a circuit from the samples SOURCE that is right on vectors it was not shown.
@@ -99,18 +95,14 @@ def learn_command(
     workers = workers_of(scheduler)
     without = ("directory", "as_json", "jobs", "scheduler")
     options = replace(options, command=command_line(without))
-    train = load_source(source, outputs)
-    train = train if name is None else replace(train, name=name)
-    measured, test = (
-        None if each is None else load_source(each, outputs) for each in (valid, test_source)
-    )
+    train, valid, test = data.load(), data.read_valid(), data.read(test_source)
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
     with _watched(train.name) as on_event, announced_compiling(train.name):
         report = learn(
             train,
             directory,
             options,
-            valid=measured,
+            valid=valid,
             test=test,
             on_event=on_event,
             executor=workers,

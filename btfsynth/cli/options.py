@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +28,7 @@ from btfsynth.settings.table import BUILD, HARDWARE, INPUTS, TRAIN
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
     from btfsynth.netlist.formats.nets import Design
+    from btfsynth.training.session import TrainOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -191,13 +192,7 @@ def file_option(help: str, metavar: str = "FILE") -> Callable[[F], F]:  # noqa: 
 
 
 def require_writable(path: Path) -> Path:
-    """Return the path.
-
-    Raises
-    ------
-    OutputError
-        If it is a folder or a link that leads to itself, or nothing can be written to its folder.
-    """
+    """Return the path; refuse a folder, a link that leads to itself, and what cannot be written."""
     followed(path)
     if path.is_dir():
         raise OutputError(f"{path}: expected a file to write, got a folder")
@@ -210,66 +205,30 @@ def require_writable(path: Path) -> Path:
         ) from None
 
 
-def _settle_shape(values: dict[str, Any]) -> None:
-    """Let a graph from the command line stand in for widths of a run file, and the other way round."""
-    shape = ("widths", "skip")
-    context = click.get_current_context()
-    given = {
-        name
-        for name in ("topology", *shape)
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
-    if "topology" in given:
-        values.update({name: None for name in shape if name not in given})
-    elif given:
-        values["topology"] = None
-    if values["topology"] is not None and values["widths"] is not None:
-        raise UsageError("`topology` and `widths`: give one of them")
-    if values["topology"] is not None and values["skip"] is not None:
-        raise UsageError("`topology` and `skip`: the graph says what sees what")
+def gathered(into: str, names: Iterable[str], make: Callable[..., Any] | str) -> Callable[[F], F]:
+    """Return a decorator: the command gets some of its parameters as one argument, made of them by name.
 
-
-def training_options(function: F) -> F:
-    """Add the options of a training; they arrive as one `TrainOptions` named ``training``."""
-
-    # wraps() hands over the click options that stand below a decorator too.
-    @functools.wraps(function)
-    def with_graph(*args: Any, training: Any, topology: str | None, **kwargs: Any) -> Any:
-        if topology is not None:
-            graph = load("btfsynth.network.formats:read_network_text")(topology).topology
-            training = replace(training, topology=graph)
-        return function(*args, training=training, **kwargs)
-
-    made = record_options("training", "btfsynth.training.session:TrainOptions", TRAIN)(
-        option(INPUTS["topology"])(with_graph)
-    )
-
-    @functools.wraps(made)
-    def settled(*args: Any, **kwargs: Any) -> Any:
-        _settle_shape(kwargs)
-        return made(*args, **kwargs)
-
-    return settled  # type: ignore[return-value]
-
-
-def record_options(into: str, kind: str, table: Mapping[str, Setting]) -> Callable[[F], F]:
-    """Return the options of a table; a command gets them as one argument, a record of a class.
-
-    Parameters
-    ----------
-    into
-        Name of the argument.
-    kind
-        The class as ``module:attribute``; it is imported when the command runs.
+    What makes it may be named as ``module:attribute``, which is imported when the command runs.
     """
 
     def add(function: F) -> F:
+        # wraps() hands over the click options that stand below a decorator too.
         @functools.wraps(function)
-        def gather(*args: Any, **kwargs: Any) -> Any:
-            kwargs[into] = load(kind)(**{name: kwargs.pop(name) for name in table})
-            return function(*args, **kwargs)
+        def gather(**given: Any) -> Any:
+            own = {name: given.pop(name) for name in names if name in given}
+            made = (load(make) if isinstance(make, str) else make)(**own)
+            return function(**{into: made}, **given)
 
-        return setting_options(table)(gather)  # type: ignore[return-value]
+        return gather  # type: ignore[return-value]
+
+    return add
+
+
+def record_options(into: str, kind: str, table: Mapping[str, Setting]) -> Callable[[F], F]:
+    """Return the options of a table; they arrive as one record of the class ``module:attribute``."""
+
+    def add(function: F) -> F:
+        return setting_options(table)(gathered(into, table, kind)(function))
 
     return add
 
@@ -278,37 +237,39 @@ hardware_options = record_options("hardware", "btfsynth.hdl.design:HardwareOptio
 """Add the options of the hardware; they arrive as one `HardwareOptions`."""
 
 
-def is_default(name: str) -> bool:
-    """Return True if a parameter of the running command was not given."""
+def training_options(function: F) -> F:
+    """Add the options of a training; they arrive as one `TrainOptions` named ``training``."""
+    gather = gathered("training", (*TRAIN, "topology"), _training)
+    return setting_options(TRAIN)(option(INPUTS["topology"])(gather(function)))
+
+
+def _training(topology: str | None, **own: Any) -> TrainOptions:
+    """Return the options of a training; widths given here replace a graph of a run file, and vice versa."""
+    shape = ("widths", "skip")
+    given = {name for name in ("topology", *shape) if is_given(name)}
+    if "topology" in given:
+        own |= {name: None for name in shape if name not in given}
+    elif given:
+        topology = None
+    if topology is not None and own["widths"] is not None:
+        raise UsageError("`topology` and `widths`: give one of them")
+    if topology is not None and own["skip"] is not None:
+        raise UsageError("`topology` and `skip`: the graph says what sees what")
+    training: TrainOptions = load("btfsynth.training.session:TrainOptions")(**own)
+    if topology is None:
+        return training
+    graph = load("btfsynth.network.formats:read_network_text")(topology).topology
+    return replace(training, topology=graph)
+
+
+def is_given(name: str) -> bool:
+    """Return True if a parameter of the running command was given on the command line."""
     source = click.get_current_context().get_parameter_source(name)
-    return source is ParameterSource.DEFAULT
-
-
-def refuse_training_options(because: str, sources: Sequence[ParameterSource]) -> None:
-    """Refuse options of a training that were given to the running command though none is run.
-
-    Parameters
-    ----------
-    because
-        Why none is run.
-    sources
-        Where those come from that are refused.
-
-    Raises
-    ------
-    UsageError
-        If there is one.
-    """
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        setting = setting_of(parameter)
-        given = context.get_parameter_source(parameter.name or "")
-        if setting is not None and setting.section == "train" and given in sources:
-            raise UsageError(f"`{setting.name}`: {because}")
+    return source is ParameterSource.COMMANDLINE
 
 
 def load_design(path: Path, comb: bool) -> Design:
-    """Read a netlist; write what there is to say about it to standard error."""
+    """Read a netlist; print its notes to standard error."""
     from btfsynth.hdl.readers import read_noted
 
     design = read_noted(path, comb)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,17 @@ import click
 
 from btfsynth.cli.cluster import executor_of, guarded, join_ranks, prepared
 from btfsynth.cli.config import (
+    DataOptions,
     config_option,
     configured_source_argument,
-    load_valid,
-    require_same_data,
+    data_options,
 )
 from btfsynth.cli.options import (
+    F,
     SectionCommand,
     file_option,
+    gathered,
     json_option,
-    load_source,
     name_option,
     option,
     outputs_option,
@@ -50,7 +51,91 @@ if TYPE_CHECKING:
     from btfsynth.training.session import TrainOptions
     from btfsynth.training.trials import TrainingRun
 
-_HISTORY_HELP = "Write gap and accuracies of the best trial over its iterations, as CSV."
+
+@dataclass(frozen=True)
+class _Files:
+    """What a training writes, None where it was not asked for."""
+
+    path: Path | None
+    history: Path | None
+    plot: Path | None
+    generators: Path | None
+    checkpoint: Path | None
+
+    @property
+    def network(self) -> Path:
+        assert self.path is not None  # it has its default once the data are read
+        return self.path
+
+    def named(self) -> Iterator[tuple[str, Path]]:
+        """Give every file that is to be written with its option."""
+        for name, path in vars(self).items():
+            if path is not None:
+                yield f"--{'output' if name == 'path' else name}", path
+
+    def beside_earlier(self) -> _Files:
+        """Return where the results of a training that failed go: no file of an earlier one is replaced."""
+        kept = {
+            name: beside(path)
+            for name, path in vars(self).items()
+            if path is not None and path.is_file() and name != "checkpoint"
+        }
+        return replace(self, **kept)
+
+    def require_writable(self) -> None:
+        for _, path in self.named():
+            require_writable(path)
+
+    def require_apart(self, data: DataOptions) -> None:
+        """Refuse to write a file twice, or over the patterns."""
+        taken = {
+            followed(Path(source)): "the patterns"
+            for source in (data.source, data.valid)
+            if source is not None and not data.is_task(source)
+        }
+        for flag, path in self.named():
+            place = followed(path)
+            if place in taken:
+                raise UsageError(f"{flag} {path}: is the file of {taken[place]}; name another one")
+            taken[place] = flag
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """How the trials run."""
+
+    checkpoint_interval: float
+    resume: bool
+    run_all: bool
+    share: bool
+    scheduler: str | None
+
+    def ranks(self, training: TrainOptions) -> Ranks | None:
+        """Join the other processes if asked to; refuse two ways of running at once."""
+        parallel = training.jobs > 1 or training.threads > 1
+        if self.scheduler is not None and (self.share or parallel):
+            raise UsageError("--scheduler: takes neither --mpi nor --jobs nor --threads")
+        ranks = join_ranks(self.share)
+        if ranks is not None and parallel:
+            raise UsageError(
+                "--mpi: takes neither --jobs nor --threads; start more processes instead"
+            )
+        return ranks
+
+    def require_checkpoint(self, checkpoint: Path | None, root: bool) -> None:
+        """Refuse to continue from nothing, and to write over what was not asked to be continued."""
+        from btfsynth.training.checkpoint import is_begun
+
+        if self.resume and checkpoint is None:
+            raise UsageError("--resume: needs the file, give it with --checkpoint")
+        if root and checkpoint is not None and is_begun(checkpoint) and not self.resume:
+            raise UsageError(
+                f"--checkpoint {checkpoint}: exists; give --resume to continue from it"
+            )
+
+
+def _file(flag: str, metavar: str, help: str) -> Callable[[F], F]:  # noqa: A002
+    return click.option(flag, type=click.Path(path_type=Path), metavar=metavar, help=help)
 
 
 @click.command("train", cls=SectionCommand)
@@ -58,33 +143,18 @@ _HISTORY_HELP = "Write gap and accuracies of the best trial over its iterations,
 @config_option
 @file_option("File of the network; .net or .sol for boolearn's text.  [default: <name>.npz]")
 @option(INPUTS["valid"], help="Validation set: measure on it, and choose the best network by it.")
-@click.option(
+@_file(
     "--history",
-    "history_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE.csv",
-    help=_HISTORY_HELP,
+    "FILE.csv",
+    "Write gap and accuracies of the best trial over its iterations, as CSV.",
 )
-@click.option(
+@_file(
     "--plot",
-    "plot_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE.svg|.png|.pdf",
-    help="Draw gap and accuracies of the best trial over its iterations.",
+    "FILE.svg|.png|.pdf",
+    "Draw gap and accuracies of the best trial over its iterations.",
 )
-@click.option(
-    "--generators",
-    "generator_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE.gen",
-    help="Write the generated codes and how often each is used.",
-)
-@click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Keep finished trials and the state of running ones in FILE.",
-)
+@_file("--generators", "FILE.gen", "Write the generated codes and how often each is used.")
+@_file("--checkpoint", "FILE", "Keep finished trials and the state of running ones in FILE.")
 @option(CHECKPOINT_INTERVAL)
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint if there is one.")
 @click.option(
@@ -104,23 +174,11 @@ _HISTORY_HELP = "Write gap and accuracies of the best trial over its iterations,
 @outputs_option
 @json_option
 @training_options
+@data_options
+@gathered("files", [each.name for each in fields(_Files)], _Files)
+@gathered("trials", [each.name for each in fields(_Trials)], _Trials)
 def train_command(
-    source: str,
-    path: Path | None,
-    valid: str | None,
-    history_file: Path | None,
-    plot_file: Path | None,
-    generator_file: Path | None,
-    checkpoint: Path | None,
-    checkpoint_interval: float,
-    resume: bool,
-    run_all: bool,
-    share: bool,
-    scheduler: str | None,
-    training: TrainOptions,
-    outputs: str | int | tuple[str, ...] | None,
-    name: str | None,
-    as_json: bool,
+    data: DataOptions, files: _Files, trials: _Trials, training: TrainOptions, as_json: bool
 ) -> None:
     """Train a network on SOURCE and save it.
 
@@ -137,151 +195,60 @@ def train_command(
       mpirun -n 4 btfsynth train big.dat --widths 64,256,256,10 --mpi
     """  # noqa: D301
     from btfsynth.training.history import require_plot
-    from btfsynth.training.session import train
+    from btfsynth.training.session import plan_for, train
 
-    ranks = _ranks(share, scheduler, training)
+    ranks = trials.ranks(training)
     root = ranks is None or ranks.is_root
-    files = _Files(history_file, plot_file, generator_file, checkpoint)
 
-    def prepare() -> tuple[Dataset, Dataset | None, Path]:
-        _require_checkpoint(checkpoint, resume, root)
-        dataset, measured = _load(source, valid, outputs, training)
-        dataset = dataset if name is None else replace(dataset, name=name)
-        if generator_file is not None and not _is_generated(dataset):
+    def prepare() -> tuple[Dataset, Dataset | None, _Files]:
+        trials.require_checkpoint(files.checkpoint, root)
+        dataset = data.load()
+        n_inputs = plan_for(dataset, training).trial_topology(0).n_inputs
+        valid = data.load_valid(dataset, n_inputs)
+        if files.generators is not None and not _is_generated(dataset):
             raise UsageError("--generators: the data have inputs, so none are generated")
-        target = path or Path(f"{dataset.name}.npz")
-        files.require_apart(target, (source, valid))
+        named = replace(files, path=files.path or Path(f"{dataset.name}.npz"))
+        named.require_apart(data)
         if root:
-            files.require_writable(target)
-        if plot_file is not None:
-            require_plot(plot_file)
-        return dataset, measured, target
+            named.require_writable()
+        if files.plot is not None:
+            require_plot(files.plot)
+        return dataset, valid, named
 
-    dataset, measured, path = prepared(ranks, prepare)
+    dataset, valid, asked = prepared(ranks, prepare)
     with (
         observed(dataset.name) as on_event,
-        executor_of(scheduler) as executor,
+        executor_of(trials.scheduler) as executor,
         guarded(ranks),
     ):
         run = train(
-            dataset, training, on_event=on_event,
-            valid=measured, checkpoint_file=checkpoint, checkpoint_interval=checkpoint_interval,
-            run_all=run_all, executor=ranks or executor,
+            dataset, training, on_event=on_event, valid=valid, checkpoint_file=asked.checkpoint,
+            checkpoint_interval=trials.checkpoint_interval, run_all=trials.run_all,
+            executor=ranks or executor,
         )  # fmt: skip
-    asked = path
+    written = asked
     problems: list[str] = []
     if root:
-        if not run.succeeded:
-            path, files = files.apart_from_earlier(path)
+        written = asked if run.succeeded else asked.beside_earlier()
         network = run.network(dataset, training.seed)
-        _save(network, path)
-        problems = _save_extras(dataset, run, training.seed, files)
-        _report(dataset, measured, run, network, training.seed, path, as_json)
-    _require_success(run, asked, path, checkpoint)
-    require_whole(problems, f"the network is saved in {path}")
+        _save(network, written.network)
+        problems = _save_extras(dataset, run, training.seed, written)
+        _report(dataset, valid, run, network, training.seed, written.network, as_json)
+    _require_success(run, asked, written)
+    require_whole(problems, f"the network is saved in {written.network}")
 
 
-@dataclass(frozen=True)
-class _Files:
-    """What is written besides the network, None where it was not asked for."""
-
-    history: Path | None
-    plot: Path | None
-    generators: Path | None
-    checkpoint: Path | None
-
-    def named(self, network: Path) -> Iterator[tuple[str, Path]]:
-        """Give every file that is to be written with its option."""
-        for flag, path in (
-            ("--output", network),
-            ("--history", self.history),
-            ("--plot", self.plot),
-            ("--generators", self.generators),
-            ("--checkpoint", self.checkpoint),
-        ):
-            if path is not None:
-                yield flag, path
-
-    def apart_from_earlier(self, network: Path) -> tuple[Path, _Files]:
-        """Return where the results of a training that failed go: no file of an earlier one is replaced."""
-
-        def free(path: Path) -> Path:
-            return beside(path) if path.is_file() else path
-
-        history, plot, codes = (
-            None if path is None else free(path)
-            for path in (self.history, self.plot, self.generators)
-        )
-        return free(network), _Files(history, plot, codes, self.checkpoint)
-
-    def require_writable(self, network: Path) -> None:
-        """Refuse files that cannot be written, that of the network among them."""
-        for _, path in self.named(network):
-            require_writable(path)
-
-    def require_apart(self, network: Path, sources: Sequence[str | None]) -> None:
-        """Refuse to write a file twice, or over the patterns."""
-        from btfsynth.dataset.tasks import is_task_spec
-
-        taken = {
-            followed(Path(source)): "the patterns"
-            for source in sources
-            if source is not None and not is_task_spec(source)
-        }
-        for flag, path in self.named(network):
-            place = followed(path)
-            if place in taken:
-                raise UsageError(f"{flag} {path}: is the file of {taken[place]}; name another one")
-            taken[place] = flag
-
-
-def _ranks(share: bool, scheduler: str | None, training: TrainOptions) -> Ranks | None:
-    """Join the other processes if asked to; refuse two ways of running at once."""
-    if scheduler is not None and (share or training.jobs > 1 or training.threads > 1):
-        raise UsageError("--scheduler: takes neither --mpi nor --jobs nor --threads")
-    ranks = join_ranks(share)
-    if ranks is not None and (training.jobs > 1 or training.threads > 1):
-        raise UsageError("--mpi: takes neither --jobs nor --threads; start more processes instead")
-    return ranks
-
-
-def _require_checkpoint(checkpoint: Path | None, resume: bool, root: bool) -> None:
-    """Refuse to go on from nothing, and to write over what was not asked to go on from."""
-    from btfsynth.training.checkpoint import is_begun
-
-    if resume and checkpoint is None:
-        raise UsageError("--resume: needs the file, give it with --checkpoint")
-    if root and checkpoint is not None and is_begun(checkpoint) and not resume:
-        raise UsageError(f"--checkpoint {checkpoint}: exists; give --resume to go on from it")
-
-
-def _load(
-    source: str,
-    valid: str | None,
-    outputs: str | int | tuple[str, ...] | None,
-    training: TrainOptions,
-) -> tuple[Dataset, Dataset | None]:
-    """Read the patterns and the validation set; a run file may name hashes that they must have."""
-    from btfsynth.training.session import plan_for
-
-    dataset = load_source(source, outputs)
-    require_same_data("source", dataset)
-    n_inputs = plan_for(dataset, training).trial_topology(0).n_inputs
-    return dataset, load_valid(valid, outputs, dataset, n_inputs)
-
-
-def _require_success(run: TrainingRun, asked: Path, path: Path, checkpoint: Path | None) -> None:
+def _require_success(run: TrainingRun, asked: _Files, written: _Files) -> None:
     """Fail if the training was stopped or found no network; its best one is saved."""
+    where = f"{written.network}{why_beside(asked.network, written.network)}"
     if run.interrupted:
-        more = "" if checkpoint is None else "; continue with --resume"
-        raise InterruptedWorkError(
-            f"interrupted; the best network is kept in {path}{why_beside(asked, path)}{more}"
-        )
+        more = "" if asked.checkpoint is None else "; continue with --resume"
+        raise InterruptedWorkError(f"interrupted; the best network is kept in {where}{more}")
     if not run.succeeded:
         best = run.best
         raise TrainingError(
             f"no trial met the stopping rule: {best.bits_right} of {best.bits} bits right at best "
-            f"(gap {best.gap:.3g}); that network is saved in {path}{why_beside(asked, path)}"
+            f"(gap {best.gap:.3g}); that network is saved in {where}"
         )
 
 

@@ -9,14 +9,14 @@ import click
 
 from btfsynth.cli.cluster import executor_of
 from btfsynth.cli.config import (
+    DataOptions,
     config_option,
     configured_source_argument,
-    load_valid,
-    require_same_data,
+    data_options,
 )
 from btfsynth.cli.options import (
+    file_option,
     json_option,
-    load_source,
     option,
     outputs_option,
     require_writable,
@@ -38,14 +38,7 @@ if TYPE_CHECKING:
 @click.command("tune")
 @configured_source_argument
 @config_option
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    type=click.Path(path_type=Path),
-    metavar="FILE.toml",
-    help="File of the settings.  [default: <name>.toml]",
-)
+@file_option("File of the settings.  [default: <name>.toml]", "FILE.toml")
 @option(TUNE["time_limit"])
 @click.option(
     "--study",
@@ -61,15 +54,14 @@ if TYPE_CHECKING:
 @scheduler_option
 @outputs_option
 @json_option
+@data_options
 def tune_command(
-    source: str,
+    data: DataOptions,
     path: Path | None,
     time_limit: float,
     study: Path | None,
     seed: int,
-    valid: str | None,
     scheduler: str | None,
-    outputs: int | tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
     """Search for the settings that learn SOURCE soonest, and write them to a file.
@@ -86,17 +78,15 @@ def tune_command(
     from btfsynth.training.defaults import default_plan
     from btfsynth.training.tuning import tune
 
-    dataset = load_source(source, outputs)
-    require_same_data("source", dataset)
-    n_inputs = default_plan(dataset).trial_widths(0)[0]
-    measured = load_valid(valid, outputs, dataset, n_inputs)
+    dataset = data.load()
+    valid = data.load_valid(dataset, default_plan(dataset).trial_widths(0)[0])
     path = require_writable(path or Path(f"{dataset.name}.toml"))
     if study is not None:
         require_writable(study)
     with observed(dataset.name) as on_event, executor_of(scheduler) as executor:
         on_event(StageBegan("tuning"))
-        result = tune(dataset, time_limit, seed, study, on_event, executor, measured)
-    held = "" if measured is None else f" --valid {measured.source}"
+        result = tune(dataset, time_limit, seed, study, on_event, executor, valid)
+    held = "" if valid is None else f" --valid {valid.source}"
     comment = (
         f"btfsynth tune {dataset.source}{held}: {result.solutions} of {result.trials} trials exact, "
         f"{plural(result.candidates, 'candidate')}"
@@ -107,8 +97,8 @@ def tune_command(
     asked, path = path, beside(path) if cut_short and path.exists() else path
     unsaved: OutputError | None = None
     try:
-        data = _data(source, valid, outputs, dataset, measured)
-        write_text(path, format_run_file({"data": data, "train": settings}, comment))
+        sections = {"data": _recorded(data, dataset, valid), "train": settings}
+        write_text(path, format_run_file(sections, comment))
     except OutputError as error:  # what was found is shown all the same
         unsaved = error
     if as_json:
@@ -129,26 +119,16 @@ def tune_command(
         )
 
 
-def _data(
-    source: str,
-    valid: str | None,
-    outputs: int | tuple[str, ...] | None,
-    dataset: Dataset,
-    measured: Dataset | None,
-) -> dict[str, Any]:
+def _recorded(data: DataOptions, dataset: Dataset, valid: Dataset | None) -> dict[str, Any]:
     """Return what the settings were found for, as a run file has it: another command then needs no SOURCE."""
-    from btfsynth.dataset.tasks import is_task_spec
-    from btfsynth.flow.recipe import recorded_name
-
-    record: dict[str, Any] = {
-        "source": dataset.source if is_task_spec(source) else recorded_name(source),
+    named = data.recorded()
+    record = {
+        "source": named["source"] or dataset.source,
         "hash": dataset.content_hash,
-        "outputs": outputs,
+        "outputs": data.outputs,
     }
-    if measured is not None and valid is not None:
-        is_task = is_task_spec(valid)
-        record["valid"] = measured.source if is_task else recorded_name(valid)
-        record["valid_hash"] = measured.content_hash
+    if valid is not None:
+        record |= {"valid": named["valid"] or valid.source, "valid_hash": valid.content_hash}
     return record
 
 
@@ -162,7 +142,7 @@ def _report(result: TuningResult, path: Path | None) -> None:
     cost = (
         f"{result.valid:.2%} of the validation set right"
         if result.valid is not None
-        else f"{result.seconds_per_solution:.3g} s a solution"
+        else f"{result.seconds_per_solution:.3g} s per solution"
     )
     show(
         "cost",

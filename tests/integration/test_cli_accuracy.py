@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from rich.text import Text
 
-from btfsynth.cli import output
 from btfsynth.flow.patterns import Targets, percent, verified_words
 
 CHECK = ("--simulator", "amaranth")
@@ -34,7 +33,7 @@ def styles(monkeypatch):
             told.append((text, style))
             super().__init__(text, style, **others)
 
-    monkeypatch.setattr(output, "Text", Told)
+    monkeypatch.setattr("rich.text.Text", Told)
     return told
 
 
