@@ -31,7 +31,6 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import (
     attempted,
-    check_table,
     console,
     describe_timing,
     emit_json,
@@ -39,8 +38,9 @@ from btfsynth.cli.output import (
     netlist_summary,
     require_whole,
     show,
+    show_checks,
+    show_files,
     show_training,
-    show_verified,
     why_not_verified,
 )
 from btfsynth.cli.progress import observed
@@ -272,12 +272,5 @@ def _show(report: BuildReport, directory: Path) -> None:
     )
     if report.timing is not None:
         show("timing", describe_timing(report.timing))
-    show("files", f"in {directory}:")
-    show("", ", ".join(report.files))
-    for notice in report.notices:
-        if notice not in data.notices:  # these were shown when the data were read
-            show("note", notice)
-    console.print()
-    console.print(check_table(list(report.checks.values())))
-    if report.verified:
-        show_verified(report.verdict, report.targets)
+    show_files(report.files, directory, report.notices, data.notices)
+    show_checks(report)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,15 +26,15 @@ from btfsynth.cli.options import (
     record_options,
     scheduler_option,
 )
-from btfsynth.cli.output import console, emit_json, field_table, say, show
-from btfsynth.cli.progress import is_live, live_line
+from btfsynth.cli.output import console, emit_json, field_table, show
+from btfsynth.cli.progress import is_live, watched
 from btfsynth.errors import (
     InterruptedWorkError,
     TrainingError,
     VerificationError,
     plural,
 )
-from btfsynth.events import Event, Note, OnEvent, SearchStatus, StageBegan
+from btfsynth.events import Event, SearchStatus
 from btfsynth.settings.run_file import RunFile
 from btfsynth.settings.table import DISCOVER, TRAIN, TRIAL
 
@@ -86,7 +85,7 @@ def discover_command(
     options = replace(options, training=TrainOptions(**{**_settings(run_file()), "seed": seed}))
     dataset = data.load()
     directory = directory or Path("hdl_out") / f"{dataset.name}_discover"
-    with _watched(dataset.name) as on_event:
+    with watched(dataset.name, _status()) as on_event:
         report = discover(
             dataset,
             directory,
@@ -117,37 +116,23 @@ def _settings(run: RunFile | None) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _watched(title: str) -> Iterator[OnEvent]:
-    """Show how the search goes: live on a terminal, else a line a stage and for every better circuit."""
-    if not is_live():
-        best: list[int] = []
+def _status() -> Callable[[Event], str | None]:
+    """Return what words there are for an event; without a terminal only for a better circuit."""
+    best: list[int] = []
 
-        def show_line(event: Event) -> None:
-            match event:
-                case StageBegan(stage):
-                    say(f"{title}: {stage} ...")
-                case SearchStatus(cells=int(cells), depth=int(depth)):
-                    if not best or cells < best[0] or depth < best[1]:
-                        best[:] = cells, depth
-                        say(f"{title}: {_status_line(event)}, {event.seconds:.0f} s")
-                case Note(text):
-                    say(f"note: {text}")
+    def words(event: Event) -> str | None:
+        if not isinstance(event, SearchStatus):
+            return None
+        if is_live():
+            return _status_line(event)
+        if event.cells is None or event.depth is None:
+            return None
+        if best and event.cells >= best[0] and event.depth >= best[1]:
+            return None
+        best[:] = event.cells, event.depth
+        return f"{_status_line(event)}, {event.seconds:.0f} s"
 
-        yield show_line
-        return
-    with live_line(title) as tell:
-
-        def update(event: Event) -> None:
-            match event:
-                case StageBegan(stage):
-                    tell(f"{title}: {stage}")
-                case SearchStatus():
-                    tell(_status_line(event))
-                case Note(text):
-                    say(f"note: {text}")
-
-        yield update
+    return words
 
 
 def _status_line(status: SearchStatus) -> str:
@@ -156,7 +141,7 @@ def _status_line(status: SearchStatus) -> str:
     best = (
         ""
         if status.cells is None
-        else f"; least {plural(status.cells, 'cell')}, depth {status.depth}"
+        else f"; best {plural(status.cells, 'cell')}, depth {status.depth}"
     )
     doing = f"; polishing {status.polished}" if status.phase == "polishing" else ""
     return (

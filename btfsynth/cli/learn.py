@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +22,6 @@ from btfsynth.cli.options import (
     source_argument,
 )
 from btfsynth.cli.output import (
-    check_table,
     console,
     emit_json,
     field_table,
@@ -32,12 +29,13 @@ from btfsynth.cli.output import (
     netlist_summary,
     say,
     show,
-    show_verified,
+    show_checks,
+    show_files,
     why_not_verified,
 )
-from btfsynth.cli.progress import announced_compiling, is_live, live_line
+from btfsynth.cli.progress import announced_compiling, watched
 from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError, plural
-from btfsynth.events import BetterCircuit, Event, Note, OnEvent, StageBegan
+from btfsynth.events import BetterCircuit, Event
 from btfsynth.extras import install_command
 from btfsynth.settings.table import INPUTS, LEARN
 
@@ -97,7 +95,7 @@ def learn_command(
     options = replace(options, command=command_line(without))
     train, valid, test = data.load(), data.read_valid(), data.read(test_source)
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
-    with _watched(train.name) as on_event, announced_compiling(train.name):
+    with watched(train.name, _found) as on_event, announced_compiling(train.name):
         report = learn(
             train,
             directory,
@@ -126,41 +124,10 @@ def learn_command(
         )
 
 
-@contextmanager
-def _watched(title: str) -> Iterator[OnEvent]:
-    """Show how learning goes: live on a terminal, else a line a stage and for every better circuit."""
-    if not is_live():
-
-        def show_line(event: Event) -> None:
-            match event:
-                case StageBegan(stage):
-                    say(f"{title}: {stage} ...")
-                case BetterCircuit():
-                    say(f"{title}: {_found(event)}")
-                case Note(text):
-                    say(f"note: {text}")
-
-        yield show_line
-        return
-    with live_line(title) as tell:
-        stage = best = ""
-
-        def update(event: Event) -> None:
-            nonlocal stage, best
-            match event:
-                case StageBegan(stage):
-                    pass
-                case BetterCircuit():
-                    best = _found(event)
-                case Note(text):
-                    say(f"note: {text}")
-                    return
-            tell(f"{title}: {stage}; {best}")
-
-        yield update
-
-
-def _found(event: BetterCircuit) -> str:
+def _found(event: Event) -> str | None:
+    """Return the words for a better circuit, None for other events."""
+    if not isinstance(event, BetterCircuit):
+        return None
     return (
         f"{event.learner}, {event.how}: {event.valid_right / event.valid_samples:.2%} of "
         f"validation, {plural(event.cells, 'cell')}"
@@ -188,15 +155,8 @@ def _show(report: LearnReport, directory: Path) -> None:
     show("netlist", f"{netlist_summary(report.cost)}; {report.ands} AND nodes", style="green")
     for name, score in report.scores.items():
         show(name, f"{score.bits:.2%} of bits, {score.vectors:.2%} of patterns right")
-    show("files", f"in {directory}:")
-    show("", ", ".join(report.files))
-    for notice in report.notices:
-        if notice not in train.notices:
-            show("note", notice)
-    console.print()
-    console.print(check_table(list(report.checks.values())))
-    if report.verified:
-        show_verified(report.verdict, report.targets)
+    show_files(report.files, directory, report.notices, train.notices)
+    show_checks(report)
 
 
 def _table(report: LearnReport, output: int, name: str) -> Any:

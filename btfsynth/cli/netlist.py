@@ -31,6 +31,7 @@ from btfsynth.cli.output import (
     netlist_summary,
     say,
     show,
+    show_files,
     timing_record,
     why_beside,
 )
@@ -329,14 +330,10 @@ def _files(manifest: Manifest) -> dict[str, str]:
 def _show_made(
     manifest: Manifest, cost: NetlistStatistics, directory: Path, said: Sequence[str]
 ) -> None:
-    """Write what was made, but for notices that were said before."""
     show("module", manifest.module)
     show("netlist", netlist_summary(cost))
     show("timing", describe_timing(manifest.timing))
     show("vectors", str(manifest.vector_count))
-    show("files", f"in {directory}:")
-    show("", ", ".join(sorted([*_files(manifest).values(), "manifest.json"])))
-    for notice in manifest.notices:
-        if notice not in said:
-            show("note", notice)
+    files = sorted([*_files(manifest).values(), "manifest.json"])
+    show_files(files, directory, manifest.notices, said)
     show("next", f"btfsynth simulate {directory}")

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from btfsynth.flow.patterns import Targets
+    from btfsynth.flow.report import BuildReport
     from btfsynth.hdl.manifest import Timing
+    from btfsynth.learning.report import LearnReport
     from btfsynth.netlist.views import NetlistStatistics
     from btfsynth.sim.base import CheckResult
     from btfsynth.training.trials import TrainingRun
@@ -109,17 +111,7 @@ def netlist_summary(cost: NetlistStatistics) -> str:
 
 
 def field_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> Table:
-    """Return rows of plain text as a table.
-
-    Parameters
-    ----------
-    headings
-        One a column.
-    rows
-        The text of every cell, taken as it is.
-    numbers
-        So many columns, after the first, hold numbers.
-    """
+    """Return rows of plain text as a table; this many columns after the first hold numbers."""
     from rich.table import Table
     from rich.text import Text
 
@@ -145,8 +137,27 @@ def check_table(checks: Sequence[CheckResult]) -> Table:
     return field_table(("check", "passed", "failed", "result"), rows, numbers=2)
 
 
+def show_files(
+    files: Iterable[str], directory: Path, notices: Iterable[str], known: Sequence[str]
+) -> None:
+    """Write what files a folder got, and the notices that are not known from the reading of the data."""
+    show("files", f"in {directory}:")
+    show("", ", ".join(files))
+    for notice in notices:
+        if notice not in known:
+            show("note", notice)
+
+
+def show_checks(report: BuildReport | LearnReport) -> None:
+    """Write the checks of a design and the verdict."""
+    console.print()
+    console.print(check_table(list(report.checks.values())))
+    if report.verified:
+        show_verified(report.verdict, report.targets)
+
+
 def show_verified(words: str, targets: Mapping[str, Targets]) -> None:
-    """Write that a design was verified, in green only where it gets every target right that is known."""
+    """Write that a design was verified, in green only where it gets every known target right."""
     from rich.text import Text
 
     right = all(each.all_right for each in targets.values())
@@ -201,13 +212,7 @@ def attempted(what: str, work: Callable[[], object]) -> list[str]:
 
 
 def require_whole(problems: list[str], kept: str) -> None:
-    """Fail if something beside the result is missing.
-
-    Raises
-    ------
-    OutputError
-        Naming what is missing, and what is kept all the same.
-    """
+    """Fail if something beside the result is missing; say what is kept all the same."""
     if problems:
         raise OutputError(f"{'; '.join(problems)}; {kept}")
 
@@ -239,12 +244,7 @@ def spelled(text: str, command: click.Command | None = None) -> str:
     """Return a message of the library with its settings as the options of a command.
 
     The library writes ```time_limit``` and ```preserve=network```; these become ``--time-limit`` and
-    ``--preserve network``. A name that is no option of the command stays as it is.
-
-    Parameters
-    ----------
-    command
-        Whose options are meant.  [default: the one that runs]
+    ``--preserve network``. A name that is no option of the command, by default the one that runs, stays.
     """
     if command is None:
         context = click.get_current_context(silent=True)

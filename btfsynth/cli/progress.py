@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _COMPILING = "compiling the kernels (once)"
-_FRAMES_A_SECOND = 5
-_PLAIN_SECONDS = 60.0
+_FRAMES_PER_SECOND = 5
+PLAIN_SECONDS = 60.0
 """Time between two lines on running trials where there is no terminal."""
 _OTHER_LINES = 6
 """Lines of the screen that are left to what is not a row of a trial."""
@@ -38,64 +38,97 @@ def is_live() -> bool:
 
 
 @contextmanager
-def live_line(title: str) -> Iterator[Callable[[str], None]]:
-    """Show for how long the body runs, and a line that what it is given changes."""
-    from rich.progress import Progress as Bar
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda text: bar.update(task, description=text)
-
-
-@contextmanager
 def observed(title: str) -> Iterator[OnEvent]:
-    """Show progress while the body runs: live on a terminal, else a line a stage."""
+    """Show progress while the body runs: live on a terminal, else a line per stage."""
     from rich.live import Live
 
     from btfsynth.passes.compile_clock import watch_compiling
 
     if not is_live():
-        plain = _Plain(title)
-        with watch_compiling(plain.on_compiling):
-            yield plain.on_event
+        with announced_compiling(title):
+            yield _Plain(title).on_event
         return
     display = _Display(title)
     with (
-        Live(display, console=errors, transient=True, refresh_per_second=_FRAMES_A_SECOND),
+        Live(display, console=errors, transient=True, refresh_per_second=_FRAMES_PER_SECOND),
         watch_compiling(display.on_compiling),
     ):
         yield display.on_event
 
 
+@contextmanager
+def announced_compiling(title: str) -> Iterator[None]:
+    """Write a line to standard error at the first compilation in the body."""
+    from btfsynth.passes.compile_clock import watch_compiling
+
+    told = False
+
+    def tell(runs: bool) -> None:
+        nonlocal told
+        if runs and not told:
+            told = True
+            say(f"{title}: {_COMPILING} ...")
+
+    with watch_compiling(tell):
+        yield
+
+
+@contextmanager
+def watched(title: str, words: Callable[[Event], str | None]) -> Iterator[OnEvent]:
+    """Show stages, notes and what `words` makes of other events.
+
+    On a terminal that is one line that changes, with the time since the beginning; else a line each.
+    """
+    stage = status = ""
+
+    def on_event(event: Event) -> None:
+        nonlocal stage, status
+        match event:
+            case Note(text):
+                say(f"note: {text}")
+            case StageBegan(stage):
+                tell(f"{stage}; {status}" if status else f"{title}: {stage}", f"{stage} ...")
+            case _ if status_now := words(event):
+                status = status_now
+                tell(f"{stage}; {status}", status)
+
+    if not is_live():
+
+        def tell(live: str, plain: str) -> None:
+            say(f"{title}: {plain}")
+
+        yield on_event
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def tell(live: str, plain: str) -> None:
+            bar.update(task, description=live)
+
+        yield on_event
+
+
 class _Plain:
-    """Says a line a stage, and one a minute on running trials."""
+    """Prints a line per stage, and one per minute on running trials."""
 
     def __init__(self, title: str) -> None:
         self.board = TrialBoard()
         self._title = title
-        self._compiled = False
         self._said = time.monotonic()
 
     def on_event(self, event: Event) -> None:
         self.board.on_event(event)
         match event:
             case StageBegan(stage):
-                self._say_stage(stage)
-            case TrialProgress() if time.monotonic() - self._said >= _PLAIN_SECONDS:
+                say(f"{self._title}: {stage} ...")
+            case TrialProgress() if time.monotonic() - self._said >= PLAIN_SECONDS:
                 self._said = time.monotonic()
                 say(f"{self._title}: {self.board.summary()}")
             case Note(text):
                 say(text)
-
-    def _say_stage(self, stage: str) -> None:
-        say(f"{self._title}: {stage} ...")
-
-    def on_compiling(self, runs: bool) -> None:
-        if runs and not self._compiled:
-            self._compiled = True
-            self._say_stage(_COMPILING)
 
 
 class _Display:
@@ -146,7 +179,7 @@ def _tried(event: SettingsTried) -> str:
     if event.valid is not None:
         best = f"{event.valid:.2%} of the validation set right at best"
     elif event.seconds_per_solution is not None:
-        best = f"{event.seconds_per_solution:.3g} s a solution at best"
+        best = f"{event.seconds_per_solution:.3g} s per solution at best"
     return f"{plural(event.candidates, 'candidate')}, {best}"
 
 
@@ -249,20 +282,3 @@ def _cells(progress: TrialProgress, valid: bool) -> list[str]:
         f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}",
         widths,
     ]
-
-
-@contextmanager
-def announced_compiling(title: str) -> Iterator[None]:
-    """Write a line to standard error at the first compilation in the body."""
-    from btfsynth.passes.compile_clock import watch_compiling
-
-    told = False
-
-    def tell(runs: bool) -> None:
-        nonlocal told
-        if runs and not told:
-            told = True
-            say(f"{title}: compiling the kernels (once) ...")
-
-    with watch_compiling(tell):
-        yield

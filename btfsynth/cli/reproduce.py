@@ -19,6 +19,7 @@ from btfsynth.cli.options import (
     scheduler_option,
 )
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
+from btfsynth.cli.progress import PLAIN_SECONDS, announced_compiling, is_live
 from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, plural
 from btfsynth.events import (
     Event,
@@ -41,10 +42,6 @@ if TYPE_CHECKING:
     from btfsynth.reproduce.run import Report
 
 _CURVES = "curves"
-_PLAIN_SECONDS = 60.0
-"""Time between two lines on running trainings where there is no terminal."""
-
-
 _TITLES = {each.name: each.title for each in EXPERIMENTS.values()}
 
 
@@ -167,15 +164,12 @@ def _show(report: Report, directory: Path, drawn: int) -> None:
 
 @contextmanager
 def _watched() -> Iterator[OnEvent]:
-    """Show how far it is: a bar a running training on a terminal, else a line for each that has ended."""
+    """Show progress: a bar per running training on a terminal, else a line per finished one."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from btfsynth.passes.compile_clock import watch_compiling
-
-    if not errors.is_terminal or errors.is_dumb_terminal:
-        plain = _Plain()
-        with watch_compiling(plain.on_compiling):
-            yield plain.on_event
+    if not is_live():
+        with announced_compiling("reproduce"):
+            yield _Plain().on_event
         return
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -190,19 +184,18 @@ def _watched() -> Iterator[OnEvent]:
 
 
 class _Plain:
-    """Says a line a training that has ended, and one a minute on those that run."""
+    """Prints a line per finished training, and one per minute on those that run."""
 
     def __init__(self) -> None:
         self.wanted = self.done = 0
         self._said = time.monotonic()
-        self._compiled = False
 
     def on_event(self, event: Event) -> None:
         match event:
             case RunsPlanned(wanted, found):
                 self.wanted, self.done = wanted, found
                 say(f"reproduce: {plural(wanted, 'run')}, {found} of them found done")
-            case RunProgress(name, seed, at) if time.monotonic() - self._said >= _PLAIN_SECONDS:
+            case RunProgress(name, seed, at) if time.monotonic() - self._said >= PLAIN_SECONDS:
                 self._said = time.monotonic()
                 say(f"{name}, seed {seed}: iteration {at.iterations}, {_standing(at)}")
             case RunEnded(name, seed, summary):
@@ -211,11 +204,6 @@ class _Plain:
                 say(f"[{self.done}/{self.wanted}] {name}, seed {seed}: {summary}")
             case Note(text):
                 say(f"note: {text}")
-
-    def on_compiling(self, runs: bool) -> None:
-        if runs and not self._compiled:
-            self._compiled = True
-            say("reproduce: compiling the kernels (once) ...")
 
 
 class _Live:

@@ -311,7 +311,7 @@ def test_closed_standard_output(program, tmp_path):
 
 SAYS_ALL = """
 from btfsynth.cli import main, progress
-progress._PLAIN_SECONDS = 0
+progress.PLAIN_SECONDS = 0
 main()
 """
 """The program, with a line whenever it looks at a training, not one a minute."""
