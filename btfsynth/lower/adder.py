@@ -50,15 +50,8 @@ def signed_digits(weight: int) -> list[tuple[int, bool]]:
 class Column:
     """Literals of one binary weight, waiting to be added up.
 
-    Parameters
-    ----------
-    builder
-        Gets the cells.
-    levels
-        The level of every node made by the adders of a sum, shared by its columns; any other node is at
-        level 0.
-    many
-        Literals of the whole sum. Where they are few they are taken as they come.
+    `levels` has the level of every node made by the adders of the sum, shared by its columns; any other node
+    is at level 0. `many`: literals of the whole sum; a few are taken as they come.
     """
 
     def __init__(self, builder: NetlistBuilder, levels: dict[int, int], many: int) -> None:
@@ -107,25 +100,12 @@ class Column:
 def add_columns(
     builder: NetlistBuilder, terms: Sequence[tuple[int, int]], constant: int
 ) -> list[int]:
-    """Build the sum of literals times weights and a constant.
+    """Return the literals of ``sum of weight * literal + constant``, least significant bit first.
 
-    Parameters
-    ----------
-    builder
-        Gets the cells; some of those made may stay unused.
-    terms
-        (weight, literal), weights above 0.
-    constant
-        A number of at least 0.
-
-    Returns
-    -------
-    The literals of the sum, least significant bit first; as many as its largest value needs.
-
-    Notes
-    -----
-    Weights are written in the non-adjacent form: ``-b`` is ``(1 - b) - 1``. The constants of these may
-    be negative along the way; all is added modulo a power of two above the largest sum.
+    `terms` are (weight, literal) with weights above 0; the constant is at least 0. There are as many literals
+    as the largest value needs, and some cells may stay unused. Weights are written in the non-adjacent form:
+    ``-b`` is ``(1 - b) - 1``. Its constants may be negative along the way; all is added modulo a power of two
+    above the largest sum.
     """
     width = (sum(weight for weight, _ in terms) + constant).bit_length()
     digits = [
@@ -153,13 +133,7 @@ def add_columns(
 
 
 def lower_counter(builder: NetlistBuilder, constraint: PseudoBoolean) -> int:
-    """Build a constraint and return its literal.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells; some of those made may stay unused.
-    """
+    """Build a constraint and return its literal; some cells may stay unused."""
     if constraint.constant is not None:
         return constraint.constant
     bound = constraint.bound

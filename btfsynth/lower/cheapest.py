@@ -36,12 +36,9 @@ def with_least_weights(constraint: PseudoBoolean) -> PseudoBoolean:
 
 
 def cheapest_form(builder: NetlistBuilder, constraint: PseudoBoolean) -> Candidate:
-    """Build a constraint in every way there is and return the one of the fewest cells.
+    """Build a constraint in every known way and return the one with the fewest new cells.
 
-    Parameters
-    ----------
-    builder
-        Is the same afterwards; what it has already costs nothing.
+    The builder is unchanged afterwards; cells that it has already cost nothing.
     """
     best: Candidate | None = None
     for candidate in _candidates(builder, constraint):
@@ -80,17 +77,8 @@ def _candidates(builder: NetlistBuilder, constraint: PseudoBoolean) -> Iterator[
 class Candidate:
     """What a literal takes beyond the cells that a builder has already.
 
-    Parameters
-    ----------
-    form
-        Name of the way it was built.
-    start
-        Cells that the builder had before.
-    cells
-        The fan-in of every cell that is needed and was not there, in topological order; literals of nodes
-        of the builder, and of these cells as if they were its next ones.
-    output
-        The literal, in the same numbers.
+    `cells` has the fan-in of every missing cell in topological order: literals of nodes of the builder, and
+    of these cells as if they were appended from `start` on. `output` is the literal in the same numbers.
     """
 
     form: str
@@ -100,13 +88,7 @@ class Candidate:
 
 
 def take_back(builder: NetlistBuilder, form: str, start: int, literal: int) -> Candidate:
-    """Take back the cells made since; return those that the literal needs.
-
-    Parameters
-    ----------
-    builder
-        Loses the cells from ``start`` on.
-    """
+    """Remove the cells from ``start`` on from the builder; return those that the literal needs."""
     first = 1 + builder.n_inputs + start
     needed: dict[int, tuple[int, int, int]] = {}
     stack = [literal >> 1]

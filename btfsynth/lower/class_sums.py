@@ -24,17 +24,7 @@ from btfsynth.netlist.literals import FALSE, TRUE
 
 @dataclass(frozen=True, eq=False)
 class ClassNeuron:
-    """An output neuron: the sum of weights times -1/+1 inputs, and a bias.
-
-    Parameters
-    ----------
-    weights
-        ``(inputs,)`` float64.
-    literals
-        The literal of every input.
-    bias
-        Added to the sum.
-    """
+    """An output neuron: ``(inputs,)`` float64 weights times -1/+1 inputs, plus a bias."""
 
     weights: NDArray[np.float64]
     literals: Sequence[int]
@@ -44,22 +34,10 @@ class ClassNeuron:
 def lower_class_sums(
     builder: NetlistBuilder, neurons: Sequence[ClassNeuron]
 ) -> tuple[list[int], list[int]]:
-    """Build all sums exactly, whatever the weights are, and compare them.
+    """Build all sums exactly, whatever the weights are, and compare them; no neuron reads another.
 
-    Parameters
-    ----------
-    builder
-        Gets the cells; some of those made may stay unused.
-    neurons
-        At least one; none of them reads another.
-
-    Returns
-    -------
-    outputs
-        One literal a neuron: its sum is above 0.
-    label
-        Literals of the number of the neuron with the largest sum, the first of equal ones, least significant
-        first.
+    Returns a literal per neuron, true where its sum is above 0, and the literals of the label, least
+    significant first: the number of the neuron with the largest sum, the first of equal ones.
     """
     exact = [_exact(neuron) for neuron in neurons]
     scale = max(number.denominator for terms, rest in exact for number in (*terms.values(), rest))
@@ -134,16 +112,10 @@ def choose(builder: NetlistBuilder, condition: int, yes: int, no: int) -> int:
 
 
 def place_of_largest(builder: NetlistBuilder, numbers: Sequence[Sequence[int]]) -> list[int]:
-    """Return the place of the largest number, counted from 0, the first of equal ones.
+    """Return the index of the largest number, the first of equal ones, as literals.
 
-    Parameters
-    ----------
-    numbers
-        At least one; all of equally many literals, least significant first.
-
-    Returns
-    -------
-    Literals, least significant first, as many as the last place needs and at least one.
+    All numbers have equally many literals; literals are least significant first, here and in the result,
+    which has as many as the last index needs and at least one.
     """
     width = max(1, (len(numbers) - 1).bit_length())
     rivals = [(list(bits), constant_bits(place, width)) for place, bits in enumerate(numbers)]

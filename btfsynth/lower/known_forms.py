@@ -93,13 +93,7 @@ SPLIT_INPUTS = 12
 
 
 def lower_split(builder: NetlistBuilder, constraint: PseudoBoolean, known: int) -> int:
-    """Build a constraint and return its literal.
-
-    Parameters
-    ----------
-    known
-        Take known forms from so many inputs on down, at most `KNOWN_INPUTS`.
-    """
+    """Build a constraint and return its literal; known forms serve for at most `known` inputs."""
     return _split(builder, constraint, min(known, KNOWN_INPUTS), {})
 
 

@@ -24,16 +24,10 @@ _SLACK = 1e-6
 
 
 def least_weights(values: NDArray[np.int8], on: NDArray[np.bool_]) -> ThresholdFunction | None:
-    """Find integer weights of the least sum that are right on given vectors.
+    """Find integer weights of minimum sum that are right on given vectors.
 
-    None if there are none of up to 64 or the search does not finish.
-
-    Parameters
-    ----------
-    values
-        ``(vectors, inputs)`` int8 -1/+1.
-    on
-        ``(vectors,)`` bool, where the function is true.
+    ``(vectors, inputs)`` int8 -1/+1 values; `on` ``(vectors,)`` bool. None if no weights up to 64 exist or
+    the search does not finish.
     """
     weights = _separate(_signed(values, on), whole=True)
     if weights is None:
@@ -53,11 +47,9 @@ def sparse_weights(values: NDArray[np.int8], on: NDArray[np.bool_]) -> NDArray[n
 def drop_inputs(
     values: NDArray[np.int8], on: NDArray[np.bool_], order: Sequence[int]
 ) -> NDArray[np.int64]:
-    """Drop inputs one by one as long as any weights of the others tell the on-set from the off-set.
+    """Drop inputs one by one while some weights of the others separate on-set and off-set.
 
-    Returns
-    -------
-    The inputs that are left, ascending.
+    Returns the remaining inputs, ascending.
     """
     signed = _signed(values, on)
     kept = np.ones(signed.shape[1], dtype=np.bool_)

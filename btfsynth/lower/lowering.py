@@ -41,19 +41,7 @@ _FREEDOM_WORK = 400_000_000
 
 @dataclass(frozen=True)
 class LoweringReport:
-    """What lowering came to.
-
-    Parameters
-    ----------
-    preserved
-        Which function the netlist keeps.
-    proof
-        How it was checked.
-    cells
-        Cells of the netlist.
-    forms
-        How many neurons were built in which way, by the name of the form.
-    """
+    """Result of lowering; `forms` counts the neurons built in each form, by its name."""
 
     preserved: Preserve
     proof: str
@@ -79,22 +67,11 @@ def make_reference(
     label: bool = False,
     seen: NDArray[np.uint8] | None = None,
 ) -> Reference:
-    """Return the vectors that lowering and passes are held against.
+    """Return the vectors that lowering and passes are checked against.
 
-    Parameters
-    ----------
-    dataset
-        Its targets are the targets otherwise; it must be Boolean.
-    label
-        Whether the number of the class follows the outputs (see `lower_network`).
-    seen
-        ``(vectors, inputs)`` vectors that a sample is to contain beside the patterns.
-
-    Raises
-    ------
-    UsageError
-        If the inputs are not Boolean, or the targets are to be kept and the network misses one, or a
-        label is asked for.
+    `label` adds the number of the class (see `lower_network`); `seen`, ``(vectors, inputs)``, are vectors
+    that a sample contains beside the patterns. A `UsageError` if inputs are not Boolean, or if the targets
+    are to be kept and the network misses one or a label is wanted.
     """
     if dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(
@@ -118,21 +95,13 @@ def make_reference(
 def lower_network(
     network: TrainedNetwork, reference: Reference, label: bool = False
 ) -> tuple[Netlist, LoweringReport]:
-    """Turn every neuron into majority cells, each in the form that takes the fewest new ones.
+    """Turn every neuron into majority cells, each in the form with the fewest new ones.
 
-    If the reference is complete the outputs that are cared for are kept on its vectors, and a neuron is free
-    where it does not matter for these. Otherwise each neuron is kept on every combination of its inputs.
-
-    Parameters
-    ----------
-    label
-        Add a port with the number of the class: of the output neuron with the largest sum ``W . x``, the first
-        of equal ones. Every neuron is then kept on every combination of its inputs.
-
-    Raises
-    ------
-    NetlistError
-        If rounding decides on a neuron, or the result is not what it must be.
+    If the reference is complete, the outputs that matter are kept on its vectors, and a neuron is free where
+    it does not affect them. Otherwise each neuron is kept on every combination of its inputs. `label` adds a
+    port with the number of the class: of the output neuron with the largest sum ``W . x``, the first of equal
+    ones; every neuron is then kept on every combination too. A `NetlistError` if rounding decides on a neuron
+    or the result fails its check.
     """
     netlist, forms = (
         _OnVectors(network, reference).lower()
@@ -275,16 +244,9 @@ class _OnVectors:
 
 
 class NeuronValues:
-    """Values of all nodes on vectors, with some neurons replaced.
+    """Values of all nodes on ``(vectors, inputs)`` uint8 vectors, with some neurons replaced.
 
-    Parameters
-    ----------
-    network
-        The network.
-    vectors
-        ``(vectors, inputs)`` uint8 0/1.
-    care
-        ``(vectors, outputs)`` bool, which outputs are cared for.
+    `care` is ``(vectors, outputs)`` bool: the outputs that matter.
     """
 
     def __init__(

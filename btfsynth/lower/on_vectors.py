@@ -33,25 +33,12 @@ _NOTHING = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class NeuronOnVectors:
-    """A neuron to lower.
+    """A neuron to lower: ``(inputs,)`` float64 weights without the bias, and a literal per input.
 
-    Parameters
-    ----------
-    weights
-        ``(inputs,)`` float64, without the bias.
-    literals
-        The literal of every input.
-    seen
-        ``(vectors, inputs)`` int8 -1/+1, the values of the inputs.
-    on
-        ``(vectors,)`` bool, what the neuron is.
-    matters
-        ``(vectors,)`` bool, where that counts.
-    signals
-        ``(nodes, words)`` uint64 signatures of the builder's nodes on the vectors; None if there are too
-        many to look at.
-    effort
-        Inputs times vectors up to which linear programs are solved.
+    `seen`, ``(vectors, inputs)`` int8 -1/+1, are the values of the inputs; `on`, ``(vectors,)`` bool, is the
+    neuron's value, which counts where `matters`. `signals` are ``(nodes, words)`` uint64 signatures of the
+    builder's nodes, None if there are too many. Linear programs are solved up to `effort` inputs times
+    vectors.
     """
 
     weights: NDArray[np.float64]
@@ -146,13 +133,7 @@ _MOST_WORDS = 1 << 22
 
 
 class SignalValues:
-    """The signatures of all nodes of a builder.
-
-    Parameters
-    ----------
-    inputs
-        ``(input bits, words)`` uint64.
-    """
+    """The signatures of all nodes of a builder, from ``(input bits, words)`` uint64 of its inputs."""
 
     def __init__(self, inputs: Words) -> None:
         self._values = np.zeros((1 + len(inputs), inputs.shape[1]), dtype=np.uint64)
@@ -178,12 +159,8 @@ class SignalValues:
 def literal_errors(values: Words, target: Words, care: Words) -> Words:
     """Return ``(2 * nodes, words)`` uint64: on which vectors each literal errs.
 
-    Parameters
-    ----------
-    values
-        ``(nodes, words)`` uint64 signatures, row 0 the constant false.
-    target, care
-        ``(words,)`` uint64: what the neuron is, and where it matters.
+    `values`: ``(nodes, words)`` uint64, row 0 the constant false; `target` and `care`: ``(words,)`` uint64,
+    the neuron and where it matters.
     """
     errors = np.empty((2 * len(values), values.shape[1]), dtype=np.uint64)
     errors[0::2] = (values ^ target) & care

@@ -40,17 +40,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class ThresholdFunction:
-    """True where ``sum of weights[j] * x[j] > threshold``, with every x -1 or +1.
-
-    Parameters
-    ----------
-    inputs
-        Which inputs have a weight, by their position among the neuron's edges.
-    weights
-        Integers, one an input, none zero.
-    threshold
-        An integer.
-    """
+    """True where ``sum of weights[j] * x[inputs[j]] > threshold``, with every x -1 or +1; no weight is 0."""
 
     inputs: tuple[int, ...]
     weights: tuple[int, ...]
@@ -81,16 +71,8 @@ def reduce_on_vectors(
 ) -> ThresholdFunction | None:
     """Find few inputs and small integer weights that are right on given vectors.
 
-    None if the given weights do not tell the on-set from the off-set by more than rounding could.
-
-    Parameters
-    ----------
-    weights
-        ``(inputs,)`` float64.
-    values
-        ``(vectors, inputs)`` int8 -1/+1.
-    on
-        ``(vectors,)`` bool, where the neuron is true.
+    ``(inputs,)`` float64 weights, ``(vectors, inputs)`` int8 -1/+1 values, ``(vectors,)`` bool where the
+    neuron is true. None if the given weights do not separate on-set and off-set by more than rounding could.
     """
     if on.all() or not on.any():
         return ThresholdFunction((), (), -1 if on.all() else 0)
@@ -125,17 +107,10 @@ def reduce_on_vectors(
 
 
 def reduce_exactly(weights: NDArray[np.float64], bias: float) -> ThresholdFunction:
-    """Find few and small integer weights with the same sign on every -1/+1 input, else keep them as they are.
+    """Find few, small integer weights with the same sign on every -1/+1 input; else keep the given ones.
 
-    With ``W = s K + r``, K integers, the signs agree wherever ``|r| summed < s |K . x + k|``, and the
-    right side is at least s when the integers sum to an odd number.
-
-    Parameters
-    ----------
-    weights
-        ``(inputs,)`` float64.
-    bias
-        Added to the weighted sum; it is rounded along.
+    With ``W = s K + r``, K integers, the signs agree wherever ``|r| summed < s |K . x + k|``, and the right
+    side is at least s when the integers sum to an odd number. The bias is rounded with the weights.
     """
     everything = np.append(weights, bias)
     largest_weight = float(np.abs(everything).max())
@@ -177,17 +152,11 @@ def _few_that_decide(weights: NDArray[np.float64], bias: float) -> ThresholdFunc
 
 @dataclass(frozen=True)
 class PseudoBoolean:
-    """True where the weights of the literals that are true sum to the bound or more.
+    """True where the weights of the true literals sum to the bound or more.
 
-    Parameters
-    ----------
-    literals
-        Each of another node, none constant; by falling weight, and by node where weights are equal.
-    weights
-        Positive integers, none above the bound.
-    bound
-        A positive integer, unless the constraint is constant: then there are no literals, and the bound is
-        0 for true and 1 for false.
+    Literals are of different nodes, none constant, by falling weight and then by node; weights are positive
+    and none exceeds the bound. A constant constraint has no literals, and the bound 0 for true and 1 for
+    false.
     """
 
     literals: tuple[int, ...]
