@@ -32,18 +32,12 @@ from btfsynth.passes.remaking import (
 
 @dataclass(frozen=True)
 class Algebra:
-    """Apply the moves of `majority_moves` wherever they take cells away.
+    """Apply the moves of `majority_moves` wherever they remove cells.
 
-    The netlist is made anew in topological order; for every cell each form is made as a candidate and
-    the cells in use counted exactly, what hashing shares and what falls out of use included. Sweeps go on,
-    each linear in the cells, until one gains nothing.
-
-    Parameters
-    ----------
-    keep_depth
-        Refuse forms that would make the netlist deeper.
-    sweeps
-        Most sweeps; 0 for no limit.
+    The netlist is rebuilt in topological order; for every cell each form is made as a candidate and the cells
+    in use are counted exactly, including what hashing shares and what falls out of use. Up to `sweeps` sweeps
+    (0 for no limit), each linear in the cells, until one gains nothing. `keep_depth` refuses forms that would
+    make the netlist deeper.
     """
 
     keep_depth: bool = False
@@ -117,20 +111,11 @@ _MARGINS = (8, 1 << 30)
 class Depth:
     """Apply the moves of `majority_moves` wherever they lower a cell's level.
 
-    The netlist is made anew in topological order, each cell in its form of the lowest level and, of these,
-    of the fewest cells in use; AND, OR and majority trees are balanced as a whole. Forms that add cells are
-    taken only on paths that are critical or nearly so, within the growth allowed, and a sweep of `Algebra`
-    at the depth reached takes back what it can. Sweeps go on until one lowers neither the depth nor, at the
-    same depth, the cells.
-
-    Parameters
-    ----------
-    cells
-        It may add cells.
-    growth
-        Most cells added, in per cent of the cells it starts from.
-    sweeps
-        Most sweeps; 0 for no limit.
+    The netlist is rebuilt in topological order, each cell in its form of the lowest level and, of these, of
+    the fewest cells in use; AND, OR and majority trees are balanced as a whole. With `cells`, forms that add
+    cells are taken on paths that are critical or nearly so, up to `growth` per cent of the original cells,
+    and a sweep of `Algebra` at the depth reached takes back what it can. Up to `sweeps` sweeps (0 for no
+    limit), until one lowers neither the depth nor, at the same depth, the cells.
     """
 
     cells: bool = True

@@ -38,22 +38,10 @@ class Pass(Protocol):
 
 @dataclass(frozen=True)
 class PassReport:
-    """What one pass did.
+    """What one pass did: cost before and after, and how the result was checked.
 
-    Parameters
-    ----------
-    name
-        The pass.
-    before, after
-        Cost of the netlist.
-    seconds
-        Wall time, compilation of kernels excluded.
-    proof
-        How the result was checked.
-    kept
-        False if the check failed and the result was thrown away.
-    compile_seconds
-        Time for which kernels were compiled, at the first run of all.
+    `seconds` is wall time without `compile_seconds`, the time for compiling kernels on their first use.
+    `kept` is False if the check failed and the result was discarded.
     """
 
     name: str
@@ -80,12 +68,10 @@ class PassReport:
 def run_pass(
     step: Pass, netlist: Netlist, reference: Reference, prover: Prover | None = None
 ) -> tuple[Netlist, PassReport]:
-    """Apply a pass and check what it made.
+    """Apply a pass and check its result.
 
-    Parameters
-    ----------
-    prover
-        Asked where the reference is not complete; without one only structural passes are kept there.
+    The prover is asked where the reference is not complete; without one only structural passes are kept
+    there.
     """
     begin = time.perf_counter()
     with compile_clock() as compiled:
@@ -109,17 +95,7 @@ def run_pass(
 
 
 class InterruptedPasses(KeyboardInterrupt):
-    """The user stopped a script of passes.
-
-    Parameters
-    ----------
-    netlist
-        What the passes before have made, checked.
-    reports
-        Of these passes.
-    steps
-        Passes of the whole script.
-    """
+    """The user stopped a script of `steps` passes; `netlist` is the checked result of those in `reports`."""
 
     def __init__(self, netlist: Netlist, reports: tuple[PassReport, ...], steps: int) -> None:
         self.netlist = netlist

@@ -17,15 +17,9 @@ _MOST_VARIABLES = 12_000
 class ConeSolver:
     """Compare literals of a graph (see `btfsynth.netlist.hashing`) that may still grow.
 
-    Parameters
-    ----------
-    graph
-        The graph.
-    conflicts
-        Most conflicts a question; 0 for no limit.
-    window
-        Most cells of both cones that are loaded, the latest first; 0 for whole cones. The signals below
-        a window are free: what is equal over it is equal, but what is not stays undecided.
+    At most `conflicts` per question and at most `window` cells of both cones, the latest first; 0 for no
+    limit. The signals below a window are free: what is equal over it is equal, but a difference stays
+    undecided.
     """
 
     def __init__(self, graph: Any, conflicts: int, window: int = 0) -> None:
@@ -43,12 +37,10 @@ class ConeSolver:
             self._solver.delete()
 
     def compare(self, a: int, b: int) -> tuple[bool | None, NDArray[np.uint8] | None]:
-        """Tell whether two literals are equal on every input vector.
+        """Decide whether two literals are equal on every input vector; None if the conflicts do not suffice.
 
-        Returns
-        -------
-        True, False or None where the conflicts did not suffice; if False, ``(inputs,)`` uint8, a vector on
-        which they differ, zeros where neither depends on an input.
+        If False, also a vector on which they differ, ``(inputs,)`` uint8, with zeros where neither depends on
+        an input.
         """
         if not a >> 1:
             a, b = b, a

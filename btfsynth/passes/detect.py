@@ -53,10 +53,7 @@ class _Graph(NamedTuple):
 class Detect:
     """Replace cones of up to three leaves by their smallest forms; never more cells.
 
-    Parameters
-    ----------
-    rounds
-        Sweeps over the netlist at most; it ends with the first one that finds nothing.
+    At most `rounds` sweeps; it ends with the first one that finds nothing.
     """
 
     name: ClassVar[str] = "detect"

@@ -35,25 +35,14 @@ _Question = tuple[tuple[int, ...], tuple[int, ...], int, int]
 class Exact:
     """Ask SAT for a smaller netlist of one window after the other (see `btfsynth.exact.synthesis`).
 
-    A window is a cell with some of the cells below it, over few leaves, and cells beside and above that
-    read nothing else; those that something outside reads are its outputs. What the leaves never are on
-    the vectors of the reference nobody cares for, nor, where a window has one output, for what cannot be
-    seen at the outputs of the netlist. Where the reference is a sample everything matters.
+    A window is a cell with some of the cells below it, over few leaves, and cells beside and above that read
+    nothing else; those read from outside are its outputs. Values that the leaves never take on the vectors of
+    the reference are don't-cares, as is, for a window of one output, what cannot be observed at the outputs
+    of the netlist. Where the reference is a sample everything matters.
 
-    Parameters
-    ----------
-    leaves
-        Leaves of a window at most, 2 to 7.
-    cells
-        Cells of a window at most, 2 to 9.
-    outputs
-        Outputs of a window at most.
-    tries
-        Windows of each cell: the first one grows where it needs fewest leaves, the others at random.
-    conflicts
-        Most conflicts of the solver a question; 0 for no limit.
-    seed
-        Seed of the random windows.
+    At most `leaves` (2 to 7), `cells` (2 to 9) and `outputs` per window and `conflicts` per question (0 for
+    no limit). `tries` windows per cell: the first one grows where it needs the fewest leaves, the others at
+    random.
     """
 
     leaves: int = 5

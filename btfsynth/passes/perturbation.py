@@ -27,20 +27,9 @@ _CELLS_TRIED = 40
 class Perturbation:
     """Expand majorities at random, resubstitute, keep the result if it is not larger; again and again.
 
-    Netlists of more than ``most`` cells, and those whose reference is a sample, stay as they are.
-
-    Parameters
-    ----------
-    rounds
-        How often.
-    share
-        Majorities expanded, in per cent.
-    patience
-        Of the resubstitution in each round (see `Resubstitution`), 40 a cell at most.
-    most
-        Cells of a netlist that is worth it, at most.
-    seed
-        Seed of all choices.
+    Each of the `rounds` expands `share` per cent of the majorities and resubstitutes with a `patience` of up
+    to 40 per cell (see `Resubstitution`). Netlists of more than ``most`` cells, and those whose reference is
+    a sample, stay as they are.
     """
 
     rounds: int = 60

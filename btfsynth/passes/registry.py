@@ -52,12 +52,8 @@ def parse_script(text: str) -> tuple[Pass, ...]:
 
     A name of `SCRIPTS` stands for its passes; ``depth`` is the script where it stands alone, the pass among
     others. Options are the fields of a pass, ``keep_depth`` spelled ``--keep-depth``, with a value of the
-    field's type; a field that is true or false needs none to be true.
-
-    Raises
-    ------
-    UsageError
-        If a pass or option is unknown or a value is not of the field's type.
+    field's type; a Boolean field needs none to be true. An unknown pass or option or a value of another type
+    is a `UsageError`.
     """
     steps: list[Pass] = []
     for part in SCRIPTS.get(text.strip(), text).split(";"):

@@ -143,18 +143,12 @@ def find_replacement(
 ) -> Any:
     """Find the best replacement of a cell.
 
-    Parameters
-    ----------
-    options
-        (k, walk, tries): new cells allowed, 0 to 2; whether replacements of equal size are wanted, at random
-        among equals; how many pairs a second new cell is sought for where the size would stay.
-    random
-        uint64 (1,), changed.
+    options: (k, walk, tries): new cells allowed, 0 to 2; whether replacements of equal size are wanted, at
+    random among equals; for how many pairs a second new cell is sought where the size would stay. random:
+    uint64 (1,), changed.
 
-    Returns
-    -------
-    (gain, a, b, c, d, e): literals. ``a`` alone is a signal, ``MAJ(a, b, c)`` one cell, ``MAJ(a, b, MAJ(c,
-    d, e))`` two; the rest are `NONE`. Gain is -1 if there is no replacement that is wanted.
+    Returns (gain, a, b, c, d, e), literals: ``a`` alone is a signal, ``MAJ(a, b, c)`` one cell, ``MAJ(a, b,
+    MAJ(c, d, e))`` two; the rest are `NONE`. Gain is -1 if there is no replacement that is wanted.
     """
     values = state.values
     k_most, walk, tries = options

@@ -43,24 +43,11 @@ _WINDOWS_FIRST = 200
 class Resubstitution:
     """Replace cells by existing signals or by one or two new cells each.
 
-    Parameters
-    ----------
-    k
-        New cells allowed a replacement: 0, 1 or 2.
-    patience
-        Cells tried without a gain before it ends; 0 takes gains only and makes no equal-sized moves.
-    divisors
-        Signals tried for one cell at most; the nearest are taken.
-    tries
-        Pairs of signals that a second new cell is sought for at most, where two cells would make place for
-        two; 32 times as many where they would save some.
-    whole
-        Words of signatures, cells times words, up to which the netlist is looked at as a whole; beyond, and
-        where the vectors of the reference are a sample, it is gone through in windows.
-    leaves
-        Leaves of a window at most, 6 to 12.
-    seed
-        Seed of the random moves.
+    `k` new cells per replacement, 0 to 2. It ends after `patience` cells without a gain; 0 takes gains only
+    and makes no equal-sized moves. At most `divisors` signals are tried per cell, the nearest; a second new
+    cell is sought for at most `tries` pairs of signals where the size would stay, 32 times as many where it
+    would fall. Up to `whole` words of signatures (cells times words) the netlist is treated as a whole;
+    beyond, and where the reference is a sample, in windows of at most `leaves` leaves, 6 to 12.
     """
 
     k: int = 2

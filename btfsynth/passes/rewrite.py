@@ -33,25 +33,15 @@ _PLAIN = -1
 class Rewrite:
     """Replace cones by the smallest netlists of their functions of four leaves.
 
-    The netlist is made anew in topological order (Mishchenko, Chatterjee and Brayton, "DAG-aware AIG
+    The netlist is rebuilt in topological order (Mishchenko, Chatterjee and Brayton, "DAG-aware AIG
     rewriting", DAC 2006; Soeken et al., "Exact synthesis of majority-inverter graphs and its applications",
-    TCAD 36(11), 2017). Each cut of a cell is matched with the table of `btfsynth.exact`; the cells in
-    use are counted exactly with each form in place, what hashing shares and what falls out of use included,
-    and the best one is taken. New cells read earlier ones only, so no cycle can arise.
+    TCAD 36(11), 2017). Each cut of a cell is matched with the table of `btfsynth.exact`; the cells in use are
+    counted exactly with each form in place, including what hashing shares and what falls out of use, and the
+    best one is taken. New cells read earlier ones only, so no cycle can arise.
 
-    Parameters
-    ----------
-    z
-        Take forms of equal size too, at random: later sweeps may gain what this one does not.
-    patience
-        Sweeps without a gain before it ends, where equal sizes are taken; without, the first one
-        ends it.
-    cuts
-        Cuts a node at most.
-    sweeps
-        Most sweeps; 0 for no limit.
-    seed
-        Seed of the random choice.
+    `z` takes forms of equal size too, at random: later sweeps may gain what this one does not. It ends after
+    `patience` sweeps without a gain (after the first without `z`) or after `sweeps`, 0 for no limit. `cuts`
+    is the maximum per node.
     """
 
     z: bool = False

@@ -32,17 +32,8 @@ _MOST_WORDS = 64
 class SatSweep:
     """Join signals that are equal, or each other's complement, on every input vector.
 
-    Candidates come from the reference's vectors and from random ones; each is proven before it is used
-    (see `equal_signals`).
-
-    Parameters
-    ----------
-    conflicts
-        Most conflicts of the solver a candidate; 0 for no limit.
-    words
-        Random vectors to begin with, in words of 64.
-    seed
-        Seed of the random vectors.
+    Candidates come from the reference's vectors and from `words` random ones of 64 vectors each; each is
+    proven within `conflicts`, 0 for no limit, before it is used (see `find_equal_signals`).
     """
 
     conflicts: int = 200
@@ -75,17 +66,9 @@ Words = NDArray[np.uint64]
 
 @dataclass(frozen=True, eq=False)
 class EqualSignals:
-    """What was found.
+    """Proven equalities: ``(nodes,)`` int32, a literal of the first signal equal to each node, else its own.
 
-    Parameters
-    ----------
-    substitution
-        ``(nodes,)`` int32: a literal of the first signal that each node is proven equal to, its own
-        if there is none (see `rebuild`).
-    undecided
-        Candidates given up at the conflict limit.
-    solved
-        Candidates that SAT decided.
+    `undecided` counts candidates that reached the conflict limit, `solved` those that SAT decided.
     """
 
     substitution: NDArray[np.int32]
@@ -109,26 +92,13 @@ def find_equal_signals(
 ) -> EqualSignals:
     """Prove as many signals equal as can be.
 
-    Parameters
-    ----------
-    netlist
-        Best sorted by level (see `btfsynth.netlist.hashing.sorted_by_level`), so that shallow signals
-        stand in for deep ones.
-    inputs
-        ``(input bits, words)`` uint64, vectors to find candidates by.
-    conflicts
-        Most conflicts of the solver a candidate, 0 for no limit; None to leave the solver out and merge what
-        hashing and common cuts prove.
-    sides
-        ``(nodes,)`` uint8, for two netlists joined: 1 for a signal of the first, 2 for one of the second,
-        3 for one of both. The solver is then asked only about pairs that make a signal one of both.
-    window
-        Most cells of a pair's cones that the solver gets, 0 for all (see `ConeSolver`).
-
-    Raises
-    ------
-    PassError
-        If simulation does not confirm a vector of the solver.
+    The netlist is best sorted by level (see `btfsynth.netlist.hashing.sorted_by_level`), so that shallow
+    signals replace deep ones. `inputs`, ``(input bits, words)`` uint64, are vectors to find candidates by.
+    Per candidate the solver has `conflicts`, 0 for no limit, and the latest `window` cells of the cones, 0
+    for all (see `ConeSolver`); `conflicts` None merges only what hashing and common cuts prove. `sides`,
+    ``(nodes,)`` uint8, is for two joined netlists: 1 for a signal of the first, 2 of the second, 3 of both;
+    the solver then is asked only about pairs that make a signal one of both. A `PassError` if simulation does
+    not confirm a vector of the solver.
     """
     given = np.zeros(netlist.n_nodes, dtype=np.uint8) if sides is None else sides.copy()
     work = _Work(netlist, inputs, conflicts, seed, given, window)

@@ -67,22 +67,9 @@ class _Rows(NamedTuple):
 class WindowedNetlist:
     """A netlist as arrays that replacements change in place, with the users of every node linked.
 
-    Parameters
-    ----------
-    fanins
-        int32 (nodes, 3) literals; the rows of the first nodes, which are no cells, are not looked at.
-    outputs
-        int32 literals.
-    first
-        Number of the first cell.
-    leaves
-        Leaves of a window at most, 6 to 12.
-    divisors
-        Signals of a window at most.
-
-    Notes
-    -----
-    The arrays are changed by `round`; a cell that nothing uses any more is dead.
+    `fanins`, int32 (nodes, 3), and `outputs`, int32, are literals and are changed by `round`; the rows before
+    cell `first` are ignored, and a cell without users is dead. A window has at most `leaves` (6 to 12) and
+    `divisors` signals.
     """
 
     def __init__(
