@@ -20,17 +20,9 @@ from btfsynth.ports import Port, total_width
 class NetlistBuilder:
     """The one way to make a netlist.
 
-    Every cell is brought to a normal form (sorted fan-in, at most one complemented literal: majority
-    is self-dual, so two or three complements become one or none on the fan-in and one on the result),
-    ``MAJ(a, a, b) = a`` and ``MAJ(a, !a, b) = b`` are folded, and a cell that exists is not made
-    again.
-
-    Parameters
-    ----------
-    name
-        Name of the netlist.
-    input_ports, output_ports
-        Its ports.
+    Every cell is brought to a normal form (sorted fan-in, at most one complemented literal: majority is
+    self-dual, so two or three complements become one or none on the fan-in and one on the result), ``MAJ(a,
+    a, b) = a`` and ``MAJ(a, !a, b) = b`` are folded, and a cell that exists is not made again.
     """
 
     def __init__(
@@ -99,13 +91,7 @@ class NetlistBuilder:
         return self._fanins[cell] if cell >= 0 else None
 
     def roll_back(self, n_cells: int) -> None:
-        """Forget all but the first cells, so that a candidate can be built, measured and taken back.
-
-        Parameters
-        ----------
-        n_cells
-            How many cells there were (see `n_cells`); literals of later ones are void.
-        """
+        """Forget the cells from number `n_cells` on; literals of them are void."""
         for key in self._fanins[n_cells:]:
             del self._hash[key]
         del self._fanins[n_cells:]
@@ -146,12 +132,8 @@ _UNKNOWN = 2
 def make_table(inputs: NDArray[np.uint8], on: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Return ``(2 ** inputs,)`` uint8: 0, 1, or 2 where no vector tells.
 
-    Parameters
-    ----------
-    inputs
-        ``(vectors, inputs)`` 0/1; the first input is the least significant bit of the index.
-    on
-        ``(vectors,)``, where the function is true.
+    `inputs` is ``(vectors, inputs)`` 0/1, the first input least significant in the index; `on`
+    ``(vectors,)``.
     """
     width = inputs.shape[1]
     table = np.full(1 << width, _UNKNOWN, dtype=np.uint8)
@@ -160,13 +142,7 @@ def make_table(inputs: NDArray[np.uint8], on: NDArray[np.bool_]) -> NDArray[np.u
 
 
 def lower_table(builder: NetlistBuilder, table: NDArray[np.uint8], literals: Sequence[int]) -> int:
-    """Build a table and return its literal.
-
-    Parameters
-    ----------
-    builder
-        Gets the cells: one for a cofactor pair that is ordered, three for a multiplexer.
-    """
+    """Build a table and return its literal: one cell per ordered cofactor pair, three per multiplexer."""
     return _lower(builder, table, literals, {})
 
 

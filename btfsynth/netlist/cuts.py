@@ -52,16 +52,9 @@ class TableMaps(NamedTuple):
 
 
 def find_cuts(netlist: Netlist, most_leaves: int, per_node: int, *, smallest: bool) -> Cuts:
-    """Return cuts of all nodes.
+    """Return up to `per_node` (at least 2) cuts of each node, itself included, of up to 3 or 4 leaves.
 
-    Parameters
-    ----------
-    most_leaves
-        Leaves of a cut at most, 3 or 4.
-    per_node
-        Most cuts of a node, itself included; at least 2.
-    smallest
-        Where there are more cuts than places: True if those of fewer leaves stay, False if the first ones do.
+    Where there are more, the smallest ones stay if `smallest`, else the first ones.
     """
     n_nodes = netlist.n_nodes
     cuts = Cuts(

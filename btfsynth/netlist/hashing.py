@@ -175,17 +175,8 @@ def roll_back(graph: Any, count: Any) -> None:
 def rebuild(netlist: Netlist, substitution: NDArray[Any] | None = None) -> Netlist:
     """Return the netlist hashed and folded, after a substitution of signals if one is given.
 
-    Parameters
-    ----------
-    substitution
-        ``(nodes,)`` literals: node ``n`` is replaced by ``substitution[n]``, wherever it is used; ``2 * n``
-        keeps it. Chains are followed; a node may be replaced by a later one as long as no
-        cycle comes of it.
-
-    Raises
-    ------
-    NetlistError
-        If the substitution makes a cycle or does not fit the netlist.
+    Node ``n`` is replaced by the literal ``substitution[n]`` wherever it is used; ``2 * n`` keeps it. Chains
+    are followed; a node may be replaced by a later one if no cycle arises (else a `NetlistError`).
     """
     if substitution is None:
         return rebuild_from(netlist, netlist.fanins, netlist.outputs)
@@ -206,18 +197,9 @@ def rebuild(netlist: Netlist, substitution: NDArray[Any] | None = None) -> Netli
 def rebuild_from(like: Netlist, fanins: NDArray[Any], outputs: NDArray[Any]) -> Netlist:
     """Return arrays as a netlist, hashed and folded.
 
-    Parameters
-    ----------
-    fanins
-        ``(cells, 3)`` integer literals; row ``k`` is node ``like.first_cell + k``. The rows may
-        be in any order; those that no output depends on may hold anything.
-    outputs
-        ``(output bits,)`` literals.
-
-    Raises
-    ------
-    NetlistError
-        If a cell depends on itself or a literal is out of range.
+    `fanins` are ``(cells, 3)`` literals in any order; row ``k`` is node ``like.first_cell + k``; rows that no
+    output depends on may hold anything. `outputs` are ``(output bits,)`` literals. A `NetlistError` if a cell
+    depends on itself or a literal is out of range.
     """
     first = like.first_cell
     rows = np.ascontiguousarray(fanins, dtype=np.int32).reshape(-1, 3)

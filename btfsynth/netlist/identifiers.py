@@ -30,16 +30,9 @@ _SHOWN = 60
 
 @dataclass(frozen=True)
 class HdlNames:
-    """The names a design has in hardware.
+    """Legal names of a design in hardware, in the order and with the widths of the netlist's ports.
 
-    Parameters
-    ----------
-    module
-        Name of the module.
-    inputs, outputs
-        The ports under legal names, in the order and with the widths of the netlist's.
-    notices
-        One line for every name that had to change.
+    `notices` has a line for every name that had to change.
     """
 
     module: str

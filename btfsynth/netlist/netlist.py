@@ -43,25 +43,9 @@ def cell_kind(fanin: NDArray[np.int32]) -> CellKind:
 class Netlist:
     """An immutable majority-inverter graph with named ports.
 
-    Parameters
-    ----------
-    name
-        Name of the function.
-    input_ports, output_ports
-        Ports; their bits in order are the input nodes and the output literals.
-    fanins
-        ``(cells, 3)`` int32 literals.
-    outputs
-        ``(output bits,)`` int32 literals.
-
-    Raises
-    ------
-    NetlistError
-        If shapes do not fit the ports, a literal is out of range or a cell comes before its fan-in.
-
-    Notes
-    -----
-    The arrays are copied and the copies are read-only.
+    The bits of the ports, in order, are the input nodes and the output literals. `fanins` are ``(cells, 3)``
+    and `outputs` ``(output bits,)`` int32 literals, copied and made read-only. A `NetlistError` if shapes do
+    not fit the ports, a literal is out of range or a cell comes before its fan-in.
     """
 
     name: str

@@ -27,23 +27,11 @@ _SAMPLE_VECTORS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Vectors with the outputs that must come out.
+    """Vectors with the outputs that are required on them.
 
-    Parameters
-    ----------
-    preserve
-        Which meaning it stands for.
-    inputs
-        ``(input bits, words)`` uint64 signatures of the vectors.
-    targets
-        ``(output bits, words)`` uint64.
-    care
-        ``(output bits, words)`` uint64, ones where a target matters; zero past the last vector.
-    vectors
-        How many.
-    complete
-        True if being right on these vectors is all that is asked; False if they are a sample of the inputs
-        and equality has to be proven on top.
+    `inputs` ``(input bits, words)``, `targets` and `care` ``(output bits, words)`` are uint64 signatures;
+    `care` has ones where a target matters and zeros past the last vector. `complete` is False if the vectors
+    are a sample of the inputs, so that equality has to be proven on top.
     """
 
     preserve: Preserve
@@ -90,14 +78,8 @@ def function_reference(
 ) -> Reference:
     """Return a function on every input vector as the reference, or on a sample where they are too many.
 
-    Parameters
-    ----------
-    function
-        Takes ``(vectors, inputs)`` uint8 0/1 to ``(vectors, outputs)`` uint8 0/1.
-    n_inputs
-        Number of its inputs; up to `MAX_EXHAUSTIVE_INPUTS` all vectors are listed.
-    seen
-        ``(vectors, inputs)`` vectors that a sample is to contain.
+    The function takes ``(vectors, inputs)`` to ``(vectors, outputs)``, uint8 0/1. Up to
+    `MAX_EXHAUSTIVE_INPUTS` inputs all vectors are listed; a sample contains the ``(vectors, inputs)`` `seen`.
     """
     complete = n_inputs <= MAX_EXHAUSTIVE_INPUTS
     if complete:

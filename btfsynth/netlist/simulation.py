@@ -56,13 +56,7 @@ def count_ones(words: NDArray[Any]) -> int:
 
 
 def exhaustive_words(n_inputs: int) -> Words:
-    """Return ``(inputs, words)`` uint64: all input vectors in counting order, input 0 fastest.
-
-    Raises
-    ------
-    NetlistError
-        If there are more than 24 inputs.
-    """
+    """Return ``(inputs, words)`` uint64: up to 24 inputs in counting order, input 0 fastest."""
     if n_inputs > 24:
         raise NetlistError(f"all vectors of {n_inputs} inputs are too many to list, expected <= 24")
     valid = valid_words(1 << n_inputs)
@@ -113,15 +107,7 @@ def _simulate_outputs(fanins: Any, outputs: Any, inputs: Any, result: Any) -> No
 def simulate(netlist: Netlist, inputs: Words) -> Words:
     """Return the signature of every node, ``(nodes, words)`` uint64, row 0 the constant false.
 
-    Parameters
-    ----------
-    inputs
-        ``(input bits, words)`` uint64.
-
-    Raises
-    ------
-    NetlistError
-        If the number of input rows is not the netlist's.
+    `inputs` is ``(input bits, words)`` uint64; another number of rows is a `NetlistError`.
     """
     _check_inputs(netlist, inputs)
     values = np.zeros((netlist.n_nodes, inputs.shape[1]), dtype=np.uint64)
@@ -134,11 +120,6 @@ def output_words(netlist: Netlist, inputs: Words) -> Words:
     """Return the signature of every output bit, ``(output bits, words)`` uint64.
 
     Needs far less memory than `simulate` where there are many words.
-
-    Raises
-    ------
-    NetlistError
-        If the number of input rows is not the netlist's.
     """
     _check_inputs(netlist, inputs)
     result = np.empty((netlist.n_outputs, inputs.shape[1]), dtype=np.uint64)

@@ -63,13 +63,7 @@ def format_netlist(netlist: Netlist) -> str:
 
 
 def read_netlist(path: StrPath) -> Netlist:
-    """Read a netlist file.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or is anything else; the line is named if there is one.
-    """
+    """Read a .mig file; a `DataError` names the file and the line."""
     path = as_path(path)
     try:
         text = path.read_text(encoding="utf-8")

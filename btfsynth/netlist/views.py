@@ -142,19 +142,10 @@ def order_cells(fanins: Any, outputs: Any, first_cell: Any, order: Any) -> Any:
 
 @dataclass(frozen=True)
 class NetlistStatistics:
-    """Cost figures of a netlist.
+    """Cost figures of a netlist; `depth` is the number of cells on the longest path.
 
-    Parameters
-    ----------
-    cells
-        All cells.
-    and_cells, or_cells, maj_cells
-        Cells by kind.
-    inverters
-        Distinct signals that are used complemented: the inverters a technology without free
-        complements would need.
-    depth
-        Cells on the longest path from an input to an output.
+    `inverters` counts distinct signals that are used complemented: the inverters that a technology without
+    free complements would need.
     """
 
     cells: int
