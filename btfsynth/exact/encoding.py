@@ -32,14 +32,9 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Functions to find a netlist for.
+    """Functions to find a netlist for: ``(functions, 2 ** inputs)`` uint8 values, input 0 least significant.
 
-    Parameters
-    ----------
-    values
-        ``(functions, 2 ** inputs)`` uint8, the value at every input vector, input 0 least significant.
-    care
-        The same shape, 1 where the value matters.
+    `care` has the same shape, 1 where the value matters.
     """
 
     values: NDArray[np.uint8]
@@ -82,22 +77,10 @@ class Problem:
 
 
 class Encoding:
-    """The clauses of one question.
+    """The clauses of one question: a netlist of exactly `n_cells` cells, all used.
 
-    Parameters
-    ----------
-    problem
-        The functions.
-    n_cells
-        Cells of the netlist: exactly so many, all used.
-    exchanges
-        From `Problem.exchanges`.
-    most_depth
-        Most cells on a path; 0 for no limit.
-
-    Notes
-    -----
-    ``clauses`` is what a solver is to satisfy; `read` turns its model into literals.
+    `exchanges` is from `Problem.exchanges`; `most_depth` limits the cells on a path, 0 for no limit.
+    `clauses` are for a solver; `read` turns its model into literals.
     """
 
     def __init__(

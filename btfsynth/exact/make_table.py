@@ -90,15 +90,7 @@ def _all_improved(entries: list[TableEntry], conflicts: int, jobs: int) -> Itera
 
 
 def improved(entry: TableEntry, conflicts: int = 0) -> TableEntry:
-    """Return an entry with its size and depth settled as far as so many conflicts a question go.
-
-    Parameters
-    ----------
-    entry
-        What is known; returned as it is if nothing is left or nothing came of it.
-    conflicts
-        Most conflicts a question; 0 for no limit.
-    """
+    """Settle size and depth of an entry as far as `conflicts` per question, 0 for no limit, allow."""
     limits = Limits(conflicts=conflicts)
     netlist, bound, depth_bound = entry.netlist, entry.bound, entry.depth_bound
     if not entry.optimal:

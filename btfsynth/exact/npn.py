@@ -29,23 +29,15 @@ _VECTORS = 1 << CLASS_INPUTS
 class FunctionClasses:
     """A partition of all functions, with the way from each to its representative.
 
-    Parameters
-    ----------
-    representatives
-        ``(classes,)`` uint16 tables, ascending, each the least of its class.
-    number
-        ``(65536,)`` uint8, the class of every table.
-    transformation
-        ``(65536,)`` int16, a row of ``leaves`` and ``flips``.
-    leaves
-        ``(transformations, 5)`` int8: what takes the place of each local node of a netlist of the
-        representative, 0 the constant false and 1 to 4 the inputs.
-    flips
-        ``(transformations, 6)`` int8: whether each local node is complemented, and last the result.
-    sources
-        ``(transformations, 16)`` int8: where each transformed function takes its values from, as
-        vectors over all local nodes, the constant least significant; those with a 1 there stand for
-        the complement at the complemented inputs.
+    - `representatives`: ``(classes,)`` uint16 tables, ascending, each the minimum of its class.
+    - `number`: ``(65536,)`` uint8, the class of every table.
+    - `transformation`: ``(65536,)`` int16, a row of `leaves` and `flips`.
+    - `leaves`: ``(transformations, 5)`` int8, what replaces each local node of a netlist of the representative,
+      0 the constant false and 1 to 4 the inputs.
+    - `flips`: ``(transformations, 6)`` int8, whether each local node is complemented, and last the result.
+    - `sources`: ``(transformations, 16)`` int8, where each transformed function takes its values from, as
+      vectors over all local nodes, the constant least significant; those with a 1 there stand for the
+      complement at the complemented inputs.
     """
 
     representatives: NDArray[np.uint16]

@@ -32,15 +32,7 @@ _SLICE = 5_000
 
 @dataclass(frozen=True)
 class Limits:
-    """When to give up.
-
-    Parameters
-    ----------
-    conflicts
-        Most conflicts of the solver a question; 0 for no limit. What comes out is reproducible.
-    seconds
-        Most wall time a question; 0 for no limit. What comes out then depends on the machine.
-    """
+    """Limits per question, 0 for none; results are reproducible with `conflicts`, not with `seconds`."""
 
     conflicts: int = 0
     seconds: float = 0.0
@@ -48,20 +40,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class ExactResult:
-    """What the search came to.
+    """Result of the search; `netlist` is None if nothing was found within the sizes and limits.
 
-    Parameters
-    ----------
-    netlist
-        What was found; None if nothing of the sizes allowed, or within the limits.
-    bound
-        No netlist of fewer cells exists within the depth allowed: all smaller sizes were proven
-        unsatisfiable or lay below the size that the caller said to begin with.
-    depth_bound
-        No netlist of so few cells is of less depth; 0 if not asked, not answered, or the size is not
-        proven.
-    conflicts
-        Conflicts of the solver in all.
+    `bound`: no netlist of fewer cells exists within the depth allowed: all smaller sizes were proven
+    unsatisfiable or lay below the size that the caller began with. `depth_bound`: no netlist of as few cells
+    has less depth; 0 if not asked, not answered, or the size is not proven.
     """
 
     netlist: Netlist | None
@@ -86,32 +69,14 @@ def exact_netlist(
     least_depth: bool = False,
     limits: Limits | None = None,
 ) -> ExactResult:
-    """Return the smallest netlist of some functions.
+    """Return the smallest netlist of some functions of up to `MAX_EXACT_INPUTS` inputs.
 
-    Parameters
-    ----------
-    functions
-        Truth tables, one an output: bit ``v`` the value at input vector ``v``, input 0 least significant.
-    n_inputs
-        Number of inputs, at most `MAX_EXACT_INPUTS`.
-    most_cells
-        Largest size to try.
-    care
-        Tables with a 1 wherever the value matters; everywhere if left out.
-    least_cells
-        Size to begin with; the caller knows that there is nothing smaller.
-    most_depth
-        Most cells on a path from an input to an output; 0 for no limit.
-    least_depth
-        Whether to look for the least depth at the size found.
-    limits
-        Conflicts and time. A question that is not answered within them counts as open: the bound
-        rises no further, but larger sizes are still tried.
-
-    Raises
-    ------
-    NetlistError
-        If there are too many inputs, no functions, or tables that are none of so many inputs.
+    `functions` are truth tables, one per output: bit ``v`` is the value at input vector ``v``, input 0 least
+    significant; `care` are tables with a 1 wherever the value matters. Sizes from `least_cells`, which the
+    caller knows to be a lower bound, up to `most_cells` are tried, with at most `most_depth` cells on a path,
+    0 for no limit; `least_depth` also minimises the depth at the size found. A question that is not answered
+    within the limits counts as open: the bound rises no further, but larger sizes are still tried. A
+    `NetlistError` if there are too many inputs, no functions, or tables that do not fit the inputs.
     """
     problem = Problem(*_tables(functions, care, n_inputs))
     exchanges = problem.exchanges()

@@ -48,18 +48,10 @@ _LINE = re.compile(r"([0-9a-f]{4}) (\d+) (\d+) (\d+) (\d+) ((?:[a-z]=<[^<>=]*> )
 
 @dataclass(frozen=True, eq=False)
 class TableEntry:
-    """One class.
+    """One class: its representative and the smallest known netlist of four inputs and one output.
 
-    Parameters
-    ----------
-    table
-        The representative.
-    netlist
-        The smallest netlist known: four inputs, one output.
-    bound
-        There is none of fewer cells.
-    depth_bound
-        There is none of as few cells and less depth; 0 if not known.
+    There is none of fewer cells than `bound`, and none of as few cells and less depth than `depth_bound`, 0
+    if that is not known.
     """
 
     table: int
@@ -90,29 +82,16 @@ class TableEntry:
 
 @cache
 def load_table() -> tuple[TableEntry, ...]:
-    """Return the table of this package, read and checked once a process.
-
-    Raises
-    ------
-    DataError
-        If the file is damaged.
-    """
+    """Return the table of this package, read and checked once per process."""
     text = files("btfsynth.exact").joinpath(TABLE_FILE).read_text(encoding="utf-8")
     return read_table(text, TABLE_FILE)
 
 
 def read_table(text: str, path: str) -> tuple[TableEntry, ...]:
-    """Read a table; every netlist is simulated.
+    """Read a table, an entry per class, representatives ascending; every netlist is simulated.
 
-    Returns
-    -------
-    An entry a class, representatives ascending.
-
-    Raises
-    ------
-    DataError
-        If a line is malformed, a netlist is not what the line says, or a class is missing or
-        there twice.
+    A `DataError` if a line is malformed, a netlist is not what the line says, or a class is missing or
+    duplicate.
     """
     wanted = npn_classes().representatives.tolist()
     entries: list[TableEntry] = []
