@@ -87,18 +87,8 @@ class RegisterNames:
 
     A register is named after its net and its place in the chain: ``d2_n5`` holds the value of ``n5`` two
     clocks ago, ``d1_a_0`` that of bit 0 of the port ``a`` one clock ago. If a port begins like that, the
-    registers begin with ``dd``.
-
-    Parameters
-    ----------
-    nodes
-        Text of every node at its own time; the constant's is ignored.
-    constants
-        Text of false and of true.
-    write
-        Turns the name of a register into its text.
-    inverter
-        Prefix of a complement.
+    registers begin with ``dd``. `nodes` is the text of every node at its own time, `constants` that of false
+    and true; `write` turns the name of a register into its text, and `inverter` prefixes a complement.
     """
 
     def __init__(
