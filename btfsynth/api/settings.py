@@ -104,13 +104,7 @@ def merged(*tables: Mapping[str, Setting]) -> dict[str, Setting]:
 
 
 def require_known(function: str, given: Mapping[str, Any], *tables: Mapping[str, Setting]) -> None:
-    """Refuse a setting that no table has.
-
-    Raises
-    ------
-    UsageError
-        The message has the name it has now, the nearest one, or all.
-    """
+    """Refuse a setting that no table has, with its present name, the nearest one, or all names."""
     settings = merged(*tables)
     known = [*settings, *({"topology"} if "widths" in settings else ())]
     former = {each.formerly: name for name, each in settings.items() if each.formerly}
@@ -130,13 +124,7 @@ def taken(given: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def vectors(X: ArrayLike, n_inputs: int, *, analog: bool = False) -> NDArray[Any]:
-    """Return input vectors, ``(vectors, inputs)`` or ``(inputs,)``: uint8 0/1, or values from 0 to 1.
-
-    Raises
-    ------
-    UsageError
-        If they have another shape or other values.
-    """
+    """Return input vectors, ``(vectors, inputs)`` or ``(inputs,)``: uint8 0/1, or values from 0 to 1."""
     try:
         rows = np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError):
