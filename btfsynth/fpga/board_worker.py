@@ -58,8 +58,8 @@ def main(arguments: Sequence[str]) -> int:
 def simulate_shell(design: Design) -> tuple[Any, Failures]:
     """Send the vectors of a design over the line and compare what comes back.
 
-    Returns ``(vectors,)`` numbers of the vectors that were sent: all, or some, evenly spread, of many.
-    failures : Failures Those that failed, counted among the ones sent.
+    Returns ``(vectors,)`` numbers of the vectors sent, all or an even sample of many, and the failures,
+    counted among those.
     """
     places, vectors = design.vectors.sample(_MAX_VECTORS)
     failures = Failures(vectors)

@@ -42,20 +42,11 @@ _NEVER = 2**30
 
 @dataclass(frozen=True, eq=False)
 class Cover:
-    """Look-up tables that compute a netlist.
+    """Lookup tables that compute a netlist; `luts` includes inverters that outputs need, `roots` does not.
 
-    Parameters
-    ----------
-    luts
-        Tables, inverters included where an output needs one of its own.
-    levels
-        Tables on the longest path.
-    roots
-        ``(tables,)`` int32, the nodes that are tables, ascending; without the inverters.
-    leaves
-        ``(tables, 6)`` int32, the nodes each reads, ascending, -1 past the last.
-    tables
-        ``(tables,)`` uint64, the functions: bit ``v`` at the vector ``v`` of the leaves.
+    `roots` ``(tables,)`` int32: the nodes that are tables, ascending. `leaves` ``(tables, 6)`` int32: the
+    nodes each reads, ascending, -1 past the last. `tables` ``(tables,)`` uint64: bit ``v`` of a function is
+    its value at the vector ``v`` of the leaves.
     """
 
     luts: int
@@ -66,13 +57,7 @@ class Cover:
 
 
 def map_luts(netlist: Netlist, inputs: int, shallow: bool = False) -> Cover:
-    """Cover a netlist with tables of 3 to 6 inputs; shallow: the fewest levels first, then few tables.
-
-    Raises
-    ------
-    NetlistError
-        If tables cannot have so many inputs.
-    """
+    """Cover a netlist with tables of 3 to 6 inputs; shallow: the fewest levels first, then few tables."""
     if not 3 <= inputs <= MAX_LEAVES:
         raise NetlistError(f"expected tables of 3 to {MAX_LEAVES} inputs, got {inputs}")
     n_nodes, first = netlist.n_nodes, netlist.first_cell
