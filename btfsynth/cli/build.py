@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     "--report",
     "with_report",
     is_flag=True,
-    help="Write report.html as well (see 'btfsynth report').",
+    help="Also write report.html (see 'btfsynth report').",
 )
 @json_option
 @training_options
@@ -87,8 +87,8 @@ def build_command(
     """Learn SOURCE and turn it into checked hardware.
 
     SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
-    Exits with 0 only if everything was verified. The folder has a run.toml with all settings that were
-    in force: '--config DIR/run.toml' does the same again. Analog inputs need a code: see docs/analog.md.
+    Exits with 0 only if everything was verified. The folder contains run.toml with all settings:
+    '--config DIR/run.toml' repeats the build. Analog inputs need --code: see docs/analog.md.
 
     \b
     Examples:

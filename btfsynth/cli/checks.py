@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 def simulate_command(
     directory: Path, simulators: tuple[str, ...] | None, timeout: float | None, as_json: bool
 ) -> None:
-    """Check the design in DIRECTORY: parse its Verilog back, simulate it, compare every vector.
+    """Simulate the design in DIRECTORY and its parsed Verilog on every vector.
 
-    Exits with 1 and names the first wrong vector if anything differs.
+    Exits with 1 and prints the first mismatch if an output differs.
 
     \b
     Examples:
@@ -92,9 +92,9 @@ _RESULTS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
     type=click.Path(path_type=Path),
     callback=lambda _, __, path: None if path is None else require_writable(path),
     metavar="FILE",
-    help="Write the result as JUnit XML as well.",
+    help="Also write the result as JUnit XML.",
 )
-@file_option("File of the result, as JSON.  [default: DIRECTORY/verify.json, which 'report' shows]")
+@file_option("JSON file of the result.  [default: DIRECTORY/verify.json, which 'report' shows]")
 @simulator_option
 @option(VERIFY["timeout"])
 @json_option
@@ -107,13 +107,12 @@ def verify_command(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Check the design in DIRECTORY by the whole chain, and the checks by mutants.
+    """Check the design in DIRECTORY by proofs, simulators and fault injection.
 
-    The files by their hashes; the vectors by the task; the netlist on the vectors; the
-    Verilog, parsed back, on the vectors and by a proof that it is the netlist; every
-    simulator that is installed; proofs of the Amaranth module, of the VHDL and by Yosys, as
-    far as their tools are installed; at last single faults, each of which must be noticed.
-    Exits with 1 if a link of the chain fails.
+    The chain: files against their hashes, vectors against the task, the netlist on the vectors, a proof
+    that the parsed Verilog equals the netlist, all installed simulators, proofs of Verilog, VHDL and
+    Amaranth by Yosys and GHDL if installed, and single faults, which the vectors must detect. Exits with 1 if
+    a link of the chain fails.
 
     \b
     Examples:
@@ -202,14 +201,13 @@ def _table(found: Verification) -> Table:
 def equiv_command(
     a: Path, b: Path, timeout: float | None, comb: bool, latency: bool, as_json: bool
 ) -> None:
-    """Prove that A and B compute the same on every input, or show where they differ.
+    """Prove that A and B are equivalent, or show a counterexample.
 
-    Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table
-    (.truth, .pla, .csv, .npz, .dat), whose don't-cares and unlisted rows may be anything, a
-    design folder, whose Verilog is read, the Amaranth module of one (.py), which needs Yosys,
-    or VHDL (.vhd), which needs GHDL. Ports are matched by name, those without a partner by
-    order. Of registers only the function is compared, and a note says where latencies differ.
-    Exits with 1 if they differ or it stays undecided, with 2 if their ports cannot be matched.
+    Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table (.truth, .pla,
+    .csv, .npz, .dat), a design folder, whose Verilog is read, an Amaranth module of a design folder (.py,
+    needs Yosys), or VHDL (.vhd, needs GHDL). A table's don't-cares and unlisted rows may have any value. Ports
+    are matched by name, the remaining ones by order. Pipeline registers are ignored; a note reports different
+    latencies. Exits with 1 if the designs differ or the proof is undecided, with 2 if ports cannot be matched.
 
     \b
     Example:
@@ -231,8 +229,8 @@ def equiv_command(
             show("b", found.second)
     if found.equal is None:
         raise VerificationError(
-            f"{a} and {b}: undecided, neither proven equal nor found different: {found.method}; "
-            "a larger --timeout gives it more time"
+            f"{a} and {b}: undecided, neither proven equivalent nor different: {found.method}; "
+            "increase --timeout"
         )
     if not found.equal:
         raise VerificationError(
@@ -242,7 +240,7 @@ def equiv_command(
     if latency and not found.same_latency:
         one, other = found.latencies
         raise VerificationError(
-            f"{a} and {b}: the same function, but latencies differ: {one} and {other} clocks"
+            f"{a} and {b}: equivalent, but latencies differ: {one} and {other} clocks"
         )
     if not as_json:
         show("method", found.method)

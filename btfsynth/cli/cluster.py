@@ -42,7 +42,7 @@ def workers_of(scheduler: str | None) -> Callable[[int], Executor]:
     if scheduler is None:
         return local_executor
     if is_given("jobs"):
-        raise UsageError("`scheduler` and `jobs`: the cluster says how much runs at once")
+        raise UsageError("`scheduler` and `jobs`: the number of workers is the cluster's")
     return lambda _: connect(scheduler)
 
 

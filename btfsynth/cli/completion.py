@@ -16,7 +16,7 @@ VARIABLE = "_BTFSYNTH_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion_command(context: click.Context, shell: str) -> None:
-    """Print what lets a SHELL complete commands, options, their values, tasks and files.
+    """Print a script with which SHELL completes commands, options, values, tasks and files.
 
     \b
     Examples:

@@ -63,7 +63,7 @@ config_option = click.option(
     is_eager=True,
     expose_value=False,
     callback=_read,
-    help="Read settings from this run file, such as the run.toml of a design folder; options given here win.",
+    help="Read settings from this run file, such as the run.toml of a design folder; options override it.",
 )
 
 
@@ -82,7 +82,7 @@ def _require_source(
     if not given and context.meta.get(_MISSING):
         raise context.meta[_MISSING][0]
     if source is None:
-        raise UsageError("missing SOURCE: give a task or a file, or a `config` that names it")
+        raise UsageError("missing SOURCE: give a task or a file, or a run file with `config`")
     defaults = context.default_map
     if given and defaults is not None:
         from btfsynth.dataset.tasks import is_task_spec
@@ -195,8 +195,8 @@ def _require(section: str, key: str, digest: str, name: str) -> None:
         raise run.error(
             section,
             key,
-            f"expected the content {wanted[:12]}..., got {digest[:12]}...: {name} is not what it was; "
-            "without this line it is taken as it is",
+            f"expected the content {wanted[:12]}..., got {digest[:12]}...: {name} has changed; "
+            "remove this line to accept it",
         )
 
 

@@ -30,20 +30,22 @@ if TYPE_CHECKING:
 
 @click.command("data")
 @source_argument
-@file_option("Write the data to FILE; its ending gives the format: .dat .pla .truth .csv .npz.")
+@file_option(
+    "Write the data to FILE, in the format of its ending: .dat, .pla, .truth, .csv or .npz."
+)
 @click.option(
     "--format",
     "format_name",
     metavar="NAME",
     shell_complete=complete_names(FORMATS),
-    help=f"Format to write, if the ending does not give it: {', '.join(FORMATS)}.",
+    help=f"Format to write, if not by the ending: {', '.join(FORMATS)}.",
 )
 @click.option(
     "--sample",
     "count",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Take N patterns at random.",
+    help="Draw N patterns at random.",
 )
 @option(TRAIN["seed"], help="Seed of the sample.")
 @option(
@@ -82,7 +84,7 @@ def data_command(
     from btfsynth.ports import moved_pins
 
     if format_name is not None and path is None:
-        raise UsageError("--format: names the format to write, so it needs a file, given with -o")
+        raise UsageError("--format: needs a file to write; give it with -o")
     dataset = load_source(source, outputs, contradictory=path is None)
     if count is not None:
         dataset = sample(dataset, count, seed)
@@ -125,7 +127,7 @@ def _record(dataset: Dataset) -> dict[str, object]:
 
 def _show(dataset: Dataset, path: Path | None) -> None:
     dont_cares = int((~dataset.care_mask).sum())
-    coverage = "all input vectors" if dataset.lists_all else "not all there can be"
+    coverage = "all input vectors" if dataset.lists_all else "not all input vectors"
     coverage += ", every target" if dataset.exhaustive else ""
     show("name", dataset.name)
     show("source", dataset.source)

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @record_options("options", "btfsynth.discovery.search:DiscoverOptions", DISCOVER)
 @option(TRAIN["seed"])
 @scheduler_option
-@click.option("--resume", is_flag=True, help="Continue from what the folder holds.")
+@click.option("--resume", is_flag=True, help="Continue the search in the folder.")
 @name_option
 @outputs_option
 @json_option
@@ -63,12 +63,12 @@ def discover_command(
     resume: bool,
     as_json: bool,
 ) -> None:
-    """Discover circuits for SOURCE: train again and again, keep the best of what comes out.
+    """Search for small circuits of SOURCE in many trainings, and keep the best.
 
     SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
-    Circuits are told apart by structure; those that no other beats in cells, depth and inverters at once
-    are kept as checked designs, with where they came from. Ctrl-C ends the search, keeps everything and exits
-    with 1; --resume continues. Exits with 0 if the search went to its end and a circuit was found.
+    The Pareto front in cells, depth and inverters is kept as checked designs, each with its origin.
+    Ctrl-C ends the search, keeps everything and exits with 1; --resume continues. Exits with 0 if the search
+    completed and found a circuit.
 
     \b
     Examples:
@@ -191,5 +191,5 @@ def _require_success(report: DiscoverReport) -> None:
         raise VerificationError(next(iter(report.rejected.values())))
     raise TrainingError(
         f"no circuit in {plural(report.trials, 'trial')}: {report.exact} exact; give more time, or "
-        "settings that fit the data with --config (see 'btfsynth tune')"
+        "tuned settings with --config (see 'btfsynth tune')"
     )

@@ -46,9 +46,9 @@ class _Finding:
 @click.command("doctor")
 @json_option
 def doctor_command(as_json: bool) -> None:
-    """Say which simulators, provers and FPGA tools are found here, and how to get the rest.
+    """List installed simulators, provers and FPGA tools, and how to get the others.
 
-    Exits with 0: nothing of it is needed for everything.
+    All of them are optional; always exits with 0.
 
     \b
     Example:

@@ -51,7 +51,7 @@ _PROOFS = {True: "proven", False: "REFUTED", None: "not proven"}
     "--board",
     metavar="NAME",
     shell_complete=complete_names(BOARDS),
-    help=f"Put the design behind the serial port of this board instead: {', '.join(BOARDS)}.",
+    help=f"Connect the design to the serial port of this board instead: {', '.join(BOARDS)}.",
 )
 @record_options("place", "btfsynth.fpga.place:PlaceOptions", PLACE)
 @record_options("options", "btfsynth.fpga.flow:FpgaOptions", FPGA)
@@ -66,11 +66,11 @@ def fpga_command(
     directory: Path | None,
     as_json: bool,
 ) -> None:
-    """Bring the design in DIRECTORY to an FPGA: Yosys, nextpnr, bitstream, all checked.
+    """Map, place and route the design in DIRECTORY for an FPGA, and check every step.
 
-    The design is mapped by many scripts, put between registers, placed and routed; the
-    netlists before and after routing are simulated. Beside it, as a measure, the same
-    truth table as a case statement goes the same way.
+    The best of several mappings gets registers around it and is placed, routed and packed into a bitstream.
+    The netlists before and after routing are simulated. For comparison, the same truth table as a case
+    statement is implemented in the same way.
 
     \b
     Examples:
@@ -169,10 +169,10 @@ def _table(result: FpgaResult) -> Table:
 @comb_option
 @json_option
 def estimate_command(source: Path, comb: bool, as_json: bool) -> None:
-    """Estimate the look-up tables that a design folder or a netlist takes on an FPGA.
+    """Estimate the lookup tables (LUTs) of a design folder or a netlist, without FPGA tools.
 
-    Needs no tool. Tables of four inputs are those of iCE40, ECP5 and Gowin, tables of six
-    those of larger devices. Registers and what is around the logic are not counted.
+    iCE40, ECP5 and Gowin devices have LUTs of four inputs, larger ones of six. Only the logic of the netlist is
+    counted, without registers.
 
     \b
     Examples:
@@ -201,9 +201,9 @@ def estimate_command(source: Path, comb: bool, as_json: bool) -> None:
         (f"LUT{entry.inputs}", *map(str, (luts, levels)), how)
         for entry in found.tables
         for luts, levels, how in (
-            (entry.luts, entry.levels, "few tables"),
+            (entry.luts, entry.levels, "few LUTs"),
             (entry.shallow_luts, entry.least_levels, "few levels"),
         )
     ]
     console.print()
-    console.print(field_table(("table", "number", "levels", "mapped for"), rows, numbers=2))
+    console.print(field_table(("table", "LUTs", "levels", "optimised for"), rows, numbers=2))

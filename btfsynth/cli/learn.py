@@ -50,7 +50,7 @@ _TABLES = 8
 @source_argument
 @option(
     INPUTS["valid"],
-    help="Validation set: patterns to choose between circuits by.",
+    help="Validation set, by which circuits are chosen.",
     otherwise="a quarter of SOURCE",
 )
 @click.option(
@@ -58,7 +58,7 @@ _TABLES = 8
     "test_source",
     metavar="SOURCE",
     shell_complete=complete_source,
-    help="Test set: patterns to measure the final circuit on.",
+    help="Test set, on which the final circuit is measured.",
 )
 @folder_option("Folder of the files.  [default: hdl_out/<name>_learn]")
 @record_options("options", "btfsynth.learning.base:LearnOptions", LEARN)
@@ -75,13 +75,13 @@ def learn_command(
     options: LearnOptions,
     as_json: bool,
 ) -> None:
-    """Learn a circuit from the samples SOURCE that is right on vectors it was not shown.
+    """Learn a circuit from the samples in SOURCE that generalises to unseen vectors.
 
     SOURCE, --valid and --test are files (.pla, .dat, .truth, .csv, .npz) or tasks. Threshold networks,
     decision trees, boosted trees, tables, symmetric functions and polynomials compete on the validation
     patterns; the best circuit within the limits is written as checked hardware and as AIGER.
-    Ctrl-C ends the learning, keeps the best so far and exits with 1. Exits with 0 if the learning went to its
-    end and the hardware was verified.
+    Ctrl-C ends the learning, keeps the best circuit so far and exits with 1. Exits with 0 if the learning
+    completed and the hardware was verified.
 
     \b
     Examples:
@@ -114,14 +114,12 @@ def learn_command(
         _show(report, directory)
     beside = kept_beside(asked, directory)
     if report.lost is not None:
-        raise ToolError(f"{report.lost}; the best circuit until then is kept in {directory}")
+        raise ToolError(f"{report.lost}; the best circuit so far is in {directory}")
     if not report.verified:
         reason = why_not_verified(list(report.checks.values()), options.simulators or ())
         raise VerificationError(f"{reason}{beside}")
     if report.interrupted:
-        raise InterruptedWorkError(
-            f"interrupted; the best circuit until then is kept in {directory}"
-        )
+        raise InterruptedWorkError(f"interrupted; the best circuit so far is in {directory}")
 
 
 def _found(event: Event) -> str | None:

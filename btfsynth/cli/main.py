@@ -22,24 +22,24 @@ from btfsynth.errors import BtfsynthError, InterruptedWorkError, SequentialError
 
 _COMMANDS = {
     "build": "Learn a function and turn it into checked hardware.",
-    "discover": "Search circuits of a function and keep the best as checked hardware.",
-    "learn": "Learn a circuit from samples that is right on vectors it was not shown.",
+    "discover": "Search for small circuits of a function and keep the best as checked hardware.",
+    "learn": "Learn a circuit from samples that generalises to unseen vectors.",
     "tasks": "List the built-in tasks.",
     "data": "Show a data set, or write it in another format.",
     "train": "Train a network and save it.",
-    "tune": "Search for the settings that learn a function soonest.",
-    "simplify": "Make a small netlist from a network or a netlist.",
+    "tune": "Search for the settings that learn a function fastest.",
+    "simplify": "Optimise a network or a netlist into a small netlist.",
     "emit": "Write a netlist as Verilog, VHDL and Amaranth with testbenches.",
     "simulate": "Check a design by simulation.",
-    "verify": "Check a design by the whole chain of proofs, tools and mutants.",
+    "verify": "Check a design by proofs, simulators and fault injection.",
     "equiv": "Prove two designs equivalent, or show where they differ.",
-    "estimate": "Estimate the look-up tables a design takes, without any tool.",
-    "fpga": "Bring a design to an FPGA and compare it with a case statement.",
+    "estimate": "Estimate the lookup tables (LUTs) of a design, without FPGA tools.",
+    "fpga": "Place and route a design for an FPGA, beside a case statement.",
     "show": "Print or draw a netlist.",
     "report": "Show a design, a discovery or a reproduction as one HTML page.",
-    "doctor": "Say which tools are found and how to get the rest.",
-    "reproduce": "Run the published experiments again and compare.",
-    "completion": "Print a script that lets a shell complete commands and tasks.",
+    "doctor": "List the optional tools that are installed and how to get the others.",
+    "reproduce": "Re-run the published experiments and compare.",
+    "completion": "Print a shell completion script.",
 }
 
 _MODULES = {
@@ -91,7 +91,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:  # click would write an empty line
-            raise InterruptedWorkError("interrupted; nothing was kept") from None
+            raise InterruptedWorkError("interrupted; nothing was saved") from None
 
 
 @click.group(
@@ -105,12 +105,12 @@ class _Group(click.Group):
 def cli(ctx: click.Context) -> None:
     """Learn a Boolean function, turn it into a small netlist, and prove the hardware.
 
-    The whole way in one command:
+    All steps in one command:
 
         btfsynth build multiplier:2
 
-    Each station by itself, on files: data, train, simplify, emit, simulate.
-    Every command tells its options with --help.
+    The same steps one by one, on files: data, train, simplify, emit, simulate.
+    'btfsynth COMMAND --help' lists the options of a command.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     "source",
     metavar="SOURCE",
     shell_complete=complete_source,
-    help="Patterns, a task or a file, whose targets are kept (see --preserve); exits with 1 if one is lost.",
+    help="Task or file whose targets are kept (see --preserve); exits with 1 if one is missed.",
 )
 @name_option
 @comb_option
@@ -82,11 +82,11 @@ def simplify_command(
     comb: bool,
     as_json: bool,
 ) -> None:
-    """Make a netlist as small as it will go.
+    """Optimise a netlist.
 
     FILE is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table (.truth,
-    .pla) or a trained network (.npz, .net, .sol). Every pass is checked. Without --data the function is
-    kept on every input vector.
+    .pla) or a trained network (.npz, .net, .sol). The result of every pass is proven. Without --data the
+    function is kept on every input vector.
 
     \b
     Examples:
@@ -159,20 +159,18 @@ def _smallest(
     given = design.netlist
     open_at = None if wanted is Preserve.NETWORK else design.dont_care
     if open_at is not None and dataset is None and open_at.n_inputs > MAX_EXHAUSTIVE_INPUTS:
-        say(
-            f"note: the don't-cares are not used, there are more than {MAX_EXHAUSTIVE_INPUTS} inputs"
-        )
+        say(f"note: don't-cares are ignored above {MAX_EXHAUSTIVE_INPUTS} inputs")
     if wanted is None and dataset is not None and _is_sample_of(dataset, given):
         wanted = Preserve.NETWORK
         say(
-            f"note: {dataset.source} is a sample, so the netlist is kept on every input; "
-            "--preserve care keeps the targets alone"
+            f"note: {dataset.source} is a sample, so the netlist keeps its function on every input; "
+            "--preserve care keeps only the targets"
         )
     netlist, reports = simplify_netlist(given, dataset, wanted, passes, open_at)
     first = statistics(given)
     if first.dominates(statistics(netlist)):
         # A walk over netlists of equal size ends at any of them, mostly at a deeper one.
-        say("note: nothing better was found; the netlist stays as it was")
+        say("note: no smaller netlist was found; the netlist is unchanged")
         netlist = given
     return netlist, first, reports
 
@@ -214,7 +212,7 @@ def _show(
         console.print()
         compiled = sum(report.compile_seconds for report in reports)
         if compiled >= 0.1:
-            show("note", f"compiling the kernels, once, took {compiled:.1f} s beside these")
+            show("note", f"compiling the kernels (once) took another {compiled:.1f} s")
     show("netlist", netlist_summary(statistics(netlist)), style="green")
     show("", f"from {plural(first.cells, 'cell')}; saved in {path}")
 
@@ -246,7 +244,7 @@ def _row(report: PassReport) -> tuple[str, ...]:
         str(report.after.cells),
         str(report.after.depth),
         f"{report.seconds:.2f}",
-        report.proof if report.kept else f"{report.proof}: not proven, thrown away",
+        report.proof if report.kept else f"{report.proof}: not proven, undone",
     )
 
 
@@ -258,7 +256,7 @@ def _row(report: PassReport) -> tuple[str, ...]:
     "source",
     metavar="SOURCE",
     shell_complete=complete_source,
-    help="Patterns to check the hardware on, a task or a file.  "
+    help="Task or file with the patterns that the testbenches check.  "
     "[default: the netlist's own outputs]",
 )
 @name_option
@@ -275,10 +273,9 @@ def emit_command(
     as_json: bool,
     hardware: HardwareOptions,
 ) -> None:
-    """Write a NETLIST (.mig, .blif, .aag, .aig, .bench, .json, .v) as hardware that checks itself.
+    """Write NETLIST (.mig, .blif, .aag, .aig, .bench, .json, .v) as hardware with testbenches.
 
-    That is Verilog, VHDL and Amaranth, a testbench in each of them and one for cocotb, test vectors and
-    a manifest.
+    Writes Verilog, VHDL and Amaranth, a testbench for each and one for cocotb, test vectors and a manifest.
 
     \b
     Examples:

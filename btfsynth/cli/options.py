@@ -154,7 +154,7 @@ json_option = click.option(
 comb_option = click.option(
     "--comb",
     is_flag=True,
-    help="Read registers as ports: their outputs become inputs, their inputs become outputs NAME_in.",
+    help="Read each register as two ports: its output as an input, its input as an output NAME_in.",
 )
 scheduler_option = click.option(
     "--scheduler",
@@ -163,7 +163,7 @@ scheduler_option = click.option(
     ),
     metavar="ADDRESS|local:N",
     shell_complete=complete_names(("local:2", "tcp://", "tls://")),
-    help="Run the trainings on a Dask cluster: tcp://HOST:PORT, a scheduler file, or N workers started here; "
+    help="Train on a Dask cluster: tcp://HOST:PORT, a scheduler file, or N workers started here; "
     "does not change the result.",
 )
 outputs_option = option(INPUTS["outputs"])
@@ -254,7 +254,9 @@ def _training(topology: str | None, **own: Any) -> TrainOptions:
     if topology is not None and own["widths"] is not None:
         raise UsageError("`topology` and `widths`: give one of them")
     if topology is not None and own["skip"] is not None:
-        raise UsageError("`topology` and `skip`: the graph says what sees what")
+        raise UsageError(
+            "`topology` and `skip`: give one of them; the graph defines its connections"
+        )
     training: TrainOptions = load("btfsynth.training.session:TrainOptions")(**own)
     if topology is None:
         return training

@@ -172,7 +172,7 @@ def kept_beside(asked: Path, written: Path) -> str:
 
 def why_beside(asked: Path, written: Path) -> str:
     """Say why a result is not in the place that was asked for, if it is not."""
-    return "" if written == asked else f", as {asked} keeps an earlier one"
+    return "" if written == asked else f", because {asked} contains an earlier one"
 
 
 def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> str:
@@ -194,7 +194,7 @@ def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> st
         and (check.name in wanted or not wanted or ALL_SIMULATORS in wanted)
     ]
     reasons = "; ".join(skipped) or f"name a simulator: {', '.join(SIMULATORS)}"
-    return f"not verified, the hardware was not simulated: {reasons}"
+    return f"not verified: the hardware was not simulated: {reasons}"
 
 
 def attempted(what: str, work: Callable[[], object]) -> list[str]:

@@ -50,7 +50,7 @@ _TITLES = {each.name: each.title for each in EXPERIMENTS.values()}
 @click.option(
     "--quick/--full",
     default=True,
-    help="Few seeds and iterations, under 15 minutes on two cores; or the full table of the documentation, "
+    help="Few seeds and iterations, under 15 minutes on two cores; or the documentation's full table, "
     "for hours.  [default: quick]",
 )
 @folder_option("Folder of runs and tables.  [default: hdl_out/reproduce_quick or _full]")
@@ -69,12 +69,12 @@ def reproduce_command(
     list_only: bool,
     as_json: bool,
 ) -> None:
-    """Run the experiments of arXiv 2602.17493 again, beside the published figures.
+    """Re-run the experiments of arXiv 2602.17493 and compare with the published figures.
 
-    NAME is an experiment or the beginning of its name, such as rule30 or digits; all are run without one.
-    Every finished run is saved in the folder and not repeated: Ctrl-C loses only the runs in progress, and the
-    same command continues. Writes results.json, results.csv, results.md and, with Matplotlib, curves. An
-    experiment that misses its goal within its iterations is a result too: the command exits with 0.
+    NAME is an experiment or a prefix, such as rule30 or digits; without it, all are run. Every finished run is
+    saved in the folder and not repeated: Ctrl-C loses only the runs in progress, and the same command
+    continues. Writes results.json, results.csv, results.md and, with Matplotlib, curves. Exits with 0 even if
+    an experiment misses its goal.
 
     \b
     Examples:
@@ -95,7 +95,7 @@ def reproduce_command(
     options = ReproduceOptions(full=not quick, jobs=jobs, seed=seed)
     directory = directory or Path("hdl_out") / f"reproduce_{'quick' if quick else 'full'}"
     interruption = InterruptedWorkError(
-        f"interrupted; the runs that were done are kept in {directory}; the same command continues"
+        f"interrupted; the finished runs are in {directory}; the same command continues"
     )
     try:
         with _watched() as on_event:
@@ -113,7 +113,7 @@ def reproduce_command(
         raise interruption
     if report.lost is not None:
         raise ToolError(
-            f"{report.lost}; the runs that were done are in {directory}, and the same command continues"
+            f"{report.lost}; the finished runs are in {directory}; the same command continues"
         )
     if undrawn is not None:
         raise OutputError(f"{undrawn}; the results are in {directory}")
@@ -133,7 +133,9 @@ def _draw(report: Report, directory: Path) -> tuple[list[str], str | None]:
     from btfsynth.reproduce.table import draw_curves, has_matplotlib
 
     if not has_matplotlib():
-        say(f"note: matplotlib is not installed, so no curves; {install_command('matplotlib')}")
+        say(
+            f"note: matplotlib is not installed, so no curves are drawn; {install_command('matplotlib')}"
+        )
         return [], None
     drawn: list[str] = []
     for row in report.rows:
@@ -194,7 +196,7 @@ class _Plain:
         match event:
             case RunsPlanned(wanted, found):
                 self.wanted, self.done = wanted, found
-                say(f"reproduce: {plural(wanted, 'run')}, {found} of them found done")
+                say(f"reproduce: {plural(wanted, 'run')}, {found} already finished")
             case RunProgress(name, seed, at) if time.monotonic() - self._said >= PLAIN_SECONDS:
                 self._said = time.monotonic()
                 say(f"{name}, seed {seed}: iteration {at.iterations}, {_standing(at)}")

@@ -34,14 +34,14 @@ _SVG_ENDINGS = (".svg",)
 @click.option(
     "--cone",
     metavar="OUTPUT",
-    help="Show only the fan-in cone of this output: a bit such as 'p[2]', or a whole port.",
+    help="Show only the fan-in cone of this output, a port or a bit such as 'p[2]'.",
 )
 @click.option(
     "--dot",
     "dot_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write a graph for Graphviz (.dot, .gv) instead; - is standard output.",
+    help="Write a Graphviz graph (.dot, .gv) instead; - is standard output.",
 )
 @click.option(
     "--svg",
@@ -61,11 +61,11 @@ def show_command(
     comb: bool,
     as_json: bool,
 ) -> None:
-    """Print a netlist so that it can be read: ports, costs, and a line a cell.
+    """Print a netlist: ports, cost, and one line per cell.
 
     FILE is a netlist (.mig, .blif, .aag, .aig, .bench, .json, structural .v), a table (.truth, .pla) or
-    a design folder. Cells stand in topological order, each with its level; ~ complements, & is AND, | is
-    OR, maj the majority of three.
+    a design folder. Cells are listed in topological order with their level. ~ is NOT, & is AND, | is OR,
+    maj is the majority of three.
 
     \b
     Examples:
@@ -180,10 +180,9 @@ def _record(excerpt: Excerpt) -> dict[str, Any]:
 def report_command(*, directory: Path, path: Path | None) -> None:
     """Show the design, the discovery or the reproduction in DIRECTORY as one HTML page.
 
-    The page holds everything: the circuit as a schematic to work with, its truth table, how the
-    training went, the weights, the passes, the checks, where it all came from. It opens
-    from the disk and asks for nothing from the network. What 'btfsynth verify DIRECTORY -o
-    DIRECTORY/verify.json' has found is in it as well.
+    The page shows an interactive schematic, the truth table, training, weights, passes, checks and
+    provenance, and the result of 'btfsynth verify DIRECTORY' if there is one. It opens from disk and needs
+    no network.
 
     \b
     Examples:

@@ -127,7 +127,7 @@ class _Trials:
         from btfsynth.training.checkpoint import is_begun
 
         if self.resume and checkpoint is None:
-            raise UsageError("--resume: needs the file, give it with --checkpoint")
+            raise UsageError("--resume: needs a checkpoint; give its file with --checkpoint")
         if root and checkpoint is not None and is_begun(checkpoint) and not self.resume:
             raise UsageError(
                 f"--checkpoint {checkpoint}: exists; give --resume to continue from it"
@@ -141,33 +141,33 @@ def _file(flag: str, metavar: str, help: str) -> Callable[[F], F]:  # noqa: A002
 @click.command("train", cls=SectionCommand)
 @configured_source_argument
 @config_option
-@file_option("File of the network; .net or .sol for boolearn's text.  [default: <name>.npz]")
-@option(INPUTS["valid"], help="Validation set: measure on it, and choose the best network by it.")
+@file_option("File of the network; .net and .sol are boolearn's formats.  [default: <name>.npz]")
+@option(INPUTS["valid"], help="Validation set, by which the best network is chosen.")
 @_file(
     "--history",
     "FILE.csv",
-    "Write gap and accuracies of the best trial over its iterations, as CSV.",
+    "Write gap and accuracies of the best trial per iteration as CSV.",
 )
 @_file(
     "--plot",
     "FILE.svg|.png|.pdf",
-    "Draw gap and accuracies of the best trial over its iterations.",
+    "Plot gap and accuracies of the best trial over the iterations.",
 )
 @_file("--generators", "FILE.gen", "Write the generated codes and how often each is used.")
-@_file("--checkpoint", "FILE", "Keep finished trials and the state of running ones in FILE.")
+@_file("--checkpoint", "FILE", "Save finished trials and the state of running ones in FILE.")
 @option(CHECKPOINT_INTERVAL)
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint if there is one.")
 @click.option(
     "--all",
     "run_all",
     is_flag=True,
-    help="Run every trial, all with the same widths, for success rate and iterations per solution.",
+    help="Run every trial, all with the same widths, to measure the success rate and iterations per solution.",
 )
 @click.option(
     "--mpi",
     "share",
     is_flag=True,
-    help="Share each trial among the processes that mpirun started; does not change the result.",
+    help="Distribute each trial over the processes started by mpirun; does not change the result.",
 )
 @scheduler_option
 @name_option
@@ -183,8 +183,8 @@ def train_command(
     """Train a network on SOURCE and save it.
 
     SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
-    The best network, by targets right, is saved whether or not the stopping rule was met; exits with 0
-    only if it was. Where it was not, files that exist stay, and the new ones go beside them: m3.failed.npz.
+    The network with the most correct targets is saved. If no trial meets the stopping rule, the command exits
+    with 1 and does not overwrite existing files: it writes m3.failed.npz beside m3.npz.
 
     \b
     Examples:
@@ -206,7 +206,7 @@ def train_command(
         n_inputs = plan_for(dataset, training).trial_topology(0).n_inputs
         valid = data.load_valid(dataset, n_inputs)
         if files.generators is not None and not _is_generated(dataset):
-            raise UsageError("--generators: the data have inputs, so none are generated")
+            raise UsageError("--generators: expected data without inputs; these have inputs")
         named = replace(files, path=files.path or Path(f"{dataset.name}.npz"))
         named.require_apart(data)
         if root:
@@ -243,12 +243,12 @@ def _require_success(run: TrainingRun, asked: _Files, written: _Files) -> None:
     where = f"{written.network}{why_beside(asked.network, written.network)}"
     if run.interrupted:
         more = "" if asked.checkpoint is None else "; continue with --resume"
-        raise InterruptedWorkError(f"interrupted; the best network is kept in {where}{more}")
+        raise InterruptedWorkError(f"interrupted; the best network is saved in {where}{more}")
     if not run.succeeded:
         best = run.best
         raise TrainingError(
-            f"no trial met the stopping rule: {best.bits_right} of {best.bits} bits right at best "
-            f"(gap {best.gap:.3g}); that network is saved in {where}"
+            f"no trial met the stopping rule; the best network, {best.bits_right} of {best.bits} bits right "
+            f"(gap {best.gap:.3g}), is saved in {where}"
         )
 
 
@@ -354,7 +354,7 @@ def _report(
     if codes is not None:
         show(
             "codes",
-            f"{record['codes_used']} different ones for {plural(dataset.n_patterns, 'pattern')}",
+            f"{record['codes_used']} different codes for {plural(dataset.n_patterns, 'pattern')}",
         )
     show("saved", f"in {path}")
 

@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     "--study",
     type=click.Path(path_type=Path),
     metavar="FILE.db",
-    help="Keep all candidates in this SQLite file; continue from it if it exists.",
+    help="Save all candidates in this SQLite file; continue from it if it exists.",
 )
 @option(TUNE["seed"])
 @option(
     INPUTS["valid"],
-    help="Validation set: judge settings by what they get right of it, not by the time to an exact network.",
+    help="Validation set: tune for accuracy on it instead of time to an exact network.",
 )
 @scheduler_option
 @outputs_option
@@ -64,11 +64,11 @@ def tune_command(
     scheduler: str | None,
     as_json: bool,
 ) -> None:
-    """Search for the settings that learn SOURCE soonest, and write them to a file.
+    """Search for the settings that learn SOURCE fastest, and write them to a file.
 
-    What is tuned: depth and width of the hidden layers, sigma, beta, gamma; by the time that an exact network
-    takes, or by the accuracy on a validation set. 'btfsynth train', 'build' and 'discover' read the file with
-    --config. Ctrl-C ends the search and writes the best settings until then.
+    Tunes depth and width of the hidden layers, sigma, beta and gamma, for the time to an exact network or, with
+    --valid, for the accuracy on the validation set. Read the file with --config in 'btfsynth train', 'build'
+    and 'discover'. Ctrl-C ends the search and writes the best settings so far.
 
     \b
     Examples:
@@ -110,12 +110,12 @@ def tune_command(
         raise unsaved
     if result.lost is not None:
         raise OutputError(
-            f"{result.lost}; the best settings until then are kept in {path}{why_beside(asked, path)}"
+            f"{result.lost}; the best settings so far are in {path}{why_beside(asked, path)}"
         )
     if result.interrupted:
         more = "" if study is None else f"; continue with --study {study}"
         raise InterruptedWorkError(
-            f"interrupted; the best settings until then are kept in {path}{why_beside(asked, path)}{more}"
+            f"interrupted; the best settings so far are in {path}{why_beside(asked, path)}{more}"
         )
 
 
@@ -150,4 +150,4 @@ def _report(result: TuningResult, path: Path | None) -> None:
         f"{plural(result.candidates, 'candidate')} tried",
     )
     if path is not None:
-        show("saved", f"in {path}; use it with --config {path}, which names the data too")
+        show("saved", f"in {path}; use it with --config {path}, which also names the data")

@@ -100,8 +100,8 @@ _PASSES = Setting(
 _SIMULATORS = Setting(
     "simulators",
     Names("btfsynth.sim.registry:SIMULATORS", "NAME", (PARSED_CHECK, ALL_SIMULATORS)),
-    f"Simulator to run: {{names}}, or {ALL_SIMULATORS}, which requires every one; repeatable.",
-    otherwise="all that are installed",
+    f"Simulator to run: {{names}}, or {ALL_SIMULATORS}, which requires every simulator; repeatable.",
+    otherwise="all installed",
     option="--simulator",
     section="check",
 )
@@ -118,7 +118,7 @@ _TIMEOUT = Setting(
 _HASH = Setting(
     "hash",
     Text("64 hexadecimal digits", pattern="[0-9a-f]{64}"),
-    "SHA-256 of the patterns of `source`; others are refused.",
+    "SHA-256 of the patterns of `source`; other patterns are an error.",
 )
 
 INPUTS = table(
@@ -127,8 +127,8 @@ INPUTS = table(
     Setting(
         "outputs",
         Columns(),
-        "Which columns of a CSV file are outputs: the last N, or their NAMES with commas.",
-        otherwise="by the header",
+        "Output columns of a CSV file: the last N, or NAMES separated by commas.",
+        otherwise="from the header",
     ),
     Setting(
         "name",
@@ -137,18 +137,18 @@ INPUTS = table(
             "NAME",
             "btfsynth.netlist.identifiers:require_module_name",
         ),
-        "Name of the module and of the files.",
+        "Name of module and files.",
         otherwise="from the task or the file",
     ),
     Setting(
         "valid",
         Source(),
-        "Validation set: patterns to measure on, which the vectors of the hardware then contain too.",
+        "Validation set: measured as well, and added to the test vectors of the hardware.",
         formerly="held_out",
     ),
     _HASH.but(
         name="valid_hash",
-        help="SHA-256 of the patterns of `valid`; others are refused.",
+        help="SHA-256 of the patterns of `valid`; other patterns are an error.",
         formerly="held_out_hash",
     ),
     Setting(
@@ -160,7 +160,7 @@ INPUTS = table(
     Setting(
         "topology",
         File("FILE.net"),
-        "Train this graph instead of layers.",
+        "Train the graph in this file instead of layers.",
         more="The file has the header 'nodes inputs+1 outputs edges', then 'receiver sender weight' per edge.",
         section="train",
         heading="Training options",
@@ -173,37 +173,40 @@ INPUTS = table(
 
 TRAIN = table(
     _SEED,
-    Setting("trials", Whole(1, 100_000), "Random starts to try, at most.", 40),
+    Setting("trials", Whole(1, 100_000), "Maximum number of random starts.", 40),
     _JOBS,
     Setting(
         "threads",
         Whole(1, 256),
-        "Threads of a large trial; does not change the result.",
+        "Threads per large trial; does not change the result.",
         1,
     ),
     _TIME_LIMIT.but(
         help="Stop after SECONDS and keep the best network.",
-        more="'build' spends what is left on passes, proofs and simulators, and omits what does not fit.",
+        more="'build' uses the remaining time for passes, proofs and simulators, and skips what does not fit.",
     ),
     Setting(
         "widths",
         Widths(),
-        "Inputs, neurons of each hidden layer, outputs; or a .wth file with them.",
-        otherwise="by task or data, wider from trial to trial",
+        "Inputs, neurons of each hidden layer, outputs; or a .wth file.",
+        otherwise="by task or data, growing from trial to trial",
     ),
     Setting(
-        "skip", Flag(), "Let every layer see the inputs, not only the first.", otherwise="by task"
+        "skip",
+        Flag(),
+        "Connect the inputs to every layer, not only to the first.",
+        otherwise="by task",
     ),
     Setting(
         "sigma",
         Real("a number above 1", lambda value: value > 1),
-        "Support: a neuron settles on at most the largest odd number of inputs up to X; above 1.",
+        "Support: a neuron converges to at most X inputs (X rounded down to an odd number); above 1.",
         otherwise="by task",
     ),
     Setting(
         "beta",
         Real("a number above 0 and below 2", lambda value: 0 < value < 2),
-        "Time step of an iteration, above 0 and below 2.",
+        "Step size of an iteration, above 0 and below 2.",
         otherwise="by task",
     ),
     Setting(
@@ -215,27 +218,27 @@ TRAIN = table(
     Setting(
         "max_iterations",
         Whole(1),
-        "Iterations of a trial, at most.",
+        "Maximum iterations per trial.",
         otherwise="by task",
         formerly="iterations",
     ),
     Setting(
         "stop",
         Choice(StopRule),
-        "What ends a trial: all targets right (exact), a small gap, both, or only `max_iterations` (none).",
+        "Stop a trial at all targets right (exact), a small gap, both, or only at `max_iterations` (none).",
         otherwise="exact",
     ),
     Setting(
         "gap_limit",
         Real("a number above 0", lambda value: value > 0),
-        "The gap below which `stop=gap` and `stop=both` end a trial.",
+        "Gap below which `stop=gap` and `stop=both` stop a trial.",
         otherwise="0.01",
         formerly="gap",
     ),
     Setting(
         "precision",
         Choice((32, 64), words="32 or 64"),
-        "Bits of a number in training.",
+        "Floating-point bits in training.",
         otherwise="32",
     ),
     section="train",
@@ -253,7 +256,7 @@ TRIAL = table(
     Setting(
         "check_interval",
         Whole(1),
-        "Iterations between two tests whether all targets are right.",
+        "Iterations between two checks of the targets.",
         10,
     ),
 )
@@ -263,28 +266,28 @@ HARDWARE = table(
     Setting(
         "pipeline",
         Stages(MAX_LATENCY, DEFAULT_STAGE_DEPTH),
-        "Register stages: N, or as many as leave at most DEPTH cells in a row in each (auto: "
-        f"{DEFAULT_STAGE_DEPTH}); 0 is combinational.",
+        f"Register stages: N, or auto: a logic depth of at most DEPTH ({DEFAULT_STAGE_DEPTH}) per stage; 0: "
+        "combinational.",
         0,
-        more="A pipelined design takes a new input every clock.",
+        more="A pipelined design accepts a new input every clock.",
     ),
     Setting(
         "enable",
         Flag(),
-        "Add the port 'en' to a pipelined design; while it is 0 nothing moves.",
+        "Add a clock-enable port 'en' to a pipelined design.",
         False,
     ),
-    Setting("reset", Flag(), "Add the synchronous reset 'rst' to a pipelined design.", False),
+    Setting("reset", Flag(), "Add a synchronous reset port 'rst' to a pipelined design.", False),
     Setting(
         "stream",
         Flag(),
-        "Write an Amaranth wrapper with ready/valid streams; implies a pipeline, `enable` and `reset`.",
+        "Add an Amaranth wrapper with ready/valid streams; implies a pipeline, `enable` and `reset`.",
         False,
     ),
     Setting(
         "cells",
         Flag(),
-        "Write the Verilog as instances of AND, OR, majority and inverter modules, with a file of these.",
+        "Write the Verilog as instances of AND, OR, majority and inverter modules, plus a file of these.",
         False,
     ),
     Setting(
@@ -302,24 +305,24 @@ BUILD = table(
     Setting(
         "weights",
         Weights((EXACT, AUTO, LABELS, SPARSE)),
-        "Weights in hardware: exact, auto, labels, sparse, or integers of BITS bits.",
+        "Rounding of the weights for hardware: exact, auto, labels, sparse, or integers of BITS bits.",
         otherwise="auto with a code, else exact",
-        more="exact keeps the network as trained; auto rounds each neuron's weights to the smallest integers "
-        "that keep it on the patterns; labels to those that keep it on the validation set and on mixtures of "
-        "patterns too, and every label is checked; sparse refits them to few that are not 0, then as auto.",
+        more="exact keeps the trained weights; auto rounds each neuron's weights to the smallest integers that "
+        "keep its output on all patterns; labels also on the validation set and on mixtures of patterns, and "
+        "checks every label; sparse first refits the network with few nonzero weights, then rounds as auto.",
     ),
     Setting(
         "label",
         Flag(),
-        "Add the port 'class_number': the number of the class with the largest sum, the first of equal ones.",
+        "Add the port 'class_number', the class with the largest sum (the first one of a tie).",
         False,
     ),
-    _PASSES.but(default=None, otherwise="size; fast from 5,000 cells on, light from 30,000"),
+    _PASSES.but(default=None, otherwise="size; fast from 5,000 cells, light from 30,000"),
     Setting(
         "preserve",
         Choice(Preserve),
         "What the netlist keeps: the targets of the patterns (care) or the network on every input (network).",
-        otherwise="care if the patterns say it all, else network",
+        otherwise="care if the patterns are complete, else network",
         heading="Netlist options",
     ),
     _SIMULATORS,
@@ -327,7 +330,7 @@ BUILD = table(
     Setting(
         "code",
         Text("a code such as binary:4", "CODE", "btfsynth.dataset.code:parse_code", keep=True),
-        "How analog inputs become bits: binary:K, levels:N, thermometer:K or threshold:X.",
+        "Code that turns analog inputs into bits: binary:K, levels:N, thermometer:K or threshold:X.",
         more="binary:K rounds v to K bits, levels:N to N steps; bit i of thermometer:K is v >= (i + 0.5) / K; "
         "threshold:X is the one bit v >= X. binary and levels train on the rounded values, the others on bits.",
         section="data",
@@ -341,9 +344,9 @@ _SEARCH = (
 )
 
 DISCOVER = table(
-    _SEARCH[0].but(help="Stop after SECONDS, without the start of the workers and compiling."),
+    _SEARCH[0].but(help="Stop after SECONDS, not counting worker start-up and compilation."),
     _SEARCH[1].but(
-        help="Trainings, each from its own random start, over a cycle of widths and supports."
+        help="Number of trainings, each from a random start, cycling through widths and supports."
     ),
     _JOBS.but(
         help="Worker processes; with `trials` alone they do not change the result.",
@@ -351,13 +354,13 @@ DISCOVER = table(
         otherwise="one per processor",
     ),
     Setting(
-        "objective", Choice(Objective), "What the best circuit has the least of.", Objective.CELLS
+        "objective", Choice(Objective), "Cost that the best circuit minimises.", Objective.CELLS
     ),
-    BUILD["passes"].but(otherwise="depth for that objective, else size"),
+    BUILD["passes"].but(otherwise="depth with `objective=depth`, else size"),
     Setting(
         "polish",
         Flag(),
-        "Run the passes on the best circuits with other seeds: in the last quarter of the time, or after the "
+        "Re-run the passes on the best circuits with other seeds, in the last quarter of the time or after the "
         "trials.",
         True,
     ),
@@ -365,27 +368,30 @@ DISCOVER = table(
 )
 
 LEARN = table(
-    Setting("max_cells", Whole(1), "AND, OR and majority cells, at most.", 5000),
+    Setting("max_cells", Whole(1), "Maximum number of AND, OR and majority cells.", 5000),
     Setting(
-        "max_ands", Whole(1), "AND nodes of the AIGER file, at most.", otherwise="as `max_cells`"
+        "max_ands",
+        Whole(1),
+        "Maximum number of AND nodes in the AIGER file.",
+        otherwise="as `max_cells`",
     ),
     _SEARCH[0].but(
-        help="Learn for SECONDS; baselines, passes and simulators come after it and take what they need."
+        help="Learn for SECONDS; baselines, passes and simulators run afterwards, without a limit."
     ),
     _SEARCH[1].but(
-        help="Networks to train per output; without `time_limit` the machine's speed does not matter."
+        help="Networks to train per output; without `time_limit`, independent of the machine's speed."
     ),
     _JOBS.but(
         help="Trainings to run in parallel; with `trials` alone they do not change the result."
     ),
     _SEED.but(help="Seed of the split and of all random starts."),
     _PASSES.but(
-        default="fast", help="Optimiser passes for the chosen circuit; its function stays."
+        default="fast", help="Optimiser passes for the chosen circuit; its function is kept."
     ),
     Setting(
         "baselines",
         Flag(),
-        "Measure scikit-learn's decision tree and random forest as well.",
+        "Also measure scikit-learn's decision tree and random forest.",
         otherwise="if it is installed",
     ),
     _SIMULATORS,
@@ -393,23 +399,26 @@ LEARN = table(
 )
 
 TUNE = table(
-    _TIME_LIMIT.but(help="Seconds of search.", default=60.0),
+    _TIME_LIMIT.but(help="Search for SECONDS.", default=60.0),
     TRAIN["seed"].but(help="Seed of the search and of the random starts."),
 )
 
 REPRODUCE = table(
     Setting(
-        "full", Flag(), "All seeds and iterations of the documentation's table, for hours.", False
+        "full",
+        Flag(),
+        "Run all seeds and iterations of the documentation's table, for hours.",
+        False,
     ),
     _JOBS.but(help="Runs in parallel; does not change the results."),
     _SEED.but(
         kind=Whole(0, 10**6),
-        help="First seed of every experiment: of its data, its random starts and its baselines.",
+        help="First seed of every experiment, for data, random starts and baselines.",
     ),
 )
 
 VERIFY = table(
-    Setting("mutants", Whole(1, 1_000_000), "Mutants to try; all if there are fewer.", 100),
+    Setting("mutants", Whole(1, 1_000_000), "Maximum number of single faults to inject.", 100),
     _SIMULATORS,
     _TIMEOUT.but(
         help="Stop a simulator, Yosys, another tool or a SAT proof after SECONDS; it then counts as not run.",
@@ -418,8 +427,8 @@ VERIFY = table(
 )
 
 PROOF_TIMEOUT = _TIMEOUT.but(
-    help="Stop the SAT proof, or a tool that reads A or B, after SECONDS; they are then neither equal nor "
-    "different.",
+    help="Stop the SAT proof, or a tool that reads A or B, after SECONDS; the result is then "
+    "undecided.",
     otherwise="no limit for the proof, 600 for a tool",
 )
 
@@ -430,8 +439,8 @@ PLACE = table(
     Setting(
         "freq",
         Real("a number above 0 and up to 10000", lambda value: 0 < value <= 10_000, "MHZ"),
-        "Clock to reach, in MHz; exits with 1 if it is not.",
-        otherwise="as fast as it gets",
+        "Target clock in MHz; exits with 1 if it is missed.",
+        otherwise="as fast as possible",
     ),
 )
 
@@ -439,7 +448,7 @@ FPGA = table(
     Setting(
         "tries",
         Whole(1, 64),
-        "Orders of the inputs that every mapping script tries; not for `board`.",
+        "Input orders that every mapping script tries; not for `board`.",
         4,
     ),
 )
@@ -447,7 +456,7 @@ FPGA = table(
 CHECKPOINT_INTERVAL = Setting(
     "checkpoint_interval",
     Real("a number of seconds of at least 0", lambda value: value >= 0, "SECONDS"),
-    "Seconds between two writes of a running trial to the checkpoint.",
+    "Seconds between two checkpoints of a running trial.",
     30.0,
 )
 

@@ -129,7 +129,7 @@ def run_command(command: Sequence[str], cwd: Path, timeout: float) -> Completed:
         except subprocess.TimeoutExpired:
             _kill(process)
             stdout, stderr = process.communicate()
-            message = f"did not end within {timeout:g} s"
+            message = f"timed out after {timeout:g} s"
             raise ToolTimeoutError(message, command, stdout + stderr) from None
         except BaseException:
             _kill(process)

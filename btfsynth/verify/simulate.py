@@ -68,7 +68,7 @@ def _parsed(design: Design, deadline: float | None) -> CheckResult:
             return check_parsed(design)
     except TimeUp:
         spent = round(time.monotonic() - begin)
-        return CheckResult(PARSED_CHECK, skipped=f"did not end within {spent} s, the time limit")
+        return CheckResult(PARSED_CHECK, skipped=f"timed out after {spent} s, the time limit")
 
 
 def _run(
@@ -85,8 +85,8 @@ def _run(
 
 
 def timed_out(seconds: float) -> str:
-    """Say that a tool did not end within this many seconds, and what gives it more."""
-    return f"did not end within {seconds:g} s; a larger `timeout` gives it more time"
+    """Say that a tool timed out, and the remedy."""
+    return f"timed out after {seconds:g} s; increase `timeout`"
 
 
 def check_parsed(design: Design) -> CheckResult:

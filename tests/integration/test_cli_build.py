@@ -87,7 +87,7 @@ def test_missing_simulator_is_skipped(cli, tmp_path, monkeypatch):
     assert outcome.code == 1
     assert outcome.json["verified"] is False
     assert "iverilog is not installed" in outcome.json["checks"]["icarus"]["skipped"]
-    assert outcome.complaint.startswith("not verified, the hardware was not simulated: icarus")
+    assert outcome.complaint.startswith("not verified: the hardware was not simulated: icarus")
     everything = cli("build", "full_adder", "--json")
     assert everything.code == 0, "Amaranth's simulator ran and none was asked for by name"
     assert set(everything.json["checks"]["verilator"]) == {"skipped"}

@@ -25,7 +25,9 @@ def test_a_failed_training_replaces_nothing(cli, tmp_path):
     outcome = cli("train", "multiplier:2", *files, *FAILS, "--json")
     assert outcome.code == 1
     assert outcome.json["file"] == "m.failed.npz"
-    assert outcome.complaint.endswith("saved in m.failed.npz, as m.npz keeps an earlier one")
+    assert outcome.complaint.endswith(
+        "saved in m.failed.npz, because m.npz contains an earlier one"
+    )
     after = contents(tmp_path)
     assert set(after) == {*before, "m.failed.npz", "h.failed.csv"}
     assert {name: after[name] for name in before} == before
@@ -48,7 +50,7 @@ def test_an_unverified_build_replaces_no_verified_one(cli, tmp_path):
     misses = ("build", "multiplier:2", *FAILS, "--stop", "none", *CHECK, "-o", "out", "--report")
     outcome = cli(*misses)
     assert outcome.code == 1
-    assert outcome.complaint.endswith("it is in out.failed, as out keeps an earlier one")
+    assert outcome.complaint.endswith("it is in out.failed, because out contains an earlier one")
     assert contents(tmp_path / "out") == before
     failed = tmp_path / "out.failed"
     assert json.loads((failed / "report.json").read_text())["verified"] is False
@@ -72,7 +74,7 @@ def test_an_interrupted_learning_replaces_no_whole_one(cli, tmp_path, monkeypatc
     monkeypatch.setattr(LearnReport, "interrupted", True)
     outcome = cli(*learn, "-o", "out", "--seed", 2)
     assert outcome.code == 1
-    assert outcome.complaint == "interrupted; the best circuit until then is kept in out.failed"
+    assert outcome.complaint == "interrupted; the best circuit so far is in out.failed"
     assert contents(tmp_path / "out") == before
     assert (tmp_path / "out.failed" / "manifest.json").is_file()
 
@@ -99,7 +101,7 @@ def test_an_interrupted_simplification_keeps_what_is_done(cli, tmp_path, monkeyp
     outcome = cli("simplify", "m.npz", "-o", "out.mig", "--passes", "strash; sweep; resub")
     kept = "out.failed.mig" if there else "out.mig"
     assert outcome.code == 1
-    why = ", as out.mig keeps an earlier one" if there else ""
+    why = ", because out.mig contains an earlier one" if there else ""
     assert outcome.complaint == (
         f"interrupted; the netlist after {count} of {count + 1} passes is kept in {kept}{why}"
     )

@@ -174,8 +174,8 @@ def test_undecided(cli, json):
     assert outcome.code == 1
     method = "SAT sweeping, time-out after 1 s"
     assert outcome.complaint == (
-        "a.mig and b.mig: undecided, neither proven equal nor found different: "
-        f"{method}; a larger --timeout gives it more time"
+        "a.mig and b.mig: undecided, neither proven equivalent nor different: "
+        f"{method}; increase --timeout"
     )
     if json:
         assert (outcome.json["equivalent"], outcome.json["counterexample"]) == (None, None)
@@ -190,7 +190,7 @@ def test_tool_that_is_given_up(cli, built):
     file = built / "design" / "multiplier_2_amaranth.py"
     outcome = cli("equiv", built / "m2.mig", file, "--timeout", "0.01")
     assert outcome.code == 1
-    why = "reading it did not end within 0.01 s; a larger --timeout gives it more time"
+    why = "reading it timed out after 0.01 s; increase --timeout"
     assert outcome.complaint == f"{file}: {why}"
 
 

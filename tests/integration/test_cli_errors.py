@@ -218,7 +218,7 @@ def test_train_that_finds_nothing(cli, tmp_path):
     outcome = cli("train", "multiplier:3", "--trials", 1, "--max-iterations", 20, "--json")
     assert outcome.code == 1
     assert outcome.json["succeeded"] is False
-    assert f"{outcome.json['bits_right']} of 384 bits right at best" in outcome.complaint
+    assert f"{outcome.json['bits_right']} of 384 bits right" in outcome.complaint
     assert load_network(tmp_path / "multiplier_3.npz").topology.n_inputs == 6
 
 
@@ -362,7 +362,7 @@ def test_interrupt_elsewhere(cli, tmp_path, monkeypatch):
     monkeypatch.setattr("btfsynth.dataset.load.load", interrupt)
     outcome = cli("data", "full_adder")
     assert (outcome.code, outcome.stdout) == (1, "")
-    assert outcome.complaint == "interrupted; nothing was kept"
+    assert outcome.complaint == "interrupted; nothing was saved"
     assert len(outcome.stderr.splitlines()) == 1
 
 

@@ -88,7 +88,7 @@ def test_a_run_that_fails_replaces_no_sound_one(cli, majority):
     before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
     outcome = cli(*fpga, "--freq", 5000)
     assert outcome.code == 1
-    assert outcome.complaint.endswith("it is in out.failed, as out keeps an earlier one")
+    assert outcome.complaint.endswith("it is in out.failed, because out contains an earlier one")
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
     assert json.loads(Path("out.failed/fpga.json").read_text())["failure"]
 

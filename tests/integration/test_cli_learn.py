@@ -163,7 +163,7 @@ def test_a_signal_keeps_the_best(program, tmp_path, jobs):
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=200)
     assert process.returncode == 1, stderr
-    last = "btfsynth: error: interrupted; the best circuit until then is kept in out"
+    last = "btfsynth: error: interrupted; the best circuit so far is in out"
     assert stderr.splitlines()[-1] == last
     record = json.loads(stdout)
     assert record["interrupted"] is True

@@ -93,7 +93,7 @@ def test_what_cannot_be_bettered_stays(cli):
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["cells"] == outcome.json["cells_before"] == 47
     assert outcome.json["depth"] == outcome.json["before"]["depth"] == 13
-    assert "note: nothing better was found" in outcome.stderr
+    assert "note: no smaller netlist was found" in outcome.stderr
     assert Path("out.mig").read_bytes() == circuit.read_bytes()
 
 

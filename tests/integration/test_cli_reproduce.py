@@ -27,7 +27,7 @@ def test_an_experiment_is_run_kept_and_gone_on_from(cli, tmp_path):
         assert (folder / name).is_file()
     kept = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     second = cli("reproduce", "multiplier2", "--json")
-    assert "10 runs, 10 of them found done" in second.stderr
+    assert "10 runs, 10 already finished" in second.stderr
     assert second.json["rows"] == kept["rows"]
     assert second.json["complete"] is True
     assert str(tmp_path) not in (folder / "results.json").read_text(encoding="utf-8")

@@ -309,7 +309,7 @@ def test_a_signal_that_comes_twice_keeps_the_network(cli, program, tmp_path, num
         process.kill()
     assert process.returncode == 1
     assert stderr == (
-        "btfsynth: error: interrupted; the best network is kept in n.npz; continue with --resume\n"
+        "btfsynth: error: interrupted; the best network is saved in n.npz; continue with --resume\n"
     )
     assert (tmp_path / "n.npz").exists()
 

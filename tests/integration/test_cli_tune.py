@@ -113,7 +113,7 @@ def test_ctrl_c_keeps_the_best_settings(cli, tmp_path, monkeypatch):
     )
     assert outcome.code == 1
     assert outcome.complaint == (
-        "interrupted; the best settings until then are kept in s.toml; continue with --study s.db"
+        "interrupted; the best settings so far are in s.toml; continue with --study s.db"
     )
     assert (outcome.json["candidates"], outcome.json["interrupted"]) == (2, True)
     assert cli("train", "full_adder", "--config", "s.toml").code == 0
@@ -240,7 +240,7 @@ def test_the_settings_name_what_they_are_for(cli, tmp_path):
     (tmp_path / "deep" / "a.csv").write_text("a,b,r,s\n0,0,1,0\n0,1,0,1\n1,0,1,1\n1,1,1,0\n")
     changed = cli("train", "--config", "s.toml")
     assert changed.code == 2
-    assert "a.csv is not what it was" in changed.complaint
+    assert "a.csv has changed" in changed.complaint
     (tmp_path / "deep" / "a.csv").unlink()
     gone = cli("train", "--config", "s.toml")
     assert gone.code == 2

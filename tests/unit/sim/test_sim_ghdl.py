@@ -237,7 +237,7 @@ def test_simulation_that_hangs(tmp_path):
         "vhdl_testbench",
         ("        open_file(stimuli, found);", "        loop null; end loop;"),
     )
-    with pytest.raises(ToolError, match="did not end within 1 s"):
+    with pytest.raises(ToolError, match="timed out after 1 s"):
         SIMULATORS["ghdl"].run(found, 1)
 
 
