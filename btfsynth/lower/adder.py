@@ -28,7 +28,6 @@ _MANY = 16
 
 
 def full_adder(builder: NetlistBuilder, a: int, b: int, c: int) -> tuple[int, int]:
-    """Return the literals (sum, carry) of three literals."""
     carry = builder.maj(a, b, c)
     return builder.maj(carry ^ 1, builder.maj(a, b, c ^ 1), c), carry
 
@@ -66,7 +65,6 @@ class Column:
         return len(self._entries) - self._first
 
     def add(self, literal: int) -> None:
-        """Let a literal wait."""
         level = self._levels.get(literal >> 1, 0) if self._by_level else 0
         insort(self._entries, (level, self._count, literal), lo=self._first)
         self._count += 1

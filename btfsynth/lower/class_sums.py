@@ -97,7 +97,6 @@ def constant_bits(number: int, width: int) -> list[int]:
 
 
 def greater(builder: NetlistBuilder, a: Sequence[int], b: Sequence[int]) -> int:
-    """Return the literal of ``a > b`` for numbers of equally many literals, least significant first."""
     carry = FALSE
     for x, y in zip(a, b, strict=True):
         carry = builder.maj(x, y ^ 1, carry)
@@ -105,7 +104,6 @@ def greater(builder: NetlistBuilder, a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def choose(builder: NetlistBuilder, condition: int, yes: int, no: int) -> int:
-    """Return the literal of ``yes`` where the condition is true and ``no`` elsewhere."""
     if yes == no:
         return yes
     return builder.or_(builder.and_(condition, yes), builder.and_(condition ^ 1, no))

@@ -76,7 +76,6 @@ def _chow(weights: NDArray[np.object_]) -> NDArray[np.object_]:
 
 @cache
 def _table() -> tuple[dict[_Key, _Cells], dict[_Key, _Cells]]:
-    """Return the forms by falling weights and by falling Chow parameters."""
     by_weights: dict[_Key, _Cells] = {(1,): ()}
     for form in json.loads(_FORMS.read_text(encoding="utf-8")):
         by_weights[tuple(form["weights"])] = tuple((a, b, c) for a, b, c in form["cells"])
@@ -98,10 +97,7 @@ def lower_split(builder: NetlistBuilder, constraint: PseudoBoolean, known: int) 
 
 
 def _split(
-    builder: NetlistBuilder,
-    constraint: PseudoBoolean,
-    known: int,
-    made: dict[PseudoBoolean, int],
+    builder: NetlistBuilder, constraint: PseudoBoolean, known: int, made: dict[PseudoBoolean, int]
 ) -> int:
     if constraint.constant is not None:
         return constraint.constant

@@ -155,7 +155,6 @@ def _exactly(network: TrainedNetwork, label: bool) -> tuple[Netlist, dict[str, i
 
 
 def _class_neurons(network: TrainedNetwork, literals: list[int]) -> list[ClassNeuron]:
-    """Return the output neurons; those before them have the literals."""
     topology = network.topology
     found = []
     for neuron in range(topology.n_neurons - topology.n_outputs, topology.n_neurons):
@@ -169,8 +168,6 @@ def _finish(network: TrainedNetwork, builder: NetlistBuilder, literals: list[int
 
 
 class _OnVectors:
-    """Lowering where the vectors of the reference are all that counts."""
-
     def __init__(self, network: TrainedNetwork, reference: Reference) -> None:
         self.network = network
         self.vectors = unpack_bits(reference.inputs, reference.vectors)
@@ -186,7 +183,6 @@ class _OnVectors:
         self.effort = min(_NEURON_EFFORT, _EFFORT // topology.n_neurons)
 
     def lower(self) -> tuple[Netlist, dict[str, int]]:
-        """Return the netlist, and how many neurons were built in which way."""
         forms: Counter[str] = Counter()
         for neuron in range(self.network.topology.n_neurons):
             candidate = self._candidate(neuron)

@@ -169,7 +169,6 @@ def literal_errors(values: Words, target: Words, care: Words) -> Words:
 
 
 def find_signal(errors: Words) -> int | None:
-    """Return the first literal without errors, None if there is none."""
     right = np.flatnonzero(~errors.any(axis=1))
     return int(right[0]) if len(right) else None
 

@@ -61,7 +61,6 @@ def _with_zeros_dropped(weights: list[int], threshold: int) -> ThresholdFunction
 
 
 def _gap(sums: NDArray[Any], on: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the greatest sum of the off-set and the least of the on-set."""
     off = sums[~on].max() if not on.all() else -np.inf
     return float(off), float(sums[on].min() if on.any() else np.inf)
 
@@ -165,7 +164,6 @@ class PseudoBoolean:
 
     @cached_property
     def constant(self) -> int | None:
-        """The constant literal that the constraint is, None if it is none."""
         if self.literals:
             return None
         return TRUE if self.bound <= 0 else FALSE
