@@ -8,13 +8,7 @@ from typing import Any, ClassVar
 import numba
 
 from btfsynth.errors import UsageError
-from btfsynth.netlist.hashing import (
-    majority,
-    rebuild,
-    rebuild_from,
-    roll_back,
-    sorted_by_level,
-)
+from btfsynth.netlist.hashing import majority, rebuild, rebuild_from, roll_back, sorted_by_level
 from btfsynth.netlist.kernels import NONE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference

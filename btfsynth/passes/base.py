@@ -25,8 +25,6 @@ Prover = Callable[[Netlist, Netlist], bool]
 
 
 class Pass(Protocol):
-    """A netlist transformation."""
-
     name: ClassVar[str]
     structural: ClassVar[bool]
     """True if it keeps the function on every input, whatever the reference lists."""
@@ -53,7 +51,6 @@ class PassReport:
     compile_seconds: float = 0.0
 
     def record(self) -> dict[str, Any]:
-        """Return what JSON documents say of it."""
         return {
             "name": self.name,
             "cells": self.after.cells,

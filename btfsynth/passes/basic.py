@@ -24,7 +24,6 @@ class Strash:
     structural: ClassVar[bool] = True
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the hashed netlist."""
         return rebuild(netlist)
 
 

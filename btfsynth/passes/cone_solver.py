@@ -32,7 +32,6 @@ class ConeSolver:
         self._solver: Any = None  # until there is a question
 
     def close(self) -> None:
-        """Free the solver."""
         if self._solver is not None:
             self._solver.delete()
 
@@ -92,7 +91,6 @@ class ConeSolver:
         return (-x if a & 1 else x), (-y if b & 1 else y)
 
     def _vector(self) -> NDArray[np.uint8]:
-        """Return the input vector of the solver's model."""
         model = self._solver.get_model()
         vector = np.zeros(int(self._graph.first) - 1, dtype=np.uint8)
         loaded = self._loaded[: self._count]

@@ -106,7 +106,6 @@ def _sweep(netlist: Netlist) -> Netlist:
 
 @numba.njit(cache=True, nogil=True)
 def _aliased(alias: Any, literals: Any) -> Any:
-    """Return an array of int32 literals with each replaced by what stands for it."""
     found = literals.copy()
     for place, literal in enumerate(literals.flat):
         found.flat[place] = resolve(alias, literal)

@@ -124,7 +124,6 @@ class Exact:
     def _grow(
         self, work: _Work, root: int, chance: random.Random | None
     ) -> Iterator[tuple[set[int], set[int]]]:
-        """Yield cones of a cell with their leaves, one cell more each; leaves may be one too many."""
         cone, leaves = {root}, work.sources(root)
         while True:
             yield cone, leaves
@@ -142,8 +141,6 @@ class Exact:
 
 
 class _Work:
-    """A netlist with its signatures."""
-
     def __init__(self, netlist: Netlist, reference: Reference) -> None:
         self.netlist = netlist
         self._reference = reference
@@ -156,7 +153,6 @@ class _Work:
             self._values = simulate(netlist, reference.inputs)
 
     def fanin(self, cell: int) -> Sequence[int]:
-        """Return the literals that a cell reads."""
         row: Sequence[int] = self._fanins[cell - self.netlist.first_cell]
         return row
 
@@ -207,7 +203,6 @@ class _Work:
         return tuple(tables[cell] & care for cell in outputs), (care,) * len(outputs)
 
     def _care(self, leaves: Sequence[int], outputs: Sequence[int]) -> int:
-        """Return which vectors of the leaves come up where the window matters."""
         values, reference, netlist = self._values, self._reference, self.netlist
         assert values is not None
         if len(outputs) == 1:

@@ -76,7 +76,6 @@ def make_move(graph: Any, move: Any, fanin: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _others(fanin: Any, place: Any) -> Any:
-    """Return the two literals beside the one at a place."""
     return fanin[(place + 1) % 3], fanin[(place + 2) % 3]
 
 

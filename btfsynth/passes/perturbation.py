@@ -47,7 +47,6 @@ class Perturbation:
             raise UsageError(f"perturb: share: expected 1 to 100, got {self.share}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the smallest netlist met, the last of equals."""
         if not reference.complete or netlist.n_cells > self.most:
             return netlist
         random = np.random.Generator(np.random.PCG64(self.seed))
@@ -61,7 +60,6 @@ class Perturbation:
 
 
 def _expanded(netlist: Netlist, share: float, random: np.random.Generator) -> Netlist:
-    """Return a netlist with a share of its majorities as ANDs and ORs."""
     builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
     literals = list(range(0, 2 * netlist.first_cell, 2))
     for fanin in netlist.fanins.tolist():

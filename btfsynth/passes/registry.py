@@ -117,7 +117,6 @@ def _with_options(kind: type[Pass], words: Sequence[str]) -> Pass:
 
 
 def _value(where: str, wanted: Any, text: str) -> Any:
-    """Return an option's value, read as the type of its field."""
     choices = get_args(wanted) if get_origin(wanted) is Literal else ()
     if wanted is str or text in choices:
         return text

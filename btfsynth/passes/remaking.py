@@ -23,8 +23,6 @@ _ROOM = 256
 
 
 class Sweep(NamedTuple):
-    """A netlist on its way into a new one."""
-
     graph: Any
     """The new netlist, a `btfsynth.netlist.hashing.Graph`."""
     references: Any

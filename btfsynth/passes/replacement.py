@@ -42,8 +42,6 @@ class State(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What the search for one cell looks at, and its scratch."""
-
     divisors: Any
     """int32, the nodes to choose from, none depending on the cell."""
     matters: Any
@@ -75,7 +73,6 @@ def _freed_with(state: Any, node: Any, literals: Any, first: Any, stack: Any) ->
 
 @numba.njit(cache=True, nogil=True)
 def _bit(word: Any) -> Any:
-    """Return the number of the lowest bit set."""
     number = 0
     for shift in (32, 16, 8, 4, 2, 1):
         low = (np.uint64(1) << np.uint64(shift)) - np.uint64(1)
@@ -87,7 +84,6 @@ def _bit(word: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _literal(divisors: Any, row: Any) -> Any:
-    """Return the literal of a row of the errors."""
     return 2 * divisors[row >> 1] + (row & 1)
 
 
@@ -312,7 +308,6 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _ones(word: Any) -> Any:
-    """Return how many bits are set."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
     low = np.uint64(0x3333333333333333)
     word = (word & low) + ((word >> np.uint64(2)) & low)

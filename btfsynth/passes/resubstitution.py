@@ -71,7 +71,6 @@ class Resubstitution:
             raise UsageError(f"resub: leaves: expected 6 to 12, got {self.leaves}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        """Return the smallest netlist met on the walk."""
         random = random_state(self.seed)
         whole = reference.complete and netlist.n_cells * reference.inputs.shape[1] <= self.whole
         if not whole:
@@ -134,11 +133,9 @@ class _Work:
         _round(self.state, self.first, options, random)
 
     def alive(self) -> int:
-        """Return the number of cells in use."""
         return int(np.count_nonzero(self.state.references[self.first :]))
 
     def netlist(self, like: Netlist) -> Netlist:
-        """Return the present state as a netlist."""
         return rebuild_from(like, self.state.fanins[self.first :], self.state.outputs)
 
 

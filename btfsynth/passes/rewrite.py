@@ -72,16 +72,11 @@ class Rewrite:
         return best
 
     def _swept(self, netlist: Netlist, random: Any) -> Netlist:
-        """Return the netlist after one sweep."""
         # By level, so that a cell that could be shared is there before a later one looks for it.
         work = sorted_by_level(netlist)
         cuts = find_cuts(work, CLASS_INPUTS, self.cuts, smallest=True)
         arrays = _sweep(
-            (work.fanins, work.outputs, work.first_cell),
-            cuts,
-            form_library(),
-            self.z,
-            random,
+            (work.fanins, work.outputs, work.first_cell), cuts, form_library(), self.z, random
         )
         return rebuild_from(netlist, *arrays)
 

@@ -77,7 +77,6 @@ class EqualSignals:
 
 
 def random_vectors(n_inputs: int, words: int, seed: int) -> Words:
-    """Return ``(inputs, words)`` random uint64 signatures."""
     random = np.random.Generator(np.random.PCG64(seed))
     return random.integers(0, 1 << 64, (n_inputs, words), dtype=np.uint64)
 
@@ -138,7 +137,6 @@ class _Work:
         self.solved = 0
 
     def run(self) -> None:
-        """Go through all cells."""
         node = self.netlist.first_cell
         try:
             while True:

@@ -99,7 +99,6 @@ class WindowedNetlist:
         return before - self.alive()
 
     def alive(self) -> int:
-        """Return the number of cells in use."""
         return int(np.count_nonzero(self.references[self.first :]))
 
 
