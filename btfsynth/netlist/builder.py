@@ -37,20 +37,16 @@ class NetlistBuilder:
 
     @property
     def n_inputs(self) -> int:
-        """Number of input bits."""
         return self._first_cell - 1
 
     @property
     def n_cells(self) -> int:
-        """Cells made so far."""
         return len(self._fanins)
 
     def input(self, bit: int) -> int:
-        """Return the literal of an input bit."""
         return 2 * (1 + bit)
 
     def maj(self, a: int, b: int, c: int) -> int:
-        """Return a literal for the majority of three literals."""
         if a == b or a == c:
             return a
         if b == c:
@@ -74,15 +70,12 @@ class NetlistBuilder:
         return literal ^ int(flip)
 
     def and_(self, a: int, b: int) -> int:
-        """Return a literal for ``a & b``."""
         return self.maj(FALSE, a, b)
 
     def or_(self, a: int, b: int) -> int:
-        """Return a literal for ``a | b``."""
         return self.maj(TRUE, a, b)
 
     def xor(self, a: int, b: int) -> int:
-        """Return a literal for ``a ^ b``, three cells."""
         return self.and_(self.or_(a, b), self.and_(a, b) ^ 1)
 
     def fanin(self, literal: int) -> tuple[int, int, int] | None:

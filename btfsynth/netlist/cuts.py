@@ -27,8 +27,6 @@ _NO_LEAF = np.int32(2**31 - 1)
 
 
 class Cuts(NamedTuple):
-    """The cuts of every node."""
-
     counts: NDArray[np.int32]
     """``(nodes,)``, cuts of the node."""
     size: NDArray[np.int8]

@@ -32,8 +32,6 @@ _FLIPS = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
 
 
 class SmallForms(NamedTuple):
-    """All forms, by table."""
-
     sizes: NDArray[np.int8]
     """``(256,)``, cells of the smallest forms."""
     start: NDArray[np.int32]
@@ -68,7 +66,6 @@ def small_forms() -> SmallForms:
 
 
 def _open(found: _Found) -> NDArray[np.bool_]:
-    """Return which tables have no form yet."""
     open_ = np.ones(256, dtype=np.bool_)
     open_[list(found)] = False
     return open_

@@ -138,10 +138,7 @@ def graph_of(fanins: Any, first_cell: Any) -> Any:
     graph = new_graph(first_cell, first_cell + fanins.shape[0] + 1)
     for cell in range(fanins.shape[0]):
         majority(
-            graph,
-            np.int64(fanins[cell, 0]),
-            np.int64(fanins[cell, 1]),
-            np.int64(fanins[cell, 2]),
+            graph, np.int64(fanins[cell, 0]), np.int64(fanins[cell, 1]), np.int64(fanins[cell, 2])
         )
     return graph
 
@@ -232,7 +229,6 @@ def compact(like: Netlist, fanins: NDArray[Any], outputs: NDArray[Any]) -> Netli
 
 
 def sorted_by_level(netlist: Netlist) -> Netlist:
-    """Return the netlist with its cells in the order of their levels."""
     first = netlist.first_cell
     order = np.argsort(levels(netlist)[first:], kind="stable")
     literal = 2 * np.arange(netlist.n_nodes, dtype=np.int32)

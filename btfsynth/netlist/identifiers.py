@@ -60,7 +60,6 @@ def is_legal_module(name: str) -> bool:
 
 
 def require_module_name(name: str) -> None:
-    """Refuse what no module can be called in all languages."""
     if not is_legal_module(name):
         raise UsageError(
             f"expected a letter, then letters, digits and _, at most {MAX_LENGTH}, no word that Verilog, VHDL, "
@@ -112,14 +111,12 @@ def legal_names(
 
 
 def _mended(name: str, prefix: str) -> str:
-    """Return the nearest legal name."""
     ascii_only = re.sub(r"[^A-Za-z0-9]+", "_", name[: 4 * MAX_LENGTH]).strip("_")
     candidate = ascii_only[: MAX_LENGTH - 20].rstrip("_")
     return candidate if is_legal_module(candidate) else f"{prefix}_{candidate or 'unnamed'}"
 
 
 def _free_name(name: str, taken: set[str], key: Callable[[str], str]) -> str:
-    """Return the name, with a number behind it if it is taken."""
     candidate, number = name, 2
     while key(candidate) in taken:
         candidate = f"{name}_{number}"
@@ -215,6 +212,5 @@ def cell_prefix(netlist: Netlist) -> str:
 
 
 def cell_names(netlist: Netlist) -> list[str]:
-    """Return the name of every cell, in order."""
     prefix = cell_prefix(netlist)
     return [f"{prefix}{number}" for number in range(1, netlist.n_cells + 1)]

@@ -153,7 +153,6 @@ def release(counted: Any, node: Any, stack: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def retain(counted: Any, node: Any, stack: Any) -> None:
-    """Undo `release`."""
     fanins, references = counted.fanins, counted.references
     first, alias = counted.first, counted.alias
     top = 0
@@ -219,5 +218,4 @@ def next_below(random: Any, bound: Any) -> Any:
 
 
 def random_state(seed: int) -> NDArray[np.uint64]:
-    """Return the state of `next_below` for a seed."""
     return np.array([(seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)

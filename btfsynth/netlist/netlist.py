@@ -23,15 +23,12 @@ _LARGEST_LITERAL = 2**31 - 1
 
 
 class CellKind(str, Enum):
-    """What a cell is, by its constant fan-in."""
-
     AND = "and"
     OR = "or"
     MAJ = "maj"
 
 
 def cell_kind(fanin: NDArray[np.int32]) -> CellKind:
-    """Return the kind of a cell from its three literals."""
     if FALSE in fanin:
         return CellKind.AND
     if TRUE in fanin:
@@ -91,25 +88,20 @@ class Netlist:
 
     @property
     def n_inputs(self) -> int:
-        """Number of input bits."""
         return total_width(self.input_ports)
 
     @property
     def n_outputs(self) -> int:
-        """Number of output bits."""
         return len(self.outputs)
 
     @property
     def n_cells(self) -> int:
-        """Number of cells; inverters do not count."""
         return len(self.fanins)
 
     @property
     def n_nodes(self) -> int:
-        """Number of nodes: the constant, the inputs and the cells."""
         return 1 + self.n_inputs + self.n_cells
 
     @property
     def first_cell(self) -> int:
-        """Node number of the first cell."""
         return 1 + self.n_inputs

@@ -59,7 +59,6 @@ def count_wrong(netlist: Netlist, reference: Reference) -> int:
 
 
 def care_reference(dataset: Dataset) -> Reference:
-    """Return the targets of a Boolean data set as the reference."""
     valid = valid_words(dataset.n_patterns)
     return Reference(
         Preserve.CARE,

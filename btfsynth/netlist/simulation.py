@@ -51,7 +51,6 @@ def valid_words(vectors: int) -> Words:
 
 
 def count_ones(words: NDArray[Any]) -> int:
-    """Return how many bits are set in an array of words."""
     return int(np.unpackbits(words.view(np.uint8)).sum())
 
 

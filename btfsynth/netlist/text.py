@@ -49,7 +49,6 @@ _RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})\]")
 
 
 def format_netlist(netlist: Netlist) -> str:
-    """Return a netlist as text."""
     lines = ["mig 1", f"name {json.dumps(netlist.name)}"]
     for word, ports in (("input", netlist.input_ports), ("output", netlist.output_ports)):
         lines.extend(f"{word} {json.dumps(port.name)} {_extent(port)}" for port in ports)
@@ -79,13 +78,10 @@ def read_netlist(path: StrPath) -> Netlist:
 
 
 def parse_netlist(text: str, path: str | Path | None = None) -> Netlist:
-    """Read a netlist from text (see `read_netlist`)."""
     return _Parser(text, path).run()
 
 
 class _Parser:
-    """A netlist while it is being read, part after part."""
-
     def __init__(self, text: str, path: str | Path | None) -> None:
         self.path = path
         self.lines = _Lines(text)
@@ -133,7 +129,6 @@ class _Parser:
         raise self.error(f"the file ends where {expected} was expected", max(1, self.last))
 
     def header(self) -> int:
-        """Take the name and the ports; return the number of cells, which the header ends with."""
         while True:
             number, line = self.following("'cells'")
             word, _, rest = line.partition(" ")
@@ -155,7 +150,6 @@ class _Parser:
                 )
 
     def port(self, word: str, rest: str, number: int) -> None:
-        """Take a port."""
         quoted, _, extent = rest.rpartition(" ")
         match = _RANGE.fullmatch(extent)
         high, low = (int(match[1]), int(match[2])) if match else (0, 0)
@@ -187,7 +181,6 @@ class _Parser:
         return np.array(rows, dtype=np.int32).reshape(-1, 3)
 
     def outputs(self, n_cells: int) -> NDArray[np.int32]:
-        """Return the literal of every output bit."""
         number, line = self.following("'drive'")
         word, *driven = line.split()
         if word != "drive":
@@ -204,8 +197,6 @@ class _Parser:
 
 
 class _Lines(Iterator[tuple[int, str]]):
-    """The lines that say something, numbered from 1."""
-
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0

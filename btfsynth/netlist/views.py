@@ -162,7 +162,6 @@ class NetlistStatistics:
         return own != others and all(a <= b for a, b in zip(own, others, strict=True))
 
     def record(self) -> dict[str, int]:
-        """Return what JSON documents say of it."""
         return {
             "cells": self.cells,
             "and": self.and_cells,
@@ -174,7 +173,6 @@ class NetlistStatistics:
 
 
 def statistics(netlist: Netlist) -> NetlistStatistics:
-    """Count cells, inverters and depth."""
     fanins = netlist.fanins
     is_and = (fanins == FALSE).any(axis=1)
     and_cells = int(is_and.sum())

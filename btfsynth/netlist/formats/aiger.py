@@ -53,7 +53,6 @@ class _Header:
 
     @property
     def given(self) -> int:
-        """How many variables are no ANDs: inputs and latches."""
         return self.inputs + self.latches
 
 
@@ -445,7 +444,6 @@ def emit_aag(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -
 
 
 def emit_aig(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> bytes:
-    """Return the netlist as binary AIGER (see `emit_aag`)."""
     graph = _and_graph(netlist)
     text = "\n".join([f"aig {_counts(graph)}", *map(str, graph.outputs)]) + "\n"
     octets = bytearray(text.encode())

@@ -13,12 +13,7 @@ from dataclasses import dataclass, field
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import plural
-from btfsynth.netlist.formats.cells import (
-    NEXT,
-    cell_names,
-    library_cell,
-    needed_functions,
-)
+from btfsynth.netlist.formats.cells import NEXT, cell_names, library_cell, needed_functions
 from btfsynth.netlist.formats.functions import build_cover, table_gate
 from btfsynth.netlist.formats.nets import Design, Make, NetTable
 from btfsynth.netlist.formats.tokens import comments, net_names, plain_cells, token_names, wrapped

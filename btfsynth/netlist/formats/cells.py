@@ -140,7 +140,6 @@ def _lut(inputs: str, outputs: str, parameter: str = "INIT") -> _Cell:
 
 
 def _two_luts(parameters: Parameters) -> Sequence[CellFunction]:
-    """Return the functions of Xilinx' LUT6_2, whose lower half of the table is an output of its own."""
     names = tuple(f"I{place}" for place in range(6))
     table = parameter_value(parameters, "INIT", 64)
     return CellFunction("O6", names, table), CellFunction("O5", names[:5], table & (1 << 32) - 1)
@@ -246,10 +245,7 @@ _VENDORS: dict[str, tuple[_Cell, ...]] = {
         _fixed({"V": ("", lambda: True)}),
         _fixed({"Y": ("", lambda: True)}),
     ),
-    "GND": (
-        _fixed({"G": ("", lambda: False)}),
-        _fixed({"Y": ("", lambda: False)}),
-    ),
+    "GND": (_fixed({"G": ("", lambda: False)}), _fixed({"Y": ("", lambda: False)})),
     "VHI": (_fixed({"Z": ("", lambda: True)}),),
     "VLO": (_fixed({"Z": ("", lambda: False)}),),
     "PFUMX": (_fixed({"Z": ("C0 ALUT BLUT", _mux)}),),

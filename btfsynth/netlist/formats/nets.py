@@ -20,8 +20,6 @@ _Gate = tuple[tuple[int, ...], Make]
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """A netlist that was read from a file."""
-
     netlist: Netlist
     notes: tuple[str, ...] = ()
     """What a user should know about how it was read, one line each."""

@@ -63,7 +63,6 @@ def net_names(netlist: Netlist, inputs: Sequence[str], outputs: Sequence[str]) -
 
 
 def wrapped(words: Sequence[str], width: int = 80) -> Iterator[list[str]]:
-    """Yield the words in groups that fill a line, at least one in each."""
     start = 0
     while start < len(words):
         size, count = 0, 0
@@ -77,11 +76,7 @@ def wrapped(words: Sequence[str], width: int = 80) -> Iterator[list[str]]:
 
 
 def _ports(
-    ports: Sequence[Port],
-    forbidden: str,
-    taken: set[str],
-    same: dict[int, str],
-    notices: list[str],
+    ports: Sequence[Port], forbidden: str, taken: set[str], same: dict[int, str], notices: list[str]
 ) -> tuple[Port, ...]:
     """Name ports in order, avoiding the bits that are taken. Extends `notices`.
 
