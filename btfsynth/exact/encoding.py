@@ -42,7 +42,6 @@ class Problem:
 
     @property
     def n_inputs(self) -> int:
-        """Number of inputs."""
         return int(self.values.shape[1]).bit_length() - 1
 
     @property
@@ -125,7 +124,6 @@ class Encoding:
             self._limit_depth(most_depth)
 
     def read(self, model: Sequence[int]) -> tuple[list[tuple[int, int, int]], list[int]]:
-        """Return the fan-in literals of the cells and the output literals of a model."""
         true = {variable for variable in model if variable > 0}
         origin = self._origin
         # Signals are 0 at the origin: the inputs that are 1 there are complemented.

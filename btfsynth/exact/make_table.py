@@ -68,7 +68,6 @@ def _make(conflicts: int, jobs: int, output: Path) -> None:
 
 
 def _begin(output: Path) -> dict[int, TableEntry]:
-    """Return the entries of a file, or what can be said without a solver."""
     if output.exists():
         try:
             text = output.read_text(encoding="utf-8")
@@ -80,7 +79,6 @@ def _begin(output: Path) -> dict[int, TableEntry]:
 
 
 def _all_improved(entries: list[TableEntry], conflicts: int, jobs: int) -> Iterator[TableEntry]:
-    """Yield the improved entries in their order."""
     work = partial(improved, conflicts=conflicts)
     if jobs == 1:
         yield from map(work, entries)
@@ -112,12 +110,7 @@ def _lowered(entry: TableEntry, limits: Limits) -> tuple[Netlist, int]:
     netlist, size, depth = entry.netlist, entry.cells, entry.depth
     while depth > 1:
         found = exact_netlist(
-            [entry.table],
-            CLASS_INPUTS,
-            size,
-            least_cells=size,
-            most_depth=depth - 1,
-            limits=limits,
+            [entry.table], CLASS_INPUTS, size, least_cells=size, most_depth=depth - 1, limits=limits
         )
         if found.netlist is None:
             return netlist, depth if found.bound > size else entry.depth_bound
@@ -141,7 +134,6 @@ def with_members(entries: dict[int, TableEntry]) -> list[TableEntry]:
 
 
 def _transformed(netlist: Netlist, leaves: list[int], flips: list[int]) -> Netlist:
-    """Return a netlist with other literals in place of its constant and inputs."""
     builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
     literals = [2 * leaf ^ flip for leaf, flip in zip(leaves, flips[:-1], strict=True)]
     for fanin in netlist.fanins.tolist():
@@ -162,7 +154,6 @@ def expanded(table: int) -> Netlist:
 
 
 def _form(builder: NetlistBuilder, table: int) -> int:
-    """Return the literal of a function of three inputs."""
     forms = small_forms()
     row = int(forms.start[table])
     literals = [0, *(builder.input(bit) for bit in range(FORM_INPUTS))]

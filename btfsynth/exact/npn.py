@@ -54,14 +54,12 @@ class FunctionClasses:
 
 @cache
 def npn_classes() -> FunctionClasses:
-    """Return the 222 NPN classes; worked out once a process."""
     inputs = range(1, CLASS_INPUTS + 1)
     return _classes([(0, *order) for order in permutations(inputs)])
 
 
 @cache
 def self_dual_classes() -> FunctionClasses:
-    """Return the 83 self-dual classes; worked out once a process."""
     return _classes(list(permutations(range(CLASS_INPUTS + 1))))
 
 
@@ -87,7 +85,6 @@ def _classes(orders: list[tuple[int, ...]]) -> FunctionClasses:
 def _transformations(
     orders: list[tuple[int, ...]],
 ) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int8]]:
-    """Return sources, leaves and flips of all transformations."""
     vectors = np.arange(_VECTORS) << 1
     sources, leaves, flips = [], [], []
     for order in orders:

@@ -54,7 +54,6 @@ class ExactResult:
 
     @property
     def optimal(self) -> bool:
-        """True if the netlist is proven to be of the fewest cells."""
         return self.netlist is not None and self.netlist.n_cells == self.bound
 
 
@@ -98,7 +97,6 @@ def exact_netlist(
 def _tables(
     functions: Sequence[int], care: Sequence[int] | None, n_inputs: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return values and care as arrays."""
     if not 0 <= n_inputs <= MAX_EXACT_INPUTS:
         raise NetlistError(f"expected 0 to {MAX_EXACT_INPUTS} inputs, got {n_inputs}")
     size = 1 << n_inputs
@@ -119,8 +117,6 @@ def _tables(
 
 
 class _Search:
-    """Asks the questions and adds up the conflicts."""
-
     def __init__(
         self, problem: Problem, exchanges: Sequence[tuple[int, int]], limits: Limits
     ) -> None:
@@ -158,7 +154,6 @@ class _Search:
         return builder.build([value_of(literals, lit) for lit in outputs]), True
 
     def _solve(self, solver: Solver) -> bool | None:
-        """Return the solver's answer, None if the limits came first."""
         conflicts, seconds = self._limits.conflicts, self._limits.seconds
         if not conflicts and not seconds:
             return bool(solver.solve())

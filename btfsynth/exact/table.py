@@ -61,22 +61,18 @@ class TableEntry:
 
     @property
     def cells(self) -> int:
-        """Cells of the netlist."""
         return self.netlist.n_cells
 
     @property
     def depth(self) -> int:
-        """Depth of the netlist."""
         return statistics(self.netlist).depth
 
     @property
     def optimal(self) -> bool:
-        """True if the netlist is proven to be of the fewest cells."""
         return self.cells == self.bound
 
     @property
     def settled(self) -> bool:
-        """True if its depth is proven too."""
         return self.optimal and self.depth == self.depth_bound
 
 
@@ -110,12 +106,10 @@ def read_table(text: str, path: str) -> tuple[TableEntry, ...]:
 
 
 def table_text(entries: Iterable[TableEntry]) -> str:
-    """Return entries as the contents of a file."""
     return _HEAD + "".join(_line(entry) for entry in entries)
 
 
 def netlist_table(netlist: Netlist) -> int:
-    """Return the truth table of a netlist of four inputs and one output."""
     words = output_words(netlist, exhaustive_words(CLASS_INPUTS))
     return int(words[0, 0]) & _ALL
 
@@ -202,7 +196,6 @@ _Cells = list[tuple[int, int, int]]
 
 @cache
 def form_library() -> FormLibrary:
-    """Return the library, made from the table's file once a process."""
     classes, entries = npn_classes(), load_table()
     forms = [_forms(entry) for entry in entries]
     most = max(entry.cells for entry in entries)
