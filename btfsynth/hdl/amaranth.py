@@ -57,7 +57,6 @@ def renumbered(names: HdlNames) -> tuple[str, ...]:
 
 
 def class_name(module: str) -> str:
-    """Return a class name that differs from every imported name."""
     return "".join(word[:1].upper() + word[1:] for word in module.split("_")) + "Component"
 
 

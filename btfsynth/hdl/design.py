@@ -68,7 +68,6 @@ class HardwareOptions(Options, settings=HARDWARE):
             )
 
     def timing(self, netlist: Netlist) -> Timing | None:
-        """Return the timing of the design of a netlist, None if it is combinational."""
         stages = self.pipeline
         if isinstance(stages, str):
             stages = stages_for_depth(netlist, int(stages.removeprefix("auto:")))
@@ -81,8 +80,6 @@ class HardwareOptions(Options, settings=HARDWARE):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a design comes from, for its header comments and its manifest."""
-
     source: str = ""
     data_hash: str = ""
     """Name and hash of the data."""
@@ -229,12 +226,7 @@ def _design_ports(ports: Sequence[Port], legal: Sequence[Port]) -> tuple[DesignP
     keep_pins = not in_pin_order(ports)
     return tuple(
         DesignPort(
-            port.name,
-            hdl.name,
-            port.width,
-            port.low,
-            port.step,
-            port.pins if keep_pins else None,
+            port.name, hdl.name, port.width, port.low, port.step, port.pins if keep_pins else None
         )
         for port, hdl in zip(ports, legal, strict=True)
     )

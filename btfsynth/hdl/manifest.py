@@ -85,8 +85,6 @@ class DesignPort:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The record of a design."""
-
     name: str
     module: str
     version: str

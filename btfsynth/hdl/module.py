@@ -42,7 +42,6 @@ class HardwareModule:
         return f"pipelined, latency {self.timing.latency}, a new input every clock"
 
     def context(self) -> dict[str, Any]:
-        """Return what the templates of all languages refer to."""
         return {
             "module": self.names.module,
             "summary": self.summary,
@@ -78,7 +77,6 @@ def cell_expression(
 
 
 def listed(names: Sequence[str]) -> list[str]:
-    """Return the lines of a declaration of many names."""
     return textwrap.wrap(", ".join(names), 90, break_long_words=False)
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reader:
-    """A format that netlists are read from."""
-
     name: str
     description: str
     endings: tuple[str, ...]

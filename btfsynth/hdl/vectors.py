@@ -21,8 +21,6 @@ from btfsynth.files import write_text
 
 @dataclass(frozen=True, eq=False)
 class VectorTable:
-    """Different input vectors with the outputs expected for them."""
-
     inputs: NDArray[np.uint8]
     """``(vectors, input bits)`` uint8 0/1."""
     expected: NDArray[np.uint8]

@@ -33,8 +33,6 @@ class Backend:
 
 @dataclass(frozen=True)
 class Writer:
-    """A netlist file."""
-
     name: str
     description: str
     ending: str

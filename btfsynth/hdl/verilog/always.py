@@ -298,8 +298,6 @@ class Register:
 
 @dataclass(frozen=True)
 class AlwaysReader:
-    """Reads clocked ``always`` blocks."""
-
     wiring: Wiring
 
     def error(self, message: str, node: Any) -> DataError:
@@ -390,8 +388,6 @@ class AlwaysReader:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A circuit with at least one register."""
-
     wiring: Wiring
     registers: Sequence[Register]
 
@@ -436,7 +432,6 @@ class Pipeline:
     def odd_one(
         self, gate: int, got: Sequence[str | None], usual: Sequence[str | None]
     ) -> DataError:
-        """Describe the difference in control between a register and the others."""
         place = next(place for place in range(len(_CONTROLS)) if got[place] != usual[place])
         return self.error(
             f"{self.wiring.net_of[gate]}: expected the {_CONTROLS[place]} of the other registers, "
@@ -445,7 +440,6 @@ class Pipeline:
         )
 
     def require_apart(self, controls: Mapping[int, str], outputs: Sequence[int]) -> None:
-        """Refuse controls that are also data."""
         data = [
             (read, index)
             for index, gate in enumerate(self.wiring.gates)

@@ -140,7 +140,6 @@ class Bits:
         return [self.true if value >> bit & 1 else self.false for bit in range(width)]
 
     def value_of(self, bits: Sequence[int]) -> int | None:
-        """Return the number that a vector is, None if it is not constant."""
         value = 0
         for place, bit in enumerate(bits):
             if bit == self.true:

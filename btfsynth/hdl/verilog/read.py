@@ -168,7 +168,6 @@ class _Reader:
             self.wiring.declare(port.node, net, port.is_register)
 
     def port_bits(self, node: Any) -> tuple[list[int], bool]:
-        """Return the bits of a port of the scope's module, and whether it is an input."""
         kinds = set()
         stack = [node]
         while stack:

@@ -312,7 +312,6 @@ class Wiring:
 
 
 def _names(node: Any) -> Iterator[str]:
-    """Yield the nets of an expression among the ports."""
     stack = [node]
     while stack:
         node = stack.pop()
