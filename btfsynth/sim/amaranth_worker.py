@@ -42,8 +42,6 @@ _ENABLED = 0.75
 
 
 class Failures:
-    """The vectors whose outputs differ from those expected."""
-
     def __init__(self, vectors: VectorTable) -> None:
         # Bits of expected and of cared for outputs, most significant first.
         self._expected = _numbers(vectors.expected)
@@ -57,7 +55,6 @@ class Failures:
         return len(self._failed)
 
     def check(self, vector: int, got: str) -> None:
-        """Compare the output bits of a vector, most significant first."""
         if (int(got, 2) ^ self._expected[vector]) & self._care[vector]:
             self.add(vector, got)
 
@@ -227,14 +224,12 @@ class _Traffic:
         return moved, found if ready else None
 
     def _look(self, ctx: Any) -> str | None:
-        """Return the item that is offered, None without any."""
         if not ctx.get(self._out.valid):
             return None
         return f"{ctx.get(self._out.payload.as_value()):0{self._width}b}"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Simulate the module of a role in a folder, or convert the component in a file to RTLIL."""
     path, role = arguments
 
     def simulation(answer: dict[str, Any]) -> None:

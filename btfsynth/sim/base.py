@@ -28,8 +28,6 @@ class Availability:
 
 @runtime_checkable
 class Simulator(Protocol):
-    """A program that runs a design over its vectors."""
-
     @property
     def name(self) -> str:
         """Its key in the table."""
@@ -57,7 +55,6 @@ class Design:
 
     @property
     def verilog_files(self) -> tuple[Path, ...]:
-        """The files of the Verilog module: its own first, then the cells if it has any."""
         return self.manifest.verilog_files(self.directory)
 
     def mismatch(self, vector: int, got: str | NDArray[np.uint8]) -> Mismatch:
@@ -134,7 +131,6 @@ class CheckResult:
 
     @property
     def ok(self) -> bool:
-        """True if the check ran and every vector passed."""
         return self.skipped is None and self.failed == 0 and self.passed > 0
 
     def to_json(self) -> dict[str, Any]:

@@ -183,8 +183,6 @@ def _has_shared_python() -> bool:
 
 
 class _Cocotb(_Program):
-    """The cocotb test of a design on Icarus, run by cocotb's own runner."""
-
     name = "cocotb"
     roles = ("verilog", "cocotb")
     missing = "the design has no cocotb test, an older version made it; make it again"
