@@ -164,8 +164,6 @@ _REACH = 2.45
 
 @dataclass(frozen=True)
 class LayerMap:
-    """A layer as drawings."""
-
     title: str
     shape: str  # in words
     settled: float  # share of its weights within 0.2 of -1, 0 or +1

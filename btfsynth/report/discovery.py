@@ -33,8 +33,6 @@ _MAX_CIRCUITS = 60
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """A discovery that has been read."""
-
     record: dict[str, Any]  # what ``front.json`` holds
     entries: tuple[dict[str, Any], ...]  # its circuits that are shown, the best first
     designs: tuple[DesignFolder, ...]  # their folders
@@ -89,7 +87,6 @@ class Discovery:
         return found
 
     def front(self) -> dict[str, Any]:
-        """Return the front as a table and a drawing."""
         rows = []
         for place, (entry, design) in enumerate(zip(self.entries, self.designs, strict=True)):
             cost, own = design.cost, self.circuit_verdict(place)

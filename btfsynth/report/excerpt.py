@@ -38,14 +38,12 @@ class Excerpt:
 
     @cached_property
     def shown_outputs(self) -> tuple[tuple[str, int], ...]:
-        """Name and literal of every output bit that is shown."""
         names = [_plain(name) for name in bit_names(self.netlist.output_ports)]
         chosen = range(len(names)) if self.outputs is None else self.outputs
         return tuple((names[bit], int(self.netlist.outputs[bit])) for bit in chosen)
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
-        """The cells that are shown, by level: fan-in first."""
         netlist = self.netlist
         level = levels(netlist)
         nodes = np.arange(netlist.first_cell, netlist.n_nodes)
@@ -71,7 +69,6 @@ class Excerpt:
 
     @cached_property
     def cost(self) -> NetlistStatistics:
-        """What the part that is shown costs."""
         if self.outputs is None:
             return statistics(self.netlist)
         netlist = self.netlist

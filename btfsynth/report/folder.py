@@ -39,8 +39,6 @@ _FPGA_FILE = "fpga.json"
 
 @dataclass(frozen=True, eq=False)
 class DesignFolder:
-    """A design folder that has been read."""
-
     directory: Path
     manifest: Manifest
     vectors: VectorTable
@@ -71,7 +69,6 @@ class DesignFolder:
 
 
 def read_folder(directory: StrPath) -> DesignFolder:
-    """Read a design folder."""
     directory = as_path(directory)
     design = load_design(directory)
     manifest = design.manifest
@@ -139,7 +136,6 @@ def recorded_targets(build: Mapping[str, Any]) -> dict[str, Targets]:
 
 
 def known_targets(directory: StrPath) -> dict[str, Targets]:
-    """Return what a design folder records of the targets that its design gets right; empty if nothing."""
     try:
         return read_folder(directory).targets
     except BtfsynthError:

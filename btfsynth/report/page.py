@@ -137,7 +137,6 @@ def _discovery_values(found: Discovery) -> dict[str, Any]:
 
 
 def _circuits(folders: Sequence[DesignFolder], names: Sequence[str]) -> dict[str, Any]:
-    """Return the values for circuits that have the same ports and vectors."""
     first = folders[0]
     manifest, vectors = first.manifest, first.vectors
     wrong = first.wrong_vectors()

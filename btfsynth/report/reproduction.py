@@ -53,8 +53,6 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Reproduction:
-    """A reproduction that has been read."""
-
     record: dict[str, Any]  # what ``results.json`` holds
     results: Table  # Its rows as text
     settings: Table
@@ -96,7 +94,6 @@ class Reproduction:
         return found
 
     def _chosen(self) -> str:
-        """Say how many experiments there are and how many of those chosen have a run."""
         words = f"of {len(EXPERIMENTS)}" if self.missing else "all there are"
         if self.done == len(self.results.rows):
             return words

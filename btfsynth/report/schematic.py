@@ -124,7 +124,6 @@ class _Drawing:
         return _MARGIN + self._layers.at[place]
 
     def picture(self) -> Markup:
-        """Return the whole."""
         excerpt = self._excerpt
         names = [name for name, _ in excerpt.shown_outputs]
         longest = max((len(name) for name in names), default=0)
@@ -234,8 +233,6 @@ _SWEEPS = 8
 
 @dataclass(frozen=True)
 class Layers:
-    """A drawing that has been laid out."""
-
     columns: tuple[tuple[Place, ...], ...]  # the places of every column from top to bottom
     height: float  # of the drawing
     at: Mapping[Place, float]  # ordinate of the middle of every place

@@ -49,8 +49,6 @@ _FPGA_CHECKS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that stands large on the page."""
-
     name: str
     value: str
     detail: str
@@ -372,7 +370,6 @@ def _scalar(value: str | float) -> str:
 
 
 def _command(folder: DesignFolder) -> str:
-    """Return the command that made the design, if the build recorded it."""
     given = folder.build.get("command")
     if isinstance(given, list) and given and all(isinstance(word, str) for word in given):
         return shlex.join(given)

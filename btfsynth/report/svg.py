@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 
 def element(name: str, *content: str, **attributes: str | float | None) -> Markup:
-    """Return an element."""
     written = Markup("").join(
         Markup(' {}="{}"').format(
             key.rstrip("_").replace("_", "-"), value if isinstance(value, str) else number(value)
@@ -44,7 +43,6 @@ def number(value: float) -> str:
 
 
 def points_path(points: Iterable[tuple[float, float]]) -> str:
-    """Return a line through points as the data of a path."""
     return "".join(
         f"{'L' if place else 'M'}{number(x)} {number(y)}" for place, (x, y) in enumerate(points)
     )
@@ -52,8 +50,6 @@ def points_path(points: Iterable[tuple[float, float]]) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """Where values lie along an axis."""
-
     least: float  # Values at its ends
     greatest: float
     start: float  # Coordinates of its ends
@@ -64,7 +60,6 @@ class Axis:
     logarithmic: bool = False  # true if the axis is
 
     def at(self, value: float) -> float:
-        """Return the coordinate of a value."""
         if self.logarithmic:
             low, high, value = math.log10(self.least), math.log10(self.greatest), math.log10(value)
         else:
@@ -72,7 +67,6 @@ class Axis:
         return self.start + (self.end - self.start) * (value - low) / (high - low)
 
     def has(self, value: float) -> bool:
-        """Tell whether a value has a place on the axis."""
         return value > 0 or not self.logarithmic
 
 
