@@ -22,13 +22,7 @@ import numpy as np
 from btfsynth.dataset.code import code_inputs, parse_code
 from btfsynth.dataset.sampling import by_name
 from btfsynth.dataset.tasks import is_task_spec, parse_task
-from btfsynth.errors import (
-    BtfsynthError,
-    MissingToolError,
-    ToolTimeoutError,
-    UsageError,
-    plural,
-)
+from btfsynth.errors import BtfsynthError, MissingToolError, ToolTimeoutError, UsageError, plural
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import CONTROL_NAMES
 from btfsynth.hdl.vectors import VectorTable
@@ -79,8 +73,6 @@ class _SkipError(Exception):
 
 
 class _FailError(Exception):
-    """A link that failed."""
-
     def __init__(self, link: Link) -> None:
         self.link = link
 
@@ -138,7 +130,6 @@ class _Chain:
 
     @property
     def seconds(self) -> float:
-        """How long a command of a tool may take, unless it is a simulator's."""
         return DEFAULT_TIMEOUT if self.timeout is None else self.timeout
 
     def link(self, name: str, check: Callable[[], Link]) -> None:
@@ -258,7 +249,6 @@ class _Chain:
         return tuple(tuple(port.data_port for port in own) for own in ports)
 
     def in_hardware(self, netlist: Netlist) -> Netlist:
-        """Return a netlist under the names of the hardware."""
         manifest = self.design.manifest
         return replace(
             netlist,
@@ -329,7 +319,6 @@ class _Chain:
         return self.proven((what, wanted), ("Amaranth module", align(wanted, netlist)))
 
     def vhdl(self) -> Link:
-        """Prove the VHDL, synthesized by GHDL."""
         if "vhdl" not in self.design.manifest.files:
             raise _SkipError("the design has no VHDL: it was made before there was any")
         what, wanted = self.reference("VHDL")
@@ -349,7 +338,6 @@ class _Chain:
 
     @property
     def controls(self) -> Collection[str]:
-        """Names that the control ports of registers may have."""
         return () if self.design.manifest.timing is None else CONTROL_NAMES
 
     def yosys_found(self) -> Yosys:

@@ -18,8 +18,6 @@ class LinkResult(str, Enum):
 
 @dataclass(frozen=True)
 class Link:
-    """One check of the chain."""
-
     name: str  # a legal identifier
     result: LinkResult
     covers: str = ""  # all inputs, or a number of vectors
@@ -58,7 +56,6 @@ class Verification:
 
     @property
     def verified(self) -> bool:
-        """Whether no link failed and at least one passed."""
         return not self.failed and any(link.result is LinkResult.PASSED for link in self.links)
 
     def to_json(self) -> dict[str, Any]:

@@ -82,7 +82,6 @@ def pick_mutants(mutants: Sequence[Mutant], limit: int, seed: int = 1) -> tuple[
 
 
 def mutate(netlist: Netlist, mutant: Mutant) -> Netlist:
-    """Return the netlist with the change in it."""
     literals = np.concatenate([netlist.fanins.ravel(), netlist.outputs])
     for place, literal in mutant.edits:
         literals[place] = literal
@@ -187,8 +186,6 @@ class Survivor:
 
 @dataclass(frozen=True)
 class MutationScore:
-    """What became of mutants."""
-
     total: int  # how many there are
     killed: tuple[tuple[Mutant, int], ...]  # those that a vector notices, and how many vectors do
     equivalent: tuple[Mutant, ...]  # those proven to compute the same on every input
@@ -201,12 +198,10 @@ class MutationScore:
 
     @property
     def tried(self) -> int:
-        """How many were tried."""
         groups = self.killed, self.equivalent, self.unspecified, self.survived, self.undecided
         return sum(map(len, groups))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the counts, also by kind, as plain values."""
         killed = [mutant for mutant, _ in self.killed]
         groups = {
             "killed": killed,

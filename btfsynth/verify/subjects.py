@@ -81,8 +81,6 @@ def _keys(vectors: NDArray[np.uint8]) -> NDArray[np.bytes_]:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A design to compare."""
-
     path: Path
     netlist: Netlist | None  # what it computes; None if all there is are the rows of a table
     # of the same inputs and outputs, 1 where those of `netlist` do not matter; None if they always do
@@ -97,12 +95,10 @@ class Subject:
 
     @property
     def input_ports(self) -> tuple[Port, ...]:
-        """Its inputs."""
         return self._ported.input_ports
 
     @property
     def output_ports(self) -> tuple[Port, ...]:
-        """Its outputs."""
         return self._ported.output_ports
 
     @property
@@ -219,7 +215,6 @@ def _made_up(ports: tuple[Port, ...], name: str) -> tuple[Port, ...]:
 
 
 def _read_by_tools(path: Path, timeout: float | None) -> Subject:
-    """Read an Amaranth module or VHDL."""
     read = amaranth_netlist if path.suffix.lower() == ".py" else vhdl_netlist
     seconds = DEFAULT_TIMEOUT if timeout is None else timeout
     manifest = _manifest_of(path)

@@ -79,8 +79,6 @@ class Yosys:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a design is proven against."""
-
     file: str
     text: str
     read: str  # the command of Yosys that reads it
@@ -147,7 +145,6 @@ def _version(command: Sequence[str]) -> str:
 
 
 def case_reference(manifest: Manifest, vectors: VectorTable) -> Reference:
-    """Return test vectors as a module with a ``case`` statement."""
     inputs, outputs = manifest.input_ports, manifest.output_ports
     n_inputs, n_outputs = vectors.inputs.shape[1], vectors.expected.shape[1]
     ports = [f"input {_range(port)}{port.name}" for port in inputs]
@@ -170,7 +167,6 @@ def case_reference(manifest: Manifest, vectors: VectorTable) -> Reference:
 
 
 def blif_reference(manifest: Manifest, netlist: Netlist) -> Reference:
-    """Return a netlist as BLIF under the names of the design's ports."""
     names = HdlNames(_name(manifest), manifest.input_ports, manifest.output_ports, ())
     text = emit_blif(netlist, names, {})
     return Reference("reference.blif", text, "read_blif -wideports", "the netlist as BLIF", True)
@@ -188,10 +184,7 @@ def _without_registers(module: str, controls: Sequence[str]) -> tuple[str, ...]:
     enter, leave = ((), ()) if module == "*" else ((f"cd {module}",), ("cd ..",))
     inside = "*/" if module == "*" else ""
     ports = [
-        (
-            f"delete -input {inside}w:{name}",
-            f"connect -nomap -nounset -set {name} 1'b{_IDLE[name]}",
-        )
+        (f"delete -input {inside}w:{name}", f"connect -nomap -nounset -set {name} 1'b{_IDLE[name]}")
         for name in controls
     ]
     return (
