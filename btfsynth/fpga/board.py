@@ -28,8 +28,6 @@ _FILES = {"pins": "top.pcf", "synthesis": "synthesis.v", "report": "nextpnr.json
 
 @dataclass(frozen=True)
 class BoardResult:
-    """A design on a board."""
-
     module: str
     board: str
     check: CheckResult  # simulation of the serial port with the design behind it
@@ -73,7 +71,6 @@ class BoardResult:
 
 
 def board_device(board: str) -> str:
-    """Return the name of a board's device."""
     if board not in BOARDS:
         raise UsageError(f"unknown board {board!r}: expected one of {', '.join(BOARDS)}")
     return BOARDS[board][0]

@@ -40,7 +40,6 @@ _SIMULATED_DIVISOR = 6
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Work on the folder and the board, the two arguments."""
     folder, board = arguments
 
     def work(answer: dict[str, Any]) -> None:
@@ -228,7 +227,6 @@ class UartShell(Elaboratable):  # type: ignore[misc]
             m.d.comb += start.eq(wait == 1)
 
     def _answer(self, m: Any, start: Any, answering: Any) -> None:
-        """Add what sends the output."""
         n_bytes = byte_count(len(self._outputs))
         frames = Signal(_FRAME * n_bytes, init=-1)
         left = Signal(range(_FRAME * n_bytes + 1))
@@ -246,10 +244,6 @@ class UartShell(Elaboratable):  # type: ignore[misc]
             ]
         with m.Elif(left != 0):
             with m.If(timer == 0):
-                m.d.sync += [
-                    frames.eq(frames >> 1),
-                    left.eq(left - 1),
-                    timer.eq(self._divisor - 1),
-                ]
+                m.d.sync += [frames.eq(frames >> 1), left.eq(left - 1), timer.eq(self._divisor - 1)]
             with m.Else():
                 m.d.sync += timer.eq(timer - 1)

@@ -41,8 +41,6 @@ class Program:
 
 @dataclass(frozen=True)
 class Family:
-    """FPGAs that the same tools serve."""
-
     name: str
     synthesis: str  # Yosys' command for logic alone, without carry chains, memories and pads
     synthesis_top: str  # the command for a whole design
@@ -58,8 +56,6 @@ class Family:
 
 @dataclass(frozen=True)
 class Device:
-    """An FPGA in a package."""
-
     name: str
     family: Family
     part: str  # the maker's name
@@ -167,14 +163,11 @@ _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool that can be run."""
-
     name: str  # in messages
     command: tuple[str, ...]
     version: str
 
     def run(self, arguments: Sequence[str], workspace: Path, timeout: float) -> Completed:
-        """Run it in a folder."""
         from btfsynth.sim.process import run_command
 
         completed = run_command((*self.command, *arguments), workspace, timeout)

@@ -14,8 +14,6 @@ TABLE_INPUTS = (4, 6)
 
 @dataclass(frozen=True)
 class LutEstimate:
-    """Look-up tables of one size."""
-
     inputs: int  # of a table
     luts: int  # mapped for few tables
     levels: int

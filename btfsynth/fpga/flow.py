@@ -62,8 +62,6 @@ class FpgaOptions(Options, settings=FPGA):
 
 @dataclass(frozen=True)
 class Column:
-    """Results for one description of the function."""
-
     mapping: MappedModule  # the module alone
     top: CellCounts  # with the registers around it
     placed: Placed
@@ -72,8 +70,6 @@ class Column:
 
 @dataclass(frozen=True)
 class FpgaResult:
-    """A design on a device."""
-
     module: str
     device: Device
     design: Column

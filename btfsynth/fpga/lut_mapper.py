@@ -162,7 +162,6 @@ def _recover(first: Any, deadline: Any, cuts: Any, best: Any, reads: Any, arriva
 
 
 def _cover(netlist: Netlist, cuts: Any, best: NDArray[np.int32], reads: NDArray[np.int32]) -> Cover:
-    """Return the tables in use."""
     _, sizes, leaves, tables, _, _ = cuts
     first = netlist.first_cell
     roots = np.flatnonzero(reads[first:]).astype(np.int32) + first

@@ -23,8 +23,6 @@ DEFAULT_SCRIPT = "synth"
 
 @dataclass(frozen=True)
 class Subject:
-    """A module to map."""
-
     files: str  # its Verilog: names of files of the workspace, separated by spaces
     module: str
     registers: bool = False
@@ -32,8 +30,6 @@ class Subject:
 
 @dataclass(frozen=True)
 class MappedModule:
-    """A module made of primitives."""
-
     script: str  # name of the script that made it
     counts: CellCounts
     tried: dict[str, int]  # look-up tables by script
@@ -127,7 +123,6 @@ class MapScript:
 
 
 def map_scripts(n_inputs: int, n_cells: int, tries: int) -> tuple[MapScript, ...]:
-    """Return the scripts for a function."""
     if n_cells > _MAX_RESTRUCTURED_CELLS:
         rounds = 2 if n_cells <= _MAX_ROUNDS_CELLS else 1
         return (MapScript("map/0", "strash; " + _chain([""] * rounds, _MAP_LARGE)),)
@@ -163,8 +158,6 @@ _OUTPUTS = frozenset({"O", "F", "Z", "Y"})
 
 @dataclass(frozen=True)
 class CellCounts:
-    """Cells of a mapped module."""
-
     luts: int
     muxes: int  # those that join look-up tables
     flip_flops: int
@@ -173,7 +166,6 @@ class CellCounts:
 
 
 def count_cells(path: Path, module: str, family: Family) -> CellCounts:
-    """Count the cells of a module in Yosys' JSON."""
     try:
         cells: Mapping[str, Any] = json.loads(path.read_text())["modules"][module]["cells"]
         kinds = {name: _kind(cell["type"], family) for name, cell in cells.items()}
@@ -199,7 +191,6 @@ def _kind(cell: str, family: Family) -> str:
 
 
 def _levels(cells: list[Mapping[str, Any]]) -> int:
-    """Return the depth of combinational cells."""
     drivers: dict[int, list[int]] = {}
     for cell in cells:
         inputs: list[int] = []

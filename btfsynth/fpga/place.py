@@ -49,8 +49,6 @@ class Resource:
 
 @dataclass(frozen=True)
 class Placed:
-    """A design that is placed and routed."""
-
     fmax: (
         float | None
     )  # MHz that the clock may have by the router's estimate; None if it times nothing
@@ -164,8 +162,6 @@ _SCAN_PINS = 4
 
 @dataclass(frozen=True)
 class Wrapper:
-    """A wrapper for one module."""
-
     module: str  # the module inside
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -184,7 +180,6 @@ class Wrapper:
 
     @property
     def pins(self) -> tuple[str, ...]:
-        """Pins by name, the clock first."""
         if self.scan:
             return ("clk", "scan_in", "load", "scan_out")
         return ("clk", *_bits("inputs", self.inputs), *_bits("outputs", self.outputs))
@@ -210,7 +205,6 @@ class Wrapper:
         return f"(* blackbox *)\nmodule {self.module} ({', '.join(ports)});\nendmodule\n"
 
     def testbench(self, vectors: VectorTable, vector_file: str) -> str:
-        """Return a testbench named ``tb_`` and the wrapper's name."""
         return render(
             "fpga/testbench.v.j2",
             vector_count=vectors.count,
@@ -231,7 +225,6 @@ class Wrapper:
 
 
 def make_wrapper(manifest: Manifest, device: Device, module: str, timing: Timing | None) -> Wrapper:
-    """Return the wrapper of a module with the ports of a design."""
     bits = total_width(manifest.input_ports) + total_width(manifest.output_ports)
     return Wrapper(
         module,
