@@ -41,8 +41,8 @@ from btfsynth.flow.recipe import BuildOptions, format_recipe
 from btfsynth.flow.report import (
     BuildReport,
     NetworkOrigin,
-    holds_verified,
     network_record,
+    publish_design,
 )
 from btfsynth.flow.simplify import default_script, simplify_network
 from btfsynth.hdl.design import HardwareOptions, Origin, write_design
@@ -60,7 +60,7 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.settings.run_file import RUN_FILE
 from btfsynth.settings.table import EXACT, LABELS, Preserve
 from btfsynth.sim.base import CheckResult
-from btfsynth.staging import publish, publish_beside, staging_folder
+from btfsynth.staging import publish, staging_folder
 from btfsynth.training.history import format_history
 from btfsynth.training.session import plan_for, train
 from btfsynth.training.trials import TrainingRun
@@ -179,11 +179,7 @@ def build_network(
 
 
 def _published(report: BuildReport, staging: Path, directory: Path) -> BuildReport:
-    """Move the files to their folder, or beside it if a failed design would replace a verified one."""
-    if report.verified or not holds_verified(directory):
-        publish(staging, directory, last=MANIFEST_FILE)
-        return replace(report, directory=directory)
-    return replace(report, directory=publish_beside(staging, directory, last=MANIFEST_FILE))
+    return replace(report, directory=publish_design(staging, directory, report.verified))
 
 
 def _hardware(

@@ -9,7 +9,6 @@ from typing import Any
 
 from btfsynth import __version__
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.files import StrPath, as_path, record_or_empty
 from btfsynth.flow.hardware import HardwareReport
 from btfsynth.flow.patterns import Targets, targets_record, verified_words
 from btfsynth.flow.recipe import BuildOptions
@@ -19,9 +18,11 @@ from btfsynth.netlist.views import NetlistStatistics
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport
+from btfsynth.files import record_or_empty
 from btfsynth.settings.table import ALL_SIMULATORS, Preserve
 from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import SIMULATORS
+from btfsynth.staging import publish, publish_beside
 from btfsynth.training.session import train_record
 from btfsynth.training.trials import TrainingRun
 
@@ -160,12 +161,18 @@ def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> boo
     return real and all(checks[name].ok for name in ran) and all(name in ran for name in wanted)
 
 
-def holds_verified(directory: StrPath) -> bool:
-    """Tell whether a folder holds a design that a failed one must not replace: verified or not recorded."""
-    directory = as_path(directory)
-    if not (directory / MANIFEST_FILE).is_file():
-        return False
-    return record_or_empty(directory / "report.json").get("verified") is not False
+def publish_design(staging: Path, directory: Path, verified: bool) -> Path:
+    """Move a finished design to its folder, and return where it is.
+
+    One that is not verified goes beside a folder whose design is, or whose design has no record.
+    """
+    replaceable = not (directory / MANIFEST_FILE).is_file() or (
+        record_or_empty(directory / "report.json").get("verified") is False
+    )
+    if verified or replaceable:
+        publish(staging, directory, last=MANIFEST_FILE)
+        return directory
+    return publish_beside(staging, directory, last=MANIFEST_FILE)
 
 
 def network_record(network: TrainedNetwork, dataset: Dataset) -> CheckResult:

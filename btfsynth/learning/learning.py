@@ -16,10 +16,9 @@ from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.flow.patterns import function_vectors
-from btfsynth.flow.report import holds_verified
+from btfsynth.flow.report import publish_design
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.hdl.design import Origin, write_design
-from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.learning.base import Budget, LearnOptions, Limits, Problem, inlined
 from btfsynth.learning.baselines import Baseline, have_sklearn, measure_baselines
 from btfsynth.learning.candidates import within
@@ -36,7 +35,7 @@ from btfsynth.ports import bit_names
 from btfsynth.settings.table import PARSED_CHECK
 from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import get_simulator
-from btfsynth.staging import publish, publish_beside, staging_folder
+from btfsynth.staging import staging_folder
 from btfsynth.training.parameters import TrainParameters
 from btfsynth.training.trainer import warm_up
 from btfsynth.verify.simulate import simulate_design
@@ -97,10 +96,7 @@ def learn(
         on_event(StageBegan("emitting"))
         report = _emit(report, staging, on_event)
         whole = report.verified and not report.interrupted and report.lost is None
-        if whole or not holds_verified(directory):
-            publish(staging, directory, last=MANIFEST_FILE)
-            return replace(report, directory=directory)
-        return replace(report, directory=publish_beside(staging, directory, last=MANIFEST_FILE))
+        return replace(report, directory=publish_design(staging, directory, whole))
 
 
 def _check_request(
