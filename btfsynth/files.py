@@ -8,7 +8,6 @@ file, such as a terminal, a pipe or ``/dev/null``, is written to as it is.
 from __future__ import annotations
 
 import io
-import json
 import lzma
 import math
 import os
@@ -212,37 +211,3 @@ def make_folder(path: StrPath) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{path}: the folder cannot be made: {error.strerror or error}") from None
-
-
-_MAX_RECORD = 50_000_000
-"""Bytes of a JSON file that is read."""
-
-
-def read_record(path: StrPath) -> dict[str, Any]:
-    """Return the JSON object in a file of others."""
-    path = as_path(path)
-    try:
-        if path.stat().st_size > _MAX_RECORD:
-            raise DataError(f"expected a file of at most {_MAX_RECORD} bytes", path)
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"expected JSON: {' '.join(str(error).split())}", path) from None
-    if not isinstance(content, dict):
-        raise DataError("expected a JSON object", path)
-    return content
-
-
-def record_or_empty(path: StrPath) -> dict[str, Any]:
-    """Return the JSON object in a file, empty if there is none that can be read."""
-    try:
-        return read_record(path)
-    except DataError:
-        return {}
-
-
-def sub_record(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the object under a name, empty if there is none."""
-    value = record.get(name)
-    return value if isinstance(value, dict) else {}

@@ -16,18 +16,27 @@ read, the netlist is parsed, counted and hashed again.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from btfsynth.errors import DataError
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, parse_netlist
 from btfsynth.netlist.views import NetlistStatistics, levels, statistics
+from btfsynth.records import (
+    InvalidRecordError,
+    digest,
+    inside,
+    items,
+    one_of,
+    real,
+    section,
+    string,
+    whole,
+)
 from btfsynth.settings.table import Objective
 
 
@@ -79,9 +88,6 @@ def _digest(*parts: bytes) -> bytes:
 
 METHODS = ("network", "cascade")
 """How a trial makes its circuit."""
-
-_KEY = re.compile(r"[0-9a-f]{64}")
-_LARGEST = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -164,74 +170,44 @@ def make_circuit(netlist: Netlist) -> Circuit:
 
 def parse_record(values: Any) -> Record:
     """Read what `Record.to_json` gave; its figures must be those of its netlist."""
-    if not isinstance(values, Mapping):
-        raise DataError(f"expected a record, got {type(values).__name__}")
-    widths = values.get("widths")
-    if widths is not None and not (
-        isinstance(widths, list) and widths and all(_is_whole(width) for width in widths)
-    ):
-        raise DataError(f"widths: expected whole numbers, got {widths!r:.60}")
     counts = ("trial", "seed", "max_iterations", "iterations", "bits_right", "bits")
-    method = _text(values, "method")
-    if method not in METHODS:
-        raise DataError(f"method: expected one of {', '.join(METHODS)}, got {method[:60]!r}")
-    parent = values.get("parent")
-    if parent is not None and not (isinstance(parent, str) and _KEY.fullmatch(parent)):
-        raise DataError(f"parent: expected a hash, got {parent!r:.60}")
+    method = one_of(values, "method", METHODS)
+    polished = values.get("parent") is not None
     return Record(
-        **{name: _whole(values, name) for name in counts},
-        sigma=_number(values, "sigma"),
-        beta=_number(values, "beta"),
-        gamma=_number(values, "gamma"),
+        **{name: whole(values, name) for name in counts},
+        sigma=real(values, "sigma"),
+        beta=real(values, "beta"),
+        gamma=real(values, "gamma"),
         method=method,
-        widths=None if widths is None else tuple(widths),
-        passes=_text(values, "passes"),
-        circuit=None if "circuit" not in values else _circuit(values["circuit"]),
-        problem=_text(values, "problem") if "problem" in values else "",
-        parent=parent,
-        attempt=_whole(values, "attempt") if parent is not None else 0,
+        widths=None if values.get("widths") is None else _widths(values),
+        passes=string(values, "passes"),
+        circuit=_circuit(section(values, "circuit")) if "circuit" in values else None,
+        problem=string(values, "problem") if "problem" in values else "",
+        parent=digest(values, "parent") if polished else None,
+        attempt=whole(values, "attempt") if polished else 0,
     )
 
 
-def _circuit(values: Any) -> Circuit:
-    if not isinstance(values, Mapping):
-        raise DataError("circuit: expected an object")
-    key = _text(values, "key")
-    if not _KEY.fullmatch(key):
-        raise DataError(f"circuit: expected a hash as its key, got {key[:60]!r}")
-    names = NetlistStatistics.__dataclass_fields__
-    cost = NetlistStatistics(**{name: _whole(values, name) for name in names})
-    text = _text(values, "netlist") if "netlist" in values else ""
-    if text:
-        netlist = parse_netlist(text)
+def _widths(values: Mapping[str, Any]) -> tuple[int, ...]:
+    widths = items(values, "widths")
+    if not widths:
+        raise InvalidRecordError("widths: expected at least one, got none")
+    return tuple(whole({"widths": width}, "widths") for width in widths)
+
+
+def _circuit(values: Mapping[str, Any]) -> Circuit:
+    with inside("circuit"):
+        key = digest(values, "key")
+        names = NetlistStatistics.__dataclass_fields__
+        cost = NetlistStatistics(**{name: whole(values, name) for name in names})
+        written = string(values, "netlist") if "netlist" in values else ""
+    if written:
+        netlist = parse_netlist(written)
         if statistics(netlist) != cost or canonical_hash(netlist) != key:
-            raise DataError("the figures or the key of a circuit are not those of its netlist")
-    return Circuit(key, cost, text)
-
-
-def _is_whole(value: Any) -> bool:
-    return type(value) is int and 0 <= value < _LARGEST
-
-
-def _whole(values: Mapping[str, Any], name: str) -> int:
-    value = values.get(name)
-    if not _is_whole(value):
-        raise DataError(f"{name}: expected a whole number, got {value!r:.60}")
-    return int(value)  # type: ignore[arg-type]
-
-
-def _number(values: Mapping[str, Any], name: str) -> float:
-    value = values.get(name)
-    if type(value) not in (int, float):
-        raise DataError(f"{name}: expected a number, got {value!r:.60}")
-    return float(value)  # type: ignore[arg-type]
-
-
-def _text(values: Mapping[str, Any], name: str) -> str:
-    value = values.get(name)
-    if not isinstance(value, str):
-        raise DataError(f"{name}: expected text, got {value!r:.60}")
-    return value
+            raise InvalidRecordError(
+                "circuit: expected the figures and the key of its netlist, got others"
+            )
+    return Circuit(key, cost, written)
 
 
 def rank(objective: Objective, cost: NetlistStatistics) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ from typing import Any, TextIO
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.discovery.record import Findings, Record, parse_record
-from btfsynth.errors import BtfsynthError, DataError, OutputError, VerificationError, plural
+from btfsynth.errors import BtfsynthError, DataError, OutputError, VerificationError, plural, shown
 from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath, as_path, make_folder, write_text
 from btfsynth.flow.patterns import count_targets, targets_record
@@ -35,6 +35,7 @@ from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
+from btfsynth.records import file_content, inside, items, read_record, string, whole
 from btfsynth.sim.base import CheckResult
 from btfsynth.verify.simulate import simulate_design
 
@@ -160,16 +161,12 @@ class Store:
     def _read_index(self) -> None:
         """Check that the index is one, and of this discovery."""
         path = self.directory / FRONT_FILE
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise DataError("no such file, so there is nothing to go on from", path) from None
-        except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror or error}", path) from None
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"expected JSON: {error}", path) from None
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise DataError(f"expected the index of a discovery, format {_FORMAT}", path)
+        if not path.exists():
+            raise DataError("no such file, so there is nothing to go on from", path)
+        what = f"the index of a discovery, format {_FORMAT}"
+        content = read_record(path, what)
+        if content.get("format") != _FORMAT:
+            raise DataError(f"expected {what}, got {shown(content.get('format'))}", path)
         if content.get("data_hash") != self.identity.data_hash:
             raise DataError(
                 f"holds circuits of another data set, {str(content.get('source'))[:60]}; this one is "
@@ -182,21 +179,15 @@ class Store:
                 "same; name another folder",
                 path,
             )
-        entries = content.get("front")
-        if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
-            raise DataError("front: expected a list of circuits with path, key and costs", path)
+        with file_content(path), inside("front"):
+            for entry in items(content, "front"):
+                for name in ("path", "key"):
+                    string(entry, name)
+                for name in ("cells", "depth", "inverters"):
+                    whole(entry, name)
 
 
 _NAMES = (FRONT_FILE, TRIALS_FILE, _FRONT)
-
-
-def _is_entry(entry: Any) -> bool:
-    return (
-        isinstance(entry, dict)
-        and isinstance(entry.get("path"), str)
-        and isinstance(entry.get("key"), str)
-        and all(type(entry.get(name)) is int for name in ("cells", "depth", "inverters"))
-    )
 
 
 def _line(record: Record) -> str:

@@ -18,7 +18,7 @@ from btfsynth.netlist.views import NetlistStatistics
 from btfsynth.network.accuracy import Accuracy
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.passes.base import PassReport
-from btfsynth.files import record_or_empty
+from btfsynth.records import record_or_empty
 from btfsynth.settings.table import ALL_SIMULATORS, Preserve
 from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import SIMULATORS

@@ -18,7 +18,7 @@ from btfsynth.errors import (
     VerificationError,
     plural,
 )
-from btfsynth.files import StrPath, as_path, record_or_empty, write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.check import prove_mapped, simulate_netlist, write_models
 from btfsynth.fpga.devices import Device, Toolchain, find_toolchain
 from btfsynth.fpga.mapping import CellCounts, MappedModule, Subject, map_scripts, map_subject
@@ -32,6 +32,7 @@ from btfsynth.fpga.place import (
     place_top,
 )
 from btfsynth.hdl.manifest import Timing
+from btfsynth.records import record_or_empty
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import FPGA
 from btfsynth.sim.base import CheckResult, Design, load_design

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError, shown
-from btfsynth.files import StrPath, as_path, read_record
+from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.identifiers import is_legal
 from btfsynth.ports import Port
+from btfsynth.records import read_record
 from btfsynth.settings.table import MAX_LATENCY
 from btfsynth.staging import settle
 

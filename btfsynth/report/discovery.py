@@ -12,7 +12,8 @@ from typing import Any
 from markupsafe import Markup
 
 from btfsynth.errors import DataError, plural
-from btfsynth.files import StrPath, as_path, read_record, sub_record
+from btfsynth.files import StrPath, as_path
+from btfsynth.records import read_record, sub_record
 from btfsynth.report.folder import (
     DesignFolder,
     as_number,

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import BtfsynthError
-from btfsynth.files import StrPath, as_path, read_record, sub_record
+from btfsynth.files import StrPath, as_path
 from btfsynth.flow.patterns import Targets
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.vectors import VectorTable
@@ -26,6 +26,7 @@ from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import load_network
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.records import read_record, sub_record
 from btfsynth.sim.base import load_design
 from btfsynth.training.history import HistoryPoint, parse_history
 from btfsynth.verify.subjects import stored_netlist, verilog_netlist

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from btfsynth import __version__
 from btfsynth.errors import DataError, OutputError, plural
-from btfsynth.files import StrPath, as_path, sub_record, write_text
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.hdl.module import port_bits
 from btfsynth.hdl.templates import template_folder
@@ -25,6 +25,7 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.identifiers import cell_prefix
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
+from btfsynth.records import sub_record
 from btfsynth.report.charts import layer_maps, training_curve
 from btfsynth.report.discovery import FRONT_FILE, Discovery, read_discovery
 from btfsynth.report.excerpt import MAX_DRAWN

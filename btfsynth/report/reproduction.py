@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError, plural
-from btfsynth.files import StrPath, as_path, read_record
+from btfsynth.files import StrPath, as_path
+from btfsynth.records import read_record
 from btfsynth.report.folder import as_number, as_text, records
 from btfsynth.report.sections import Figure, Verdict
 from btfsynth.reproduce.catalogue import EXPERIMENTS

@@ -10,8 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from btfsynth.errors import plural
-from btfsynth.files import sub_record
 from btfsynth.flow.patterns import percent, verified_words
+from btfsynth.records import sub_record
 from btfsynth.report.folder import VERIFY_FILE, DesignFolder, as_number, as_text, numbers, records
 from btfsynth.report.svg import element
 from btfsynth.sim.registry import SIMULATORS

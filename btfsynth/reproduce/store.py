@@ -7,90 +7,97 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError, shown
 from btfsynth.files import StrPath, as_path, make_folder, write_text
+from btfsynth.records import (
+    InvalidRecordError,
+    Reader,
+    file_content,
+    flag,
+    inside,
+    items,
+    one_of,
+    optional,
+    read_record,
+    real,
+    section,
+    share,
+    string,
+    whole,
+)
 from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
 from btfsynth.reproduce.record import BASELINES, Record
 from btfsynth.training.parameters import StopReason
 
-_Holds = Callable[[Any], bool]
+_Fields = Mapping[str, Reader]
 
 
-def _whole(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**62
+def _has(fields: _Fields) -> Reader:
+    """Return a reader of an object with these fields, in which there may be others."""
+
+    def read(record: Any, name: str) -> dict[str, Any]:
+        found = section(record, name)
+        with inside(name):
+            _check(found, fields)
+        return found
+
+    return read
 
 
-def _real(value: Any) -> bool:
-    if type(value) is int:
-        return _whole(value)
-    return type(value) is float and math.isfinite(value) and value >= 0
+def _check(record: Any, fields: _Fields) -> None:
+    for name, read in fields.items():
+        read(record, name)
 
 
-def _share(value: Any) -> bool:
-    return _real(value) and value <= 1
+def _curve(record: Any, name: str) -> list[Any]:
+    points = items(record, name)
+    with inside(name):
+        if not points:
+            raise InvalidRecordError("expected at least one point, got none")
+        for point in points:
+            if not isinstance(point, list) or len(point) != len(_POINT):
+                raise InvalidRecordError(
+                    f"expected lists of {', '.join(_POINT)}, got {shown(point)}"
+                )
+            _check(dict(zip(_POINT, point, strict=True)), _POINT)
+    return points
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _optional(holds: _Holds) -> _Holds:
-    return lambda value: value is None or holds(value)
-
-
-def _has(fields: Mapping[str, _Holds]) -> _Holds:
-    return lambda value: isinstance(value, dict) and _problem(value, fields) is None
-
-
-def _curve(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(point, list) and len(point) == len(_POINT) for point in value)
-        and all(holds(each) for point in value for each, holds in zip(point, _POINT, strict=True))
-    )
-
-
-_POINT = (_whole, _real, _share, _optional(_share))
-_SPARSE = _has({"test": _optional(_share), "nonzero": _whole})
-_RECOVERY = _has(
-    {
-        "outputs": _whole,
-        "equal": _whole,
-        "whole": _flag,
-        "cells": _whole,
-        "hidden_cells": _whole,
-        "method": _optional(_text),
-        "rounded_share": _optional(_share),
-        "why_not": _optional(_text),
-    }
-)
-_RUN: Mapping[str, _Holds] = {
-    "seed": _whole,
-    "source": _text,
-    "patterns": _whole,
-    "iterations": _whole,
-    "seconds": _real,
-    "stop": lambda value: value in [stop.value for stop in StopReason],
-    "gap": _real,
-    "train": _share,
-    "exact": _flag,
-    "test": _optional(_share),
-    "test_labels": _optional(_share),
-    "codes": _optional(_whole),
-    "sparse": _optional(_SPARSE),
-    "recovery": _optional(_RECOVERY),
+_POINT: _Fields = {"iterations": whole, "gap": real, "train": share, "test": optional(share)}
+_RUN: _Fields = {
+    "seed": whole,
+    "source": string,
+    "patterns": whole,
+    "iterations": whole,
+    "seconds": real,
+    "stop": lambda record, name: one_of(record, name, tuple(StopReason)),
+    "gap": real,
+    "train": share,
+    "exact": flag,
+    "test": optional(share),
+    "test_labels": optional(share),
+    "codes": optional(whole),
+    "sparse": optional(_has({"test": optional(share), "nonzero": whole})),
+    "recovery": optional(
+        _has(
+            {
+                "outputs": whole,
+                "equal": whole,
+                "whole": flag,
+                "cells": whole,
+                "hidden_cells": whole,
+                "method": optional(string),
+                "rounded_share": optional(share),
+                "why_not": optional(string),
+            }
+        )
+    ),
     "curve": _curve,
 }
 _NEEDED = {
@@ -98,70 +105,48 @@ _NEEDED = {
     Measure.TEST_LABELS: "test_labels",
     Measure.CODES: "codes",
 }
-_BASELINE: Mapping[str, _Holds] = {
-    "train": _share,
-    "test": _optional(_share),
-    "epochs": _whole,
-    "seconds": _real,
-}
+_BASELINE: _Fields = {"train": share, "test": optional(share), "epochs": whole, "seconds": real}
 
 
-def by_seed(records: Any) -> dict[int, dict[str, Any]]:
-    if not isinstance(records, list) or not all(
-        isinstance(record, dict) and _whole(record.get("seed")) for record in records
-    ):
-        raise ValueError("expected a list of records with seeds")
-    found = {record["seed"]: record for record in records}
-    if len(found) != len(records):
-        raise ValueError("expected every seed once")
+def _by_seed(row: Mapping[str, Any], name: str) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    with inside(name):
+        for record in items(row, name):
+            seed = whole(record, "seed")
+            if seed in found:
+                raise InvalidRecordError(f"seed: expected {seed} once, got it twice")
+            found[seed] = record
     return found
 
 
-def problem_of_run(experiment: Experiment, record: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the record of a training, None if nothing is."""
-    problem = _problem(record, _RUN)
-    if problem is not None:
-        return problem
-    if record["source"] != experiment.source(record["seed"]):
-        return (
-            f"source: expected {experiment.source(record['seed'])}, got {shown(record['source'])}"
-        )
+def _check_run(experiment: Experiment, record: Mapping[str, Any]) -> None:
+    _check(record, _RUN)
+    one_of(record, "source", (experiment.source(record["seed"]),))
     needed = _NEEDED.get(experiment.measure)
     if needed is not None and record[needed] is None:
-        return f"{needed}: expected a number, as the experiment is judged by it"
+        raise InvalidRecordError(
+            f"{needed}: expected a number, as the experiment is judged by it, got none"
+        )
     if record["exact"] != (record["train"] == 1):
-        return f"exact: expected {record['train'] == 1}, as {record['train']:g} of the targets are right"
+        raise InvalidRecordError(
+            f"exact: expected {record['train'] == 1}, as {record['train']:g} of the targets are "
+            f"right, got {record['exact']}"
+        )
     fitted = record["sparse"]
     if experiment.fitted and fitted is not None and needed == "test" and fitted["test"] is None:
-        return "sparse: expected the share of the test"
-    return None
+        raise InvalidRecordError("sparse: test: expected a share, got none")
 
 
-def problem_of_baseline(record: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the record of the gradient baselines, None if nothing is."""
-    for name, values in record.items():
-        if name == "seed":
-            continue
-        if name not in BASELINES or not isinstance(values, dict):
-            return f"{name!r:.60}: expected one of {', '.join(BASELINES)}"
-        problem = _problem(values, _BASELINE)
-        if problem is not None:
-            return f"{name}: {problem}"
-    return None
-
-
-def _problem(record: Mapping[str, Any], fields: Mapping[str, _Holds]) -> str | None:
-    for name, holds in fields.items():
-        if name not in record:
-            return f"{name} is missing"
-        if not holds(record[name]):
-            return f"{name}: got {shown(record[name])}"
-    return None
+def _check_baseline(record: Mapping[str, Any]) -> None:
+    for name in record:
+        if name not in BASELINES:
+            raise InvalidRecordError(f"expected {', '.join(BASELINES)}, got {shown(name)}")
+        _has(_BASELINE)(record, name)
 
 
 _FORMAT = 1
 _FOLDER = "rows"
-_FOREIGN = "not a row that 'btfsynth reproduce' has written"
+_WRITTEN = "a row that 'btfsynth reproduce' has written"
 
 
 @dataclass
@@ -219,37 +204,29 @@ class Store:
         return self.directory / _FOLDER / f"{name}.json"
 
     def read(self, row: Row) -> None:
-        path = self.path(row.experiment.name)
-        try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            known = (kept["format"], kept["name"]) == (_FORMAT, row.experiment.name)
-            settings = kept["settings"]
-            trained = by_seed(kept["trained"])
-            baselines = {
-                seed: {name: value for name, value in record.items() if name != "seed"}
-                for seed, record in by_seed(kept["baselines"]).items()
-            }
-        except FileNotFoundError:
+        path, experiment = self.path(row.experiment.name), row.experiment
+        if not path.exists():
             return
-        except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror or error}", path) from None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            known = False
-        if not known:
-            raise DataError(_FOREIGN, path)
-        if settings != row.experiment.settings(row.scale):
+        kept = read_record(path, _WRITTEN)
+        with file_content(path, f"not {_WRITTEN}"):
+            whole(kept, "format", _FORMAT, _FORMAT)
+            one_of(kept, "name", (experiment.name,))
+            settings = section(kept, "settings")
+            trained, baselines = _by_seed(kept, "trained"), _by_seed(kept, "baselines")
+        if settings != experiment.settings(row.scale):
             raise DataError(
                 "was made with other settings (a quick or a full run, or another version); choose another "
                 "folder",
                 path,
             )
-        problems = {
-            **{f"trained, seed {k}": problem_of_run(row.experiment, v) for k, v in trained.items()},
-            **{f"baselines, seed {k}": problem_of_baseline(v) for k, v in baselines.items()},
-        }
-        for place, problem in problems.items():
-            if problem is not None:
-                raise DataError(f"{_FOREIGN}: {place}: {problem}", path)
+        with file_content(path, f"not {_WRITTEN}"):
+            for seed, record in trained.items():
+                with inside(f"trained, seed {seed}"):
+                    _check_run(experiment, record)
+            for seed, record in baselines.items():
+                del record["seed"]
+                with inside(f"baselines, seed {seed}"):
+                    _check_baseline(record)
         row.trained, row.baselines = trained, baselines
 
     def write(self, row: Row) -> None:

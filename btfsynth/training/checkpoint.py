@@ -32,11 +32,22 @@ from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath, as_path, read_archive, write_archive
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import Topology
+from btfsynth.records import (
+    InvalidRecordError,
+    between,
+    file_content,
+    inside,
+    items,
+    one_of,
+    real,
+    share,
+    whole,
+)
 from btfsynth.training.defaults import TrainingPlan
 from btfsynth.training.history import HistoryPoint
 from btfsynth.training.parameters import StopReason, TrialResult
 from btfsynth.training.state import state_layout
-from btfsynth.training.trainer import Snapshot, network_of, with_codes
+from btfsynth.training.trainer import Counters, Snapshot, network_of, with_codes
 
 _FORMAT = 4
 
@@ -99,10 +110,8 @@ class Checkpoint:
         if not path.exists():
             return None
         header, arrays = self._load(path)
-        try:
-            return Snapshot(*self._stored.state(trial, header, arrays))
-        except InvalidStateError as error:
-            raise DataError(f"not the state of this trial: {error}", path) from None
+        with file_content(path, "not the state of this trial"):
+            return self._stored.state(trial, header, arrays)
 
     def due(self, trial: int) -> bool:
         """Tell whether a running trial's interval has passed."""
@@ -179,10 +188,8 @@ class Checkpoint:
 
     def _read(self) -> None:
         header, arrays = self._load(self.path)
-        try:
-            self.finished.update(self._stored.finished(header.get("finished"), arrays))
-        except InvalidStateError as error:
-            raise DataError(f"not a checkpoint of this training: {error}", self.path) from None
+        with file_content(self.path, "not a checkpoint of this training"):
+            self.finished.update(self._stored.finished(header, arrays))
 
 
 def _record(result: TrialResult) -> dict[str, Any]:
@@ -204,11 +211,6 @@ def _record(result: TrialResult) -> dict[str, Any]:
 _MAX_TRIALS = 100_000
 _INPUTS_GIVEN = (InputKind.BOOLEAN, InputKind.ANALOG)
 _UNFINISHED = (StopReason.INTERRUPTED, StopReason.TIME)
-_COUNTERS = 12
-
-
-class InvalidStateError(Exception):
-    """What is wrong with the content of a file, before its path is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,38 +221,32 @@ class Stored:
     plan: TrainingPlan
     valid: Dataset | None
 
-    def finished(self, records: Any, arrays: Mapping[str, NDArray[Any]]) -> dict[int, TrialResult]:
+    def finished(
+        self, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> dict[int, TrialResult]:
         """Return the finished trials by number."""
-        if not isinstance(records, list):
-            raise InvalidStateError(f"finished: expected a list, got {shown(records)}")
         found: dict[int, TrialResult] = {}
         known: set[str] = set()
-        for record in records:
-            trial = _whole(record, "trial", 0, _MAX_TRIALS)
+        for record in items(header, "finished"):
+            trial = whole(record, "trial", 0, _MAX_TRIALS)
             if trial in found:
-                raise InvalidStateError(f"trial {trial}: expected it once")
+                raise InvalidRecordError(f"trial {trial}: expected it once")
             names = {"weights": f"weights_{trial}"}
             if self.dataset.input_kind not in _INPUTS_GIVEN:
                 names["codes"] = f"codes_{trial}"
             known |= set(names.values())
             given = {kind: arrays.get(name) for kind, name in names.items()}
-            try:
+            with inside(f"trial {trial}"):
                 found[trial] = self._result(trial, record, given)
-            except InvalidStateError as error:
-                raise InvalidStateError(f"trial {trial}: {error}") from None
         if arrays.keys() - known:
-            raise InvalidStateError(f"expected no array {shown(min(arrays.keys() - known))}")
+            raise InvalidRecordError(f"expected no array {shown(min(arrays.keys() - known))}")
         return found
 
     def _result(
         self, trial: int, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any] | None]
     ) -> TrialResult:
         limit = self.plan.parameters.max_iterations
-        stops = [stop.value for stop in StopReason if stop not in _UNFINISHED]
-        if record.get("stop") not in stops:
-            raise InvalidStateError(
-                f"stop: expected one of {', '.join(stops)}, got {shown(record.get('stop'))}"
-            )
+        stops = tuple(stop.value for stop in StopReason if stop not in _UNFINISHED)
         weights = arrays["weights"]
         topology = self._topology(trial, 0 if weights is None else weights.size)
         bits = int(self.dataset.care_mask.sum())
@@ -259,15 +255,15 @@ class Stored:
             topology=topology,
             parameters=self.plan.parameters,
             weights=_array(weights, "weights", np.dtype(np.float32), (topology.n_edges,)),
-            stop=StopReason(record["stop"]),
-            iterations=_whole(record, "iterations", 1, limit),
-            gap=_real(record, "gap"),
-            bits_right=_whole(record, "bits_right", 0, bits),
-            bits=_whole(record, "bits", bits, bits),
-            seconds=_real(record, "seconds"),
-            step_seconds=_real(record, "step_seconds"),
-            history=self.history(record, _whole(record, "iterations", 1, limit)),
-            best_iteration=_whole(record, "best_iteration", 1, limit),
+            stop=StopReason(one_of(record, "stop", stops)),
+            iterations=whole(record, "iterations", 1, limit),
+            gap=real(record, "gap"),
+            bits_right=whole(record, "bits_right", 0, bits),
+            bits=whole(record, "bits", bits, bits),
+            seconds=real(record, "seconds"),
+            step_seconds=real(record, "step_seconds"),
+            history=self.history(record, whole(record, "iterations", 1, limit)),
+            best_iteration=whole(record, "best_iteration", 1, limit),
             valid_right=self._valid_right(record),
             codes=self._codes(arrays["codes"], topology) if "codes" in arrays else None,
         )
@@ -285,7 +281,7 @@ class Stored:
         except OverflowError:
             least = edges + 1
         if least > edges:
-            raise InvalidStateError(f"weights: expected one for each edge, got {edges}")
+            raise InvalidRecordError(f"weights: expected one for each edge, got {edges}")
         return self.plan.trial_topology(trial)
 
     def _codes(self, codes: NDArray[Any] | None, topology: Topology) -> NDArray[np.uint8]:
@@ -293,7 +289,7 @@ class Stored:
         found = _array(codes, "codes", np.dtype(np.uint8), shape, 0, 1)
         one_hot = self.dataset.input_kind is InputKind.ONE_HOT_GENERATOR
         if one_hot and (found.sum(axis=1) != 1).any():
-            raise InvalidStateError("codes: expected one 1 in every row")
+            raise InvalidRecordError("codes: expected one 1 in every row")
         return found
 
     def _valid_right(self, record: Mapping[str, Any]) -> int | None:
@@ -301,8 +297,8 @@ class Stored:
         if record.get("valid_right") is None:
             return None
         if self.valid is None:
-            raise InvalidStateError("valid_right: expected none without a validation set")
-        return _whole(record, "valid_right", 0, self.valid.targets.size)
+            raise InvalidRecordError("valid_right: expected none without a validation set")
+        return whole(record, "valid_right", 0, self.valid.targets.size)
 
     def _measure(self, result: TrialResult) -> None:
         """Refuse weights that do not get right what is written beside them."""
@@ -314,27 +310,24 @@ class Stored:
             right = network.bits_right(data)
             held = None if self.valid is None else measure(network, self.valid)
         except BtfsynthError as error:
-            raise InvalidStateError(str(error)) from None
+            raise InvalidRecordError(str(error)) from None
         if right != result.bits_right:
-            raise InvalidStateError(
+            raise InvalidRecordError(
                 f"weights: expected {result.bits_right} of {result.bits} bits right as recorded, they "
                 f"get {right} right"
             )
         if held is not None and result.valid_right is not None:
             right = held.bits_right if held.labels_right is None else held.labels_right
             if right != result.valid_right:
-                raise InvalidStateError(
+                raise InvalidRecordError(
                     f"weights: expected {result.valid_right} right of the validation set as recorded, "
                     f"they get {right} right"
                 )
         if result.stop in (StopReason.EXACT, StopReason.BOTH) and not result.exact:
-            raise InvalidStateError(f"stop: expected every bit right after {result.stop.value!r}")
+            raise InvalidRecordError(f"stop: expected every bit right after {result.stop.value!r}")
 
     def history(self, record: Mapping[str, Any], last: int) -> tuple[HistoryPoint, ...]:
         """Return the points of a history up to an iteration."""
-        points = record.get("history")
-        if not isinstance(points, list):
-            raise InvalidStateError(f"history: expected a list, got {shown(points)}")
         optional = {"labels": self.dataset.output_kind is OutputKind.LABEL}
         held = self.valid is not None
         optional |= {"valid_bits": held, "valid_vectors": held}
@@ -342,25 +335,27 @@ class Stored:
             self.valid is not None and self.valid.output_kind is OutputKind.LABEL
         )
         found: list[HistoryPoint] = []
-        for point in points:
+        for point in items(record, "history"):
             least = found[-1].iterations + 1 if found else 1
-            steps = _whole(point, "iterations", least, last)
+            steps = whole(point, "iterations", least, last)
             values: dict[str, float | None] = {}
             for field in fields(HistoryPoint)[1:]:
-                share = "gap" not in field.name
+                is_share = "gap" not in field.name
                 if not optional.get(field.name, True):
                     if point.get(field.name) is not None:
-                        raise InvalidStateError(f"history: expected no {field.name}")
+                        raise InvalidRecordError(f"history: expected no {field.name}")
                     values[field.name] = None
                 else:
-                    values[field.name] = _real(point, field.name, 1.0 if share else math.inf)
+                    values[field.name] = (
+                        share(point, field.name) if is_share else real(point, field.name)
+                    )
             found.append(HistoryPoint(steps, **values))  # type: ignore[arg-type]
         return tuple(found)
 
     def state(
         self, trial: int, header: Mapping[str, Any], arrays: dict[str, NDArray[Any]]
-    ) -> tuple[dict[str, NDArray[Any]], tuple[float, ...], tuple[HistoryPoint, ...]]:
-        """Return arrays, counters and history of a `btfsynth.training.trainer.Snapshot`."""
+    ) -> Snapshot:
+        """Return the state of a running trial."""
         parameters = self.plan.parameters
         topology = self.plan.trial_topology(trial)
         layout = state_layout(topology, self.dataset.n_patterns, parameters.dtype)
@@ -368,10 +363,10 @@ class Stored:
         codes = arrays.pop("kept_codes", None)
         generated = self.dataset.input_kind not in _INPUTS_GIVEN
         if generated != (codes is not None):
-            raise InvalidStateError(f"kept_codes: expected {'an' if generated else 'no'} array")
+            raise InvalidRecordError(f"kept_codes: expected {'an' if generated else 'no'} array")
         if arrays.keys() != layout.keys():
             odd = min(arrays.keys() ^ layout.keys())
-            raise InvalidStateError(
+            raise InvalidRecordError(
                 f"expected the arrays {', '.join(layout)}; {shown(odd)} is "
                 f"{'missing' if odd in layout else 'none of them'}"
             )
@@ -380,27 +375,29 @@ class Stored:
             _array(arrays[name], name, dtype, (length,), low)
         if codes is not None:
             arrays["kept_codes"] = self._codes(codes, topology)
-        counters = header.get("counters")
-        if not isinstance(counters, list) or len(counters) != _COUNTERS:
-            raise InvalidStateError(
-                f"counters: expected {_COUNTERS} numbers, got {shown(counters)}"
-            )
+        counters = self._counters(header)
+        return Snapshot(arrays, counters, self.history(header, counters.iterations))
+
+    def _counters(self, header: Mapping[str, Any]) -> Counters:
+        numbers, names = items(header, "counters"), Counters._fields
+        if len(numbers) != len(names):
+            raise InvalidRecordError(f"counters: expected {len(names)} numbers, got {len(numbers)}")
+        record = dict(zip(names, numbers, strict=True))
         bits = int(self.dataset.care_mask.sum())
-        named = {f"counter {place}": counter for place, counter in enumerate(counters)}
-        done = _whole(named, "counter 0", 1, parameters.max_iterations)
-        _whole(named, "counter 8", 1, done)
-        for place in (1, 9, 10, 11):
-            _real(named, f"counter {place}")
-        for place, low, high in (
-            (2, 0, math.inf),
-            (3, -1, bits),
-            (4, -1, bits),
-            (5, 0, 1),
-            (6, 0, done),
-        ):
-            _real(named, f"counter {place}", high, low, whole=place > 2)
-        _real(named, "counter 7", infinite=True)
-        return arrays, tuple(counters), self.history(header, done)
+        with inside("counters"):
+            done = whole(record, "iterations", 1, self.plan.parameters.max_iterations)
+            whole(record, "kept_iteration", 1, done)
+            for name in ("mean", "least_gap", "kept_mean", "seconds", "step_seconds"):
+                real(record, name)
+            for name, low, high in (
+                ("most_right", -1, bits),
+                ("stop_at", -1, bits),
+                ("stopped", 0, 1),
+                ("best_iteration", 0, done),
+            ):
+                real(record, name, low, high, integral=True)
+            real(record, "best_mean", infinite=True)
+        return Counters(**record)
 
 
 def _array(
@@ -413,61 +410,12 @@ def _array(
 ) -> NDArray[Any]:
     """Return an array of this type and shape whose values are finite and in range."""
     if array is None:
-        raise InvalidStateError(f"{name}: expected an array, got none")
+        raise InvalidRecordError(f"{name}: expected an array, got none")
     if array.dtype != dtype or array.shape != shape:
-        raise InvalidStateError(
+        raise InvalidRecordError(
             f"{name}: expected {dtype} of shape {shape}, got {shown(array.dtype)} of shape "
             f"{shown(array.shape)}"
         )
     if not (np.isfinite(array).all() and (array >= low).all() and (array <= high).all()):
-        raise InvalidStateError(f"{name}: expected finite numbers{_between(low, high)}")
+        raise InvalidRecordError(f"{name}: expected finite numbers{between(low, high)}")
     return np.ascontiguousarray(array)
-
-
-def _between(low: float, high: float) -> str:
-    if high < math.inf:
-        return f" from {low:g} to {high:g}"
-    return f" of at least {low:g}" if low > -math.inf else ""
-
-
-def _get(record: Any, name: Any) -> Any:
-    if not isinstance(record, Mapping) or name not in record:
-        raise InvalidStateError(f"{name}: expected a number, got none")
-    return record[name]
-
-
-def _whole(record: Any, name: Any, low: int, high: int) -> int:
-    value = _get(record, name)
-    if type(value) is not int or not low <= value <= high:
-        raise InvalidStateError(
-            f"{name}: expected a whole number from {low} to {high}, got {shown(value)}"
-        )
-    return value
-
-
-def _real(
-    record: Any,
-    name: Any,
-    high: float = math.inf,
-    low: float = 0.0,
-    *,
-    whole: bool = False,
-    infinite: bool = False,
-) -> float:
-    """Return a number of a record in range: finite unless infinity is one too, whole if it has to be."""
-    value = _get(record, name)
-    try:
-        fits = (
-            type(value) in (int, float)
-            and (math.isfinite(value) or (infinite and value == math.inf))
-            and low <= value <= high
-            and not (whole and value != int(value))
-        )
-    except OverflowError:
-        fits = False
-    if not fits:
-        kind = "whole" if whole else "finite"
-        raise InvalidStateError(
-            f"{name}: expected a {kind} number{_between(low, high)}, got {shown(value)}"
-        )
-    return float(value)

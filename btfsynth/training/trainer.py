@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,19 +126,39 @@ def warm_up(precision: int) -> None:
     team.close()
 
 
+class Counters(NamedTuple):
+    """The numbers of a snapshot, in the order of its file.
+
+    The five from `most_right` on are those of `btfsynth.training.kernel.Tally`, whose iteration here counts
+    from the trial's start; `mean` is a mean squared gap; `kept_iteration` and `kept_mean` are those of the
+    best network that was measured. Seconds are those so far: all, and of the iterations alone.
+    """
+
+    iterations: int
+    mean: float
+    least_gap: float
+    most_right: float
+    stop_at: float
+    stopped: float
+    best_iteration: float
+    best_mean: float
+    kept_iteration: int
+    kept_mean: float
+    seconds: float
+    step_seconds: float
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """All that a running trial needs to continue as if it had not stopped.
 
     ``arrays`` are those of the state, and of the two best networks so far (the kernel's, and that of the
     measurements along the way) ``best_weights``, ``kept_weights`` and, where inputs are generated,
-    ``kept_codes``. ``counters`` are: iterations done, mean squared gap, least gap, the five numbers of
-    ``best`` (see `btfsynth.training.kernel.run_steps`; its iteration counts from the trial's start), iteration
-    and mean squared gap of the network kept, seconds so far, all and of the iterations alone.
+    ``kept_codes``.
     """
 
     arrays: dict[str, NDArray[Any]]
-    counters: tuple[float, ...]
+    counters: Counters
     history: tuple[HistoryPoint, ...]
 
 
@@ -250,8 +270,21 @@ class _Run:
         arrays["kept_weights"] = kept.weights
         if kept.codes is not None:
             arrays["kept_codes"] = kept.codes
-        counters = (self.done, self.mean, self.least, *self.best.tolist())
-        counters = (*counters, kept.iterations, kept.mean, self.seconds(), self.stepping)
+        most_right, stop_at, stopped, best_iteration, best_mean = self.best.tolist()
+        counters = Counters(
+            iterations=self.done,
+            mean=self.mean,
+            least_gap=self.least,
+            most_right=most_right,
+            stop_at=stop_at,
+            stopped=stopped,
+            best_iteration=best_iteration,
+            best_mean=best_mean,
+            kept_iteration=kept.iterations,
+            kept_mean=kept.mean,
+            seconds=self.seconds(),
+            step_seconds=self.stepping,
+        )
         return Snapshot(arrays, counters, tuple(self.history))
 
     def _restore(self, snapshot: Snapshot) -> None:
@@ -261,12 +294,12 @@ class _Run:
             own = whole if name == "weights" else whole.reshape(blocks, -1)[first:last].ravel()
             array[:] = own
         self.best_weights[:] = snapshot.arrays["best_weights"]
-        done, self.mean, self.least, *best = snapshot.counters[:8]
-        kept, mean, self.spent, self.stepping = snapshot.counters[8:]
-        self.done = int(done)
-        self.best[:] = best
+        at = snapshot.counters
+        self.done, self.mean, self.least = at.iterations, at.mean, at.least_gap
+        self.spent, self.stepping = at.seconds, at.step_seconds
+        self.best[:] = at.most_right, at.stop_at, at.stopped, at.best_iteration, at.best_mean
         weights, codes = snapshot.arrays["kept_weights"], snapshot.arrays.get("kept_codes")
-        self.kept = self.candidate(weights, int(kept), mean, codes)
+        self.kept = self.candidate(weights, at.kept_iteration, at.kept_mean, codes)
         self.history = list(snapshot.history)
 
     def seconds(self) -> float:

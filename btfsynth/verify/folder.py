@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import BtfsynthError, DataError, UsageError, shown
-from btfsynth.files import StrPath, as_path, record_or_empty, sub_record
+from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.writers import WRITERS, folder_formats
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.network.formats import load_network
+from btfsynth.records import record_or_empty, sub_record
 from btfsynth.settings.run_file import RUN_FILE
 from btfsynth.sim.base import Design
 from btfsynth.verify.compare import compare

@@ -224,7 +224,7 @@ def _lose_netlists(folder):
         (_spoil("front.json", "{"), "front.json: expected JSON"),
         (_spoil("front.json", "[]"), "front.json: expected the index"),
         (_change_index(format=9), "front.json: expected the index"),
-        (_change_index(front=[{"path": 3}]), "front.json: front: expected a list of circuits"),
+        (_change_index(front=[{"path": 3}]), "front.json: front: path: expected text, got 3"),
         (_change_index(data_hash="0", source="adder:2"), "another data set, adder:2"),
         (_change_index(settings="0"), "other settings"),
         (lambda folder: (folder / "front.json").unlink(), "no such file"),
