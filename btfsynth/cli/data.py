@@ -48,11 +48,7 @@ if TYPE_CHECKING:
     help="Draw N patterns at random.",
 )
 @option(TRAIN["seed"], help="Seed of the sample.")
-@option(
-    BUILD["code"],
-    help="Turn analog inputs into bits: binary:K, levels:N, thermometer:K or threshold:X (see 'btfsynth build "
-    "--help').",
-)
+@option(BUILD["code"])
 @outputs_option
 @json_option
 def data_command(

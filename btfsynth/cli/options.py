@@ -23,7 +23,7 @@ from btfsynth.errors import OutputError, UsageError
 from btfsynth.files import followed
 from btfsynth.settings.kinds import File, Flag, Source, load
 from btfsynth.settings.setting import Setting
-from btfsynth.settings.table import BUILD, HARDWARE, INPUTS, TRAIN
+from btfsynth.settings.table import ALL_SIMULATORS, BUILD, HARDWARE, INPUTS, TRAIN
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
@@ -83,6 +83,8 @@ class SettingOption(click.Option):
             return complete_source(ctx, self, incomplete)
         if isinstance(kind, File):
             return [CompletionItem(incomplete, type="file")]
+        if self.setting.name == "simulators":
+            return complete_list((*kind.names, ALL_SIMULATORS))(ctx, self, incomplete)
         if self.setting.name == "passes":
             return complete_script(ctx, self, incomplete)
         if kind.many:
