@@ -13,7 +13,7 @@ from btfsynth.cli.options import (
     file_option,
     json_option,
     option,
-    require_writable,
+    path_option,
     simulator_option,
 )
 from btfsynth.cli.output import (
@@ -87,13 +87,7 @@ _RESULTS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
 @click.command("verify")
 @click.argument("directory", type=click.Path(path_type=Path))
 @option(VERIFY["mutants"])
-@click.option(
-    "--junit",
-    type=click.Path(path_type=Path),
-    callback=lambda _, __, path: None if path is None else require_writable(path),
-    metavar="FILE",
-    help="Also write the result as JUnit XML.",
-)
+@path_option("--junit", help="Also write the result as JUnit XML.", checked=True)
 @file_option("JSON file of the result.  [default: DIRECTORY/verify.json, which 'report' shows]")
 @simulator_option
 @option(VERIFY["timeout"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -19,19 +19,11 @@ if TYPE_CHECKING:
     from btfsynth.workers.executor import Executor
 
 
-@contextmanager
-def executor_of(scheduler: str | None) -> Iterator[Executor | None]:
-    """Give the cluster of a scheduler while the body runs, None if there is no scheduler."""
+def executor_of(scheduler: str | None) -> AbstractContextManager[Executor | None]:
+    """Return the cluster of a scheduler, which is closed after use; None if there is no scheduler."""
     from btfsynth.workers.cluster import connect
 
-    if scheduler is None:
-        yield None
-        return
-    cluster = connect(scheduler)
-    try:
-        yield cluster
-    finally:
-        cluster.close()
+    return nullcontext() if scheduler is None else closing(connect(scheduler))
 
 
 def workers_of(scheduler: str | None) -> Callable[[int], Executor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from btfsynth.cli.completion import complete_source
-from btfsynth.cli.options import F, gathered, is_given, load_source, setting_of
+from btfsynth.cli.options import F, gathered, is_given, load_source, named, setting_of
 from btfsynth.cli.output import say
 from btfsynth.errors import DataError, UsageError
 from btfsynth.settings.run_file import RunFile, is_file, read_run_file
@@ -113,7 +113,7 @@ class DataOptions:
         """Read the data, which must be those that a run file was written for."""
         dataset = load_source(self.source, self.outputs, contradictory=contradictory)
         require_same_data("source", dataset)
-        return dataset if self.name is None else replace(dataset, name=self.name)
+        return named(dataset, self.name)
 
     def read(self, source: str | None) -> Dataset | None:
         """Read other patterns as they are; a task has no columns to choose from."""
@@ -162,7 +162,7 @@ class DataOptions:
 
 def data_options(function: F) -> F:
     """Hand over SOURCE and the options of the data as one `DataOptions` named ``data``."""
-    return gathered("data", [each.name for each in fields(DataOptions)], DataOptions)(function)
+    return gathered("data", DataOptions)(function)
 
 
 def comes_from_file(name: str) -> bool:

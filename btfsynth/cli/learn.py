@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from btfsynth.cli.cluster import workers_of
-from btfsynth.cli.completion import complete_source
 from btfsynth.cli.config import DataOptions, command_line, data_options
 from btfsynth.cli.options import (
     folder_option,
@@ -20,6 +19,7 @@ from btfsynth.cli.options import (
     record_options,
     scheduler_option,
     source_argument,
+    source_option,
 )
 from btfsynth.cli.output import (
     console,
@@ -53,13 +53,7 @@ _TABLES = 8
     help="Validation set, by which circuits are chosen.",
     otherwise="a quarter of SOURCE",
 )
-@click.option(
-    "--test",
-    "test_source",
-    metavar="SOURCE",
-    shell_complete=complete_source,
-    help="Test set, on which the final circuit is measured.",
-)
+@source_option("--test", "test_source", help="Test set, on which the final circuit is measured.")
 @folder_option("Folder of the files.  [default: hdl_out/<name>_learn]")
 @record_options("options", "btfsynth.learning.base:LearnOptions", LEARN)
 @scheduler_option

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
+from typing import NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -123,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with contextlib.suppress(AttributeError, ValueError):  # somebody else's stream
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        with kills_as_interrupts(), signalled_once():
+        with _ended_once():
             code = cli.main(
                 args=None if arguments is None else list(arguments),
                 prog_name="btfsynth",
@@ -135,36 +136,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         where = error.ctx.command_path if error.ctx is not None else "btfsynth"
         message = renamed(error) or error.format_message().rstrip(".")
-        _complain(f"{message} (see '{where} --help')")
-        sys.exit(error.exit_code)
+        _fail(f"{message} (see '{where} --help')", error.exit_code)
     except click.ClickException as error:
-        _complain(error.format_message())
-        sys.exit(error.exit_code)
+        _fail(error.format_message(), error.exit_code)
     except BtfsynthError as error:
         if isinstance(error, InterruptedWorkError) and sys.stderr.isatty():
             click.echo(err=True)  # the terminal has shown ^C
         hint = "; `comb` reads registers as ports" if isinstance(error, SequentialError) else ""
-        _complain(spelled(f"{error}{hint}", cli.running))
-        sys.exit(error.exit_code)
+        _fail(spelled(f"{error}{hint}", cli.running), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted")
-        sys.exit(1)
+        _fail("interrupted", 1)
     except MemoryError:
-        _complain("not enough memory for data or a network of this size")
-        sys.exit(1)
+        _fail("not enough memory for data or a network of this size", 1)
     except ValueError as error:
         if _TOO_MANY_DIGITS not in str(error):
             raise
-        _complain("expected whole numbers of less than 1,000 digits")
-        sys.exit(2)
+        _fail("expected whole numbers of less than 1,000 digits", 2)
     except BrokenPipeError:
         _drop_output()  # its reader went away; nothing more can be said to it
         sys.exit(1)
     except OSError as error:
         _drop_output()
         where = "standard output" if error.filename is None else str(error.filename)
-        _complain(f"{where}: {error.strerror or error}")
-        sys.exit(1)
+        _fail(f"{where}: {error.strerror or error}", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -174,8 +168,9 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(message: str) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     click.echo(f"btfsynth: error: {clipped(one_line(message))}", err=True)
+    sys.exit(code)
 
 
 _ECHO_SECONDS = 1.0
@@ -183,34 +178,17 @@ _ECHO_SECONDS = 1.0
 
 
 @contextlib.contextmanager
-def kills_as_interrupts() -> Iterator[None]:
-    """Let a polite kill do what Ctrl-C does: keep the best network, leave nothing half-written."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    former = {}
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # there is no SIGHUP on Windows
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-                former[number] = signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def signalled_once() -> Iterator[None]:
-    """Let what ends the body from outside do so once.
+def _ended_once() -> Iterator[None]:
+    """Let a polite kill do what Ctrl-C does: keep the best network, leave nothing half-written. And do it once.
 
     ``timeout``, job schedulers and hasty fingers send a signal twice, to a process and to its group, or one
     after the other. The second would end what the first has begun, the keeping of the results. One that comes a
     second later or more is meant: it ends that too.
     """
     last = -math.inf
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
 
     def passing(handler: Callable[[int, FrameType | None], object]) -> Callable[..., None]:
         def handle(number: int, frame: FrameType | None) -> None:
@@ -227,8 +205,11 @@ def signalled_once() -> Iterator[None]:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # there is no SIGHUP on Windows
             handler = None if number is None else signal.getsignal(number)
+            if handler is signal.SIG_DFL and name != "SIGINT":
+                handler = interrupt
             if number is not None and callable(handler):
-                former[number] = signal.signal(number, passing(handler))
+                former[number] = signal.getsignal(number)
+                signal.signal(number, passing(handler))
     try:
         yield
     finally:

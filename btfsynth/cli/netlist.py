@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from btfsynth.cli.completion import complete_source
 from btfsynth.cli.options import (
     SectionCommand,
     comb_option,
@@ -20,8 +18,10 @@ from btfsynth.cli.options import (
     load_design,
     load_source,
     name_option,
+    named,
     option,
     require_writable,
+    source_option,
 )
 from btfsynth.cli.output import (
     console,
@@ -42,7 +42,6 @@ from btfsynth.settings.table import BUILD, Preserve
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
-    from btfsynth.flow.patterns import Targets
     from btfsynth.netlist.netlist import Netlist
     from btfsynth.netlist.views import NetlistStatistics
     from btfsynth.passes.base import InterruptedPasses, PassReport
@@ -59,11 +58,9 @@ if TYPE_CHECKING:
     "[default: FILE with the ending .mig]",
     "OUT",
 )
-@click.option(
+@source_option(
     "--data",
     "source",
-    metavar="SOURCE",
-    shell_complete=complete_source,
     help="Task or file whose targets are kept (see --preserve); exits with 1 if one is missed.",
 )
 @name_option
@@ -113,11 +110,15 @@ def simplify_command(
             netlist, first, reports = _smallest(file, dataset, wanted, passes, comb)
     except InterruptedPasses as stopped:
         raise _kept(stopped, path, name) from None
-    netlist = _named(netlist, name)
+    netlist = named(netlist, name)
     content, notices = writer.content(netlist)
     targets = None if dataset is None else count_targets(netlist, fitted(netlist, dataset))
-    notices = (*notices, *_missed(netlist, dataset, targets))
-    broken = _broken(dataset, wanted, targets)
+    broken = ""
+    if dataset is not None and targets is not None and not targets.all_right:
+        missed = f"{targets.count - targets.right} of {plural(targets.count, 'target')}"
+        notices = (*notices, f"{netlist.name} misses {missed} of {dataset.source}")
+        if wanted is None and dataset.says_all:
+            broken = f"the targets of {dataset.source} are not kept, {targets.words()}"
     asked, path = path, beside(path) if broken and path.exists() else path
     write_bytes(path, content)
     if as_json:
@@ -175,30 +176,11 @@ def _smallest(
     return netlist, first, reports
 
 
-def _broken(dataset: Dataset | None, wanted: Preserve | None, targets: Targets | None) -> str:
-    """Return why targets that were to be kept are not; empty if they are, or were not to be."""
-    if dataset is None or targets is None or targets.all_right:
-        return ""
-    if wanted is not None or not dataset.says_all:
-        return ""
-    return f"the targets of {dataset.source} are not kept, {targets.words()}"
-
-
 def _is_sample_of(dataset: Dataset, netlist: Netlist) -> bool:
     """Tell whether patterns are a sample of what a netlist computes; others cannot be kept at all."""
     from btfsynth.flow.patterns import count_targets, fitted
 
     return not dataset.says_all and count_targets(netlist, fitted(netlist, dataset)).all_right
-
-
-def _missed(netlist: Netlist, dataset: Dataset | None, targets: Targets | None) -> tuple[str, ...]:
-    """Return a line for targets that are missed."""
-    if dataset is None or targets is None or targets.all_right:
-        return ()
-    missed = targets.count - targets.right
-    return (
-        f"{netlist.name} misses {missed} of {plural(targets.count, 'target')} of {dataset.source}",
-    )
 
 
 def _show(
@@ -225,16 +207,12 @@ def _kept(stopped: InterruptedPasses, asked: Path, name: str | None) -> Interrup
     if not done:
         return InterruptedWorkError("interrupted in the first pass; nothing was kept")
     path = beside(asked) if asked.exists() else asked
-    content, _ = get_writer(asked).content(_named(stopped.netlist, name))
+    content, _ = get_writer(asked).content(named(stopped.netlist, name))
     write_bytes(path, content)
     return InterruptedWorkError(
         f"interrupted; the netlist after {done} of {stopped.steps} passes is kept in "
         f"{path}{why_beside(asked, path)}"
     )
-
-
-def _named(netlist: Netlist, name: str | None) -> Netlist:
-    return netlist if name is None else replace(netlist, name=name)
 
 
 def _row(report: PassReport) -> tuple[str, ...]:
@@ -251,11 +229,9 @@ def _row(report: PassReport) -> tuple[str, ...]:
 @click.command("emit", cls=SectionCommand)
 @click.argument("netlist", type=click.Path(path_type=Path))
 @folder_option("Folder of the files.  [default: hdl_out/<name of the file>]")
-@click.option(
+@source_option(
     "--data",
     "source",
-    metavar="SOURCE",
-    shell_complete=complete_source,
     help="Task or file with the patterns that the testbenches check.  "
     "[default: the netlist's own outputs]",
 )
@@ -288,7 +264,7 @@ def emit_command(
 
     design = load_design(netlist, comb).netlist
     dataset = None if source is None else load_source(source)
-    design = design if name is None else replace(design, name=name)
+    design = named(design, name)
     directory = directory or Path("hdl_out") / (name or netlist.stem)
     manifest = emit_netlist(design, dataset, directory, hardware)
     cost = statistics(design)

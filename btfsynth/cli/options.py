@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +28,7 @@ from btfsynth.settings.table import ALL_SIMULATORS, BUILD, HARDWARE, INPUTS, TRA
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
     from btfsynth.netlist.formats.nets import Design
+    from btfsynth.netlist.netlist import Netlist
     from btfsynth.training.session import TrainOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -175,22 +176,33 @@ simulator_option = option(BUILD["simulators"])
 
 def folder_option(help: str) -> Callable[[F], F]:  # noqa: A002
     """Return the option ``-o DIR``."""
-    return click.option(
-        "-o", "--output", "directory", type=click.Path(path_type=Path), metavar="DIR", help=help
-    )
+    return path_option("-o", "--output", "directory", help=help, metavar="DIR")
+
+
+def path_option(
+    *names: str,
+    help: str,  # noqa: A002
+    metavar: str = "FILE",
+    checked: bool = False,
+) -> Callable[[F], F]:
+    """Return an option that is a file; a checked one is refused before any work if it cannot be written."""
+
+    def check(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+        return None if path is None else require_writable(path)
+
+    kind = click.Path(path_type=Path)
+    callback = check if checked else None
+    return click.option(*names, type=kind, callback=callback, metavar=metavar, help=help)
 
 
 def file_option(help: str, metavar: str = "FILE") -> Callable[[F], F]:  # noqa: A002
-    """Return the option ``-o FILE``; a file that cannot be written is refused before any work."""
-    return click.option(
-        "-o",
-        "--output",
-        "path",
-        type=click.Path(path_type=Path),
-        callback=lambda _, __, path: None if path is None else require_writable(path),
-        metavar=metavar,
-        help=help,
-    )
+    """Return the option ``-o FILE``, which is checked."""
+    return path_option("-o", "--output", "path", help=help, metavar=metavar, checked=True)
+
+
+def source_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002
+    """Return an option that is a task or a file of data."""
+    return click.option(*names, metavar="SOURCE", shell_complete=complete_source, help=help)
 
 
 def require_writable(path: Path) -> Path:
@@ -207,17 +219,21 @@ def require_writable(path: Path) -> Path:
         ) from None
 
 
-def gathered(into: str, names: Iterable[str], make: Callable[..., Any] | str) -> Callable[[F], F]:
+def gathered(
+    into: str, make: Callable[..., Any] | str, names: Iterable[str] = ()
+) -> Callable[[F], F]:
     """Return a decorator: the command gets some of its parameters as one argument, made of them by name.
 
-    What makes it may be named as ``module:attribute``, which is imported when the command runs.
+    Without names they are the fields of a dataclass. What makes it may be named as ``module:attribute``, which
+    is imported when the command runs.
     """
+    own_names = tuple(names) or tuple(each.name for each in fields(make))  # type: ignore[arg-type]
 
     def add(function: F) -> F:
         # wraps() hands over the click options that stand below a decorator too.
         @functools.wraps(function)
         def gather(**given: Any) -> Any:
-            own = {name: given.pop(name) for name in names if name in given}
+            own = {name: given.pop(name) for name in own_names if name in given}
             made = (load(make) if isinstance(make, str) else make)(**own)
             return function(**{into: made}, **given)
 
@@ -230,7 +246,7 @@ def record_options(into: str, kind: str, table: Mapping[str, Setting]) -> Callab
     """Return the options of a table; they arrive as one record of the class ``module:attribute``."""
 
     def add(function: F) -> F:
-        return setting_options(table)(gathered(into, table, kind)(function))
+        return setting_options(table)(gathered(into, kind, table)(function))
 
     return add
 
@@ -241,7 +257,7 @@ hardware_options = record_options("hardware", "btfsynth.hdl.design:HardwareOptio
 
 def training_options(function: F) -> F:
     """Add the options of a training; they arrive as one `TrainOptions` named ``training``."""
-    gather = gathered("training", (*TRAIN, "topology"), _training)
+    gather = gathered("training", _training, (*TRAIN, "topology"))
     return setting_options(TRAIN)(option(INPUTS["topology"])(gather(function)))
 
 
@@ -270,6 +286,14 @@ def is_given(name: str) -> bool:
     """Return True if a parameter of the running command was given on the command line."""
     source = click.get_current_context().get_parameter_source(name)
     return source is ParameterSource.COMMANDLINE
+
+
+N = TypeVar("N", "Dataset", "Netlist")
+
+
+def named(record: N, name: str | None) -> N:
+    """Return data or a netlist under the name that was asked for, if one was."""
+    return record if name is None else replace(record, name=name)
 
 
 def load_design(path: Path, comb: bool) -> Design:

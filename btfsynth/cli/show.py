@@ -13,6 +13,7 @@ from btfsynth.cli.options import (
     file_option,
     json_option,
     load_design,
+    path_option,
     require_writable,
 )
 from btfsynth.cli.output import emit_json, netlist_summary, one_line, show
@@ -36,18 +37,14 @@ _SVG_ENDINGS = (".svg",)
     metavar="OUTPUT",
     help="Show only the fan-in cone of this output, a port or a bit such as 'p[2]'.",
 )
-@click.option(
+@path_option(
     "--dot",
     "dot_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
     help="Write a Graphviz graph (.dot, .gv) instead; - is standard output.",
 )
-@click.option(
+@path_option(
     "--svg",
     "svg_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
     help="Write a drawing (.svg) instead; - is standard output.",
 )
 @comb_option

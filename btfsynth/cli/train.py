@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from btfsynth.cli.config import (
     data_options,
 )
 from btfsynth.cli.options import (
-    F,
     SectionCommand,
     file_option,
     gathered,
@@ -25,6 +24,7 @@ from btfsynth.cli.options import (
     name_option,
     option,
     outputs_option,
+    path_option,
     require_writable,
     scheduler_option,
     training_options,
@@ -134,27 +134,29 @@ class _Trials:
             )
 
 
-def _file(flag: str, metavar: str, help: str) -> Callable[[F], F]:  # noqa: A002
-    return click.option(flag, type=click.Path(path_type=Path), metavar=metavar, help=help)
-
-
 @click.command("train", cls=SectionCommand)
 @configured_source_argument
 @config_option
 @file_option("File of the network; .net and .sol are boolearn's formats.  [default: <name>.npz]")
 @option(INPUTS["valid"], help="Validation set, by which the best network is chosen.")
-@_file(
+@path_option(
     "--history",
-    "FILE.csv",
-    "Write gap and accuracies of the best trial per iteration as CSV.",
+    metavar="FILE.csv",
+    help="Write gap and accuracies of the best trial per iteration as CSV.",
 )
-@_file(
+@path_option(
     "--plot",
-    "FILE.svg|.png|.pdf",
-    "Plot gap and accuracies of the best trial over the iterations.",
+    metavar="FILE.svg|.png|.pdf",
+    help="Plot gap and accuracies of the best trial over the iterations.",
 )
-@_file("--generators", "FILE.gen", "Write the generated codes and how often each is used.")
-@_file("--checkpoint", "FILE", "Save finished trials and the state of running ones in FILE.")
+@path_option(
+    "--generators", metavar="FILE.gen", help="Write the generated codes and how often each is used."
+)
+@path_option(
+    "--checkpoint",
+    metavar="FILE",
+    help="Save finished trials and the state of running ones in FILE.",
+)
 @option(CHECKPOINT_INTERVAL)
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint if there is one.")
 @click.option(
@@ -175,8 +177,8 @@ def _file(flag: str, metavar: str, help: str) -> Callable[[F], F]:  # noqa: A002
 @json_option
 @training_options
 @data_options
-@gathered("files", [each.name for each in fields(_Files)], _Files)
-@gathered("trials", [each.name for each in fields(_Trials)], _Trials)
+@gathered("files", _Files)
+@gathered("trials", _Trials)
 def train_command(
     data: DataOptions, files: _Files, trials: _Trials, training: TrainOptions, as_json: bool
 ) -> None:

@@ -19,6 +19,7 @@ from btfsynth.cli.options import (
     json_option,
     option,
     outputs_option,
+    path_option,
     require_writable,
     scheduler_option,
 )
@@ -40,9 +41,8 @@ if TYPE_CHECKING:
 @config_option
 @file_option("File of the settings.  [default: <name>.toml]", "FILE.toml")
 @option(TUNE["time_limit"])
-@click.option(
+@path_option(
     "--study",
-    type=click.Path(path_type=Path),
     metavar="FILE.db",
     help="Save all candidates in this SQLite file; continue from it if it exists.",
 )
