@@ -65,10 +65,7 @@ if TYPE_CHECKING:
 @record_options("options", "btfsynth.flow.recipe:BuildOptions", BUILD)
 @setting_options(INPUTS, "valid", "name", "outputs")
 @click.option(
-    "--report",
-    "with_report",
-    is_flag=True,
-    help="Also write report.html (see 'btfsynth report').",
+    "--report", "with_report", is_flag=True, help="Also write report.html (see 'btfsynth report')."
 )
 @json_option
 @training_options
@@ -193,11 +190,7 @@ def _given(report: BuildReport) -> str:
     )
 
 
-_STATIONS = {
-    "trained": "as trained",
-    "quantised": "quantised",
-    "netlist": "netlist",
-}
+_STATIONS = {"trained": "as trained", "quantised": "quantised", "netlist": "netlist"}
 
 
 def _show_hardware(hardware: HardwareReport) -> None:

@@ -186,11 +186,7 @@ def _table(found: Verification) -> Table:
 @click.argument("b", type=click.Path(path_type=Path))
 @option(PROOF_TIMEOUT)
 @comb_option
-@click.option(
-    "--latency",
-    is_flag=True,
-    help="Fail if the latencies of A and B differ.",
-)
+@click.option("--latency", is_flag=True, help="Fail if the latencies of A and B differ.")
 @json_option
 def equiv_command(
     a: Path, b: Path, timeout: float | None, comb: bool, latency: bool, as_json: bool

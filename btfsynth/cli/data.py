@@ -41,11 +41,7 @@ if TYPE_CHECKING:
     help=f"Format to write, if not by the ending: {', '.join(FORMATS)}.",
 )
 @click.option(
-    "--sample",
-    "count",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Draw N patterns at random.",
+    "--sample", "count", type=click.IntRange(min=1), metavar="N", help="Draw N patterns at random."
 )
 @option(TRAIN["seed"], help="Seed of the sample.")
 @option(BUILD["code"])

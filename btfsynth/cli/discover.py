@@ -28,12 +28,7 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import console, emit_json, field_table, show
 from btfsynth.cli.progress import is_live, watched
-from btfsynth.errors import (
-    InterruptedWorkError,
-    TrainingError,
-    VerificationError,
-    plural,
-)
+from btfsynth.errors import InterruptedWorkError, TrainingError, VerificationError, plural
 from btfsynth.events import Event, SearchStatus
 from btfsynth.settings.run_file import RunFile
 from btfsynth.settings.table import DISCOVER, TRAIN, TRIAL
@@ -87,12 +82,7 @@ def discover_command(
     directory = directory or Path("hdl_out") / f"{dataset.name}_discover"
     with watched(dataset.name, _status()) as on_event:
         report = discover(
-            dataset,
-            directory,
-            options,
-            resume=resume,
-            on_event=on_event,
-            executor=workers,
+            dataset, directory, options, resume=resume, on_event=on_event, executor=workers
         )
     if as_json:
         emit_json(report.to_json())

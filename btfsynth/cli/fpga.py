@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from btfsynth.cli.completion import complete_names
-from btfsynth.cli.options import (
-    comb_option,
-    folder_option,
-    is_given,
-    json_option,
-    record_options,
-)
+from btfsynth.cli.options import comb_option, folder_option, is_given, json_option, record_options
 from btfsynth.cli.output import (
     console,
     emit_json,
@@ -32,6 +27,7 @@ from btfsynth.settings.table import FPGA, PLACE
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from btfsynth.fpga.board import BoardResult
     from btfsynth.fpga.flow import Column, FpgaOptions, FpgaResult
     from btfsynth.fpga.place import PlaceOptions
 
@@ -92,39 +88,46 @@ def fpga_command(
     target = get_device(device or _DEFAULT)
     output = directory or source / f"fpga-{target.name}"
     options = replace(options, place=place)
-    result = run_fpga(
-        source, target, options, output, say=lambda line: say(f"{source.name}: {line}")
-    )
-    written = result.directory or output
-    if as_json:
-        emit_json(result.to_json())
-    else:
-        _show(result, written)
-    if result.failure:
-        raise VerificationError(f"{result.failure}{kept_beside(output, written)}")
+    result = run_fpga(source, target, options, output, say=_said(source))
+    _finish(result, output, as_json, lambda: _show(result))
 
 
 def _on_board(source: Path, board: str, place: PlaceOptions, output: Path, as_json: bool) -> None:
     from btfsynth.fpga.board import run_board
     from btfsynth.fpga.board_worker import BAUD
 
-    result = run_board(source, board, place, output, say=lambda line: say(f"{source.name}: {line}"))
-    written = result.directory or output
-    if as_json:
-        emit_json(result.to_json())
-    else:
+    result = run_board(source, board, place, output, say=_said(source))
+
+    def show_board() -> None:
         check, cells = result.check, result.cells
         fmax = "not timed" if result.fmax is None else f"up to {result.fmax:g} MHz"
         show("board", f"{board}: {BAUD} baud, 8N1, clock {result.clock:g} MHz ({fmax})")
         show("cells", f"{cells.luts} LUTs, {cells.flip_flops} flip-flops, {cells.carries} carry")
         show("serial", f"{check.passed} of {check.passed + check.failed} vectors passed")
+
+    _finish(result, output, as_json, show_board)
+
+
+def _said(source: Path) -> Callable[[str], None]:
+    return lambda line: say(f"{source.name}: {line}")
+
+
+def _finish(
+    result: FpgaResult | BoardResult, asked: Path, as_json: bool, show_own: Callable[[], None]
+) -> None:
+    """Write the result; fail if a check has failed."""
+    written = result.directory or asked
+    if as_json:
+        emit_json(result.to_json())
+    else:
+        show_own()
         show("tools", ", ".join(f"{name} {version}" for name, version in result.tools.items()))
         show("files", f"in {written}: {', '.join(result.files.values())}, fpga.json")
     if result.failure:
-        raise VerificationError(f"{result.failure}{kept_beside(output, written)}")
+        raise VerificationError(f"{result.failure}{kept_beside(asked, written)}")
 
 
-def _show(result: FpgaResult, output: Path) -> None:
+def _show(result: FpgaResult) -> None:
     console.print(_table(result))
     console.print()
     if result.no_case:
@@ -134,8 +137,6 @@ def _show(result: FpgaResult, output: Path) -> None:
             show(check.name, f"{check.passed} of {check.passed + check.failed} vectors passed")
         else:
             show(check.name, f"not simulated: {check.skipped}")
-    show("tools", ", ".join(f"{name} {version}" for name, version in result.tools.items()))
-    show("files", f"in {output}: {', '.join(result.files.values())}, fpga.json")
 
 
 def _table(result: FpgaResult) -> Table:

@@ -91,13 +91,7 @@ def learn_command(
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
     with watched(train.name, _found) as on_event, announced_compiling(train.name):
         report = learn(
-            train,
-            directory,
-            options,
-            valid=valid,
-            test=test,
-            on_event=on_event,
-            executor=workers,
+            train, directory, options, valid=valid, test=test, on_event=on_event, executor=workers
         )
     if not any(report.baselines) and options.baselines is None:
         say(f"note: no baselines without scikit-learn: {install_command('scikit-learn')}")

@@ -38,15 +38,9 @@ _SVG_ENDINGS = (".svg",)
     help="Show only the fan-in cone of this output, a port or a bit such as 'p[2]'.",
 )
 @path_option(
-    "--dot",
-    "dot_file",
-    help="Write a Graphviz graph (.dot, .gv) instead; - is standard output.",
+    "--dot", "dot_file", help="Write a Graphviz graph (.dot, .gv) instead; - is standard output."
 )
-@path_option(
-    "--svg",
-    "svg_file",
-    help="Write a drawing (.svg) instead; - is standard output.",
-)
+@path_option("--svg", "svg_file", help="Write a drawing (.svg) instead; - is standard output.")
 @comb_option
 @json_option
 def show_command(

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from btfsynth.cli.cluster import executor_of, guarded, join_ranks, prepared
-from btfsynth.cli.config import (
-    DataOptions,
-    config_option,
-    configured_source_argument,
-    data_options,
-)
+from btfsynth.cli.config import DataOptions, config_option, configured_source_argument, data_options
 from btfsynth.cli.options import (
     SectionCommand,
     file_option,

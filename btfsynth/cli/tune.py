@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from btfsynth.cli.cluster import executor_of
-from btfsynth.cli.config import (
-    DataOptions,
-    config_option,
-    configured_source_argument,
-    data_options,
-)
+from btfsynth.cli.config import DataOptions, config_option, configured_source_argument, data_options
 from btfsynth.cli.options import (
     file_option,
     json_option,
