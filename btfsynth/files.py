@@ -205,9 +205,11 @@ def beside(path: StrPath) -> Path:
 def make_folder(path: StrPath) -> None:
     path = as_path(path)
     if "\0" in str(path):
-        raise OutputError(f"{str(path)!r}: the folder cannot be made: a NUL in the name")
+        raise OutputError(f"{str(path)!r}: the folder cannot be created: a NUL in the name")
     followed(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: the folder cannot be made: {error.strerror or error}") from None
+        raise OutputError(
+            f"{path}: the folder cannot be created: {error.strerror or error}"
+        ) from None

@@ -134,7 +134,9 @@ class Registry(Mapping[str, T]):
         for point in _entry_points(tuple(sys.path), f"btfsynth.{self._group}"):
             if point.name in self._builtin or point.name in points:
                 other = _package(points[point.name]) if point.name in points else "btfsynth"
-                raise UsageError(f"{_origin(point)}: {other} has a part of that name, rename one")
+                raise UsageError(
+                    f"{_origin(point)}: {other} has a part of the same name; rename one"
+                )
             points[point.name] = point
         return points
 
@@ -143,8 +145,8 @@ class Registry(Mapping[str, T]):
         for name in session:
             if name in self._builtin or name in points:
                 raise UsageError(
-                    f"{name!r}, registered in btfsynth.{self._group}: another part has that name, "
-                    f"unregister it and choose another"
+                    f"{name!r}, registered in btfsynth.{self._group}: another part has this name; "
+                    f"unregister it or choose another"
                 )
         return session
 
@@ -154,7 +156,7 @@ class Registry(Mapping[str, T]):
             raise UsageError(f"{origin}: expected a {kind.__name__}, got {part!r:.60}")
         own = getattr(part, "name", name)
         if own != name:
-            raise UsageError(f"{origin}: the part calls itself {own!r:.60}, the names must agree")
+            raise UsageError(f"{origin}: expected a part of this name, got {own!r:.60}")
         return cast("T", part)
 
 

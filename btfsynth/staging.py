@@ -82,7 +82,7 @@ def _locked(directory: Path) -> Iterator[bool]:
             locked = True
         except BlockingIOError:
             raise OutputError(
-                f"{directory}: another run is writing to it; wait for that, or name another folder"
+                f"{directory}: another run is writing to it; wait for it, or name another folder"
             ) from None
         except OSError:  # some network file systems
             locked = False

@@ -336,7 +336,7 @@ def build(
     hardware = HardwareOptions(**taken(given, *HARDWARE))
     if network is not None and training:
         name = next(iter(training))
-        raise UsageError(f"build: nothing is trained with `network`, so `{name}` has no use")
+        raise UsageError(f"build: `{name}` has no effect with `network`: nothing is trained")
     asked = BuildOptions(training=train_options(seed, training), hardware=hardware, **given)
     data = as_dataset(source)
     checked = None if valid is None else as_dataset(valid).core

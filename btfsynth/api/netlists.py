@@ -210,7 +210,7 @@ class Netlist(Ported):
         columns = [_bits(port, given[port.name]) for port in self.inputs]
         count = max((len(bits) for bits in columns), default=1)
         if any(len(bits) not in (1, count) for bits in columns):
-            raise UsageError(f"{self.name}: expected as many values for one port as for another")
+            raise UsageError(f"{self.name}: expected the same number of values for every port")
         rows = np.hstack([np.broadcast_to(bits, (count, bits.shape[1])) for bits in columns])
         values = port_columns(self.outputs, evaluate(self.core, rows))
         return PortValues(
@@ -289,7 +289,7 @@ class Netlist(Ported):
         if wrong := count_wrong(self.core, reference):
             raise UsageError(
                 f"{self.name}: is wrong on {wrong} of the {plural(dataset.n_patterns, 'pattern')} of "
-                f"{dataset.source}, so these cannot be kept"
+                f"{dataset.source}, so these targets cannot be kept"
             )
         return reference
 

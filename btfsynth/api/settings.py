@@ -112,7 +112,7 @@ def require_known(function: str, given: Mapping[str, Any], *tables: Mapping[str,
         if name in known:
             continue
         if name in former:
-            raise UsageError(f"{function}: `{name}` is called `{former[name]}` now")
+            raise UsageError(f"{function}: `{name}` is renamed to `{former[name]}`")
         near = get_close_matches(name, known, 1)
         hint = f"is `{near[0]}` meant?" if near else f"expected some of {', '.join(known)}"
         raise UsageError(f"{function}: unknown setting `{name}`; {hint}")

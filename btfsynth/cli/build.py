@@ -159,9 +159,7 @@ def _refuse_training_options() -> None:
         setting = setting_of(parameter)
         given = context.get_parameter_source(parameter.name or "")
         if setting is not None and setting.section == "train" and given in sources:
-            raise UsageError(
-                f"`{setting.name}`: nothing is trained where `network` gives a network"
-            )
+            raise UsageError(f"`{setting.name}`: has no effect with `network`: nothing is trained")
 
 
 def _inputs(data: DataOptions, network: Path | None) -> RunInputs:

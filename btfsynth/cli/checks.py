@@ -140,7 +140,7 @@ def verify_command(
     else:
         kept = directory / VERIFY_FILE
         for problem in attempted("note", lambda: _write(found, directory, kept)):
-            say(f"{problem}; the report page will not have this result")
+            say(f"{problem}; the report page will not show it")
     targets = known_targets(directory) if found.verified else {}
     if as_json:
         verdict = verified_words(targets) if found.verified else "not verified"

@@ -26,7 +26,7 @@ def completion_command(context: click.Context, shell: str) -> None:
     """  # noqa: D301
     kind = get_completion_class(shell)
     if kind is None:  # the three come with click
-        raise click.UsageError(f"{shell}: expected a shell that click knows", context)
+        raise click.UsageError(f"{shell}: expected a shell that click supports", context)
     script = kind(context.find_root().command, {}, PROGRAM, VARIABLE)
     click.echo(script.source_template % script.source_vars())
 

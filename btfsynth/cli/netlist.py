@@ -99,12 +99,12 @@ def simplify_command(
 
     path = path or require_writable(file.parent / f"{file.stem}.mig")
     if path == file:
-        raise UsageError(f"{path}: is the file to read; name another one with -o")
+        raise UsageError(f"{path}: is the input file; name another one with -o")
     writer = get_writer(path)
     dataset = None if source is None else load_source(source, contradictory=True)
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
-        raise UsageError("--preserve care: needs the patterns, give them with --data")
+        raise UsageError("--preserve care: needs patterns; give them with --data")
     try:
         with announced_compiling(file.stem):
             netlist, first, reports = _smallest(file, dataset, wanted, passes, comb)
@@ -118,7 +118,7 @@ def simplify_command(
         missed = f"{targets.count - targets.right} of {plural(targets.count, 'target')}"
         notices = (*notices, f"{netlist.name} misses {missed} of {dataset.source}")
         if wanted is None and dataset.says_all:
-            broken = f"the targets of {dataset.source} are not kept, {targets.words()}"
+            broken = f"the targets of {dataset.source} are missed, {targets.words()}"
     asked, path = path, beside(path) if broken and path.exists() else path
     write_bytes(path, content)
     if as_json:
@@ -140,7 +140,7 @@ def simplify_command(
             show("note", notice)
     if broken:
         raise VerificationError(
-            f"{file}: {broken}; what the network computes is in {path}{why_beside(asked, path)}"
+            f"{file}: {broken}; the netlist of the network is in {path}{why_beside(asked, path)}"
         )
 
 
@@ -205,12 +205,12 @@ def _kept(stopped: InterruptedPasses, asked: Path, name: str | None) -> Interrup
 
     done = len(stopped.reports)
     if not done:
-        return InterruptedWorkError("interrupted in the first pass; nothing was kept")
+        return InterruptedWorkError("interrupted in the first pass; nothing was saved")
     path = beside(asked) if asked.exists() else asked
     content, _ = get_writer(asked).content(named(stopped.netlist, name))
     write_bytes(path, content)
     return InterruptedWorkError(
-        f"interrupted; the netlist after {done} of {stopped.steps} passes is kept in "
+        f"interrupted; the netlist after {done} of {stopped.steps} passes is saved in "
         f"{path}{why_beside(asked, path)}"
     )
 

@@ -76,7 +76,7 @@ class Dataset:
         if len(inputs) != len(targets) or care.shape != targets.shape:
             raise DataError(
                 f"{self.name}: inputs {inputs.shape}, targets {targets.shape} and care "
-                f"{care.shape} do not fit each other"
+                f"{care.shape} do not match"
             )
         if not len(targets) or not targets.shape[1]:
             raise DataError(f"{self.name}: expected at least one pattern and one output bit")

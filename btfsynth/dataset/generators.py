@@ -57,8 +57,8 @@ class Split:
         wanted = self.train + self.test
         if width < 60 and wanted > 1 << width:
             raise UsageError(
-                f"{source}: expected train and test to sum to at most {1 << width}, which is how many "
-                f"vectors of {width} bits there are, got {wanted}"
+                f"{source}: expected train and test to sum to at most {1 << width}, the number of "
+                f"vectors of {width} bits, got {wanted}"
             )
         random = np.random.Generator(np.random.PCG64([self.seed, 1]))
         drawn = _distinct(random, wanted, width)
@@ -324,7 +324,7 @@ def _images() -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_digits
     except ImportError:
         raise MissingToolError(
-            "digits: the images come with scikit-learn, which is not installed; "
+            "digits: scikit-learn, which contains the images, is not installed; "
             + install_command("scikit-learn")
         ) from None
     bunch = load_digits()

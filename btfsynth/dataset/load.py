@@ -58,7 +58,7 @@ def save(dataset: Dataset, path: StrPath, format: str | None = None) -> None:  #
     chosen = format_by_name(format) if format is not None else format_by_ending(path)
     if chosen is None:
         raise UsageError(
-            f"{path}: no format has this ending; known endings are: {known_endings()} (or name a "
+            f"{path}: unknown ending; known endings are: {known_endings()} (or give a "
             f"format: {', '.join(FORMATS)})"
         )
     write_bytes(path, chosen.write(dataset))

@@ -19,8 +19,7 @@ def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
     """
     if not 1 <= n <= dataset.n_patterns:
         raise UsageError(
-            f"sample of {n}: expected 1 to {dataset.n_patterns} patterns, which is what "
-            f"{dataset.source} has"
+            f"sample of {n}: expected 1 to {dataset.n_patterns} patterns, as {dataset.source} has"
         )
     if seed < 0:
         raise UsageError(f"sample with seed {seed}: expected a seed of at least 0")
@@ -75,9 +74,7 @@ def by_name(valid: Dataset, inputs: Sequence[Port], outputs: Sequence[Port], whe
         )
     if not moved:
         return valid
-    notice = (
-        f"{valid.source}: {' and '.join(moved)} have another order than in {where}; taken by name"
-    )
+    notice = f"{valid.source}: {' and '.join(moved)} are in another order than in {where}; matched by name"
     return replace(valid, notices=(*valid.notices, notice))
 
 

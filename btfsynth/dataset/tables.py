@@ -37,8 +37,8 @@ def _table(
     width = total_width(inputs)
     if width > MAX_TABLE_INPUTS:
         raise UsageError(
-            f"{source} has {width} input bits; tasks list every pattern and go up to "
-            f"{MAX_TABLE_INPUTS} input bits (for a larger function give a file with some of its "
+            f"{source} has {width} input bits; tasks list every pattern, for at "
+            f"most {MAX_TABLE_INPUTS} input bits (for a larger function give a file with some of its "
             f"patterns)"
         )
     numbers = np.arange(1 << width, dtype=np.int64)

@@ -148,8 +148,8 @@ _BUILTIN = (
     _builtin(
         _GENERATORS,
         "random_and_or:LxW[,gate=P,train=N,...]",
-        "random circuit of L layers of W, a node an AND or OR of two signals with probability P "
-        "(0.5), else a copy, all inverted at random: x -> y; part=train is N of its vectors "
+        "random circuit of L layers of W, a node an AND or OR of two signals with "
+        "probability P (0.5), else a copy, inverted at random: x -> y; part=train is N of its vectors "
         "(256), part=test others (test=2048); seed=N names circuit and vectors",
         "random_and_or:3x32",
     ),

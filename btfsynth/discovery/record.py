@@ -205,7 +205,7 @@ def _circuit(values: Mapping[str, Any]) -> Circuit:
         netlist = parse_netlist(written)
         if statistics(netlist) != cost or canonical_hash(netlist) != key:
             raise InvalidRecordError(
-                "circuit: expected the figures and the key of its netlist, got others"
+                "circuit: expected the cost and the key of its netlist, got others"
             )
     return Circuit(key, cost, written)
 

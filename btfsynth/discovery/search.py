@@ -175,7 +175,7 @@ def discover(
             return search.finish()
         except KeyboardInterrupt:  # the second one, or at the very start
             raise InterruptedWorkError(
-                f"interrupted before the last circuits were checked; what was found is kept in {directory}; "
+                f"interrupted before the last circuits were checked; the circuits are in {directory}; "
                 "`resume` continues from there"
             ) from None
         finally:
@@ -245,7 +245,7 @@ class _Search:
             return
         if store.exists():
             former = store.set_aside()
-            self.on_event(Note(f"the earlier discovery is now in {former}"))
+            self.on_event(Note(f"the earlier discovery was moved to {former}"))
         store.write_index([], self._summary())
 
     def run(self, executor: Callable[[int], Executor]) -> None:
@@ -302,7 +302,7 @@ class _Search:
             workers, [Task("ready", "start", get_ready, arguments)], attempts=1
         ):
             if finished.died:
-                raise ToolError("a worker process cannot be started, or dies at once")
+                raise ToolError("a worker process does not start or dies at once")
 
     def _look(self) -> bool:
         """Check circuits of the front and tell the state now and then; return whether the time is up."""

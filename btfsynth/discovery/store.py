@@ -162,7 +162,7 @@ class Store:
         """Check that the index is one, and of this discovery."""
         path = self.directory / FRONT_FILE
         if not path.exists():
-            raise DataError("no such file, so there is nothing to go on from", path)
+            raise DataError("no such file, so nothing to continue from", path)
         what = f"the index of a discovery, format {_FORMAT}"
         content = read_record(path, what)
         if content.get("format") != _FORMAT:
@@ -175,8 +175,8 @@ class Store:
             )
         if content.get("settings") != self.identity.settings:
             raise DataError(
-                "was made with other settings: seed, passes and training settings must be the "
-                "same; name another folder",
+                "was made with other settings: seed, "
+                "passes and training settings must match; name another folder",
                 path,
             )
         with file_content(path), inside("front"):

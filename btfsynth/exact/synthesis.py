@@ -104,7 +104,7 @@ def _tables(
     masks = [everywhere] * len(functions) if care is None else list(care)
     if not functions or len(masks) != len(functions):
         raise NetlistError(
-            f"expected functions and a care table each, got {len(functions)} and {len(masks)}"
+            f"expected one care table per function, got {len(functions)} and {len(masks)}"
         )
     for table in (*functions, *masks):
         if not 0 <= table <= everywhere:

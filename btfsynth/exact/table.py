@@ -159,7 +159,7 @@ def _read_line(line: str, path: str, number: int) -> TableEntry:
 def _literal(name: str, n_nodes: int, path: str, number: int) -> int:
     node = _NODES.find(name[-1], 0, n_nodes)
     if node < 0:
-        raise DataError(f"{name} is not there yet", path, number)
+        raise DataError(f"{name} does not exist yet", path, number)
     return 2 * node + (len(name) - 1)
 
 

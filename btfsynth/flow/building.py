@@ -107,15 +107,15 @@ def build(
         except KeyboardInterrupt:
             kept = _keep(network, directory)
             raise InterruptedWorkError(
-                f"interrupted after training; the trained network is kept in {kept}"
+                f"interrupted after training; the trained network is saved in {kept}"
             ) from None
         except Exception as error:
             # The training may have taken hours. If even this cannot be written, the error stands.
             with contextlib.suppress(OutputError):
                 kept = _keep(network, directory)
                 if not isinstance(error, BtfsynthError):
-                    raise _failure(error, f"the trained network is kept in {kept}") from error
-                error.args = (f"{error}; the trained network is kept in {kept}",)
+                    raise _failure(error, f"the trained network is saved in {kept}") from error
+                error.args = (f"{error}; the trained network is saved in {kept}",)
             raise
     return report
 
@@ -151,8 +151,8 @@ def build_network(
     _check_request(dataset, options, valid)
     if not network.weights.any():
         raise UsageError(
-            f"{name}: expected a trained network, got a graph of which every weight is 0; "
-            "train it first, with it as the `topology`"
+            f"{name}: expected a trained network, got a graph whose weights are all 0; "
+            "train it first as the `topology`"
         )
     matching = None if valid is None else matched(valid, dataset)
     hardware = _hardware(dataset, matching, replace(network, name=name), options)
@@ -161,8 +161,8 @@ def build_network(
     wrong = f"the network of {name} is wrong on {missed} of {plural(bits.n_patterns, 'pattern')}"
     if missed and options.preserve is Preserve.CARE:
         raise UsageError(
-            f"{dataset.source}: {wrong}, so these cannot be preserved; `preserve=network` keeps the "
-            "network"
+            f"{dataset.source}: {wrong}, so its targets cannot be preserved; "
+            "`preserve=network` keeps the network"
         )
     notices = (f"{wrong}; the netlist keeps the network",) if missed else ()
     with staging_folder(directory) as staging:
@@ -198,7 +198,7 @@ def _check_request(dataset: Dataset, options: BuildOptions, valid: Dataset | Non
         require_label(dataset)
         if options.preserve is Preserve.CARE:
             raise UsageError(
-                "`label`: compares sums, which keeps the network; not with `preserve=care`"
+                "`label` requires `preserve=network`, because it compares the network's sums"
             )
     if not dataset.care_mask.any():
         raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
@@ -209,11 +209,9 @@ def _check_inputs(dataset: Dataset, code: InputCode | None) -> None:
     if dataset.input_kind is wanted:
         return
     if dataset.input_kind is InputKind.ANALOG:
-        raise UsageError(f"{dataset.source}: analog inputs need a `code` in hardware: {CODES}")
+        raise UsageError(f"{dataset.source}: analog inputs need a `code` for hardware: {CODES}")
     if dataset.input_kind is InputKind.BOOLEAN:
-        raise UsageError(
-            f"{dataset.source}: Boolean inputs take no `code`; that is for analog ones"
-        )
+        raise UsageError(f"{dataset.source}: `code` is for analog inputs; these are Boolean")
     raise UsageError(f"{dataset.source}: expected input columns, got data for a generator")
 
 
@@ -360,7 +358,7 @@ def _require_success(run: TrainingRun, network: TrainedNetwork, directory: Path)
     best = run.best
     near = (
         f"the best network has {best.bits_right} of {best.bits} bits right (gap {best.gap:.3g}, "
-        f"trial {best.trial} of {plural(len(run.results), 'trial')}); it is kept in {kept}"
+        f"trial {best.trial} of {plural(len(run.results), 'trial')}); it is saved in {kept}"
     )
     if run.interrupted:
         raise InterruptedWorkError(f"interrupted; {near}")

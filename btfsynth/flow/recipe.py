@@ -81,9 +81,11 @@ class BuildOptions(Options, settings=BUILD):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.weights == LABELS and not self.label:
-            raise UsageError("`weights=labels` keeps the label, so it needs `label` as well")
+            raise UsageError("`weights=labels` requires `label`")
         if self.weights == SPARSE and self.label:
-            raise UsageError("`weights=sparse` keeps output bits, not sums: not with `label`")
+            raise UsageError(
+                "`weights=sparse` keeps output bits but not sums, so it excludes `label`"
+            )
         if self.weights in (EXACT, SPARSE) and self.code is not None:
             raise UsageError(
                 f"`weights`: over coded inputs they are integers: expected {AUTO} or a number of bits, "
@@ -162,7 +164,7 @@ def format_recipe(
     notes: dict[str, str] = {}
     if trial is not None:
         values["train"], notes["train"] = _training(dataset, options, trial, given)
-    comment = f"btfsynth {__version__}: as the configuration of a build, this file repeats it"
+    comment = f"btfsynth {__version__}: settings of a build; a build with this run file repeats it"
     return format_run_file(values, comment, notes)
 
 
@@ -180,10 +182,10 @@ def _training(
         values.pop(name, None)
     if plan.topology is not None:
         values.pop("skip", None)
-        note = "" if "topology" in graph else "topology: a graph that was in no file"
+        note = "" if "topology" in graph else "topology: a graph that was not read from a file"
         return {**values, **graph}, note
     values["skip"] = plan.skip
     # Widths that are given are those of all trials, so these must not have been widened on the way.
     if plan.trial_widths(trial) == plan.widths:
         return {**values, "widths": plan.widths}, ""
-    return values, f"widths: from {plan.widths} on, wider from trial to trial"
+    return values, f"widths: from {plan.widths} on, growing from trial to trial"

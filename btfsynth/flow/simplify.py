@@ -145,7 +145,7 @@ def simplify_netlist(
         if wrong:
             raise UsageError(
                 f"{netlist.name}: is wrong on {wrong} of the {plural(dataset.n_patterns, 'pattern')} of "
-                f"{dataset.source}, so these cannot be what is preserved"
+                f"{dataset.source}, so its targets cannot be preserved"
             )
     return run_passes(steps, netlist, reference, _prover(None))
 

@@ -88,15 +88,15 @@ class FpgaResult:
     def failure(self) -> str:
         """What is wrong in one line; empty if nothing is."""
         if self.design.proven is False:
-            return "the mapped netlist is not the design"
+            return "the mapped netlist is not equivalent to the design"
         for check in self.checks:
             if check.skipped is None and not check.ok:
                 return f"{check.name}: {plural(check.failed, 'vector')} failed; first: {check.mismatch}"
         wanted, got = self.options.place.freq, self.design.placed.fmax
         if wanted is not None and got is None:
-            return f"the router timed no path, {wanted:g} MHz asked for"
+            return f"the router timed no path; {wanted:g} MHz required"
         if wanted is not None and got is not None and got < wanted:
-            return f"reaches {got:g} MHz, {wanted:g} MHz asked for"
+            return f"reaches {got:g} MHz, {wanted:g} MHz required"
         return "; ".join(self.problems)
 
     def to_json(self) -> dict[str, Any]:
@@ -228,7 +228,7 @@ class _Run:
             return replace(result, no_case=str(error))
         except KeyboardInterrupt:
             raise InterruptedWorkError(
-                "interrupted in the column of the case statement; the design's result is kept"
+                "interrupted at the case statement; the design's result is saved"
             ) from None
         except (BtfsynthError, OSError) as error:
             problem = f"case statement: {error}"
@@ -249,7 +249,7 @@ class _Run:
         )
         proven, problems = None, []
         if not subject.registers:
-            self.say(f"{what}: proof of the mapped netlist ...")
+            self.say(f"{what}: proving the mapped netlist ...")
             seconds = min(timeout, _PROOF_SECONDS)
             try:
                 proven = prove_mapped(self.tools.yosys, subject, mapping.file, workspace, seconds)
@@ -279,9 +279,9 @@ def _why_no_case(design: Design) -> str:
     """Say why there is no case statement to compare with; empty if there is one."""
     n_inputs = design.vectors.inputs.shape[1]
     if n_inputs > MAX_CASE_INPUTS:
-        return f"{n_inputs} inputs; a case statement is written for up to {MAX_CASE_INPUTS}"
+        return f"{n_inputs} inputs; a case statement has at most {MAX_CASE_INPUTS}"
     if not design.vectors.exhaustive:
-        return "the vectors do not say every output for every input"
+        return "the vectors do not define every output for every input"
     return ""
 
 

@@ -52,7 +52,7 @@ def renumbered(names: HdlNames) -> tuple[str, ...]:
     shown = ", ".join(f"{port.name}{port.range}" for port in ports[:_SHOWN])
     more = ", ..." if len(ports) > _SHOWN else ""
     return (
-        f"Amaranth numbers bits from 0, the least significant first; it has no range of {shown}{more}",
+        f"Amaranth numbers bits from 0, least significant first; it cannot express the range of {shown}{more}",
     )
 
 

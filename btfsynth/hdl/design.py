@@ -63,9 +63,7 @@ class HardwareOptions(Options, settings=HARDWARE):
         super().__post_init__()
         if self.pipeline == 0 and not self.stream and (self.enable or self.reset):
             word = "enable" if self.enable else "reset"
-            raise UsageError(
-                f"`{word}`: a combinational design has no registers; ask for a `pipeline`"
-            )
+            raise UsageError(f"`{word}`: a combinational design has no registers; set `pipeline`")
 
     def timing(self, netlist: Netlist) -> Timing | None:
         stages = self.pipeline

@@ -171,7 +171,7 @@ def load_manifest(directory: StrPath) -> Manifest:
         raise DataError("no such design folder", directory)
     settle(directory)
     if not path.exists():
-        raise DataError(f"no {MANIFEST_FILE} in it, so this is no design folder", directory)
+        raise DataError(f"not a design folder: no {MANIFEST_FILE} in it", directory)
     record = read_record(path)
     try:
         return _manifest(record)
@@ -201,7 +201,7 @@ def _manifest(record: dict[str, Any]) -> Manifest:
     used = [module.lower(), *(port.hdl.lower() for port in (*inputs, *outputs))]
     used += timing.controls if timing else ()
     if len(set(used)) != len(used):
-        raise _InvalidError("ports: expected names that all differ")
+        raise _InvalidError("ports: expected different names")
     if _get(vectors, "count", int) < 1:
         raise _InvalidError("vectors.count: expected at least 1")
     if _get(vectors, "file", str) != files["vectors"]:

@@ -19,7 +19,7 @@ def template_folder(package: Path | None = None) -> Path:
             return folder
     raise OutputError(
         f"no template folder in {package} or beside it: the installation is incomplete, "
-        "install btfsynth again"
+        "reinstall btfsynth"
     )
 
 
@@ -29,7 +29,7 @@ def render(template: str, **values: object) -> str:
         return _environment(template_folder()).get_template(template).render(**values)
     except TemplateNotFound:
         raise OutputError(
-            f"{template_folder() / template}: the template is missing, install btfsynth again"
+            f"{template_folder() / template}: the template is missing, reinstall btfsynth"
         ) from None
 
 

@@ -125,7 +125,7 @@ def _overlaps(data: dict[str, Dataset]) -> list[str]:
         if wrong:
             lines.append(
                 f"{wrong} of the {each.n_patterns} {name} patterns contradict training patterns "
-                f"with the same inputs ({seen} have such): noise that no circuit can meet"
+                f"with the same inputs ({seen} have such): noise that no circuit can fit"
             )
     return lines
 

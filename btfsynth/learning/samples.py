@@ -121,8 +121,8 @@ def _let_speak(
     if not found.size:
         raise UsageError(
             f"{dataset.source}: output bit {output + 1} matters in {int(care[:, output].sum())} of "
-            f"{dataset.n_patterns} patterns, too few to train and to select on; give patterns to "
-            "select on as `valid`"
+            f"{dataset.n_patterns} patterns, too few to split; give a "
+            "validation set as `valid`"
         )
     chosen[found[0]] = part
 

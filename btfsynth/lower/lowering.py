@@ -81,11 +81,11 @@ def make_reference(
     if preserve is Preserve.CARE:
         if label:
             raise UsageError(
-                f"{dataset.name}: the targets say nothing of sums, so with a label the network is kept"
+                f"{dataset.name}: targets do not define sums; with a label the network is kept"
             )
         if network.bits_right(dataset) != int(dataset.care_mask.sum()):
             raise UsageError(
-                f"{dataset.name}: the network misses targets, so they cannot be what is preserved"
+                f"{dataset.name}: the network misses targets, so they cannot be preserved"
             )
         return care_reference(dataset)
     listed = dataset.inputs if seen is None else np.concatenate([dataset.inputs, seen])
@@ -213,8 +213,8 @@ class _OnVectors:
                 best = table
         if best is None:
             raise NetlistError(
-                f"{self.network.name}: neuron {neuron} has sums so near its threshold that rounding "
-                "decides; train with `stop=gap`, to a small gap, so that fewer weights remain"
+                f"{self.network.name}: neuron {neuron} has sums too close to its threshold; train with "
+                "`stop=gap` and a small `gap_limit`, so that fewer weights remain"
             )
         return best
 

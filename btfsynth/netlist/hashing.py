@@ -186,7 +186,7 @@ def rebuild(netlist: Netlist, substitution: NDArray[Any] | None = None) -> Netli
         raise NetlistError(f"{netlist.name}: a literal of the substitution is out of range")
     resolved = np.zeros(netlist.n_nodes, dtype=np.int32)
     if not _resolve(wanted, resolved):
-        raise NetlistError(f"{netlist.name}: the substitution goes in a circle")
+        raise NetlistError(f"{netlist.name}: the substitution is cyclic")
     fanins, outputs = value_of(resolved, netlist.fanins), value_of(resolved, netlist.outputs)
     return rebuild_from(netlist, fanins, outputs)
 

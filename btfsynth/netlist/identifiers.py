@@ -103,7 +103,7 @@ def legal_names(
             found[place] = _free_name(_mended(name, "p" if place else "m"), taken, key)
             taken.add(key(found[place]))
             kind = "port" if place else "module"
-            notices.append(f"{kind} {_shown(name)} is called {found[place]} in hardware")
+            notices.append(f"{kind} {_shown(name)} is renamed to {found[place]} in hardware")
     split = 1 + len(input_ports)
     inputs = [replace(port, name=found[1 + at]) for at, port in enumerate(input_ports)]
     outputs = [replace(port, name=found[split + at]) for at, port in enumerate(output_ports)]

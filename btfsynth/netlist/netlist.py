@@ -55,7 +55,7 @@ class Netlist:
         fanins = self._literals("fan-in", self.fanins)
         outputs = self._literals("output", self.outputs)
         if fanins.ndim != 2 or fanins.shape[1] != 3:
-            raise NetlistError(f"{self.name}: expected three literals a cell, got {fanins.shape}")
+            raise NetlistError(f"{self.name}: expected three literals per cell, got {fanins.shape}")
         if outputs.shape != (total_width(self.output_ports),):
             raise NetlistError(
                 f"{self.name}: {outputs.shape} output literals for ports of "

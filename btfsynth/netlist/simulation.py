@@ -57,7 +57,9 @@ def count_ones(words: NDArray[Any]) -> int:
 def exhaustive_words(n_inputs: int) -> Words:
     """Return ``(inputs, words)`` uint64: up to 24 inputs in counting order, input 0 fastest."""
     if n_inputs > 24:
-        raise NetlistError(f"all vectors of {n_inputs} inputs are too many to list, expected <= 24")
+        raise NetlistError(
+            f"all vectors of {n_inputs} inputs are too many to list; expected at most 24 inputs"
+        )
     valid = valid_words(1 << n_inputs)
     numbers = np.arange(len(valid), dtype=np.uint64)
     words = np.empty((n_inputs, len(valid)), dtype=np.uint64)

@@ -126,7 +126,7 @@ class _Parser:
         """Return the next line that says something, and its number."""
         for line in self.lines:
             return line
-        raise self.error(f"the file ends where {expected} was expected", max(1, self.last))
+        raise self.error(f"expected {expected}, got the end of the file", max(1, self.last))
 
     def header(self) -> int:
         while True:
@@ -188,7 +188,7 @@ class _Parser:
         wanted = self.bits["output"]
         if len(driven) != wanted:
             raise self.error(
-                f"expected {wanted} literals, one an output bit, got {len(driven)}", number
+                f"expected {wanted} literals, one per output bit, got {len(driven)}", number
             )
         known = 2 + 2 * (self.bits["input"] + n_cells)
         return np.array(

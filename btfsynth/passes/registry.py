@@ -70,7 +70,7 @@ def parse_script(text: str) -> tuple[Pass, ...]:
             steps.extend(parse_script(SCRIPTS[name]))
         elif name in SCRIPTS:
             raise UsageError(
-                f"{name!r} is a script and takes no options, got {' '.join(options)!r}; options belong to "
+                f"{name!r} is a script without options, got {' '.join(options)!r}; options belong to "
                 f"its passes: {SCRIPTS[name]}"
             )
         else:

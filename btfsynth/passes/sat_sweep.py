@@ -178,7 +178,7 @@ class _Work:
             different = (values[node] ^ values[other]) & np.uint64(1)
             if different == self.phase[node] ^ self.phase[other]:
                 raise PassError(
-                    "a vector of the solver does not tell two signals apart as it should"
+                    "a counterexample of the solver does not distinguish the two signals"
                 )
             _split(self.classes, self.previous, self.phase, values)
             return node

@@ -104,8 +104,8 @@ class Discovery:
                 }
             )
         text = (
-            "No circuit found beats one of these in cells, depth and inverters at once. "
-            "A point or its name opens the circuit below."
+            "The Pareto front: no circuit found is better than one of these in cells, depth "
+            "and inverters at once. Click a point or a name to open its circuit."
         )
         if self.left_out:
             text += f" {plural(self.left_out, 'more circuit')} of the front not shown."

@@ -128,8 +128,8 @@ def _discovery_values(found: Discovery) -> dict[str, Any]:
             for place, design in enumerate(found.designs)
             for chain in chains(design)
         ],
-        "advice": "Each circuit of the front is a design folder, which 'btfsynth verify' checks and "
-        "'btfsynth report' shows by itself.",
+        "advice": "Each circuit of the front is a design folder "
+        "for 'btfsynth verify' and 'btfsynth report'.",
         "fpga": None,
         "facts": design_facts(best),
         "files": [],
@@ -205,9 +205,9 @@ def _render_reproduction(found: Reproduction) -> str:
     style = environment.get_template("style.css.j2").render(shades=[])
     return environment.get_template("reproduction.html.j2").render(
         kind="Reproduction report",
-        title="The published experiments, run again",
-        lead="Elser & Lal, Learning with Boolean threshold functions, arXiv 2602.17493: what was published "
-        "and what was reached here.",
+        title="The published experiments, reproduced",
+        lead="Elser & Lal, Learning with Boolean threshold functions, arXiv 2602.17493: published and "
+        "reproduced figures.",
         verdict=found.verdict(),
         figures=found.figures(),
         notices=found.notices,
@@ -231,9 +231,7 @@ def _part(name: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        raise OutputError(
-            f"{path}: a part of the page is missing, install btfsynth again"
-        ) from None
+        raise OutputError(f"{path}: a part of the page is missing, reinstall btfsynth") from None
 
 
 @cache

@@ -34,16 +34,16 @@ _VERIFY_CHECKS = {
     **_BUILD_CHECKS,
     "files": "the files against the hashes in the manifest",
     "source": "the vectors against the function they were made from",
-    "equivalence": "a proof that the Verilog is the netlist",
-    "yosys": "a proof by Yosys that the Verilog is the function",
-    "amaranth_proof": "a proof that the Amaranth component is the netlist",
-    "vhdl_proof": "a proof that the VHDL is the netlist",
-    "mutation": "single faults in the netlist, each of which the vectors must notice",
-    "testbench": "single faults in the Verilog, each of which the testbench must notice",
+    "equivalence": "a proof that the Verilog equals the netlist",
+    "yosys": "a proof by Yosys that the Verilog equals the function",
+    "amaranth_proof": "a proof that the Amaranth component equals the netlist",
+    "vhdl_proof": "a proof that the VHDL equals the netlist",
+    "mutation": "single faults in the netlist, which the vectors must detect",
+    "testbench": "single faults in the Verilog, which the testbench must detect",
 }
 _FPGA_CHECKS = {
-    "synthesis": "the netlist of LUTs in simulation",
-    "routed": "the design as it was routed, in simulation",
+    "synthesis": "the netlist of LUTs, simulated",
+    "routed": "the routed design, simulated",
 }
 
 
@@ -96,7 +96,7 @@ def _why_not_verified(folder: DesignFolder, covers: str) -> str:
         if not targets.all_right:
             missed = f"{targets.count - targets.right} of {plural(targets.count, 'target')}"
             return f"The checks of the hardware passed on {covers}, but {missed} are missed."
-    return f"The checks that ran passed on {covers}, but not all that are needed ran."
+    return f"The checks that ran passed on {covers}, but a required check did not run."
 
 
 def _verified(folder: DesignFolder, checked: str) -> Verdict:
@@ -159,7 +159,7 @@ def coverage(folder: DesignFolder) -> str:
         # Those that are not given ask nothing of the outputs.
         free, those = free + unlisted, f"of {every} input vectors"
     else:
-        words = f"all that are given of {every} input vectors, don't-care outputs for all others"
+        words = f"all given ones of {every} input vectors, don't-care outputs for all others"
     return f"{words}; don't-care outputs for {free} {those}" if free else words
 
 
@@ -169,7 +169,7 @@ def training_text(folder: DesignFolder) -> str:
     network = sub_record(folder.build, "network")
     if not train:
         name = as_text(network, "file")
-        return f"The network was trained before; it came from {name}." if name else ""
+        return f"The network was already trained: {name}." if name else ""
     widths = "-".join(f"{width:g}" for width in numbers(train.get("widths")))
     parts = [f"Widths {widths}" if widths else "A graph without layers"]
     parts += [
@@ -426,8 +426,8 @@ def verify_advice(folder: DesignFolder) -> str:
     if folder.verification:
         return ""
     return (
-        "The whole chain of checks, with proofs and mutants, is run by 'btfsynth verify'. A report shows it "
-        f"if its result is in the folder as {VERIFY_FILE}."
+        "'btfsynth verify' runs the whole chain of checks, with "
+        f"proofs and mutants; this page shows its result from {VERIFY_FILE}."
     )
 
 
@@ -451,8 +451,8 @@ def clocking(folder: DesignFolder) -> Clocking | None:
     }
     clocks = plural(timing.latency, "clock")
     checks = (
-        f"This is a pipeline with a latency of {clocks}; a new input can come every clock. "
-        "Only its function is proven: proofs take registers for wires. "
+        f"This is a pipeline with a latency of {clocks}; it accepts a new input every clock. Proofs treat "
+        "registers as wires and cover only the function. "
     )
     moving = ["the latency"]
     moving += ["reset"] if timing.reset else []
@@ -463,13 +463,15 @@ def clocking(folder: DesignFolder) -> Clocking | None:
         checks += "Registers are only simulated: "
         checks += f"{_listed(moving)} {verb} checked by {_listed(simulators)}."
     else:
-        checks += f"No simulation of the registers, and so of {_listed(moving)}, is recorded here."
+        checks += (
+            f"No simulation of the registers, and therefore of {_listed(moving)}, is recorded here."
+        )
     if "parsed_verilog" in passed:
-        checks += " The reader of the Verilog counted its stages of registers."
+        checks += " The Verilog reader confirmed the number of register stages."
     return Clocking(
         Figure("latency", clocks, f"ports {', '.join(timing.controls)}"),
-        "The schematic and the values are those of the function. Registers are not drawn: in hardware an "
-        f"output comes {clocks} after its input.",
+        "The schematic shows the function without "
+        f"registers: in hardware an output comes {clocks} after its input.",
         f"latency {clocks}, registers "
         f"{'only simulated' if simulators else 'neither proven nor simulated'}",
         checks,

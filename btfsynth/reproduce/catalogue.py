@@ -361,6 +361,8 @@ def choose(names: tuple[str, ...]) -> tuple[Experiment, ...]:
         fitting = {known for known in EXPERIMENTS if known == name}
         fitting = fitting or {known for known in EXPERIMENTS if known.startswith(name)}
         if not fitting or not name:
-            raise UsageError(f"{name[:40]!r} is no experiment; there are {', '.join(EXPERIMENTS)}")
+            raise UsageError(
+                f"{name[:40]!r} is not an experiment; experiments are {', '.join(EXPERIMENTS)}"
+            )
         wanted |= fitting
     return tuple(each for each in _ALL if not names or each.name in wanted)

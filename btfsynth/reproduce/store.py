@@ -215,8 +215,8 @@ class Store:
             trained, baselines = _by_seed(kept, "trained"), _by_seed(kept, "baselines")
         if settings != experiment.settings(row.scale):
             raise DataError(
-                "was made with other settings (a quick or a full run, or another version); choose another "
-                "folder",
+                "was made with other settings (quick or full, or another "
+                "version); choose another folder",
                 path,
             )
         with file_content(path, f"not {_WRITTEN}"):

@@ -102,7 +102,7 @@ class RunFile:
                 return str(path)
         where = "beside this file and in the current folder"
         raise self.error(
-            section, key, f"expected {kind.expected}, got {name!r:.80}, which is not found {where}"
+            section, key, f"expected {kind.expected}, got {name!r:.80}, not found {where}"
         )
 
 
@@ -147,7 +147,7 @@ def read_run_file(path: StrPath) -> RunFile:
     run = RunFile(path, values, lines)
     for key in ("widths", "skip"):
         if run.get("train", "topology") is not None and run.get("train", key) is not None:
-            raise run.error("train", key, "expected none beside topology: the graph says it")
+            raise run.error("train", key, "expected none with topology: the graph defines it")
     return run
 
 
@@ -208,7 +208,7 @@ def _unknown_key(path: Path, lines: Mapping[KeyPath, int], place: KeyPath) -> Da
     section, key = place
     for setting in SECTIONS[section].values():
         if setting.formerly == key:
-            return DataError(f"`{key}` is now called `{setting.name}`", path, _line(lines, place))
+            return DataError(f"`{key}` is renamed to `{setting.name}`", path, _line(lines, place))
     home = _home(key)
     if home is not None:
         return _error(path, lines, place, f"expected below [{home}], got it below [{section}]")

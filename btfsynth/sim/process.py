@@ -43,7 +43,7 @@ def _temporary_reason(error: OSError) -> str:
     if error.errno in _NO_SPACE or "No usable temporary directory" in str(error):
         folders = _temporary_folders()
         where = folders[0] if folders else "the folders of the system"
-        return f"no space left in {where}, where temporary files go; TMPDIR names another folder"
+        return f"no space left in {where}, the folder of temporary files; set TMPDIR to another one"
     return f"{error.filename or 'temporary files'}: {error.strerror or error}"
 
 

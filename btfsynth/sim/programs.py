@@ -147,7 +147,7 @@ class _Ghdl(_Program):
 
     name = "ghdl"
     roles = ("vhdl", "vhdl_testbench")
-    missing = "the design has no VHDL, an older version made it; make it again"
+    missing = "the design has no VHDL, it was made by an older version; build it again"
 
     def find(self) -> Availability:
         return find_programs(("ghdl",), ("ghdl", "--version"), "ghdl")
@@ -185,7 +185,7 @@ def _has_shared_python() -> bool:
 class _Cocotb(_Program):
     name = "cocotb"
     roles = ("verilog", "cocotb")
-    missing = "the design has no cocotb test, an older version made it; make it again"
+    missing = "the design has no cocotb test, it was made by an older version; build it again"
 
     def find(self) -> Availability:
         install = install_command("cocotb")

@@ -199,7 +199,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not run.succeeded:
             warnings.warn(
                 f"no trial of {len(run.results)} met the stopping rule '{StopRule(self.stop).value}' "
-                f"within {self.max_iterations} iterations; taken is the one with most training targets right, "
+                f"within {self.max_iterations} iterations; kept is the one with the most targets right, "
                 f"{run.best.bits_right} of {run.best.bits}",
                 ConvergenceWarning,
                 stacklevel=2,

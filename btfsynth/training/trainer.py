@@ -88,7 +88,7 @@ def check_fit(dataset: Dataset, topology: Topology) -> None:
             )
     if not topology.n_inputs:
         raise TopologyError(
-            f"the network has no inputs, so {dataset.name} cannot be told one pattern from another"
+            f"the network has no inputs, so it cannot distinguish the patterns of {dataset.name}"
         )
 
 

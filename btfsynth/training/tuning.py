@@ -150,7 +150,7 @@ def tune(
         interrupted = search.run(executor or Inline(), on_event or ignore)
         tried = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     except (optuna.exceptions.OptunaError, sqlalchemy.exc.SQLAlchemyError) as error:
-        lost = f"{storage}: the study cannot be written: {reason(error)}; it keeps what came before"
+        lost = f"{storage}: the study cannot be written: {reason(error)}; it keeps the earlier candidates"
         interrupted, tried = False, search.told
     best = min(tried, key=lambda each: each.value, default=None)
     if best is None or best.value >= _NEVER:

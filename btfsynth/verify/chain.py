@@ -160,7 +160,7 @@ class _Chain:
             if found != wanted:
                 raise _failed(
                     plural(count, "file"),
-                    f"{manifest.files[role]} is not the file that was written with the manifest",
+                    f"{manifest.files[role]} has changed since the manifest was written",
                     {"expected": f"sha256 {wanted[:16]}...", "got": f"{found[:16]}..."},
                 )
         _require_same(training_contradiction(self.design), plural(count, "file"))
@@ -177,7 +177,9 @@ class _Chain:
         try:
             dataset = parse_task(manifest.source)
         except UsageError:
-            raise _SkipError(f"{manifest.source!r:.60} is no task that can be made again") from None
+            raise _SkipError(
+                f"{manifest.source!r:.60} is not a task that can be recomputed"
+            ) from None
         if dataset.content_hash != manifest.data_hash:
             raise _failed("data hash", f"the data hash is not that of {manifest.source}")
         if not manifest.specified:
@@ -210,7 +212,7 @@ class _Chain:
                     "expected": shown.got,
                 },
             )
-        return _passed(covers, f"made again from {manifest.source}")
+        return _passed(covers, f"recomputed from {manifest.source}")
 
     # the netlist and the Verilog
 
@@ -320,7 +322,7 @@ class _Chain:
 
     def vhdl(self) -> Link:
         if "vhdl" not in self.design.manifest.files:
-            raise _SkipError("the design has no VHDL: it was made before there was any")
+            raise _SkipError("the design has no VHDL: it was made by an older version")
         what, wanted = self.reference("VHDL")
         try:
             netlist = vhdl_netlist(self.design.path("vhdl"), self.seconds, self.controls)
@@ -370,9 +372,9 @@ class _Chain:
     def mutation(self) -> Link:
         netlist, vectors = self.netlist or self.parsed, self.design.vectors
         if netlist is None:
-            raise _SkipError("no netlist to put faults into")
+            raise _SkipError("no netlist to inject faults into")
         if vectors.wrong(evaluate(netlist, vectors.inputs)).any():
-            raise _failed("", "the design itself fails its vectors, so no fault can be told")
+            raise _failed("", "the design itself fails its vectors, so faults cannot be detected")
         specified = self.design.manifest.specified
         score = score_mutants(netlist, vectors, specified, self.mutants, self.timeout)
         self.killed = spread(score.killed, _BENCH_MUTANTS)
@@ -395,7 +397,7 @@ class _Chain:
             }
             raise _failed(covers, detail, shown, figures)
         if not score.killed:
-            raise _failed(covers, f"{detail}: no vector notices any", figures=figures)
+            raise _failed(covers, f"{detail}: no vector detects any", figures=figures)
         return replace(_passed(covers, detail), figures=figures)
 
     def testbench(self) -> Link:
@@ -405,7 +407,7 @@ class _Chain:
         if reason is not None:
             raise _SkipError(reason)
         if netlist is None or not self.killed:
-            raise _SkipError("no mutant that the vectors notice")
+            raise _SkipError("no mutant that the vectors detect")
         covers = f"{len(self.killed)} mutants in {_BENCH_SIMULATOR}"
         for mutant, wanted in self.killed:
             check = run_mutant(self.design, netlist, mutant, simulator, self.seconds)
@@ -415,7 +417,7 @@ class _Chain:
                     f"expected the testbench to fail on {wanted} vectors, got {check.failed}",
                     {"mutant": describe(netlist, mutant, self.cells_of(netlist))},
                 )
-        return _passed(covers, "the testbench fails on each, on the vectors it should")
+        return _passed(covers, "the testbench fails on each, on the expected vectors")
 
 
 def _require_same(problem: str | None, covers: str = "") -> None:

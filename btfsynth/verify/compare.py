@@ -71,7 +71,7 @@ class _Pair:
         self.latencies = (a.latency, b.latency)
         self.notes = [*a.notes, *b.notes, *filter(None, (input_note, output_note))]
         self.notes += [
-            f"{subject.path.name} leaves outputs open; these may be anything"
+            f"{subject.path.name} leaves outputs open; these may have any value"
             for subject in (a, b)
             if subject.leaves_open
         ]
@@ -80,9 +80,7 @@ class _Pair:
         vectors = self.vectors()
         found = self.proven() if vectors is None else self.on_vectors(vectors)
         if found.equal is False and any(ORDER_NOTE in note for note in self.notes):
-            self.notes.append(
-                "ports that were matched by their order may belong together otherwise"
-            )
+            self.notes.append("ports matched by order may be matched wrongly")
         if not found.same_latency:
             one, other = (
                 f"{subject.path.name} has {subject.latency}" for subject in (self.a, self.b)

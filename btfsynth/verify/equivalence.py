@@ -83,7 +83,7 @@ def _by_sat(a: Netlist, b: Netlist, timeout: float | None = None) -> Equivalence
         return Equivalence(True, None, SAT_METHOD)
     words = pack_bits(vector[None, :])
     if not ((output_words(a, words) ^ output_words(b, words)) & valid_words(1)).any():
-        raise VerificationError("the counterexample of SAT sweeping is none by simulation")
+        raise VerificationError("simulation does not confirm the counterexample of SAT sweeping")
     return Equivalence(False, vector, SAT_METHOD)
 
 
@@ -212,7 +212,7 @@ def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np
             completed = run_command(python_command(__name__, _FILE), folder, timeout)
         except ToolTimeoutError:
             raise ToolTimeoutError(
-                f"{a.name} and {b.name}: neither proven equal nor found different within {timeout:g} s"
+                f"{a.name} and {b.name}: neither proven equivalent nor different within {timeout:g} s"
             ) from None
     vector = completed.answer(SAT_METHOD, ("vector",))["vector"]
     return None if vector is None else np.array(vector, dtype=np.uint8)

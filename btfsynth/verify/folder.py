@@ -151,7 +151,7 @@ def check_netlist_files(
             raise DataError(str(error), design.path(role)) from None
         if found.equal is False:
             shown = {"inputs": found.inputs, "netlist": found.first, file: found.second}
-            return FilesCheck(problem=f"{file} is another netlist", counterexample=shown)
+            return FilesCheck(problem=f"{file} is a different netlist", counterexample=shown)
         if found.equal is None:
             undecided.append(f"{file}: {timed_out(timeout or 0)}")
         else:

@@ -73,7 +73,7 @@ def match_bits(
             raise _different(kind, first, second, f"{port.name!r} has two widths")
     bits = {name: bit for bit, name in enumerate(others)}
     if min(len(bits), len(set(names))) < len(names):
-        raise _different(kind, first, second, "two bits have one name")
+        raise _different(kind, first, second, "two bits have the same name")
     known = {name: bits[name] for name in names if name in bits}
     left = [bit for name, bit in bits.items() if name not in known]
     if left:

@@ -83,7 +83,7 @@ def connect(scheduler: str) -> Cluster:
         if own is not None:
             own.close()
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ToolError(f"`scheduler={scheduler}`: cannot be joined: {reason:.200}") from None
+        raise ToolError(f"`scheduler={scheduler}`: cannot connect: {reason:.200}") from None
     cluster = Cluster(client, scheduler, own)
     try:
         cluster.meet()
@@ -135,7 +135,7 @@ class Cluster:
             self._client.wait_for_workers(1, timeout=_WORKER_PATIENCE)
         except _TIMEOUTS:
             raise ToolError(
-                f"`scheduler={self._name}`: no worker has joined it within {_WORKER_PATIENCE:.0f} s; start one "
+                f"`scheduler={self._name}`: no worker has joined within {_WORKER_PATIENCE:.0f} s; start one "
                 "with 'dask worker'"
             ) from None
         self._look()
@@ -238,7 +238,7 @@ class Cluster:
     def _lost(self) -> ToolError:
         self._gone = True
         return ToolError(
-            f"`scheduler={self._name}`: the scheduler is gone, and with it the work under way"
+            f"`scheduler={self._name}`: the scheduler is gone, and the running work is lost"
         )
 
     def _look(self) -> None:
@@ -267,7 +267,7 @@ class Cluster:
                 if version != here:
                     raise ToolError(
                         f"worker {worker} has {package} {version}, this process has {here}; the results "
-                        "would not be the same"
+                        "would differ"
                     )
         self._met.update(workers)
 

@@ -139,7 +139,7 @@ def completed(
                     times = "" if deaths[task.key] == 1 else " again"
                     if deaths[task.key] < attempts:
                         again.append(task)
-                        on_event(Note(f"{task.name}: its worker died{times}; it is run once more"))
+                        on_event(Note(f"{task.name}: its worker died{times}; it is run again"))
                         continue
                     on_event(Note(f"{task.name}: its worker died{times}; it is skipped"))
                 if not in_order:

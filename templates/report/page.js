@@ -55,7 +55,7 @@ class Viewer {
     this.svg.replaceChildren();
     if (circuit.count > this.data.limit) {
       note.textContent = `The circuit has ${circuit.count} cells and is not drawn: above ` +
-        `${this.data.limit} a schematic says little and takes long. Values and truth table work.`;
+        `${this.data.limit} cells a schematic is too slow. Values and truth table work.`;
       canvas.dataset.state = "too-large";
       return;
     }
@@ -69,7 +69,7 @@ class Viewer {
     try {
       await schematic.layOut();
     } catch (error) {
-      note.textContent = `The schematic could not be laid out here (${error.message}). ` +
+      note.textContent = `The schematic could not be laid out (${error.message}). ` +
         "Values and truth table work.";
       canvas.dataset.state = "failed";
       return;
@@ -200,7 +200,7 @@ class Viewer {
     const box = this.find("details");
     if (node === null) {
       box.replaceChildren(make("p", { class: "muted" },
-        "Point at a cell, or tap it, or find it by name, to see its expression and its cones."));
+        "Point at a cell, tap it or search for its name to see its expression and cones."));
       return;
     }
     const { circuit } = this;

@@ -174,8 +174,8 @@ def test_a_network_trained_on_the_values_takes_any_code(cli, three_classes):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["points.dat"], "points.dat: analog inputs need a --code in hardware: binary:K"),
-        (["adder:2", "--code", "binary:4"], "adder:2: Boolean inputs take no --code"),
+        (["points.dat"], "points.dat: analog inputs need a --code for hardware: binary:K"),
+        (["adder:2", "--code", "binary:4"], "adder:2: --code is for analog inputs"),
         (["points.dat", "--code", "binary"], "code 'binary': expected a whole number from 1 to 12"),
         (["adder:2", "--label"], "adder:2: expected classes as targets for a label, got bits"),
         (
@@ -192,15 +192,15 @@ def test_a_network_trained_on_the_values_takes_any_code(cli, three_classes):
         ),
         (
             ["points.dat", "--code", "binary:4", "--weights", "labels"],
-            "--weights labels keeps the label, so it needs --label as well",
+            "--weights labels requires --label",
         ),
         (
             ["points.dat", "--code", "binary:4", "--label", "--preserve", "care"],
-            "--label: compares sums, which keeps the network; not with --preserve care",
+            "--label requires --preserve network",
         ),
         (
             ["points.dat", "--code", "binary:4", "--valid", "adder:2"],
-            "adder:2: Boolean inputs take no --code",
+            "adder:2: --code is for analog inputs",
         ),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_network_that_was_given(cli, tmp_path, fast_simulator):
     assert cli("build", "--config", "one/run.toml", "-o", "two").code == 0
     assert files(tmp_path / "one") == files(tmp_path / "two")
     told = cli("build", "--config", "one/run.toml", "--seed", 3)
-    assert told.complaint.startswith("--seed: nothing is trained where --network gives a network")
+    assert told.complaint.startswith("--seed: has no effect with --network: nothing is trained")
     assert cli("train", "full_adder", "--seed", 5, "-o", "n.npz").code == 0
     assert "n.npz has changed" in cli("build", "--config", "one/run.toml").complaint
 

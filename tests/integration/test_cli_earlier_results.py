@@ -103,10 +103,10 @@ def test_an_interrupted_simplification_keeps_what_is_done(cli, tmp_path, monkeyp
     assert outcome.code == 1
     why = ", because out.mig contains an earlier one" if there else ""
     assert outcome.complaint == (
-        f"interrupted; the netlist after {count} of {count + 1} passes is kept in {kept}{why}"
+        f"interrupted; the netlist after {count} of {count + 1} passes is saved in {kept}{why}"
     )
     assert (tmp_path / kept).read_bytes() == (tmp_path / "first.mig").read_bytes()
     calls.extend([None] * count)
     outcome = cli("simplify", "m.npz", "-o", "none.mig", "--passes", "strash")
-    assert outcome.complaint == "interrupted in the first pass; nothing was kept"
+    assert outcome.complaint == "interrupted in the first pass; nothing was saved"
     assert not (tmp_path / "none.mig").exists()

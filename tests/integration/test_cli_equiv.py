@@ -109,7 +109,7 @@ def test_different_ports(cli, built, tmp_path):
         ("bad.mig", "mig 9\n", "expected 'mig 1'"),
         ("bad.v", "none\n", "bad.v"),
         ("bad.py", None, "no such file"),
-        (".", None, "no design folder"),
+        (".", None, "not a design folder"),
     ],
 )
 def test_unreadable(cli, built, tmp_path, name, content, message):

@@ -204,7 +204,7 @@ def test_training_that_finds_nothing(cli, tmp_path, options, limit):
     assert (outcome.code, outcome.stdout) == (1, "")
     shown = re.fullmatch(
         rf"no network met the stopping rule within {limit}: the best network has (\d+) of 384 bits "
-        r"right \(gap [0-9.]+, trial 0 of 1 trial\); it is kept in out/multiplier_3_best.npz",
+        r"right \(gap [0-9.]+, trial 0 of 1 trial\); it is saved in out/multiplier_3_best.npz",
         outcome.complaint,
     )
     assert shown, outcome.complaint
@@ -228,7 +228,7 @@ def test_output_below_a_file(cli, tmp_path):
     for folder in ("taken", "taken/deeper"):
         outcome = cli("build", "full_adder", "-o", folder)
         assert (outcome.code, outcome.stdout) == (1, "")
-        assert outcome.complaint.startswith(f"{folder}: the folder cannot be made: ")
+        assert outcome.complaint.startswith(f"{folder}: the folder cannot be created: ")
         assert "training" not in outcome.stderr
     assert (tmp_path / "taken").read_text() == "mine"
 
@@ -238,7 +238,7 @@ def test_output_in_proc(cli):
     """The same where the system allows no folders."""
     outcome = cli("build", "full_adder", "-o", "/proc/btfsynth")
     assert (outcome.code, outcome.stdout) == (1, "")
-    assert outcome.complaint.startswith("/proc/btfsynth: the folder cannot be made: ")
+    assert outcome.complaint.startswith("/proc/btfsynth: the folder cannot be created: ")
 
 
 def test_folder_in_a_file_s_place(cli, tmp_path, fast_simulator):
@@ -346,7 +346,7 @@ def test_stopped_training(cli, tmp_path, number):
     *_, last = re.split(r"^multiplier_4: .*\n", stderr, flags=re.MULTILINE)
     assert re.fullmatch(
         r"btfsynth: error: interrupted; the best network has \d+ of 2048 bits right "
-        r"\(gap \S+, trial 0 of 1 trial\); it is kept in out/multiplier_4_best.npz\n",
+        r"\(gap \S+, trial 0 of 1 trial\); it is saved in out/multiplier_4_best.npz\n",
         last,
     )
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["multiplier_4_best.npz"]

@@ -100,7 +100,7 @@ def test_clock_that_is_not_reached(cli, majority, device):
     need(device)
     outcome = cli("fpga", majority, "--device", device, "--tries", 1, "--freq", 5000, "-o", "out")
     assert outcome.code == 1
-    assert "5000 MHz asked for" in outcome.complaint
+    assert "5000 MHz required" in outcome.complaint
     assert "13 inputs" in outcome.stdout
     record = json.loads(Path("out/fpga.json").read_text())
     assert record["design"]["luts"] == 6
@@ -216,7 +216,7 @@ def test_no_design(cli, tmp_path, command):
     (tmp_path / "empty").mkdir()
     outcome = cli(command, "empty")
     assert outcome.code == 2
-    assert "no design folder" in outcome.complaint
+    assert "not a design folder" in outcome.complaint
     assert list(Path("empty").iterdir()) == []
 
 

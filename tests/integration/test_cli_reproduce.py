@@ -63,4 +63,4 @@ def test_experiments_are_listed(cli):
     assert "rule30" in cli("reproduce", "--list").stdout
     outcome = cli("reproduce", "rule31")
     assert outcome.code == 2
-    assert "no experiment; there are multiplier2" in outcome.complaint
+    assert "not an experiment; experiments are multiplier2" in outcome.complaint

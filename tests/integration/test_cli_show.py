@@ -74,7 +74,7 @@ def test_show_draws(cli):
     [
         (("none.mig",), "none.mig: no such file"),
         (("t.mig", "--cone", "z"), "no output 'z'; outputs are: y[0] to y[1]"),
-        ((".",), ".: no manifest.json in it, so this is no design folder"),
+        ((".",), ".: not a design folder: no manifest.json in it"),
     ],
 )
 def test_show_refuses(cli, arguments, message):

@@ -311,4 +311,4 @@ def test_notices_are_shown_once(cli, tmp_path, fast_simulator):
     assert outcome.code == 0, outcome.stderr
     assert outcome.stderr.count("note: ") == 1
     assert outcome.stdout.count("note  ") == 1
-    assert "port 'a b' is called a_b in hardware" in outcome.stdout
+    assert "port 'a b' is renamed to a_b in hardware" in outcome.stdout

@@ -29,7 +29,7 @@ def test_targets_that_were_to_be_kept(files):
     outcome = files("simplify", "net.sol", "--data", "or.csv", "-o", "out.blif", "--json")
     assert outcome.code == 1
     assert outcome.complaint.startswith(
-        "net.sol: the targets of or.csv are not kept, 2 of 4 targets right (50%)"
+        "net.sol: the targets of or.csv are missed, 2 of 4 targets right (50%)"
     )
     assert outcome.json["targets"] == {"right": 2, "count": 4}
     assert "net misses 2 of 4 targets of or.csv" in outcome.json["notices"]

@@ -46,7 +46,9 @@ def test_valid_columns_go_by_their_names(cli, tmp_path):
     (tmp_path / "b.csv").write_text("in:b,in:a,out:y\n1,0,0\n0,1,1\n")
     outcome = cli("train", "a.csv", "--valid", "b.csv", "--history", "h.csv", "--json")
     assert outcome.json["valid"]["bits"] == 1
-    assert "note: b.csv: inputs have another order than in a.csv; taken by name" in outcome.stderr
+    assert (
+        "note: b.csv: inputs are in another order than in a.csv; matched by name" in outcome.stderr
+    )
     rows = (tmp_path / "h.csv").read_text().splitlines()
     last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
     assert float(last["valid_bits"]) == 1
@@ -284,7 +286,7 @@ def test_the_state_of_a_first_trial_is_not_gone_on_from_unasked(cli, tmp_path):
     (tmp_path / "c.trial0").write_bytes(b"the state of some other training")
     outcome = cli("train", "full_adder", "--checkpoint", "c")
     assert outcome.code == 2
-    assert "--checkpoint c: exists; give --resume to go on from it" in outcome.complaint
+    assert "--checkpoint c: exists; give --resume to continue from it" in outcome.complaint
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs signals")
@@ -355,7 +357,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(cli, tmp_path, content):
         (("--topology", "x.net", "--widths", "4,4"), "give one of them"),
         (("--topology", "missing.net"), "missing.net"),
         (("--widths", "missing.wth"), "missing.wth"),
-        (("--generators", "g.gen"), "none are generated"),
+        (("--generators", "g.gen"), "expected data without inputs"),
         (("--valid", "parity:2"), "inputs"),
         (("--threads", "0"), "--threads"),
     ],

@@ -76,7 +76,7 @@ def test_a_run_file_names_the_data(cli, tmp_path):
     outcome = cli("tune", "--config", "c.toml", "--time-limit", 1, "-o", "s.toml", "--json")
     assert outcome.code == 0, outcome.stderr
     assert (outcome.json["name"], outcome.json["valid"]) == ("a", 1)
-    assert "inputs have another order" in outcome.stderr
+    assert "inputs are in another order" in outcome.stderr
 
 
 @pytest.mark.parametrize("command", ["tune", "discover", "learn"])
@@ -245,6 +245,6 @@ def test_the_settings_name_what_they_are_for(cli, tmp_path):
     gone = cli("train", "--config", "s.toml")
     assert gone.code == 2
     assert gone.complaint.startswith("s.toml:")
-    assert "'deep/a.csv', which is not found" in gone.complaint
+    assert "'deep/a.csv', not found" in gone.complaint
     wide = ("--widths", "3,6,2", "--max-iterations", 20)
     assert cli("train", "full_adder", "--config", "s.toml", *wide).code == 0

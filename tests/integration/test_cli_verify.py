@@ -255,7 +255,7 @@ def _rewritten(folder: Path, role: str, content: bytes) -> str:
 @pytest.mark.parametrize("with_mig", [True, False])
 @pytest.mark.parametrize("role", EDITS)
 def test_netlist_file_of_another_function(cli, sound_formats, tmp_path, role, with_mig):
-    """A netlist file beside the design that is another netlist is found, whatever its hash says."""
+    """A netlist file beside the design that is a different netlist is found, whatever its hash says."""
     folder = Path(shutil.copytree(sound_formats, tmp_path / "product"))
     manifest = json.loads((folder / "manifest.json").read_text())
     if not with_mig:
@@ -271,7 +271,7 @@ def test_netlist_file_of_another_function(cli, sound_formats, tmp_path, role, wi
     failed = {name for name, link in links(outcome.json).items() if link["result"] == "failed"}
     assert failed == {"netlist"}
     link = links(outcome.json)["netlist"]
-    assert link["detail"] == f"{name} is another netlist"
+    assert link["detail"] == f"{name} is a different netlist"
     shown = link["counterexample"]
     assert shown["inputs"].startswith("a=2'b")
     assert shown["netlist"] != shown[name]

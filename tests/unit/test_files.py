@@ -133,7 +133,7 @@ def test_folders_that_cannot_be_made(tmp_path: Path) -> None:
     """A file in the way, as the folder or as a parent, and a NUL are output errors."""
     (tmp_path / "f").write_bytes(b"")
     for path in (tmp_path / "f", tmp_path / "f" / "b", tmp_path / "a\0b"):
-        with pytest.raises(OutputError, match="the folder cannot be made"):
+        with pytest.raises(OutputError, match="the folder cannot be created"):
             make_folder(path)
 
 

@@ -70,7 +70,7 @@ FORMATS: dict[str, Format] = {
         Format(
             "truth",
             (".truth", ".tt"),
-            "one line of 0 and 1 an output, highest pattern first; hexadecimal after 0x",
+            "one line of 0 and 1 per output, highest pattern first; hexadecimal after 0x",
             "truth",
             names_ports=False,
         ),
@@ -116,6 +116,4 @@ def format_by_content(file: SourceFile) -> Format:
     for fmt in FORMATS.values():
         if fmt.sniff(file):
             return fmt
-    raise DataError(
-        f"the content is of no known format; known endings are: {known_endings()}", file.path
-    )
+    raise DataError(f"unknown format; known endings are: {known_endings()}", file.path)

@@ -66,7 +66,7 @@ class SourceFile:
         try:
             return self.data.decode("utf-16")
         except UnicodeDecodeError:
-            raise self.error("expected UTF-8 text, got UTF-16 that is cut off or damaged") from None
+            raise self.error("expected UTF-8 text, got truncated or damaged UTF-16") from None
 
     def error(self, message: str, line: int | None = None) -> DataError:
         return DataError(message, self.path, line)

@@ -122,7 +122,7 @@ def decide_roles(
         return _split(columns, _marked_outputs(file, columns, header_line), None)
     if separator is not None:
         outputs = [column for column in columns if column.index > separator]
-        return _split(columns, outputs, "a separator column stands between them")
+        return _split(columns, outputs, "by the separator column")
     if header_line is not None:
         outputs = [column for column in columns if _OUTPUT_NAME.fullmatch(column.name)]
         if outputs and list(columns[-len(outputs) :]) == outputs and len(outputs) < len(columns):
@@ -131,9 +131,7 @@ def decide_roles(
         if lists_all(columns[:count]):
             outputs = list(columns[count:])
             return _split(columns, outputs, "the rows list all input vectors")
-    return _split(
-        columns, columns[-1:], "nothing else said which, so the last column is the output"
-    )
+    return _split(columns, columns[-1:], "by default the last column")
 
 
 def _split(columns: Sequence[Column], outputs: Sequence[Column], how: str | None) -> Roles:
@@ -165,7 +163,7 @@ def _chosen_outputs(
         return list(columns[-chosen:])
     names = [chosen] if isinstance(chosen, str) else list(chosen)
     if header_line is None:
-        raise UsageError(f"{file.path}: output columns can only be named if there is a header")
+        raise UsageError(f"{file.path}: output columns can be named only if the file has a header")
     known = ", ".join(column.name for column in columns)
     for name in names:
         if not any(column.answers_to(name) for column in columns):
@@ -409,6 +407,6 @@ def _without_index(table: Table) -> Table:
     if cells not in ([str(k + start) for k in range(len(cells))] for start in (0, 1)):
         return table
     name = table.header[0] or "the first column, without a name,"
-    note = f"{name} numbers the rows and is ignored"
+    note = f"{name} contains row numbers and is ignored"
     rows = [row[1:] for row in table.rows]
     return replace(table, header=table.header[1:], rows=rows, notes=(note,))

@@ -72,8 +72,8 @@ def read(file: SourceFile) -> Dataset:
     arrays = _arrays(file)
     if arrays.keys() >= _NETWORK:
         raise file.error(
-            "expected patterns, got a trained network; give it as `network`, beside the patterns that "
-            "it learnt"
+            "expected patterns, got a trained network; give it "
+            "as `network`, with the patterns it learnt"
         )
     given = _matrix(file, arrays, "inputs", "X")
     if given.dtype.kind in "US":

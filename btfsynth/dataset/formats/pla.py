@@ -66,9 +66,9 @@ _IGNORED = (".model", ".name", ".title", ".pair")
 
 _REFUSED = {
     ".kiss": "describes a state machine",
-    ".label": "names the values of a variable of more than two",
-    ".symbolic": "joins inputs into a variable of more than two values",
-    ".symbolic-output": "joins outputs into a variable of more than two values",
+    ".label": "declares a multi-valued variable",
+    ".symbolic": "joins inputs into a multi-valued variable",
+    ".symbolic-output": "joins outputs into a multi-valued variable",
 }
 _ROW = re.compile(r"[-01234~?|\s]+")
 _BAD = 255
@@ -159,7 +159,7 @@ class _Parser:
         self.naming = None
         if keyword in _REFUSED:
             raise self.file.error(
-                f"{keyword} {_REFUSED[keyword]}; expected Boolean inputs and outputs only", line
+                f"{keyword} {_REFUSED[keyword]}; expected only Boolean inputs and outputs", line
             )
         if keyword in (".i", ".o", ".p"):
             self.number(keyword, words, line)
@@ -222,8 +222,7 @@ class _Parser:
         variables, binary, *sizes = words
         if int(variables) != int(binary) + 1 or len(sizes) != 1:
             raise self.file.error(
-                f".mv {shown} has variables of more than two values; expected Boolean inputs and "
-                "outputs only",
+                f".mv {shown} has multi-valued variables; expected only Boolean inputs and outputs",
                 line,
             )
         self.number(".i", [binary], line)
@@ -402,12 +401,12 @@ _Patterns = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]
 def _check_table_size(file: SourceFile, pla: PlaFile) -> None:
     if pla.n_inputs > MAX_TABLE_INPUTS:
         raise file.error(
-            f"a file of type {pla.kind} stands for the whole table, which goes up to "
-            f"{MAX_TABLE_INPUTS} inputs; got .i {pla.n_inputs} (type fr lists only some patterns)"
+            f"a file of type {pla.kind} is a complete table, which has at "
+            f"most {MAX_TABLE_INPUTS} inputs; got .i {pla.n_inputs} (type fr lists only some patterns)"
         )
     if pla.n_outputs << pla.n_inputs > MAX_CELLS:
         raise file.error(
-            f"a table of {pla.n_inputs} inputs and {pla.n_outputs} outputs is more than can be held"
+            f"a table of {pla.n_inputs} inputs and {pla.n_outputs} outputs is too large"
         )
 
 
@@ -449,7 +448,7 @@ def _listed(
     fits = pla.n_inputs <= MAX_TABLE_INPUTS and pla.n_outputs << pla.n_inputs <= MAX_CELLS
     if size > MAX_EXPANDED and not fits:
         raise file.error(
-            f"the rows list {size} input vectors, those in several of them counted more than once; "
+            f"the rows list {size} input vectors, counting repeated ones; "
             f"expected at most {MAX_EXPANDED}, or a table of at most {MAX_TABLE_INPUTS} inputs"
         )
     make = _from_table if size > MAX_EXPANDED else _from_rows

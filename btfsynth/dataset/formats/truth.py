@@ -44,7 +44,7 @@ def _length(line: str) -> int:
 def read(file: SourceFile) -> Dataset:
     content = _content(file)
     if not content:
-        raise file.error("expected one line of 0 and 1 an output, got none")
+        raise file.error("expected one line of 0 and 1 per output, got none")
     for number, line in content:
         if not _BINARY.fullmatch(line) and not _HEXADECIMAL.fullmatch(line):
             raise file.error(

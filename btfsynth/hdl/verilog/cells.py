@@ -96,7 +96,7 @@ class CellReader:
         if found is None:
             raise self.wiring.error(
                 f"the module {module} is not defined in this file; add the file of its library, or "
-                "take cells apart with Yosys' 'techmap -map +/<vendor>/cells_sim.v'",
+                "expand cells with Yosys' 'techmap -map +/<vendor>/cells_sim.v'",
                 instance,
             )
         functions, is_flipflop = found
@@ -238,7 +238,7 @@ def given_values(
     values = {}
     for name, node in found.items():
         if name not in names:
-            raise wiring.error(f"{plain(instance.module)}: {name} is no parameter", instance)
+            raise wiring.error(f"{plain(instance.module)}: {name} is not a parameter", instance)
         if node is not None:
             values[name] = Expressions(wiring).evaluate(node, 0)
     return values

@@ -355,7 +355,7 @@ class Expressions:
         one, other = bits.value_of(a), bits.value_of(b)
         if one is None or not other:
             raise self.wiring.error(
-                f"{describe(task.node)} is not supported but on constants that are not 0", task.node
+                f"{describe(task.node)} is supported only on nonzero constants", task.node
             )
         if task.signed:
             one, other = (

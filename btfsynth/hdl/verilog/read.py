@@ -46,7 +46,7 @@ def read_verilog(path: StrPath, *libraries: StrPath, comb: bool = False) -> Circ
         for item in parse_verilog(file).description.definitions:
             if not isinstance(item, ast.ModuleDef):
                 raise DataError(
-                    f"expected modules and nothing else, got {describe(item)}",
+                    f"expected only modules, got {describe(item)}",
                     file,
                     item.lineno or None,
                 )
@@ -193,9 +193,7 @@ class _Reader:
             tops = [name for name in tops if uses[name] & self.modules.keys()] or tops
         if len(tops) != 1:
             shown = ", ".join(plain(name) for name in tops[:5]) or "none"
-            raise DataError(
-                f"expected one module that no other one uses, got {shown}", self.wiring.path
-            )
+            raise DataError(f"expected one top module, got {shown}", self.wiring.path)
         return self.modules[tops[0]]
 
     # the body of a module
@@ -234,7 +232,7 @@ class _Reader:
             self.instance(instance, defparams.pop(plain(instance.name), {}))
         for name, given in defparams.items():
             raise self.wiring.error(
-                f"a 'defparam' of {name}, which is no instance here", next(iter(given.values()))
+                f"a 'defparam' of {name}, which is not an instance here", next(iter(given.values()))
             )
         for block in blocks:
             self.always(block)

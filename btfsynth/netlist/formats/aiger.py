@@ -114,8 +114,8 @@ def _header(file: SourceFile, comb: bool) -> _Header:
     for count, what in zip(more[2:], _UNSUPPORTED, strict=False):
         if count:
             raise file.error(
-                f"{what} speak of runs, not of a function, and are not supported; the header "
-                f"announces {count}",
+                f"{what} describe runs, not a function, and are "
+                f"not supported; the header lists {count}",
                 1,
             )
     kinds = {"o": outputs, "b": 0, "c": 0} | dict(zip(_CHECKED, more, strict=False))

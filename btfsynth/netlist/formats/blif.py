@@ -32,7 +32,7 @@ _IGNORED = (
 _REFUSED = {
     ".blackbox": "the model {} is a black box, expected one of gates",
     ".flop": "the flip-flop of {} has pins of its own, expected .latch",
-    ".mv": "{} has variables of more than two values, expected Boolean ones",
+    ".mv": "{} has multi-valued variables, expected Boolean ones",
     ".table": "{} has tables of BLIF-MV, expected .names",
 }
 _PASSED_OVER = frozenset(_IGNORED.split())
@@ -86,7 +86,7 @@ def parse_blif(file: SourceFile, comb: bool = False) -> Design:
     """Read a BLIF file; latches become ports if `comb` (see `NetTable.add_register`)."""
     models = _parse(file)
     if not models:
-        raise file.error("expected .model, got no line that says anything")
+        raise file.error("expected .model, got no statement")
     kiss = next((n for n, text in enumerate(file.lines, 1) if text.startswith(".start_kiss")), None)
     if kiss is not None and not any(model.gates or model.instances for model in models.values()):
         raise file.error(".start_kiss describes a state machine, expected its gates", kiss)
@@ -263,7 +263,7 @@ def _add_row(file: SourceFile, gate: _Gate, words: Sequence[str], line: int) -> 
             line,
         )
     if gate.rows and value != gate.value:
-        raise file.error("a cover lists where it is 1 or where it is 0, not both", line)
+        raise file.error("a cover lists its on-set or its off-set, not both", line)
     gate.rows.append(marks)
     gate.value = value
 

@@ -96,7 +96,7 @@ def _ports(
         found.append(replace(port, name=name))
         if name != port.name:
             shown = port.name[:_SHOWN]
-            notices.append(f"port {shown!r} is called {name} in the file")
+            notices.append(f"port {shown!r} is renamed to {name} in the file")
     return tuple(found)
 
 

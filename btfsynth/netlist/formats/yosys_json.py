@@ -243,7 +243,7 @@ def yosys_names(netlist: Netlist) -> HdlNames:
         found.append(replace(port, name=name))
         taken.update({name, *found[-1].bits})
         if name != given.name:
-            notices.append(f"port {given.name[:_SHOWN]!r} is called {name} in the file")
+            notices.append(f"port {given.name[:_SHOWN]!r} is renamed to {name} in the file")
     split = len(plain.inputs)
     return HdlNames(plain.module, tuple(found[:split]), tuple(found[split:]), tuple(notices))
 

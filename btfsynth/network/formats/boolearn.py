@@ -100,7 +100,7 @@ def read_generators(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.int64]
     if len(rows) != listed:
         line = rows[listed][0] if len(rows) > listed else numbers.line_of(len(numbers.tokens))
         raise file.error(
-            f"expected {plural(listed, 'generator')}, one a line, got {len(rows)}", line
+            f"expected {plural(listed, 'generator')}, one per line, got {len(rows)}", line
         )
     codes, counts = _read_rows(numbers, rows)
     found = int(np.count_nonzero(counts))
@@ -147,7 +147,7 @@ def write_generators(path: StrPath, codes: NDArray[Any], one_hot: bool | None = 
     path = as_path(path)
     given = np.asarray(codes)
     if given.ndim != 2 or not given.size:
-        raise UsageError(f"expected a row of bits a pattern, got an array of shape {given.shape}")
+        raise UsageError(f"expected a row of bits per pattern, got an array of shape {given.shape}")
     if not np.isin(given, (0, 1)).all():
         raise UsageError("expected generators of bits, 0 or 1")
     bits = np.asarray(given, dtype=np.uint8)

@@ -49,7 +49,7 @@ def test_wide_ports_are_whole_integers():
         (None, {"a": 1}, "expected a value for each of a, b, cin; got a"),
         (None, {"a": 2, "b": 0, "cin": 0}, "port a: expected whole numbers of 1 bit, got 2"),
         (None, {"a": 0.5, "b": 0, "cin": 0}, "port a: expected whole numbers"),
-        (None, {"a": [0, 1], "b": [0, 1, 1], "cin": 0}, "as many values"),
+        (None, {"a": [0, 1], "b": [0, 1, 1], "cin": 0}, "the same number of values"),
         ([[0, 0, 0]], {"a": 1}, "got both"),
     ],
 )
@@ -215,7 +215,7 @@ def test_checks_are_true_only_if_one_ran(adder, tmp_path):
 def test_builds_refuse_what_has_no_use(tmp_path):
     """Settings of a training beside a network, and unknown ones."""
     net = btf.train("full_adder").network
-    with pytest.raises(btf.UsageError, match="nothing is trained with `network`"):
+    with pytest.raises(btf.UsageError, match="has no effect with `network`"):
         btf.build("full_adder", tmp_path / "d", network=net, trials=3)
     with pytest.raises(btf.UsageError, match="unknown setting `pipelin`; is `pipeline` meant"):
         btf.build("full_adder", tmp_path / "d", pipelin=3)

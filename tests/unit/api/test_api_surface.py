@@ -144,7 +144,7 @@ def test_former_names_lead_to_new_ones():
     for name, setting in TRAIN.items():
         if setting.formerly:
             with pytest.raises(
-                btf.UsageError, match=f"`{setting.formerly}` is called `{name}` now"
+                btf.UsageError, match=f"`{setting.formerly}` is renamed to `{name}`"
             ):
                 btf.train("full_adder", **{setting.formerly: 1})
 

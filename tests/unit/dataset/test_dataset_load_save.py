@@ -141,7 +141,7 @@ def test_no_known_content(tmp_path: Path) -> None:
     """Text that looks like no format lists the endings."""
     path = tmp_path / "a.txt"
     path.write_text("hello world\n")
-    with pytest.raises(DataError, match=r"no known format; known endings are: \.npz, \.pla"):
+    with pytest.raises(DataError, match=r"unknown format; known endings are: \.npz, \.pla"):
         load(path)
 
 

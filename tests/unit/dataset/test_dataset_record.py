@@ -160,8 +160,8 @@ def test_contradictions_of_a_large_table() -> None:
     ("change", "message"),
     [
         ({"inputs": np.zeros(2)}, "inputs must have 2 dimensions, got 1"),
-        ({"targets": np.zeros((3, 1))}, "do not fit each other"),
-        ({"care": np.ones((2, 2), dtype=np.bool_)}, "do not fit each other"),
+        ({"targets": np.zeros((3, 1))}, "do not match"),
+        ({"care": np.ones((2, 2), dtype=np.bool_)}, "do not match"),
         ({"inputs": np.zeros((0, 1)), "targets": np.zeros((0, 1))}, "at least one pattern"),
         ({"input_ports": (Port("x", 2),)}, "1 input columns for ports of 2 bits"),
         ({"output_ports": (Port("y", 3),)}, "1 output columns for ports of 3 bits"),

@@ -145,7 +145,7 @@ def test_normal_form(spec: str, source: str, name: str) -> None:
         ("multiplier:", "expected a size"),
         ("multiplier:2x", "got ''"),
         ("multiplier:2x3x4", "got '3x4'"),
-        ("multiplier:11", "22 input bits; .* up to 20 .* give a file"),
+        ("multiplier:11", "22 input bits; .* at most 20 .* give a file"),
         ("multiplier:1x20", "21 input bits"),
         ("adder:x", "adder:x: expected a whole number of at least 1, got 'x'"),
         ("adder:-1", "got '-1'"),

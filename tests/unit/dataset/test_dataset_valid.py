@@ -38,7 +38,7 @@ def test_columns_go_by_their_names():
     np.testing.assert_array_equal(found.targets, TARGETS[:, [1, 0]])
     np.testing.assert_array_equal(found.care_mask, care[:, [1, 0]])
     assert found.notices == (
-        "f.csv: inputs and outputs have another order than in f.csv; taken by name",
+        "f.csv: inputs and outputs are in another order than in f.csv; matched by name",
     )
 
 

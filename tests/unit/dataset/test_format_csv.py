@@ -190,7 +190,7 @@ def test_outputs_that_do_not_fit(tmp_path: Path, outputs: object, message: str) 
 
 def test_outputs_cannot_be_named_without_a_header(tmp_path: Path) -> None:
     """Without a header there are no names."""
-    with pytest.raises(UsageError, match="only be named if there is a header"):
+    with pytest.raises(UsageError, match="named only if the file has a header"):
         read(tmp_path, "0,1,1\n", outputs=["y"])
 
 
@@ -259,7 +259,7 @@ def test_as_spreadsheets_and_libraries_write_it(tmp_path: Path, text: str, encod
 def test_what_is_changed_is_noted(tmp_path: Path) -> None:
     """A column that is dropped, signs that become bits."""
     notices = read(tmp_path, "Unnamed: 0,a,b,y\n0,-1,1,-1\n1,1,1,1\n").notices
-    assert notices[0] == "Unnamed: 0 numbers the rows and is ignored"
+    assert notices[0] == "Unnamed: 0 contains row numbers and is ignored"
     assert notices[2:] == ("inputs: -1 is read as 0", "outputs: -1 is read as 0")
 
 

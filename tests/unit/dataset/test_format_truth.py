@@ -57,7 +57,7 @@ def test_dont_care(tmp_path: Path) -> None:
         ("0xfff\n", ":1: expected a power of two of patterns, at least 2, got 12"),
         ("0x\n", ":1: expected 0, 1 and -"),
         ("0xg1\n", ":1: expected 0, 1 and -"),
-        ("# nothing\n", "expected one line of 0 and 1 an output, got none"),
+        ("# nothing\n", "expected one line of 0 and 1 per output, got none"),
         ("0x" + "0" * (1 << 19), ":1: expected a table of at most 20 inputs, got 21"),
     ],
 )

@@ -176,8 +176,8 @@ def test_sizes_of_three_inputs_are_those_of_exhaustive_search(function: int) -> 
     ("functions", "n_inputs", "care", "message"),
     [
         ([0], 9, None, "expected 0 to 8 inputs, got 9"),
-        ([], 2, None, "expected functions and a care table each, got 0 and 0"),
-        ([1], 2, [1, 2], "expected functions and a care table each, got 1 and 2"),
+        ([], 2, None, "expected one care table per function, got 0 and 0"),
+        ([1], 2, [1, 2], "expected one care table per function, got 1 and 2"),
         ([16], 2, None, "0x10 is no table of 2 inputs"),
         ([1], 2, [-1], "-0x1 is no table of 2 inputs"),
     ],

@@ -232,13 +232,13 @@ def test_the_program_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     [
         ("0000 0 0 0 0 = 0", "nonsense", ":3: expected table, four figures and a netlist"),
         ("0000 0 0 0 0 = 0", "0000 0 0 0 0 = !0", ":3: the netlist computes ffff, not 0000"),
-        ("0000 0 0 0 0 = 0", "0000 0 0 0 0 = e", ":3: e is not there yet"),
+        ("0000 0 0 0 0 = 0", "0000 0 0 0 0 = e", ":3: e does not exist yet"),
         ("0000 0 0 0 0 = 0", "0000 1 0 0 0 = 0", ":3: expected 1 cells and depth 0, got 0 cells"),
         ("0000 0 0 0 0 = 0", "0000 0 1 0 0 = 0", ":3: a bound is above what the netlist has"),
         ("0000 0 0 0 0 = 0\n", "", ":3: expected class 0000, got 0001"),
         ("000f 1 1 1 1 e=<", "000f 1 1 1 1 f=<", "expected cell 'e', got 'f=<"),
         ("000f 1 1 1 1 e=<!0 c d>", "000f 1 1 1 1 e=<!0 !0 d>", "no cell in normal form"),
-        ("000f 1 1 1 1 e=<!0 c d>", "000f 1 1 1 1 e=<!0 x d>", "x is not there yet"),
+        ("000f 1 1 1 1 e=<!0 c d>", "000f 1 1 1 1 e=<!0 x d>", "x does not exist yet"),
     ],
 )
 def test_damaged_files_are_refused(old: str, new: str, message: str) -> None:

@@ -48,7 +48,7 @@ def test_missing_folder(tmp_path):
         write_design(netlist, vectors_of(netlist), tmp_path / "no")
     with pytest.raises(DataError, match="no such design folder"):
         load_manifest(tmp_path / "no")
-    with pytest.raises(DataError, match="no design folder"):
+    with pytest.raises(DataError, match="not a design folder"):
         load_manifest(tmp_path)
 
 

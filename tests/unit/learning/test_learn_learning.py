@@ -192,7 +192,7 @@ def test_a_training_that_kills_its_workers_is_left_out(tmp_path):
     data = make_dataset(lambda x: x[:, 0] ^ (x.sum(axis=1) > 3), 7, 80, 1)
     report = learn(data, tmp_path, OPTIONS, on_event=told.append, executor=lambda _: Deadly())
     assert [event.text for event in told if isinstance(event, Note)] == [
-        "training 0: its worker died; it is run once more",
+        "training 0: its worker died; it is run again",
         "training 0: its worker died again; it is skipped",
     ]
     assert any(candidate.learner == "btf" for candidate in report.outcomes[0].candidates)

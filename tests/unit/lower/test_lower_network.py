@@ -201,7 +201,7 @@ def test_a_neuron_that_rounding_decides_on_is_an_error_without_a_table(
     inputs[1, 2] = 1
     listed = patterns(inputs, [[0], [1]], unlisted_dont_care=True)
     reference = make_reference(near, listed, Preserve.CARE)
-    with pytest.raises(NetlistError, match="net: neuron 0 has sums so near its threshold"):
+    with pytest.raises(NetlistError, match="net: neuron 0 has sums too close to its threshold"):
         lower_network(near, reference)
 
 

@@ -85,8 +85,8 @@ def test_a_node_may_be_replaced_by_a_later_one() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({4: 10, 5: 8}, "goes in a circle"),
-        ({4: 9}, "goes in a circle"),
+        ({4: 10, 5: 8}, "is cyclic"),
+        ({4: 9}, "is cyclic"),
         ({4: 12}, "a cell depends on itself"),
         ({4: -2}, "out of range"),
         ({4: 16}, "out of range"),

@@ -60,7 +60,7 @@ def broken(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("", 1, "the file ends where 'mig 1' was expected"),
+        ("", 1, "expected 'mig 1', got the end of the file"),
         ("mig 2\n", 1, "expected 'mig 1', got 'mig 2'"),
         ("module x;\n", 1, "expected 'mig 1', got 'module x;'"),
         (broken('name "full_adder"', "name full_adder"), 2, "expected a name as a JSON string"),
@@ -98,8 +98,12 @@ def broken(old: str, new: str) -> str:
         (broken("2 4 7", "2 4 7.0"), 9, "expected a whole number, got '7.0'"),
         (broken("2 4 7", "2 4 10"), 9, "at most 9, got 10"),
         (broken("2 4 7", "2 4 99999999999"), 9, "expected a whole number, got '99999999999'"),
-        (broken("drive 12 8", "drive 12"), 11, "expected 2 literals, one an output bit, got 1"),
-        (broken("drive 12 8", "drive 12 8 2"), 11, "expected 2 literals, one an output bit, got 3"),
+        (broken("drive 12 8", "drive 12"), 11, "expected 2 literals, one per output bit, got 1"),
+        (
+            broken("drive 12 8", "drive 12 8 2"),
+            11,
+            "expected 2 literals, one per output bit, got 3",
+        ),
         (broken("drive 12 8", "drive 12 14"), 11, "at most 13, got 14"),
         (broken("drive 12 8", "12 8"), 11, "expected 'drive' after 3 cells, got '12'"),
         (FULL_ADDER + "\n# end\n2 4 6\n", 14, "expected the end of the file"),
@@ -118,7 +122,7 @@ def test_a_broken_file_is_an_error_that_names_the_line(text: str, line: int, mes
 @pytest.mark.parametrize("lines", range(11))
 def test_a_truncated_file_is_an_error_on_its_last_line(lines: int) -> None:
     """A file cut after any line says what was to follow."""
-    with pytest.raises(DataError, match=r"the file ends where .* was expected") as caught:
+    with pytest.raises(DataError, match=r"expected .*, got the end of the file") as caught:
         parse_netlist("".join(FULL_ADDER.splitlines(keepends=True)[:lines]))
     assert caught.value.line == max(1, lines)
 

@@ -196,9 +196,9 @@ def test_passes_are_listed_under_their_names() -> None:
         ("strash; Strash", "unknown pass 'Strash'"),
         (
             "fast -k 1",
-            "'fast' is a script and takes no options, got '-k 1'; options belong to its passes: ",
+            "'fast' is a script without options, got '-k 1'; options belong to its passes: ",
         ),
-        ("strash; size --leaves 10", "'size' is a script and takes no options, got '--leaves 10'"),
+        ("strash; size --leaves 10", "'size' is a script without options, got '--leaves 10'"),
         (
             "resub -x 1",
             "resub: unknown option '-x'; its options are: divisors, k, leaves, patience, seed, tries, whole",

@@ -202,7 +202,7 @@ def test_wrong_design(tmp_path):
         ({"icarus": {"passed": 8, "failed": 0}}, 13,
          "The checks of the hardware passed on all 8 vectors, but 3 of 16 targets are missed."),
         ({"icarus": {"passed": 8, "failed": 0}, "ghdl": {"skipped": "not installed"}}, 16,
-         "The checks that ran passed on all 8 vectors, but not all that are needed ran."),
+         "The checks that ran passed on all 8 vectors, but a required check did not run."),
         ({"network": {"passed": 8, "failed": 0}, "icarus": {"skipped": "not installed"}}, 16,
          "but no check of the hardware is recorded here."),
     ],
@@ -256,7 +256,7 @@ def test_registers_are_said_to_be_only_simulated(tmp_path):
     assert "2 clocks" in page.texts[place : place + 3]
     assert "ports clk, rst" in page.texts
     assert "latency 2 clocks, registers only simulated." in text
-    assert "proofs take registers for wires" in text
+    assert "Proofs treat registers as wires" in text
     assert "the latency and reset were checked by icarus." in text
     assert "an output comes 2 clocks after its input" in text
 

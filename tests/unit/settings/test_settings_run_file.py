@@ -118,7 +118,7 @@ def test_any_name_of_a_file(tmp_path_factory, name):
         ("[hardware]\npipeline = 'auto:0'\n", "2: pipeline: expected 0 to"),
         ("[hardware]\nformats = ['x']\n", "2: formats: expected a list of some of"),
         ("[check]\nsimulators = 'icarus'\n", "2: simulators: expected a list of some of amaranth,"),
-        ("[train]\ntopology = 'g.net'\nskip = true\n", "3: skip: expected none beside topology"),
+        ("[train]\ntopology = 'g.net'\nskip = true\n", "3: skip: expected none with topology"),
         ("[data]\nsource = '''a\nb'''\nnetwork = 3\n", "4: network: expected a file, got 3"),
         ("data = {source = 'x', seed = 2}\n", "1: seed: expected below [train], got it below [data]"),
         ("train.beta = 3\n", "1: beta: expected a number above 0"),

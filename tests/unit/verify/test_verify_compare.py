@@ -80,7 +80,7 @@ def test_matching(inputs, order, note):
         ([("a", 3), ("b", 1)], "3 and 4 bits"),
         ([("a", 1), ("b", 2)], "'a' has two widths"),
         ([("x", 1), ("y", 2)], "neither names nor widths agree"),
-        ([("x", 2), ("x[0]", 1)], "two bits have one name"),
+        ([("x", 2), ("x[0]", 1)], "two bits have the same name"),
     ],
 )
 def test_no_match(inputs, reason):
@@ -157,5 +157,5 @@ def test_open_outputs(tmp_path):
         for first, second in ((subject, other), (other, subject)):
             found = compare(first, second)
             assert found.equal is equal, found
-            assert found.notes == ("t.pla leaves outputs open; these may be anything",)
+            assert found.notes == ("t.pla leaves outputs open; these may have any value",)
             assert found.method == "the 3 input vectors with an output that matters"

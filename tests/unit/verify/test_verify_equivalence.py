@@ -139,7 +139,7 @@ def test_undecided_in_time():
     """A proof that is not there in time is no answer, and its process is ended."""
     netlist = array_multiplier(WIDTH, WIDTH)
     with pytest.raises(
-        ToolTimeoutError, match="neither proven equal nor found different within 2 s"
+        ToolTimeoutError, match="neither proven equivalent nor different within 2 s"
     ):
         equivalent(netlist, turned(netlist, WIDTH), timeout=2)
 

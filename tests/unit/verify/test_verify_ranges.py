@@ -62,6 +62,6 @@ def test_what_was_matched_by_order_may_belong_together_otherwise(tmp_path: Path)
         path.write_text(f"module m(input p, q, output y);\n  assign y = {operands};\nendmodule\n")
         subjects.append(read_subject(path))
     first = read_subject(paths[0])
-    warning = "ports that were matched by their order may belong together otherwise"
+    warning = "ports matched by order may be matched wrongly"
     assert [compare(first, each).equal for each in subjects] == [False, True]
     assert [warning in compare(first, each).notes for each in subjects] == [True, False]

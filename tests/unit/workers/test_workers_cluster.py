@@ -86,7 +86,7 @@ def test_what_names_no_scheduler(text):
 def test_nobody_there(monkeypatch):
     """An address where nobody listens is told in one line."""
     monkeypatch.setattr(module, "_PATIENCE", 1.0)
-    with pytest.raises(ToolError, match=r"tcp://127.0.0.1:9: cannot be joined") as caught:
+    with pytest.raises(ToolError, match=r"tcp://127.0.0.1:9: cannot connect") as caught:
         connect("tcp://127.0.0.1:9")
     assert "\n" not in str(caught.value)
 
@@ -108,7 +108,7 @@ def test_a_command_whose_scheduler_is_not_there(cli, tmp_path, monkeypatch, comm
     (tmp_path / "samples.pla").write_text(".i 2\n.o 1\n.type fr\n00 0\n01 1\n11 1\n10 0\n.e\n")
     outcome = cli(*command, "--scheduler", "tcp://127.0.0.1:9")
     assert outcome.code == 1
-    assert outcome.complaint.startswith("--scheduler tcp://127.0.0.1:9: cannot be joined: ")
+    assert outcome.complaint.startswith("--scheduler tcp://127.0.0.1:9: cannot connect: ")
     left = {path.name for path in tmp_path.iterdir()} - {"samples.pla"}
     assert left == ({"hdl_out"} if command[0] == "discover" else set())
 
@@ -125,7 +125,7 @@ def test_no_worker(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_WORKER_PATIENCE", 1.0)
     alone = DaskCluster(tmp_path)
     try:
-        with pytest.raises(ToolError, match="no worker has joined it within 1 s"):
+        with pytest.raises(ToolError, match="no worker has joined within 1 s"):
             connect(alone.address)
     finally:
         alone.close()
@@ -337,7 +337,7 @@ def test_a_worker_without_extras(tmp_path, monkeypatch):
         poor.close()
     torch, digits = report.notes
     assert re.match(r"the gradient baselines are skipped: worker tcp://\S+: torch is not", torch)
-    assert re.match(r"digits_128: worker tcp://\S+: digits: the images come with scikit", digits)
+    assert re.match(r"digits_128: worker tcp://\S+: digits: scikit-learn", digits)
     assert [len(row.records) for row in report.rows] == [2, 0]
 
 

@@ -93,9 +93,9 @@ def test_a_task_whose_worker_dies_is_run_once_more(pool, tmp_path):
     found = {each.key: each for each in completed(pool, tasks, told.append)}
     assert (found["a"].value, found["a"].died, found["b"].died) == ("alive", False, True)
     assert sorted(event.text for event in told if isinstance(event, Note)) == [
-        "work a: its worker died; it is run once more",
+        "work a: its worker died; it is run again",
         "work b: its worker died again; it is skipped",
-        "work b: its worker died; it is run once more",
+        "work b: its worker died; it is run again",
     ]
 
 

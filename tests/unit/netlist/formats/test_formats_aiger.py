@@ -89,7 +89,7 @@ def test_some_symbols():
             "aag 2 1 1 1 0\n2\n4 2\n4\n",
             "f.aig:1: the circuit is sequential, it has 1 latch; expected",
         ),
-        ("aag 1 1 0 1 0 0 0 1\n2\n2\n1\n2\n", "f.aig:1: justice properties speak of runs"),
+        ("aag 1 1 0 1 0 0 0 1\n2\n2\n1\n2\n", "f.aig:1: justice properties describe runs"),
         ("aag 1 1 0 0 0\n2\n", "f.aig:1: expected at least one output"),
         ("aag 1 1 0 1 1\n2\n2\n4 2 2\n", "f.aig:1: expected 2 variables"),
         ("aag 9999999999 1 0 1 1\n", "f.aig:1: expected fewer variables"),

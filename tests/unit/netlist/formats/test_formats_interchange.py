@@ -98,9 +98,9 @@ def test_names_that_cannot_stand(name):
     content, notices = WRITERS[name].content(netlist)
     text = content.decode()
     assert notices == (
-        "port 'a b' is called a_b in the file",
-        "port 'n1' is called n1_2 in the file",
-        "port 'a#b' is called a_b_2 in the file",
+        "port 'a b' is renamed to a_b in the file",
+        "port 'n1' is renamed to n1_2 in the file",
+        "port 'a#b' is renamed to a_b_2 in the file",
     )
     words = text.replace("(", " ").replace(")", " ").replace(",", " ").split()
     assert {"a_b", "n1", "q", "n1_2", "a_b_2"} <= set(words)

@@ -59,7 +59,10 @@ def test_names_are_apart():
     )
     content, notices = WRITERS["json"].content(netlist)
     assert set(json.loads(content)["modules"]["m"]["ports"]) == {"_a", "b", "b_2"}
-    assert notices == ("port '$a' is called _a in the file", "port 'b' is called b_2 in the file")
+    assert notices == (
+        "port '$a' is renamed to _a in the file",
+        "port 'b' is renamed to b_2 in the file",
+    )
 
 
 def yosys(folder, *script):
