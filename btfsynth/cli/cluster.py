@@ -79,7 +79,7 @@ def prepared(ranks: Ranks | None, prepare: Callable[[], T]) -> T:
 
 @contextmanager
 def guarded(ranks: Ranks | None) -> Iterator[None]:
-    """End all processes if this one fails alone: the others would wait for it for ever.
+    """End all processes if this one fails alone: the others would wait for it forever.
 
     What ends a training ends it in all processes alike and passes.
     """

@@ -172,7 +172,7 @@ def _require_success(report: DiscoverReport) -> None:
     if report.interrupted:
         found = plural(report.distinct, "circuit") if report.front else "no circuit"
         raise InterruptedWorkError(
-            f"interrupted; {found} of {plural(report.trials, 'trial')} kept in {report.directory}; "
+            f"interrupted; {found} of {plural(report.trials, 'trial')} saved in {report.directory}; "
             "continue with --resume"
         )
     if report.front:

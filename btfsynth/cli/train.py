@@ -318,7 +318,7 @@ def _report(
 
     codes = run.best.codes
     right = measure(network, dataset if codes is None else with_codes(dataset, codes))
-    held = None if valid is None else measure(network, valid)
+    on_valid = None if valid is None else measure(network, valid)
     record = {
         "name": dataset.name,
         "source": dataset.source,
@@ -332,12 +332,12 @@ def _report(
     }
     if codes is not None:
         record["codes_used"] = len(np.unique(codes, axis=0))
-    if held is not None:
+    if on_valid is not None:
         record["valid"] = {
-            "patterns": held.patterns,
-            "bits": held.bit_share,
-            "vectors": held.vector_share,
-            **held.label_record(),
+            "patterns": on_valid.patterns,
+            "bits": on_valid.bit_share,
+            "vectors": on_valid.vector_share,
+            **on_valid.label_record(),
         }
     if as_json:
         emit_json(record)
@@ -346,8 +346,8 @@ def _report(
     if len(run.results) > 1:
         show("trials", _trials_line(record, len(run.results)))
     show("right", _shares(right))
-    if held is not None:
-        show("valid", _shares(held))
+    if on_valid is not None:
+        show("valid", _shares(on_valid))
     if codes is not None:
         show(
             "codes",

@@ -81,9 +81,9 @@ def tune_command(
     with observed(dataset.name) as on_event, executor_of(scheduler) as executor:
         on_event(StageBegan("tuning"))
         result = tune(dataset, time_limit, seed, study, on_event, executor, valid)
-    held = "" if valid is None else f" --valid {valid.source}"
+    with_valid = "" if valid is None else f" --valid {valid.source}"
     comment = (
-        f"btfsynth tune {dataset.source}{held}: {result.solutions} of {result.trials} trials exact, "
+        f"btfsynth tune {dataset.source}{with_valid}: {result.solutions} of {result.trials} trials exact, "
         f"{plural(result.candidates, 'candidate')}"
     )
     settings = {name: getattr(result, name) for name in

@@ -74,7 +74,7 @@ def test_a_signal_keeps_what_was_found(program, tmp_path, number):
     assert "Traceback" not in stderr
     last = stderr.splitlines()[-1]
     assert last.startswith("btfsynth: error: interrupted; ")
-    assert last.endswith("trials kept in fa; continue with --resume")
+    assert last.endswith("trials saved in fa; continue with --resume")
     record = json.loads(stdout)
     assert record["interrupted"] is True
     assert record["best"]["cells"] == 3
