@@ -281,7 +281,7 @@ def test_a_killed_training_goes_on_to_the_same_end(cli, tmp_path):
     assert not list(tmp_path.glob("c.trial*"))
 
 
-def test_the_state_of_a_first_trial_is_not_gone_on_from_unasked(cli, tmp_path):
+def test_the_state_of_a_first_trial_is_not_continued_unasked(cli, tmp_path):
     """A training that ended in its first trial left no finished one: --resume is asked for all the same."""
     (tmp_path / "c.trial0").write_bytes(b"the state of some other training")
     outcome = cli("train", "full_adder", "--checkpoint", "c")
