@@ -16,13 +16,14 @@ from btfsynth.dataset.code import code_inputs, parse_code
 from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset as Patterns
 from btfsynth.dataset.dataset import InputKind, OutputKind
+from btfsynth.dataset.formats import format_by_ending
 from btfsynth.dataset.load import load as load_dataset
 from btfsynth.dataset.load import save
 from btfsynth.dataset.sampling import sample
 from btfsynth.dataset.tasks import TASKS, Task
 from btfsynth.dataset.vectors import numbers_of
-from btfsynth.errors import DataError, UsageError
-from btfsynth.files import StrPath
+from btfsynth.errors import DataError, UsageError, plural
+from btfsynth.files import StrPath, as_path
 from btfsynth.ports import Port, group_columns, total_width
 
 if TYPE_CHECKING:
@@ -84,15 +85,17 @@ class Dataset(Ported):
         classes: bool = False,
         name: str = "data",
     ) -> None:
-        given, targets = _matrix("X", X), np.asarray(y)
-        labels: tuple[Any, ...] = ()
-        if classes:
-            if targets.ndim != 1:
-                raise DataError(f"y: expected one label per pattern, got shape {targets.shape}")
-            found, place = np.unique(targets, return_inverse=True)
-            labels, targets = tuple(found.tolist()), np.eye(len(found), dtype=np.uint8)[place]
-        targets = _matrix("y", targets[:, None] if targets.ndim == 1 else targets)
+        if not isinstance(name, str) or not name.strip():
+            raise DataError(f"name: expected a text that is not blank, got {name!r:.60}")
+        given = _matrix("X", X)
+        labels, targets = _classes(y) if classes else ((), _matrix("y", y))
+        if len(given) != len(targets):
+            raise DataError(
+                f"X and y: expected as many patterns in both, got {len(given)} and {len(targets)}"
+            )
         care = ~np.isnan(targets)
+        _require("X", given, (given >= 0) & (given <= 1), "a value from 0 to 1")
+        _require("y", targets, ~care | np.isin(targets, (0, 1)), "0, 1 or NaN for a don't-care")
         input_ports, in_order = _ports("inputs", inputs, X, given, "x")
         output_ports, out_order = _ports("outputs", outputs, y, targets, "y")
         given, targets, care = given[:, in_order], targets[:, out_order], care[:, out_order]
@@ -155,7 +158,7 @@ class Dataset(Ported):
         """Return the values of a port, ``(patterns,)`` int64; of an analog bus ``(patterns, width)``."""
         for ports, rows in ((self.inputs, self.X), (self.outputs, self.y)):
             values = port_columns(ports, rows)
-            if port in values:
+            if isinstance(port, str) and port in values:
                 return values[port]
         known = ", ".join(each.name for each in (*self.inputs, *self.outputs))
         raise KeyError(f"{port!r}: expected a port, one of {known}")
@@ -170,7 +173,7 @@ class Dataset(Ported):
 
     def coded(self, code: str) -> Dataset:
         """Return analog inputs as bits: ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X``."""
-        return Dataset._of(code_inputs(self.core, parse_code(code)))
+        return Dataset._of(code_inputs(self.core, parse_code(str(code))))
 
     @property
     def circuit(self) -> Netlist:
@@ -216,14 +219,47 @@ class Dataset(Ported):
         return f"{super()._repr_html_()}{shown}"
 
 
-def _matrix(what: str, values: ArrayLike) -> NDArray[Any]:
+def _matrix(what: str, values: Any) -> NDArray[Any]:
+    """Return columns of numbers, NaN for what a mask or a frame leaves out; `y` may be a single column."""
+    labels = "; `classes=True` takes labels" if what == "y" else ""
     try:
+        if np.ma.isMaskedArray(values):
+            values = np.ma.filled(values.astype(np.float64), np.nan)
+        elif hasattr(values, "toarray"):  # a sparse matrix
+            values = values.toarray()
+        elif hasattr(values, "to_numpy") and hasattr(values, "isna"):
+            values = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.iscomplexobj(values):
+            values = np.asarray(values).astype(object)  # which float refuses
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise DataError(f"{what}: expected numbers in rows of equal length") from None
+        raise DataError(f"{what}: expected numbers in rows of equal length{labels}") from None
+    if what == "y" and array.ndim == 1:
+        array = array[:, None]
     if array.ndim != 2 or not array.shape[1]:
         raise DataError(f"{what}: expected rows of columns, got shape {array.shape}")
     return array
+
+
+def _classes(y: ArrayLike) -> tuple[tuple[Any, ...], NDArray[Any]]:
+    """Return the classes, and a column for each that is 1 for its patterns."""
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise DataError(f"y: expected one label per pattern, got shape {labels.shape}")
+    try:
+        found, place = np.unique(labels, return_inverse=True)
+    except TypeError:
+        raise DataError("y: expected labels of one type") from None
+    return tuple(found.tolist()), np.eye(len(found))[place]
+
+
+def _require(what: str, values: NDArray[Any], good: NDArray[np.bool_], expected: str) -> None:
+    if not good.all():
+        row, column = np.argwhere(~good)[0]
+        raise DataError(
+            f"{what}: expected {expected}, got {values[row, column]:g} in row {row}, column {column} "
+            "(the first is 0)"
+        )
 
 
 def _ports(
@@ -238,21 +274,27 @@ def _ports(
             given = [str(column) for column in columns]
         else:
             given = {default: count} if single is None else [str(single)]
+    if isinstance(given, str):
+        given = [given]
     if isinstance(given, Mapping):
-        if any(width < 1 for width in given.values()):
+        if any(not isinstance(width, (int, np.integer)) or width < 1 for width in given.values()):
             raise DataError(f"{what}: expected ports of at least 1 bit, got {dict(given)}")
-        ports = tuple(Port(name, width) for name, width in given.items())
+        ports = tuple(Port(str(name), int(width)) for name, width in given.items())
         order = list(range(total_width(ports)))
-    elif all(isinstance(each, str) for each in given):
+    elif not any(isinstance(each, Port) for each in given):
         ports, order = group_columns([str(each) for each in given])
     else:
-        ports = tuple(each if isinstance(each, Port) else Port(each, 1) for each in given)
+        ports = tuple(each if isinstance(each, Port) else Port(str(each), 1) for each in given)
         order = list(range(total_width(ports)))
     names = [port.name for port in ports]
+    if not all(name.strip() for name in names):
+        raise DataError(f"{what}: expected a name for every port, got a blank one")
     if len(set(names)) < len(names):
         raise DataError(f"{what}: expected different names, got {', '.join(names)}")
     if len(order) != count:
-        raise DataError(f"{what}: expected ports of {count} bits in all, got {len(order)}")
+        raise DataError(
+            f"{what}: expected ports of {plural(count, 'bit')} in all, got {len(order)}"
+        )
     return ports, order
 
 
@@ -315,8 +357,27 @@ def load(
     >>> bool((data["a"] * data["b"] == data["p"]).all())
     True
     """
-    made = load_dataset(source, outputs=_columns(outputs), format=format)
+    if not isinstance(source, (str, PathLike)):
+        raise UsageError(
+            f"expected a task or a file, got {type(source).__name__}; btfsynth.Dataset(X, y) takes arrays"
+        )
+    try:
+        made = load_dataset(source, outputs=_columns(outputs), format=format)
+    except DataError as error:
+        if format is None and _is_netlist(source):
+            raise DataError(
+                "expected patterns, got a netlist; btfsynth.read reads it", as_path(source)
+            ) from error
+        raise
     return Dataset._of(made if name is None else replace(made, name=name))
+
+
+def _is_netlist(path: StrPath) -> bool:
+    from btfsynth.hdl.readers import READERS
+
+    suffix = as_path(path).suffix.lower()
+    endings = {ending for reader in READERS.values() for ending in reader.endings}
+    return suffix in endings and format_by_ending(as_path(path)) is None
 
 
 def _columns(outputs: int | str | Sequence[str] | None) -> Any:

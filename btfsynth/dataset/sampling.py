@@ -17,12 +17,12 @@ def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
 
     What was not drawn counts as unknown, not as don't-care.
     """
-    if not 1 <= n <= dataset.n_patterns:
+    if not isinstance(n, (int, np.integer)) or not 1 <= n <= dataset.n_patterns:
         raise UsageError(
-            f"sample of {n}: expected 1 to {dataset.n_patterns} patterns, as {dataset.source} has"
+            f"sample of {n!r}: expected 1 to {dataset.n_patterns} patterns, as {dataset.source} has"
         )
-    if seed < 0:
-        raise UsageError(f"sample with seed {seed}: expected a seed of at least 0")
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise UsageError(f"sample with seed {seed!r}: expected a whole number of at least 0")
     rows = np.random.default_rng(seed).permutation(dataset.n_patterns)[:n]
     return replace(
         dataset.select(rows),

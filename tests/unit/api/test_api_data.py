@@ -79,11 +79,11 @@ def test_analog_inputs_become_bits_by_a_code():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((ROWS, [0, 1]), "do not fit"),
+        ((ROWS, [0, 1]), "as many patterns in both"),
         (([0, 1], [0, 1]), "expected rows of columns, got shape"),
         (([[0], [0, 1]], [0, 1]), "rows of equal length"),
-        ((ROWS, [0, 1, 2, 0]), "0 or 1"),
-        (([[0, 0], [0, 2], [1, 0], [1, 1]], [0, 1, 1, 0]), "between 0 and 1"),
+        ((ROWS, [0, 1, 2, 0]), "0, 1 or NaN"),
+        (([[0, 0], [0, 2], [1, 0], [1, 1]], [0, 1, 1, 0]), "from 0 to 1"),
         (([[0, 0], [0, 0]], [0, 1]), "contradict"),
         (([["a", "b"]], [0]), "expected numbers"),
     ],
@@ -143,3 +143,80 @@ def test_tables_print_and_go_to_pandas():
     assert "<script>" not in btf.load("full_adder", name="<script>")._repr_html_()
     with pytest.raises(KeyError, match="one of name, signature"):
         tasks["nothing"]
+
+
+def test_what_is_missing_in_an_array_is_a_dont_care():
+    """A mask, a missing value of a nullable frame and a sparse matrix count as what they say."""
+    sparse = pytest.importorskip("scipy.sparse")
+    mask = [False, True, False, False]
+    for y in (
+        np.ma.array([0, 1, 1, 1], mask=mask),
+        pd.Series([False, None, True, True], dtype="boolean"),
+        pd.Series([0, None, 1, 1], dtype="Int64"),
+    ):
+        data = btf.Dataset(sparse.csr_matrix(ROWS), y)
+        assert data.care[:, 0].tolist() == [not hidden for hidden in mask]
+        assert data.X.tolist() == ROWS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((ROWS, [0, 1, 1]), "X and y: expected as many patterns in both, got 4 and 3"),
+        (([[0, 0], [0, 3]], [0, 1]), "X: expected a value from 0 to 1, got 3 in row 1, column 1"),
+        (([[0, None], [0, 1]], [0, 1]), "X: expected a value from 0 to 1, got nan in row 0"),
+        ((ROWS, [0, 1, 2, 1]), "y: expected 0, 1 or NaN for a don't-care, got 2 in row 2"),
+        ((ROWS, [0, 1, 1j, 1]), "y: expected numbers"),
+        ((ROWS, ["a", "b", "a", "b"]), "`classes=True` takes labels"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(arguments, message):
+    """The message has the argument and the place of the value, counted as Python does."""
+    with pytest.raises(btf.DataError, match=message):
+        btf.Dataset(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inputs": {"a": "2"}}, "inputs: expected ports of at least 1 bit"),
+        ({"inputs": ["a", " "]}, "inputs: expected a name for every port, got a blank one"),
+        ({"outputs": "out[0]", "name": ""}, "name: expected a text that is not blank"),
+        ({"name": 3}, "name: expected a text that is not blank, got 3"),
+    ],
+)
+def test_names_that_no_file_could_have_are_refused(options, message):
+    with pytest.raises(btf.DataError, match=message):
+        btf.Dataset(ROWS, [0, 1, 1, 1], **options)
+
+
+def test_a_single_name_is_a_name():
+    """A text is one name, not one for each of its letters; other labels become text."""
+    data = btf.Dataset(ROWS, [0, 1, 1, 1], inputs=[1, 2], outputs="out")
+    assert [port.name for port in (*data.inputs, *data.outputs)] == ["1", "2", "out"]
+    with pytest.raises(btf.DataError, match="expected ports of 2 bits in all, got 1"):
+        btf.Dataset(ROWS, [0, 1, 1, 1], inputs="ab")
+
+
+def test_samples_and_codes_of_a_wrong_type_are_refused():
+    data = btf.load("multiplier:2")
+    for n, seed in ((2.5, 1), ("3", 1), (3, "a"), (3, 1.5)):
+        with pytest.raises(btf.UsageError, match="sample"):
+            data.sample(n, seed)
+    assert len(data.sample(np.int64(3), np.int64(2))) == 3
+    with pytest.raises(btf.UsageError, match="expected binary:K"):
+        data.coded(3)
+    with pytest.raises(KeyError, match="expected a port"):
+        data[:3]
+
+
+def test_load_names_what_it_was_given(tmp_path):
+    """Arrays and netlists have their own functions."""
+    for given in (ROWS, btf.load("full_adder"), None):
+        with pytest.raises(btf.UsageError, match=r"btfsynth.Dataset\(X, y\) takes arrays"):
+            btf.load(given)
+    netlist = btf.smallest("full_adder").netlist
+    for ending in ("v", "blif", "mig"):
+        netlist.save(tmp_path / f"adder.{ending}")
+        with pytest.raises(btf.DataError, match="expected patterns, got a netlist"):
+            btf.load(tmp_path / f"adder.{ending}")
