@@ -48,11 +48,6 @@ class DiscoverOptions(Options, settings=DISCOVER):
     training
         Seed and settings; what is set there is the same in all trials.
     (settings)
-
-    Raises
-    ------
-    UsageError
-        If a value is outside its range.
     """
 
     training: TrainOptions = field(default_factory=TrainOptions)
@@ -148,20 +143,7 @@ def discover(
     Everything found is on the disk as soon as it is; Ctrl-C and the time limit end the search at any moment.
     An earlier discovery in the folder is continued if `resume` is set, else moved aside. `on_event` gets
     `StageBegan`, `SearchStatus` a few times per second, and `Note`; `executor` makes what the work runs on,
-    from a number of jobs.
-
-    Raises
-    ------
-    UsageError
-        If an option or the data cannot be used; before any work.
-    DataError
-        If the folder's files are broken or belong to something else.
-    OutputError
-        If the folder cannot be written.
-    InterruptedWorkError
-        If the user stopped it again before the last circuits were checked.
-    ToolError
-        If no worker can be started.
+    from a number of jobs. A second Ctrl-C, before the last circuits are checked, is an `InterruptedWorkError`.
     """
     directory = as_path(directory)
     portfolio = _check_request(dataset, options)

@@ -15,8 +15,6 @@ from btfsynth.settings.setting import Options
 from btfsynth.settings.table import TRIAL, StopRule
 from btfsynth.training.history import HistoryPoint
 
-__all__ = ["StopReason", "TrainParameters", "TrialResult"]
-
 
 class StopReason(str, Enum):
     EXACT = "exact"
@@ -42,11 +40,6 @@ class TrainParameters(Options, settings=TRIAL):
     Parameters
     ----------
     (settings)
-
-    Raises
-    ------
-    UsageError
-        If a value is outside its range.
     """
 
     sigma: float = TRIAL["sigma"].default
@@ -115,7 +108,6 @@ class TrialResult:
 
     @property
     def exact(self) -> bool:
-        """True if every target that matters is right."""
         return self.bits_right == self.bits
 
     @property

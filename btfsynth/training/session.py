@@ -31,11 +31,6 @@ class TrainOptions(Options, settings=TRAIN):
     (settings)
     topology
         Any acyclic graph to train instead of layers.
-
-    Raises
-    ------
-    UsageError
-        If a value is outside its range.
     """
 
     seed: int = TRAIN["seed"].default
@@ -56,13 +51,7 @@ class TrainOptions(Options, settings=TRAIN):
 
 
 def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
-    """Return a data set's plan with the options in place.
-
-    Raises
-    ------
-    UsageError
-        If a value is out of range, or the data cannot be trained or do not fit the widths.
-    """
+    """Return a data set's plan with the options in place; refuse data that do not fit it."""
     plan = default_plan(dataset)
     named = {name: getattr(options, name) for name in TRIAL if name in TRAIN}
     given = {name: value for name, value in named.items() if value is not None}
@@ -91,43 +80,10 @@ def train(
 ) -> TrainingRun:
     """Train a data set: trials from random starts until one meets the stopping rule.
 
-    Parameters
-    ----------
-    dataset
-        What to learn.
-    options
-        How; by default as the task's plan says.
-    on_event
-        Called from the training threads with a `TrialProgress` some ten times per second, a `TrialEnded` per
-        trial, and a `Note` on every trial that failed on an executor and on a checkpoint that cannot be
-        written, without which the training continues. None makes the latter an error.
-    valid
-        Validation set, to measure the networks on along the way and to choose the best by; its columns are
-        taken by name where the names are those of the data, in any order (see `btfsynth.dataset.sampling`).
-    checkpoint_file
-        Where to keep what is done; training continues from a file that exists.
-    checkpoint_interval
-        Seconds between two writes of a running trial.
-    run_all
-        Run every trial instead of stopping at the first success, all of them on the first widths.
-    executor
-        What to run whole trials on, or the processes that share each (see `run_trials`).
-
-    Returns
-    -------
-    TrainingRun
-        Its ``network(dataset, seed)`` is the trained network; ``succeeded`` tells whether the rule was met.
-
-    Raises
-    ------
-    UsageError, TopologyError
-        If a value is out of range, the data do not fit the network, or no target matters.
-    DataError
-        If the checkpoint belongs to another training.
-    OutputError
-        If the checkpoint cannot be written and `on_event` is None.
-    TrainingError
-        If a state is no longer finite.
+    The validation set measures the networks along the way and chooses the best; its columns are taken by name
+    where they have the names of the data. Training continues from a `checkpoint_file` that exists; its
+    interval is in seconds. One that cannot be written is a `Note`, an error without `on_event`. `run_all`
+    runs every trial, all of them on the first widths. See `run_trials` for the events and the executor.
     """
     options = options or TrainOptions()
     plan = plan_for(dataset, options)
@@ -175,7 +131,6 @@ def train_record(run: TrainingRun) -> dict[str, Any]:
 
 
 def _solutions_record(run: TrainingRun) -> dict[str, Any]:
-    """Return how many trials succeeded, and mean and standard error of the iterations per solution."""
     counts = np.array([result.iterations for result in run.solutions], dtype=np.float64)
     found = len(counts)
     record: dict[str, Any] = {"solutions": found, "success_rate": found / len(run.results)}

@@ -50,7 +50,6 @@ class Candidate:
     codes: NDArray[np.uint8] | None = None
 
     def better_than(self, other: Candidate | None) -> bool:
-        """Tell whether it is to be kept in place of another one; of equal ones the earlier stays."""
         return other is None or self.score > other.score
 
 
@@ -105,7 +104,6 @@ def with_codes(dataset: Dataset, codes: NDArray[np.uint8]) -> Dataset:
 def network_of(
     dataset: Dataset, topology: Topology, weights: NDArray[np.float32]
 ) -> TrainedNetwork:
-    """Return weights as a network with the name and the ports of its data."""
     ports = dataset.input_ports, dataset.output_ports
     return TrainedNetwork(dataset.name, topology, weights, *ports)
 
@@ -166,23 +164,11 @@ class Snapshot:
 class TrialOptions:
     """How a trial is run, what can end it, and where its state goes.
 
-    Parameters
-    ----------
-    threads
-        Threads to share the blocks of patterns; taken where the problem is large enough.
-    ranks
-        Processes that share the training, each of which calls `train_trial`; all get the result.
-    resume
-        Continue from here instead of a random start.
-    deadline
-        `time.monotonic` value at which to end the trial.
-    cancelled
-        Ends the trial when set.
-    snapshot_due, on_snapshot
-        The first is called every tenth of a second or so with the trial's number; if it returns True, the
-        second gets a `Snapshot`. It also gets one of a trial that is ended by its deadline or by `cancelled`.
-    valid_chooses
-        False only measures on the validation set, as on a test set: training targets choose the best network.
+    `threads` share the blocks of patterns where the problem is large enough. Of `ranks`, the processes that
+    share the training, each calls `train_trial`, and all get the result. `deadline` is a value of
+    `time.monotonic`. `snapshot_due` is called with the trial's number every tenth of a second or so; where it
+    returns True `on_snapshot` gets a snapshot, as it does of a trial that the deadline or `cancelled` ends.
+    Without `valid_chooses` training targets alone choose the best network.
     """
 
     threads: int = 1
@@ -303,7 +289,6 @@ class _Run:
         self.history = list(snapshot.history)
 
     def seconds(self) -> float:
-        """Wall time so far, over all sessions."""
         return self.spent + time.perf_counter() - self.begin
 
     def advance(self, steps: int, team: Team | None) -> None:
@@ -388,7 +373,6 @@ class _Run:
         return codes if self.ranks is None else self.ranks.gather_everywhere(codes)
 
     def shown(self, codes: NDArray[np.uint8] | None) -> Dataset:
-        """Return the data with inputs: the given ones, or these codes."""
         return self.dataset if codes is None else with_codes(self.dataset, codes)
 
     def network(self, weights: NDArray[np.floating[Any]], shown: Dataset) -> TrainedNetwork:
@@ -401,7 +385,6 @@ class _Run:
         mean: float,
         codes: NDArray[np.uint8] | None,
     ) -> Candidate:
-        """Measure weights of some iteration by the reference evaluation."""
         shown = self.shown(codes)
         network = self.network(weights, shown)
         held = None if self.chooser is None else measure(network, self.chooser)
@@ -524,23 +507,8 @@ def train_trial(
     the smaller gap; with a validation set, first by what is right of this.
 
     The result depends on the data, the topology, the parameters, the seed and the trial only, as long
-    as neither a deadline nor a cancellation cuts it short.
-
-    Parameters
-    ----------
-    valid
-        Validation set: measured along the way, and chooses the best network.
-    on_event
-        Called every tenth of a second or so with a `TrialProgress`.
-
-    Raises
-    ------
-    TopologyError
-        If the data do not fit the network.
-    UsageError
-        If there are more processes than blocks of patterns.
-    TrainingError
-        If the state is no longer finite.
+    as neither a deadline nor a cancellation cuts it short. A `TrialProgress` comes every tenth of a second
+    or so. A state that is no longer finite is a `TrainingError`.
     """
     check_fit(dataset, topology)
     warm_up(parameters.precision)

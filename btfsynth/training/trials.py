@@ -49,12 +49,10 @@ class TrainingRun:
 
     @property
     def solutions(self) -> tuple[TrialResult, ...]:
-        """The trials that met the stopping rule."""
         return tuple(result for result in self.results if result.succeeded)
 
     @property
     def iterations(self) -> int:
-        """Iterations of all trials that count together."""
         return sum(result.iterations for result in self.results)
 
     def network(self, dataset: Dataset, seed: int) -> TrainedNetwork:
@@ -104,31 +102,14 @@ def run_trials(
     """Run trials until one succeeds.
 
     The result is the lowest-numbered success, which does not depend on how many trials run side by side: a
-    later trial that succeeds sooner waits for the earlier ones.
+    later trial that succeeds sooner waits for the earlier ones. `jobs` trials run side by side, with `threads`
+    in each where its size makes them useful. Events come from the training threads, one at a time:
+    `TrialProgress` of trials on threads, `TrialEnded` (also of a trial that is cut short, or was finished in
+    the checkpoint) and `Note`.
 
-    Parameters
-    ----------
-    jobs, threads
-        Trials side by side, and threads within each where its size makes them useful.
-    checkpoint
-        Where to keep what is done, and to continue from.
-    on_event
-        Gets `TrialProgress` while a trial runs on a thread, `TrialEnded` (also of a trial that is cut short, or
-        was finished in the checkpoint) and `Note`; called from the training threads, one call at a time.
-    executor
-        Runs each trial as a task of its own, instead of threads of this process; it stays open. A trial that
-        fails there gives a `Note` with its seed and does not stop the others; only finished trials are kept
-        in the checkpoint. Or the processes that share every trial, one trial after the other: each of them
-        makes this call, all read the checkpoint and the first one writes it.
-
-    Raises
-    ------
-    TopologyError, UsageError
-        If the data do not fit the networks.
-    TrainingError
-        If no trial has a result, or a state on a thread is no longer finite.
-    ToolError
-        If the executor is lost.
+    An executor runs each trial as a task and stays open. A trial that fails there gives a `Note` and does not
+    stop the others; only finished trials are kept in the checkpoint. Ranks are the processes that share every
+    trial: each makes this call, all read the checkpoint and the first writes it.
     """
     check_fit(series.dataset, series.plan.trial_topology(0))
     restarts: _Restarts
@@ -186,7 +167,6 @@ class _Restarts(ABC):
 
     @property
     def written(self) -> Checkpoint | None:
-        """The checkpoint, if this process writes it."""
         return self.checkpoint
 
     @abstractmethod
@@ -201,7 +181,6 @@ class _Restarts(ABC):
         """Keep the outcome of a trial, if its task has not done so."""
 
     def loop(self, executor: Executor) -> bool:
-        """Run trials on an executor; return whether the user stopped them."""
         kept = {} if self.checkpoint is None else self.checkpoint.finished
         for number in sorted(kept):
             if number < self.series.trials:  # the checkpoint may be of a longer series
@@ -227,7 +206,6 @@ class _Restarts(ABC):
         return self.last < self.series.trials and self.ended.issuperset(range(self.last + 1))
 
     def keep(self, result: TrialResult) -> None:
-        """Take the result of a trial; a success ends the series."""
         with self.lock:
             self.results[result.trial] = result
             self.ended.add(result.trial)
@@ -236,7 +214,6 @@ class _Restarts(ABC):
         self.tell(result.event)
 
     def tell(self, event: Event) -> None:
-        """Hand an event on, one at a time."""
         if self.on_event is not None:
             with self.lock:
                 self.on_event(event)
@@ -287,7 +264,6 @@ class _OnThreads(_Restarts):
         return interrupted or (self.ranks is not None and self.stopped.is_set())
 
     def stop(self) -> None:
-        """End what runs and let nothing begin."""
         self.stopped.set()
         self.cancel_after(-1)
 
@@ -313,7 +289,6 @@ class _OnThreads(_Restarts):
                 self.work(trial)
 
     def work(self, trial: int) -> None:
-        """Train one trial, unless it is not wanted any more, and keep its result."""
         if self.too_late(trial):
             return
         try:
@@ -345,7 +320,6 @@ class _OnThreads(_Restarts):
         return late if self.ranks is None else self.ranks.agree((late,)) > (0,)
 
     def train(self, trial: int) -> TrialResult:
-        """Train one trial, from its snapshot if there is one."""
         series, written = self.series, self.written
         return train_trial(
             series.dataset,

@@ -103,33 +103,10 @@ def tune(
     """Search settings by the expected time to an exact network, or by what is right of a validation set.
 
     Every candidate trains from the same few random starts, each for a share of the time so that a slow one
-    costs no more than others. The search is Optuna's tree-structured Parzen estimator. Ctrl-C ends it with
-    the best until then.
-
-    Parameters
-    ----------
-    time_limit
-        Seconds to search.
-    storage
-        SQLite file that keeps the candidates; the search continues from a file that exists.
-    on_event
-        Called with a `SettingsTried` after every candidate.
-    executor
-        Tries candidates side by side; None tries them one after the other in this process.
-    valid
-        Validation set to judge by. Trials then run for all their share of the time, and the settings have the
-        iterations done by then.
-
-    Raises
-    ------
-    MissingToolError
-        If Optuna is not installed.
-    DataError
-        If the file is no study, or not one of this search.
-    OutputError
-        If it cannot be written any more, before there were any settings.
-    TrainingError, InterruptedWorkError
-        If no candidate reached an exact network, or the user stopped the search before one did.
+    costs no more than others. The search is Optuna's tree-structured Parzen estimator; `time_limit` (seconds)
+    or Ctrl-C ends it with the best until then. `storage` is an SQLite file that keeps the candidates; the
+    search continues from one that exists. Where a validation set judges, trials run for all their share of
+    the time, and the settings have the iterations done by then.
     """
     storage = None if storage is None else as_path(storage)
     time_limit, seed = TUNE["time_limit"].take(time_limit), TUNE["seed"].take(seed)

@@ -89,27 +89,11 @@ def completed(
 ) -> Generator[Finished]:
     """Run tasks where there is room and yield each when it has ended.
 
-    A task whose worker dies is run again. When the caller stops before the end, or an error does, what still
-    runs is taken back; the executor stays open.
-
-    Parameters
-    ----------
-    tasks
-        Asked for the next one when there is room for it: an iterator, or a function that returns None while
-        there is nothing to do beside what runs.
-    on_event
-        Gets a `Note` on every worker that died.
-    attempts
-        How often a task is run whose worker dies; then it is yielded as died.
-    in_order
-        Yield results in the order in which the tasks were handed out, not as they come.
-    stop
-        Asked between two waits; True ends the loop.
-
-    Raises
-    ------
-    BtfsynthError
-        If a task raised one, or the executor is lost.
+    `tasks` is asked for the next one when there is room for it: an iterator, or a function that returns None
+    while there is nothing to do beside what runs. A task whose worker dies gives a `Note` and is run again,
+    `attempts` times in all; then it is yielded as died. `in_order` yields results as the tasks were handed
+    out, not as they come. `stop` is asked between two waits. When the caller, `stop` or an error ends the
+    loop, what still runs is taken back; the executor stays open.
     """
     waiting = None if callable(tasks) else iter(tasks)
     running: dict[Hashable, Task] = {}
