@@ -148,6 +148,10 @@ class Scratch(NamedTuple):
     totals: NDArray[np.float64]
 
 
+MOST_RIGHT, STOP_AT, STOPPED, BEST_ITERATION, BEST_MEAN = range(5)
+"""Places in `Tally.best`."""
+
+
 class Tally(NamedTuple):
     """What the iterations of one call leave beside the state; all arrays are changed.
 
@@ -443,17 +447,18 @@ def run_share(
         if check > 0 and (step + 1) % check == 0:
             if member == 0:
                 right = count_right(problem, state, scratch.values)
-                if right > best[0] or (right == best[0] and mean < best[4]):
-                    best[0] = right
-                    best[3] = step + 1
-                    best[4] = mean
+                most = best[MOST_RIGHT]
+                if right > most or (right == most and mean < best[BEST_MEAN]):
+                    best[MOST_RIGHT] = right
+                    best[BEST_ITERATION] = step + 1
+                    best[BEST_MEAN] = mean
                     for k in range(best_weights.shape[0]):
                         best_weights[k] = state.weights[k]
-                if right == best[1]:
-                    best[2] = 1
+                if right == best[STOP_AT]:
+                    best[STOPPED] = 1
             meetings += 1
             meet(arrived, meetings * members)
-            if best[2] == 1:
+            if best[STOPPED] == 1:
                 return step + 1
         if mean < limit2:
             return step + 1
@@ -466,18 +471,15 @@ def run_steps(
     numbers: tuple[float, float, float, float],
     steps: int,
     check: int,
-    best: NDArray[np.float64],
-    best_weights: NDArray[Any],
-    history: NDArray[np.float64],
+    tally: Tally,
 ) -> int:
     """Run iterations until enough targets are right, the gap is small or `steps` are done; return their number.
 
     The state is changed in place; `start_state` comes first. A state that is not finite stops at once with a
     NaN in the history. numbers: float tuple (beta, gamma, squared gap limit, mean squared gap of the
     iteration before or 0 at the first); a limit of 0 never stops. check: iterations between two counts of the
-    targets that are right; 0 never counts. best, best_weights, history: see `Tally`.
+    targets that are right; 0 never counts.
     """
     alone = (0, 1, np.zeros(1, dtype=np.int64))
     scratch = make_scratch(problem)
-    tally = Tally(best, best_weights, history)
     return int(run_share(problem, state, scratch, alone, numbers, (steps, check), tally))

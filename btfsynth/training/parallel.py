@@ -21,7 +21,12 @@ from numpy.typing import NDArray
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.training.kernel import (
+    BEST_ITERATION,
+    BEST_MEAN,
     GIVEN_UP,
+    MOST_RIGHT,
+    STOP_AT,
+    STOPPED,
     Problem,
     State,
     Tally,
@@ -78,12 +83,9 @@ class Team:
         numbers: tuple[float, float, float, float],
         steps: int,
         check: int,
-        best: Any,
-        best_weights: Any,
-        history: Any,
+        tally: Tally,
     ) -> int:
         arrived = np.zeros(1, dtype=np.int64)
-        tally = Tally(best, best_weights, history)
 
         def share(member: int) -> int:
             team = (member, self.threads, arrived)
@@ -137,7 +139,6 @@ class Ranks:
         return self.share.rank == 0
 
     def require(self, blocks: int) -> None:
-        """Refuse more processes than blocks of patterns."""
         if self.share.ranks > blocks:
             raise UsageError(
                 f"`mpi`: expected at most {blocks} processes, one per block of 64 patterns, "
@@ -145,11 +146,9 @@ class Ranks:
             )
 
     def begin(self, problem: Problem, state: State, blocks: int) -> None:
-        """Get ready for a training of `blocks` blocks in all."""
         self._exchange = _Exchange(self._mpi, self._all, self.share, problem, state, blocks)
 
     def start(self, problem: Problem, state: State) -> None:
-        """Project a fresh state for the first time, as `btfsynth.training.kernel.start_state` does."""
         self._step(problem, state, (0.0, 0.0, 0.0))
         state.gap[:] = 0
 
@@ -160,12 +159,10 @@ class Ranks:
         numbers: tuple[float, float, float, float],
         steps: int,
         check: int,
-        best: Any,
-        best_weights: Any,
-        history: Any,
+        tally: Tally,
     ) -> int:
-        """Run steps as `btfsynth.training.kernel.run_steps` does, in all processes at once."""
         beta, gamma, limit2, mean = numbers
+        best, best_weights, history = tally
         assert self._exchange is not None
         values = self._exchange.scratch.values
         for step in range(steps):
@@ -174,11 +171,12 @@ class Ranks:
                 return step + 1
             if check > 0 and (step + 1) % check == 0:
                 right = self._all.allreduce(int(count_right(problem, state, values)))
-                if right > best[0] or (right == best[0] and mean < best[4]):
-                    best[0], best[3], best[4] = right, step + 1, mean
+                most = best[MOST_RIGHT]
+                if right > most or (right == most and mean < best[BEST_MEAN]):
+                    best[MOST_RIGHT], best[BEST_ITERATION], best[BEST_MEAN] = right, step + 1, mean
                     best_weights[:] = state.weights
-                if right == best[1]:
-                    best[2] = 1
+                if right == best[STOP_AT]:
+                    best[STOPPED] = 1
                     return step + 1
             if mean < limit2:
                 return step + 1

@@ -21,17 +21,23 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule
 from btfsynth.training.history import HistoryPoint, next_point
-from btfsynth.training.kernel import GIVEN, run_steps, start_state
+from btfsynth.training.kernel import (
+    BEST_ITERATION,
+    BEST_MEAN,
+    GIVEN,
+    MOST_RIGHT,
+    STOPPED,
+    Tally,
+    run_steps,
+    start_state,
+)
 from btfsynth.training.parallel import Ranks, Share, Team, useful_threads
 from btfsynth.training.parameters import StopReason, TrainParameters, TrialResult
 from btfsynth.training.state import count_blocks, generated_codes, make_problem, make_state
 
 
 def new_best(stop_at: int = -1) -> NDArray[np.float64]:
-    """Return the counters that `btfsynth.training.kernel.run_steps` keeps of the best network, float64 (5,).
-
-    `stop_at` are the targets right at which the iterations stop; -1 never stops them.
-    """
+    """Return `btfsynth.training.kernel.Tally.best` before the first count."""
     return np.array([-1, stop_at, 0, 0, np.inf], dtype=np.float64)
 
 
@@ -110,17 +116,17 @@ def network_of(
 
 @functools.cache
 def warm_up(precision: int) -> None:
-    """Compile the kernel, or load it from the cache, so that no measured time contains its compilation."""
+    """Compile or load the kernel, so that no measured time contains its compilation."""
     bit = np.array([[0], [1]], dtype=np.uint8)
     tiny = Dataset("warm_up", "warm_up", bit, bit, (Port("x", 1),), (Port("y", 1),))
     dtype = TrainParameters(precision=precision).dtype
     problem = make_problem(tiny, layered((1, 1)), 3.0, dtype)
     state = make_state(problem, (0,))
     start_state(problem, state)
-    arguments = (problem, state, (0.5, 0.0, 0.0, 0.0), 1, 1, new_best(), state.weights.copy())
-    run_steps(*arguments, np.zeros(1))
+    tally = Tally(new_best(), state.weights.copy(), np.zeros(1))
+    run_steps(problem, state, (0.5, 0.0, 0.0, 0.0), 1, 1, tally)
     team = Team(2)
-    team.run_steps(*arguments, np.zeros(1))
+    team.run_steps(problem, state, (0.5, 0.0, 0.0, 0.0), 1, 1, tally)
     team.close()
 
 
@@ -307,19 +313,18 @@ class _Run:
         shared = self.ranks or team
         run = run_steps if shared is None else shared.run_steps
         began = time.perf_counter()
-        found, self.best[3] = self.best[3], 0
+        found, self.best[BEST_ITERATION] = self.best[BEST_ITERATION], 0
         ran = run(
             self.problem,
             self.state,
             (parameters.beta, parameters.gamma, self.limit2, self.mean),
             steps,
             aligned,
-            self.best,
-            self.best_weights,
-            history,
+            Tally(self.best, self.best_weights, history),
         )
         self.stepping += time.perf_counter() - began
-        self.best[3] = self.done + self.best[3] if self.best[3] else found
+        at = self.best[BEST_ITERATION]
+        self.best[BEST_ITERATION] = self.done + at if at else found
         self.done += ran
         self.mean = float(history[ran - 1])
         # Weights may be lost while the gap is still a number.
@@ -397,19 +402,17 @@ class _Run:
             self.kept = candidate
 
     def is_exact(self) -> bool:
-        """Tell whether the present weights get every target right by the reference evaluation."""
         shown = self.shown(self.codes())
         return self.network(self.state.weights, shown).bits_right(shown) == self.bits
 
     def stopped(self) -> StopReason | None:
-        """Return what ends the trial now, if anything does."""
         stop = self.parameters.stop
         small = self.limit2 > 0 and self.mean < self.limit2
-        if stop is StopRule.EXACT and self.best[2]:
+        if stop is StopRule.EXACT and self.best[STOPPED]:
             # The kernel sums in its own precision; the reference has the last word.
             if self.is_exact():
                 return StopReason.EXACT
-            self.best[2] = 0
+            self.best[STOPPED] = 0
         if stop is StopRule.EXACT and self._found_between():
             return StopReason.EXACT
         if stop is StopRule.GAP and small:
@@ -442,8 +445,8 @@ class _Run:
             assert self.kept is not None  # see `_found_between`
             return self.kept
         self.keep(present)
-        if self.best[3] and self.problem.generator == GIVEN:
-            step, mean = int(self.best[3]), float(self.best[4])
+        if self.best[BEST_ITERATION] and self.problem.generator == GIVEN:
+            step, mean = int(self.best[BEST_ITERATION]), float(self.best[BEST_MEAN])
             self.keep(self.candidate(self.best_weights, step, mean, None))
         assert self.kept is not None
         return self.kept
@@ -454,7 +457,7 @@ class _Run:
             trial=trial,
             iterations=self.done,
             gap=self.mean**0.5,
-            bits_right=max(kept, int(self.best[0])),
+            bits_right=max(kept, int(self.best[MOST_RIGHT])),
             bits=self.bits,
             widths=self.topology.widths,
             seconds=self.seconds(),

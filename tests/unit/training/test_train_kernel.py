@@ -18,6 +18,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.network.topology import Topology, layered
 from btfsynth.ports import Port
 from btfsynth.training.kernel import (
+    Tally,
     count_right,
     run_steps,
     start_state,
@@ -114,7 +115,7 @@ class SideBySide:
         history = np.zeros(1)
         numbers = (self.beta, self.gamma, 0.0, self.mean)
         weights = self.state.weights.copy()
-        run_steps(self.problem, self.state, numbers, 1, 0, self.best, weights, history)
+        run_steps(self.problem, self.state, numbers, 1, 0, Tally(self.best, weights, history))
         self.mean = float(history[0])
         gap, _, _ = self.twin.step(self.beta, self.gamma)
         return plain_state(self.problem, self.state), np.sqrt(self.mean), gap
@@ -251,8 +252,8 @@ def test_degenerate_copies_stay_finite():
             history = np.zeros(20)
             start_state(problem, state)
             ran = run_steps(
-                problem, state, (0.5, 1e-2, 0.0, 0.0), 20, 0, best,
-                state.weights.copy(), history,
+                problem, state, (0.5, 1e-2, 0.0, 0.0), 20, 0,
+                Tally(best, state.weights.copy(), history),
             )  # fmt: skip
             assert ran == 20
             assert np.isfinite(history).all()
@@ -271,7 +272,7 @@ def test_a_state_that_is_not_finite_stops_at_once():
     best = new_best(8)
     start_state(problem, state)
     ran = run_steps(
-        problem, state, (0.5, 0.0, 0.0, 0.0), 10, 0, best, state.weights.copy(), history
+        problem, state, (0.5, 0.0, 0.0, 0.0), 10, 0, Tally(best, state.weights.copy(), history)
     )
     assert ran == 1
     assert np.isnan(history[0])
@@ -310,7 +311,12 @@ def test_threads_give_the_same_bits(threads):
         best, history = new_best(1200), np.zeros(60)
         run = run_steps if team is None else team.run_steps
         ran = run(
-            problem, state, (0.4, 1e-2, 0.0, 0.0), 60, 10, best, state.weights.copy(), history
+            problem,
+            state,
+            (0.4, 1e-2, 0.0, 0.0),
+            60,
+            10,
+            Tally(best, state.weights.copy(), history),
         )
         if team is not None:
             team.close()
@@ -338,7 +344,12 @@ def test_a_thread_that_cannot_start_does_not_leave_the_others_waiting(monkeypatc
     best = new_best(400)
     with pytest.raises(RuntimeError, match="start new thread"):
         team.run_steps(
-            problem, state, (0.4, 0.0, 0.0, 0.0), 9, 0, best, state.weights.copy(), np.zeros(9)
+            problem,
+            state,
+            (0.4, 0.0, 0.0, 0.0),
+            9,
+            0,
+            Tally(best, state.weights.copy(), np.zeros(9)),
         )
     assert started[0].done()
     team.close()
@@ -351,7 +362,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.ports import Port
 from btfsynth.network.topology import layered
 from btfsynth.training.trainer import new_best
-from btfsynth.training.kernel import run_steps, start_state
+from btfsynth.training.kernel import Tally, run_steps, start_state
 from btfsynth.training.state import make_problem, make_state
 from btfsynth.training.vector import register_runs
 from numba import types
@@ -366,7 +377,7 @@ for patterns, real in itertools.product((5, 20, 56, 200), (np.float32, np.float6
     start_state(problem, state)
     best = new_best(5 * patterns)
     history = np.zeros(50)
-    run_steps(problem, state, (0.4, 1e-2, 0.0, 0.0), 50, 0, best, state.weights.copy(), history)
+    run_steps(problem, state, (0.4, 1e-2, 0.0, 0.0), 50, 0, Tally(best, state.weights.copy(), history))
     print(zlib.crc32(state.w.tobytes()), zlib.crc32(history.tobytes()))
 """
 
