@@ -50,22 +50,12 @@ def _parameters() -> TrainParameters:
 class CascadeOptions:
     """How a cascade is trained.
 
-    Parameters
-    ----------
-    parameters
-        Of every training. The iterations are those of the first round; each round after it has as many more.
-        The rule waits for a small gap: weights of a network that is merely exact are spread over all signals.
-    shapes
-        Hidden layers of the networks, one per round, again and again.
-    rounds
-        Rounds without an output learnt after which the cascade gives up. A round trains the outputs
-        that are not learnt yet, once each.
-    candidates
-        Trainings of an output once it is learnt, the first success included; the smallest circuit stays.
-    passes, stage_passes
-        Scripts that join an output to the circuit, and at the end of a stage.
-    order
-        The input bits in the order in which they are let free; None takes `interleaved_order`.
+    A round trains the outputs that are not learnt yet, once each; after `rounds` without success the cascade
+    gives up. `parameters` has the iterations of the first round; each round after it has as many more. The
+    rule waits for a small gap: weights of a network that is merely exact are spread over all signals.
+    `shapes` are the hidden layers, one per round, again and again. An output has `candidates` trainings once
+    it is learnt, the first success included; the smallest circuit stays. `passes` join it to the circuit,
+    `stage_passes` end a stage. The input bits are let free in `order`, by default `interleaved_order`.
     """
 
     seed: int = 1
@@ -111,15 +101,7 @@ def interleaved_order(ports: Sequence[Port]) -> tuple[int, ...]:
 
 
 def grow(dataset: Dataset, options: CascadeOptions | None = None) -> GrownCircuit:
-    """Grow a circuit that is right on every pattern, and anything on input vectors that the data do not list.
-
-    Raises
-    ------
-    UsageError
-        If the inputs are not Boolean, or the order does not name every input once.
-    TrainingError
-        If an output was not learnt.
-    """
+    """Grow a circuit that is right on every listed pattern, and anything on other input vectors."""
     options = options or CascadeOptions()
     if dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(
@@ -291,8 +273,8 @@ class _Stage:
         inputs = [builder.input(bit) for bit in range(circuit.n_inputs)]
         literals = _copy_cells(builder, circuit, inputs)
         added = _copy_cells(builder, addition, [literals[node] for node in signals])
-        driven = [_follow(literals, literal) for literal in circuit.outputs.tolist()]
-        driven.append(_follow(added, int(addition.outputs[0])))
+        driven = [value_of(literals, literal) for literal in circuit.outputs.tolist()]
+        driven.append(value_of(added, int(addition.outputs[0])))
         return _optimised(builder.build(driven), self._all_targets(output), passes)
 
     def _all_targets(self, output: int) -> Dataset:
@@ -312,7 +294,6 @@ class _Stage:
         return self._driving(ordered)
 
     def _driving(self, outputs: Sequence[int]) -> Netlist:
-        """Return the circuit with other output literals."""
         ports = (Port("y", len(outputs)),)
         return _rewired(self.circuit, self.circuit.input_ports, ports, outputs=outputs)
 
@@ -338,19 +319,14 @@ def _input_ports(free: int) -> tuple[Port, ...]:
 
 
 def _select(values: Bits, literals: NDArray[Any]) -> Bits:
-    """Return the columns of literals."""
     return np.asarray(values[:, literals >> 1] ^ (literals & 1).astype(np.uint8), dtype=np.uint8)
-
-
-def _follow(literals: Sequence[int], literal: int) -> int:
-    return value_of(literals, literal)
 
 
 def _copy_cells(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) -> list[int]:
     """Make a netlist's cells over given input literals; return a literal for every node."""
     literals = [FALSE, *inputs]
     for fanin in netlist.fanins.tolist():
-        a, b, c = (_follow(literals, literal) for literal in fanin)
+        a, b, c = (value_of(literals, literal) for literal in fanin)
         literals.append(builder.maj(a, b, c))
     return literals
 
@@ -370,10 +346,9 @@ def _rewired(
     inputs = [builder.input(bit) for bit in order or range(netlist.n_inputs)]
     literals = _copy_cells(builder, netlist, inputs)
     driven = netlist.outputs.tolist() if outputs is None else outputs
-    return builder.build([_follow(literals, literal) for literal in driven])
+    return builder.build([value_of(literals, literal) for literal in driven])
 
 
 def _optimised(netlist: Netlist, patterns: Dataset, script: str) -> Netlist:
-    """Run passes that keep what the patterns ask for."""
     result, _ = run_passes(parse_script(script), netlist, care_reference(patterns))
     return result

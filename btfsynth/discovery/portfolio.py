@@ -139,17 +139,13 @@ class Schedule:
         self._objective = objective
         self._next_trial = 0
         self._may_polish = polish
-        self._polishing = False
+        self.polishing = False
         self._queue: deque[PolishTask] = deque()
         self._generations: list[PolishTask] = []
         self._attempts: Counter[str] = Counter()
         self._sources: dict[str, Record] = {}
         self._best: list[tuple[int, int, int]] = []
         self._idle_generations = 0
-
-    @property
-    def polishing(self) -> bool:
-        return self._polishing
 
     def source(self, task: PolishTask) -> Record:
         """Return the record of the circuit that is polished, as it was when that was decided."""
@@ -161,7 +157,7 @@ class Schedule:
         `late` says that it is time to polish.
         """
         while True:
-            if not self._polishing:
+            if not self.polishing:
                 if not (late and self._may_polish and found.distinct):
                     task = self._next_training(found)
                     if task is not None:
@@ -170,14 +166,14 @@ class Schedule:
                     return None
                 if self._trials is not None and not late and _any(running, TrialTask):
                     return None
-                self._polishing = True
+                self.polishing = True
                 self._plan(found)
             if self._queue:
                 return self._queue.popleft()
             if _any(running, PolishTask):
                 return None
             if self._idle_generations >= _STALLED:
-                self._polishing = self._may_polish = False
+                self.polishing = self._may_polish = False
             else:
                 self._plan(found)
 

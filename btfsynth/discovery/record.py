@@ -220,7 +220,7 @@ def rank(objective: Objective, cost: NetlistStatistics) -> tuple[int, ...]:
 
 
 def costs(cost: NetlistStatistics) -> tuple[int, int, int]:
-    """Return what circuits of a front are compared by: cells, depth, inverters."""
+    """Return what circuits of a front are compared by."""
     return cost.cells, cost.depth, cost.inverters
 
 

@@ -1,7 +1,7 @@
 """One run of an experiment from one seed: the work, and its record as JSON values.
 
 `run_training` and `run_baseline` depend on their arguments alone, so they can run in any process, on this
-machine or on others.
+machine or on others; what cannot be run is a `Failed`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.dataset.load import load
 from btfsynth.errors import MissingToolError, TrainingError
-from btfsynth.events import Event, OnEvent, TrialProgress
+from btfsynth.events import Event, TrialProgress
 from btfsynth.network.accuracy import measure
 from btfsynth.network.sparse import sparsify
 from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
@@ -37,14 +37,8 @@ BASELINES = {
 """The gradient baselines."""
 
 
-def training_record(
-    experiment: Experiment,
-    scale: Scale,
-    seed: int,
-    *,
-    on_event: OnEvent | None = None,
-) -> Record:
-    """Train an experiment from one seed and measure the result; tell of `TrialProgress` ten times a second."""
+def _training_record(experiment: Experiment, scale: Scale, seed: int) -> Record:
+    """Train an experiment from one seed and measure the result; report `TrialProgress` ten times a second."""
     dataset = load(experiment.source(seed))
     test = load(experiment.test_source(seed)) if experiment.tested else None
     result = train_trial(
@@ -53,7 +47,7 @@ def training_record(
         experiment.parameters(scale),
         seed,
         valid=test,
-        on_event=on_event,
+        on_event=_report,
         options=TrialOptions(valid_chooses=False),  # a test set that chose would tell nothing
     )
     network = TrainingRun((result,), result, result.succeeded, False, False, 0.0).network(
@@ -89,7 +83,7 @@ def training_record(
     }
 
 
-def baseline_record(experiment: Experiment, seed: int) -> Record:
+def _baseline_record(experiment: Experiment, seed: int) -> Record:
     """Train the gradient baselines on the same patterns."""
     dataset = load(experiment.source(seed))
     if dataset.input_kind not in (InputKind.BOOLEAN, InputKind.ANALOG):
@@ -155,23 +149,20 @@ class Failed:
 
 
 def run_training(experiment: Experiment, scale: Scale, seed: int) -> Record | Failed:
-    """Train an experiment from one seed; report where it stands."""
     try:
-        return training_record(experiment, scale, seed, on_event=_report)
+        return _training_record(experiment, scale, seed)
     except (MissingToolError, TrainingError) as error:
         return Failed(f"{place()}{error}")
 
 
 def _report(event: Event) -> None:
-    """Tell whoever waits for the task where its training stands."""
     if isinstance(event, TrialProgress):
         report(asdict(event))
 
 
 def run_baseline(experiment: Experiment, seed: int) -> Record | Failed:
-    """Train the gradient baselines of an experiment from one seed."""
     try:
-        return baseline_record(experiment, seed)
+        return _baseline_record(experiment, seed)
     except (MissingToolError, TrainingError) as error:
         return Failed(f"{place()}{error}", torch=not has_torch())
 
