@@ -114,7 +114,6 @@ class Checkpoint:
             return self._stored.state(trial, header, arrays)
 
     def due(self, trial: int) -> bool:
-        """Tell whether a running trial's interval has passed."""
         now = time.monotonic()
         return now - self._written.setdefault(trial, now) >= self.interval
 
@@ -144,7 +143,6 @@ class Checkpoint:
         self._trial_path(result.trial).unlink(missing_ok=True)
 
     def discard(self, trials: Iterable[int]) -> None:
-        """Remove the states of trials that an earlier success made needless."""
         for trial in trials:
             self._trial_path(trial).unlink(missing_ok=True)
 
@@ -152,7 +150,6 @@ class Checkpoint:
         return self.path.with_name(f"{self.path.name}.trial{trial}")
 
     def _save(self, path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bool:
-        """Write a file; return whether it is there."""
         text = json.dumps({"format": _FORMAT, "fingerprint": self._fingerprint, **header})
         packed = np.frombuffer(text.encode(), dtype=np.uint8)
         try:
@@ -192,20 +189,15 @@ class Checkpoint:
             self.finished.update(self._stored.finished(header, arrays))
 
 
+_KEPT = (
+    "trial", "stop", "iterations", "best_iteration", "gap", "bits_right", "bits", "valid_right",
+    "seconds", "step_seconds",
+)  # fmt: skip
+
+
 def _record(result: TrialResult) -> dict[str, Any]:
-    return {
-        "trial": result.trial,
-        "stop": result.stop.value,
-        "iterations": result.iterations,
-        "best_iteration": result.best_iteration,
-        "gap": result.gap,
-        "bits_right": result.bits_right,
-        "bits": result.bits,
-        "valid_right": result.valid_right,
-        "seconds": result.seconds,
-        "step_seconds": result.step_seconds,
-        "history": [asdict(point) for point in result.history],
-    }
+    record = {name: getattr(result, name) for name in _KEPT}
+    return {**record, "history": [asdict(point) for point in result.history]}
 
 
 _MAX_TRIALS = 100_000
@@ -224,7 +216,6 @@ class Stored:
     def finished(
         self, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
     ) -> dict[int, TrialResult]:
-        """Return the finished trials by number."""
         found: dict[int, TrialResult] = {}
         known: set[str] = set()
         for record in items(header, "finished"):
@@ -327,7 +318,6 @@ class Stored:
             raise InvalidRecordError(f"stop: expected every bit right after {result.stop.value!r}")
 
     def history(self, record: Mapping[str, Any], last: int) -> tuple[HistoryPoint, ...]:
-        """Return the points of a history up to an iteration."""
         optional = {"labels": self.dataset.output_kind is OutputKind.LABEL}
         held = self.valid is not None
         optional |= {"valid_bits": held, "valid_vectors": held}
@@ -408,7 +398,6 @@ def _array(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> NDArray[Any]:
-    """Return an array of this type and shape whose values are finite and in range."""
     if array is None:
         raise InvalidRecordError(f"{name}: expected an array, got none")
     if array.dtype != dtype or array.shape != shape:

@@ -38,7 +38,6 @@ try:
 except ImportError:  # before scikit-learn 1.6 it was a method
 
     def validate_data(estimator: Any, *arrays: Any, **options: Any) -> Any:
-        """Check and convert samples, and keep or compare the number and names of features."""
         return estimator._validate_data(*arrays, **options)
 
 
@@ -213,23 +212,10 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """Return the sums ``W . x`` of the output neurons.
+        """Return the sums ``W . x`` of the output neurons, float64.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes), float64
-            With two classes above 0 where the sample is of ``classes_[1]``; else the largest sum names
-            the class.
-
-        Raises
-        ------
-        ValueError
-            If the samples cannot be used.
+        With two classes ``(n_samples,)``, above 0 where the sample is of ``classes_[1]``; else ``(n_samples,
+        n_classes)``, of which the largest names the class.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype="numeric", reset=False)
@@ -237,23 +223,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return sums[:, 0] if len(self.classes_) == 2 else sums
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class of every sample: of equal sums the first.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels out of ``classes_``.
-
-        Raises
-        ------
-        ValueError
-            If the samples cannot be used.
-        """
+        """Return the class of every sample, ``(n_samples,)`` out of ``classes_``: of equal sums the first."""
         sums = self.decision_function(X)
         numbers = (sums > 0).astype(np.intp) if sums.ndim == 1 else sums.argmax(axis=1)
         labels: NDArray[Any] = self.classes_[numbers]
@@ -320,7 +290,6 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _options(self, dataset: Dataset, seed: int) -> TrainOptions:
-        """Return the parameters as the trainer takes them, which checks most of them."""
         trials = _whole("trials", self.trials)
         threads = int(effective_n_jobs(self.n_jobs))
         jobs = max(1, min(threads, trials))
@@ -361,12 +330,10 @@ def random_seed(random_state: Any) -> int:
 
 
 def _whole(name: str, value: Any) -> int:
-    """Return a whole number of any integer type as an int."""
     if not isinstance(value, Integral):
         raise UsageError(f"{name}: expected a whole number, got {value!r}")
     return int(value)
 
 
 def _are_bits(X: NDArray[Any]) -> bool:
-    """Tell whether every value is 0 or 1."""
     return bool(((X == 0) | (X == 1)).all())

@@ -23,7 +23,6 @@ _GENERATORS = {
 
 
 def count_blocks(patterns: int) -> int:
-    """Return the number of blocks that hold this many patterns, in all processes together."""
     groups = -(-patterns // LANES)
     return -(-groups // min(_GROUPS_A_BLOCK, groups))
 

@@ -31,6 +31,7 @@ from btfsynth.events import OnEvent, SettingsTried, ignore
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import layered
+from btfsynth.records import InvalidRecordError, file_content, real, whole
 from btfsynth.settings.table import TUNE, StopRule
 from btfsynth.training.defaults import default_plan
 from btfsynth.training.parameters import TrainParameters, TrialResult
@@ -179,7 +180,7 @@ class _Search:
         self.told: list[Any] = []
 
     def run(self, executor: Executor, on_event: OnEvent) -> bool:
-        """Try candidates until the time is up; return whether the user stopped it."""
+        """Try candidates; return whether the user stopped it."""
         from optuna.trial import TrialState
 
         try:
@@ -269,7 +270,6 @@ def _right_share(result: TrialResult, valid: Dataset) -> float:
 def _chosen(
     candidate: Any, dataset: Dataset, has_valid: bool
 ) -> tuple[tuple[int, ...], TrainParameters]:
-    """Return widths and parameters of a candidate; generated codes keep their width."""
     chosen = candidate.params
     parameters = TrainParameters(
         sigma=chosen["sigma"],
@@ -338,15 +338,12 @@ def open_study(name: str, storage: StrPath | None, seed: int, dataset: Dataset) 
     if study.directions != [optuna.study.StudyDirection.MINIMIZE]:
         raise DataError("cannot be used as a study: expected one for the smallest cost", storage)
     for candidate in candidates:
+        place = f"cannot be used as a study: candidate {shown(candidate.number)}"
         try:
-            problem = _problem(candidate, dataset)
+            with file_content(storage or "", place):
+                _check_candidate(candidate, dataset)
         except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-            problem = f"malformed ({type(error).__name__})"
-        if problem is not None:
-            raise DataError(
-                f"cannot be used as a study: candidate {shown(candidate.number)}: {problem}",
-                storage,
-            )
+            raise DataError(f"{place}: malformed ({type(error).__name__})", storage) from None
     # A search that is resumed is not to begin with the candidates it has had.
     study.sampler = optuna.samplers.TPESampler(seed=(seed + len(candidates)) % _SEED_RANGE)
     return study
@@ -359,46 +356,36 @@ def _remove(storage: Path) -> None:
             name.unlink(missing_ok=True)
 
 
-def _problem(candidate: Any, dataset: Dataset) -> str | None:
-    """Return how a candidate differs from those that a search keeps, None if it does not."""
+def _check_candidate(candidate: Any, dataset: Dataset) -> None:
+    """Refuse a candidate that differs from those that a search of these data keeps."""
     import optuna
 
     space = _space(dataset)
-    if not all(type(each) is int for each in (candidate.number, candidate._trial_id)):
-        return "expected a whole number as its number"
-    done = candidate.state is optuna.trial.TrialState.COMPLETE
+    for number in (candidate.number, candidate._trial_id):
+        whole({"number": number}, "number")
     for name, distribution in candidate.distributions.items():
         if distribution != space.get(name):
-            return f"{name!r:.60}: expected a parameter of this search"
-    if not done:
-        return None
-    if candidate.params.keys() != space.keys():
-        return f"expected the parameters {', '.join(space)}"
-    for name, value in candidate.params.items():
+            raise InvalidRecordError(f"{name!r:.60}: expected a parameter of this search")
+    if candidate.state is not optuna.trial.TrialState.COMPLETE:
+        return
+    params, kept = candidate.params, candidate.user_attrs
+    if params.keys() != space.keys():
+        raise InvalidRecordError(f"expected the parameters {', '.join(space)}")
+    for name, value in params.items():
         if not (
             math.isfinite(value) and space[name]._contains(space[name].to_internal_repr(value))
         ):
-            return f"{name}: expected a value of its range, got {shown(value)}"
-    value = candidate.value
-    if value is None or not (math.isfinite(value) and value >= 0):
-        return f"cost: expected a number of at least 0, got {shown(value)}"
-    return _attribute_problem(candidate, dataset)
-
-
-def _attribute_problem(candidate: Any, dataset: Dataset) -> str | None:
-    kept, params = candidate.user_attrs, candidate.params
+            raise InvalidRecordError(f"{name}: expected a value of its range, got {shown(value)}")
+    real({"cost": candidate.value}, "cost")
     if kept.get("widths") != list(_widths(params, dataset)):
-        return f"widths: expected those of its parameters, got {shown(kept.get('widths'))}"
-    for name, low in (("trials", 1), ("solutions", 0), ("iterations", 0)):
-        value = kept.get(name)
-        if type(value) is not int or not low <= value <= 2**62:
-            return f"{name}: expected a whole number of at least {low}, got {shown(value)}"
-    if kept["solutions"] > kept["trials"]:
-        return f"solutions: expected at most {kept['trials']}, got {kept['solutions']}"
-    return None
+        raise InvalidRecordError(
+            f"widths: expected those of its parameters, got {shown(kept.get('widths'))}"
+        )
+    trials = whole(kept, "trials", 1)
+    whole(kept, "solutions", 0, trials)
+    whole(kept, "iterations")
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of what a database said."""
     lines = str(error.__cause__ or error).splitlines()
     return lines[0] if lines else type(error).__name__

@@ -157,7 +157,10 @@ def study(tmp_path_factory):
     [
         ("update trial_user_attributes set value_json = '\"x\"' where key = 'widths'", "widths"),
         ("delete from trial_user_attributes where key = 'solutions'", "solutions"),
-        ("update trial_user_attributes set value_json = '99' where key = 'solutions'", "at most"),
+        (
+            "update trial_user_attributes set value_json = '99' where key = 'solutions'",
+            "solutions: expected",
+        ),
         ("update trial_values set value = -1", "cost"),
         ("update trial_params set distribution_json = '{}'", ""),
         ("delete from trial_params where param_name = 'sigma'", "parameters"),
