@@ -35,18 +35,12 @@ class _Graph(NamedTuple):
     A cell that is replaced gets an alias, the literal that stands for it; its readers are not touched.
     """
 
-    fanins: Any
-    """int32 ``(capacity, 3)``, rows of the cells given, new ones added."""
-    table: Any
-    """As in `btfsynth.netlist.hashing.Graph`; empty at first."""
-    references: Any
-    """int32 ``(capacity,)``, zero at first (see `btfsynth.netlist.kernels`)."""
-    alias: Any
-    """int32 ``(capacity,)``, each its own literal at first."""
-    first: Any
-    """The first cell."""
-    stack: Any
-    """int32 ``(3 * capacity + 4,)``, scratch."""
+    fanins: Any  # int32 ``(capacity, 3)``, rows of the cells given, new ones added
+    table: Any  # as in `btfsynth.netlist.hashing.Graph`; empty at first
+    references: Any  # int32 ``(capacity,)``, zero at first (see `btfsynth.netlist.kernels`)
+    alias: Any  # int32 ``(capacity,)``, each its own literal at first
+    first: Any  # the first cell
+    stack: Any  # int32 ``(3 * capacity + 4,)``, scratch
 
 
 @dataclass(frozen=True)
@@ -113,18 +107,6 @@ def _aliased(alias: Any, literals: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _take(graph: Any, node: Any) -> Any:
-    """Add a reference to a node; returns how many cells come to life. Changes the graph."""
-    return hold(graph, node, graph.stack)
-
-
-@numba.njit(cache=True, nogil=True)
-def _drop(graph: Any, node: Any) -> Any:
-    """Take a reference from a node; returns how many cells die. Changes the graph."""
-    return drop(graph, node, graph.stack)
-
-
-@numba.njit(cache=True, nogil=True)
 def _place(graph: Any, form: Any, size: int, used: int, make: bool, work: Any) -> Any:
     """Look up or make the cells of a form.
 
@@ -150,7 +132,7 @@ def _place(graph: Any, form: Any, size: int, used: int, make: bool, work: Any) -
                 known = np.int64(table[slot])
             if known:
                 result = resolve(graph.alias, 2 * known ^ flip)
-                added += _take(graph, result >> 1)
+                added += hold(graph, result >> 1, graph.stack)
                 taken[listed] = result >> 1
                 listed += 1
             else:
@@ -188,10 +170,10 @@ def _best_form(
             continue
         woken = 0
         for place in range(size):
-            woken += _take(graph, local[1 + place] >> 1)
+            woken += hold(graph, local[1 + place] >> 1, graph.stack)
         freed = 1
         for place in range(3):
-            freed += _drop(graph, resolve(alias, fanins[node, place]) >> 1)
+            freed += drop(graph, resolve(alias, fanins[node, place]) >> 1, graph.stack)
         if freed - woken > best:
             for form in range(start[function], start[function + 1]):
                 added, listed, _ = _place(
@@ -199,7 +181,7 @@ def _best_form(
                 )
                 result = local[outputs[form] >> 1] >> 1
                 for at in range(listed):
-                    _drop(graph, taken[at])
+                    drop(graph, taken[at], graph.stack)
                 gain = freed - woken - added
                 if result != node and (
                     gain > best
@@ -214,9 +196,9 @@ def _best_form(
                 ):
                     best, best_cut, best_form = gain, cut, form
         for place in range(3):
-            _take(graph, resolve(alias, fanins[node, place]) >> 1)
+            hold(graph, resolve(alias, fanins[node, place]) >> 1, graph.stack)
         for place in range(size):
-            _drop(graph, local[1 + place] >> 1)
+            drop(graph, local[1 + place] >> 1, graph.stack)
     return best_cut, best_form
 
 
@@ -237,11 +219,11 @@ def _replace(
     size = forms.sizes[cuts.tables[node, cut]]
     _, listed, used = _place(graph, forms.cells[form], size, used, True, work)
     literal = value_of(local, forms.outputs[form])
-    _take(graph, literal >> 1)
+    hold(graph, literal >> 1, graph.stack)
     for at in range(listed):
-        _drop(graph, taken[at])
+        drop(graph, taken[at], graph.stack)
     for place in range(3):
-        _drop(graph, resolve(alias, graph.fanins[node, place]) >> 1)
+        drop(graph, resolve(alias, graph.fanins[node, place]) >> 1, graph.stack)
     references[literal >> 1] += references[node] - 1
     references[node] = 0
     alias[node] = literal
@@ -259,7 +241,7 @@ def _rewrite(graph: Any, n_nodes: int, outputs: Any, cuts: Any, forms: Any) -> t
     for node in range(first, n_nodes):
         table[slot_of(graph, fanins[node, 0], fanins[node, 1], fanins[node, 2])] = node
     for output in outputs:
-        _take(graph, output >> 1)
+        hold(graph, output >> 1, graph.stack)
     used = n_nodes
     replaced = 0
     for node in range(first, n_nodes):

@@ -23,16 +23,11 @@ _ROOM = 256
 
 
 class Sweep(NamedTuple):
-    graph: Any
-    """The new netlist, a `btfsynth.netlist.hashing.Graph`."""
-    references: Any
-    """int32 ``(nodes,)``, the uses of each old node."""
-    literal: Any
-    """int64 ``(nodes,)``, the new literal of each old node."""
-    fanin: Any
-    """int64 ``(3,)``, the new literals that the present cell reads."""
-    stack: Any
-    """int64, scratch."""
+    graph: Any  # the new netlist, a `btfsynth.netlist.hashing.Graph`
+    references: Any  # int32 ``(nodes,)``, the uses of each old node
+    literal: Any  # int64 ``(nodes,)``, the new literal of each old node
+    fanin: Any  # int64 ``(3,)``, the new literals that the present cell reads
+    stack: Any  # int64, scratch
 
 
 @numba.njit(cache=True, nogil=True)

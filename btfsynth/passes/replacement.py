@@ -25,29 +25,20 @@ _GAIN_TRIES = 32
 class State(NamedTuple):
     """A netlist that changes in place. Node numbers never change; a node with no references is free."""
 
-    fanins: Any
-    """int32 ``(nodes, 3)`` literals, rows below the first cell not used."""
-    outputs: Any
-    """int32 literals."""
+    fanins: Any  # int32 ``(nodes, 3)`` literals, rows below the first cell not used
+    outputs: Any  # int32 literals
     references: Any
     """int32 ``(nodes,)``, how often each node is used (see `btfsynth.netlist.kernels`)."""
-    values: Any
-    """uint64 ``(nodes, words)`` signatures."""
-    care: Any
-    """uint64 ``(outputs, words)``, the vectors on which an output matters."""
-    first: Any
-    """The first cell."""
-    alias: Any = None
-    """Nothing stands for another node."""
+    values: Any  # uint64 ``(nodes, words)`` signatures
+    care: Any  # uint64 ``(outputs, words)``, the vectors on which an output matters
+    first: Any  # the first cell
+    alias: Any = None  # nothing stands for another node
 
 
 class Search(NamedTuple):
-    divisors: Any
-    """int32, the nodes to choose from, none depending on the cell."""
-    matters: Any
-    """uint64 ``(words,)``, where the cell matters."""
-    stack: Any
-    """int32 ``(2 * nodes + 8,)``, scratch."""
+    divisors: Any  # int32, the nodes to choose from, none depending on the cell
+    matters: Any  # uint64 ``(words,)``, where the cell matters
+    stack: Any  # int32 ``(2 * nodes + 8,)``, scratch
     errors: Any
     """uint64 ``(2 * divisors, words)``, where each divisor's two literals are wrong, row ``2 k + phase``."""
     pairs: Any
@@ -57,7 +48,7 @@ class Search(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _freed_with(state: Any, node: Any, literals: Any, first: Any, stack: Any) -> Any:
+def _freed_with(state: Any, node: Any, literals: Any, stack: Any) -> Any:
     """Return how many cells below a cell fall out of use when literals replace its fan-in."""
     references = state.references
     for k in range(3):
@@ -134,9 +125,7 @@ def _disjoint_pairs(errors: Any, rows: Any, pairs: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def find_replacement(
-    state: Any, node: Any, first: Any, options: Any, work: Any, random: Any
-) -> Any:
+def find_replacement(state: Any, node: Any, options: Any, work: Any, random: Any) -> Any:
     """Find the best replacement of a cell.
 
     options: (k, walk, tries): new cells allowed, 0 to 2; whether replacements of equal size are wanted, at
@@ -172,12 +161,12 @@ def find_replacement(
                 gain = 1 + freed
                 if inside[literal >> 1]:
                     alone = (literal, NONE, NONE)
-                    gain = 1 + _freed_with(state, node, alone, first, stack[freed + 1 :])
+                    gain = 1 + _freed_with(state, node, alone, stack[freed + 1 :])
                 if gain > best[0]:
                     best = (gain, literal, NONE, NONE, NONE, NONE)
     elif k_most >= 1 and freed >= least:
         _disjoint_pairs(errors, rows, pairs)
-        best = _one_cell(state, node, first, (walk, rows, freed), work, random)
+        best = _one_cell(state, node, (walk, rows, freed), work, random)
         if k_most >= 2 and freed - 1 >= max(least, best[0]):
             many = tries if freed == 1 else _GAIN_TRIES * tries
             second = _two_cells(node, (many, rows, freed), work, random)
@@ -191,7 +180,7 @@ def find_replacement(
 
 
 @numba.njit(cache=True, nogil=True)
-def _one_cell(state: Any, node: Any, first: Any, options: Any, work: Any, random: Any) -> Any:
+def _one_cell(state: Any, node: Any, options: Any, work: Any, random: Any) -> Any:
     """Find the best triangle. options: (walk, rows, cells freed if none below the cell is used on)."""
     walk, rows, freed = options
     divisors, _, stack, _, pairs, inside = work
@@ -219,7 +208,7 @@ def _one_cell(state: Any, node: Any, first: Any, options: Any, work: Any, random
                         if inside[a >> 1] or inside[b >> 1] or inside[c >> 1]:
                             if freed <= best[0]:
                                 continue
-                            gain = _freed_with(state, node, (a, b, c), first, stack[freed + 1 :])
+                            gain = _freed_with(state, node, (a, b, c), stack[freed + 1 :])
                         if gain > best[0]:
                             best, ties = (gain, a, b, c, NONE, NONE), 1
                             if gain == freed and not walk:

@@ -126,11 +126,11 @@ class _Work:
         )
         self.state.fanins[self.first :] = netlist.fanins
         self.state.values[1 : self.first] = reference.inputs
-        _count_references(self.state, self.first)
+        _count_references(self.state)
 
     def round(self, options: tuple[int, bool, int, int], random: Array) -> None:
         """Try every cell once, in random order if walking. options: see `_round`."""
-        _round(self.state, self.first, options, random)
+        _round(self.state, options, random)
 
     def alive(self) -> int:
         return int(np.count_nonzero(self.state.references[self.first :]))
@@ -140,10 +140,10 @@ class _Work:
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_references(state: Any, first: Any) -> None:
+def _count_references(state: Any) -> None:
     """Count how often outputs and cells in use read each node. Changes references, zero at first."""
     fanins, outputs, references = state.fanins, state.outputs, state.references
-    for node in topological_order(fanins[first:], outputs, first):
+    for node in topological_order(fanins[state.first :], outputs, state.first):
         for place in range(3):
             references[fanins[node, place] >> 1] += 1
     for output in outputs:
@@ -214,7 +214,6 @@ def _list_users(fanins: Any, order: Any, start: Any, users: Any) -> None:
 def _nearest(
     state: Any,
     node: Any,
-    first: Any,
     limit: Any,
     depends: Any,
     order: Any,
@@ -228,7 +227,7 @@ def _nearest(
     All signals if they are few enough, else the constant, then by breadth-first search over fan-in and
     fan-out from the cell. Returns int32 node numbers, a part of chosen.
     """
-    fanins = state.fanins
+    fanins, first = state.fanins, state.first
     start, listed = users
     seen, queue, chosen = scratch
     if first + order.shape[0] <= limit + 1:
@@ -273,7 +272,7 @@ def _nearest(
 
 
 @numba.njit(cache=True, nogil=True)
-def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> Any:
+def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
     """Carry out a replacement found by `find_replacement`. Changes fanins, outputs and references.
 
     Returns the node that a second new cell took, or `NONE`.
@@ -293,7 +292,7 @@ def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> Any:
         fanins[node, 2] = 2 * cell
         references[cell] = 1
         return cell
-    for user in range(first, fanins.shape[0]):
+    for user in range(state.first, fanins.shape[0]):
         if references[user] > 0:
             for place in range(3):
                 if fanins[user, place] >> 1 == node:
@@ -310,17 +309,10 @@ def _replace(state: Any, node: Any, choice: Any, first: Any, stack: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
-    """Try every cell once. Changes the state.
-
-    options: (k, walk, most divisors, most pairs tried).
-    """
-    fanins, outputs, references, values = (
-        state.fanins,
-        state.outputs,
-        state.references,
-        state.values,
-    )
+def _round(state: Any, options: Any, random: Any) -> Any:
+    """Try every cell once. Changes the state. options: (k, walk, most divisors, most pairs tried)."""
+    fanins, outputs, references = state.fanins, state.outputs, state.references
+    values, first = state.values, state.first
     k, walk, limit, tries = options
     n_nodes, words = values.shape
     order = np.zeros(n_nodes, dtype=np.int32)
@@ -359,11 +351,11 @@ def _round(state: Any, first: Any, options: Any, random: Any) -> Any:
             listed = True
         scratch = (depends, flipped, matters)
         _observability(state, node, order, (position[node] + 1, count), scratch)
-        divisors = _nearest(state, node, first, limit, depends, order[:count], users, search)
+        divisors = _nearest(state, node, limit, depends, order[:count], users, search)
         work = Search(divisors, matters, stack, found[0], found[1], found[2])
-        choice = find_replacement(state, node, first, (k, walk, tries), work, random)
+        choice = find_replacement(state, node, (k, walk, tries), work, random)
         if choice[0] >= 0:
-            added = _replace(state, node, choice, first, stack)
+            added = _replace(state, node, choice, stack)
             if added != NONE:
                 depends[added] = 1
             count = order_cells(fanins[first:], outputs, first, order)

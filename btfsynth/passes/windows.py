@@ -35,23 +35,17 @@ class _Links(NamedTuple):
     Slot ``3 cell + place`` is a fan-in, ``3 nodes + k`` output k.
     """
 
-    head: Any
-    """int32 ``(nodes,)``, the first slot of each node, `NONE` if nothing uses it."""
-    following: Any
-    """int32 ``(slots,)``, the next slot of the same node."""
-    former: Any
-    """int32 ``(slots,)``, the one before."""
+    head: Any  # int32 ``(nodes,)``, the first slot of each node, `NONE` if nothing uses it
+    following: Any  # int32 ``(slots,)``, the next slot of the same node
+    former: Any  # int32 ``(slots,)``, the one before
 
 
 class _Marks(NamedTuple):
     """What is known of the present window: a node is marked where it has the window's stamp."""
 
-    in_window: Any
-    """int32 ``(nodes,)``: leaf or cell of the cone."""
-    stamp: Any
-    """Number of the window, its root."""
-    done: Any
-    """int32 ``(nodes,)``: its signature is that of the window."""
+    in_window: Any  # int32 ``(nodes,)``: leaf or cell of the cone
+    stamp: Any  # number of the window, its root
+    done: Any  # int32 ``(nodes,)``: its signature is that of the window
     above: Any
     """int32 ``(nodes,)``: it depends on the root; what a flipped root makes of it is in ``flipped``."""
 
@@ -95,7 +89,7 @@ class WindowedNetlist:
         )
         sizes = (self.leaves, self.divisors)
         before = self.alive()
-        _round(state, self._values[1], self._links, self.first, options, sizes, random)
+        _round(state, self._values[1], self._links, options, sizes, random)
         return before - self.alive()
 
     def alive(self) -> int:
@@ -343,7 +337,7 @@ def _set_fanin(fanins: Any, links: Any, cell: Any, literals: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _replace(state: Any, links: Any, node: Any, choice: Any, first: Any, stack: Any) -> None:
+def _replace(state: Any, links: Any, node: Any, choice: Any, stack: Any) -> None:
     """Carry out a replacement found by `find_replacement`. Changes fanins, outputs, references, links."""
     fanins, outputs, references = state.fanins, state.outputs, state.references
     head, following = links.head, links.following
@@ -381,15 +375,13 @@ def _replace(state: Any, links: Any, node: Any, choice: Any, first: Any, stack: 
 
 
 @numba.njit(cache=True, nogil=True)
-def _round(
-    state: Any, flipped: Any, links: Any, first: Any, options: Any, sizes: Any, random: Any
-) -> None:
+def _round(state: Any, flipped: Any, links: Any, options: Any, sizes: Any, random: Any) -> None:
     """Try every cell once. Changes the state, flipped and the links.
 
     flipped: uint64 (nodes, words), scratch; options: as for `find_replacement`; sizes: (most leaves, most
     divisors).
     """
-    fanins, references, values = state.fanins, state.references, state.values
+    fanins, references, values, first = state.fanins, state.references, state.values, state.first
     most_leaves, most_divisors = sizes
     nodes, words = values.shape
     in_window = np.zeros(nodes, dtype=np.int32)
@@ -428,6 +420,6 @@ def _round(
         size = _beside(rows_of, links, first, marks, divisors, size)
         _seen_above(rows_of, links, root, marks, matters, order)
         work = Search(divisors[:size], matters, stack, scratch[0], scratch[1], scratch[2])
-        choice = find_replacement(state, root, first, options, work, random)
+        choice = find_replacement(state, root, options, work, random)
         if choice[0] >= 0:
-            _replace(state, links, root, choice, first, stack)
+            _replace(state, links, root, choice, stack)
