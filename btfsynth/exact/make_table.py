@@ -22,7 +22,8 @@ from btfsynth.exact.synthesis import Limits, exact_netlist
 from btfsynth.exact.table import TABLE_FILE, TableEntry, read_table, table_text
 from btfsynth.files import write_text
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.forms import FORM_INPUTS, small_forms
+from btfsynth.netlist.formats.functions import build_table, mux_gate
+from btfsynth.netlist.forms import FORM_INPUTS
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.literals import value_of
 from btfsynth.netlist.netlist import Netlist
@@ -136,9 +137,7 @@ def with_members(entries: dict[int, TableEntry]) -> list[TableEntry]:
 def _transformed(netlist: Netlist, leaves: list[int], flips: list[int]) -> Netlist:
     builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
     literals = [2 * leaf ^ flip for leaf, flip in zip(leaves, flips[:-1], strict=True)]
-    for fanin in netlist.fanins.tolist():
-        a, b, c = (value_of(literals, literal) for literal in fanin)
-        literals.append(builder.maj(a, b, c))
+    builder.extend(literals, netlist.fanins.tolist())
     output = int(netlist.outputs[0])
     return builder.build([value_of(literals, output) ^ flips[-1]])
 
@@ -146,22 +145,11 @@ def _transformed(netlist: Netlist, leaves: list[int], flips: list[int]) -> Netli
 def expanded(table: int) -> Netlist:
     """Return a netlist of a function of four inputs: the last one chooses between smallest forms of three."""
     builder = NetlistBuilder("expanded", [Port("x", CLASS_INPUTS)], [Port("y", 1)])
+    inputs = [builder.input(bit) for bit in range(CLASS_INPUTS)]
     half = 1 << FORM_INPUTS
-    low, high = (_form(builder, part) for part in (table & ((1 << half) - 1), table >> half))
-    last = builder.input(FORM_INPUTS)
-    chosen = builder.or_(builder.and_(last, high), builder.and_(last ^ 1, low))
-    return rebuild(builder.build([chosen]))
-
-
-def _form(builder: NetlistBuilder, table: int) -> int:
-    forms = small_forms()
-    row = int(forms.start[table])
-    literals = [0, *(builder.input(bit) for bit in range(FORM_INPUTS))]
-    for cell in forms.cells[row, : forms.sizes[table]].tolist():
-        a, b, c = (value_of(literals, literal) for literal in cell)
-        literals.append(builder.maj(a, b, c))
-    output = int(forms.outputs[row])
-    return value_of(literals, output)
+    parts = (table >> half, table & ((1 << half) - 1))
+    high, low = (build_table(builder, part, inputs[:-1]) for part in parts)
+    return rebuild(builder.build([mux_gate(builder, [inputs[-1], high, low])]))
 
 
 if __name__ == "__main__":

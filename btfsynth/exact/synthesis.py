@@ -148,9 +148,7 @@ class _Search:
         ports = [Port("x", self._problem.n_inputs)] if self._problem.n_inputs else []
         builder = NetlistBuilder("exact", ports, [Port("y", len(outputs))])
         literals = [2 * node for node in range(1 + self._problem.n_inputs)]
-        for cell in cells:
-            a, b, c = (value_of(literals, literal) for literal in cell)
-            literals.append(builder.maj(a, b, c))
+        builder.extend(literals, cells)
         return builder.build([value_of(literals, lit) for lit in outputs]), True
 
     def _solve(self, solver: Solver) -> bool | None:

@@ -181,14 +181,12 @@ class FormLibrary(NamedTuple):
     leaves: NDArray[np.int8]
     flips: NDArray[np.int8]
     """These four as in `btfsynth.exact.npn.FunctionClasses`."""
-    size: NDArray[np.int8]
-    """``(classes,)``, cells."""
+    size: NDArray[np.int8]  # ``(classes,)``, cells
     start: NDArray[np.int32]
     """``(classes + 1,)``: the forms of a class are rows ``start[class]`` to ``start[class + 1]``."""
     cells: NDArray[np.int8]
     """``(forms, most cells, 3)`` literals over the local nodes: the constant, the inputs, the cells."""
-    output: NDArray[np.int8]
-    """``(forms,)``, the literal of the result."""
+    output: NDArray[np.int8]  # ``(forms,)``, the literal of the result
 
 
 _Cells = list[tuple[int, int, int]]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from btfsynth.lower.threshold import PseudoBoolean, normal_form
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE, value_of
+from btfsynth.netlist.literals import FALSE, TRUE
 
 _FORMS = Path(__file__).with_name("threshold_forms.json")
 KNOWN_INPUTS = 6
@@ -55,9 +55,7 @@ def lower_known(builder: NetlistBuilder, constraint: PseudoBoolean) -> int | Non
             literals.append(TRUE if strength[place] > 0 else FALSE)
     if len(key) == 1:
         return literals[1]
-    for cell in cells:
-        a, b, c = (value_of(literals, literal) for literal in cell)
-        literals.append(builder.maj(a, b, c))
+    builder.extend(literals, cells)
     return literals[-1]
 
 

@@ -7,12 +7,12 @@ implication holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.literals import FALSE, TRUE, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, total_width
 
@@ -68,6 +68,12 @@ class NetlistBuilder:
             self._fanins.append(key)
             self._hash[key] = literal
         return literal ^ int(flip)
+
+    def extend(self, literals: list[int], cells: Iterable[Sequence[int]]) -> None:
+        """Append the literals of cells to those of nodes, in whose numbers their fan-in is."""
+        for cell in cells:
+            a, b, c = (value_of(literals, literal) for literal in cell)
+            literals.append(self.maj(a, b, c))
 
     def and_(self, a: int, b: int) -> int:
         return self.maj(FALSE, a, b)
@@ -136,39 +142,31 @@ def make_table(inputs: NDArray[np.uint8], on: NDArray[np.bool_]) -> NDArray[np.u
 
 def lower_table(builder: NetlistBuilder, table: NDArray[np.uint8], literals: Sequence[int]) -> int:
     """Build a table and return its literal: one cell per ordered cofactor pair, three per multiplexer."""
-    return _lower(builder, table, literals, {})
+    known: dict[bytes, int] = {}
 
+    def lower(table: NDArray[np.uint8]) -> int:
+        if not np.any(table == 0):
+            return TRUE
+        if not np.any(table == 1):
+            return FALSE
+        key = table.tobytes()
+        if key in known:
+            return known[key]
+        half = len(table) // 2
+        x = literals[half.bit_length() - 1]
+        low, high = table[:half], table[half:]
+        if np.all((low == high) | (low == _UNKNOWN) | (high == _UNKNOWN)):
+            literal = lower(np.minimum(low, high))
+        elif not np.any((low == 1) & (high == 0)):
+            f0, f1 = lower(np.where(high == 0, high, low)), lower(np.where(low == 1, low, high))
+            literal = builder.maj(x, f1, f0)
+        elif not np.any((high == 1) & (low == 0)):
+            f0, f1 = lower(np.where(high == 1, high, low)), lower(np.where(low == 0, low, high))
+            literal = builder.maj(x ^ 1, f1, f0)
+        else:
+            f0, f1 = lower(low), lower(high)
+            literal = builder.or_(builder.and_(x, f1), builder.and_(x ^ 1, f0))
+        known[key] = literal
+        return literal
 
-def _lower(
-    builder: NetlistBuilder,
-    table: NDArray[np.uint8],
-    literals: Sequence[int],
-    known: dict[bytes, int],
-) -> int:
-    if not np.any(table == 0):
-        return TRUE
-    if not np.any(table == 1):
-        return FALSE
-    key = table.tobytes()
-    if key in known:
-        return known[key]
-    half = len(table) // 2
-    level = half.bit_length() - 1
-    low, high = table[:half], table[half:]
-    if np.all((low == high) | (low == _UNKNOWN) | (high == _UNKNOWN)):
-        literal = _lower(builder, np.minimum(low, high), literals, known)
-    elif not np.any((low == 1) & (high == 0)):
-        f0 = _lower(builder, np.where(high == 0, high, low), literals, known)
-        f1 = _lower(builder, np.where(low == 1, low, high), literals, known)
-        literal = builder.maj(literals[level], f1, f0)
-    elif not np.any((high == 1) & (low == 0)):
-        f0 = _lower(builder, np.where(high == 1, high, low), literals, known)
-        f1 = _lower(builder, np.where(low == 0, low, high), literals, known)
-        literal = builder.maj(literals[level] ^ 1, f1, f0)
-    else:
-        x = literals[level]
-        f0 = _lower(builder, low, literals, known)
-        f1 = _lower(builder, high, literals, known)
-        literal = builder.or_(builder.and_(x, f1), builder.and_(x ^ 1, f0))
-    known[key] = literal
-    return literal
+    return lower(table)

@@ -27,12 +27,9 @@ _NO_LEAF = np.int32(2**31 - 1)
 
 
 class Cuts(NamedTuple):
-    counts: NDArray[np.int32]
-    """``(nodes,)``, cuts of the node."""
-    size: NDArray[np.int8]
-    """``(nodes, cuts)``, leaves of each cut."""
-    leaves: NDArray[np.int32]
-    """``(nodes, cuts, most leaves)``."""
+    counts: NDArray[np.int32]  # ``(nodes,)``, cuts of the node
+    size: NDArray[np.int8]  # ``(nodes, cuts)``, leaves of each cut
+    leaves: NDArray[np.int32]  # ``(nodes, cuts, most leaves)``
     tables: NDArray[np.uint16]
     """``(nodes, cuts)``, the function: bit ``v`` at the vector ``v`` of the leaves, the first leaf least
     significant; it does not depend on leaves past the last."""
@@ -43,10 +40,8 @@ class TableMaps(NamedTuple):
 
     spread: NDArray[np.uint16]
     """``(subsets, tables)``: a table over the first leaves as one over the leaves of the subset."""
-    gather: NDArray[np.uint16]
-    """The way back, of a table that depends on no other leaf."""
-    support: NDArray[np.uint8]
-    """``(tables,)``, the subset that a table depends on."""
+    gather: NDArray[np.uint16]  # the way back, of a table that depends on no other leaf
+    support: NDArray[np.uint8]  # ``(tables,)``, the subset that a table depends on
 
 
 def find_cuts(netlist: Netlist, most_leaves: int, per_node: int, *, smallest: bool) -> Cuts:
@@ -167,10 +162,7 @@ def _insert(cut: Any, n_leaves: Any, table: Any, kept: Any, rows: Any, smallest:
 
 @numba.njit(cache=True, nogil=True)
 def _enumerate(fanins: Any, first_cell: Any, maps: Any, cuts: Any, smallest: Any) -> None:
-    """Fill in the cuts of all nodes. Changes cuts, zero at first.
-
-    fanins: int32 ``(cells, 3)``.
-    """
+    """Fill in the cuts of all nodes. Changes cuts, zero at first. fanins: int32 ``(cells, 3)``."""
     count, size, leaves, tables = cuts
     spread = maps.spread
     most = leaves.shape[2]

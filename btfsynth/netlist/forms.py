@@ -32,14 +32,12 @@ _FLIPS = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
 
 
 class SmallForms(NamedTuple):
-    sizes: NDArray[np.int8]
-    """``(256,)``, cells of the smallest forms."""
+    sizes: NDArray[np.int8]  # ``(256,)``, cells of the smallest forms
     start: NDArray[np.int32]
     """``(257,)``: the forms of table ``t`` are rows ``start[t]`` to ``start[t + 1]``, the shallowest first."""
     cells: NDArray[np.int8]
     """``(forms, FORM_CELLS, 3)``, the literals of each cell; rows past the size are zero."""
-    outputs: NDArray[np.int8]
-    """``(forms,)``, the literal of the result."""
+    outputs: NDArray[np.int8]  # ``(forms,)``, the literal of the result
 
 
 _Cells = tuple[tuple[int, int, int], ...]

@@ -37,14 +37,10 @@ class Graph(NamedTuple):
     """int32 ``(slots,)``, a power of two: node numbers by the hash of their fan-in, 0 where free."""
     references: Any
     """int32 ``(capacity,)``, how often a node is used (see `btfsynth.netlist.kernels`)."""
-    level: Any
-    """int32 ``(capacity,)``, 0 for inputs, else 1 + the deepest fan-in."""
-    made: Any
-    """int64 ``(1,)``, nodes made so far."""
-    first: Any
-    """The first cell."""
-    alias: Any = None
-    """Nothing stands for another node."""
+    level: Any  # int32 ``(capacity,)``, 0 for inputs, else 1 + the deepest fan-in
+    made: Any  # int64 ``(1,)``, nodes made so far
+    first: Any  # the first cell
+    alias: Any = None  # nothing stands for another node
 
 
 @numba.njit(cache=True, nogil=True)

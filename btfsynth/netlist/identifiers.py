@@ -14,9 +14,6 @@ from btfsynth.ports import Port, bit_names
 if TYPE_CHECKING:
     from btfsynth.netlist.netlist import Netlist
 
-if TYPE_CHECKING:
-    from btfsynth.netlist.netlist import Netlist
-
 MAX_LENGTH = 100
 """Longer names are cut: file names are made from them."""
 

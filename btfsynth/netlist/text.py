@@ -29,6 +29,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,16 +134,16 @@ class _Parser:
             number, line = self.following("'cells'")
             word, _, rest = line.partition(" ")
             if word == "cells":
-                n_cells = _whole(rest.strip(), self.path, number)
+                n_cells = self.whole(rest.strip(), number)
                 if n_cells > _MAX_CELLS:
                     raise self.error(f"expected at most {_MAX_CELLS} cells, got {n_cells}", number)
                 return n_cells
             if word == "name":
-                self.name = _quoted(rest, self.path, number)
+                self.name = self.quoted(rest, number)
             elif word in self.ports:
                 self.port(word, rest, number)
             elif word.removesuffix(_PINS) in self.ports:
-                pins = [_whole(digits, self.path, number) for digits in rest.split()]
+                pins = [self.whole(digits, number) for digits in rest.split()]
                 self.pins[word.removesuffix(_PINS)] = number, pins
             else:
                 raise self.error(
@@ -153,7 +154,7 @@ class _Parser:
         quoted, _, extent = rest.rpartition(" ")
         match = _RANGE.fullmatch(extent)
         high, low = (int(match[1]), int(match[2])) if match else (0, 0)
-        width = abs(high - low) + 1 if match else _whole(extent, self.path, number)
+        width = abs(high - low) + 1 if match else self.whole(extent, number)
         self.bits[word] += width
         if not width or self.bits[word] > _MAX_WIDTH:
             raise self.error(
@@ -161,7 +162,7 @@ class _Parser:
                 number,
             )
         step = 1 if high >= low else -1
-        self.ports[word].append(Port(_quoted(quoted, self.path, number), width, low, step))
+        self.ports[word].append(Port(self.quoted(quoted, number), width, low, step))
 
     def cells(self, n_cells: int) -> NDArray[np.int32]:
         """Return the literals of all cells, at once where they are in the form that is written."""
@@ -177,7 +178,7 @@ class _Parser:
                 raise self.error(
                     f"expected the three literals of a cell, got {line[:40]!r}", number
                 )
-            rows.append([_literal(word, known + 2 * cell, self.path, number) for word in words])
+            rows.append([self.literal(word, known + 2 * cell, number) for word in words])
         return np.array(rows, dtype=np.int32).reshape(-1, 3)
 
     def outputs(self, n_cells: int) -> NDArray[np.int32]:
@@ -192,8 +193,30 @@ class _Parser:
             )
         known = 2 + 2 * (self.bits["input"] + n_cells)
         return np.array(
-            [_literal(literal, known, self.path, number) for literal in driven], dtype=np.int32
+            [self.literal(literal, known, number) for literal in driven], dtype=np.int32
         )
+
+    def whole(self, word: str, number: int) -> int:
+        if not (word.isascii() and word.isdigit() and len(word) <= 9):
+            raise self.error(f"expected a whole number, got {word[:40]!r}", number)
+        return int(word)
+
+    def literal(self, word: str, known: int, number: int) -> int:
+        literal = self.whole(word, number)
+        if literal >= known:
+            raise self.error(
+                f"expected a literal of a constant, an input or an earlier cell, at most {known - 1}, "
+                f"got {literal}",
+                number,
+            )
+        return literal
+
+    def quoted(self, text: str, number: int) -> str:
+        text = text.strip()
+        with suppress(ValueError):
+            if text.startswith('"'):
+                return str(json.loads(text))
+        raise self.error(f"expected a name as a JSON string, got {text[:40]!r}", number)
 
 
 class _Lines(Iterator[tuple[int, str]]):
@@ -261,31 +284,3 @@ def _read_cells(block: Any, known: Any, cells: Any) -> Any:
 def _extent(port: Port) -> str:
     """Return the width of a port, or its range where it is not the usual one."""
     return str(port.width) if port.counts_from_zero else port.range
-
-
-def _whole(word: str, path: str | Path | None, number: int) -> int:
-    if not (word.isascii() and word.isdigit() and len(word) <= 9):
-        raise DataError(f"expected a whole number, got {word[:40]!r}", path, number)
-    return int(word)
-
-
-def _literal(word: str, known: int, path: str | Path | None, number: int) -> int:
-    literal = _whole(word, path, number)
-    if literal >= known:
-        raise DataError(
-            f"expected a literal of a constant, an input or an earlier cell, at most {known - 1}, "
-            f"got {literal}",
-            path,
-            number,
-        )
-    return literal
-
-
-def _quoted(text: str, path: str | Path | None, number: int) -> str:
-    text = text.strip()
-    try:
-        if text.startswith('"'):
-            return str(json.loads(text))
-    except ValueError:
-        pass
-    raise DataError(f"expected a name as a JSON string, got {text[:40]!r}", path, number)

@@ -48,8 +48,7 @@ class _Header:
     kinds: dict[str, int]
     """How many outputs (o), bad states (b) and constraints (c) these outputs are."""
     binary: bool
-    size: int
-    """Bytes of the header line with its end."""
+    size: int  # bytes of the header line with its end
 
     @property
     def given(self) -> int:
@@ -141,9 +140,6 @@ def _header(file: SourceFile, comb: bool) -> _Header:
     return _Header(variables, inputs, latches, outputs, ands, kinds, binary, len(line) + 1)
 
 
-# binary
-
-
 def _binary(file: SourceFile, header: _Header) -> _Graph:
     data, at = file.data, header.size
     driven = []
@@ -223,9 +219,6 @@ def _decode(data: Any, at: int, variable: int, fanins: Any) -> tuple[int, int, b
             above -= difference
             fanins[row, 2 - place] = above
     return len(fanins), at, False
-
-
-# ASCII
 
 
 def _ascii(file: SourceFile, header: _Header) -> _Graph:
@@ -339,9 +332,6 @@ def _number(file: SourceFile, word: bytes, largest: int, line: int) -> int:
 
 def _shown(data: bytes) -> str:
     return quoted(data[:60].decode("ascii", "backslashreplace").strip())
-
-
-# symbols
 
 
 def _symbols(file: SourceFile, header: _Header, at: int) -> dict[str, dict[int, str]]:

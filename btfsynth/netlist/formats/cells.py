@@ -35,26 +35,16 @@ class _Cell:
     optional: frozenset[str] = frozenset()
 
 
-def find_cell(
+def library_cell(
     kind: str, ports: Collection[str], parameters: Parameters
-) -> Sequence[CellFunction] | None:
-    """Return the functions of a cell; None if no cell of this name has these ports.
+) -> tuple[Sequence[CellFunction], bool] | None:
+    """Return the functions of a cell or the one of a flip-flop, and whether it is one; None if unknown.
 
     A parameter that is a text of 0 and 1 is binary. ValueError if one is missing or does not fit.
     """
     for cell in _CELLS.get(kind, ()):
         if set(ports) <= cell.ports | cell.optional:
-            return cell.make(parameters)
-    return None
-
-
-def library_cell(
-    kind: str, ports: Collection[str], parameters: Parameters
-) -> tuple[Sequence[CellFunction], bool] | None:
-    """Return the functions of a cell or the one of a flip-flop, and whether it is one; None if unknown."""
-    functions = find_cell(kind, ports, parameters)
-    if functions is not None:
-        return functions, False
+            return cell.make(parameters), False
     flipflop = find_flipflop(kind, ports, parameters)
     return None if flipflop is None else ([flipflop], True)
 

@@ -200,14 +200,9 @@ class _Decomposition:
         local = [FALSE] * (1 + FORM_INPUTS)
         for rank, place in enumerate(support):
             local[1 + rank] = self.literals[place]
-        for cell in forms.cells[form][: forms.sizes[small]].tolist():
-            a, b, c = (value_of(local, literal) for literal in cell)
-            local.append(self.builder.maj(a, b, c))
-        output = int(forms.outputs[form])
-        return value_of(local, output)
+        self.builder.extend(local, forms.cells[form][: forms.sizes[small]].tolist())
+        return value_of(local, int(forms.outputs[form]))
 
-
-# covers and tables
 
 _Recipe = tuple[tuple[tuple[int, int, int], ...], int]
 """Cells and output of a small netlist: node 0 the constant, then the inputs, then the cells."""
@@ -255,8 +250,7 @@ def _sum_of_products(builder: NetlistBuilder, rows: Sequence[str], literals: Seq
 def _replay(builder: NetlistBuilder, recipe: _Recipe, literals: Sequence[int]) -> int:
     cells, output = recipe
     local = [0, *literals]
-    for x, y, z in cells:
-        local.append(builder.maj(value_of(local, x), value_of(local, y), value_of(local, z)))
+    builder.extend(local, cells)
     return value_of(local, output)
 
 

@@ -21,8 +21,7 @@ _Gate = tuple[tuple[int, ...], Make]
 @dataclass(frozen=True, eq=False)
 class Design:
     netlist: Netlist
-    notes: tuple[str, ...] = ()
-    """What a user should know about how it was read, one line each."""
+    notes: tuple[str, ...] = ()  # what a user should know about how it was read, one line each
     dont_care: Netlist | None = None
     """A netlist of the same inputs and outputs whose output bits are 1 where those of `netlist` do not matter;
     None if they always do."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,24 +81,28 @@ def _open_outputs(dataset: Dataset) -> Netlist | None:
     """Return a netlist that is 1 where an output does not matter; None if every output always does."""
     if dataset.exhaustive:
         return None
-    builder = NetlistBuilder(dataset.name, dataset.input_ports, dataset.output_ports)
-    literals = [builder.input(bit) for bit in range(dataset.n_inputs)]
-    outputs = []
-    for output in range(dataset.n_outputs):
+
+    def unlisted(output: int) -> NDArray[np.uint8]:
         table = np.ones(1 << dataset.n_inputs, dtype=np.uint8)
         table[dataset.input_numbers[dataset.care_mask[:, output]]] = 0
-        outputs.append(_build(builder, table, literals))
-    return builder.build(outputs)
+        return table
+
+    return _of_tables(dataset, unlisted)
 
 
 def _diagram(dataset: Dataset) -> Netlist:
+    def wanted(output: int) -> NDArray[np.uint8]:
+        care = dataset.care_mask[:, output]
+        return make_table(dataset.inputs[care], dataset.targets[care, output].astype(np.bool_))
+
+    return _of_tables(dataset, wanted)
+
+
+def _of_tables(dataset: Dataset, table: Callable[[int], NDArray[np.uint8]]) -> Netlist:
+    """Return a netlist of the ports of a data set from the table of every output."""
     builder = NetlistBuilder(dataset.name, dataset.input_ports, dataset.output_ports)
     literals = [builder.input(bit) for bit in range(dataset.n_inputs)]
-    outputs = []
-    for output in range(dataset.n_outputs):
-        care = dataset.care_mask[:, output]
-        table = make_table(dataset.inputs[care], dataset.targets[care, output].astype(np.bool_))
-        outputs.append(_build(builder, table, literals))
+    outputs = [_build(builder, table(output), literals) for output in range(dataset.n_outputs)]
     return builder.build(outputs)
 
 
