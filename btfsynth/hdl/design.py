@@ -85,8 +85,7 @@ class Origin:
     """More lines for the header comments, after version, source and hash."""
     made_with: Mapping[str, Any] = field(default_factory=dict)
     """How the netlist was made; plain JSON values."""
-    notices: Sequence[str] = ()
-    """Notices for the manifest, before those on renamed ports."""
+    notices: Sequence[str] = ()  # notices for the manifest, before those on renamed ports
     targets: Mapping[str, Any] = field(default_factory=dict)
     """Accuracy by set of patterns; plain JSON values."""
 
@@ -186,19 +185,14 @@ def _contents(
         contents["verilog"] = (contents["verilog"][0], emit_verilog_cells(module))
         contents[CELL_LIBRARY] = (f"{name}_cells.v", emit_cell_library(module))
     verilog = [contents[role][0] for role in ("verilog", CELL_LIBRARY) if role in contents]
-    contents["testbench"] = (f"tb_{name}.v", emit_testbench(module, vectors.count, vector_file))
-    contents["vhdl_testbench"] = (
-        f"tb_{name}.vhd",
-        emit_vhdl_testbench(module, vectors.count, vector_file),
-    )
-    contents["cocotb"] = (
-        f"test_{name}_cocotb.py",
-        emit_cocotb(module, vectors.count, vector_file, verilog),
-    )
-    contents["amaranth_test"] = (
-        f"test_{name}_amaranth.py",
-        emit_amaranth_test(module, vectors.count, vector_file, options.stream),
-    )
+    count = vectors.count
+    amaranth = emit_amaranth_test(module, count, vector_file, options.stream)
+    contents |= {
+        "testbench": (f"tb_{name}.v", emit_testbench(module, count, vector_file)),
+        "vhdl_testbench": (f"tb_{name}.vhd", emit_vhdl_testbench(module, count, vector_file)),
+        "cocotb": (f"test_{name}_cocotb.py", emit_cocotb(module, count, vector_file, verilog)),
+        "amaranth_test": (f"test_{name}_amaranth.py", amaranth),
+    }
     if options.stream:
         contents["amaranth_stream"] = (f"{name}_stream.py", emit_amaranth_stream(module))
     contents["vectors"] = (vector_file, vectors.to_text())

@@ -88,8 +88,7 @@ class DesignPort:
 class Manifest:
     name: str
     module: str
-    version: str
-    """Version of this package that wrote it."""
+    version: str  # version of this package that wrote it
     source: str
     data_hash: str
     """Where the data came from and their hash."""
@@ -98,13 +97,11 @@ class Manifest:
     vector_count: int
     exhaustive: bool
     """Number of test vectors, and whether these are all there can be."""
-    files: Mapping[str, str]
-    """File name by role (see `ROLES`)."""
+    files: Mapping[str, str]  # file name by role (see `ROLES`)
     netlist: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     """Statistics of the netlist, and how it was made, as the caller gave it."""
-    notices: tuple[str, ...] = ()
-    """What the user should know, one line each."""
+    notices: tuple[str, ...] = ()  # what the user should know, one line each
     hashes: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 by role in hexadecimal; empty for a design made before they were kept."""
     timing: Timing | None = None

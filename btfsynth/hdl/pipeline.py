@@ -34,8 +34,7 @@ class Pipeline:
     """``(nodes,)`` int32; registers in the chain behind the node: register k holds its value k clocks later.
     The output registers are not among them: the output bit of node n reads n at ``latency - 1``, which is
     register ``latency - 1 - time[n]`` of its chain."""
-    stage_depth: int
-    """Cells in a row in the deepest stage."""
+    stage_depth: int  # cells in a row in the deepest stage
 
     @property
     def n_registers(self) -> int:

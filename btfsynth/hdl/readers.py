@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 class Reader:
     name: str
     description: str
-    endings: tuple[str, ...]
-    """File name endings, lower case with the dot."""
-    magic: re.Pattern[bytes]
-    """Matches in the text of such a file; for files of unknown ending."""
+    endings: tuple[str, ...]  # file name endings, lower case with the dot
+    magic: re.Pattern[bytes]  # matches in the text of such a file; for files of unknown ending
     read: Callable[[SourceFile, bool], Design]
     """Makes the design of a file, with registers as ports if its second argument is true. A format without
     registers ignores that argument."""

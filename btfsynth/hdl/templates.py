@@ -26,7 +26,7 @@ def template_folder(package: Path | None = None) -> Path:
 def render(template: str, **values: object) -> str:
     """Render a template by its path in the template folder; an undefined value is an error."""
     try:
-        return _environment(template_folder()).get_template(template).render(**values)
+        return environment(template_folder()).get_template(template).render(**values)
     except TemplateNotFound:
         raise OutputError(
             f"{template_folder() / template}: the template is missing, reinstall btfsynth"
@@ -34,12 +34,13 @@ def render(template: str, **values: object) -> str:
 
 
 @cache
-def _environment(folder: Path) -> Environment:
+def environment(folder: Path, escape: bool = False) -> Environment:
+    """Return the environment of a folder; only HTML is escaped, which would corrupt hardware."""
     return Environment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701  hardware is no HTML: escaping would corrupt it
+        autoescape=escape,  # noqa: S701
     )

@@ -26,14 +26,14 @@ def emit_testbench(module: HardwareModule, vector_count: int, vector_file: str) 
         **bench_context(module, vector_count, vector_file),
         connections=[
             *((control, control) for control in controls),
-            *_connections(names.inputs, driven),
-            *_connections(names.outputs, "got"),
+            *connections(names.inputs, driven),
+            *connections(names.outputs, "got"),
         ],
         reported=REPORTED,
     )
 
 
-def _connections(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
+def connections(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
     return [(name, f"{bus}[{last}:{first}]") for name, last, first in port_slices(ports)]
 
 

@@ -21,12 +21,9 @@ from btfsynth.files import write_text
 
 @dataclass(frozen=True, eq=False)
 class VectorTable:
-    inputs: NDArray[np.uint8]
-    """``(vectors, input bits)`` uint8 0/1."""
-    expected: NDArray[np.uint8]
-    """``(vectors, output bits)`` uint8 0/1; 0 where there is no care."""
-    care: NDArray[np.bool_]
-    """``(vectors, output bits)`` bool."""
+    inputs: NDArray[np.uint8]  # ``(vectors, input bits)`` uint8 0/1
+    expected: NDArray[np.uint8]  # ``(vectors, output bits)`` uint8 0/1; 0 where there is no care
+    care: NDArray[np.bool_]  # ``(vectors, output bits)`` bool
     exhaustive: bool
     """True if every input vector there can be is listed and every output bit of each matters."""
 

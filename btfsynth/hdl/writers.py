@@ -35,10 +35,8 @@ class Backend:
 class Writer:
     name: str
     description: str
-    ending: str
-    """File name ending, lower case with the dot."""
-    names: Callable[[Netlist], HdlNames]
-    """Finds names that the format can hold."""
+    ending: str  # file name ending, lower case with the dot
+    names: Callable[[Netlist], HdlNames]  # finds names that the format can hold
     emit: Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
     """Writes the netlist under such names, with provenance lines."""
     file_pattern: str = ""

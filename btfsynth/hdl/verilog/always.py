@@ -46,8 +46,7 @@ class BlockRunner:
     wiring: Wiring
     is_clocked: bool = False
     is_parallel: bool = False
-    state: _State = field(default_factory=dict)
-    """The gate that every bit is assigned so far."""
+    state: _State = field(default_factory=dict)  # the gate that every bit is assigned so far
     is_blocking: dict[int, bool] = field(default_factory=dict)
     reads: dict[int, Any] = field(default_factory=dict)
     """Bits of nets that are read from outside the block, or before they are assigned."""
@@ -103,8 +102,6 @@ class BlockRunner:
             self.reads.setdefault(gate, node)
         return gate
 
-    # statements
-
     def run(self, statement: Any, depth: int) -> None:
         if depth > _MAX_DEPTH:
             raise self.wiring.error(f"expected at most {_MAX_DEPTH} nested statements", statement)
@@ -128,7 +125,7 @@ class BlockRunner:
         if statement.ldelay is not None:
             raise self.wiring.error("a delay '#' before a statement is not supported", statement)
         targets = self.expressions.target_bits(statement.left.var)
-        values = self.expressions.assigned(statement.right.var, len(targets))
+        values = self.expressions.expression(statement.right.var, len(targets))
         is_blocking = isinstance(statement, ast.BlockingSubstitution) and not self.is_parallel
         for target, value in zip(targets, values, strict=True):
             if self.is_blocking.setdefault(target, is_blocking) != is_blocking:
@@ -172,8 +169,6 @@ class BlockRunner:
         if condition in (bits.true, bits.false):
             return one if condition == bits.true else other
         return _LATCH if _LATCH in (one, other) else bits.choose(condition, one, other)
-
-    # case
 
     def run_case(self, statement: Any, depth: int) -> None:
         """Run a ``case``, ``casez`` or ``casex``: the first branch one of whose labels matches."""
@@ -310,7 +305,7 @@ class AlwaysReader:
         """
         wiring = self.wiring
         constants = {wiring.bits.false: Op.FALSE, wiring.bits.true: Op.TRUE}
-        bits = Expressions(wiring).assigned(node, width)
+        bits = Expressions(wiring).expression(node, width)
         return [
             wiring.gate(constants[bit], (), node.lineno) if bit in constants else bit
             for bit in bits

@@ -57,7 +57,7 @@ class CellReader:
     def one_bit(self, node: Any, instance: Any) -> int:
         expressions = self.expressions
         if isinstance(node, ast.IntConst) and not expressions.constant(node).sized:
-            return expressions.assigned(node, 1)[0]
+            return expressions.expression(node, 1)[0]
         bits = expressions.expression(node)
         if len(bits) != 1:
             raise self.wiring.error(
@@ -81,8 +81,6 @@ class CellReader:
                 raise self.wiring.error(f"{module}: {name} {kind}", instance)
             found[name] = argument.argname
         return {name: node for name, node in found.items() if node is not None}
-
-    # cells of FPGAs
 
     def cell(self, instance: Any, defparams: Mapping[str, Any]) -> None:
         names = [argument.portname for argument in instance.portlist]

@@ -63,12 +63,10 @@ class Circuit:
     outputs: Mapping[str, int]
     """Width of each port by name, in order, without those that control registers."""
     gates: Sequence[Gate]
-    order: Sequence[int]
-    """Indices of the gates in topological order."""
+    order: Sequence[int]  # indices of the gates in topological order
     output_gates: Sequence[int]
     """The gate that drives each output bit, ports in order, least significant bit first."""
-    clocking: Clocking | None = None
-    """What controls its registers; None if it is combinational."""
+    clocking: Clocking | None = None  # what controls its registers; None if it is combinational
     ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By name of a port the index of its least significant bit, and the step from bit to bit, 1 or -1; bits of
     the others count up from 0."""

@@ -62,8 +62,6 @@ class Expressions:
     """Returns what a bit of a net is at this point of a block; None outside of blocks."""
     shapes: dict[int, _Shape] = field(default_factory=dict)
 
-    # nets
-
     def target_bits(self, root: Any) -> list[int]:
         bits: list[int] = []
         stack = [root]
@@ -122,13 +120,8 @@ class Expressions:
             raise self.wiring.error("expected a constant number", node)
         return value - (value >> (len(bits) - 1) << len(bits) if signed else 0)
 
-    # expressions
-
-    def expression(self, root: Any) -> list[int]:
-        """Return the gates of an expression in its own width, least significant first."""
-        return self.evaluate(root, 0)[0]
-
-    def assigned(self, root: Any, width: int) -> list[int]:
+    def expression(self, root: Any, width: int = 0) -> list[int]:
+        """Return the gates of an expression in a width, 0 for its own, least significant first."""
         return self.evaluate(root, width)[0]
 
     def truth(self, root: Any) -> int:
@@ -168,8 +161,6 @@ class Expressions:
 
     def fit(self, bits: list[int], task: _Task) -> list[int]:
         return self.wiring.bits.extend(bits, max(task.width, len(bits)), task.signed)[: task.needed]
-
-    # shapes
 
     def measure(self, root: Any) -> None:
         stack = [(root, False)]
@@ -231,8 +222,6 @@ class Expressions:
             return parse_number(node.value)
         except ValueError as error:
             raise self.wiring.error(str(error), node) from None
-
-    # values
 
     def parts(self, task: _Task) -> tuple[_Task, ...]:
         """Return the parts of an operator with the widths and signs that it gives them."""

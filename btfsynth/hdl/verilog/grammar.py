@@ -22,19 +22,9 @@ from ply.yacc import NullLogger, yacc
 with warnings.catch_warnings():
     # it leaves a file open while it is imported
     warnings.simplefilter("ignore", ResourceWarning)
-    from pyverilog.vparser import ast
+    from pyverilog.vparser import ast as ast  # noqa: PLC0414  for the readers too
     from pyverilog.vparser.lexer import TOKEN, VerilogLexer
     from pyverilog.vparser.parser import ParseError, VerilogParser
-
-__all__ = [
-    "GATE_PRIMITIVES",
-    "Defparam",
-    "DirectiveError",
-    "Indexed",
-    "Parser",
-    "UnsupportedError",
-    "ast",
-]
 
 GATE_PRIMITIVES = ("and", "nand", "or", "nor", "xor", "xnor", "buf", "not")
 """The gates of the language itself, outputs first."""
@@ -220,8 +210,6 @@ class Parser(VerilogParser):  # type: ignore[misc]
         "casecontent_statements : casecontent_statement"
         p[0] = [p[1]]
 
-    # ports
-
     def p_ioports(self, p: Any) -> None:
         "ioports : ioports COMMA ioport"
         port = p[3]
@@ -257,8 +245,6 @@ class Parser(VerilogParser):  # type: ignore[misc]
         """
         p[0] = ast.Port("", None, None, p[1], lineno=p.lineno(1))
         p.set_lineno(0, p.lineno(1))
-
-    # assigns and declarations
 
     def p_assignment(self, p: Any) -> None:
         "assignment : ASSIGN assign_list SEMICOLON"
@@ -358,8 +344,6 @@ class Parser(VerilogParser):  # type: ignore[misc]
         "defparam_one : ID DOT ID EQUALS expression"
         p[0] = Defparam(p[1], p[3], p[5], p.lineno(1))
 
-    # expressions
-
     def p_expression_uplus(self, p: Any) -> None:
         "expression : PLUS expression %prec UPLUS"
         p[0] = ast.Uplus(p[2], lineno=p.lineno(1))
@@ -384,8 +368,6 @@ class Parser(VerilogParser):  # type: ignore[misc]
     p_partselect_pointer_plus = p_partselect_pointer_minus = None
     p_sysargs_empty = p_func_args_empty = None
 
-    # instances
-
     def p_instance_ports_list(self, p: Any) -> None:
         """instance_ports_list : instance_ports_list COMMA instance_port_list
         | instance_ports_list COMMA
@@ -404,8 +386,6 @@ class Parser(VerilogParser):  # type: ignore[misc]
         "param_arg : DOT ID LPAREN RPAREN"
         p[0] = ast.ParamArg(p[2], None, lineno=p.lineno(1))
         p.set_lineno(0, p.lineno(1))
-
-    # statements
 
     def p_sens_empty(self, p: Any) -> None:
         "senslist : empty"

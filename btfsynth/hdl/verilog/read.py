@@ -196,8 +196,6 @@ class _Reader:
             raise DataError(f"expected one top module, got {shown}", self.wiring.path)
         return self.modules[tops[0]]
 
-    # the body of a module
-
     def body(self) -> None:
         assigns, instances, blocks, initials = [], [], [], []
         defparams: dict[str, dict[str, Any]] = {}
@@ -226,7 +224,7 @@ class _Reader:
         for assign in assigns:
             self.wiring.declare_implicit(assign.left.var)
             targets = self.expressions.target_bits(assign.left.var)
-            values = self.expressions.assigned(assign.right.var, len(targets))
+            values = self.expressions.expression(assign.right.var, len(targets))
             self.wiring.connect(targets, values, assign)
         for instance in instances:
             self.instance(instance, defparams.pop(plain(instance.name), {}))
@@ -245,7 +243,7 @@ class _Reader:
         first = getattr(entry, "value", None) if type(entry) is ast.Reg else None
         if first is not None:
             bits = self.wiring.scope.nets[plain(entry.name)].gates
-            values = self.expressions.assigned(first.var, len(bits))
+            values = self.expressions.expression(first.var, len(bits))
             self.take_first_values(bits, values, entry)
 
     def take_first_values(self, bits: Sequence[int], values: Sequence[int], node: Any) -> None:
@@ -305,8 +303,6 @@ class _Reader:
         if target not in wiring.undriven:
             raise wiring.error(f"{name} is driven twice", block)
 
-    # instances
-
     def instance(self, instance: Any, defparams: Mapping[str, Any]) -> None:
         if instance.array is not None:
             raise self.wiring.error(
@@ -349,7 +345,7 @@ class _Reader:
         """Return the bits connected to an input; an unsized number takes the width of the port."""
         expressions = self.expressions
         if isinstance(node, ast.IntConst) and not expressions.constant(node).sized:
-            return expressions.assigned(node, width)
+            return expressions.expression(node, width)
         return expressions.expression(node)
 
 

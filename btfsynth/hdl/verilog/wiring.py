@@ -30,12 +30,9 @@ class Net:
     """Bits of a vector, least significant first, under its own indices."""
 
     gates: list[int]
-    low: int = 0
-    """Index of the least significant bit."""
-    step: int = 1
-    """-1 where the most significant bit has the lowest index."""
-    signed: bool = False
-    """Whether it is in two's complement."""
+    low: int = 0  # index of the least significant bit
+    step: int = 1  # -1 where the most significant bit has the lowest index
+    signed: bool = False  # whether it is in two's complement
 
 
 @dataclass
@@ -56,8 +53,7 @@ class Scope:
     ports: dict[str, Port] = field(default_factory=dict)
     prefix: str = ""
     depth: int = 0
-    values: dict[str, Value] = field(default_factory=dict)
-    """What an instance gives for parameters."""
+    values: dict[str, Value] = field(default_factory=dict)  # what an instance gives for parameters
     nets: dict[str, Net] = field(default_factory=dict)
     rewired: set[str] = field(default_factory=set)
 
@@ -68,8 +64,7 @@ class Wiring:
 
     first: Path
     files: dict[str, Path]
-    comb: bool = False
-    """Whether registers become ports."""
+    comb: bool = False  # whether registers become ports
     gates: list[Gate] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     places: list[Path] = field(default_factory=list)
@@ -77,11 +72,9 @@ class Wiring:
     undriven: set[int] = field(default_factory=set)
     storage: set[int] = field(default_factory=set)
     scope: Scope = field(default_factory=lambda: Scope(None))
-    line: int = 1
-    """Where the gates come from that operators make."""
+    line: int = 1  # where the gates come from that operators make
     bits: Bits = field(init=False)
-    number: Callable[[Any], int] = field(init=False)
-    """Returns what a constant expression is."""
+    number: Callable[[Any], int] = field(init=False)  # returns what a constant expression is
     first_values: dict[int, int] = field(default_factory=dict)
     """What registers hold before anything drives them."""
     unknown_constants: dict[int, str] = field(default_factory=dict)
@@ -123,8 +116,6 @@ class Wiring:
         self.lines.append(line)
         self.places.append(path)
         return len(self.gates) - 1
-
-    # declarations
 
     def ports(self) -> dict[str, Port]:
         """Return the nets of the scope's module that are declared as ports, in its header or its body."""
@@ -245,8 +236,6 @@ class Wiring:
         if isinstance(node, ast.Identifier) and plain(node.name) not in self.scope.nets:
             node.width = None
             self.declare(node, self.empty_net(node))
-
-    # drivers
 
     def connect(self, targets: list[int], values: list[int], node: Any) -> None:
         """Drive nets; the widths must agree."""

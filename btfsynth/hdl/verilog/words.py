@@ -180,8 +180,6 @@ def _digits(digits: str, base: str, width: int) -> tuple[int, int, int]:
     return value, unknown & ones, floating & ones
 
 
-# the syntax tree
-
 _WHERE = re.compile(r"^.*line:([0-9]+)(?: column:[0-9]+)?: *", re.DOTALL)
 
 
