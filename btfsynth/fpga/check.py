@@ -17,13 +17,10 @@ from btfsynth.fpga.place import Wrapper
 from btfsynth.hdl.templates import template_folder
 from btfsynth.sim.base import CheckResult, Design
 from btfsynth.sim.process import run_command
-from btfsynth.sim.programs import ICARUS
+from btfsynth.sim.programs import ICARUS, read_verdict
 
 _CELLS = "cells.v"
 _VECTORS = "vectors.mem"
-_PASS = re.compile(r"^PASS ([0-9]+) vectors$", re.MULTILINE)
-_FAIL = re.compile(r"^FAIL ([0-9]+) of ([0-9]+)$", re.MULTILINE)
-_MISMATCH = re.compile(r"^MISMATCH vector=([0-9]+) .* got=(\S+)$", re.MULTILINE)
 _MAX_CLOCKS = 20_000
 _MIN_VECTORS = 64
 _PROVEN = "SAT proof finished - no model found: SUCCESS!"
@@ -56,15 +53,9 @@ def simulate_netlist(
     if built.returncode:
         raise built.error(f"{name}: Icarus Verilog cannot compile the netlist")
     done = run_command(("vvp", "-n", image), workspace, timeout)
-    passed, failed = _PASS.search(done.stdout), _FAIL.search(done.stdout)
-    if done.returncode == 0 and passed and int(passed[1]) == vectors.count:
-        return CheckResult(name, passed=vectors.count, version=found.version)
-    first = _MISMATCH.search(done.stdout)
-    if done.returncode == 0 or not failed or not first or int(failed[2]) != vectors.count:
-        raise done.error(f"{name}: the simulation gave no verdict")
-    bad = int(failed[1])
-    mismatch = design.mismatch(int(places[int(first[1])]), first[2])
-    return CheckResult(name, vectors.count - bad, bad, mismatch, version=found.version)
+    failed, first = read_verdict(done, vectors.count, f"{name}: the simulation gave no verdict")
+    mismatch = first and design.mismatch(int(places[first[0]]), first[1])
+    return CheckResult(name, vectors.count - failed, failed, mismatch, version=found.version)
 
 
 def prove_mapped(

@@ -18,6 +18,7 @@ from btfsynth.fpga.devices import Device, Toolchain
 from btfsynth.fpga.mapping import CellCounts, count_cells
 from btfsynth.hdl.manifest import Manifest, Timing
 from btfsynth.hdl.templates import render
+from btfsynth.hdl.testbench import connections
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port, total_width
 from btfsynth.settings.setting import Options
@@ -192,9 +193,9 @@ class Wrapper:
 
     def verilog(self) -> str:
         controls = self.timing.controls if self.timing else ()
-        connections = [(name, _TIED[name]) for name in controls]
-        connections += _slices(self.inputs, "given") + _slices(self.outputs, "result")
-        return render("fpga/wrapper.v.j2", connections=connections, **self._sizes())
+        wires = [(name, _TIED[name]) for name in controls]
+        wires += connections(self.inputs, "given") + connections(self.outputs, "result")
+        return render("fpga/wrapper.v.j2", connections=wires, **self._sizes())
 
     def stub(self) -> str:
         """Return the module inside as a black box."""
@@ -240,11 +241,3 @@ def _bits(bus: str, ports: Sequence[Port]) -> list[str]:
     """Return what the router calls the bits of a bus; one of a single bit has no index."""
     width = total_width(ports)
     return [bus] if width == 1 else [f"{bus}[{bit}]" for bit in range(width)]
-
-
-def _slices(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
-    slices, first = [], 0
-    for port in ports:
-        slices.append((port.name, f"{bus}[{first + port.width - 1}:{first}]"))
-        first += port.width
-    return slices

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, MissingToolError
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import Manifest, load_manifest
 from btfsynth.hdl.vectors import VectorTable
@@ -24,6 +24,12 @@ class Availability:
 
     version: str | None
     reason: str | None
+
+    def require(self) -> str:
+        """Return the version; a `MissingToolError` if it cannot be used."""
+        if self.version is None:
+            raise MissingToolError(str(self.reason))
+        return self.version
 
 
 @runtime_checkable

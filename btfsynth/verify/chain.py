@@ -148,8 +148,6 @@ class _Chain:
         seconds = time.perf_counter() - start
         self.links.append(replace(link, name=name, seconds=seconds))
 
-    # what is in the folder
-
     def files(self) -> Link:
         manifest = self.design.manifest
         count = len(manifest.files)
@@ -213,8 +211,6 @@ class _Chain:
                 },
             )
         return _passed(covers, f"recomputed from {manifest.source}")
-
-    # the netlist and the Verilog
 
     def patterns(self) -> Link:
         """Check the netlist against the vectors, the counts in the manifest and its files in other formats."""
@@ -293,8 +289,6 @@ class _Chain:
             shown[name] = port_values(manifest.output_ports, bits)
         raise _failed(covers, f"the {other[0]} is not the {one[0]}", shown)
 
-    # tools
-
     def simulated(self, name: str) -> Link:
         simulator = SIMULATORS[name]
         reason = simulator.find().reason or too_long(name, self.design)
@@ -366,8 +360,6 @@ class _Chain:
             return _passed(covers, f"against {reference.what}; Yosys {yosys.version}")
         detail = f"refuted by Yosys {yosys.version} against {reference.what}"
         raise _failed(covers, detail, {"inputs": proof.inputs} if proof.inputs else {})
-
-    # the checks themselves
 
     def mutation(self) -> Link:
         netlist, vectors = self.netlist or self.parsed, self.design.vectors

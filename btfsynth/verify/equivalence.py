@@ -130,11 +130,6 @@ def find_difference(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
     return _decide(_open_cones(joint))
 
 
-def find_difference_by_chance(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
-    """Return one of some random input vectors on which two netlists differ; None if they do on none."""
-    return _difference_among(joined(a, b), random_vectors(a.n_inputs, _WORDS, _SEED))
-
-
 def _difference_among(joint: Netlist, vectors: NDArray[np.uint64]) -> NDArray[np.uint8] | None:
     """Return the first of some vectors on which an output of one differs from the other's."""
     words = output_words(joint, vectors)
@@ -200,7 +195,7 @@ _SIDES = ("a", "b")
 
 def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np.uint8] | None:
     """Do what `find_difference` does, for up to `timeout` seconds."""
-    found = find_difference_by_chance(a, b)
+    found = _difference_among(joined(a, b), random_vectors(a.n_inputs, _WORDS, _SEED))
     if found is not None:
         return found
     arrays = {"ports": np.array([a.n_inputs, a.n_outputs])}

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 from btfsynth.dataset.formats.base import read_source
 from btfsynth.errors import DataError, MissingToolError
-from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.hdl.readers import read_design
 from btfsynth.netlist.netlist import Netlist
@@ -26,7 +24,7 @@ from btfsynth.sim.process import (
     run_command,
     workspace_folder,
 )
-from btfsynth.sim.programs import GHDL
+from btfsynth.sim.programs import AMARANTH, GHDL
 from btfsynth.verify.yosys import as_synthesized, find_yosys, netlist_of_rtlil, netlist_of_verilog
 
 VHDL_ENDINGS = (".vhd", ".vhdl")
@@ -55,9 +53,7 @@ def vhdl_netlist(
     """
     path = as_path(path)
     text = "\n".join(read_source(path).lines)
-    found = GHDL.find()
-    if found.version is None:
-        raise MissingToolError(str(found.reason))
+    GHDL.find().require()
     entities = _ENTITY.findall(_COMMENT.sub("", text))
     if len(entities) != 1:
         shown = f": {', '.join(entities[:5])}" if entities else ""
@@ -153,12 +149,7 @@ def amaranth_netlist(
     path = as_path(path)
     if not path.is_file():
         raise DataError("no such file", path)
-    try:
-        metadata.version("amaranth")
-    except metadata.PackageNotFoundError:
-        raise MissingToolError(
-            f"amaranth is not installed; {install_command('amaranth')}"
-        ) from None
+    AMARANTH.find().require()
     yosys = find_yosys()
     command = python_command("btfsynth.sim.amaranth_worker", str(path.resolve()), "rtlil")
     with workspace_folder() as folder:
