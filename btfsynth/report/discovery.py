@@ -103,13 +103,8 @@ class Discovery:
                     "word": own.word,
                 }
             )
-        text = (
-            "The Pareto front: no circuit found is better than one of these in cells, depth "
-            "and inverters at once. Click a point or a name to open its circuit."
-        )
-        if self.left_out:
-            text += f" {plural(self.left_out, 'more circuit')} of the front not shown."
-        return {"rows": rows, "plot": self._plot(), "text": text}
+        more = plural(self.left_out, "more circuit") if self.left_out else ""
+        return {"rows": rows, "plot": self._plot(), "more": more}
 
     def name(self, place: int) -> str:
         cost = self.designs[place].cost

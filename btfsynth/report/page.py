@@ -6,11 +6,9 @@ import base64
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from numpy.typing import NDArray
@@ -20,7 +18,7 @@ from btfsynth.errors import DataError, OutputError, plural
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.hdl.module import port_bits
-from btfsynth.hdl.templates import template_folder
+from btfsynth.hdl.templates import environment, template_folder
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.identifiers import cell_prefix
 from btfsynth.netlist.netlist import Netlist
@@ -41,7 +39,6 @@ from btfsynth.report.sections import (
     pass_table,
     training_text,
     verdict,
-    verify_advice,
 )
 
 PAGE_FILE = "report.html"
@@ -97,7 +94,7 @@ def _design_values(folder: DesignFolder) -> dict[str, Any]:
         "layers": () if network is None else layer_maps(network, port_bits(network.input_ports)),
         "passes": pass_table(folder),
         "chains": chains(folder),
-        "advice": verify_advice(folder),
+        "verification": bool(folder.verification),
         "fpga": fpga_table(folder),
         "facts": design_facts(folder),
         "files": [
@@ -128,8 +125,6 @@ def _discovery_values(found: Discovery) -> dict[str, Any]:
             for place, design in enumerate(found.designs)
             for chain in chains(design)
         ],
-        "advice": "Each circuit of the front is a design folder "
-        "for 'btfsynth verify' and 'btfsynth report'.",
         "fpga": None,
         "facts": design_facts(best),
         "files": [],
@@ -177,8 +172,8 @@ def _render(values: dict[str, Any]) -> str:
     sections = [(id_, name) for id_, name in _SECTIONS if id_ in shown]
     names = [f"wn{shade}" for shade in range(_SHADES, 0, -1)]
     names += ["w0", *(f"wp{shade}" for shade in range(1, _SHADES + 1))]
-    environment = _environment(template_folder())
-    style = environment.get_template("style.css.j2").render(
+    pages = environment(template_folder() / "report", escape=True)
+    style = pages.get_template("style.css.j2").render(
         shades=[
             (f"w{sign}{shade}", side, round(100 * shade / _SHADES))
             for sign, side in (("n", "fanin"), ("p", "one"))
@@ -186,7 +181,7 @@ def _render(values: dict[str, Any]) -> str:
         ]
     )
     script = "\n".join(_part(name).decode() for name in ("view.js", "circuit.js", "page.js"))
-    return environment.get_template("page.html.j2").render(
+    return pages.get_template("page.html.j2").render(
         **values,
         sections=sections,
         shades=names,
@@ -201,9 +196,9 @@ def _render_reproduction(found: Reproduction) -> str:
     sections = [("summary", "Summary"), ("results", "Results")]
     sections += [("curves", "Curves")] if found.curves else []
     sections += [("settings", "Settings"), ("provenance", "Provenance")]
-    environment = _environment(template_folder())
-    style = environment.get_template("style.css.j2").render(shades=[])
-    return environment.get_template("reproduction.html.j2").render(
+    pages = environment(template_folder() / "report", escape=True)
+    style = pages.get_template("style.css.j2").render(shades=[])
+    return pages.get_template("reproduction.html.j2").render(
         kind="Reproduction report",
         title="The published experiments, reproduced",
         lead="Elser & Lal, Learning with Boolean threshold functions, arXiv 2602.17493: published and "
@@ -232,19 +227,6 @@ def _part(name: str) -> bytes:
         return path.read_bytes()
     except OSError:
         raise OutputError(f"{path}: a part of the page is missing, reinstall btfsynth") from None
-
-
-@cache
-def _environment(folder: Path) -> Environment:
-    """Return the environment of HTML: unlike that of hardware it escapes what it is given."""
-    return Environment(
-        loader=FileSystemLoader(folder / "report"),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-    )
 
 
 _MAX_CHARACTERS = 150_000

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from btfsynth.errors import plural
 from btfsynth.flow.patterns import percent, verified_words
 from btfsynth.records import sub_record
-from btfsynth.report.folder import VERIFY_FILE, DesignFolder, as_number, as_text, numbers, records
+from btfsynth.report.folder import DesignFolder, as_number, as_text, numbers, records
 from btfsynth.report.svg import element
 from btfsynth.sim.registry import SIMULATORS
 
@@ -422,23 +422,16 @@ def _option(value: Any) -> str:
     return _scalar(value)
 
 
-def verify_advice(folder: DesignFolder) -> str:
-    if folder.verification:
-        return ""
-    return (
-        "'btfsynth verify' runs the whole chain of checks, with "
-        f"proofs and mutants; this page shows its result from {VERIFY_FILE}."
-    )
-
-
 @dataclass(frozen=True)
 class Clocking:
     """What a page says of the registers of a pipeline."""
 
     figure: Figure
-    drawing: str  # what the schematic leaves out
     short: str  # what was checked of them, as the end of a sentence
-    checks: str  # what is proven and what only simulated
+    clocks: str  # the latency
+    moving: str  # what they add to the function
+    simulators: str  # what checked that; empty if nothing did
+    counted: bool  # whether the reader of the Verilog counted them
 
 
 def clocking(folder: DesignFolder) -> Clocking | None:
@@ -450,33 +443,18 @@ def clocking(folder: DesignFolder) -> Clocking | None:
         row["name"] for chain in chains(folder) for row in chain["rows"] if row["state"] == "good"
     }
     clocks = plural(timing.latency, "clock")
-    checks = (
-        f"This is a pipeline with a latency of {clocks}; it accepts a new input every clock. Proofs treat "
-        "registers as wires and cover only the function. "
-    )
-    moving = ["the latency"]
-    moving += ["reset"] if timing.reset else []
-    moving += ["enable"] if timing.enable else []
-    simulators = [name for name in SIMULATORS if name in passed]
-    if simulators:
-        verb = "was" if len(moving) == 1 else "were"
-        checks += "Registers are only simulated: "
-        checks += f"{_listed(moving)} {verb} checked by {_listed(simulators)}."
-    else:
-        checks += (
-            f"No simulation of the registers, and therefore of {_listed(moving)}, is recorded here."
-        )
-    if "parsed_verilog" in passed:
-        checks += " The Verilog reader confirmed the number of register stages."
+    moving = ["the latency", *["reset"] * timing.reset, *["enable"] * timing.enable]
+    simulators = _listed([name for name in SIMULATORS if name in passed])
+    checked = "only simulated" if simulators else "neither proven nor simulated"
     return Clocking(
         Figure("latency", clocks, f"ports {', '.join(timing.controls)}"),
-        "The schematic shows the function without "
-        f"registers: in hardware an output comes {clocks} after its input.",
-        f"latency {clocks}, registers "
-        f"{'only simulated' if simulators else 'neither proven nor simulated'}",
-        checks,
+        f"latency {clocks}, registers {checked}",
+        clocks,
+        _listed(moving),
+        simulators,
+        "parsed_verilog" in passed,
     )
 
 
 def _listed(words: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
