@@ -121,7 +121,6 @@ class Dataset(Ported):
 
     @classmethod
     def _of(cls, made: Patterns) -> Dataset:
-        """Wrap a data set of the library."""
         dataset = cls.__new__(cls)
         dataset._set(made)
         return dataset
@@ -387,7 +386,6 @@ def _columns(outputs: int | str | Sequence[str] | None) -> Any:
 
 
 def as_dataset(source: Dataset | StrPath) -> Dataset:
-    """Return a data set, loaded if it is named."""
     if isinstance(source, Dataset):
         return source
     if isinstance(source, (str, PathLike)):

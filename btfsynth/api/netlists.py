@@ -64,17 +64,8 @@ class PassRow(NamedTuple):
 
     @classmethod
     def of(cls, report: PassReport) -> PassRow:
-        """Return the row of a report."""
-        after = report.after
-        return cls(
-            report.name,
-            report.before.cells,
-            after.cells,
-            after.depth,
-            report.seconds,
-            report.proof,
-            report.kept,
-        )
+        figures = report.before.cells, report.after.cells, report.after.depth
+        return cls(report.name, *figures, report.seconds, report.proof, report.kept)
 
 
 class PortValues(dict[str, Any]):
@@ -416,7 +407,6 @@ class Netlist(Ported):
 
 
 def _bits(port: Port, value: Any) -> NDArray[np.uint8]:
-    """Return the values of a port as rows of bits."""
     rows = []
     for each in np.atleast_1d(np.asarray(value)).tolist():
         if not isinstance(each, int) or not 0 <= each < 1 << port.width:

@@ -119,7 +119,6 @@ def require_known(function: str, given: Mapping[str, Any], *tables: Mapping[str,
 
 
 def taken(given: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Take settings out of those given."""
     return {name: given.pop(name) for name in names if name in given}
 
 

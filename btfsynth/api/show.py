@@ -157,7 +157,6 @@ class Ported(Shown):
 
 
 def curve(history: Sequence[HistoryPoint], best_iteration: int) -> Drawing:
-    """Draw gaps and accuracies over iterations."""
     from btfsynth.report.charts import training_curve
 
     chart = training_curve(history, best_iteration) or Markup("<svg>{}</svg>").format("")
@@ -167,7 +166,6 @@ def curve(history: Sequence[HistoryPoint], best_iteration: int) -> Drawing:
 
 
 def html_table(rows: Iterable[Iterable[str]], columns: Sequence[str]) -> str:
-    """Return an HTML table, its text escaped."""
     head = Markup("").join(Markup("<th>{}</th>").format(name) for name in columns)
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(

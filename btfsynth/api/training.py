@@ -439,7 +439,6 @@ def tune(
 
 
 def train_options(seed: int, settings: dict[str, Any]) -> TrainOptions:
-    """Return the options of a training from settings by name."""
     if isinstance(topology := settings.get("topology"), Network):
         settings = {**settings, "topology": topology.core.topology}
     return TrainOptions(seed=seed, **settings)
