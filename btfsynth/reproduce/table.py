@@ -13,7 +13,7 @@ from typing import Any
 
 from btfsynth import __version__
 from btfsynth.errors import plural
-from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.files import StrPath, as_path, make_folder, write_text
 from btfsynth.reproduce.catalogue import Measure
 from btfsynth.reproduce.record import BASELINES, goal_reached, value_of
 from btfsynth.reproduce.run import Report
@@ -147,6 +147,7 @@ def report_record(report: Report) -> dict[str, Any]:
 def write_tables(report: Report, directory: StrPath) -> list[str]:
     """Write ``results.json``, ``results.csv`` and ``results.md``; return their names."""
     directory = as_path(directory)
+    make_folder(directory)  # no run may have ended
     record = report_record(report)
     contents = {
         "results.json": json.dumps(record, indent=2) + "\n",

@@ -219,6 +219,19 @@ def test_an_experiment_without_its_package_is_skipped(tmp_path, monkeypatch):
     assert len([note for note in report.notes if "digits_128" in note]) == 1
 
 
+def test_tables_of_nothing(tmp_path, monkeypatch):
+    """Interrupted while the kernels compile, before any run has left a folder."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "warm_up", stop)
+    folder = tmp_path / "none"
+    report = reproduce((EXACT,), folder, ReproduceOptions())
+    assert report.interrupted
+    assert "results.json" in write_tables(report, folder)
+
+
 def test_tables_say_what_was_reached(tmp_path):
     """Medians beside published figures; a goal that was not reached is told with the step limit."""
     report = reproduce((EXACT, TESTED), tmp_path, ReproduceOptions())
