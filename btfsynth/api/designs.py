@@ -10,7 +10,7 @@ from btfsynth.api.data import Dataset, as_dataset
 from btfsynth.api.netlists import Netlist, PassRow
 from btfsynth.api.settings import documented, require_known, taken
 from btfsynth.api.show import Shown, Table
-from btfsynth.api.training import Network, TrainingRun, train_options
+from btfsynth.api.training import Network, TrainingRun, core_of, train_options
 from btfsynth.discovery.search import DiscoverOptions, DiscoverReport
 from btfsynth.discovery.search import discover as run_discovery
 from btfsynth.errors import UsageError, VerificationError
@@ -342,8 +342,9 @@ def build(
     checked = None if valid is None else as_dataset(valid).core
     if network is None:
         return Build(building.build(data.core, folder, asked, on_event, checked), data)
+    core = core_of("network", network)
     file = f"{network.name}.npz"
-    made = building.build_network(data.core, network.core, file, folder, asked, on_event, checked)
+    made = building.build_network(data.core, core, file, folder, asked, on_event, checked)
     return Build(made, data)
 
 

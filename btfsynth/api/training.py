@@ -13,7 +13,7 @@ from btfsynth.api.netlists import Netlist
 from btfsynth.api.settings import documented, require_known, vectors
 from btfsynth.api.show import Drawing, Ported, Shown, Table, curve
 from btfsynth.dataset.code import parse_code
-from btfsynth.errors import InterruptedWorkError, TrainingError, plural
+from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow.simplify import lower
@@ -438,7 +438,16 @@ def tune(
     }
 
 
+def core_of(setting: str, network: Network) -> TrainedNetwork:
+    """Return what a network is made of; refuse a setting that is none, such as a file name."""
+    if not isinstance(network, Network):
+        raise UsageError(
+            f"`{setting}`: expected a Network, got {network!r:.80}; `Network.read` reads one from a file"
+        )
+    return network.core
+
+
 def train_options(seed: int, settings: dict[str, Any]) -> TrainOptions:
-    if isinstance(topology := settings.get("topology"), Network):
-        settings = {**settings, "topology": topology.core.topology}
+    if (topology := settings.get("topology")) is not None:
+        settings = {**settings, "topology": core_of("topology", topology).topology}
     return TrainOptions(seed=seed, **settings)

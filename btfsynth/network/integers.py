@@ -22,9 +22,8 @@ from btfsynth.network.accuracy import require_comparable
 from btfsynth.network.topology import Topology
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
+from btfsynth.settings.table import MAX_WEIGHT_BITS
 
-MAX_WEIGHT_BITS = 12
-"""Largest integers: with the largest code a weight of a bit is still exact in single precision."""
 _LARGEST = (*range(1, 9), *(step << power for power in range(2, 9) for step in (3, 4)), 1536, 2047)
 """Magnitudes of the largest weight, in the order in which they are tried."""
 _MIXTURES = 4
@@ -64,7 +63,7 @@ def round_network(
     With `label` the sums of the output neurons are to be compared, so they are rounded on one scale.
     """
     if weight_bits is not None and not 2 <= weight_bits <= MAX_WEIGHT_BITS:
-        raise UsageError(f"weights: expected 2 to {MAX_WEIGHT_BITS} bits, got {weight_bits}")
+        raise UsageError(f"`weights`: expected 2 to {MAX_WEIGHT_BITS} bits, got {weight_bits}")
     if (dataset.input_kind, code is None) not in (
         (InputKind.BOOLEAN, True),
         (InputKind.ANALOG, False),

@@ -133,13 +133,14 @@ class Weights(Choice):
 
     metavar = "RULE|BITS"
 
-    def __init__(self, rules: Sequence[str]) -> None:
-        super().__init__(rules, words="{} or a number of bits of at least 2")
+    def __init__(self, rules: Sequence[str], most: int) -> None:
+        super().__init__(rules, words=f"{{}} or a number of bits from 2 to {most}")
         self.metavar = "RULE|BITS"
+        self._most = most
 
     def take(self, value: Any) -> Any:
         bits = whole(value)
-        return bits if bits is not None and 2 <= bits <= LARGEST else super().take(value)
+        return bits if bits is not None and 2 <= bits <= self._most else super().take(value)
 
 
 class Stages(Whole):

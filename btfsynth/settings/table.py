@@ -63,6 +63,8 @@ class Objective(str, Enum):
 
 EXACT, AUTO, LABELS, SPARSE = "exact", "auto", "labels", "sparse"
 """Rules for weights in hardware."""
+MAX_WEIGHT_BITS = 12
+"""Bits of an integer weight: with the largest code one of a bit is still exact in single precision."""
 
 ALL_SIMULATORS = "all"
 """The name that stands for every simulator that fits a design, none of which may be missing."""
@@ -304,7 +306,7 @@ HARDWARE = table(
 BUILD = table(
     Setting(
         "weights",
-        Weights((EXACT, AUTO, LABELS, SPARSE)),
+        Weights((EXACT, AUTO, LABELS, SPARSE), MAX_WEIGHT_BITS),
         "Rounding of the weights for hardware: exact, auto, labels, sparse, or integers of BITS bits.",
         otherwise="auto with a code, else exact",
         more="exact keeps the trained weights; auto rounds each neuron's weights to the smallest integers that "

@@ -219,6 +219,11 @@ def test_builds_refuse_what_has_no_use(tmp_path):
         btf.build("full_adder", tmp_path / "d", network=net, trials=3)
     with pytest.raises(btf.UsageError, match="unknown setting `pipelin`; is `pipeline` meant"):
         btf.build("full_adder", tmp_path / "d", pipelin=3)
+    for name in ("network", "topology"):
+        with pytest.raises(btf.UsageError, match=f"`{name}`: expected a Network, got 'net.npz'"):
+            btf.build("full_adder", tmp_path / "d", **{name: "net.npz"})
+    with pytest.raises(btf.UsageError, match="bits from 2 to 12, got 13"):
+        btf.build("full_adder", tmp_path / "d", weights=13)
     assert not (tmp_path / "d").exists()
     built = btf.build("full_adder", tmp_path / "d", network=net, simulators=["amaranth"])
     assert built
