@@ -12,9 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from btfsynth.errors import UsageError
 from btfsynth.settings.setting import Setting
+from btfsynth.settings.table import INPUTS
 
 if TYPE_CHECKING:
     from btfsynth.api.training import Network
+
+_NEAR = 0.7
+"""How alike two names are for one to be meant by the other: `name` is not `enable`."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -107,13 +111,13 @@ def require_known(function: str, given: Mapping[str, Any], *tables: Mapping[str,
     """Refuse a setting that no table has, with its present name, the nearest one, or all names."""
     settings = merged(*tables)
     known = [*settings, *({"topology"} if "widths" in settings else ())]
-    former = {each.formerly: name for name, each in settings.items() if each.formerly}
+    former = {each.formerly: name for name, each in {**INPUTS, **settings}.items() if each.formerly}
     for name in given:
         if name in known:
             continue
         if name in former:
             raise UsageError(f"{function}: `{name}` is renamed to `{former[name]}`")
-        near = get_close_matches(name, known, 1)
+        near = get_close_matches(name, known, 1, _NEAR)
         hint = f"is `{near[0]}` meant?" if near else f"expected some of {', '.join(known)}"
         raise UsageError(f"{function}: unknown setting `{name}`; {hint}")
 

@@ -208,7 +208,7 @@ def _unknown_key(path: Path, lines: Mapping[KeyPath, int], place: KeyPath) -> Da
     section, key = place
     for setting in SECTIONS[section].values():
         if setting.formerly == key:
-            return DataError(f"`{key}` is renamed to `{setting.name}`", path, _line(lines, place))
+            return _error(path, lines, place, f"renamed to {setting.name}")
     home = _home(key)
     if home is not None:
         return _error(path, lines, place, f"expected below [{home}], got it below [{section}]")

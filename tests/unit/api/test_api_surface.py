@@ -147,6 +147,10 @@ def test_former_names_lead_to_new_ones():
                 btf.UsageError, match=f"`{setting.formerly}` is renamed to `{name}`"
             ):
                 btf.train("full_adder", **{setting.formerly: 1})
+    with pytest.raises(btf.UsageError, match="`held_out` is renamed to `valid`"):
+        btf.build("full_adder", "none", held_out="full_adder")
+    with pytest.raises(btf.UsageError, match="unknown setting `name`; expected some of"):
+        btf.build("full_adder", "none", name="other")
 
 
 def _imported(code: str) -> set[str]:

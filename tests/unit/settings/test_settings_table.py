@@ -382,7 +382,7 @@ def test_old_keys_are_refused_with_the_new_name(run_path, section, old, new):
     """The line is named too."""
     with pytest.raises(DataError) as caught:
         read(run_path, f"# text\n[{section}]\n{old} = 1\n")
-    assert str(caught.value) == f"{run_path}:3: `{old}` is renamed to `{new}`"
+    assert str(caught.value) == f"{run_path}:3: {old}: renamed to {new}"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
