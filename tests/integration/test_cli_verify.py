@@ -179,7 +179,7 @@ def test_bad_folders(cli, design):
     ("arguments", "message"),
     [
         (["--mutants", "0"], "--mutants"),
-        (["--simulator", "modelsim"], "unknown simulator 'modelsim'"),
+        (["--simulator", "modelsim"], "all, got 'modelsim'"),
         (["--junit", "."], "expected a file to write, got a folder"),
     ],
 )
