@@ -161,7 +161,7 @@ def test_too_large_to_draw(opened, tmp_path, monkeypatch):
     opened_page = opened(multiplier_folder(2, tmp_path / "m2"))
     page = opened_page.page
     assert opened_page.state == "too-large"
-    assert "above 3 a schematic" in page.inner_text("[data-part=note]")
+    assert "above 3 cells a schematic" in page.inner_text("[data-part=note]")
     for button in page.locator(".value-bit").all()[:4]:
         button.click()
     assert page.locator(".value-number").all_inner_texts() == ["3", "3", "9"]
