@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from btfsynth.api.data import Dataset, as_dataset
 from btfsynth.api.netlists import Netlist, PassRow
-from btfsynth.api.settings import documented, require_known, taken
+from btfsynth.api.settings import documented, listener, require_known, taken
 from btfsynth.api.show import Shown, Table
 from btfsynth.api.training import Network, TrainingRun, core_of, train_options
 from btfsynth.discovery.search import DiscoverOptions, DiscoverReport
@@ -132,7 +133,8 @@ class Design(Shown):
         ToolError
             If a simulator fails to build or to run.
         """
-        return Checks(simulate_design(self.folder, simulators or None, timeout))
+        timeout = BUILD["timeout"].take(timeout)
+        return Checks(simulate_design(self.folder, _names(simulators), timeout))
 
     def verify(
         self, *simulators: str, mutants: int = DEFAULT_MUTANTS, timeout: float | None = None
@@ -142,7 +144,8 @@ class Design(Shown):
         `simulators` must all be there; `mutants` is the number of faults to try at most; `timeout` is in
         seconds, per command of a tool and per SAT proof.
         """
-        return Links(verify_design(self.folder, mutants, simulators or None, timeout).links)
+        timeout = BUILD["timeout"].take(timeout)
+        return Links(verify_design(self.folder, mutants, _names(simulators), timeout).links)
 
     def fpga(
         self,
@@ -204,6 +207,13 @@ class Design(Shown):
             "outputs": outputs,
             "folder": self.folder,
         }
+
+
+def _names(simulators: Sequence[Any]) -> Sequence[str] | None:
+    """Return the names of simulators, which may stand in a list as those of `build` do."""
+    if len(simulators) == 1 and isinstance(simulators[0], (list, tuple)):
+        simulators = simulators[0]
+    return simulators or None
 
 
 def _report(folder: Path, path: StrPath | None) -> Path:
@@ -331,7 +341,8 @@ def build(
     (8, 'verified: hardware equals the netlist; 64 of 64 targets right (100%)')
     """
     given: dict[str, Any] = dict(settings)
-    require_known("build", given, TRAIN, HARDWARE, BUILD)
+    require_known(build, given, TRAIN, HARDWARE, BUILD)
+    on_event = listener(on_event)
     training = taken(given, *TRAIN, "topology")
     hardware = HardwareOptions(**taken(given, *HARDWARE))
     if network is not None and training:
@@ -449,7 +460,8 @@ def discover(
     (8, 8)
     """
     given: dict[str, Any] = dict(settings)
-    require_known("discover", given, DISCOVER, TRAIN)
+    require_known(discover, given, DISCOVER, TRAIN)
+    on_event = listener(on_event)
     training = taken(given, *(name for name in TRAIN if name not in DISCOVER), "topology")
     asked = DiscoverOptions(training=train_options(seed, training), **given)
     return Discovery(
@@ -548,7 +560,8 @@ def learn(
     (1.0, ('polynomial',))
     """
     given: dict[str, Any] = dict(settings)
-    require_known("learn", given, LEARN)
+    require_known(learn, given, LEARN)
+    on_event = listener(on_event)
     checked, measured = (None if each is None else as_dataset(each).core for each in (valid, test))
     return Learned(
         run_learning(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -17,7 +17,14 @@ from btfsynth.api.settings import documented, require_known, vectors
 from btfsynth.api.show import Drawing, Ported, Table
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.dataset.tasks import is_task_spec
-from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural, shown
+from btfsynth.errors import (
+    DataError,
+    InterruptedWorkError,
+    UsageError,
+    VerificationError,
+    plural,
+    shown,
+)
 from btfsynth.files import StrPath, as_path, write_bytes
 from btfsynth.flow.patterns import Targets, count_targets, fitted
 from btfsynth.flow.simplify import open_reference, optimise
@@ -37,7 +44,7 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, bit_names
 from btfsynth.report.excerpt import Excerpt, find_outputs
 from btfsynth.report.schematic import format_svg
-from btfsynth.settings.table import HARDWARE
+from btfsynth.settings.table import BUILD, HARDWARE, TRAIN
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -249,12 +256,8 @@ class Netlist(Ported):
         >>> mig.log["name"].tolist(), mig.log[-1].proof
         (['strash', 'inverters'], 'all 8 patterns')
         """
-        texts = [passes] if isinstance(passes, str) else passes
-        steps = [
-            step
-            for each in texts
-            for step in (parse_script(each) if isinstance(each, str) else (each,))
-        ]
+        steps = _steps(passes)
+        time_limit = TRAIN["time_limit"].take(time_limit)
         reference = self.reference if data is None else self._keeping(as_dataset(data))
         try:
             made, reports = optimise(self.core, reference, steps, time_limit)
@@ -382,7 +385,7 @@ class Netlist(Ported):
 
         dataset = None if vectors is None else as_dataset(vectors).core
         given: dict[str, Any] = dict(settings)
-        require_known("write", given, HARDWARE)
+        require_known(Netlist.write, given, HARDWARE)
         emit_netlist(self.core, dataset, folder, HardwareOptions(**given))
         return Design(folder)
 
@@ -406,6 +409,20 @@ class Netlist(Ported):
         }
 
 
+def _steps(passes: Any) -> list[Pass]:
+    """Return the passes of a script, of a single pass or of a list of either."""
+    single = isinstance(passes, str) or hasattr(passes, "apply")
+    steps: list[Pass] = []
+    for each in [passes] if single or not isinstance(passes, Iterable) else passes:
+        if isinstance(each, str):
+            steps.extend(parse_script(each))
+        elif hasattr(each, "apply"):
+            steps.append(each)
+        else:
+            raise UsageError(f"`passes`: expected a script, or a list of passes, got {shown(each)}")
+    return steps
+
+
 def _bits(port: Port, value: Any) -> NDArray[np.uint8]:
     rows = []
     for each in np.atleast_1d(np.asarray(value)).tolist():
@@ -414,7 +431,7 @@ def _bits(port: Port, value: Any) -> NDArray[np.uint8]:
                 f"port {port.name}: expected whole numbers of {plural(port.width, 'bit')}, got {shown(each)}"
             )
         rows.append([each >> bit & 1 for bit in range(port.width)])
-    return np.array(rows, dtype=np.uint8)
+    return np.array(rows, dtype=np.uint8).reshape(len(rows), port.width)
 
 
 def read(path: StrPath, *, comb: bool = False) -> Netlist:
@@ -439,7 +456,14 @@ def read(path: StrPath, *, comb: bool = False) -> Netlist:
     >>> btf.read("adder.blif").cells
     3
     """
-    design = read_noted(path, comb)
+    try:
+        design = read_noted(path, comb)
+    except DataError as error:
+        if as_path(path).suffix.lower() in (".csv", ".tsv", ".dat", ".npz"):
+            raise DataError(
+                "expected a netlist; btfsynth.load reads patterns", as_path(path)
+            ) from error
+        raise
     if design.dont_care is None or design.netlist.n_inputs > MAX_EXHAUSTIVE_INPUTS:
         return Netlist(design.netlist)
     return Netlist(design.netlist, open_reference(design.netlist, design.dont_care))
@@ -476,6 +500,7 @@ def prove(
     """
     from btfsynth.verify.compare import compare
 
+    timeout = BUILD["timeout"].take(timeout)
     first, second = _subject(a, timeout), _subject(b, timeout)
     found = compare(first, second, timeout)
     if found.vector is None:
@@ -495,7 +520,13 @@ def _subject(given: Netlist | Dataset | Design | StrPath, timeout: float | None)
         given = as_dataset(given)
     if isinstance(given, Dataset):
         return Subject(Path(given.name), None, table=Rows(given.core))
-    return read_subject(given if isinstance(given, (str, PathLike)) else given.folder, timeout)
+    path = given if isinstance(given, (str, PathLike)) else getattr(given, "folder", None)
+    if path is None:
+        raise UsageError(
+            f"expected a netlist, data, a design, a task or a file, got {type(given).__name__}; "
+            "`lower` makes a netlist of a network"
+        )
+    return read_subject(path, timeout)
 
 
 class Smallest(NamedTuple):
@@ -547,6 +578,11 @@ def smallest(
     """
     from btfsynth.exact.synthesis import Limits, exact_netlist
 
+    limits = {"max_cells": max_cells, "max_depth": max_depth, "conflicts": conflicts}
+    for name, limit in {**limits, "time_limit": time_limit}.items():
+        numbers = (int, np.integer) if name in limits else (int, float, np.number)
+        if not isinstance(limit, numbers) or not limit >= 0:
+            raise UsageError(f"`{name}`: expected a number of at least 0, got {shown(limit)}")
     dataset = as_dataset(source).core
     if not dataset.says_all or dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(

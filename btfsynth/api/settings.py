@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from btfsynth.errors import UsageError
+from btfsynth.errors import UsageError, shown
+from btfsynth.events import OnEvent
 from btfsynth.settings.setting import Setting
 from btfsynth.settings.table import INPUTS
 
@@ -107,19 +108,37 @@ def merged(*tables: Mapping[str, Setting]) -> dict[str, Setting]:
     return found
 
 
-def require_known(function: str, given: Mapping[str, Any], *tables: Mapping[str, Setting]) -> None:
+def require_known(
+    function: Callable[..., Any], given: Mapping[str, Any], *tables: Mapping[str, Setting]
+) -> None:
     """Refuse a setting that no table has, with its present name, the nearest one, or all names."""
     settings = merged(*tables)
-    known = [*settings, *({"topology"} if "widths" in settings else ())]
-    former = {each.formerly: name for name, each in {**INPUTS, **settings}.items() if each.formerly}
+    own = [
+        each.name
+        for each in inspect.signature(function).parameters.values()
+        if each.default is not each.empty
+    ]
+    known = [*own, *settings, *({"topology"} if "widths" in settings else ())]
+    former = {
+        each.formerly: name
+        for name, each in merged(*tables, INPUTS).items()
+        if each.formerly and name in known
+    }
     for name in given:
         if name in known:
             continue
         if name in former:
-            raise UsageError(f"{function}: `{name}` is renamed to `{former[name]}`")
+            raise UsageError(f"{function.__name__}: `{name}` is renamed to `{former[name]}`")
         near = get_close_matches(name, known, 1, _NEAR)
         hint = f"is `{near[0]}` meant?" if near else f"expected some of {', '.join(known)}"
-        raise UsageError(f"{function}: unknown setting `{name}`; {hint}")
+        raise UsageError(f"{function.__name__}: unknown setting `{name}`; {hint}")
+
+
+def listener(on_event: OnEvent | None) -> OnEvent | None:
+    """Return what is to be called with events."""
+    if on_event is not None and not callable(on_event):
+        raise UsageError(f"`on_event`: expected a function of one event, got {shown(on_event)}")
+    return on_event
 
 
 def taken(given: dict[str, Any], *names: str) -> dict[str, Any]:

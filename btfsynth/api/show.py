@@ -12,7 +12,8 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from btfsynth.files import StrPath, write_text
+from btfsynth.errors import UsageError
+from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.ports import Port
 
 if TYPE_CHECKING:
@@ -105,7 +106,9 @@ class Drawing(str):
         return f"<Drawing: {len(self)} bytes of SVG>"
 
     def save(self, path: StrPath) -> None:
-        """Write the picture to a file."""
+        """Write the picture to a file, whose name ends in .svg."""
+        if as_path(path).suffix.lower() != ".svg":
+            raise UsageError(f"{path}: expected a drawing to end in .svg")
         write_text(path, str(self))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from btfsynth.api.data import Dataset, as_dataset
 from btfsynth.api.netlists import Netlist
-from btfsynth.api.settings import documented, require_known, vectors
+from btfsynth.api.settings import documented, listener, require_known, vectors
 from btfsynth.api.show import Drawing, Ported, Shown, Table, curve
 from btfsynth.dataset.code import parse_code
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural
@@ -53,6 +53,13 @@ class Network(Ported):
     """
 
     core: TrainedNetwork
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.core, TrainedNetwork):
+            raise UsageError(
+                f"expected the `network_` of a classifier, got {type(self.core).__name__}; "
+                "`btfsynth.Network.read` reads a file"
+            )
 
     @classmethod
     def read(cls, path: StrPath) -> Network:
@@ -344,7 +351,8 @@ def train(
     """
     dataset = as_dataset(data)
     given: dict[str, Any] = dict(settings)
-    require_known("train", given, TRAIN)
+    require_known(train, given, TRAIN)
+    on_event = listener(on_event)
     run = session.train(
         dataset.core,
         train_options(seed, given),
@@ -427,6 +435,7 @@ def tune(
     from btfsynth.training.tuning import tune as search
 
     judge = None if valid is None else as_dataset(valid).core
+    on_event = listener(on_event)
     found = search(as_dataset(data).core, time_limit, seed, study, on_event, None, judge)
     return {
         "widths": found.widths,

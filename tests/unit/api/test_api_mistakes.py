@@ -1,0 +1,113 @@
+"""What a user mistypes is one line in the words of Python, never a traceback from inside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import btfsynth as btf
+
+
+@pytest.fixture(scope="module")
+def adder():
+    return btf.smallest("full_adder").netlist
+
+
+@pytest.fixture(scope="module")
+def network():
+    return btf.train("full_adder", seed=1).network
+
+
+@pytest.mark.parametrize("given", [3, [[0, 1]], np.zeros((2, 2))])
+def test_prove_refuses_what_is_no_design(adder, network, given):
+    for pair in ((given, adder), (adder, given), (network, adder)):
+        with pytest.raises(btf.UsageError, match="expected a netlist, data, a design"):
+            btf.prove(*pair)
+
+
+@pytest.mark.parametrize("passes", [3, None, ["size", 3]])
+def test_passes_are_scripts_or_passes(adder, passes):
+    with pytest.raises(btf.UsageError, match="`passes`: expected a script"):
+        adder.optimize(passes)
+
+
+def test_a_single_pass_needs_no_list(adder):
+    from btfsynth.passes.registry import parse_script
+
+    (step,) = parse_script("strash")
+    assert adder.optimize(step).log["name"].tolist() == ["strash"]
+
+
+def test_no_values_give_no_values(adder):
+    assert adder(a=[], b=[], cin=[]).s.tolist() == []
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [{"time_limit": -1}, {"time_limit": float("nan")}, {"max_cells": "3"}, {"max_depth": 1.5}],
+)
+def test_limits_of_smallest_are_checked(limit):
+    with pytest.raises(btf.UsageError, match=f"`{next(iter(limit))}`: expected a number"):
+        btf.smallest("full_adder", **limit)
+
+
+def test_time_limits_are_checked_everywhere(adder, tmp_path):
+    design = adder.write(tmp_path / "out")
+    calls = {
+        "time_limit": [lambda: adder.optimize("light", time_limit=0)],
+        "timeout": [
+            lambda: design.simulate("amaranth", timeout=-1),
+            lambda: design.verify(timeout="3"),
+            lambda: btf.prove(adder, adder, timeout=-1),
+        ],
+    }
+    for name, faulty in calls.items():
+        for call in faulty:
+            with pytest.raises(btf.UsageError, match=f"`{name}`: expected a number of seconds"):
+                call()
+
+
+def test_simulators_may_stand_in_a_list(adder, tmp_path):
+    design = adder.write(tmp_path / "out")
+    assert design.simulate(["amaranth"])["name"].tolist() == ["parsed_verilog", "amaranth"]
+
+
+def test_a_drawing_is_an_svg_file(adder, tmp_path):
+    with pytest.raises(btf.UsageError, match=r"expected a drawing to end in \.svg"):
+        adder.draw().save(tmp_path / "adder.png")
+    assert not (tmp_path / "adder.png").exists()
+
+
+def test_a_network_is_made_of_a_network(network):
+    for given in (network, 3):
+        with pytest.raises(btf.UsageError, match="expected the `network_` of a classifier"):
+            btf.Network(given)
+
+
+def test_read_names_the_function_for_patterns(tmp_path):
+    for ending in ("csv", "npz", "dat"):
+        btf.load("full_adder").save(tmp_path / f"adder.{ending}")
+        with pytest.raises(btf.DataError, match="load reads patterns"):
+            btf.read(tmp_path / f"adder.{ending}")
+
+
+def test_events_go_to_a_function(tmp_path):
+    for call in (
+        lambda: btf.train("full_adder", on_event=3),
+        lambda: btf.build("full_adder", tmp_path / "out", on_event=3),
+    ):
+        with pytest.raises(btf.UsageError, match="`on_event`: expected a function of one event"):
+            call()
+
+
+def test_unknown_settings_have_the_keywords_too(adder, tmp_path):
+    """The nearest name may be that of a keyword, and an old name of one has its new one."""
+    for given, said in (
+        ("held_out", "train: `held_out` is renamed to `valid`"),
+        ("vald", "is `valid` meant"),
+        ("verbose", "expected some of seed, valid, "),
+    ):
+        with pytest.raises(btf.UsageError, match=said):
+            btf.train("full_adder", **{given: 1})
+    with pytest.raises(btf.UsageError, match="write: unknown setting `vector`; is `vectors` meant"):
+        adder.write(tmp_path / "out", vector=1)
