@@ -233,6 +233,6 @@ def test_builds_refuse_what_has_no_use(tmp_path):
 
 def test_a_build_without_success_keeps_its_network(tmp_path):
     """As on the command line, the best network is in the folder."""
-    with pytest.raises(btf.TrainingError, match="kept in"):
+    with pytest.raises(btf.TrainingError, match="saved in"):
         btf.build("parity:6", tmp_path / "d", trials=1, max_iterations=10)
     assert [path.suffix for path in (tmp_path / "d").iterdir()] == [".npz"]
