@@ -93,7 +93,7 @@ def learn_command(
         report = learn(
             train, directory, options, valid=valid, test=test, on_event=on_event, executor=workers
         )
-    if not any(report.baselines) and options.baselines is None:
+    if options.baselines is None and not report.interrupted and not any(report.baselines):
         say(f"note: no baselines without scikit-learn: {install_command('scikit-learn')}")
     asked, directory = directory, report.directory or directory
     if as_json:

@@ -77,7 +77,9 @@ def learn(
             warm_up(TrainParameters().precision)
             outcomes = _outcomes(data, options, on_event, workers)
         seconds = time.monotonic() - begin
-        baselines = _baselines(data, options, on_event)
+        baselines: list[list[Baseline]] = [[] for _ in outcomes]
+        if not any(outcome.interrupted for outcome in outcomes):  # Ctrl-C waits for no comparison
+            baselines = _baselines(data, options, on_event)
         on_event(StageBegan("simplifying"))
         netlist = _joined(train, [outcome.candidates[0].netlist for outcome in outcomes])
         netlist = _simplified(netlist, options)

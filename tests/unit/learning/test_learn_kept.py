@@ -8,7 +8,7 @@ import pytest
 
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import ToolError
-from btfsynth.events import Event, Note
+from btfsynth.events import BetterCircuit, Event, Note
 from btfsynth.learning import learning
 from btfsynth.learning.learning import LearnOptions, learn
 
@@ -40,3 +40,22 @@ def test_baselines_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     report = learn(parse_task("parity:4"), tmp_path / "d", options, on_event=told.append)
     assert report.verified
     assert Note("baselines: skipped: no baseline") in told
+
+
+def test_ctrl_c_waits_for_no_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best circuit is kept; what only compares is left out."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, BetterCircuit):
+            raise KeyboardInterrupt
+
+    def measure(*_: object) -> None:
+        pytest.fail("baselines after an interruption")
+
+    monkeypatch.setattr(learning, "have_sklearn", lambda: True)
+    monkeypatch.setattr(learning, "measure_baselines", measure)
+    options = LearnOptions(trials=1, simulators=("amaranth",))
+    report = learn(parse_task("majority:3"), tmp_path / "d", options, on_event=stop)
+    assert report.interrupted
+    assert report.verified
+    assert not any(report.baselines)
