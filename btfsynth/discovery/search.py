@@ -284,7 +284,10 @@ class _Search:
             workers, [Task("ready", "start", get_ready, arguments)], attempts=1
         ):
             if finished.died:
-                raise ToolError("a worker process does not start or dies at once")
+                raise ToolError(
+                    "a worker process does not start or dies at once; a Python script needs "
+                    "`if __name__ == '__main__':` before the call"
+                )
 
     def _look(self) -> bool:
         """Check circuits of the front and tell the state now and then; return whether the time is up."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -111,3 +114,21 @@ def test_unknown_settings_have_the_keywords_too(adder, tmp_path):
             btf.train("full_adder", **{given: 1})
     with pytest.raises(btf.UsageError, match="write: unknown setting `vector`; is `vectors` meant"):
         adder.write(tmp_path / "out", vector=1)
+
+
+def test_a_script_that_its_workers_run_again_is_told(tmp_path):
+    """Workers import the script; without a guard they would start the search again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import btfsynth as btf\nbtf.discover('multiplier:2', 'out', trials=2, polish=False)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "a Python script needs `if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
