@@ -26,7 +26,7 @@ from btfsynth.staging import staging_folder
 from btfsynth.training.checkpoint import training_fingerprint
 from btfsynth.training.session import TrainOptions, plan_for
 from btfsynth.workers.executor import NAP, Executor, Finished, Task, completed
-from btfsynth.workers.pool import WorkerPool
+from btfsynth.workers.pool import WorkerPool, refuse_in_workers
 
 _LATE = 0.75
 """Share of the time after which circuits are polished."""
@@ -145,6 +145,7 @@ def discover(
     `StageBegan`, `SearchStatus` a few times per second, and `Note`; `executor` makes what the work runs on,
     from a number of jobs. A second Ctrl-C, before the last circuits are checked, is an `InterruptedWorkError`.
     """
+    refuse_in_workers()
     directory = as_path(directory)
     portfolio = _check_request(dataset, options)
     identity = _identity(dataset, portfolio, options)

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from btfsynth.errors import UsageError
 from btfsynth.workers.executor import Executor, Finished, Inline, answer, running_task, value_of
 
 _THREAD_VARIABLES = (
@@ -41,6 +42,7 @@ class WorkerPool:
     """An executor of `jobs` worker processes; one that dies or is ended is replaced when it is needed."""
 
     def __init__(self, jobs: int) -> None:
+        refuse_in_workers()
         self._jobs = jobs
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
@@ -123,6 +125,21 @@ class WorkerPool:
             worker.process.kill()
             worker.process.join()
         worker.process.close()
+
+
+def refuse_in_workers() -> None:
+    """Refuse to start a search while a worker imports the script that started one.
+
+    Raises
+    ------
+    UsageError
+        In such a worker: else it would start workers of its own.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UsageError(
+            "worker processes import the script again: expected the call below "
+            "`if __name__ == '__main__':`"
+        )
 
 
 @contextlib.contextmanager
