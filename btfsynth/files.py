@@ -185,6 +185,8 @@ def as_path(path: StrPath) -> Path:
     """Return a path that was given as text, as a `Path` or as anything else that stands for one."""
     if isinstance(path, Path):
         return path
+    if path == "":  # a Path of it would be the current folder
+        raise UsageError("expected a path, got an empty text")
     try:
         return Path(path)
     except TypeError:

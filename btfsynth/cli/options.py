@@ -174,6 +174,15 @@ name_option = option(INPUTS["name"])
 simulator_option = option(BUILD["simulators"])
 
 
+class _Path(click.Path):
+    """A path that is not empty: Click's own takes that for the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("expected a path, got an empty text", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def folder_option(help: str) -> Callable[[F], F]:  # noqa: A002
     """Return the option ``-o DIR``."""
     return path_option("-o", "--output", "directory", help=help, metavar="DIR")
@@ -190,7 +199,7 @@ def path_option(
     def check(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
         return None if path is None else require_writable(path)
 
-    kind = click.Path(path_type=Path)
+    kind = _Path(path_type=Path)
     callback = check if checked else None
     return click.option(*names, type=kind, callback=callback, metavar=metavar, help=help)
 

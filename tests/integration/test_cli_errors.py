@@ -112,6 +112,7 @@ BAD_USAGE = {
     "gamma 1": (("build", "full_adder", "--gamma", 1), 2, ["gamma", "got 1"]),
     "gap 0": (("build", "full_adder", "--stop", "gap", "--gap-limit", 0), 2, ["--gap-limit", "0"]),
     "unknown rule": (("build", "full_adder", "--stop", "soon"), 2, ["--stop", "'soon'", "exact"]),
+    "empty folder": (("build", "full_adder", "-o", ""), 2, ["--output", "got an empty text"]),
     "precision": (("build", "full_adder", "--precision", 16), 2, ["--precision", "got 16"]),
     "no widths": (("build", "full_adder", "--widths", "a,b"), 2, ["'a,b'"]),
     "widths too few inputs": (("build", "full_adder", "--widths", "2,2"), 2, ["2 inputs", "3"]),
