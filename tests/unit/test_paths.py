@@ -94,7 +94,7 @@ def test_files(tmp_path, kind):
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["b", "t", "u", "v.npz"]
 
 
-@pytest.mark.parametrize("path", [None, 7, b"bytes"])
+@pytest.mark.parametrize("path", [None, 7, b"bytes", ""])
 def test_no_path(path):
     """One line says what came."""
     with pytest.raises(UsageError, match="expected a path, got"):
