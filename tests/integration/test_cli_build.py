@@ -255,7 +255,7 @@ def test_valid_columns_go_by_name(cli, tmp_path):
     assert outcome.code == 0, outcome.stderr
     accuracy = outcome.json["hardware"]["accuracy"]
     assert {accuracy[stage]["valid"]["bits_right"] for stage in accuracy} == {4}
-    assert any("taken by name" in notice for notice in outcome.json["notices"])
+    assert any("matched by name" in notice for notice in outcome.json["notices"])
     again = cli("build", "--config", "out/run.toml", "-o", "again")
     assert again.code == 0, again.stderr
     wider = cli("build", "t.csv", "--valid", "full_adder", "-o", "wider")

@@ -152,7 +152,7 @@ def test_hostile_names(cli, tmp_path):
     names = [port["hdl"] for port in ports]
     assert len({*names, "clk", "rst", "en"}) == 10
     for name in HOSTILE:
-        assert any(f"port {name!r} is called" in notice for notice in outcome.json["notices"])
+        assert any(f"port {name!r} is renamed" in notice for notice in outcome.json["notices"])
     assert {path.name for path in tmp_path.iterdir()} == {"names.csv", "out"}
     assert not (tmp_path / "out" / "owned").exists()
     checked = cli("verify", "out", "--mutants", "20", *asked("amaranth"))

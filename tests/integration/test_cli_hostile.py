@@ -213,7 +213,7 @@ def test_damaged_runs(cli, tmp_path, field, value):
     path.write_text(json.dumps(row))
     outcome = cli(*given)
     assert outcome.code == 2
-    assert "not a row written by 'btfsynth reproduce'" in outcome.complaint
+    assert "not a row that 'btfsynth reproduce' has written" in outcome.complaint
 
 
 def test_tool_without_space(tmp_path, monkeypatch):

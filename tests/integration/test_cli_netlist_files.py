@@ -52,7 +52,7 @@ def test_names_that_change_are_told(cli, tmp_path):
     """A port that Verilog cannot hold is named in a note."""
     (tmp_path / "m.blif").write_text(".model m\n.inputs 1a\n.outputs y\n.names 1a y\n0 1\n.end\n")
     outcome = cli("simplify", "m.blif", "-o", "m.v")
-    assert "port '1a' is called" in outcome.stdout
+    assert "port '1a' is renamed" in outcome.stdout
     assert outcome.code == 0
 
 

@@ -57,6 +57,8 @@ def installed(tmp_path, monkeypatch):
         (place / name).write_text(text)
     monkeypatch.syspath_prepend(place)
     monkeypatch.chdir(tmp_path)
+    for name in FILES:  # the examples of the page may have been run before
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
     yield place
     for name in FILES:
         sys.modules.pop(name.removesuffix(".py"), None)

@@ -78,7 +78,7 @@ def test_failure_after_training_keeps_the_network(tmp_path, monkeypatch):
         raise ToolError("icarus: broken", ("vvp",), "Segmentation fault")
 
     monkeypatch.setattr(building, "simulate_design", broken)
-    with pytest.raises(ToolError, match=r"broken.*kept in .*full_adder_best\.npz") as raised:
+    with pytest.raises(ToolError, match=r"broken.*saved in .*full_adder_best\.npz") as raised:
         build(DATA, tmp_path / "out", QUICK)
     assert raised.value.command == ("vvp",)
     assert list(contents(tmp_path / "out")) == ["full_adder_best.npz"]

@@ -108,7 +108,7 @@ def test_ranges_and_escaped_names(tmp_path):
         ("and g(y);", ":2: and: expected an output and an input"),
         ("and g(y, {a, b});", ":2: and: expected one bit, got 2"),
         ("and g(.y(y), .a(a), .b(b));", ":2: and: expected connections by position"),
-        ("assign y = a;\nendmodule\nmodule k(input a, output y);", "expected one module"),
+        ("assign y = a;\nendmodule\nmodule k(input a, output y);", "expected one top module"),
         ("k u(a, y);\nendmodule\nmodule k(input a, output y); k v(a, y);", ":4: .*contains itself"),
         ("assign y = a;\nendmodule\nmodule AND(input a);", ":4: the module AND is defined twice"),
         ("input q; assign y = a;", ":2: q is not among the ports"),

@@ -82,7 +82,7 @@ def test_names_may_be_beginnings():
     assert len(choose(("digits",))) == 3
     assert len(choose(())) == len(EXPERIMENTS)
     for name in ("", "rule31"):
-        with pytest.raises(UsageError, match="there are multiplier2"):
+        with pytest.raises(UsageError, match="experiments are multiplier2"):
             choose((name,))
 
 

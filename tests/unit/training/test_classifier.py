@@ -324,5 +324,5 @@ for module in pkgutil.walk_packages(btfsynth.__path__, "btfsynth."):
     assert told.stdout.splitlines() == [
         f"btfsynth.{module}: scikit-learn 1.4 or later is not installed; "
         + install_command("scikit-learn")
-        for module in ("api.transformer", "train.classifier")
+        for module in ("api.transformer", "training.classifier")
     ]

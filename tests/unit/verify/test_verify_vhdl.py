@@ -226,7 +226,7 @@ def bare_chain(monkeypatch):
 
 def proof(folder):
     """The link of the chain."""
-    links = verify_design(folder, 0, []).links
+    links = verify_design(folder, 1, []).links
     return next(link for link in links if link.name == "vhdl_proof")
 
 

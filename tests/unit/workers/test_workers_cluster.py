@@ -86,7 +86,7 @@ def test_what_names_no_scheduler(text):
 def test_nobody_there(monkeypatch):
     """An address where nobody listens is told in one line."""
     monkeypatch.setattr(module, "_PATIENCE", 1.0)
-    with pytest.raises(ToolError, match=r"tcp://127.0.0.1:9: cannot connect") as caught:
+    with pytest.raises(ToolError, match=r"tcp://127.0.0.1:9`: cannot connect") as caught:
         connect("tcp://127.0.0.1:9")
     assert "\n" not in str(caught.value)
 
