@@ -96,7 +96,10 @@ def test_a_network_that_misses_patterns(cli, trained):
     ("arguments", "words"),
     [
         (("multiplier:3", "--network", "m.npz"), "m.npz: has 4 inputs and 4 outputs"),
-        (("multiplier:2", "--network", "m.npz", "--seed", "1"), "--seed: has no effect with --network: nothing is trained"),
+        (
+            ("multiplier:2", "--network", "m.npz", "--seed", "1"),
+            "--seed: has no effect with --network: nothing is trained",
+        ),
         (
             ("multiplier:2", "--network", "m.npz", "--gap-limit", "1"),
             "--gap-limit: has no effect with --network: nothing is trained",
