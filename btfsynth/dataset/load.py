@@ -37,11 +37,11 @@ def load(
         if outputs is not None or format is not None:
             raise UsageError(f"{source}: a task takes neither output columns nor a format")
         return parse_task(source)
-    path = as_path(source)
     if isinstance(source, str) and not os.path.lexists(source):
         raise UsageError(
             f"{source!r}: no such file, and not a task; tasks are: {task_signatures()}"
         )
+    path = as_path(source)
     chosen = format_by_name(format) if format is not None else format_by_ending(path)
     file = read_source(path)
     if chosen is None:
