@@ -24,7 +24,7 @@ from rich.table import Table
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.network.topology import layered
 from btfsynth.ports import Port
-from btfsynth.training.kernel import run_steps, start_state
+from btfsynth.training.kernel import Tally, run_steps, start_state
 from btfsynth.training.parallel import Team
 from btfsynth.training.state import make_problem, make_state
 from btfsynth.training.trainer import new_best
@@ -86,13 +86,13 @@ def step_seconds(widths, patterns, threads, budget):
     steps = max(1, min(1000, int(2e7 / (topology.n_edges * patterns))))
     best = new_best(1 << 40)
     history = np.zeros(steps)
-    weights = state.weights.copy()
+    tally = Tally(best, state.weights.copy(), history)
     team = Team(threads) if threads > 1 else None
     run = run_steps if team is None else team.run_steps
 
     def advance():
         mean = float(history[-1])
-        run(problem, state, (0.2, 1e-3, 0.0, mean), steps, 0, best, weights, history)
+        run(problem, state, (0.2, 1e-3, 0.0, mean), steps, 0, tally)
 
     per_step = seconds_per_call(advance, budget) / steps
     if team is not None:

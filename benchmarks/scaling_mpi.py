@@ -15,9 +15,10 @@ import numpy as np
 from kernel import random_data
 
 from btfsynth.network.topology import layered
-from btfsynth.training.kernel import advance_blocks, make_scratch, run_steps, start_state
+from btfsynth.training.kernel import Tally, advance_blocks, make_scratch, run_steps, start_state
 from btfsynth.training.parallel import Ranks
 from btfsynth.training.state import count_blocks, make_problem, make_state
+from btfsynth.training.trainer import new_best
 
 PROBLEMS = {
     "6 x 32, 4096 patterns": ((32,) * 6, 4096),
@@ -109,13 +110,13 @@ def _steps(ranks: Any, widths: tuple[int, ...], patterns: int, budget: float) ->
         ranks.begin(problem, state, count_blocks(patterns))
         ranks.start(problem, state)
     scratch = make_scratch(problem)
-    best, weights, history = np.array([-1, 1 << 40, 0]), state.weights.copy(), np.zeros(1)
+    tally = Tally(new_best(1 << 40), state.weights.copy(), np.zeros(1))
     mean = 0.0
 
     def step() -> None:
         nonlocal mean
-        run(problem, state, (0.2, 1e-3, 0.0, mean), 1, 0, best, weights, history)
-        mean = float(history[0])
+        run(problem, state, (0.2, 1e-3, 0.0, mean), 1, 0, tally)
+        mean = float(tally.history[0])
 
     step()
     # In turn, so that what else the machine does bears on both.
