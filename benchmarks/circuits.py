@@ -1,10 +1,11 @@
 """Write array multipliers as netlist files, and time how they are read and their majorities found.
 
-Usage: ``python benchmarks/circuits.py FOLDER [WIDTH ...]``; 3, 4, 8, 32 and 128 bits by default.
+python benchmarks/circuits.py FOLDER [WIDTH ...]
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -57,6 +58,8 @@ def main(folder: Path, widths: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]), [int(word) for word in sys.argv[2:]] or [3, 4, 8, 32, 128])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where the files go")
+    parser.add_argument("widths", type=int, nargs="*", default=[3, 4, 8, 32, 128], metavar="WIDTH")
+    given = parser.parse_args()
+    main(given.folder, given.widths)
