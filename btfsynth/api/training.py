@@ -320,7 +320,7 @@ def train(
     data
         What to learn: a data set, a task or a file.
     seed
-        Names the random starts. The same seed and settings give the same weights for any `jobs` and `threads`.
+        Random seed. The same seed and settings give the same weights for any `jobs` and `threads`.
     valid
         Validation set: patterns to measure on along the way, and to choose the best network by.
     checkpoint

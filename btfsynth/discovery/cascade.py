@@ -3,7 +3,7 @@
 A large function takes a wide network to learn at once, and a netlist of thousands of cells comes of it.
 But where all inputs except a few are 0 it is a small function, and what it becomes when one input more is let
 free is often few cells away from what there is. So a cascade has a stage for every input. In a stage every
-output is learnt anew on the patterns whose other inputs are 0, and all signals of the circuit so far are
+output is learnt again on the patterns whose other inputs are 0, and all signals of the circuit so far are
 inputs of the trainings: a network of a dozen neurons is enough. Whichever output is learnt first joins the
 circuit, and its cells serve the ones after it as well (the carries of an adder are found that way). Each
 network is lowered and optimised together with the circuit as soon as it is exact.
@@ -198,7 +198,7 @@ class _Cascade:
 
 
 class _Stage:
-    """The circuit while its outputs are learnt anew.
+    """The circuit while its outputs are learnt again.
 
     Its outputs are the former ones, which stay as signals till the end of the stage, then those learnt so far.
     """
@@ -259,7 +259,7 @@ class _Stage:
 
     @staticmethod
     def _signals(values: Bits) -> list[int]:
-        """Return one node of every set of equal or opposite ones, constants left out."""
+        """Return one node of every set of equal or opposite ones, without constants."""
         normal = values ^ values[:1]
         _, first = np.unique(normal, axis=1, return_index=True)
         return [int(node) for node in np.sort(first) if normal[:, node].any()]

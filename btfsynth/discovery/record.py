@@ -293,7 +293,7 @@ class Findings:
         return len(self._best)
 
     def front(self, objective: Objective, without: Container[str] = ()) -> list[Record]:
-        """Return the front (see `pareto`), circuits with certain keys left out."""
+        """Return the front (see `pareto`), without circuits of certain keys."""
         if not without:
             return pareto(self._by_cost.values(), objective)
         return pareto(

@@ -33,7 +33,7 @@ _LATE = 0.75
 
 _RESERVE = 0.1
 _LONGEST_RESERVE = 4.0
-"""Time kept back to check the last circuits of the front: a share of it, so many seconds at most."""
+"""Time reserved to check the last circuits of the front: a share of it, up to this many seconds."""
 
 _SETTLED = 5.0
 """Seconds, less in a short search, that a circuit stands on the front before it is checked: most are beaten."""

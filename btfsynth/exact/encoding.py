@@ -1,4 +1,4 @@
-"""The question "is there a netlist of so many cells?" as clauses.
+"""The question "is there a netlist of N cells?" as clauses.
 
 A cell is the set of its three fan-in nodes and at most one complement: majority is self-dual, so any other
 complements are one of these and a complement of the result. Majority is symmetric too, so the set needs no

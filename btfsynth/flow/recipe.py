@@ -173,7 +173,7 @@ def _training(
 ) -> tuple[dict[str, Any], str]:
     """Return what a training was told, and what there is to say of it.
 
-    How many jobs and threads there were is left out: they have no part in the result.
+    The numbers of jobs and threads are omitted: they do not change the result.
     """
     training = options.training
     plan = plan_for(training_data(dataset, options.code), training)

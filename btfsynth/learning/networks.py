@@ -193,7 +193,7 @@ _FIRST_WORK = 3e8
 _GROWTH = 3.0
 _LARGEST_WORK = 2e10
 _KEPT = 3
-"""One setting of this many goes on to the next round; at least two do."""
+"""One setting in this many enters the next round, and at least two."""
 _ITERATIONS = (60, 20_000)
 _NEURON_EDGES = 16
 _PAIRS = 16

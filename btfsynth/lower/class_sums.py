@@ -92,7 +92,7 @@ def _unsigned(
 
 
 def constant_bits(number: int, width: int) -> list[int]:
-    """Return a number as so many constant literals, least significant bit first."""
+    """Return a number as this many constant literals, least significant bit first."""
     return [TRUE if number >> bit & 1 else FALSE for bit in range(width)]
 
 

@@ -27,7 +27,7 @@ from btfsynth.netlist.literals import FALSE, TRUE
 
 _FORMS = Path(__file__).with_name("threshold_forms.json")
 KNOWN_INPUTS = 6
-"""Up to so many inputs every class is there."""
+"""Every class of up to this many inputs is known."""
 
 _Key = tuple[int, ...]
 _Cells = tuple[tuple[int, int, int], ...]

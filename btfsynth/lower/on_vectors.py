@@ -25,7 +25,7 @@ from btfsynth.netlist.literals import majority_of
 from btfsynth.netlist.simulation import pack_bits
 
 _PAYS = 3
-"""Integer programs are solved where the best candidate takes so many cells or more."""
+"""Integer programs are solved where the best candidate takes at least this many cells."""
 _WHOLE_INPUTS = 14
 _NOTHING = 1e-9
 """Weights of a linear program that are zero but for rounding."""

@@ -96,7 +96,7 @@ class NetlistBuilder:
         del self._fanins[n_cells:]
 
     def build(self, outputs: Sequence[int]) -> Netlist:
-        """Return the netlist of these literals, one an output bit; cells that drive nothing are left out."""
+        """Return the netlist of these literals, one per output bit, without cells that drive nothing."""
         first = self._first_cell
         used = [False] * len(self._fanins)
         for literal in outputs:

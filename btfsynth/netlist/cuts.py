@@ -62,7 +62,7 @@ def find_cuts(netlist: Netlist, most_leaves: int, per_node: int, *, smallest: bo
 
 @cache
 def table_maps(leaves: int) -> TableMaps:
-    """Return the maps of tables of so many leaves; worked out once a process."""
+    """Return the maps of tables of this many leaves; computed once per process."""
     vectors = np.arange(1 << leaves)
     tables = np.arange(1 << len(vectors)).astype(np.uint16)
     maps = np.zeros((2, 1 << leaves, len(tables)), dtype=np.uint16)

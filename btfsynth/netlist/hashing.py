@@ -1,4 +1,4 @@
-"""A netlist that grows under structural hashing, and whole netlists made anew by it.
+"""A netlist that grows under structural hashing, and whole netlists rebuilt by it.
 
 `majority` makes cells in the normal form of `NetlistBuilder` and never one twice: the table finds the node of a
 sorted fan-in by linear probing. What it makes is not in use until `hold` says so (see
@@ -45,7 +45,7 @@ class Graph(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def new_graph(first_cell: Any, capacity: Any) -> Any:
-    """Return a graph of inputs alone with room for so many nodes."""
+    """Return a graph of inputs alone with room for this many nodes."""
     slots = 16
     while slots < 2 * capacity:
         slots *= 2
@@ -153,7 +153,7 @@ def fanin_of(graph: Any, literal: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def roll_back(graph: Any, count: Any) -> None:
-    """Forget the nodes made after there were so many; none may be in use. Changes the graph.
+    """Forget the nodes from this number on; none may be in use. Changes the graph.
 
     Latest first: with linear probing the slot of the latest node is on no other node's way.
     """

@@ -39,7 +39,7 @@ def majority_of(x: Any, y: Any, z: Any) -> Any:
 def read_literals(fanin: Sequence[int], texts: Sequence[str]) -> tuple[str, list[str]]:
     """Return the kind of a cell, ``and``, ``or`` or ``maj``, and the texts of the literals it reads.
 
-    Of a constant that makes the kind, the text is left out.
+    The text of a constant that makes the kind is omitted.
     """
     for constant, kind in ((FALSE, "and"), (TRUE, "or")):
         if constant in fanin:

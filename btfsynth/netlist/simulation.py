@@ -43,7 +43,7 @@ def unpack_bits(words: Words, vectors: int) -> NDArray[np.uint8]:
 
 
 def valid_words(vectors: int) -> Words:
-    """Return ``(words,)`` uint64 with a one for each of so many vectors."""
+    """Return ``(words,)`` uint64 with a one for each of this many vectors."""
     words = np.full((vectors + 63) // 64, ~np.uint64(0), dtype=np.uint64)
     if vectors % 64:
         words[-1] = np.uint64((1 << vectors % 64) - 1)

@@ -17,7 +17,7 @@
 
 Names are JSON strings. A cell's line holds its three literals (see `literals`): inputs are nodes 1, 2, ... in
 port order, cells are numbered on from there. ``drive`` gives one literal an output bit. Empty lines and lines
-that begin with ``#`` are passed over.
+that begin with ``#`` are ignored.
 
 A port whose bits are not numbered from 0 has its range in place of the width, as in ``input "a" [0:3]``. Where
 the file that was read had its inputs in another order than this one, ``input_pins 1 0 2`` gives the position of
@@ -237,7 +237,7 @@ class _Lines(Iterator[tuple[int, str]]):
         raise StopIteration
 
     def plain_cells(self, count: int, known: int) -> NDArray[np.int32] | None:
-        """Read so many lines of cells at once, if they are in the form that is written.
+        """Read this many lines of cells at once, if they are in the form that is written.
 
         Anything else, a mistake as well as a comment, is left to be read line by line: None.
         """

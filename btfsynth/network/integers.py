@@ -129,7 +129,7 @@ def _mixtures(inputs: NDArray[Any], code: InputCode | None) -> list[NDArray[Any]
 
 
 class _Rounder:
-    """Rounding while it goes on.
+    """A rounding in progress.
 
     Sums are of whole numbers: an analog input is ``2 n - levels``, a neuron or a Boolean input -1 or 1. In
     these the weight of an analog input is what it is, that of anything else is ``levels`` times as large.

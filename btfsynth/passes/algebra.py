@@ -60,7 +60,7 @@ class Algebra:
 
 @numba.njit(cache=True, nogil=True)
 def _sweep(fanins: Any, outputs: Any, first: Any, keep_depth: Any) -> Any:
-    """Make the netlist anew, each cell in its cheapest form; returns fan-in and outputs."""
+    """Rebuild the netlist, each cell in its cheapest form; returns fan-in and outputs."""
     n_cells = fanins.shape[0]
     height = heights(fanins, outputs, first)
     depth = height[:first].max()  # what no input reaches has been folded
@@ -143,7 +143,7 @@ def _cost(netlist: Netlist) -> tuple[int, int]:
 
 
 def _swept(netlist: Netlist, margin: int, room: int) -> Netlist:
-    """Return the netlist after one sweep that may add so many cells; margin 0: none."""
+    """Return the netlist after one sweep that may add up to `room` cells; margin 0: none."""
     work = sorted_by_level(netlist)
     arrays = _swept_deep(work.fanins, work.outputs, work.first_cell, margin, room if margin else 0)
     return rebuild_from(netlist, *arrays)
@@ -151,7 +151,7 @@ def _swept(netlist: Netlist, margin: int, room: int) -> Netlist:
 
 @numba.njit(cache=True, nogil=True)
 def _swept_deep(fanins: Any, outputs: Any, first: Any, margin: Any, room: Any) -> Any:
-    """Make the netlist anew, each cell in its lowest form; returns fan-in and outputs."""
+    """Rebuild the netlist, each cell in its lowest form; returns fan-in and outputs."""
     n_cells = fanins.shape[0]
     level = node_levels(fanins, first)
     height = heights(fanins, outputs, first)

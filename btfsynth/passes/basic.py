@@ -18,7 +18,7 @@ from btfsynth.netlist.views import statistics
 
 @dataclass(frozen=True)
 class Strash:
-    """Build the netlist anew under structural hashing; cells that drive nothing go too."""
+    """Rebuild the netlist under structural hashing, without cells that drive nothing."""
 
     name: ClassVar[str] = "strash"
     structural: ClassVar[bool] = True

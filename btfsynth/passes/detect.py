@@ -112,7 +112,7 @@ def _place(graph: Any, form: Any, size: int, used: int, make: bool, work: Any) -
 
     form: (FORM_CELLS, 3) int8; work: (local, taken), the literals of the constant and the leaves given, those
     of the cells overwritten. With make False new cells get numbers from used on but are not stored. Existing
-    cells are referenced and listed in taken. Returns how many cells came to life,
+    cells are referenced and listed in taken. Returns how many cells come into use,
     how many were listed, and the next free node.
     """
     fanins, table = graph.fanins, graph.table

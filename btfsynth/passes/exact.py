@@ -161,7 +161,7 @@ class _Work:
         return {literal >> 1 for literal in self.fanin(cell)} - {0}
 
     def with_siblings(self, cone: set[int], leaves: set[int], most: int) -> set[int]:
-        """Return a cone and, up to so many cells, others that read it and its leaves alone."""
+        """Return a cone and, up to this many cells, others that read it and its leaves alone."""
         cells = set(cone)
         queue = sorted(cone | leaves)
         while queue:

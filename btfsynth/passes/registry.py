@@ -80,7 +80,7 @@ def parse_script(text: str) -> tuple[Pass, ...]:
 
 
 def format_script(steps: Sequence[Pass]) -> str:
-    """Return passes as a script that reads back as them; options at their defaults are left out."""
+    """Return passes as a script that reads back as them; options at their defaults are omitted."""
     parts = []
     for step in steps:
         words = [step.name]

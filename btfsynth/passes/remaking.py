@@ -1,4 +1,4 @@
-"""Make a netlist anew, cell by cell in topological order, each in the form that a pass chooses.
+"""Rebuild a netlist, cell by cell in topological order, each in the form that a pass chooses.
 
 The new netlist is a growing graph (see `btfsynth.netlist.hashing`). Every node made so far is held as often as
 its old one was used, by cells still to come too. So the cells in use can be counted with any form of a cell in
@@ -53,7 +53,7 @@ def read_fanin(literal: Any, row: Any, fanin: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def has_room(graph: Any, cells_left: Any) -> Any:
-    """Tell whether forms may be tried while so many cells are still to come."""
+    """Tell whether forms may be tried while this many cells are still to come."""
     return graph.made[0] + cells_left + _ROOM < graph.fanins.shape[0]
 
 

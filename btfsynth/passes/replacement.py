@@ -16,7 +16,7 @@ import numpy as np
 from btfsynth.netlist.kernels import NONE, next_below, release, retain
 
 _TIES = 32
-"""Of so many best replacements one is chosen; more are not looked for."""
+"""One of at most this many best replacements is chosen; the search ends there."""
 
 _GAIN_TRIES = 32
 """How many times as many pairs are tried where cells would be saved."""

@@ -88,7 +88,7 @@ def _cost(netlist: Netlist) -> tuple[int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _sweep(netlist: Any, cuts: Any, library: Any, walk: Any, random: Any) -> Any:
-    """Make the netlist anew, each cell in its cheapest form; returns fan-in and outputs.
+    """Rebuild the netlist, each cell in its cheapest form; returns fan-in and outputs.
 
     netlist: (fanins, outputs, first); cuts: as in `Cuts`; walk: whether equal sizes are taken.
     """

@@ -150,7 +150,7 @@ def _link_all(fanins: Any, outputs: Any, references: Any, links: Any, first: Any
 
 @numba.njit(cache=True, nogil=True)
 def _cut(fanins: Any, root: Any, first: Any, most: Any, marks: Any, found: Any) -> Any:
-    """Find a cut of at most so many leaves below a cell.
+    """Find a cut of at most this many leaves below a cell.
 
     found: int32 (leaves,), changed. Marks leaves and cone, the root too. Returns the number of leaves.
     """

@@ -1,4 +1,4 @@
-"""Charts of a page: how a training went, and how near its weights came to -1, 0 or +1.
+"""Charts of a page: how a training went, and how near its weights are to -1, 0 or +1.
 
 The method keeps the norm of a neuron's weights at the square root of its fan-in ``m`` and lets it settle on an
 odd number ``s`` of inputs, at most the support sigma, all of the magnitude ``sqrt(m / s)`` (arXiv 2602.17493).

@@ -198,7 +198,7 @@ def read_discovery(directory: StrPath) -> Discovery:
 
 
 def _costs(path: Path) -> Counter[tuple[int, int]]:
-    """Count the circuits of the records by cells and depth; lines that are none are passed over."""
+    """Count the circuits of the records by cells and depth; other lines are ignored."""
     found: dict[str, tuple[int, int]] = {}
     try:
         if path.stat().st_size > _MAX_TRIALS_BYTES:

@@ -185,7 +185,7 @@ _MAX_TEXT = 2000
 
 
 def records(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the objects of the list under a name; what is no object is passed over."""
+    """Return the objects of the list under a name; anything else is ignored."""
     value = record.get(name)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 

@@ -292,7 +292,7 @@ def format_run_file(
     Parameters
     ----------
     values
-        By section and key; None is left out, as are sections of which nothing is left.
+        By section and key; None is omitted, and so are empty sections.
     comment
         What stands above.
     notes

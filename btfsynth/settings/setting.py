@@ -131,7 +131,7 @@ class Options:
 
 
 def plain_values(*records: Options) -> dict[str, dict[str, Any]]:
-    """Return the settings of records as a run file has them, by section and key; None is left out."""
+    """Return the settings of records as a run file has them, by section and key; None is omitted."""
     found: dict[str, dict[str, Any]] = {}
     for record in records:
         for setting in record.settings.values():

@@ -26,7 +26,7 @@ LEAST_GAP = 1e-30
 
 @intrinsic
 def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type: ignore[no-untyped-def]
-    """Move one neuron one step and project it anew, for all lane groups of a block.
+    """Move one neuron one step and project it again, for all lane groups of a block.
 
     Updates ``w``, ``x`` and ``y`` by beta times (B - A) of the step before, measures its gap, then finds
     the projection to A of the new point and the coefficients that `reflect_neuron` needs. The projections

@@ -1,4 +1,4 @@
-"""What a training is asked to do, and what one trial of it came to."""
+"""Settings of a training, and the result of one trial."""
 
 from __future__ import annotations
 

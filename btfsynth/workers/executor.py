@@ -194,7 +194,7 @@ class Threads:
         return [Finished(self._tasks.pop(future), future.result()) for future in ended]
 
     def clear(self) -> None:
-        """Forget all tasks; what runs goes on to its end."""
+        """Forget all tasks; running ones continue to their end."""
         self._tasks.clear()
 
     def close(self) -> None:
