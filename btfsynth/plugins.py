@@ -60,12 +60,13 @@ def later(target: str) -> Callable[..., Any]:
     """Return a function that imports ``module:function`` when it is first called, and calls that."""
 
     def call(*args: Any, **options: Any) -> Any:
-        return _resolve(target)(*args, **options)
+        return resolve(target)(*args, **options)
 
     return call
 
 
-def _resolve(target: str) -> Any:
+def resolve(target: str) -> Any:
+    """Return what ``module:attribute`` names."""
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
 
@@ -91,7 +92,7 @@ class Registry(Mapping[str, T]):
     def __getitem__(self, name: str) -> T:
         part = self._builtin.get(name)
         if isinstance(part, str):
-            part = self._builtin[name] = _resolve(part)
+            part = self._builtin[name] = resolve(part)
         if part is not None:
             return part
         points = self._entry_points()
@@ -151,7 +152,7 @@ class Registry(Mapping[str, T]):
         return session
 
     def _checked(self, part: Any, name: str, origin: str) -> T:
-        kind = _resolve(self._kind) if isinstance(self._kind, str) else self._kind
+        kind = resolve(self._kind) if isinstance(self._kind, str) else self._kind
         if not isinstance(part, kind):
             raise UsageError(f"{origin}: expected a {kind.__name__}, got {part!r:.60}")
         own = getattr(part, "name", name)

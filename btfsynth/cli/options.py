@@ -21,7 +21,8 @@ from btfsynth.cli.completion import complete_list, complete_names, complete_scri
 from btfsynth.cli.output import say, spelled
 from btfsynth.errors import OutputError, UsageError
 from btfsynth.files import followed
-from btfsynth.settings.kinds import File, Flag, Source, load
+from btfsynth.plugins import resolve
+from btfsynth.settings.kinds import File, Flag, Source
 from btfsynth.settings.setting import Setting
 from btfsynth.settings.table import ALL_SIMULATORS, BUILD, HARDWARE, INPUTS, TRAIN
 
@@ -162,7 +163,7 @@ comb_option = click.option(
 scheduler_option = click.option(
     "--scheduler",
     callback=lambda _, __, text: (
-        None if text is None else load("btfsynth.workers.cluster:require_scheduler")(text)
+        None if text is None else resolve("btfsynth.workers.cluster:require_scheduler")(text)
     ),
     metavar="ADDRESS|local:N",
     shell_complete=complete_names(("local:2", "tcp://", "tls://")),
@@ -243,7 +244,7 @@ def gathered(
         @functools.wraps(function)
         def gather(**given: Any) -> Any:
             own = {name: given.pop(name) for name in own_names if name in given}
-            made = (load(make) if isinstance(make, str) else make)(**own)
+            made = (resolve(make) if isinstance(make, str) else make)(**own)
             return function(**{into: made}, **given)
 
         return gather  # type: ignore[return-value]
@@ -284,10 +285,10 @@ def _training(topology: str | None, **own: Any) -> TrainOptions:
         raise UsageError(
             "`topology` and `skip`: give one of them; the graph defines its connections"
         )
-    training: TrainOptions = load("btfsynth.training.session:TrainOptions")(**own)
+    training: TrainOptions = resolve("btfsynth.training.session:TrainOptions")(**own)
     if topology is None:
         return training
-    graph = load("btfsynth.network.formats:read_network_text")(topology).topology
+    graph = resolve("btfsynth.network.formats:read_network_text")(topology).topology
     return replace(training, topology=graph)
 
 

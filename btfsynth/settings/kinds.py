@@ -13,10 +13,10 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from enum import Enum
-from importlib import import_module
 from typing import Any
 
 from btfsynth.errors import UsageError, shown
+from btfsynth.plugins import resolve
 
 LARGEST = 2**62
 """Of whole numbers without another limit: counters have 64 bits."""
@@ -131,8 +131,6 @@ class Choice(Kind):
 class Weights(Choice):
     """A rule for weights in hardware, or how many bits they have."""
 
-    metavar = "RULE|BITS"
-
     def __init__(self, rules: Sequence[str], most: int) -> None:
         super().__init__(rules, words=f"{{}} or a number of bits from 2 to {most}")
         self.metavar = "RULE|BITS"
@@ -188,7 +186,7 @@ class Text(Kind):
         text = self.plain(value)
         if not _is_text(text) or not re.fullmatch(self._pattern, text):
             raise self.refused(value)
-        made = load(self._check)(text) if self._check else None
+        made = resolve(self._check)(text) if self._check else None
         return made if self._keep else text
 
     def plain(self, value: Any) -> Any:
@@ -227,7 +225,7 @@ class Names(Kind):
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
-        known = load(self._table)
+        known = resolve(self._table)
         return tuple(known() if callable(known) else known)
 
     @property
@@ -252,7 +250,7 @@ class Widths(Kind):
 
     def read(self, text: str) -> Any:
         if text.endswith(".wth"):
-            return load("btfsynth.network.formats.boolearn:read_widths")(text)
+            return resolve("btfsynth.network.formats.boolearn:read_widths")(text)
         parts = text.split(",")
         return tuple(map(int, parts)) if all(map(_DIGITS.fullmatch, parts)) else text
 
@@ -291,12 +289,6 @@ def whole(value: Any) -> int | None:
         return None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         return None
-
-
-def load(name: str) -> Any:
-    """Return what ``module:attribute`` names."""
-    module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
 
 
 def _is_text(value: Any) -> bool:

@@ -30,7 +30,8 @@ from typing import Any
 
 from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath, as_path
-from btfsynth.settings.kinds import File, Source, load
+from btfsynth.plugins import resolve
+from btfsynth.settings.kinds import File, Source
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import SECTIONS
 
@@ -93,7 +94,7 @@ class RunFile:
         name, kind = self.get(section, key), SECTIONS[section][key].kind
         if name is None:
             return None
-        if isinstance(kind, Source) and load("btfsynth.dataset.tasks:is_task_spec")(name):
+        if isinstance(kind, Source) and resolve("btfsynth.dataset.tasks:is_task_spec")(name):
             return str(name)
         # Joined as text: a Path would make ./full_adder the name of a task.
         beside = os.path.join(self.path.parent, name)  # noqa: PTH118
