@@ -63,7 +63,8 @@ def _expanded(netlist: Netlist, share: float, random: np.random.Generator) -> Ne
     builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
     literals = list(range(0, 2 * netlist.first_cell, 2))
     for fanin in netlist.fanins.tolist():
-        a, b, c = (value_of(literals, lit) for lit in random.permutation(fanin).tolist())
+        random.shuffle(fanin)
+        a, b, c = (value_of(literals, lit) for lit in fanin)
         if min(fanin) > TRUE and random.random() < share:
             both, either = builder.and_(a, b), builder.or_(a, b)
             literals.append(builder.or_(both, builder.and_(c, either)))

@@ -63,14 +63,18 @@ def _freed_with(state: Any, node: Any, literals: Any, stack: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
+def _ones(word: Any) -> Any:
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    low = np.uint64(0x3333333333333333)
+    word = (word & low) + ((word >> np.uint64(2)) & low)
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@numba.njit(cache=True, nogil=True)
 def _bit(word: Any) -> Any:
-    number = 0
-    for shift in (32, 16, 8, 4, 2, 1):
-        low = (np.uint64(1) << np.uint64(shift)) - np.uint64(1)
-        if word & low == 0:
-            word >>= np.uint64(shift)
-            number += shift
-    return number
+    """Return the number of the lowest bit of a word that is not zero."""
+    return _ones((word & (~word + np.uint64(1))) - np.uint64(1))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -113,15 +117,28 @@ def _disjoint_pairs(errors: Any, rows: Any, pairs: Any) -> None:
     """
     words = errors.shape[1]
     blocks = (rows + 63) >> 6
+    firsts = errors[:rows, 0].copy()
     for i in range(rows):
-        for block in range(blocks):
+        own = firsts[i]
+        after = i + 1 + (1 - (i & 1))
+        for block in range(after >> 6):
             pairs[i, block] = 0
-        for j in range(i + 1 + (1 - (i & 1)), rows):
-            word = 0
-            while word < words and errors[i, word] & errors[j, word] == 0:
-                word += 1
-            if word == words:
-                pairs[i, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+        for block in range(after >> 6, blocks):
+            begin, end = max(after, 64 * block), min(rows, 64 * block + 64)
+            found = np.uint64(0)
+            # The first words of several rows at a time: unsigned numbers, and no branch.
+            for j in range(np.uint64(begin), np.uint64(end)):
+                found |= np.uint64(own & firsts[j] == 0) << (j & np.uint64(63))
+            left = found if words > 1 else np.uint64(0)
+            while left:
+                j = 64 * block + _bit(left)
+                rest = left & (left - np.uint64(1))
+                for word in range(1, words):
+                    if errors[i, word] & errors[j, word]:
+                        found ^= left ^ rest
+                        break
+                left = rest
+            pairs[i, block] = found
 
 
 @numba.njit(cache=True, nogil=True)
@@ -293,15 +310,6 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
                         _literal(divisors, e),
                     )
     return nothing
-
-
-@numba.njit(cache=True, nogil=True)
-def _ones(word: Any) -> Any:
-    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    low = np.uint64(0x3333333333333333)
-    word = (word & low) + ((word >> np.uint64(2)) & low)
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @numba.njit(cache=True, nogil=True)

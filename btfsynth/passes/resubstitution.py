@@ -10,7 +10,7 @@ random from a seed: they let the netlist walk out of local minima.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numba
 import numpy as np
@@ -35,6 +35,8 @@ from btfsynth.passes.windows import WindowedNetlist
 Array = NDArray[Any]
 
 _WINDOW_DIVISORS = 60
+_WORDS_AT_ONCE = 20_000
+"""Words of signatures gone through between two looks at the clock, about a hundredth of a second."""
 _WINDOWS_FIRST = 200
 """Netlists of more cells go through windows before they are looked at as a whole, which takes longer."""
 
@@ -85,11 +87,9 @@ class Resubstitution:
         best = work.netlist(netlist)
         idle = 0
         while True:
-            work.round(options, random)
-            if work.alive() < best.n_cells:
+            alive, idle = work.walk(options, (best.n_cells, idle, self.patience), random)
+            if alive < best.n_cells:
                 best, idle = work.netlist(netlist), 0
-            else:
-                idle += max(1, work.alive())
             if idle > self.patience:
                 return best
 
@@ -110,6 +110,21 @@ class Resubstitution:
         return rebuild_from(netlist, fanins[netlist.first_cell :], outputs)
 
 
+class _Scratch(NamedTuple):
+    """What a walk writes on, made once; only ``users``, ``search`` and ``found`` have to begin at zero."""
+
+    order: Any  # int32 ``(nodes,)``, the cells in use, fan-in first
+    position: Any  # int32 ``(nodes,)``, the place of each of them in ``order``
+    queue: Any  # int32 ``(nodes,)``, the cells of a round
+    stack: Any  # int32 ``(2 * nodes + 8,)``
+    depends: Any  # uint8 ``(nodes,)``: it depends on the cell looked at
+    flipped: Any  # uint64 ``(nodes, words)``, its signature where that cell is flipped
+    matters: Any  # uint64 ``(words,)``, the vectors on which that cell matters
+    users: Any  # see `_list_users`
+    search: Any  # see `_nearest`
+    found: Any  # errors, pairs and inside of `Search`
+
+
 class _Work:
     """The netlist as arrays that a replacement changes in place. Node numbers never change."""
 
@@ -128,12 +143,12 @@ class _Work:
         self.state.values[1 : self.first] = reference.inputs
         _count_references(self.state)
 
-    def round(self, options: tuple[int, bool, int, int], random: Array) -> None:
-        """Try every cell once, in random order if walking. options: see `_round`."""
-        _round(self.state, options, random)
-
-    def alive(self) -> int:
-        return int(np.count_nonzero(self.state.references[self.first :]))
+    def walk(
+        self, options: tuple[int, bool, int, int], until: tuple[int, int, int], random: Array
+    ) -> tuple[int, int]:
+        """Go through the cells again and again, for a moment at most. options, until: see `_walk`."""
+        rounds = max(1, _WORDS_AT_ONCE // self.state.values.size)
+        return _walk(self.state, options, (*until, rounds), random)  # type: ignore[no-any-return]
 
     def netlist(self, like: Netlist) -> Netlist:
         return rebuild_from(like, self.state.fanins[self.first :], self.state.outputs)
@@ -309,48 +324,76 @@ def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _round(state: Any, options: Any, random: Any) -> Any:
-    """Try every cell once. Changes the state. options: (k, walk, most divisors, most pairs tried)."""
+def _walk(state: Any, options: Any, until: Any, random: Any) -> Any:
+    """Try every cell, and all of them again, until cells are saved or patience ends. Changes the state.
+
+    options: (k, walk, most divisors, most pairs tried). until: (cells to get below, cells tried in vain so far,
+    patience, most rounds). Returns the cells in use and the new number of cells tried in vain.
+    """
+    references, first = state.references, state.first
+    n_nodes, words = state.values.shape
+    least, idle, patience, rounds = until
+    rows = 2 * min(options[2], n_nodes)
+    scratch = _Scratch(
+        np.zeros(n_nodes, dtype=np.int32),
+        np.zeros(n_nodes, dtype=np.int32),
+        np.zeros(n_nodes, dtype=np.int32),
+        np.zeros(2 * n_nodes + 8, dtype=np.int32),
+        np.zeros(n_nodes, dtype=np.uint8),
+        np.zeros((n_nodes, words), dtype=np.uint64),
+        np.zeros(words, dtype=np.uint64),
+        (np.zeros(n_nodes + 1, dtype=np.int32), np.zeros(3 * n_nodes, dtype=np.int32)),
+        (
+            np.zeros(n_nodes, dtype=np.uint8),
+            np.zeros(n_nodes, dtype=np.int32),
+            np.zeros(n_nodes, dtype=np.int32),
+        ),
+        (
+            np.zeros((rows, words), dtype=np.uint64),
+            np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
+            np.zeros(n_nodes, dtype=np.uint8),
+        ),
+    )
+    alive = 0
+    for _ in range(rounds):
+        _round(state, options, scratch, random)
+        alive = 0
+        for node in range(first, n_nodes):
+            alive += references[node] != 0
+        if alive < least:
+            break
+        idle += max(1, alive)
+        if idle > patience:
+            break
+    return alive, idle
+
+
+@numba.njit(cache=True, nogil=True)
+def _round(state: Any, options: Any, scratch: Any, random: Any) -> None:
+    """Try every cell once, in random order if walking. Changes the state; options: see `_walk`."""
     fanins, outputs, references = state.fanins, state.outputs, state.references
     values, first = state.values, state.first
     k, walk, limit, tries = options
-    n_nodes, words = values.shape
-    order = np.zeros(n_nodes, dtype=np.int32)
-    position = np.zeros(n_nodes, dtype=np.int32)
-    stack = np.zeros(2 * n_nodes + 8, dtype=np.int32)
-    depends = np.zeros(n_nodes, dtype=np.uint8)
-    flipped = np.zeros((n_nodes, words), dtype=np.uint64)
-    matters = np.zeros(words, dtype=np.uint64)
-    users = (np.zeros(n_nodes + 1, dtype=np.int32), np.zeros(3 * n_nodes, dtype=np.int32))
-    search = (
-        np.zeros(n_nodes, dtype=np.uint8),
-        np.zeros(n_nodes, dtype=np.int32),
-        np.zeros(n_nodes, dtype=np.int32),
-    )
+    order, position, queue, stack, depends, flipped, matters, users, search, found = scratch
     count = order_cells(fanins[first:], outputs, first, order)
     for i in range(count):
         position[order[i]] = i
         evaluate(fanins, order[i], values)
-    queue = order[:count].copy()
+        queue[i] = order[i]
+    tried = count
     if walk:
-        for i in range(count - 1, 0, -1):
+        for i in range(tried - 1, 0, -1):
             j = next_below(random, i + 1)
             queue[i], queue[j] = queue[j], queue[i]
-    rows = 2 * min(limit, n_nodes)
-    found = (
-        np.zeros((rows, words), dtype=np.uint64),
-        np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
-        np.zeros(n_nodes, dtype=np.uint8),
-    )
     listed = False
-    for node in queue:
+    for node in queue[:tried]:
         if references[node] == 0:
             continue
         if not listed and first + count > limit + 1:
             _list_users(fanins, order[:count], users[0], users[1])
             listed = True
-        scratch = (depends, flipped, matters)
-        _observability(state, node, order, (position[node] + 1, count), scratch)
+        looked = (depends, flipped, matters)
+        _observability(state, node, order, (position[node] + 1, count), looked)
         divisors = _nearest(state, node, limit, depends, order[:count], users, search)
         work = Search(divisors, matters, stack, found[0], found[1], found[2])
         choice = find_replacement(state, node, (k, walk, tries), work, random)
