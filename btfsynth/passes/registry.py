@@ -27,6 +27,7 @@ PASSES: Registry[type[Pass]] = Registry(
         "rewrite": "btfsynth.passes.rewrite:Rewrite",
         "algebra": "btfsynth.passes.algebra:Algebra",
         "resub": "btfsynth.passes.resubstitution:Resubstitution",
+        "anneal": "btfsynth.passes.annealing:Annealing",
         "perturb": "btfsynth.passes.perturbation:Perturbation",
         "exact": "btfsynth.passes.exact:Exact",
         "depth": "btfsynth.passes.algebra:Depth",

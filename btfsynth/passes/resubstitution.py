@@ -141,7 +141,7 @@ class _Work:
         )
         self.state.fanins[self.first :] = netlist.fanins
         self.state.values[1 : self.first] = reference.inputs
-        _count_references(self.state)
+        count_state_references(self.state)
 
     def walk(
         self, options: tuple[int, bool, int, int], until: tuple[int, int, int], random: Array
@@ -155,7 +155,7 @@ class _Work:
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_references(state: Any) -> None:
+def count_state_references(state: Any) -> None:
     """Count how often outputs and cells in use read each node. Changes references, zero at first."""
     fanins, outputs, references = state.fanins, state.outputs, state.references
     for node in topological_order(fanins[state.first :], outputs, state.first):
@@ -166,7 +166,7 @@ def _count_references(state: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> Any:
+def observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> Any:
     """Find on which vectors a cell matters and which cells depend on it.
 
     order: int32, the cells in use; after: (position of the node + 1, their number); scratch: (depends
@@ -393,7 +393,7 @@ def _round(state: Any, options: Any, scratch: Any, random: Any) -> None:
             _list_users(fanins, order[:count], users[0], users[1])
             listed = True
         looked = (depends, flipped, matters)
-        _observability(state, node, order, (position[node] + 1, count), looked)
+        observability(state, node, order, (position[node] + 1, count), looked)
         divisors = _nearest(state, node, limit, depends, order[:count], users, search)
         work = Search(divisors, matters, stack, found[0], found[1], found[2])
         choice = find_replacement(state, node, (k, walk, tries), work, random)

@@ -13,6 +13,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import unpack_bits
 from btfsynth.netlist.views import statistics
+from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass, run_passes
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
 from btfsynth.passes.perturbation import Perturbation
@@ -32,6 +33,8 @@ STEPS: list[Pass] = [
     Resubstitution(k=2, patience=0, tries=50),
     Resubstitution(k=2, patience=40, seed=4),
     Perturbation(rounds=2, patience=20, share=60),
+    Annealing(steps=60),
+    Annealing(steps=60, slack=6, uphill=70, tries=40, seed=2),
 ]
 
 

@@ -1,0 +1,394 @@
+"""Annealing: a random walk over netlists of nearly the least size found.
+
+One cell after the other, drawn at random, is expressed anew by signals that do not depend on it, wherever no
+output changes: by one of them, by one new cell or by two (see `btfsynth.passes.resubstitution`). What saves
+cells or keeps their number is taken at once. Two cells for one are taken now and then too, as long as the
+netlist has not more than so many cells above the smallest one met: a walk within a record's reach (Dueck, "New
+optimization heuristics: the great deluge algorithm and the record-to-record travel", 1993), which gets out of
+where resubstitution is stuck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numba
+import numpy as np
+
+from btfsynth.errors import UsageError
+from btfsynth.netlist.hashing import rebuild, rebuild_from
+from btfsynth.netlist.kernels import NONE, evaluate, next_below, random_state, release, retain
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.views import order_cells
+from btfsynth.passes.replacement import State
+from btfsynth.passes.resubstitution import count_state_references, observability
+from btfsynth.passes.triangles import (
+    complete,
+    disjoint,
+    list_errors,
+    list_near,
+    new_errors,
+    new_scratch,
+)
+
+_TIES = 24
+"""One of at most this many triangles of equal gain is taken."""
+
+_GAIN_TRIES = 16
+"""How many times as many pairs are tried where cells would be saved."""
+
+_SPARE = 8
+"""Rows for new cells beside those of the slack."""
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """Express cells anew, `steps` of them drawn at random, and keep the smallest netlist met.
+
+    Cells may rise up to `slack` above it; `uphill` is the share, in per cent, of draws at which a cell more is
+    wanted. A second new cell is sought for `tries` pairs of signals. Of netlists of equal size the one of less
+    depth is kept. Netlists of more than ``whole`` words of signatures (cells times words), and those whose
+    reference is a sample, stay as they are.
+    """
+
+    steps: int = 100_000
+    slack: int = 3
+    uphill: int = 5
+    tries: int = 4
+    whole: int = 30_000
+    seed: int = 1
+    name: ClassVar[str] = "anneal"
+    structural: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.slack, self.whole, self.seed) < 0 or self.tries < 1:
+            raise UsageError(
+                "anneal: steps, slack, whole and seed must be 0 or more, tries 1 or more"
+            )
+        if not 0 <= self.uphill <= 100:
+            raise UsageError(f"anneal: uphill: expected 0 to 100, got {self.uphill}")
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        netlist = rebuild(netlist)
+        words = reference.inputs.shape[1]
+        small = netlist.n_cells * words <= self.whole
+        if not (reference.complete and small and netlist.n_cells and netlist.n_outputs):
+            return netlist
+        first, n_nodes = netlist.first_cell, netlist.n_nodes + self.slack + _SPARE
+        state = State(
+            np.zeros((n_nodes, 3), dtype=np.int32),
+            netlist.outputs.copy(),
+            np.zeros(n_nodes, dtype=np.int32),
+            np.zeros((n_nodes, words), dtype=np.uint64),
+            reference.care,
+            first,
+        )
+        state.fanins[first : netlist.n_nodes] = netlist.fanins
+        state.values[1:first] = reference.inputs
+        count_state_references(state)
+        best = state.fanins.copy(), state.outputs.copy()
+        options = (self.steps, self.slack, self.uphill, self.tries)
+        work = new_errors(2 * n_nodes, words), new_scratch(2 * n_nodes, words)
+        _walk(state, options, work, best, random_state(self.seed))
+        return rebuild_from(netlist, best[0][first:], best[1])
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(state: Any, options: Any, work: Any, best: Any, random: Any) -> None:
+    """Walk; leave the smallest netlist met in best. Changes the state.
+
+    options: (steps, slack, uphill, tries); work: errors and scratch of `btfsynth.passes.triangles`; best:
+    (fanins, outputs), as those of the state; random: uint64 (1,).
+    """
+    fanins, outputs = state.fanins, state.outputs
+    values, first = state.values, state.first
+    steps, slack, uphill, tries = options
+    n_nodes, words = values.shape
+    order = np.zeros(n_nodes, dtype=np.int32)
+    level = np.zeros(n_nodes, dtype=np.int32)
+    stack = np.zeros(3 * n_nodes + 8, dtype=np.int32)
+    divisors = np.zeros(n_nodes, dtype=np.int32)
+    inside = np.zeros(n_nodes, dtype=np.uint8)
+    depends = np.zeros(n_nodes, dtype=np.uint8)
+    flipped = np.zeros((n_nodes, words), dtype=np.uint64)
+    matters = np.zeros(words, dtype=np.uint64)
+    count = order_cells(fanins[first:], outputs, first, order)
+    for k in range(count):
+        evaluate(fanins, order[k], values)
+    least, least_depth = count, _depth(state, order[:count], level)
+    for _ in range(steps):
+        if count == 0:
+            break
+        at = next_below(random, count)
+        node = order[at]
+        seen = observability(state, node, order, (at + 1, count), (depends, flipped, matters))
+        freed = release(state, node, stack)
+        for k in range(1, freed + 1):
+            inside[stack[k]] = 1
+        retain(state, node, stack[freed + 1 :])
+        choice = (0, 0, NONE, NONE, NONE, NONE)
+        if seen:
+            size = 0
+            for k in range(first):
+                divisors[size] = k
+                size += 1
+            for k in range(count):
+                if not depends[order[k]]:
+                    divisors[size] = order[k]
+                    size += 1
+            up = count < least + slack and next_below(random, 100) < uphill
+            search = (freed, up, tries)
+            marks = (inside, stack)
+            choice = _choose(state, node, divisors[:size], matters, search, marks, work, random)
+        for k in range(1, freed + 1):
+            inside[stack[k]] = 0
+        if choice[1] == NONE:
+            continue
+        added = _place(state, node, choice, stack)
+        if added != NONE:
+            depends[added] = 1
+        count = order_cells(fanins[first:], outputs, first, order)
+        for k in range(count):
+            if depends[order[k]]:  # nothing else has changed
+                evaluate(fanins, order[k], values)
+        if count <= least:
+            depth = _depth(state, order[:count], level)
+            if count < least or depth < least_depth:
+                least, least_depth = count, depth
+                best[0][:] = fanins
+                best[1][:] = outputs
+
+
+@numba.njit(cache=True, nogil=True)
+def _depth(state: Any, order: Any, level: Any) -> Any:
+    """Return the depth; order: the cells in use; level: int32 (nodes,), changed."""
+    fanins = state.fanins
+    level[: state.first] = 0
+    deepest = 0
+    for node in order:
+        a, b, c = fanins[node, 0] >> 1, fanins[node, 1] >> 1, fanins[node, 2] >> 1
+        level[node] = 1 + max(level[a], level[b], level[c])
+        deepest = max(deepest, level[node])
+    return deepest
+
+
+@numba.njit(cache=True, nogil=True)
+def _choose(
+    state: Any,
+    node: Any,
+    divisors: Any,
+    matters: Any,
+    search: Any,
+    marks: Any,
+    work: Any,
+    random: Any,
+) -> Any:
+    """Find a replacement of a cell as `btfsynth.passes.replacement.find_replacement` returns it.
+
+    search: (cells that fall out of use with the cell, whether a cell more is wanted, tries); marks: (uint8
+    (nodes,), 1 for these cells; int32, these cells from place 1 on, and scratch).
+    """
+    errors, scratch = work
+    inside, stack = marks
+    freed, up, tries = search
+    whole = list_errors(state.values, divisors, state.values[node], matters, errors)
+    counts, literals, n = errors.counts, errors.literals, errors.size[0]
+    best = (NONE, NONE, NONE, NONE, NONE, NONE)
+    for row in range(n):
+        if counts[row] == 0:
+            gain = 1 + freed
+            if inside[literals[row] >> 1]:
+                alone = (literals[row], NONE, NONE)
+                gain = 1 + _freed_with(state, node, alone, stack[freed + 1 :])
+            if gain > best[0]:
+                best = (gain, literals[row], NONE, NONE, NONE, NONE)
+    if best[1] != NONE:
+        return best
+    if up and freed == 0:
+        second = _two_cells(errors, whole, (0, tries), inside, scratch, random)
+        if second[1] != NONE:
+            return second
+    best = _one_cell(state, node, (whole, freed), work, inside, stack, random)
+    if freed >= 1 and freed - 1 >= best[0]:
+        many = tries if freed == 1 else _GAIN_TRIES * tries
+        second = _two_cells(errors, whole, (freed, many), inside, scratch, random)
+        if second[0] > best[0] or (second[1] != NONE and next_below(random, 2) == 0):
+            best = second
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _freed_with(state: Any, node: Any, literals: Any, stack: Any) -> Any:
+    """Return how many cells below a cell fall out of use when literals replace its fan-in."""
+    references = state.references
+    for k in range(3):
+        if literals[k] >= 0:
+            references[literals[k] >> 1] += 1
+    freed = release(state, node, stack)
+    retain(state, node, stack)
+    for k in range(3):
+        if literals[k] >= 0:
+            references[literals[k] >> 1] -= 1
+    return freed
+
+
+@numba.njit(cache=True, nogil=True)
+def _one_cell(
+    state: Any, node: Any, found: Any, work: Any, inside: Any, stack: Any, random: Any
+) -> Any:
+    """Choose a triangle other than the fan-in. found: (vectors that matter, cells that fall out of use)."""
+    errors, scratch = work
+    rows, counts, literals, size = errors
+    near = scratch.near
+    whole, freed = found
+    n = size[0]
+    best = (NONE, NONE, NONE, NONE, NONE, NONE)
+    ties = 0
+    own = state.fanins[node]
+    start = next_below(random, max(n, 1))
+    for step in range(n):
+        i = start + step
+        if i >= n:
+            i -= n
+        if 3 * counts[i] > whole:
+            continue
+        many = list_near(errors, i, whole, near)
+        for first in range(many):
+            j = near[first]
+            for second in range(first + 1, many):
+                k = near[second]
+                if counts[i] + counts[j] + counts[k] > whole or literals[j] ^ literals[k] == 1:
+                    continue
+                if not disjoint(rows, j, k):
+                    continue
+                a, b, c = literals[i], literals[j], literals[k]
+                gain = freed
+                if inside[a >> 1] or inside[b >> 1] or inside[c >> 1]:
+                    if freed <= best[0]:
+                        continue
+                    gain = _freed_with(state, node, (a, b, c), stack[freed + 1 :])
+                if gain < best[0] or _same(own, a, b, c):
+                    continue
+                ties = 1 if gain > best[0] else ties + 1
+                if gain > best[0] or next_below(random, ties) == 0:
+                    best = (gain, a, b, c, NONE, NONE)
+                if ties == _TIES and gain == freed:
+                    return best
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _same(fanin: Any, a: Any, b: Any, c: Any) -> Any:
+    """Tell whether three literals are a fan-in, int32 (3,), up to order and complement of all."""
+    for flip in range(2):
+        found = 0
+        for literal in (a ^ flip, b ^ flip, c ^ flip):
+            if literal == fanin[0] or literal == fanin[1] or literal == fanin[2]:
+                found += 1
+        if found == 3:
+            return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _two_cells(
+    errors: Any, whole: Any, options: Any, inside: Any, scratch: Any, random: Any
+) -> Any:
+    """Find a pair that a second new cell completes, using no cell that falls out of use. Changes errors.
+
+    options: (cells that fall out of use, pairs tried).
+    """
+    rows, counts, literals, size = errors
+    freed, tries = options
+    words = rows.shape[1]
+    nothing = (NONE, NONE, NONE, NONE, NONE, NONE)
+    if freed:  # the cells that fall out of use leave the game
+        made = 0
+        for row in range(size[0]):
+            if not inside[literals[row] >> 1]:
+                if made < row:
+                    rows[made] = rows[row]
+                    counts[made], literals[made] = counts[row], literals[row]
+                made += 1
+        size[0] = made
+    n = size[0]
+    if n < 3:
+        return nothing
+    start = next_below(random, n)
+    tried = 0
+    for step in range(n):
+        i = start + step
+        if i >= n:
+            i -= n
+        turn = next_below(random, n)
+        mine = 0
+        for number in range(n):
+            j = turn + number
+            if j >= n:
+                j -= n
+            if j == i or counts[i] + counts[j] > whole or literals[i] ^ literals[j] == 1:
+                continue
+            if not disjoint(rows, i, j):
+                continue
+            for word in range(words):
+                scratch.share[0, word] = rows[i, word] | rows[j, word]
+            c, d, e = complete(errors, scratch, random)
+            if c != NONE:
+                return (
+                    freed - 1,
+                    literals[i],
+                    literals[j],
+                    literals[c],
+                    literals[d],
+                    literals[e],
+                )
+            tried += 1
+            mine += 1
+            if tried >= tries:
+                return nothing
+            if mine >= 4:
+                break
+    return nothing
+
+
+@numba.njit(cache=True, nogil=True)
+def _place(state: Any, node: Any, choice: Any, stack: Any) -> Any:
+    """Carry out a replacement. Changes fanins, outputs and references.
+
+    Returns the node that a second new cell took, or `NONE`.
+    """
+    fanins, outputs, references = state.fanins, state.outputs, state.references
+    _, a, b, c, d, e = choice
+    if b < 0:
+        for user in range(state.first, fanins.shape[0]):
+            if references[user] > 0:
+                for place in range(3):
+                    if fanins[user, place] >> 1 == node:
+                        fanins[user, place] = a ^ (fanins[user, place] & 1)
+                        references[a >> 1] += 1
+                        references[node] -= 1
+        for number in range(outputs.shape[0]):
+            if outputs[number] >> 1 == node:
+                outputs[number] = a ^ (outputs[number] & 1)
+                references[a >> 1] += 1
+                references[node] -= 1
+        release(state, node, stack)
+        return NONE
+    for literal in (a, b, c, d, e):
+        if literal >= 0:
+            references[literal >> 1] += 1
+    freed = release(state, node, stack)
+    fanins[node, 0], fanins[node, 1], fanins[node, 2] = a, b, c
+    if d < 0:
+        return NONE
+    cell = stack[1]
+    if freed == 0:
+        cell = state.first
+        while references[cell] > 0:
+            cell += 1
+    fanins[cell, 0], fanins[cell, 1], fanins[cell, 2] = c, d, e
+    fanins[node, 2] = 2 * cell
+    references[cell] = 1
+    return cell
