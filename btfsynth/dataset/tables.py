@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.generators import advance, read_world, sampled_automaton
-from btfsynth.dataset.tasks import TASKS, whole_number
+from btfsynth.dataset.tasks import TASKS, read_options, whole_number
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, bits_of, counting_inputs, numbers_of
 from btfsynth.errors import UsageError
 from btfsynth.ports import Port, total_width
@@ -69,9 +69,12 @@ def multiplier(arguments: str | None) -> Dataset:
 
 
 def adder(arguments: str | None) -> Dataset:
-    (n,) = _sizes("adder", arguments)
-    ports = [Port("a", n), Port("b", n)]
-    return _table(f"adder:{n}", ports, [Port("s", n + 1)], lambda a, b: [a + b])
+    size, *parts = (part.strip() for part in (arguments or "").split(","))
+    (n,) = _sizes("adder", size)
+    options, changed = read_options(f"adder:{n}", parts, {"cin": "0"})
+    carry = whole_number(f"adder:{n}: cin", options["cin"], 0, 1)
+    ports = [Port("a", n), Port("b", n), *[Port("cin", 1)] * carry]
+    return _table(f"adder:{n}{changed}", ports, [Port("s", n + 1)], lambda *terms: [sum(terms)])
 
 
 def squarer(arguments: str | None) -> Dataset:
@@ -100,6 +103,23 @@ def comparator(arguments: str | None) -> Dataset:
     )
 
 
+def less(arguments: str | None) -> Dataset:
+    return _relation("less", arguments, np.less)
+
+
+def equal(arguments: str | None) -> Dataset:
+    return _relation("equal", arguments, np.equal)
+
+
+def _relation(
+    name: str, arguments: str | None, holds: Callable[[_Numbers, _Numbers], NDArray[np.bool_]]
+) -> Dataset:
+    """Tabulate whether two numbers are in a relation."""
+    (n,) = _sizes(name, arguments)
+    ports = [Port("a", n), Port("b", n)]
+    return _table(f"{name}:{n}", ports, [Port("y", 1)], lambda a, b: [holds(a, b).astype(np.int64)])
+
+
 def _of_ones(name: str, n: int, output: Port, function: Callable[[_Numbers], _Numbers]) -> Dataset:
     """Tabulate a function of how many of ``n`` bits are 1."""
 
@@ -124,6 +144,11 @@ def parity(arguments: str | None) -> Dataset:
 def popcount(arguments: str | None) -> Dataset:
     (n,) = _sizes("popcount", arguments)
     return _of_ones("popcount", n, Port("count", n.bit_length()), lambda ones: ones)
+
+
+def sorter(arguments: str | None) -> Dataset:
+    (n,) = _sizes("sorter", arguments)
+    return _of_ones("sorter", n, Port("y", n), lambda ones: (1 << ones) - 1)
 
 
 def automaton(arguments: str | None) -> Dataset:

@@ -108,7 +108,12 @@ _BUILTIN = (
         "multiplier:2",
     ),
     _builtin(_TABLES, "squarer:N", "square: a (N bits) -> p (2N bits)", "squarer:3"),
-    _builtin(_TABLES, "adder:N", "sum: a, b (N bits) -> s (N+1 bits)", "adder:4"),
+    _builtin(
+        _TABLES,
+        "adder:N[,cin=1]",
+        "sum: a, b (N bits) -> s (N+1 bits); with cin=1 and a carry in: a, b, cin -> s",
+        "adder:4",
+    ),
     _builtin(_TABLES, "full_adder", "one-bit sum: a, b, cin -> s, cout", "full_adder"),
     _builtin(
         _TABLES,
@@ -125,10 +130,18 @@ _BUILTIN = (
     ),
     _builtin(
         _TABLES,
+        "sorter:N",
+        "the bits sorted, the ones first: x (N bits) -> y (N bits)",
+        "sorter:4",
+    ),
+    _builtin(
+        _TABLES,
         "comparator:N",
         "unsigned comparison: a, b (N bits) -> lt, eq, gt",
         "comparator:2",
     ),
+    _builtin(_TABLES, "less:N", "1 if a < b, unsigned: a, b (N bits) -> y", "less:4"),
+    _builtin(_TABLES, "equal:N", "1 if a = b: a, b (N bits) -> y", "equal:4"),
     _builtin(
         _TABLES,
         "automaton:RULE[,steps=S][,cells=C]",
