@@ -24,6 +24,7 @@ PASSES: Registry[type[Pass]] = Registry(
         "detect": "btfsynth.passes.detect:Detect",
         "functional_hash": "btfsynth.passes.basic:FunctionalHash",
         "sat_sweep": "btfsynth.passes.sat_sweep:SatSweep",
+        "collapse": "btfsynth.passes.collapse:Collapse",
         "rewrite": "btfsynth.passes.rewrite:Rewrite",
         "algebra": "btfsynth.passes.algebra:Algebra",
         "resub": "btfsynth.passes.resubstitution:Resubstitution",

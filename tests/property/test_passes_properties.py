@@ -16,6 +16,7 @@ from btfsynth.netlist.views import statistics
 from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass, run_passes
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
+from btfsynth.passes.collapse import Collapse
 from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.registry import parse_script
 from btfsynth.passes.resubstitution import Resubstitution
@@ -35,6 +36,7 @@ STEPS: list[Pass] = [
     Perturbation(rounds=2, patience=20, share=60),
     Annealing(steps=60),
     Annealing(steps=60, slack=6, uphill=70, tries=40, seed=2),
+    Collapse(keep=1, patience=20),
 ]
 
 
