@@ -177,9 +177,21 @@ def _package(point: EntryPoint) -> str:
     return f"package {point.dist.name}" if point.dist else "an unknown package"
 
 
-@lru_cache(maxsize=64)
 def _entry_points(path: tuple[str, ...], group: str) -> tuple[EntryPoint, ...]:
     """Return the entry points of a group by name and package; `path` is `sys.path`, for the cache."""
+    return _all_entry_points(path).get(group, ())
+
+
+@lru_cache(maxsize=16)
+def _all_entry_points(path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
+    """Return the entry points of all groups: to find them, every installed package is looked at."""
     from importlib.metadata import entry_points
 
-    return tuple(sorted(entry_points(group=group), key=lambda point: (point.name, _package(point))))
+    points = entry_points()
+    groups = [f"btfsynth.{group}" for group in GROUPS]
+    return {
+        group: tuple(
+            sorted(points.select(group=group), key=lambda point: (point.name, _package(point)))
+        )
+        for group in groups
+    }

@@ -41,25 +41,46 @@ class SmallForms(NamedTuple):
 
 
 _Cells = tuple[tuple[int, int, int], ...]
-_Found = dict[int, dict[str, tuple[int, _Cells, int]]]
+_Found = dict[int, dict[int, tuple[int, _Cells, int]]]
 """By table and shape: depth, cells and output literal of the first form found, smallest sizes alone."""
+
+
+class _Shapes:
+    """Numbers for chains, the same for those that differ in the order of their cells alone."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, ...], int] = {}
+        self._depths = [0] * _FIRST
+
+    def of(self, chain: _Cells) -> tuple[int, int]:
+        """Return the number of a chain and its depth."""
+        numbers = list(range(_FIRST))
+        for cell in chain:
+            key = tuple(sorted([2 * numbers[literal >> 1] + (literal & 1) for literal in cell]))
+            number = self._numbers.get(key)
+            if number is None:
+                number = self._numbers[key] = len(self._depths)
+                self._depths.append(1 + max([self._depths[part >> 1] for part in key]))
+            numbers.append(number)
+        return numbers[-1], self._depths[numbers[-1]]
 
 
 @cache
 def small_forms() -> SmallForms:
     """Return the forms; the search takes a fraction of a second, once a process."""
     found: _Found = {}
+    shapes = _Shapes()
     for node, table in enumerate(_INPUT_TABLES):
-        found[table] = {"": (0, (), 2 * node)}
-        found[0xFF ^ table] = {"": (0, (), 2 * node + 1)}
+        found[table] = {0: (0, (), 2 * node)}
+        found[0xFF ^ table] = {0: (0, (), 2 * node + 1)}
     tables = np.array([_INPUT_TABLES], dtype=np.uint8)
     cells = np.zeros((1, 0, 3), dtype=np.int8)
     for _ in range(1, FORM_CELLS):
         open_ = _open(found)
         tables, cells = _extend(tables, cells)
         for chain in np.flatnonzero(open_[tables[:, -1]]).tolist():
-            _record(found, int(tables[chain, -1]), cells[chain])
-    _finish(found, tables, cells)
+            _record(found, shapes, int(tables[chain, -1]), cells[chain])
+    _finish(found, shapes, tables, cells)
     return _pack(found)
 
 
@@ -93,7 +114,9 @@ def _next_cells(tables: NDArray[np.uint8]) -> Any:
             yield literals, majority_of(a, b, c)
 
 
-def _finish(found: _Found, tables: NDArray[np.uint8], cells: NDArray[np.int8]) -> None:
+def _finish(
+    found: _Found, shapes: _Shapes, tables: NDArray[np.uint8], cells: NDArray[np.int8]
+) -> None:
     """Find one form of four cells for every table that has none yet."""
     # Of chains with the same tables the first will do.
     keys = np.zeros((len(tables), 8), dtype=np.uint8)
@@ -107,13 +130,13 @@ def _finish(found: _Found, tables: NDArray[np.uint8], cells: NDArray[np.int8]) -
         for chain in np.flatnonzero(open_[made]).tolist():
             if int(made[chain]) not in found:
                 added = np.array([literals], dtype=np.int8)
-                _record(found, int(made[chain]), np.concatenate([cells[chain], added]))
+                _record(found, shapes, int(made[chain]), np.concatenate([cells[chain], added]))
 
 
-def _record(found: _Found, table: int, cells: NDArray[np.int8]) -> None:
-    chain: _Cells = tuple((a, b, c) for a, b, c in cells.tolist())
+def _record(found: _Found, shapes: _Shapes, table: int, cells: NDArray[np.int8]) -> None:
+    chain: _Cells = tuple(map(tuple, cells.tolist()))
     output = 2 * (_FIRST + len(chain) - 1)
-    shape, depth = _shape(chain)
+    shape, depth = shapes.of(chain)
     for flip in (0, 1):
         forms = found.setdefault(table ^ 0xFF * flip, {})
         forms.setdefault(shape, (depth, chain, output + flip))
@@ -134,14 +157,3 @@ def _pack(found: _Found) -> SmallForms:
         np.array(rows, dtype=np.int8),
         np.array(outputs, dtype=np.int8),
     )
-
-
-def _shape(chain: _Cells) -> tuple[str, int]:
-    """Return what tells chains apart that differ in more than the order of their cells; its depth."""
-    shapes = [f"({node},)" for node in range(_FIRST)]
-    depths = [0] * _FIRST
-    for cell in chain:
-        parts = sorted([f"{literal & 1}{shapes[literal >> 1]}" for literal in cell])
-        shapes.append(f"[{' '.join(parts)}]")
-        depths.append(1 + max([depths[literal >> 1] for literal in cell]))
-    return shapes[-1], depths[-1]

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from btfsynth.errors import NetlistError
 from btfsynth.netlist.kernels import NONE, value_of
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.views import levels, mark_cone, topological_order
+from btfsynth.netlist.views import levels, mark_cone, order_cells
+
+_OUT_OF_RANGE, _CYCLIC = 1, 2
 
 
 class Graph(NamedTuple):
@@ -194,22 +196,15 @@ def rebuild_from(like: Netlist, fanins: NDArray[Any], outputs: NDArray[Any]) -> 
     output depends on may hold anything. `outputs` are ``(output bits,)`` literals. A `NetlistError` if a cell
     depends on itself or a literal is out of range.
     """
-    first = like.first_cell
-    rows = np.ascontiguousarray(fanins, dtype=np.int32).reshape(-1, 3)
-    driven = np.ascontiguousarray(outputs, dtype=np.int32)
-    n_nodes = first + len(rows)
-    for literals in (rows, driven):
-        if literals.size and (literals.min() < 0 or literals.max() >= 2 * n_nodes):
-            raise NetlistError(f"{like.name}: a literal is out of range")
-    own = first + np.arange(len(rows))
-    if len(rows) == 0 or (rows.max(axis=1) >> 1 < own).all():
-        order = own.astype(np.int32)
-    else:
-        order = topological_order(rows, driven, first)
-    made, literals, ordered = _hashed(rows, driven, first, order)
-    if not ordered:
+    # Copied, as a kernel is loaded once more for arrays that must not be written.
+    rows = np.array(fanins, dtype=np.int32, order="C").reshape(-1, 3)
+    driven = np.array(outputs, dtype=np.int32)
+    made, literals, fault = _rebuilt(rows, driven, like.first_cell)
+    if fault == _OUT_OF_RANGE:
+        raise NetlistError(f"{like.name}: a literal is out of range")
+    if fault == _CYCLIC:
         raise NetlistError(f"{like.name}: a cell depends on itself")
-    return compact(like, made, literals)
+    return replace(like, fanins=made, outputs=literals)
 
 
 def compact(like: Netlist, fanins: NDArray[Any], outputs: NDArray[Any]) -> Netlist:
@@ -261,22 +256,68 @@ def _resolve(substitution: Any, resolved: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _hashed(fanins: Any, outputs: Any, first: Any, order: Any) -> Any:
-    """Hash and fold the cells in this order.
+def _in_range(literals: Any, n_nodes: Any) -> Any:
+    for literal in literals.flat:
+        if literal < 0 or literal >> 1 >= n_nodes:
+            return False
+    return True
 
-    Returns the new fan-in and outputs, and whether every cell came after its fan-in.
+
+@numba.njit(cache=True, nogil=True)
+def _rebuilt(fanins: Any, outputs: Any, first: Any) -> Any:
+    """Do what `rebuild_from` does, for arrays of int32.
+
+    Returns the new fan-in and outputs, and what is wrong: 0, `_OUT_OF_RANGE` or `_CYCLIC`.
     """
-    graph = new_graph(first, first + order.shape[0] + 1)
-    literal = np.full(first + fanins.shape[0], -1, dtype=np.int64)
+    cells = fanins.shape[0]
+    if not (_in_range(fanins, first + cells) and _in_range(outputs, first + cells)):
+        return fanins, outputs, _OUT_OF_RANGE
+    order = np.arange(first, first + cells).astype(np.int32)
+    count = cells
+    for cell in range(cells):
+        if max(fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]) >> 1 >= first + cell:
+            count = order_cells(fanins, outputs, first, order)
+            break
+    graph = new_graph(first, first + count + 1)
+    literal = np.full(first + cells, -1, dtype=np.int64)
     for node in range(first):
         literal[node] = 2 * node
-    for node in order:
+    for node in order[:count]:
         a, b, c = fanins[node - first, 0], fanins[node - first, 1], fanins[node - first, 2]
         x, y, z = literal[a >> 1], literal[b >> 1], literal[c >> 1]
         if x < 0 or y < 0 or z < 0:
-            return graph.fanins[:0], outputs.copy(), False
+            return fanins, outputs, _CYCLIC
         literal[node] = majority(graph, x ^ (a & 1), y ^ (b & 1), z ^ (c & 1))
     driven = np.zeros(outputs.shape[0], dtype=np.int32)
     for k in range(outputs.shape[0]):
         driven[k] = value_of(literal, outputs[k])
-    return graph.fanins[first : graph.made[0]].copy(), driven, True
+    kept = _keep_driving(graph, driven)
+    return graph.fanins[first : first + kept].copy(), driven, 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep_driving(graph: Any, outputs: Any) -> Any:
+    """Close the gaps of the cells that drive no output; returns how many stay. Changes fanins and outputs."""
+    fanins, first, made = graph.fanins, graph.first, graph.made[0]
+    number = np.zeros(
+        made, dtype=np.int32
+    )  # of a node that is used, before the others are left out
+    for output in outputs:
+        number[output >> 1] = 1
+    for node in range(made - 1, first - 1, -1):
+        if number[node]:
+            for place in range(3):
+                number[fanins[node, place] >> 1] = 1
+    free = first
+    for node in range(made):
+        if node < first:
+            number[node] = node
+        elif number[node]:
+            for place in range(3):
+                source = fanins[node, place]
+                fanins[free, place] = 2 * number[source >> 1] | (source & 1)
+            number[node] = free
+            free += 1
+    for k in range(outputs.shape[0]):
+        outputs[k] = 2 * number[outputs[k] >> 1] | (outputs[k] & 1)
+    return free - first

@@ -22,11 +22,14 @@ apart in the first lines: handing its arrays on one by one costs twice the time,
 from __future__ import annotations
 
 import importlib
+from contextlib import suppress
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 from numba.extending import overload, register_jitable
 from numba.np import linalg
 from numpy.typing import NDArray
@@ -46,8 +49,25 @@ def _find_blas_late() -> None:
         linalg.ensure_blas = ensure_blas
 
 
+def _register_once() -> None:
+    """Let Numba register what it can compile, without its looking again at each of 250 attributes.
+
+    Each of them asks for what has been registered meanwhile, which the call at the end does for all.
+    """
+    context = cpu_target.target_context
+    with global_compiler_lock:
+        context.refresh = lambda: None
+        try:
+            type(context).refresh(context)
+        finally:
+            del context.refresh
+        context.refresh()
+
+
 if hasattr(linalg, "ensure_blas"):
     _find_blas_late()
+with suppress(AttributeError):  # a Numba of other insides does it by itself
+    _register_once()
 
 value_of = register_jitable(literals.value_of)
 majority_of = register_jitable(literals.majority_of)

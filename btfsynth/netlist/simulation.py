@@ -23,6 +23,8 @@ Words = NDArray[np.uint64]
 
 _BLOCK = 8
 """Words of a cache line."""
+_FEW_WORDS = 1_000
+"""So many words of all nodes are computed before a kernel for the outputs alone is loaded."""
 
 
 def pack_bits(bits: NDArray[Any]) -> Words:
@@ -123,6 +125,10 @@ def output_words(netlist: Netlist, inputs: Words) -> Words:
     Needs far less memory than `simulate` where there are many words.
     """
     _check_inputs(netlist, inputs)
+    if netlist.n_nodes * inputs.shape[1] <= _FEW_WORDS:
+        result: Words = simulate(netlist, inputs)[netlist.outputs >> 1]
+        result[netlist.outputs & 1 == 1] ^= ~np.uint64(0)
+        return result
     result = np.empty((netlist.n_outputs, inputs.shape[1]), dtype=np.uint64)
     _simulate_outputs(netlist.fanins, netlist.outputs, np.ascontiguousarray(inputs), result)
     return result

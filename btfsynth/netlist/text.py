@@ -45,6 +45,8 @@ from btfsynth.ports import Port, in_pin_order
 
 _MAX_CELLS = 50_000_000
 _MAX_WIDTH = 1_000_000
+_FEW_CELLS = 500
+"""So many are read line by line before the kernel that reads them at once is loaded."""
 _PINS = "_pins"
 _RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})\]")
 
@@ -167,7 +169,7 @@ class _Parser:
     def cells(self, n_cells: int) -> NDArray[np.int32]:
         """Return the literals of all cells, at once where they are in the form that is written."""
         known = 2 + 2 * self.bits["input"]
-        plain = self.lines.plain_cells(n_cells, known)
+        plain = self.lines.plain_cells(n_cells, known) if n_cells > _FEW_CELLS else None
         if plain is not None:
             return plain
         rows = []

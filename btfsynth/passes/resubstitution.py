@@ -141,7 +141,6 @@ class _Work:
         )
         self.state.fanins[self.first :] = netlist.fanins
         self.state.values[1 : self.first] = reference.inputs
-        count_state_references(self.state)
 
     def walk(
         self, options: tuple[int, bool, int, int], until: tuple[int, int, int], random: Array
@@ -156,8 +155,9 @@ class _Work:
 
 @numba.njit(cache=True, nogil=True)
 def count_state_references(state: Any) -> None:
-    """Count how often outputs and cells in use read each node. Changes references, zero at first."""
+    """Count how often outputs and cells in use read each node. Changes references."""
     fanins, outputs, references = state.fanins, state.outputs, state.references
+    references[:] = 0
     for node in topological_order(fanins[state.first :], outputs, state.first):
         for place in range(3):
             references[fanins[node, place] >> 1] += 1
@@ -354,6 +354,7 @@ def _walk(state: Any, options: Any, until: Any, random: Any) -> Any:
             np.zeros(n_nodes, dtype=np.uint8),
         ),
     )
+    count_state_references(state)
     alive = 0
     for _ in range(rounds):
         _round(state, options, scratch, random)

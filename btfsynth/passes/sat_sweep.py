@@ -26,6 +26,8 @@ from btfsynth.netlist.simulation import simulate
 from btfsynth.passes.cone_solver import ConeSolver
 
 _MOST_WORDS = 64
+_FEW = 5_000
+"""Netlists of more nodes than this have candidates anyway."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class SatSweep:
         hashed = sorted_by_level(rebuild(netlist))
         random = random_vectors(hashed.n_inputs, self.words, self.seed)
         vectors = np.concatenate([random, reference.inputs[:, :_MOST_WORDS]], axis=1)
+        if hashed.n_nodes <= _FEW and _all_differ(simulate(hashed, vectors)):
+            return rebuild(hashed)
         found = find_equal_signals(hashed, vectors, self.conflicts, self.seed)
         return rebuild(hashed, found.substitution)
 
@@ -79,6 +83,14 @@ class EqualSignals:
 def random_vectors(n_inputs: int, words: int, seed: int) -> Words:
     random = np.random.Generator(np.random.PCG64(seed))
     return random.integers(0, 1 << 64, (n_inputs, words), dtype=np.uint64)
+
+
+def _all_differ(values: Words) -> bool:
+    """Tell whether no two signals have the same signature or the complement's, by 64 bits of each."""
+    plain = np.where((values[:, :1] & np.uint64(1)).astype(np.bool_), ~values, values)
+    random = np.random.Generator(np.random.PCG64(0))
+    factors = random.integers(0, 1 << 64, values.shape[1], dtype=np.uint64) | np.uint64(1)
+    return len(np.unique((plain * factors).sum(axis=1))) == len(values)
 
 
 def find_equal_signals(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from btfsynth.errors import DataError
+from btfsynth.netlist import text as text_module
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, parse_netlist, read_netlist
 from btfsynth.ports import Port, bit_names, pin_order
@@ -24,6 +25,13 @@ cells 3
 6 9 10
 drive 12 8
 """
+
+
+@pytest.fixture(autouse=True, params=["line by line", "at once"])
+def reading(request, monkeypatch):
+    """Read small files by the kernel for large ones too."""
+    if request.param == "at once":
+        monkeypatch.setattr(text_module, "_FEW_CELLS", 0)
 
 
 def test_the_form_is_as_documented() -> None:

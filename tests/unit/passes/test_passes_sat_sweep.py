@@ -17,6 +17,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, simulate, unpack_bits
 from btfsynth.netlist.views import statistics
+from btfsynth.passes import sat_sweep
 from btfsynth.passes.cone_solver import ConeSolver
 from btfsynth.passes.sat_sweep import SatSweep, find_equal_signals, random_vectors
 from btfsynth.ports import Port
@@ -160,6 +161,28 @@ def test_no_two_signals_of_the_result_are_equal(netlist: Netlist) -> None:
     assert len(keys) == result.n_nodes
     again = SatSweep(words=1).apply(netlist, reference)
     assert np.array_equal(again.fanins, result.fanins)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sat_sweep, "_FEW", 0)  # goes through the classes even if all signals differ
+        again = SatSweep(words=1).apply(netlist, reference)
+    assert np.array_equal(again.fanins, result.fanins)
+
+
+def test_where_all_signals_differ_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither equal nor complemented signals: no class, no kernel."""
+    ports = (Port("x", 4),), (Port("y", 2),)
+    rows = np.array([[0, 2, 4], [2, 6, 8], [1, 10, 13]])
+    netlist = Netlist("t", *ports, rows, np.array([14, 11]))
+
+    def search(*_: object) -> None:
+        raise AssertionError("searched")
+
+    monkeypatch.setattr(sat_sweep, "find_equal_signals", search)
+    result = SatSweep().apply(netlist, complete_reference(netlist))
+    assert result.fanins.tolist() == sorted_by_level(rebuild(netlist)).fanins.tolist()
+    rows = np.array([[0, 2, 4], [0, 6, 10], [0, 4, 6], [0, 2, 14]])
+    twice = Netlist("t", *ports, rows, np.array([12, 16]))
+    with pytest.raises(AssertionError, match="searched"):
+        SatSweep().apply(twice, complete_reference(twice))
 
 
 @given(netlist=netlists(max_inputs=4, max_cells=20))
