@@ -1,0 +1,303 @@
+"""Mapping: a netlist covered anew with the smallest netlists of functions of up to four leaves, as a whole.
+
+Rewriting and detection go from cell to cell and take what saves there and then. Mapping chooses a cut for
+every cell at once, as technology mappers do: first by *area flow*, what a cut costs with a share of the cells
+below it (Manohararajah, Brown and Vranesic, "Heuristics for area minimization in LUT-based FPGA technology
+mapping", IWLS 2004), then by *exact area*, the cells that come into use with a cut (Mishchenko, Cho, Chatterjee
+and Brayton, "Combinational and sequential mapping with priority cuts", ICCAD 2007). Adders are matched as
+pairs: an exclusive or over the leaves of a majority that is used shares a cell with it, and so does one of two
+leaves with their AND. Rewriting follows, which sees all other sharing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import UsageError
+from btfsynth.exact.npn import CLASS_INPUTS
+from btfsynth.exact.table import form_library, make_form
+from btfsynth.netlist.cuts import Cuts, find_cuts
+from btfsynth.netlist.hashing import new_graph, rebuild, rebuild_from, roll_back, sorted_by_level
+from btfsynth.netlist.kernels import value_of
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.views import statistics
+from btfsynth.passes.rewrite import Rewrite
+
+_MOST_FORM = 16
+"""More cells than any form has."""
+
+_SUM, _CARRY = 1, 2
+"""Roles of a cut in an adder: exclusive or of its leaves, majority or AND of them; 0 for none."""
+
+
+class _Choices(NamedTuple):
+    """The cuts of all nodes as a mapper sees them."""
+
+    count: Any  # int32 ``(nodes,)``
+    size: Any  # int8 ``(nodes, cuts)``
+    leaves: Any  # int32 ``(nodes, cuts, 4)``
+    cost: Any  # int8 ``(nodes, cuts)``, cells of the smallest netlist
+    role: Any  # int8 ``(nodes, cuts)``, `_SUM`, `_CARRY` or 0
+    group: Any  # int32 ``(nodes, cuts)``, a number for the set of leaves where there is a role
+    first: Any  # the first cell
+
+
+class _Cover(NamedTuple):
+    chosen: Any  # int32 ``(nodes,)``, the cut of each node
+    uses: Any  # int32 ``(nodes,)``, how often the cover uses it
+    sums: Any  # int32 ``(groups,)``, sums used over a set of leaves
+    carries: Any  # int32 ``(groups,)``, carries used over it
+    stack: Any  # int32, scratch
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Cover a netlist with the smallest netlists of its cuts' functions, then rewrite; never more cells.
+
+    `flow` rounds choose by area flow, `exact` rounds by exact area. It is repeated while cells are saved, at
+    most `rounds` times. `cuts` is the maximum per node.
+    """
+
+    flow: int = 3
+    exact: int = 2
+    rounds: int = 4
+    cuts: int = 12
+    name: ClassVar[str] = "map"
+    structural: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if min(self.flow, self.rounds) < 1 or self.exact < 0:
+            raise UsageError("map: flow and rounds must be 1 or more, exact 0 or more")
+        if not 2 <= self.cuts <= 250:
+            raise UsageError(f"map: cuts: expected 2 to 250, got {self.cuts}")
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        best = rebuild(netlist)
+        for _ in range(self.rounds):
+            mapped = Rewrite().apply(self._covered(best), reference)
+            if _cost(mapped) >= _cost(best):
+                break
+            best = mapped
+        return best
+
+    def _covered(self, netlist: Netlist) -> Netlist:
+        work = sorted_by_level(netlist)
+        cuts = find_cuts(work, CLASS_INPUTS, self.cuts, smallest=False)
+        choices = _choices(cuts, work.first_cell)
+        chosen = _choose(choices, work.fanins, work.outputs, self.flow, self.exact)
+        arrays = _build(choices, chosen, cuts.tables, work.outputs, form_library())
+        return rebuild_from(netlist, *arrays)
+
+
+def _cost(netlist: Netlist) -> tuple[int, int]:
+    return netlist.n_cells, statistics(netlist).depth
+
+
+def _choices(cuts: Cuts, first: int) -> _Choices:
+    library = form_library()
+    number = library.number[cuts.tables]
+    cost = library.size[number]
+    sums = np.zeros(1 << (1 << CLASS_INPUTS), dtype=np.int8)
+    for table in (0x6666, 0x9999, 0x9696, 0x6969):
+        sums[table] = _SUM
+    role = sums[cuts.tables]
+    role[(cost == 1) & (cuts.size >= 2) & (cuts.size <= 3)] = _CARRY
+    # An AND of three leaves is no carry: one cell has two leaves, or is a majority of three.
+    role[(cuts.size < 2) | (cuts.size > 3)] = 0
+    return _Choices(cuts.counts, cuts.size, cuts.leaves, cost, role, _groups(cuts, role), first)
+
+
+def _groups(cuts: Cuts, role: NDArray[np.int8]) -> NDArray[np.int32]:
+    """Number the sets of leaves of the cuts that have a role in an adder."""
+    group = np.zeros(role.shape, dtype=np.int32)
+    node, cut = np.nonzero(role)
+    if len(node):
+        sets = cuts.leaves[node, cut, :3].copy()
+        sets[cuts.size[node, cut] == 2, 2] = 0  # what follows the last leaf is anything
+        group[node, cut] = np.unique(sets, axis=0, return_inverse=True)[1].ravel()
+    return group
+
+
+@numba.njit(cache=True, nogil=True)
+def _choose(choices: Any, fanins: Any, outputs: Any, flow_rounds: Any, exact_rounds: Any) -> Any:
+    """Return the cut of every node, int32 ``(nodes,)``, -1 for nodes that the cover does not use."""
+    first = choices.first
+    n_nodes = first + fanins.shape[0]
+    share = np.zeros(n_nodes, dtype=np.float64)
+    for cell in range(fanins.shape[0]):
+        for place in range(3):
+            share[fanins[cell, place] >> 1] += 1
+    for output in outputs:
+        share[output >> 1] += 1
+    groups = 1 + choices.group.max()
+    cover = _Cover(
+        np.zeros(n_nodes, dtype=np.int32),
+        np.zeros(n_nodes, dtype=np.int32),
+        np.zeros(groups, dtype=np.int32),
+        np.zeros(groups, dtype=np.int32),
+        np.zeros(4 * n_nodes + 8, dtype=np.int32),
+    )
+    for _ in range(flow_rounds):
+        _flow_round(choices, cover, share, outputs)
+    for _ in range(exact_rounds):
+        _exact_round(choices, cover)
+    for node in range(n_nodes):
+        if cover.uses[node] == 0:
+            cover.chosen[node] = -1
+    return cover.chosen
+
+
+@numba.njit(cache=True, nogil=True)
+def _flow_round(choices: Any, cover: Any, share: Any, outputs: Any) -> None:
+    """Choose cuts by area flow. Changes the cover and share, float64 (nodes,), the uses expected of a node."""
+    count, size, leaves, cost, role, group, first = choices
+    chosen, uses, sums, carries, _ = cover
+    n_nodes = chosen.shape[0]
+    flow = np.zeros(n_nodes, dtype=np.float64)
+    for node in range(first, n_nodes):
+        best = np.inf
+        for cut in range(count[node] - 1):
+            total = np.float64(cost[node, cut])
+            if role[node, cut] == _SUM and carries[group[node, cut]] > 0:
+                total -= 1
+            for place in range(size[node, cut]):
+                total += flow[leaves[node, cut, place]]
+            if total < best:
+                best = total
+                chosen[node] = cut
+        flow[node] = best / max(1.0, share[node])
+    uses[:] = 0
+    sums[:] = 0
+    carries[:] = 0
+    for output in outputs:
+        uses[output >> 1] += 1
+    for node in range(n_nodes - 1, first - 1, -1):
+        if uses[node] > 0:
+            cut = chosen[node]
+            if role[node, cut] == _SUM:
+                sums[group[node, cut]] += 1
+            elif role[node, cut] == _CARRY:
+                carries[group[node, cut]] += 1
+            for place in range(size[node, cut]):
+                uses[leaves[node, cut, place]] += 1
+    for node in range(n_nodes):
+        share[node] = (share[node] + 2 * max(1, uses[node])) / 3
+
+
+@numba.njit(cache=True, nogil=True)
+def _exact_round(choices: Any, cover: Any) -> None:
+    """Give each used node the cut with which the fewest cells are in use. Changes the cover."""
+    count, first = choices.count, choices.first
+    chosen, uses = cover.chosen, cover.uses
+    for node in range(first, chosen.shape[0]):
+        if uses[node] == 0:
+            continue
+        best = chosen[node]
+        least = _unused(choices, cover, node)
+        for cut in range(count[node] - 1):
+            if cut != best:
+                chosen[node] = cut
+                cells = _used(choices, cover, node)
+                _unused(choices, cover, node)
+                if cells < least:
+                    least, best = cells, cut
+        chosen[node] = best
+        _used(choices, cover, node)
+
+
+@numba.njit(cache=True, nogil=True)
+def _enter(choices: Any, cover: Any, node: Any, step: Any) -> Any:
+    """Count a node's cut into the cover (step 1) or out of it (-1); returns the cells added or freed."""
+    cut = cover.chosen[node]
+    cells = np.int64(choices.cost[node, cut])
+    role, group = choices.role[node, cut], choices.group[node, cut]
+    if role == 0:
+        return cells
+    sums, carries = cover.sums, cover.carries
+    mine = sums if role == _SUM else carries
+    others = carries if role == _SUM else sums
+    before = min(sums[group], 1) * min(carries[group], 1)
+    mine[group] += step
+    after = min(sums[group], 1) * min(carries[group], 1)
+    if role == _SUM:  # each sum shares a cell with a carry
+        return cells - min(others[group], 1)
+    # The first carry comes with what every sum has already.
+    return cells - (sums[group] > 0 and before != after)
+
+
+@numba.njit(cache=True, nogil=True)
+def _used(choices: Any, cover: Any, root: Any) -> Any:
+    """Put a node's cut in use, and the nodes below that were not; returns the cells that come into use."""
+    size, leaves, first = choices.size, choices.leaves, choices.first
+    chosen, uses, stack = cover.chosen, cover.uses, cover.stack
+    cells, top = 0, 0
+    stack[0] = root
+    while top >= 0:
+        node = stack[top]
+        top -= 1
+        cells += _enter(choices, cover, node, 1)
+        for place in range(size[node, chosen[node]]):
+            leaf = leaves[node, chosen[node], place]
+            uses[leaf] += 1
+            if uses[leaf] == 1 and leaf >= first:
+                top += 1
+                stack[top] = leaf
+    return cells
+
+
+@numba.njit(cache=True, nogil=True)
+def _unused(choices: Any, cover: Any, root: Any) -> Any:
+    """Take a node's cut out of use, and the nodes below that nothing else uses; returns the cells freed."""
+    size, leaves, first = choices.size, choices.leaves, choices.first
+    chosen, uses, stack = cover.chosen, cover.uses, cover.stack
+    cells, top = 0, 0
+    stack[0] = root
+    while top >= 0:
+        node = stack[top]
+        top -= 1
+        cells += _enter(choices, cover, node, -1)
+        for place in range(size[node, chosen[node]]):
+            leaf = leaves[node, chosen[node], place]
+            uses[leaf] -= 1
+            if uses[leaf] == 0 and leaf >= first:
+                top += 1
+                stack[top] = leaf
+    return cells
+
+
+@numba.njit(cache=True, nogil=True)
+def _build(choices: Any, chosen: Any, tables: Any, outputs: Any, library: Any) -> Any:
+    """Make the cover, each function in the form with the fewest new cells; returns fan-in and outputs."""
+    size, leaves, first = choices.size, choices.leaves, choices.first
+    number, start = library.number, library.start
+    n_nodes = chosen.shape[0]
+    graph = new_graph(first, first + _MOST_FORM * (n_nodes - first + 2))
+    literal = 2 * np.arange(n_nodes)
+    inputs = np.zeros(1 + CLASS_INPUTS, dtype=np.int64)
+    local = np.zeros(1 + CLASS_INPUTS + library.cells.shape[1], dtype=np.int64)
+    for node in range(first, n_nodes):
+        cut = chosen[node]
+        if cut < 0:
+            continue
+        for place in range(size[node, cut]):
+            inputs[1 + place] = literal[leaves[node, cut, place]]
+        table = tables[node, cut]
+        made_before = graph.made[0]
+        best, fewest, lowest = start[number[table]], _MOST_FORM, 0
+        for form in range(start[number[table]], start[number[table] + 1]):
+            made = make_form(graph, library, table, form, inputs, local)
+            added, level = graph.made[0] - made_before, graph.level[made >> 1]
+            roll_back(graph, made_before)
+            if added < fewest or (added == fewest and level < lowest):
+                best, fewest, lowest = form, added, level
+        literal[node] = make_form(graph, library, table, best, inputs, local)
+    driven = np.zeros(outputs.shape[0], dtype=np.int32)
+    for k in range(outputs.shape[0]):
+        driven[k] = value_of(literal, outputs[k])
+    return graph.fanins[first : graph.made[0]].copy(), driven
