@@ -22,7 +22,7 @@ from btfsynth.dataset.load import save
 from btfsynth.dataset.sampling import sample
 from btfsynth.dataset.tasks import TASKS, Task
 from btfsynth.dataset.vectors import numbers_of
-from btfsynth.errors import DataError, UsageError, plural
+from btfsynth.errors import DataError, UsageError, plural, shown
 from btfsynth.files import StrPath, as_path
 from btfsynth.ports import Port, group_columns, total_width
 
@@ -102,7 +102,7 @@ class Dataset(Ported):
         analog = bool(((given != 0) & (given != 1)).any())
         made = Patterns(
             name,
-            "arrays",
+            f"data set {name!r}",
             given,
             np.where(care, targets, 0),
             input_ports,
@@ -120,10 +120,20 @@ class Dataset(Ported):
         object.__setattr__(self, "classes", classes)
 
     @classmethod
-    def _of(cls, made: Patterns) -> Dataset:
+    def _of(cls, made: Patterns, classes: tuple[Any, ...] = ()) -> Dataset:
         dataset = cls.__new__(cls)
-        dataset._set(made)
+        dataset._set(made, classes)
         return dataset
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether ports, patterns and what matters of them are the same; the name does not count."""
+        if not isinstance(other, Dataset):
+            return NotImplemented
+        same = self.core.content_hash == other.core.content_hash
+        return same and self.classes == other.classes
+
+    def __hash__(self) -> int:
+        return hash(self.core.content_hash)
 
     @property
     def X(self) -> NDArray[Any]:  # noqa: N802
@@ -160,19 +170,19 @@ class Dataset(Ported):
             if isinstance(port, str) and port in values:
                 return values[port]
         known = ", ".join(each.name for each in (*self.inputs, *self.outputs))
-        raise KeyError(f"{port!r}: expected a port, one of {known}")
+        raise UsageError(f"{self.name}: expected a port, one of {known}, got {shown(port)}")
 
     def renamed(self, name: str) -> Dataset:
         """Return the same patterns under another name."""
-        return Dataset._of(replace(self.core, name=name))
+        return Dataset._of(replace(self.core, name=name), self.classes)
 
     def sample(self, n: int, seed: int = 1) -> Dataset:
         """Draw `n` patterns without replacement; what is not drawn counts as unknown, not as don't-care."""
-        return Dataset._of(sample(self.core, n, seed))
+        return Dataset._of(sample(self.core, n, seed), self.classes)
 
     def coded(self, code: str) -> Dataset:
         """Return analog inputs as bits: ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X``."""
-        return Dataset._of(code_inputs(self.core, parse_code(str(code))))
+        return Dataset._of(code_inputs(self.core, parse_code(str(code))), self.classes)
 
     @property
     def circuit(self) -> Netlist:

@@ -14,7 +14,7 @@ from btfsynth.api.show import Shown, Table
 from btfsynth.api.training import Network, TrainingRun, core_of, train_options
 from btfsynth.discovery.search import DiscoverOptions, DiscoverReport
 from btfsynth.discovery.search import discover as run_discovery
-from btfsynth.errors import UsageError, VerificationError
+from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow import building
@@ -132,9 +132,14 @@ class Design(Shown):
             If a name is unknown.
         ToolError
             If a simulator fails to build or to run.
+        InterruptedWorkError
+            On Ctrl-C.
         """
         timeout = BUILD["timeout"].take(timeout)
-        return Checks(simulate_design(self.folder, _names(simulators), timeout))
+        try:
+            return Checks(simulate_design(self.folder, _names(simulators), timeout))
+        except KeyboardInterrupt:
+            raise InterruptedWorkError(f"{self.folder}: interrupted; not all checks ran") from None
 
     def verify(
         self, *simulators: str, mutants: int = DEFAULT_MUTANTS, timeout: float | None = None
@@ -142,10 +147,13 @@ class Design(Shown):
         """Check the folder link by link, from the hashes of its files to whether its vectors notice faults.
 
         `simulators` must all be there; `mutants` is the number of faults to try at most; `timeout` is in
-        seconds, per command of a tool and per SAT proof.
+        seconds, per command of a tool and per SAT proof. Ctrl-C is an `InterruptedWorkError`.
         """
         timeout = BUILD["timeout"].take(timeout)
-        return Links(verify_design(self.folder, mutants, _names(simulators), timeout).links)
+        try:
+            return Links(verify_design(self.folder, mutants, _names(simulators), timeout).links)
+        except KeyboardInterrupt:
+            raise InterruptedWorkError(f"{self.folder}: interrupted; not all checks ran") from None
 
     def fpga(
         self,

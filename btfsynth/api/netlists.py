@@ -170,13 +170,13 @@ class Netlist(Ported):
         """Cells by kind, inverters and depth."""
         return statistics(self.core)
 
-    def __call__(self, X: ArrayLike | None = None, /, **ports: Any) -> Any:
+    def __call__(self, X: Dataset | ArrayLike | None = None, /, **ports: Any) -> Any:
         """Return the outputs for input vectors: rows of bits, or a value for each port by its name.
 
         Parameters
         ----------
         X
-            ``(patterns, inputs)`` 0/1, or ``(inputs,)`` for a single one.
+            ``(patterns, inputs)`` 0/1, or ``(inputs,)`` for a single one; or a data set, for its inputs.
         **ports
             In place of `X`: a whole number per input port, or ``(patterns,)`` of them.
 
@@ -193,6 +193,8 @@ class Netlist(Ported):
             raise UsageError(f"{self.name}: expected rows of bits or values by port, got both")
         if X is None:
             return self._by_ports(ports)
+        if isinstance(X, Dataset):
+            X = fitted(self.core, X.core).inputs
         rows = vectors(X, self.core.n_inputs)
         outputs = evaluate(self.core, np.atleast_2d(rows))
         return outputs if rows.ndim == 2 else outputs[0]
@@ -560,14 +562,18 @@ def smallest(
         Also minimise the depth at the size found.
     conflicts, time_limit
         Conflicts of the solver and seconds per size; 0 for no limit. A size that is not decided within them is
-        neither found nor excluded.
+        neither found nor excluded: what is found then is not ``optimal``.
 
     Raises
     ------
     UsageError
         If the data do not list every input vector that matters, or there are too many inputs.
     VerificationError
-        If no netlist was found; the message has the number of cells proven necessary.
+        If no netlist was found; the message has the number of cells proven necessary, and the sizes that were
+        not decided within the limits.
+    InterruptedWorkError
+        On Ctrl-C; the message has the number of cells proven necessary so far, ``error.netlist`` a netlist of
+        that size if only its depth was still to be lowered.
 
     Examples
     --------
@@ -576,9 +582,10 @@ def smallest(
     >>> found.netlist.cells, found.bound, found.optimal
     (3, 3, True)
     """
-    from btfsynth.exact.synthesis import Limits, exact_netlist
+    from btfsynth.exact.synthesis import InterruptedSearch, Limits, exact_netlist
 
     limits = {"max_cells": max_cells, "max_depth": max_depth, "conflicts": conflicts}
+    timed = {"conflicts": conflicts, "time_limit": time_limit}
     for name, limit in {**limits, "time_limit": time_limit}.items():
         numbers = (int, np.integer) if name in limits else (int, float, np.number)
         if not isinstance(limit, numbers) or not limit >= 0:
@@ -591,24 +598,40 @@ def smallest(
     place = 1 << dataset.input_numbers.astype(object)
     wanted = [int((place * row).sum()) for row in dataset.targets.T.astype(object)]
     care = [int((place * row).sum()) for row in dataset.care_mask.T.astype(int).astype(object)]
-    found = exact_netlist(
-        wanted,
-        dataset.n_inputs,
-        max_cells,
-        care=care,
-        most_depth=max_depth,
-        least_depth=min_depth,
-        limits=Limits(conflicts, time_limit),
-    )
+
+    def made(netlist: Graph) -> Netlist:
+        own = Graph(
+            dataset.name,
+            dataset.input_ports,
+            dataset.output_ports,
+            netlist.fanins,
+            netlist.outputs,
+        )
+        return Netlist(own, care_reference(dataset))
+
+    try:
+        found = exact_netlist(
+            wanted,
+            dataset.n_inputs,
+            max_cells,
+            care=care,
+            max_depth=max_depth,
+            min_depth=min_depth,
+            limits=Limits(conflicts, time_limit),
+        )
+    except InterruptedSearch as stopped:
+        so_far = stopped.result
+        error = InterruptedWorkError(
+            f"{dataset.source}: interrupted; {plural(so_far.bound, 'cell')} proven necessary so far"
+        )
+        error.netlist = None if so_far.netlist is None else made(so_far.netlist)
+        raise error from None
     if found.netlist is None:
+        undecided = ", ".join(map(str, found.undecided))
+        reached = " or ".join(f"`{name}`" for name, limit in timed.items() if limit)
         raise VerificationError(
             f"{dataset.source}: found no netlist of up to {plural(max_cells, 'cell')}; "
             f"{found.bound} are proven necessary"
+            + (f"; {reached} ended the search at {undecided} cells" if undecided else "")
         )
-    made = replace(
-        found.netlist,
-        name=dataset.name,
-        input_ports=dataset.input_ports,
-        output_ports=dataset.output_ports,
-    )
-    return Smallest(Netlist(made, care_reference(dataset)), found.bound, found.optimal)
+    return Smallest(made(found.netlist), found.bound, found.optimal)

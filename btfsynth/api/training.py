@@ -13,9 +13,10 @@ from btfsynth.api.netlists import Netlist
 from btfsynth.api.settings import documented, listener, require_known, vectors
 from btfsynth.api.show import Drawing, Ported, Shown, Table, curve
 from btfsynth.dataset.code import parse_code
-from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural
+from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural, shown
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
+from btfsynth.flow.patterns import fitted
 from btfsynth.flow.simplify import lower
 from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats.archive import read_network, save_network
@@ -81,13 +82,14 @@ class Network(Ported):
         """How it was trained: seed, trial, iterations, gap, settings and the hash of the data."""
         return dict(self.core.training)
 
-    def __call__(self, X: ArrayLike) -> NDArray[np.uint8]:
+    def __call__(self, X: Dataset | ArrayLike) -> NDArray[np.uint8]:
         """Return the outputs for input vectors.
 
         Parameters
         ----------
         X
-            ``(patterns, inputs)`` 0/1, or analog values from 0 to 1; ``(inputs,)`` for a single one.
+            ``(patterns, inputs)`` 0/1, or analog values from 0 to 1; ``(inputs,)`` for a single one; or a data
+            set, for its inputs.
 
         Returns
         -------
@@ -100,8 +102,10 @@ class Network(Ported):
         """
         return (self.sums(X) > 0).astype(np.uint8)
 
-    def sums(self, X: ArrayLike) -> NDArray[np.float64]:
+    def sums(self, X: Dataset | ArrayLike) -> NDArray[np.float64]:
         """Return ``W . x`` of the output neurons, ``(patterns, outputs)`` float64; the largest is the class."""
+        if isinstance(X, Dataset):
+            X = fitted(self.core, X.core).inputs
         rows = vectors(X, self.core.topology.n_inputs, analog=True)
         sums = self.core.output_sums(np.atleast_2d(rows))
         return sums if rows.ndim == 2 else sums[0]
@@ -199,12 +203,20 @@ class Network(Ported):
 
     def cut(self, layer: int, port: str = "code") -> tuple[Network, Network]:
         """Cut it behind a hidden layer (1 is the first) into two networks that follow each other."""
+        if not isinstance(layer, (int, np.integer)):
+            raise UsageError(f"`layer`: expected the number of a hidden layer, got {shown(layer)}")
+        if not isinstance(port, str) or not port.strip():
+            raise UsageError(f"`port`: expected a name, got {shown(port)}")
         first, second = cut_network(self.core, layer, port)
         return Network(first), Network(second)
 
     def _facts(self) -> dict[str, object]:
         widths = "-".join(map(str, self.widths or ()))
-        return {"name": self.name, "widths": widths or None, "weights": len(self.weights)}
+        return {
+            "name": self.name,
+            "widths": widths or None,
+            "weights": int(np.count_nonzero(self.weights)),
+        }
 
 
 class TrialTable(Table[TrialResult]):

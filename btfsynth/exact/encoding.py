@@ -78,7 +78,7 @@ class Problem:
 class Encoding:
     """The clauses of one question: a netlist of exactly `n_cells` cells, all used.
 
-    `exchanges` is from `Problem.exchanges`; `most_depth` limits the cells on a path, 0 for no limit.
+    `exchanges` is from `Problem.exchanges`; `max_depth` limits the cells on a path, 0 for no limit.
     `clauses` are for a solver; `read` turns its model into literals.
     """
 
@@ -87,7 +87,7 @@ class Encoding:
         problem: Problem,
         n_cells: int,
         exchanges: Sequence[tuple[int, int]] = (),
-        most_depth: int = 0,
+        max_depth: int = 0,
     ) -> None:
         self.clauses: list[list[int]] = []
         self.n_cells = n_cells
@@ -120,8 +120,8 @@ class Encoding:
             self._order(cell)
         for p, q in exchanges:
             self._use_first(p, q)
-        if most_depth:
-            self._limit_depth(most_depth)
+        if max_depth:
+            self._limit_depth(max_depth)
 
     def read(self, model: Sequence[int]) -> tuple[list[tuple[int, int, int]], list[int]]:
         true = {variable for variable in model if variable > 0}

@@ -94,7 +94,7 @@ def improved(entry: TableEntry, conflicts: int = 0) -> TableEntry:
     netlist, bound, depth_bound = entry.netlist, entry.bound, entry.depth_bound
     if not entry.optimal:
         found = exact_netlist(
-            [entry.table], CLASS_INPUTS, entry.cells - 1, least_cells=bound, limits=limits
+            [entry.table], CLASS_INPUTS, entry.cells - 1, min_cells=bound, limits=limits
         )
         bound = max(bound, found.bound)
         netlist = netlist if found.netlist is None else found.netlist
@@ -111,7 +111,7 @@ def _lowered(entry: TableEntry, limits: Limits) -> tuple[Netlist, int]:
     netlist, size, depth = entry.netlist, entry.cells, entry.depth
     while depth > 1:
         found = exact_netlist(
-            [entry.table], CLASS_INPUTS, size, least_cells=size, most_depth=depth - 1, limits=limits
+            [entry.table], CLASS_INPUTS, size, min_cells=size, max_depth=depth - 1, limits=limits
         )
         if found.netlist is None:
             return netlist, depth if found.bound > size else entry.depth_bound

@@ -51,47 +51,63 @@ class ExactResult:
     bound: int
     depth_bound: int
     conflicts: int
+    undecided: tuple[int, ...] = ()  # sizes that were not decided within the limits
 
     @property
     def optimal(self) -> bool:
         return self.netlist is not None and self.netlist.n_cells == self.bound
 
 
+class InterruptedSearch(KeyboardInterrupt):
+    """The user stopped the search; `result` is what had been found."""
+
+    def __init__(self, result: ExactResult) -> None:
+        self.result = result
+        super().__init__()
+
+
 def exact_netlist(
     functions: Sequence[int],
     n_inputs: int,
-    most_cells: int,
+    max_cells: int,
     *,
     care: Sequence[int] | None = None,
-    least_cells: int = 0,
-    most_depth: int = 0,
-    least_depth: bool = False,
+    min_cells: int = 0,
+    max_depth: int = 0,
+    min_depth: bool = False,
     limits: Limits | None = None,
 ) -> ExactResult:
     """Return the smallest netlist of some functions of up to `MAX_EXACT_INPUTS` inputs.
 
     `functions` are truth tables, one per output: bit ``v`` is the value at input vector ``v``, input 0 least
-    significant; `care` are tables with a 1 wherever the value matters. Sizes from `least_cells`, which the
-    caller knows to be a lower bound, up to `most_cells` are tried, with at most `most_depth` cells on a path,
-    0 for no limit; `least_depth` also minimises the depth at the size found. A question that is not answered
+    significant; `care` are tables with a 1 wherever the value matters. Sizes from `min_cells`, which the
+    caller knows to be a lower bound, up to `max_cells` are tried, with at most `max_depth` cells on a path,
+    0 for no limit; `min_depth` also minimises the depth at the size found. A question that is not answered
     within the limits counts as open: the bound rises no further, but larger sizes are still tried. A
     `NetlistError` if there are too many inputs, no functions, or tables that do not fit the inputs.
     """
     problem = Problem(*_tables(functions, care, n_inputs))
     exchanges = problem.exchanges()
     search = _Search(problem, exchanges, limits or Limits())
-    bound, proven = least_cells, True
-    for size in range(least_cells, most_cells + 1):
-        netlist, answered = search.ask(size, most_depth)
-        if netlist is not None:
-            depth = 0
-            if least_depth:
-                netlist, depth = search.lower(netlist)
-            optimal = netlist.n_cells == bound
-            return ExactResult(netlist, bound, depth if optimal else 0, search.conflicts)
-        proven = proven and answered
-        bound = size + 1 if proven else bound
-    return ExactResult(None, bound, 0, search.conflicts)
+    bound = min_cells
+    undecided: list[int] = []
+    netlist, depth = None, 0
+    try:
+        for size in range(min_cells, max_cells + 1):
+            netlist, answered = search.ask(size, max_depth)
+            if netlist is not None:
+                if min_depth:
+                    netlist, depth = search.lower(netlist)
+                break
+            if not answered:
+                undecided.append(size)
+            bound = bound if undecided else size + 1
+    except KeyboardInterrupt:
+        raise InterruptedSearch(
+            ExactResult(netlist, bound, 0, search.conflicts, tuple(undecided))
+        ) from None
+    proven = netlist is not None and netlist.n_cells == bound
+    return ExactResult(netlist, bound, depth if proven else 0, search.conflicts, tuple(undecided))
 
 
 def _tables(
@@ -136,9 +152,9 @@ class _Search:
                 return netlist, depth if answered else 0
             netlist = lower
 
-    def ask(self, n_cells: int, most_depth: int) -> tuple[Netlist | None, bool]:
+    def ask(self, n_cells: int, max_depth: int) -> tuple[Netlist | None, bool]:
         """Return a netlist of this size if there is one, and whether the question was answered."""
-        encoding = Encoding(self._problem, n_cells, self._exchanges, most_depth)
+        encoding = Encoding(self._problem, n_cells, self._exchanges, max_depth)
         with Solver(name=_SOLVER, bootstrap_with=encoding.clauses) as solver:
             answer = self._solve(solver)
             self.conflicts += solver.accum_stats()["conflicts"]

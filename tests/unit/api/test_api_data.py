@@ -118,11 +118,43 @@ def test_copies_and_pickles_are_the_same_data():
         assert repr(other) == repr(data)
 
 
+def test_equal_content_is_equal():
+    """Ports, patterns and what matters of them; the name does not count, what does not matter neither."""
+    data = btf.load("multiplier:2")
+    same = btf.load("multiplier:2").renamed("m")
+    assert data == same
+    assert hash(data) == hash(same)
+    assert len({data, same, btf.load("full_adder")}) == 2
+    assert data != btf.load("full_adder")
+    assert data != "multiplier:2"
+    nan = float("nan")
+    first = btf.Dataset(ROWS, [0, 1, 1, nan])
+    assert first == btf.Dataset(np.array(ROWS), [0, 1, 1, nan], name="other")
+    for other in (
+        btf.Dataset(ROWS, [0, 1, 1, 0]),
+        btf.Dataset(ROWS, [0, 1, 0, nan]),
+        btf.Dataset(ROWS, [0, 1, 1, nan], inputs=["a", "b"]),
+        btf.Dataset(ROWS[:3], [0, 1, 1]),
+    ):
+        assert first != other
+    labels = btf.Dataset(ROWS, ["x", "y", "y", "x"], classes=True)
+    assert labels == labels.renamed("n")
+    assert labels != btf.Dataset(ROWS, ["x", "z", "z", "x"], classes=True)
+
+
+def test_messages_call_arrays_by_their_name():
+    data = btf.Dataset(ROWS, [0, 1, 1, 1], name="either")
+    with pytest.raises(btf.UsageError, match="the patterns of data set 'either' have 2 and 1"):
+        btf.smallest("full_adder").netlist.score(data)
+
+
 def test_load_says_what_is_unknown(tmp_path):
     """Neither a task nor a file, a port that there is not, and what is no source at all."""
     with pytest.raises(btf.UsageError, match="not a task"):
         btf.load("multiplyer:2")
-    with pytest.raises(KeyError, match="one of a, b, p"):
+    with pytest.raises(
+        btf.UsageError, match="multiplier_2: expected a port, one of a, b, p, got 'q'"
+    ):
         btf.load("multiplier:2")["q"]
     with pytest.raises(btf.UsageError, match=r"btfsynth.Dataset\(X, y\) makes one"):
         btf.train(ROWS)
@@ -206,7 +238,7 @@ def test_samples_and_codes_of_a_wrong_type_are_refused():
     assert len(data.sample(np.int64(3), np.int64(2))) == 3
     with pytest.raises(btf.UsageError, match="expected binary:K"):
         data.coded(3)
-    with pytest.raises(KeyError, match="expected a port"):
+    with pytest.raises(btf.UsageError, match="expected a port"):
         data[:3]
 
 

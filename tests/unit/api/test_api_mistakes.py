@@ -28,6 +28,61 @@ def test_prove_refuses_what_is_no_design(adder, network, given):
             btf.prove(*pair)
 
 
+def test_data_stand_for_their_inputs(adder, network):
+    """Columns are taken by name; data of other ports are refused."""
+    data = btf.load("full_adder")
+    assert adder(data).tolist() == data.y.tolist()
+    assert network(data).tolist() == network(data.X).tolist()
+    turned = btf.Dataset(data.X[:, ::-1], data.y, inputs=["cin", "b", "a"], outputs=["s", "cout"])
+    assert adder(turned).tolist() == data.y.tolist()
+    for design in (adder, network):
+        with pytest.raises(btf.UsageError, match="has 3 inputs and 2 outputs"):
+            design(btf.load("multiplier:2"))
+
+
+@pytest.mark.parametrize("cut", [("a",), (None,), (1.5,), (1, ""), (1, 3)])
+def test_a_network_is_cut_behind_a_layer(network, cut):
+    with pytest.raises(btf.UsageError, match=r"`(layer|port)`: expected"):
+        network.cut(*cut)
+
+
+def test_smallest_says_what_ended_it(monkeypatch):
+    """Limits are named with the sizes that they left open; Ctrl-C says what is proven."""
+    from btfsynth.exact.synthesis import _Search
+
+    with pytest.raises(btf.VerificationError, match=r"2 are proven necessary$"):
+        btf.smallest("full_adder", 1)
+    monkeypatch.setattr(_Search, "_solve", lambda search, solver: None)
+    with pytest.raises(
+        btf.VerificationError, match="`time_limit` ended the search at 0, 1, 2 cells"
+    ):
+        btf.smallest("full_adder", 2, time_limit=5.0)
+
+    def interrupt(search, size, depth):
+        if size == 2:
+            raise KeyboardInterrupt
+        return None, True
+
+    monkeypatch.setattr(_Search, "ask", interrupt)
+    with pytest.raises(btf.InterruptedWorkError, match="interrupted; 2 cells proven") as caught:
+        btf.smallest("full_adder")
+    assert caught.value.netlist is None
+
+
+def test_an_interrupted_check_is_an_error_of_its_own(adder, tmp_path, monkeypatch):
+    from btfsynth.api import designs
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    design = adder.write(tmp_path / "out")
+    monkeypatch.setattr(designs, "simulate_design", interrupt)
+    monkeypatch.setattr(designs, "verify_design", interrupt)
+    for check in (design.simulate, design.verify):
+        with pytest.raises(btf.InterruptedWorkError, match="interrupted; not all checks ran"):
+            check()
+
+
 @pytest.mark.parametrize("passes", [3, None, ["size", 3]])
 def test_passes_are_scripts_or_passes(adder, passes):
     with pytest.raises(btf.UsageError, match="`passes`: expected a script"):

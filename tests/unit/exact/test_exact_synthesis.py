@@ -92,17 +92,17 @@ def test_what_nobody_cares_for_saves_cells() -> None:
 
 def test_depth_is_lowered_at_the_same_size() -> None:
     """x0 x1 x2 x3 as a tree; MAJ5 in four cells is never less than three deep."""
-    result = exact_netlist([0x8000], 4, 4, least_depth=True)
+    result = exact_netlist([0x8000], 4, 4, min_depth=True)
     assert (result.netlist.n_cells, result.depth_bound) == (3, 2)
     assert statistics(result.netlist).depth == 2
-    majority = exact_netlist([table(5, at_least(3))], 5, 4, least_depth=True)
+    majority = exact_netlist([table(5, at_least(3))], 5, 4, min_depth=True)
     assert statistics(majority.netlist).depth == majority.depth_bound == 3
 
 
 def test_depth_can_be_limited() -> None:
     """No one cell is four inputs' AND; XOR3 is two deep with three cells."""
-    assert exact_netlist([0x8000], 4, 3, most_depth=1).bound == 4
-    shallow = exact_netlist([0x96], 3, 4, most_depth=2)
+    assert exact_netlist([0x8000], 4, 3, max_depth=1).bound == 4
+    shallow = exact_netlist([0x96], 3, 4, max_depth=2)
     assert (shallow.netlist.n_cells, statistics(shallow.netlist).depth) == (3, 2)
 
 
@@ -124,7 +124,7 @@ def test_conflict_limits_are_reproducible() -> None:
 def test_what_is_known_is_not_asked_again() -> None:
     """Beginning at the size known takes fewer conflicts and proves the same."""
     whole = exact_netlist([0x6996], 4, 6)
-    known = exact_netlist([0x6996], 4, 6, least_cells=6)
+    known = exact_netlist([0x6996], 4, 6, min_cells=6)
     assert known.optimal
     assert known.conflicts < whole.conflicts
 

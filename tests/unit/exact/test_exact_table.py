@@ -103,8 +103,8 @@ def prove(entry: TableEntry) -> None:
             [entry.table],
             4,
             entry.cells,
-            least_cells=entry.cells,
-            most_depth=entry.depth - 1,
+            min_cells=entry.cells,
+            max_depth=entry.depth - 1,
         )
         assert lower.netlist is None
         assert lower.bound == entry.cells + 1
