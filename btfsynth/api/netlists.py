@@ -16,7 +16,6 @@ from btfsynth.api.data import Dataset, as_dataset, port_columns
 from btfsynth.api.settings import documented, require_known, vectors
 from btfsynth.api.show import Drawing, Ported, Table
 from btfsynth.dataset.dataset import InputKind
-from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import (
     DataError,
     InterruptedWorkError,
@@ -518,8 +517,6 @@ def _subject(given: Netlist | Dataset | Design | StrPath, timeout: float | None)
 
     if isinstance(given, Netlist):
         return Subject(Path(given.name), given.core, latency=0)
-    if isinstance(given, str) and is_task_spec(given):
-        given = as_dataset(given)
     if isinstance(given, Dataset):
         return Subject(Path(given.name), None, table=Rows(given.core))
     path = given if isinstance(given, (str, PathLike)) else getattr(given, "folder", None)

@@ -182,19 +182,19 @@ def _table(found: Verification) -> Table:
 
 
 @click.command("equiv")
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
 @option(PROOF_TIMEOUT)
 @comb_option
 @click.option("--latency", is_flag=True, help="Fail if the latencies of A and B differ.")
 @json_option
 def equiv_command(
-    a: Path, b: Path, timeout: float | None, comb: bool, latency: bool, as_json: bool
+    a: str, b: str, timeout: float | None, comb: bool, latency: bool, as_json: bool
 ) -> None:
     """Prove that A and B are equivalent, or show a counterexample.
 
     Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table (.truth, .pla,
-    .csv, .npz, .dat), a design folder, whose Verilog is read, an Amaranth module of a design folder (.py,
+    .csv, .npz, .dat), a task such as multiplier:3, a design folder, whose Verilog is read, an Amaranth module of a design folder (.py,
     needs Yosys), or VHDL (.vhd, needs GHDL). A table's don't-cares and unlisted rows may have any value. Ports
     are matched by name, the remaining ones by order. Pipeline registers are ignored; a note reports different
     latencies. Exits with 1 if the designs differ or the proof is undecided, with 2 if ports cannot be matched.
@@ -202,6 +202,7 @@ def equiv_command(
     \b
     Example:
       btfsynth equiv m3.mig m3.aig
+      btfsynth equiv m3.mig multiplier:3
     """  # noqa: D301
     from btfsynth.verify.compare import compare
     from btfsynth.verify.subjects import read_subject

@@ -14,6 +14,7 @@ from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.formats import format_by_ending
 from btfsynth.dataset.load import load
+from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError, ToolTimeoutError
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import CONTROL_NAMES, Manifest, load_manifest
@@ -136,12 +137,14 @@ class Subject:
 def read_subject(
     path: StrPath, timeout: float | None = None, comb: bool = False, *, tables: bool = True
 ) -> Subject:
-    """Read a netlist or, unless `tables` is False, a table; of a design folder, its Verilog.
+    """Read a netlist or, unless `tables` is False, a table or a task; of a design folder, its Verilog.
 
-    A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Registers
+    A text that begins with the name of a task is a task (see `load`). A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Registers
     of a pipelined design folder count as wires. `comb` makes the registers of a netlist ports (see
     `read_design`); `timeout` is in seconds for each command of a tool, `DEFAULT_TIMEOUT` if None.
     """
+    if tables and isinstance(path, str) and is_task_spec(path):
+        return Subject(Path(path), None, table=Table(_boolean(Path(path), load(path))))
     path = as_path(path)
     if path.is_dir():
         manifest = load_manifest(path)
@@ -192,11 +195,16 @@ def _listed_pla(path: Path) -> Dataset | None:
     return dataset if dataset.unlisted_dont_care and not dataset.lists_all else None
 
 
-def _of_table(path: Path, dataset: Dataset) -> Subject:
+def _boolean(path: Path, dataset: Dataset) -> Dataset:
     if dataset.input_kind is not InputKind.BOOLEAN or not dataset.n_inputs:
         raise DataError(
             f"expected patterns of Boolean inputs, got {dataset.input_kind.value} ones", path
         )
+    return dataset
+
+
+def _of_table(path: Path, dataset: Dataset) -> Subject:
+    dataset = _boolean(path, dataset)
     notes = tuple(f"{path.name}: {note}" for note in dataset.notices)
     dataset = replace(
         dataset,

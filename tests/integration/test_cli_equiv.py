@@ -291,6 +291,20 @@ def test_tables(cli, built, name):
     assert "11" in outcome.complaint
 
 
+def test_tasks(cli, built):
+    """A task stands for its table, on either side; an analog one, and one of other ports, is refused."""
+    for pair in ((built / "m2.mig", "multiplier:2"), ("multiplier:2", built / "design")):
+        outcome = cli("equiv", *pair)
+        assert outcome.code == 0, outcome.stderr
+    outcome = cli("equiv", built / "m2.mig", "multiplier:2x3")
+    assert (outcome.code, "cannot be compared" in outcome.complaint) == (2, True)
+    outcome = cli("equiv", "multiplier:2", "digits:grey")
+    assert (outcome.code, "Boolean inputs" in outcome.complaint) == (2, True)
+    assert cli("equiv", "full_adder", "adder:1,cin=1").code == 2
+    outcome = cli("equiv", "automaton:90", "automaton:165")
+    assert (outcome.code, "differ" in outcome.complaint) == (1, True)
+
+
 def test_open_rows_of_columns(cli):
     """What a table of columns does not list, or marks with a hyphen, may be anything."""
     Path("some.csv").write_text("in:a,in:b,out:y\n0,0,0\n0,1,1\n1,0,-\n")
