@@ -194,10 +194,11 @@ def equiv_command(
     """Prove that A and B are equivalent, or show a counterexample.
 
     Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table (.truth, .pla,
-    .csv, .npz, .dat), a task such as multiplier:3, a design folder, whose Verilog is read, an Amaranth module of a design folder (.py,
-    needs Yosys), or VHDL (.vhd, needs GHDL). A table's don't-cares and unlisted rows may have any value. Ports
-    are matched by name, the remaining ones by order. Pipeline registers are ignored; a note reports different
-    latencies. Exits with 1 if the designs differ or the proof is undecided, with 2 if ports cannot be matched.
+    .csv, .npz, .dat), a task such as multiplier:3, a design folder, whose Verilog is read, an Amaranth module
+    of a design folder (.py, needs Yosys), or VHDL (.vhd, needs GHDL). A table's don't-cares and unlisted rows
+    may have any value. Ports are matched by name, the remaining ones by order. Pipeline registers are ignored;
+    a note reports different latencies. Exits with 1 if the designs differ or the proof is undecided, with 2 if
+    ports cannot be matched.
 
     \b
     Example:

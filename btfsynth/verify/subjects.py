@@ -139,9 +139,10 @@ def read_subject(
 ) -> Subject:
     """Read a netlist or, unless `tables` is False, a table or a task; of a design folder, its Verilog.
 
-    A text that begins with the name of a task is a task (see `load`). A Python file is run and its Amaranth component read by way of Yosys; VHDL is read by way of GHDL. Registers
-    of a pipelined design folder count as wires. `comb` makes the registers of a netlist ports (see
-    `read_design`); `timeout` is in seconds for each command of a tool, `DEFAULT_TIMEOUT` if None.
+    A text that begins with the name of a task is a task (see `load`). A Python file is run and its Amaranth
+    component read by way of Yosys; VHDL is read by way of GHDL. Registers of a pipelined design folder count as
+    wires. `comb` makes the registers of a netlist ports (see `read_design`); `timeout` is in seconds for each
+    command of a tool, `DEFAULT_TIMEOUT` if None.
     """
     if tables and isinstance(path, str) and is_task_spec(path):
         return Subject(Path(path), None, table=Table(_boolean(Path(path), load(path))))
