@@ -74,8 +74,8 @@ def learn_command(
     SOURCE, --valid and --test are files (.pla, .dat, .truth, .csv, .npz) or tasks. Threshold networks,
     decision trees, boosted trees, tables, symmetric functions and polynomials compete on the validation
     patterns; the best circuit within the limits is written as checked hardware and as AIGER.
-    Ctrl-C ends the learning, keeps the best circuit so far and exits with 1. Exits with 0 if the learning
-    completed and the hardware was verified.
+    Ctrl-C ends the learning, keeps the best circuit so far, not simulated, and exits with 1. Exits with 0
+    if the learning completed and the hardware was verified.
 
     \b
     Examples:
@@ -103,11 +103,13 @@ def learn_command(
     beside = kept_beside(asked, directory)
     if report.lost is not None:
         raise ToolError(f"{report.lost}; the best circuit so far is in {directory}")
+    if report.interrupted:
+        raise InterruptedWorkError(
+            f"interrupted; the best circuit so far is in {directory}, not simulated"
+        )
     if not report.verified:
         reason = why_not_verified(list(report.checks.values()), options.simulators or ())
         raise VerificationError(f"{reason}{beside}")
-    if report.interrupted:
-        raise InterruptedWorkError(f"interrupted; the best circuit so far is in {directory}")
 
 
 def _found(event: Event) -> str | None:

@@ -30,6 +30,7 @@ from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import format_netlist
+from btfsynth.passes.base import InterruptedPasses
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import bit_names
 from btfsynth.settings.table import PARSED_CHECK
@@ -78,11 +79,12 @@ def learn(
             outcomes = _outcomes(data, options, on_event, workers)
         seconds = time.monotonic() - begin
         baselines: list[list[Baseline]] = [[] for _ in outcomes]
-        if not any(outcome.interrupted for outcome in outcomes):  # Ctrl-C waits for no comparison
-            baselines = _baselines(data, options, on_event)
-        on_event(StageBegan("simplifying"))
         netlist = _joined(train, [outcome.candidates[0].netlist for outcome in outcomes])
-        netlist = _simplified(netlist, options)
+        stopped = any(outcome.interrupted for outcome in outcomes)
+        if not stopped:  # Ctrl-C waits for no comparison and no optimisation
+            baselines = _baselines(data, options, on_event)
+            on_event(StageBegan("simplifying"))
+            netlist, stopped = _simplified(netlist, options)
         report = LearnReport(
             data=data,
             options=options,
@@ -94,6 +96,7 @@ def learn(
             files=(),
             notices=tuple(notices),
             seconds=seconds,
+            interrupted=stopped,
         )
         on_event(StageBegan("emitting"))
         report = _emit(report, staging, on_event)
@@ -220,10 +223,17 @@ def _joined(train: Dataset, netlists: list[Netlist]) -> Netlist:
     return builder.build([inlined(builder, netlist, inputs)[0] for netlist in netlists])
 
 
-def _simplified(netlist: Netlist, options: LearnOptions) -> Netlist:
-    """Return the netlist after the passes, unless these have traded cells for too many AND nodes."""
-    smaller, _ = simplify_netlist(netlist, None, None, options.passes)
-    return within(smaller, Limits(options.max_cells, options.max_ands)) or netlist
+def _simplified(netlist: Netlist, options: LearnOptions) -> tuple[Netlist, bool]:
+    """Return the netlist after the passes, and whether the user stopped them.
+
+    It stays as it is if these have traded cells for too many AND nodes.
+    """
+    stopped = False
+    try:
+        smaller, _ = simplify_netlist(netlist, None, None, options.passes)
+    except InterruptedPasses as interruption:
+        smaller, stopped = interruption.netlist, True
+    return within(smaller, Limits(options.max_cells, options.max_ands)) or netlist, stopped
 
 
 def _checks(folder: Path, simulators: Sequence[str] | None) -> dict[str, CheckResult]:
@@ -266,9 +276,17 @@ def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))
     header = {"source": train.source, **provenance}
     write_bytes(staging / f"{manifest.module}.aig", emit_aig(netlist, aiger_names(netlist), header))
-    on_event(StageBegan("simulating"))
-    checks = _checks(staging, options.simulators)
+    checks: dict[str, CheckResult] = {}
+    stopped = report.interrupted
+    if not stopped:
+        on_event(StageBegan("simulating"))
+        try:
+            checks = _checks(staging, options.simulators)
+        except KeyboardInterrupt:
+            stopped = True
     files = tuple(sorted({path.name for path in staging.iterdir()} | {"report.json"}))
-    report = replace(report, checks=checks, files=files, notices=manifest.notices)
+    report = replace(
+        report, checks=checks, files=files, notices=manifest.notices, interrupted=stopped
+    )
     write_text(staging / "report.json", json.dumps(report.to_json(), indent=2) + "\n")
     return report

@@ -55,11 +55,8 @@ class LearnReport:
     # Where the files are: beside the folder asked for if the learning failed or was cut short and
     # that one holds a verified design
     directory: Path | None = None
-
-    @property
-    def interrupted(self) -> bool:
-        """True if the user stopped the learning; the best found until then was taken."""
-        return any(outcome.interrupted for outcome in self.outcomes)
+    # True if the user stopped the work: the best found until then was taken, and is not simulated
+    interrupted: bool = False
 
     @property
     def lost(self) -> str | None:

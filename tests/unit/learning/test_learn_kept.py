@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import ToolError
-from btfsynth.events import BetterCircuit, Event, Note
+from btfsynth.events import BetterCircuit, Event, Note, StageBegan
 from btfsynth.learning import learning
 from btfsynth.learning.learning import LearnOptions, learn
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.text import read_netlist
+from btfsynth.passes.base import InterruptedPasses
 
 
 def test_simulator_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,5 +61,28 @@ def test_ctrl_c_waits_for_no_baselines(tmp_path: Path, monkeypatch: pytest.Monke
     options = LearnOptions(trials=1, simulators=("amaranth",))
     report = learn(parse_task("majority:3"), tmp_path / "d", options, on_event=stop)
     assert report.interrupted
-    assert report.verified
+    assert not report.checks
     assert not any(report.baselines)
+    assert read_netlist(tmp_path / "d" / "majority_3.mig").n_cells == report.netlist.n_cells
+
+
+@pytest.mark.parametrize("stage", ["simplify_netlist", "simulate_design"])
+def test_ctrl_c_after_the_learning_keeps_the_circuit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Whether it comes in the passes or in the simulation, the circuit is written and nothing else is begun."""
+
+    def stop(netlist: object, *_: object) -> None:
+        raise (
+            InterruptedPasses(netlist, (), 3) if isinstance(netlist, Netlist) else KeyboardInterrupt
+        )
+
+    monkeypatch.setattr(learning, stage, stop)
+    options = LearnOptions(trials=1, simulators=("amaranth",), baselines=False)
+    told: list[Event] = []
+    report = learn(parse_task("majority:3"), tmp_path / "d", options, on_event=told.append)
+    assert report.interrupted
+    assert not report.checks
+    assert (StageBegan("simulating") in told) == (stage == "simulate_design")
+    assert json.loads((tmp_path / "d" / "report.json").read_text())["interrupted"] is True
+    assert (tmp_path / "d" / "manifest.json").exists()
