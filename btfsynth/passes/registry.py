@@ -30,6 +30,7 @@ PASSES: Registry[type[Pass]] = Registry(
         "algebra": "btfsynth.passes.algebra:Algebra",
         "resub": "btfsynth.passes.resubstitution:Resubstitution",
         "anneal": "btfsynth.passes.annealing:Annealing",
+        "guided": "btfsynth.passes.guided:Guided",
         "perturb": "btfsynth.passes.perturbation:Perturbation",
         "exact": "btfsynth.passes.exact:Exact",
         "depth": "btfsynth.passes.algebra:Depth",

@@ -1,0 +1,303 @@
+"""Guided resubstitution: replacements found on patterns and proven one by one, at any number of inputs.
+
+Lee, Riener, Mishchenko, Brayton and De Micheli, "A simulation-guided paradigm for logic synthesis and
+verification", IEEE TCAD 41(8), 2022. On some patterns over the inputs all signals have signatures. Where
+flipping a cell changes an output on none of them, the cell does not matter; where it does, a replacement must
+agree. Each replacement found so is checked by SAT, with all that cannot be seen at the outputs as don't-cares.
+Either it is right, or the solver gives a pattern that tells why not, and which the signatures are extended by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numba
+import numpy as np
+
+from btfsynth.errors import PassError, UsageError
+from btfsynth.netlist.hashing import rebuild_from
+from btfsynth.netlist.kernels import next_below, random_state
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Reference
+from btfsynth.passes.guided_check import RIGHT, WRONG, check_choice, new_check
+from btfsynth.passes.guided_state import (
+    COUNT,
+    MISLED,
+    add_pattern,
+    depth_of,
+    look_above,
+    near_signals,
+    new_guided,
+    replace,
+    resimulate,
+)
+from btfsynth.passes.replacement import Search, State, find_replacement
+
+_PACKED = 256
+"""Patterns on which replacements are searched for."""
+
+_ANY_DEPTH = 1 << 30
+
+
+@dataclass(frozen=True)
+class Guided:
+    """Replace cells by existing signals or by one or two new cells each, don't-cares included.
+
+    `k` new cells per replacement, 0 to 2. It ends after `patience` cells without a gain; 0 takes gains only and
+    makes no equal-sized moves. At most `divisors` signals are tried per cell, the nearest; a second new cell as
+    in `resub`. `above` of the cells that depend on it and `below` cells under these are looked at. `words` of
+    64 patterns, half of them for counterexamples; at most `conflicts` per question, and `asks` questions per
+    cell. The depth never rises by more than `rise` percent in a round over all cells; -1 for no limit.
+    """
+
+    k: int = 2
+    patience: int = 5_000
+    divisors: int = 60
+    tries: int = 4
+    above: int = 100
+    below: int = 1_000
+    words: int = 32
+    conflicts: int = 1_000
+    asks: int = 4
+    rise: int = 0
+    seed: int = 1
+    name: ClassVar[str] = "guided"
+    structural: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.k not in (0, 1, 2):
+            raise UsageError(f"guided: k: expected 0, 1 or 2, got {self.k}")
+        if min(self.patience, self.seed, self.below) < 0 or self.rise < -1:
+            raise UsageError("guided: patience, seed and below must be 0 or more, rise -1 or more")
+        if min(self.divisors, self.tries, self.above, self.conflicts, self.asks) < 1:
+            raise UsageError("guided: divisors, tries, above, conflicts and asks must be 1 or more")
+        if self.words < 2:
+            raise UsageError(f"guided: words: expected 2 or more, got {self.words}")
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        random = random_state(self.seed)
+        first = netlist.first_cell
+        fanins = np.zeros((netlist.n_nodes, 3), dtype=np.int32)
+        fanins[first:] = netlist.fanins
+        state = new_guided(fanins, netlist.outputs.copy(), first, self.words, random)
+        check = new_check(netlist.n_nodes, first, self.below, self.above, self.conflicts)
+        best, idle = netlist, 0
+        while netlist.n_cells:
+            _round(state, check, self._options(depth_of(state)), random)
+            if state.numbers[MISLED]:
+                raise PassError("a counterexample of the solver does not show a difference")
+            cells = int(state.numbers[COUNT])
+            if cells < best.n_cells:
+                best = rebuild_from(netlist, state.fanins[first:], state.outputs)
+                idle = 0
+            else:
+                idle += max(1, cells)
+            if idle > self.patience:
+                break
+        return best
+
+    def _options(self, depth: int) -> _Options:
+        return _Options(
+            self.k,
+            self.patience > 0,
+            self.tries,
+            self.divisors,
+            self.above,
+            self.below,
+            self.conflicts,
+            self.asks,
+            depth * (100 + self.rise) // 100 if self.rise >= 0 else _ANY_DEPTH,
+        )
+
+
+class _Options(NamedTuple):
+    k: int
+    walk: bool
+    tries: int
+    divisors: int
+    above: int
+    below: int
+    conflicts: int
+    asks: int
+    depth: int  # the most
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(state: Any, divisors: Any, node: Any, room: Any) -> Any:
+    """Pack the patterns on which a cell matters, `_PACKED` of them, side by side.
+
+    Counterexamples come first. Returns the signatures of the divisors and the cell over these patterns, uint64
+    (nodes, words), and how many patterns these are.
+    """
+    matters, compact, places = room.matters, room.compact, room.places
+    values = state.values
+    words = values.shape[1]
+    count = 0
+    for word in range(words - 1, -1, -1):
+        left = matters[word]
+        for bit in range(64 if left else 0):
+            if (left >> np.uint64(bit)) & np.uint64(1) and count < _PACKED:
+                places[count] = 64 * word + bit
+                count += 1
+    packed = max(1, (count + 63) >> 6)
+    rows = compact[: values.shape[0] * packed].reshape((values.shape[0], packed))
+    for k in range(divisors.shape[0] + 1):
+        row = divisors[k] if k < divisors.shape[0] else node
+        for word in range(packed):
+            made = np.uint64(0)
+            for at in range(64 * word, min(64 * word + 64, count)):
+                bit = values[row, places[at] >> 6] >> np.uint64(places[at] & 63)
+                made |= (bit & np.uint64(1)) << np.uint64(at & 63)
+            rows[row, word] = made
+    return rows, count
+
+
+@numba.njit(cache=True, nogil=True)
+def _differs(state: Any, node: Any, choice: Any, matters: Any) -> Any:
+    """Tell whether a choice is wrong about a cell on a pattern on which it matters."""
+    values = state.values
+    _, a, b, c, d, e = choice
+    for word in range(values.shape[1]):
+        made = _word(values, a, word)
+        if b >= 0:
+            third = _word(values, c, word)
+            if d >= 0:
+                third = _majority(third, _word(values, d, word), _word(values, e, word))
+            made = _majority(made, _word(values, b, word), third)
+        if (made ^ values[node, word]) & matters[word]:
+            return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _word(values: Any, literal: Any, word: Any) -> Any:
+    return ~values[literal >> 1, word] if literal & 1 else values[literal >> 1, word]
+
+
+@numba.njit(cache=True, nogil=True)
+def _majority(x: Any, y: Any, z: Any) -> Any:
+    return (x & y) | (z & (x | y))
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_itself(fanins: Any, node: Any, choice: Any) -> Any:
+    """Tell whether a choice is the cell as it is."""
+    _, a, b, c, d, _ = choice
+    if b < 0 or d >= 0:
+        return False
+    x, y, z = fanins[node, 0], fanins[node, 1], fanins[node, 2]
+    low, high = min(a, b, c), max(a, b, c)
+    return low == min(x, y, z) and high == max(x, y, z) and a + b + c == x + y + z
+
+
+@numba.njit(cache=True, nogil=True)
+def _deepens(state: Any, node: Any, choice: Any, most: Any) -> Any:
+    """Tell whether a choice makes the netlist deeper than it may be."""
+    level = state.level
+    _, a, b, c, d, e = choice
+    if b < 0:
+        return level[a >> 1] + state.height[node] > most
+    third = level[c >> 1]
+    if d >= 0:
+        third = 1 + max(third, level[d >> 1], level[e >> 1])
+    return 1 + max(level[a >> 1], level[b >> 1], third) + state.height[node] > most
+
+
+class _Room(NamedTuple):
+    """Scratch of a round."""
+
+    matters: Any  # uint64 ``(words,)``, where the present cell matters
+    divisors: Any  # int32 ``(divisors,)``
+    marked: Any  # uint8 ``(nodes,)``, zero between uses
+    stack: Any  # int32 ``(3 * nodes + 8,)``
+    compact: Any  # uint64, the patterns packed of all nodes
+    places: Any  # int32 ``(_PACKED,)``, which these are
+    mask: Any  # uint64 ``(_PACKED / 64,)``
+    errors: Any  # uint64, for `find_replacement`
+    pairs: Any
+    no_care: Any
+
+
+@numba.njit(cache=True, nogil=True)
+def _new_room(nodes: Any, words: Any, divisors: Any) -> Any:
+    packed = (_PACKED + 63) >> 6
+    rows = 2 * divisors
+    return _Room(
+        np.zeros(words, dtype=np.uint64),
+        np.zeros(divisors, dtype=np.int32),
+        np.zeros(nodes, dtype=np.uint8),
+        np.zeros(3 * nodes + 8, dtype=np.int32),
+        np.zeros(nodes * packed, dtype=np.uint64),
+        np.zeros(_PACKED, dtype=np.int32),
+        np.zeros(packed, dtype=np.uint64),
+        np.zeros(rows * packed, dtype=np.uint64),
+        np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
+        np.zeros((1, 1), dtype=np.uint64),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _round(state: Any, check: Any, options: Any, random: Any) -> None:
+    """Try every cell once, in random order if walking. Changes the state."""
+    nodes, words = state.values.shape
+    queue = state.order[: state.numbers[COUNT]].copy()
+    if options.walk:
+        for i in range(queue.shape[0] - 1, 0, -1):
+            j = next_below(random, i + 1)
+            queue[i], queue[j] = queue[j], queue[i]
+    room = _new_room(nodes, words, options.divisors)
+    for node in queue:
+        if state.references[node] > 0:
+            _try_cell(state, check, np.int64(node), options, room, random)
+
+
+@numba.njit(cache=True, nogil=True)
+def _try_cell(state: Any, check: Any, node: Any, options: Any, room: Any, random: Any) -> None:
+    """Look for a replacement of a cell that is right; each wrong one adds a pattern. Changes the state."""
+    matters = room.matters
+    look_above(state, node, options.above, matters)
+    nearest = (options.divisors, options.depth - state.height[node])
+    size = near_signals(state, node, nearest, room.divisors, room.marked)
+    for _ in range(options.asks):
+        choice = _find(state, node, size, options, room, random)
+        if (
+            choice[0] < 0
+            or _is_itself(state.fanins, node, choice)
+            or _deepens(state, node, choice, options.depth)
+            or _differs(state, node, choice, matters)
+        ):
+            return
+        limits = (options.below, options.conflicts)
+        result, closed = check_choice(state, check, choice, limits, random)
+        if result == RIGHT:
+            replace(state, node, choice, room.stack)
+            resimulate(state)
+        if result != WRONG:
+            return
+        add_pattern(state, check.pattern, matters.shape[0] // 2)
+        look_above(state, node, options.above, matters)
+        if not _differs(state, node, choice, matters):
+            # The signals under an open window do not all have such values.
+            state.numbers[MISLED] |= closed
+            return
+
+
+@numba.njit(cache=True, nogil=True)
+def _find(state: Any, node: Any, size: Any, options: Any, room: Any, random: Any) -> Any:
+    """Search among so many divisors on the packed patterns; returns a choice as `find_replacement`."""
+    divisors, mask = room.divisors[:size], room.mask
+    compact, count = _gather(state, divisors, node, room)
+    packed = compact.shape[1]
+    for word in range(packed):
+        left = count - 64 * word
+        mask[word] = ~np.uint64(0)
+        if left < 64:
+            mask[word] = (np.uint64(1) << np.uint64(left)) - np.uint64(1)
+    rows = room.pairs.shape[0]
+    errors = room.errors[: rows * packed].reshape((rows, packed))
+    view = State(
+        state.fanins, state.outputs, state.references, compact, room.no_care, state.first, None
+    )
+    work = Search(divisors, mask[:packed], room.stack, errors, room.pairs, room.marked)
+    return find_replacement(view, node, (options.k, options.walk, options.tries), work, random)
