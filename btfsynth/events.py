@@ -89,6 +89,18 @@ class SettingsTried(Event):
 
 
 @dataclass(frozen=True)
+class PassProgress(Event):
+    """A pass of an optimisation begins, or has got further; ``cells`` and ``depth`` are those so far."""
+
+    name: str
+    number: int
+    passes: int
+    cells: int
+    depth: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class BetterCircuit(Event):
     """Learning has a circuit that is right on more validation samples than all before it."""
 

@@ -16,6 +16,9 @@ from types import FrameType
 _AGAIN = 10.0
 """Seconds until an alarm rings once more: what is raised while an object is deleted is lost."""
 _SOON = 1e-3
+_RETRY = 0.05
+"""Seconds until an alarm rings again that came while it must not (see `unbroken`)."""
+_unbroken = False
 
 
 class TimeUp(BaseException):
@@ -27,9 +30,30 @@ def seconds_left(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
+def unbroken(now: bool) -> None:
+    """Say that alarms have to wait from now on, or need no longer: what runs cannot be ended half-way."""
+    global _unbroken  # noqa: PLW0603
+    _unbroken = now
+
+
 @contextlib.contextmanager
 def time_box(deadline: float | None) -> Iterator[None]:
     """End the body when a `time.monotonic` value is reached."""
+    try:
+        with _ended_at(deadline):
+            yield
+    except SystemError as error:
+        # How Python calls an end that came while Numba handed on what a kernel had returned.
+        cause = error.__cause__
+        while isinstance(cause, SystemError):
+            cause = cause.__cause__
+        if isinstance(cause, TimeUp | KeyboardInterrupt):
+            raise cause from None
+        raise
+
+
+@contextlib.contextmanager
+def _ended_at(deadline: float | None) -> Iterator[None]:
     if deadline is None:
         yield
         return
@@ -54,6 +78,9 @@ def time_box(deadline: float | None) -> Iterator[None]:
         if not is_armed:
             return
         if others_at is None or now < others_at:
+            if _unbroken:
+                signal.setitimer(signal.ITIMER_REAL, _RETRY, _AGAIN)
+                return
             raise TimeUp
         others_at = now + others_again if others_again else None
         signal.setitimer(signal.ITIMER_REAL, max(_SOON, end - now), _AGAIN)

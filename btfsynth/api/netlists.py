@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -38,7 +39,7 @@ from btfsynth.netlist.netlist import Netlist as Graph
 from btfsynth.netlist.reference import Reference, care_reference, count_wrong
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate
 from btfsynth.netlist.views import NetlistStatistics, statistics
-from btfsynth.passes.base import InterruptedPasses, Pass, PassReport
+from btfsynth.passes.base import Ended, Pass, PassReport, ScriptResult
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, bit_names
 from btfsynth.report.excerpt import Excerpt, find_outputs
@@ -142,6 +143,8 @@ class Netlist(Ported):
     core: Graph
     reference: Reference | None = None
     log: Table[PassRow] = field(default_factory=Table)
+    unproven: Netlist | None = None
+    """A smaller or less deep netlist that `optimize` found and could not prove in its time."""
 
     @property
     def cells(self) -> int:
@@ -227,7 +230,7 @@ class Netlist(Ported):
         data: Dataset | StrPath | None = None,
         time_limit: float | None = None,
     ) -> Netlist:
-        """Return a smaller netlist; the result of every pass is checked, and undone if it does not hold.
+        """Return a smaller netlist, proven equal; a pass whose result does not hold is undone.
 
         The netlist of a network keeps what `Network.lower` said, any other one its function on every input
         vector.
@@ -241,14 +244,14 @@ class Netlist(Ported):
             Boolean patterns to keep in place of the function: don't-cares and vectors that they do not list may
             change.
         time_limit
-            Seconds after which the passes that are left are omitted.
+            Seconds after which the best netlist so far is returned, its proof included.
 
         Raises
         ------
         UsageError
             If a pass or an option of it is unknown, or the netlist misses a target of the data.
         InterruptedWorkError
-            On Ctrl-C; ``error.netlist`` is the netlist after the passes that were finished.
+            On Ctrl-C; ``error.netlist`` is the best netlist so far.
 
         Examples
         --------
@@ -260,23 +263,26 @@ class Netlist(Ported):
         steps = _steps(passes)
         time_limit = TRAIN["time_limit"].take(time_limit)
         reference = self.reference if data is None else self._keeping(as_dataset(data))
-        try:
-            made, reports = optimise(self.core, reference, steps, time_limit)
-        except InterruptedPasses as stopped:
+        deadline = None if time_limit is None else time.monotonic() + time_limit
+        result = optimise(self.core, reference, steps, deadline)
+        made = self._after(result, reference)
+        if result.ended is Ended.USER:
+            done = sum(not report.cut_short for report in result.reports)
             error = InterruptedWorkError(
-                f"interrupted after {len(stopped.reports)} of {plural(stopped.steps, 'pass', 'passes')}; "
-                "`error.netlist` is the netlist after these"
+                f"interrupted after {done} of {plural(result.steps, 'pass', 'passes')}; "
+                "`error.netlist` is the best netlist so far"
             )
-            error.netlist = self._after(stopped.netlist, reference, stopped.reports)
-            raise error from None
-        return self._after(made, reference, reports)
+            error.netlist = made
+            raise error
+        return made
 
-    def _after(
-        self, made: Graph, reference: Reference | None, reports: Sequence[PassReport]
-    ) -> Netlist:
+    def _after(self, result: ScriptResult, reference: Reference | None) -> Netlist:
         # A walk over netlists of equal size ends at any of them, often at a deeper one.
+        made = result.netlist
         best = self.core if statistics(self.core).dominates(statistics(made)) else made
-        return Netlist(best, reference, Table((*self.log, *map(PassRow.of, reports))))
+        log = Table((*self.log, *map(PassRow.of, result.reports)))
+        left = None if result.unproven is None else Netlist(result.unproven, reference)
+        return Netlist(best, reference, log, left)
 
     def _keeping(self, data: Dataset) -> Reference:
         dataset = fitted(self.core, data.core)

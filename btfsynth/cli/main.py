@@ -45,7 +45,6 @@ _COMMANDS = {
 }
 
 _MODULES = {
-    "simplify": "netlist",
     "emit": "netlist",
     "simulate": "checks",
     "verify": "checks",

@@ -90,7 +90,7 @@ def watched(title: str, words: Callable[[Event], str | None]) -> Iterator[OnEven
                 tell(f"{stage}; {status}" if status else f"{title}: {stage}", f"{stage} ...")
             case _ if status_now := words(event):
                 status = status_now
-                tell(f"{stage}; {status}", status)
+                tell(f"{stage or title}; {status}", status)
 
     if not is_live():
 

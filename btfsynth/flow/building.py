@@ -262,7 +262,9 @@ class _Work:
                 dataset.content_hash,
                 {**origin.provenance(), **made_from},
                 {**origin.options(), **made_from, "preserve": lowering.preserved.value},
-                self._notices(len(reports), len(parse_script(passes))),
+                self._notices(
+                    sum(not report.cut_short for report in reports), len(parse_script(passes))
+                ),
             ),
         )
         self._save_origin(staging, manifest.module)

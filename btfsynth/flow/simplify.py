@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import ToolTimeoutError, UsageError, plural
+from btfsynth.events import OnEvent, PassProgress
 from btfsynth.flow.patterns import fitted
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist
@@ -23,9 +24,18 @@ from btfsynth.netlist.simulation import (
     output_words,
     valid_words,
 )
+from btfsynth.netlist.views import statistics
 from btfsynth.network.accuracy import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
-from btfsynth.passes.base import Pass, PassReport, Prover, run_passes
+from btfsynth.passes.base import (
+    Ended,
+    InterruptedPasses,
+    Pass,
+    PassReport,
+    Prover,
+    ScriptResult,
+    run_script,
+)
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.table import Preserve
 from btfsynth.time_box import TimeUp, seconds_left, time_box
@@ -37,6 +47,10 @@ _LARGE = 5_000
 """From this many cells, ``size`` gains under 1% over ``fast``, and its proof takes minutes."""
 _HUGE = 30_000
 """From this many cells, ``fast`` takes minutes and gains under 2% over ``light``."""
+
+
+_PROOF_SHARE, _PROOF_BASE, _PROOF_CELL = 0.25, 0.5, 5e-4
+"""Left of a time limit for the proof: at most a share of it, and at most so many seconds and seconds a cell."""
 
 
 def default_script(cells: int) -> str:
@@ -69,8 +83,8 @@ def simplify_network(
         network, dataset, preserve, label=label, seen=seen, deadline=deadline
     )
     steps = parse_script(script or default_script(lowering.cells))
-    netlist, reports = run_passes(steps, netlist, reference, _prover(deadline), deadline=deadline)
-    return netlist, lowering, reports
+    result = _kept(optimise(netlist, reference, steps, deadline))
+    return result.netlist, lowering, result.reports
 
 
 def lower(
@@ -109,13 +123,40 @@ def optimise(
     netlist: Netlist,
     reference: Reference | None,
     steps: Sequence[Pass],
-    time_limit: float | None = None,
-) -> tuple[Netlist, tuple[PassReport, ...]]:
-    """Run passes over a netlist that is right on a reference; None keeps its function."""
+    deadline: float | None = None,
+    on_event: OnEvent | None = None,
+) -> ScriptResult:
+    """Run passes over a netlist that is right on a reference; None keeps its function.
+
+    Of the time to `deadline`, a `time.monotonic` value, a part is left for the proof where one is needed.
+    """
     if reference is None:
         reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)
-    deadline = None if time_limit is None else time.monotonic() + time_limit
-    return run_passes(steps, netlist, reference, _prover(deadline), deadline=deadline)
+    passes_end = deadline
+    if deadline is not None and not reference.complete:
+        now = time.monotonic()
+        reserve = _PROOF_BASE + _PROOF_CELL * netlist.n_cells
+        passes_end = deadline - min(reserve, _PROOF_SHARE * (deadline - now))
+    begin = time.monotonic()
+
+    def watch(name: str, number: int, present: Netlist) -> None:
+        if on_event is not None:
+            cost, seconds = statistics(present), time.monotonic() - begin
+            on_event(PassProgress(name, number + 1, len(steps), cost.cells, cost.depth, seconds))
+
+    def prove(before: Netlist, after: Netlist) -> bool | None:
+        watch("proof", len(steps) - 1, after)
+        return proved(before, after)
+
+    proved, watched = _prover(deadline), None if on_event is None else watch
+    return run_script(steps, netlist, reference, prove, deadline=passes_end, watch=watched)
+
+
+def _kept(result: ScriptResult) -> ScriptResult:
+    """Pass on an interruption."""
+    if result.ended is Ended.USER:
+        raise InterruptedPasses(result)
+    return result
 
 
 def simplify_netlist(
@@ -125,29 +166,38 @@ def simplify_netlist(
     script: str,
     dont_care: Netlist | None = None,
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
-    """Run passes over a netlist, every step checked.
+    """Run passes over a netlist, every step checked (see `netlist_reference`)."""
+    reference = netlist_reference(netlist, dataset, preserve, dont_care)
+    result = _kept(optimise(netlist, reference, parse_script(script)))
+    return result.netlist, result.reports
 
-    Its function is kept, or with patterns what these ask for, unless `preserve` is the network. `dont_care` has
+
+def netlist_reference(
+    netlist: Netlist,
+    dataset: Dataset | None,
+    preserve: Preserve | None,
+    dont_care: Netlist | None = None,
+) -> Reference:
+    """Return what passes are to keep of a netlist.
+
+    That is its function, or with patterns what these ask for, unless `preserve` is the network. `dont_care` has
     the same ports and is 1 where an output does not matter; it counts without patterns, up to
     `MAX_EXHAUSTIVE_INPUTS`.
     """
-    steps = parse_script(script)
     exhaustive = netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS
-    if dataset is not None:
-        dataset = fitted(netlist, dataset)
     if dataset is None and dont_care is not None and exhaustive:
-        reference = open_reference(netlist, dont_care)
-    elif dataset is None or preserve is Preserve.NETWORK:
-        reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)
-    else:
-        reference = care_reference(dataset)
-        wrong = count_wrong(netlist, reference)
-        if wrong:
-            raise UsageError(
-                f"{netlist.name}: is wrong on {wrong} of the {plural(dataset.n_patterns, 'pattern')} of "
-                f"{dataset.source}, so its targets cannot be preserved"
-            )
-    return run_passes(steps, netlist, reference, _prover(None))
+        return open_reference(netlist, dont_care)
+    if dataset is None or preserve is Preserve.NETWORK:
+        return function_reference(partial(evaluate, netlist), netlist.n_inputs)
+    dataset = fitted(netlist, dataset)
+    reference = care_reference(dataset)
+    wrong = count_wrong(netlist, reference)
+    if wrong:
+        raise UsageError(
+            f"{netlist.name}: is wrong on {wrong} of the {plural(dataset.n_patterns, 'pattern')} of "
+            f"{dataset.source}, so its targets cannot be preserved"
+        )
+    return reference
 
 
 def open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
@@ -159,15 +209,15 @@ def open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
 
 
 def _prover(deadline: float | None) -> Prover:
-    """Return the proof of a pass; what is undecided at the deadline counts as not proven."""
+    """Return the proof of passes, which ends undecided at the deadline."""
 
-    def prove(before: Netlist, after: Netlist) -> bool:
+    def prove(before: Netlist, after: Netlist) -> bool | None:
         left = seconds_left(deadline)
         if left == 0:
-            return False
+            return None
         try:
             return equivalent(before, after, left).equal
         except ToolTimeoutError:
-            return False
+            return None
 
     return prove

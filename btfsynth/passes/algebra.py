@@ -13,6 +13,7 @@ from btfsynth.netlist.kernels import NONE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights, node_levels, statistics
+from btfsynth.passes.best_so_far import best_so_far, keep
 from btfsynth.passes.majority_moves import BALANCE_THROUGH, MOVES, PLAIN, make_move
 from btfsynth.passes.remaking import (
     begin_sweep,
@@ -46,7 +47,12 @@ class Algebra:
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         best = rebuild(netlist)
         sweep = 0
+
+        def so_far() -> Netlist:
+            return best
+
         while sweep < self.sweeps or not self.sweeps:
+            keep(so_far)
             # By level, so that a cell that could be shared is there before a later one looks for it.
             work = sorted_by_level(best)
             arrays = _sweep(work.fanins, work.outputs, work.first_cell, self.keep_depth)
@@ -127,11 +133,17 @@ class Depth:
         most = best.n_cells + (best.n_cells * self.growth // 100 if self.cells else 0)
         recover = Algebra(keep_depth=True, sweeps=1)
         sweep, improved = 0, True
+
+        def so_far() -> Netlist:
+            return best
+
         while improved and (sweep < self.sweeps or not self.sweeps):
+            keep(so_far)
             improved = False
             sweep += 1
             for margin in (*_MARGINS, 0) if self.cells else (0,):
-                after = recover.apply(_swept(best, margin, most - best.n_cells), reference)
+                with best_so_far():
+                    after = recover.apply(_swept(best, margin, most - best.n_cells), reference)
                 if after.n_cells <= most and _cost(after) < _cost(best):
                     best, improved = after, True
                     break

@@ -1,27 +1,39 @@
 """What a pass is, and how its result is checked.
 
 A pass is a frozen record: its fields are its options, ``name`` is what it is called in a script, ``apply``
-takes a netlist to a new one. It promises the outputs of the reference, no more. `run_pass` checks that
+takes a netlist to a new one. It promises the outputs of the reference, no more. `run_script` checks that
 promise and throws the result away if it does not hold.
+
+A pass that is ended, by the time or by the user, counts with what it has until then (see
+`btfsynth.passes.best_so_far`), checked like any other result.
 """
 
 from __future__ import annotations
 
+import enum
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
 from btfsynth.netlist.views import NetlistStatistics, statistics
+from btfsynth.passes.best_so_far import best_so_far
 from btfsynth.passes.compile_clock import compile_clock
 from btfsynth.time_box import TimeUp, time_box
 
-_PROVEN_TOGETHER = 20_000
+_LAST_PROOF = 10.0
+"""Seconds for the proof of what was done when the user ended it."""
+_SAT = "SAT, all input vectors"
 
-Prover = Callable[[Netlist, Netlist], bool]
-"""Decides whether two netlists are equal on every input vector."""
+Prover = Callable[[Netlist, Netlist], bool | None]
+"""Decides whether two netlists are equal on every input vector; None if it cannot in its time."""
+
+Watch = Callable[[str, int, Netlist], None]
+"""Told the name and the number of the pass that runs, and the netlist so far."""
 
 
 class Pass(Protocol):
@@ -38,8 +50,9 @@ class Pass(Protocol):
 class PassReport:
     """What one pass did: cost before and after, and how the result was checked.
 
-    `seconds` is wall time without `compile_seconds`, the time for compiling kernels on their first use.
-    `kept` is False if the check failed and the result was discarded.
+    `seconds` is wall time without `compile_seconds`, the time for compiling kernels on their first use, and
+    without `proof_seconds`, those of a proof that ended with this pass. `kept` is False if the check failed and
+    the result was discarded, `cut_short` True if the pass was ended and this is what it had until then.
     """
 
     name: str
@@ -49,6 +62,8 @@ class PassReport:
     proof: str
     kept: bool
     compile_seconds: float = 0.0
+    proof_seconds: float = 0.0
+    cut_short: bool = False
 
     def record(self) -> dict[str, Any]:
         return {
@@ -57,9 +72,42 @@ class PassReport:
             "depth": self.after.depth,
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
+            "proof_seconds": round(self.proof_seconds, 3),
             "proof": self.proof,
             "kept": self.kept,
+            "cut_short": self.cut_short,
         }
+
+
+class Ended(enum.Enum):
+    """How a script ended: with its last pass, at its time limit, or by the user."""
+
+    DONE = "done"
+    TIME = "time limit"
+    USER = "interrupted"
+
+
+@dataclass(frozen=True, eq=False)
+class ScriptResult:
+    """What a script of `steps` passes has made.
+
+    `netlist` is checked, and is that of the passes in `reports` which are kept. `unproven` is smaller or less
+    deep and right on the vectors of the reference, but could not be proven in time; None where there is none.
+    """
+
+    netlist: Netlist
+    reports: tuple[PassReport, ...]
+    steps: int
+    ended: Ended = Ended.DONE
+    unproven: Netlist | None = None
+
+
+class InterruptedPasses(KeyboardInterrupt):
+    """The user ended a script; `result` is what was done until then."""
+
+    def __init__(self, result: ScriptResult) -> None:
+        self.result = result
+        super().__init__()
 
 
 def run_pass(
@@ -70,35 +118,8 @@ def run_pass(
     The prover is asked where the reference is not complete; without one only structural passes are kept
     there.
     """
-    begin = time.perf_counter()
-    with compile_clock() as compiled:
-        result = step.apply(netlist, reference)
-        kept = count_wrong(result, reference) == 0
-        proof = reference.proof
-        if kept and not reference.complete:
-            if prover is not None:
-                kept, proof = prover(netlist, result), "SAT, all input vectors"
-            else:
-                kept = step.structural
-    return result if kept else netlist, PassReport(
-        name=step.name,
-        before=statistics(netlist),
-        after=statistics(result if kept else netlist),
-        seconds=max(0.0, time.perf_counter() - begin - compiled()),
-        proof=proof,
-        kept=kept,
-        compile_seconds=compiled(),
-    )
-
-
-class InterruptedPasses(KeyboardInterrupt):
-    """The user stopped a script of `steps` passes; `netlist` is the checked result of those in `reports`."""
-
-    def __init__(self, netlist: Netlist, reports: tuple[PassReport, ...], steps: int) -> None:
-        self.netlist = netlist
-        self.reports = reports
-        self.steps = steps
-        super().__init__()
+    made, reports = run_passes([step], netlist, reference, prover)
+    return made, reports[0]
 
 
 def run_passes(
@@ -106,50 +127,173 @@ def run_passes(
     netlist: Netlist,
     reference: Reference,
     prover: Prover | None = None,
-    on_report: Callable[[PassReport], None] | None = None,
     deadline: float | None = None,
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
-    """Run passes one after the other (see `run_pass`).
+    """Run passes one after the other and return what is proven (see `run_script`)."""
+    result = run_script(steps, netlist, reference, prover, deadline=deadline)
+    if result.ended is Ended.USER:
+        raise InterruptedPasses(result)
+    return result.netlist, result.reports
 
-    At the `time.monotonic` value `deadline` the pass that runs is ended (see `time_box`); it and those after
-    it have no report, and the netlist is that of the passes before.
 
-    Netlists of more than 20,000 cells whose vectors are a sample are proven once, from the first to the
-    last, as a proof takes minutes there; if that fails, all is done again pass by pass.
+def run_script(
+    steps: Sequence[Pass],
+    netlist: Netlist,
+    reference: Reference,
+    prover: Prover | None = None,
+    *,
+    deadline: float | None = None,
+    watch: Watch | None = None,
+) -> ScriptResult:
+    """Run passes one after the other.
+
+    At the `time.monotonic` value `deadline`, or where the user interrupts, the pass that runs is ended (see
+    `time_box`); what it has made until then counts, and those after it have no report. Proofs are not ended by
+    the deadline: the prover has its own.
+
+    Where the vectors are a sample, each result is checked on these, and the last one is proven equal to the
+    first. If that is not decided, each result is compared with the one before; if they differ, all is done
+    again pass by pass.
     """
-    if prover is not None and not reference.complete and netlist.n_cells > _PROVEN_TOGETHER:
-        result, reports = _run_unproven(steps, netlist, reference, deadline)
-        if prover(netlist, result):
-            for report in reports:
-                if on_report is not None:
-                    on_report(report)
-            return result, reports
-    found: list[PassReport] = []
-    for step in steps:
-        try:
-            with time_box(deadline):
-                result, report = run_pass(step, netlist, reference, prover)
-        except TimeUp:
-            break
-        except KeyboardInterrupt:
-            raise InterruptedPasses(netlist, tuple(found), len(steps)) from None
-        netlist = result
-        found.append(report)
-        if on_report is not None:
-            on_report(report)
-    return netlist, tuple(found)
+    run = _Run(netlist, reference, prover, deadline)
+    ended = Ended.DONE
+    try:
+        for number, step in enumerate(steps):
+            ended = run.take(step, None if watch is None else partial(watch, step.name, number))
+            if ended is not Ended.DONE:
+                break
+        last = time.monotonic() + _LAST_PROOF if ended is Ended.USER else None
+        with suppress(TimeUp), time_box(last):
+            run.prove()
+    except KeyboardInterrupt:
+        ended = Ended.USER
+    return run.result(len(steps), ended)
 
 
-def _run_unproven(
-    steps: Sequence[Pass], netlist: Netlist, reference: Reference, deadline: float | None
-) -> tuple[Netlist, tuple[PassReport, ...]]:
-    """Run passes, checked on the vectors only; the reports say what is proven if the whole is."""
-    reports = []
-    for step in steps:
-        try:
-            with time_box(deadline):
-                netlist, report = run_pass(step, netlist, reference, lambda *_: True)
-        except TimeUp:
-            break
-        reports.append(replace(report, proof="SAT, all input vectors, all passes together"))
-    return netlist, tuple(reports)
+@dataclass(frozen=True, eq=False)
+class _Taken:
+    """A pass that was run, and the netlist after it."""
+
+    step: Pass
+    made: Netlist
+    report: PassReport
+
+
+class _Run:
+    """A script that runs: the passes taken, and how many of them are proven."""
+
+    def __init__(
+        self,
+        netlist: Netlist,
+        reference: Reference,
+        prover: Prover | None,
+        deadline: float | None,
+    ) -> None:
+        self._given = netlist
+        self._reference = reference
+        self._prover = None if reference.complete else prover
+        self._deadline = deadline
+        self._taken: list[_Taken] = []
+        self._proven = 0
+
+    def _after(self, count: int) -> Netlist:
+        """Return the netlist after so many passes."""
+        return self._taken[count - 1].made if count else self._given
+
+    def take(self, step: Pass, tell: Callable[[Netlist], None] | None = None) -> Ended:
+        """Apply a pass and check its result on the vectors."""
+        before, made, ended = self._after(len(self._taken)), None, Ended.DONE
+        if tell is not None:
+            tell(before)
+        begin = time.perf_counter()
+        with compile_clock() as compiled, best_so_far(tell, self._deadline) as best:
+            try:
+                with time_box(self._deadline):
+                    made = step.apply(before, self._reference)
+            except TimeUp:
+                ended = Ended.TIME
+            except KeyboardInterrupt:
+                ended = Ended.USER
+            made = best.netlist() if made is None else made
+            if made is None:
+                return ended
+            kept = count_wrong(made, self._reference) == 0
+        if self._prover is None and not self._reference.complete:
+            kept = kept and step.structural
+        made = made if kept else before
+        report = PassReport(
+            name=step.name,
+            before=statistics(before),
+            after=statistics(made),
+            seconds=max(0.0, time.perf_counter() - begin - compiled()),
+            proof=self._reference.proof,
+            kept=kept,
+            compile_seconds=compiled(),
+            cut_short=ended is not Ended.DONE,
+        )
+        self._taken.append(_Taken(step, made, report))
+        if self._prover is None:
+            self._proven = len(self._taken)
+        return ended
+
+    def prove(self) -> None:
+        """Prove the passes that are not, together if that can be decided."""
+        end = len(self._taken)
+        while self._prover is not None and self._proven < len(self._taken):
+            begin = time.perf_counter()
+            equal = self._prover(self._after(self._proven), self._after(end))
+            seconds = time.perf_counter() - begin
+            alone = end == self._proven + 1
+            if equal:
+                self._settle(end, seconds)
+            elif equal is False and not (alone and end == len(self._taken)):
+                self._repeat()
+                return
+            elif equal is False:
+                self._undo()
+            elif alone:
+                return
+            end = self._proven + 1
+
+    def _settle(self, end: int, seconds: float) -> None:
+        """Note that the passes up to this one are proven."""
+        numbers = range(self._proven, end)
+        kept = [number for number in numbers if self._taken[number].report.kept]
+        proof = f"{_SAT}, all passes together" if len(kept) > 1 else _SAT
+        for number in kept:
+            spent = seconds if number == kept[-1] else 0.0
+            self._change(number, proof=proof, proof_seconds=spent)
+        self._proven = end
+
+    def _repeat(self) -> None:
+        """Run the passes that are not proven again, and prove each: one of them is wrong."""
+        steps = [each.step for each in self._taken[self._proven :]]
+        del self._taken[self._proven :]
+        for step in steps:
+            if self.take(step) is not Ended.DONE:
+                return
+            self.prove()
+
+    def _undo(self) -> None:
+        """Undo the passes that are not proven."""
+        made = self._after(self._proven)
+        for number in range(self._proven, len(self._taken)):
+            if self._taken[number].report.kept:
+                self._change(number, after=statistics(made), proof=_SAT, kept=False)
+            self._taken[number] = replace(self._taken[number], made=made)
+        self._proven = len(self._taken)
+
+    def _change(self, number: int, **changes: Any) -> None:
+        taken = self._taken[number]
+        self._taken[number] = replace(taken, report=replace(taken.report, **changes))
+
+    def result(self, steps: int, ended: Ended) -> ScriptResult:
+        """Return what there is; passes that are not proven are undone."""
+        last, unproven = self._after(len(self._taken)), None
+        self._undo()
+        netlist = self._after(self._proven)
+        old, new = statistics(netlist), statistics(last)
+        if new.cells < old.cells or new.depth < old.depth:
+            unproven = last
+        reports = tuple(each.report for each in self._taken)
+        return ScriptResult(netlist, reports, steps, ended, unproven)

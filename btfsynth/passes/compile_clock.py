@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from numba.core import event
 
+from btfsynth.time_box import unbroken
+
 _KIND = "numba:compile"
 """What Numba tells when it compiles; what comes from the cache on disk is not told."""
 
@@ -48,11 +50,15 @@ def watch_compiling(tell: Callable[[bool], None]) -> Iterator[None]:
 
 @contextmanager
 def compile_clock() -> Iterator[Callable[[], float]]:
-    """Give a function that returns the seconds for which kernels have been compiled in the body so far."""
+    """Give a function that returns the seconds for which kernels have been compiled in the body so far.
+
+    A time box around does not end a compilation.
+    """
     seconds = begin = 0.0
 
     def tell(runs: bool) -> None:
         nonlocal seconds, begin
+        unbroken(runs)  # a kernel compiled by half can never be used again
         if runs:
             begin = time.perf_counter()
         else:

@@ -23,6 +23,7 @@ from btfsynth.netlist.hashing import folded, normal, rebuild, rebuild_from, slot
 from btfsynth.netlist.kernels import NONE, drop, hold, resolve, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
+from btfsynth.passes.best_so_far import keep
 
 _LOCAL = 1 + FORM_INPUTS + FORM_CELLS
 _CUTS = 12
@@ -61,7 +62,12 @@ class Detect:
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         netlist = rebuild(netlist)
+
+        def so_far() -> Netlist:
+            return netlist
+
         for _ in range(self.rounds):
+            keep(so_far)
             swept = _sweep(netlist)
             if swept is netlist:
                 break

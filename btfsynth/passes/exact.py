@@ -18,6 +18,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate, simulate_cells, unpack_bits
 from btfsynth.netlist.views import count_references, list_users
+from btfsynth.passes.best_so_far import keep
 
 _MOST_LEAVES = 7
 _MOST_CELLS = 9
@@ -69,7 +70,12 @@ class Exact:
         answers: dict[_Question, Netlist | None] = {}
         work = _Work(rebuild(netlist), reference)
         place = idle = 0
+
+        def so_far() -> Netlist:
+            return work.netlist
+
         while idle < work.netlist.n_cells:
+            keep(so_far)
             # From the outputs on: what is below may go with a window.
             place = (place or work.netlist.n_cells) - 1
             smaller = self._try_windows(work, work.netlist.first_cell + place, chance, answers)

@@ -18,6 +18,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import TRUE, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
+from btfsynth.passes.best_so_far import best_so_far, keep
 from btfsynth.passes.resubstitution import Resubstitution
 
 _CELLS_TRIED = 40
@@ -50,10 +51,16 @@ class Perturbation:
         if not reference.complete or netlist.n_cells > self.most:
             return netlist
         random = np.random.Generator(np.random.PCG64(self.seed))
+
+        def so_far() -> Netlist:
+            return netlist
+
         for number in range(self.rounds):
+            keep(so_far)
             patience = min(self.patience, _CELLS_TRIED * netlist.n_cells)
             step = Resubstitution(patience=patience, seed=self.seed + number)
-            result = step.apply(_expanded(netlist, self.share / 100, random), reference)
+            with best_so_far():
+                result = step.apply(_expanded(netlist, self.share / 100, random), reference)
             if result.n_cells <= netlist.n_cells:
                 netlist = result
         return netlist

@@ -29,6 +29,7 @@ from btfsynth.netlist.kernels import (
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells, topological_order
+from btfsynth.passes.best_so_far import keep
 from btfsynth.passes.replacement import Search, State, find_replacement
 from btfsynth.passes.windows import WindowedNetlist
 
@@ -86,7 +87,12 @@ class Resubstitution:
         options = (self.k, self.patience > 0, self.divisors, self.tries)
         best = work.netlist(netlist)
         idle = 0
+
+        def so_far() -> Netlist:
+            return best
+
         while True:
+            keep(so_far)
             alive, idle = work.walk(options, (best.n_cells, idle, self.patience), random)
             if alive < best.n_cells:
                 best, idle = work.netlist(netlist), 0
@@ -101,13 +107,17 @@ class Resubstitution:
         work = WindowedNetlist(fanins, outputs, netlist.first_cell, self.leaves, divisors)
         least = netlist.n_cells
         idle = 0
+
+        def so_far() -> Netlist:
+            return rebuild_from(netlist, fanins[netlist.first_cell :], outputs)
+
         while True:
+            keep(so_far)
             saved = work.round((self.k, patience > 0, self.tries), random)
             # Rounds that save next to nothing are not worth their time where there are many cells.
             idle = 0 if saved > least // 1000 else idle + max(1, work.alive())
             if idle > patience:
-                break
-        return rebuild_from(netlist, fanins[netlist.first_cell :], outputs)
+                return so_far()
 
 
 class _Scratch(NamedTuple):

@@ -17,6 +17,7 @@ from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import levels
+from btfsynth.passes.best_so_far import keep
 from btfsynth.passes.remaking import (
     begin_sweep,
     cells_with,
@@ -63,7 +64,12 @@ class Rewrite:
         best = present = rebuild(netlist)
         sweep, idle = 0, 0
         most_idle = max(1, self.patience) if self.z else 1
+
+        def so_far() -> Netlist:
+            return best
+
         while (sweep < self.sweeps or not self.sweeps) and idle < most_idle:
+            keep(so_far)
             present = self._swept(present, random)
             sweep, idle = sweep + 1, idle + 1
             if _cost(present) < _cost(best):

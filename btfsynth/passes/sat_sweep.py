@@ -23,6 +23,7 @@ from btfsynth.netlist.kernels import complement_mask, majority_of, value_of, var
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate
+from btfsynth.passes.best_so_far import keep
 from btfsynth.passes.cone_solver import ConeSolver
 
 _MOST_WORDS = 64
@@ -147,11 +148,14 @@ class _Work:
         self.given_up: set[tuple[int, int]] = set()
         self.undecided = 0
         self.solved = 0
+        self.done = first
 
     def run(self) -> None:
         node = self.netlist.first_cell
         try:
             while True:
+                self.done = node
+                keep(self._so_far)
                 node = _advance(
                     self.netlist.fanins,
                     node,
@@ -161,6 +165,7 @@ class _Work:
                     self.rows,
                 )
                 if node == self.netlist.n_nodes:
+                    self.done = node
                     return
                 node = self._decide(node)
         finally:
@@ -207,10 +212,13 @@ class _Work:
         octets = np.packbits(bits ^ flips.astype(np.uint8), axis=1, bitorder="little")
         return octets.view("<u8").astype(np.uint64)
 
+    def _so_far(self) -> Netlist:
+        return rebuild(self.netlist, self.substitution())
+
     def substitution(self) -> NDArray[np.int32]:
-        """Return the first node of the netlist that each node became the same literal as."""
+        """Return the first node of the netlist that each node became the same literal as, so far."""
         result = np.arange(self.netlist.n_nodes, dtype=np.int32) * 2
-        _first_of_each(self.literal, result)
+        _first_of_each(self.literal[: self.done], result)
         return result
 
 

@@ -345,6 +345,11 @@ _SEARCH = (
     TRAIN["trials"].but(kind=Whole(1), default=None, otherwise="no limit", section=""),
 )
 
+SIMPLIFY = table(
+    _TIME_LIMIT.but(help="Stop after SECONDS, proof included, and keep the best netlist."),
+    heading="Netlist options",
+)
+
 DISCOVER = table(
     _SEARCH[0].but(help="Stop after SECONDS, not counting worker start-up and compilation."),
     _SEARCH[1].but(

@@ -1,0 +1,347 @@
+"""``btfsynth simplify``: a smaller netlist, proven equal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from btfsynth.cli.options import (
+    SectionCommand,
+    comb_option,
+    file_option,
+    json_option,
+    load_design,
+    load_source,
+    name_option,
+    named,
+    option,
+    require_writable,
+    source_option,
+)
+from btfsynth.cli.output import (
+    console,
+    emit_json,
+    field_table,
+    netlist_summary,
+    say,
+    show,
+    why_beside,
+)
+from btfsynth.cli.progress import PLAIN_SECONDS, announced_compiling, is_live, watched
+from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural
+from btfsynth.events import Event, OnEvent, PassProgress
+from btfsynth.files import beside, write_bytes
+from btfsynth.settings.table import BUILD, SIMPLIFY, Preserve
+
+if TYPE_CHECKING:
+    from btfsynth.dataset.dataset import Dataset
+    from btfsynth.netlist.netlist import Netlist
+    from btfsynth.netlist.reference import Reference
+    from btfsynth.passes.base import PassReport, ScriptResult
+
+
+@click.command("simplify", cls=SectionCommand)
+@click.argument("file", type=click.Path(path_type=Path))
+@file_option(
+    "File of the netlist; its ending gives the format: .mig, .blif, .aag, .aig, .bench, .json or .v.  "
+    "[default: FILE with the ending .mig]",
+    "OUT",
+)
+@source_option(
+    "--data",
+    "source",
+    help="Task or file whose targets are kept (see --preserve); exits with 1 if one is missed.",
+)
+@name_option
+@comb_option
+@json_option
+@option(SIMPLIFY["time_limit"])
+@option(BUILD["passes"], default="size")
+@option(BUILD["preserve"])
+def simplify_command(
+    *,
+    file: Path,
+    path: Path | None,
+    source: str | None,
+    passes: str,
+    preserve: str | None,
+    time_limit: float | None,
+    name: str | None,
+    comb: bool,
+    as_json: bool,
+) -> None:
+    """Optimise a netlist.
+
+    FILE is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table (.truth,
+    .pla) or a trained network (.npz, .net, .sol). The result is proven. Without --data the function is kept
+    on every input vector. At the time limit and on Ctrl-C the best netlist so far is written; one that could
+    not be proven goes to OUT.unproven.
+
+    \b
+    Examples:
+      btfsynth simplify m3.npz --data multiplier:3 -o m3.mig
+      btfsynth simplify m3.mig -o m3.aig
+      btfsynth simplify m3.aig -o m3.blif --time-limit 60
+      btfsynth simplify m3.mig -o smaller.mig --passes 'resub --patience 2000 --seed 7'
+    """  # noqa: D301
+    from btfsynth.hdl.writers import get_writer
+    from btfsynth.passes.base import Ended
+    from btfsynth.passes.registry import parse_script
+
+    path = path or require_writable(file.parent / f"{file.stem}.mig")
+    if path == file:
+        raise UsageError(f"{path}: is the input file; name another one with -o")
+    get_writer(path)
+    dataset = None if source is None else load_source(source, contradictory=True)
+    wanted = None if preserve is None else Preserve(preserve)
+    if wanted is Preserve.CARE and dataset is None:
+        raise UsageError("--preserve care: needs patterns; give them with --data")
+    parse_script(passes)
+    limits = _Limits(passes, None if time_limit is None else time.monotonic() + time_limit)
+    with (
+        announced_compiling(file.stem),
+        watched(file.stem, _progress()) as on_event,
+    ):
+        given, result = _smallest(file, dataset, wanted, comb, limits, on_event)
+    work = _Work(file, path, name, given, result)
+    if result.ended is Ended.USER:
+        raise work.interrupted()
+    work.finish(dataset, wanted, as_json)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    passes: str
+    deadline: float | None
+
+
+def _progress() -> Callable[[Event], str | None]:
+    """Return what words there are for an event; without a terminal only once a minute."""
+    said = time.monotonic()
+
+    def words(event: Event) -> str | None:
+        nonlocal said
+        if not isinstance(event, PassProgress):
+            return None
+        now = time.monotonic()
+        if not is_live() and now - said < PLAIN_SECONDS:
+            return None
+        said = now
+        return (
+            f"{event.name}, {event.number} of {event.passes}; {plural(event.cells, 'cell')}, "
+            f"depth {event.depth}, {event.seconds:.0f} s"
+        )
+
+    return words
+
+
+def _smallest(
+    file: Path,
+    dataset: Dataset | None,
+    wanted: Preserve | None,
+    comb: bool,
+    limits: _Limits,
+    on_event: OnEvent,
+) -> tuple[Netlist, ScriptResult]:
+    """Return the netlist of a file before passes, and what they made of it."""
+    from btfsynth.flow.simplify import lower, optimise
+    from btfsynth.network.formats import is_network, read_network
+    from btfsynth.passes.registry import parse_script
+
+    if is_network(file):
+        network = read_network(file)
+        given, _, reference = lower(network, dataset, wanted, deadline=limits.deadline)
+    else:
+        given, reference = _read(file, dataset, wanted, comb)
+    steps = parse_script(limits.passes)
+    return given, optimise(given, reference, steps, limits.deadline, on_event)
+
+
+def _read(
+    file: Path, dataset: Dataset | None, wanted: Preserve | None, comb: bool
+) -> tuple[Netlist, Reference]:
+    """Return a netlist, and what passes are to keep of it."""
+    from btfsynth.flow.simplify import netlist_reference
+    from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
+
+    design = load_design(file, comb)
+    given = design.netlist
+    open_at = None if wanted is Preserve.NETWORK else design.dont_care
+    if open_at is not None and dataset is None and open_at.n_inputs > MAX_EXHAUSTIVE_INPUTS:
+        say(f"note: don't-cares are ignored above {MAX_EXHAUSTIVE_INPUTS} inputs")
+    if wanted is None and dataset is not None and _is_sample_of(dataset, given):
+        wanted = Preserve.NETWORK
+        say(
+            f"note: {dataset.source} is a sample, so the netlist keeps its function on every input; "
+            "--preserve care keeps only the targets"
+        )
+    return given, netlist_reference(given, dataset, wanted, open_at)
+
+
+def _is_sample_of(dataset: Dataset, netlist: Netlist) -> bool:
+    """Tell whether patterns are a sample of what a netlist computes; others cannot be kept at all."""
+    from btfsynth.flow.patterns import count_targets, fitted
+
+    return not dataset.says_all and count_targets(netlist, fitted(netlist, dataset)).all_right
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is written and said of a result."""
+
+    file: Path
+    asked: Path
+    name: str | None
+    given: Netlist
+    result: ScriptResult
+
+    def best(self) -> Netlist:
+        """Return the proven netlist, or what was given where that is better."""
+        from btfsynth.netlist.views import statistics
+
+        made = self.result.netlist
+        # A walk over netlists of equal size ends at any of them, mostly at a deeper one.
+        better = statistics(self.given).dominates(statistics(made))
+        return named(self.given if better else made, self.name)
+
+    def write(self, netlist: Netlist, path: Path) -> tuple[str, ...]:
+        from btfsynth.hdl.writers import get_writer
+
+        content, notices = get_writer(path).content(netlist)
+        write_bytes(path, content)
+        return notices
+
+    def write_unproven(self) -> Path | None:
+        """Write the netlist that could not be proven to a file of its own."""
+        if self.result.unproven is None:
+            return None
+        path = self.asked.with_name(f"{self.asked.stem}.unproven{self.asked.suffix}")
+        self.write(named(self.result.unproven, self.name), path)
+        return path
+
+    def unproven_words(self, path: Path | None) -> str:
+        """Say where the netlist is that could not be proven, empty if there is none."""
+        netlist = self.result.unproven
+        if netlist is None:
+            return ""
+        return f"{plural(netlist.n_cells, 'cell')} that could not be proven in time are in {path}"
+
+    def interrupted(self) -> InterruptedWorkError:
+        """Write what there is, and return what to say of it."""
+        result = self.result
+        unproven = self.unproven_words(self.write_unproven())
+        if not result.reports or (unproven and not any(each.kept for each in result.reports)):
+            kept = unproven or "nothing was saved"
+            where = "in the first pass" if len(result.reports) < 2 else "before the proof"
+            return InterruptedWorkError(f"interrupted {where}; {kept}")
+        path = beside(self.asked) if self.asked.exists() else self.asked
+        self.write(self.best(), path)
+        done = sum(not report.cut_short for report in result.reports)
+        more = f"; {unproven}" if unproven else ""
+        return InterruptedWorkError(
+            f"interrupted after {done} of {plural(result.steps, 'pass', 'passes')}; the best netlist so far, "
+            f"{plural(self.best().n_cells, 'cell')}, is saved in {path}{why_beside(self.asked, path)}{more}"
+        )
+
+    def finish(self, dataset: Dataset | None, wanted: Preserve | None, as_json: bool) -> None:
+        """Write the netlist and say what was done; a `VerificationError` if something is not as asked."""
+        from btfsynth.flow.patterns import count_targets, fitted, targets_record
+
+        netlist = self.best()
+        targets = None if dataset is None else count_targets(netlist, fitted(netlist, dataset))
+        broken, notices = "", self._notices(netlist)
+        if dataset is not None and targets is not None and not targets.all_right:
+            missed = f"{targets.count - targets.right} of {plural(targets.count, 'target')}"
+            notices = (*notices, f"{netlist.name} misses {missed} of {dataset.source}")
+            if wanted is None and dataset.says_all:
+                broken = f"the targets of {dataset.source} are missed, {targets.words()}"
+        path = beside(self.asked) if broken and self.asked.exists() else self.asked
+        notices = (*self.write(netlist, path), *notices)
+        unproven = self.write_unproven()
+        if as_json:
+            record = self._record(netlist, path, unproven, notices)
+            if targets is not None:
+                record["targets"] = targets_record({"data": targets})["data"]
+            emit_json(record)
+        else:
+            self._show(netlist, path, notices)
+        if broken:
+            raise VerificationError(
+                f"{self.file}: {broken}; the netlist of the network is in {path}"
+                f"{why_beside(self.asked, path)}"
+            )
+        if unproven is not None:
+            raise VerificationError(
+                f"{self.file}: {self.unproven_words(unproven)}; the proven netlist of "
+                f"{plural(netlist.n_cells, 'cell')} is in {path}"
+            )
+
+    def _notices(self, netlist: Netlist) -> tuple[str, ...]:
+        from btfsynth.passes.base import Ended
+
+        found: tuple[str, ...] = ()
+        reports = self.result.reports
+        if self.result.ended is Ended.TIME:
+            done = sum(not report.cut_short for report in reports)
+            passes = plural(self.result.steps, "pass", "passes")
+            found = (f"the time ended after {done} of {passes}; this is the best so far",)
+        if netlist.fanins is self.given.fanins and reports:
+            found = (*found, "no smaller netlist was found; the netlist is unchanged")
+        return found
+
+    def _record(
+        self, netlist: Netlist, path: Path, unproven: Path | None, notices: Sequence[str]
+    ) -> dict[str, object]:
+        from btfsynth.netlist.views import statistics
+
+        first = statistics(self.given)
+        left = self.result.unproven
+        return {
+            "name": netlist.name,
+            "cells_before": first.cells,
+            "before": first.record(),
+            **statistics(netlist).record(),
+            "passes": [report.record() for report in self.result.reports],
+            "ended": self.result.ended.value,
+            "file": path.name,
+            "unproven": None
+            if left is None or unproven is None
+            else {**statistics(left).record(), "file": unproven.name},
+            "notices": list(notices),
+        }
+
+    def _show(self, netlist: Netlist, path: Path, notices: Sequence[str]) -> None:
+        from btfsynth.netlist.views import statistics
+
+        reports = self.result.reports
+        if reports:
+            headings = ("pass", "before", "after", "depth", "seconds", "checked on")
+            console.print(field_table(headings, [_row(report) for report in reports], numbers=4))
+            console.print()
+            compiled = sum(report.compile_seconds for report in reports)
+            if compiled >= 0.1:
+                show("note", f"compiling the kernels (once) took another {compiled:.1f} s")
+            proof = sum(report.proof_seconds for report in reports)
+            if proof >= 1:
+                show("note", f"the proof took another {proof:.1f} s")
+        show("netlist", netlist_summary(statistics(netlist)), style="green")
+        show("", f"from {plural(self.given.n_cells, 'cell')}; saved in {path}")
+        for notice in notices:
+            show("note", notice)
+
+
+def _row(report: PassReport) -> tuple[str, ...]:
+    cut = ", cut short" if report.cut_short else ""
+    return (
+        report.name,
+        str(report.before.cells),
+        str(report.after.cells),
+        str(report.after.depth),
+        f"{report.seconds:.2f}",
+        f"{report.proof}{cut}" if report.kept else f"{report.proof}: not proven, undone",
+    )
