@@ -34,6 +34,8 @@ def test_the_best_until_the_time_limit_is_written(cli, tmp_path):
     """A pass that would never end counts with what it has; the exit code is 0 and a line says so."""
     given = saved(tmp_path, 3)
     arguments = ("simplify", "given.mig", "-o", "out.mig", "--passes", ENDLESS, "--time-limit", 3)
+    compiled = cli(*arguments[:-3], "strash; resub --patience 1; strash")
+    assert compiled.code == 0
     outcome = cli(*arguments, "--json")
     assert outcome.code == 0, outcome.stderr
     record = outcome.json

@@ -65,7 +65,7 @@ COMMANDS = {
     "discover": (*table.DISCOVER, "seed", "outputs", "name"),
     "learn": (*table.LEARN, "valid", "outputs", "name"),
     "emit": (*table.HARDWARE, "name"),
-    "simplify": ("passes", "preserve", "name"),
+    "simplify": (*table.SIMPLIFY, "passes", "preserve", "name"),
     "simulate": ("simulators", "timeout"),
     "verify": tuple(table.VERIFY),
     "equiv": ("timeout",),
