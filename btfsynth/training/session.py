@@ -9,6 +9,7 @@ import numpy as np
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.sampling import matched
+from btfsynth.errors import TopologyError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath
 from btfsynth.network.topology import Topology
@@ -63,7 +64,12 @@ def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
         plan = replace(plan, parameters=parameters, skip=skip)
     else:
         plan = TrainingPlan(options.widths, parameters, skip=bool(options.skip))
-    check_fit(dataset, plan.trial_topology(0))
+    try:
+        check_fit(dataset, plan.trial_topology(0))
+    except TopologyError as error:
+        if options.widths is None or options.topology is not None:
+            raise
+        raise TopologyError(f"`widths`: {error}") from None
     return plan
 
 

@@ -37,7 +37,7 @@ class TrainingRun:
     successful trials, of all if none was, the one with most targets right, of the validation set first where
     there is one; the earliest of equals. It ``succeeded`` if it met the stopping rule (for `StopRule.NONE`:
     ran to its end); ``interrupted`` and ``timed_out`` say that the user or the time limit ended the series.
-    ``seconds`` is wall time without compilation.
+    ``seconds`` is wall time without compilation, that of trials from a checkpoint included.
     """
 
     results: tuple[TrialResult, ...]
@@ -125,7 +125,9 @@ def run_trials(
         if interrupted:
             raise TrainingError("training was stopped before its first trial ended")
         raise TrainingError(f"all of {plural(len(restarts.failed), 'trial')} failed")
-    run = summarise(counted, interrupted, time.perf_counter() - begin)
+    seconds = time.perf_counter() - begin + restarts.seconds_before
+    longest = max(result.seconds for result in counted)  # one of them may have been continued
+    run = summarise(counted, interrupted, max(seconds, longest))
     if not run.succeeded and not interrupted and len(restarts.ended) < series.trials:
         run = replace(run, timed_out=True)  # there was no time for the others
     if restarts.written is not None and run.succeeded and not series.run_all:
@@ -162,6 +164,7 @@ class _Restarts(ABC):
         self.results: dict[int, TrialResult] = {}
         self.failed: set[int] = set()
         self.ended: set[int] = set()
+        self.seconds_before = 0.0  # of the trials that were finished in the checkpoint
         # The first trial that succeeded, or failed on a thread; the number of trials while there is none.
         self.last = series.trials
 
@@ -184,6 +187,7 @@ class _Restarts(ABC):
         kept = {} if self.checkpoint is None else self.checkpoint.finished
         for number in sorted(kept):
             if number < self.series.trials:  # the checkpoint may be of a longer series
+                self.seconds_before += kept[number].seconds
                 self.keep(kept[number])
         try:
             with closing(completed(executor, self.tasks(), self.tell, stop=self.decided)) as ended:

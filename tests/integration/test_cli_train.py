@@ -207,6 +207,12 @@ def test_any_graph_can_be_trained(cli, tmp_path):
     assert outcome.json["bits_right"] == 4
 
 
+def test_widths_that_do_not_fit_are_named(cli):
+    outcome = cli("train", "multiplier:2", "--widths", "3,4,4")
+    assert outcome.code == 2
+    assert outcome.complaint.startswith("--widths: the network has 3 inputs, multiplier_2 has 4;")
+
+
 def test_a_graph_without_inputs_is_refused(cli, tmp_path):
     """Generated codes need inputs to be generated at."""
     edges = "\n".join(f"{node} 0 0" for node in (1, 2, 3, 4))

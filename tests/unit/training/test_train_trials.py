@@ -287,6 +287,7 @@ def test_a_checkpoint_of_more_trials_gives_those_asked_for(tmp_path, executor):
     )
     assert [each.trial for each in fewer.results] == [0, 1]
     assert fewer.iterations == sum(each.iterations for each in whole.results[:2])
+    assert fewer.seconds >= sum(each.seconds for each in whole.results[:2]) > 0
 
 
 def test_a_training_outlives_its_checkpoint(tmp_path):
