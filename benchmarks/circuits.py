@@ -22,7 +22,7 @@ from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.passes.detect import Detect
 
 _FORMATS = ("aig", "aag", "blif", "bench", "verilog")
-_MOST_VERILOG_CELLS = 20_000
+_MAX_VERILOG_CELLS = 20_000
 """Pyverilog takes about a millisecond a line."""
 
 
@@ -35,7 +35,7 @@ def main(folder: Path, widths: list[int]) -> None:
         netlist = array_multiplier(width, width, AND_ADDERS[0])
         for name in _FORMATS:
             writer = WRITERS[name]
-            if name == "verilog" and netlist.n_cells > _MOST_VERILOG_CELLS:
+            if name == "verilog" and netlist.n_cells > _MAX_VERILOG_CELLS:
                 continue
             path = folder / f"mul{width}{writer.ending}"
             write_bytes(path, writer.content(netlist)[0])

@@ -232,7 +232,7 @@ def _simplified(netlist: Netlist, options: LearnOptions) -> tuple[Netlist, bool]
     try:
         smaller, _ = simplify_netlist(netlist, None, None, options.passes)
     except InterruptedPasses as interruption:
-        smaller, stopped = interruption.netlist, True
+        smaller, stopped = interruption.result.netlist, True
     return within(smaller, Limits(options.max_cells, options.max_ands)) or netlist, stopped
 
 

@@ -126,10 +126,10 @@ def _on_inputs(
 
 Words = NDArray[np.uint64]
 
-_MOST_LITERALS = 384
+_MAX_LITERALS = 384
 _WORK = 20_000_000
 """Words that are compared for one neuron at most."""
-_MOST_WORDS = 1 << 22
+_MAX_WORDS = 1 << 22
 
 
 class SignalValues:
@@ -143,7 +143,7 @@ class SignalValues:
         """Return ``(nodes, words)`` uint64 of all nodes made so far, None if that takes too much memory."""
         nodes = 1 + builder.n_inputs + builder.n_cells
         words = self._values.shape[1]
-        if nodes * words > _MOST_WORDS:
+        if nodes * words > _MAX_WORDS:
             return None
         rows = list(self._values)
         for node in range(len(rows), nodes):
@@ -180,7 +180,7 @@ def find_majority(errors: Words) -> tuple[int, int, int] | None:
     one of the lowest nodes is taken, nearest to the inputs.
     """
     count = np.unpackbits(errors.view(np.uint8), axis=1).sum(axis=1, dtype=np.int64)
-    limit = min(_MOST_LITERALS, int((_WORK / errors.shape[1]) ** 0.5))
+    limit = min(_MAX_LITERALS, int((_WORK / errors.shape[1]) ** 0.5))
     tried = np.sort(np.argsort(count, kind="stable")[:limit])
     rows = errors[tried]
     apart = np.ones((len(rows), len(rows)), dtype=np.bool_)

@@ -23,7 +23,7 @@ from btfsynth.netlist.netlist import Netlist
 
 Table = NDArray[np.uint8]
 
-_MOST_DIGITS = 160
+_MAX_DIGITS = 160
 """Terms of a sum above which a diagram is mostly smaller."""
 _LISTED = 4096
 """Vectors of a threshold function up to which linear programs are solved."""
@@ -48,7 +48,7 @@ def table_starts(like: Netlist, tables: Table, wanted: Table) -> Iterator[Start]
     ways: tuple[tuple[str, _Lowering], ...] = (
         ("adders", lambda builder, bits: lower_counted(builder, wanted, bits, pairs=False)),
         ("half adders", lambda builder, bits: lower_counted(builder, wanted, bits, pairs=True)),
-        ("sum", lambda builder, bits: lower_sum(builder, tables, bits, _MOST_DIGITS)),
+        ("sum", lambda builder, bits: lower_sum(builder, tables, bits, _MAX_DIGITS)),
         ("sum, reversed", lambda builder, bits: _reversed_sum(builder, tables, bits)),
         ("threshold functions", lambda builder, bits: lower_thresholds(builder, tables, bits)),
         ("diagram", lambda builder, bits: _sifted_diagram(builder, tables, bits)),
@@ -69,7 +69,7 @@ def _reversed_sum(
     builder: NetlistBuilder, tables: Table, literals: Sequence[int]
 ) -> list[int] | None:
     """Build tables as a number whose most significant bit comes first."""
-    outputs = lower_sum(builder, tables[::-1], literals, _MOST_DIGITS)
+    outputs = lower_sum(builder, tables[::-1], literals, _MAX_DIGITS)
     return None if outputs is None else outputs[::-1]
 
 

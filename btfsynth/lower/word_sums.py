@@ -18,7 +18,7 @@ from btfsynth.lower.adder import add_columns, signed_digits
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import TRUE
 
-_MOST_BITS = 40
+_MAX_BITS = 40
 """Output bits of a number: sums and their digits stay within 64 bits."""
 
 
@@ -31,7 +31,7 @@ def lower_sum(
     more than `most_digits` nonzero digits in all (see `signed_digits`) or is a single one.
     """
     width = len(tables)
-    if not 1 < width <= _MOST_BITS:
+    if not 1 < width <= _MAX_BITS:
         return None
     coefficients = _coefficients(tables, width)
     terms = [(subset, coefficients[subset]) for subset in np.flatnonzero(coefficients).tolist()]

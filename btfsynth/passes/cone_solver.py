@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SOLVER = "cadical153"
-_MOST_VARIABLES = 12_000
+_MAX_VARIABLES = 12_000
 """Signals loaded before the solver is replaced: an answer assigns every one of them."""
 
 
@@ -64,7 +64,7 @@ class ConeSolver:
 
     def _literal(self, a: int, b: int) -> tuple[int, int]:
         """Load two cones and return the literals as the solver knows them."""
-        if self._solver is None or self._window or self._count > _MOST_VARIABLES:
+        if self._solver is None or self._window or self._count > _MAX_VARIABLES:
             from pysat.solvers import Solver
 
             self._variable[self._loaded[: self._count]] = 0

@@ -20,9 +20,9 @@ from btfsynth.netlist.simulation import simulate, simulate_cells, unpack_bits
 from btfsynth.netlist.views import count_references, list_users
 from btfsynth.passes.best_so_far import keep
 
-_MOST_LEAVES = 7
-_MOST_CELLS = 9
-_MOST_USERS = 32
+_MAX_LEAVES = 7
+_MAX_CELLS = 9
+_MAX_USERS = 32
 """Cells that read a signal are looked at only where they are not very many."""
 _WHOLE = 1 << 22
 """Words of signatures up to which don't-cares are worked out."""
@@ -56,10 +56,10 @@ class Exact:
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not 2 <= self.leaves <= _MOST_LEAVES:
-            raise UsageError(f"exact: leaves: expected 2 to {_MOST_LEAVES}, got {self.leaves}")
-        if not 2 <= self.cells <= _MOST_CELLS:
-            raise UsageError(f"exact: cells: expected 2 to {_MOST_CELLS}, got {self.cells}")
+        if not 2 <= self.leaves <= _MAX_LEAVES:
+            raise UsageError(f"exact: leaves: expected 2 to {_MAX_LEAVES}, got {self.leaves}")
+        if not 2 <= self.cells <= _MAX_CELLS:
+            raise UsageError(f"exact: cells: expected 2 to {_MAX_CELLS}, got {self.cells}")
         if min(self.outputs, self.tries) < 1 or min(self.conflicts, self.seed) < 0:
             raise UsageError(
                 "exact: outputs and tries must be 1 or more, conflicts and seed 0 or more"
@@ -173,7 +173,7 @@ class _Work:
         while queue:
             node = queue.pop(0)
             users = self._users[self._start[node] : self._start[node + 1]].tolist()
-            if len(users) > _MOST_USERS:
+            if len(users) > _MAX_USERS:
                 continue
             for user in users:
                 if len(cells) == most:

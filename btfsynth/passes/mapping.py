@@ -29,7 +29,7 @@ from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.rewrite import Rewrite
 
-_MOST_FORM = 16
+_MAX_FORM = 16
 """More cells than any form has."""
 
 _SUM, _CARRY = 1, 2
@@ -277,7 +277,7 @@ def _build(choices: Any, chosen: Any, tables: Any, outputs: Any, library: Any) -
     size, leaves, first = choices.size, choices.leaves, choices.first
     number, start = library.number, library.start
     n_nodes = chosen.shape[0]
-    graph = new_graph(first, first + _MOST_FORM * (n_nodes - first + 2))
+    graph = new_graph(first, first + _MAX_FORM * (n_nodes - first + 2))
     literal = 2 * np.arange(n_nodes)
     inputs = np.zeros(1 + CLASS_INPUTS, dtype=np.int64)
     local = np.zeros(1 + CLASS_INPUTS + library.cells.shape[1], dtype=np.int64)
@@ -289,7 +289,7 @@ def _build(choices: Any, chosen: Any, tables: Any, outputs: Any, library: Any) -
             inputs[1 + place] = literal[leaves[node, cut, place]]
         table = tables[node, cut]
         made_before = graph.made[0]
-        best, fewest, lowest = start[number[table]], _MOST_FORM, 0
+        best, fewest, lowest = start[number[table]], _MAX_FORM, 0
         for form in range(start[number[table]], start[number[table] + 1]):
             made = make_form(graph, library, table, form, inputs, local)
             added, level = graph.made[0] - made_before, graph.level[made >> 1]

@@ -8,6 +8,7 @@ another netlist, and at times to a smaller one (Lourenco, Martin & Stutzle, "Ite
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,26 +30,27 @@ class Perturbation:
     """Expand majorities at random, resubstitute, keep the result if it is not larger; again and again.
 
     Each of the `rounds` expands `share` per cent of the majorities and resubstitutes with a `patience` of up
-    to 40 per cell (see `Resubstitution`). Netlists of more than ``most`` cells, and those whose reference is
+    to 40 per cell (see `Resubstitution`). Netlists of more than `max_cells`, and those whose reference is
     a sample, stay as they are.
     """
 
     rounds: int = 60
     share: int = 20
     patience: int = 2_000
-    most: int = 100
+    max_cells: int = 100
     seed: int = 1
     name: ClassVar[str] = "perturb"
     structural: ClassVar[bool] = False
+    formerly: ClassVar[Mapping[str, str]] = {"most": "max_cells"}
 
     def __post_init__(self) -> None:
-        if min(self.rounds, self.patience, self.most, self.seed) < 0:
-            raise UsageError("perturb: rounds, patience, most and seed must be 0 or more")
+        if min(self.rounds, self.patience, self.max_cells, self.seed) < 0:
+            raise UsageError("perturb: rounds, patience, max_cells and seed must be 0 or more")
         if not 1 <= self.share <= 100:
             raise UsageError(f"perturb: share: expected 1 to 100, got {self.share}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
-        if not reference.complete or netlist.n_cells > self.most:
+        if not reference.complete or netlist.n_cells > self.max_cells:
             return netlist
         random = np.random.Generator(np.random.PCG64(self.seed))
 

@@ -45,8 +45,8 @@ SCRIPTS: dict[str, str] = {
     "light": "strash; functional_hash; inverters",
     "fast": f"{_JOIN}; resub -k 1 --patience 0; inverters",
     "size": f"{_JOIN}; resub; perturb; inverters",
-    "best": f"{_JOIN}; resub; algebra; perturb --rounds 300 --most 300; resub --patience 100000; "
-    "perturb --rounds 300 --most 300 --seed 2; inverters",
+    "best": f"{_JOIN}; resub; algebra; perturb --rounds 300 --max-cells 300; resub --patience 100000; "
+    "perturb --rounds 300 --max-cells 300 --seed 2; inverters",
     "depth": f"{_JOIN}; resub; perturb; depth; inverters",
 }
 
@@ -108,6 +108,11 @@ def _with_options(kind: type[Pass], words: Sequence[str]) -> Pass:
     while left:
         flag = left.pop(0)
         option = flag.lstrip("-").replace("-", "_")
+        former = getattr(kind, "formerly", {})  # options by the names that they had
+        if flag.startswith("-") and option in former:
+            raise UsageError(
+                f"{kind.name}: --{option} is renamed to --{former[option].replace('_', '-')}"
+            )
         if not flag.startswith("-") or option not in known:
             listed = ", ".join(sorted(known)) or "none"
             raise UsageError(f"{kind.name}: unknown option {flag!r}; its options are: {listed}")

@@ -26,7 +26,7 @@ from btfsynth.netlist.simulation import simulate
 from btfsynth.passes.best_so_far import keep
 from btfsynth.passes.cone_solver import ConeSolver
 
-_MOST_WORDS = 64
+_MAX_WORDS = 64
 _FEW = 5_000
 """Netlists of more nodes than this have candidates anyway."""
 
@@ -52,14 +52,14 @@ class SatSweep:
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         hashed = sorted_by_level(rebuild(netlist))
         random = random_vectors(hashed.n_inputs, self.words, self.seed)
-        vectors = np.concatenate([random, reference.inputs[:, :_MOST_WORDS]], axis=1)
+        vectors = np.concatenate([random, reference.inputs[:, :_MAX_WORDS]], axis=1)
         if hashed.n_nodes <= _FEW and _all_differ(simulate(hashed, vectors)):
             return rebuild(hashed)
         found = find_equal_signals(hashed, vectors, self.conflicts, self.seed)
         return rebuild(hashed, found.substitution)
 
 
-_MOST_TRIED = 4
+_MAX_TRIED = 4
 """Signals of its class that one is compared with."""
 _CUT = 12
 """Most signals of a common cut: 64 words of truth table."""
@@ -174,7 +174,7 @@ class _Work:
     def _decide(self, node: int) -> int:
         """Ask the solver about a cell and the nearest of its class; return where to go on."""
         other = node
-        for _ in range(_MOST_TRIED if self.solving else 0):
+        for _ in range(_MAX_TRIED if self.solving else 0):
             other = int(self.previous[other])
             if other < 0:
                 break
@@ -301,7 +301,7 @@ def _advance(fanins: Any, node: Any, graph: Any, literal: Any, groups: Any, rows
         made = majority(graph, value_of(literal, a), value_of(literal, b), value_of(literal, c))
         literal[node] = made
         other, apart = node, False
-        for _ in range(_MOST_TRIED if classes[node] >= 0 else 0):
+        for _ in range(_MAX_TRIED if classes[node] >= 0 else 0):
             # Those that have become another signal since stand in the class no more.
             while previous[other] >= 0 and classes[previous[other]] < 0:
                 previous[other] = previous[previous[other]]

@@ -22,9 +22,9 @@ from btfsynth.passes.replacement import Search, State, find_replacement
 
 Array = NDArray[Any]
 
-_MOST_ABOVE = 24
-_MOST_USERS = 32
-_MOST_CONE = 60
+_MAX_ABOVE = 24
+_MAX_USERS = 32
+_MAX_CONE = 60
 _NO_CARE = np.zeros((1, 1), dtype=np.uint64)
 """Windows have no outputs to care for."""
 
@@ -164,7 +164,7 @@ def _cut(fanins: Any, root: Any, first: Any, most: Any, marks: Any, found: Any) 
             in_window[child] = stamp
             found[count] = child
             count += 1
-    for _ in range(_MOST_CONE):
+    for _ in range(_MAX_CONE):
         cheapest, least = -1, most - count + 2
         for k in range(count):
             leaf = found[k]
@@ -257,7 +257,7 @@ def _beside(rows: Any, links: Any, first: Any, marks: Any, divisors: Any, count:
     while k < count < divisors.shape[0]:
         slot = head[divisors[k]]
         users = 0
-        while slot != NONE and users < _MOST_USERS and count < divisors.shape[0]:
+        while slot != NONE and users < _MAX_USERS and count < divisors.shape[0]:
             user = slot // 3
             if slot < last_slot and done[user] != stamp and above[user] != stamp:
                 inside = True
@@ -297,7 +297,7 @@ def _seen_above(rows: Any, links: Any, root: Any, marks: Any, matters: Any, queu
         # Added in an order in which fan-in comes first, as a cell is added when its last fan-in is known.
         slot = head[queue[k]]
         users = 0
-        while slot != NONE and users < _MOST_USERS and count < _MOST_ABOVE:
+        while slot != NONE and users < _MAX_USERS and count < _MAX_ABOVE:
             user = slot // 3
             users += 1
             if slot < last_slot and above[user] != stamp:

@@ -14,7 +14,7 @@ from btfsynth.learning import learning
 from btfsynth.learning.learning import LearnOptions, learn
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import read_netlist
-from btfsynth.passes.base import InterruptedPasses
+from btfsynth.passes.base import Ended, InterruptedPasses, ScriptResult
 
 
 def test_simulator_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,9 +73,9 @@ def test_ctrl_c_after_the_learning_keeps_the_circuit(
     """Whether it comes in the passes or in the simulation, the circuit is written and nothing else is begun."""
 
     def stop(netlist: object, *_: object) -> None:
-        raise (
-            InterruptedPasses(netlist, (), 3) if isinstance(netlist, Netlist) else KeyboardInterrupt
-        )
+        if isinstance(netlist, Netlist):
+            raise InterruptedPasses(ScriptResult(netlist, (), 3, Ended.USER))
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(learning, stage, stop)
     options = LearnOptions(trials=1, simulators=("amaranth",), baselines=False)

@@ -275,7 +275,7 @@ def test_a_spoilt_array_multiplier_comes_down_further() -> None:
 def test_perturbation_leaves_large_netlists_and_samples_alone() -> None:
     """It would take too long, or prove nothing."""
     array = array_multiplier(3, 3)
-    assert Perturbation(most=20).apply(array, complete_reference(array)) is array
+    assert Perturbation(max_cells=20).apply(array, complete_reference(array)) is array
     assert Perturbation().apply(array, replace(complete_reference(array), complete=False)) is array
 
 

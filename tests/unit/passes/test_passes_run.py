@@ -65,6 +65,7 @@ def test_a_pass_that_keeps_the_function_is_kept() -> None:
         report.seconds,
         "all 4 input vectors",
         True,
+        report.compile_seconds,
     )
     assert report.seconds >= 0
 
@@ -201,6 +202,7 @@ def test_passes_are_listed_under_their_names() -> None:
             "resub: unknown option '-x'; its options are: divisors, k, leaves, patience, seed, tries, whole",
         ),
         ("resub 5", "resub: unknown option '5'"),
+        ("perturb --most 5", "perturb: --most is renamed to --max-cells"),
         ("resub k 1", "resub: unknown option 'k'"),
         ("resub -name 1", "resub: unknown option '-name'"),
         ("strash -k 1", "strash: unknown option '-k'; its options are: none"),
