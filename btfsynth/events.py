@@ -112,11 +112,34 @@ class BetterCircuit(Event):
 
 
 @dataclass(frozen=True)
+class Growing(Event):
+    """Where the cascade of a trial of a discovery stands.
+
+    ``free`` of ``inputs`` are free, ``learnt`` of ``outputs`` are made again with them. A training has
+    ``right`` of ``patterns`` right of ``output``, -1 while none runs. The circuit has ``cells``, and
+    ``bits_right`` of all ``bits`` of the function.
+    """
+
+    trial: int
+    free: int
+    inputs: int
+    learnt: int
+    outputs: int
+    output: int
+    right: int
+    patterns: int
+    cells: int
+    bits_right: int
+    bits: int
+
+
+@dataclass(frozen=True)
 class SearchStatus(Event):
     """The state of a discovery, a few times per second.
 
     ``phase`` is ``trials`` or ``polishing``; counts include earlier sessions. ``cells`` and ``depth`` are the
     least of any circuit of the front, None while it is empty; ``seconds`` count from the start of the search.
+    ``growing`` is the foremost cascade under way.
     """
 
     phase: str
@@ -128,6 +151,7 @@ class SearchStatus(Event):
     depth: int | None
     front: int
     seconds: float
+    growing: Growing | None = None
 
 
 @dataclass(frozen=True)

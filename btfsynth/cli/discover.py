@@ -29,7 +29,7 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import console, emit_json, field_table, show
 from btfsynth.cli.progress import is_live, watched
 from btfsynth.errors import InterruptedWorkError, TrainingError, VerificationError, plural
-from btfsynth.events import Event, SearchStatus
+from btfsynth.events import Event, Growing, SearchStatus
 from btfsynth.settings.run_file import RunFile
 from btfsynth.settings.table import DISCOVER, TRAIN, TRIAL
 
@@ -106,20 +106,28 @@ def _settings(run: RunFile | None) -> dict[str, Any]:
     }
 
 
+_PLAIN_SECONDS = 8.0
+"""Without a terminal, the time between two lines on a cascade: less than ten seconds with all delays."""
+
+
 def _status() -> Callable[[Event], str | None]:
-    """Return what words there are for an event; without a terminal only for a better circuit."""
+    """Return what words there are for an event; without a terminal for a better circuit or a cascade."""
     best: list[int] = []
+    said = [0.0]
 
     def words(event: Event) -> str | None:
         if not isinstance(event, SearchStatus):
             return None
         if is_live():
             return _status_line(event)
-        if event.cells is None or event.depth is None:
+        better = False
+        if event.cells is not None and event.depth is not None:
+            better = not best or event.cells < best[0] or event.depth < best[1]
+            best[:] = event.cells, event.depth
+        due = event.growing is not None and event.seconds - said[0] >= _PLAIN_SECONDS
+        if not better and not due:
             return None
-        if best and event.cells >= best[0] and event.depth >= best[1]:
-            return None
-        best[:] = event.cells, event.depth
+        said[0] = event.seconds
         return f"{_status_line(event)}, {event.seconds:.0f} s"
 
     return words
@@ -134,8 +142,20 @@ def _status_line(status: SearchStatus) -> str:
         else f"; best {plural(status.cells, 'cell')}, depth {status.depth}"
     )
     doing = f"; polishing {status.polished}" if status.phase == "polishing" else ""
+    if status.growing is not None:
+        done = f"{plural(status.trials, 'trial')}{best}{doing}; " if status.trials else ""
+        return f"{done}{_growing_words(status.growing)}"
     return (
         f"{plural(status.trials, 'trial')}{rate}, {plural(status.distinct, 'circuit')}{best}{doing}"
+    )
+
+
+def _growing_words(at: Growing) -> str:
+    """Return where a cascade stands."""
+    right = f", y{at.output} {at.right}/{at.patterns}" if at.output >= 0 else ""
+    return (
+        f"trial {at.trial}: {at.free}/{at.inputs} inputs, {at.learnt}/{at.outputs} outputs{right}, "
+        f"{at.bits_right / at.bits:.1%} right, {plural(at.cells, 'cell')}"
     )
 
 
@@ -159,6 +179,18 @@ def _show(report: DiscoverReport) -> None:
     console.print(field_table(headings, [_row(entry) for entry in report.front], numbers=6))
 
 
+def _partial_words(report: DiscoverReport) -> str:
+    """Return how far the foremost cascade has come."""
+    partial = report.partial or {}
+    outputs = ", ".join(partial["outputs"]) or "none"
+    began = "interrupted" if report.interrupted else "the time is up"
+    return (
+        f"{began}: no circuit yet in {plural(report.trials, 'trial')}; kept in {partial['path']}: "
+        f"{plural(partial['cells'], 'cell')}, {partial['bits_right']} of {partial['bits']} bits right, "
+        f"these outputs on all patterns: {outputs}; continue with --resume"
+    )
+
+
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     origin = entry["origin"]
     made = "-".join(str(width) for width in origin["widths"] or (origin["method"],))
@@ -169,6 +201,9 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
 
 def _require_success(report: DiscoverReport) -> None:
     """Say what is missing if there is nothing to show."""
+    if report.partial is not None:
+        kind = InterruptedWorkError if report.interrupted else TrainingError
+        raise kind(_partial_words(report))
     if report.interrupted:
         found = plural(report.distinct, "circuit") if report.front else "no circuit"
         raise InterruptedWorkError(

@@ -94,6 +94,11 @@ class Portfolio:
         return replace(parameters, sigma=parameters.sigma + variant.sigma)
 
 
+def grows(dataset: Dataset) -> bool:
+    """Tell whether circuits of a data set can be grown by cascades: of small ones networks are enough."""
+    return dataset.exhaustive and dataset.n_inputs >= _CASCADE_INPUTS
+
+
 def make_portfolio(dataset: Dataset, plan: TrainingPlan, options: TrainOptions) -> Portfolio:
     """Return the portfolio of a data set's plan; what the user set himself is not varied."""
     own_network = options.widths is not None or options.topology is not None
@@ -101,7 +106,7 @@ def make_portfolio(dataset: Dataset, plan: TrainingPlan, options: TrainOptions) 
         plan,
         vary_network=not own_network,
         vary_sigma=options.sigma is None,
-        cascades=dataset.exhaustive and dataset.n_inputs >= _CASCADE_INPUTS and not own_network,
+        cascades=grows(dataset) and not own_network,
     )
 
 
@@ -111,8 +116,14 @@ _CIRCUITS = 8
 _ATTEMPTS = 2
 """Attempts at each."""
 
+_FRONT = 4
+"""Circuits of the front among them where polishing takes long, the best by the objective."""
+
 _STALLED = 2
 """Generations without a better front after which polishing ends."""
+
+_REST = 4
+"""Trials after which it begins again where there is a time limit alone."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +140,18 @@ class PolishTask:
 
 
 Planned = TrialTask | PolishTask
+"""What is planned as a whole; a trial that grows its circuit is done in parts."""
 
 
 class Schedule:
     """Hands out tasks: `trials` trainings (None for no end), then polishing of the best by the objective."""
 
-    def __init__(self, trials: int | None, polish: bool, objective: Objective) -> None:
+    def __init__(
+        self, trials: int | None, polish: bool, objective: Objective, *, slow: bool = False
+    ) -> None:
         self._trials = trials
+        self._slow = slow
+        self._rested = 0
         self._objective = objective
         self._next_trial = 0
         self._may_polish = polish
@@ -158,7 +174,8 @@ class Schedule:
         """
         while True:
             if not self.polishing:
-                if not (late and self._may_polish and found.distinct):
+                rested = len(found.trials) >= self._rested
+                if not (late and self._may_polish and found.distinct and rested):
                     task = self._next_training(found)
                     if task is not None:
                         return task
@@ -173,7 +190,9 @@ class Schedule:
             if _any(running, PolishTask):
                 return None
             if self._idle_generations >= _STALLED:
-                self.polishing = self._may_polish = False
+                self.polishing = False
+                self._may_polish = self._slow and self._trials is None
+                self._rested, self._idle_generations = len(found.trials) + _REST, 0
             else:
                 self._plan(found)
 
@@ -209,6 +228,8 @@ class Schedule:
     def _choose(self, front: list[Record]) -> list[str]:
         """Return the keys of the front and of the best other circuits."""
         chosen = [record.circuit.key for record in front if record.circuit is not None]
+        if self._slow:
+            del chosen[_FRONT:]
         order = sorted(
             (rank(self._objective, record.circuit.cost), key)
             for key, record in self._sources.items()

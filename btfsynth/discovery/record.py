@@ -109,8 +109,10 @@ class Record:
     Settings are those of the training, of a cascade those of its first trainings. A record of a polishing has
     the numbers of the training that its circuit goes back to, the key of the circuit it began with
     (`parent`), and which attempt at that it is, from 0. `widths` is None for a graph without layers and for a
-    cascade, whose `iterations` are those of all its trainings. There is no `circuit` if the network was not
-    exact, or could not be lowered; `problem` says why where there might have been one.
+    cascade, whose `iterations` are those of all its trainings; `made` says how many outputs of all its stages
+    were made in which way (see `btfsynth.discovery.cascade.WAYS`) and how many cells that gave before the
+    passes (`cells`). Of a polishing that grew a part again, these are of that part. There is no `circuit` if
+    the network was not exact, or could not be lowered; `problem` says why where there might have been one.
     """
 
     trial: int
@@ -129,6 +131,7 @@ class Record:
     problem: str = ""
     parent: str | None = None
     attempt: int = 0
+    made: dict[str, int] | None = None
 
     @property
     def exact(self) -> bool:
@@ -146,6 +149,8 @@ class Record:
         values["widths"] = None if self.widths is None else list(self.widths)
         if self.parent is None:
             del values["parent"], values["attempt"]
+        if self.made is None:
+            del values["made"]
         return values
 
     def to_json(self) -> dict[str, Any]:
@@ -185,7 +190,13 @@ def parse_record(values: Any) -> Record:
         problem=string(values, "problem") if "problem" in values else "",
         parent=digest(values, "parent") if polished else None,
         attempt=whole(values, "attempt") if polished else 0,
+        made=_made(section(values, "made")) if "made" in values else None,
     )
+
+
+def _made(values: Mapping[str, Any]) -> dict[str, int]:
+    with inside("made"):
+        return {name: whole(values, name) for name in values}
 
 
 def _widths(values: Mapping[str, Any]) -> tuple[int, ...]:

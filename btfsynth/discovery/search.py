@@ -5,19 +5,27 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.discovery.portfolio import Planned, Portfolio, Schedule, TrialTask, make_portfolio
+from btfsynth.discovery.growing import Cascade, GrowTask, partial_record
+from btfsynth.discovery.portfolio import (
+    Planned,
+    Portfolio,
+    Schedule,
+    TrialTask,
+    grows,
+    make_portfolio,
+)
 from btfsynth.discovery.record import Findings, Record
 from btfsynth.discovery.store import Certifier, Identity, Store
-from btfsynth.discovery.work import get_ready, polish, run_trial
+from btfsynth.discovery.work import failed_growth, get_ready, grow_part, polish, run_trial
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
-from btfsynth.events import Note, OnEvent, SearchStatus, StageBegan, ignore
+from btfsynth.events import Growing, Note, OnEvent, SearchStatus, StageBegan, ignore
 from btfsynth.files import StrPath, as_path
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.setting import Options
@@ -30,6 +38,9 @@ from btfsynth.workers.pool import WorkerPool, refuse_in_workers
 
 _LATE = 0.75
 """Share of the time after which circuits are polished."""
+
+_LATE_GROWN = 0.2
+"""The same where they are grown by cascades: what a walk gains by and by is more than another trial brings."""
 
 _RESERVE = 0.1
 _LONGEST_RESERVE = 4.0
@@ -81,7 +92,7 @@ class DiscoverReport:
     Counts include earlier sessions, `seconds` and `problems` (of trainings and polishings; the records say
     which) are of this one. `front` has the checked entries, the best first, as JSON values with their
     ``path`` in the folder; `lost` the trials whose worker died twice, `rejected` why circuits of the front
-    failed their checks, by key.
+    failed their checks, by key. `partial` says how far the foremost cascade has come where there is no front.
     """
 
     name: str
@@ -97,6 +108,7 @@ class DiscoverReport:
     problems: int
     rejected: dict[str, str]
     interrupted: bool
+    partial: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values; paths are given from the current folder."""
@@ -125,6 +137,7 @@ class DiscoverReport:
             "problems": self.problems,
             "rejected": list(self.rejected.values()),
             "interrupted": self.interrupted,
+            "partial": self.partial,
             "directory": self.directory.as_posix(),
         }
 
@@ -206,22 +219,28 @@ class _Search:
         self.options = options
         self.on_event = on_event
         self.found = Findings()
-        self.schedule = Schedule(options.trials, options.polish, options.objective)
+        self.schedule = Schedule(
+            options.trials, options.polish, options.objective, slow=grows(dataset)
+        )
+        self.late = _LATE_GROWN if grows(dataset) else _LATE
+        self.cascades: dict[int, Cascade] = {}
         settled = (
             _SETTLED if options.time_limit is None else min(_SETTLED, 0.1 * options.time_limit)
         )
         self.certifier = Certifier(dataset, store, scratch, settled, on_event)
         self.keep_all = not dataset.says_all
-        self.running: set[Planned] = set()
+        self.running: set[Planned | GrowTask] = set()
         self.lost: list[int] = []
         self.looked = 0.0
         self.begin = time.monotonic()
         self.problems = 0
+        self.resumes = False
         self.interrupted = False
 
     def open(self, resume: bool) -> None:
         """Read what the folder holds, or move it aside; leave an index there."""
         store = self.store
+        self.resumes = resume
         if store.exists() and resume:
             for record in store.read():
                 self.found.add(record)
@@ -240,6 +259,7 @@ class _Search:
             self._get_ready(workers)
             self.on_event(StageBegan("searching"))
             self.begin = self.looked = time.monotonic()
+            workers.on_report = self._told
             found = completed(workers, self._next, self.on_event, stop=self._look)
             with closing(found):
                 for finished in found:
@@ -260,6 +280,7 @@ class _Search:
         finally:
             self.store.rewrite(self.found.in_order())
             front = self._keep_front()
+            partial = self._keep_partial(bool(front))
         return DiscoverReport(
             name=self.dataset.name,
             directory=self.store.directory,
@@ -271,6 +292,7 @@ class _Search:
             problems=self.problems,
             rejected=self.certifier.rejected,
             interrupted=self.interrupted,
+            partial=partial,
         )
 
     def close(self) -> None:
@@ -279,8 +301,9 @@ class _Search:
 
     def _get_ready(self, workers: Executor) -> None:
         """Load and compile everything in one worker first: the others find it compiled."""
-        arguments = self.options.passes, self.portfolio.plan.parameters.precision
-        workers.on_report = lambda _, stage: self.on_event(StageBegan(stage))
+        cascades = grows(self.dataset)
+        arguments = self.options.passes, self.portfolio.plan.parameters.precision, cascades
+        workers.on_report = self._compiling
         for finished in completed(
             workers, [Task("ready", "start", get_ready, arguments)], attempts=1
         ):
@@ -289,6 +312,10 @@ class _Search:
                     "a worker process does not start or dies at once; a Python script needs "
                     "`if __name__ == '__main__':` before the call"
                 )
+
+    def _compiling(self, _: Hashable, stage: Any) -> None:
+        if isinstance(stage, str):  # trainings tell what they have reached
+            self.on_event(StageBegan(stage))
 
     def _look(self) -> bool:
         """Check circuits of the front and tell the state now and then; return whether the time is up."""
@@ -301,12 +328,22 @@ class _Search:
 
     def _next(self) -> Task | None:
         """Return what a worker is to do now, None if it has to wait for others or there is no more."""
-        late = self._elapsed_share() >= _LATE
-        planned = self.schedule.next(self.found, self.running, late)
+        for trial in sorted(self.cascades):
+            part = self.cascades[trial].next()
+            if part is not None:
+                return self._growing_task(part)
+        late = self._elapsed_share() >= self.late
+        running = {task for task in self.running if not isinstance(task, GrowTask)}
+        running |= {TrialTask(trial) for trial in self.cascades}
+        planned = self.schedule.next(self.found, running, late)
         if planned is None:
             return None
-        self.running.add(planned)
         seed, passes = self.options.training.seed, self.options.passes
+        if isinstance(planned, TrialTask) and self.portfolio.grows(planned.trial):
+            start = self.store.growth(planned.trial) if self.resumes else None
+            self.cascades[planned.trial] = Cascade(self.dataset, planned.trial, seed, start)
+            return self._next()
+        self.running.add(planned)
         if isinstance(planned, TrialTask):
             name = f"trial {planned.trial} (seed {seed})"
             arguments = (self.dataset, self.portfolio, seed, passes, planned.trial)
@@ -318,14 +355,49 @@ class _Search:
             planned, name, polish, (self.dataset, parent, text, passes, self.keep_all, attempt)
         )
 
+    def _growing_task(self, task: GrowTask) -> Task:
+        self.running.add(task)
+        cascade = self.cascades[task.trial]
+        seed, passes = self.options.training.seed, self.options.passes
+        name = f"trial {task.trial} (seed {seed})"
+        return Task(task, name, grow_part, (self.dataset, seed, passes, cascade.growth, task))
+
+    def _told(self, key: Hashable, value: Any) -> None:
+        """Note what a training of a cascade has reached."""
+        if isinstance(key, GrowTask) and key.trial in self.cascades:
+            self.cascades[key.trial].told(key, value)
+
     def _settle(self, finished: Finished) -> None:
-        planned = cast(Planned, finished.key)
+        planned = cast("Planned | GrowTask", finished.key)
         self.running.discard(planned)
-        if finished.died:
-            if isinstance(planned, TrialTask):
-                self.lost.append(planned.trial)
+        if isinstance(planned, GrowTask):
+            self._settle_part(planned, finished)
+        elif not finished.died:
+            self._keep(finished.value)
+        elif isinstance(planned, TrialTask):
+            self.lost.append(planned.trial)
+
+    def _settle_part(self, task: GrowTask, finished: Finished) -> None:
+        """Take what a part of a cascade gave; keep on the disk where the cascade stands."""
+        cascade = self.cascades.get(task.trial)
+        if cascade is None:  # another part of it was lost
             return
-        record: Record = finished.value
+        if finished.died:
+            self.lost.append(task.trial)
+        elif isinstance(finished.value, Record):
+            self._keep(finished.value)
+        else:
+            if cascade.settle(task, finished.value) and not cascade.problem:
+                self.store.keep_growth(task.trial, cascade.growth)
+            if not cascade.problem:
+                return
+            seed, passes = self.options.training.seed, self.options.passes
+            arguments = (self.dataset, seed, passes, task.trial, cascade.growth, cascade.problem)
+            self._keep(failed_growth(*arguments))
+        del self.cascades[task.trial]
+        self.store.drop_growth(task.trial)
+
+    def _keep(self, record: Record) -> None:
         self.store.append(self.found.add(record))
         if record.problem and not self.problems:
             self.on_event(Note(f"trial {record.trial}: no circuit: {record.problem}"))
@@ -353,6 +425,18 @@ class _Search:
         self.store.prune(front)
         return entries
 
+    def _keep_partial(self, found: bool) -> dict[str, Any] | None:
+        """Without a circuit, write that of the cascade that has come furthest; return what to say of it."""
+        if found or not self.cascades:
+            self.store.keep_partial(None)
+            return None
+        foremost = max(
+            self.cascades.values(), key=lambda each: (each.growth.bits_right, -each.trial)
+        )
+        netlist, names = foremost.partial()
+        path = self.store.keep_partial(netlist)
+        return {**partial_record(foremost, names, netlist), "path": path.as_posix()}
+
     def _counts(self) -> dict[str, int]:
         found = self.found
         return {
@@ -379,4 +463,10 @@ class _Search:
             depth=min((cost.depth for cost in costs), default=None),
             front=len(costs),
             seconds=time.monotonic() - self.begin,
+            growing=self._foremost(),
         )
+
+    def _foremost(self) -> Growing | None:
+        if not self.cascades:
+            return None
+        return self.cascades[min(self.cascades)].status()

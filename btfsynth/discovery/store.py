@@ -4,6 +4,8 @@
 
     DIR/trials.jsonl             one record per line, in the order in which they came; sorted in the end
     DIR/front.json               the index of the front, and what the records belong to
+    DIR/growing/trial_3.json     where the cascade of a trial stands, till it has ended
+    DIR/partial.mig              without a front, the circuit of the cascade that has come furthest
     DIR/front/c24_d9_i7_1f0a63c2/  one circuit: netlist, hardware, vectors, manifest, entry.json
 
 Lines are appended one at a time, and a torn last one, as a killed run leaves it, is dropped. Entries are made
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.discovery.cascade import Growth, parse_growth
 from btfsynth.discovery.record import Findings, Record, parse_record
 from btfsynth.errors import BtfsynthError, DataError, OutputError, VerificationError, plural, shown
 from btfsynth.events import Note, OnEvent
@@ -33,8 +36,9 @@ from btfsynth.flow.patterns import count_targets, targets_record
 from btfsynth.flow.report import is_verified
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
+from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
-from btfsynth.netlist.text import parse_netlist
+from btfsynth.netlist.text import format_netlist, parse_netlist
 from btfsynth.records import file_content, inside, items, read_record, string, whole
 from btfsynth.sim.base import CheckResult
 from btfsynth.verify.simulate import simulate_design
@@ -42,6 +46,8 @@ from btfsynth.verify.simulate import simulate_design
 FRONT_FILE = "front.json"
 TRIALS_FILE = "trials.jsonl"
 _FRONT = "front"
+_GROWING = "growing"
+PARTIAL_FILE = "partial.mig"
 _FORMAT = 2
 
 
@@ -109,6 +115,40 @@ class Store:
         for key in sorted(wanted - texts):
             raise DataError(f"the netlist of circuit {key[:8]} is missing", path)
         return records
+
+    def keep_growth(self, trial: int, growth: Growth) -> None:
+        """Write where the cascade of a trial stands."""
+        folder = self.directory / _GROWING
+        make_folder(folder)
+        text = json.dumps(growth.to_json(), separators=(",", ":")) + "\n"
+        write_text(folder / f"trial_{trial}.json", text)
+
+    def growth(self, trial: int) -> Growth | None:
+        """Return where an earlier session left the cascade of a trial, None if it did not begin."""
+        path = self.directory / _GROWING / f"trial_{trial}.json"
+        if not path.exists():
+            return None
+        values = read_record(path)
+        try:
+            return parse_growth(values)
+        except DataError as error:
+            raise DataError(f"not the state of a cascade: {error}", path) from None
+
+    def drop_growth(self, trial: int) -> None:
+        """Remove the state of a cascade that has ended."""
+        folder = self.directory / _GROWING
+        (folder / f"trial_{trial}.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others are under way, or there is none
+            folder.rmdir()
+
+    def keep_partial(self, netlist: Netlist | None) -> Path:
+        """Write the circuit that has come furthest; None removes an earlier one."""
+        path = self.directory / PARTIAL_FILE
+        if netlist is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_text(path, format_netlist(netlist))
+        return path
 
     def append(self, record: Record) -> None:
         """Add a record to the file; it is on the disk when this returns."""
@@ -187,7 +227,7 @@ class Store:
                     whole(entry, name)
 
 
-_NAMES = (FRONT_FILE, TRIALS_FILE, _FRONT)
+_NAMES = (FRONT_FILE, TRIALS_FILE, _FRONT, _GROWING, PARTIAL_FILE)
 
 
 def _line(record: Record) -> str:

@@ -14,15 +14,27 @@ import numpy as np
 from numba.core import event
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.discovery.cascade import CascadeOptions, grow
-from btfsynth.discovery.portfolio import Portfolio
+from btfsynth.discovery.cascade import (
+    CascadeOptions,
+    Growth,
+    grow,
+    grown,
+    holding,
+    interleaved_order,
+    run_part,
+)
+from btfsynth.discovery.growing import FINISH, GrowTask, cascade_options
+from btfsynth.discovery.learner import LearnerOptions
+from btfsynth.discovery.portfolio import Portfolio, grows
 from btfsynth.discovery.record import Circuit, Record, canonical_netlist, make_circuit
 from btfsynth.errors import NetlistError, TrainingError, VerificationError
 from btfsynth.flow.simplify import simplify_netlist, simplify_network
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
+from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass
+from btfsynth.passes.basic import Inverters
 from btfsynth.passes.registry import format_script, parse_script
 from btfsynth.ports import Port
 from btfsynth.training.defaults import TrainingPlan
@@ -37,11 +49,8 @@ _COMPILING = "compiling the kernels (once)"
 def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, trial: int) -> Record:
     """Train one network; if it is exact, lower it, run the passes and check the netlist.
 
-    Or grow the circuit by a cascade, where the portfolio says so. If something fails on the way, a check of
-    the netlist included, the record says so.
+    If something fails on the way, a check of the netlist included, the record says so.
     """
-    if portfolio.grows(trial):
-        return _grow(dataset, seed, passes, trial)
     topology, parameters = portfolio.topology(trial), portfolio.parameters(trial)
     record = _begun(dataset, parameters, topology.widths, seed, trial, passes)
     try:
@@ -84,19 +93,33 @@ def _begun(
     )
 
 
-def _grow(dataset: Dataset, seed: int, passes: str, trial: int) -> Record:
-    """Grow a circuit by a cascade, run the passes and check the netlist."""
-    start = int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
-    options = CascadeOptions(seed=start)
-    record = _begun(dataset, options.parameters, None, seed, trial, passes)
-    record = replace(record, method="cascade")
-    try:
-        grown = grow(dataset, options)
-    except TrainingError as error:
-        return replace(record, problem=str(error))
-    netlist, _ = simplify_netlist(grown.netlist, dataset, None, passes)
-    record = replace(record, iterations=grown.iterations, bits_right=record.bits)
+def grow_part(
+    dataset: Dataset, seed: int, passes: str, growth: Growth, task: GrowTask
+) -> Growth | Record:
+    """Do a part of a trial's cascade; the last one runs the passes and checks the netlist."""
+    options = cascade_options(dataset, seed, task.trial)
+    if task.part != FINISH:
+        return run_part(dataset, options, growth, task.part)
+    record = failed_growth(dataset, seed, passes, task.trial, growth, "")
+    circuit = grown(dataset, options, growth)
+    made = {**circuit.made, "trainings": circuit.trainings, "cells": circuit.netlist.n_cells}
+    record = replace(record, bits_right=record.bits, made=made)
+    netlist, _ = simplify_netlist(circuit.netlist, dataset, None, passes)
     return replace(record, circuit=_checked(netlist, dataset))
+
+
+def failed_growth(
+    dataset: Dataset, seed: int, passes: str, trial: int, growth: Growth, problem: str
+) -> Record:
+    """Return the record of a cascade that did not end with a circuit."""
+    record = _begun(dataset, LearnerOptions().parameters, None, seed, trial, passes)
+    return replace(
+        record,
+        method="cascade",
+        iterations=growth.iterations,
+        bits_right=growth.bits_right,
+        problem=problem,
+    )
 
 
 def polish(
@@ -107,15 +130,24 @@ def polish(
     They begin with its canonical form, so that the result does not depend on which netlist of the circuit
     came first. Every pass that has a seed gets one that follows from seed, circuit and attempt. `keep_all`
     keeps the outputs on every input vector, not only on the patterns.
+
+    Where circuits are grown by cascades the walk of `btfsynth.passes.annealing` takes the place of the passes,
+    and at every third attempt some inputs are held at 0 and let free again: the rest of the circuit is what
+    the cascade begins with.
     """
     if parent.circuit is None:
         raise VerificationError("expected the record of a circuit to polish")
     key = parent.circuit.key
     label = f"{parent.seed} {key} {attempt}"
     number = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "little") % _SEEDS
-    script = format_script(_reseeded(parse_script(passes), number))
     start = canonical_netlist(parse_netlist(text))
-    record = replace(parent, passes=script, circuit=None, parent=key, attempt=attempt)
+    script = format_script(_reseeded(parse_script(passes), number))
+    made = parent.made
+    if grows(dataset):
+        script = _annealing(start, dataset, number, attempt)
+        if attempt % 3 == 2:
+            start, made = _regrown(dataset, start, number)
+    record = replace(parent, passes=script, circuit=None, parent=key, attempt=attempt, made=made)
     netlist, _ = simplify_netlist(start, None if keep_all else dataset, None, script)
     try:
         return replace(record, circuit=_checked(netlist, dataset))
@@ -123,10 +155,40 @@ def polish(
         return replace(record, problem=str(error))
 
 
-def get_ready(passes: str, precision: int) -> None:
+_WALK = 1_000_000_000
+"""Cells times words times steps of a walk, some ten seconds."""
+
+_LONGEST_WALK = 400_000
+
+_WALKS = ((1, 5), (2, 5), (4, 10))
+"""Slack and uphill moves of the walks, in turn (see `btfsynth.passes.annealing.Annealing`)."""
+
+
+def _annealing(netlist: Netlist, dataset: Dataset, seed: int, attempt: int) -> str:
+    words = -(-dataset.n_patterns // 64)
+    steps = min(_LONGEST_WALK, _WALK // max(1, words * netlist.n_cells))
+    slack, uphill = _WALKS[(attempt // 3 + attempt) % len(_WALKS)]
+    walk = Annealing(steps=steps, slack=slack, uphill=uphill, seed=seed)
+    return format_script([walk, Inverters()])
+
+
+def _regrown(dataset: Dataset, netlist: Netlist, seed: int) -> tuple[Netlist, dict[str, int]]:
+    """Hold up to three inputs of a circuit at 0 and let them free again by a cascade."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    order = list(interleaved_order(dataset.input_ports))
+    held = int(random.integers(1, 4))
+    if random.integers(0, 2):
+        order = [int(bit) for bit in random.permutation(dataset.n_inputs)]
+    free = dataset.n_inputs - held
+    options = CascadeOptions(seed=seed, order=tuple(order), cells=int(random.integers(2, 4)))
+    circuit = grow(dataset, options, holding(dataset, netlist, order, free))
+    return circuit.netlist, {**circuit.made, "cells": circuit.netlist.n_cells}
+
+
+def get_ready(passes: str, precision: int, cascades: bool) -> None:
     """Load or compile all that the work takes, on a task of a moment; report once if it is compiled."""
     with event.install_listener("numba:compile", _Compiling()):
-        _try_everything(passes, precision)
+        _try_everything(passes, precision, cascades)
 
 
 class _Compiling(event.Listener):  # type: ignore[misc]
@@ -144,11 +206,14 @@ class _Compiling(event.Listener):  # type: ignore[misc]
         """Nothing is told then."""
 
 
-def _try_everything(passes: str, precision: int) -> None:
+def _try_everything(passes: str, precision: int, cascades: bool) -> None:
     vectors = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=np.uint8)
     targets = vectors.sum(axis=1, keepdims=True) % 2
     ports = (Port("x", 2),), (Port("y", 1),)
     tiny = Dataset("ready", "ready", vectors, targets.astype(np.uint8), *ports)
+    if cascades:
+        for cells in (0, 3):
+            grow(tiny, CascadeOptions(cells=cells))
     plan = TrainingPlan((2, 3, 1), TrainParameters(max_iterations=500, precision=precision))
     for trial in range(20):
         if run_trial(tiny, Portfolio(plan, vary_network=False), 0, passes, trial).exact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +12,30 @@ from hypothesis import strategies as st
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.load import load
-from btfsynth.discovery.cascade import CascadeOptions, grow, interleaved_order
+from btfsynth.discovery.cascade import (
+    CascadeOptions,
+    begin,
+    finished,
+    grow,
+    holding,
+    interleaved_order,
+    merged,
+    parse_growth,
+    parts_of,
+    run_part,
+)
+from btfsynth.discovery.learner import LearnerOptions
 from btfsynth.errors import TrainingError, UsageError
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist
 from btfsynth.ports import Port
 
-QUICK = CascadeOptions(candidates=1, stage_passes="resub --patience 1000")
+QUICK = CascadeOptions(
+    learner=LearnerOptions(supports=1, trainings=5, wanted=1), parts=1,
+    stage_passes="resub --patience 1000",
+)  # fmt: skip
+LEARNS = replace(QUICK, cells=0)
+"""Nothing is found by search: every output is trained."""
 
 
 def table(inputs: list[list[int]], targets: list[list[int]], care: object = None) -> Dataset:
@@ -29,11 +47,12 @@ def table(inputs: list[list[int]], targets: list[list[int]], care: object = None
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("task", ["multiplier:2", "adder:3", "parity:5"])
-def test_a_grown_circuit_is_right_everywhere(task):
+@pytest.mark.parametrize("task", ["multiplier:2", "adder:3", "parity:5", "squarer:4"])
+@pytest.mark.parametrize("options", [QUICK, LEARNS], ids=["searches", "learns"])
+def test_a_grown_circuit_is_right_everywhere(task, options):
     """Every pattern comes out right, on the ports of the data."""
     data = load(task)
-    grown = grow(data, QUICK)
+    grown = grow(data, options)
     assert count_wrong(grown.netlist, care_reference(data)) == 0
     assert grown.netlist.input_ports == data.input_ports
     assert grown.netlist.output_ports == data.output_ports
@@ -46,11 +65,57 @@ def test_an_adder_grows_by_full_adders():
 
 @pytest.mark.slow
 def test_the_three_bit_multiplier_grows_small():
-    """At most the 27 cells of the textbook's array of half and full adders."""
+    """Fewer than the 27 cells of the textbook's array; outputs are searched and trained."""
     data = load("multiplier:3")
     grown = grow(data)
     assert count_wrong(grown.netlist, care_reference(data)) == 0
-    assert grown.netlist.n_cells <= 27
+    assert grown.netlist.n_cells <= 25
+    assert grown.made["searched"]
+    assert grown.made["trained"]
+
+
+def test_a_sorter_of_four_grows():
+    """Three full adders would be more: ten cells of two inputs, less with majorities."""
+    vectors = [[v >> k & 1 for k in range(4)] for v in range(16)]
+    data = table(vectors, [sorted(row) for row in vectors])
+    grown = grow(data, QUICK)
+    assert count_wrong(grown.netlist, care_reference(data)) == 0
+    assert grown.netlist.n_cells <= 8
+
+
+def test_what_is_not_learnt_is_written_as_multiplexers():
+    """Trainings of one iteration: the circuit is right all the same, and says how it was made."""
+    data = load("multiplier:2")
+    parameters = replace(LEARNS.learner.parameters, max_iterations=1)
+    learner = replace(LEARNS.learner, parameters=parameters, repaired=0)
+    grown = grow(data, replace(LEARNS, learner=learner, rounds=1))
+    assert count_wrong(grown.netlist, care_reference(data)) == 0
+    assert grown.made["expanded"]
+
+
+def test_a_growth_continues_from_its_record():
+    """At every step the state goes through JSON; the circuit is the one that grows in one go."""
+    data = load("multiplier:2")
+    growth = begin(data, LEARNS)
+    while not growth.done:
+        growth = parse_growth(json.loads(json.dumps(growth.to_json())))
+        assert finished(data, LEARNS, growth).n_outputs == 4
+        results = [run_part(data, LEARNS, growth, part) for part in parts_of(growth, LEARNS)]
+        growth = merged(data, LEARNS, growth, results)
+    whole = grow(data, LEARNS).netlist
+    assert format_netlist(finished(data, LEARNS, growth)) == format_netlist(whole)
+    assert growth.bits_right == 64
+
+
+def test_a_circuit_is_held_and_let_free_again():
+    """With the last two inputs at 0 a circuit is one of a smaller function, from which it grows again."""
+    data = load("multiplier:2x3")
+    netlist = grow(data, QUICK).netlist
+    order = (4, 0, 2, 1, 3)
+    start = holding(data, netlist, order, 3)
+    assert start.circuit.n_inputs == 3
+    again = grow(data, replace(QUICK, order=order), start)
+    assert count_wrong(again.netlist, care_reference(data)) == 0
 
 
 def test_the_same_seed_grows_the_same_circuit():
@@ -92,7 +157,9 @@ def test_bits_of_ports_take_turns():
 
 def test_giving_up_names_what_was_not_learnt():
     """Too few steps for an exclusive or: how far it came, and which outputs are left."""
-    stuck = replace(QUICK, rounds=1, parameters=replace(QUICK.parameters, max_iterations=1))
+    parameters = replace(QUICK.learner.parameters, max_iterations=1)
+    learner = replace(QUICK.learner, parameters=parameters, repaired=0)
+    stuck = replace(LEARNS, rounds=1, learner=learner, expands=False)
     with pytest.raises(
         TrainingError, match=r"\d of 4 inputs free, none of the output bits \d.* in 1 round"
     ):
@@ -104,16 +171,23 @@ def test_giving_up_names_what_was_not_learnt():
     [
         ({"order": (0, 1, 2)}, "order of the 4 inputs"),
         ({"order": (0, 1, 2, 2)}, "order of the 4 inputs"),
-        ({"rounds": 0}, "rounds and candidates"),
-        ({"candidates": 0}, "rounds and candidates"),
-        ({"shapes": ()}, "at least one shape"),
+        ({"rounds": 0}, "rounds, outputs and parts"),
+        ({"parts": 0}, "rounds, outputs and parts"),
+        ({"cells": 4}, "expected 0 to 3"),
+        ({"learner": {"shapes": ()}}, "at least one shape"),
+        ({"learner": {"supports": 0}}, "supports, attempts"),
         ({"passes": "nonsense"}, "unknown pass"),
     ],
 )
 def test_options_that_cannot_be(change, message):
     """One line says what was expected."""
+
+    def begun():
+        learner = replace(QUICK.learner, **change.get("learner", {}))
+        grow(load("multiplier:2"), replace(QUICK, **{**change, "learner": learner}))
+
     with pytest.raises(UsageError, match=message):
-        grow(load("multiplier:2"), replace(QUICK, **change))
+        begun()
 
 
 def test_only_boolean_inputs():
