@@ -31,6 +31,8 @@ from btfsynth.passes.rewrite import Rewrite
 
 _HOPELESS = 3
 """Starts of more than this many times the cells of the smallest one are not optimised further."""
+_SMALL = 5_000
+"""Cells times words up to which two cells are tried."""
 _UNKNOWN = 2
 
 
@@ -38,9 +40,9 @@ _UNKNOWN = 2
 class Collapse:
     """Build the function anew from its table in several ways and return the smallest netlist, optimised.
 
-    All starting points are resubstituted by one cell, the best `keep` of them by two with a `patience` (see
-    `Resubstitution`); the netlist that was given is one of them. It does nothing above 16 inputs or where the
-    table would have more than `entries` values.
+    All starting points are resubstituted by one cell, the best `keep` of them, if they are small, by two with a
+    `patience` (see `Resubstitution`); the netlist that was given is one of them. It does nothing above 16
+    inputs or where the table would have more than `entries` values.
     """
 
     keep: int = 2
@@ -76,7 +78,12 @@ class Collapse:
                 found.append(Rewrite().apply(step.apply(hashed, reference), reference))
         found.sort(key=_cost)
         more = Resubstitution(patience=self.patience, seed=self.seed)
-        return min((more.apply(best, reference) for best in found[: self.keep]), key=_cost)
+        best = found[: self.keep]
+        words = reference.inputs.shape[1]
+        return min(
+            (more.apply(net, reference) if net.n_cells * words <= _SMALL else net for net in best),
+            key=_cost,
+        )
 
 
 def _cost(netlist: Netlist) -> tuple[int, int]:
