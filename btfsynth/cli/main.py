@@ -119,13 +119,18 @@ def cli(ctx: click.Context) -> None:
 
 
 @contextlib.contextmanager
-def _rare_collection() -> Iterator[None]:
-    """Collect garbage rarely: what Numba makes as it loads lives on; searching it is a tenth of a start."""
+def _rare_collection(last: bool) -> Iterator[None]:
+    """Collect garbage rarely: what Numba makes as it loads lives on; searching it is a tenth of a start.
+
+    If it is the last thing that the process does, nothing is searched at its end either.
+    """
     former = gc.get_threshold()
     gc.set_threshold(200_000, 20, 20)
     try:
         yield
     finally:
+        if last:
+            gc.freeze()
         gc.set_threshold(*former)
 
 
@@ -135,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with contextlib.suppress(AttributeError, ValueError):  # somebody else's stream
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        with _ended_once(), _rare_collection():
+        with _ended_once(), _rare_collection(last=arguments is None):
             code = cli.main(
                 args=None if arguments is None else list(arguments),
                 prog_name="btfsynth",
