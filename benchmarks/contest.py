@@ -67,7 +67,8 @@ def best_graph(folder: Path, year: str, name: str) -> tuple[int, Path] | None:
 def smallest(netlist: Netlist, script: str, seconds: float | None, wanted: Any) -> dict[str, Any]:
     """Optimise a netlist and return cells, depth and CPU seconds; wrong outputs end the program."""
     start = time.process_time()
-    result, _ = optimise(netlist, None, parse_script(script), seconds)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    result = optimise(netlist, None, parse_script(script), deadline).netlist
     spent = time.process_time() - start
     if not np.array_equal(output_words(result, exhaustive_words(result.n_inputs)), wanted):
         sys.exit(f"{netlist.name}: the result is not the function of the table")

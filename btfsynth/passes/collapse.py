@@ -24,7 +24,9 @@ from btfsynth.netlist.simulation import (
     unpack_bits,
 )
 from btfsynth.netlist.views import statistics
+from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import FunctionalHash
+from btfsynth.passes.best_so_far import best_so_far, keep
 from btfsynth.passes.detect import Detect
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.rewrite import Rewrite
@@ -63,27 +65,41 @@ class Collapse:
         fits = 0 < netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS and size <= self.entries
         if not reference.complete or not fits:
             return netlist
+        work = _Portfolio(netlist, reference)
         tables, wanted = _tables(netlist, reference)
-        starts = [start.netlist for start in table_starts(netlist, tables, wanted)]
-        return self._best([netlist, *starts], reference)
-
-    def _best(self, starts: list[Netlist], reference: Reference) -> Netlist:
-        quick = [Rewrite().apply(Detect().apply(start, reference), reference) for start in starts]
-        limit = _HOPELESS * min(netlist.n_cells for netlist in quick)
+        with best_so_far():
+            found = [netlist, *(start.netlist for start in table_starts(netlist, tables, wanted))]
+            found = [
+                Rewrite().apply(Detect().apply(start, reference), reference) for start in found
+            ]
+        limit = _HOPELESS * min(start.n_cells for start in found)
         step = Resubstitution(k=1, patience=0, seed=self.seed)
-        found: list[Netlist] = []
-        for netlist in quick:
-            if netlist.n_cells <= limit:
-                hashed = FunctionalHash().apply(netlist, reference)
-                found.append(Rewrite().apply(step.apply(hashed, reference), reference))
-        found.sort(key=_cost)
+        found = sorted((start for start in found if start.n_cells <= limit), key=_cost)
+        found = [work.taken(FunctionalHash(), step, Rewrite(), start=start) for start in found]
         more = Resubstitution(patience=self.patience, seed=self.seed)
-        best = found[: self.keep]
         words = reference.inputs.shape[1]
-        return min(
-            (more.apply(net, reference) if net.n_cells * words <= _SMALL else net for net in best),
-            key=_cost,
-        )
+        for start in sorted(found, key=_cost)[: self.keep]:
+            if start.n_cells * words <= _SMALL:
+                work.taken(more, start=start)
+        return work.best
+
+
+class _Portfolio:
+    """The smallest netlist met, and of equal ones the first of least depth."""
+
+    def __init__(self, netlist: Netlist, reference: Reference) -> None:
+        self.best = netlist
+        self._reference = reference
+
+    def taken(self, *steps: Pass, start: Netlist) -> Netlist:
+        """Return what passes make of a start, and remember it if it is the best."""
+        with best_so_far():
+            for step in steps:
+                start = step.apply(start, self._reference)
+        if _cost(start) < _cost(self.best):
+            self.best = start
+        keep(lambda: self.best)
+        return start
 
 
 def _cost(netlist: Netlist) -> tuple[int, int]:

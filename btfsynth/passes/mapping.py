@@ -27,6 +27,7 @@ from btfsynth.netlist.kernels import value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import statistics
+from btfsynth.passes.best_so_far import best_so_far, keep
 from btfsynth.passes.rewrite import Rewrite
 
 _MAX_FORM = 16
@@ -79,8 +80,14 @@ class Mapping:
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         best = rebuild(netlist)
+
+        def so_far() -> Netlist:
+            return best
+
         for _ in range(self.rounds):
-            mapped = Rewrite().apply(self._covered(best), reference)
+            keep(so_far)
+            with best_so_far():
+                mapped = Rewrite().apply(self._covered(best), reference)
             if _cost(mapped) >= _cost(best):
                 break
             best = mapped

@@ -18,9 +18,7 @@ PROGRAM = Path(__file__).parents[2] / "benchmarks" / "contest.py"
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(PROGRAM), str(folder), "--results", str(folder / "r.jsonl")]
     quick = ["--table-passes", "collapse", "--graph-passes", "detect"]
-    return subprocess.run(
-        [*command, *quick, *options], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([*command, *quick, *options], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
