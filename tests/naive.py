@@ -160,6 +160,27 @@ def truth_table(netlist):
     return [netlist_bits(netlist, vector) for vector in all_vectors(netlist.n_inputs)]
 
 
+def gate_bits(gates, vector):
+    """The output bits of a netlist with parities on one input vector, a cell at a time.
+
+    A parity is a cell whose literals fall.
+    """
+    values = [0, *vector]
+
+    def bit(literal):
+        return values[literal // 2] ^ literal % 2
+
+    for a, b, c in gates.fanins.tolist():
+        ones = bit(a) + bit(b) + bit(c)
+        values.append(ones % 2 if a > c else int(ones >= 2))
+    return [bit(literal) for literal in gates.outputs.tolist()]
+
+
+def gate_table(gates):
+    """The output bits on every input vector."""
+    return [gate_bits(gates, vector) for vector in all_vectors(gates.n_inputs)]
+
+
 def threshold_is_on(inputs, weights, threshold, bits):
     """Whether a sum of weighted -1/+1 inputs is above a threshold."""
     total = 0

@@ -15,17 +15,24 @@ exercises 477 to 481; Haaswijk, Soeken, Mishchenko and De Micheli, "SAT-based ex
 together with two of that one's own fan-ins, which is never more than one cell of the three others; inputs
 that can be exchanged come in the order of their first use. The constant is an input here: with it the
 function is made self-dual, and exchanges of the constant with an input count.
+
+Other bases are variations. A cell that may be a parity has a variable that says so; it is self-dual, too, and 0
+where its fan-in is. Cells of two inputs are those that read the constant, which then cannot be exchanged.
+Whatever two cells over the same three nodes compute together is still one cell: it is determined by what it is
+where the two nodes that both read are equal and where they differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from btfsynth.settings.table import Basis
 
 Array = NDArray[Any]
 
@@ -39,6 +46,7 @@ class Problem:
 
     values: NDArray[np.uint8]
     care: NDArray[np.uint8]
+    basis: Basis = Basis.MAJ
 
     @property
     def n_inputs(self) -> int:
@@ -63,7 +71,7 @@ class Problem:
         care[:, 0::2], care[:, 1::2] = self.care, self.care[:, ::-1]
         vectors = np.arange(2 * size)
         found = []
-        for p, q in combinations(range(nodes), 2):
+        for p, q in combinations(range(0 if self.basis.three else 1, nodes), 2):
             differ = (vectors >> p ^ vectors >> q) & 1
             swapped = vectors ^ (differ << p) ^ (differ << q)
             to = swapped ^ vectors[:, None]  # a row for every way to complement
@@ -108,11 +116,14 @@ class Encoding:
         self._plain = [self._new_row(cell) for cell in range(self._first, last)]
         self._flipped = [self._new_row(cell) for cell in range(self._first, last)]
         self._reads = [self._new_row(cell) for cell in range(self._first, last)]
+        self._parity = self._new_row(n_cells) if problem.basis.parities else []
         self._drives = [self._new_row(last) for _ in problem.values]
         self._wrong_side = [self._new() for _ in problem.values]
         for cell in range(n_cells):
             self._choose_fanin(cell)
             self._compute(cell)
+            if self._parity:
+                self._compute_parity(cell)
             self._bar_reapplication(cell)
         self._match_outputs()
         self._use_every_cell()
@@ -124,17 +135,19 @@ class Encoding:
             self._limit_depth(max_depth)
 
     def read(self, model: Sequence[int]) -> tuple[list[tuple[int, int, int]], list[int]]:
+        """Return the cells, literals falling in parities and rising in others, and the output literals."""
         true = {variable for variable in model if variable > 0}
         origin = self._origin
         # Signals are 0 at the origin: the inputs that are 1 there are complemented.
         flip = [0, *(origin >> bit & 1 for bit in range(self._first - 1)), *([0] * self.n_cells)]
         cells = []
-        for plain, flipped in zip(self._plain, self._flipped, strict=True):
+        parities = self._parity or [0] * self.n_cells
+        for plain, flipped, parity in zip(self._plain, self._flipped, parities, strict=True):
             found = [2 * node ^ flip[node] for node, name in enumerate(plain) if name in true]
             found += [
                 2 * node ^ flip[node] ^ 1 for node, name in enumerate(flipped) if name in true
             ]
-            a, b, c = sorted(found)
+            a, b, c = sorted(found, reverse=parity in true)
             cells.append((a, b, c))
         outputs = []
         for function, names in enumerate(self._drives):
@@ -162,9 +175,14 @@ class Encoding:
         self._at_most_one(flipped)
         self.clauses += [[-name for name in four] for four in combinations(reads, 4)]
         self.clauses += [list(most) for most in combinations(reads, len(reads) - 2)]
+        if not self._problem.basis.three:
+            self.clauses.append([reads[0]])
+        if self._parity:
+            self.clauses += [[-self._parity[cell], -name] for name in flipped]
 
     def _compute(self, cell: int) -> None:
-        """Two equal fan-ins are the value of the cell."""
+        """Two equal fan-ins are the value of the cell, but of a parity."""
+        unless = self._parity[cell : cell + 1]
         plain, flipped = self._plain[cell], self._flipped[cell]
         own = self._values[self._first + cell]
         for a, b in combinations(range(self._first + cell), 2):
@@ -175,11 +193,29 @@ class Encoding:
             ):
                 for row in self._rows:
                     for value in (1, -1):
-                        clause = [-left, -right, value * own[row]]
+                        clause = [-left, -right, value * own[row], *unless]
                         if self._differs(a, row, flip_a * value, clause) and self._differs(
                             b, row, flip_b * value, clause
                         ):
                             self.clauses.append(clause)
+
+    def _compute_parity(self, cell: int) -> None:
+        """A parity is 1 if one or three fan-ins are."""
+        reads, own = self._reads[cell], self._values[self._first + cell]
+        lowest = range(self._first + cell) if self._problem.basis.three else range(1)
+        for a, b, c in combinations(range(self._first + cell), 3):
+            if a not in lowest:
+                continue
+            chosen = [-self._parity[cell], -reads[a], -reads[b], -reads[c]]
+            for row in self._rows:
+                for x, y, z in product((1, -1), repeat=3):
+                    clause = [*chosen, x * y * z * own[row]]
+                    if (
+                        self._differs(a, row, x, clause)
+                        and self._differs(b, row, y, clause)
+                        and self._differs(c, row, z, clause)
+                    ):
+                        self.clauses.append(clause)
 
     def _differs(self, node: int, row: int, value: int, clause: list[int]) -> bool:
         """Add "the node has not this value" to a clause; False if that holds anyway."""
@@ -223,7 +259,7 @@ class Encoding:
             self.clauses.append(users + [names[node] for names in self._drives])
 
     def _order(self, cell: int) -> None:
-        """The fan-in sets, read as binary numbers, rise; among equal ones the complements."""
+        """The fan-in sets, read as binary numbers, rise; among equal ones the complements, a parity last."""
         low, high = self._reads[cell], self._reads[cell + 1]
         same = self._new()  # in all nodes above the present one
         self.clauses += [[-high[-1], -same], [high[-1], same]]
@@ -234,7 +270,9 @@ class Encoding:
             self.clauses += [[-same, -a, -b, following], [same, -following]]
             same = following
         low, high = self._flipped[cell], self._flipped[cell + 1]
-        self.clauses.append([-same, *high])
+        self.clauses.append([-same, *high, *self._parity[cell + 1 : cell + 2]])
+        if self._parity:
+            self.clauses.append([-same, -self._parity[cell]])
         for node, a in enumerate(low):
             self.clauses += [[-same, -a, -b] for b in high[: node + 1]]
 

@@ -7,8 +7,10 @@ before had the answer "no"; depth, where asked for, is then lowered at that size
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +19,12 @@ from pysat.solvers import Solver
 from btfsynth.errors import NetlistError
 from btfsynth.exact.encoding import Encoding, Problem
 from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.gates import GateBuilder, GateNetlist
 from btfsynth.netlist.literals import value_of
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.views import statistics
+from btfsynth.netlist.views import depth_of
 from btfsynth.ports import Port
+from btfsynth.settings.table import Basis
 
 MAX_EXACT_INPUTS = 8
 """Most inputs of a function; beyond five or six only the smallest netlists are within reach."""
@@ -38,8 +42,12 @@ class Limits:
     seconds: float = 0.0
 
 
+Found = TypeVar("Found", Netlist, GateNetlist)
+Made_co = TypeVar("Made_co", covariant=True)
+
+
 @dataclass(frozen=True)
-class ExactResult:
+class ExactResult(Generic[Found]):
     """Result of the search; `netlist` is None if nothing was found within the sizes and limits.
 
     `bound`: no netlist of fewer cells exists within the depth allowed: all smaller sizes were proven
@@ -47,7 +55,7 @@ class ExactResult:
     has less depth; 0 if not asked, not answered, or the size is not proven.
     """
 
-    netlist: Netlist | None
+    netlist: Found | None
     bound: int
     depth_bound: int
     conflicts: int
@@ -61,7 +69,7 @@ class ExactResult:
 class InterruptedSearch(KeyboardInterrupt):
     """The user stopped the search; `result` is what had been found."""
 
-    def __init__(self, result: ExactResult) -> None:
+    def __init__(self, result: ExactResult[Any]) -> None:
         self.result = result
         super().__init__()
 
@@ -76,7 +84,7 @@ def exact_netlist(
     max_depth: int = 0,
     min_depth: bool = False,
     limits: Limits | None = None,
-) -> ExactResult:
+) -> ExactResult[Netlist]:
     """Return the smallest netlist of some functions of up to `MAX_EXACT_INPUTS` inputs.
 
     `functions` are truth tables, one per output: bit ``v`` is the value at input vector ``v``, input 0 least
@@ -87,27 +95,31 @@ def exact_netlist(
     `NetlistError` if there are too many inputs, no functions, or tables that do not fit the inputs.
     """
     problem = Problem(*_tables(functions, care, n_inputs))
-    exchanges = problem.exchanges()
-    search = _Search(problem, exchanges, limits or Limits())
-    bound = min_cells
-    undecided: list[int] = []
-    netlist, depth = None, 0
-    try:
-        for size in range(min_cells, max_cells + 1):
-            netlist, answered = search.ask(size, max_depth)
-            if netlist is not None:
-                if min_depth:
-                    netlist, depth = search.lower(netlist)
-                break
-            if not answered:
-                undecided.append(size)
-            bound = bound if undecided else size + 1
-    except KeyboardInterrupt:
-        raise InterruptedSearch(
-            ExactResult(netlist, bound, 0, search.conflicts, tuple(undecided))
-        ) from None
-    proven = netlist is not None and netlist.n_cells == bound
-    return ExactResult(netlist, bound, depth if proven else 0, search.conflicts, tuple(undecided))
+    search: _Search[Netlist] = _Search(problem, limits or Limits(), NetlistBuilder)
+    return search.over_sizes(min_cells, max_cells, max_depth, min_depth)
+
+
+def exact_gates(
+    table: int,
+    n_inputs: int,
+    basis: Basis,
+    max_cells: int,
+    *,
+    min_cells: int = 0,
+    max_depth: int = 0,
+    limits: Limits | None = None,
+) -> ExactResult[GateNetlist]:
+    """Return the smallest netlist of a function over the cells of a basis (see `exact_netlist`)."""
+    problem = Problem(*_tables([table], None, n_inputs), basis)
+    search: _Search[GateNetlist] = _Search(
+        problem, limits or Limits(), partial(GateBuilder, basis=basis)
+    )
+    return search.over_sizes(min_cells, max_cells, max_depth, False)
+
+
+class _Builder(Protocol[Made_co]):
+    def extend(self, literals: list[int], cells: Iterable[Sequence[int]]) -> None: ...
+    def build(self, outputs: Sequence[int]) -> Made_co: ...
 
 
 def _tables(
@@ -132,19 +144,43 @@ def _tables(
     return np.array(rows[0], dtype=np.uint8), np.array(rows[1], dtype=np.uint8)
 
 
-class _Search:
+class _Search(Generic[Found]):
     def __init__(
-        self, problem: Problem, exchanges: Sequence[tuple[int, int]], limits: Limits
+        self, problem: Problem, limits: Limits, builder: Callable[..., _Builder[Found]]
     ) -> None:
         self.conflicts = 0
         self._problem = problem
-        self._exchanges = exchanges
+        self._exchanges = problem.exchanges()
         self._limits = limits
+        self._builder: Callable[..., _Builder[Found]] = builder
 
-    def lower(self, netlist: Netlist) -> tuple[Netlist, int]:
+    def over_sizes(
+        self, min_cells: int, max_cells: int, max_depth: int, min_depth: bool
+    ) -> ExactResult[Found]:
+        bound = min_cells
+        undecided: list[int] = []
+        netlist, depth = None, 0
+        try:
+            for size in range(min_cells, max_cells + 1):
+                netlist, answered = self.ask(size, max_depth)
+                if netlist is not None:
+                    if min_depth:
+                        netlist, depth = self.lower(netlist)
+                    break
+                if not answered:
+                    undecided.append(size)
+                bound = bound if undecided else size + 1
+        except KeyboardInterrupt:
+            raise InterruptedSearch(
+                ExactResult(netlist, bound, 0, self.conflicts, tuple(undecided))
+            ) from None
+        proven = netlist is not None and netlist.n_cells == bound
+        return ExactResult(netlist, bound, depth if proven else 0, self.conflicts, tuple(undecided))
+
+    def lower(self, netlist: Found) -> tuple[Found, int]:
         """Return a netlist of the same size and the least depth found, and what depth is proven."""
         while True:
-            depth = statistics(netlist).depth
+            depth = depth_of(netlist)
             if depth <= 1:
                 return netlist, depth
             lower, answered = self.ask(netlist.n_cells, depth - 1)
@@ -152,7 +188,7 @@ class _Search:
                 return netlist, depth if answered else 0
             netlist = lower
 
-    def ask(self, n_cells: int, max_depth: int) -> tuple[Netlist | None, bool]:
+    def ask(self, n_cells: int, max_depth: int) -> tuple[Found | None, bool]:
         """Return a netlist of this size if there is one, and whether the question was answered."""
         encoding = Encoding(self._problem, n_cells, self._exchanges, max_depth)
         with Solver(name=_SOLVER, bootstrap_with=encoding.clauses) as solver:
@@ -162,7 +198,7 @@ class _Search:
                 return None, answer is not None
             cells, outputs = encoding.read(solver.get_model())
         ports = [Port("x", self._problem.n_inputs)] if self._problem.n_inputs else []
-        builder = NetlistBuilder("exact", ports, [Port("y", len(outputs))])
+        builder = self._builder("exact", ports, [Port("y", len(outputs))])
         literals = [2 * node for node in range(1 + self._problem.n_inputs)]
         builder.extend(literals, cells)
         return builder.build([value_of(literals, lit) for lit in outputs]), True

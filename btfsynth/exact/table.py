@@ -7,13 +7,15 @@ majority, ``!`` a complement::
 
     0007 3 3 2 2 e=<0 a b> f=<!0 c d> g=<!0 e f> = !g
 
-`btfsynth.exact.make_table` made it and can make it again.
+Files of the same form have those over other cells (`btfsynth.settings.table.Basis`): ``npn4_xmg.txt``,
+``npn4_aig.txt`` and ``npn4_xag.txt``, where ``[x y z]`` is a parity and ``[0 x y]`` one of two.
+`btfsynth.exact.make_table` made them and can make them again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -24,26 +26,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import DataError
-from btfsynth.exact.npn import CLASS_INPUTS, npn_classes, self_dual_classes
-from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.exact.npn import CLASS_INPUTS, FunctionClasses, npn_classes, self_dual_classes
+from btfsynth.netlist.gates import AnyNetlist, GateBuilder, gate_output_words
 from btfsynth.netlist.hashing import majority
 from btfsynth.netlist.kernels import majority_of, value_of
-from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.simulation import exhaustive_words, output_words
-from btfsynth.netlist.views import statistics
+from btfsynth.netlist.simulation import exhaustive_words
+from btfsynth.netlist.views import depth_of
 from btfsynth.ports import Port
+from btfsynth.settings.table import Basis
 
 TABLE_FILE = "npn4.txt"
 """Name of the file in this package."""
 
+_GRAPHS = {
+    Basis.MAJ: "majority-inverter graphs",
+    Basis.XMG: "graphs of majorities and parities of two and three",
+    Basis.AIG: "and-inverter graphs",
+    Basis.XAG: "graphs of ANDs, ORs and parities of two",
+}
 _HEAD = """\
-# Smallest majority-inverter graphs of the 222 NPN classes of functions of four inputs.
+# Smallest {} of the 222 NPN classes of functions of four inputs.
 # representative, cells, cells proven necessary, depth, depth proven necessary at that size, netlist
 """
 _ALL = (1 << (1 << CLASS_INPUTS)) - 1
 _NODES = "0abcdefghijklmnopqrstuvwxyz"
-_CELL = re.compile(r"([a-z])=<(!?[0-9a-z]) (!?[0-9a-z]) (!?[0-9a-z])>\Z")
-_LINE = re.compile(r"([0-9a-f]{4}) (\d+) (\d+) (\d+) (\d+) ((?:[a-z]=<[^<>=]*> )*)= (!?[0a-z])\Z")
+_WORD = r"(!?[0-9a-z])"
+_CELL = re.compile(rf"([a-z])=(?:<{_WORD} {_WORD} {_WORD}>|\[{_WORD} {_WORD} {_WORD}\])\Z")
+_LINE = re.compile(
+    r"([0-9a-f]{4}) (\d+) (\d+) (\d+) (\d+) ((?:[a-z]=(?:<[^<>=]*>|\[[^][=]*\]) )*)= (!?[0a-z])\Z"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +66,7 @@ class TableEntry:
     """
 
     table: int
-    netlist: Netlist
+    netlist: AnyNetlist
     bound: int
     depth_bound: int
 
@@ -65,7 +76,7 @@ class TableEntry:
 
     @property
     def depth(self) -> int:
-        return statistics(self.netlist).depth
+        return depth_of(self.netlist)
 
     @property
     def optimal(self) -> bool:
@@ -76,14 +87,20 @@ class TableEntry:
         return self.optimal and self.depth == self.depth_bound
 
 
+def table_file(basis: Basis) -> str:
+    """Return the name of the file of a basis in this package."""
+    return TABLE_FILE if basis is Basis.MAJ else f"npn4_{basis.value}.txt"
+
+
 @cache
-def load_table() -> tuple[TableEntry, ...]:
-    """Return the table of this package, read and checked once per process."""
-    text = files("btfsynth.exact").joinpath(TABLE_FILE).read_text(encoding="utf-8")
-    return read_table(text, TABLE_FILE)
+def load_table(basis: Basis = Basis.MAJ) -> tuple[TableEntry, ...]:
+    """Return a table of this package, read and checked once per process."""
+    name = table_file(basis)
+    text = files("btfsynth.exact").joinpath(name).read_text(encoding="utf-8")
+    return read_table(text, name, basis)
 
 
-def read_table(text: str, path: str) -> tuple[TableEntry, ...]:
+def read_table(text: str, path: str, basis: Basis = Basis.MAJ) -> tuple[TableEntry, ...]:
     """Read a table, an entry per class, representatives ascending; every netlist is simulated.
 
     A `DataError` if a line is malformed, a netlist is not what the line says, or a class is missing or
@@ -94,7 +111,7 @@ def read_table(text: str, path: str) -> tuple[TableEntry, ...]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line or line.startswith("#"):
             continue
-        entry = _read_line(line, path, number)
+        entry = _read_line(line, path, number, basis)
         expected = wanted[len(entries)] if len(entries) < len(wanted) else None
         if entry.table != expected:
             told = "no more lines" if expected is None else f"class {expected:04x}"
@@ -105,12 +122,12 @@ def read_table(text: str, path: str) -> tuple[TableEntry, ...]:
     return tuple(entries)
 
 
-def table_text(entries: Iterable[TableEntry]) -> str:
-    return _HEAD + "".join(_line(entry) for entry in entries)
+def table_text(entries: Iterable[TableEntry], basis: Basis = Basis.MAJ) -> str:
+    return _HEAD.format(_GRAPHS[basis]) + "".join(_line(entry) for entry in entries)
 
 
-def netlist_table(netlist: Netlist) -> int:
-    words = output_words(netlist, exhaustive_words(CLASS_INPUTS))
+def netlist_table(netlist: AnyNetlist) -> int:
+    words = gate_output_words(netlist, exhaustive_words(CLASS_INPUTS))
     return int(words[0, 0]) & _ALL
 
 
@@ -118,33 +135,42 @@ def _line(entry: TableEntry) -> str:
     netlist = entry.netlist
     figures = f"{entry.cells} {entry.bound} {entry.depth} {entry.depth_bound}"
     cells = "".join(
-        f"{_NODES[netlist.first_cell + number]}=<{' '.join(map(_name, fanin))}> "
+        f"{_NODES[netlist.first_cell + number]}={_cell_text(fanin)} "
         for number, fanin in enumerate(netlist.fanins.tolist())
     )
     return f"{entry.table:04x} {figures} {cells}= {_name(int(netlist.outputs[0]))}\n"
+
+
+def _cell_text(fanin: Sequence[int]) -> str:
+    names = " ".join(map(_name, sorted(fanin)))
+    return f"[{names}]" if fanin[0] > fanin[2] else f"<{names}>"
 
 
 def _name(literal: int) -> str:
     return "!" * (literal & 1) + _NODES[literal >> 1]
 
 
-def _read_line(line: str, path: str, number: int) -> TableEntry:
+def _read_line(line: str, path: str, number: int, basis: Basis) -> TableEntry:
     match = _LINE.match(line)
     if match is None:
         raise DataError(f"expected table, four figures and a netlist, got {line!r}", path, number)
     table = int(match[1], 16)
     cells, bound, depth, depth_bound = (int(match[group]) for group in (2, 3, 4, 5))
-    builder = NetlistBuilder(f"npn4_{match[1]}", [Port("x", CLASS_INPUTS)], [Port("y", 1)])
-    for made, text in enumerate(re.findall(r"\S+=<[^>]*>", match[6])):
+    builder = GateBuilder(f"npn4_{match[1]}", [Port("x", CLASS_INPUTS)], [Port("y", 1)], basis)
+    for made, text in enumerate(re.findall(r"\S+=[<[][^]>]*[]>]", match[6])):
         cell = _CELL.match(text)
         own = 1 + CLASS_INPUTS + made
         if cell is None or own >= len(_NODES) or cell[1] != _NODES[own]:
             raise DataError(f"expected cell {_NODES[own : own + 1]!r}, got {text!r}", path, number)
-        literal = builder.maj(*(_literal(cell[k], own, path, number) for k in (2, 3, 4)))
-        if literal != 2 * own:
+        parity = cell[2] is None
+        read = [_literal(name, own, path, number) for name in cell.groups()[1:] if name]
+        literal = builder.xor(*read) if parity else builder.maj(*read)
+        if literal != 2 * own or builder.n_cells != made + 1:
             raise DataError(f"{text} is no cell in normal form", path, number)
     output = _literal(match[7], 1 + CLASS_INPUTS + builder.n_cells, path, number)
-    entry = TableEntry(table, builder.build([output]), bound, depth_bound)
+    gates = builder.build([output])
+    netlist = gates.as_netlist() if basis is Basis.MAJ else gates
+    entry = TableEntry(table, netlist, bound, depth_bound)
     if (entry.cells, entry.depth) != (cells, depth):
         told = f"{entry.cells} cells and depth {entry.depth}"
         raise DataError(f"expected {cells} cells and depth {depth}, got {told}", path, number)
@@ -195,7 +221,7 @@ _Cells = list[tuple[int, int, int]]
 @cache
 def form_library() -> FormLibrary:
     classes, entries = npn_classes(), load_table()
-    forms = [_forms(entry) for entry in entries]
+    forms = [all_forms(entry, self_dual_classes()) for entry in entries]
     most = max(entry.cells for entry in entries)
     rows = [form for group in forms for form in group]
     cells = np.zeros((len(rows), most, 3), dtype=np.int8)
@@ -213,12 +239,11 @@ def form_library() -> FormLibrary:
     )
 
 
-def _forms(entry: TableEntry) -> list[tuple[_Cells, int]]:
+def all_forms(entry: TableEntry, classes: FunctionClasses) -> list[tuple[_Cells, int]]:
     """Return what an entry's netlist becomes by what leaves its function as it is.
 
     Forms whose cells compute the same signals, up to complements, are one.
     """
-    classes = self_dual_classes()
     fanins, output = entry.netlist.fanins.tolist(), int(entry.netlist.outputs[0])
     found: dict[tuple[int, ...], tuple[_Cells, int]] = {}
     for row in [0, *classes.stabiliser(entry.table).tolist()]:  # row 0 changes nothing
@@ -232,7 +257,7 @@ def _forms(entry: TableEntry) -> list[tuple[_Cells, int]]:
             a, b, c = (value_of(names, literal) for literal in fanin)
             x, y, z = (signals[lit >> 1] ^ _ALL * (lit & 1) for lit in (a, b, c))
             cells.append((a, b, c))
-            signals.append(majority_of(x, y, z))
+            signals.append(x ^ y ^ z if fanin[0] > fanin[2] else majority_of(x, y, z))
         key = tuple(sorted(min(signal, signal ^ _ALL) for signal in signals[_FIRST:]))
         result = value_of(names, output) ^ flips[-1]
         found.setdefault(key, (cells, result))

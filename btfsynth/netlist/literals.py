@@ -11,9 +11,11 @@ this module does without Numba.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from numpy.typing import NDArray
+
+Text = TypeVar("Text")
 
 FALSE = 0
 TRUE = 1
@@ -36,10 +38,10 @@ def majority_of(x: Any, y: Any, z: Any) -> Any:
     return (x & y) | (z & (x | y))
 
 
-def read_literals(fanin: Sequence[int], texts: Sequence[str]) -> tuple[str, list[str]]:
+def read_literals(fanin: Sequence[int], texts: Sequence[Text]) -> tuple[str, list[Text]]:
     """Return the kind of a cell, ``and``, ``or`` or ``maj``, and the texts of the literals it reads.
 
-    The text of a constant that makes the kind is omitted.
+    What stands for a constant that makes the kind is omitted.
     """
     for constant, kind in ((FALSE, "and"), (TRUE, "or")):
         if constant in fanin:

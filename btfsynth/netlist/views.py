@@ -7,7 +7,7 @@ like `Netlist` holds it, and are compiled: passes call them from compiled code a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
+
+if TYPE_CHECKING:
+    from btfsynth.netlist.gates import GateNetlist
 
 
 def levels(netlist: Netlist) -> NDArray[np.int32]:
@@ -31,6 +34,12 @@ def node_levels(fanins: Any, first_cell: Any) -> Any:
         a, b, c = fanins[cell, 0] >> 1, fanins[cell, 1] >> 1, fanins[cell, 2] >> 1
         level[first_cell + cell] = 1 + max(level[a], level[b], level[c])
     return level
+
+
+def depth_of(netlist: Netlist | GateNetlist) -> int:
+    """Return the number of cells on the longest path."""
+    level = node_levels(netlist.fanins, netlist.first_cell)
+    return int(level[netlist.outputs >> 1].max(initial=0))
 
 
 @numba.njit(cache=True, nogil=True)

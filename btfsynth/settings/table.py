@@ -61,6 +61,28 @@ class Objective(str, Enum):
     CELLS_DEPTH = "cells*depth"
 
 
+class Basis(str, Enum):
+    """The cells that a circuit is made of; complements are free in all of them."""
+
+    MAJ = "maj"
+    """Majorities of three, AND and OR among them."""
+    XMG = "xmg"
+    """These, and parities of two and of three."""
+    AIG = "aig"
+    """AND and OR."""
+    XAG = "xag"
+    """AND, OR and parities of two."""
+
+    @property
+    def parities(self) -> bool:
+        return self in (Basis.XMG, Basis.XAG)
+
+    @property
+    def three(self) -> bool:
+        """Whether a cell may read three signals."""
+        return self in (Basis.MAJ, Basis.XMG)
+
+
 EXACT, AUTO, LABELS, SPARSE = "exact", "auto", "labels", "sparse"
 """Rules for weights in hardware."""
 MAX_WEIGHT_BITS = 12
@@ -347,6 +369,14 @@ _SEARCH = (
 
 SIMPLIFY = table(
     _TIME_LIMIT.but(help="Stop after SECONDS, proof included, and keep the best netlist."),
+    Setting(
+        "basis",
+        Choice(Basis),
+        "Cells of the result: maj (majorities, AND, OR), xmg (these, and XOR of two and three), aig (AND, OR) "
+        "or xag (AND, OR, XOR).",
+        Basis.MAJ,
+        more="The passes work on majorities; another basis is mapped and searched after them.",
+    ),
     heading="Netlist options",
 )
 
