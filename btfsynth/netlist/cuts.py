@@ -19,8 +19,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.netlist.gates import AnyNetlist, GateNetlist, is_parity
 from btfsynth.netlist.kernels import majority_of
-from btfsynth.netlist.netlist import Netlist
 
 _NO_LEAF = np.int32(2**31 - 1)
 """After every node."""
@@ -44,7 +44,7 @@ class TableMaps(NamedTuple):
     support: NDArray[np.uint8]  # ``(tables,)``, the subset that a table depends on
 
 
-def find_cuts(netlist: Netlist, most_leaves: int, per_node: int, *, smallest: bool) -> Cuts:
+def find_cuts(netlist: AnyNetlist, most_leaves: int, per_node: int, *, smallest: bool) -> Cuts:
     """Return up to `per_node` (at least 2) cuts of each node, itself included, of up to 3 or 4 leaves.
 
     Where there are more, the smallest ones stay if `smallest`, else the first ones.
@@ -56,7 +56,9 @@ def find_cuts(netlist: Netlist, most_leaves: int, per_node: int, *, smallest: bo
         np.zeros((n_nodes, per_node, most_leaves), dtype=np.int32),
         np.zeros((n_nodes, per_node), dtype=np.uint16),
     )
-    _enumerate(netlist.fanins, netlist.first_cell, table_maps(most_leaves), cuts, smallest)
+    fanins = netlist.fanins
+    parity = is_parity(fanins) if isinstance(netlist, GateNetlist) else np.zeros(len(fanins), bool)
+    _enumerate((fanins, parity), netlist.first_cell, table_maps(most_leaves), cuts, smallest)
     return cuts
 
 
@@ -161,8 +163,12 @@ def _insert(cut: Any, n_leaves: Any, table: Any, kept: Any, rows: Any, smallest:
 
 
 @numba.njit(cache=True, nogil=True)
-def _enumerate(fanins: Any, first_cell: Any, maps: Any, cuts: Any, smallest: Any) -> None:
-    """Fill in the cuts of all nodes. Changes cuts, zero at first. fanins: int32 ``(cells, 3)``."""
+def _enumerate(cells: Any, first_cell: Any, maps: Any, cuts: Any, smallest: Any) -> None:
+    """Fill in the cuts of all nodes. Changes cuts, zero at first.
+
+    cells: (fanins int32 ``(cells, 3)``, parity bool ``(cells,)``: the others are majorities).
+    """
+    fanins, parity = cells
     count, size, leaves, tables = cuts
     spread = maps.spread
     most = leaves.shape[2]
@@ -190,6 +196,8 @@ def _enumerate(fanins: Any, first_cell: Any, maps: Any, cuts: Any, smallest: Any
                         y = spread[bits_of(leaves[b, j], size[b, j], three), tables[b, j]] ^ flip_b
                         z = spread[bits_of(leaves[c, k], size[c, k], three), tables[c, k]] ^ flip_c
                         table = majority_of(x, y, z)
+                        if parity[node - first_cell]:
+                            table = x ^ y ^ z
                         support = maps.support[table]
                         n_kept = 0
                         for place in range(n_all):

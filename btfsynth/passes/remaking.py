@@ -31,10 +31,10 @@ class Sweep(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def begin_sweep(fanins: Any, outputs: Any, first: Any) -> Any:
-    """Return a sweep over the cells of a netlist, none of them made, with room for forms of each."""
+def begin_sweep(fanins: Any, outputs: Any, first: Any, per_cell: Any = 4) -> Any:
+    """Return a sweep over the cells of a netlist, none of them made, with room for this many new ones each."""
     n_cells = fanins.shape[0]
-    graph = new_graph(first, first + 4 * n_cells + 4 * _ROOM)
+    graph = new_graph(first, first + per_cell * n_cells + 4 * _ROOM)
     references = count_references(fanins, outputs, first)
     literal = np.zeros(first + n_cells, dtype=np.int64)
     for node in range(first):
@@ -53,7 +53,7 @@ def read_fanin(literal: Any, row: Any, fanin: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def has_room(graph: Any, cells_left: Any) -> Any:
-    """Tell whether forms may be tried while this many cells are still to come."""
+    """Tell whether forms may be tried while this many cells at most are still to be made."""
     return graph.made[0] + cells_left + _ROOM < graph.fanins.shape[0]
 
 

@@ -1,0 +1,292 @@
+"""Resubstitution over any basis: express a cell by signals that exist (see `btfsynth.passes.resubstitution`).
+
+Every input vector is simulated, so this is for netlists of few inputs, or for parts of large ones. What a cell
+may become is `btfsynth.passes.gate_replacement`'s part.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.exact.gate_forms import GateForms, gate_forms, plain_gate
+from btfsynth.netlist.gates import GateNetlist, compact_gates, gate_words, is_parity
+from btfsynth.netlist.hashing import new_graph
+from btfsynth.netlist.kernels import NONE, next_below, release, value_of
+from btfsynth.netlist.simulation import exhaustive_words, valid_words
+from btfsynth.netlist.views import order_cells
+from btfsynth.passes.gate_replacement import GateSearch, GateState, find_gates
+
+_WORDS_OF_DIVISORS = 24_000
+"""Words of the divisors of a cell; netlists of many inputs get fewer of them."""
+_DIVISORS = (24, 120)
+
+
+def resubstituted(
+    gates: GateNetlist, k: int, patience: int, random: NDArray[np.uint64], tries: int = 8
+) -> GateNetlist:
+    """Return a netlist of fewer cells or the same one; the function is kept on every input vector.
+
+    `k` new cells per replacement, 0 to 2. It ends after `patience` cells without a gain; 0 takes gains only,
+    else replacements of equal size are taken at random. `tries` outer cells are tried where the size would
+    stay.
+    """
+    walk = _Walk(gates)
+    best, idle = gates, 0
+    while True:
+        walk.round((k, patience > 0, tries), random)
+        size = walk.alive()
+        if size < best.n_cells:
+            made = walk.netlist()
+            if made.n_cells < best.n_cells:
+                best, idle = made, 0
+        else:
+            idle += max(1, size)
+        if idle > patience or not size:
+            return best if patience else min(best, walk.netlist(), key=lambda each: each.n_cells)
+
+
+class _Walk:
+    """The netlist as arrays that replacements change in place."""
+
+    def __init__(self, gates: GateNetlist) -> None:
+        self.like = gates
+        first, nodes = gates.first_cell, gates.n_nodes
+        inputs = exhaustive_words(gates.n_inputs)
+        words = inputs.shape[1]
+        care = np.broadcast_to(valid_words(1 << gates.n_inputs), (gates.n_outputs, words)).copy()
+        self.state = GateState(
+            np.zeros((nodes, 3), dtype=np.int32),
+            np.zeros(nodes, dtype=np.uint8),
+            gates.outputs.copy(),
+            np.zeros(nodes, dtype=np.int32),
+            np.zeros((nodes, words), dtype=np.uint64),
+            care,
+            first,
+        )
+        self.state.fanins[first:] = gates.fanins
+        self.state.parity[first:] = is_parity(gates.fanins)
+        self.state.values[1:first] = inputs
+        np.add.at(self.state.references, gates.fanins.ravel() >> 1, 1)
+        np.add.at(self.state.references, gates.outputs >> 1, 1)
+        low, high = _DIVISORS
+        self.divisors = int(np.clip(_WORDS_OF_DIVISORS // words, low, high))
+        self.library = gate_forms(gates.basis)
+
+    def round(self, options: tuple[int, bool, int], random: NDArray[np.uint64]) -> None:
+        basis = (self.library.majorities, self.library.parities)
+        _round(self.state, basis, (*options, self.divisors), random)
+
+    def alive(self) -> int:
+        return int(np.count_nonzero(self.state.references[self.state.first :]))
+
+    def netlist(self) -> GateNetlist:
+        made = hashed_gates(
+            self.state.fanins, self.state.parity, self.state.outputs, self.state.first, self.library
+        )
+        return compact_gates(self.like, *made, self.like.basis)
+
+
+def hashed_gates(
+    fanins: NDArray[Any],
+    parity: NDArray[Any],
+    outputs: NDArray[Any],
+    first: int,
+    library: GateForms,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return cells in any order as cells in normal form, topologically ordered, and the outputs.
+
+    `fanins` ``(nodes, 3)`` literals and `parity` ``(nodes,)``, rows below `first` not used.
+    """
+    order = np.zeros(len(fanins), dtype=np.int32)
+    count = order_cells(fanins[first:], outputs, first, order)
+    found: tuple[NDArray[np.int32], NDArray[np.int32]] = _hashed(
+        (fanins, parity, outputs, first), order[:count], library
+    )
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _hashed(cells: Any, order: Any, library: Any) -> Any:
+    """Hash and fold cells in topological order (see `hashed_gates`)."""
+    fanins, parity, outputs, first = cells
+    graph = new_graph(first, first + order.shape[0] + 1)
+    literal = np.zeros(fanins.shape[0], dtype=np.int64)
+    fanin, inputs, local = np.zeros(3, np.int64), np.zeros(5, np.int64), np.zeros(32, np.int64)
+    for node in range(first):
+        literal[node] = 2 * node
+    for node in order:
+        for place in range(3):
+            fanin[place] = value_of(literal, fanins[node, place])
+        literal[node] = plain_gate(graph, library, parity[node], fanin, inputs, local)
+    driven = np.zeros(outputs.shape[0], dtype=np.int32)
+    for k in range(outputs.shape[0]):
+        driven[k] = value_of(literal, outputs[k])
+    return graph.fanins[first : graph.made[0]].copy(), driven
+
+
+@numba.njit(cache=True, nogil=True)
+def _words(state: Any, node: Any, rows: Any, target: Any) -> None:
+    """Compute a cell's signature from three arrays of rows. Changes target[node]."""
+    a, b, c = state.fanins[node, 0], state.fanins[node, 1], state.fanins[node, 2]
+    # `gate_words` tells a parity by the order of its literals; here they are in any order.
+    if state.parity[node] != (a > c):
+        a, c = c, a
+        gate_words((a, b, c), rows[2], rows[1], rows[0], node, target)
+    else:
+        gate_words((a, b, c), rows[0], rows[1], rows[2], node, target)
+
+
+@numba.njit(cache=True, nogil=True)
+def _observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> None:
+    """Find on which vectors a cell matters and which cells depend on it.
+
+    order: int32, the cells in use; after: (position of the node + 1, their number); scratch: (depends uint8
+    (nodes,), flipped uint64 (nodes, words), matters uint64 (words,)), changed.
+    """
+    outputs, values, care = state.outputs, state.values, state.care
+    fanins = state.fanins
+    depends, flipped, matters = scratch
+    depends[:] = 0
+    matters[:] = 0
+    depends[node] = 1
+    words = values.shape[1]
+    for word in range(words):
+        flipped[node, word] = ~values[node, word]
+    for k in range(after[0], after[1]):
+        cell = order[k]
+        on_a = depends[fanins[cell, 0] >> 1]
+        on_b = depends[fanins[cell, 1] >> 1]
+        on_c = depends[fanins[cell, 2] >> 1]
+        if on_a or on_b or on_c:
+            depends[cell] = 1
+            rows_a = flipped if on_a else values
+            rows_b = flipped if on_b else values
+            rows_c = flipped if on_c else values
+            _words(state, cell, (rows_a, rows_b, rows_c), flipped)
+    for number in range(outputs.shape[0]):
+        driver = outputs[number] >> 1
+        if depends[driver]:
+            for word in range(words):
+                matters[word] |= (flipped[driver, word] ^ values[driver, word]) & care[number, word]
+
+
+@numba.njit(cache=True, nogil=True)
+def _choose_divisors(
+    state: Any, order: Any, place: Any, depends: Any, limit: Any, chosen: Any
+) -> Any:
+    """Choose signals in use that do not depend on a cell: the inputs, then the cells nearest in order.
+
+    place: the cell's position in order. Returns a part of chosen, the constant first.
+    """
+    chosen[0] = 0
+    size = 1
+    for node in range(1, state.first):
+        if size < limit // 2:
+            chosen[size] = node
+            size += 1
+    for step in range(1, order.shape[0]):
+        for k in (place - step, place + step):
+            if 0 <= k < order.shape[0] and size < limit and not depends[order[k]]:
+                chosen[size] = order[k]
+                size += 1
+    return chosen[:size]
+
+
+@numba.njit(cache=True, nogil=True)
+def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
+    """Carry out a replacement found by `find_gates`. Returns the node of an inner cell, or `NONE`."""
+    fanins, parity, references = state.fanins, state.parity, state.references
+    outputs = state.outputs
+    if choice[1] != NONE:
+        for k in (2, 3, 4, 6, 7, 8):
+            if choice[k] >= 0 and (k < 5 or choice[5] != NONE):
+                references[choice[k] >> 1] += 1
+        release(state, node, stack)
+        parity[node] = choice[1]
+        for place in range(3):
+            fanins[node, place] = choice[2 + place]
+        if choice[5] == NONE:
+            return NONE
+        cell = stack[1]
+        parity[cell] = choice[5]
+        for place in range(3):
+            fanins[cell, place] = choice[6 + place]
+        fanins[node, 2] = 2 * cell
+        references[cell] = 1
+        return cell
+    a = choice[2]
+    for user in range(state.first, fanins.shape[0]):
+        if references[user] > 0:
+            for place in range(3):
+                if fanins[user, place] >> 1 == node:
+                    fanins[user, place] = a ^ (fanins[user, place] & 1)
+                    references[a >> 1] += 1
+                    references[node] -= 1
+    for number in range(outputs.shape[0]):
+        if outputs[number] >> 1 == node:
+            outputs[number] = a ^ (outputs[number] & 1)
+            references[a >> 1] += 1
+            references[node] -= 1
+    release(state, node, stack)
+    return NONE
+
+
+@numba.njit(cache=True, nogil=True)
+def _round(state: Any, basis: Any, options: Any, random: Any) -> None:
+    """Try every cell once. Changes the state.
+
+    basis: see `find_gates`; options: (most new cells, walk, outer cells tried, most divisors).
+    """
+    fanins, outputs, references = state.fanins, state.outputs, state.references
+    values, first = state.values, state.first
+    k_most, walk, tries, limit = options
+    n_nodes, words = values.shape
+    order = np.zeros(n_nodes, dtype=np.int32)
+    position = np.zeros(n_nodes, dtype=np.int32)
+    stack = np.zeros(3 * n_nodes + 8, dtype=np.int32)
+    depends = np.zeros(n_nodes, dtype=np.uint8)
+    flipped = np.zeros((n_nodes, words), dtype=np.uint64)
+    matters = np.zeros(words, dtype=np.uint64)
+    rows = (values, values, values)
+    most = min(limit, n_nodes)
+    slots = 16
+    while slots < 4 * most:
+        slots *= 2
+    chosen = np.zeros(n_nodes, dtype=np.int32)
+    scratch = (
+        np.zeros((2 * most, words), dtype=np.uint64),
+        np.zeros(n_nodes, dtype=np.uint8),
+        np.full(slots, -1, dtype=np.int32),
+        np.zeros((3, 2 * most + 1), dtype=np.int32),
+    )
+    count = order_cells(fanins[first:], outputs, first, order)
+    for i in range(count):
+        position[order[i]] = i
+        _words(state, order[i], rows, values)
+    queue = order[:count].copy()
+    if walk:
+        for i in range(count - 1, 0, -1):
+            j = next_below(random, i + 1)
+            queue[i], queue[j] = queue[j], queue[i]
+    for node in queue:
+        if references[node] == 0:
+            continue
+        work = (depends, flipped, matters)
+        _observability(state, node, order, (position[node] + 1, count), work)
+        divisors = _choose_divisors(state, order[:count], position[node], depends, most, chosen)
+        errors, inside, slot, lists = scratch
+        search = GateSearch(divisors, matters, stack, errors, inside, slot, lists)
+        choice = find_gates(state, node, basis, (k_most, walk, tries), search, random)
+        if choice[0] >= 0:
+            added = _replace(state, node, choice, stack)
+            if added != NONE:
+                depends[added] = 1
+            count = order_cells(fanins[first:], outputs, first, order)
+            for i in range(count):
+                position[order[i]] = i
+                if depends[order[i]]:  # nothing else has changed
+                    _words(state, order[i], rows, values)
