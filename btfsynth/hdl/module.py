@@ -69,11 +69,15 @@ def cell_expression(
     fanin: Sequence[int], texts: Sequence[str], both: str = "&", either: str = "|"
 ) -> str:
     """Return a cell as ``x & y``, ``x | y`` or three ANDs under an OR (see `read_literals`)."""
-    kind, read = read_literals(fanin, texts)
+    return kind_expression(*read_literals(fanin, texts), both, either)
+
+
+def kind_expression(kind: str, read: Sequence[str], both: str = "&", either: str = "|") -> str:
+    """Return ``and``, ``or``, ``maj`` or ``xor`` of some texts."""
     if kind == "maj":
         x, y, z = read
         return f"({x} {both} {y}) {either} ({x} {both} {z}) {either} ({y} {both} {z})"
-    return f" {both if kind == 'and' else either} ".join(read)
+    return f" {({'and': both, 'or': either}).get(kind, '^')} ".join(read)
 
 
 def listed(names: Sequence[str]) -> list[str]:

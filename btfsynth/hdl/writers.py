@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from btfsynth import __version__
 from btfsynth.errors import UsageError
@@ -15,7 +15,9 @@ from btfsynth.ports import moved_pins
 
 if TYPE_CHECKING:
     from btfsynth.hdl.module import HardwareModule
+    from btfsynth.netlist.gates import AnyNetlist
     from btfsynth.netlist.netlist import Netlist
+    from btfsynth.settings.table import Basis
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,43 @@ class Writer:
     name: str
     description: str
     ending: str  # file name ending, lower case with the dot
-    names: Callable[[Netlist], HdlNames]  # finds names that the format can hold
-    emit: Callable[[Netlist, HdlNames, Mapping[str, str]], str | bytes]
+    names: Callable[[Any], HdlNames]  # finds names that the format can hold
+    emit: Callable[[Any, HdlNames, Mapping[str, str]], str | bytes]
     """Writes the netlist under such names, with provenance lines."""
     file_pattern: str = ""
     """File name in a design folder, with ``{module}`` in it; empty for the module and the ending."""
     keeps_pins: bool = True
     """False if the file lists ports, not pins, so that pins come in the order of the ports."""
+    parities: bool = False
+    """Whether `names` and `emit` also take a `GateNetlist` with parities."""
 
     def file_name(self, module: str) -> str:
         return (self.file_pattern or f"{{module}}{self.ending}").format(module=module)
 
-    def content(self, netlist: Netlist) -> tuple[bytes, tuple[str, ...]]:
+    def content(self, netlist: AnyNetlist) -> tuple[bytes, tuple[str, ...]]:
         """Return the bytes of the file, and a line for every name that had to change and pins that moved."""
-        names = self.names(netlist)
-        content = self.emit(netlist, names, {"generator": f"btfsynth {__version__}"})
+        cells: Any = netlist
+        if hasattr(cells, "basis"):  # without a look at the class, which needs NumPy
+            self.require(cells.basis)
+            cells = cells if cells.basis.parities else cells.as_netlist()
+        names = self.names(cells)
+        content = self.emit(cells, names, {"generator": f"btfsynth {__version__}"})
         moved = moved_pins(netlist.input_ports, netlist.output_ports) if not self.keeps_pins else ()
         notices = (*names.notices, *map(printable, moved))
         return content if isinstance(content, bytes) else content.encode(), notices
 
+    def require(self, basis: Basis, path: StrPath | None = None) -> None:
+        """Refuse a basis with parities if the format has none."""
+        if not basis.parities or self.parities:
+            return
+        others = ", ".join(writer.ending for writer in WRITERS.values() if writer.parities)
+        raise UsageError(
+            f"{self.ending if path is None else path}: {self.description} has no exclusive or; "
+            f"`basis={basis.value}` needs one of {others}"
+        )
 
-def _verilog_names(netlist: Netlist) -> HdlNames:
+
+def _verilog_names(netlist: AnyNetlist) -> HdlNames:
     return legal_names(netlist.name, netlist.input_ports, netlist.output_ports, verilog_only=True)
 
 
@@ -70,18 +88,21 @@ def _mig(netlist: Netlist, _: HdlNames, __: Mapping[str, str]) -> str:
     return format_netlist(netlist)
 
 
-def _verilog(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
+def _verilog(netlist: AnyNetlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
     from btfsynth.hdl.module import HardwareModule
-    from btfsynth.hdl.verilog.emit import emit_plain_verilog
+    from btfsynth.hdl.verilog.emit import emit_gates, emit_plain_verilog
     from btfsynth.netlist.formats.tokens import plain_cells
+    from btfsynth.netlist.gates import GateNetlist
 
+    if isinstance(netlist, GateNetlist):
+        return emit_gates(netlist, names, provenance)
     return emit_plain_verilog(HardwareModule(plain_cells(netlist), names, provenance))
 
 
-def _writer(name: str, description: str, module: str) -> Writer:
+def _writer(name: str, description: str, module: str, parities: bool = False) -> Writer:
     place = f"btfsynth.netlist.formats.{module}"
     names, emit = later(f"{place}:{module}_names"), later(f"{place}:emit_{name}")
-    return Writer(name, description, f".{name}", names, emit)
+    return Writer(name, description, f".{name}", names, emit, parities=parities)
 
 
 _LANGUAGES = (
@@ -102,10 +123,10 @@ _LANGUAGES = (
 
 _FILES = (
     Writer("mig", "btfsynth's own text", ".mig", _own_names, _mig),
-    _writer("blif", "BLIF", "blif"),
+    _writer("blif", "BLIF", "blif", parities=True),
     _writer("aag", "ASCII AIGER", "aiger"),
     _writer("aig", "binary AIGER", "aiger"),
-    _writer("bench", "BENCH", "bench"),
+    _writer("bench", "BENCH", "bench", parities=True),
     Writer(
         "json",
         "Yosys JSON",
@@ -114,8 +135,17 @@ _FILES = (
         later("btfsynth.netlist.formats.yosys_json:emit_yosys_json"),
         "{module}_yosys.json",
         keeps_pins=False,
+        parities=True,
     ),
-    Writer("verilog", "structural Verilog-2001", ".v", _verilog_names, _verilog, keeps_pins=False),
+    Writer(
+        "verilog",
+        "structural Verilog-2001",
+        ".v",
+        _verilog_names,
+        _verilog,
+        keeps_pins=False,
+        parities=True,
+    ),
 )
 
 BACKENDS: Registry[Backend] = Registry(

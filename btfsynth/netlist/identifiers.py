@@ -12,7 +12,7 @@ from btfsynth.errors import UsageError
 from btfsynth.ports import Port, bit_names
 
 if TYPE_CHECKING:
-    from btfsynth.netlist.netlist import Netlist
+    from btfsynth.netlist.gates import AnyNetlist
 
 MAX_LENGTH = 100
 """Longer names are cut: file names are made from them."""
@@ -195,7 +195,7 @@ RESERVED_WORDS = frozenset(
 # What cells are called, in listings, drawings and every file that names them.
 
 
-def cell_prefix(netlist: Netlist) -> str:
+def cell_prefix(netlist: AnyNetlist) -> str:
     """Return what stands before the number of a cell: ``n``, or more of them where a port is called so.
 
     Cells are numbered from 1, in the order in which the netlist has them.
@@ -208,6 +208,6 @@ def cell_prefix(netlist: Netlist) -> str:
     return prefix
 
 
-def cell_names(netlist: Netlist) -> list[str]:
+def cell_names(netlist: AnyNetlist) -> list[str]:
     prefix = cell_prefix(netlist)
     return [f"{prefix}{number}" for number in range(1, netlist.n_cells + 1)]

@@ -8,11 +8,19 @@ from types import MappingProxyType
 
 import numpy as np
 
-from btfsynth.hdl.module import HardwareModule, RegisterNames, cell_expression, listed, port_bits
+from btfsynth.hdl.module import (
+    HardwareModule,
+    RegisterNames,
+    cell_expression,
+    kind_expression,
+    listed,
+    port_bits,
+)
 from btfsynth.hdl.templates import render
 from btfsynth.netlist.formats.tokens import net_prefix
-from btfsynth.netlist.identifiers import cell_names
-from btfsynth.netlist.literals import read_literals
+from btfsynth.netlist.gates import GateNetlist, read_cells
+from btfsynth.netlist.identifiers import HdlNames, cell_names, printable
+from btfsynth.netlist.literals import TRUE, read_literals
 from btfsynth.ports import Port
 
 _UNUSED = "UNUSEDSIGNAL"
@@ -57,6 +65,34 @@ def emit_plain_verilog(module: HardwareModule) -> str:
         cells=body.cells,
         outputs=list(zip(port_bits(names.outputs), body.outputs, strict=True)),
     )
+
+
+def emit_gates(netlist: GateNetlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
+    """Return a combinational netlist with parities in the same few words, ``^`` added."""
+    nets = cell_names(netlist)
+    nodes = ["", *port_bits(names.inputs), *nets]
+
+    def text(literal: int) -> str:
+        if literal <= TRUE:
+            return VERILOG_CONSTANTS[literal]
+        return f"{'~' * (literal & 1)}{nodes[literal >> 1]}"
+
+    counts = ", ".join(f"{kind.upper()} {count}" for kind, count in netlist.kinds.items())
+    ports = listed([port.name for port in (*names.inputs, *names.outputs)])
+    lines = [f"// {names.module}: combinational, made by machine."]
+    lines += [f"// {printable(key)}: {printable(value)}" for key, value in provenance.items()]
+    lines += [f"// cells: {netlist.n_cells} ({counts}), depth: {netlist.depth}"]
+    lines += [f"module {names.module} (", *(f"    {row}" for row in ports), ");"]
+    lines += [f"    {_declaration('input', port)};" for port in names.inputs]
+    lines += [f"    {_declaration('output', port)};" for port in names.outputs]
+    if nets:
+        wires = "\n         ".join(listed(nets))
+        lines.append(f"    wire {wires};")
+    for net, (kind, read) in zip(nets, read_cells(netlist), strict=True):
+        lines.append(f"    assign {net} = {kind_expression(kind, list(map(text, read)))};")
+    for bit, literal in zip(port_bits(names.outputs), netlist.outputs.tolist(), strict=True):
+        lines.append(f"    assign {bit} = {text(literal)};")
+    return "\n".join([*lines, "endmodule"]) + "\n"
 
 
 def _body(module: HardwareModule) -> VerilogBody:

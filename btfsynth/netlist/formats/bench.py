@@ -30,9 +30,9 @@ from btfsynth.netlist.formats.tokens import (
     plain_cells,
     token_names,
 )
+from btfsynth.netlist.gates import AnyNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames, printable
 from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import bit_names, pin_order
 
 _PORT = re.compile(r"(input|output)\s*\((.*)\)", re.IGNORECASE)
@@ -152,13 +152,15 @@ def _name(file: SourceFile, text: str, number: int) -> str:
 # the writer: ANDs, ORs and inverters, majorities as tables in the form of ABC
 
 _FORBIDDEN = ' #(),="'
+_PARITY = 0x96
+"""The table of three inputs: ABC reads no XOR of three."""
 
 
-def bench_names(netlist: Netlist) -> HdlNames:
+def bench_names(netlist: AnyNetlist) -> HdlNames:
     return token_names(netlist, _FORBIDDEN, one_space=True)
 
 
-def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
+def emit_bench(netlist: AnyNetlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
     """Return the netlist as BENCH, pins in their order; a majority is a table with its complements inside."""
     netlist = plain_cells(netlist)
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
@@ -169,22 +171,21 @@ def emit_bench(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str])
     lines.extend(f"INPUT({inputs[bit]})" for bit in pin_order(names.inputs))
     lines.extend(f"OUTPUT({outputs[bit]})" for bit in pin_order(names.outputs))
     inverted: dict[int, str] = {}
-    for cell, fanin in enumerate(netlist.fanins.tolist()):
+    for cell, (kind, literals) in enumerate(read_cells(netlist)):
         output = nets[netlist.first_cell + cell]
-        if FALSE in fanin or TRUE in fanin:
-            read = []
-            for literal in fanin:
-                if literal > TRUE:
-                    node = literal >> 1
-                    if literal & 1 and node not in inverted:
-                        inverted[node] = f"{prefix}{len(inverted) + 1}"
-                        lines.append(f"{inverted[node]} = NOT({nets[node]})")
-                    read.append(inverted[node] if literal & 1 else nets[node])
-            kind = "AND" if FALSE in fanin else "OR"
-            lines.append(f"{output} = {kind}({', '.join(read)})")
-        else:
-            read = [nets[literal >> 1] for literal in fanin]
-            lines.append(f"{output} = LUT 0x{_majority_table(fanin):02x} ({', '.join(read)})")
+        if len(literals) == 3:
+            read = [nets[literal >> 1] for literal in literals]
+            table = _PARITY if kind == "xor" else _majority_table(literals)
+            lines.append(f"{output} = LUT 0x{table:02x} ({', '.join(read)})")
+            continue
+        read = []
+        for literal in literals:
+            node = literal >> 1
+            if literal & 1 and node not in inverted:
+                inverted[node] = f"{prefix}{len(inverted) + 1}"
+                lines.append(f"{inverted[node]} = NOT({nets[node]})")
+            read.append(inverted[node] if literal & 1 else nets[node])
+        lines.append(f"{output} = {kind.upper()}({', '.join(read)})")
     for name, literal in zip(outputs, netlist.outputs.tolist(), strict=True):
         if literal in (FALSE, TRUE):
             lines.append(f"{name} = {('gnd', 'vdd')[literal]}")

@@ -17,9 +17,9 @@ from btfsynth.netlist.formats.cells import NEXT, cell_names, library_cell, neede
 from btfsynth.netlist.formats.functions import build_cover, table_gate
 from btfsynth.netlist.formats.nets import Design, Make, NetTable
 from btfsynth.netlist.formats.tokens import comments, net_names, plain_cells, token_names, wrapped
+from btfsynth.netlist.gates import AnyNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames
 from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import bit_names, pin_order
 
 _MAX_GATES = 20_000_000
@@ -388,11 +388,11 @@ def _make(gate: _Gate) -> Make:
 _FORBIDDEN = ' #\\="'
 
 
-def blif_names(netlist: Netlist) -> HdlNames:
+def blif_names(netlist: AnyNetlist) -> HdlNames:
     return token_names(netlist, _FORBIDDEN, one_space=True)
 
 
-def emit_blif(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
+def emit_blif(netlist: AnyNetlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
     """Return the netlist as BLIF, pins in their order; complements are in the rows of the covers."""
     netlist = plain_cells(netlist)
     inputs, outputs = bit_names(names.inputs), bit_names(names.outputs)
@@ -401,8 +401,8 @@ def emit_blif(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) 
     lines.append(f".model {names.module}")
     lines.extend(_listed(".inputs", [inputs[bit] for bit in pin_order(names.inputs)]))
     lines.extend(_listed(".outputs", [outputs[bit] for bit in pin_order(names.outputs)]))
-    for cell, fanin in enumerate(netlist.fanins.tolist()):
-        lines.extend(_cell(fanin, nets, nets[netlist.first_cell + cell]))
+    for cell, (kind, read) in enumerate(read_cells(netlist)):
+        lines.extend(_cell(kind, read, nets, nets[netlist.first_cell + cell]))
     for name, literal in zip(outputs, netlist.outputs.tolist(), strict=True):
         if literal in (FALSE, TRUE):
             lines.append(f".names {name}")
@@ -419,14 +419,16 @@ def _listed(keyword: str, names: Sequence[str]) -> list[str]:
     return [f"{keyword} " + " \\\n  ".join(rows)] if rows else [keyword]
 
 
-def _cell(fanin: Sequence[int], nets: Sequence[str], output: str) -> list[str]:
-    read = [literal for literal in fanin if literal > TRUE]
+def _cell(kind: str, read: Sequence[int], nets: Sequence[str], output: str) -> list[str]:
     ones = ["0" if literal & 1 else "1" for literal in read]
     lines = [f".names {' '.join(nets[literal >> 1] for literal in read)} {output}"]
-    if FALSE in fanin:
+    if kind == "and":
         lines.append(f"{ones[0]}{ones[1]} 1")
-    elif TRUE in fanin:
+    elif kind == "or":
         lines.extend((f"{ones[0]}- 1", f"-{ones[1]} 1"))
+    elif kind == "xor":
+        odd = ("001", "010", "100", "111") if len(read) > 2 else ("01", "10")
+        lines.extend(f"{row} 1" for row in odd)
     else:
         x, y, z = ones
         lines.extend((f"{x}{y}- 1", f"{x}-{z} 1", f"-{y}{z} 1"))

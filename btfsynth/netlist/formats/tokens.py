@@ -6,9 +6,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import overload
 
 import numpy as np
 
+from btfsynth.netlist.gates import AnyNetlist, GateNetlist
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.identifiers import HdlNames, cell_names, printable
 from btfsynth.netlist.netlist import Netlist
@@ -17,7 +19,7 @@ from btfsynth.ports import Port, bit_names
 _SHOWN = 60
 
 
-def token_names(netlist: Netlist, forbidden: str, one_space: bool) -> HdlNames:
+def token_names(netlist: AnyNetlist, forbidden: str, one_space: bool) -> HdlNames:
     """Return names that a format can hold, all different bit by bit.
 
     A name stays as it is unless it is taken or has a character that is `forbidden` or cannot be printed. With
@@ -47,7 +49,7 @@ def net_prefix(taken: Collection[str], prefix: str) -> str:
     return prefix
 
 
-def net_names(netlist: Netlist, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+def net_names(netlist: AnyNetlist, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
     """Return a name for every node, the constant's being empty, given the names of ports bit by bit.
 
     An output that is a cell gives the cell its name, so that no buffer is needed.
@@ -100,7 +102,7 @@ def _ports(
     return tuple(found)
 
 
-def _passed_through(netlist: Netlist, inputs: Sequence[Port]) -> dict[int, str]:
+def _passed_through(netlist: AnyNetlist, inputs: Sequence[Port]) -> dict[int, str]:
     """Return the names of the inputs that an output of the same width passes on unchanged."""
     literals = {}
     first = 2
@@ -126,11 +128,17 @@ def _mended(name: str, forbidden: str) -> str:
     return "".join(kept).strip(" ") or "_"
 
 
-def plain_cells(netlist: Netlist) -> Netlist:
+@overload
+def plain_cells(netlist: GateNetlist) -> GateNetlist: ...
+@overload
+def plain_cells(netlist: Netlist) -> Netlist: ...
+def plain_cells(netlist: AnyNetlist) -> AnyNetlist:
     """Return the netlist if every cell reads three different nodes, else an equivalent one where they do.
 
     A netlist that the passes have left that way keeps its complements where they are.
     """
+    if isinstance(netlist, GateNetlist):
+        return netlist
     nodes = np.sort(netlist.fanins >> 1, axis=1)
     folds = (nodes[:, 0] == nodes[:, 1]) | (nodes[:, 1] == nodes[:, 2])
     return rebuild(netlist) if folds.any() else netlist

@@ -14,8 +14,9 @@ from btfsynth.netlist.formats.cells import library_cell, needed_functions
 from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, table_gate
 from btfsynth.netlist.formats.nets import Design, Make, NetTable
 from btfsynth.netlist.formats.tokens import net_prefix, plain_cells, token_names
+from btfsynth.netlist.gates import AnyNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
-from btfsynth.netlist.literals import FALSE, TRUE, read_literals
+from btfsynth.netlist.literals import FALSE, TRUE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import MAX_INDEX, Port, bit_names
 
@@ -225,10 +226,11 @@ _FIRST_NET = 2
 """Yosys numbers nets from here on."""
 _MAJORITY = "11101000"
 """Outputs of a majority of three, the one for all ones first."""
+_PARITY = "10010110"
 _TRUE_BITS = f"{1:032b}"
 
 
-def yosys_names(netlist: Netlist) -> HdlNames:
+def yosys_names(netlist: AnyNetlist) -> HdlNames:
     """Return names that Yosys takes for public ones; no two ports and no bit of another have the same."""
     plain = token_names(netlist, _FORBIDDEN, one_space=False)
     taken: set[str] = set()
@@ -248,7 +250,7 @@ def yosys_names(netlist: Netlist) -> HdlNames:
     return HdlNames(plain.module, tuple(found[:split]), tuple(found[split:]), tuple(notices))
 
 
-def emit_yosys_json(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
+def emit_yosys_json(netlist: AnyNetlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
     """Return the netlist as JSON, a line per cell; ``generator`` of `provenance` is the creator."""
     return _Document(plain_cells(netlist), names).text(provenance.get("generator", "btfsynth"))
 
@@ -256,7 +258,7 @@ def emit_yosys_json(netlist: Netlist, names: HdlNames, provenance: Mapping[str, 
 class _Document:
     """The module while it is written; nets are numbers, constants are strings."""
 
-    def __init__(self, netlist: Netlist, names: HdlNames) -> None:
+    def __init__(self, netlist: AnyNetlist, names: HdlNames) -> None:
         self.netlist = netlist
         self.names = names
         taken = [*bit_names(names.inputs), *bit_names(names.outputs)]
@@ -271,8 +273,8 @@ class _Document:
         netlist, names = self.netlist, self.names
         inputs = range(self.net(1), self.net(netlist.first_cell))
         ports = self.ports(names.inputs, "input", inputs)
-        for row, fanin in enumerate(netlist.fanins.tolist()):
-            kind, bits = read_literals(fanin, [self.bit(literal) for literal in fanin])
+        for row, (kind, literals) in enumerate(read_cells(netlist)):
+            bits = [self.bit(literal) for literal in literals]
             self.cell(kind, bits, ("u", "n"), row + 1, self.net(netlist.first_cell + row))
         ports |= self.ports(names.outputs, "output", map(self.bit, netlist.outputs.tolist()))
         lines = [
@@ -329,9 +331,10 @@ class _Document:
         name, net = (f"{self.letters[letter]}{number}" for letter in letters)
         pins: dict[str, list[Any]] = {}
         parameters = {}
-        if kind == "maj":
+        if len(reads) == 3:
             gate, pins = "$lut", {"A": list(reads)}
-            parameters = {"LUT": _MAJORITY, "WIDTH": f"{3:032b}"}
+            table = _MAJORITY if kind == "maj" else _PARITY
+            parameters = {"LUT": table, "WIDTH": f"{3:032b}"}
         else:
             gate = f"$_{kind.upper()}_"
             pins = {pin: [bit] for pin, bit in zip("AB", reads, strict=False)}
