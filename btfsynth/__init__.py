@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         discover,
         learn,
     )
+    from btfsynth.api.gates import GateNetlist
     from btfsynth.api.netlists import Equivalence, Netlist, prove, read, smallest
     from btfsynth.api.training import Network, TrainingRun, train, tune
     from btfsynth.api.transformer import BTFTransformer
@@ -61,6 +62,7 @@ _HOMES = {
     "api.data": ("Dataset", "load", "tasks"),
     "api.training": ("Network", "TrainingRun", "train", "tune"),
     "api.netlists": ("Equivalence", "Netlist", "prove", "read", "smallest"),
+    "api.gates": ("GateNetlist",),
     "api.designs": ("Build", "Design", "Discovery", "Learned", "build", "discover", "learn"),
     "events": (
         "BetterCircuit",
@@ -102,6 +104,7 @@ __all__ = [
     "Discovery",
     "Equivalence",
     "Event",
+    "GateNetlist",
     "InterruptedWorkError",
     "Learned",
     "MissingToolError",

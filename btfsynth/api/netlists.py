@@ -44,12 +44,13 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, bit_names
 from btfsynth.report.excerpt import Excerpt, find_outputs
 from btfsynth.report.schematic import format_svg
-from btfsynth.settings.table import BUILD, HARDWARE, TRAIN
+from btfsynth.settings.table import BUILD, HARDWARE, SIMPLIFY, TRAIN
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from btfsynth.api.designs import Design
+    from btfsynth.api.gates import GateNetlist
     from btfsynth.api.settings import HardwareSettings
     from btfsynth.fpga.estimate import LutEstimate
     from btfsynth.verify.subjects import Subject
@@ -300,6 +301,43 @@ class Netlist(Ported):
         """Compare it with another design (see `prove`)."""
         return prove(self, other, timeout)
 
+    def to_basis(
+        self, basis: str, *, seed: int = 1, time_limit: float | None = None
+    ) -> GateNetlist:
+        """Return a netlist of other cells that computes the same, proven equal: AND alone, or XOR as well.
+
+        Cones of up to four leaves become their smallest netlists; where all input vectors can be simulated,
+        resubstitution and walks over netlists of equal size follow. Don't-cares are not used.
+
+        Parameters
+        ----------
+        basis
+            ``"xmg"`` (majority, AND, OR, XOR of two and three), ``"aig"`` (AND, OR), ``"xag"`` (AND, OR, XOR)
+            or ``"maj"``.
+        seed
+            Of the walks; the same seed gives the same netlist.
+        time_limit
+            Seconds after which the search ends; if too little is left for the proof, the result is this netlist
+            cell by cell.
+
+        Examples
+        --------
+        >>> import btfsynth as btf
+        >>> adder = btf.smallest("full_adder").netlist
+        >>> [adder.to_basis(basis).cells for basis in ("maj", "xmg", "xag", "aig")]
+        [3, 2, 5, 7]
+        """
+        from btfsynth.api.gates import GateNetlist
+        from btfsynth.flow.basis import to_basis
+        from btfsynth.passes.gate_search import GateEffort
+
+        wanted = SIMPLIFY["basis"].take(basis)
+        limit = TRAIN["time_limit"].take(time_limit)
+        seed = TRAIN["seed"].take(seed)
+        deadline = None if limit is None else time.monotonic() + limit
+        found = to_basis(self.core, wanted, effort=GateEffort(seed=seed, deadline=deadline))
+        return GateNetlist(found.gates, found.proof)
+
     def cone(self, output: str) -> Netlist:
         """Return the part that an output depends on: a bit such as ``p[2]``, or a port."""
         bits = list(find_outputs(self.core, output))
@@ -521,6 +559,8 @@ def _subject(given: Netlist | Dataset | Design | StrPath, timeout: float | None)
     from btfsynth.verify.subjects import Subject, read_subject
     from btfsynth.verify.subjects import Table as Rows
 
+    if hasattr(given, "to_netlist"):
+        given = given.to_netlist()
     if isinstance(given, Netlist):
         return Subject(Path(given.name), given.core, latency=0)
     if isinstance(given, Dataset):

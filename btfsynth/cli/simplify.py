@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +36,12 @@ from btfsynth.cli.progress import PLAIN_SECONDS, announced_compiling, is_live, w
 from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural
 from btfsynth.events import Event, OnEvent, PassProgress
 from btfsynth.files import beside, write_bytes
-from btfsynth.settings.table import BUILD, SIMPLIFY, Preserve
+from btfsynth.settings.table import BUILD, SIMPLIFY, Basis, Preserve
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
+    from btfsynth.flow.basis import InBasis
+    from btfsynth.netlist.gates import AnyNetlist
     from btfsynth.netlist.netlist import Netlist
     from btfsynth.netlist.reference import Reference
     from btfsynth.passes.base import PassReport, ScriptResult
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 @comb_option
 @json_option
 @option(SIMPLIFY["time_limit"])
+@option(SIMPLIFY["basis"])
 @option(BUILD["passes"], default="size")
 @option(BUILD["preserve"])
 def simplify_command(
@@ -71,6 +74,7 @@ def simplify_command(
     passes: str,
     preserve: str | None,
     time_limit: float | None,
+    basis: str,
     name: str | None,
     comb: bool,
     as_json: bool,
@@ -87,37 +91,54 @@ def simplify_command(
       btfsynth simplify m3.npz --data multiplier:3 -o m3.mig
       btfsynth simplify m3.mig -o m3.aig
       btfsynth simplify m3.aig -o m3.blif --time-limit 60
+      btfsynth simplify m3.mig -o m3_xag.blif --basis xag
       btfsynth simplify m3.mig -o smaller.mig --passes 'resub --patience 2000 --seed 7'
     """  # noqa: D301
     from btfsynth.hdl.writers import get_writer
     from btfsynth.passes.base import Ended
     from btfsynth.passes.registry import parse_script
 
-    path = path or require_writable(file.parent / f"{file.stem}.mig")
+    cells = Basis(basis)
+    path = path or require_writable(file.parent / f"{file.stem}{_ENDINGS[cells]}")
     if path == file:
         raise UsageError(f"{path}: is the input file; name another one with -o")
-    get_writer(path)
+    get_writer(path).require(cells, path)
     dataset = None if source is None else load_source(source, contradictory=True)
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs patterns; give them with --data")
     parse_script(passes)
-    limits = _Limits(passes, None if time_limit is None else time.monotonic() + time_limit)
+    limits = _Limits.of(passes, cells, time_limit)
     with (
         announced_compiling(file.stem),
         watched(file.stem, _progress()) as on_event,
     ):
         given, result = _smallest(file, dataset, wanted, comb, limits, on_event)
-    work = _Work(file, path, name, given, result)
-    if result.ended is Ended.USER:
-        raise work.interrupted()
+        work = _Work(file, path, name, given, result)
+        if result.ended is Ended.USER:
+            raise work.interrupted()
+        if cells is not Basis.MAJ:
+            work = work.in_basis(cells, limits)
     work.finish(dataset, wanted, as_json)
+
+
+_ENDINGS = {Basis.MAJ: ".mig", Basis.XMG: ".blif", Basis.AIG: ".aig", Basis.XAG: ".blif"}
 
 
 @dataclass(frozen=True)
 class _Limits:
     passes: str
-    deadline: float | None
+    deadline: float | None  # of the passes
+    end: float | None  # of all
+
+    @classmethod
+    def of(cls, passes: str, basis: Basis, time_limit: float | None) -> _Limits:
+        """Give the passes half of the time where another basis is searched after them."""
+        if time_limit is None:
+            return cls(passes, None, None)
+        now = time.monotonic()
+        part = time_limit if basis is Basis.MAJ else time_limit / 2
+        return cls(passes, now + part, now + time_limit)
 
 
 def _progress() -> Callable[[Event], str | None]:
@@ -199,6 +220,20 @@ class _Work:
     name: str | None
     given: Netlist
     result: ScriptResult
+    made: InBasis | None = None
+
+    def in_basis(self, basis: Basis, limits: _Limits) -> _Work:
+        """Find a netlist over another basis; what was given is a second start where it is the same function."""
+        from btfsynth.flow.basis import to_basis
+        from btfsynth.passes.gate_search import GateEffort
+
+        best = self.best()
+        also = () if best.fanins is self.given.fanins else (self.given,)
+        try:
+            made = to_basis(best, basis, also, GateEffort(deadline=limits.end))
+        except KeyboardInterrupt:
+            raise self.interrupted() from None
+        return replace(self, made=made)
 
     def best(self) -> Netlist:
         """Return the proven netlist, or what was given where that is better."""
@@ -209,7 +244,7 @@ class _Work:
         better = statistics(self.given).dominates(statistics(made))
         return named(self.given if better else made, self.name)
 
-    def write(self, netlist: Netlist, path: Path) -> tuple[str, ...]:
+    def write(self, netlist: AnyNetlist, path: Path) -> tuple[str, ...]:
         from btfsynth.hdl.writers import get_writer
 
         content, notices = get_writer(path).content(netlist)
@@ -261,7 +296,8 @@ class _Work:
             if wanted is None and dataset.says_all:
                 broken = f"the targets of {dataset.source} are missed, {targets.words()}"
         path = beside(self.asked) if broken and self.asked.exists() else self.asked
-        notices = (*self.write(netlist, path), *notices)
+        written = netlist if self.made is None else self.made.gates
+        notices = (*self.write(written, path), *notices)
         unproven = self.write_unproven()
         if as_json:
             record = self._record(netlist, path, unproven, notices)
@@ -301,6 +337,7 @@ class _Work:
 
         first = statistics(self.given)
         left = self.result.unproven
+        made = {} if self.made is None else {"basis": self.made.record()}
         return {
             "name": netlist.name,
             "cells_before": first.cells,
@@ -313,6 +350,7 @@ class _Work:
             if left is None or unproven is None
             else {**statistics(left).record(), "file": unproven.name},
             "notices": list(notices),
+            **made,
         }
 
     def _show(self, netlist: Netlist, path: Path, notices: Sequence[str]) -> None:
@@ -330,6 +368,11 @@ class _Work:
             if proof >= 1:
                 show("note", f"the proof took another {proof:.1f} s")
         show("netlist", netlist_summary(statistics(netlist)), style="green")
+        if self.made is not None:
+            from btfsynth.flow.basis import basis_summary
+
+            show(self.made.gates.basis.value, basis_summary(self.made.gates), style="green")
+            show("", f"equal to the netlist: {self.made.proof}")
         show("", f"from {plural(self.given.n_cells, 'cell')}; saved in {path}")
         for notice in notices:
             show("note", notice)

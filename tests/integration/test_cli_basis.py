@@ -1,0 +1,72 @@
+"""``simplify --basis``: cells by kind, files, what is refused; and the same from Python."""
+
+from __future__ import annotations
+
+import pytest
+from circuits import AND_ADDERS, array_multiplier
+
+import btfsynth as btf
+from btfsynth.hdl.writers import get_writer
+
+
+@pytest.fixture
+def multiplier(tmp_path):
+    """The textbook array of 2 bits as a file."""
+    path = tmp_path / "m2.aig"
+    path.write_bytes(get_writer(path).content(array_multiplier(2, 2, AND_ADDERS[0]))[0])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("basis", "ending", "cells"), [("aig", ".aig", 8), ("xag", ".v", 7), ("xmg", ".bench", 7)]
+)
+def test_another_basis(cli, multiplier, tmp_path, basis, ending, cells):
+    """The smallest sizes known; the file computes what was read."""
+    options = ("--basis", basis, "-o", f"small{ending}", "--passes", "light")
+    record = cli("simplify", "m2.aig", *options, "--json").json
+    assert record["basis"]["basis"] == basis
+    assert record["basis"]["cells"] == cells
+    assert record["basis"]["proof"] == "all 16 input vectors"
+    assert btf.prove(multiplier, tmp_path / f"small{ending}")
+    assert f"{basis} " in cli("simplify", "m2.aig", *options[:-1], "light").stdout
+
+
+def test_the_ending_follows_the_basis(cli, multiplier, tmp_path):
+    """AIGER for ANDs, BLIF where there are exclusive ors."""
+    cli("simplify", "m2.aig", "--basis", "xag", "--passes", "light")
+    assert (tmp_path / "m2.blif").exists()
+
+
+def test_a_format_without_exclusive_or(cli, multiplier):
+    """One line before any work, exit code 2."""
+    outcome = cli("simplify", "m2.aig", "--basis", "xmg", "-o", "m.mig")
+    assert outcome.code == 2
+    assert outcome.stderr == (
+        "btfsynth: error: m.mig: btfsynth's own text has no exclusive or; --basis xmg needs one of "
+        ".blif, .bench, .json, .v\n"
+    )
+
+
+def test_from_python(multiplier, tmp_path, monkeypatch):
+    """A small repr, counts, values, files, proofs."""
+    monkeypatch.chdir(tmp_path)
+    given = btf.read(multiplier)
+    made = given.to_basis("xag")
+    assert repr(made) == (
+        "<GateNetlist: m2, inputs a[2], b[2], outputs p[4], basis xag, cells 7, depth 2>"
+    )
+    assert sum(made.kinds.values()) == made.cells == 7
+    assert made(a=3, b=3).p == 9
+    assert made.equivalent(given)
+    assert btf.prove(made, given)
+    made.save("m.blif")
+    assert btf.prove("m.blif", made)
+    assert made.luts()[1].luts == given.luts()[1].luts
+    assert "^" in made.to_verilog()
+    with pytest.raises(btf.UsageError, match=r"m\.aig: .* has no exclusive or"):
+        made.save("m.aig")
+    with pytest.raises(
+        btf.UsageError, match="`basis`: expected one of maj, xmg, aig, xag, got 'mig'"
+    ):
+        given.to_basis("mig")
+    assert given.to_basis("aig", time_limit=1e-9).proof == "cell by cell, as the time was up"
