@@ -7,7 +7,9 @@ output is made again on the patterns whose other inputs are 0, of all signals of
 is there already is taken; one that is up to three cells away is found by exact search
 (`btfsynth.discovery.expressions`); any other is learnt by small networks (`btfsynth.discovery.learner`), first
 those that the fewest signals determine. Of what is learnt the smallest circuit stays, and its cells serve the
-outputs after it as well (the carries of an adder are found that way).
+outputs after it as well (the carries of an adder are found that way). At the end of a stage some walks (see
+`btfsynth.passes.annealing`) make its circuit smaller, and the best goes on: a cell saved in a small function
+is saved in the larger ones too.
 
 Nothing is known of the function but its patterns.
 
@@ -44,7 +46,9 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.simulation import pack_bits
 from btfsynth.netlist.text import format_netlist, parse_netlist
-from btfsynth.passes.registry import parse_script
+from btfsynth.netlist.views import statistics
+from btfsynth.passes.annealing import Annealing
+from btfsynth.passes.registry import format_script, parse_script
 from btfsynth.ports import Port
 from btfsynth.records import flag, items, string, whole
 
@@ -58,9 +62,9 @@ class CascadeOptions:
 
     An output that is up to `cells` new cells away, at most 3, is found by search. Of the others, `outputs` are
     learnt side by side, in `parts` searches each; twice as many after each round without success. After
-    `rounds` of these one is written as multiplexers, or if not `expands` the cascade gives up. `join` and
-    `passes` follow a step with found outputs, `stage_passes` end a stage. The input bits are let free in
-    `order`, by default `interleaved_order`.
+    `rounds` of these one is written as multiplexers, or if not `expands` the cascade gives up. `passes` follow
+    a step with found outputs, `stage_passes` and so many `walks` end a stage, each of `walk` steps per cell.
+    The input bits are let free in `order`, by default `interleaved_order`.
     """
 
     seed: int = 1
@@ -71,12 +75,16 @@ class CascadeOptions:
     rounds: int = 4
     expands: bool = True
     passes: str = "functional_hash; resub -k 0 --patience 0; anneal --steps 3000 --slack 1"
-    stage_passes: str = "resub -k 0 --patience 0; anneal --steps 20000 --slack 2"
+    stage_passes: str = "resub -k 0 --patience 0"
+    walks: int = 6
+    walk: int = 2_500
     order: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if min(self.rounds, self.outputs, self.parts) < 1:
-            raise UsageError("cascade: rounds, outputs and parts must be 1 or more")
+        if min(self.rounds, self.outputs, self.parts, self.walks) < 1 or self.walk < 0:
+            raise UsageError(
+                "cascade: rounds, outputs, parts and walks must be 1 or more, walk 0 or more"
+            )
         if not 0 <= self.cells <= 3:
             raise UsageError(f"cascade: cells: expected 0 to 3, got {self.cells}")
         parse_script(self.passes)
@@ -99,7 +107,8 @@ class Growth:
 
     `free` inputs are free; the outputs of `circuit` are as in `btfsynth.discovery.stage.Stage`, at the end
     those of the function alone. `ranking` are the outputs that are to be learnt next, () before they are
-    known, `round` counts the rounds without success. Of all targets `bits_right` are right now.
+    known, `round` counts the rounds without success. Where all outputs of a stage are made, `made_all` is set
+    and the outputs of `circuit` are they alone. Of all targets `bits_right` are right now.
     """
 
     free: int
@@ -112,6 +121,7 @@ class Growth:
     iterations: int = 0
     bits_right: int = 0
     made: tuple[int, ...] = (0,) * len(WAYS)
+    made_all: bool = False
     done: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -120,6 +130,7 @@ class Growth:
         return {
             **{name: getattr(self, name) for name in names},
             **{name: list(getattr(self, name)) for name in lists},
+            "made_all": self.made_all,
             "done": self.done,
             "netlist": format_netlist(self.circuit),
         }
@@ -138,6 +149,7 @@ def parse_growth(values: Any) -> Growth:
         iterations=whole(values, "iterations"),
         bits_right=whole(values, "bits_right"),
         made=_numbers(values, "made"),
+        made_all=flag(values, "made_all"),
         done=flag(values, "done"),
     )
 
@@ -147,7 +159,7 @@ def _numbers(values: Any, name: str) -> tuple[int, ...]:
 
 
 class Part(NamedTuple):
-    """A piece of work: ``look`` for outputs at hand, or ``learn`` one."""
+    """A piece of work: ``look`` for outputs, ``learn`` or ``expand`` one, ``walk`` when all are made."""
 
     kind: str
     output: int = -1
@@ -207,6 +219,8 @@ def parts_of(growth: Growth, options: CascadeOptions) -> list[Part]:
     """Return what is to be done next, side by side; nothing if the growth is done."""
     if growth.done:
         return []
+    if growth.made_all:
+        return [Part("walk", -1, k) for k in range(options.walks if growth.circuit.n_cells else 1)]
     if not growth.ranking:
         return [Part("look")]
     if growth.round >= options.rounds:
@@ -222,6 +236,8 @@ def run_part(dataset: Dataset, options: CascadeOptions, growth: Growth, part: Pa
     seed = int(np.random.SeedSequence(number).generate_state(1)[0]) >> 1
     if part.kind == "look":
         return _look(dataset, options, growth, stage, seed)
+    if part.kind == "walk":
+        return _walked(dataset, options, growth, part.number, seed)
     if part.kind == "expand":
         found = expand(stage, part.output, options.learner, seed)
     else:
@@ -241,6 +257,8 @@ def merged(
     dataset: Dataset, options: CascadeOptions, growth: Growth, results: Sequence[Growth]
 ) -> Growth:
     """Return where the cascade stands after all parts; the smallest circuit stays, of equal ones the first."""
+    if growth.made_all:
+        return min(results, key=lambda result: _cost(result.circuit))
     if not growth.ranking:
         return results[0]
     better = [result for result in results if len(result.learnt) > len(growth.learnt)]
@@ -266,7 +284,8 @@ def merged(
 def finished(dataset: Dataset, options: CascadeOptions, growth: Growth) -> Netlist:
     """Return the circuit of a growth on the ports of the data, wrong where it has not come to."""
     order = order_of(dataset, options)
-    circuit = growth.circuit if growth.done else _stage(dataset, options, growth).finished()
+    complete = growth.done or growth.made_all
+    circuit = growth.circuit if complete else _stage(dataset, options, growth).finished()
     return rewired(circuit, dataset.input_ports, dataset.output_ports, order[: circuit.n_inputs])
 
 
@@ -303,9 +322,15 @@ def _stage(dataset: Dataset, options: CascadeOptions, growth: Growth) -> Stage:
 def _standing(dataset: Dataset, options: CascadeOptions, growth: Growth, stage: Stage) -> Growth:
     """Return a growth with what a stage has now."""
     growth = replace(growth, circuit=stage.circuit, learnt=stage.learnt)
-    whole_circuit = finished(dataset, options, growth)
-    everything = Stage(dataset, whole_circuit)
-    return replace(growth, bits_right=everything.bits_right())
+    return replace(growth, bits_right=_bits_right(dataset, options, growth))
+
+
+def _bits_right(dataset: Dataset, options: CascadeOptions, growth: Growth) -> int:
+    return Stage(dataset, finished(dataset, options, growth)).bits_right()
+
+
+def _cost(netlist: Netlist) -> tuple[int, int]:
+    return netlist.n_cells, statistics(netlist).depth
 
 
 def _look(
@@ -321,8 +346,26 @@ def _look(
         growth = replace(growth, ranking=_ranked(stage, options.learner.attempts, seed))
         return _standing(dataset, options, growth, stage)
     circuit = optimise(stage.finished(), stage.patterns, options.stage_passes)
+    growth = replace(growth, circuit=circuit, learnt=stage.learnt, made_all=True)
+    return replace(growth, bits_right=_bits_right(dataset, options, growth))
+
+
+_WALKS = ((4, 10), (2, 5), (3, 10), (1, 5), (6, 10), (4, 20))
+"""Slack and uphill moves of the walks at the end of a stage, in turn."""
+
+
+def _walked(
+    dataset: Dataset, options: CascadeOptions, growth: Growth, number: int, seed: int
+) -> Growth:
+    """Make the circuit of a stage smaller and begin the next stage."""
+    circuit = growth.circuit
+    slack, uphill = _WALKS[number % len(_WALKS)]
+    steps = options.walk * circuit.n_cells
+    walk = Annealing(steps=steps, slack=slack, uphill=uphill, seed=seed % (1 << 31))
+    patterns = restricted(dataset, order_of(dataset, options), growth.free)
+    circuit = optimise(circuit, patterns, format_script([walk]))
     free = growth.free + 1
-    growth = replace(growth, learnt=(), steps=growth.steps + 1)
+    growth = replace(growth, learnt=(), steps=growth.steps + 1, made_all=False)
     if free > dataset.n_inputs:
         bits = int(dataset.care_mask.sum())
         return replace(growth, circuit=circuit, bits_right=bits, done=True)

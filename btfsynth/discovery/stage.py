@@ -195,6 +195,7 @@ def rewired(
 
 
 def optimise(netlist: Netlist, patterns: Dataset, script: str) -> Netlist:
+    """Run passes that keep what the patterns ask for."""
     result, _ = run_passes(parse_script(script), netlist, care_reference(patterns))
     return result
 

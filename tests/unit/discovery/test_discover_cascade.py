@@ -32,7 +32,7 @@ from btfsynth.ports import Port
 
 QUICK = CascadeOptions(
     learner=LearnerOptions(supports=1, trainings=5, wanted=1), parts=1,
-    stage_passes="resub --patience 1000",
+    walks=2, walk=200,
 )  # fmt: skip
 LEARNS = replace(QUICK, cells=0)
 """Nothing is found by search: every output is trained."""
@@ -171,8 +171,8 @@ def test_giving_up_names_what_was_not_learnt():
     [
         ({"order": (0, 1, 2)}, "order of the 4 inputs"),
         ({"order": (0, 1, 2, 2)}, "order of the 4 inputs"),
-        ({"rounds": 0}, "rounds, outputs and parts"),
-        ({"parts": 0}, "rounds, outputs and parts"),
+        ({"rounds": 0}, "rounds, outputs, parts and walks"),
+        ({"walks": 0}, "rounds, outputs, parts and walks"),
         ({"cells": 4}, "expected 0 to 3"),
         ({"learner": {"shapes": ()}}, "at least one shape"),
         ({"learner": {"supports": 0}}, "supports, attempts"),
