@@ -20,7 +20,7 @@ from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.passes.guided_check import RIGHT, WRONG, check_choice, new_check
+from btfsynth.passes.guided_check import RIGHT, UNDECIDED, WRONG, check_choice, new_check
 from btfsynth.passes.guided_state import (
     COUNT,
     MISLED,
@@ -36,6 +36,12 @@ from btfsynth.passes.replacement import Search, State, find_replacement
 
 _PACKED = 256
 """Patterns on which replacements are searched for."""
+
+_SMALL = 8
+"""The first window below is so many times smaller."""
+
+_FEWEST = 20
+"""Conflicts allowed where many were in vain before."""
 
 _ANY_DEPTH = 1 << 30
 
@@ -268,19 +274,41 @@ def _try_cell(state: Any, check: Any, node: Any, options: Any, room: Any, random
             or _differs(state, node, choice, matters)
         ):
             return
-        limits = (options.below, options.conflicts)
-        result, closed = check_choice(state, check, choice, limits, random)
+        result = _ask(state, check, node, choice, options, matters, random)
         if result == RIGHT:
             replace(state, node, choice, room.stack)
             resimulate(state)
         if result != WRONG:
             return
+
+
+@numba.njit(cache=True, nogil=True)
+def _ask(
+    state: Any, check: Any, node: Any, choice: Any, options: Any, matters: Any, random: Any
+) -> Any:
+    """Check a choice in a small window first, then in a large one. Changes patterns and matters.
+
+    The answer is `WRONG` only if a pattern has been added that shows it.
+    """
+    hard, below = state.hard, options.below // _SMALL
+    conflicts = max(options.conflicts >> hard[node], _FEWEST)
+    while True:
+        result, closed = check_choice(state, check, choice, (below, conflicts), random)
+        if result == RIGHT:
+            hard[node] = 0
+            return RIGHT
+        if result == UNDECIDED:
+            hard[node] = min(hard[node] + 1, 10)
+            return UNDECIDED
         add_pattern(state, check.pattern, matters.shape[0] // 2)
         look_above(state, node, options.above, matters)
-        if not _differs(state, node, choice, matters):
-            # The signals under an open window do not all have such values.
-            state.numbers[MISLED] |= closed
-            return
+        if _differs(state, node, choice, matters):
+            return WRONG
+        # The signals under an open window do not all have such values.
+        state.numbers[MISLED] |= closed
+        if closed or below == options.below:
+            return UNDECIDED
+        below = options.below
 
 
 @numba.njit(cache=True, nogil=True)

@@ -44,6 +44,7 @@ class Guided(NamedTuple):
     )
     inside: Any  # uint8 ``(nodes,)``, whether a node is in that window
     flipped: Any  # uint64 ``(nodes, words)``, signatures with the present cell flipped
+    hard: Any  # uint8 ``(nodes,)``, how often a question about a cell was not decided
     numbers: Any  # int64 ``(4,)``
     alias: Any = None  # nothing stands for another node
 
@@ -71,6 +72,7 @@ def new_guided(fanins: Any, outputs: Any, first: Any, words: Any, random: Any) -
         np.zeros(nodes, dtype=np.int32),
         np.zeros(nodes, dtype=np.uint8),
         np.zeros((nodes, words), dtype=np.uint64),
+        np.zeros(nodes, dtype=np.uint8),
         np.zeros(4, dtype=np.int64),
         None,
     )
@@ -253,6 +255,7 @@ def replace(state: Any, node: Any, choice: Any, stack: Any) -> None:
             release(state, node, stack)
             cell = np.int64(stack[1])
             fanins[cell, 0], fanins[cell, 1], fanins[cell, 2] = c, d, e
+            state.depends[cell] = 1
             c = 2 * cell
         fanins[node, 0], fanins[node, 1], fanins[node, 2] = a, b, c
     else:
@@ -269,10 +272,12 @@ def replace(state: Any, node: Any, choice: Any, stack: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def resimulate(state: Any) -> None:
-    """Compute the signatures of all cells in use. Changes values."""
-    fanins, values = state.fanins, state.values
+    """Compute the signatures of the cells that depend on the one just replaced. Changes values."""
+    fanins, values, depends = state.fanins, state.values, state.depends
     for k in range(state.numbers[COUNT]):
         node = state.order[k]
+        if not depends[node]:
+            continue
         fanin = (fanins[node, 0], fanins[node, 1], fanins[node, 2])
         majority_words(fanin, values, values, values, node, values)
 

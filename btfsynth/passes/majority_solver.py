@@ -23,7 +23,7 @@ OPEN, MAJORITY, XOR = 0, 1, 2
 UNKNOWN = 2
 """The value of a variable without one, and the answer if the conflicts do not suffice."""
 
-_VARIABLES, _TRAIL, _HEAD, _LEVEL, _CLAUSES, _FIRST, _SECOND, _THIRD = range(8)
+_VARIABLES, _TRAIL, _HEAD, _LEVEL, _CLAUSES, _FIRST, _SECOND, _THIRD, _JUSTIFIED = range(9)
 _NONE = -1
 _RESTART = 100
 _ROOM = 40
@@ -49,7 +49,10 @@ class Question(NamedTuple):
     heads: Any  # int32 ``(2 * capacity,)``, the first watch of each literal
     following: Any  # int32, the next watch: number ``2 * clause + place``
     learnt: Any  # int32 ``(capacity + 1,)``, scratch
-    numbers: Any  # int64 ``(8,)``
+    justified: (
+        Any  # int32 ``(capacity + 1,)``, how much of the trail was justified before each level
+    )
+    numbers: Any  # int64 ``(9,)``
 
 
 @numba.njit(cache=True, nogil=True)
@@ -72,7 +75,8 @@ def new_question(capacity: Any, conflicts: Any) -> Any:
         np.zeros(2 * capacity, dtype=np.int32),
         np.zeros(2 * conflicts + 8, dtype=np.int32),
         np.zeros(capacity + 1, dtype=np.int32),
-        np.zeros(8, dtype=np.int64),
+        np.zeros(capacity + 1, dtype=np.int32),
+        np.zeros(9, dtype=np.int64),
     )
 
 
@@ -112,6 +116,7 @@ def answer(question: Any, variables: Any, clause: Any, unit: Any, conflicts: Any
         if literal == _NONE:
             return 1
         question.limits[numbers[_LEVEL]] = numbers[_TRAIL]
+        question.justified[numbers[_LEVEL]] = numbers[_JUSTIFIED]
         numbers[_LEVEL] += 1
         if values[literal >> 1] != UNKNOWN:
             return UNKNOWN
@@ -170,83 +175,83 @@ def _true(values: Any, variable: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _contradicts(question: Any, a: Any, b: Any, c: Any) -> Any:
-    numbers = question.numbers
-    numbers[_FIRST], numbers[_SECOND], numbers[_THIRD] = a, b, c
-    return True
-
-
-@numba.njit(cache=True, nogil=True)
-def _imply(question: Any, literal: Any, a: Any, b: Any) -> Any:
-    """Make a literal true because two others are; tell whether it is false."""
-    values = question.values
-    value = values[literal >> 1]
-    if value == UNKNOWN:
-        _set(question, literal, a, b)
-        return False
-    if value == literal & 1:
-        return _contradicts(question, literal ^ 1, a, b)
-    return False
-
-
-@numba.njit(cache=True, nogil=True)
-def _follow_gate(question: Any, gate: Any) -> Any:
-    """Draw the conclusions of a gate's values; tell whether they contradict each other."""
-    values, fanins = question.values, question.fanins
+def _conclusions(kinds: Any, fanins: Any, values: Any, gate: Any) -> Any:
+    """Return up to two literals that a gate's values make true, `_NONE` for none, and the two that are why."""
     out = values[gate]
-    if question.kinds[gate] == XOR:
-        a, b = fanins[gate, 0], fanins[gate, 1]
-        x, y = values[a >> 1], values[b >> 1]
+    a, b = np.int64(fanins[gate, 0]), np.int64(fanins[gate, 1])
+    x, y = values[a >> 1], values[b >> 1]
+    if kinds[gate] == XOR:
         flip = (a ^ b) & 1
         if x != UNKNOWN and y != UNKNOWN:
             made = 2 * gate + 1 - (x ^ y ^ flip)
-            return _imply(question, made, _true(values, a >> 1), _true(values, b >> 1))
-        if out != UNKNOWN and x != UNKNOWN:
-            made = 2 * (b >> 1) + 1 - (out ^ x ^ flip)
-            return _imply(question, made, _true(values, gate), _true(values, a >> 1))
-        if out != UNKNOWN and y != UNKNOWN:
-            made = 2 * (a >> 1) + 1 - (out ^ y ^ flip)
-            return _imply(question, made, _true(values, gate), _true(values, b >> 1))
-        return False
-    for place in range(3):
-        a = fanins[gate, place]
-        x = values[a >> 1]
+            return made, _NONE, _true(values, a >> 1), _true(values, b >> 1)
+        if out == UNKNOWN or (x == UNKNOWN and y == UNKNOWN):
+            return _NONE, _NONE, _NONE, _NONE
         if x == UNKNOWN:
-            continue
-        x ^= a & 1
-        following = place + 1 if place < 2 else 0
-        for other in range(3):
-            if other == place:
-                continue
-            b = fanins[gate, other]
-            y = values[b >> 1]
-            if out != UNKNOWN and out != x:
-                # The two others are both as the gate.
-                if _imply(question, b ^ (1 - out), _true(values, gate), _true(values, a >> 1)):
-                    return True
-            elif other == following and y != UNKNOWN and y ^ (b & 1) == x:
-                made = 2 * gate + 1 - x
-                if _imply(question, made, _true(values, a >> 1), _true(values, b >> 1)):
-                    return True
-                out = values[gate]
-    return False
+            a, b, x = b, a, y
+        made = 2 * (b >> 1) + 1 - (out ^ x ^ flip)
+        return made, _NONE, _true(values, gate), _true(values, a >> 1)
+    c = np.int64(fanins[gate, 2])
+    z = values[c >> 1]
+    # Values of the literals; unknown ones are all different.
+    x = x ^ (a & 1) if x != UNKNOWN else 4
+    y = y ^ (b & 1) if y != UNKNOWN else 5
+    z = z ^ (c & 1) if z != UNKNOWN else 6
+    if x == y:
+        return 2 * gate + 1 - x, _NONE, _true(values, a >> 1), _true(values, b >> 1)
+    if x == z:
+        return 2 * gate + 1 - x, _NONE, _true(values, a >> 1), _true(values, c >> 1)
+    if y == z:
+        return 2 * gate + 1 - y, _NONE, _true(values, b >> 1), _true(values, c >> 1)
+    if out != UNKNOWN:
+        # One input against the gate: the two others are as the gate.
+        if x == 1 - out:
+            return b ^ (1 - out), c ^ (1 - out), _true(values, gate), _true(values, a >> 1)
+        if y == 1 - out:
+            return a ^ (1 - out), c ^ (1 - out), _true(values, gate), _true(values, b >> 1)
+        if z == 1 - out:
+            return a ^ (1 - out), b ^ (1 - out), _true(values, gate), _true(values, c >> 1)
+    return _NONE, _NONE, _NONE, _NONE
 
 
 @numba.njit(cache=True, nogil=True)
 def _propagate(question: Any) -> Any:
     """Draw all conclusions; tell whether there is a contradiction, left in the numbers."""
-    numbers, values, kinds = question.numbers, question.values, question.kinds
-    start, users, trail = question.start, question.users, question.trail
-    while numbers[_HEAD] < numbers[_TRAIL]:
-        variable = trail[numbers[_HEAD]]
+    numbers, values, kinds, fanins = (
+        question.numbers,
+        question.values,
+        question.kinds,
+        question.fanins,
+    )
+    start, users, trail, heads = question.start, question.users, question.trail, question.heads
+    reasons, levels = question.reasons, question.levels
+    level, size = numbers[_LEVEL], numbers[_TRAIL]
+    while numbers[_HEAD] < size:
+        variable = np.int64(trail[numbers[_HEAD]])
         numbers[_HEAD] += 1
-        if kinds[variable] and _follow_gate(question, variable):
-            return True
-        for k in range(start[variable], start[variable + 1]):
-            if _follow_gate(question, users[k]):
+        for k in range(start[variable] - (kinds[variable] != OPEN), start[variable + 1]):
+            gate = np.int64(users[k]) if k >= start[variable] else variable
+            made, also, why, and_why = _conclusions(kinds, fanins, values, gate)
+            while made != _NONE:
+                value = values[made >> 1]
+                if value == UNKNOWN:
+                    values[made >> 1] = 1 - (made & 1)
+                    reasons[made >> 1, 0], reasons[made >> 1, 1] = why, and_why
+                    levels[made >> 1] = level
+                    trail[size] = made >> 1
+                    size += 1
+                elif value == made & 1:
+                    numbers[_TRAIL] = size
+                    numbers[_FIRST], numbers[_SECOND], numbers[_THIRD] = made ^ 1, why, and_why
+                    return True
+                made, also = also, _NONE
+        false = _true(values, variable) ^ 1
+        if heads[false] != _NONE:
+            numbers[_TRAIL] = size
+            if _follow_clauses(question, false):
                 return True
-        if numbers[_CLAUSES] and _follow_clauses(question, _true(values, variable) ^ 1):
-            return True
+            size = numbers[_TRAIL]
+    numbers[_TRAIL] = size
     return False
 
 
@@ -284,7 +289,9 @@ def _follow_clauses(question: Any, false: Any) -> Any:
                     following[after] = heads[false]
                     heads[false] = after
                     after = following_one
-                return _contradicts(question, _NONE, clause, _NONE)
+                numbers = question.numbers
+                numbers[_FIRST], numbers[_SECOND] = _NONE, clause
+                return True
         watch = after
     return False
 
@@ -308,7 +315,7 @@ def _add_clause(question: Any, clause: Any) -> Any:
     return number
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _meet(question: Any, literal: Any, increment: Any, size: Any) -> Any:
     """Take a true literal into the conflict that is analysed; returns the size of the clause learnt."""
     variable = literal >> 1
@@ -359,9 +366,9 @@ def _learn(question: Any, increment: Any) -> Any:
             for which in range(2):
                 size = _meet(question, np.int64(reasons[implied, which]), increment, size)
     learnt[0] = _true(question.values, implied) ^ 1
+    size = _shorten(question, size)
     back = 0
     for k in range(1, size):
-        seen[learnt[k] >> 1] = 0
         if levels[learnt[k] >> 1] > back:
             back = levels[learnt[k] >> 1]
             learnt[1], learnt[k] = learnt[k], learnt[1]
@@ -377,6 +384,43 @@ def _learn(question: Any, increment: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
+def _shorten(question: Any, size: Any) -> Any:
+    """Drop the literals that follow from others of the clause learnt; returns its size, none seen any more."""
+    learnt, seen, reasons, levels = (
+        question.learnt,
+        question.seen,
+        question.reasons,
+        question.levels,
+    )
+    literals, clauses = question.literals, question.clauses
+    for k in range(1, size):
+        variable = learnt[k] >> 1
+        first, second = reasons[variable, 0], reasons[variable, 1]
+        follows = first != _NONE or second != _NONE
+        if first != _NONE:
+            for reason in (first, second):
+                if not seen[reason >> 1] and levels[reason >> 1] > 0:
+                    follows = False
+        elif follows:
+            for place in range(clauses[second], clauses[second + 1]):
+                other = literals[place] >> 1
+                if other != variable and not seen[other] and levels[other] > 0:
+                    follows = False
+                    break
+        if follows:
+            seen[variable] = 2  # it goes, but what follows from it goes as well
+    kept = 1
+    for k in range(1, size):
+        if seen[learnt[k] >> 1] == 1:
+            seen[learnt[k] >> 1] = 0
+            learnt[kept] = learnt[k]
+            kept += 1
+        else:
+            seen[learnt[k] >> 1] = 0
+    return kept
+
+
+@numba.njit(cache=True, nogil=True)
 def _back_to(question: Any, level: Any) -> None:
     """Undo all that came after a level. Changes the question."""
     numbers = question.numbers
@@ -386,6 +430,7 @@ def _back_to(question: Any, level: Any) -> None:
             question.values[question.trail[k]] = UNKNOWN
         numbers[_TRAIL] = keep
         numbers[_LEVEL] = level
+        numbers[_JUSTIFIED] = question.justified[level]
         numbers[_HEAD] = keep  # before a decision all conclusions are drawn
 
 
@@ -408,7 +453,10 @@ def _open_end(question: Any, clause: Any) -> Any:
             satisfied = True
     if satisfied:
         best, most = _NONE, -1.0
-    for k in range(question.numbers[_TRAIL]):
+    numbers, all_before = question.numbers, True
+    for k in range(numbers[_JUSTIFIED], numbers[_TRAIL]):
+        if all_before:
+            numbers[_JUSTIFIED] = k
         gate = trail[k]
         if kinds[gate] == OPEN:
             continue
@@ -423,6 +471,7 @@ def _open_end(question: Any, clause: Any) -> Any:
                 agreeing += 1
         if unknown == 0 or (kinds[gate] == MAJORITY and agreeing >= 2):
             continue
+        all_before = False
         for place in range(3 if kinds[gate] == MAJORITY else 2):
             literal = np.int64(fanins[gate, place])
             if values[literal >> 1] == UNKNOWN and activity[literal >> 1] > most:
