@@ -10,6 +10,7 @@ from btfsynth.netlist.kernels import random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.passes.gate_resub import resubstituted
 from btfsynth.passes.gate_rewrite import rewritten
+from btfsynth.passes.gate_windows import windowed
 from btfsynth.settings.table import Basis
 from btfsynth.time_box import seconds_left
 
@@ -19,11 +20,21 @@ _MOST_WORDS = 60_000
 _CELLS_TRIED = 60
 """Cells without a gain after which a walk ends, as a multiple of the netlist's."""
 _IDLE_SWEEPS = 4
+_SMALLER = {
+    Basis.MAJ: (Basis.MAJ, Basis.AIG),
+    Basis.AIG: (Basis.AIG,),
+    Basis.XAG: (Basis.XAG, Basis.AIG),
+    Basis.XMG: (Basis.XMG, Basis.AIG, Basis.MAJ),
+}
+"""Bases without some of the cells: what is swept there first may be a better start."""
+_IDLE_ROUNDS = 2
+_SHIFT = 17
+"""Cells by which the roots of windows move from round to round."""
 
 
 @dataclass(frozen=True)
 class GateEffort:
-    """How long to search: `rounds` where all vectors can be simulated, of which every third starts afresh."""
+    """How long to search: at most `rounds`; where all vectors can be simulated, every third starts afresh."""
 
     rounds: int = 24
     seed: int = 1
@@ -43,10 +54,13 @@ def find_smallest(
     """
     effort = effort or GateEffort()
     given = [of_netlist(start, Basis.MAJ) for start in starts]
-    best = min((_mapped(start, basis, effort) for start in given), key=_cost)
+    ways = [(start, each) for start in given for each in _SMALLER[basis]]
+    best = min(
+        (_mapped(_mapped(start, each, effort), basis, effort) for start, each in ways), key=_cost
+    )
     words = 1 << max(0, best.n_inputs - 6)
     if best.n_inputs > _MOST_INPUTS or best.n_nodes * words > _MOST_WORDS:
-        return best
+        return _through_windows(best, basis, effort)
     for number in range(effort.rounds):
         if effort.is_over or not best.n_cells:
             break
@@ -62,6 +76,11 @@ def find_smallest(
     return best
 
 
+def find_swept(start: GateNetlist, basis: Basis, effort: GateEffort) -> GateNetlist:
+    """Return a netlist over a basis after sweeps of rewriting and rounds of windows alone."""
+    return _through_windows(_mapped(start, basis, effort), basis, effort)
+
+
 def _mapped(start: GateNetlist, basis: Basis, effort: GateEffort) -> GateNetlist:
     """Sweep until nothing is gained, in the end with forms of equal size at random."""
     random = random_state(effort.seed)
@@ -73,6 +92,20 @@ def _mapped(start: GateNetlist, basis: Basis, effort: GateEffort) -> GateNetlist
             best, idle = present, 0
         else:
             idle, walk = idle + 1, True
+    return best
+
+
+def _through_windows(best: GateNetlist, basis: Basis, effort: GateEffort) -> GateNetlist:
+    """Resubstitute in windows and rewrite in turns, until rounds gain next to nothing."""
+    random = random_state(effort.seed)
+    idle = 0
+    for number in range(effort.rounds):
+        if effort.is_over or idle >= _IDLE_ROUNDS:
+            break
+        made = windowed(best, random, number * _SHIFT, effort.deadline)
+        made = rewritten(made, basis, False, random)
+        idle = 0 if best.n_cells - made.n_cells > best.n_cells // 500 else idle + 1
+        best = min(best, made, key=_cost)
     return best
 
 

@@ -17,6 +17,7 @@ from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass, run_passes
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
 from btfsynth.passes.collapse import Collapse
+from btfsynth.passes.detour import Detour
 from btfsynth.passes.mapping import Mapping
 from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.registry import parse_script
@@ -38,6 +39,7 @@ STEPS: list[Pass] = [
     Annealing(steps=60),
     Annealing(steps=60, slack=6, uphill=70, tries=40, seed=2),
     Collapse(keep=1, patience=20),
+    Detour(rounds=2, patience=20),
     Mapping(),
     Mapping(flow=1, exact=0, cuts=3),
 ]

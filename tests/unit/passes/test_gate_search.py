@@ -16,10 +16,13 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.functions import build_table, xor_gate
 from btfsynth.netlist.gates import gate_output_words, of_netlist
 from btfsynth.netlist.kernels import random_state
+from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import exhaustive_words, output_words
+from btfsynth.passes.detour import Detour
 from btfsynth.passes.gate_resub import resubstituted
 from btfsynth.passes.gate_rewrite import rewritten
 from btfsynth.passes.gate_search import GateEffort, find_smallest
+from btfsynth.passes.gate_windows import find_windows, windowed
 from btfsynth.ports import Port
 from btfsynth.settings.table import Basis
 
@@ -116,6 +119,57 @@ def test_large_netlists_are_swept():
     assert made.fanins.tolist() == find_smallest([netlist], Basis.XMG, FEW).fanins.tolist()
     vectors = np.random.default_rng(0).integers(0, 2**63, (18, 4)).astype(np.uint64)
     assert (gate_output_words(made, vectors) == output_words(netlist, vectors)).all()
+
+
+@pytest.mark.parametrize("shift", [0, 5])
+def test_windows_keep_the_function(shift):
+    """Every window reads what comes before it, none has a cell of another, and fewer cells compute the same."""
+    netlist = array_multiplier(5, 5, AND_ADDERS[1])
+    gates = of_netlist(netlist, Basis.AIG)
+    windows = find_windows(gates, shift)
+    cells = [cell for window in windows for cell in window.cells]
+    assert len(cells) == len(set(cells)) > gates.n_cells // 2
+    for window in windows:
+        assert window.leaves[-1] < window.cells[0]
+        assert set(window.outputs) <= set(window.cells)
+        read = set((gates.fanins[np.array(window.cells) - gates.first_cell] >> 1).ravel().tolist())
+        assert read <= {0, *window.leaves, *window.cells}
+    made = windowed(gates, random_state(1), shift)
+    assert same(made, netlist)
+    assert made.n_cells < gates.n_cells
+
+
+@settings(max_examples=30)
+@given(netlists(max_inputs=6, max_cells=40), st.sampled_from(BASES), st.integers(0, 50))
+def test_windows_of_random_netlists(netlist, basis, shift):
+    """By the naive evaluator."""
+    gates = of_netlist(netlist, basis)
+    made = windowed(gates, random_state(1), shift)
+    assert naive.gate_table(made) == naive.truth_table(netlist)
+    assert made.n_cells <= gates.n_cells
+
+
+def test_a_detour_finds_what_majorities_do_not():
+    """A priority circuit whose grants are given as separate products, and never a larger netlist."""
+    builder = NetlistBuilder("grant", [Port("x", 8)], [Port("y", 8)])
+    inputs = [builder.input(bit) for bit in range(8)]
+    grants = []
+    for place in range(8):
+        grant = inputs[place]
+        for other in range(place):
+            grant = builder.and_(grant, inputs[other] ^ 1)
+        grants.append(grant)
+    netlist = builder.build(grants)
+    reference = function_reference(lambda vectors: naive_rows(netlist, vectors), 8)
+    made = Detour().apply(netlist, reference)
+    assert netlist.n_cells == 28
+    assert made.n_cells == 13
+    assert naive.truth_table(made) == naive.truth_table(netlist)
+
+
+def naive_rows(netlist, vectors):
+    """The outputs for rows of bits."""
+    return np.array([naive.netlist_bits(netlist, row) for row in vectors], dtype=np.uint8)
 
 
 def test_no_inputs_and_no_cells():
