@@ -6,6 +6,7 @@ population count its adders, of a majority the known form, of most others a deci
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -39,11 +40,14 @@ class Start:
     netlist: Netlist
 
 
-def table_starts(like: Netlist, tables: Table, wanted: Table) -> Iterator[Start]:
+def table_starts(
+    like: Netlist, tables: Table, wanted: Table, orders: int = 1, seed: int = 1
+) -> Iterator[Start]:
     """Yield netlists with the ports of another one, those that do not fit the function left out.
 
     Both tables are ``(outputs, 2 ** inputs)`` uint8, input 0 least significant: `tables` 0/1, and `wanted` the
-    same with 2 where an output may be anything.
+    same with 2 where an output may be anything. There are diagrams of up to `orders` orders, the first sifted,
+    then by turns any one, drawn with the seed, and that one sifted.
     """
     ways: tuple[tuple[str, _Lowering], ...] = (
         ("adders", lambda builder, bits: lower_counted(builder, wanted, bits, pairs=False)),
@@ -51,13 +55,31 @@ def table_starts(like: Netlist, tables: Table, wanted: Table) -> Iterator[Start]
         ("sum", lambda builder, bits: lower_sum(builder, tables, bits, _MAX_DIGITS)),
         ("sum, reversed", lambda builder, bits: _reversed_sum(builder, tables, bits)),
         ("threshold functions", lambda builder, bits: lower_thresholds(builder, tables, bits)),
-        ("diagram", lambda builder, bits: _sifted_diagram(builder, tables, bits)),
     )
     for form, lower in ways:
         builder = NetlistBuilder(like.name, like.input_ports, like.output_ports)
         outputs = lower(builder, [builder.input(bit) for bit in range(like.n_inputs)])
         if outputs is not None:
             yield Start(form, builder.build(outputs))
+    for order in _orders(tables, like.n_inputs, orders, seed):
+        builder = NetlistBuilder(like.name, like.input_ports, like.output_ports)
+        literals = [builder.input(bit) for bit in range(like.n_inputs)]
+        yield Start("diagram", builder.build(lower_diagrams(builder, tables, literals, order)))
+
+
+def _orders(tables: Table, n_inputs: int, most: int, seed: int) -> Iterator[tuple[int, ...]]:
+    """Yield different orders of the inputs, at most so many."""
+    seen: set[tuple[int, ...]] = set()
+    chance = random.Random(seed)  # noqa: S311
+    present = list(range(n_inputs))
+    for number in range(most):
+        if number % 2:
+            chance.shuffle(present)
+        else:
+            present, _ = sifted(tables, present)
+        if tuple(present) not in seen:
+            seen.add(tuple(present))
+            yield tuple(present)
 
 
 def _sifted_diagram(builder: NetlistBuilder, tables: Table, literals: Sequence[int]) -> list[int]:

@@ -24,6 +24,7 @@ from btfsynth.netlist.simulation import (
     unpack_bits,
 )
 from btfsynth.netlist.views import statistics
+from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import FunctionalHash
 from btfsynth.passes.best_so_far import best_so_far, keep
@@ -33,8 +34,8 @@ from btfsynth.passes.rewrite import Rewrite
 
 _HOPELESS = 3
 """Starts of more than this many times the cells of the smallest one are not optimised further."""
-_SMALL = 5_000
-"""Cells times words up to which two cells are tried."""
+_ANNEALING_WORK = 8_000_000
+"""Steps times cells times words per start: large netlists are annealed for fewer steps."""
 _UNKNOWN = 2
 
 
@@ -42,22 +43,23 @@ _UNKNOWN = 2
 class Collapse:
     """Build the function anew from its table in several ways and return the smallest netlist, optimised.
 
-    All starting points are resubstituted by one cell, the best `keep` of them, if they are small, by two with a
-    `patience` (see `Resubstitution`); the netlist that was given is one of them. It does nothing above 16
-    inputs or where the table would have more than `entries` values.
+    Diagrams are built in `orders` orders of the inputs. All starting points are resubstituted and then annealed
+    for `steps` (see `Annealing`), the best `keep` of them for four times as many; the netlist that was given is
+    one of them. It does nothing above 16 inputs or where the table would have more than `entries` values.
     """
 
+    orders: int = 6
     keep: int = 2
-    patience: int = 1_000
+    steps: int = 4_000
     entries: int = 1 << 22
     seed: int = 1
     name: ClassVar[str] = "collapse"
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if min(self.patience, self.entries, self.seed) < 0 or self.keep < 1:
+        if min(self.steps, self.entries, self.seed) < 0 or min(self.orders, self.keep) < 1:
             raise UsageError(
-                "collapse: patience, entries and seed must be 0 or more, keep 1 or more"
+                "collapse: steps, entries and seed must be 0 or more, orders and keep 1 or more"
             )
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
@@ -68,19 +70,28 @@ class Collapse:
         work = _Portfolio(netlist, reference)
         tables, wanted = _tables(netlist, reference)
         with best_so_far():
-            found = [netlist, *(start.netlist for start in table_starts(netlist, tables, wanted))]
+            starts = table_starts(netlist, tables, wanted, self.orders, self.seed)
+            found = [netlist, *(start.netlist for start in starts)]
             found = [
                 Rewrite().apply(Detect().apply(start, reference), reference) for start in found
             ]
         limit = _HOPELESS * min(start.n_cells for start in found)
-        step = Resubstitution(k=1, patience=0, seed=self.seed)
         found = sorted((start for start in found if start.n_cells <= limit), key=_cost)
-        found = [work.taken(FunctionalHash(), step, Rewrite(), start=start) for start in found]
-        more = Resubstitution(patience=self.patience, seed=self.seed)
+        steps = (
+            FunctionalHash(),
+            Resubstitution(k=1, patience=0, seed=self.seed),
+            Rewrite(),
+        )
         words = reference.inputs.shape[1]
+
+        def annealing(start: Netlist, times: int, seed: int) -> Annealing:
+            most = _ANNEALING_WORK // (1 + start.n_cells * words)
+            return Annealing(times * min(self.steps, most), seed=seed)
+
+        found = [work.taken(*steps, start=start) for start in found]
+        found = [work.taken(annealing(start, 1, self.seed), start=start) for start in found]
         for start in sorted(found, key=_cost)[: self.keep]:
-            if start.n_cells * words <= _SMALL:
-                work.taken(more, start=start)
+            work.taken(annealing(start, 4, self.seed + 1), start=start)
         return work.best
 
 

@@ -38,7 +38,7 @@ STEPS: list[Pass] = [
     Perturbation(rounds=2, patience=20, share=60),
     Annealing(steps=60),
     Annealing(steps=60, slack=6, uphill=70, tries=40, seed=2),
-    Collapse(keep=1, patience=20),
+    Collapse(orders=3, keep=1, steps=20),
     Detour(rounds=2, patience=20),
     Mapping(),
     Mapping(flow=1, exact=0, cuts=3),

@@ -53,7 +53,7 @@ def test_cells_of_functions_given_as_tables(function, n_inputs, n_outputs, cells
 @given(netlists_with_references(max_inputs=5, max_cells=12))
 def test_what_matters_stays(case):
     netlist, reference = case
-    result = Collapse(keep=1, patience=50).apply(netlist, reference)
+    result = Collapse(orders=2, keep=1, steps=20).apply(netlist, reference)
     assert count_wrong(result, reference) == 0
     assert (result.input_ports, result.output_ports) == (netlist.input_ports, netlist.output_ports)
 
@@ -73,5 +73,5 @@ def test_a_table_that_is_too_large_is_left_alone():
 
 def test_options_are_checked():
     assert parse_script("collapse --keep 1")[0] == Collapse(keep=1)
-    with pytest.raises(UsageError, match="keep 1 or more"):
+    with pytest.raises(UsageError, match="orders and keep 1 or more"):
         Collapse(keep=0)
