@@ -210,14 +210,15 @@ def open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
 
 def _prover(deadline: float | None) -> Prover:
     """Return the proof of passes, which ends undecided at the deadline."""
+    return partial(proves_equal, deadline=deadline)
 
-    def prove(before: Netlist, after: Netlist) -> bool | None:
-        left = seconds_left(deadline)
-        if left == 0:
-            return None
-        try:
-            return equivalent(before, after, left).equal
-        except ToolTimeoutError:
-            return None
 
-    return prove
+def proves_equal(a: Netlist, b: Netlist, deadline: float | None) -> bool | None:
+    """Tell whether two netlists are equal on every input vector; None if that is undecided at the deadline."""
+    left = seconds_left(deadline)
+    if left == 0:
+        return None
+    try:
+        return equivalent(a, b, left).equal
+    except ToolTimeoutError:
+        return None

@@ -1,0 +1,79 @@
+"""Optimise for look-up tables: of many netlists of one function, the one that needs the fewest.
+
+Cells and look-up tables go together only loosely: a table of six inputs takes in whatever shares few leaves, so
+the netlist of fewest cells is seldom the best one. What every pass leaves is mapped, from the netlist as it is
+and from it as an and-inverter graph and with exclusive ors, for several seeds; every candidate is proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+
+from btfsynth.events import OnEvent
+from btfsynth.flow.simplify import optimise, proves_equal
+from btfsynth.fpga.lut_mapper import map_luts
+from btfsynth.netlist.gates import of_netlist
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Reference
+from btfsynth.passes.base import Ended, Pass, ScriptResult
+from btfsynth.passes.gate_search import GateEffort, find_swept
+from btfsynth.settings.table import Basis
+from btfsynth.time_box import seconds_left
+
+LUT_INPUTS = 6
+_SEEDS = 3
+_EFFORT = GateEffort(rounds=6)
+
+
+def lut_cost(netlist: Netlist) -> tuple[int, int, int]:
+    """Return look-up tables of six inputs, their levels, and cells."""
+    cover = map_luts(netlist, LUT_INPUTS)
+    return cover.luts, cover.levels, netlist.n_cells
+
+
+def optimise_for_luts(
+    netlist: Netlist,
+    reference: Reference | None,
+    steps: Sequence[Pass],
+    deadline: float | None = None,
+    on_event: OnEvent | None = None,
+) -> ScriptResult:
+    """Run passes from several starts and with several seeds; of all netlists on the way return the best one.
+
+    Its reports are those of the passes that made it. The netlist as it came is a candidate too.
+    """
+    best = ScriptResult(netlist, (), len(steps), Ended.DONE, None)
+    best_cost = lut_cost(netlist)
+    for start, script in _variants(netlist, steps, deadline):
+        present = ScriptResult(start, (), len(steps), Ended.DONE, None)
+        for step in script:
+            if seconds_left(deadline) == 0:
+                return replace(best, ended=Ended.TIME)
+            made = optimise(present.netlist, reference, [step], deadline, on_event)
+            present = replace(made, reports=(*present.reports, *made.reports), steps=len(script))
+            cost = lut_cost(present.netlist)
+            if cost < best_cost:
+                best, best_cost = present, cost
+            if made.ended is not Ended.DONE:
+                return replace(best, ended=made.ended)
+    return best
+
+
+def _variants(
+    netlist: Netlist, steps: Sequence[Pass], deadline: float | None
+) -> Iterator[tuple[Netlist, Sequence[Pass]]]:
+    """Yield starts, proven equal to a netlist, and scripts."""
+    yield netlist, steps
+    for basis in (Basis.AIG, Basis.XMG):
+        effort = replace(_EFFORT, deadline=deadline)
+        start = find_swept(of_netlist(netlist, Basis.MAJ), basis, effort).expanded()
+        if proves_equal(netlist, start, deadline):
+            yield start, steps
+    for seed in range(1, _SEEDS):
+        yield netlist, [_reseeded(step, seed) for step in steps]
+
+
+def _reseeded(step: Pass, seed: int) -> Pass:
+    names = [field.name for field in fields(step)]  # type: ignore[arg-type]
+    return replace(step, seed=step.seed + seed) if "seed" in names else step  # type: ignore[attr-defined, type-var]
