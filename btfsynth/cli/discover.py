@@ -169,6 +169,8 @@ def _show(report: DiscoverReport) -> None:
         f"{plural(report.trials, 'trial')} in {report.seconds:.1f} s, {report.exact} exact{rate}; "
         f"{plural(report.distinct, 'distinct circuit')}, {report.polished} polished",
     )
+    if not report.front:
+        return
     show("kept", f"in {report.directory}; the front is:")
     known = [recorded_targets({"targets": {"train": each.get("targets")}}) for each in report.front]
     if known and all(known):

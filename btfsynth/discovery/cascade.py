@@ -61,7 +61,8 @@ class CascadeOptions:
     """How a cascade is grown.
 
     An output that is up to `cells` new cells away, at most 3, is found by search. Of the others, `outputs` are
-    learnt side by side, in `parts` searches each; twice as many after each round without success. After
+    learnt side by side, in `parts` searches each: those that the fewest signals determine, or one signal more.
+    After each round without success there are twice as many, whatever determines them. After
     `rounds` of these one is written as multiplexers, or if not `expands` the cascade gives up. `passes` follow
     a step with found outputs, `stage_passes` and so many `walks` end a stage, each of `walk` steps per cell.
     The input bits are let free in `order`, by default `interleaved_order`.
@@ -107,14 +108,16 @@ class Growth:
 
     `free` inputs are free; the outputs of `circuit` are as in `btfsynth.discovery.stage.Stage`, at the end
     those of the function alone. `ranking` are the outputs that are to be learnt next, () before they are
-    known, `round` counts the rounds without success. Where all outputs of a stage are made, `made_all` is set
-    and the outputs of `circuit` are they alone. Of all targets `bits_right` are right now.
+    known, the first `near` of them the easiest; `round` counts the rounds without success. Where all outputs
+    of a stage are made, `made_all` is set and the outputs of `circuit` are they alone. Of all targets
+    `bits_right` are right now.
     """
 
     free: int
     circuit: Netlist
     learnt: tuple[int, ...] = ()
     ranking: tuple[int, ...] = ()
+    near: int = 0
     round: int = 0
     steps: int = 0
     trainings: int = 0
@@ -125,7 +128,7 @@ class Growth:
     done: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        names = ("free", "round", "steps", "trainings", "iterations", "bits_right")
+        names = ("free", "near", "round", "steps", "trainings", "iterations", "bits_right")
         lists = ("learnt", "ranking", "made")
         return {
             **{name: getattr(self, name) for name in names},
@@ -143,6 +146,7 @@ def parse_growth(values: Any) -> Growth:
         parse_netlist(string(values, "netlist")),
         learnt=_numbers(values, "learnt"),
         ranking=_numbers(values, "ranking"),
+        near=whole(values, "near"),
         round=whole(values, "round"),
         steps=whole(values, "steps"),
         trainings=whole(values, "trainings"),
@@ -192,7 +196,8 @@ def begin(dataset: Dataset, options: CascadeOptions) -> Growth:
     circuit = NetlistBuilder(dataset.name, (), dataset.output_ports).build(
         [FALSE] * dataset.n_outputs
     )
-    return Growth(0, circuit)
+    growth = Growth(0, circuit)
+    return replace(growth, bits_right=_bits_right(dataset, options, growth))
 
 
 def holding(dataset: Dataset, netlist: Netlist, order: Sequence[int], free: int) -> Growth:
@@ -225,7 +230,8 @@ def parts_of(growth: Growth, options: CascadeOptions) -> list[Part]:
         return [Part("look")]
     if growth.round >= options.rounds:
         return [Part("expand", growth.ranking[0])]
-    chosen = growth.ranking[: options.outputs << growth.round]
+    most = options.outputs << growth.round
+    chosen = growth.ranking[: most if growth.round else min(most, growth.near)]
     return [Part("learn", output, k) for output in chosen for k in range(options.parts)]
 
 
@@ -343,7 +349,8 @@ def _look(
         stage = stage.optimised(options.passes)
     growth = replace(growth, made=_counted(growth.made, "searched", found))
     if stage.pending:
-        growth = replace(growth, ranking=_ranked(stage, options.learner.attempts, seed))
+        ranking, near = _ranked(stage, options.learner.attempts, seed)
+        growth = replace(growth, ranking=ranking, near=near)
         return _standing(dataset, options, growth, stage)
     circuit = optimise(stage.finished(), stage.patterns, options.stage_passes)
     growth = replace(growth, circuit=circuit, learnt=stage.learnt, made_all=True)
@@ -397,15 +404,17 @@ def _searched(stage: Stage, most: int, seed: int) -> tuple[Stage, int]:
         found += 1
 
 
-def _ranked(stage: Stage, attempts: int, seed: int) -> tuple[int, ...]:
-    """Return the pending outputs, those that the fewest signals determine first."""
+def _ranked(stage: Stage, attempts: int, seed: int) -> tuple[tuple[int, ...], int]:
+    """Return the pending outputs, those that the fewest signals determine first, and how many come near it."""
     sizes = {}
     for output in stage.pending:
         target, care = stage.wanted(output)
         bits = np.ascontiguousarray(stage.values[care][:, stage.signals])
         supports = find_supports(bits, np.ascontiguousarray(target[care]), attempts, seed)
         sizes[output] = len(supports[0])
-    return tuple(sorted(sizes, key=lambda output: (sizes[output], output)))
+    ranking = tuple(sorted(sizes, key=lambda output: (sizes[output], output)))
+    least = sizes[ranking[0]]
+    return ranking, sum(size <= least + 1 for size in sizes.values())
 
 
 def _counted(made: tuple[int, ...], way: str, number: int = 1) -> tuple[int, ...]:
