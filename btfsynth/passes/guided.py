@@ -24,6 +24,7 @@ from btfsynth.passes.guided_check import RIGHT, UNDECIDED, WRONG, check_choice, 
 from btfsynth.passes.guided_state import (
     COUNT,
     MISLED,
+    WORK,
     add_pattern,
     depth_of,
     look_above,
@@ -43,6 +44,10 @@ _SMALL = 8
 _FEWEST = 20
 """Conflicts allowed where many were in vain before."""
 
+_SEARCH = 1500
+"""Steps that a search counts for, apart from what it takes in a large netlist."""
+
+_MILLION = 1_000_000
 _ANY_DEPTH = 1 << 30
 
 
@@ -54,7 +59,9 @@ class Guided:
     makes no equal-sized moves. At most `divisors` signals are tried per cell, the nearest; a second new cell as
     in `resub`. `above` of the cells that depend on it and `below` cells under these are looked at. `words` of
     64 patterns, half of them for counterexamples; at most `conflicts` per question, and `asks` questions per
-    cell. The depth never rises by more than `rise` percent in a round over all cells; -1 for no limit.
+    cell. The depth never rises by more than `rise` percent of what it was, and where it falls it
+    stays; -1 for no limit. After `work` million steps it ends in any case; four
+    million take about a second.
     """
 
     k: int = 2
@@ -67,6 +74,7 @@ class Guided:
     conflicts: int = 1_000
     asks: int = 4
     rise: int = 0
+    work: int = 100
     seed: int = 1
     name: ClassVar[str] = "guided"
     structural: ClassVar[bool] = False
@@ -76,8 +84,10 @@ class Guided:
             raise UsageError(f"guided: k: expected 0, 1 or 2, got {self.k}")
         if min(self.patience, self.seed, self.below) < 0 or self.rise < -1:
             raise UsageError("guided: patience, seed and below must be 0 or more, rise -1 or more")
-        if min(self.divisors, self.tries, self.above, self.conflicts, self.asks) < 1:
-            raise UsageError("guided: divisors, tries, above, conflicts and asks must be 1 or more")
+        if min(self.divisors, self.tries, self.above, self.conflicts, self.asks, self.work) < 1:
+            raise UsageError(
+                "guided: divisors, tries, above, conflicts, asks and work must be 1 or more"
+            )
         if self.words < 2:
             raise UsageError(f"guided: words: expected 2 or more, got {self.words}")
 
@@ -88,9 +98,11 @@ class Guided:
         fanins[first:] = netlist.fanins
         state = new_guided(fanins, netlist.outputs.copy(), first, self.words, random)
         check = new_check(netlist.n_nodes, first, self.below, self.above, self.conflicts)
-        best, idle = netlist, 0
+        best, idle, depth = netlist, 0, _ANY_DEPTH
         while netlist.n_cells:
-            _round(state, check, self._options(depth_of(state)), random)
+            if self.rise >= 0:
+                depth = min(depth, depth_of(state) * (100 + self.rise) // 100)
+            _round(state, check, self._options(depth), random)
             if state.numbers[MISLED]:
                 raise PassError("a counterexample of the solver does not show a difference")
             cells = int(state.numbers[COUNT])
@@ -99,7 +111,7 @@ class Guided:
                 idle = 0
             else:
                 idle += max(1, cells)
-            if idle > self.patience:
+            if idle > self.patience or state.numbers[WORK] > self.work * _MILLION:
                 break
         return best
 
@@ -113,7 +125,8 @@ class Guided:
             self.below,
             self.conflicts,
             self.asks,
-            depth * (100 + self.rise) // 100 if self.rise >= 0 else _ANY_DEPTH,
+            depth,
+            self.work * _MILLION,
         )
 
 
@@ -127,6 +140,7 @@ class _Options(NamedTuple):
     conflicts: int
     asks: int
     depth: int  # the most
+    work: int
 
 
 @numba.njit(cache=True, nogil=True)
@@ -254,6 +268,8 @@ def _round(state: Any, check: Any, options: Any, random: Any) -> None:
             queue[i], queue[j] = queue[j], queue[i]
     room = _new_room(nodes, words, options.divisors)
     for node in queue:
+        if state.numbers[WORK] > options.work:
+            break
         if state.references[node] > 0:
             _try_cell(state, check, np.int64(node), options, room, random)
 
@@ -266,6 +282,7 @@ def _try_cell(state: Any, check: Any, node: Any, options: Any, room: Any, random
     nearest = (options.divisors, options.depth - state.height[node])
     size = near_signals(state, node, nearest, room.divisors, room.marked)
     for _ in range(options.asks):
+        state.numbers[WORK] += _SEARCH + state.numbers[COUNT] // 2
         choice = _find(state, node, size, options, room, random)
         if (
             choice[0] < 0

@@ -14,8 +14,16 @@ import numba
 import numpy as np
 
 from btfsynth.netlist.kernels import next_below
-from btfsynth.passes.guided_state import ABOVE, is_seen
-from btfsynth.passes.majority_solver import MAJORITY, OPEN, UNKNOWN, XOR, answer, new_question
+from btfsynth.passes.guided_state import ABOVE, WORK, is_seen
+from btfsynth.passes.majority_solver import (
+    MAJORITY,
+    OPEN,
+    STEPS,
+    UNKNOWN,
+    XOR,
+    answer,
+    new_question,
+)
 
 RIGHT, WRONG, UNDECIDED = range(3)
 
@@ -162,6 +170,7 @@ def check_choice(state: Any, check: Any, choice: Any, limits: Any, random: Any) 
         result = RIGHT
     else:
         found = answer(question, variables, check.clause[:differences], must, conflicts)
+        state.numbers[WORK] += question.numbers[STEPS]
         if found == 0:
             result = RIGHT
         elif found == 1:

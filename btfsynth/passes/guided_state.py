@@ -21,9 +21,9 @@ from btfsynth.netlist.kernels import (
 )
 from btfsynth.netlist.views import order_cells
 
-COUNT, NEXT_PATTERN, ABOVE, MISLED = range(4)
-"""In numbers: the cells in use, the counterexamples so far, the cells in the window above, and whether one of
-the solver's counterexamples was none."""
+COUNT, NEXT_PATTERN, ABOVE, MISLED, WORK = range(5)
+"""In numbers: the cells in use, the counterexamples so far, the cells in the window above, whether one of
+the solver's counterexamples was none, and steps of work done."""
 
 
 class Guided(NamedTuple):
@@ -45,7 +45,7 @@ class Guided(NamedTuple):
     inside: Any  # uint8 ``(nodes,)``, whether a node is in that window
     flipped: Any  # uint64 ``(nodes, words)``, signatures with the present cell flipped
     hard: Any  # uint8 ``(nodes,)``, how often a question about a cell was not decided
-    numbers: Any  # int64 ``(4,)``
+    numbers: Any  # int64 ``(5,)``
     alias: Any = None  # nothing stands for another node
 
 
@@ -73,7 +73,7 @@ def new_guided(fanins: Any, outputs: Any, first: Any, words: Any, random: Any) -
         np.zeros(nodes, dtype=np.uint8),
         np.zeros((nodes, words), dtype=np.uint64),
         np.zeros(nodes, dtype=np.uint8),
-        np.zeros(4, dtype=np.int64),
+        np.zeros(5, dtype=np.int64),
         None,
     )
     for node in range(1, first):

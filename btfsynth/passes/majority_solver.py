@@ -23,7 +23,7 @@ OPEN, MAJORITY, XOR = 0, 1, 2
 UNKNOWN = 2
 """The value of a variable without one, and the answer if the conflicts do not suffice."""
 
-_VARIABLES, _TRAIL, _HEAD, _LEVEL, _CLAUSES, _FIRST, _SECOND, _THIRD, _JUSTIFIED = range(9)
+_VARIABLES, _TRAIL, _HEAD, _LEVEL, _CLAUSES, _FIRST, _SECOND, _THIRD, _JUSTIFIED, STEPS = range(10)
 _NONE = -1
 _RESTART = 100
 _ROOM = 40
@@ -52,7 +52,7 @@ class Question(NamedTuple):
     justified: (
         Any  # int32 ``(capacity + 1,)``, how much of the trail was justified before each level
     )
-    numbers: Any  # int64 ``(9,)``
+    numbers: Any  # int64 ``(10,)``; `STEPS` counts the values looked at
 
 
 @numba.njit(cache=True, nogil=True)
@@ -76,7 +76,7 @@ def new_question(capacity: Any, conflicts: Any) -> Any:
         np.zeros(2 * conflicts + 8, dtype=np.int32),
         np.zeros(capacity + 1, dtype=np.int32),
         np.zeros(capacity + 1, dtype=np.int32),
-        np.zeros(9, dtype=np.int64),
+        np.zeros(10, dtype=np.int64),
     )
 
 
@@ -227,6 +227,7 @@ def _propagate(question: Any) -> Any:
     reasons, levels = question.reasons, question.levels
     level, size = numbers[_LEVEL], numbers[_TRAIL]
     while numbers[_HEAD] < size:
+        numbers[STEPS] += 1
         variable = np.int64(trail[numbers[_HEAD]])
         numbers[_HEAD] += 1
         for k in range(start[variable] - (kinds[variable] != OPEN), start[variable + 1]):
