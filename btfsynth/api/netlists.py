@@ -302,7 +302,12 @@ class Netlist(Ported):
         return prove(self, other, timeout)
 
     def to_basis(
-        self, basis: str, *, seed: int = 1, time_limit: float | None = None
+        self,
+        basis: str,
+        *,
+        rounds: int = 24,
+        seed: int = 1,
+        time_limit: float | None = None,
     ) -> GateNetlist:
         """Return a netlist of other cells that computes the same, proven equal: AND alone, or XOR as well.
 
@@ -314,6 +319,8 @@ class Netlist(Ported):
         basis
             ``"xmg"`` (majority, AND, OR, XOR of two and three), ``"aig"`` (AND, OR), ``"xag"`` (AND, OR, XOR)
             or ``"maj"``.
+        rounds
+            Maximum number of walks, or of rounds of windows on a large netlist.
         seed
             Of the walks; the same seed gives the same netlist.
         time_limit
@@ -334,8 +341,12 @@ class Netlist(Ported):
         wanted = SIMPLIFY["basis"].take(basis)
         limit = TRAIN["time_limit"].take(time_limit)
         seed = TRAIN["seed"].take(seed)
+        if not isinstance(rounds, (int, np.integer)) or rounds < 0:
+            raise UsageError(
+                f"`rounds`: expected a whole number of at least 0, got {shown(rounds)}"
+            )
         deadline = None if limit is None else time.monotonic() + limit
-        found = to_basis(self.core, wanted, effort=GateEffort(seed=seed, deadline=deadline))
+        found = to_basis(self.core, wanted, effort=GateEffort(int(rounds), seed, deadline))
         return GateNetlist(found.gates, found.proof)
 
     def cone(self, output: str) -> Netlist:

@@ -256,16 +256,16 @@ def of_netlist(netlist: Netlist, basis: Basis) -> GateNetlist:
     return builder.build([value_of(literals, literal) for literal in netlist.outputs.tolist()])
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def gate_words(fanin: Any, rows_a: Any, rows_b: Any, rows_c: Any, row: Any, target: Any) -> None:
-    """Compute the signature of a cell. Changes target[row].
+@numba.njit(cache=True, nogil=True)
+def cell_words(fanin: Any, parity: Any, rows: Any, row: Any, target: Any) -> None:
+    """Compute the signature of a cell, of literals in any order. Changes target[row].
 
-    fanin: three literals, int; rows_a to target: uint64 ``(nodes, words)``, where each finds its node and where
-    the result goes, often one array.
+    fanin: three literals, int; parity: whether it is one, else a majority; rows: three arrays uint64 ``(nodes,
+    words)``, where each literal finds its node, often one; target: the array where the result goes.
     """
     a, b, c = fanin
     flip_a, flip_b, flip_c = complement_mask(a), complement_mask(b), complement_mask(c)
-    parity = a > c
+    rows_a, rows_b, rows_c = rows
     for word in range(target.shape[1]):
         x = rows_a[a >> 1, word] ^ flip_a
         y = rows_b[b >> 1, word] ^ flip_b
@@ -281,7 +281,7 @@ def simulate_gates(fanins: Any, first: Any, values: Any) -> None:
     """
     for cell in range(fanins.shape[0]):
         fanin = (fanins[cell, 0], fanins[cell, 1], fanins[cell, 2])
-        gate_words(fanin, values, values, values, first + cell, values)
+        cell_words(fanin, fanin[0] > fanin[2], (values, values, values), first + cell, values)
 
 
 def gate_output_words(gates: AnyNetlist, inputs: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.exact.gate_forms import GateForms, gate_forms, plain_gate
-from btfsynth.netlist.gates import GateNetlist, compact_gates, gate_words, is_parity
+from btfsynth.netlist.gates import GateNetlist, cell_words, compact_gates, is_parity
 from btfsynth.netlist.hashing import new_graph
 from btfsynth.netlist.kernels import NONE, next_below, release, value_of
 from btfsynth.netlist.simulation import exhaustive_words, valid_words
@@ -130,14 +130,12 @@ def _hashed(cells: Any, order: Any, library: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _words(state: Any, node: Any, rows: Any, target: Any) -> None:
-    """Compute a cell's signature from three arrays of rows. Changes target[node]."""
-    a, b, c = state.fanins[node, 0], state.fanins[node, 1], state.fanins[node, 2]
-    # `gate_words` tells a parity by the order of its literals; here they are in any order.
-    if state.parity[node] != (a > c):
-        a, c = c, a
-        gate_words((a, b, c), rows[2], rows[1], rows[0], node, target)
-    else:
-        gate_words((a, b, c), rows[0], rows[1], rows[2], node, target)
+    """Compute a cell's signature from three arrays of rows. Changes target[node].
+
+    The literals are in any order, and two of them may be equal where a signal has replaced another.
+    """
+    fanin = (state.fanins[node, 0], state.fanins[node, 1], state.fanins[node, 2])
+    cell_words(fanin, state.parity[node], rows, node, target)
 
 
 @numba.njit(cache=True, nogil=True)

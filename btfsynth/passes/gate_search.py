@@ -17,8 +17,8 @@ from btfsynth.time_box import seconds_left
 _MOST_INPUTS = 14
 _MOST_WORDS = 60_000
 """Words of all signatures up to which the netlist is resubstituted as a whole."""
-_CELLS_TRIED = 60
-"""Cells without a gain after which a walk ends, as a multiple of the netlist's."""
+_CELLS_TRIED = (60, 300)
+"""Cells without a gain after which a walk ends, as a multiple of the netlist's: from the best, and afresh."""
 _IDLE_SWEEPS = 4
 _SMALLER = {
     Basis.MAJ: (Basis.MAJ, Basis.AIG),
@@ -70,7 +70,7 @@ def find_smallest(
         made = rewritten(made, basis, number > 0, random)
         if afresh:
             made = rewritten(resubstituted(made, 1, 0, random), basis, False, random)
-        made = resubstituted(made, 2, _CELLS_TRIED * made.n_cells, random)
+        made = resubstituted(made, 2, _CELLS_TRIED[afresh] * made.n_cells, random)
         made = rewritten(made, basis, False, random)
         best = min(best, made, key=_cost)
     return best

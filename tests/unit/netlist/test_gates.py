@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import naive
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from btfsynth.errors import NetlistError
 from btfsynth.netlist.gates import (
     GateBuilder,
     GateNetlist,
+    cell_words,
     evaluate_gates,
     of_netlist,
     read_cells,
@@ -64,6 +67,18 @@ def test_what_a_cell_costs(basis, majority, parity):
     assert made.build([made.maj(2, 4, 6)]).n_cells == majority
     made = builder(basis)
     assert made.build([made.xor(2, 4, 6)]).n_cells == parity
+
+
+def test_the_signature_of_a_cell_of_any_literals():
+    """In any order, two of them equal or each other's complement, as while a signal replaces another."""
+    values = np.array([[0], [0b0011], [0b0101]], dtype=np.uint64)
+    target = np.zeros((1, 1), dtype=np.uint64)
+    for fanin in product(range(6), repeat=3):
+        words = [int(values[literal >> 1, 0]) ^ 15 * (literal & 1) for literal in fanin]
+        for parity in (0, 1):
+            cell_words(fanin, parity, (values, values, values), 0, target)
+            x, y, z = words
+            assert int(target[0, 0]) & 15 == (x ^ y ^ z if parity else x & y | x & z | y & z)
 
 
 def test_cells_are_shared():

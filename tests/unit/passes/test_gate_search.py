@@ -61,6 +61,17 @@ def test_resubstitution_keeps_the_function(netlist, basis, k, patience):
     assert made.n_cells <= gates.n_cells
 
 
+@pytest.mark.parametrize("basis", [Basis.XAG, Basis.XMG])
+def test_walks_keep_the_function(basis):
+    """Many replacements in a row, by signals among others, so that a parity may read one twice."""
+    netlist = array_multiplier(3, 3, AND_ADDERS[0])
+    for seed in range(12):
+        random = random_state(seed)
+        gates = rewritten(of_netlist(netlist, Basis.MAJ), basis, True, random)
+        made = resubstituted(gates, 1, 60 * gates.n_cells, random)
+        assert same(made, netlist)
+
+
 def popcount(inputs: int):
     """A population count of full adders, the carries rippled."""
     width = inputs.bit_length()
