@@ -42,7 +42,7 @@ from btfsynth.passes.registry import parse_script
 _POPULATION = 6
 _FRESH = 0.08
 """Share of rounds that begin anew once the population is full."""
-_PREPARE = "strash; detect; functional_hash; resub -k 1 --patience 0"
+_PREPARE = "strash; detect; map; functional_hash; rewrite; resub -k 1 --patience 0; map"
 _WORK = 100_000_000
 """Words of signatures that a walk goes through, about a second."""
 _LEAST_STEPS = 3_000
@@ -238,17 +238,10 @@ def _draw_script(netlist: Netlist, words: int, random: Random) -> str:
     walk = (
         f"anneal --steps {steps} --slack {slack} --uphill {uphill} --whole 1000000000 --seed {seed}"
     )
-    before = random.choice(
-        [
-            "",
-            "",
-            "",
-            f"rewrite -z 1 --patience 4 --seed {seed}; ",
-            f"exact --tries 1 --seed {seed}; ",
-        ]
-    )
-    if netlist.n_cells > _MOST_EXACT and before.startswith("exact"):
-        before = ""
+    rewrite = f"rewrite -z 1 --patience 20 --seed {seed}; "
+    windows = f"map; {rewrite}resub --patience 20000 --whole 0 --leaves 10 --seed {seed}; "
+    exact = f"exact --tries 1 --seed {seed}; " if netlist.n_cells <= _MOST_EXACT else ""
+    before = random.choice(["", "", rewrite, windows, exact])
     return before + walk
 
 

@@ -32,16 +32,16 @@ DRAWN = 40
 """Cells of the largest circuit that is drawn."""
 
 HOW = {
-    "training": "found by training",
-    "table": "optimised from the table",
-    "textbook": "optimised from a textbook circuit",
-    "aig": "derived from an and-inverter graph",
+    "training": "training",
+    "table": "its table",
+    "textbook": "a textbook circuit",
+    "aig": "the AIG",
 }
-"""What `how` of a circuit can be, and what the page says of it."""
+"""What `how` of a circuit can be, and what the page says that it was made from."""
 _NAME = re.compile(r"(?P<function>\w+)_c(?P<cells>\d+)_d(?P<depth>\d+)(?P<aig>_aig)?")
 _LUT = 6
 _HEADINGS = (
-    "function", "cells", "depth", "inverters", "LUT6", "known elsewhere", "how", "command", "file",
+    "function", "cells", "depth", "inverters", "LUT6", "known elsewhere", "made from", "command", "file",
 )  # fmt: skip
 
 _HEAD = """\
@@ -63,10 +63,11 @@ btfsynth equiv examples/circuits/{example}.mig {task}
 and-inverter graph (AIG), where a majority takes four. No counts of majority cells are published for most of
 these functions.
 
-Commands of `benchmarks/gallery.py` work in a clone; with the version that found a circuit they give it again,
-with later ones seldom a larger one. A circuit that was begun from a graph of somebody else is listed as
-derived from it, and its name ends in `_aig`; the graphs of the contest come under the [MIT
-licence](../examples/circuits/LICENSE-IWLS2025.txt).
+Circuits were made smaller from what a network had learnt, from a textbook circuit (with `--part` one that
+completes a circuit of fewer bits), or from the table. Those derived from an AIG of somebody else say so, and
+their names end in `_aig`; the AIGs of the contest come under the [MIT
+licence](../examples/circuits/LICENSE-IWLS2025.txt). Commands of `benchmarks/gallery.py` work in a clone; with
+the version that found a circuit they give it again, with later ones seldom a larger one.
 """
 
 
@@ -183,7 +184,7 @@ def _row(
     )
     how = HOW[circuit.how]
     if circuit.start:
-        how += f", `{circuit.start}`"
+        how += f" `{circuit.start}`"
     return (
         f"`{circuit.task}`", str(cost.cells), str(cost.depth), str(cost.inverters),
         str(map_luts(circuit.netlist, _LUT).luts), elsewhere or "-", how, f"`{circuit.command}`",

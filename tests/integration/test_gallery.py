@@ -90,7 +90,9 @@ def test_every_command_of_the_gallery_is_one(monkeypatch):
             assert words[0] == "benchmarks/gallery.py"
             options = search.parser().parse_args(words[1:])
             assert load(options.task).source == circuit.task
-            assert [path.name for path in options.start] == [circuit.start] * bool(circuit.start)
+            starts = [path.name for path in options.start]
+            assert starts == [Path(circuit.start).name] * bool(circuit.start)
+            assert options.part is None or (ROOT / options.part).is_file()
         else:
             assert (program, words[1]) == ("btfsynth", circuit.task)
 
