@@ -28,6 +28,8 @@ _MAX_DIGITS = 160
 """Terms of a sum above which a diagram is mostly smaller."""
 _LISTED = 4096
 """Vectors of a threshold function up to which linear programs are solved."""
+_LARGE = 600
+"""Cells of a diagram above which other orders are not tried."""
 _LEAST_INPUTS = 3
 """A threshold function of two inputs is an AND or an OR."""
 
@@ -47,7 +49,7 @@ def table_starts(
 
     Both tables are ``(outputs, 2 ** inputs)`` uint8, input 0 least significant: `tables` 0/1, and `wanted` the
     same with 2 where an output may be anything. There are diagrams of up to `orders` orders, the first sifted,
-    then by turns any one, drawn with the seed, and that one sifted.
+    then by turns any one, drawn with the seed, and that one sifted; if the first is large, it is the only one.
     """
     ways: tuple[tuple[str, _Lowering], ...] = (
         ("adders", lambda builder, bits: lower_counted(builder, wanted, bits, pairs=False)),
@@ -64,7 +66,10 @@ def table_starts(
     for order in _orders(tables, like.n_inputs, orders, seed):
         builder = NetlistBuilder(like.name, like.input_ports, like.output_ports)
         literals = [builder.input(bit) for bit in range(like.n_inputs)]
-        yield Start("diagram", builder.build(lower_diagrams(builder, tables, literals, order)))
+        netlist = builder.build(lower_diagrams(builder, tables, literals, order))
+        yield Start("diagram", netlist)
+        if netlist.n_cells > _LARGE:
+            break
 
 
 def _orders(tables: Table, n_inputs: int, most: int, seed: int) -> Iterator[tuple[int, ...]]:

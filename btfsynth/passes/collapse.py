@@ -72,9 +72,7 @@ class Collapse:
         with best_so_far():
             starts = table_starts(netlist, tables, wanted, self.orders, self.seed)
             found = [netlist, *(start.netlist for start in starts)]
-            found = [
-                Rewrite().apply(Detect().apply(start, reference), reference) for start in found
-            ]
+        found = [work.taken(Detect(), Rewrite(), start=start) for start in found]
         limit = _HOPELESS * min(start.n_cells for start in found)
         found = sorted((start for start in found if start.n_cells <= limit), key=_cost)
         steps = (
