@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -83,6 +84,45 @@ def test_a_signal_keeps_what_was_found(program, tmp_path, number):
     assert sorted(path.name for path in (tmp_path / "fa").iterdir()) == [
         "front", "front.json", "trials.jsonl",
     ]  # fmt: skip
+
+
+def test_when_the_time_is_up_a_cascade_is_kept(cli, tmp_path):
+    """No circuit yet: exit 1, the circuit so far in a file, and which outputs are right."""
+    outcome = cli("discover", "multiplier:4", "--time-limit", 3, "--jobs", 1, "-o", "d", "--json")
+    assert outcome.code == 1
+    assert "kept in d/partial.mig: " in outcome.complaint
+    assert outcome.complaint.endswith("continue with --resume")
+    partial = outcome.json["partial"]
+    assert partial["path"] == "d/partial.mig"
+    assert 0 < partial["bits_right"] < partial["bits"] == 2048
+    assert read_netlist(tmp_path / "d" / "partial.mig").n_cells == partial["cells"]
+
+
+def test_progress_is_said_at_least_every_ten_seconds(monkeypatch):
+    """Without a terminal a line on the cascade comes before ten seconds have passed, not at every event."""
+    from btfsynth.cli import discover as command
+    from btfsynth.events import Growing, SearchStatus
+
+    monkeypatch.setattr(command, "is_live", lambda: False)
+    words = command._status()
+    at = Growing(
+        trial=3, free=9, inputs=10, learnt=4, outputs=10, output=5, right=500, patterns=512,
+        cells=71, bits_right=9216, bits=10240,
+    )  # fmt: skip
+    said = {}
+    for tenth in range(600):
+        seconds = tenth / 10
+        status = SearchStatus("trials", 0, 0, 0, 0, None, None, 0, seconds, at)
+        line = words(status)
+        if line is not None:
+            said[seconds] = line
+    assert set(said.values()) <= {
+        f"trial 3: 9/10 inputs, 4/10 outputs, y5 500/512, 90.0% right, 71 cells, {seconds:.0f} s"
+        for seconds in said
+    }
+    times = [0, *said]
+    assert 5 <= len(said) <= 10
+    assert all(later - sooner < 10 for sooner, later in itertools.pairwise(times))
 
 
 def test_a_config_fixes_the_settings(cli, tmp_path):
