@@ -73,7 +73,7 @@ class CascadeOptions:
     cells: int = 3
     outputs: int = 2
     parts: int = 2
-    rounds: int = 4
+    rounds: int = 2
     expands: bool = True
     passes: str = "functional_hash; resub -k 0 --patience 0; anneal --steps 3000 --slack 1"
     stage_passes: str = "resub -k 0 --patience 0"
@@ -357,6 +357,9 @@ def _look(
     return replace(growth, bits_right=_bits_right(dataset, options, growth))
 
 
+_MOST_WALKED = 400_000_000
+"""Cells times words times steps of a walk: some seconds."""
+
 _WALKS = ((4, 10), (2, 5), (3, 10), (1, 5), (6, 10), (4, 20))
 """Slack and uphill moves of the walks at the end of a stage, in turn."""
 
@@ -367,9 +370,10 @@ def _walked(
     """Make the circuit of a stage smaller and begin the next stage."""
     circuit = growth.circuit
     slack, uphill = _WALKS[number % len(_WALKS)]
-    steps = options.walk * circuit.n_cells
-    walk = Annealing(steps=steps, slack=slack, uphill=uphill, seed=seed % (1 << 31))
     patterns = restricted(dataset, order_of(dataset, options), growth.free)
+    words = -(-patterns.n_patterns // 64)
+    steps = min(options.walk * circuit.n_cells, _MOST_WALKED // max(1, words * circuit.n_cells))
+    walk = Annealing(steps=steps, slack=slack, uphill=uphill, seed=seed % (1 << 31))
     circuit = optimise(circuit, patterns, format_script([walk]))
     free = growth.free + 1
     growth = replace(growth, learnt=(), steps=growth.steps + 1, made_all=False)

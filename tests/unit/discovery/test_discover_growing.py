@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from discovery_helpers import InProcess
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.discovery import growing, work
 from btfsynth.discovery.growing import Cascade, GrowTask, cascade_options
+from btfsynth.discovery.learner import LearnerOptions
 from btfsynth.discovery.record import parse_record
 from btfsynth.discovery.search import DiscoverOptions, discover
 from btfsynth.discovery.work import polish
@@ -27,6 +30,21 @@ DATA = Dataset(
     (Port("x", 7),), (Port("y", 3),),
 )  # fmt: skip
 OPTIONS = DiscoverOptions(trials=2, time_limit=None, passes="fast", polish=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_work():
+    """Cascades of few trainings and short walks."""
+    learner = LearnerOptions(supports=1, trainings=6, wanted=1)
+
+    def small(dataset, seed: int, trial: int):
+        return replace(cascade_options(dataset, seed, trial), learner=learner, walks=2, walk=50)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(growing, "cascade_options", small)
+        patch.setattr(work, "cascade_options", small)
+        patch.setattr(work, "_LONGEST_WALK", 3_000)
+        yield
 
 
 def run(folder, *, jobs: int = 1, resume: bool = False, interrupt_after=None, **executor):
@@ -81,7 +99,7 @@ def test_jobs_and_order_do_not_matter(finished, tmp_path):
 def test_a_break_keeps_stages_and_says_what_there_is(finished, tmp_path):
     """The cascade continues where it was, not from its beginning; the end is the same."""
     whole = finished[0][1].done
-    report, _, _ = run(tmp_path / "d", interrupt_after=25)
+    report, _, _ = run(tmp_path / "d", interrupt_after=14)
     assert report.interrupted
     partial = report.to_json()["partial"]
     assert partial["bits"] == 3 * 128
@@ -90,7 +108,7 @@ def test_a_break_keeps_stages_and_says_what_there_is(finished, tmp_path):
     assert netlist.n_cells == partial["cells"]
     assert (tmp_path / "d" / "growing" / "trial_0.json").exists()
     report, executor, _ = run(tmp_path / "d", resume=True)
-    assert len(executor.done) < len(whole) - 15
+    assert len(executor.done) < len(whole) - 8
     assert content(tmp_path / "d") == content(finished[1])
 
 
