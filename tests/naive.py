@@ -209,6 +209,27 @@ def cell_levels(netlist):
     return level
 
 
+def node_times(fanins, outputs, first, bound):
+    """The level of every node in use, and how late it may come: two dicts, by recursion."""
+    level, latest = {}, {}
+
+    def arrive(node):
+        if node not in level:
+            sources = fanins[node] if node >= first else []
+            level[node] = 1 + max(arrive(int(x) >> 1) for x in sources) if len(sources) else 0
+        return level[node]
+
+    def require(node, time):
+        latest[node] = min(time, latest.get(node, time))
+        for literal in fanins[node] if node >= first else []:
+            require(int(literal) >> 1, time - 1)
+
+    for literal in outputs:
+        arrive(int(literal) >> 1)
+        require(int(literal) >> 1, bound)
+    return level, latest
+
+
 def registers_of_cut(netlist, stages):
     """Registers in the chains if every cell is in the stage that its level falls into."""
     level = cell_levels(netlist)

@@ -40,6 +40,7 @@ from btfsynth.netlist.reference import Reference, care_reference, count_wrong
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.base import Ended, Pass, PassReport, ScriptResult
+from btfsynth.passes.goal import wanted_goal
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, bit_names
 from btfsynth.report.excerpt import Excerpt, find_outputs
@@ -226,10 +227,12 @@ class Netlist(Ported):
 
     def optimize(
         self,
-        passes: str | Sequence[str | Pass] = "size",
+        passes: str | Sequence[str | Pass] | None = None,
         *,
         data: Dataset | StrPath | None = None,
         time_limit: float | None = None,
+        objective: str | None = None,
+        max_depth: int | None = None,
     ) -> Netlist:
         """Return a smaller netlist, proven equal; a pass whose result does not hold is undone.
 
@@ -240,12 +243,18 @@ class Netlist(Ported):
         ----------
         passes
             A script: ``"light"``, ``"fast"``, ``"size"``, ``"best"``, ``"depth"``, or passes such as
-            ``"strash; resub -k 1"``; or a list of passes.
+            ``"strash; resub -k 1"``; or a list of passes. None chooses: ``"depth"`` for an objective other than
+            cells, else ``"size"``.
         data
             Boolean patterns to keep in place of the function: don't-cares and vectors that they do not list may
             change.
         time_limit
             Seconds after which the best netlist so far is returned, its proof included.
+        objective
+            ``"cells"``, ``"depth"`` or ``"cells*depth"``: the best netlist of all passes by this is returned,
+            without one that of the last pass. No pass makes the netlist deeper unless it saves cells.
+        max_depth
+            The depth up to which cells may be saved, and down to which the netlist is brought if possible.
 
         Raises
         ------
@@ -261,11 +270,13 @@ class Netlist(Ported):
         >>> mig.log["name"].tolist(), mig.log[-1].proof
         (['strash', 'inverters'], 'all 8 patterns')
         """
-        steps = _steps(passes)
+        kept = SIMPLIFY["objective"].take(objective), SIMPLIFY["max_depth"].take(max_depth)
+        goal = wanted_goal(*kept)
+        steps = _steps(goal.script if passes is None else passes)
         time_limit = TRAIN["time_limit"].take(time_limit)
         reference = self.reference if data is None else self._keeping(as_dataset(data))
         deadline = None if time_limit is None else time.monotonic() + time_limit
-        result = optimise(self.core, reference, steps, deadline)
+        result = optimise(self.core, reference, steps, deadline, goal=goal)
         made = self._after(result, reference)
         if result.ended is Ended.USER:
             done = sum(not report.cut_short for report in result.reports)

@@ -36,7 +36,7 @@ from btfsynth.cli.progress import PLAIN_SECONDS, announced_compiling, is_live, w
 from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural
 from btfsynth.events import Event, OnEvent, PassProgress
 from btfsynth.files import beside, write_bytes
-from btfsynth.settings.table import BUILD, SIMPLIFY, Basis, Preserve
+from btfsynth.settings.table import BUILD, DEPTH_SCRIPT, SIMPLIFY, Basis, Preserve
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from btfsynth.netlist.netlist import Netlist
     from btfsynth.netlist.reference import Reference
     from btfsynth.passes.base import PassReport, ScriptResult
+    from btfsynth.passes.goal import Goal
 
 
 @click.command("simplify", cls=SectionCommand)
@@ -64,15 +65,21 @@ if TYPE_CHECKING:
 @json_option
 @option(SIMPLIFY["time_limit"])
 @option(SIMPLIFY["basis"])
-@option(BUILD["passes"], default="size")
+@option(
+    BUILD["passes"], default=None, otherwise=f"{DEPTH_SCRIPT} with --objective depth, else size"
+)
+@option(SIMPLIFY["objective"])
+@option(SIMPLIFY["max_depth"])
 @option(BUILD["preserve"])
 def simplify_command(
     *,
     file: Path,
     path: Path | None,
     source: str | None,
-    passes: str,
+    passes: str | None,
     preserve: str | None,
+    objective: str | None,
+    max_depth: int | None,
     time_limit: float | None,
     basis: str,
     name: str | None,
@@ -96,6 +103,7 @@ def simplify_command(
     """  # noqa: D301
     from btfsynth.hdl.writers import get_writer
     from btfsynth.passes.base import Ended
+    from btfsynth.passes.goal import wanted_goal
     from btfsynth.passes.registry import parse_script
 
     cells = Basis(basis)
@@ -107,14 +115,16 @@ def simplify_command(
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs patterns; give them with --data")
+    goal = wanted_goal(objective, max_depth)
+    passes = passes or goal.script
     parse_script(passes)
-    limits = _Limits.of(passes, cells, time_limit)
+    limits = _Limits.of(passes, goal, cells, time_limit)
     with (
         announced_compiling(file.stem),
         watched(file.stem, _progress()) as on_event,
     ):
         given, result = _smallest(file, dataset, wanted, comb, limits, on_event)
-        work = _Work(file, path, name, given, result)
+        work = _Work(file, path, name, given, result, goal)
         if result.ended is Ended.USER:
             raise work.interrupted()
         if cells is not Basis.MAJ:
@@ -128,17 +138,18 @@ _ENDINGS = {Basis.MAJ: ".mig", Basis.XMG: ".blif", Basis.AIG: ".aig", Basis.XAG:
 @dataclass(frozen=True)
 class _Limits:
     passes: str
+    goal: Goal
     deadline: float | None  # of the passes
     end: float | None  # of all
 
     @classmethod
-    def of(cls, passes: str, basis: Basis, time_limit: float | None) -> _Limits:
+    def of(cls, passes: str, goal: Goal, basis: Basis, time_limit: float | None) -> _Limits:
         """Give the passes half of the time where another basis is searched after them."""
         if time_limit is None:
-            return cls(passes, None, None)
+            return cls(passes, goal, None, None)
         now = time.monotonic()
         part = time_limit if basis is Basis.MAJ else time_limit / 2
-        return cls(passes, now + part, now + time_limit)
+        return cls(passes, goal, now + part, now + time_limit)
 
 
 def _progress() -> Callable[[Event], str | None]:
@@ -180,7 +191,7 @@ def _smallest(
     else:
         given, reference = _read(file, dataset, wanted, comb)
     steps = parse_script(limits.passes)
-    return given, optimise(given, reference, steps, limits.deadline, on_event)
+    return given, optimise(given, reference, steps, limits.deadline, on_event, limits.goal)
 
 
 def _read(
@@ -220,6 +231,7 @@ class _Work:
     name: str | None
     given: Netlist
     result: ScriptResult
+    goal: Goal
     made: InBasis | None = None
 
     def in_basis(self, basis: Basis, limits: _Limits) -> _Work:
@@ -289,12 +301,14 @@ class _Work:
 
         netlist = self.best()
         targets = None if dataset is None else count_targets(netlist, fitted(netlist, dataset))
-        broken, notices = "", self._notices(netlist)
+        broken, notices, what = "", self._notices(netlist), "the netlist"
         if dataset is not None and targets is not None and not targets.all_right:
             missed = f"{targets.count - targets.right} of {plural(targets.count, 'target')}"
             notices = (*notices, f"{netlist.name} misses {missed} of {dataset.source}")
             if wanted is None and dataset.says_all:
                 broken = f"the targets of {dataset.source} are missed, {targets.words()}"
+                what = "the netlist of the network"
+        broken = broken or self._too_deep(netlist)
         path = beside(self.asked) if broken and self.asked.exists() else self.asked
         written = netlist if self.made is None else self.made.gates
         notices = (*self.write(written, path), *notices)
@@ -308,14 +322,21 @@ class _Work:
             self._show(netlist, path, notices)
         if broken:
             raise VerificationError(
-                f"{self.file}: {broken}; the netlist of the network is in {path}"
-                f"{why_beside(self.asked, path)}"
+                f"{self.file}: {broken}; {what} is in {path}{why_beside(self.asked, path)}"
             )
         if unproven is not None:
             raise VerificationError(
                 f"{self.file}: {self.unproven_words(unproven)}; the proven netlist of "
                 f"{plural(netlist.n_cells, 'cell')} is in {path}"
             )
+
+    def _too_deep(self, netlist: Netlist) -> str:
+        from btfsynth.netlist.views import statistics
+
+        depth, most = statistics(netlist).depth, self.goal.max_depth
+        if not most or depth <= most:
+            return ""
+        return f"no netlist of depth {most} or less was found; the shallowest has depth {depth}"
 
     def _notices(self, netlist: Netlist) -> tuple[str, ...]:
         from btfsynth.passes.base import Ended
@@ -380,11 +401,12 @@ class _Work:
 
 def _row(report: PassReport) -> tuple[str, ...]:
     cut = ", cut short" if report.cut_short else ""
+    undone = "no better" if report.worse else "not proven"
     return (
         report.name,
         str(report.before.cells),
         str(report.after.cells),
         str(report.after.depth),
         f"{report.seconds:.2f}",
-        f"{report.proof}{cut}" if report.kept else f"{report.proof}: not proven, undone",
+        f"{report.proof}{cut}" if report.kept else f"{report.proof}: {undone}, undone",
     )

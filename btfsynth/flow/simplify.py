@@ -27,6 +27,7 @@ from btfsynth.netlist.simulation import (
 from btfsynth.netlist.views import statistics
 from btfsynth.network.accuracy import hardware_outputs
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.passes.algebra import Depth
 from btfsynth.passes.base import (
     Ended,
     InterruptedPasses,
@@ -36,6 +37,7 @@ from btfsynth.passes.base import (
     ScriptResult,
     run_script,
 )
+from btfsynth.passes.goal import Goal
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.table import Preserve
 from btfsynth.time_box import TimeUp, seconds_left, time_box
@@ -49,6 +51,7 @@ _HUGE = 30_000
 """From this many cells, ``fast`` takes minutes and gains under 2% over ``light``."""
 
 
+_NO_GOAL = Goal()
 _PROOF_SHARE, _PROOF_BASE, _PROOF_CELL = 0.25, 0.5, 5e-4
 """Left of a time limit for the proof: at most a share of it, and at most so many seconds and seconds a cell."""
 
@@ -125,13 +128,17 @@ def optimise(
     steps: Sequence[Pass],
     deadline: float | None = None,
     on_event: OnEvent | None = None,
+    goal: Goal = _NO_GOAL,
 ) -> ScriptResult:
     """Run passes over a netlist that is right on a reference; None keeps its function.
 
+    Where the netlist is deeper than the goal allows, the last pass is one that lowers the depth.
     Of the time to `deadline`, a `time.monotonic` value, a part is left for the proof where one is needed.
     """
     if reference is None:
         reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)
+    if goal.max_depth and statistics(netlist).depth > goal.max_depth:
+        steps = (*steps, Depth(target=goal.max_depth))
     passes_end = deadline
     if deadline is not None and not reference.complete:
         now = time.monotonic()
@@ -149,7 +156,9 @@ def optimise(
         return proved(before, after)
 
     proved, watched = _prover(deadline), None if on_event is None else watch
-    return run_script(steps, netlist, reference, prove, deadline=passes_end, watch=watched)
+    return run_script(
+        steps, netlist, reference, prove, deadline=passes_end, watch=watched, goal=goal
+    )
 
 
 def _kept(result: ScriptResult) -> ScriptResult:

@@ -26,6 +26,13 @@ def levels(netlist: Netlist) -> NDArray[np.int32]:
     return level
 
 
+def size_order(netlist: Netlist) -> tuple[int, int, int]:
+    """Return cells, depth and the sum of all levels: of equal cells the shallower netlist comes first."""
+    level = levels(netlist)
+    depth = int(level[netlist.outputs >> 1].max(initial=0))
+    return netlist.n_cells, depth, int(level.sum(dtype=np.int64))
+
+
 @numba.njit(cache=True, nogil=True)
 def node_levels(fanins: Any, first_cell: Any) -> Any:
     """Return the level of every node, int32 ``(nodes,)`` (see `levels`)."""

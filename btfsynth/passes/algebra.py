@@ -12,7 +12,7 @@ from btfsynth.netlist.hashing import majority, rebuild, rebuild_from, roll_back,
 from btfsynth.netlist.kernels import NONE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.views import heights, node_levels, statistics
+from btfsynth.netlist.views import heights, node_levels, size_order, statistics
 from btfsynth.passes.best_so_far import best_so_far, keep
 from btfsynth.passes.majority_moves import BALANCE_THROUGH, MOVES, PLAIN, make_move
 from btfsynth.passes.remaking import (
@@ -24,6 +24,9 @@ from btfsynth.passes.remaking import (
     settle,
 )
 
+_ANY = 1 << 29
+"""More than any depth."""
+
 
 @dataclass(frozen=True)
 class Algebra:
@@ -32,17 +35,18 @@ class Algebra:
     The netlist is rebuilt in topological order; for every cell each form is made as a candidate and the cells
     in use are counted exactly, including what hashing shares and what falls out of use. Up to `sweeps` sweeps
     (0 for no limit), each linear in the cells, until one gains nothing. `keep_depth` refuses forms that would
-    make the netlist deeper.
+    make the netlist deeper, `max_depth` those that would make it deeper than that and than it is.
     """
 
     keep_depth: bool = False
     sweeps: int = 0
+    max_depth: int = 0
     name: ClassVar[str] = "algebra"
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.sweeps < 0:
-            raise UsageError(f"algebra: sweeps: expected 0 or more, got {self.sweeps}")
+        if min(self.sweeps, self.max_depth) < 0:
+            raise UsageError("algebra: sweeps and max_depth must be 0 or more")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         best = rebuild(netlist)
@@ -55,27 +59,34 @@ class Algebra:
             keep(so_far)
             # By level, so that a cell that could be shared is there before a later one looks for it.
             work = sorted_by_level(best)
-            arrays = _sweep(work.fanins, work.outputs, work.first_cell, self.keep_depth)
+            bound = 0 if self.keep_depth else self.max_depth or _ANY
+            arrays = _sweep(work.fanins, work.outputs, work.first_cell, bound)
             smaller = rebuild_from(best, *arrays)
-            if smaller.n_cells >= best.n_cells:
+            if size_order(smaller) >= size_order(best):
                 break
+            saved = smaller.n_cells < best.n_cells
             best = smaller
             sweep += 1
+            if not saved:
+                break
         return best
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep(fanins: Any, outputs: Any, first: Any, keep_depth: Any) -> Any:
-    """Rebuild the netlist, each cell in its cheapest form; returns fan-in and outputs."""
+def _sweep(fanins: Any, outputs: Any, first: Any, bound: Any) -> Any:
+    """Rebuild the netlist, each cell in its cheapest form; returns fan-in and outputs.
+
+    bound: the depth that it may have, where that is above its own.
+    """
     n_cells = fanins.shape[0]
     height = heights(fanins, outputs, first)
-    depth = height[:first].max()  # what no input reaches has been folded
+    depth = max(bound, height[:first].max())  # what no input reaches has been folded
     sweep = begin_sweep(fanins, outputs, first)
     graph, references, literal, fanin, stack = sweep
     for cell in range(n_cells):
         node = first + cell
         read_fanin(literal, fanins[cell], fanin)
-        latest = depth - height[node] if keep_depth else 2 * depth
+        latest = depth - height[node]
         literal[node] = _cheapest(graph, fanin, latest, n_cells - cell, stack)
         settle(graph, literal[node], references[node], fanin, stack)
     return end_sweep(sweep, outputs)
@@ -115,18 +126,20 @@ class Depth:
     the fewest cells in use; AND, OR and majority trees are balanced as a whole. With `cells`, forms that add
     cells are taken on paths that are critical or nearly so, up to `growth` per cent of the original cells,
     and a sweep of `Algebra` at the depth reached takes back what it can. Up to `sweeps` sweeps (0 for no
-    limit), until one lowers neither the depth nor, at the same depth, the cells.
+    limit), until one lowers neither the depth nor, at the same depth, the cells, or until the depth is at most
+    `target`.
     """
 
     cells: bool = True
     growth: int = 20
     sweeps: int = 0
+    target: int = 0
     name: ClassVar[str] = "depth"
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.growth < 0 or self.sweeps < 0:
-            raise UsageError("depth: growth and sweeps must be 0 or more")
+        if min(self.growth, self.sweeps, self.target) < 0:
+            raise UsageError("depth: growth, sweeps and target must be 0 or more")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         best = rebuild(netlist)
@@ -138,6 +151,8 @@ class Depth:
             return best
 
         while improved and (sweep < self.sweeps or not self.sweeps):
+            if self.target and _cost(best)[0] <= self.target:
+                break
             keep(so_far)
             improved = False
             sweep += 1

@@ -21,8 +21,10 @@ from typing import Any, ClassVar, Protocol
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
 from btfsynth.netlist.views import NetlistStatistics, statistics
+from btfsynth.passes.algebra import Depth
 from btfsynth.passes.best_so_far import best_so_far
 from btfsynth.passes.compile_clock import compile_clock
+from btfsynth.passes.goal import Goal
 from btfsynth.time_box import TimeUp, time_box
 
 _LAST_PROOF = 10.0
@@ -34,6 +36,9 @@ Prover = Callable[[Netlist, Netlist], bool | None]
 
 Watch = Callable[[str, int, Netlist], None]
 """Told the name and the number of the pass that runs, and the netlist so far."""
+
+
+_ANY_GOAL = Goal()
 
 
 class Pass(Protocol):
@@ -64,6 +69,8 @@ class PassReport:
     compile_seconds: float = 0.0
     proof_seconds: float = 0.0
     cut_short: bool = False
+    worse: bool = False
+    """Undone, as the netlist before was better by the objective."""
 
     def record(self) -> dict[str, Any]:
         return {
@@ -76,6 +83,7 @@ class PassReport:
             "proof": self.proof,
             "kept": self.kept,
             "cut_short": self.cut_short,
+            "worse": self.worse,
         }
 
 
@@ -144,8 +152,12 @@ def run_script(
     *,
     deadline: float | None = None,
     watch: Watch | None = None,
+    goal: Goal = _ANY_GOAL,
 ) -> ScriptResult:
     """Run passes one after the other.
+
+    What a pass makes deeper is kept only as the goal allows; with an objective the best of all results counts,
+    else the last.
 
     At the `time.monotonic` value `deadline`, or where the user interrupts, the pass that runs is ended (see
     `time_box`); what it has made until then counts, and those after it have no report. Proofs are not ended by
@@ -155,16 +167,18 @@ def run_script(
     first. If that is not decided, each result is compared with the one before; if they differ, all is done
     again pass by pass.
     """
-    run = _Run(netlist, reference, prover, deadline)
+    run = _Run(netlist, reference, prover, deadline, goal)
     ended = Ended.DONE
     try:
         for number, step in enumerate(steps):
             ended = run.take(step, None if watch is None else partial(watch, step.name, number))
             if ended is not Ended.DONE:
                 break
+        run.choose()
         last = time.monotonic() + _LAST_PROOF if ended is Ended.USER else None
         with suppress(TimeUp), time_box(last):
             run.prove()
+            run.choose()
     except KeyboardInterrupt:
         ended = Ended.USER
     return run.result(len(steps), ended)
@@ -188,8 +202,10 @@ class _Run:
         reference: Reference,
         prover: Prover | None,
         deadline: float | None,
+        goal: Goal,
     ) -> None:
         self._given = netlist
+        self._goal = goal
         self._reference = reference
         self._prover = None if reference.complete else prover
         self._deadline = deadline
@@ -209,7 +225,7 @@ class _Run:
         with compile_clock() as compiled, best_so_far(tell, self._deadline) as best:
             try:
                 with time_box(self._deadline):
-                    made = step.apply(before, self._reference)
+                    made = self._goal.limited(step).apply(before, self._reference)
             except TimeUp:
                 ended = Ended.TIME
             except KeyboardInterrupt:
@@ -220,7 +236,7 @@ class _Run:
             kept = count_wrong(made, self._reference) == 0
         if self._prover is None and not self._reference.complete:
             kept = kept and step.structural
-        made = made if kept else before
+        made = self._shallow(before, made) if kept else before
         report = PassReport(
             name=step.name,
             before=statistics(before),
@@ -235,6 +251,25 @@ class _Run:
         if self._prover is None:
             self._proven = len(self._taken)
         return ended
+
+    def _shallow(self, before: Netlist, made: Netlist) -> Netlist:
+        """Return the result of a pass, the netlist before it if it is deeper than allowed for good."""
+        if self._goal.allows(before, made):
+            return made
+        lower = Depth(cells=False).apply(made, self._reference)
+        return lower if self._goal.allows(before, lower) else before
+
+    def choose(self) -> None:
+        """Undo the passes after the best netlist, if the goal has anything to say of it."""
+        if self._goal == _ANY_GOAL:
+            return
+        ranks = [self._goal.rank(self._after(count)) for count in range(len(self._taken) + 1)]
+        best = len(ranks) - 1 - ranks[::-1].index(min(ranks))
+        made = self._after(best)
+        for number in range(best, len(self._taken)):
+            if ranks[number + 1] != ranks[best] or self._taken[number].made is not made:
+                self._change(number, after=statistics(made), kept=False, worse=True)
+                self._taken[number] = replace(self._taken[number], made=made)
 
     def prove(self) -> None:
         """Prove the passes that are not, together if that can be decided."""

@@ -59,9 +59,9 @@ class Guided:
     makes no equal-sized moves. At most `divisors` signals are tried per cell, the nearest; a second new cell as
     in `resub`. `above` of the cells that depend on it and `below` cells under these are looked at. `words` of
     64 patterns, half of them for counterexamples; at most `conflicts` per question, and `asks` questions per
-    cell. The depth never rises by more than `rise` percent of what it was, and where it falls it
-    stays; -1 for no limit. After `work` million steps it ends in any case; four
-    million take about a second.
+    cell. The depth never rises by more than `rise` percent of what it was, and where it falls it stays;
+    -1 for no limit; with `max_depth` it may rise up to that. After `work` million steps it ends in any case;
+    four million take about a second.
     """
 
     k: int = 2
@@ -76,12 +76,15 @@ class Guided:
     rise: int = 0
     work: int = 100
     seed: int = 1
+    max_depth: int = 0
     name: ClassVar[str] = "guided"
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.k not in (0, 1, 2):
             raise UsageError(f"guided: k: expected 0, 1 or 2, got {self.k}")
+        if self.max_depth < 0:
+            raise UsageError("guided: max_depth must be 0 or more")
         if min(self.patience, self.seed, self.below) < 0 or self.rise < -1:
             raise UsageError("guided: patience, seed and below must be 0 or more, rise -1 or more")
         if min(self.divisors, self.tries, self.above, self.conflicts, self.asks, self.work) < 1:
@@ -100,7 +103,9 @@ class Guided:
         check = new_check(netlist.n_nodes, first, self.below, self.above, self.conflicts)
         best, idle, depth = netlist, 0, _ANY_DEPTH
         while netlist.n_cells:
-            if self.rise >= 0:
+            if self.max_depth:
+                depth = max(self.max_depth, depth_of(state))
+            elif self.rise >= 0:
                 depth = min(depth, depth_of(state) * (100 + self.rise) // 100)
             _round(state, check, self._options(depth), random)
             if state.numbers[MISLED]:
@@ -344,5 +349,16 @@ def _find(state: Any, node: Any, size: Any, options: Any, room: Any, random: Any
     view = State(
         state.fanins, state.outputs, state.references, compact, room.no_care, state.first, None
     )
-    work = Search(divisors, mask[:packed], room.stack, errors, room.pairs, room.marked)
-    return find_replacement(view, node, (options.k, options.walk, options.tries), work, random)
+    limit = max(state.level[node], options.depth - state.height[node])
+    work = Search(
+        divisors,
+        mask[:packed],
+        room.stack,
+        errors,
+        room.pairs,
+        room.marked,
+        state.level,
+        limit,
+    )
+    wanted = (options.k, options.walk, options.tries, True)
+    return find_replacement(view, node, wanted, work, random)

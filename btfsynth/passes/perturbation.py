@@ -19,33 +19,40 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.literals import TRUE, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.views import size_order
 from btfsynth.passes.best_so_far import best_so_far, keep
 from btfsynth.passes.resubstitution import Resubstitution
 
 _CELLS_TRIED = 40
+_ROOM = 4
+"""Netlists of equal size may be deeper by the depth divided by this."""
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """Expand majorities at random, resubstitute, keep the result if it is not larger; again and again.
+    """Expand majorities at random, resubstitute, go on from the result if it is not larger; again and again.
 
     Each of the `rounds` expands `share` per cent of the majorities and resubstitutes with a `patience` of up
-    to 40 per cell (see `Resubstitution`). Netlists of more than `max_cells`, and those whose reference is
-    a sample, stay as they are.
+    to 40 per cell (see `Resubstitution`). Of the smallest netlists met the shallowest is kept; none is gone on
+    from that is much deeper, or deeper than `max_depth` if that is given. Netlists of more than `max_cells`,
+    and those whose reference is a sample, stay as they are.
     """
 
-    rounds: int = 60
+    rounds: int = 100
     share: int = 20
     patience: int = 2_000
     max_cells: int = 100
     seed: int = 1
+    max_depth: int = 0
     name: ClassVar[str] = "perturb"
     structural: ClassVar[bool] = False
     formerly: ClassVar[Mapping[str, str]] = {"most": "max_cells"}
 
     def __post_init__(self) -> None:
-        if min(self.rounds, self.patience, self.max_cells, self.seed) < 0:
-            raise UsageError("perturb: rounds, patience, max_cells and seed must be 0 or more")
+        if min(self.rounds, self.patience, self.max_cells, self.seed, self.max_depth) < 0:
+            raise UsageError(
+                "perturb: rounds, patience, max_cells, seed and max_depth must be 0 or more"
+            )
         if not 1 <= self.share <= 100:
             raise UsageError(f"perturb: share: expected 1 to 100, got {self.share}")
 
@@ -53,19 +60,34 @@ class Perturbation:
         if not reference.complete or netlist.n_cells > self.max_cells:
             return netlist
         random = np.random.Generator(np.random.PCG64(self.seed))
+        present, best = netlist, size_order(netlist)
+        bound = self._bound(best[1])
 
         def so_far() -> Netlist:
             return netlist
 
         for number in range(self.rounds):
             keep(so_far)
-            patience = min(self.patience, _CELLS_TRIED * netlist.n_cells)
-            step = Resubstitution(patience=patience, seed=self.seed + number)
+            patience = min(self.patience, _CELLS_TRIED * present.n_cells)
+            step = Resubstitution(
+                patience=patience, seed=self.seed + number, max_depth=self.max_depth
+            )
             with best_so_far():
-                result = step.apply(_expanded(netlist, self.share / 100, random), reference)
-            if result.n_cells <= netlist.n_cells:
-                netlist = result
+                result = step.apply(_expanded(present, self.share / 100, random), reference)
+            found = size_order(result)
+            if found[0] < best[0] and not (self.max_depth and found[1] > bound):
+                bound = self._bound(found[1])
+            if found[1] > bound:
+                continue
+            if found[0] <= present.n_cells:
+                present = result
+            if found < best:
+                netlist, best = result, found
         return netlist
+
+    def _bound(self, depth: int) -> int:
+        """Return the depth up to which netlists are gone on from, the smallest one having this."""
+        return max(self.max_depth, depth) if self.max_depth else depth + -(-depth // _ROOM)
 
 
 def _expanded(netlist: Netlist, share: float, random: np.random.Generator) -> Netlist:

@@ -42,12 +42,15 @@ PASSES: Registry[type[Pass]] = Registry(
 
 _JOIN = "strash; detect; sat_sweep; functional_hash; resub -k 0 --patience 0"
 
+_LAST = "depth --cells 0; inverters"
+"""What costs no cell."""
+
 SCRIPTS: dict[str, str] = {
     "light": "strash; functional_hash; inverters",
-    "fast": f"{_JOIN}; resub -k 1 --patience 0; inverters",
-    "size": f"{_JOIN}; resub; perturb; inverters",
+    "fast": f"{_JOIN}; resub -k 1 --patience 0; {_LAST}",
+    "size": f"{_JOIN}; resub; perturb; {_LAST}",
     "best": f"{_JOIN}; resub; algebra; perturb --rounds 300 --max-cells 300; resub --patience 100000; "
-    "perturb --rounds 300 --max-cells 300 --seed 2; inverters",
+    f"perturb --rounds 300 --max-cells 300 --seed 2; {_LAST}",
     "depth": f"{_JOIN}; resub; perturb; depth; inverters",
 }
 

@@ -4,6 +4,9 @@ Where a cell matters, a literal is right or wrong about it: its *errors*. The ma
 the cell exactly where no two of the three err together. So the search for one new cell is the search for
 three literals whose errors are pairwise disjoint, a triangle in the graph of disjoint pairs; and for two new
 cells, an edge of that graph whose joint errors a second majority gets right.
+
+Of replacements that save as many cells, one at the cell's required time or below comes first; where none would
+be saved, or where depth is limited, no other is taken.
 """
 
 from __future__ import annotations
@@ -45,6 +48,9 @@ class Search(NamedTuple):
     """uint64 ``(2 * divisors, words for that many bits)``: bit j of row i, i < j, if the two are disjoint."""
     inside: Any
     """uint8 ``(nodes,)``, the cells that fall out of use with the cell; zero before and after."""
+    level: Any  # int32 ``(nodes,)``
+    limit: Any
+    """The level up to which the cell is not late: its required time, or its own level if that is higher."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -142,19 +148,59 @@ def _disjoint_pairs(errors: Any, rows: Any, pairs: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def _leave_out_late(work: Any, words: Any) -> Any:
+    """Drop the divisors that a new cell in place of the present one could not read in time.
+
+    Changes divisors and errors; returns how many rows of errors are left.
+    """
+    divisors, errors, level = work.divisors, work.errors, work.level
+    kept = 0
+    for k in range(divisors.shape[0]):
+        if level[divisors[k]] < work.limit:
+            if kept < k:
+                divisors[kept] = divisors[k]
+                for word in range(words):
+                    errors[2 * kept, word] = errors[2 * k, word]
+                    errors[2 * kept + 1, word] = errors[2 * k + 1, word]
+            kept += 1
+    return 2 * kept
+
+
+@numba.njit(cache=True, nogil=True)
+def _arrival(level: Any, choice: Any) -> Any:
+    """Return the level of a replacement of one or two new cells."""
+    _, a, b, c, d, e = choice
+    if d == NONE:
+        return 1 + max(level[a >> 1], level[b >> 1], level[c >> 1])
+    inner = 1 + max(level[c >> 1], level[d >> 1], level[e >> 1])
+    return 1 + max(level[a >> 1], level[b >> 1], inner)
+
+
+@numba.njit(cache=True, nogil=True)
+def _chosen(second: Any, best: Any, walk: Any, work: Any, random: Any) -> Any:
+    """Decide between replacements that save as much: by time, then, if walking, by chance."""
+    if second[0] != best[0]:
+        return False
+    own = max(_arrival(work.level, second), work.limit)
+    other = max(_arrival(work.level, best), work.limit)
+    return own < other or (own == other and walk and next_below(random, 2) == 0)
+
+
+@numba.njit(cache=True, nogil=True)
 def find_replacement(state: Any, node: Any, options: Any, work: Any, random: Any) -> Any:
     """Find the best replacement of a cell.
 
-    options: (k, walk, tries): new cells allowed, 0 to 2; whether replacements of equal size are wanted, at
-    random among equals; for how many pairs a second new cell is sought where the size would stay. random:
-    uint64 (1,), changed.
+    options: (k, walk, tries, strict): new cells allowed, 0 to 2; whether replacements of equal size are
+    wanted, at random among equals; for how many pairs a second new cell is sought where the size would stay;
+    whether the cell may not arrive later than its limit even where cells are saved. random: uint64 (1,),
+    changed, as are the divisors.
 
     Returns (gain, a, b, c, d, e), literals: ``a`` alone is a signal, ``MAJ(a, b, c)`` one cell, ``MAJ(a, b,
     MAJ(c, d, e))`` two; the rest are `NONE`. Gain is -1 if there is no replacement that is wanted.
     """
-    values = state.values
-    k_most, walk, tries = options
-    divisors, matters, stack, errors, pairs, inside = work
+    k_most, walk, tries, strict = options
+    matters, stack, inside = work.matters, work.stack, work.inside
+    words = state.values.shape[1]
     least = 0 if walk else 1
     nothing = (NONE, NONE, NONE, NONE, NONE, NONE)
     freed = release(state, node, stack)
@@ -162,33 +208,25 @@ def find_replacement(state: Any, node: Any, options: Any, work: Any, random: Any
         inside[stack[k]] = 1
     retain(state, node, stack[freed + 1 :])
     best = nothing
-    rows = 2 * divisors.shape[0]
 
-    row = _errors(values, node, divisors, matters, errors)
+    row = _errors(state.values, node, work.divisors, matters, work.errors)
     if row != NONE:
-        # Of several equal signals the one that frees most.
-        for k in range(rows):
-            if k < row:
-                continue
-            wrong = np.uint64(0)
-            for word in range(values.shape[1]):
-                wrong |= errors[k, word]
-            if wrong == 0:
-                literal = _literal(divisors, k)
-                gain = 1 + freed
-                if inside[literal >> 1]:
-                    alone = (literal, NONE, NONE)
-                    gain = 1 + _freed_with(state, node, alone, stack[freed + 1 :])
-                if gain > best[0]:
-                    best = (gain, literal, NONE, NONE, NONE, NONE)
-    elif k_most >= 1 and freed >= least:
-        _disjoint_pairs(errors, rows, pairs)
-        best = _one_cell(state, node, (walk, rows, freed), work, random)
+        best = _signal(state, node, (row, freed, strict), work)
+    if best[0] < 0 and k_most >= 1 and freed >= least:
+        rows = 2 * work.divisors.shape[0]
+        if strict or freed == 0:
+            rows = _leave_out_late(work, words)
+        _disjoint_pairs(work.errors, rows, work.pairs)
+        best = _one_cell(state, node, (walk, rows, freed, strict), work, random)
         if k_most >= 2 and freed - 1 >= max(least, best[0]):
             many = tries if freed == 1 else _GAIN_TRIES * tries
-            second = _two_cells(node, (many, rows, freed), work, random)
+            in_time = strict or freed == 1
+            second = _two_cells(node, (many, rows, freed, in_time), work, random)
+            if second[0] > 0 and _arrival(work.level, second) > work.limit:
+                other = _two_cells(node, (many, rows, freed, True), work, random)
+                second = other if other[0] >= 0 else second
             if second[0] > best[0] or (
-                walk and second[0] == best[0] and second[0] >= 0 and next_below(random, 2) == 0
+                second[0] >= 0 and _chosen(second, best, walk, work, random)
             ):
                 best = second
     for k in range(1, freed + 1):
@@ -197,14 +235,45 @@ def find_replacement(state: Any, node: Any, options: Any, work: Any, random: Any
 
 
 @numba.njit(cache=True, nogil=True)
+def _signal(state: Any, node: Any, options: Any, work: Any) -> Any:
+    """Find the signal that is never wrong about a cell, frees most and is in time, or the lowest.
+
+    options: (first row that is never wrong, cells freed if none below the cell is used on, strict).
+    """
+    row, freed, strict = options
+    divisors, _, stack, errors, _, inside, level, limit = work
+    best = (NONE, NONE, NONE, NONE, NONE, NONE)
+    best_level = 0
+    for k in range(row, 2 * divisors.shape[0]):
+        wrong = np.uint64(0)
+        for word in range(errors.shape[1]):
+            wrong |= errors[k, word]
+        if wrong != 0:
+            continue
+        literal = _literal(divisors, k)
+        at = max(level[literal >> 1], limit)
+        if strict and at > limit:
+            continue
+        gain = 1 + freed
+        if inside[literal >> 1]:
+            gain = 1 + _freed_with(state, node, (literal, NONE, NONE), stack[freed + 1 :])
+        if gain > best[0] or (gain == best[0] and at < best_level):
+            best, best_level = (gain, literal, NONE, NONE, NONE, NONE), at
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
 def _one_cell(state: Any, node: Any, options: Any, work: Any, random: Any) -> Any:
-    """Find the best triangle. options: (walk, rows, cells freed if none below the cell is used on)."""
-    walk, rows, freed = options
-    divisors, _, stack, _, pairs, inside = work
+    """Find the best triangle.
+
+    options: (walk, rows, cells freed if none below the cell is used on, strict).
+    """
+    walk, rows, freed, strict = options
+    divisors, _, stack, _, pairs, inside, level, limit = work
     blocks = (rows + 63) >> 6
     best = (NONE, NONE, NONE, NONE, NONE, NONE)
-    ties = 0
-    start = next_below(random, rows) if walk else 0
+    best_level, ties = 0, 0
+    start = next_below(random, rows) if walk and rows else 0
     for step in range(rows):
         i = start + step
         if i >= rows:
@@ -221,16 +290,24 @@ def _one_cell(state: Any, node: Any, options: Any, work: Any, random: Any) -> An
                         common &= common - np.uint64(1)
                         a, b = _literal(divisors, i), _literal(divisors, j)
                         c = _literal(divisors, k)
+                        at = 1 + max(level[a >> 1], level[b >> 1], level[c >> 1])
+                        if walk:
+                            at = max(at, limit)  # how early does not matter there
+                        elif freed == best[0] and at >= best_level:
+                            ties += 1
+                            if ties >= _TIES:
+                                return best
+                            continue
                         gain = freed
                         if inside[a >> 1] or inside[b >> 1] or inside[c >> 1]:
                             if freed <= best[0]:
                                 continue
                             gain = _freed_with(state, node, (a, b, c), stack[freed + 1 :])
-                        if gain > best[0]:
-                            best, ties = (gain, a, b, c, NONE, NONE), 1
-                            if gain == freed and not walk:
-                                return best
-                        elif gain == best[0] and walk:
+                        if at > limit and (strict or gain <= 0):
+                            continue
+                        if gain > best[0] or (gain == best[0] and at < best_level):
+                            best, best_level, ties = (gain, a, b, c, NONE, NONE), at, 1
+                        elif gain == best[0] and at == best_level and walk:
                             ties += 1
                             if next_below(random, ties) == 0:
                                 best = (gain, a, b, c, NONE, NONE)
@@ -243,16 +320,16 @@ def _one_cell(state: Any, node: Any, options: Any, work: Any, random: Any) -> An
 def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
     """Find a pair that a second new cell completes, using no cell that falls out of use.
 
-    options: (most pairs tried, rows, cells freed).
+    options: (most pairs tried, rows, cells freed, whether it has to be in time).
     """
-    tries, rows, freed = options
-    divisors, _, _, errors, pairs, inside = work
+    tries, rows, freed, in_time = options
+    divisors, _, _, errors, pairs, inside, level, limit = work
     blocks = (rows + 63) >> 6
     words = errors.shape[1]
     nothing = (NONE, NONE, NONE, NONE, NONE, NONE)
     # The cells that fall out of use leave the game.
     for i in range(rows):
-        if inside[divisors[i >> 1]]:
+        if inside[divisors[i >> 1]] or (in_time and level[divisors[i >> 1]] >= limit):
             for block in range(blocks):
                 pairs[i, block] = 0
             for other in range(rows):
@@ -289,7 +366,8 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
                     whole += _ones(share[word])
                 size = 0
                 for row in range(rows):
-                    if inside[divisors[row >> 1]]:
+                    divisor = divisors[row >> 1]
+                    if inside[divisor] or (in_time and level[divisor] + 1 >= limit):
                         continue
                     counts[size] = 0
                     for word in range(words):

@@ -28,9 +28,10 @@ from btfsynth.netlist.kernels import (
 )
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.views import order_cells, topological_order
+from btfsynth.netlist.views import order_cells, size_order, topological_order
 from btfsynth.passes.best_so_far import keep
 from btfsynth.passes.replacement import Search, State, find_replacement
+from btfsynth.passes.timing import Timing, depth_of, find_times
 from btfsynth.passes.windows import WindowedNetlist
 
 Array = NDArray[Any]
@@ -38,6 +39,8 @@ Array = NDArray[Any]
 _WINDOW_DIVISORS = 60
 _WORDS_AT_ONCE = 20_000
 """Words of signatures gone through between two looks at the clock, about a hundredth of a second."""
+_ROOM = 4
+"""A walk may make the netlist deeper by its depth divided by this: less costs cells."""
 _WINDOWS_FIRST = 200
 """Netlists of more cells go through windows before they are looked at as a whole, which takes longer."""
 
@@ -51,6 +54,10 @@ class Resubstitution:
     cell is sought for at most `tries` pairs of signals where the size would stay, 32 times as many where it
     would fall. Up to `whole` words of signatures (cells times words) the netlist is treated as a whole;
     beyond, and where the reference is a sample, in windows of at most `leaves` leaves, 6 to 12.
+
+    Of replacements that save as many cells, those that make no output later come first. Where none is saved the
+    netlist gets no deeper, or as a whole somewhat, and of the smallest netlists met the shallowest is kept.
+    With `max_depth` nothing makes it deeper than that or than it is.
     """
 
     k: int = 2
@@ -60,12 +67,15 @@ class Resubstitution:
     whole: int = 100_000
     leaves: int = 8
     seed: int = 1
+    max_depth: int = 0
     name: ClassVar[str] = "resub"
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.k not in (0, 1, 2):
             raise UsageError(f"resub: k: expected 0, 1 or 2, got {self.k}")
+        if self.max_depth < 0:
+            raise UsageError("resub: max_depth must be 0 or more")
         if min(self.patience, self.whole) < 0 or min(self.divisors, self.tries) < 1:
             raise UsageError(
                 "resub: patience and whole must be 0 or more, divisors and tries 1 or more"
@@ -84,20 +94,27 @@ class Resubstitution:
 
     def _walk(self, netlist: Netlist, reference: Reference, random: Array) -> Netlist:
         work = _Work(netlist, reference)
-        options = (self.k, self.patience > 0, self.divisors, self.tries)
+        options = (self.k, self.patience > 0, self.divisors, self.tries, self.max_depth > 0)
         best = work.netlist(netlist)
-        idle = 0
+        cost = size_order(best)
+        bound, idle = self._bound(cost[1]), 0
 
         def so_far() -> Netlist:
             return best
 
         while True:
             keep(so_far)
-            alive, idle = work.walk(options, (best.n_cells, idle, self.patience), random)
-            if alive < best.n_cells:
-                best, idle = work.netlist(netlist), 0
+            found, idle = work.walk(options, bound, (cost, idle, self.patience), random)
+            if found < cost:
+                if found[0] < cost[0]:
+                    bound, idle = self._bound(found[1]), 0
+                best, cost = work.netlist(netlist), found
             if idle > self.patience:
                 return best
+
+    def _bound(self, depth: int) -> int:
+        """Return the depth that a walk over netlists of equal size may reach from one of this depth."""
+        return max(self.max_depth, depth) if self.max_depth else depth + -(-depth // _ROOM)
 
     def _go_through_windows(self, netlist: Netlist, random: Array, patience: int) -> Netlist:
         fanins = np.zeros((netlist.n_nodes, 3), dtype=np.int32)
@@ -106,6 +123,7 @@ class Resubstitution:
         divisors = min(self.divisors, _WINDOW_DIVISORS)
         work = WindowedNetlist(fanins, outputs, netlist.first_cell, self.leaves, divisors)
         least = netlist.n_cells
+        options = (self.k, patience > 0, self.tries, self.max_depth > 0)
         idle = 0
 
         def so_far() -> Netlist:
@@ -113,7 +131,7 @@ class Resubstitution:
 
         while True:
             keep(so_far)
-            saved = work.round((self.k, patience > 0, self.tries), random)
+            saved = work.round(options, self.max_depth, random)
             # Rounds that save next to nothing are not worth their time where there are many cells.
             idle = 0 if saved > least // 1000 else idle + max(1, work.alive())
             if idle > patience:
@@ -151,13 +169,20 @@ class _Work:
         )
         self.state.fanins[self.first :] = netlist.fanins
         self.state.values[1 : self.first] = reference.inputs
+        self.timing = Timing(np.zeros(n_nodes, dtype=np.int32), np.zeros(n_nodes, dtype=np.int32))
 
     def walk(
-        self, options: tuple[int, bool, int, int], until: tuple[int, int, int], random: Array
-    ) -> tuple[int, int]:
+        self,
+        options: tuple[int, bool, int, int, bool],
+        bound: int,
+        until: tuple[tuple[int, int, int], int, int],
+        random: Array,
+    ) -> tuple[tuple[int, int, int], int]:
         """Go through the cells again and again, for a moment at most. options, until: see `_walk`."""
         rounds = max(1, _WORDS_AT_ONCE // self.state.values.size)
-        return _walk(self.state, options, (*until, rounds), random)  # type: ignore[no-any-return]
+        return _walk(  # type: ignore[no-any-return]
+            self.state, self.timing, bound, options, (*until, rounds), random
+        )
 
     def netlist(self, like: Netlist) -> Netlist:
         return rebuild_from(like, self.state.fanins[self.first :], self.state.outputs)
@@ -334,15 +359,16 @@ def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(state: Any, options: Any, until: Any, random: Any) -> Any:
-    """Try every cell, and all of them again, until cells are saved or patience ends. Changes the state.
+def _walk(state: Any, timing: Any, bound: Any, options: Any, until: Any, random: Any) -> Any:
+    """Try every cell, and all of them again, until the netlist is better or patience ends.
 
-    options: (k, walk, most divisors, most pairs tried). until: (cells to get below, cells tried in vain so far,
-    patience, most rounds). Returns the cells in use and the new number of cells tried in vain.
+    Changes state and timing. bound: the depth that replacements of equal size may lead to; options: (k, walk,
+    most divisors, most pairs tried, whether no others may lead deeper either); until: (cells, depth and sum of
+    the levels to get below, in this order; cells tried in vain so far; patience; most rounds). Returns what the
+    netlist has of the first three, and the new number of cells tried in vain.
     """
-    references, first = state.references, state.first
     n_nodes, words = state.values.shape
-    least, idle, patience, rounds = until
+    best, idle, patience, rounds = until
     rows = 2 * min(options[2], n_nodes)
     scratch = _Scratch(
         np.zeros(n_nodes, dtype=np.int32),
@@ -365,32 +391,42 @@ def _walk(state: Any, options: Any, until: Any, random: Any) -> Any:
         ),
     )
     count_state_references(state)
-    alive = 0
+    found = best
     for _ in range(rounds):
-        _round(state, options, scratch, random)
-        alive = 0
-        for node in range(first, n_nodes):
-            alive += references[node] != 0
-        if alive < least:
+        _round(state, timing, bound, options, scratch, random)
+        found = _cost(state, timing.level)
+        idle += max(1, found[0])
+        if found < best or idle > patience:
             break
-        idle += max(1, alive)
-        if idle > patience:
-            break
-    return alive, idle
+    return found, idle
 
 
 @numba.njit(cache=True, nogil=True)
-def _round(state: Any, options: Any, scratch: Any, random: Any) -> None:
-    """Try every cell once, in random order if walking. Changes the state; options: see `_walk`."""
+def _cost(state: Any, level: Any) -> Any:
+    """Return the cells in use, the depth and the sum of the levels."""
+    references = state.references
+    cells, total = 0, 0
+    for node in range(state.first, references.shape[0]):
+        if references[node] != 0:
+            cells += 1
+            total += level[node]
+    return cells, np.int64(depth_of(level, state.outputs)), total
+
+
+@numba.njit(cache=True, nogil=True)
+def _round(state: Any, timing: Any, bound: Any, options: Any, scratch: Any, random: Any) -> None:
+    """Try every cell once, in random order if walking. Changes state and timing; options: see `_walk`."""
     fanins, outputs, references = state.fanins, state.outputs, state.references
     values, first = state.values, state.first
-    k, walk, limit, tries = options
+    k, walk, limit, tries, strict = options
+    level, latest = timing
     order, position, queue, stack, depends, flipped, matters, users, search, found = scratch
     count = order_cells(fanins[first:], outputs, first, order)
     for i in range(count):
         position[order[i]] = i
         evaluate(fanins, order[i], values)
         queue[i] = order[i]
+    find_times(fanins, outputs, order[:count], bound, timing)
     tried = count
     if walk:
         for i in range(tried - 1, 0, -1):
@@ -406,8 +442,9 @@ def _round(state: Any, options: Any, scratch: Any, random: Any) -> None:
         looked = (depends, flipped, matters)
         observability(state, node, order, (position[node] + 1, count), looked)
         divisors = _nearest(state, node, limit, depends, order[:count], users, search)
-        work = Search(divisors, matters, stack, found[0], found[1], found[2])
-        choice = find_replacement(state, node, (k, walk, tries), work, random)
+        allowed = max(level[node], latest[node])
+        work = Search(divisors, matters, stack, found[0], found[1], found[2], level, allowed)
+        choice = find_replacement(state, node, (k, walk, tries, strict), work, random)
         if choice[0] >= 0:
             added = _replace(state, node, choice, stack)
             if added != NONE:
@@ -418,3 +455,4 @@ def _round(state: Any, options: Any, scratch: Any, random: Any) -> None:
                 position[order[i]] = i
                 if depends[order[i]]:  # nothing else has changed
                     evaluate(fanins, order[i], values)
+            find_times(fanins, outputs, order[:count], bound, timing)

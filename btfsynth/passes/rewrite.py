@@ -16,7 +16,7 @@ from btfsynth.netlist.hashing import majority, rebuild, rebuild_from, roll_back,
 from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.views import levels
+from btfsynth.netlist.views import heights, size_order
 from btfsynth.passes.best_so_far import keep
 from btfsynth.passes.remaking import (
     begin_sweep,
@@ -43,6 +43,9 @@ class Rewrite:
     `z` takes forms of equal size too, at random: later sweeps may gain what this one does not. It ends after
     `patience` sweeps without a gain (after the first without `z`) or after `sweeps`, 0 for no limit. `cuts`
     is the maximum per node.
+
+    Of forms of equal size those that make no output later come first; without `z` the lowest. With `max_depth`
+    no form makes the netlist deeper than that or than it is.
     """
 
     z: bool = False
@@ -50,18 +53,20 @@ class Rewrite:
     cuts: int = 8
     sweeps: int = 0
     seed: int = 1
+    max_depth: int = 0
     name: ClassVar[str] = "rewrite"
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if min(self.patience, self.sweeps, self.seed) < 0:
-            raise UsageError("rewrite: patience, sweeps and seed must be 0 or more")
+        if min(self.patience, self.sweeps, self.seed, self.max_depth) < 0:
+            raise UsageError("rewrite: patience, sweeps, seed and max_depth must be 0 or more")
         if not 2 <= self.cuts <= 250:
             raise UsageError(f"rewrite: cuts: expected 2 to 250, got {self.cuts}")
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         random = random_state(self.seed)
         best = present = rebuild(netlist)
+        cost = size_order(best)
         sweep, idle = 0, 0
         most_idle = max(1, self.patience) if self.z else 1
 
@@ -70,36 +75,39 @@ class Rewrite:
 
         while (sweep < self.sweeps or not self.sweeps) and idle < most_idle:
             keep(so_far)
-            present = self._swept(present, random)
+            present = self._swept(present, max(cost[1], self.max_depth), random)
             sweep, idle = sweep + 1, idle + 1
-            if _cost(present) < _cost(best):
-                idle = 0 if not self.z or present.n_cells < best.n_cells else idle
-                best = present
+            found = size_order(present)
+            if found < cost:
+                idle = 0 if not self.z or found[0] < cost[0] else idle
+                best, cost = present, found
         return best
 
-    def _swept(self, netlist: Netlist, random: Any) -> Netlist:
+    def _swept(self, netlist: Netlist, bound: int, random: Any) -> Netlist:
         # By level, so that a cell that could be shared is there before a later one looks for it.
         work = sorted_by_level(netlist)
         cuts = find_cuts(work, CLASS_INPUTS, self.cuts, smallest=True)
         arrays = _sweep(
-            (work.fanins, work.outputs, work.first_cell), cuts, form_library(), self.z, random
+            (work.fanins, work.outputs, work.first_cell),
+            cuts,
+            form_library(),
+            (bound, self.z, self.max_depth > 0),
+            random,
         )
         return rebuild_from(netlist, *arrays)
 
 
-def _cost(netlist: Netlist) -> tuple[int, int]:
-    """Return cells and the sum of their levels: forms of equal size and lower level are gains too."""
-    return netlist.n_cells, int(levels(netlist).sum(dtype=np.int64))
-
-
 @numba.njit(cache=True, nogil=True)
-def _sweep(netlist: Any, cuts: Any, library: Any, walk: Any, random: Any) -> Any:
+def _sweep(netlist: Any, cuts: Any, library: Any, options: Any, random: Any) -> Any:
     """Rebuild the netlist, each cell in its cheapest form; returns fan-in and outputs.
 
-    netlist: (fanins, outputs, first); cuts: as in `Cuts`; walk: whether equal sizes are taken.
+    netlist: (fanins, outputs, first); cuts: as in `Cuts`; options: (the depth it may have, whether equal sizes
+    are taken, whether it may not be deeper even where cells are saved).
     """
     fanins, outputs, first = netlist
+    bound, walk, strict = options
     n_cells = fanins.shape[0]
+    height = heights(fanins, outputs, first)
     sweep = begin_sweep(fanins, outputs, first)
     graph, references, literal, fanin, stack = sweep
     work = (
@@ -113,7 +121,8 @@ def _sweep(netlist: Any, cuts: Any, library: Any, walk: Any, random: Any) -> Any
         read_fanin(literal, fanins[cell], fanin)
         made = majority(graph, fanin[0], fanin[1], fanin[2])
         if made >> 1 >= first and has_room(graph, n_cells - cell):
-            made = _cheapest(graph, node, made, literal, cuts, library, walk, random, work)
+            limits = (bound - height[node], walk, strict)
+            made = _cheapest(graph, node, made, literal, cuts, library, limits, random, work)
         literal[node] = made
         settle(graph, made, references[node], fanin, stack)
     return end_sweep(sweep, outputs)
@@ -127,21 +136,25 @@ def _cheapest(
     literal: Any,
     cuts: Any,
     library: Any,
-    walk: Any,
+    limits: Any,
     random: Any,
     work: Any,
 ) -> Any:
     """Make the form of a cell with the fewest cells in use and return its literal.
 
-    Of equal ones the lowest, the plain one first; any of them, at random, if walking. work: (fan-in, inputs,
-    local, stack), the first given, the others changed.
+    Of equal ones the lowest, the plain one first; any of those in time, at random, if walking. limits: (the
+    latest level, whether walking, whether no form may be later than that and than the plain one); work:
+    (fan-in, inputs, local, stack), the first given, the others changed.
     """
+    latest, walk, strict = limits
     count, size, leaves, tables = cuts
     fanin, inputs, local, stack = work
     number, start = library.number, library.start
     level, made_before = graph.level, graph.made[0]
     best_cut, best_form, equal = _PLAIN, 0, 1
     best_cells, best_level = cells_with(graph, plain, fanin, stack), level[plain >> 1]
+    latest = max(latest, best_level)
+    best_level = max(best_level, latest) if walk else best_level
     for cut in range(count[node] - 1):
         table = tables[node, cut]
         for place in range(size[node, cut]):
@@ -150,13 +163,16 @@ def _cheapest(
             made = make_form(graph, library, table, form, inputs, local)
             cells, depth = cells_with(graph, made, fanin, stack), level[made >> 1]
             roll_back(graph, made_before)
-            if cells > best_cells:
+            if cells > best_cells or (strict and depth > latest):
                 continue
-            if cells < best_cells:
+            depth = max(depth, latest) if walk else depth
+            if cells < best_cells or depth < best_level:
                 equal, take = 1, True
-            else:
+            elif walk and depth == best_level:
                 equal += 1
-                take = next_below(random, equal) == 0 if walk else depth < best_level
+                take = next_below(random, equal) == 0
+            else:
+                take = False
             if take:
                 best_cut, best_form, best_cells, best_level = cut, form, cells, depth
     if best_cut == _PLAIN:

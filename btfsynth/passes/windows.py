@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.netlist.kernels import NONE, evaluate, majority_words, release, variable_word
+from btfsynth.netlist.views import topological_order
 from btfsynth.passes.replacement import Search, State, find_replacement
+from btfsynth.passes.timing import NEVER, Timing, find_times, settle_levels, tighten
 
 Array = NDArray[Any]
 
@@ -80,16 +82,22 @@ class WindowedNetlist:
         )
         words = 1 << (leaves - 6)
         self._values = np.zeros((2, nodes, words), dtype=np.uint64)
+        self.timing = Timing(np.zeros(nodes, dtype=np.int32), np.zeros(nodes, dtype=np.int32))
         _link_all(fanins, outputs, self.references, self._links, first)
 
-    def round(self, options: tuple[int, bool, int], random: Array) -> int:
-        """Try every cell once and return the cells saved; options: (k, walk, tries), see `find_replacement`."""
+    def round(self, options: tuple[int, bool, int, bool], bound: int, random: Array) -> int:
+        """Try every cell once and return the cells saved.
+
+        options: (k, walk, tries, strict), see `find_replacement`; bound: the depth allowed, 0 for the present.
+        """
         state = State(
             self.fanins, self.outputs, self.references, self._values[0], _NO_CARE, self.first
         )
         sizes = (self.leaves, self.divisors)
         before = self.alive()
-        _round(state, self._values[1], self._links, options, sizes, random)
+        order = topological_order(self.fanins[self.first :], self.outputs, self.first)
+        find_times(self.fanins, self.outputs, order, bound, self.timing)
+        _round(state, self.timing, self._values[1], self._links, options, sizes, random)
         return before - self.alive()
 
     def alive(self) -> int:
@@ -337,10 +345,16 @@ def _set_fanin(fanins: Any, links: Any, cell: Any, literals: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _replace(state: Any, links: Any, node: Any, choice: Any, stack: Any) -> None:
-    """Carry out a replacement found by `find_replacement`. Changes fanins, outputs, references, links."""
+def _replace(
+    state: Any, timing: Any, links: Any, node: Any, choice: Any, stack: Any, queued: Any
+) -> None:
+    """Carry out a replacement found by `find_replacement`.
+
+    Changes fanins, outputs, references, links and timing. queued: uint8 (nodes,), all zero and left so.
+    """
     fanins, outputs, references = state.fanins, state.outputs, state.references
     head, following = links.head, links.following
+    first, latest = state.first, timing.latest
     _, a, b, c, d, e = choice
     for literal in (a, b, c, d, e):
         if literal >= 0:
@@ -350,38 +364,62 @@ def _replace(state: Any, links: Any, node: Any, choice: Any, stack: Any) -> None
     for k in range(freed + 1):
         for place in range(3):
             _unlink(links, fanins[stack[k], place] >> 1, 3 * stack[k] + place)
+    queue = stack[: fanins.shape[0]]
     if b >= 0:
         if d >= 0:
             cell = stack[1]
             references[cell] = 1
+            latest[cell] = NEVER
             _set_fanin(fanins, links, cell, (c, d, e))
             c = 2 * cell
-        _set_fanin(fanins, links, node, (a, b, c))
+            _set_fanin(fanins, links, node, (a, b, c))
+            settle_levels(fanins, links, cell, timing, queue, queued)
+        else:
+            _set_fanin(fanins, links, node, (a, b, c))
+        settle_levels(fanins, links, node, timing, queue, queued)
+        tighten(fanins, first, node, timing, stack)
         return
     outputs_from = 3 * fanins.shape[0]
+    signal = a >> 1
     slot = head[node]
+    last = NONE
     while slot != NONE:
         after = following[slot]
         if slot >= outputs_from:
             outputs[slot - outputs_from] = a ^ (outputs[slot - outputs_from] & 1)
         else:
             fanins[slot // 3, slot % 3] = a ^ (fanins[slot // 3, slot % 3] & 1)
-        _link(links, a >> 1, slot)
-        references[a >> 1] += 1
+        _link(links, signal, slot)
+        references[signal] += 1
+        last = slot if last == NONE else last
         slot = after
     head[node] = NONE
     references[node] = 0
-    references[a >> 1] -= 1
+    references[signal] -= 1
+    # The slots moved are the first of the signal now, up to the one that was moved first.
+    slot = head[signal]
+    while last != NONE:
+        if slot < outputs_from:
+            settle_levels(fanins, links, slot // 3, timing, queue, queued)
+        last = NONE if slot == last else last
+        slot = following[slot]
+    if latest[signal] > latest[node]:
+        latest[signal] = latest[node]
+        if signal >= first:
+            tighten(fanins, first, signal, timing, stack)
 
 
 @numba.njit(cache=True, nogil=True)
-def _round(state: Any, flipped: Any, links: Any, options: Any, sizes: Any, random: Any) -> None:
-    """Try every cell once. Changes the state, flipped and the links.
+def _round(
+    state: Any, timing: Any, flipped: Any, links: Any, options: Any, sizes: Any, random: Any
+) -> None:
+    """Try every cell once. Changes the state, timing, flipped and the links.
 
     flipped: uint64 (nodes, words), scratch; options: as for `find_replacement`; sizes: (most leaves, most
     divisors).
     """
     fanins, references, values, first = state.fanins, state.references, state.values, state.first
+    level, latest = timing
     most_leaves, most_divisors = sizes
     nodes, words = values.shape
     in_window = np.zeros(nodes, dtype=np.int32)
@@ -392,6 +430,7 @@ def _round(state: Any, flipped: Any, links: Any, options: Any, sizes: Any, rando
     stack = np.zeros(3 * nodes + 8, dtype=np.int32)
     divisors = np.zeros(most_divisors, dtype=np.int32)
     matters = np.zeros(words, dtype=np.uint64)
+    queued = np.zeros(nodes, dtype=np.uint8)
     rows = 2 * most_divisors
     scratch = (
         np.zeros((rows, words), dtype=np.uint64),
@@ -419,7 +458,10 @@ def _round(state: Any, flipped: Any, links: Any, options: Any, sizes: Any, rando
         above[root] = root
         size = _beside(rows_of, links, first, marks, divisors, size)
         _seen_above(rows_of, links, root, marks, matters, order)
-        work = Search(divisors[:size], matters, stack, scratch[0], scratch[1], scratch[2])
+        limit = max(level[root], latest[root])
+        work = Search(
+            divisors[:size], matters, stack, scratch[0], scratch[1], scratch[2], level, limit
+        )
         choice = find_replacement(state, root, options, work, random)
         if choice[0] >= 0:
-            _replace(state, links, root, choice, stack)
+            _replace(state, timing, links, root, choice, stack, queued)

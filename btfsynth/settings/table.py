@@ -93,6 +93,8 @@ ALL_SIMULATORS = "all"
 PARSED_CHECK = "parsed_verilog"
 """Name of the check that reads the Verilog back, which may be listed among simulators."""
 
+DEPTH_SCRIPT = "depth"
+"""The script for an objective other than cells."""
 SCRIPTS = ("light", "fast", "size", "best", "depth")
 """Names of scripts of passes."""
 
@@ -367,7 +369,24 @@ _SEARCH = (
     TRAIN["trials"].but(kind=Whole(1), default=None, otherwise="no limit", section=""),
 )
 
+_OBJECTIVE = Setting(
+    "objective",
+    Choice(Objective),
+    "Keep the best netlist of the passes by this.",
+    otherwise="the last pass's",
+    heading="Netlist options",
+)
+_MAX_DEPTH = Setting(
+    "max_depth",
+    Whole(1),
+    "Maximum cells on a path from an input to an output.",
+    otherwise="no limit; deeper only where cells are saved",
+    heading="Netlist options",
+)
+
 SIMPLIFY = table(
+    _OBJECTIVE,
+    _MAX_DEPTH,
     _TIME_LIMIT.but(help="Stop after SECONDS, proof included, and keep the best netlist."),
     Setting(
         "basis",

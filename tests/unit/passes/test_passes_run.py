@@ -199,7 +199,8 @@ def test_passes_are_listed_under_their_names() -> None:
         ("strash; size --leaves 10", "'size' is a script without options, got '--leaves 10'"),
         (
             "resub -x 1",
-            "resub: unknown option '-x'; its options are: divisors, k, leaves, patience, seed, tries, whole",
+            "resub: unknown option '-x'; its options are: divisors, k, leaves, max_depth, patience, seed, "
+            "tries, whole",
         ),
         ("resub 5", "resub: unknown option '5'"),
         ("perturb --most 5", "perturb: --most is renamed to --max-cells"),

@@ -40,11 +40,13 @@ def search(signals: list[int], wanted: int, matters: int, k: int) -> tuple[int, 
         np.zeros((rows, 1), dtype=np.uint64),
         np.zeros((rows, 1), dtype=np.uint64),
         np.zeros(node + 1, dtype=np.uint8),
+        np.zeros(node + 1, dtype=np.int32),
+        2,
     )
     before = fanins.copy(), references.copy()
     state = State(fanins, np.array([2 * node], dtype=np.int32), references, values, care, first)
     random = np.array([1], dtype=np.uint64)
-    found = find_replacement(state, node, (k, False, 10**6), work, random)
+    found = find_replacement(state, node, (k, False, 10**6, False), work, random)
     assert np.array_equal(fanins, before[0])
     assert np.array_equal(references, before[1])
     assert not work.inside.any()

@@ -149,9 +149,9 @@ def test_the_pass_is_known_by_its_name() -> None:
     ("options", "message"),
     [
         ({"cuts": 1}, "rewrite: cuts: expected 2 to 250, got 1"),
-        ({"patience": -1}, "rewrite: patience, sweeps and seed must be 0 or more"),
-        ({"sweeps": -1}, "rewrite: patience, sweeps and seed must be 0 or more"),
-        ({"seed": -1}, "rewrite: patience, sweeps and seed must be 0 or more"),
+        ({"patience": -1}, "rewrite: patience, sweeps, seed and max_depth must be 0 or more"),
+        ({"sweeps": -1}, "rewrite: patience, sweeps, seed and max_depth must be 0 or more"),
+        ({"seed": -1}, "rewrite: patience, sweeps, seed and max_depth must be 0 or more"),
     ],
 )
 def test_options_out_of_range_are_usage_errors(options: dict[str, int], message: str) -> None:
