@@ -167,6 +167,11 @@ class Schedule:
         """Return the record of the circuit that is polished, as it was when that was decided."""
         return self._sources[task.parent]
 
+    def polishes(self, found: Findings, late: bool) -> bool:
+        """Tell whether circuits are polished now, or it is time to begin that."""
+        rested = len(found.trials) >= self._rested
+        return self.polishing or bool(late and self._may_polish and found.distinct and rested)
+
     def next(self, found: Findings, running: Collection[Planned], late: bool) -> Planned | None:
         """Return a task that is to be started now, None if there is none before others (`running`) have ended.
 
@@ -174,8 +179,7 @@ class Schedule:
         """
         while True:
             if not self.polishing:
-                rested = len(found.trials) >= self._rested
-                if not (late and self._may_polish and found.distinct and rested):
+                if not self.polishes(found, late):
                     task = self._next_training(found)
                     if task is not None:
                         return task

@@ -328,21 +328,36 @@ class _Search:
 
     def _next(self) -> Task | None:
         """Return what a worker is to do now, None if it has to wait for others or there is no more."""
+        late = self._elapsed_share() >= self.late
+        if late and self.schedule.polishes(self.found, late):
+            planned = self._planned(late)
+            return self._next_part() if planned is None else self._task(planned)
+        part = self._next_part()
+        if part is not None:
+            return part
+        planned = self._planned(late)
+        return None if planned is None else self._task(planned)
+
+    def _next_part(self) -> Task | None:
+        """Return a part of a cascade under way, of the first that has one."""
         for trial in sorted(self.cascades):
             part = self.cascades[trial].next()
             if part is not None:
                 return self._growing_task(part)
-        late = self._elapsed_share() >= self.late
+        return None
+
+    def _planned(self, late: bool) -> Planned | None:
         running = {task for task in self.running if not isinstance(task, GrowTask)}
         running |= {TrialTask(trial) for trial in self.cascades}
-        planned = self.schedule.next(self.found, running, late)
-        if planned is None:
-            return None
+        return self.schedule.next(self.found, running, late)
+
+    def _task(self, planned: Planned) -> Task | None:
+        """Return what a worker is to do of what is planned; a cascade begins with its first part."""
         seed, passes = self.options.training.seed, self.options.passes
         if isinstance(planned, TrialTask) and self.portfolio.grows(planned.trial):
             start = self.store.growth(planned.trial) if self.resumes else None
             self.cascades[planned.trial] = Cascade(self.dataset, planned.trial, seed, start)
-            return self._next()
+            return self._next_part()
         self.running.add(planned)
         if isinstance(planned, TrialTask):
             name = f"trial {planned.trial} (seed {seed})"
