@@ -45,7 +45,7 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, bit_names
 from btfsynth.report.excerpt import Excerpt, find_outputs
 from btfsynth.report.schematic import format_svg
-from btfsynth.settings.table import BUILD, HARDWARE, SIMPLIFY, TRAIN
+from btfsynth.settings.table import BUILD, HARDWARE, SIMPLIFY, TRAIN, Objective
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -252,7 +252,8 @@ class Netlist(Ported):
             Seconds after which the best netlist so far is returned, its proof included.
         objective
             ``"cells"``, ``"depth"`` or ``"cells*depth"``: the best netlist of all passes by this is returned,
-            without one that of the last pass. No pass makes the netlist deeper unless it saves cells.
+            without one that of the last pass. ``"lut6"`` is look-up tables of six inputs: the passes then run
+            from several starts. No pass makes the netlist deeper unless it saves cells.
         max_depth
             The depth up to which cells may be saved, and down to which the netlist is brought if possible.
 
@@ -276,8 +277,14 @@ class Netlist(Ported):
         time_limit = TRAIN["time_limit"].take(time_limit)
         reference = self.reference if data is None else self._keeping(as_dataset(data))
         deadline = None if time_limit is None else time.monotonic() + time_limit
-        result = optimise(self.core, reference, steps, deadline, goal=goal)
-        made = self._after(result, reference)
+        if goal.objective is Objective.LUT6:
+            from btfsynth.flow.luts import optimise_for_luts
+
+            most = goal.max_depth
+            result = optimise_for_luts(self.core, reference, steps, deadline, max_depth=most)
+        else:
+            result = optimise(self.core, reference, steps, deadline, goal=goal)
+        made = self._after(result, reference, chosen=goal.objective is Objective.LUT6)
         if result.ended is Ended.USER:
             done = sum(not report.cut_short for report in result.reports)
             error = InterruptedWorkError(
@@ -288,10 +295,11 @@ class Netlist(Ported):
             raise error
         return made
 
-    def _after(self, result: ScriptResult, reference: Reference | None) -> Netlist:
+    def _after(self, result: ScriptResult, reference: Reference | None, chosen: bool) -> Netlist:
         # A walk over netlists of equal size ends at any of them, often at a deeper one.
         made = result.netlist
-        best = self.core if statistics(self.core).dominates(statistics(made)) else made
+        better = not chosen and statistics(self.core).dominates(statistics(made))
+        best = self.core if better else made
         log = Table((*self.log, *map(PassRow.of, result.reports)))
         left = None if result.unproven is None else Netlist(result.unproven, reference)
         return Netlist(best, reference, log, left)

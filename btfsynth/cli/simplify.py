@@ -36,7 +36,14 @@ from btfsynth.cli.progress import PLAIN_SECONDS, announced_compiling, is_live, w
 from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural
 from btfsynth.events import Event, OnEvent, PassProgress
 from btfsynth.files import beside, write_bytes
-from btfsynth.settings.table import BUILD, DEPTH_SCRIPT, SIMPLIFY, Basis, Preserve
+from btfsynth.settings.table import (
+    BUILD,
+    DEPTH_SCRIPT,
+    SIMPLIFY,
+    Basis,
+    Objective,
+    Preserve,
+)
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
@@ -191,6 +198,11 @@ def _smallest(
     else:
         given, reference = _read(file, dataset, wanted, comb)
     steps = parse_script(limits.passes)
+    if limits.goal.objective is Objective.LUT6:
+        from btfsynth.flow.luts import optimise_for_luts
+
+        most = limits.goal.max_depth
+        return given, optimise_for_luts(given, reference, steps, limits.deadline, on_event, most)
     return given, optimise(given, reference, steps, limits.deadline, on_event, limits.goal)
 
 
@@ -253,7 +265,8 @@ class _Work:
 
         made = self.result.netlist
         # A walk over netlists of equal size ends at any of them, mostly at a deeper one.
-        better = statistics(self.given).dominates(statistics(made))
+        chosen = self.goal.objective is Objective.LUT6  # what was given among others
+        better = not chosen and statistics(self.given).dominates(statistics(made))
         return named(self.given if better else made, self.name)
 
     def write(self, netlist: AnyNetlist, path: Path) -> tuple[str, ...]:
@@ -358,7 +371,11 @@ class _Work:
 
         first = statistics(self.given)
         left = self.result.unproven
-        made = {} if self.made is None else {"basis": self.made.record()}
+        made: dict[str, object] = {} if self.made is None else {"basis": self.made.record()}
+        if self.goal.objective is Objective.LUT6:
+            from btfsynth.flow.luts import lut_cost
+
+            made["luts_before"], made["luts"] = lut_cost(self.given)[0], lut_cost(netlist)[0]
         return {
             "name": netlist.name,
             "cells_before": first.cells,
@@ -394,6 +411,12 @@ class _Work:
 
             show(self.made.gates.basis.value, basis_summary(self.made.gates), style="green")
             show("", f"equal to the netlist: {self.made.proof}")
+        if self.goal.objective is Objective.LUT6:
+            from btfsynth.flow.luts import lut_cost
+
+            (before, _, _), (luts, levels, _) = lut_cost(self.given), lut_cost(netlist)
+            tables = f"{plural(luts, 'table')} of six inputs, {plural(levels, 'level')}"
+            show("lut6", f"{tables}; from {plural(before, 'table')}", style="green")
         show("", f"from {plural(self.given.n_cells, 'cell')}; saved in {path}")
         for notice in notices:
             show("note", notice)

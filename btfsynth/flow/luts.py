@@ -18,6 +18,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.passes.base import Ended, Pass, ScriptResult
 from btfsynth.passes.gate_search import GateEffort, find_swept
+from btfsynth.passes.goal import Goal
 from btfsynth.settings.table import Basis
 from btfsynth.time_box import seconds_left
 
@@ -38,25 +39,31 @@ def optimise_for_luts(
     steps: Sequence[Pass],
     deadline: float | None = None,
     on_event: OnEvent | None = None,
+    max_depth: int = 0,
 ) -> ScriptResult:
     """Run passes from several starts and with several seeds; of all netlists on the way return the best one.
 
     Its reports are those of the passes that made it. The netlist as it came is a candidate too.
     """
+    goal = Goal(max_depth=max_depth)
     best = ScriptResult(netlist, (), len(steps), Ended.DONE, None)
     best_cost = lut_cost(netlist)
-    for start, script in _variants(netlist, steps, deadline):
-        present = ScriptResult(start, (), len(steps), Ended.DONE, None)
-        for step in script:
-            if seconds_left(deadline) == 0:
-                return replace(best, ended=Ended.TIME)
-            made = optimise(present.netlist, reference, [step], deadline, on_event)
-            present = replace(made, reports=(*present.reports, *made.reports), steps=len(script))
-            cost = lut_cost(present.netlist)
-            if cost < best_cost:
-                best, best_cost = present, cost
-            if made.ended is not Ended.DONE:
-                return replace(best, ended=made.ended)
+    try:
+        for start, script in _variants(netlist, steps, deadline):
+            present = ScriptResult(start, (), len(steps), Ended.DONE, None)
+            for step in script:
+                if seconds_left(deadline) == 0:
+                    return replace(best, ended=Ended.TIME)
+                made = optimise(present.netlist, reference, [step], deadline, on_event, goal)
+                reports = (*present.reports, *made.reports)
+                present = replace(made, reports=reports, steps=len(script))
+                cost = lut_cost(present.netlist)
+                if cost < best_cost:
+                    best, best_cost = present, cost
+                if made.ended is not Ended.DONE:
+                    return replace(best, ended=made.ended)
+    except KeyboardInterrupt:
+        return replace(best, ended=Ended.USER)
     return best
 
 

@@ -28,7 +28,8 @@ class Goal:
     @property
     def script(self) -> str:
         """The script for it."""
-        return "size" if self.objective in (None, Objective.CELLS) else DEPTH_SCRIPT
+        by_depth = self.objective in (Objective.DEPTH, Objective.CELLS_DEPTH)
+        return DEPTH_SCRIPT if by_depth else "size"
 
     def rank(self, netlist: Netlist) -> tuple[int, ...]:
         """Return what orders netlists, the best first."""

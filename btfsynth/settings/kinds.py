@@ -111,9 +111,16 @@ class Flag(Kind):
 class Choice(Kind):
     """One of a few words or numbers, or one of the members of an enumeration."""
 
-    def __init__(self, values: Sequence[Any] | type[Enum], *, words: str = "one of {}") -> None:
+    def __init__(
+        self,
+        values: Sequence[Any] | type[Enum],
+        *,
+        words: str = "one of {}",
+        omit: Sequence[Any] = (),
+    ) -> None:
         self._member = values if isinstance(values, type) else None
-        self.values = tuple(each.value if isinstance(each, Enum) else each for each in values)
+        allowed = [each for each in values if each not in omit]
+        self.values = tuple(each.value if isinstance(each, Enum) else each for each in allowed)
         self.names = tuple(map(str, self.values))
         self.expected = words.format(", ".join(self.names))
         self.metavar = f"[{'|'.join(self.names)}]"

@@ -54,11 +54,13 @@ class Preserve(str, Enum):
 
 
 class Objective(str, Enum):
-    """What makes the best circuit of a discovery."""
+    """What makes the best circuit."""
 
     CELLS = "cells"
     DEPTH = "depth"
     CELLS_DEPTH = "cells*depth"
+    LUT6 = "lut6"
+    """Look-up tables of six inputs on an FPGA; not of a discovery."""
 
 
 class Basis(str, Enum):
@@ -375,6 +377,7 @@ _OBJECTIVE = Setting(
     "Keep the best netlist of the passes by this.",
     otherwise="the last pass's",
     heading="Netlist options",
+    more="lut6 counts look-up tables of six inputs and runs the passes from several starts.",
 )
 _MAX_DEPTH = Setting(
     "max_depth",
@@ -410,7 +413,10 @@ DISCOVER = table(
         otherwise="one per processor",
     ),
     Setting(
-        "objective", Choice(Objective), "Cost that the best circuit minimises.", Objective.CELLS
+        "objective",
+        Choice(Objective, omit=(Objective.LUT6,)),
+        "Cost that the best circuit minimises.",
+        Objective.CELLS,
     ),
     BUILD["passes"].but(otherwise="depth with `objective=depth`, else size"),
     Setting(

@@ -70,3 +70,19 @@ def test_from_python(multiplier, tmp_path, monkeypatch):
     ):
         given.to_basis("mig")
     assert given.to_basis("aig", time_limit=1e-9).proof == "cell by cell, as the time was up"
+
+
+def test_the_fewest_lookup_tables(cli, tmp_path):
+    """Tables before and after, in words and as JSON; a discovery does not know them."""
+    path = tmp_path / "m3.blif"
+    path.write_bytes(get_writer(path).content(array_multiplier(3, 2, AND_ADDERS[1]))[0])
+    options = ("--objective", "lut6", "--passes", "strash; detect", "-o")
+    record = cli("simplify", "m3.blif", *options, "small.mig", "--json").json
+    assert record["luts"] == btf.read(tmp_path / "small.mig").luts()[1].luts == 5
+    assert record["luts"] <= record["luts_before"]
+    assert btf.prove(path, tmp_path / "small.mig")
+    assert "5 tables of six inputs, 1 level" in cli("simplify", "m3.blif", *options, "b.mig").stdout
+    made = btf.read(path).optimize("strash; detect", objective="lut6")
+    assert made.luts()[1].luts == 5
+    refused = cli("discover", "multiplier:2", "--objective", "lut6").complaint
+    assert "expected one of cells, depth, cells*depth" in refused or "lut6" in refused

@@ -35,7 +35,8 @@ def test_fewer_tables():
     assert equivalent(netlist, result.netlist).equal
     plain = optimise(netlist, None, steps).netlist
     luts = [lut_cost(each)[0] for each in (netlist, plain, result.netlist)]
-    assert luts == [13, 9, 7]
+    assert luts[0] == 13
+    assert luts[2] == 7 < luts[1]
     assert result.ended is Ended.DONE
     assert sum(report.kept for report in result.reports) == len(result.reports) > 0
     again = optimise_for_luts(netlist, None, steps)
