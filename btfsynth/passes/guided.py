@@ -10,6 +10,7 @@ Either it is right, or the solver gives a pattern that tells why not, and which 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numba
@@ -20,6 +21,7 @@ from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
+from btfsynth.passes.best_so_far import keep
 from btfsynth.passes.guided_check import RIGHT, UNDECIDED, WRONG, check_choice, new_check
 from btfsynth.passes.guided_state import (
     COUNT,
@@ -44,8 +46,11 @@ _SMALL = 8
 _FEWEST = 20
 """Conflicts allowed where many were in vain before."""
 
-_SEARCH = 1500
+_SEARCH = 500
 """Steps that a search counts for, apart from what it takes in a large netlist."""
+
+_PORTION = 1000
+"""Cells tried before the best netlist so far is noted."""
 
 _MILLION = 1_000_000
 _ANY_DEPTH = 1 << 30
@@ -59,13 +64,13 @@ class Guided:
     makes no equal-sized moves. At most `divisors` signals are tried per cell, the nearest; a second new cell as
     in `resub`. `above` of the cells that depend on it and `below` cells under these are looked at. `words` of
     64 patterns, half of them for counterexamples; at most `conflicts` per question, and `asks` questions per
-    cell. The depth never rises by more than `rise` percent of what it was, and where it falls it stays;
-    -1 for no limit; with `max_depth` it may rise up to that. After `work` million steps it ends in any case;
-    four million take about a second.
+    cell. The depth never rises by more than `rise` percent of the lowest it has been; -1 for no
+    limit; with `max_depth` it may rise up to that. After `work` million steps it ends in any case; a second is
+    enough for some four million.
     """
 
     k: int = 2
-    patience: int = 5_000
+    patience: int = 20_000
     divisors: int = 60
     tries: int = 4
     above: int = 100
@@ -74,7 +79,7 @@ class Guided:
     conflicts: int = 1_000
     asks: int = 4
     rise: int = 0
-    work: int = 100
+    work: int = 60
     seed: int = 1
     max_depth: int = 0
     name: ClassVar[str] = "guided"
@@ -102,21 +107,24 @@ class Guided:
         state = new_guided(fanins, netlist.outputs.copy(), first, self.words, random)
         check = new_check(netlist.n_nodes, first, self.below, self.above, self.conflicts)
         best, idle, depth = netlist, 0, _ANY_DEPTH
-        while netlist.n_cells:
+        while idle <= self.patience and netlist.n_cells:
             if self.max_depth:
                 depth = max(self.max_depth, depth_of(state))
             elif self.rise >= 0:
                 depth = min(depth, depth_of(state) * (100 + self.rise) // 100)
-            _round(state, check, self._options(depth), random)
-            if state.numbers[MISLED]:
-                raise PassError("a counterexample of the solver does not show a difference")
-            cells = int(state.numbers[COUNT])
-            if cells < best.n_cells:
-                best = rebuild_from(netlist, state.fanins[first:], state.outputs)
-                idle = 0
-            else:
-                idle += max(1, cells)
-            if idle > self.patience or state.numbers[WORK] > self.work * _MILLION:
+            queue = _queue(state, self.patience > 0, random)
+            idle += max(1, len(queue))
+            for begin in range(0, len(queue), _PORTION):
+                _try_cells(
+                    state, check, queue[begin : begin + _PORTION], self._options(depth), random
+                )
+                if state.numbers[MISLED]:
+                    raise PassError("a counterexample of the solver does not show a difference")
+                if state.numbers[COUNT] < best.n_cells:
+                    best = rebuild_from(netlist, state.fanins[first:], state.outputs)
+                    idle = 0
+                keep(partial(_as_it_is, best))
+            if state.numbers[WORK] > self.work * _MILLION:
                 break
         return best
 
@@ -262,16 +270,25 @@ def _new_room(nodes: Any, words: Any, divisors: Any) -> Any:
     )
 
 
+def _as_it_is(netlist: Netlist) -> Netlist:
+    return netlist
+
+
 @numba.njit(cache=True, nogil=True)
-def _round(state: Any, check: Any, options: Any, random: Any) -> None:
-    """Try every cell once, in random order if walking. Changes the state."""
-    nodes, words = state.values.shape
+def _queue(state: Any, walk: Any, random: Any) -> Any:
+    """Return the cells in use, in random order if walking."""
     queue = state.order[: state.numbers[COUNT]].copy()
-    if options.walk:
+    if walk:
         for i in range(queue.shape[0] - 1, 0, -1):
             j = next_below(random, i + 1)
             queue[i], queue[j] = queue[j], queue[i]
-    room = _new_room(nodes, words, options.divisors)
+    return queue
+
+
+@numba.njit(cache=True, nogil=True)
+def _try_cells(state: Any, check: Any, queue: Any, options: Any, random: Any) -> None:
+    """Try these cells once, as long as there is work allowed. Changes the state."""
+    room = _new_room(state.values.shape[0], state.values.shape[1], options.divisors)
     for node in queue:
         if state.numbers[WORK] > options.work:
             break
@@ -287,7 +304,7 @@ def _try_cell(state: Any, check: Any, node: Any, options: Any, room: Any, random
     nearest = (options.divisors, options.depth - state.height[node])
     size = near_signals(state, node, nearest, room.divisors, room.marked)
     for _ in range(options.asks):
-        state.numbers[WORK] += _SEARCH + state.numbers[COUNT] // 2
+        state.numbers[WORK] += _SEARCH + state.numbers[COUNT] // 4
         choice = _find(state, node, size, options, room, random)
         if (
             choice[0] < 0

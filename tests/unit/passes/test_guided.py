@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import numpy as np
 import pytest
@@ -23,11 +24,13 @@ from btfsynth.netlist.simulation import (
     unpack_bits,
 )
 from btfsynth.netlist.views import statistics
+from btfsynth.passes.best_so_far import best_so_far
 from btfsynth.passes.guided import Guided
 from btfsynth.passes.guided_check import RIGHT, UNDECIDED, WRONG, check_choice, new_check
 from btfsynth.passes.guided_state import look_above, new_guided
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.ports import Port
+from btfsynth.time_box import TimeUp
 
 
 def sample(netlist: Netlist) -> Reference:
@@ -133,6 +136,24 @@ def test_the_depth_is_kept_within_its_limit() -> None:
         assert statistics(result).depth <= statistics(netlist).depth * (100 + rise) // 100
 
 
+def test_what_is_found_is_kept_when_the_time_is_up() -> None:
+    netlist = far_don_t_care(18)
+    reference = sample(netlist)
+    with best_so_far(deadline=time.monotonic()) as best, pytest.raises(TimeUp):
+        Guided().apply(netlist, reference)
+    kept = best.netlist()
+    assert kept is not None
+    assert kept.n_cells == netlist.n_cells - 1
+    assert count_wrong(kept, reference) == 0
+
+
+def test_the_work_is_limited() -> None:
+    """A million steps are far fewer than a walk of two million cells takes."""
+    netlist = far_don_t_care(30)
+    result = Guided(patience=2_000_000, work=1).apply(netlist, sample(netlist))
+    assert result.n_cells == netlist.n_cells - 1
+
+
 def test_the_same_seed_gives_the_same_netlist() -> None:
     netlist = far_don_t_care(10)
     reference = sample(netlist)
@@ -141,7 +162,7 @@ def test_the_same_seed_gives_the_same_netlist() -> None:
     assert np.array_equal(one.outputs, two.outputs)
 
 
-@pytest.mark.parametrize("option", ["k=3", "patience=-1", "words=1", "rise=-2", "asks=0"])
+@pytest.mark.parametrize("option", ["k=3", "patience=-1", "words=1", "rise=-2", "asks=0", "work=0"])
 def test_options_out_of_range_are_refused(option: str) -> None:
     name, value = option.split("=")
     with pytest.raises(UsageError, match=name):
