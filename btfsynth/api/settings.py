@@ -58,6 +58,8 @@ class BuildSettings(TrainSettings, HardwareSettings, total=False):
     """Settings of a build (see `btfsynth.build`)."""
 
     passes: str
+    objective: str
+    max_depth: int
     preserve: str
     simulators: Sequence[str]
     timeout: float

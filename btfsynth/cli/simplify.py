@@ -38,7 +38,6 @@ from btfsynth.events import Event, OnEvent, PassProgress
 from btfsynth.files import beside, write_bytes
 from btfsynth.settings.table import (
     BUILD,
-    DEPTH_SCRIPT,
     SIMPLIFY,
     Basis,
     Objective,
@@ -72,9 +71,7 @@ if TYPE_CHECKING:
 @json_option
 @option(SIMPLIFY["time_limit"])
 @option(SIMPLIFY["basis"])
-@option(
-    BUILD["passes"], default=None, otherwise=f"{DEPTH_SCRIPT} with --objective depth, else size"
-)
+@option(BUILD["passes"], default=None, otherwise="size; depth for an objective other than cells")
 @option(SIMPLIFY["objective"])
 @option(SIMPLIFY["max_depth"])
 @option(BUILD["preserve"])

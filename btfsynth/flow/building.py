@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,7 @@ from btfsynth.netlist.views import statistics
 from btfsynth.network.accuracy import measure
 from btfsynth.network.formats import save_network
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.passes.base import PassReport
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.run_file import RUN_FILE
 from btfsynth.settings.table import EXACT, LABELS, Preserve
@@ -241,8 +243,9 @@ class _Work:
             label=options.label,
             seen=seen,
             deadline=self.deadline,
+            goal=options.goal,
         )
-        passes = default_script(lowering.cells) if options.passes is None else options.passes
+        passes = options.passes or default_script(lowering.cells, options.goal)
         self.on_event(StageBegan("emitting"))
         made_from = {**_made_from(options), "passes": passes}
         manifest = write_design(
@@ -262,9 +265,7 @@ class _Work:
                 dataset.content_hash,
                 {**origin.provenance(), **made_from},
                 {**origin.options(), **made_from, "preserve": lowering.preserved.value},
-                self._notices(
-                    sum(not report.cut_short for report in reports), len(parse_script(passes))
-                ),
+                self._notices(netlist, reports, len(parse_script(passes))),
             ),
         )
         self._save_origin(staging, manifest.module)
@@ -295,8 +296,12 @@ class _Work:
         write_record(report, staging)
         return report
 
-    def _notices(self, done: int, passes: int) -> tuple[str, ...]:
-        """Return what was done to the data, and how many passes there was time for."""
+    def _notices(
+        self, netlist: Netlist, reports: Sequence[PassReport], passes: int
+    ) -> tuple[str, ...]:
+        """Return what was done to the data, and where the passes had no time or did not reach the depth."""
+        done = sum(not report.cut_short for report in reports)
+        depth, most = statistics(netlist).depth, self.options.max_depth
         found = list(self.hardware.parts["train"].bits.notices)
         if self.valid is not None:
             # Only what was noted while its columns were put in order.
@@ -304,6 +309,8 @@ class _Work:
         found += self.notices
         if done < passes:
             found.append(f"the time limit was reached after {done} of {passes} passes")
+        if most is not None and depth > most:
+            found.append(f"no netlist of depth {most} or less was found; this one has {depth}")
         return tuple(found)
 
     def _save_origin(self, staging: Path, module: str) -> None:
@@ -343,6 +350,10 @@ def _made_from(options: BuildOptions) -> dict[str, str]:
         made["weights"] = str(options.rule)
     if options.label:
         made["label"] = "largest sum"
+    if options.objective is not None:
+        made["objective"] = options.objective.value
+    if options.max_depth is not None:
+        made["max_depth"] = str(options.max_depth)
     return made
 
 

@@ -17,9 +17,10 @@ from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow.hardware import training_data
 from btfsynth.hdl.design import HardwareOptions
+from btfsynth.passes.goal import Goal
 from btfsynth.settings.run_file import format_run_file
 from btfsynth.settings.setting import Options, plain_values
-from btfsynth.settings.table import AUTO, BUILD, EXACT, INPUTS, LABELS, SPARSE, Preserve
+from btfsynth.settings.table import AUTO, BUILD, EXACT, INPUTS, LABELS, SPARSE, Objective, Preserve
 from btfsynth.training.session import TrainOptions, plan_for
 
 
@@ -68,6 +69,8 @@ class BuildOptions(Options, settings=BUILD):
 
     training: TrainOptions = field(default_factory=TrainOptions)
     passes: str | None = None
+    objective: Objective | None = None
+    max_depth: int | None = None
     preserve: Preserve | None = None
     simulators: tuple[str, ...] | None = None
     timeout: float | None = None
@@ -91,6 +94,11 @@ class BuildOptions(Options, settings=BUILD):
                 f"`weights`: over coded inputs they are integers: expected {AUTO} or a number of bits, "
                 f"got {self.weights}"
             )
+
+    @property
+    def goal(self) -> Goal:
+        """What the passes are for."""
+        return Goal(self.objective, self.max_depth or 0)
 
     @property
     def rule(self) -> str | int:

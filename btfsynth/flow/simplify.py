@@ -39,10 +39,11 @@ from btfsynth.passes.base import (
 )
 from btfsynth.passes.goal import Goal
 from btfsynth.passes.registry import parse_script
-from btfsynth.settings.table import Preserve
+from btfsynth.settings.table import DEPTH_SCRIPT, Preserve
 from btfsynth.time_box import TimeUp, seconds_left, time_box
 from btfsynth.verify.equivalence import equivalent
 
+_NO_GOAL = Goal()
 _LOWERING = 5.0
 """Seconds to lower a network, however late it is."""
 _LARGE = 5_000
@@ -51,13 +52,14 @@ _HUGE = 30_000
 """From this many cells, ``fast`` takes minutes and gains under 2% over ``light``."""
 
 
-_NO_GOAL = Goal()
 _PROOF_SHARE, _PROOF_BASE, _PROOF_CELL = 0.25, 0.5, 5e-4
 """Left of a time limit for the proof: at most a share of it, and at most so many seconds and seconds a cell."""
 
 
-def default_script(cells: int) -> str:
+def default_script(cells: int, goal: Goal = _NO_GOAL) -> str:
     """Return the script of passes for a netlist that was lowered to this many cells."""
+    if goal.script == DEPTH_SCRIPT:
+        return goal.script
     if cells >= _HUGE:
         return "light"
     return "fast" if cells >= _LARGE else "size"
@@ -72,6 +74,7 @@ def simplify_network(
     label: bool = False,
     seen: NDArray[np.uint8] | None = None,
     deadline: float | None = None,
+    goal: Goal = _NO_GOAL,
 ) -> tuple[Netlist, LoweringReport, tuple[PassReport, ...]]:
     """Lower a network and run passes over the netlist, every step checked.
 
@@ -85,8 +88,8 @@ def simplify_network(
     netlist, lowering, reference = lower(
         network, dataset, preserve, label=label, seen=seen, deadline=deadline
     )
-    steps = parse_script(script or default_script(lowering.cells))
-    result = _kept(optimise(netlist, reference, steps, deadline))
+    steps = parse_script(script or default_script(lowering.cells, goal))
+    result = _kept(optimise(netlist, reference, steps, deadline, goal=goal))
     return result.netlist, lowering, result.reports
 
 

@@ -329,6 +329,22 @@ HARDWARE = table(
     heading="Hardware options",
 )
 
+_OBJECTIVE = Setting(
+    "objective",
+    Choice(Objective),
+    "Keep the best netlist of the passes by this.",
+    otherwise="the last pass's",
+    heading="Netlist options",
+    more="lut6 counts look-up tables of six inputs and runs the passes from several starts.",
+)
+_MAX_DEPTH = Setting(
+    "max_depth",
+    Whole(1),
+    "Maximum cells on a path from an input to an output.",
+    otherwise="no limit; deeper only where cells are saved",
+    heading="Netlist options",
+)
+
 BUILD = table(
     Setting(
         "weights",
@@ -345,7 +361,12 @@ BUILD = table(
         "Add the port 'class_number', the class with the largest sum (the first one of a tie).",
         False,
     ),
-    _PASSES.but(default=None, otherwise="size; fast from 5,000 cells, light from 30,000"),
+    _PASSES.but(
+        default=None,
+        otherwise="size; fast from 5,000 cells, light from 30,000; depth for an objective other than cells",
+    ),
+    _OBJECTIVE.but(kind=Choice(Objective, omit=(Objective.LUT6,)), more=""),
+    _MAX_DEPTH,
     Setting(
         "preserve",
         Choice(Preserve),
@@ -369,22 +390,6 @@ BUILD = table(
 _SEARCH = (
     _TIME_LIMIT.but(otherwise=f"{DEFAULT_TIME_LIMIT:g} if `trials` is not given, else none"),
     TRAIN["trials"].but(kind=Whole(1), default=None, otherwise="no limit", section=""),
-)
-
-_OBJECTIVE = Setting(
-    "objective",
-    Choice(Objective),
-    "Keep the best netlist of the passes by this.",
-    otherwise="the last pass's",
-    heading="Netlist options",
-    more="lut6 counts look-up tables of six inputs and runs the passes from several starts.",
-)
-_MAX_DEPTH = Setting(
-    "max_depth",
-    Whole(1),
-    "Maximum cells on a path from an input to an output.",
-    otherwise="no limit; deeper only where cells are saved",
-    heading="Netlist options",
 )
 
 SIMPLIFY = table(

@@ -105,3 +105,48 @@ def test_what_cannot_be_proven_has_a_file_of_its_own(cli, tmp_path, monkeypatch,
         assert not any(
             each["kept"] for each in outcome.json["passes"] if each["name"] == "sat_sweep"
         )
+
+
+def chain(folder):
+    """Save a row of ANDs: nine inputs, eight cells, each on the longest path."""
+    builder = NetlistBuilder("chain", [Port("x", 9)], [Port("y", 1)])
+    netlist = builder.build([reduce(builder.and_, map(builder.input, range(9)))])
+    (folder / "chain.mig").write_text(format_netlist(netlist))
+
+
+def test_the_depth_is_brought_to_the_one_allowed(cli, tmp_path):
+    """Eight ANDs in a row have depth 4 as a tree; less is not to be had, and the exit code says so."""
+    chain(tmp_path)
+    arguments = ("simplify", "chain.mig", "-o", "out.mig", "--passes", "strash", "--json")
+    assert cli(*arguments).json["depth"] == 8
+    limited = cli(*arguments, "--max-depth", 5)
+    assert (limited.code, limited.json["cells"]) == (0, 8)
+    assert limited.json["depth"] <= 5
+    assert [each["name"] for each in limited.json["passes"]] == ["strash", "depth"]
+    failed = cli(*arguments[:-1], "--max-depth", 3)
+    assert failed.code == 1
+    assert "no netlist of depth 3 or less was found; the shallowest has depth 4" in failed.stderr
+
+
+def test_the_best_by_the_objective_is_written(cli, tmp_path):
+    """A pass that adds cells for depth counts where depth does; else it is undone, and the report says so."""
+    builder = NetlistBuilder("late", [Port("x", 6)], [Port("y", 2)])
+    x = [builder.input(bit) for bit in range(6)]
+    inner = builder.or_(builder.and_(x[0], x[1]), x[2])
+    late = builder.and_(builder.or_(builder.and_(inner, x[3]), x[4]), x[5])
+    netlist = builder.build([late, inner])
+    (tmp_path / "late.mig").write_text(format_netlist(netlist))
+    arguments = (
+        "simplify",
+        "late.mig",
+        "-o",
+        "out.mig",
+        "--passes",
+        "depth --growth 200",
+        "--json",
+    )
+    deep = cli(*arguments, "--objective", "depth").json
+    small = cli(*arguments, "--objective", "cells").json
+    assert (small["cells"], small["depth"]) == (5, 5)
+    assert deep["depth"] < 5 < deep["cells"]
+    assert [(each["kept"], each["worse"]) for each in small["passes"]] == [(False, True)]

@@ -95,6 +95,15 @@ def test_patterns_in_place_of_the_function(adder):
         adder.optimize(data=part).optimize(data=data)
 
 
+def test_a_depth_may_be_asked_for(adder):
+    """The objective chooses the script and the result; what is out of range is refused."""
+    assert adder.optimize(objective="depth").depth <= adder.depth
+    assert adder.optimize("strash", max_depth=2).depth == 2
+    for wrong in ({"objective": "size"}, {"max_depth": 0}):
+        with pytest.raises(btf.UsageError, match=f"`{next(iter(wrong))}`"):
+            adder.optimize("strash", **wrong)
+
+
 def test_equivalence_has_a_counterexample(adder):
     """A difference is a value for each port, and evaluating there shows it."""
     found = adder.equivalent("full_adder")
