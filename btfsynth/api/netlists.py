@@ -233,6 +233,7 @@ class Netlist(Ported):
         time_limit: float | None = None,
         objective: str | None = None,
         max_depth: int | None = None,
+        effort: str = "normal",
     ) -> Netlist:
         """Return a smaller netlist, proven equal; a pass whose result does not hold is undone.
 
@@ -244,7 +245,7 @@ class Netlist(Ported):
         passes
             A script: ``"light"``, ``"fast"``, ``"size"``, ``"best"``, ``"depth"``, or passes such as
             ``"strash; resub -k 1"``; or a list of passes. None chooses: ``"depth"`` for an objective other than
-            cells, else ``"size"``.
+            cells, else by size, effort and time limit.
         data
             Boolean patterns to keep in place of the function: don't-cares and vectors that they do not list may
             change.
@@ -256,6 +257,8 @@ class Netlist(Ported):
             from several starts. No pass makes the netlist deeper unless it saves cells.
         max_depth
             The depth up to which cells may be saved, and down to which the netlist is brought if possible.
+        effort
+            ``"low"``, ``"normal"`` or ``"high"``: how long to search if no passes are given.
 
         Raises
         ------
@@ -273,9 +276,13 @@ class Netlist(Ported):
         """
         kept = SIMPLIFY["objective"].take(objective), SIMPLIFY["max_depth"].take(max_depth)
         goal = wanted_goal(*kept)
-        steps = _steps(goal.script if passes is None else passes)
+        wanted = SIMPLIFY["effort"].take(effort)
         time_limit = TRAIN["time_limit"].take(time_limit)
         reference = self.reference if data is None else self._keeping(as_dataset(data))
+        exhaustive = self.core.n_inputs <= MAX_EXHAUSTIVE_INPUTS
+        wide = not (exhaustive if reference is None else reference.complete)
+        passes = passes or goal.script
+        steps = wanted if passes is None else _steps(passes, wide)
         deadline = None if time_limit is None else time.monotonic() + time_limit
         if goal.objective is Objective.LUT6:
             from btfsynth.flow.luts import optimise_for_luts
@@ -484,13 +491,13 @@ class Netlist(Ported):
         }
 
 
-def _steps(passes: Any) -> list[Pass]:
+def _steps(passes: Any, wide: bool) -> list[Pass]:
     """Return the passes of a script, of a single pass or of a list of either."""
     single = isinstance(passes, str) or hasattr(passes, "apply")
     steps: list[Pass] = []
     for each in [passes] if single or not isinstance(passes, Iterable) else passes:
         if isinstance(each, str):
-            steps.extend(parse_script(each))
+            steps.extend(parse_script(each, wide))
         elif hasattr(each, "apply"):
             steps.append(each)
         else:

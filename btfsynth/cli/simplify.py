@@ -40,6 +40,7 @@ from btfsynth.settings.table import (
     BUILD,
     SIMPLIFY,
     Basis,
+    Effort,
     Objective,
     Preserve,
 )
@@ -70,8 +71,13 @@ if TYPE_CHECKING:
 @comb_option
 @json_option
 @option(SIMPLIFY["time_limit"])
+@option(SIMPLIFY["effort"])
 @option(SIMPLIFY["basis"])
-@option(BUILD["passes"], default=None, otherwise="size; depth for an objective other than cells")
+@option(
+    BUILD["passes"],
+    default=None,
+    otherwise="by cells, effort and time limit; depth for an objective other than cells",
+)
 @option(SIMPLIFY["objective"])
 @option(SIMPLIFY["max_depth"])
 @option(BUILD["preserve"])
@@ -85,6 +91,7 @@ def simplify_command(
     objective: str | None,
     max_depth: int | None,
     time_limit: float | None,
+    effort: str,
     basis: str,
     name: str | None,
     comb: bool,
@@ -101,7 +108,7 @@ def simplify_command(
     Examples:
       btfsynth simplify m3.npz --data multiplier:3 -o m3.mig
       btfsynth simplify m3.mig -o m3.aig
-      btfsynth simplify m3.aig -o m3.blif --time-limit 60
+      btfsynth simplify m3.aig -o m3.blif --effort high --time-limit 600
       btfsynth simplify m3.mig -o m3_xag.blif --basis xag
       btfsynth simplify m3.mig -o smaller.mig --passes 'resub --patience 2000 --seed 7'
     """  # noqa: D301
@@ -121,8 +128,8 @@ def simplify_command(
         raise UsageError("--preserve care: needs patterns; give them with --data")
     goal = wanted_goal(objective, max_depth)
     passes = passes or goal.script
-    parse_script(passes)
-    limits = _Limits.of(passes, goal, cells, time_limit)
+    parse_script(passes or "")
+    limits = _Limits.of(passes or Effort(effort), goal, cells, time_limit)
     with (
         announced_compiling(file.stem),
         watched(file.stem, _progress()) as on_event,
@@ -141,19 +148,21 @@ _ENDINGS = {Basis.MAJ: ".mig", Basis.XMG: ".blif", Basis.AIG: ".aig", Basis.XAG:
 
 @dataclass(frozen=True)
 class _Limits:
-    passes: str
+    script: str | Effort
     goal: Goal
     deadline: float | None  # of the passes
     end: float | None  # of all
 
     @classmethod
-    def of(cls, passes: str, goal: Goal, basis: Basis, time_limit: float | None) -> _Limits:
+    def of(
+        cls, script: str | Effort, goal: Goal, basis: Basis, time_limit: float | None
+    ) -> _Limits:
         """Give the passes half of the time where another basis is searched after them."""
         if time_limit is None:
-            return cls(passes, goal, None, None)
+            return cls(script, goal, None, None)
         now = time.monotonic()
         part = time_limit if basis is Basis.MAJ else time_limit / 2
-        return cls(passes, goal, now + part, now + time_limit)
+        return cls(script, goal, now + part, now + time_limit)
 
 
 def _progress() -> Callable[[Event], str | None]:
@@ -187,20 +196,18 @@ def _smallest(
     """Return the netlist of a file before passes, and what they made of it."""
     from btfsynth.flow.simplify import lower, optimise
     from btfsynth.network.formats import is_network, read_network
-    from btfsynth.passes.registry import parse_script
 
     if is_network(file):
         network = read_network(file)
         given, _, reference = lower(network, dataset, wanted, deadline=limits.deadline)
     else:
         given, reference = _read(file, dataset, wanted, comb)
-    steps = parse_script(limits.passes)
-    if limits.goal.objective is Objective.LUT6:
+    script, end, goal = limits.script, limits.deadline, limits.goal
+    if goal.objective is Objective.LUT6:
         from btfsynth.flow.luts import optimise_for_luts
 
-        most = limits.goal.max_depth
-        return given, optimise_for_luts(given, reference, steps, limits.deadline, on_event, most)
-    return given, optimise(given, reference, steps, limits.deadline, on_event, limits.goal)
+        return given, optimise_for_luts(given, reference, script, end, on_event, goal.max_depth)
+    return given, optimise(given, reference, script, end, on_event, goal)
 
 
 def _read(

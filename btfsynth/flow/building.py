@@ -45,13 +45,13 @@ from btfsynth.flow.report import (
     network_record,
     publish_design,
 )
-from btfsynth.flow.simplify import default_script, simplify_network
+from btfsynth.flow.simplify import lowered_script, simplify_network
 from btfsynth.hdl.design import HardwareOptions, Origin, write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE, Manifest
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.simulation import evaluate
+from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.network.accuracy import measure
@@ -245,7 +245,8 @@ class _Work:
             deadline=self.deadline,
             goal=options.goal,
         )
-        passes = options.passes or default_script(lowering.cells, options.goal)
+        passes = options.passes or lowered_script(lowering.cells, options.goal)
+        wide = netlist.n_inputs > MAX_EXHAUSTIVE_INPUTS and lowering.preserved is Preserve.NETWORK
         self.on_event(StageBegan("emitting"))
         made_from = {**_made_from(options), "passes": passes}
         manifest = write_design(
@@ -265,7 +266,7 @@ class _Work:
                 dataset.content_hash,
                 {**origin.provenance(), **made_from},
                 {**origin.options(), **made_from, "preserve": lowering.preserved.value},
-                self._notices(netlist, reports, len(parse_script(passes))),
+                self._notices(netlist, reports, len(parse_script(passes, wide))),
             ),
         )
         self._save_origin(staging, manifest.module)

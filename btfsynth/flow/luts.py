@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
+from functools import partial
 
 from btfsynth.events import OnEvent
-from btfsynth.flow.simplify import optimise, proves_equal
+from btfsynth.flow.simplify import optimise, proves_equal, script_steps
 from btfsynth.fpga.lut_mapper import map_luts
 from btfsynth.netlist.gates import of_netlist
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.reference import Reference, function_reference
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.passes.base import Ended, Pass, ScriptResult
 from btfsynth.passes.gate_search import GateEffort, find_swept
 from btfsynth.passes.goal import Goal
-from btfsynth.settings.table import Basis
+from btfsynth.settings.table import Basis, Effort
 from btfsynth.time_box import seconds_left
 
 LUT_INPUTS = 6
@@ -36,7 +38,7 @@ def lut_cost(netlist: Netlist) -> tuple[int, int, int]:
 def optimise_for_luts(
     netlist: Netlist,
     reference: Reference | None,
-    steps: Sequence[Pass],
+    script: str | Effort | Sequence[Pass],
     deadline: float | None = None,
     on_event: OnEvent | None = None,
     max_depth: int = 0,
@@ -45,18 +47,21 @@ def optimise_for_luts(
 
     Its reports are those of the passes that made it. The netlist as it came is a candidate too.
     """
+    if reference is None:
+        reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)
+    steps = script_steps(netlist, reference, script, deadline)
     goal = Goal(max_depth=max_depth)
     best = ScriptResult(netlist, (), len(steps), Ended.DONE, None)
     best_cost = lut_cost(netlist)
     try:
-        for start, script in _variants(netlist, steps, deadline):
+        for start, passes in _variants(netlist, steps, deadline):
             present = ScriptResult(start, (), len(steps), Ended.DONE, None)
-            for step in script:
+            for step in passes:
                 if seconds_left(deadline) == 0:
                     return replace(best, ended=Ended.TIME)
                 made = optimise(present.netlist, reference, [step], deadline, on_event, goal)
                 reports = (*present.reports, *made.reports)
-                present = replace(made, reports=reports, steps=len(script))
+                present = replace(made, reports=reports, steps=len(passes))
                 cost = lut_cost(present.netlist)
                 if cost < best_cost:
                     best, best_cost = present, cost

@@ -39,30 +39,66 @@ from btfsynth.passes.base import (
 )
 from btfsynth.passes.goal import Goal
 from btfsynth.passes.registry import parse_script
-from btfsynth.settings.table import DEPTH_SCRIPT, Preserve
+from btfsynth.settings.table import Effort, Preserve
 from btfsynth.time_box import TimeUp, seconds_left, time_box
 from btfsynth.verify.equivalence import equivalent
 
 _NO_GOAL = Goal()
 _LOWERING = 5.0
 """Seconds to lower a network, however late it is."""
-_LARGE = 5_000
-"""From this many cells, ``size`` gains under 1% over ``fast``, and its proof takes minutes."""
-_HUGE = 30_000
-"""From this many cells, ``fast`` takes minutes and gains under 2% over ``light``."""
+_SECONDS_A_CELL = {"light": 1e-5, "fast": 5e-4, "size": 1e-2, "best": 1e-1}
+"""What scripts take for large netlists, roughly."""
+_MOST = {Effort.LOW: 2, Effort.NORMAL: 3, Effort.HIGH: 4}
+"""How many of these scripts an effort may choose from."""
+_LONG = {Effort.LOW: 100.0, Effort.NORMAL: 300.0, Effort.HIGH: 3_000.0}
+"""Seconds that they may take by that where there is no limit."""
+_LOWERED = 49.0
+"""The same for a lowered network: of more than a few thousand cells, passes gain little on one."""
+_WORTH_TABLES = 24
+"""Cells from which on a netlist is built anew from its table: fewer are searched through without."""
 
-
+_PROOF_MOST = 60.0
+"""Seconds of a proof without a time limit, beside those by cells."""
 _PROOF_SHARE, _PROOF_BASE, _PROOF_CELL = 0.25, 0.5, 5e-4
 """Left of a time limit for the proof: at most a share of it, and at most so many seconds and seconds a cell."""
 
 
-def default_script(cells: int, goal: Goal = _NO_GOAL) -> str:
-    """Return the script of passes for a netlist that was lowered to this many cells."""
-    if goal.script == DEPTH_SCRIPT:
-        return goal.script
-    if cells >= _HUGE:
-        return "light"
-    return "fast" if cells >= _LARGE else "size"
+def default_script(cells: int, effort: Effort = Effort.NORMAL, seconds: float | None = None) -> str:
+    """Return the script of passes for a netlist of this many cells.
+
+    Of those of an effort, the one that gains most in the `seconds` there are; without a limit these follow from
+    the effort.
+    """
+    most = _LONG[effort] if seconds is None else seconds
+    rising = list(_SECONDS_A_CELL)[: _MOST[effort]]
+    fitting = [name for name in rising if cells * _SECONDS_A_CELL[name] <= most]
+    return fitting[-1] if fitting else rising[0]
+
+
+def script_for(
+    netlist: Netlist, reference: Reference, effort: Effort, seconds: float | None
+) -> str:
+    """Return the `default_script` of a netlist; where all vectors are looked at, ``table`` in place of size."""
+    name = default_script(netlist.n_cells, effort, seconds)
+    worth = reference.complete and netlist.n_cells >= _WORTH_TABLES
+    return "table" if name == "size" and worth else name
+
+
+def script_steps(
+    netlist: Netlist,
+    reference: Reference,
+    script: str | Effort | Sequence[Pass],
+    deadline: float | None,
+) -> Sequence[Pass]:
+    """Return the passes of a script, or of that for an effort (see `script_for`)."""
+    if isinstance(script, Effort):
+        script = script_for(netlist, reference, script, seconds_left(deadline))
+    return parse_script(script, not reference.complete) if isinstance(script, str) else script
+
+
+def lowered_script(cells: int, goal: Goal = _NO_GOAL) -> str:
+    """Return the script for a network that was lowered to this many cells."""
+    return goal.script or default_script(cells, seconds=_LOWERED)
 
 
 def simplify_network(
@@ -79,7 +115,7 @@ def simplify_network(
     """Lower a network and run passes over the netlist, every step checked.
 
     Without patterns the network itself is kept; `preserve` None chooses by the patterns, `script` None by the
-    size (`default_script`). `label` adds a port with the number of the class, that of the largest sum ``W .
+    size (`lowered_script`). `label` adds a port with the number of the class, that of the largest sum ``W .
     x``. `seen`, ``(vectors, inputs)`` uint8, are more vectors to check on. Work ends at `deadline`, a
     `time.monotonic` value; passes for which there is no time have no report.
     """
@@ -88,8 +124,8 @@ def simplify_network(
     netlist, lowering, reference = lower(
         network, dataset, preserve, label=label, seen=seen, deadline=deadline
     )
-    steps = parse_script(script or default_script(lowering.cells, goal))
-    result = _kept(optimise(netlist, reference, steps, deadline, goal=goal))
+    script = script or lowered_script(lowering.cells, goal)
+    result = _kept(optimise(netlist, reference, script, deadline, goal=goal))
     return result.netlist, lowering, result.reports
 
 
@@ -128,18 +164,20 @@ def lower(
 def optimise(
     netlist: Netlist,
     reference: Reference | None,
-    steps: Sequence[Pass],
+    script: str | Effort | Sequence[Pass],
     deadline: float | None = None,
     on_event: OnEvent | None = None,
     goal: Goal = _NO_GOAL,
 ) -> ScriptResult:
     """Run passes over a netlist that is right on a reference; None keeps its function.
 
-    Where the netlist is deeper than the goal allows, the last pass is one that lowers the depth.
-    Of the time to `deadline`, a `time.monotonic` value, a part is left for the proof where one is needed.
+    In place of passes an effort, by which a script is chosen. Where the netlist is deeper than the goal allows,
+    the last pass is one that lowers the depth. Of the time to `deadline`, a `time.monotonic` value, a part is
+    left for the proof where one is needed.
     """
     if reference is None:
         reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)
+    steps = script_steps(netlist, reference, script, deadline)
     if goal.max_depth and statistics(netlist).depth > goal.max_depth:
         steps = (*steps, Depth(target=goal.max_depth))
     passes_end = deadline
@@ -180,7 +218,7 @@ def simplify_netlist(
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
     """Run passes over a netlist, every step checked (see `netlist_reference`)."""
     reference = netlist_reference(netlist, dataset, preserve, dont_care)
-    result = _kept(optimise(netlist, reference, parse_script(script)))
+    result = _kept(optimise(netlist, reference, script))
     return result.netlist, result.reports
 
 
@@ -221,8 +259,15 @@ def open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
 
 
 def _prover(deadline: float | None) -> Prover:
-    """Return the proof of passes, which ends undecided at the deadline."""
-    return partial(proves_equal, deadline=deadline)
+    """Return the proof of passes, which ends undecided at the deadline, or after a minute or more by itself."""
+
+    def prove(before: Netlist, after: Netlist) -> bool | None:
+        end = deadline
+        if end is None:
+            end = time.monotonic() + _PROOF_MOST + _PROOF_CELL * before.n_cells
+        return proves_equal(before, after, end)
+
+    return prove
 
 
 def proves_equal(a: Netlist, b: Netlist, deadline: float | None) -> bool | None:

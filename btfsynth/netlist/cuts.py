@@ -169,44 +169,66 @@ def _enumerate(cells: Any, first_cell: Any, maps: Any, cuts: Any, smallest: Any)
     cells: (fanins int32 ``(cells, 3)``, parity bool ``(cells,)``: the others are majorities).
     """
     fanins, parity = cells
+    begin_cuts(first_cell, maps, cuts)
+    scratch = np.zeros((2, cuts.leaves.shape[2]), dtype=np.int32)
+    for cell in range(fanins.shape[0]):
+        cuts_of_cell(fanins[cell], parity[cell], first_cell + cell, maps, cuts, smallest, scratch)
+
+
+@numba.njit(cache=True, nogil=True)
+def begin_cuts(first_cell: Any, maps: Any, cuts: Any) -> None:
+    """Fill in the cuts of the constant, which has no leaves and table 0, and of the inputs. Changes cuts."""
+    cuts.counts[0] = 1
+    for node in range(1, first_cell):
+        _add_itself(node, 0, maps, cuts)
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_itself(node: Any, kept: Any, maps: Any, cuts: Any) -> None:
+    cuts.size[node, kept] = 1
+    cuts.leaves[node, kept, 0] = node
+    cuts.tables[node, kept] = (maps.spread.shape[1] - 1) // 3 * 2  # 0xAAAA or 0xAA
+    cuts.counts[node] = kept + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def cuts_of_cell(
+    row: Any, parity: Any, node: Any, maps: Any, cuts: Any, smallest: Any, scratch: Any
+) -> None:
+    """Fill in the cuts of a cell, those of its fan-in being there. Changes cuts.
+
+    row: int32 ``(3,)``, its literals; scratch: int32 ``(2, most leaves)``.
+    """
     count, size, leaves, tables = cuts
     spread = maps.spread
     most = leaves.shape[2]
     ones = np.int64(spread.shape[1] - 1)
-    count[0] = 1  # the constant: no leaves, table 0
-    two = np.zeros(most, dtype=np.int32)
-    three = np.zeros(most, dtype=np.int32)
-    for node in range(1, first_cell + fanins.shape[0]):
-        kept = 0
-        if node >= first_cell:
-            row = fanins[node - first_cell]
-            a, b, c = row[0] >> 1, row[1] >> 1, row[2] >> 1
-            rows = (size[node], leaves[node], tables[node])
-            flip_a, flip_b, flip_c = ones * (row[0] & 1), ones * (row[1] & 1), ones * (row[2] & 1)
-            for i in range(count[a] - 1, -1, -1):
-                for j in range(count[b] - 1, -1, -1):
-                    n_two = union(leaves[a, i], size[a, i], leaves[b, j], size[b, j], most, two)
-                    if n_two > most:
-                        continue
-                    for k in range(count[c] - 1, -1, -1):
-                        n_all = union(two, n_two, leaves[c, k], size[c, k], most, three)
-                        if n_all > most:
-                            continue
-                        x = spread[bits_of(leaves[a, i], size[a, i], three), tables[a, i]] ^ flip_a
-                        y = spread[bits_of(leaves[b, j], size[b, j], three), tables[b, j]] ^ flip_b
-                        z = spread[bits_of(leaves[c, k], size[c, k], three), tables[c, k]] ^ flip_c
-                        table = majority_of(x, y, z)
-                        if parity[node - first_cell]:
-                            table = x ^ y ^ z
-                        support = maps.support[table]
-                        n_kept = 0
-                        for place in range(n_all):
-                            if support >> place & 1:
-                                three[n_kept] = three[place]
-                                n_kept += 1
-                        table = maps.gather[support, table]
-                        kept = _insert(three, n_kept, table, kept, rows, smallest)
-        size[node, kept] = 1
-        leaves[node, kept, 0] = node
-        tables[node, kept] = ones // 3 * 2  # 0xAAAA or 0xAA
-        count[node] = kept + 1
+    two, three = scratch[0], scratch[1]
+    a, b, c = row[0] >> 1, row[1] >> 1, row[2] >> 1
+    rows = (size[node], leaves[node], tables[node])
+    flip_a, flip_b, flip_c = ones * (row[0] & 1), ones * (row[1] & 1), ones * (row[2] & 1)
+    kept = 0
+    for i in range(count[a] - 1, -1, -1):
+        for j in range(count[b] - 1, -1, -1):
+            n_two = union(leaves[a, i], size[a, i], leaves[b, j], size[b, j], most, two)
+            if n_two > most:
+                continue
+            for k in range(count[c] - 1, -1, -1):
+                n_all = union(two, n_two, leaves[c, k], size[c, k], most, three)
+                if n_all > most:
+                    continue
+                x = spread[bits_of(leaves[a, i], size[a, i], three), tables[a, i]] ^ flip_a
+                y = spread[bits_of(leaves[b, j], size[b, j], three), tables[b, j]] ^ flip_b
+                z = spread[bits_of(leaves[c, k], size[c, k], three), tables[c, k]] ^ flip_c
+                table = majority_of(x, y, z)
+                if parity:
+                    table = x ^ y ^ z
+                support = maps.support[table]
+                n_kept = 0
+                for place in range(n_all):
+                    if support >> place & 1:
+                        three[n_kept] = three[place]
+                        n_kept += 1
+                table = maps.gather[support, table]
+                kept = _insert(three, n_kept, table, kept, rows, smallest)
+    _add_itself(node, kept, maps, cuts)

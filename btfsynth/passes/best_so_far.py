@@ -27,11 +27,16 @@ class BestSoFar:
         """Return it, None if the pass has none yet."""
         return None if self._make is None else self._make()
 
-    def keep(self, make: Callable[[], Netlist]) -> None:
-        self._make = make
+    def keep_time(self) -> float:
+        """Return the time, or end the pass."""
         now = time.monotonic()
         if self._deadline is not None and now >= self._deadline:
             raise TimeUp
+        return now
+
+    def keep(self, make: Callable[[], Netlist]) -> None:
+        self._make = make
+        now = self.keep_time()
         if self._tell is not None and now - self._told >= _SECONDS_BETWEEN:
             self._told = now
             self._tell(make())
@@ -55,6 +60,13 @@ def best_so_far(
         yield best
     finally:
         _PRESENT.reset(token)
+
+
+def keep_time() -> None:
+    """End what runs where its time is up and no alarm can."""
+    best = _PRESENT.get()
+    if best is not None:
+        best.keep_time()
 
 
 def keep(make: Callable[[], Netlist]) -> None:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import heapq
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.passes.best_so_far import keep_time
+
 _SOLVER = "cadical153"
 _MAX_VARIABLES = 12_000
 """Signals loaded before the solver is replaced: an answer assigns every one of them."""
+_STEP = 5_000
+"""Conflicts between two looks at the clock."""
 
 
 class ConeSolver:
     """Compare literals of a graph (see `btfsynth.netlist.hashing`) that may still grow.
 
-    At most `conflicts` per question and at most `window` cells of both cones, the latest first; 0 for no
-    limit. The signals below a window are free: what is equal over it is equal, but a difference stays
-    undecided.
+    At most `conflicts` per question; 0 for no limit.
     """
 
-    def __init__(self, graph: Any, conflicts: int, window: int = 0) -> None:
-        self._window = window
+    def __init__(self, graph: Any, conflicts: int) -> None:
         self._graph = graph
         self._conflicts = conflicts
         self._variable = np.zeros(len(graph.fanins), dtype=np.int32)
@@ -51,20 +51,29 @@ class ConeSolver:
         if not b >> 1:
             questions = [[-x if b else x]]
         for question in questions:
-            if self._conflicts:
-                self._solver.conf_budget(self._conflicts)
-                answer = self._solver.solve_limited(assumptions=question)
-            else:
-                answer = self._solver.solve(assumptions=question)
+            answer = self._answer(question)
             if answer is None:
                 return None, None
             if answer:
-                return (None, None) if self._window else (False, self._vector())
+                return False, self._vector()
         return True, None
+
+    def _answer(self, question: list[int]) -> bool | None:
+        """Ask in short steps: a signal or an alarm waits for the end of one."""
+        asked = 0
+        while not self._conflicts or asked < self._conflicts:
+            keep_time()
+            step = min(_STEP, self._conflicts - asked) if self._conflicts else _STEP
+            self._solver.conf_budget(step)
+            answer: bool | None = self._solver.solve_limited(assumptions=question)
+            if answer is not None:
+                return answer
+            asked += step
+        return None
 
     def _literal(self, a: int, b: int) -> tuple[int, int]:
         """Load two cones and return the literals as the solver knows them."""
-        if self._solver is None or self._window or self._count > _MAX_VARIABLES:
+        if self._solver is None or self._count > _MAX_VARIABLES:
             from pysat.solvers import Solver
 
             self._variable[self._loaded[: self._count]] = 0
@@ -74,16 +83,8 @@ class ConeSolver:
         roots = np.array([a >> 1, b >> 1], dtype=np.int64)
         first = int(self._graph.first)
         before = self._count
-        if self._window:
-            self._count, closed = _load_window(
-                self._graph.fanins, first, roots, self._window, self._variable, self._loaded
-            )
-            new = closed
-        else:
-            self._count = _load(
-                self._graph.fanins, first, roots, self._variable, self._loaded, before
-            )
-            new = self._loaded[before : self._count]
+        self._count = _load(self._graph.fanins, first, roots, self._variable, self._loaded, before)
+        new = self._loaded[before : self._count]
         clauses = _clauses(self._graph.fanins, first, new, self._variable)
         for clause in clauses.tolist():
             self._solver.add_clause(clause if clause[2] else clause[:2])
@@ -124,36 +125,6 @@ def _load(fanins: Any, first: Any, roots: Any, variable: Any, loaded: Any, count
                 count += 1
                 variable[source] = count
     return count
-
-
-@numba.njit(cache=True, nogil=True)
-def _load_window(fanins: Any, first: Any, roots: Any, most: Any, variable: Any, loaded: Any) -> Any:
-    """Number the latest cells of some cones and what these read, nothing being loaded before.
-
-    Changes variable and loaded, as `_load`; returns how many there are and the cells that have clauses.
-    """
-    count, size = 0, 0
-    heap = [np.int64(0)]
-    heap.pop()
-    for root in roots:
-        if root and not variable[root]:
-            loaded[count] = root
-            count += 1
-            variable[root] = count
-            heapq.heappush(heap, -np.int64(root))
-    closed = np.zeros(most, dtype=np.int32)
-    while size < most and heap and -heap[0] >= first:
-        node = -heapq.heappop(heap)
-        closed[size] = node
-        size += 1
-        for place in range(3):
-            source = np.int64(fanins[node, place] >> 1)
-            if source and not variable[source]:
-                loaded[count] = source
-                count += 1
-                variable[source] = count
-                heapq.heappush(heap, -source)
-    return count, closed[:size]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -26,10 +26,10 @@ class Goal:
     max_depth: int = 0
 
     @property
-    def script(self) -> str:
-        """The script for it."""
+    def script(self) -> str | None:
+        """The script for it, None if cells or look-up tables are what counts."""
         by_depth = self.objective in (Objective.DEPTH, Objective.CELLS_DEPTH)
-        return DEPTH_SCRIPT if by_depth else "size"
+        return DEPTH_SCRIPT if by_depth else None
 
     def rank(self, netlist: Netlist) -> tuple[int, ...]:
         """Return what orders netlists, the best first."""

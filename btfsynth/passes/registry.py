@@ -46,25 +46,43 @@ _LAST = "depth --cells 0; inverters"
 """What costs no cell."""
 
 SCRIPTS: dict[str, str] = {
-    "light": "strash; functional_hash; inverters",
+    "light": "strash; detect; functional_hash; inverters",
     "fast": f"{_JOIN}; resub -k 1 --patience 0; {_LAST}",
     "size": f"{_JOIN}; resub; perturb; {_LAST}",
+    "table": f"{_JOIN}; collapse; resub -k 1 --patience 5000; anneal; perturb; {_LAST}",
     "best": f"{_JOIN}; resub; algebra; perturb --rounds 300 --max-cells 300; resub --patience 100000; "
     f"perturb --rounds 300 --max-cells 300 --seed 2; {_LAST}",
     "depth": f"{_JOIN}; resub; perturb; depth; inverters",
 }
+"""The scripts by name, for netlists all of whose input vectors are looked at."""
+
+_SHRINK = f"{_JOIN}; resub; rewrite; resub; rewrite -z; resub"
+_GUIDED = "depth; guided --work 60; guided --rise 40 --work 60 --patience 20000"
+"""Lower the depth at the price of cells, and win these back at that depth, then near it."""
+
+WIDE_SCRIPTS: dict[str, str] = {
+    "light": f"strash; detect; {_LAST}",
+    "fast": f"{_JOIN}; resub -k 1 --patience 0; rewrite; resub -k 1 --patience 0; {_LAST}",
+    "size": f"{_SHRINK}; {_GUIDED}; {_LAST}",
+    "table": f"{_SHRINK}; {_GUIDED}; {_LAST}",
+    "best": f"{_SHRINK}; detour; depth; guided --work 300; guided --rise 40 --work 300 --patience 50000; "
+    f"rewrite -z --seed 2; guided --seed 2 --work 300 --patience 50000; {_LAST}",
+    "depth": f"{_SHRINK}; {_GUIDED}; depth; inverters",
+}
+"""The scripts of the same names for netlists of more inputs, where vectors are a sample."""
 
 
-def parse_script(text: str) -> tuple[Pass, ...]:
+def parse_script(text: str, wide: bool = False) -> tuple[Pass, ...]:
     """Read a script such as ``strash; functional_hash; resub -k 1 --patience 20``.
 
-    A name of `SCRIPTS` stands for its passes; ``depth`` is the script where it stands alone, the pass among
-    others. Options are the fields of a pass, ``keep_depth`` spelled ``--keep-depth``, with a value of the
-    field's type; a Boolean field needs none to be true. An unknown pass or option or a value of another type
-    is a `UsageError`.
+    A name of `SCRIPTS`, or of `WIDE_SCRIPTS` if `wide`, stands for its passes; ``depth`` is the script where it
+    stands alone, the pass among others. Options are the fields of a pass, ``keep_depth`` spelled
+    ``--keep-depth``, with a value of its type; a Boolean field needs none to be true. An unknown pass or
+    option or a value of another type is a `UsageError`.
     """
     steps: list[Pass] = []
-    for part in SCRIPTS.get(text.strip(), text).split(";"):
+    scripts = WIDE_SCRIPTS if wide else SCRIPTS
+    for part in scripts.get(text.strip(), text).split(";"):
         try:
             words = shlex.split(part)
         except ValueError as error:
@@ -75,11 +93,11 @@ def parse_script(text: str) -> tuple[Pass, ...]:
         if name in PASSES:
             steps.append(_with_options(PASSES[name], options))
         elif name in SCRIPTS and not options:
-            steps.extend(parse_script(SCRIPTS[name]))
+            steps.extend(parse_script(scripts[name], wide))
         elif name in SCRIPTS:
             raise UsageError(
                 f"{name!r} is a script without options, got {' '.join(options)!r}; options belong to "
-                f"its passes: {SCRIPTS[name]}"
+                f"its passes: {scripts[name]}"
             )
         else:
             known = ", ".join(dict.fromkeys([*PASSES, *SCRIPTS]))

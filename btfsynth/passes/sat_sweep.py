@@ -24,6 +24,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate
 from btfsynth.passes.best_so_far import keep
+from btfsynth.passes.cone_compare import DIFFERENT, EQUAL, UNDECIDED, compare_cones, new_cones
 from btfsynth.passes.cone_solver import ConeSolver
 
 _MAX_WORDS = 64
@@ -65,6 +66,11 @@ _CUT = 12
 """Most signals of a common cut: 64 words of truth table."""
 _CUT_CELLS = 100
 """Most cells above a common cut."""
+_NEAR_CELLS, _NEAR_CONFLICTS = 300, 50
+"""Cells and conflicts of the first question about two signals."""
+_MOST_POOLED = 16
+_NODES_POOLED = 4096
+"""Nodes for each counterexample that waits for others, as all nodes are simulated for them."""
 
 Words = NDArray[np.uint64]
 
@@ -100,20 +106,19 @@ def find_equal_signals(
     conflicts: int | None,
     seed: int = 1,
     sides: NDArray[np.uint8] | None = None,
-    window: int = 0,
 ) -> EqualSignals:
     """Prove as many signals equal as can be.
 
     The netlist is best sorted by level (see `btfsynth.netlist.hashing.sorted_by_level`), so that shallow
     signals replace deep ones. `inputs`, ``(input bits, words)`` uint64, are vectors to find candidates by.
-    Per candidate the solver has `conflicts`, 0 for no limit, and the latest `window` cells of the cones, 0
-    for all (see `ConeSolver`); `conflicts` None merges only what hashing and common cuts prove. `sides`,
-    ``(nodes,)`` uint8, is for two joined netlists: 1 for a signal of the first, 2 of the second, 3 of both;
-    the solver then is asked only about pairs that make a signal one of both. A `PassError` if simulation does
-    not confirm a vector of the solver.
+    What hashing and common cuts do not prove is asked of a compiled solver about the latest cells of the cones
+    (see `compare_cones`). What that leaves open a second one decides on whole cones with `conflicts`, 0 for no
+    limit; None asks it nothing. `sides`, ``(nodes,)`` uint8, is for two joined netlists: 1 for a signal of the
+    first, 2 of the second, 3 of both; solvers then are asked only about pairs that make a signal one of both. A
+    `PassError` if simulation does not confirm a vector of a solver.
     """
     given = np.zeros(netlist.n_nodes, dtype=np.uint8) if sides is None else sides.copy()
-    work = _Work(netlist, inputs, conflicts, seed, given, window)
+    work = _Work(netlist, inputs, conflicts, seed, given)
     work.run()
     return EqualSignals(work.substitution(), work.undecided, work.solved)
 
@@ -128,7 +133,6 @@ class _Work:
         conflicts: int | None,
         seed: int,
         sides: NDArray[np.uint8],
-        window: int,
     ) -> None:
         self.netlist = netlist
         self.sides = sides
@@ -144,10 +148,15 @@ class _Work:
         for word in range(values.shape[1]):
             _split(self.classes, self.previous, self.phase, np.ascontiguousarray(values[:, word]))
         self.solving = conflicts is not None
-        self.solver = ConeSolver(self.graph, conflicts or 0, window)
+        self.solver = ConeSolver(self.graph, conflicts or 0)
         self.given_up: set[tuple[int, int]] = set()
         self.undecided = 0
         self.solved = 0
+        self.limits = _NEAR_CELLS, _NEAR_CONFLICTS
+        self.cones = new_cones(n_nodes + 1, *self.limits)
+        pooled = min(_MOST_POOLED, 1 + n_nodes // _NODES_POOLED)
+        self.pool = np.zeros((pooled, first - 1), dtype=np.uint8)
+        self.counts = np.zeros(3, dtype=np.int64)
         self.done = first
 
     def run(self) -> None:
@@ -163,13 +172,27 @@ class _Work:
                     self.literal,
                     (self.classes, self.previous, self.phase, self.sides),
                     self.rows,
+                    (self.cones, self.limits, self.pool, self.counts),
                 )
-                if node == self.netlist.n_nodes:
-                    self.done = node
-                    return
-                node = self._decide(node)
+                if self.counts[_POOLED]:
+                    self._learn(self.pool[: self.counts[_POOLED]])
+                    self.counts[_POOLED] = 0
+                elif node == self.netlist.n_nodes:
+                    break
+                else:
+                    node = self._decide(node)
+            self.done = node
+            self.solved += int(self.counts[_SOLVED])
         finally:
             self.solver.close()
+
+    def _learn(self, vectors: NDArray[np.uint8]) -> None:
+        """Split the classes by counterexamples and their neighbours."""
+        share = -(-64 // len(vectors))
+        words = self._neighbourhood(np.repeat(vectors, share, axis=0)[:64].T, share)
+        values = np.ascontiguousarray(simulate(self.netlist, words)[:, 0])
+        if not _split(self.classes, self.previous, self.phase, values):
+            raise PassError("a counterexample of the solver does not distinguish two signals")
 
     def _decide(self, node: int) -> int:
         """Ask the solver about a cell and the nearest of its class; return where to go on."""
@@ -191,24 +214,17 @@ class _Work:
                 self.classes[node] = -1
                 self.sides[other] |= self.sides[node]
                 return node + 1
-            values = np.ascontiguousarray(simulate(self.netlist, self._neighbourhood(vector))[:, 0])
-            different = (values[node] ^ values[other]) & np.uint64(1)
-            if different == self.phase[node] ^ self.phase[other]:
-                raise PassError(
-                    "a counterexample of the solver does not distinguish the two signals"
-                )
-            _split(self.classes, self.previous, self.phase, values)
+            self._learn(vector[None, :])
             return node
         self.undecided += 1
         return node + 1
 
-    def _neighbourhood(self, vector: NDArray[np.uint8]) -> Words:
-        """Return a word of vectors: this one, then others that differ from it in some bits."""
-        n_inputs = len(vector)
-        bits = np.repeat(vector[:, None], 64, axis=1)
+    def _neighbourhood(self, bits: NDArray[np.uint8], each: int) -> Words:
+        """Return a word of vectors ``(inputs, 64)``, of which the first of `each` stay and others lose bits."""
+        n_inputs = len(bits)
         share = 0.5 ** (1 + np.arange(64) % 6)
         flips = self.random.random((n_inputs, 64)) < share
-        flips[:, 0] = False
+        flips[:, ::each] = False
         octets = np.packbits(bits ^ flips.astype(np.uint8), axis=1, bitorder="little")
         return octets.view("<u8").astype(np.uint64)
 
@@ -234,8 +250,8 @@ def _first_of_each(literal: Any, result: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _split(classes: Any, previous: Any, phase: Any, values: Any) -> None:
-    """Split the classes by a word of new vectors. Changes classes and previous.
+def _split(classes: Any, previous: Any, phase: Any, values: Any) -> Any:
+    """Split the classes by a word of new vectors; tell whether it could. Changes classes and previous.
 
     classes: int32 (nodes,), -1 for a node that is alone; previous: int32 (nodes,), the node before it
     in its class, -1 for the first; phase: uint8 (nodes,), whether a node is taken complemented; values:
@@ -249,10 +265,11 @@ def _split(classes: Any, previous: Any, phase: Any, values: Any) -> None:
     table = np.full(slots, -1, dtype=np.int32)
     fresh = np.full(n_nodes, -1, dtype=np.int32)
     size = np.zeros(n_nodes, dtype=np.int32)
-    count = 0
+    count, former = 0, 0
     for node in range(n_nodes):
         if classes[node] < 0:
             continue
+        former += previous[node] < 0
         value = values[node] ^ complement_mask(phase[node])
         key = (value ^ np.uint64(classes[node])) * np.uint64(0x9E3779B97F4A7C15)
         slot = (key ^ (key >> np.uint64(31))) & mask
@@ -278,6 +295,7 @@ def _split(classes: Any, previous: Any, phase: Any, values: Any) -> None:
             classes[node] = group
             previous[node] = last[group]
             last[group] = node
+    return count > former
 
 
 @numba.njit(cache=True, nogil=True)
@@ -286,13 +304,21 @@ def _wanted(side: Any, other: Any) -> Any:
     return (side == 0) | ((side | other == 3) & (side & other != 3))
 
 
+_POOLED, _SOLVED = 0, 1
+
+
 @numba.njit(cache=True, nogil=True)
-def _advance(fanins: Any, node: Any, graph: Any, literal: Any, groups: Any, rows: Any) -> Any:
-    """Go on from a node to the next that only the solver can decide; return it, or the end.
+def _advance(
+    fanins: Any, node: Any, graph: Any, literal: Any, groups: Any, rows: Any, near: Any
+) -> Any:
+    """Go on from a node to the next that only whole cones can decide, or until the pool is full.
 
     groups: classes, previous and phase, as for `_split`, and sides; rows: int32, a place for every node
-    of the graph, for `_equal_over_cut`. Changes all but fanins.
+    of the graph, for `_equal_over_cut`; near: (cones, limits, pool, counts), the first two as for
+    `compare_cones`, pool uint8 (vectors, inputs) for counterexamples, counts int64. Changes all but fanins.
+    Returns where to go on, the end at last.
     """
+    cones, limits, pool, counts = near
     first = graph.first
     classes, previous, phase, sides = groups
     tables = np.zeros((_CUT + _CUT_CELLS + 1, 1 << (_CUT - 6)), dtype=np.uint64)
@@ -309,13 +335,22 @@ def _advance(fanins: Any, node: Any, graph: Any, literal: Any, groups: Any, rows
             if other < 0:
                 break
             wanted = literal[other] ^ (phase[node] ^ phase[other])
-            if made == wanted or _equal_over_cut(graph, made, wanted, rows, tables):
+            equal = made == wanted or _equal_over_cut(graph, made, wanted, rows, tables)
+            if not equal and _wanted(sides[node], sides[other]):
+                found = compare_cones(graph, made, wanted, cones, limits, pool[counts[_POOLED]])
+                equal = found == EQUAL
+                counts[_SOLVED] += found != UNDECIDED
+                apart = apart or found == UNDECIDED
+                if found == DIFFERENT:
+                    counts[_POOLED] += 1
+                    if counts[_POOLED] == pool.shape[0]:
+                        return node
+            if equal:
                 literal[node] = wanted
                 classes[node] = -1
                 sides[other] |= sides[node]
                 apart = False
                 break
-            apart = apart or _wanted(sides[node], sides[other])
         if apart:
             return node
         node += 1

@@ -85,6 +85,14 @@ class Basis(str, Enum):
         return self in (Basis.MAJ, Basis.XMG)
 
 
+class Effort(str, Enum):
+    """How much time an optimisation takes where nobody says which passes it runs."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
 EXACT, AUTO, LABELS, SPARSE = "exact", "auto", "labels", "sparse"
 """Rules for weights in hardware."""
 MAX_WEIGHT_BITS = 12
@@ -97,7 +105,7 @@ PARSED_CHECK = "parsed_verilog"
 
 DEPTH_SCRIPT = "depth"
 """The script for an objective other than cells."""
-SCRIPTS = ("light", "fast", "size", "best", "depth")
+SCRIPTS = ("light", "fast", "size", "table", "best", "depth")
 """Names of scripts of passes."""
 
 MAX_LATENCY = 1000
@@ -363,7 +371,7 @@ BUILD = table(
     ),
     _PASSES.but(
         default=None,
-        otherwise="size; fast from 5,000 cells, light from 30,000; depth for an objective other than cells",
+        otherwise="size; fast from 5,000 cells, light from 100,000; depth for another objective than cells",
     ),
     _OBJECTIVE.but(kind=Choice(Objective, omit=(Objective.LUT6,)), more=""),
     _MAX_DEPTH,
@@ -396,6 +404,13 @@ SIMPLIFY = table(
     _OBJECTIVE,
     _MAX_DEPTH,
     _TIME_LIMIT.but(help="Stop after SECONDS, proof included, and keep the best netlist."),
+    Setting(
+        "effort",
+        Choice(Effort),
+        "How long to search where `passes` is not given: up to fast (low), size or table (normal), best (high) "
+        "as cells and `time_limit` permit.",
+        Effort.NORMAL,
+    ),
     Setting(
         "basis",
         Choice(Basis),

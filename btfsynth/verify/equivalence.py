@@ -1,28 +1,22 @@
 """Whether two netlists compute the same function: exhaustive simulation, or SAT sweeping.
 
 Up to `MAX_EXHAUSTIVE_INPUTS` inputs every vector is simulated. Beyond, both netlists are joined at their
-inputs, and signals inside that are equal are found and merged from the inputs on (see
-`btfsynth.passes.sat_sweep`): what an optimiser has left alone merges by hashing alone, and the outputs are then
-close to what has been merged. A first round is content with what small common cuts prove or, where the netlists
-are large, small windows of their cones. Outputs still apart get rounds of the solver on their own cones, with
-more conflicts each, and in the end one question without limit each.
-
-With a time limit, sweeping runs in a process of its own, as a question to the solver cannot be interrupted:
-``python -m btfsynth.verify.equivalence FILE`` prints the vector as JSON, null where there is none.
+inputs, and signals inside that are equal are found and merged from the inputs on: what an optimiser has left
+alone by hashing, what it has replaced by small common cuts (see `btfsynth.passes.cut_sweep`), what is left by
+simulation and solvers (see `btfsynth.passes.sat_sweep`). The outputs are then close to what has been merged. A
+first round asks only about the cells next to two signals; outputs still apart get rounds of a solver on their
+own cones, with more conflicts each, and in the end one question without limit each.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import ToolTimeoutError, VerificationError
-from btfsynth.files import write_archive
 from btfsynth.netlist.hashing import graph_of, rebuild, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import (
@@ -34,10 +28,12 @@ from btfsynth.netlist.simulation import (
     valid_words,
 )
 from btfsynth.netlist.views import mark_cone
+from btfsynth.passes.best_so_far import best_so_far
 from btfsynth.passes.cone_solver import ConeSolver
+from btfsynth.passes.cut_sweep import equal_over_cuts
 from btfsynth.passes.sat_sweep import find_equal_signals, random_vectors
 from btfsynth.ports import Port
-from btfsynth.sim.process import python_command, run_command, workspace_folder
+from btfsynth.time_box import TimeUp, time_box
 
 SAT_METHOD = "SAT sweeping"
 _WORDS_AT_ONCE = 1 << 22
@@ -78,7 +74,14 @@ def _by_simulation(a: Netlist, b: Netlist) -> Equivalence:
 
 
 def _by_sat(a: Netlist, b: Netlist, timeout: float | None = None) -> Equivalence:
-    vector = find_difference(a, b) if timeout is None else find_difference_within(a, b, timeout)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    try:
+        with best_so_far(deadline=deadline), time_box(deadline):
+            vector = find_difference(a, b)
+    except TimeUp:
+        raise ToolTimeoutError(
+            f"{a.name} and {b.name}: neither proven equivalent nor different within {timeout:g} s"
+        ) from None
     if vector is None:
         return Equivalence(True, None, SAT_METHOD)
     words = pack_bits(vector[None, :])
@@ -87,12 +90,8 @@ def _by_sat(a: Netlist, b: Netlist, timeout: float | None = None) -> Equivalence
     return Equivalence(False, vector, SAT_METHOD)
 
 
-_ROUNDS: tuple[tuple[int | None, int], ...] = ((None, 0), (200, 0), (2000, 0), (20_000, 0))
-"""Conflicts a pair of signals (None: no solver) and the window it is seen in (0: whole cones), by round."""
-_LARGE_ROUNDS: tuple[tuple[int | None, int], ...] = ((20, 300), *_ROUNDS[1:])
-"""The same where whole cones are too many to begin with."""
-_LARGE = 50_000
-"""Cells of both netlists from which on they are."""
+_ROUNDS: tuple[int | None, ...] = (None, 200, 2000, 20_000)
+"""Conflicts a pair of signals on whole cones, by round; None: only what the cells next to both tell."""
 _WORDS = 16
 _SEED = 1
 
@@ -120,12 +119,13 @@ def find_difference(a: Netlist, b: Netlist) -> NDArray[np.uint8] | None:
     found = _difference_among(joint, vectors)
     if found is not None:
         return found
-    for conflicts, window in _LARGE_ROUNDS if joint.n_cells >= _LARGE else _ROUNDS:
-        joint = _open_cones(joint)
+    for conflicts in _ROUNDS:
+        joint = sorted_by_level(_open_cones(joint))
+        joint = _open_cones(rebuild(joint, equal_over_cuts(joint)))
         if not joint.n_cells:
             break
         joint = sorted_by_level(joint)
-        equal = find_equal_signals(joint, vectors, conflicts, _SEED, _sides(joint), window)
+        equal = find_equal_signals(joint, vectors, conflicts, _SEED, _sides(joint))
         joint = rebuild(joint, equal.substitution)
     return _decide(_open_cones(joint))
 
@@ -187,46 +187,3 @@ def _decide(joint: Netlist) -> NDArray[np.uint8] | None:
     finally:
         solver.close()
     return None
-
-
-_FILE = "netlists.npz"
-_SIDES = ("a", "b")
-
-
-def find_difference_within(a: Netlist, b: Netlist, timeout: float) -> NDArray[np.uint8] | None:
-    """Do what `find_difference` does, for up to `timeout` seconds."""
-    found = _difference_among(joined(a, b), random_vectors(a.n_inputs, _WORDS, _SEED))
-    if found is not None:
-        return found
-    arrays = {"ports": np.array([a.n_inputs, a.n_outputs])}
-    for side, netlist in zip(_SIDES, (a, b), strict=True):
-        arrays |= {f"{side}_fanins": netlist.fanins, f"{side}_outputs": netlist.outputs}
-    with workspace_folder() as folder:
-        write_archive(folder / _FILE, arrays, compress=False)
-        try:
-            completed = run_command(python_command(__name__, _FILE), folder, timeout)
-        except ToolTimeoutError:
-            raise ToolTimeoutError(
-                f"{a.name} and {b.name}: neither proven equivalent nor different within {timeout:g} s"
-            ) from None
-    vector = completed.answer(SAT_METHOD, ("vector",))["vector"]
-    return None if vector is None else np.array(vector, dtype=np.uint8)
-
-
-def main(arguments: Sequence[str]) -> int:
-    with np.load(arguments[0], allow_pickle=False) as arrays:
-        inputs, outputs = (
-            (Port(name, int(width)),) if width else ()
-            for name, width in zip("io", arrays["ports"], strict=True)
-        )
-        a, b = (
-            Netlist(side, inputs, outputs, arrays[f"{side}_fanins"], arrays[f"{side}_outputs"])
-            for side in _SIDES
-        )
-    found = find_difference(a, b)
-    sys.stdout.write(json.dumps({"vector": None if found is None else found.tolist()}) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,8 @@ from btfsynth.errors import ToolTimeoutError, VerificationError
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import evaluate
+from btfsynth.passes import sat_sweep
 from btfsynth.ports import Port
 from btfsynth.verify import equivalence, mutation
 from btfsynth.verify.equivalence import equivalent
@@ -105,21 +107,27 @@ def test_one_vector_in_two_to_the_80th_is_found():
 
 
 @given(st.data(), netlists())
-def test_windows_change_no_answer(data, netlist):
-    """With windows of two cells in every round, equal stays equal and different different."""
+def test_narrow_questions_change_no_answer(data, netlist):
+    """With two cells and hardly a conflict in every question, equal stays equal and different different."""
     fanins = netlist.fanins.copy()
     if fanins.size and data.draw(st.booleans()):
         fanins.reshape(-1)[data.draw(st.integers(0, fanins.size - 1))] ^= 1
     other = Netlist("o", netlist.input_ports, netlist.output_ports, fanins, netlist.outputs)
-    expected = equivalence._by_simulation(netlist, other).equal
+    expected = equivalence._by_simulation(netlist, other)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(equivalence, "_ROUNDS", ((None, 0), (20, 2), (1, 0)))
-        assert (equivalence.find_difference(netlist, other) is None) == expected
+        patch.setattr(equivalence, "_ROUNDS", (None, 1))
+        patch.setattr(equivalence, "_WORDS", 1)
+        patch.setattr(sat_sweep, "_NEAR_CELLS", data.draw(st.integers(1, 3)))
+        patch.setattr(sat_sweep, "_NEAR_CONFLICTS", 1)
+        found = equivalence._by_sat(netlist, other)
+    assert found.equal == expected.equal
+    if not found.equal:
+        vector = found.counterexample[None, :]
+        assert (evaluate(netlist, vector) != evaluate(other, vector)).any()
 
 
-def test_large_netlists_begin_with_windows(monkeypatch):
-    """The rounds of large netlists decide as those of small ones do."""
-    monkeypatch.setattr(equivalence, "_LARGE", 0)
+def test_wide_adders():
+    """Of different cells; and one that is wrong on a single vector of 2^80."""
     assert equivalence.find_difference(adder(64, False), adder(64, True)) is None
     vector = equivalence.find_difference(adder(40, False), adder(40, True, spoiled=True))
     assert vector.tolist() == [1] * 80
@@ -136,7 +144,7 @@ WIDTH = 14
 
 
 def test_undecided_in_time():
-    """A proof that is not there in time is no answer, and its process is ended."""
+    """A proof that is not there in time is no answer, in a thread neither."""
     netlist = array_multiplier(WIDTH, WIDTH)
     with pytest.raises(
         ToolTimeoutError, match="neither proven equivalent nor different within 2 s"
