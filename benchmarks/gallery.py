@@ -258,9 +258,9 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Search, and say what is found."""
-    options = parser().parse_args()
+    options = parser().parse_args(words)
     begin = time.monotonic()
     deadline = None if options.time_limit is None else begin + options.time_limit
     try:

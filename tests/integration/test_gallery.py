@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import shlex
-import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -121,17 +122,25 @@ def test_textbook_sizes(textbook):
     assert len(textbook.batcher(8)) == 19
 
 
-def _search(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCHMARKS / "gallery.py"), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture
+def search(monkeypatch, capsys) -> Callable[..., str]:
+    """Call the search with these words, its walks short; returns what it prints."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    program = importlib.import_module("gallery")
+    monkeypatch.setattr(program, "_WORK", 1_000_000)
+
+    def run(*words: object) -> str:
+        program.main([*map(str, words)])
+        return capsys.readouterr().out
+
+    return run
 
 
-def test_the_search_goes_on_where_it_stopped(tmp_path):
+def test_the_search_goes_on_where_it_stopped(search, tmp_path):
     """It finds the 8 cells of the 2-bit multiplier; two halves leave what one run leaves."""
-    assert _search("multiplier:2", "--rounds", 3, "-o", tmp_path / "a").returncode == 0
-    assert _search("multiplier:2", "--rounds", 1, "-o", tmp_path / "b").returncode == 0
-    done = _search("multiplier:2", "--rounds", 3, "-o", tmp_path / "b")
-    assert done.returncode == 0, done.stderr
+    search("multiplier:2", "--rounds", 3, "-o", tmp_path / "a")
+    search("multiplier:2", "--rounds", 1, "-o", tmp_path / "b")
+    assert "multiplier_2_c8_d3.mig" in search("multiplier:2", "--rounds", 3, "-o", tmp_path / "b")
     files = [sorted((tmp_path / half).rglob("*.*")) for half in "ab"]
     assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]
     (circuit,) = (path for path in files[0] if path.name == "multiplier_2_c8_d3.mig")
@@ -140,13 +149,29 @@ def test_the_search_goes_on_where_it_stopped(tmp_path):
     assert not count_wrong(netlist, care_reference(load("multiplier:2")))
 
 
-def test_a_start_that_is_no_start(tmp_path):
+def test_a_circuit_of_fewer_bits_is_completed(search, tmp_path):
+    """The 22 cells of three bits and 25 of a row and a column are where four bits begin."""
+    part = next(each for each in CIRCUITS if each.name == "multiplier_3_c22_d9").path
+    told = search("multiplier:4", "--rounds", 1, "--part", part, "-o", tmp_path / "p")
+    cells = {int(name) for name in re.findall(r"multiplier_4_c(\d+)_d", told)}
+    assert cells
+    assert min(cells) <= 47
+
+
+def test_a_start_that_is_no_start(search, tmp_path, capsys):
     """A file of another function or of other ports, and a folder of another search, end it with one line."""
     circuit = next(each for each in CIRCUITS if each.task == "multiplier:3").path
-    for task, message in (("sorter:6", "is not sorter:6"), ("multiplier:2", "expected 4 inputs")):
-        ended = _search(task, "--start", circuit, "-o", tmp_path / "s")
-        assert (ended.returncode, message in ended.stderr) == (2, True)
-        assert ended.stderr.count("\n") == 1
-    _search("multiplier:1", "--rounds", 1, "-o", tmp_path / "s")
-    ended = _search("multiplier:2", "-o", tmp_path / "s")
-    assert (ended.returncode, "name another folder" in ended.stderr) == (2, True)
+
+    def refused(*words: object) -> str:
+        with pytest.raises(SystemExit) as ended:
+            search(*words, "-o", tmp_path / "s")
+        assert ended.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    assert "is not sorter:6" in refused("sorter:6", "--start", circuit)
+    assert "expected 4 inputs" in refused("multiplier:2", "--start", circuit)
+    assert "expected fewer bits" in refused("multiplier:3", "--part", circuit)
+    assert "take one" in refused("adder:4", "--part", circuit)
+    search("multiplier:1", "--rounds", 1, "-o", tmp_path / "s")
+    assert "name another folder" in refused("multiplier:2")
