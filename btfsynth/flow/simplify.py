@@ -57,8 +57,8 @@ _LOWERED = 49.0
 _WORTH_TABLES = 24
 """Cells from which on a netlist is built anew from its table: fewer are searched through without."""
 
-_PROOF_MOST = 60.0
-"""Seconds of a proof without a time limit, beside those by cells."""
+_PROOF_MOST, _PROOF_MOST_CELL = 60.0, 1e-3
+"""Seconds, and seconds a cell, of all proofs of a script without a time limit."""
 _PROOF_SHARE, _PROOF_BASE, _PROOF_CELL = 0.25, 0.5, 5e-4
 """Left of a time limit for the proof: at most a share of it, and at most so many seconds and seconds a cell."""
 
@@ -260,11 +260,12 @@ def open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
 
 def _prover(deadline: float | None) -> Prover:
     """Return the proof of passes, which ends undecided at the deadline, or after a minute or more by itself."""
+    end = deadline
 
     def prove(before: Netlist, after: Netlist) -> bool | None:
-        end = deadline
-        if end is None:
-            end = time.monotonic() + _PROOF_MOST + _PROOF_CELL * before.n_cells
+        nonlocal end
+        if end is None:  # all proofs together, from the first on
+            end = time.monotonic() + _PROOF_MOST + _PROOF_MOST_CELL * before.n_cells
         return proves_equal(before, after, end)
 
     return prove

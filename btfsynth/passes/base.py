@@ -29,6 +29,8 @@ from btfsynth.time_box import TimeUp, time_box
 
 _LAST_PROOF = 10.0
 """Seconds for the proof of what was done when the user ended it."""
+_ONE_BY_ONE = 20_000
+"""Cells from which on what one pass has changed is far more easily proven than what all have."""
 _SAT = "SAT, all input vectors"
 
 Prover = Callable[[Netlist, Netlist], bool | None]
@@ -164,8 +166,8 @@ def run_script(
     the deadline: the prover has its own.
 
     Where the vectors are a sample, each result is checked on these, and the last one is proven equal to the
-    first. If that is not decided, each result is compared with the one before; if they differ, all is done
-    again pass by pass.
+    first. If that is not decided, and for large netlists, each result is compared with the one before; if they
+    differ, all is done again pass by pass.
     """
     run = _Run(netlist, reference, prover, deadline, goal)
     ended = Ended.DONE
@@ -272,8 +274,9 @@ class _Run:
                 self._taken[number] = replace(self._taken[number], made=made)
 
     def prove(self) -> None:
-        """Prove the passes that are not, together if that can be decided."""
-        end = len(self._taken)
+        """Prove the passes that are not, together if that is decided, those of large netlists one by one."""
+        large = self._given.n_cells > _ONE_BY_ONE
+        end = self._proven + 1 if large else len(self._taken)
         while self._prover is not None and self._proven < len(self._taken):
             begin = time.perf_counter()
             equal = self._prover(self._after(self._proven), self._after(end))
