@@ -50,8 +50,9 @@ _HEAD = """\
 <!-- Written by docs/tools/gallery.py from examples/circuits; edit that, not this. -->
 
 The smallest circuits found of well-known functions, as [`.mig` files](formats.md#mig). Cells are ANDs, ORs and
-majorities of three, inverters are free. LUT6 is an [estimate](fpga.md#estimates). Where a second circuit of a
-function is listed, it has fewer levels.
+majorities of three, inverters are free. LUT6 is an [estimate](fpga.md#estimates). Further circuits of a
+function have fewer levels or inverters, were found by training, are derived from an AIG, or are a part of a
+larger one.
 
 Each is equal to its task on all input vectors:
 
