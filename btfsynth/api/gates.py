@@ -17,7 +17,7 @@ from btfsynth.netlist.gates import GateNetlist as Graph
 if TYPE_CHECKING:
     from btfsynth.api.data import Dataset
     from btfsynth.api.designs import Design
-    from btfsynth.fpga.estimate import LutEstimate
+    from btfsynth.fpga.lut_mapper import LutEstimate
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from btfsynth.api.designs import Design
     from btfsynth.api.gates import GateNetlist
     from btfsynth.api.settings import HardwareSettings
-    from btfsynth.fpga.estimate import LutEstimate
+    from btfsynth.fpga.lut_mapper import LutEstimate
     from btfsynth.verify.subjects import Subject
 
 _DRAWN = 300
@@ -401,7 +401,7 @@ class Netlist(Ported):
         >>> four.luts, four.levels
         (2, 1)
         """
-        from btfsynth.fpga.estimate import estimate
+        from btfsynth.fpga.lut_mapper import estimate
 
         return Table(estimate(self.core).tables)
 

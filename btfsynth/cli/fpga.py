@@ -180,7 +180,7 @@ def estimate_command(source: Path, comb: bool, as_json: bool) -> None:
       btfsynth estimate hdl_out/multiplier_3
       btfsynth estimate m3.mig --json
     """  # noqa: D301
-    from btfsynth.fpga.estimate import estimate
+    from btfsynth.fpga.lut_mapper import estimate
     from btfsynth.netlist.views import statistics
     from btfsynth.report.folder import read_folder
     from btfsynth.verify.subjects import read_subject

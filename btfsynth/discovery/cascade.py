@@ -41,8 +41,7 @@ from btfsynth.discovery.stage import (
 from btfsynth.discovery.supports import find_supports
 from btfsynth.errors import NetlistError, TrainingError, UsageError
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, Netlist, value_of
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.simulation import pack_bits
 from btfsynth.netlist.text import format_netlist, parse_netlist

@@ -32,8 +32,7 @@ from btfsynth.discovery.supports import Support, find_supports
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, Netlist, value_of
 from btfsynth.netlist.reference import care_reference
 from btfsynth.netlist.simulation import pack_bits, simulate, unpack_bits, valid_words
 from btfsynth.network.topology import layered

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.discovery.expressions import NEW, Cells
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, Netlist, value_of
 from btfsynth.netlist.reference import care_reference
 from btfsynth.netlist.simulation import pack_bits, simulate, unpack_bits
 from btfsynth.passes.base import run_passes

@@ -28,7 +28,7 @@ from btfsynth.netlist.formats.functions import build_table, mux_gate
 from btfsynth.netlist.forms import FORM_INPUTS
 from btfsynth.netlist.gates import AnyNetlist, GateBuilder, GateNetlist, of_netlist
 from btfsynth.netlist.hashing import rebuild
-from btfsynth.netlist.literals import value_of
+from btfsynth.netlist.netlist import value_of
 from btfsynth.netlist.views import depth_of
 from btfsynth.ports import Port
 from btfsynth.settings.table import Basis

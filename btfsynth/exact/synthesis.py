@@ -20,8 +20,7 @@ from btfsynth.errors import NetlistError
 from btfsynth.exact.encoding import Encoding, Problem
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.gates import GateBuilder, GateNetlist
-from btfsynth.netlist.literals import value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import Netlist, value_of
 from btfsynth.netlist.views import depth_of
 from btfsynth.ports import Port
 from btfsynth.settings.table import Basis

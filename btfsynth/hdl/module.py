@@ -11,8 +11,7 @@ from typing import Any
 from btfsynth.hdl.manifest import Timing
 from btfsynth.hdl.pipeline import Pipeline
 from btfsynth.netlist.identifiers import HdlNames, cell_names, printable
-from btfsynth.netlist.literals import FALSE, TRUE, read_literals
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist, read_literals
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 

@@ -14,8 +14,7 @@ from typing import ClassVar, Protocol
 from btfsynth.learning.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
-from btfsynth.netlist.literals import value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import Netlist, value_of
 from btfsynth.ports import Port
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import DEFAULT_TIME_LIMIT, LEARN

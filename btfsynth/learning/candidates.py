@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import plural
 from btfsynth.learning.base import Fit, Limits, Problem, count_ands, inlined, new_builder
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import TRUE, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import TRUE, Netlist, value_of
 from btfsynth.netlist.simulation import output_words
 
 _ODD = 0b10010110

@@ -29,7 +29,7 @@ from btfsynth.learning.features import measure_spectrum
 from btfsynth.learning.samples import Samples
 from btfsynth.lower.adder import full_adder
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 
 _MAX_DEGREE = 4
 _MAX_UNKNOWNS = 3000

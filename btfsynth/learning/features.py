@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from btfsynth.learning.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import value_of
+from btfsynth.netlist.netlist import value_of
 
 _TRIPLES_INPUTS = 40
 _PAIRS_INPUTS = 600

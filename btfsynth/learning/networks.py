@@ -32,8 +32,7 @@ from btfsynth.learning.trees import fringe_signals
 from btfsynth.lower.cheapest import cheapest_form, make
 from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.netlist.simulation import output_words
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork

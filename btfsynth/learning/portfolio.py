@@ -18,7 +18,7 @@ from btfsynth.learning.features import measure_spectrum
 from btfsynth.learning.networks import NetworkLearner
 from btfsynth.learning.samples import Samples
 from btfsynth.learning.trees import FringeLearner, TreeLearner
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 from btfsynth.workers.executor import Executor
 
 _QUICK_SHARE = 0.4

@@ -25,8 +25,7 @@ from btfsynth.learning.base import Fit, Problem, new_builder
 from btfsynth.learning.closed_forms import forward_order
 from btfsynth.learning.features import AND, XOR, Features, measure_spectrum, with_pairs
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 
 _LEAF = -1
 

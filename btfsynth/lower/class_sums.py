@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from btfsynth.lower.adder import add_columns
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 
 
 @dataclass(frozen=True, eq=False)

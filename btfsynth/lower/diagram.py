@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from btfsynth.lower.threshold import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 
 
 def diagram_orders(constraint: PseudoBoolean) -> Iterator[tuple[int, ...]]:

@@ -21,8 +21,7 @@ from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
 from btfsynth.lower.on_vectors import NeuronOnVectors, SignalValues, lower_on_vectors
 from btfsynth.lower.threshold import pseudo_boolean, reduce_exactly
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
-from btfsynth.netlist.literals import FALSE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.netlist.reference import Reference, care_reference, count_wrong, function_reference
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
 from btfsynth.network.accuracy import hardware_outputs, label_port, require_comparable

@@ -18,10 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.lower.cheapest import Candidate, cheapest_form, take_back
-from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights
-from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean, reduce_on_vectors
+from btfsynth.lower.threshold import (
+    ThresholdFunction,
+    drop_inputs,
+    least_weights,
+    pseudo_boolean,
+    reduce_on_vectors,
+    sparse_weights,
+)
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import majority_of
+from btfsynth.netlist.netlist import majority_of
 from btfsynth.netlist.simulation import pack_bits
 
 _PAYS = 3

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import value_of
+from btfsynth.netlist.netlist import value_of
 
 _SIFTING_WORK = 150_000_000
 """Table entries that sifting may look at."""

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.lower.adder import lower_sum
 from btfsynth.lower.cheapest import cheapest_form, make, with_least_weights
-from btfsynth.lower.least_weights import least_weights
 from btfsynth.lower.shared_diagram import lower_diagrams, sifted
 from btfsynth.lower.symmetric_inputs import lower_counted
-from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean, reduce_on_vectors
-from btfsynth.lower.word_sums import lower_sum
+from btfsynth.lower.threshold import (
+    ThresholdFunction,
+    least_weights,
+    pseudo_boolean,
+    reduce_on_vectors,
+)
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from btfsynth.lower.adder import full_adder
 from btfsynth.lower.shared_diagram import lower_diagrams, sifted
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 
 Table = NDArray[np.uint8]
 

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.netlist.literals import FALSE, TRUE, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist, value_of
 from btfsynth.ports import Port, total_width
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.netlist.literals import majority_of
+from btfsynth.netlist.netlist import majority_of
 
 FORM_INPUTS = 3
 """Inputs of a form; a function of fewer leaves the last ones out."""

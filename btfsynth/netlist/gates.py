@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import NetlistError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.kernels import complement_mask, majority_of
-from btfsynth.netlist.literals import FALSE, TRUE, read_literals, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist, read_literals, value_of
 from btfsynth.netlist.simulation import pack_bits, unpack_bits
 from btfsynth.netlist.views import depth_of, mark_cone
 from btfsynth.ports import Port, total_width

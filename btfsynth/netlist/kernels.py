@@ -1,6 +1,6 @@
 """The pieces that compiled code is made of: literals, words of 64 vectors, reference counts, random numbers.
 
-Literals. `value_of` and `majority_of` are those of `btfsynth.netlist.literals`, known to Numba once this module
+Literals. `value_of` and `majority_of` are those of `btfsynth.netlist.netlist`, known to Numba once this module
 is imported; they are inlined.
 
 Words. A signature is a row of uint64 words, 64 vectors each (see `btfsynth.netlist.simulation`). A complemented
@@ -34,7 +34,7 @@ from numba.extending import overload, register_jitable
 from numba.np import linalg
 from numpy.typing import NDArray
 
-from btfsynth.netlist import literals
+from btfsynth.netlist import netlist
 
 NONE = -1
 """In place of a literal: there is none."""
@@ -69,8 +69,8 @@ if hasattr(linalg, "ensure_blas"):
 with suppress(AttributeError):  # a Numba of other insides does it by itself
     _register_once()
 
-value_of = register_jitable(literals.value_of)
-majority_of = register_jitable(literals.majority_of)
+value_of = register_jitable(netlist.value_of)
+majority_of = register_jitable(netlist.majority_of)
 
 COUNTING = np.array(
     [

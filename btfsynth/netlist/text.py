@@ -15,7 +15,7 @@
     6 9 10
     drive 12 8
 
-Names are JSON strings. A cell's line holds its three literals (see `literals`): inputs are nodes 1, 2, ... in
+Names are JSON strings. A cell's line holds its three literals (see `netlist`): inputs are nodes 1, 2, ... in
 port order, cells are numbered on from there. ``drive`` gives one literal an output bit. Empty lines and lines
 that begin with ``#`` are ignored.
 

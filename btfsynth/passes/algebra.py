@@ -13,7 +13,7 @@ from btfsynth.netlist.kernels import NONE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights, node_levels, size_order, statistics
-from btfsynth.passes.best_so_far import best_so_far, keep
+from btfsynth.passes.goal import best_so_far, keep
 from btfsynth.passes.majority_moves import BALANCE_THROUGH, MOVES, PLAIN, make_move
 from btfsynth.passes.remaking import (
     begin_sweep,

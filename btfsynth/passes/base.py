@@ -5,7 +5,7 @@ takes a netlist to a new one. It promises the outputs of the reference, no more.
 promise and throws the result away if it does not hold.
 
 A pass that is ended, by the time or by the user, counts with what it has until then (see
-`btfsynth.passes.best_so_far`), checked like any other result.
+`btfsynth.passes.goal`), checked like any other result.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.algebra import Depth
-from btfsynth.passes.best_so_far import best_so_far
 from btfsynth.passes.compile_clock import compile_clock
-from btfsynth.passes.goal import Goal
+from btfsynth.passes.goal import Goal, best_so_far
 from btfsynth.time_box import TimeUp, time_box
 
 _LAST_PROOF = 10.0

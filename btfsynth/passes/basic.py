@@ -9,8 +9,7 @@ import numpy as np
 
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import compact, rebuild
-from btfsynth.netlist.literals import TRUE, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import TRUE, Netlist, value_of
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate, valid_words
 from btfsynth.netlist.views import statistics

@@ -27,8 +27,8 @@ from btfsynth.netlist.views import statistics
 from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import FunctionalHash
-from btfsynth.passes.best_so_far import best_so_far, keep
 from btfsynth.passes.detect import Detect
+from btfsynth.passes.goal import best_so_far, keep
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.rewrite import Rewrite
 

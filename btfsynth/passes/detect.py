@@ -23,7 +23,7 @@ from btfsynth.netlist.hashing import folded, normal, rebuild, rebuild_from, slot
 from btfsynth.netlist.kernels import NONE, drop, hold, resolve, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.passes.best_so_far import keep
+from btfsynth.passes.goal import keep
 
 _LOCAL = 1 + FORM_INPUTS + FORM_CELLS
 _CUTS = 12

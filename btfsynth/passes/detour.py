@@ -17,9 +17,9 @@ from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import FunctionalHash
-from btfsynth.passes.best_so_far import best_so_far, keep
 from btfsynth.passes.detect import Detect
 from btfsynth.passes.gate_search import GateEffort, find_swept
+from btfsynth.passes.goal import best_so_far, keep
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.rewrite import Rewrite
 from btfsynth.settings.table import Basis

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.exact.synthesis import Limits, exact_netlist
 from btfsynth.netlist.hashing import rebuild
-from btfsynth.netlist.literals import majority_of, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import Netlist, majority_of, value_of
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate, simulate_cells, unpack_bits
 from btfsynth.netlist.views import count_references, list_users
-from btfsynth.passes.best_so_far import keep
+from btfsynth.passes.goal import keep
 
 _MAX_LEAVES = 7
 _MAX_CELLS = 9

@@ -19,7 +19,7 @@ from btfsynth.netlist.cuts import find_cuts
 from btfsynth.netlist.gates import GateNetlist, compact_gates, is_parity
 from btfsynth.netlist.hashing import roll_back
 from btfsynth.netlist.kernels import next_below
-from btfsynth.netlist.literals import value_of
+from btfsynth.netlist.netlist import value_of
 from btfsynth.netlist.views import node_levels
 from btfsynth.passes.remaking import (
     begin_sweep,

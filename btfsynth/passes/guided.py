@@ -21,7 +21,7 @@ from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.passes.best_so_far import keep
+from btfsynth.passes.goal import keep
 from btfsynth.passes.guided_check import RIGHT, UNDECIDED, WRONG, check_choice, new_check
 from btfsynth.passes.guided_state import (
     COUNT,

@@ -27,7 +27,7 @@ from btfsynth.netlist.kernels import value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import statistics
-from btfsynth.passes.best_so_far import best_so_far, keep
+from btfsynth.passes.goal import best_so_far, keep
 from btfsynth.passes.rewrite import Rewrite
 
 _MAX_FORM = 16

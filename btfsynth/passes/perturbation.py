@@ -16,11 +16,10 @@ import numpy as np
 
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import TRUE, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import TRUE, Netlist, value_of
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import size_order
-from btfsynth.passes.best_so_far import best_so_far, keep
+from btfsynth.passes.goal import best_so_far, keep
 from btfsynth.passes.resubstitution import Resubstitution
 
 _CELLS_TRIED = 40

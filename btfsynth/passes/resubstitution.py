@@ -29,7 +29,7 @@ from btfsynth.netlist.kernels import (
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells, size_order, topological_order
-from btfsynth.passes.best_so_far import keep
+from btfsynth.passes.goal import keep
 from btfsynth.passes.replacement import Search, State, find_replacement
 from btfsynth.passes.timing import Timing, depth_of, find_times
 from btfsynth.passes.windows import WindowedNetlist

@@ -17,7 +17,7 @@ from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights, size_order
-from btfsynth.passes.best_so_far import keep
+from btfsynth.passes.goal import keep
 from btfsynth.passes.remaking import (
     begin_sweep,
     cells_with,

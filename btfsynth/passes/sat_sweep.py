@@ -23,9 +23,8 @@ from btfsynth.netlist.kernels import complement_mask, majority_of, value_of, var
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate
-from btfsynth.passes.best_so_far import keep
-from btfsynth.passes.cone_compare import DIFFERENT, EQUAL, UNDECIDED, compare_cones, new_cones
-from btfsynth.passes.cone_solver import ConeSolver
+from btfsynth.passes.cones import DIFFERENT, EQUAL, UNDECIDED, ConeSolver, compare_cones, new_cones
+from btfsynth.passes.goal import keep
 
 _MAX_WORDS = 64
 _FEW = 5_000

@@ -11,8 +11,7 @@ from btfsynth.dataset.generators import Gate, HiddenCircuit, hidden_circuit, rea
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.lower.lowering import lower_network, make_reference
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.network.accuracy import measure
 from btfsynth.network.integers import round_network
 from btfsynth.network.trained import TrainedNetwork

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import ToolTimeoutError, UsageError, plural
-from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 from btfsynth.sim.base import port_values
 from btfsynth.verify.equivalence import SAT_METHOD, equivalent, joined

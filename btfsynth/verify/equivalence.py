@@ -28,9 +28,9 @@ from btfsynth.netlist.simulation import (
     valid_words,
 )
 from btfsynth.netlist.views import mark_cone
-from btfsynth.passes.best_so_far import best_so_far
-from btfsynth.passes.cone_solver import ConeSolver
+from btfsynth.passes.cones import ConeSolver
 from btfsynth.passes.cut_sweep import equal_over_cuts
+from btfsynth.passes.goal import best_so_far
 from btfsynth.passes.sat_sweep import find_equal_signals, random_vectors
 from btfsynth.ports import Port
 from btfsynth.time_box import TimeUp, time_box

@@ -24,8 +24,7 @@ from btfsynth.hdl.pipeline import make_pipeline
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog, emit_verilog_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_names
-from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import CellKind, Netlist, cell_kind
+from btfsynth.netlist.netlist import FALSE, TRUE, CellKind, Netlist, cell_kind
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import bit_names
 from btfsynth.sim.base import CheckResult, Design, Simulator

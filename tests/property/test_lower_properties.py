@@ -13,16 +13,18 @@ from strategies import integer_thresholds, networks
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.lower.adder import lower_counter
+from btfsynth.lower.cheapest import lower_known, lower_split
 from btfsynth.lower.diagram import diagram_orders, lower_diagram
-from btfsynth.lower.known_forms import lower_known, lower_split
-from btfsynth.lower.least_weights import drop_inputs, least_weights, sparse_weights
 from btfsynth.lower.lowering import choose_preserve, lower_network, make_reference
 from btfsynth.lower.on_vectors import find_majority, find_signal, literal_errors
 from btfsynth.lower.threshold import (
     ThresholdFunction,
+    drop_inputs,
+    least_weights,
     pseudo_boolean,
     reduce_exactly,
     reduce_on_vectors,
+    sparse_weights,
 )
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.network.trained import TrainedNetwork

@@ -20,7 +20,7 @@ from btfsynth.hdl.templates import render
 from btfsynth.netlist.formats.tokens import net_prefix
 from btfsynth.netlist.gates import GateNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_names, printable
-from btfsynth.netlist.literals import TRUE, read_literals
+from btfsynth.netlist.netlist import TRUE, read_literals
 from btfsynth.ports import Port
 
 _UNUSED = "UNUSEDSIGNAL"

@@ -27,8 +27,7 @@ from btfsynth.hdl.verilog.words import describe, parse_verilog, plain
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats import functions
 from btfsynth.netlist.formats.nets import Design, Make, topological_order, unused_names
-from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.ports import Port, bit_names, group_ports
 
 

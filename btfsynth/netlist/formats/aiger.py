@@ -1,6 +1,6 @@
 """AIGER, ASCII and binary (A. Biere, The AIGER And-Inverter Graph format, 2007; version 1.9, 2011).
 
-The literals of AIGER are those of `literals`: twice the variable, plus one for a complement, and variable 0
+The literals of AIGER are those of a netlist here: twice the variable, plus one for a complement, and variable 0
 the constant false. An AND becomes one cell. Names come from the symbol table; without one the inputs are
 the port ``x`` and the outputs the port ``y``. Latches are an error or become ports.
 """
@@ -21,8 +21,7 @@ from btfsynth.errors import DataError, SequentialError, plural
 from btfsynth.netlist.formats.nets import Design, topological_order, unused_names
 from btfsynth.netlist.formats.tokens import plain_cells, token_names
 from btfsynth.netlist.identifiers import HdlNames, printable
-from btfsynth.netlist.literals import FALSE, TRUE, value_of
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist, value_of
 from btfsynth.ports import Port, bit_names, group_columns, pin_order
 
 _HEADER = re.compile(rb"(aag|aig)((?: [0-9]{1,10}){5,9})[ \r]*")

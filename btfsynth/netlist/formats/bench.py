@@ -32,7 +32,7 @@ from btfsynth.netlist.formats.tokens import (
 )
 from btfsynth.netlist.gates import AnyNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames, printable
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 from btfsynth.ports import bit_names, pin_order
 
 _PORT = re.compile(r"(input|output)\s*\((.*)\)", re.IGNORECASE)

@@ -19,7 +19,7 @@ from btfsynth.netlist.formats.nets import Design, Make, NetTable
 from btfsynth.netlist.formats.tokens import comments, net_names, plain_cells, token_names, wrapped
 from btfsynth.netlist.gates import AnyNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 from btfsynth.ports import bit_names, pin_order
 
 _MAX_GATES = 20_000_000

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.forms import FORM_INPUTS, small_forms
-from btfsynth.netlist.literals import FALSE, TRUE, value_of
+from btfsynth.netlist.netlist import FALSE, TRUE, value_of
 from btfsynth.ports import Port
 
 MAX_TABLE_WIDTH = 6

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import SequentialError
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.ports import Port, group_ports, total_width
 
 Make = Callable[[NetlistBuilder, Sequence[int]], int]

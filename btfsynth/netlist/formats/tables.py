@@ -23,8 +23,7 @@ from btfsynth.netlist.formats.functions import (
     or_gate,
 )
 from btfsynth.netlist.formats.nets import Design
-from btfsynth.netlist.literals import FALSE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.ports import Port, bit_names, group_columns
 
 _MAX_DIAGRAM_INPUTS = 16

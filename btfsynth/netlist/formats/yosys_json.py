@@ -16,8 +16,7 @@ from btfsynth.netlist.formats.nets import Design, Make, NetTable
 from btfsynth.netlist.formats.tokens import net_prefix, plain_cells, token_names
 from btfsynth.netlist.gates import AnyNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
-from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.ports import MAX_INDEX, Port, bit_names
 
 _IGNORED = ("$scopeinfo",)

@@ -10,8 +10,7 @@ from naive import all_vectors, truth_table
 from strategies import netlists
 
 from btfsynth.errors import NetlistError
-from btfsynth.fpga.estimate import estimate
-from btfsynth.fpga.lut_mapper import map_luts
+from btfsynth.fpga.lut_mapper import estimate, map_luts
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port

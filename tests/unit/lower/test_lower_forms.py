@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 
 from btfsynth.lower.adder import lower_counter
-from btfsynth.lower.cheapest import cheapest_form, make, take_back, with_least_weights
-from btfsynth.lower.known_forms import lower_known
-from btfsynth.lower.least_weights import least_weights
-from btfsynth.lower.threshold import PseudoBoolean, ThresholdFunction, pseudo_boolean
+from btfsynth.lower.cheapest import cheapest_form, lower_known, make, take_back, with_least_weights
+from btfsynth.lower.threshold import PseudoBoolean, ThresholdFunction, least_weights, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 from btfsynth.netlist.simulation import exhaustive_words, output_words, unpack_bits
 from btfsynth.ports import Port
 

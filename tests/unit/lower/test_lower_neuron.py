@@ -16,8 +16,7 @@ from btfsynth.lower.threshold import (
     reduce_on_vectors,
 )
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
-from btfsynth.netlist.literals import FALSE, TRUE
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.ports import Port
 
 

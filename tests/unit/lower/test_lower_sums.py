@@ -22,7 +22,7 @@ from btfsynth.lower.class_sums import (
 )
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
 from btfsynth.network.topology import layered

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from btfsynth.lower.adder import lower_sum
 from btfsynth.lower.shared_diagram import diagram_cells, lower_diagrams, sifted
 from btfsynth.lower.starts import lower_thresholds, table_starts, threshold_function
 from btfsynth.lower.symmetric_inputs import lower_counted
-from btfsynth.lower.word_sums import lower_sum
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words, unpack_bits

@@ -8,7 +8,7 @@ import naive
 import pytest
 
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.literals import FALSE, TRUE
+from btfsynth.netlist.netlist import FALSE, TRUE
 from btfsynth.ports import Port
 
 

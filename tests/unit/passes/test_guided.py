@@ -24,7 +24,7 @@ from btfsynth.netlist.simulation import (
     unpack_bits,
 )
 from btfsynth.netlist.views import statistics
-from btfsynth.passes.best_so_far import best_so_far
+from btfsynth.passes.goal import best_so_far
 from btfsynth.passes.guided import Guided
 from btfsynth.passes.guided_check import RIGHT, UNDECIDED, WRONG, check_choice, new_check
 from btfsynth.passes.guided_state import look_above, new_guided

@@ -17,7 +17,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
 from btfsynth.passes.base import Ended, run_script
 from btfsynth.passes.basic import Strash
-from btfsynth.passes.best_so_far import keep
+from btfsynth.passes.goal import keep
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port
 from btfsynth.verify.equivalence import equivalent

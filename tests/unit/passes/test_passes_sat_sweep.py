@@ -18,7 +18,7 @@ from btfsynth.netlist.reference import Reference, function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, simulate, unpack_bits
 from btfsynth.netlist.views import statistics
 from btfsynth.passes import sat_sweep
-from btfsynth.passes.cone_solver import ConeSolver
+from btfsynth.passes.cones import ConeSolver
 from btfsynth.passes.sat_sweep import SatSweep, find_equal_signals, random_vectors
 from btfsynth.ports import Port
 
