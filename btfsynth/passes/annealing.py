@@ -10,6 +10,7 @@ where resubstitution is stuck.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from btfsynth.netlist.kernels import NONE, evaluate, next_below, random_state, r
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells
+from btfsynth.passes.best_so_far import keep
 from btfsynth.passes.replacement import State
 from btfsynth.passes.resubstitution import count_state_references, observability
 from btfsynth.passes.triangles import (
@@ -38,6 +40,9 @@ _TIES = 24
 
 _GAIN_TRIES = 16
 """How many times as many pairs are tried where cells would be saved."""
+
+_PORTION, _SECONDS = 64, 0.05
+"""Steps in the first portion; the next one is larger after less than so many seconds, else smaller."""
 
 _SPARE = 8
 """Rows for new cells beside those of the slack."""
@@ -89,18 +94,30 @@ class Annealing:
         state.values[1:first] = reference.inputs
         count_state_references(state)
         best = state.fanins.copy(), state.outputs.copy()
-        options = (self.steps, self.slack, self.uphill, self.tries)
+        options = (self.slack, self.uphill, self.tries)
         work = new_errors(2 * n_nodes, words), new_scratch(2 * n_nodes, words)
-        _walk(state, options, work, best, random_state(self.seed))
-        return rebuild_from(netlist, best[0][first:], best[1])
+        random, least = random_state(self.seed), np.zeros(2, dtype=np.int64)
+
+        def so_far() -> Netlist:
+            return rebuild_from(netlist, best[0][first:], best[1])
+
+        left, portion = self.steps, _PORTION
+        while left:
+            steps, begin = min(portion, left), time.monotonic()
+            _walk(state, (steps, *options), work, best, least, random)
+            left -= steps
+            keep(so_far)
+            portion = max(1, portion * 2 if time.monotonic() - begin < _SECONDS else portion // 2)
+        return so_far()
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(state: Any, options: Any, work: Any, best: Any, random: Any) -> None:
-    """Walk; leave the smallest netlist met in best. Changes the state.
+def _walk(state: Any, options: Any, work: Any, best: Any, least: Any, random: Any) -> None:
+    """Walk on; leave the smallest netlist met in best. Changes the state.
 
     options: (steps, slack, uphill, tries); work: errors and scratch of `btfsynth.passes.triangles`; best:
-    (fanins, outputs), as those of the state; random: uint64 (1,).
+    (fanins, outputs), as those of the state; least: int64 (2,), its cells and depth, zero at first; random:
+    uint64 (1,). What the steps are does not depend on how many are asked for at a time.
     """
     fanins, outputs = state.fanins, state.outputs
     values, first = state.values, state.first
@@ -117,7 +134,8 @@ def _walk(state: Any, options: Any, work: Any, best: Any, random: Any) -> None:
     count = order_cells(fanins[first:], outputs, first, order)
     for k in range(count):
         evaluate(fanins, order[k], values)
-    least, least_depth = count, _depth(state, order[:count], level)
+    if least[0] == 0:
+        least[0], least[1] = count, _depth(state, order[:count], level)
     for _ in range(steps):
         if count == 0:
             break
@@ -138,7 +156,7 @@ def _walk(state: Any, options: Any, work: Any, best: Any, random: Any) -> None:
                 if not depends[order[k]]:
                     divisors[size] = order[k]
                     size += 1
-            up = count < least + slack and next_below(random, 100) < uphill
+            up = count < least[0] + slack and next_below(random, 100) < uphill
             search = (freed, up, tries)
             marks = (inside, stack)
             choice = _choose(state, node, divisors[:size], matters, search, marks, work, random)
@@ -153,10 +171,10 @@ def _walk(state: Any, options: Any, work: Any, best: Any, random: Any) -> None:
         for k in range(count):
             if depends[order[k]]:  # nothing else has changed
                 evaluate(fanins, order[k], values)
-        if count <= least:
+        if count <= least[0]:
             depth = _depth(state, order[:count], level)
-            if count < least or depth < least_depth:
-                least, least_depth = count, depth
+            if count < least[0] or depth < least[1]:
+                least[0], least[1] = count, depth
                 best[0][:] = fanins
                 best[1][:] = outputs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -15,9 +16,12 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.kernels import NONE, random_state
 from btfsynth.netlist.text import format_netlist
+from btfsynth.passes import annealing
 from btfsynth.passes.annealing import Annealing
+from btfsynth.passes.best_so_far import best_so_far
 from btfsynth.passes.triangles import complete, find_triangle, list_errors, new_errors, new_scratch
 from btfsynth.ports import Port
+from btfsynth.time_box import TimeUp
 
 WORD = st.integers(0, 255)
 
@@ -98,6 +102,31 @@ def test_the_same_seed_walks_the_same_way() -> None:
     )
     assert one == same
     assert one != other
+
+
+def test_a_walk_in_portions_is_the_walk_in_one(monkeypatch) -> None:
+    """However long a portion takes, and so however many steps it has."""
+    array = array_multiplier(3, 3)
+    reference = complete_reference(array)
+    found = set()
+    for steps, seconds in ((1, 0.0), (7, 1e9), (3_000, 0.0)):
+        monkeypatch.setattr(annealing, "_PORTION", steps)
+        monkeypatch.setattr(annealing, "_SECONDS", seconds)
+        found.add(format_netlist(Annealing(steps=3_000).apply(array, reference)))
+    assert len(found) == 1
+
+
+def test_what_is_found_is_kept_when_the_time_is_up(monkeypatch) -> None:
+    """Of ten million steps one portion is made; the function stays."""
+    monkeypatch.setattr(annealing, "_PORTION", 2_000)
+    array = array_multiplier(3, 3)
+    reference = complete_reference(array)
+    with best_so_far(deadline=time.monotonic()) as best, pytest.raises(TimeUp):
+        Annealing(steps=10_000_000).apply(array, reference)
+    kept = best.netlist()
+    assert kept is not None
+    assert kept.n_cells < array.n_cells
+    assert np.array_equal(complete_reference(kept).targets, reference.targets)
 
 
 def test_what_is_smallest_stays_and_what_is_too_large_too() -> None:
