@@ -23,7 +23,7 @@ from btfsynth.netlist.kernels import NONE, evaluate, next_below, random_state, r
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells
-from btfsynth.passes.best_so_far import keep
+from btfsynth.passes.goal import keep
 from btfsynth.passes.replacement import State
 from btfsynth.passes.resubstitution import count_state_references, observability
 from btfsynth.passes.triangles import (

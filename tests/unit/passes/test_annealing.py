@@ -18,7 +18,7 @@ from btfsynth.netlist.kernels import NONE, random_state
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes import annealing
 from btfsynth.passes.annealing import Annealing
-from btfsynth.passes.best_so_far import best_so_far
+from btfsynth.passes.goal import best_so_far
 from btfsynth.passes.triangles import complete, find_triangle, list_errors, new_errors, new_scratch
 from btfsynth.ports import Port
 from btfsynth.time_box import TimeUp
