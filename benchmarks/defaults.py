@@ -17,8 +17,7 @@ from rich.table import Table
 
 from btfsynth.dataset.load import load
 from btfsynth.errors import TrainingError
-from btfsynth.training.defaults import TrainingPlan, default_plan
-from btfsynth.training.parameters import TrainParameters
+from btfsynth.training.parameters import TrainingPlan, TrainParameters, default_plan
 from btfsynth.training.trainer import train_trial, warm_up
 from btfsynth.training.tuning import tune
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import save
+from btfsynth.dataset.patterns import group_rows
 from btfsynth.learning import LearnOptions, LearnReport, learn
 from btfsynth.ports import Port
 

@@ -14,8 +14,7 @@ from rich.table import Table
 
 from btfsynth.dataset.load import load
 from btfsynth.settings.table import StopRule
-from btfsynth.training.defaults import default_plan
-from btfsynth.training.parameters import TrainParameters
+from btfsynth.training.parameters import TrainParameters, default_plan
 from btfsynth.training.trainer import train_trial, warm_up
 
 AUTHORS = TrainParameters(

@@ -13,13 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from btfsynth.api.show import Ported, Table, html_table
 from btfsynth.dataset.code import code_inputs, parse_code
-from btfsynth.dataset.contradictions import find_contradiction
 from btfsynth.dataset.dataset import Dataset as Patterns
 from btfsynth.dataset.dataset import InputKind, OutputKind
 from btfsynth.dataset.formats import format_by_ending
 from btfsynth.dataset.load import load as load_dataset
 from btfsynth.dataset.load import save
-from btfsynth.dataset.sampling import sample
+from btfsynth.dataset.patterns import find_contradiction, sample
 from btfsynth.dataset.tasks import TASKS, Task
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError, plural, shown

@@ -133,7 +133,7 @@ class DataOptions:
 
         `n_inputs` are those of the network where inputs are generated.
         """
-        from btfsynth.dataset.sampling import matched
+        from btfsynth.dataset.patterns import matched
 
         given = self.read_valid()
         if given is None:

@@ -69,10 +69,9 @@ def data_command(
       btfsynth data digits:grey,count=20 --code thermometer:4 -o digits.csv
     """  # noqa: D301
     from btfsynth.dataset.code import code_inputs
-    from btfsynth.dataset.contradictions import find_contradiction
     from btfsynth.dataset.formats import format_by_ending, format_by_name
     from btfsynth.dataset.load import save
-    from btfsynth.dataset.sampling import sample
+    from btfsynth.dataset.patterns import find_contradiction, sample
     from btfsynth.ports import moved_pins
 
     if format_name is not None and path is None:

@@ -70,7 +70,7 @@ def tune_command(
       btfsynth tune full_adder --time-limit 5 -o fa.toml
       btfsynth tune digits --valid digits:part=test --time-limit 600
     """  # noqa: D301
-    from btfsynth.training.defaults import default_plan
+    from btfsynth.training.parameters import default_plan
     from btfsynth.training.tuning import tune
 
     dataset = data.load()

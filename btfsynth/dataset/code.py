@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.patterns import group_rows
 from btfsynth.dataset.tasks import whole_number
 from btfsynth.dataset.vectors import bits_of
 from btfsynth.errors import UsageError

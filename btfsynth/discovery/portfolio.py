@@ -22,8 +22,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.discovery.record import Findings, Record, costs, pareto, rank
 from btfsynth.network.topology import Topology, layered
 from btfsynth.settings.table import Objective
-from btfsynth.training.defaults import TrainingPlan
-from btfsynth.training.parameters import TrainParameters
+from btfsynth.training.parameters import TrainingPlan, TrainParameters
 from btfsynth.training.session import TrainOptions
 
 

@@ -37,8 +37,7 @@ from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import Inverters
 from btfsynth.passes.registry import format_script, parse_script
 from btfsynth.ports import Port
-from btfsynth.training.defaults import TrainingPlan
-from btfsynth.training.parameters import TrainParameters
+from btfsynth.training.parameters import TrainingPlan, TrainParameters
 from btfsynth.training.trainer import network_of, train_trial
 from btfsynth.workers.executor import report
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.dataset.sampling import by_name, matched
+from btfsynth.dataset.patterns import by_name, matched
 from btfsynth.errors import (
     BtfsynthError,
     InterruptedWorkError,

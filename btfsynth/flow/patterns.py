@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.sampling import by_name
+from btfsynth.dataset.patterns import by_name
 from btfsynth.errors import UsageError, plural
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist

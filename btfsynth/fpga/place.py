@@ -18,8 +18,7 @@ from btfsynth.fpga.devices import Device, Toolchain
 from btfsynth.fpga.mapping import CellCounts, count_cells
 from btfsynth.hdl.manifest import Manifest, Timing
 from btfsynth.hdl.templates import render
-from btfsynth.hdl.testbench import connections
-from btfsynth.hdl.vectors import VectorTable
+from btfsynth.hdl.vectors import VectorTable, connections
 from btfsynth.ports import Port, total_width
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import PLACE

@@ -21,13 +21,13 @@ from btfsynth.hdl.manifest import (
 )
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.pipeline import make_pipeline, stages_for_depth
-from btfsynth.hdl.testbench import (
+from btfsynth.hdl.vectors import (
+    VectorTable,
     emit_amaranth_test,
     emit_cocotb,
     emit_testbench,
     emit_vhdl_testbench,
 )
-from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog_cells
 from btfsynth.hdl.writers import BACKENDS, WRITERS
 from btfsynth.netlist.identifiers import legal_names

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.patterns import group_rows
 from btfsynth.errors import UsageError
 from btfsynth.netlist.simulation import pack_bits, valid_words
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.extras import install_command
-from btfsynth.hdl.testbench import bench_name
+from btfsynth.hdl.vectors import bench_name
 from btfsynth.sim.base import Availability, CheckResult, Design
 from btfsynth.sim.process import (
     DEFAULT_TIMEOUT,

@@ -43,9 +43,8 @@ from btfsynth.records import (
     share,
     whole,
 )
-from btfsynth.training.defaults import TrainingPlan
 from btfsynth.training.history import HistoryPoint
-from btfsynth.training.parameters import StopReason, TrialResult
+from btfsynth.training.parameters import StopReason, TrainingPlan, TrialResult
 from btfsynth.training.state import state_layout
 from btfsynth.training.trainer import Counters, Snapshot, network_of, with_codes
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.sampling import matched
+from btfsynth.dataset.patterns import matched
 from btfsynth.errors import TopologyError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath
@@ -16,8 +16,8 @@ from btfsynth.network.topology import Topology
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import TRAIN, TRIAL, StopRule
 from btfsynth.training.checkpoint import Checkpoint, Stored, training_fingerprint
-from btfsynth.training.defaults import TrainingPlan, default_plan
 from btfsynth.training.parallel import Ranks
+from btfsynth.training.parameters import TrainingPlan, default_plan
 from btfsynth.training.trainer import check_fit
 from btfsynth.training.trials import Series, TrainingRun, run_trials
 from btfsynth.workers.executor import Executor

@@ -15,9 +15,8 @@ from btfsynth.errors import TrainingError, plural
 from btfsynth.events import Event, Note, OnEvent
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.training.checkpoint import Checkpoint
-from btfsynth.training.defaults import TrainingPlan
 from btfsynth.training.parallel import Ranks
-from btfsynth.training.parameters import StopReason, TrialResult
+from btfsynth.training.parameters import StopReason, TrainingPlan, TrialResult
 from btfsynth.training.trainer import (
     TrialOptions,
     check_fit,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.dataset.dataset import Dataset, OutputKind
-from btfsynth.dataset.sampling import matched
+from btfsynth.dataset.patterns import matched
 from btfsynth.errors import (
     DataError,
     InterruptedWorkError,
@@ -33,8 +33,7 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import layered
 from btfsynth.records import InvalidRecordError, file_content, real, whole
 from btfsynth.settings.table import TUNE, StopRule
-from btfsynth.training.defaults import default_plan
-from btfsynth.training.parameters import TrainParameters, TrialResult
+from btfsynth.training.parameters import TrainParameters, TrialResult, default_plan
 from btfsynth.training.trainer import TrialOptions, check_fit, train_trial, warm_up
 from btfsynth.workers.executor import Executor, Inline, Task, completed
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from btfsynth.dataset.code import code_inputs, parse_code
-from btfsynth.dataset.sampling import by_name
+from btfsynth.dataset.patterns import by_name
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import BtfsynthError, MissingToolError, ToolTimeoutError, UsageError, plural
 from btfsynth.files import StrPath, as_path

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.formats import format_by_ending
 from btfsynth.dataset.load import load
+from btfsynth.dataset.patterns import group_rows
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError, ToolTimeoutError
 from btfsynth.files import StrPath, as_path

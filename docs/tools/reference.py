@@ -11,7 +11,7 @@ from btfsynth.api.settings import merged
 from btfsynth.cli.main import cli
 from btfsynth.dataset.load import load
 from btfsynth.settings.table import BUILD, DISCOVER, HARDWARE, LEARN, SECTIONS, TRAIN
-from btfsynth.training.defaults import default_plan
+from btfsynth.training.parameters import default_plan
 
 __all__ = ["command_reference", "default_reference", "key_reference", "settings_reference"]
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from btfsynth.dataset.contradictions import group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.load import load, save
+from btfsynth.dataset.patterns import group_rows
 from btfsynth.ports import Port
 
 

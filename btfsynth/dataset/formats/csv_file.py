@@ -19,7 +19,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import with_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats import OutputColumns
 from btfsynth.dataset.formats.base import SourceFile, check_names, quoted
@@ -40,6 +39,7 @@ from btfsynth.dataset.formats.csv_layout import (
     renamed,
 )
 from btfsynth.dataset.formats.values import BadValue, Outputs, classes_of, read_inputs, read_outputs
+from btfsynth.dataset.patterns import with_contradiction
 from btfsynth.dataset.vectors import FREE, MAX_EXPANDED, bits_of, expand_cubes, expanded_size
 from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, bit_names, group_ports

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import with_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import (
     MAX_CELLS,
@@ -32,6 +31,7 @@ from btfsynth.dataset.formats.base import (
     quoted,
     require_no_dont_care,
 )
+from btfsynth.dataset.patterns import with_contradiction
 from btfsynth.errors import plural
 from btfsynth.ports import Port
 

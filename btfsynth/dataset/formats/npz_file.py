@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import with_contradiction
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import (
     MAX_FILE_BYTES,
@@ -32,6 +31,7 @@ from btfsynth.dataset.formats.values import (
     read_inputs,
     read_outputs,
 )
+from btfsynth.dataset.patterns import with_contradiction
 from btfsynth.errors import DataError
 from btfsynth.files import BROKEN_ARCHIVE, archive_bytes, broken_reason, read_array
 from btfsynth.ports import Port

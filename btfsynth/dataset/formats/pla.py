@@ -29,7 +29,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import contradiction, group_rows
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import (
     MAX_CELLS,
@@ -39,6 +38,7 @@ from btfsynth.dataset.formats.base import (
     require_boolean,
     require_tokens,
 )
+from btfsynth.dataset.patterns import contradiction, group_rows
 from btfsynth.dataset.vectors import (
     FREE,
     MAX_EXPANDED,

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.contradictions import contradiction
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import pla as pla_format
 from btfsynth.dataset.formats import truth
 from btfsynth.dataset.formats.base import SourceFile
 from btfsynth.dataset.formats.pla import DONT_CARE, OFF, ON, PlaFile, parse_pla
+from btfsynth.dataset.patterns import contradiction
 from btfsynth.dataset.vectors import FREE
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.formats.functions import (

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from btfsynth.dataset.contradictions import find_contradiction, group_rows
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.dataset.patterns import find_contradiction, group_rows
 from btfsynth.errors import DataError
 from btfsynth.ports import Port, bit_names, group_columns
 

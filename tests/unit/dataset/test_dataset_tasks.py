@@ -12,7 +12,7 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
-from btfsynth.dataset.sampling import sample
+from btfsynth.dataset.patterns import sample
 from btfsynth.dataset.tasks import TASKS, Task, is_task_spec, parse_task
 from btfsynth.errors import UsageError
 from btfsynth.plugins import register, unregister

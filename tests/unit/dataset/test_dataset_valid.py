@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.dataset.sampling import matched
+from btfsynth.dataset.patterns import matched
 from btfsynth.errors import UsageError
 from btfsynth.ports import Port, bit_names
 

@@ -8,7 +8,7 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load, save
-from btfsynth.dataset.sampling import sample
+from btfsynth.dataset.patterns import sample
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import DataError, UsageError
 from btfsynth.ports import Port

@@ -10,8 +10,8 @@ from circuits import array_multiplier
 
 from btfsynth.errors import VerificationError
 from btfsynth.flow.building import emit_netlist
-from btfsynth.fpga.check import simulate_netlist
 from btfsynth.fpga.devices import DEVICES, get_device
+from btfsynth.fpga.flow import simulate_netlist
 from btfsynth.fpga.mapping import CellCounts, map_scripts
 from btfsynth.fpga.place import check_capacity, make_wrapper
 from btfsynth.hdl.design import HardwareOptions

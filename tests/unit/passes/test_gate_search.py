@@ -20,8 +20,7 @@ from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import exhaustive_words, output_words
 from btfsynth.passes.detour import Detour
 from btfsynth.passes.gate_resub import resubstituted
-from btfsynth.passes.gate_rewrite import rewritten
-from btfsynth.passes.gate_search import GateEffort, find_smallest
+from btfsynth.passes.gate_search import GateEffort, find_smallest, rewritten
 from btfsynth.passes.gate_windows import find_windows, windowed
 from btfsynth.ports import Port
 from btfsynth.settings.table import Basis

@@ -6,7 +6,7 @@ import pytest
 
 from btfsynth.dataset.load import load
 from btfsynth.settings.table import StopRule
-from btfsynth.training.defaults import default_plan
+from btfsynth.training.parameters import default_plan
 from btfsynth.training.session import TrainOptions, train
 
 

@@ -16,9 +16,8 @@ from btfsynth.events import Note, TrialEnded, TrialProgress
 from btfsynth.network.topology import layered
 from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule
-from btfsynth.training.defaults import TrainingPlan, default_plan
 from btfsynth.training.history import format_history
-from btfsynth.training.parameters import StopReason, TrainParameters
+from btfsynth.training.parameters import StopReason, TrainingPlan, TrainParameters, default_plan
 from btfsynth.training.session import TrainOptions, plan_for, train
 from btfsynth.training.trainer import TrialOptions, train_trial
 from btfsynth.training.trials import Series, TrainingRun
