@@ -253,8 +253,9 @@ class Netlist(Ported):
             Seconds after which the best netlist so far is returned, its proof included.
         objective
             ``"cells"``, ``"depth"`` or ``"cells*depth"``: the best netlist of all passes by this is returned,
-            without one that of the last pass. ``"lut6"`` is look-up tables of six inputs: the passes then run
-            from several starts. No pass makes the netlist deeper unless it saves cells.
+            without one that of the last pass, or of fewest cells if no passes are given. ``"lut6"`` is look-up
+            tables of six inputs: the passes then run from several starts. No pass makes the netlist deeper
+            unless it saves cells.
         max_depth
             The depth up to which cells may be saved, and down to which the netlist is brought if possible.
         effort

@@ -39,7 +39,7 @@ from btfsynth.passes.base import (
 )
 from btfsynth.passes.goal import Goal
 from btfsynth.passes.registry import parse_script
-from btfsynth.settings.table import Effort, Preserve
+from btfsynth.settings.table import Effort, Objective, Preserve
 from btfsynth.time_box import TimeUp, seconds_left, time_box
 from btfsynth.verify.equivalence import equivalent
 
@@ -171,13 +171,16 @@ def optimise(
 ) -> ScriptResult:
     """Run passes over a netlist that is right on a reference; None keeps its function.
 
-    In place of passes an effort, by which a script is chosen. Where the netlist is deeper than the goal allows,
-    the last pass is one that lowers the depth. Of the time to `deadline`, a `time.monotonic` value, a part is
-    left for the proof where one is needed.
+    In place of passes an effort, by which a script is chosen; without an objective the netlist of fewest cells
+    on the way is then what counts. Where the netlist is deeper than the goal allows, the last pass is one that
+    lowers the depth. Of the time to `deadline`, a `time.monotonic` value, a part is left for the proof where
+    one is needed.
     """
     if reference is None:
         reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)
     steps = script_steps(netlist, reference, script, deadline)
+    if isinstance(script, Effort) and goal.objective is None:
+        goal = replace(goal, objective=Objective.CELLS)
     if goal.max_depth and statistics(netlist).depth > goal.max_depth:
         steps = (*steps, Depth(target=goal.max_depth))
     passes_end = deadline

@@ -24,7 +24,7 @@ class Goal:
 
     Without an objective a script ends with what its last pass left. With one it ends with the best netlist on
     the way; whatever is deeper than allowed comes after all that is not. What the objective leaves equal is
-    ordered by cells, depth and the sum of the levels.
+    ordered by cells and depth.
     """
 
     objective: Objective | None = None
@@ -38,8 +38,8 @@ class Goal:
 
     def rank(self, netlist: Netlist) -> tuple[int, ...]:
         """Return what orders netlists, the best first."""
-        order = size_order(netlist)
-        cells, depth, _ = order
+        order = size_order(netlist)[:2]
+        cells, depth = order
         late = max(0, depth - self.max_depth) if self.max_depth else 0
         if self.objective is Objective.DEPTH:
             return late, depth, *order

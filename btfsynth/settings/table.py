@@ -401,7 +401,7 @@ _SEARCH = (
 )
 
 SIMPLIFY = table(
-    _OBJECTIVE,
+    _OBJECTIVE.but(otherwise="the last pass's; cells if `passes` is not given"),
     _MAX_DEPTH,
     _TIME_LIMIT.but(help="Stop after SECONDS, proof included, and keep the best netlist."),
     Setting(

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import pytest
 
-from btfsynth.flow.simplify import default_script, lowered_script
+from btfsynth.flow import simplify
+from btfsynth.flow.simplify import default_script, lowered_script, optimise
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import Reference
+from btfsynth.passes.basic import Strash
 from btfsynth.passes.registry import SCRIPTS, WIDE_SCRIPTS, parse_script
+from btfsynth.ports import Port
 from btfsynth.settings.table import Effort
+
+
+def two_ands(swapped: bool) -> Netlist:
+    """Two conjunctions, one cell if they are written alike."""
+    builder = NetlistBuilder("t", [Port("x", 3)], [Port("y", 2)])
+    a, b, c = (builder.input(number) for number in range(3))
+    first = builder.and_(builder.and_(a, b), c)
+    second = builder.and_(a, builder.and_(b, c)) if swapped else first
+    return builder.build([first, second])
+
+
+@dataclass(frozen=True)
+class Larger:
+    """Writes one of them in another way."""
+
+    name: ClassVar[str] = "larger"
+    structural: ClassVar[bool] = True
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        return two_ands(swapped=True)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +75,14 @@ def test_every_script_is_there_for_many_inputs(name: str) -> None:
     assert steps == parse_script(WIDE_SCRIPTS[name])
     assert parse_script(f"strash; {name}" if name != "depth" else name, wide=True)[-1] == steps[-1]
     assert not {"perturb", "exact", "collapse"} & {step.name for step in steps}
+
+
+def test_cells_count_where_nobody_says(monkeypatch) -> None:
+    """Where passes are given, what the last one leaves."""
+    steps = (Strash(), Larger())
+    monkeypatch.setattr(simplify, "script_steps", lambda *_: steps)
+    netlist = two_ands(swapped=False)
+    assert optimise(netlist, None, steps).netlist.n_cells == 4
+    chosen = optimise(netlist, None, Effort.NORMAL)
+    assert chosen.netlist.n_cells == 2
+    assert [report.worse for report in chosen.reports] == [False, True]
