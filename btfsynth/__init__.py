@@ -30,7 +30,8 @@ if TYPE_CHECKING:
         learn,
     )
     from btfsynth.api.gates import GateNetlist
-    from btfsynth.api.netlists import Equivalence, Netlist, prove, read, smallest
+    from btfsynth.api.netlists import Netlist, prove, read, smallest
+    from btfsynth.api.show import Equivalence
     from btfsynth.api.training import Network, TrainingRun, train, tune
     from btfsynth.api.transformer import BTFTransformer
     from btfsynth.errors import (
@@ -61,7 +62,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "api.data": ("Dataset", "load", "tasks"),
     "api.training": ("Network", "TrainingRun", "train", "tune"),
-    "api.netlists": ("Equivalence", "Netlist", "prove", "read", "smallest"),
+    "api.netlists": ("Netlist", "prove", "read", "smallest"),
+    "api.show": ("Equivalence",),
     "api.gates": ("GateNetlist",),
     "api.designs": ("Build", "Design", "Discovery", "Learned", "build", "discover", "learn"),
     "events": (

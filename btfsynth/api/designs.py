@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from btfsynth.api.data import Dataset, as_dataset
-from btfsynth.api.netlists import Netlist, PassRow
+from btfsynth.api.netlists import Netlist
 from btfsynth.api.settings import documented, listener, require_known, taken
-from btfsynth.api.show import Shown, Table
+from btfsynth.api.show import PassRow, Shown, Table
 from btfsynth.api.training import Network, TrainingRun, core_of, train_options
 from btfsynth.discovery.search import DiscoverOptions, DiscoverReport
 from btfsynth.discovery.search import discover as run_discovery

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from btfsynth import __version__
 from btfsynth.api.data import Dataset, as_dataset, port_columns
 from btfsynth.api.settings import documented, require_known, vectors
-from btfsynth.api.show import Drawing, Ported, Table
+from btfsynth.api.show import Drawing, Equivalence, PassRow, Ported, PortValues, Table
+from btfsynth.dataset.dataset import Dataset as Patterns
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.errors import (
     DataError,
@@ -39,7 +40,7 @@ from btfsynth.netlist.netlist import Netlist as Graph
 from btfsynth.netlist.reference import Reference, care_reference, count_wrong
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate
 from btfsynth.netlist.views import NetlistStatistics, statistics
-from btfsynth.passes.base import Ended, Pass, PassReport, ScriptResult
+from btfsynth.passes.base import Ended, Pass, ScriptResult
 from btfsynth.passes.goal import wanted_goal
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, bit_names
@@ -53,74 +54,12 @@ if TYPE_CHECKING:
     from btfsynth.api.designs import Design
     from btfsynth.api.gates import GateNetlist
     from btfsynth.api.settings import HardwareSettings
+    from btfsynth.exact.synthesis import ExactResult
     from btfsynth.fpga.lut_mapper import LutEstimate
     from btfsynth.verify.subjects import Subject
 
 _DRAWN = 300
 """Cells up to which a notebook shows the drawing by itself."""
-
-
-class PassRow(NamedTuple):
-    """A pass: cells before and after, depth after, how the result was checked, whether it was kept."""
-
-    name: str
-    before: int
-    cells: int
-    depth: int
-    seconds: float
-    proof: str
-    kept: bool
-
-    @classmethod
-    def of(cls, report: PassReport) -> PassRow:
-        figures = report.before.cells, report.after.cells, report.after.depth
-        return cls(report.name, *figures, report.seconds, report.proof, report.kept)
-
-
-class PortValues(dict[str, Any]):
-    """Values by port name, also as attributes."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"no port {name!r}: expected one of {', '.join(self)}") from None
-
-
-@dataclass(frozen=True)
-class Equivalence:
-    """What a comparison found; true if the two are equal.
-
-    Parameters
-    ----------
-    equal
-        Whether the two compute the same wherever the outputs of both matter; None if that was not found out
-        in time.
-    method
-        How it was found out: by all input vectors, or by SAT.
-    counterexample
-        Value of each input port for which an output differs, by name; None if there is none.
-    outputs
-        What the two give there, such as ``p=2'b10``, with ``-`` for a bit that does not matter.
-    notes
-        What was guessed, such as ports that were matched by their order; one line each.
-
-    Examples
-    --------
-    >>> import btfsynth as btf
-    >>> found = btf.prove("majority:3", "parity:3")
-    >>> bool(found), found.counterexample, found.outputs
-    (False, {'x': 1}, ("y=1'b0", "y=1'b1"))
-    """
-
-    equal: bool | None
-    method: str
-    counterexample: dict[str, int] | None = None
-    outputs: tuple[str, str] | None = None
-    notes: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return self.equal is True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -665,29 +604,15 @@ def smallest(
     """
     from btfsynth.exact.synthesis import InterruptedSearch, Limits, exact_netlist
 
-    limits = {"max_cells": max_cells, "max_depth": max_depth, "conflicts": conflicts}
     timed = {"conflicts": conflicts, "time_limit": time_limit}
-    for name, limit in {**limits, "time_limit": time_limit}.items():
-        numbers = (int, np.integer) if name in limits else (int, float, np.number)
-        if not isinstance(limit, numbers) or not limit >= 0:
-            raise UsageError(f"`{name}`: expected a number of at least 0, got {shown(limit)}")
+    _require_limits({"max_cells": max_cells, "max_depth": max_depth, **timed})
     dataset = as_dataset(source).core
-    if not dataset.says_all or dataset.input_kind is not InputKind.BOOLEAN:
-        raise UsageError(
-            f"{dataset.source}: expected every input vector that matters, got a sample"
-        )
-    place = 1 << dataset.input_numbers.astype(object)
-    wanted = [int((place * row).sum()) for row in dataset.targets.T.astype(object)]
-    care = [int((place * row).sum()) for row in dataset.care_mask.T.astype(int).astype(object)]
+    _require_all(dataset)
+    wanted, care = _as_numbers(dataset, dataset.targets), _as_numbers(dataset, dataset.care_mask)
 
     def made(netlist: Graph) -> Netlist:
-        own = Graph(
-            dataset.name,
-            dataset.input_ports,
-            dataset.output_ports,
-            netlist.fanins,
-            netlist.outputs,
-        )
+        ports = dataset.input_ports, dataset.output_ports
+        own = Graph(dataset.name, *ports, netlist.fanins, netlist.outputs)
         return Netlist(own, care_reference(dataset))
 
     try:
@@ -708,11 +633,37 @@ def smallest(
         error.netlist = None if so_far.netlist is None else made(so_far.netlist)
         raise error from None
     if found.netlist is None:
-        undecided = ", ".join(map(str, found.undecided))
-        reached = " or ".join(f"`{name}`" for name, limit in timed.items() if limit)
-        raise VerificationError(
-            f"{dataset.source}: found no netlist of up to {plural(max_cells, 'cell')}; "
-            f"{found.bound} are proven necessary"
-            + (f"; {reached} ended the search at {undecided} cells" if undecided else "")
-        )
+        raise VerificationError(_not_found(dataset.source, found, max_cells, timed))
     return Smallest(made(found.netlist), found.bound, found.optimal)
+
+
+def _require_limits(limits: dict[str, float]) -> None:
+    for name, limit in limits.items():
+        numbers = (int, float, np.number) if name == "time_limit" else (int, np.integer)
+        if not isinstance(limit, numbers) or not limit >= 0:
+            raise UsageError(f"`{name}`: expected a number of at least 0, got {shown(limit)}")
+
+
+def _as_numbers(dataset: Patterns, columns: NDArray[Any]) -> list[int]:
+    """Return the table of each output as one number, the bit of input vector `k` with weight ``2 ** k``."""
+    place = 1 << dataset.input_numbers.astype(object)
+    return [int((place * row).sum()) for row in columns.T.astype(int).astype(object)]
+
+
+def _require_all(dataset: Patterns) -> None:
+    if not dataset.says_all or dataset.input_kind is not InputKind.BOOLEAN:
+        raise UsageError(
+            f"{dataset.source}: expected every input vector that matters, got a sample"
+        )
+
+
+def _not_found(
+    source: str, found: ExactResult[Any], max_cells: int, timed: dict[str, float]
+) -> str:
+    undecided = ", ".join(map(str, found.undecided))
+    reached = " or ".join(f"`{name}`" for name, limit in timed.items() if limit)
+    return (
+        f"{source}: found no netlist of up to {plural(max_cells, 'cell')}; "
+        f"{found.bound} are proven necessary"
+        + (f"; {reached} ended the search at {undecided} cells" if undecided else "")
+    )

@@ -1,12 +1,15 @@
-"""How objects of the surface show themselves: one line for a terminal, a table or a drawing in a notebook."""
+"""How objects of the surface show themselves: one line for a terminal, a table or a drawing in a notebook.
+
+And the small records that netlists answer with.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -17,6 +20,7 @@ from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.ports import Port
 
 if TYPE_CHECKING:
+    from btfsynth.passes.base import PassReport
     from btfsynth.training.history import HistoryPoint
 
 Row = TypeVar("Row")
@@ -157,6 +161,69 @@ class Ported(Shown):
     def outputs(self) -> tuple[Port, ...]:
         """Ports of the outputs, each least significant bit first."""
         return tuple(self.core.output_ports)
+
+
+class PassRow(NamedTuple):
+    """A pass: cells before and after, depth after, how the result was checked, whether it was kept."""
+
+    name: str
+    before: int
+    cells: int
+    depth: int
+    seconds: float
+    proof: str
+    kept: bool
+
+    @classmethod
+    def of(cls, report: PassReport) -> PassRow:
+        figures = report.before.cells, report.after.cells, report.after.depth
+        return cls(report.name, *figures, report.seconds, report.proof, report.kept)
+
+
+class PortValues(dict[str, Any]):
+    """Values by port name, also as attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"no port {name!r}: expected one of {', '.join(self)}") from None
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """What a comparison found; true if the two are equal.
+
+    Parameters
+    ----------
+    equal
+        Whether the two compute the same wherever the outputs of both matter; None if that was not found out
+        in time.
+    method
+        How it was found out: by all input vectors, or by SAT.
+    counterexample
+        Value of each input port for which an output differs, by name; None if there is none.
+    outputs
+        What the two give there, such as ``p=2'b10``, with ``-`` for a bit that does not matter.
+    notes
+        What was guessed, such as ports that were matched by their order; one line each.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> found = btf.prove("majority:3", "parity:3")
+    >>> bool(found), found.counterexample, found.outputs
+    (False, {'x': 1}, ("y=1'b0", "y=1'b1"))
+    """
+
+    equal: bool | None
+    method: str
+    counterexample: dict[str, int] | None = None
+    outputs: tuple[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.equal is True
 
 
 def curve(history: Sequence[HistoryPoint], best_iteration: int) -> Drawing:

@@ -14,6 +14,7 @@ from btfsynth.cli.options import (
     SectionCommand,
     comb_option,
     file_option,
+    gathered,
     json_option,
     load_design,
     load_source,
@@ -55,6 +56,18 @@ if TYPE_CHECKING:
     from btfsynth.passes.goal import Goal
 
 
+@dataclass(frozen=True)
+class _Search:
+    """What is looked for, by which passes and how long."""
+
+    passes: str | None
+    objective: str | None
+    max_depth: int | None
+    time_limit: float | None
+    effort: str
+    basis: str
+
+
 @click.command("simplify", cls=SectionCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @file_option(
@@ -81,18 +94,14 @@ if TYPE_CHECKING:
 @option(SIMPLIFY["objective"])
 @option(SIMPLIFY["max_depth"])
 @option(BUILD["preserve"])
+@gathered("search", _Search)
 def simplify_command(
     *,
     file: Path,
     path: Path | None,
     source: str | None,
-    passes: str | None,
     preserve: str | None,
-    objective: str | None,
-    max_depth: int | None,
-    time_limit: float | None,
-    effort: str,
-    basis: str,
+    search: _Search,
     name: str | None,
     comb: bool,
     as_json: bool,
@@ -117,7 +126,7 @@ def simplify_command(
     from btfsynth.passes.goal import wanted_goal
     from btfsynth.passes.registry import parse_script
 
-    cells = Basis(basis)
+    cells = Basis(search.basis)
     path = path or require_writable(file.parent / f"{file.stem}{_ENDINGS[cells]}")
     if path == file:
         raise UsageError(f"{path}: is the input file; name another one with -o")
@@ -126,10 +135,10 @@ def simplify_command(
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs patterns; give them with --data")
-    goal = wanted_goal(objective, max_depth)
-    passes = passes or goal.script
+    goal = wanted_goal(search.objective, search.max_depth)
+    passes = search.passes or goal.script
     parse_script(passes or "")
-    limits = _Limits.of(passes or Effort(effort), goal, cells, time_limit)
+    limits = _Limits.of(passes or Effort(search.effort), goal, cells, search.time_limit)
     with (
         announced_compiling(file.stem),
         watched(file.stem, _progress()) as on_event,
