@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numba
 import pytest
 
+from btfsynth.errors import ToolTimeoutError
 from btfsynth.flow import simplify
-from btfsynth.flow.simplify import default_script, lowered_script, optimise
+from btfsynth.flow.simplify import default_script, lowered_script, optimise, proves_equal
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
@@ -16,6 +19,7 @@ from btfsynth.passes.basic import Strash
 from btfsynth.passes.registry import SCRIPTS, WIDE_SCRIPTS, parse_script
 from btfsynth.ports import Port
 from btfsynth.settings.table import Effort
+from btfsynth.time_box import TimeUp, time_box
 
 
 def two_ands(swapped: bool) -> Netlist:
@@ -86,3 +90,24 @@ def test_cells_count_where_nobody_says(monkeypatch) -> None:
     chosen = optimise(netlist, None, Effort.NORMAL)
     assert chosen.netlist.n_cells == 2
     assert [report.worse for report in chosen.reports] == [False, True]
+
+
+def test_a_proof_does_not_end_within_a_compilation(monkeypatch) -> None:
+    """A kernel compiled by half can never be used again; the proof ends after it."""
+
+    @numba.njit
+    def kernel(number):
+        return number + 1
+
+    def late(_a: Netlist, _b: Netlist, _seconds: float) -> None:
+        try:
+            with time_box(time.monotonic() + 0.01):
+                kernel(1)
+                time.sleep(10)
+        except TimeUp:
+            raise ToolTimeoutError("late") from None
+
+    monkeypatch.setattr(simplify, "equivalent", late)
+    netlist = two_ands(swapped=False)
+    assert proves_equal(netlist, netlist, time.monotonic() + 9.0) is None
+    assert len(kernel.signatures) == 1
