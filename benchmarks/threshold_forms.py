@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from btfsynth.lower.adder import lower_counter
-from btfsynth.lower.diagram import diagram_orders, lower_diagram
+from btfsynth.lower.cheapest import diagram_orders, lower_diagram
 from btfsynth.lower.threshold import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist

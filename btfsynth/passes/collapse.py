@@ -1,4 +1,6 @@
-"""Collapsing: the function as its table, built anew in several ways, and the smallest result taken.
+"""Two passes that build the netlist anew from another form: its table (`Collapse`), or ANDs alone (`Detour`).
+
+Collapsing: the function as its table, built anew in several ways, and the smallest result taken.
 
 Resubstitution and rewriting improve the structure that they are given. Where all input vectors can be listed
 nothing ties a netlist to its structure: each of the starting points of `btfsynth.lower.starts`, and the netlist
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import UsageError
 from btfsynth.lower.starts import table_starts
+from btfsynth.netlist.gates import of_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import (
@@ -28,9 +31,11 @@ from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import FunctionalHash
 from btfsynth.passes.detect import Detect
+from btfsynth.passes.gate_search import GateEffort, find_swept
 from btfsynth.passes.goal import best_so_far, keep
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.passes.rewrite import Rewrite
+from btfsynth.settings.table import Basis
 
 _HOPELESS = 3
 """Starts of more than this many times the cells of the smallest one are not optimised further."""
@@ -131,3 +136,50 @@ def _tables(netlist: Netlist, reference: Reference) -> tuple[NDArray[np.uint8], 
         listed = numbers[matters[output]]
         wanted[output, listed] = tables[output, listed]
     return tables, wanted
+
+
+# A detour: the netlist taken apart into ANDs, which are made fewer, and majorities found in them again.
+#
+# A small netlist of majorities is a local minimum of all passes that replace cells by fewer ones. Among
+# and-inverter graphs other moves are gains: a majority is four cells there, and what two of them share shows.
+# Where the logic has few parities and majorities, what comes back is often smaller.
+
+
+@dataclass(frozen=True)
+class Detour:
+    """Minimise the netlist as an and-inverter graph, then find majorities again; return the smaller netlist.
+
+    The ANDs are swept by rewriting and resubstituted in windows for at most `rounds`; `patience` is that of the
+    resubstitution of majorities afterwards (see `Resubstitution`).
+    """
+
+    rounds: int = 12
+    patience: int = 2_000
+    seed: int = 1
+    name: ClassVar[str] = "detour"
+    structural: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if min(self.rounds, self.patience, self.seed) < 0:
+            raise UsageError("detour: rounds, patience and seed must be 0 or more")
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        found = [netlist]
+        keep(lambda: min(found, key=_cost))
+        effort = GateEffort(self.rounds, self.seed)
+        ands = find_swept(of_netlist(netlist, Basis.AIG), Basis.AIG, effort)
+        steps: tuple[Pass, ...] = (
+            Detect(),
+            FunctionalHash(),
+            Resubstitution(k=1, patience=0, seed=self.seed),
+            Resubstitution(patience=self.patience, seed=self.seed),
+            Rewrite(),
+            Resubstitution(patience=0, seed=self.seed),
+        )
+        made = ands.as_netlist()
+        for step in steps:
+            with best_so_far():
+                made = step.apply(made, reference)
+            found.append(made)
+            keep(lambda: min(found, key=_cost))
+        return min(found, key=_cost)

@@ -25,7 +25,7 @@ PASSES: Registry[type[Pass]] = Registry(
         "functional_hash": "btfsynth.passes.basic:FunctionalHash",
         "sat_sweep": "btfsynth.passes.sat_sweep:SatSweep",
         "collapse": "btfsynth.passes.collapse:Collapse",
-        "detour": "btfsynth.passes.detour:Detour",
+        "detour": "btfsynth.passes.collapse:Detour",
         "map": "btfsynth.passes.mapping:Mapping",
         "rewrite": "btfsynth.passes.rewrite:Rewrite",
         "algebra": "btfsynth.passes.algebra:Algebra",

@@ -31,8 +31,7 @@ from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells, size_order, topological_order
 from btfsynth.passes.goal import keep
 from btfsynth.passes.replacement import Search, State, find_replacement
-from btfsynth.passes.timing import Timing, depth_of, find_times
-from btfsynth.passes.windows import WindowedNetlist
+from btfsynth.passes.windows import Timing, WindowedNetlist, depth_of, find_times
 
 Array = NDArray[Any]
 

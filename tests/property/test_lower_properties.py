@@ -13,8 +13,7 @@ from strategies import integer_thresholds, networks
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.lower.adder import lower_counter
-from btfsynth.lower.cheapest import lower_known, lower_split
-from btfsynth.lower.diagram import diagram_orders, lower_diagram
+from btfsynth.lower.cheapest import diagram_orders, lower_diagram, lower_known, lower_split
 from btfsynth.lower.lowering import choose_preserve, lower_network, make_reference
 from btfsynth.lower.on_vectors import find_majority, find_signal, literal_errors
 from btfsynth.lower.threshold import (

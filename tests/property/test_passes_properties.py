@@ -16,8 +16,7 @@ from btfsynth.netlist.views import statistics
 from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass, run_passes
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
-from btfsynth.passes.collapse import Collapse
-from btfsynth.passes.detour import Detour
+from btfsynth.passes.collapse import Collapse, Detour
 from btfsynth.passes.mapping import Mapping
 from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.registry import parse_script

@@ -8,7 +8,7 @@ import naive
 import numpy as np
 import pytest
 
-from btfsynth.lower.diagram import diagram_orders, lower_diagram
+from btfsynth.lower.cheapest import diagram_orders, lower_diagram
 from btfsynth.lower.threshold import (
     ThresholdFunction,
     pseudo_boolean,

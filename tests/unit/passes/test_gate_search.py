@@ -18,7 +18,7 @@ from btfsynth.netlist.gates import gate_output_words, of_netlist
 from btfsynth.netlist.kernels import random_state
 from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import exhaustive_words, output_words
-from btfsynth.passes.detour import Detour
+from btfsynth.passes.collapse import Detour
 from btfsynth.passes.gate_resub import resubstituted
 from btfsynth.passes.gate_search import GateEffort, find_smallest, rewritten
 from btfsynth.passes.gate_windows import find_windows, windowed

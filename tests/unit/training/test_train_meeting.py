@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from btfsynth.training.meeting import meet
+from btfsynth.training.kernel import meet
 
 ROUNDS = 300
 
