@@ -144,11 +144,11 @@ def simplify_command(
         watched(file.stem, _progress()) as on_event,
     ):
         given, result = _smallest(file, dataset, wanted, comb, limits, on_event)
-        work = _Work(file, path, name, given, result, goal)
+        work = _Work(file, path, name, given, result, goal, cells)
         if result.ended is Ended.USER:
-            raise work.interrupted()
+            raise work.interrupted(as_json)
         if cells is not Basis.MAJ:
-            work = work.in_basis(cells, limits)
+            work = work.in_basis(limits, as_json)
     work.finish(dataset, wanted, as_json)
 
 
@@ -257,19 +257,21 @@ class _Work:
     given: Netlist
     result: ScriptResult
     goal: Goal
+    basis: Basis
     made: InBasis | None = None
 
-    def in_basis(self, basis: Basis, limits: _Limits) -> _Work:
+    def in_basis(self, limits: _Limits, as_json: bool) -> _Work:
         """Find a netlist over another basis; what was given is a second start where it is the same function."""
-        from btfsynth.flow.basis import to_basis
+        from btfsynth.flow.basis import cell_by_cell, to_basis
         from btfsynth.passes.gate_search import GateEffort
 
         best = self.best()
         also = () if best.fanins is self.given.fanins else (self.given,)
         try:
-            made = to_basis(best, basis, also, GateEffort(deadline=limits.end))
+            found = to_basis(best, self.basis, also, GateEffort(deadline=limits.end))
         except KeyboardInterrupt:
-            raise self.interrupted() from None
+            raise self.interrupted(as_json) from None
+        made = min(found, cell_by_cell(best, self.basis), key=lambda made: made.rank(self.goal))
         return replace(self, made=made)
 
     def best(self) -> Netlist:
@@ -281,6 +283,16 @@ class _Work:
         chosen = self.goal.objective is Objective.LUT6  # what was given among others
         better = not chosen and statistics(self.given).dominates(statistics(made))
         return named(self.given if better else made, self.name)
+
+    def over_basis(self, netlist: Netlist) -> AnyNetlist:
+        """Return a netlist in the cells that were asked for, one by one."""
+        from btfsynth.netlist.gates import of_netlist
+
+        return netlist if self.basis is Basis.MAJ else of_netlist(netlist, self.basis)
+
+    def _in_majorities(self, netlist: Netlist) -> Netlist:
+        """Return what is written as the netlist that look-up tables are counted of."""
+        return netlist if self.made is None else self.made.gates.expanded()
 
     def write(self, netlist: AnyNetlist, path: Path) -> tuple[str, ...]:
         from btfsynth.hdl.writers import get_writer
@@ -294,7 +306,7 @@ class _Work:
         if self.result.unproven is None:
             return None
         path = self.asked.with_name(f"{self.asked.stem}.unproven{self.asked.suffix}")
-        self.write(named(self.result.unproven, self.name), path)
+        self.write(self.over_basis(named(self.result.unproven, self.name)), path)
         return path
 
     def unproven_words(self, path: Path | None) -> str:
@@ -302,23 +314,36 @@ class _Work:
         netlist = self.result.unproven
         if netlist is None:
             return ""
-        return f"{plural(netlist.n_cells, 'cell')} that could not be proven in time are in {path}"
+        cells = plural(self.over_basis(netlist).n_cells, "cell")
+        return f"{cells} that could not be proven in time are in {path}"
 
-    def interrupted(self) -> InterruptedWorkError:
+    def interrupted(self, as_json: bool) -> InterruptedWorkError:
         """Write what there is, and return what to say of it."""
+        from btfsynth.flow.basis import cell_by_cell
+        from btfsynth.passes.base import Ended
+
         result = self.result
-        unproven = self.unproven_words(self.write_unproven())
+        unproven_path = self.write_unproven()
+        unproven = self.unproven_words(unproven_path)
         if not result.reports or (unproven and not any(each.kept for each in result.reports)):
             kept = unproven or "nothing was saved"
             where = "in the first pass" if len(result.reports) < 2 else "before the proof"
             return InterruptedWorkError(f"interrupted {where}; {kept}")
         path = beside(self.asked) if self.asked.exists() else self.asked
-        self.write(self.best(), path)
+        best = self.best()
+        made = None
+        if self.basis is not Basis.MAJ:
+            made = cell_by_cell(best, self.basis, ", as it was interrupted")
+        written = best if made is None else made.gates
+        notices = self.write(written, path)
+        if as_json:
+            ended = replace(self, made=made, result=replace(result, ended=Ended.USER))
+            emit_json(ended._record(best, path, unproven_path, notices))
         done = sum(not report.cut_short for report in result.reports)
         more = f"; {unproven}" if unproven else ""
         return InterruptedWorkError(
             f"interrupted after {done} of {plural(result.steps, 'pass', 'passes')}; the best netlist so far, "
-            f"{plural(self.best().n_cells, 'cell')}, is saved in {path}{why_beside(self.asked, path)}{more}"
+            f"{plural(written.n_cells, 'cell')}, is saved in {path}{why_beside(self.asked, path)}{more}"
         )
 
     def finish(self, dataset: Dataset | None, wanted: Preserve | None, as_json: bool) -> None:
@@ -334,9 +359,9 @@ class _Work:
             if wanted is None and dataset.says_all:
                 broken = f"the targets of {dataset.source} are missed, {targets.words()}"
                 what = "the netlist of the network"
-        broken = broken or self._too_deep(netlist)
-        path = beside(self.asked) if broken and self.asked.exists() else self.asked
         written = netlist if self.made is None else self.made.gates
+        broken = broken or self._too_deep(written)
+        path = beside(self.asked) if broken and self.asked.exists() else self.asked
         notices = (*self.write(written, path), *notices)
         unproven = self.write_unproven()
         if as_json:
@@ -353,13 +378,15 @@ class _Work:
         if unproven is not None:
             raise VerificationError(
                 f"{self.file}: {self.unproven_words(unproven)}; the proven netlist of "
-                f"{plural(netlist.n_cells, 'cell')} is in {path}"
+                f"{plural(written.n_cells, 'cell')} is in {path}"
             )
 
-    def _too_deep(self, netlist: Netlist) -> str:
+    def _too_deep(self, netlist: AnyNetlist) -> str:
+        from btfsynth.netlist.gates import GateNetlist
         from btfsynth.netlist.views import statistics
 
-        depth, most = statistics(netlist).depth, self.goal.max_depth
+        depth = netlist.depth if isinstance(netlist, GateNetlist) else statistics(netlist).depth
+        most = self.goal.max_depth
         if not most or depth <= most:
             return ""
         return f"no netlist of depth {most} or less was found; the shallowest has depth {depth}"
@@ -388,7 +415,8 @@ class _Work:
         if self.goal.objective is Objective.LUT6:
             from btfsynth.flow.luts import lut_cost
 
-            made["luts_before"], made["luts"] = lut_cost(self.given)[0], lut_cost(netlist)[0]
+            made["luts_before"] = lut_cost(self.given)[0]
+            made["luts"] = lut_cost(self._in_majorities(netlist))[0]
         return {
             "name": netlist.name,
             "cells_before": first.cells,
@@ -427,7 +455,10 @@ class _Work:
         if self.goal.objective is Objective.LUT6:
             from btfsynth.flow.luts import lut_cost
 
-            (before, _, _), (luts, levels, _) = lut_cost(self.given), lut_cost(netlist)
+            (before, _, _), (luts, levels, _) = (
+                lut_cost(self.given),
+                lut_cost(self._in_majorities(netlist)),
+            )
             tables = f"{plural(luts, 'table')} of six inputs, {plural(levels, 'level')}"
             show("lut6", f"{tables}; from {plural(before, 'table')}", style="green")
         show("", f"from {plural(self.given.n_cells, 'cell')}; saved in {path}")

@@ -10,6 +10,7 @@ from btfsynth.errors import ToolTimeoutError, VerificationError, plural
 from btfsynth.netlist.gates import GateNetlist, of_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.passes.gate_search import GateEffort, find_smallest
+from btfsynth.passes.goal import Goal
 from btfsynth.settings.table import Basis
 from btfsynth.time_box import seconds_left
 from btfsynth.verify.equivalence import equivalent
@@ -31,6 +32,15 @@ class InBasis:
             "proof": self.proof,
         }
 
+    def rank(self, goal: Goal) -> tuple[int, ...]:
+        """Return what orders netlists of a basis by a goal, the best first."""
+        return goal.rank_of(self.gates.n_cells, self.gates.depth)
+
+
+def cell_by_cell(netlist: Netlist, basis: Basis, why: str = "") -> InBasis:
+    """Return a netlist in other cells without a search, which needs no proof."""
+    return InBasis(of_netlist(netlist, basis), f"cell by cell{why}")
+
 
 def to_basis(
     netlist: Netlist,
@@ -51,7 +61,7 @@ def to_basis(
     except ToolTimeoutError:
         found = None
     if found is None:
-        return InBasis(of_netlist(netlist, basis), "cell by cell, as the time was up")
+        return cell_by_cell(netlist, basis, ", as the time was up")
     if found.equal:
         return InBasis(gates, found.method)
     if also:

@@ -38,14 +38,15 @@ class Goal:
 
     def rank(self, netlist: Netlist) -> tuple[int, ...]:
         """Return what orders netlists, the best first."""
-        order = size_order(netlist)[:2]
-        cells, depth = order
+        return self.rank_of(*size_order(netlist)[:2])
+
+    def rank_of(self, cells: int, depth: int) -> tuple[int, ...]:
         late = max(0, depth - self.max_depth) if self.max_depth else 0
         if self.objective is Objective.DEPTH:
-            return late, depth, *order
+            return late, depth, cells
         if self.objective is Objective.CELLS_DEPTH:
-            return late, cells * depth, *order
-        return late, *order
+            return late, cells * depth, cells, depth
+        return late, cells, depth
 
     def allows(self, before: Netlist, after: Netlist) -> bool:
         """Tell whether a pass may leave this: deeper only where it has saved cells, and as far as allowed."""

@@ -7,6 +7,9 @@ from circuits import AND_ADDERS, array_multiplier
 
 import btfsynth as btf
 from btfsynth.hdl.writers import get_writer
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.gates import of_netlist
+from btfsynth.ports import Port
 
 
 @pytest.fixture
@@ -86,3 +89,60 @@ def test_the_fewest_lookup_tables(cli, tmp_path):
     assert made.luts()[1].luts == 5
     refused = cli("discover", "multiplier:2", "--objective", "lut6").complaint
     assert "expected one of cells, depth, cells*depth" in refused or "lut6" in refused
+
+
+def array(folder):
+    """The textbook array of 3 bits as a file."""
+    path = folder / "m3.mig"
+    path.write_bytes(get_writer(path).content(array_multiplier(3, 3))[0])
+    return path
+
+
+@pytest.mark.parametrize("place", ["flow.basis.find_smallest", "passes.basic.Inverters.apply"])
+def test_interrupted_in_another_basis(cli, tmp_path, monkeypatch, place):
+    """In the search or in a pass: the file has the cells that were asked for, the record is of it."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    given = array(tmp_path)
+    monkeypatch.setattr(f"btfsynth.{place}", interrupted)
+    options = ("--basis", "aig", "--passes", "strash; inverters", "-o", "small.blif")
+    outcome = cli("simplify", given.name, *options, "--json")
+    assert outcome.code == 1
+    record = outcome.json
+    assert record["ended"] == "interrupted"
+    assert record["basis"]["basis"] == "aig"
+    assert f"{record['basis']['cells']} cells, is saved in small.blif" in outcome.stderr
+    covers = [line.split() for line in (tmp_path / "small.blif").read_text().splitlines()]
+    assert all(len(words) <= 4 for words in covers if words[:1] == [".names"])
+    assert btf.prove(given, tmp_path / "small.blif")
+
+
+def conjunction(deep):
+    """An AND of 8 inputs as a chain or as a tree."""
+    builder = NetlistBuilder("all", [Port("x", 8)], [Port("y", 1)])
+    signals = [builder.input(bit) for bit in range(8)]
+    while len(signals) > 1:
+        made = builder.and_(signals.pop(0), signals.pop(0))
+        signals.insert(0 if deep else len(signals), made)
+    return builder.build(signals)
+
+
+def test_the_depth_allowed_is_that_of_the_file(cli, tmp_path, monkeypatch):
+    """What a search made deeper is left for the netlist cell by cell; if that is too deep, it is an error."""
+    path = tmp_path / "all.mig"
+    path.write_bytes(get_writer(path).content(conjunction(deep=False))[0])
+
+    def find(starts, basis, effort):
+        return of_netlist(conjunction(deep=True), basis)
+
+    monkeypatch.setattr("btfsynth.flow.basis.find_smallest", find)
+    options = ("--basis", "xag", "--passes", "strash", "--json", "-o", "small.blif")
+    outcome = cli("simplify", path.name, *options, "--max-depth", 3)
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["basis"]["depth"] == 3
+    assert outcome.json["basis"]["proof"] == "cell by cell"
+    outcome = cli("simplify", path.name, *options, "--max-depth", 2)
+    assert outcome.code == 1
+    assert "no netlist of depth 2 or less was found; the shallowest has depth 3" in outcome.stderr
