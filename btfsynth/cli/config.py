@@ -214,6 +214,8 @@ def command_line(without: Collection[str] = ()) -> tuple[str, ...]:
         if not is_given(name):
             continue
         value = context.params.get(name)
+        if name == "config":  # read, and no parameter of the command
+            value = getattr(run_file(), "path", None)
         if isinstance(parameter, click.Argument):
             words.append(_word(value))
         elif name not in without and isinstance(parameter, click.Option):

@@ -256,8 +256,9 @@ def test_valid_columns_go_by_name(cli, tmp_path):
     accuracy = outcome.json["hardware"]["accuracy"]
     assert {accuracy[stage]["valid"]["bits_right"] for stage in accuracy} == {4}
     assert any("matched by name" in notice for notice in outcome.json["notices"])
-    again = cli("build", "--config", "out/run.toml", "-o", "again")
+    again = cli("build", "--config", "out/run.toml", "-o", "again", "--json")
     assert again.code == 0, again.stderr
+    assert again.json["command"] == ["btfsynth", "build", "--config", "run.toml"]
     wider = cli("build", "t.csv", "--valid", "full_adder", "-o", "wider")
     assert wider.code == 2
     assert "expected 2 inputs" in wider.complaint
