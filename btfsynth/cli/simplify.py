@@ -262,7 +262,7 @@ class _Work:
 
     def in_basis(self, limits: _Limits, as_json: bool) -> _Work:
         """Find a netlist over another basis; what was given is a second start where it is the same function."""
-        from btfsynth.flow.basis import cell_by_cell, to_basis
+        from btfsynth.flow.basis import to_basis
         from btfsynth.passes.gate_search import GateEffort
 
         best = self.best()
@@ -271,8 +271,16 @@ class _Work:
             found = to_basis(best, self.basis, also, GateEffort(deadline=limits.end))
         except KeyboardInterrupt:
             raise self.interrupted(as_json) from None
-        made = min(found, cell_by_cell(best, self.basis), key=lambda made: made.rank(self.goal))
+        made = min(found, self._cell_by_cell(best), key=lambda made: made.rank(self.goal))
         return replace(self, made=made)
+
+    def _cell_by_cell(self, netlist: Netlist, why: str = "") -> InBasis:
+        """Return it without a search, or what was given where that is better: a majority takes many cells."""
+        from btfsynth.flow.basis import cell_by_cell
+
+        starts = (netlist, named(self.given, self.name))
+        made = (cell_by_cell(each, self.basis, why) for each in starts)
+        return min(made, key=lambda made: made.rank(self.goal))
 
     def best(self) -> Netlist:
         """Return the proven netlist, or what was given where that is better."""
@@ -319,7 +327,6 @@ class _Work:
 
     def interrupted(self, as_json: bool) -> InterruptedWorkError:
         """Write what there is, and return what to say of it."""
-        from btfsynth.flow.basis import cell_by_cell
         from btfsynth.passes.base import Ended
 
         result = self.result
@@ -333,7 +340,7 @@ class _Work:
         best = self.best()
         made = None
         if self.basis is not Basis.MAJ:
-            made = cell_by_cell(best, self.basis, ", as it was interrupted")
+            made = self._cell_by_cell(best, ", as it was interrupted")
         written = best if made is None else made.gates
         notices = self.write(written, path)
         if as_json:

@@ -10,6 +10,7 @@ from btfsynth.hdl.writers import get_writer
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.gates import of_netlist
 from btfsynth.ports import Port
+from btfsynth.settings.table import Basis
 
 
 @pytest.fixture
@@ -117,6 +118,21 @@ def test_interrupted_in_another_basis(cli, tmp_path, monkeypatch, place):
     covers = [line.split() for line in (tmp_path / "small.blif").read_text().splitlines()]
     assert all(len(words) <= 4 for words in covers if words[:1] == [".names"])
     assert btf.prove(given, tmp_path / "small.blif")
+
+
+def test_interrupted_it_is_not_larger_than_what_was_given(cli, tmp_path, monkeypatch):
+    """Majorities that a pass found cost more as ANDs than the ANDs of the file."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("btfsynth.flow.basis.find_smallest", interrupted)
+    path = tmp_path / "m3.aig"
+    path.write_bytes(get_writer(path).content(array_multiplier(3, 3, AND_ADDERS[0]))[0])
+    given = btf.read(path)
+    assert of_netlist(given.optimize("detect").core, Basis.AIG).n_cells > given.cells
+    options = ("--basis", "aig", "--passes", "detect", "-o", "small.aig", "--json")
+    assert cli("simplify", path.name, *options).json["basis"]["cells"] <= given.cells
 
 
 def conjunction(deep):
