@@ -56,9 +56,9 @@ SCRIPTS: dict[str, str] = {
 }
 """The scripts by name, for netlists all of whose input vectors are looked at."""
 
-_SHRINK = f"{_JOIN}; resub; rewrite; resub; rewrite -z; resub"
-_GUIDED = "depth; guided --work 60; guided --rise 40 --work 60 --patience 20000"
-"""Lower the depth at the price of cells, and win these back at that depth, then near it."""
+_SHRINK = f"{_JOIN}; resub; rewrite; resub; rewrite -z; resub; {_LAST}"
+_GUIDED = "depth --growth 1; guided --work 60; guided --rise 20 --work 40"
+"""Lower the depth at the price of a few cells, and win these back at that depth, then near it."""
 
 WIDE_SCRIPTS: dict[str, str] = {
     "light": f"strash; detect; {_LAST}",
@@ -67,7 +67,7 @@ WIDE_SCRIPTS: dict[str, str] = {
     "table": f"{_SHRINK}; {_GUIDED}; {_LAST}",
     "best": f"{_SHRINK}; detour; depth; guided --work 300; guided --rise 40 --work 300 --patience 50000; "
     f"rewrite -z --seed 2; guided --seed 2 --work 300 --patience 50000; {_LAST}",
-    "depth": f"{_SHRINK}; {_GUIDED}; depth; inverters",
+    "depth": f"{_SHRINK}; depth; guided --work 60; guided --rise 40 --work 60; depth; inverters",
 }
 """The scripts of the same names for netlists of more inputs, where vectors are a sample."""
 
