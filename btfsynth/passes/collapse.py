@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import UsageError
 from btfsynth.lower.starts import table_starts
 from btfsynth.netlist.gates import of_netlist
+from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import (
@@ -70,6 +71,7 @@ class Collapse:
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         size = netlist.n_outputs << netlist.n_inputs
         fits = 0 < netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS and size <= self.entries
+        netlist = rebuild(netlist)
         if not reference.complete or not fits:
             return netlist
         work = _Portfolio(netlist, reference)

@@ -161,7 +161,7 @@ def test_a_network_trained_on_the_values_takes_any_code(cli, three_classes):
         for folder in ("one", "two"):
             outcome = cli(
                 "build", "points.dat", "--network", "n.npz", "--code", code, "--weights", "7",
-                "-o", folder, "--simulator", "parsed_verilog", "--json",
+                "-o", folder, "--passes", "fast", "--simulator", "parsed_verilog", "--json",
             )  # fmt: skip
             assert "was not simulated" in outcome.complaint
             assert outcome.json["hardware"]["accuracy"]["netlist"]["train"]["vectors_right"] >= 57

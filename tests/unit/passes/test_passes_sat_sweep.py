@@ -131,8 +131,8 @@ def multipliers(width: int) -> Netlist:
 
 
 def test_the_conflict_limit_gives_up_and_keeps_the_function() -> None:
-    """One conflict decides little of a product with its operands exchanged; more decide all."""
-    netlist = sorted_by_level(rebuild(multipliers(6)))
+    """One conflict decides too little of a product with its operands exchanged; more decide all."""
+    netlist = sorted_by_level(rebuild(multipliers(8)))
     words = random_vectors(netlist.n_inputs, 16, 1)
     short = find_equal_signals(netlist, words, 1)
     assert short.undecided > 0
