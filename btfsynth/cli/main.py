@@ -7,11 +7,13 @@ import gc
 import importlib
 import math
 import os
+import shlex
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -162,6 +164,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(spelled(f"{error}{hint}", cli.running), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted", 1)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("btfsynth."):
+            raise
+        # numba reads kernels that were compiled before a module moved, as after `git pull`.
+        folder = Path(__file__).parents[1]
+        _fail(
+            f"compiled code of another version is in the way ({error.name} is gone); delete it: "
+            f"find {shlex.quote(str(folder))} -name '*.nb[ic]' -delete",
+            1,
+        )
     except MemoryError:
         _fail("not enough memory for data or a network of this size", 1)
     except ValueError as error:

@@ -86,7 +86,9 @@ def test_an_interrupted_learning_replaces_no_whole_one(cli, tmp_path, monkeypatc
     monkeypatch.setattr(learning, "_simplified", lambda netlist, _: (netlist, True))
     outcome = cli(*learn, "-o", "out", "--seed", 2)
     assert outcome.code == 1
-    assert outcome.complaint == "interrupted; the best circuit so far is in out.failed, not simulated"
+    assert (
+        outcome.complaint == "interrupted; the best circuit so far is in out.failed, not simulated"
+    )
     assert contents(tmp_path / "out") == before
     assert (tmp_path / "out.failed" / "manifest.json").is_file()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -51,3 +52,19 @@ def test_nothing_that_computes_is_imported(program, shown):
     assert shown in text
     assert "click" in packages
     assert not packages & set(HEAVY)
+
+
+def test_compiled_code_of_another_version_is_named(monkeypatch, capsys):
+    """numba imports the modules that compiled kernels were made of, even those that are gone."""
+    module = importlib.import_module("btfsynth.cli.main")
+
+    def gone(**_: object) -> None:
+        raise ModuleNotFoundError("No module named", name="btfsynth.gone")
+
+    monkeypatch.setattr(module.cli, "main", gone)
+    with pytest.raises(SystemExit) as ended:
+        module.main(["tasks"])
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert "(btfsynth.gone is gone)" in error
+    assert error.endswith("-name '*.nb[ic]' -delete\n")
