@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import DataError
 from btfsynth.files import write_text
-from btfsynth.hdl.amaranth import class_name, stream_class_name
-from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.templates import render
-from btfsynth.hdl.vhdl import vhdl_name
 from btfsynth.ports import Port, total_width
+
+if TYPE_CHECKING:
+    from btfsynth.hdl.module import HardwareModule
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +192,8 @@ def emit_cocotb(
 def emit_amaranth_test(
     module: HardwareModule, vector_count: int, vector_file: str, stream: bool = False
 ) -> str:
+    from btfsynth.hdl.amaranth import class_name, stream_class_name
+
     names, timing = module.names, module.timing
     return render(
         "amaranth/test.py.j2",
@@ -206,10 +208,14 @@ def emit_amaranth_test(
 
 def bench_name(module: str) -> str:
     """Return the name of the VHDL testbench of a module, as GHDL's command line takes it."""
+    from btfsynth.hdl.vhdl import vhdl_name
+
     return vhdl_name(f"tb_{module}")
 
 
 def emit_vhdl_testbench(module: HardwareModule, vector_count: int, vector_file: str) -> str:
+    from btfsynth.hdl.vhdl import vhdl_name
+
     names, timing = module.names, module.timing
     controls = () if timing is None else timing.controls
     return render(
@@ -227,6 +233,8 @@ def emit_vhdl_testbench(module: HardwareModule, vector_count: int, vector_file: 
 
 
 def _vhdl_connections(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
+    from btfsynth.hdl.vhdl import vhdl_name
+
     connections = []
     for name, last, first in port_slices(ports):
         bits = f"{first}" if last == first else f"{last} downto {first}"

@@ -70,10 +70,12 @@ class Collapse:
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         size = netlist.n_outputs << netlist.n_inputs
-        fits = 0 < netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS and size <= self.entries
-        netlist = rebuild(netlist)
+        fits = netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS and size <= self.entries
+        if reference.complete and netlist.n_inputs == 0:
+            return rebuild(netlist)
         if not reference.complete or not fits:
             return netlist
+        netlist = rebuild(netlist)
         work = _Portfolio(netlist, reference)
         tables, wanted = _tables(netlist, reference)
         with best_so_far():

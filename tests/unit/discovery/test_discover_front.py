@@ -40,7 +40,8 @@ def test_objectives_order_the_front():
         record(2, (9, 4, 0)),
         record(3, (10, 3, 0)),
     ]
-    first = {objective: pareto(records, objective)[0].trial for objective in Objective}
+    known = [objective for objective in Objective if objective is not Objective.LUT6]
+    first = {objective: pareto(records, objective)[0].trial for objective in known}
     assert first == {Objective.CELLS: 0, Objective.DEPTH: 1, Objective.CELLS_DEPTH: 1}
     assert [r.trial for r in pareto(records, Objective.CELLS_DEPTH)] == [1, 3, 2, 0]
 
