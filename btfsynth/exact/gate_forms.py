@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from btfsynth.exact.npn import CLASS_INPUTS, npn_classes, self_dual_classes
 from btfsynth.exact.table import all_forms, load_table
-from btfsynth.netlist.hashing import majority, slot_of
+from btfsynth.netlist.hashing import cell_of, majority
 from btfsynth.netlist.kernels import value_of
 from btfsynth.settings.table import Basis
 
@@ -85,16 +85,7 @@ def parity_cell(graph: Any, a: Any, b: Any, c: Any) -> Any:
         return np.int64(z ^ flip)
     if y == z:
         return np.int64(x ^ flip)
-    fanins, table, _, level, made, _, _ = graph
-    slot = slot_of(graph, x, y, z)
-    node = np.int64(table[slot])
-    if node == 0:
-        node = made[0]
-        made[0] += 1
-        table[slot] = node
-        fanins[node, 0], fanins[node, 1], fanins[node, 2] = x, y, z
-        level[node] = 1 + max(level[x >> 1], level[y >> 1], level[z >> 1])
-    return 2 * node + flip
+    return 2 * cell_of(graph, x, y, z) + flip
 
 
 @numba.njit(cache=True, nogil=True)

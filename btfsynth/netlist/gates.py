@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import NetlistError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.kernels import complement_mask, majority_of
-from btfsynth.netlist.netlist import FALSE, TRUE, Netlist, read_literals, value_of
+from btfsynth.netlist.netlist import FALSE, TRUE, CellArrays, Netlist, read_literals, value_of
 from btfsynth.netlist.simulation import pack_bits, unpack_bits
 from btfsynth.netlist.views import depth_of, mark_cone
 from btfsynth.ports import Port, total_width
@@ -32,7 +32,7 @@ KINDS = ("and", "or", "maj", "xor", "xor3")
 
 
 @dataclass(frozen=True, eq=False)
-class GateNetlist:
+class GateNetlist(CellArrays):
     """An immutable netlist over the cells of a basis, with named ports.
 
     A `NetlistError` if the arrays are no `Netlist` or a cell is not in normal form or not in the basis.
@@ -61,26 +61,6 @@ class GateNetlist:
                 raise NetlistError(f"{self.name}: cell {cell} is not {what}")
         object.__setattr__(self, "fanins", shape.fanins)
         object.__setattr__(self, "outputs", shape.outputs)
-
-    @property
-    def n_inputs(self) -> int:
-        return total_width(self.input_ports)
-
-    @property
-    def n_outputs(self) -> int:
-        return len(self.outputs)
-
-    @property
-    def n_cells(self) -> int:
-        return len(self.fanins)
-
-    @property
-    def n_nodes(self) -> int:
-        return 1 + self.n_inputs + self.n_cells
-
-    @property
-    def first_cell(self) -> int:
-        return 1 + self.n_inputs
 
     @property
     def depth(self) -> int:

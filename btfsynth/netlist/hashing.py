@@ -112,13 +112,9 @@ def normal(a: Any, b: Any, c: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return the literal of a majority; a cell is made if it has to be. Changes the graph."""
-    literal = np.int64(folded(a, b, c))
-    if literal != NONE:
-        return literal
+def cell_of(graph: Any, x: Any, y: Any, z: Any) -> Any:
+    """Return the node of a cell with this fan-in; it is made if it has to be. Changes the graph."""
     fanins, table, _, level, made, _, _ = graph
-    x, y, z, flip = normal(a, b, c)
     slot = slot_of(graph, x, y, z)
     node = np.int64(table[slot])
     if node == 0:
@@ -127,7 +123,17 @@ def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
         table[slot] = node
         fanins[node, 0], fanins[node, 1], fanins[node, 2] = x, y, z
         level[node] = 1 + max(level[x >> 1], level[y >> 1], level[z >> 1])
-    return 2 * node + flip
+    return node
+
+
+@numba.njit(cache=True, nogil=True)
+def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return the literal of a majority; a cell is made if it has to be. Changes the graph."""
+    literal = np.int64(folded(a, b, c))
+    if literal != NONE:
+        return literal
+    x, y, z, flip = normal(a, b, c)
+    return 2 * cell_of(graph, x, y, z) + flip
 
 
 @numba.njit(cache=True, nogil=True)

@@ -189,6 +189,46 @@ def retain(counted: Any, node: Any, stack: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def freed_with(counted: Any, node: Any, literals: Any, stack: Any) -> Any:
+    """Return how many cells below a cell fall out of use if literals replace its fan-in.
+
+    Negative literals are passed over.
+    """
+    references = counted.references
+    for k in range(len(literals)):
+        if literals[k] >= 0:
+            references[literals[k] >> 1] += 1
+    freed = release(counted, node, stack)
+    retain(counted, node, stack)
+    for k in range(len(literals)):
+        if literals[k] >= 0:
+            references[literals[k] >> 1] -= 1
+    return freed
+
+
+@numba.njit(cache=True, nogil=True)
+def redirect(state: Any, node: Any, literal: Any, stack: Any) -> None:
+    """Let a literal stand for a cell everywhere, which falls out of use. Changes the state.
+
+    state: fanins, outputs, references and first as in `btfsynth.passes.replacement`.
+    """
+    fanins, outputs, references = state.fanins, state.outputs, state.references
+    for user in range(state.first, fanins.shape[0]):
+        if references[user] > 0:
+            for place in range(3):
+                if fanins[user, place] >> 1 == node:
+                    fanins[user, place] = literal ^ (fanins[user, place] & 1)
+                    references[literal >> 1] += 1
+                    references[node] -= 1
+    for number in range(outputs.shape[0]):
+        if outputs[number] >> 1 == node:
+            outputs[number] = literal ^ (outputs[number] & 1)
+            references[literal >> 1] += 1
+            references[node] -= 1
+    release(state, node, stack)
+
+
+@numba.njit(cache=True, nogil=True)
 def hold(counted: Any, node: Any, stack: Any) -> Any:
     """Use a node once more; return how many cells come into use."""
     fanins, references = counted.fanins, counted.references

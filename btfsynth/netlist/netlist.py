@@ -78,8 +78,36 @@ def cell_kind(fanin: NDArray[np.int32]) -> CellKind:
     return CellKind.MAJ
 
 
+class CellArrays:
+    """The sizes of a netlist that is held as an array of cells with three literals each."""
+
+    input_ports: tuple[Port, ...]
+    fanins: NDArray[np.int32]
+    outputs: NDArray[np.int32]
+
+    @property
+    def n_inputs(self) -> int:
+        return total_width(self.input_ports)
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.outputs)
+
+    @property
+    def n_cells(self) -> int:
+        return len(self.fanins)
+
+    @property
+    def n_nodes(self) -> int:
+        return 1 + self.n_inputs + self.n_cells
+
+    @property
+    def first_cell(self) -> int:
+        return 1 + self.n_inputs
+
+
 @dataclass(frozen=True, eq=False)
-class Netlist:
+class Netlist(CellArrays):
     """An immutable majority-inverter graph with named ports.
 
     The bits of the ports, in order, are the input nodes and the output literals. `fanins` are ``(cells, 3)``
@@ -127,23 +155,3 @@ class Netlist:
                 f"got {array.min()} to {array.max()}"
             )
         return np.array(array, dtype=np.int32, order="C")
-
-    @property
-    def n_inputs(self) -> int:
-        return total_width(self.input_ports)
-
-    @property
-    def n_outputs(self) -> int:
-        return len(self.outputs)
-
-    @property
-    def n_cells(self) -> int:
-        return len(self.fanins)
-
-    @property
-    def n_nodes(self) -> int:
-        return 1 + self.n_inputs + self.n_cells
-
-    @property
-    def first_cell(self) -> int:
-        return 1 + self.n_inputs

@@ -1,11 +1,10 @@
 """Annealing: a random walk over netlists of nearly the least size found.
 
-One cell after the other, drawn at random, is expressed anew by signals that do not depend on it, wherever no
-output changes: by one of them, by one new cell or by two (see `btfsynth.passes.resubstitution`). What saves
-cells or keeps their number is taken at once. Two cells for one are taken now and then too, as long as the
-netlist has not more than so many cells above the smallest one met: a walk within a record's reach (Dueck, "New
-optimization heuristics: the great deluge algorithm and the record-to-record travel", 1993), which gets out of
-where resubstitution is stuck.
+Each step draws a cell at random and replaces it by a signal that does not depend on it, by one new cell or by
+two, if no output changes (see `btfsynth.passes.resubstitution`). A replacement that saves cells or keeps their
+number is always taken. Sometimes two cells are taken for one, up to a limit above the smallest netlist met.
+This is record-to-record travel (Dueck, "New optimization heuristics: the great deluge algorithm and the
+record-to-record travel", 1993); it leaves minima in which resubstitution is stuck.
 """
 
 from __future__ import annotations
@@ -19,7 +18,16 @@ import numpy as np
 
 from btfsynth.errors import UsageError
 from btfsynth.netlist.hashing import rebuild, rebuild_from
-from btfsynth.netlist.kernels import NONE, evaluate, next_below, random_state, release, retain
+from btfsynth.netlist.kernels import (
+    NONE,
+    evaluate,
+    freed_with,
+    next_below,
+    random_state,
+    redirect,
+    release,
+    retain,
+)
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells
@@ -219,7 +227,7 @@ def _choose(
             gain = 1 + freed
             if inside[literals[row] >> 1]:
                 alone = (literals[row], NONE, NONE)
-                gain = 1 + _freed_with(state, node, alone, stack[freed + 1 :])
+                gain = 1 + freed_with(state, node, alone, stack[freed + 1 :])
             if gain > best[0]:
                 best = (gain, literals[row], NONE, NONE, NONE, NONE)
     if best[1] != NONE:
@@ -235,21 +243,6 @@ def _choose(
         if second[0] > best[0] or (second[1] != NONE and next_below(random, 2) == 0):
             best = second
     return best
-
-
-@numba.njit(cache=True, nogil=True)
-def _freed_with(state: Any, node: Any, literals: Any, stack: Any) -> Any:
-    """Return how many cells below a cell fall out of use when literals replace its fan-in."""
-    references = state.references
-    for k in range(3):
-        if literals[k] >= 0:
-            references[literals[k] >> 1] += 1
-    freed = release(state, node, stack)
-    retain(state, node, stack)
-    for k in range(3):
-        if literals[k] >= 0:
-            references[literals[k] >> 1] -= 1
-    return freed
 
 
 @numba.njit(cache=True, nogil=True)
@@ -286,7 +279,7 @@ def _one_cell(
                 if inside[a >> 1] or inside[b >> 1] or inside[c >> 1]:
                     if freed <= best[0]:
                         continue
-                    gain = _freed_with(state, node, (a, b, c), stack[freed + 1 :])
+                    gain = freed_with(state, node, (a, b, c), stack[freed + 1 :])
                 if gain < best[0] or _same(own, a, b, c):
                     continue
                 ties = 1 if gain > best[0] else ties + 1
@@ -377,22 +370,10 @@ def _place(state: Any, node: Any, choice: Any, stack: Any) -> Any:
 
     Returns the node that a second new cell took, or `NONE`.
     """
-    fanins, outputs, references = state.fanins, state.outputs, state.references
+    fanins, references = state.fanins, state.references
     _, a, b, c, d, e = choice
     if b < 0:
-        for user in range(state.first, fanins.shape[0]):
-            if references[user] > 0:
-                for place in range(3):
-                    if fanins[user, place] >> 1 == node:
-                        fanins[user, place] = a ^ (fanins[user, place] & 1)
-                        references[a >> 1] += 1
-                        references[node] -= 1
-        for number in range(outputs.shape[0]):
-            if outputs[number] >> 1 == node:
-                outputs[number] = a ^ (outputs[number] & 1)
-                references[a >> 1] += 1
-                references[node] -= 1
-        release(state, node, stack)
+        redirect(state, node, a, stack)
         return NONE
     for literal in (a, b, c, d, e):
         if literal >= 0:

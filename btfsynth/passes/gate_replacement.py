@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from btfsynth.netlist.kernels import NONE, next_below, release, retain
+from btfsynth.netlist.kernels import NONE, freed_with, next_below, release, retain
 
 _TIES = 24
 """One of at most this many best replacements is chosen; the search for a cell then ends."""
@@ -49,19 +49,6 @@ class GateSearch(NamedTuple):
     inside: Any  # uint8 ``(nodes,)``: falls out of use with the cell; zero before and after
     slots: Any  # int32, a power of two, -1 everywhere before and after: divisors by the hash of a signature
     lists: Any  # int32 ``(3, 2 * divisors + 1)``, scratch
-
-
-@numba.njit(cache=True, nogil=True)
-def _freed_with(state: Any, node: Any, literals: Any, stack: Any) -> Any:
-    """Return how many cells below a cell fall out of use when literals replace its fan-in."""
-    references = state.references
-    for literal in literals:
-        references[literal >> 1] += 1
-    freed = release(state, node, stack)
-    retain(state, node, stack)
-    for literal in literals:
-        references[literal >> 1] -= 1
-    return freed
 
 
 @numba.njit(cache=True, nogil=True)
@@ -294,7 +281,7 @@ def _offer(state: Any, node: Any, options: Any, found: Any, work: Any, random: A
     if inside[a >> 1] or inside[b >> 1] or inside[c >> 1]:
         if freed < choice[0]:
             return False
-        gain = _freed_with(state, node, (a, b, c), stack)
+        gain = freed_with(state, node, (a, b, c), stack)
     if gain < choice[0] or (not walk and gain == choice[0]):
         return False
     if gain > choice[0]:
@@ -501,7 +488,7 @@ def find_gates(state: Any, node: Any, basis: Any, options: Any, search: Any, ran
             literal = _literal(divisors, row)
             gain = 1 + freed
             if inside[literal >> 1]:
-                gain = 1 + _freed_with(state, node, (literal,), stack[freed + 1 :])
+                gain = 1 + freed_with(state, node, (literal,), stack[freed + 1 :])
             if gain > choice[0]:
                 choice[0], choice[1], choice[2] = gain, NONE, literal
     elif k_most >= 1 and freed >= least:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from btfsynth.exact.gate_forms import GateForms, gate_forms, plain_gate
 from btfsynth.netlist.gates import GateNetlist, cell_words, compact_gates, is_parity
 from btfsynth.netlist.hashing import new_graph
-from btfsynth.netlist.kernels import NONE, next_below, release, value_of
+from btfsynth.netlist.kernels import NONE, next_below, redirect, release, value_of
 from btfsynth.netlist.simulation import exhaustive_words, valid_words
 from btfsynth.netlist.views import order_cells
 from btfsynth.passes.gate_replacement import GateSearch, GateState, find_gates
@@ -198,7 +198,6 @@ def _choose_divisors(
 def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
     """Carry out a replacement found by `find_gates`. Returns the node of an inner cell, or `NONE`."""
     fanins, parity, references = state.fanins, state.parity, state.references
-    outputs = state.outputs
     if choice[1] != NONE:
         for k in (2, 3, 4, 6, 7, 8):
             if choice[k] >= 0 and (k < 5 or choice[5] != NONE):
@@ -217,19 +216,7 @@ def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
         references[cell] = 1
         return cell
     a = choice[2]
-    for user in range(state.first, fanins.shape[0]):
-        if references[user] > 0:
-            for place in range(3):
-                if fanins[user, place] >> 1 == node:
-                    fanins[user, place] = a ^ (fanins[user, place] & 1)
-                    references[a >> 1] += 1
-                    references[node] -= 1
-    for number in range(outputs.shape[0]):
-        if outputs[number] >> 1 == node:
-            outputs[number] = a ^ (outputs[number] & 1)
-            references[a >> 1] += 1
-            references[node] -= 1
-    release(state, node, stack)
+    redirect(state, node, a, stack)
     return NONE
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from btfsynth.netlist.kernels import NONE, next_below, release, retain
+from btfsynth.netlist.kernels import NONE, freed_with, next_below, release, retain
 
 _TIES = 32
 """One of at most this many best replacements is chosen; the search ends there."""
@@ -51,21 +51,6 @@ class Search(NamedTuple):
     level: Any  # int32 ``(nodes,)``
     limit: Any
     """The level up to which the cell is not late: its required time, or its own level if that is higher."""
-
-
-@numba.njit(cache=True, nogil=True)
-def _freed_with(state: Any, node: Any, literals: Any, stack: Any) -> Any:
-    """Return how many cells below a cell fall out of use when literals replace its fan-in."""
-    references = state.references
-    for k in range(3):
-        if literals[k] >= 0:
-            references[literals[k] >> 1] += 1
-    freed = release(state, node, stack)
-    retain(state, node, stack)
-    for k in range(3):
-        if literals[k] >= 0:
-            references[literals[k] >> 1] -= 1
-    return freed
 
 
 @numba.njit(cache=True, nogil=True)
@@ -256,7 +241,7 @@ def _signal(state: Any, node: Any, options: Any, work: Any) -> Any:
             continue
         gain = 1 + freed
         if inside[literal >> 1]:
-            gain = 1 + _freed_with(state, node, (literal, NONE, NONE), stack[freed + 1 :])
+            gain = 1 + freed_with(state, node, (literal, NONE, NONE), stack[freed + 1 :])
         if gain > best[0] or (gain == best[0] and at < best_level):
             best, best_level = (gain, literal, NONE, NONE, NONE, NONE), at
     return best
@@ -302,7 +287,7 @@ def _one_cell(state: Any, node: Any, options: Any, work: Any, random: Any) -> An
                         if inside[a >> 1] or inside[b >> 1] or inside[c >> 1]:
                             if freed <= best[0]:
                                 continue
-                            gain = _freed_with(state, node, (a, b, c), stack[freed + 1 :])
+                            gain = freed_with(state, node, (a, b, c), stack[freed + 1 :])
                         if at > limit and (strict or gain <= 0):
                             continue
                         if gain > best[0] or (gain == best[0] and at < best_level):

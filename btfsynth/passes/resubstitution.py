@@ -24,6 +24,7 @@ from btfsynth.netlist.kernels import (
     majority_words,
     next_below,
     random_state,
+    redirect,
     release,
 )
 from btfsynth.netlist.netlist import Netlist
@@ -326,7 +327,7 @@ def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
 
     Returns the node that a second new cell took, or `NONE`.
     """
-    fanins, outputs, references = state.fanins, state.outputs, state.references
+    fanins, references = state.fanins, state.references
     _, a, b, c, d, e = choice
     if b >= 0:
         for literal in (a, b, c, d, e):
@@ -341,19 +342,7 @@ def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
         fanins[node, 2] = 2 * cell
         references[cell] = 1
         return cell
-    for user in range(state.first, fanins.shape[0]):
-        if references[user] > 0:
-            for place in range(3):
-                if fanins[user, place] >> 1 == node:
-                    fanins[user, place] = a ^ (fanins[user, place] & 1)
-                    references[a >> 1] += 1
-                    references[node] -= 1
-    for number in range(outputs.shape[0]):
-        if outputs[number] >> 1 == node:
-            outputs[number] = a ^ (outputs[number] & 1)
-            references[a >> 1] += 1
-            references[node] -= 1
-    release(state, node, stack)
+    redirect(state, node, a, stack)
     return NONE
 
 
