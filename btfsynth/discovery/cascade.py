@@ -59,12 +59,12 @@ WAYS = ("searched", "trained", "repaired", "expanded")
 class CascadeOptions:
     """How a cascade is grown.
 
-    An output that is up to `cells` new cells away, at most 3, is found by search. Of the others, `outputs` are
-    learnt side by side, in `parts` searches each: those that the fewest signals determine, or one signal more.
-    After each round without success there are twice as many, whatever determines them. After
-    `rounds` of these one is written as multiplexers, or if not `expands` the cascade gives up. `passes` follow
-    a step with found outputs, `stage_passes` and so many `walks` end a stage, each of `walk` steps per cell.
-    The input bits are let free in `order`, by default `interleaved_order`.
+    An output that needs up to `cells` new cells (at most 3) is found by exact search. Of the others, `outputs`
+    are trained at the same time, in `parts` trainings each: those that the fewest signals determine, or one
+    signal more. After a round without success this number doubles, and any number of signals is allowed. After
+    `rounds` rounds one output is written as multiplexers, or the cascade gives up if `expands` is false.
+    `passes` run after every step that found outputs; `stage_passes` and `walks` walks, of `walk` steps per cell
+    each, end a stage. Input bits are freed in `order`, by default `interleaved_order`.
     """
 
     seed: int = 1

@@ -1,9 +1,9 @@
 """Find a wanted signal as one, two or three new cells over the signals at hand.
 
-The search knows nothing but where each literal is wrong (see `btfsynth.passes.triangles`), so it sees whatever
-stands close by: the sum of a full adder where the carry is there, a multiplexer, an exclusive or of two
-signals. One and two cells are searched to the end, ``MAJ(a, MAJ(b, c, d), MAJ(e, f, g))`` for so many pairs of
-first literal and first cell.
+The search uses only the vectors on which each literal is wrong (see `btfsynth.passes.triangles`). It finds, for
+example, the sum of a full adder whose carry exists, a multiplexer, or an exclusive or of two signals. The
+searches for one and two cells are complete; that for three tries ``MAJ(a, MAJ(b, c, d), MAJ(e, f, g))`` for a
+limited number of pairs of literal and first cell.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def find_supports(
     """Return different sets of columns that determine a target, the smallest first.
 
     bits: ``(vectors, signals)`` uint8 0/1, target: ``(vectors,)``; only vectors on which the target matters.
-    No column of a set can be left out of it. Sets above `largest` are dropped.
+    Every column of a set is needed. Sets of more than `largest` columns are dropped.
     """
     found: dict[Support, None] = {}
     columns = np.ascontiguousarray(bits.T)
@@ -49,7 +49,7 @@ def find_supports(
 def _one_support(columns: Any, target: Any, among: Any, random: Any) -> Any:
     """Choose signals until they determine the target, then leave out what was not needed.
 
-    columns: uint8 (signals, vectors); target: uint8 (vectors,); among: one of so many best is taken; random:
+    columns: uint8 (signals, vectors); target: uint8 (vectors,); among: one of this many best is taken; random:
     uint64 (1,), changed. Returns int64 numbers, all signals if even they do not determine it.
     """
     n_signals, n_vectors = columns.shape

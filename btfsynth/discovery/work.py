@@ -130,9 +130,8 @@ def polish(
     came first. Every pass that has a seed gets one that follows from seed, circuit and attempt. `keep_all`
     keeps the outputs on every input vector, not only on the patterns.
 
-    Where circuits are grown by cascades the walk of `btfsynth.passes.annealing` takes the place of the passes,
-    and at every third attempt some inputs are held at 0 and let free again: the rest of the circuit is what
-    the cascade begins with.
+    Circuits grown by cascades are annealed (`btfsynth.passes.annealing`) in place of the passes. Every third
+    attempt holds some inputs at 0 and grows the cascade again from what is left of the circuit.
     """
     if parent.circuit is None:
         raise VerificationError("expected the record of a circuit to polish")

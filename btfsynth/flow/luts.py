@@ -45,7 +45,7 @@ def optimise_for_luts(
 ) -> ScriptResult:
     """Run passes from several starts and with several seeds; of all netlists on the way return the best one.
 
-    Its reports are those of the passes that made it. The netlist as it came is a candidate too.
+    Its reports are those of the passes that made it. The given netlist is a candidate too.
     """
     if reference is None:
         reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)

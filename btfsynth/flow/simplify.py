@@ -56,12 +56,12 @@ _LONG = {Effort.LOW: 100.0, Effort.NORMAL: 300.0, Effort.HIGH: 3_000.0}
 _LOWERED = 49.0
 """The same for a lowered network: of more than a few thousand cells, passes gain little on one."""
 _WORTH_TABLES = 24
-"""Cells from which on a netlist is built anew from its table: fewer are searched through without."""
+"""Netlists of at least this many cells are rebuilt from their tables; smaller ones gain nothing by it."""
 
 _PROOF_MOST, _PROOF_MOST_CELL = 60.0, 1e-3
 """Seconds, and seconds a cell, of all proofs of a script without a time limit."""
 _PROOF_SHARE, _PROOF_BASE, _PROOF_CELL = 0.25, 0.5, 5e-4
-"""Left of a time limit for the proof: at most a share of it, and at most so many seconds and seconds a cell."""
+"""Part of a time limit kept for the proof: a share, at most this many seconds plus seconds per cell."""
 
 
 def default_script(cells: int, effort: Effort = Effort.NORMAL, seconds: float | None = None) -> str:

@@ -49,11 +49,11 @@ class Start:
 def table_starts(
     like: Netlist, tables: Table, wanted: Table, orders: int = 1, seed: int = 1
 ) -> Iterator[Start]:
-    """Yield netlists with the ports of another one, those that do not fit the function left out.
+    """Yield starting netlists with the ports of `like`, without those that do not apply to the function.
 
     Both tables are ``(outputs, 2 ** inputs)`` uint8, input 0 least significant: `tables` 0/1, and `wanted` the
-    same with 2 where an output may be anything. There are diagrams of up to `orders` orders, the first sifted,
-    then by turns any one, drawn with the seed, and that one sifted; if the first is large, it is the only one.
+    same with 2 for a don't-care. Diagrams are built in up to `orders` orders of the inputs: a sifted one first,
+    then in turn a random order and that order sifted. If the first diagram is large, it is the only one.
     """
     ways: tuple[tuple[str, _Lowering], ...] = (
         ("adders", lambda builder, bits: lower_counted(builder, wanted, bits, pairs=False)),
@@ -77,7 +77,7 @@ def table_starts(
 
 
 def _orders(tables: Table, n_inputs: int, most: int, seed: int) -> Iterator[tuple[int, ...]]:
-    """Yield different orders of the inputs, at most so many."""
+    """Yield up to `most` different orders of the inputs."""
     seen: set[tuple[int, ...]] = set()
     chance = random.Random(seed)  # noqa: S311
     present = list(range(n_inputs))

@@ -214,7 +214,7 @@ class _Run:
         self._proven = 0
 
     def _after(self, count: int) -> Netlist:
-        """Return the netlist after so many passes."""
+        """Return the netlist after this many passes."""
         return self._taken[count - 1].made if count else self._given
 
     def take(self, step: Pass, tell: Callable[[Netlist], None] | None = None) -> Ended:

@@ -3,8 +3,8 @@
 Collapsing: the function as its table, built anew in several ways, and the smallest result taken.
 
 Resubstitution and rewriting improve the structure that they are given. Where all input vectors can be listed
-nothing ties a netlist to its structure: each of the starting points of `btfsynth.lower.starts`, and the netlist
-as it came, is optimised a little, the best few of them more, and the smallest is returned.
+nothing ties a netlist to its structure: each of the starting points of `btfsynth.lower.starts`, and the given
+netlist, is optimised a little, the best few of them more, and the smallest is returned.
 """
 
 from __future__ import annotations

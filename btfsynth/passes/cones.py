@@ -170,7 +170,7 @@ def _clauses(fanins: Any, first: Any, nodes: Any, variable: Any) -> Any:
 EQUAL, DIFFERENT, UNDECIDED = range(3)
 
 _TABLE_INPUTS = 16
-"""Cells over at most so many signals are simulated on all their values, without a solver."""
+"""Cells over at most this many signals are simulated on all their values, without a solver."""
 
 
 class Cones(NamedTuple):
@@ -187,7 +187,7 @@ class Cones(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def new_cones(nodes: Any, cells: Any, conflicts: Any) -> Any:
-    """Return room for questions about so many cells of a graph of so many nodes."""
+    """Return arrays for questions about this many cells of a graph of this many nodes."""
     capacity = 3 * min(cells, nodes) + 8
     return Cones(
         new_question(capacity, conflicts),

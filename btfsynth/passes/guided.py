@@ -41,7 +41,7 @@ _PACKED = 256
 """Patterns on which replacements are searched for."""
 
 _SMALL = 8
-"""The first window below is so many times smaller."""
+"""The first window below a cell is smaller by this factor."""
 
 _FEWEST = 20
 """Conflicts allowed where many were in vain before."""
@@ -352,7 +352,7 @@ def _ask(
 
 @numba.njit(cache=True, nogil=True)
 def _find(state: Any, node: Any, size: Any, options: Any, room: Any, random: Any) -> Any:
-    """Search among so many divisors on the packed patterns; returns a choice as `find_replacement`."""
+    """Search among this many divisors on the packed patterns; returns a choice as `find_replacement`."""
     divisors, mask = room.divisors[:size], room.mask
     compact, count = _gather(state, divisors, node, room)
     packed = compact.shape[1]

@@ -1,9 +1,9 @@
 """Whether a replacement of a cell is right: a question about the window around it.
 
-The window above the cell (see `look_above`) is there twice, as it is and with the replacement; both read the
-same signals from below. The replacement is right if no values of these make a signal differ that is read from
-outside the window. Below, at most so many cells are looked at, the nearest first; the signals under them are
-free: what is right for all their values is right.
+The question holds the window above the cell (see `look_above`) twice: with the cell and with the replacement.
+Both copies read the same signals from below. The replacement is right if no values of these signals change any
+signal that is read outside the window. A limited number of cells below are included, the nearest first. Signals
+under these are free inputs: a replacement that is right for all their values is right.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Check(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def new_check(nodes: Any, first: Any, below: Any, above: Any, conflicts: Any) -> Any:
-    """Return room for questions of so many cells below and in the window above."""
+    """Return arrays for questions of this many cells below and in the window above."""
     capacity = 3 * below + 12 * above + 64
     return Check(
         new_question(capacity, conflicts),
