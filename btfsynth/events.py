@@ -116,8 +116,8 @@ class Growing(Event):
     """Where the cascade of a trial of a discovery stands.
 
     ``free`` of ``inputs`` are free, ``learnt`` of ``outputs`` are made again with them. A training has
-    ``right`` of ``patterns`` right of ``output``, -1 while none runs. The circuit has ``cells``, and
-    ``bits_right`` of all ``bits`` of the function.
+    ``right`` of ``patterns`` right of ``output``, the name of an output bit, empty while none runs. The circuit
+    has ``cells``, and ``bits_right`` of all ``bits`` of the function.
     """
 
     trial: int
@@ -125,7 +125,7 @@ class Growing(Event):
     inputs: int
     learnt: int
     outputs: int
-    output: int
+    output: str
     right: int
     patterns: int
     cells: int

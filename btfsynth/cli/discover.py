@@ -152,7 +152,7 @@ def _status_line(status: SearchStatus) -> str:
 
 def _growing_words(at: Growing) -> str:
     """Return where a cascade stands."""
-    right = f", y{at.output} {at.right}/{at.patterns}" if at.output >= 0 else ""
+    right = f", {at.output} {at.right}/{at.patterns}" if at.output else ""
     return (
         f"trial {at.trial}: {at.free}/{at.inputs} inputs, {at.learnt}/{at.outputs} outputs{right}, "
         f"{at.bits_right / at.bits:.1%} right, {plural(at.cells, 'cell')}"

@@ -407,7 +407,8 @@ class _Work:
             done = sum(not report.cut_short for report in reports)
             passes = plural(self.result.steps, "pass", "passes")
             found = (f"the time ended after {done} of {passes}; this is the best so far",)
-        if netlist.fanins is self.given.fanins and reports:
+        unchanged = netlist.fanins is self.given.fanins and self.result.unproven is None
+        if unchanged and reports:
             found = (*found, "no smaller netlist was found; the netlist is unchanged")
         return found
 

@@ -27,6 +27,7 @@ from btfsynth.events import Growing
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference
 from btfsynth.netlist.simulation import output_words
+from btfsynth.ports import bit_names
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,14 @@ class Cascade:
         self._dataset = dataset
         self._seen = self.growth.bits_right
         self._step = 0
-        self._output, self._right = -1, (0, 0)
+        self._output, self._right = "", (0, 0)
         self._plan()
 
     def _plan(self) -> None:
         self._parts = parts_of(self.growth, self.options) or [FINISH]
         self._handed = 0
         self._results: dict[Part, Growth] = {}
-        self._output, self._right = -1, (0, 0)
+        self._output, self._right = "", (0, 0)
 
     def next(self) -> GrowTask | None:
         if self.problem or self._handed == len(self._parts):
@@ -115,7 +116,8 @@ class Cascade:
     def told(self, task: GrowTask, right: tuple[int, int]) -> None:
         """Note how many patterns of an output a training has right."""
         if task.step == self._step and right[0] >= self._right[0]:
-            self._output, self._right = task.part.output, right
+            self._output = bit_names(self._dataset.output_ports)[task.part.output]
+            self._right = right
 
     def status(self) -> Growing:
         growth = self.growth
@@ -138,11 +140,7 @@ class Cascade:
         netlist = finished(self._dataset, self.options, self.growth)
         reference = care_reference(self._dataset)
         wrong = (output_words(netlist, reference.inputs) ^ reference.targets) & reference.care
-        names = [
-            f"{port.name}[{bit}]" if port.width > 1 else port.name
-            for port in self._dataset.output_ports
-            for bit in range(port.width)
-        ]
+        names = bit_names(self._dataset.output_ports)
         return netlist, [name for name, row in zip(names, wrong, strict=True) if not np.any(row)]
 
 

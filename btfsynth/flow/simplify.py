@@ -56,7 +56,7 @@ _LONG = {Effort.LOW: 100.0, Effort.NORMAL: 300.0, Effort.HIGH: 3_000.0}
 _LOWERED = 49.0
 """The same for a lowered network: of more than a few thousand cells, passes gain little on one."""
 _WORTH_TABLES = 24
-"""Netlists of at least this many cells are rebuilt from their tables; smaller ones gain nothing by it."""
+"""Netlists of at least this many cells are rebuilt from their tables; walks suffice for smaller ones."""
 
 _PROOF_MOST, _PROOF_MOST_CELL = 60.0, 1e-3
 """Seconds, and seconds a cell, of all proofs of a script without a time limit."""

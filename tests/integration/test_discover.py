@@ -106,7 +106,7 @@ def test_progress_is_said_at_least_every_ten_seconds(monkeypatch):
     monkeypatch.setattr(command, "is_live", lambda: False)
     words = command._status()
     at = Growing(
-        trial=3, free=9, inputs=10, learnt=4, outputs=10, output=5, right=500, patterns=512,
+        trial=3, free=9, inputs=10, learnt=4, outputs=10, output="p[5]", right=500, patterns=512,
         cells=71, bits_right=9216, bits=10240,
     )  # fmt: skip
     said = {}
@@ -117,7 +117,7 @@ def test_progress_is_said_at_least_every_ten_seconds(monkeypatch):
         if line is not None:
             said[seconds] = line
     assert set(said.values()) <= {
-        f"trial 3: 9/10 inputs, 4/10 outputs, y5 500/512, 90.0% right, 71 cells, {seconds:.0f} s"
+        f"trial 3: 9/10 inputs, 4/10 outputs, p[5] 500/512, 90.0% right, 71 cells, {seconds:.0f} s"
         for seconds in said
     }
     times = [0, *said]
