@@ -20,10 +20,9 @@ from btfsynth.flow.report import publish_design
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.learning.base import Budget, LearnOptions, Limits, Problem, inlined
-from btfsynth.learning.baselines import Baseline, have_sklearn, measure_baselines
 from btfsynth.learning.candidates import within
 from btfsynth.learning.portfolio import Outcome, compete
-from btfsynth.learning.report import LearnReport, score
+from btfsynth.learning.report import Baseline, LearnReport, have_sklearn, measure_baselines, score
 from btfsynth.learning.samples import check_samples, contradicting, samples_of, split
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
