@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from btfsynth.api.show import Ported, Table, html_table
 from btfsynth.dataset.code import code_inputs, parse_code
+from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset as Patterns
 from btfsynth.dataset.dataset import InputKind, OutputKind
 from btfsynth.dataset.formats import format_by_ending
@@ -24,6 +25,7 @@ from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError, plural, shown
 from btfsynth.files import StrPath, as_path
 from btfsynth.ports import Port, group_columns, total_width
+from btfsynth.settings.table import INPUTS, Conflicts
 
 if TYPE_CHECKING:
     from btfsynth.api.netlists import Netlist
@@ -52,6 +54,9 @@ class Dataset(Ported):
         pandas frame, else one bus ``x`` or ``y``.
     classes
         `y` holds labels of classes. Each is an output of its own; they are in order of `classes`.
+    conflicts
+        What becomes of patterns with equal inputs and different targets: ``error``, ``majority`` (the more
+        frequent target; what is tied does not matter), ``drop`` or ``keep``.
     name
         Name of the function, and so of the hardware module made from it.
 
@@ -82,6 +87,7 @@ class Dataset(Ported):
         inputs: Ports | None = None,
         outputs: Ports | None = None,
         classes: bool = False,
+        conflicts: str = "error",
         name: str = "data",
     ) -> None:
         if not isinstance(name, str) or not name.strip():
@@ -111,7 +117,7 @@ class Dataset(Ported):
             output_kind=OutputKind.LABEL if classes else OutputKind.BOOLEAN,
         )
         if (error := find_contradiction(made)) is not None:
-            raise error
+            made = settled(replace(made, contradiction=error), _rule(conflicts))
         self._set(made, labels)
 
     def _set(self, made: Patterns, classes: tuple[Any, ...] = ()) -> None:
@@ -330,6 +336,7 @@ def load(
     *,
     outputs: int | str | Sequence[str] | None = None,
     format: str | None = None,  # noqa: A002
+    conflicts: str = "error",
     name: str | None = None,
 ) -> Dataset:
     """Load a built-in task or a file of patterns.
@@ -343,6 +350,8 @@ def load(
         Of a .csv file: how many of the last columns are outputs, or their names. By default the header tells.
     format
         Name of the format; by default the ending of the file tells, else its content.
+    conflicts
+        What becomes of patterns that contradict each other (see `Dataset`).
     name
         Another name for the function.
 
@@ -365,12 +374,22 @@ def load(
     >>> bool((data["a"] * data["b"] == data["p"]).all())
     True
     """
+    return _load(source, _rule(conflicts), outputs, format, name)
+
+
+def _load(
+    source: StrPath,
+    conflicts: Conflicts | None,
+    outputs: int | str | Sequence[str] | None = None,
+    format: str | None = None,  # noqa: A002
+    name: str | None = None,
+) -> Dataset:
     if not isinstance(source, (str, PathLike)):
         raise UsageError(
             f"expected a task or a file, got {type(source).__name__}; btfsynth.Dataset(X, y) takes arrays"
         )
     try:
-        made = load_dataset(source, outputs=_columns(outputs), format=format)
+        made = load_dataset(source, outputs=_columns(outputs), format=format, conflicts=conflicts)
     except DataError as error:
         if format is None and _is_netlist(source):
             raise DataError(
@@ -394,11 +413,17 @@ def _columns(outputs: int | str | Sequence[str] | None) -> Any:
     return outputs if outputs is None or isinstance(outputs, int) else list(outputs)
 
 
-def as_dataset(source: Dataset | StrPath) -> Dataset:
+def _rule(conflicts: str) -> Conflicts:
+    rule: Conflicts = INPUTS["conflicts"].but(default=Conflicts.ERROR).take(conflicts)
+    return rule
+
+
+def as_dataset(source: Dataset | StrPath, conflicts: Conflicts | None = Conflicts.ERROR) -> Dataset:
+    """Return a data set as it is, or what a task or a file has; None as the rule leaves its conflicts."""
     if isinstance(source, Dataset):
         return source
     if isinstance(source, (str, PathLike)):
-        return load(source)
+        return _load(source, conflicts)
     raise UsageError(
         f"expected a data set, a task or a file, got {type(source).__name__}; btfsynth.Dataset(X, y) makes one"
     )

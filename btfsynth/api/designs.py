@@ -570,10 +570,12 @@ def learn(
     given: dict[str, Any] = dict(settings)
     require_known(learn, given, LEARN)
     on_event = listener(on_event)
-    checked, measured = (None if each is None else as_dataset(each).core for each in (valid, test))
+    checked, measured = (
+        None if each is None else as_dataset(each, conflicts=None).core for each in (valid, test)
+    )
     return Learned(
         run_learning(
-            as_dataset(train).core,
+            as_dataset(train, conflicts=None).core,
             folder,
             LearnOptions(seed=seed, **given),
             valid=checked,

@@ -84,6 +84,7 @@ class LearnSettings(TypedDict, total=False):
     jobs: int
     max_cells: int
     max_ands: int
+    conflicts: str
     passes: str
     baselines: bool
     simulators: Sequence[str]

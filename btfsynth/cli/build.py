@@ -45,7 +45,7 @@ from btfsynth.cli.output import (
 )
 from btfsynth.cli.progress import observed
 from btfsynth.errors import UsageError, VerificationError, plural
-from btfsynth.settings.table import BUILD, INPUTS, Preserve
+from btfsynth.settings.table import BUILD, INPUTS, Conflicts, Preserve
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 @folder_option("Folder of the files.  [default: hdl_out/<name>]")
 @option(INPUTS["network"])
 @record_options("options", "btfsynth.flow.recipe:BuildOptions", BUILD)
-@setting_options(INPUTS, "valid", "name", "outputs")
+@setting_options(INPUTS, "valid", "name", "outputs", "conflicts")
 @click.option(
     "--report", "with_report", is_flag=True, help="Also write report.html (see 'btfsynth report')."
 )
@@ -98,7 +98,7 @@ def build_command(
     from btfsynth.report.page import PAGE_FILE, write_report
 
     network_file = None if network is None else Path(network)
-    dataset = data.load(contradictory=network is not None)
+    dataset = data.load(Conflicts.ERROR if network is None else Conflicts.KEEP)
     valid = data.read_valid()
     inputs = _inputs(data, network_file)
     directory = directory or Path("hdl_out") / dataset.name

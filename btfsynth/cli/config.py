@@ -16,7 +16,7 @@ from btfsynth.cli.options import F, gathered, is_given, load_source, named, sett
 from btfsynth.cli.output import say
 from btfsynth.errors import DataError, UsageError
 from btfsynth.settings.run_file import RunFile, is_file, read_run_file
-from btfsynth.settings.table import INPUTS
+from btfsynth.settings.table import INPUTS, Conflicts
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
@@ -108,18 +108,30 @@ class DataOptions:
     outputs: int | tuple[str, ...] | None = None
     name: str | None = None
     valid: str | None = None
+    conflicts: Conflicts | None = None
 
-    def load(self, *, contradictory: bool = False) -> Dataset:
-        """Read the data, which must be those that a run file was written for."""
-        dataset = load_source(self.source, self.outputs, contradictory=contradictory)
+    def load(self, default: Conflicts | None = Conflicts.ERROR) -> Dataset:
+        """Read the data, which must be those that a run file was written for.
+
+        `default` is the rule for conflicts if none was given.
+        """
+        dataset = load_source(self.source, self.outputs, self.conflicts or default)
         require_same_data("source", dataset)
         return named(dataset, self.name)
 
+    def load_unsettled(self) -> Dataset:
+        """Read the data for a command that settles their conflicts itself."""
+        return named(load_source(self.source, self.outputs, None), self.name)
+
     def read(self, source: str | None) -> Dataset | None:
-        """Read other patterns as they are; a task has no columns to choose from."""
+        """Read other patterns as they are; a task has no columns to choose from.
+
+        Conflicts among them are kept where those of the data are settled in some way.
+        """
         if source is None:
             return None
-        return load_source(source, None if self.is_task(source) else self.outputs)
+        rule = Conflicts.ERROR if self.conflicts in (None, Conflicts.ERROR) else Conflicts.KEEP
+        return load_source(source, None if self.is_task(source) else self.outputs, rule)
 
     def read_valid(self) -> Dataset | None:
         """Read the validation set as it is, which must be the one that a run file was written for."""
@@ -151,7 +163,7 @@ class DataOptions:
             key: None if given is None or self.is_task(given) else recorded_name(given)
             for key, given in (("source", self.source), ("valid", self.valid))
         }
-        return {**names, "outputs": self.outputs}
+        return {**names, "outputs": self.outputs, "conflicts": self.conflicts}
 
     @staticmethod
     def is_task(source: str) -> bool:

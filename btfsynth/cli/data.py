@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
+    conflicts_option,
     file_option,
     json_option,
     load_source,
@@ -20,7 +22,7 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import console, emit_json, field_table, say, show
 from btfsynth.dataset.formats import FORMATS
 from btfsynth.errors import UsageError, plural
-from btfsynth.settings.table import BUILD, TRAIN
+from btfsynth.settings.table import BUILD, TRAIN, Conflicts
 
 if TYPE_CHECKING:
     from btfsynth.dataset.code import InputCode
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 @option(TRAIN["seed"], help="Seed of the sample.")
 @option(BUILD["code"])
 @outputs_option
+@conflicts_option
 @json_option
 def data_command(
     *,
@@ -56,6 +59,7 @@ def data_command(
     seed: int,
     code: InputCode | None,
     outputs: str | None,
+    conflicts: Conflicts | None,
     as_json: bool,
 ) -> None:
     """Show the data set SOURCE, or write it in another format.
@@ -69,6 +73,7 @@ def data_command(
       btfsynth data digits:grey,count=20 --code thermometer:4 -o digits.csv
     """  # noqa: D301
     from btfsynth.dataset.code import code_inputs
+    from btfsynth.dataset.conflicts import settled
     from btfsynth.dataset.formats import format_by_ending, format_by_name
     from btfsynth.dataset.load import save
     from btfsynth.dataset.patterns import find_contradiction, sample
@@ -76,19 +81,21 @@ def data_command(
 
     if format_name is not None and path is None:
         raise UsageError("--format: needs a file to write; give it with -o")
-    dataset = load_source(source, outputs, contradictory=path is None)
+    rule = conflicts or (Conflicts.KEEP if path is None else Conflicts.ERROR)
+    dataset = load_source(source, outputs, rule)
     if count is not None:
         dataset = sample(dataset, count, seed)
     if code is not None:
         known = dataset.notices
         dataset = code_inputs(dataset, code)
+        dataset = replace(dataset, contradiction=None)  # which names lines, not codes
+        if path is not None:
+            # With an error as the rule, a file of them could not be read again.
+            found = find_contradiction(dataset, f"{source} as {code.text}")
+            if found is not None:
+                dataset = settled(replace(dataset, contradiction=found), rule)
         for notice in dataset.notices[len(known) :]:
             say(f"note: {notice}")
-    if path is not None and code is not None:
-        # A file of them could not be read again.
-        found = find_contradiction(dataset, f"{source} as {code.text}")
-        if found is not None:
-            raise found
     if path is not None:
         save(dataset, path, format_name)
         chosen = format_by_ending(path) if format_name is None else format_by_name(format_name)

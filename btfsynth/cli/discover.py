@@ -18,6 +18,7 @@ from btfsynth.cli.config import (
     run_file,
 )
 from btfsynth.cli.options import (
+    conflicts_option,
     folder_option,
     json_option,
     name_option,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Continue the search in the folder.")
 @name_option
 @outputs_option
+@conflicts_option
 @json_option
 @data_options
 def discover_command(

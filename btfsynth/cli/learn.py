@@ -87,7 +87,9 @@ def learn_command(
     workers = workers_of(scheduler)
     without = ("directory", "as_json", "jobs", "scheduler")
     options = replace(options, command=command_line(without))
-    train, valid, test = data.load(), data.read_valid(), data.read(test_source)
+    data = replace(data, conflicts=options.conflicts)
+    train = data.load_unsettled()
+    valid, test = data.read_valid(), data.read(test_source)
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
     with watched(train.name, _found) as on_event, announced_compiling(train.name):
         report = learn(

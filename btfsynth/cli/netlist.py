@@ -11,6 +11,7 @@ import click
 from btfsynth.cli.options import (
     SectionCommand,
     comb_option,
+    conflicts_option,
     folder_option,
     hardware_options,
     json_option,
@@ -29,6 +30,7 @@ from btfsynth.cli.output import (
     timing_record,
 )
 from btfsynth.errors import VerificationError
+from btfsynth.settings.table import Conflicts
 
 if TYPE_CHECKING:
     from btfsynth.netlist.views import NetlistStatistics
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     help="Task or file with the patterns that the testbenches check.  "
     "[default: the netlist's own outputs]",
 )
+@conflicts_option
 @name_option
 @comb_option
 @json_option
@@ -56,6 +59,7 @@ def emit_command(
     netlist: Path,
     directory: Path | None,
     source: str | None,
+    conflicts: Conflicts | None,
     name: str | None,
     comb: bool,
     as_json: bool,
@@ -75,7 +79,9 @@ def emit_command(
     from btfsynth.netlist.views import statistics
 
     design = load_design(netlist, comb).netlist
-    dataset = None if source is None else load_source(source)
+    dataset = (
+        None if source is None else load_source(source, conflicts=conflicts or Conflicts.ERROR)
+    )
     design = named(design, name)
     directory = directory or Path("hdl_out") / (name or netlist.stem)
     manifest = emit_netlist(design, dataset, directory, hardware)

@@ -24,7 +24,7 @@ from btfsynth.files import followed
 from btfsynth.plugins import resolve
 from btfsynth.settings.kinds import File, Flag, Source
 from btfsynth.settings.setting import Setting
-from btfsynth.settings.table import ALL_SIMULATORS, BUILD, HARDWARE, INPUTS, TRAIN
+from btfsynth.settings.table import ALL_SIMULATORS, BUILD, HARDWARE, INPUTS, TRAIN, Conflicts
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
@@ -171,6 +171,7 @@ scheduler_option = click.option(
     "does not change the result.",
 )
 outputs_option = option(INPUTS["outputs"])
+conflicts_option = option(INPUTS["conflicts"])
 name_option = option(INPUTS["name"])
 simulator_option = option(BUILD["simulators"])
 
@@ -317,17 +318,16 @@ def load_design(path: Path, comb: bool) -> Design:
 
 
 def load_source(
-    source: str, outputs: int | Sequence[str] | None = None, *, contradictory: bool = False
+    source: str,
+    outputs: int | Sequence[str] | None = None,
+    conflicts: Conflicts | None = Conflicts.ERROR,
 ) -> Dataset:
-    """Load a task or a file and show its notices on standard error.
-
-    Patterns that contradict each other are an error, or a notice where nothing is to be learnt from them.
-    """
+    """Load a task or a file and show its notices on standard error (see `btfsynth.dataset.load`)."""
     from btfsynth.dataset.load import load as load_data
 
-    dataset = load_data(source, outputs=outputs, contradictory=contradictory)
+    dataset = load_data(source, outputs=outputs, conflicts=conflicts)
     for notice in dataset.notices:
         say(f"note: {notice}")
-    if dataset.contradiction is not None:
+    if dataset.contradiction is not None and conflicts is Conflicts.KEEP:
         say(f"note: {dataset.contradiction}")
     return dataset

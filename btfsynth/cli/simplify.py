@@ -13,6 +13,7 @@ import click
 from btfsynth.cli.options import (
     SectionCommand,
     comb_option,
+    conflicts_option,
     file_option,
     gathered,
     json_option,
@@ -41,6 +42,7 @@ from btfsynth.settings.table import (
     BUILD,
     SIMPLIFY,
     Basis,
+    Conflicts,
     Effort,
     Objective,
     Preserve,
@@ -80,6 +82,7 @@ class _Search:
     "source",
     help="Task or file whose targets are kept (see --preserve); exits with 1 if one is missed.",
 )
+@conflicts_option
 @name_option
 @comb_option
 @json_option
@@ -100,6 +103,7 @@ def simplify_command(
     file: Path,
     path: Path | None,
     source: str | None,
+    conflicts: Conflicts | None,
     preserve: str | None,
     search: _Search,
     name: str | None,
@@ -131,7 +135,7 @@ def simplify_command(
     if path == file:
         raise UsageError(f"{path}: is the input file; name another one with -o")
     get_writer(path).require(cells, path)
-    dataset = None if source is None else load_source(source, contradictory=True)
+    dataset = None if source is None else load_source(source, conflicts=conflicts or Conflicts.KEEP)
     wanted = None if preserve is None else Preserve(preserve)
     if wanted is Preserve.CARE and dataset is None:
         raise UsageError("--preserve care: needs patterns; give them with --data")

@@ -13,6 +13,7 @@ from btfsynth.cli.cluster import executor_of, guarded, join_ranks, prepared
 from btfsynth.cli.config import DataOptions, config_option, configured_source_argument, data_options
 from btfsynth.cli.options import (
     SectionCommand,
+    conflicts_option,
     file_option,
     gathered,
     json_option,
@@ -169,6 +170,7 @@ class _Trials:
 @scheduler_option
 @name_option
 @outputs_option
+@conflicts_option
 @json_option
 @training_options
 @data_options

@@ -10,6 +10,7 @@ import click
 from btfsynth.cli.cluster import executor_of
 from btfsynth.cli.config import DataOptions, config_option, configured_source_argument, data_options
 from btfsynth.cli.options import (
+    conflicts_option,
     file_option,
     json_option,
     option,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 )
 @scheduler_option
 @outputs_option
+@conflicts_option
 @json_option
 @data_options
 def tune_command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import (
     FORMATS,
@@ -17,6 +18,7 @@ from btfsynth.dataset.formats.base import read_source
 from btfsynth.dataset.tasks import is_task_spec, parse_task, task_signatures
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path, write_bytes
+from btfsynth.settings.table import Conflicts
 
 
 def load(
@@ -24,14 +26,14 @@ def load(
     *,
     outputs: OutputColumns | None = None,
     format: str | None = None,  # noqa: A002
-    contradictory: bool = False,
+    conflicts: Conflicts | None = Conflicts.ERROR,
 ) -> Dataset:
     """Read a data set from a task such as ``multiplier:2`` or from a file.
 
     A text that begins with the name of a task is a task; write ``./full_adder``, or a `Path`, for a file of
     that name. `outputs` tells the output columns of a table: how many of the last ones, or their names. The
-    format is recognised by the ending, else by the content. Patterns that contradict each other are an error
-    unless `contradictory` allows them: no network can learn them, but one can be measured on them.
+    format is recognised by the ending, else by the content. Patterns that contradict each other are settled by
+    `conflicts`; None leaves them, with their `contradiction`, to the caller.
     """
     if isinstance(source, str) and is_task_spec(source):
         if outputs is not None or format is not None:
@@ -47,9 +49,9 @@ def load(
     if chosen is None:
         chosen = format_by_content(file)
     dataset = chosen.read(file, outputs)
-    if dataset.contradiction is not None and not contradictory:
-        raise dataset.contradiction
-    return dataset
+    if dataset.contradiction is None or conflicts is None:
+        return dataset
+    return settled(dataset, conflicts)
 
 
 def save(dataset: Dataset, path: StrPath, format: str | None = None) -> None:  # noqa: A002

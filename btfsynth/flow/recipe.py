@@ -20,7 +20,17 @@ from btfsynth.hdl.design import HardwareOptions
 from btfsynth.passes.goal import Goal
 from btfsynth.settings.run_file import format_run_file
 from btfsynth.settings.setting import Options, plain_values
-from btfsynth.settings.table import AUTO, BUILD, EXACT, INPUTS, LABELS, SPARSE, Objective, Preserve
+from btfsynth.settings.table import (
+    AUTO,
+    BUILD,
+    EXACT,
+    INPUTS,
+    LABELS,
+    SPARSE,
+    Conflicts,
+    Objective,
+    Preserve,
+)
 from btfsynth.training.session import TrainOptions, plan_for
 
 
@@ -36,6 +46,7 @@ class RunInputs(Options, settings=INPUTS):
     source: str | None = None
     hash: str | None = None
     outputs: int | tuple[str, ...] | None = None
+    conflicts: Conflicts | None = None
     name: str | None = None
     valid: str | None = None
     valid_hash: str | None = None

@@ -17,7 +17,7 @@ from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist, value_of
 from btfsynth.ports import Port
 from btfsynth.settings.setting import Options
-from btfsynth.settings.table import DEFAULT_TIME_LIMIT, LEARN
+from btfsynth.settings.table import DEFAULT_TIME_LIMIT, LEARN, Conflicts
 
 OUTPUT = Port("y", 1)
 """The one output of a learner's circuit."""
@@ -110,6 +110,7 @@ class LearnOptions(Options, settings=LEARN):
         If a value is outside its range.
     """
 
+    conflicts: Conflicts = LEARN["conflicts"].default
     max_cells: int = LEARN["max_cells"].default
     max_ands: int = LEARN["max_ands"].default
     time_limit: float | None = None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
@@ -32,7 +33,7 @@ from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.base import InterruptedPasses
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import bit_names
-from btfsynth.settings.table import PARSED_CHECK
+from btfsynth.settings.table import PARSED_CHECK, Conflicts
 from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import get_simulator
 from btfsynth.staging import staging_folder
@@ -59,15 +60,22 @@ def learn(
     """Learn a circuit from samples and write it as a design folder with an AIGER file.
 
     Circuits are chosen by the validation patterns, a quarter of the training patterns without any; nothing
-    depends on the test patterns. The events are `StageBegan`, `BetterCircuit` and `Note`. A folder that cannot
-    be written holds what it held before.
+    depends on the test patterns. Conflicts are settled among the training patterns alone. The events are
+    `StageBegan`, `BetterCircuit` and `Note`. A folder that cannot be written holds what it held before.
     """
     directory = as_path(directory)
     on_event = on_event or ignore
     _check_request(train, valid, test, options)
-    notices = list(train.notices)
-    if valid is None:
+    if options.conflicts is Conflicts.ERROR:
+        for each in (train, valid, test):
+            if each is not None and each.contradiction is not None:
+                settled(each, options.conflicts)
+    if (
+        valid is None
+    ):  # with the conflicts: what is selected by is as noisy as what is to be predicted
         train, valid = split(train, options.seed)
+    train = train if train.contradiction is None else settled(train, options.conflicts)
+    notices = list(train.notices)
     data = {"train": train, "valid": valid, **({} if test is None else {"test": test})}
     notices.extend(_overlaps(data))
     with staging_folder(directory) as staging:

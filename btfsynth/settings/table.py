@@ -53,6 +53,19 @@ class Preserve(str, Enum):
     """Equal to the targets wherever a pattern says that they matter."""
 
 
+class Conflicts(str, Enum):
+    """What becomes of patterns with the same inputs and different targets."""
+
+    ERROR = "error"
+    """They are refused."""
+    MAJORITY = "majority"
+    """Each gets the target that most of them have; what is tied does not matter."""
+    DROP = "drop"
+    """They are left out."""
+    KEEP = "keep"
+    """They stay as they are."""
+
+
 class Objective(str, Enum):
     """What makes the best circuit."""
 
@@ -165,6 +178,13 @@ INPUTS = table(
         Columns(),
         "Output columns of a CSV file: the last N, or NAMES separated by commas.",
         otherwise="from the header",
+    ),
+    Setting(
+        "conflicts",
+        Choice(Conflicts),
+        "Rows with equal inputs and different targets: error, majority (ties do not matter), drop or keep.",
+        otherwise="error",
+        more="A validation or test set keeps such rows unless they are an error.",
     ),
     Setting(
         "name",
@@ -450,6 +470,7 @@ DISCOVER = table(
 )
 
 LEARN = table(
+    INPUTS["conflicts"].but(default=Conflicts.MAJORITY, otherwise="", section=""),
     Setting("max_cells", Whole(1), "Maximum number of AND, OR and majority cells.", 5000),
     Setting(
         "max_ands",

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.network.topology import Topology, layered
 from btfsynth.ports import Port
-from btfsynth.settings.table import StopRule
+from btfsynth.settings.table import LEARN, Conflicts, StopRule
 from btfsynth.training.session import TrainOptions, train
 
 try:
@@ -83,6 +84,9 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         range are clipped.
     precision : {32, 64}
         Bits of the floating-point state.
+    conflicts : {"majority", "keep", "drop", "error"}
+        What becomes of training samples with equal features and different labels: the most frequent label
+        counts and a tie is left open, or they stay, are left out or refused. ``notes_`` counts them.
     random_state : int, RandomState or None
         Names the random starts; an int is the trainer's seed.
     n_jobs : int, optional
@@ -113,6 +117,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The gap at that step.
     n_trials_ : int
         Trials that were run.
+    notes_ : tuple of str
+        What was done to the samples, one line each.
 
     Notes
     -----
@@ -146,6 +152,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         trials: int = 1,
         inputs: str = "auto",
         precision: int = 32,
+        conflicts: str = "majority",
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -160,6 +167,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.trials = trials
         self.inputs = inputs
         self.precision = precision
+        self.conflicts = conflicts
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -190,7 +198,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise ValueError(f"expected at least two classes, got 1 class: {self.classes_[0]}")
         self._learn_scale(X)
-        dataset = self._dataset(self._scaled(X), labels)
+        dataset = settled(self._dataset(self._scaled(X), labels), self._conflicts())
+        self.notes_ = dataset.notices
         seed = random_seed(self.random_state)
         run = train(dataset, self._options(dataset, seed))
         if run.interrupted:
@@ -288,6 +297,10 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             input_kind=self.input_kind_,
             output_kind=OutputKind.BOOLEAN if two else OutputKind.LABEL,
         )
+
+    def _conflicts(self) -> Conflicts:
+        rule: Conflicts = LEARN["conflicts"].take(self.conflicts)
+        return rule
 
     def _options(self, dataset: Dataset, seed: int) -> TrainOptions:
         trials = _whole("trials", self.trials)

@@ -275,10 +275,12 @@ def test_contradictory_rows_stop_a_training_alone(cli, tmp_path, fast_simulator)
     for command in (
         ("train", "bad.csv", "-o", "b.npz"),
         ("build", "bad.csv", "-o", "b"),
-        ("learn", "bad.csv"),
+        ("learn", "bad.csv", "--conflicts", "error"),
     ):
         outcome = cli(*command)
         assert (outcome.code, said in outcome.complaint) == (2, True), command
+        rule = command[-2:] == ("--conflicts", "error")
+        assert rule or "--conflicts majority" in outcome.complaint
     outcome = cli("data", "bad.csv", "--json")
     assert (outcome.code, outcome.json["patterns"]) == (0, 5)
     assert f"note: {said}" in outcome.stderr

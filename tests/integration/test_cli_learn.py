@@ -94,11 +94,23 @@ def test_noise_between_files_is_told(cli, tmp_path):
 
 
 def test_rows_that_contradict_each_other(cli, tmp_path):
-    """Within one file that is refused, with both lines."""
-    (tmp_path / "bad.pla").write_text(".i 2\n.o 1\n.type fr\n00 1\n01 0\n00 0\n.e\n")
-    outcome = cli("learn", "bad.pla", *QUICK)
+    """Within one file the more frequent target counts, with a note; as an error both lines are named."""
+    rows = "00 1\n01 0\n00 0\n00 1\n10 1\n11 0\n"
+    (tmp_path / "bad.pla").write_text(f".i 2\n.o 1\n.type fr\n{rows}.e\n")
+    (tmp_path / "valid.pla").write_text(".i 2\n.o 1\n.type fr\n00 1\n00 0\n01 0\n10 1\n11 0\n.e\n")
+    outcome = cli("learn", "bad.pla", *QUICK, "--conflicts", "error")
     assert outcome.code == 2
     assert "bad.pla:6: contradicts line 4" in outcome.complaint
+    files = ("bad.pla", "--valid", "valid.pla")
+    outcome = cli("learn", *files, *QUICK, "--no-baselines", "--json")
+    assert outcome.code == 0, outcome.stderr
+    said = "3 of 6 patterns have the inputs of a pattern with other targets; 1 pattern got"
+    assert any(said in line for line in outcome.json["notices"])
+    # Of the validation patterns one contradicts another: no circuit has both.
+    assert outcome.json["accuracy"]["valid"]["bits"] == 0.8
+    for rule, left in (("drop", "3 train"), ("keep", "6 train"), ("majority", "6 train")):
+        outcome = cli("learn", *files, *QUICK, "--no-baselines", "--conflicts", rule)
+        assert (outcome.code, left in outcome.stdout) == (0, True), rule
 
 
 @pytest.mark.parametrize(

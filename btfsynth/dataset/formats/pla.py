@@ -363,6 +363,7 @@ def read(file: SourceFile) -> Dataset:
     input_ports, input_order = _ports(pla.input_names, "x", pla.n_inputs)
     output_ports, output_order = _ports(pla.output_names, "y", pla.n_outputs)
     whole = pla.kind in _WHOLE
+    error: DataError | None = None
     if whole:
         _check_table_size(file, pla)  # before anything is made in the size the header claims
     cubes, marks = pla.cubes[:, input_order], pla.marks[:, output_order]
@@ -373,7 +374,7 @@ def read(file: SourceFile) -> Dataset:
     else:
         swap = flipped & (marks <= ON)
         marks = np.where(swap, np.uint8(ON + OFF) - marks, marks)
-        inputs, targets, care = _listed(file, pla, cubes, marks, bit_names(output_ports))
+        (inputs, targets, care), error = _listed(file, pla, cubes, marks, bit_names(output_ports))
     return Dataset(
         name=file.function_name,
         source=file.base_name,
@@ -384,6 +385,7 @@ def read(file: SourceFile) -> Dataset:
         output_ports=output_ports,
         unlisted_dont_care=pla.kind not in ("f", "r"),
         notices=pla.notes,
+        contradiction=error,
     )
 
 
@@ -396,6 +398,7 @@ def _ports(
 
 
 _Patterns = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]
+"""Inputs, targets, and where these matter."""
 
 
 def _check_table_size(file: SourceFile, pla: PlaFile) -> None:
@@ -434,7 +437,8 @@ def _listed(
     cubes: NDArray[np.uint8],
     marks: NDArray[np.uint8],
     names: list[str],
-) -> _Patterns:
+) -> tuple[_Patterns, DataError | None]:
+    """Return the vectors of the rows, each once; row by row where some contradict, with the error."""
     says = (marks == ON) | (marks == OFF)
     if not says.any():
         raise file.error(
@@ -458,12 +462,21 @@ def _listed(
         output, vector = (int(place) for place in np.argwhere((on & off).T)[0])
         hit = ((cubes == FREE) | (cubes == vectors[vector])).all(axis=1)
         one, other = (int(np.argmax(hit & (marks[:, output] == mark))) for mark in (OFF, ON))
-        raise contradiction(
+        error = contradiction(
             (one, other), names[output], file.path, lambda pattern: int(lines[pattern])
         )
+        if size > MAX_EXPANDED:
+            raise error
+        vectors, place = expand_cubes(cubes)
+        said_of = marks[place]
+        return (
+            vectors,
+            (said_of == ON).astype(np.uint8),
+            (said_of == ON) | (said_of == OFF),
+        ), error
     care = off | (on & ~loose) if pla.kind == "fdr" else off | on
     kept = care.any(axis=1)
-    return vectors[kept], on[kept].astype(np.uint8), care[kept]
+    return (vectors[kept], on[kept].astype(np.uint8), care[kept]), None
 
 
 _Said = tuple[NDArray[np.uint8], tuple[NDArray[np.bool_], ...]]

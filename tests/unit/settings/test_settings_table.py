@@ -60,18 +60,26 @@ NOT_OPTIONS = {
 }
 COMMANDS = {
     "build": (*table.TRAIN, *table.HARDWARE, *table.BUILD, *table.INPUTS),
-    "train": (*table.TRAIN, "topology", "valid", "outputs", "name", "checkpoint_interval"),
-    "tune": (*table.TUNE, "valid", "outputs"),
-    "discover": (*table.DISCOVER, "seed", "outputs", "name"),
+    "train": (
+        *table.TRAIN,
+        "topology",
+        "valid",
+        "outputs",
+        "conflicts",
+        "name",
+        "checkpoint_interval",
+    ),
+    "tune": (*table.TUNE, "valid", "outputs", "conflicts"),
+    "discover": (*table.DISCOVER, "seed", "outputs", "conflicts", "name"),
     "learn": (*table.LEARN, "valid", "outputs", "name"),
-    "emit": (*table.HARDWARE, "name"),
-    "simplify": (*table.SIMPLIFY, "passes", "preserve", "name"),
+    "emit": (*table.HARDWARE, "conflicts", "name"),
+    "simplify": (*table.SIMPLIFY, "passes", "preserve", "conflicts", "name"),
     "simulate": ("simulators", "timeout"),
     "verify": tuple(table.VERIFY),
     "equiv": ("timeout",),
     "fpga": (*table.PLACE, *table.FPGA),
     "reproduce": ("jobs", "seed"),  # and full, as --quick/--full
-    "data": ("seed", "code", "outputs"),
+    "data": ("seed", "code", "outputs", "conflicts"),
 }
 
 
