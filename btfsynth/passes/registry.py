@@ -57,8 +57,8 @@ SCRIPTS: dict[str, str] = {
 """The scripts by name, for netlists all of whose input vectors are looked at."""
 
 _SHRINK = f"{_JOIN}; resub; rewrite; resub; rewrite -z; resub; {_LAST}"
-_GUIDED = "depth --growth 1; guided --work 60; guided --rise 20 --work 40"
-"""Lower the depth at the price of a few cells, and win these back at that depth, then near it."""
+_GUIDED = "guided --work 60; guided --rise 10 --work 40"
+"""First at the depth the netlist came with, then near it."""
 
 WIDE_SCRIPTS: dict[str, str] = {
     "light": f"strash; detect; {_LAST}",
