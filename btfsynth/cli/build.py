@@ -125,6 +125,11 @@ def build_command(
     if not report.verified:
         reason = why_not_verified(list(report.checks.values()), options.simulators or ())
         raise VerificationError(f"{reason}{kept_beside(asked, directory)}")
+    depth, most = report.cost.depth, options.max_depth
+    if most is not None and depth > most:
+        raise VerificationError(
+            f"no netlist of depth {most} or less was found; the design in {directory} has depth {depth}"
+        )
 
 
 def _build(

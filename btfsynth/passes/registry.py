@@ -65,7 +65,7 @@ WIDE_SCRIPTS: dict[str, str] = {
     "fast": f"{_JOIN}; resub -k 1 --patience 0; rewrite; resub -k 1 --patience 0; {_LAST}",
     "size": f"{_SHRINK}; {_GUIDED}; {_LAST}",
     "table": f"{_SHRINK}; {_GUIDED}; {_LAST}",
-    "best": f"{_SHRINK}; detour; depth; guided --work 300; guided --rise 40 --work 300 --patience 50000; "
+    "best": f"{_SHRINK}; detour; guided --work 300; guided --rise 10 --work 300 --patience 50000; "
     f"rewrite -z --seed 2; guided --seed 2 --work 300 --patience 50000; {_LAST}",
     "depth": f"{_SHRINK}; depth; guided --work 60; guided --rise 40 --work 60; depth; inverters",
 }

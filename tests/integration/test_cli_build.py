@@ -168,6 +168,19 @@ def test_inexact_network_is_not_verified(cli, fast_simulator):
     assert "network" in outcome.complaint
 
 
+def test_missed_depth_keeps_the_design(cli, tmp_path, fast_simulator):
+    """A design deeper than asked for is there and verified, and the exit code tells that it missed."""
+    outcome = cli("build", "multiplier:2", "--max-depth", 1, "--simulator", fast_simulator)
+    assert outcome.code == 1
+    assert outcome.stderr.splitlines()[-1].startswith(
+        "btfsynth: error: no netlist of depth 1 or less"
+    )
+    assert (
+        json.loads((tmp_path / "hdl_out/multiplier_2/report.json").read_text())["verified"] is True
+    )
+    assert cli("build", "multiplier:2", "--max-depth", 9, "--simulator", fast_simulator).code == 0
+
+
 def test_sample_keeps_the_network(cli, fast_simulator):
     """Hardware from a sample is the network's function, checked on every input vector."""
     assert cli("data", "multiplier:3", "--sample", 40, "-o", "s.dat").code == 0
