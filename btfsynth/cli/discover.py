@@ -109,11 +109,11 @@ def _settings(run: RunFile | None) -> dict[str, Any]:
 
 
 _PLAIN_SECONDS = 8.0
-"""Without a terminal, the time between two lines on a cascade: less than ten seconds with all delays."""
+"""Without a terminal, the time between two lines: less than ten seconds with all delays."""
 
 
 def _status() -> Callable[[Event], str | None]:
-    """Return what words there are for an event; without a terminal for a better circuit or a cascade."""
+    """Return what words there are for an event; without a terminal for a better circuit or after a while."""
     best: list[int] = []
     said = [0.0]
 
@@ -126,7 +126,7 @@ def _status() -> Callable[[Event], str | None]:
         if event.cells is not None and event.depth is not None:
             better = not best or event.cells < best[0] or event.depth < best[1]
             best[:] = event.cells, event.depth
-        due = event.growing is not None and event.seconds - said[0] >= _PLAIN_SECONDS
+        due = event.seconds - said[0] >= _PLAIN_SECONDS
         if not better and not due:
             return None
         said[0] = event.seconds

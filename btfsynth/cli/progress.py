@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _COMPILING = "compiling the kernels (once)"
+_COMPILING_SECONDS = 8.0
+"""Time between two lines on a compilation where there is no terminal."""
 _FRAMES_PER_SECOND = 5
 PLAIN_SECONDS = 60.0
 """Time between two lines on running trials where there is no terminal."""
@@ -58,19 +60,30 @@ def observed(title: str) -> Iterator[OnEvent]:
 
 @contextmanager
 def announced_compiling(title: str) -> Iterator[None]:
-    """Write a line to standard error at the first compilation in the body."""
+    """Write a line to standard error at the first compilation in the body, and more while one goes on."""
     from btfsynth.passes.compile_clock import watch_compiling
 
-    told = False
+    began, ended = 0.0, threading.Event()
 
     def tell(runs: bool) -> None:
-        nonlocal told
-        if runs and not told:
-            told = True
+        nonlocal began
+        if runs and not began:
+            began = time.monotonic()
             say(f"{title}: {_COMPILING} ...")
+            threading.Thread(target=go_on, daemon=True).start()
 
-    with watch_compiling(tell):
-        yield
+    def go_on() -> None:
+        while not ended.wait(_COMPILING_SECONDS):
+            module = compiled()
+            if module:
+                seconds = time.monotonic() - began
+                say(f"{title}: compiling {module} for this machine, {seconds:.0f} s ...")
+
+    with watch_compiling(tell) as compiled:
+        try:
+            yield
+        finally:
+            ended.set()
 
 
 @contextmanager

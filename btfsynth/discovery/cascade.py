@@ -7,9 +7,9 @@ output is made again on the patterns whose other inputs are 0, of all signals of
 is there already is taken; one that is up to three cells away is found by exact search
 (`btfsynth.discovery.expressions`); any other is learnt by small networks (`btfsynth.discovery.learner`), first
 those that the fewest signals determine. Of what is learnt the smallest circuit stays, and its cells serve the
-outputs after it as well (the carries of an adder are found that way). At the end of a stage some walks (see
-`btfsynth.passes.annealing`) make its circuit smaller, and the best goes on: a cell saved in a small function
-is saved in the larger ones too.
+outputs after it as well (the carries of an adder are found that way). At the end of a stage rounds of walks
+(see `btfsynth.passes.annealing`) make its circuit smaller, from the best few so far, until a round gains
+nothing; the smallest goes on: a cell saved in a small function is saved in the larger ones too.
 
 Nothing is known of the function but its patterns.
 
@@ -37,6 +37,7 @@ from btfsynth.discovery.stage import (
     optimise,
     restricted,
     rewired,
+    steps_within,
 )
 from btfsynth.discovery.supports import find_supports
 from btfsynth.errors import NetlistError, TrainingError, UsageError
@@ -63,8 +64,10 @@ class CascadeOptions:
     are trained at the same time, in `parts` trainings each: those that the fewest signals determine, or one
     signal more. After a round without success this number doubles, and any number of signals is allowed. After
     `rounds` rounds one output is written as multiplexers, or the cascade gives up if `expands` is false.
-    `passes` run after every step that found outputs; `stage_passes` and `walks` walks, of `walk` steps per cell
-    each, end a stage. Input bits are freed in `order`, by default `interleaved_order`.
+    `passes` run after every step that found outputs; `stage_passes` end a stage, and rounds of `walks` walks
+    side by side, of `walk` steps per cell each, until `patience` rounds have saved no cell; of the last stage,
+    whose circuit is polished anyway, until one has. Input bits are freed in `order`, by default
+    `interleaved_order`.
     """
 
     seed: int = 1
@@ -78,12 +81,14 @@ class CascadeOptions:
     stage_passes: str = "resub -k 0 --patience 0"
     walks: int = 6
     walk: int = 2_500
+    patience: int = 1
     order: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if min(self.rounds, self.outputs, self.parts, self.walks) < 1 or self.walk < 0:
+        least = min(self.rounds, self.outputs, self.parts, self.walks, self.patience)
+        if least < 1 or self.walk < 0:
             raise UsageError(
-                "cascade: rounds, outputs, parts and walks must be 1 or more, walk 0 or more"
+                "cascade: rounds, outputs, parts, walks and patience must be 1 or more, walk 0 or more"
             )
         if not 0 <= self.cells <= 3:
             raise UsageError(f"cascade: cells: expected 0 to 3, got {self.cells}")
@@ -108,8 +113,9 @@ class Growth:
     `free` inputs are free; the outputs of `circuit` are as in `btfsynth.discovery.stage.Stage`, at the end
     those of the function alone. `ranking` are the outputs that are to be learnt next, () before they are
     known, the first `near` of them the easiest; `round` counts the rounds without success. Where all outputs
-    of a stage are made, `made_all` is set and the outputs of `circuit` are they alone. Of all targets
-    `bits_right` are right now.
+    of a stage are made, `made_all` is set and the outputs of `circuit` are they alone; `others` are the next
+    best circuits of them that walks have met, and `round` counts the rounds of walks that saved nothing. Of all
+    targets `bits_right` are right now.
     """
 
     free: int
@@ -125,6 +131,7 @@ class Growth:
     made: tuple[int, ...] = (0,) * len(WAYS)
     made_all: bool = False
     done: bool = False
+    others: tuple[Netlist, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         names = ("free", "near", "round", "steps", "trainings", "iterations", "bits_right")
@@ -135,6 +142,7 @@ class Growth:
             "made_all": self.made_all,
             "done": self.done,
             "netlist": format_netlist(self.circuit),
+            "others": [format_netlist(other) for other in self.others],
         }
 
 
@@ -154,6 +162,9 @@ def parse_growth(values: Any) -> Growth:
         made=_numbers(values, "made"),
         made_all=flag(values, "made_all"),
         done=flag(values, "done"),
+        others=tuple(
+            parse_netlist(string({"others": o}, "others")) for o in items(values, "others")
+        ),
     )
 
 
@@ -263,7 +274,7 @@ def merged(
 ) -> Growth:
     """Return where the cascade stands after all parts; the smallest circuit stays, of equal ones the first."""
     if growth.made_all:
-        return min(results, key=lambda result: _cost(result.circuit))
+        return _round_merged(dataset, options, growth, [result.circuit for result in results])
     if not growth.ranking:
         return results[0]
     better = [result for result in results if len(result.learnt) > len(growth.learnt)]
@@ -356,29 +367,46 @@ def _look(
     return replace(growth, bits_right=_bits_right(dataset, options, growth))
 
 
-_MOST_WALKED = 400_000_000
-"""Cells times words times steps of a walk: some seconds."""
+_LONGEST_WALK = 30_000_000
+"""Microseconds of a walk at most."""
 
-_WALKS = ((4, 10), (2, 5), (3, 10), (1, 5), (6, 10), (4, 20))
+_WALKS = ((4, 10), (6, 10), (2, 10), (4, 20), (3, 10), (6, 20))
 """Slack and uphill moves of the walks at the end of a stage, in turn."""
+
+_KEPT = 3
+"""Circuits of a stage from which walks go out."""
 
 
 def _walked(
     dataset: Dataset, options: CascadeOptions, growth: Growth, number: int, seed: int
 ) -> Growth:
-    """Make the circuit of a stage smaller and begin the next stage."""
-    circuit = growth.circuit
-    slack, uphill = _WALKS[number % len(_WALKS)]
+    """Walk from one of the best circuits of a stage."""
+    circuits = growth.circuit, *growth.others
+    circuit = circuits[number % len(circuits)]
+    slack, uphill = _WALKS[(number + growth.steps) % len(_WALKS)]
     patterns = restricted(dataset, order_of(dataset, options), growth.free)
-    words = -(-patterns.n_patterns // 64)
-    steps = min(options.walk * circuit.n_cells, _MOST_WALKED // max(1, words * circuit.n_cells))
+    most = steps_within(_LONGEST_WALK, circuit, patterns)
+    steps = min(options.walk * circuit.n_cells, most)
     walk = Annealing(steps=steps, slack=slack, uphill=uphill, seed=seed % (1 << 31))
-    circuit = optimise(circuit, patterns, format_script([walk]))
+    return replace(growth, circuit=optimise(circuit, patterns, format_script([walk])))
+
+
+def _round_merged(
+    dataset: Dataset, options: CascadeOptions, growth: Growth, results: Sequence[Netlist]
+) -> Growth:
+    """Keep the best circuits of a round of walks; begin the next stage after rounds that saved nothing."""
+    known = {format_netlist(each): each for each in (*results, growth.circuit, *growth.others)}
+    circuit, *others = sorted(known.values(), key=_cost)[:_KEPT]
+    number = 0 if circuit.n_cells < growth.circuit.n_cells else growth.round + 1
+    growth = replace(growth, circuit=circuit, steps=growth.steps + 1, round=number)
+    last = growth.free == dataset.n_inputs
+    if circuit.n_cells and number < (1 if last else options.patience):
+        return replace(growth, others=tuple(others))
+    growth = replace(growth, learnt=(), round=0, made_all=False, others=())
     free = growth.free + 1
-    growth = replace(growth, learnt=(), steps=growth.steps + 1, made_all=False)
-    if free > dataset.n_inputs:
+    if last:
         bits = int(dataset.care_mask.sum())
-        return replace(growth, circuit=circuit, bits_right=bits, done=True)
+        return replace(growth, bits_right=bits, done=True)
     widened = rewired(circuit, input_ports(free), circuit.output_ports)
     patterns = restricted(dataset, order_of(dataset, options), free)
     return _standing(dataset, options, replace(growth, free=free), Stage(patterns, widened))

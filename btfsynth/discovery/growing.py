@@ -6,7 +6,7 @@ so neither the number of workers nor who is first matters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,11 +43,19 @@ FINISH = Part("finish")
 """The last part of a cascade: the passes, and the record."""
 
 
+_WALK = 24_000
+"""Steps per cell of the walks of all trials but the first."""
+
+
 def cascade_options(dataset: Dataset, seed: int, trial: int) -> CascadeOptions:
-    """Return what a trial's cascade is grown with: seeds, orders of the inputs and depths of search vary."""
+    """Return what a trial's cascade is grown with: seeds, orders of the inputs and depths of search vary.
+
+    The first trial has short walks, to have an exact circuit soon.
+    """
     start = int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
     order = _order(dataset, np.random.Generator(np.random.PCG64(start)), trial)
-    return CascadeOptions(seed=start, order=order, cells=2 if trial % 2 else 3)
+    options = CascadeOptions(seed=start, order=order, cells=2 if trial % 2 else 3)
+    return replace(options, walk=_WALK) if trial else options
 
 
 def _order(dataset: Dataset, random: np.random.Generator, trial: int) -> tuple[int, ...]:

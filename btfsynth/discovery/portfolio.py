@@ -4,8 +4,8 @@ A trial's settings follow from its number alone, so that neither the number of w
 other trials matter. The task's own settings come most often, as they reach exact networks soonest; shallow
 and wide ones need fewer iterations, the others lead to circuits of other shapes. The cycle has very wide
 networks too, for data that nothing smaller fits. Where all input vectors of seven inputs or more are
-listed, three of four trials grow the circuit by a cascade (see `btfsynth.discovery.cascade`) instead of
-training one network.
+listed, three of four trials, of nine inputs or more all, grow the circuit by a cascade (see
+`btfsynth.discovery.cascade`) instead of training one network.
 
 After the trials come generations of polishing. A generation is a few attempts at each of the best circuits
 known, and ends before the next is chosen, so that what is polished follows from the trials alone, in
@@ -52,7 +52,7 @@ _CYCLE = (
 
 
 _CASCADE_INPUTS = 7
-_NETWORK_EVERY = 4
+_NETWORK_EVERY, _NETWORK_INPUTS = 4, 8
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Portfolio:
 
     def grows(self, trial: int) -> bool:
         """Tell whether a trial grows its circuit by a cascade."""
-        return self.cascades and trial % _NETWORK_EVERY != _NETWORK_EVERY - 1
+        wide = self.plan.widths[0] > _NETWORK_INPUTS
+        return self.cascades and (wide or trial % _NETWORK_EVERY != _NETWORK_EVERY - 1)
 
     def topology(self, trial: int) -> Topology:
         plan = self.plan

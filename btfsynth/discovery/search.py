@@ -40,11 +40,17 @@ _LATE = 0.75
 """Share of the time after which circuits are polished."""
 
 _LATE_GROWN = 0.2
-"""The same where they are grown by cascades: what a walk gains by and by is more than another trial brings."""
+"""The same where they are grown by cascades: what a walk gains by and by is more than another trial brings.
+
+Cascades under way then go on, and no more are begun.
+"""
 
 _RESERVE = 0.1
 _LONGEST_RESERVE = 4.0
 """Time reserved to check the last circuits of the front: a share of it, up to this many seconds."""
+
+_COMPILING_SECONDS = 8.0
+"""Seconds between two words on what is compiled."""
 
 _SETTLED = 5.0
 """Seconds, less in a short search, that a circuit stands on the front before it is checked: most are beaten."""
@@ -234,6 +240,7 @@ class _Search:
         self.looked = 0.0
         self.begin = time.monotonic()
         self.problems = 0
+        self.compiled = ""
         self.resumes = False
         self.interrupted = False
 
@@ -304,18 +311,29 @@ class _Search:
         cascades = grows(self.dataset)
         arguments = self.options.passes, self.portfolio.plan.parameters.precision, cascades
         workers.on_report = self._compiling
-        for finished in completed(
-            workers, [Task("ready", "start", get_ready, arguments)], attempts=1
-        ):
+        task = Task("ready", "start", get_ready, arguments)
+        for finished in completed(workers, [task], attempts=1, stop=self._say_compiling):
             if finished.died:
                 raise ToolError(
                     "a worker process does not start or dies at once; a Python script needs "
                     "`if __name__ == '__main__':` before the call"
                 )
 
-    def _compiling(self, _: Hashable, stage: Any) -> None:
-        if isinstance(stage, str):  # trainings tell what they have reached
-            self.on_event(StageBegan(stage))
+    def _compiling(self, _: Hashable, module: Any) -> None:
+        if isinstance(module, str):  # trainings tell what they have reached
+            if not self.compiled:
+                self.looked = self.begin = time.monotonic()
+                self.on_event(StageBegan("compiling the kernels (once)"))
+            self.compiled = module
+
+    def _say_compiling(self) -> bool:
+        """Tell now and then what is compiled; it is no reason to stop."""
+        now = time.monotonic()
+        if self.compiled and now - self.looked >= _COMPILING_SECONDS:
+            self.looked = now
+            seconds = f"{now - self.begin:.0f} s"
+            self.on_event(StageBegan(f"compiling {self.compiled} for this machine, {seconds}"))
+        return False
 
     def _look(self) -> bool:
         """Check circuits of the front and tell the state now and then; return whether the time is up."""
@@ -328,8 +346,9 @@ class _Search:
 
     def _next(self) -> Task | None:
         """Return what a worker is to do now, None if it has to wait for others or there is no more."""
-        late = self._elapsed_share() >= self.late
-        if late and self.schedule.polishes(self.found, late):
+        share = self._elapsed_share()
+        late = share >= self.late
+        if share >= _LATE and self.schedule.polishes(self.found, late):
             planned = self._planned(late)
             return self._next_part() if planned is None else self._task(planned)
         part = self._next_part()

@@ -199,6 +199,16 @@ def optimise(netlist: Netlist, patterns: Dataset, script: str) -> Netlist:
     return result
 
 
+def steps_within(microseconds: int, netlist: Netlist, patterns: Dataset) -> int:
+    """Return how many steps of a walk (see `btfsynth.passes.annealing`) take about so long.
+
+    A measured rule, so that results do not depend on the machine: 10 for 46 cells and 256 patterns, 70 for 120
+    cells and 4,096.
+    """
+    words = -(-patterns.n_patterns // 64)
+    return 200 * microseconds // max(1, netlist.n_cells * (40 + words))
+
+
 def over_signals(name: str, n_signals: int) -> NetlistBuilder:
     """Return a builder for an addition: its inputs are the signals of a stage, it has one output."""
     return NetlistBuilder(name, input_ports(n_signals), (Port("y", 1),))

@@ -30,7 +30,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.discovery.cascade import Growth, parse_growth
 from btfsynth.discovery.record import Findings, Record, parse_record
 from btfsynth.errors import BtfsynthError, DataError, OutputError, VerificationError, plural, shown
-from btfsynth.events import Note, OnEvent
+from btfsynth.events import Note, OnEvent, StageBegan
 from btfsynth.files import StrPath, as_path, make_folder, write_text
 from btfsynth.flow.patterns import count_targets, targets_record
 from btfsynth.flow.report import is_verified
@@ -359,6 +359,7 @@ class Certifier:
             missing = [r for r in front() if _identity(r) not in self._entries]
             if not missing:
                 return
+            self._on_event(StageBegan(f"checking {entry_name(missing[0])}"))
             self._begin(missing[0], found)
             self._take(wait=True)
 

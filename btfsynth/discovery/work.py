@@ -27,6 +27,7 @@ from btfsynth.discovery.growing import FINISH, GrowTask, cascade_options
 from btfsynth.discovery.learner import LearnerOptions
 from btfsynth.discovery.portfolio import Portfolio, grows
 from btfsynth.discovery.record import Circuit, Record, canonical_netlist, make_circuit
+from btfsynth.discovery.stage import steps_within
 from btfsynth.errors import NetlistError, TrainingError, VerificationError
 from btfsynth.flow.simplify import simplify_netlist, simplify_network
 from btfsynth.netlist.netlist import Netlist
@@ -35,6 +36,7 @@ from btfsynth.netlist.text import parse_netlist
 from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import Inverters
+from btfsynth.passes.compile_clock import kernel_module
 from btfsynth.passes.registry import format_script, parse_script
 from btfsynth.ports import Port
 from btfsynth.training.parameters import TrainingPlan, TrainParameters
@@ -42,7 +44,6 @@ from btfsynth.training.trainer import network_of, train_trial
 from btfsynth.workers.executor import report
 
 _SEEDS = 1 << 31
-_COMPILING = "compiling the kernels (once)"
 
 
 def run_trial(dataset: Dataset, portfolio: Portfolio, seed: int, passes: str, trial: int) -> Record:
@@ -92,13 +93,21 @@ def _begun(
     )
 
 
+_GROWN = "depth --cells 0; inverters"
+"""Passes in place of ``size`` after a cascade: its last walks have done better than they would."""
+
+
 def grow_part(
     dataset: Dataset, seed: int, passes: str, growth: Growth, task: GrowTask
 ) -> Growth | Record:
-    """Do a part of a trial's cascade; the last one runs the passes and checks the netlist."""
+    """Do a part of a trial's cascade; the last one runs the passes and checks the netlist.
+
+    Where the passes are only to save cells, walks have done so before.
+    """
     options = cascade_options(dataset, seed, task.trial)
     if task.part != FINISH:
         return run_part(dataset, options, growth, task.part)
+    passes = _GROWN if passes == "size" else passes
     record = failed_growth(dataset, seed, passes, task.trial, growth, "")
     circuit = grown(dataset, options, growth)
     made = {**circuit.made, "trainings": circuit.trainings, "cells": circuit.netlist.n_cells}
@@ -153,18 +162,20 @@ def polish(
         return replace(record, problem=str(error))
 
 
-_WALK = 1_000_000_000
-"""Cells times words times steps of a walk, some ten seconds."""
+_WALK = 20_000_000
+"""Microseconds of a walk, about."""
 
-_LONGEST_WALK = 400_000
+_LONGEST_WALK = 2_000_000
 
-_WALKS = ((1, 5), (2, 5), (4, 10))
+_REGROWN_WALK = 8_000
+"""Steps per cell of the walks where a part of a circuit is grown again."""
+
+_WALKS = ((4, 10), (6, 10), (2, 10), (4, 20))
 """Slack and uphill moves of the walks, in turn (see `btfsynth.passes.annealing.Annealing`)."""
 
 
 def _annealing(netlist: Netlist, dataset: Dataset, seed: int, attempt: int) -> str:
-    words = -(-dataset.n_patterns // 64)
-    steps = min(_LONGEST_WALK, _WALK // max(1, words * netlist.n_cells))
+    steps = min(_LONGEST_WALK, steps_within(_WALK, netlist, dataset))
     slack, uphill = _WALKS[(attempt // 3 + attempt) % len(_WALKS)]
     walk = Annealing(steps=steps, slack=slack, uphill=uphill, seed=seed)
     return format_script([walk, Inverters()])
@@ -178,27 +189,29 @@ def _regrown(dataset: Dataset, netlist: Netlist, seed: int) -> tuple[Netlist, di
     if random.integers(0, 2):
         order = [int(bit) for bit in random.permutation(dataset.n_inputs)]
     free = dataset.n_inputs - held
-    options = CascadeOptions(seed=seed, order=tuple(order), cells=int(random.integers(2, 4)))
+    cells = int(random.integers(2, 4))
+    options = CascadeOptions(seed=seed, order=tuple(order), cells=cells, walk=_REGROWN_WALK)
     circuit = grow(dataset, options, holding(dataset, netlist, order, free))
     return circuit.netlist, {**circuit.made, "cells": circuit.netlist.n_cells}
 
 
 def get_ready(passes: str, precision: int, cascades: bool) -> None:
-    """Load or compile all that the work takes, on a task of a moment; report once if it is compiled."""
+    """Load or compile all that the work takes, on a task of a moment; report modules that are compiled."""
     with event.install_listener("numba:compile", _Compiling()):
         _try_everything(passes, precision, cascades)
 
 
 class _Compiling(event.Listener):  # type: ignore[misc]
-    """Reports the first compilation; loading from Numba's cache is none."""
+    """Reports compilations by their modules; loading from Numba's cache is none."""
 
     def __init__(self) -> None:
-        self._told = False
+        self._told = ""
 
     def on_start(self, happening: event.Event) -> None:
-        if not self._told:
-            self._told = True
-            report(_COMPILING)
+        module = kernel_module(happening)
+        if module != self._told:
+            self._told = module
+            report(module)
 
     def on_end(self, happening: event.Event) -> None:
         """Nothing is told then."""

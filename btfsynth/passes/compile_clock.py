@@ -22,8 +22,15 @@ class _Watcher(event.Listener):  # type: ignore[misc]
         self._tell = tell
         self._lock = threading.Lock()
         self._running = 0
+        self._name = ""
+
+    def name(self) -> str:
+        """Return the module whose kernel is compiled now, "" if none is."""
+        return self._name if self._running else ""
 
     def on_start(self, happening: event.Event) -> None:
+        if not self._running:
+            self._name = kernel_module(happening)
         self._count(1)
 
     def on_end(self, happening: event.Event) -> None:
@@ -38,14 +45,21 @@ class _Watcher(event.Listener):  # type: ignore[misc]
             self._tell(now > 0)
 
 
+def kernel_module(happening: event.Event) -> str:
+    """Return the name of the module whose kernel is compiled, without its packages."""
+    return str(happening.data["dispatcher"].py_func.__module__).rpartition(".")[2]
+
+
 @contextmanager
-def watch_compiling(tell: Callable[[bool], None]) -> Iterator[None]:
+def watch_compiling(tell: Callable[[bool], None]) -> Iterator[Callable[[], str]]:
     """Call ``tell(True)`` when a compilation begins in the body and ``tell(False)`` when it ends.
 
-    A compilation within another one is not told. Kernels that the cache holds are not compiled.
+    A compilation within another one is not told. Kernels that the cache holds are not compiled. Gives a
+    function that returns the module whose kernel is compiled now, "" if none is.
     """
-    with event.install_listener(_KIND, _Watcher(tell)):
-        yield
+    watcher = _Watcher(tell)
+    with event.install_listener(_KIND, watcher):
+        yield watcher.name
 
 
 @contextmanager

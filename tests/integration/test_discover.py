@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,13 @@ def test_progress_is_said_at_least_every_ten_seconds(monkeypatch):
     times = [0, *said]
     assert 5 <= len(said) <= 10
     assert all(later - sooner < 10 for sooner, later in itertools.pairwise(times))
+    polishing = SearchStatus("polishing", 1, 1, 1, 4, 80, 16, 1, 70.0)
+    assert (
+        words(polishing)
+        == "1 trial, 100% exact, 1 circuit; best 80 cells, depth 16; polishing 4, 70 s"
+    )
+    assert words(replace(polishing, seconds=77.0)) is None
+    assert words(replace(polishing, seconds=78.0)) is not None
 
 
 def test_a_config_fixes_the_settings(cli, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from btfsynth.cli import progress as module
-from btfsynth.cli.progress import TrialBoard, observed
+from btfsynth.cli.progress import TrialBoard, announced_compiling, observed
 from btfsynth.events import StageBegan, TrialEnded, TrialProgress
 from btfsynth.passes.compile_clock import watch_compiling
 from btfsynth.training.parameters import StopReason
@@ -140,3 +140,17 @@ def test_compiling_is_told_once_and_only_when_it_happens(tmp_path, monkeypatch):
     assert told == [True, False]
     assert outer(1.5) == 5.0  # compiled for another type, but nobody watches
     assert told == [True, False]
+
+
+def test_a_long_compilation_is_told_again(monkeypatch, capsys):
+    """Without a terminal too: the module whose kernel is compiled, now and then; nothing where none is."""
+    monkeypatch.setattr(module, "_COMPILING_SECONDS", 0.001)
+    with announced_compiling("a_task"):
+        numba.njit(lambda x: x + 1)(1)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "a_task: compiling the kernels (once) ..."
+    assert len(lines) >= 2
+    assert set(lines[1:]) == {"a_task: compiling test_cli_progress for this machine, 0 s ..."}
+    with announced_compiling("a_task"):
+        pass
+    assert capsys.readouterr().err == ""

@@ -14,6 +14,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.load import load
 from btfsynth.discovery.cascade import (
     CascadeOptions,
+    Growth,
     begin,
     finished,
     grow,
@@ -25,7 +26,10 @@ from btfsynth.discovery.cascade import (
     run_part,
 )
 from btfsynth.discovery.learner import LearnerOptions
+from btfsynth.discovery.stage import copy_cells, steps_within
 from btfsynth.errors import TrainingError, UsageError
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import value_of
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist
 from btfsynth.ports import Port
@@ -171,8 +175,9 @@ def test_giving_up_names_what_was_not_learnt():
     [
         ({"order": (0, 1, 2)}, "order of the 4 inputs"),
         ({"order": (0, 1, 2, 2)}, "order of the 4 inputs"),
-        ({"rounds": 0}, "rounds, outputs, parts and walks"),
-        ({"walks": 0}, "rounds, outputs, parts and walks"),
+        ({"rounds": 0}, "rounds, outputs, parts, walks and patience"),
+        ({"walks": 0}, "rounds, outputs, parts, walks and patience"),
+        ({"patience": 0}, "rounds, outputs, parts, walks and patience"),
         ({"cells": 4}, "expected 0 to 3"),
         ({"learner": {"shapes": ()}}, "at least one shape"),
         ({"learner": {"supports": 0}}, "supports, attempts"),
@@ -198,3 +203,50 @@ def test_only_boolean_inputs():
     )  # fmt: skip
     with pytest.raises(UsageError, match="expected Boolean inputs"):
         grow(data, QUICK)
+
+
+def at_the_end_of_a_stage(options: CascadeOptions) -> tuple[Dataset, Growth]:
+    """Return data, and its growth where all outputs of the stage of three inputs are made."""
+    data = load("multiplier:2")
+    growth = begin(data, options)
+    while growth.free < 3 or not growth.made_all:
+        results = [run_part(data, options, growth, part) for part in parts_of(growth, options)]
+        growth = merged(data, options, growth, results)
+    return data, growth
+
+
+def test_walks_go_on_from_the_best_circuits_while_they_save_cells():
+    """A round that saves a cell is followed by another; `patience` rounds that save none end the stage."""
+    options = replace(QUICK, patience=2)
+    data, growth = at_the_end_of_a_stage(options)
+    small = growth.circuit
+    y = small.outputs.tolist()
+    large = NetlistBuilder("t", small.input_ports, small.output_ports)
+    literals = copy_cells(large, small, [large.input(bit) for bit in range(3)])
+    spare = large.and_(large.or_(literals[1], literals[2]), literals[3])
+    driven = [value_of(literals, literal) for literal in y]
+    wider = large.build([*driven[:-1], large.and_(spare, large.and_(literals[1], literals[2]))])
+    assert wider.n_cells > small.n_cells
+    walked = [replace(growth, circuit=each) for each in (wider, small)]
+    growth = replace(growth, circuit=wider)
+    better = merged(data, options, growth, walked)
+    assert (better.made_all, better.free, better.round) == (True, 3, 0)
+    assert [each.n_cells for each in (better.circuit, *better.others)] == [
+        small.n_cells, wider.n_cells,
+    ]  # fmt: skip
+    (other,) = parse_growth(better.to_json()).others
+    assert format_netlist(other) == format_netlist(wider)
+    stale = merged(data, options, better, walked)
+    assert (stale.made_all, stale.free, stale.round) == (True, 3, 1)
+    after = merged(data, options, stale, walked)
+    assert (after.made_all, after.free, after.round, after.others) == (False, 4, 0, ())
+
+
+def test_the_longest_walk_is_counted_in_steps():
+    """Twice the cells or a longer list of patterns: fewer steps; the time of the machine has no part in it."""
+    data = load("multiplier:4")
+    small, large = (grow(load(f"adder:{bits}"), QUICK).netlist for bits in (1, 2))
+    steps = steps_within(1_000_000, small, data)
+    assert steps == 200_000_000 // (small.n_cells * 44)
+    assert steps_within(1_000_000, large, data) < steps
+    assert steps_within(1_000_000, small, load("multiplier:5")) < steps

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from discovery_helpers import InProcess
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.discovery import growing, work
+from btfsynth.discovery import growing, search, work
 from btfsynth.discovery.growing import Cascade, GrowTask, cascade_options
 from btfsynth.discovery.learner import LearnerOptions
+from btfsynth.discovery.portfolio import PolishTask
 from btfsynth.discovery.record import parse_record
 from btfsynth.discovery.search import DiscoverOptions, discover
 from btfsynth.discovery.work import polish
@@ -20,6 +22,7 @@ from btfsynth.events import SearchStatus
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist, read_netlist
 from btfsynth.ports import Port
+from btfsynth.workers.executor import Finished
 
 VECTORS = np.array([[v >> k & 1 for k in range(7)] for v in range(128)], dtype=np.uint8)
 MANY = VECTORS[:, :3].sum(axis=1) >= 2
@@ -44,10 +47,11 @@ def small_work():
         patch.setattr(growing, "cascade_options", small)
         patch.setattr(work, "cascade_options", small)
         patch.setattr(work, "_LONGEST_WALK", 3_000)
+        patch.setattr(work, "_REGROWN_WALK", 50)
         yield
 
 
-def run(folder, *, jobs: int = 1, resume: bool = False, interrupt_after=None, **executor):
+def run(folder, *, jobs=1, resume=False, interrupt_after=None, options=OPTIONS, **executor):
     """Search in this process; return the report, the executor and the states told."""
     made, told = [], []
 
@@ -56,7 +60,7 @@ def run(folder, *, jobs: int = 1, resume: bool = False, interrupt_after=None, **
         made[0].interrupt_after = interrupt_after
         return made[0]
 
-    report = discover(DATA, folder, OPTIONS, resume=resume, executor=make, on_event=told.append)
+    report = discover(DATA, folder, options, resume=resume, executor=make, on_event=told.append)
     return report, made[0], [event for event in told if isinstance(event, SearchStatus)]
 
 
@@ -110,6 +114,30 @@ def test_a_break_keeps_stages_and_says_what_there_is(finished, tmp_path):
     report, executor, _ = run(tmp_path / "d", resume=True)
     assert len(executor.done) < len(whole) - 8
     assert content(tmp_path / "d") == content(finished[1])
+
+
+def test_a_cascade_under_way_goes_on_when_it_is_time_to_polish(finished, tmp_path, monkeypatch):
+    """After a fifth of the time no other trial begins; polishing follows."""
+    first = sum(isinstance(task, GrowTask) and task.trial == 0 for task in finished[0][1].done)
+    now = [0.0]
+    wait = InProcess.wait
+
+    def slow(executor: InProcess, timeout: float) -> list[Finished]:
+        polishes = isinstance(executor.tasks[0][0], PolishTask)
+        now[0] += 80 if polishes else 20 / (first + 5)
+        return wait(executor, timeout)
+
+    monkeypatch.setattr(InProcess, "wait", slow)
+    monkeypatch.setattr(search, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    options = replace(OPTIONS, trials=None, time_limit=100.0, polish=True)
+    _, executor, _ = run(tmp_path / "d", options=options)
+    tasks = [task for task in executor.done if isinstance(task, GrowTask | PolishTask)]
+    polished = next(k for k, task in enumerate(tasks) if isinstance(task, PolishTask))
+    assert polished > first + 10
+    assert [task.trial for task in tasks[:polished]] == sorted(
+        [0] * first + [1] * (polished - first)
+    )
+    assert {task.trial for task in tasks if isinstance(task, GrowTask)} == {0, 1}
 
 
 def test_a_worker_that_dies_twice_loses_its_trial(tmp_path):
