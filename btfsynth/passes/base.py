@@ -22,6 +22,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, count_wrong
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.algebra import Depth
+from btfsynth.passes.basic import Inverters
 from btfsynth.passes.compile_clock import compile_clock
 from btfsynth.passes.goal import Goal, best_so_far
 from btfsynth.time_box import TimeUp, time_box
@@ -158,7 +159,7 @@ def run_script(
     """Run passes one after the other.
 
     What a pass makes deeper is kept only as the goal allows; with an objective the best of all results counts,
-    else the last.
+    and the netlist as given where none is better, else the last.
 
     At the `time.monotonic` value `deadline`, or where the user interrupts, the pass that runs is ended (see
     `time_box`); what it has made until then counts, and those after it have no report. Proofs are not ended by
@@ -265,12 +266,27 @@ class _Run:
         if self._goal == _ANY_GOAL:
             return
         ranks = [self._goal.rank(self._after(count)) for count in range(len(self._taken) + 1)]
+        if self._goal.objective is not None and ranks[0] == min(ranks):
+            self._stay()
+            return
         best = len(ranks) - 1 - ranks[::-1].index(min(ranks))
         made = self._after(best)
         for number in range(best, len(self._taken)):
             if ranks[number + 1] != ranks[best] or self._taken[number].made is not made:
                 self._change(number, after=statistics(made), kept=False, worse=True)
                 self._taken[number] = replace(self._taken[number], made=made)
+
+    def _stay(self) -> None:
+        """Undo all passes but what `Inverters` does to the netlist as it was given."""
+        made, cost = self._given, statistics(self._given)
+        for number, taken in enumerate(self._taken):
+            before, cost_before = made, cost
+            if isinstance(taken.step, Inverters):
+                made = taken.step.apply(before, self._reference)
+                cost = statistics(made)
+            kept = made is not before
+            self._change(number, before=cost_before, after=cost, kept=kept, worse=not kept)
+            self._taken[number] = replace(self._taken[number], made=made)
 
     def prove(self) -> None:
         """Prove the passes that are not, together if that is decided, those of large netlists one by one."""

@@ -13,12 +13,14 @@ from btfsynth.errors import ToolTimeoutError
 from btfsynth.flow import simplify
 from btfsynth.flow.simplify import default_script, lowered_script, optimise, proves_equal
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.views import statistics
 from btfsynth.passes.basic import Strash
+from btfsynth.passes.goal import Goal
 from btfsynth.passes.registry import SCRIPTS, WIDE_SCRIPTS, parse_script
 from btfsynth.ports import Port
-from btfsynth.settings.table import Effort
+from btfsynth.settings.table import Effort, Objective
 from btfsynth.time_box import TimeUp, time_box
 
 
@@ -88,8 +90,39 @@ def test_cells_count_where_nobody_says(monkeypatch) -> None:
     netlist = two_ands(swapped=False)
     assert optimise(netlist, None, steps).netlist.n_cells == 4
     chosen = optimise(netlist, None, Effort.NORMAL)
-    assert chosen.netlist.n_cells == 2
-    assert [report.worse for report in chosen.reports] == [False, True]
+    assert chosen.netlist is netlist
+    assert [report.worse for report in chosen.reports] == [True, True]
+
+
+def adder(width: int) -> Netlist:
+    """Three cells a bit, and two levels: as few as are known; not in the order that passes make."""
+    made = NetlistBuilder("sum", [Port("a", width), Port("b", width)], [Port("s", width + 1)])
+    carry, bits = FALSE, []
+    for bit in range(width):
+        a, b = made.input(width + bit), made.input(bit)
+        inner, after = made.maj(carry ^ 1, b, a), made.maj(a, carry, b)
+        bits.append(made.maj(inner, after ^ 1, carry) if bit else made.and_(inner, after ^ 1))
+        carry = after
+    return made.build([*bits, carry])
+
+
+@pytest.mark.parametrize(
+    ("width", "effort", "objective"),
+    [(2, Effort.NORMAL, None), (2, Effort.NORMAL, Objective.DEPTH), (9, Effort.LOW, None)],
+)
+def test_what_is_no_better_is_not_rewritten(
+    width: int, effort: Effort, objective: Objective | None
+) -> None:
+    """All comes out as it was given, at most with fewer inverters, for tables and for many inputs."""
+    goal = Goal(objective)
+    script = goal.script or effort
+    given = optimise(adder(width), None, script, goal=goal).netlist
+    if objective is None:
+        assert (given.fanins >> 1 == adder(width).fanins >> 1).all()
+    again = optimise(given, None, script, goal=goal)
+    assert again.netlist is given
+    assert not any(report.kept for report in again.reports)
+    assert again.reports[-1].after == statistics(given)
 
 
 def test_a_proof_does_not_end_within_a_compilation(monkeypatch) -> None:
