@@ -170,7 +170,8 @@ def train_votes(
     best = 0
     for number in range(1, rounds + 1):
         residual = grower.patterns.residual(options.rate)
-        if number > 1 and float(np.abs(residual).mean()) < _LEARNT / dataset.n_outputs:
+        left = float(np.abs(residual).mean(axis=0).max())
+        if number > 1 and left < _LEARNT / (dataset.n_outputs if grower.patterns.classes else 1):
             break
         votes = grower.round(residual)
         made.append(votes)

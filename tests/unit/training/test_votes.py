@@ -119,7 +119,7 @@ def test_bits_with_free_targets() -> None:
     wrong = targets.copy()
     wrong[:50, 0] ^= 1
     bits = Dataset("d", "d", data.inputs, wrong, data.input_ports, (Port("y", 2),), care=care)
-    votes = train_votes(bits, 20, VoteOptions(), (1,))
+    votes = train_votes(bits, 60, VoteOptions(), (1,))
     assert votes.seen[-1] == care.sum()
     assert (network(bits, votes).outputs(bits.inputs) == targets).all()
 
