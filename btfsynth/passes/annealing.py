@@ -62,7 +62,8 @@ class Annealing:
 
     Cells may rise up to `slack` above it; `uphill` is the share, in per cent, of draws at which a cell more is
     wanted. A second new cell is sought for `tries` pairs of signals. Of netlists of equal size the one of less
-    depth is kept. Netlists of more than ``whole`` words of signatures (cells times words), and those whose
+    depth is kept. The walk ends after about `work` million words of signatures looked at, roughly as many
+    milliseconds; 0 is no limit. Netlists of more than ``whole`` words (cells times words), and those whose
     reference is a sample, stay as they are.
     """
 
@@ -71,14 +72,15 @@ class Annealing:
     uphill: int = 5
     tries: int = 4
     whole: int = 30_000
+    work: int = 0
     seed: int = 1
     name: ClassVar[str] = "anneal"
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.slack, self.whole, self.seed) < 0 or self.tries < 1:
+        if min(self.steps, self.slack, self.whole, self.work, self.seed) < 0 or self.tries < 1:
             raise UsageError(
-                "anneal: steps, slack, whole and seed must be 0 or more, tries 1 or more"
+                "anneal: steps, slack, whole, work and seed must be 0 or more, tries 1 or more"
             )
         if not 0 <= self.uphill <= 100:
             raise UsageError(f"anneal: uphill: expected 0 to 100, got {self.uphill}")
@@ -102,7 +104,8 @@ class Annealing:
         state.values[1:first] = reference.inputs
         count_state_references(state)
         best = state.fanins.copy(), state.outputs.copy()
-        options = (self.slack, self.uphill, self.tries)
+        most = self.work * 1_000_000 or np.iinfo(np.int64).max
+        options = (self.slack, self.uphill, self.tries, most)
         work = new_errors(2 * n_nodes, words), new_scratch(2 * n_nodes, words)
         random, least = random_state(self.seed), np.zeros(2, dtype=np.int64)
 
@@ -110,7 +113,7 @@ class Annealing:
             return rebuild_from(netlist, best[0][first:], best[1])
 
         left, portion = self.steps, _PORTION
-        while left:
+        while left and work[1].spent[0] < most:
             steps, begin = min(portion, left), time.monotonic()
             _walk(state, (steps, *options), work, best, least, random)
             left -= steps
@@ -123,14 +126,16 @@ class Annealing:
 def _walk(state: Any, options: Any, work: Any, best: Any, least: Any, random: Any) -> None:
     """Walk on; leave the smallest netlist met in best. Changes the state.
 
-    options: (steps, slack, uphill, tries); work: errors and scratch of `btfsynth.passes.triangles`; best:
-    (fanins, outputs), as those of the state; least: int64 (2,), its cells and depth, zero at first; random:
-    uint64 (1,). What the steps are does not depend on how many are asked for at a time.
+    options: (steps, slack, uphill, tries, words until it ends); work: errors and scratch of
+    `btfsynth.passes.triangles`; best: (fanins, outputs), as those of the state; least: int64 (2,), its cells
+    and depth, zero at first; random: uint64 (1,). What the steps are does not depend on how many are asked for
+    at a time.
     """
     fanins, outputs = state.fanins, state.outputs
     values, first = state.values, state.first
-    steps, slack, uphill, tries = options
+    steps, slack, uphill, tries, most = options
     n_nodes, words = values.shape
+    spent = work[1].spent
     order = np.zeros(n_nodes, dtype=np.int32)
     level = np.zeros(n_nodes, dtype=np.int32)
     stack = np.zeros(3 * n_nodes + 8, dtype=np.int32)
@@ -145,8 +150,9 @@ def _walk(state: Any, options: Any, work: Any, best: Any, least: Any, random: An
     if least[0] == 0:
         least[0], least[1] = count, _depth(state, order[:count], level)
     for _ in range(steps):
-        if count == 0:
+        if count == 0 or spent[0] >= most:
             break
+        spent[0] += count * words
         at = next_below(random, count)
         node = order[at]
         seen = observability(state, node, order, (at + 1, count), (depends, flipped, matters))
@@ -220,6 +226,7 @@ def _choose(
     inside, stack = marks
     freed, up, tries = search
     whole = list_errors(state.values, divisors, state.values[node], matters, errors)
+    scratch.spent[0] += 2 * divisors.size * matters.size
     counts, literals, n = errors.counts, errors.literals, errors.size[0]
     best = (NONE, NONE, NONE, NONE, NONE, NONE)
     for row in range(n):
@@ -266,8 +273,10 @@ def _one_cell(
         if 3 * counts[i] > whole:
             continue
         many = list_near(errors, i, whole, near)
+        scratch.spent[0] += n
         for first in range(many):
             j = near[first]
+            scratch.spent[0] += many
             for second in range(first + 1, many):
                 k = near[second]
                 if counts[i] + counts[j] + counts[k] > whole or literals[j] ^ literals[k] == 1:

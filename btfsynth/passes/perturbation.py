@@ -33,14 +33,16 @@ class Perturbation:
 
     Each of the `rounds` expands `share` per cent of the majorities and resubstitutes with a `patience` of up
     to 40 per cell (see `Resubstitution`). Of the smallest netlists met the shallowest is kept; none is gone on
-    from that is much deeper, or deeper than `max_depth` if that is given. Netlists of more than `max_cells`,
-    and those whose reference is a sample, stay as they are.
+    from that is much deeper, or deeper than `max_depth` if that is given. After about `work` million words of
+    signatures, those of all nodes for every cell tried, no round begins; 0 is no limit. Netlists of more than
+    `max_cells`, and those whose reference is a sample, stay as they are.
     """
 
     rounds: int = 100
     share: int = 20
     patience: int = 2_000
     max_cells: int = 100
+    work: int = 0
     seed: int = 1
     max_depth: int = 0
     name: ClassVar[str] = "perturb"
@@ -48,9 +50,10 @@ class Perturbation:
     formerly: ClassVar[Mapping[str, str]] = {"most": "max_cells"}
 
     def __post_init__(self) -> None:
-        if min(self.rounds, self.patience, self.max_cells, self.seed, self.max_depth) < 0:
+        counts = (self.patience, self.max_cells, self.work, self.seed, self.max_depth)
+        if min(self.rounds, *counts) < 0:
             raise UsageError(
-                "perturb: rounds, patience, max_cells, seed and max_depth must be 0 or more"
+                "perturb: rounds, patience, max_cells, work, seed and max_depth must be 0 or more"
             )
         if not 1 <= self.share <= 100:
             raise UsageError(f"perturb: share: expected 1 to 100, got {self.share}")
@@ -65,9 +68,13 @@ class Perturbation:
         def so_far() -> Netlist:
             return netlist
 
+        words, spent = reference.inputs.shape[1], 0
         for number in range(self.rounds):
+            if self.work and spent >= self.work * 1_000_000:
+                break
             keep(so_far)
             patience = min(self.patience, _CELLS_TRIED * present.n_cells)
+            spent += (1 + patience) * present.n_nodes * words
             step = Resubstitution(
                 patience=patience, seed=self.seed + number, max_depth=self.max_depth
             )

@@ -34,6 +34,7 @@ class Scratch(NamedTuple):
     near: Any  # int32 ``(2 * literals,)``
     share: Any  # uint64 ``(1, words)``
     reduced: Errors  # as large as the errors
+    spent: Any  # int64 ``(1,)``, words that were looked at, roughly
 
 
 def new_errors(literals: int, words: int) -> Errors:
@@ -50,6 +51,7 @@ def new_scratch(literals: int, words: int) -> Scratch:
         np.zeros(2 * literals, dtype=np.int32),
         np.zeros((1, words), dtype=np.uint64),
         new_errors(literals, words),
+        np.zeros(1, dtype=np.int64),
     )
 
 
@@ -160,11 +162,12 @@ def find_triangle(errors: Any, whole: Any, near: Any, random: Any) -> Any:
 def complete(errors: Any, scratch: Any, random: Any) -> Any:
     """Find a triangle that is right where it is asked for; returns three rows, or `NONE` thrice.
 
-    scratch.share: the vectors that matter to it, given; its near and reduced are changed.
+    scratch.share: the vectors that matter to it, given; near, reduced and spent are changed.
     """
     rows, _, literals, size = errors
-    near, share, reduced = scratch
+    near, share, reduced, spent = scratch
     words = rows.shape[1]
+    spent[0] += size[0] * words
     whole = 0
     for word in range(words):
         whole += ones(share[0, word])

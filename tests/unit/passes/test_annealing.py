@@ -116,6 +116,18 @@ def test_a_walk_in_portions_is_the_walk_in_one(monkeypatch) -> None:
     assert len(found) == 1
 
 
+def test_a_walk_ends_after_its_work(monkeypatch) -> None:
+    """Of a billion steps those of the first million words are made, in whatever portions."""
+    array = array_multiplier(3, 3)
+    reference = complete_reference(array)
+    found = set()
+    for portion in (1, 1_000):
+        monkeypatch.setattr(annealing, "_PORTION", portion)
+        found.add(format_netlist(Annealing(steps=10**9, work=1).apply(array, reference)))
+    assert len(found) == 1
+    assert found != {format_netlist(array)}
+
+
 def test_what_is_found_is_kept_when_the_time_is_up(monkeypatch) -> None:
     """Of ten million steps one portion is made; the function stays."""
     monkeypatch.setattr(annealing, "_PORTION", 2_000)

@@ -16,6 +16,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, care_reference, count_wrong
 from btfsynth.netlist.simulation import output_words, pack_bits, valid_words
+from btfsynth.netlist.text import format_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
@@ -277,6 +278,16 @@ def test_perturbation_leaves_large_netlists_and_samples_alone() -> None:
     array = array_multiplier(3, 3)
     assert Perturbation(max_cells=20).apply(array, complete_reference(array)) is array
     assert Perturbation().apply(array, replace(complete_reference(array), complete=False)) is array
+
+
+def test_perturbation_ends_after_its_work() -> None:
+    """A billion rounds are not made; those that fit are made as without the limit."""
+    array = array_multiplier(3, 3)
+    reference = complete_reference(array)
+    ended = Perturbation(rounds=10**9, work=1).apply(array, reference)
+    assert ended.n_cells < array.n_cells
+    few, all_fit = (Perturbation(rounds=3, work=work).apply(array, reference) for work in (0, 1))
+    assert format_netlist(few) == format_netlist(all_fit)
 
 
 def test_options_out_of_range_are_refused() -> None:
