@@ -65,9 +65,10 @@ class CascadeOptions:
     signal more. After a round without success this number doubles, and any number of signals is allowed. After
     `rounds` rounds one output is written as multiplexers, or the cascade gives up if `expands` is false.
     `passes` run after every step that found outputs; `stage_passes` end a stage, and rounds of `walks` walks
-    side by side, of `walk` steps per cell each, until `patience` rounds have saved no cell; of the last stage,
-    whose circuit is polished anyway, until one has. Input bits are freed in `order`, by default
-    `interleaved_order`.
+    side by side until `patience` rounds have saved no cell; of the last stage, whose circuit is polished
+    anyway, until one has. A walk of the last stage has `walk` steps per cell, one of the stage before twice as
+    many, and so on up to a limit: smaller circuits are walked longer, as they are a part of all later ones and
+    a step of theirs is cheap. Input bits are freed in `order`, by default `interleaved_order`.
     """
 
     seed: int = 1
@@ -370,6 +371,9 @@ def _look(
 _LONGEST_WALK = 30_000_000
 """Microseconds of a walk at most."""
 
+_MOST_STEPS = 800
+"""Steps of a walk per square of its cells at most, unless as many are asked for in the last stage."""
+
 _WALKS = ((4, 10), (6, 10), (2, 10), (4, 20), (3, 10), (6, 20))
 """Slack and uphill moves of the walks at the end of a stage, in turn."""
 
@@ -386,7 +390,9 @@ def _walked(
     slack, uphill = _WALKS[(number + growth.steps) % len(_WALKS)]
     patterns = restricted(dataset, order_of(dataset, options), growth.free)
     most = steps_within(_LONGEST_WALK, circuit, patterns)
-    steps = min(options.walk * circuit.n_cells, most)
+    held = dataset.n_inputs - growth.free
+    per_cell = min(options.walk << held, max(options.walk, _MOST_STEPS * circuit.n_cells))
+    steps = min(per_cell * circuit.n_cells, most)
     walk = Annealing(steps=steps, slack=slack, uphill=uphill, seed=seed % (1 << 31))
     return replace(growth, circuit=optimise(circuit, patterns, format_script([walk])))
 

@@ -43,14 +43,14 @@ FINISH = Part("finish")
 """The last part of a cascade: the passes, and the record."""
 
 
-_WALK = 24_000
-"""Steps per cell of the walks of all trials but the first."""
+_WALK = 8_000
+"""Steps per cell of the walks of the last stage, in all trials but the first."""
 
 
 def cascade_options(dataset: Dataset, seed: int, trial: int) -> CascadeOptions:
     """Return what a trial's cascade is grown with: seeds, orders of the inputs and depths of search vary.
 
-    The first trial has short walks, to have an exact circuit soon.
+    The first trial has shorter walks, to have an exact circuit soon.
     """
     start = int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
     order = _order(dataset, np.random.Generator(np.random.PCG64(start)), trial)

@@ -167,8 +167,8 @@ _WALK = 20_000_000
 
 _LONGEST_WALK = 2_000_000
 
-_REGROWN_WALK = 8_000
-"""Steps per cell of the walks where a part of a circuit is grown again."""
+_REGROWN_WALK = 4_000
+"""Steps per cell of the walks of the last stage where a part of a circuit is grown again."""
 
 _WALKS = ((4, 10), (6, 10), (2, 10), (4, 20))
 """Slack and uphill moves of the walks, in turn (see `btfsynth.passes.annealing.Annealing`)."""

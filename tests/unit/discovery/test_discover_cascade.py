@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.load import load
+from btfsynth.discovery import cascade
 from btfsynth.discovery.cascade import (
     CascadeOptions,
     Growth,
@@ -32,6 +33,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import value_of
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist
+from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port
 
 QUICK = CascadeOptions(
@@ -250,3 +252,18 @@ def test_the_longest_walk_is_counted_in_steps():
     assert steps == 200_000_000 // (small.n_cells * 44)
     assert steps_within(1_000_000, large, data) < steps
     assert steps_within(1_000_000, small, load("multiplier:5")) < steps
+
+
+def test_circuits_of_early_stages_are_walked_longer(monkeypatch):
+    """Twice as many steps per cell for every input held, up to a limit."""
+    scripts = []
+    data, growth = at_the_end_of_a_stage(QUICK)
+    monkeypatch.setattr(
+        cascade, "optimise", lambda netlist, _, script: scripts.append(script) or netlist
+    )
+    part = parts_of(growth, QUICK)[0]
+    cells = growth.circuit.n_cells
+    for walk in (100, 500 * cells, 30_000):
+        run_part(data, replace(QUICK, walk=walk), growth, part)
+    steps = [step.steps for script in scripts for step in parse_script(script)]
+    assert steps == [200 * cells, 800 * cells**2, 30_000 * cells]
