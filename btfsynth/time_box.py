@@ -10,8 +10,9 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
+from typing import Any
 
 _AGAIN = 10.0
 """Seconds until an alarm rings once more: what is raised while an object is deleted is lost."""
@@ -34,6 +35,29 @@ def unbroken(now: bool) -> None:
     """Say that alarms have to wait from now on, or need no longer: what runs cannot be ended half-way."""
     global _unbroken  # noqa: PLW0603
     _unbroken = now
+
+
+class _NoThread:
+    @staticmethod
+    def check() -> bool:
+        return False
+
+
+def solve_step(solver: Any, conflicts: int, assumptions: Sequence[int] = ()) -> bool | None:
+    """Ask a solver of PySAT, for at most this number of conflicts; None if they do not suffice.
+
+    Ctrl-C waits for the end of the step. In the main thread PySAT jumps out of the solver on Ctrl-C, with the
+    locks it holds, and may be stuck when it deletes it; it does not where it takes the thread for another one.
+    """
+    from pysat import solvers
+
+    solver.conf_budget(conflicts)
+    main, solvers.MainThread = solvers.MainThread, _NoThread
+    try:
+        answer: bool | None = solver.solve_limited(assumptions=list(assumptions))
+    finally:
+        solvers.MainThread = main
+    return answer
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from btfsynth.netlist.netlist import Netlist, value_of
 from btfsynth.netlist.views import depth_of
 from btfsynth.ports import Port
 from btfsynth.settings.table import Basis
+from btfsynth.time_box import solve_step
 
 MAX_EXACT_INPUTS = 8
 """Most inputs of a function; beyond five or six only the smallest netlists are within reach."""
@@ -204,15 +205,10 @@ class _Search(Generic[Found]):
 
     def _solve(self, solver: Solver) -> bool | None:
         conflicts, seconds = self._limits.conflicts, self._limits.seconds
-        if not conflicts and not seconds:
-            return bool(solver.solve())
         left, end = conflicts, time.monotonic() + seconds
         while True:
-            part = _SLICE if seconds else conflicts
-            if conflicts:
-                part = min(part, left)
-            solver.conf_budget(part)
-            answer = solver.solve_limited()
+            part = min(_SLICE, left) if conflicts else _SLICE
+            answer = solve_step(solver, part)
             left -= part
             if answer is not None:
                 return bool(answer)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from btfsynth.netlist.kernels import complement_mask, majority_of, variable_word
 from btfsynth.passes.goal import keep_time
 from btfsynth.passes.majority_solver import MAJORITY, OPEN, XOR, answer, new_question
+from btfsynth.time_box import solve_step
 
 _SOLVER = "cadical153"
 _MAX_VARIABLES = 12_000
@@ -71,8 +72,7 @@ class ConeSolver:
         while not self._conflicts or asked < self._conflicts:
             keep_time()
             step = min(_STEP, self._conflicts - asked) if self._conflicts else _STEP
-            self._solver.conf_budget(step)
-            answer: bool | None = self._solver.solve_limited(assumptions=question)
+            answer = solve_step(self._solver, step, question)
             if answer is not None:
                 return answer
             asked += step
