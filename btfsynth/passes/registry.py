@@ -56,8 +56,8 @@ SCRIPTS: dict[str, str] = {
 }
 """The scripts by name, for netlists all of whose input vectors are looked at."""
 
-_SHRINK = f"{_JOIN}; resub; rewrite; resub; rewrite -z; resub; depth --cells 0"
-_GUIDED = "guided --work 60; guided --rise 10 --work 40"
+_SHRINK = f"{_JOIN}; resub; rewrite; resub; rewrite -z; resub"
+_GUIDED = "guided --work 60; depth --cells 0; guided --rise 10 --work 40"
 """First at the depth the netlist came with, then near it."""
 
 WIDE_SCRIPTS: dict[str, str] = {
