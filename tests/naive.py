@@ -280,3 +280,20 @@ class Clocked:
             ]
             self.outputs = outputs
         return self.outputs
+
+
+def circuit_outputs(state, inputs: np.ndarray) -> np.ndarray:
+    """Return the outputs of a circuit as it is annealed, -1 or +1, by recursion from each."""
+    first = len(state.values) - len(state.kinds)
+
+    def value(literal: int) -> np.ndarray:
+        signal, sign = literal >> 1, 1 - 2 * (literal & 1)
+        if signal == 0:
+            return np.full(inputs.shape[1], -1.0 * sign)
+        if signal < first:
+            return sign * inputs[signal - 1].astype(np.float64)
+        place = signal - first
+        a, b, c = (value(int(each)) for each in state.fanins[place])
+        return sign * (-a * b if state.kinds[place] == 2 else np.sign(a + b + c))
+
+    return np.array([value(int(literal)) for literal in state.outputs])

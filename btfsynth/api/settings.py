@@ -86,6 +86,8 @@ class LearnSettings(TypedDict, total=False):
     max_ands: int
     conflicts: str
     passes: str
+    basis: str
+    share: str
     baselines: bool
     simulators: Sequence[str]
 

@@ -136,11 +136,11 @@ def _show(report: LearnReport, directory: Path) -> None:
         + " patterns",
     )
     names = bit_names(train.output_ports)
-    for output in range(min(train.n_outputs, _TABLES)):
+    for output in range(min(len(report.outcomes), _TABLES)):
         console.print()
         console.print(_table(report, output, names[output]))
-    if train.n_outputs > _TABLES:
-        show("", f"the other {train.n_outputs - _TABLES} outputs are in report.json")
+    if len(report.outcomes) > _TABLES:
+        show("", f"the other {len(report.outcomes) - _TABLES} outputs are in report.json")
     console.print()
     show("netlist", f"{netlist_summary(report.cost)}; {report.ands} AND nodes", style="green")
     for name, score in report.scores.items():

@@ -17,7 +17,7 @@ from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist, value_of
 from btfsynth.ports import Port
 from btfsynth.settings.setting import Options
-from btfsynth.settings.table import DEFAULT_TIME_LIMIT, LEARN, Conflicts
+from btfsynth.settings.table import DEFAULT_TIME_LIMIT, LEARN, Basis, Conflicts, Share
 
 OUTPUT = Port("y", 1)
 """The one output of a learner's circuit."""
@@ -118,6 +118,8 @@ class LearnOptions(Options, settings=LEARN):
     jobs: int = LEARN["jobs"].default
     seed: int = LEARN["seed"].default
     passes: str = LEARN["passes"].default
+    basis: Basis = LEARN["basis"].default
+    share: Share = LEARN["share"].default
     baselines: bool | None = None
     simulators: tuple[str, ...] | None = None  # Names; None takes all that are installed
     # The command that asks for this, to be recorded; empty if there was none

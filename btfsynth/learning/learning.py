@@ -10,6 +10,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import MissingToolError, OutputError, ToolError
@@ -22,7 +25,9 @@ from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.learning.base import Budget, LearnOptions, Limits, Problem, inlined
 from btfsynth.learning.candidates import within
-from btfsynth.learning.portfolio import Outcome, compete
+from btfsynth.learning.circuits import warm_up_circuits
+from btfsynth.learning.joint import Joint, refitted, search_jointly, tied, untied
+from btfsynth.learning.portfolio import JOINT, Outcome, compete
 from btfsynth.learning.report import Baseline, LearnReport, have_sklearn, measure_baselines, score
 from btfsynth.learning.samples import check_samples, contradicting, samples_of, split
 from btfsynth.netlist.builder import NetlistBuilder
@@ -33,7 +38,7 @@ from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.base import InterruptedPasses
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import bit_names
-from btfsynth.settings.table import PARSED_CHECK, Conflicts
+from btfsynth.settings.table import PARSED_CHECK, Conflicts, Share
 from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import get_simulator
 from btfsynth.staging import staging_folder
@@ -43,6 +48,8 @@ from btfsynth.verify.simulate import simulate_design
 from btfsynth.workers.executor import Executor
 from btfsynth.workers.pool import local_executor
 
+_JOINT_SHARE = 0.4
+"""Share of the time for all outputs at once; where they are learnt again from all samples, half the rest."""
 _SHOWN_VECTORS = 1024
 """Training patterns that the hardware is simulated on, beside random vectors."""
 
@@ -70,32 +77,40 @@ def learn(
         for each in (train, valid, test):
             if each is not None and each.contradiction is not None:
                 settled(each, options.conflicts)
-    if (
-        valid is None
-    ):  # with the conflicts: what is selected by is as noisy as what is to be predicted
+    held = valid is None
+    if valid is None:
+        # With the conflicts: what is selected by is as noisy as what is to be predicted.
         train, valid = split(train, options.seed)
     train = train if train.contradiction is None else settled(train, options.conflicts)
     notices = list(train.notices)
     data = {"train": train, "valid": valid, **({} if test is None else {"test": test})}
     notices.extend(_overlaps(data))
+    is_tied = options.share is Share.CYCLIC
+    seen = {name: tied(each) if is_tied else each for name, each in data.items()}
     with staging_folder(directory) as staging:
         begin = time.monotonic()
         with closing(executor(options.jobs)) as workers:
             # Workers of this machine then find the kernels compiled.
             warm_up(TrainParameters().precision)
-            outcomes = _outcomes(data, options, on_event, workers)
+            if _is_joint(seen["train"], options):
+                warm_up_circuits()
+            outcomes, sure = _outcomes(seen, options, on_event, workers, held)
         seconds = time.monotonic() - begin
         baselines: list[list[Baseline]] = [[] for _ in outcomes]
-        netlist = _joined(train, [outcome.candidates[0].netlist for outcome in outcomes])
+        outcomes = _affordable(outcomes, options)
+        netlist = _joined(seen["train"], [outcome.candidates[0].netlist for outcome in outcomes])
+        if is_tied:
+            netlist = untied(train, netlist)
         stopped = any(outcome.interrupted for outcome in outcomes)
         if not stopped:  # Ctrl-C waits for no comparison and no optimisation
-            baselines = _baselines(data, options, on_event)
+            baselines = _baselines(seen, options, on_event)
             on_event(StageBegan("simplifying"))
             netlist, stopped = _simplified(netlist, options)
         report = LearnReport(
             data=data,
             options=options,
             outcomes=tuple(outcomes),
+            confidence=sure,
             baselines=tuple(baselines),
             netlist=netlist,
             scores={name: score(netlist, each) for name, each in data.items()},
@@ -143,25 +158,92 @@ def _overlaps(data: dict[str, Dataset]) -> list[str]:
 
 
 def _outcomes(
-    data: dict[str, Dataset], options: LearnOptions, on_event: OnEvent, workers: Executor
+    data: dict[str, Dataset],
+    options: LearnOptions,
+    on_event: OnEvent,
+    workers: Executor,
+    held: bool,
+) -> tuple[list[Outcome], NDArray[np.float64] | None]:
+    """Learn all outputs, and return how far circuits that explain the samples equally well agree.
+
+    `held` says that the validation samples were taken from the training samples.
+    """
+    budget = Budget(None if options.time_limit is None else time.monotonic() + options.time_limit)
+    joint = None
+    if _is_joint(data["train"], options):
+        part = budget.share(_JOINT_SHARE)
+        joint = search_jointly(data["train"], options, part.deadline, workers, on_event)
+    rest = budget.share(0.5) if joint is not None and held else budget
+    outcomes = _singly(data, options, on_event, workers, (joint, rest))
+    if joint is None:
+        return outcomes, None
+    sure = joint.confidence
+    won = any(each.candidates[0].learner == JOINT for each in outcomes)
+    stopped = any(each.interrupted or each.lost is not None for each in outcomes)
+    if held and won and not stopped:
+        both = _together(data["train"], data["valid"])
+        again = search_jointly(both, options, budget.deadline, workers, on_event)
+        if again is not None:
+            sure = again.confidence
+            outcomes = _refitted(data, options, outcomes, again)
+    return outcomes, sure
+
+
+def _is_joint(samples: Dataset, options: LearnOptions) -> bool:
+    return samples.n_outputs > 1 or options.share is Share.CYCLIC
+
+
+def _together(train: Dataset, valid: Dataset) -> Dataset:
+    return replace(
+        train,
+        inputs=np.concatenate([train.inputs, valid.inputs]),
+        targets=np.concatenate([train.targets, valid.targets]),
+        care=np.concatenate([train.care_mask, valid.care_mask]),
+    )
+
+
+def _refitted(
+    data: dict[str, Dataset], options: LearnOptions, outcomes: list[Outcome], again: Joint
+) -> list[Outcome]:
+    """Put the circuit of all samples first where the learner of all outputs has won."""
+    limits = Limits(options.max_cells, options.max_ands)
+
+    def problem(output: int) -> Problem:
+        parts = _parts(options, len(outcomes), output)
+        return _problem(data, output, parts, options.seed, Budget())
+
+    winners = refitted(again, [each.candidates[0] for each in outcomes], limits, problem)
+    return [
+        replace(each, candidates=tuple(dict.fromkeys((winner, *each.candidates))))
+        for each, winner in zip(outcomes, winners, strict=True)
+    ]
+
+
+def _singly(
+    data: dict[str, Dataset],
+    options: LearnOptions,
+    on_event: OnEvent,
+    workers: Executor,
+    known: tuple[Joint | None, Budget],
 ) -> list[Outcome]:
     """Learn the outputs one after the other; each gets its share of the time that is left."""
+    joint, whole = known
     train = data["train"]
     names = bit_names(train.output_ports)
-    deadline = None if options.time_limit is None else time.monotonic() + options.time_limit
     outcomes: list[Outcome] = []
-    interrupted = False
+    interrupted = joint is not None and joint.interrupted
     for output in range(train.n_outputs):
-        budget = Budget(deadline).share(1 / (train.n_outputs - output))
+        budget = whole.share(1 / (train.n_outputs - output))
         if interrupted:
             budget = Budget(time.monotonic())
-        cells, ands = (
-            _part(limit, train.n_outputs, output) for limit in (options.max_cells, options.max_ands)
-        )
-        problem = _problem(data, output, Limits(cells, ands), options.seed, budget)
+        limits = _parts(options, train.n_outputs, output)
+        problem = _problem(data, output, limits, options.seed, budget)
         where = f"{names[output]}: " if train.n_outputs > 1 else ""
+        # Circuits that share gates share the limits too.
+        shared = Limits(options.max_cells, options.max_ands)
         outcome = compete(
             problem,
+            given=[] if joint is None else joint.candidates(problem, shared, output),
             trials=options.trials,
             executor=workers,
             on_event=_of_output(where, on_event),
@@ -183,6 +265,12 @@ def _problem(
         limits=limits,
         seed=seed,
         budget=budget,
+    )
+
+
+def _parts(options: LearnOptions, outputs: int, output: int) -> Limits:
+    return Limits(
+        *(_part(limit, outputs, output) for limit in (options.max_cells, options.max_ands))
     )
 
 
@@ -228,6 +316,29 @@ def _joined(train: Dataset, netlists: list[Netlist]) -> Netlist:
     builder = NetlistBuilder(train.name, train.input_ports, train.output_ports)
     inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
     return builder.build([inlined(builder, netlist, inputs)[0] for netlist in netlists])
+
+
+def _affordable(outcomes: list[Outcome], options: LearnOptions) -> list[Outcome]:
+    """Let each output hold its own part of the limits where all that was chosen together does not hold them.
+
+    That can be where some outputs come from one circuit, which holds them as a whole, and some do not.
+    """
+    chosen = [outcome.candidates[0] for outcome in outcomes]
+    within_all = sum(each.netlist.n_cells for each in chosen) <= options.max_cells
+    if within_all and sum(each.ands for each in chosen) <= options.max_ands:
+        return outcomes
+    if all(each.learner == JOINT for each in chosen):
+        return outcomes
+    found = []
+    for output, outcome in enumerate(outcomes):
+        limits = _parts(options, len(outcomes), output)
+        fit = [
+            each
+            for each in outcome.candidates
+            if each.netlist.n_cells <= limits.cells and each.ands <= limits.ands
+        ]
+        found.append(replace(outcome, candidates=tuple(fit) or outcome.candidates))
+    return found
 
 
 def _simplified(netlist: Netlist, options: LearnOptions) -> tuple[Netlist, bool]:

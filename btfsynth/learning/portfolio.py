@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -45,7 +45,9 @@ _QUICK: tuple[type[Learner], ...] = (
     FringeLearner,
     BoostingLearner,
 )
-LEARNERS = (*(each.name for each in _QUICK), NetworkLearner.name, VOTE)
+JOINT = "circuit"
+"""The learner of all outputs at once, whose circuits are given."""
+LEARNERS = (JOINT, *(each.name for each in _QUICK), NetworkLearner.name, VOTE)
 """Names of the learners, in the order in which they run."""
 
 
@@ -76,6 +78,10 @@ class _Contest:
         if candidate is None:
             self.discarded += 1
             return False
+        return self.take(candidate)
+
+    def take(self, candidate: Candidate) -> bool:
+        """Take a candidate; return True if it is right on all samples."""
         self.candidates.append(candidate)
         if candidate.valid_right > self.best:
             self.best = candidate.valid_right
@@ -97,15 +103,18 @@ class _Contest:
 def compete(
     problem: Problem,
     *,
+    given: Sequence[Candidate] = (),
     trials: int | None = None,
     executor: Executor | None = None,
     on_event: OnEvent = ignore,
 ) -> Outcome:
-    """Run all learners on one output."""
+    """Run all learners on one output, unless one of the given candidates is right on all samples."""
     contest = _Contest(problem, on_event)
     interrupted = False
     try:
-        _run(contest, NetworkLearner(trials, executor, on_event))
+        exact = [contest.take(each) for each in given]
+        if not any(exact):
+            _run(contest, NetworkLearner(trials, executor, on_event))
     except KeyboardInterrupt:
         if not contest.candidates:
             raise

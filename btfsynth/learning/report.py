@@ -21,7 +21,7 @@ from btfsynth.flow.patterns import (
 from btfsynth.flow.report import is_verified
 from btfsynth.learning.base import LearnOptions, Problem, count_ands, new_builder
 from btfsynth.learning.candidates import Candidate
-from btfsynth.learning.portfolio import LEARNERS, Outcome
+from btfsynth.learning.portfolio import JOINT, LEARNERS, Outcome
 from btfsynth.learning.samples import Samples
 from btfsynth.learning.trees import Tree, lower_tree
 from btfsynth.netlist.netlist import Netlist
@@ -57,6 +57,8 @@ class LearnReport:
     # Where the files are: beside the folder asked for if the learning failed or was cut short and
     # that one holds a verified design
     directory: Path | None = None
+    # (outputs,) how far equally simple circuits agree on each output; None where outputs are learnt singly
+    confidence: NDArray[np.float64] | None = None
     # True if the user stopped the work: the best found until then was taken, and is not simulated
     interrupted: bool = False
 
@@ -100,6 +102,12 @@ class LearnReport:
             if name in best
         ]
         return rows + [self._baseline_row(output, each) for each in self.baselines[output]]
+
+    def confidence_of(self, output: int) -> float | None:
+        """Return how far equally simple circuits agree on an output; None if another learner has won it."""
+        if self.confidence is None or self.outcomes[output].candidates[0].learner != JOINT:
+            return None
+        return round(float(self.confidence[output]), 4)
 
     def _row(self, output: int, candidate: Candidate, won: bool) -> dict[str, Any]:
         shares = {
@@ -149,6 +157,7 @@ class LearnReport:
                     "winner": outcome.candidates[0].learner,
                     "circuits": len(outcome.candidates),
                     "discarded": outcome.discarded,
+                    "confidence": self.confidence_of(output),
                     "learners": self.rows(output),
                 }
                 for output, outcome in enumerate(self.outcomes)

@@ -106,6 +106,14 @@ class Effort(str, Enum):
     HIGH = "high"
 
 
+class Share(str, Enum):
+    """What the outputs of a function have in common."""
+
+    NONE = "none"
+    CYCLIC = "cyclic"
+    """All are one function of the inputs turned round, as in a cellular automaton."""
+
+
 EXACT, AUTO, LABELS, SPARSE = "exact", "auto", "labels", "sparse"
 """Rules for weights in hardware."""
 MAX_WEIGHT_BITS = 12
@@ -490,6 +498,18 @@ LEARN = table(
     _SEED.but(help="Seed of the split and of all random starts."),
     _PASSES.but(
         default="fast", help="Optimiser passes for the chosen circuit; its function is kept."
+    ),
+    Setting(
+        "basis",
+        Choice(Basis),
+        "Gates of the hidden circuit, if known: maj, xmg, aig or xag; for the learner of all outputs at once.",
+        Basis.XMG,
+    ),
+    Setting(
+        "share",
+        Choice(Share),
+        "What is known of the outputs: none, or cyclic: one function of the inputs turned round, bit by bit.",
+        Share.NONE,
     ),
     Setting(
         "baselines",

@@ -1,0 +1,533 @@
+"""Heat-bath moves on a circuit: a connection is drawn anew from everything that could take its place.
+
+The energy of a circuit is the cost of its gates plus, for every output, a weight times the samples that it gets
+wrong. At a position (a fan-in of a gate, an output, or a gate as a whole) it is linear in the values there:
+flipping the gate shows on which samples that matters, and what it costs. The product of this *gain* with the
+values of a signal is the energy of taking that signal. So one product of a matrix and a vector gives the
+energies of all signals, and one of two matrices those of all new gates of two: for values -1 and +1
+
+    and(a, b) = (a + b + ab - 1) / 2,    xor(a, b) = -ab,    majority(a, b, c) = (a + b + c - abc) / 2.
+
+The choice is drawn with probability proportional to exp(-energy) (Gibbs sampling; S. Geman and D. Geman, IEEE
+PAMI 6, 721, 1984). The weight of an error rises from the first move to the last: first there are only the gates
+that explain most, at last every error counts (annealing; S. Kirkpatrick et al., Science 220, 671, 1983).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from btfsynth.learning.circuit_state import (
+    AND_COST,
+    FREE,
+    MAJORITY,
+    MAJORITY_COST,
+    PARITY,
+    PARITY_COST,
+    Goal,
+    State,
+    arrange,
+    collapse,
+    evaluate_gate,
+    find_members,
+    first_place,
+    forget_members,
+    gate_cost,
+    kept_cost,
+    sign_of,
+)
+from btfsynth.netlist.kernels import next_below, random_state
+
+_IMPROBABLE = 20.0
+"""Energy above the lowest, in nats, from which a choice is not considered."""
+_WHOLE = 3
+"""The pin that stands for a gate as a whole."""
+_GATES = 14
+"""Gates of two signals: four ANDs, four ORs, four majorities with what is there, parity and its complement."""
+
+
+class Position(NamedTuple):
+    """A connection that is drawn anew."""
+
+    place: int  # of the gate; -1 for an output
+    pin: int  # of the gate, or the number of the output
+    literal: int  # what is there
+
+
+class Scratch(NamedTuple):
+    """What moves write before they read it."""
+
+    gain: NDArray[np.float32]  # (samples,) the energy of +1 at the position, over that of 0
+    delta: NDArray[np.float32]  # (samples,) what flipping the gate costs
+    rows: NDArray[np.int64]  # (signals,) signals that may take the place
+    linear: NDArray[np.float32]  # (signals,) gain times the values of these
+    keeps: NDArray[np.float64]  # (signals,) what of the gates that would be freed they need
+    energies: NDArray[np.float64]  # (2 * signals,) by literal
+    pairs: NDArray[np.float32]  # (2, signals, signals) gain, and gain times what is there, with two
+    scaled: NDArray[np.float32]  # (2, samples)
+    focus: NDArray[np.bool_]  # (places,) the gates that may change
+    places: NDArray[np.int64]  # (places,) the same, listed
+    chosen: NDArray[np.int64]  # (outputs,) the outputs that may change first
+    random: NDArray[np.uint64]  # (1,) the state of the random numbers
+
+
+def new_scratch(state: State) -> Scratch:
+    signals, samples = state.values.shape
+    places = len(state.kinds)
+    return Scratch(
+        gain=np.empty(samples, np.float32),
+        delta=np.empty(samples, np.float32),
+        rows=np.empty(signals, np.int64),
+        linear=np.empty(signals, np.float32),
+        keeps=np.empty(signals, np.float64),
+        energies=np.empty(2 * signals, np.float64),
+        pairs=np.empty((2, signals, signals), np.float32),
+        scaled=np.empty((2, samples), np.float32),
+        focus=np.zeros(places, np.bool_),
+        places=np.zeros(places, np.int64),
+        chosen=np.arange(len(state.outputs), dtype=np.int64),
+        random=random_state(1),
+    )
+
+
+@njit(cache=True)
+def _chance(random: NDArray[np.uint64]) -> Any:
+    """Return a random number from 0 to below 1."""
+    return next_below(random, 1 << 53) / (1 << 53)
+
+
+@njit(cache=True, fastmath=True)
+def _dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> Any:
+    total = np.float32(0.0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@njit(cache=True, fastmath=True)
+def _add_difference(
+    total: NDArray[np.float32],
+    weight: np.float32,
+    target: NDArray[np.float32],
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+) -> None:
+    """Add weight times the change of errors of an output, ``(samples,)``, to the total."""
+    for i in range(len(total)):
+        total[i] += weight * target[i] * (before[i] - after[i])
+
+
+@njit(cache=True)
+def flip_gate(state: State, place: int) -> None:
+    """Mark the gate and all that depend on it, and compute their values if it were the other way round."""
+    base = first_place(state)
+    state.marked[:] = False
+    state.marked[place] = True
+    np.negative(state.values[base + place], state.flipped[place])
+    behind = False
+    for one in state.order[: state.size[0]]:
+        if one == place:
+            behind = True
+        elif behind:
+            a, b, c = state.fanins[one]
+            if (
+                (a >> 1 >= base and state.marked[(a >> 1) - base])
+                or (b >> 1 >= base and state.marked[(b >> 1) - base])
+                or (c >> 1 >= base and state.marked[(c >> 1) - base])
+            ):
+                state.marked[one] = True
+                evaluate_gate(state, one, True)
+
+
+@njit(cache=True)
+def _flip(
+    state: State, goal: Goal, weights: NDArray[np.float64], place: int, delta: NDArray[np.float32]
+) -> None:
+    """Flip a gate and write the change of energy on each sample."""
+    base = first_place(state)
+    flip_gate(state, place)
+    delta[:] = 0
+    for output in range(len(state.outputs)):
+        literal = state.outputs[output]
+        gate = (literal >> 1) - base
+        if gate >= 0 and state.marked[gate]:
+            weight = np.float32(0.5 * weights[output]) * sign_of(literal)
+            _add_difference(
+                delta, weight, goal.targets[output], state.values[base + gate], state.flipped[gate]
+            )
+
+
+@njit(cache=True, fastmath=True)
+def _set_gain(state: State, position: Position, gain: Any, delta: Any) -> None:
+    """Write the gain of a position in a gate from what flipping the gate costs."""
+    place, pin, _ = position
+    values = state.values[first_place(state) + place]
+    if pin == _WHOLE:
+        for i in range(len(gain)):
+            gain[i] = np.float32(-0.5) * delta[i] * values[i]
+    elif state.kinds[place] == MAJORITY:
+        one, two = state.fanins[place, (pin + 1) % 3], state.fanins[place, (pin + 2) % 3]
+        a, b, sign = state.values[one >> 1], state.values[two >> 1], sign_of(one ^ two)
+        for i in range(len(gain)):  # it matters where the other two differ
+            differ = np.float32(1.0) - sign * a[i] * b[i]
+            gain[i] = np.float32(-0.25) * delta[i] * values[i] * differ
+    else:
+        other = state.fanins[place, 1 - pin]
+        a, sign = state.values[other >> 1], sign_of(other)
+        for i in range(len(gain)):
+            gain[i] = np.float32(0.5) * delta[i] * values[i] * sign * a[i]
+
+
+@njit(cache=True)
+def _draw_position(
+    state: State, scratch: Scratch, places: int, outputs: int, whole: bool
+) -> Position:
+    """Draw a connection among those that may change, or, if asked for, perhaps a gate as a whole."""
+    pins = 4 if whole else 3
+    number = next_below(scratch.random, outputs + pins * places)
+    if number < outputs:
+        output = scratch.chosen[number]
+        return Position(-1, output, state.outputs[output])
+    place = scratch.places[(number - outputs) // pins]
+    pin = (number - outputs) % pins
+    if pin == _WHOLE:
+        return Position(place, pin, 2 * (first_place(state) + place))
+    return Position(place, pin, state.fanins[place, pin])
+
+
+@njit(cache=True)
+def _prepare(
+    state: State, goal: Goal, weights: NDArray[np.float64], position: Position, scratch: Scratch
+) -> Any:
+    """Write the gain of a position and the signals that may take it; return how many these are."""
+    if position.place < 0:
+        state.marked[:] = False
+        factor = np.float32(-0.5 * weights[position.pin])
+        np.multiply(goal.targets[position.pin], factor, scratch.gain)
+    else:
+        _flip(state, goal, weights, position.place, scratch.delta)
+        _set_gain(state, position, scratch.gain, scratch.delta)
+    base = first_place(state)
+    count = base
+    for signal in range(base):
+        scratch.rows[signal] = signal
+    for place in state.order[: state.size[0]]:
+        if not state.marked[place]:
+            scratch.rows[count] = base + place
+            count += 1
+    for row in range(count):
+        scratch.linear[row] = _dot(scratch.gain, state.values[scratch.rows[row]])
+    return count
+
+
+@njit(cache=True)
+def _own_cost(state: State, costs: NDArray[np.float64], position: Position, signal: int) -> Any:
+    """Return what the gate of a position costs if that signal comes there."""
+    place, pin, _ = position
+    if place < 0:
+        return 0.0
+    if state.kinds[place] == PARITY:
+        other = state.fanins[place, 1 - pin] >> 1
+        return 0.0 if signal in (0, other) else costs[PARITY_COST]
+    one, two = state.fanins[place, (pin + 1) % 3] >> 1, state.fanins[place, (pin + 2) % 3] >> 1
+    if signal in (one, two):
+        return 0.0
+    return costs[AND_COST] if 0 in (signal, one, two) else costs[MAJORITY_COST]
+
+
+@njit(cache=True)
+def _draw_signal(state: State, goal: Goal, position: Position, scratch: Scratch, rows: int) -> Any:
+    """Draw what comes to a position among all signals; return the literal."""
+    base = first_place(state)
+    least = np.inf
+    for row in range(rows):
+        signal = scratch.rows[row]
+        extra = _own_cost(state, goal.costs, position, signal)
+        extra += kept_cost(state, goal.costs, signal - base)
+        scratch.energies[2 * row] = extra + scratch.linear[row]
+        scratch.energies[2 * row + 1] = extra - scratch.linear[row]
+        least = min(least, extra - abs(scratch.linear[row]))
+    total, drawn = 0.0, position.literal
+    for place in range(2 * rows):
+        excess = scratch.energies[place] - least
+        if excess < _IMPROBABLE:
+            weight = math.exp(-excess)
+            total += weight
+            if _chance(scratch.random) * total < weight:
+                drawn = 2 * scratch.rows[place >> 1] + (place & 1)
+    return drawn
+
+
+@njit(cache=True, fastmath=True)
+def _four_dots(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    signals: tuple[NDArray[np.float32], ...],
+    out: NDArray[np.float32],
+) -> None:
+    """Write the products of two vectors with four others; ``(2, 4)`` float32."""
+    a, b, c, d = signals
+    zero = np.float32(0.0)
+    one, two, three, four = zero, zero, zero, zero
+    five, six, seven, eight = zero, zero, zero, zero
+    for i in range(len(first)):
+        one += first[i] * a[i]
+        two += first[i] * b[i]
+        three += first[i] * c[i]
+        four += first[i] * d[i]
+        five += second[i] * a[i]
+        six += second[i] * b[i]
+        seven += second[i] * c[i]
+        eight += second[i] * d[i]
+    out[0, 0], out[0, 1], out[0, 2], out[0, 3] = one, two, three, four
+    out[1, 0], out[1, 1], out[1, 2], out[1, 3] = five, six, seven, eight
+
+
+@njit(cache=True, fastmath=True)
+def _set_pairs(state: State, literal: int, scratch: Scratch, rows: int) -> None:
+    """Write the products of the gain with every two signals, and with what is there as well."""
+    present, sign = state.values[literal >> 1], sign_of(literal)
+    first, second = scratch.scaled
+    out = np.empty((2, 4), np.float32)
+    for row in range(1, rows):
+        a = state.values[scratch.rows[row]]
+        for i in range(len(first)):
+            first[i] = scratch.gain[i] * a[i]
+            second[i] = first[i] * sign * present[i]
+        for other in range(row + 1, rows, 4):
+            # Of the last signals some are looked at twice.
+            begin = max(row + 1, min(other, rows - 4)) if rows - row > 4 else row + 1
+            signals = (
+                state.values[scratch.rows[begin]],
+                state.values[scratch.rows[min(begin + 1, rows - 1)]],
+                state.values[scratch.rows[min(begin + 2, rows - 1)]],
+                state.values[scratch.rows[min(begin + 3, rows - 1)]],
+            )
+            _four_dots(first, second, signals, out)
+            for place in range(min(4, rows - begin)):
+                scratch.pairs[0, row, begin + place] = out[0, place]
+                scratch.pairs[1, row, begin + place] = out[1, place]
+
+
+@njit(cache=True)
+def _gate_energy(gate: int, a: float, b: float, ab: float, constant: float) -> Any:
+    """Return the energy of one of the eight ANDs and ORs, from those of its parts."""
+    one = -a if gate & 1 else a
+    two = -b if gate & 2 else b
+    product = -ab if (gate ^ gate >> 1) & 1 else ab
+    if gate < 4:
+        return 0.5 * (one + two + product - constant)
+    return 0.5 * (one + two - product + constant)
+
+
+@njit(cache=True)
+def _draw_gate(
+    state: State, goal: Goal, position: Position, scratch: Scratch, rows: int
+) -> tuple[int, int, int]:
+    """Draw a new gate of two signals for a position; its number and the signals, -1 for what is there."""
+    costs = goal.costs
+    present = scratch.keeps[0]  # the energy of what is there
+    freed = scratch.keeps[1:rows]
+    saved = scratch.energies[0]
+    constant = -scratch.linear[0]
+    majorities = position.literal > 1 and position.pin != _WHOLE and costs[MAJORITY_COST] < np.inf
+    least, total = present, 0.0
+    drawn = (-1, 0, 0)
+    for drawing in (False, True):
+        if drawing:
+            total = math.exp(least - present) if present - least < _IMPROBABLE else 0.0
+        limit = least + _IMPROBABLE if drawing else least
+        for row in range(1, rows):
+            a = scratch.linear[row]
+            for other in range(row + 1, rows):
+                b, ab, abc = scratch.linear[other], scratch.pairs[0, row, other], 0.0
+                spared = saved - max(freed[row - 1], freed[other - 1])
+                size = abs(a) + abs(b)
+                bound = min(
+                    costs[AND_COST] - spared - 0.5 * (size + abs(ab) + abs(constant)),
+                    costs[PARITY_COST] - spared - abs(ab),
+                )
+                if majorities:
+                    abc = scratch.pairs[1, row, other]
+                    bound = min(bound, costs[MAJORITY_COST] + 0.5 * (present - size - abs(abc)))
+                if bound > limit:
+                    continue
+                for gate in range(_GATES):
+                    if gate < 8:
+                        energy = _gate_energy(gate, a, b, ab, constant)
+                        energy += costs[AND_COST] - spared
+                    elif gate < 12:
+                        if not majorities:
+                            continue
+                        # majority(a, b, c) = (a + b + c - abc) / 2: an OR of a and b with c for 1
+                        energy = _gate_energy(gate - 4, a, b, abc, present) + costs[MAJORITY_COST]
+                    else:
+                        energy = (ab if gate & 1 else -ab) + costs[PARITY_COST] - spared
+                    if not drawing:
+                        if energy < least:
+                            least = energy
+                            limit = least
+                    elif energy - least < _IMPROBABLE:
+                        weight = math.exp(least - energy)
+                        total += weight
+                        if _chance(scratch.random) * total < weight:
+                            drawn = (gate, scratch.rows[row], scratch.rows[other])
+    return drawn
+
+
+@njit(cache=True)
+def _build(state: State, place: int, drawn: tuple[int, int, int], present: int) -> None:
+    """Write a gate that was drawn into a place."""
+    gate, one, two = drawn
+    if gate < 12:
+        third = present
+        if gate < 8:
+            third = 0 if gate < 4 else 1
+        state.kinds[place] = MAJORITY
+        state.fanins[place, 0] = 2 * one + (gate & 1)
+        state.fanins[place, 1] = 2 * two + (gate >> 1 & 1)
+        state.fanins[place, 2] = third
+    else:
+        state.kinds[place] = PARITY
+        state.fanins[place, 0] = 2 * one
+        state.fanins[place, 1] = 2 * two + (gate & 1)
+        state.fanins[place, 2] = 0
+
+
+@njit(cache=True)
+def _free_place(state: State) -> Any:
+    for place in range(len(state.kinds)):
+        if state.kinds[place] == FREE:
+            return place
+    return -1
+
+
+@njit(cache=True)
+def _new_gate(state: State, goal: Goal, position: Position, scratch: Scratch, rows: int) -> Any:
+    """Draw a new gate for a position and build it; return its place, -1 if what is there stays."""
+    base = first_place(state)
+    place = _free_place(state)
+    if place < 0:
+        return -1
+    literal = position.literal
+    present = sign_of(literal) * _dot(scratch.gain, state.values[literal >> 1])
+    _set_pairs(state, literal, scratch, rows)
+    scratch.keeps[0] = present
+    for row in range(1, rows):
+        scratch.keeps[row] = kept_cost(state, goal.costs, scratch.rows[row] - base)
+    drawn = _draw_gate(state, goal, position, scratch, rows)
+    if drawn[0] < 0:
+        return -1
+    _build(state, place, drawn, literal)
+    return place
+
+
+@njit(cache=True)
+def _members_cost(state: State, costs: NDArray[np.float64], count: int) -> Any:
+    total = 0.0
+    for place in state.members[:count]:
+        total += gate_cost(state, costs, place)
+    return total
+
+
+@njit(cache=True)
+def _settle(state: State, position: Position, literal: int, fresh: int) -> None:
+    """Put a literal, or the fresh gate, at a position, and bring the circuit in order."""
+    if position.place < 0:
+        state.outputs[position.pin] = literal
+    elif position.pin == _WHOLE:
+        state.kinds[position.place] = state.kinds[fresh]
+        state.fanins[position.place] = state.fanins[fresh]
+        state.kinds[fresh] = FREE
+        fresh = -1
+    else:
+        state.fanins[position.place, position.pin] = literal
+    if position.place >= 0:
+        collapse(state, position.place)
+    arrange(state)
+    if position.place < 0 and fresh < 0:
+        return
+    for place in state.order[: state.size[0]]:
+        if place == fresh or state.marked[place]:
+            evaluate_gate(state, place, False)
+
+
+@njit(cache=True)
+def _find_focus(state: State, scratch: Scratch, outputs: int) -> Any:
+    """List the gates that the outputs in focus depend on; return how many these are."""
+    base = first_place(state)
+    if outputs == len(state.outputs):
+        scratch.places[: state.size[0]] = state.order[: state.size[0]]
+        return state.size[0]
+    scratch.focus[:] = False
+    for output in scratch.chosen[:outputs]:
+        gate = (state.outputs[output] >> 1) - base
+        if gate >= 0:
+            scratch.focus[gate] = True
+    count = 0
+    for number in range(state.size[0] - 1, -1, -1):
+        place = state.order[number]
+        if scratch.focus[place]:
+            scratch.places[count] = place
+            count += 1
+            for pin in range(3):
+                child = (state.fanins[place, pin] >> 1) - base
+                if child >= 0:
+                    scratch.focus[child] = True
+    return count
+
+
+@njit(cache=True)
+def anneal(
+    state: State,
+    goal: Goal,
+    scratch: Scratch,
+    weights: tuple[NDArray[np.float64], NDArray[np.float64]],
+    outputs: int,
+    steps: tuple[int, int],
+    seed: np.uint64,
+) -> None:
+    """Change a circuit by a number of moves.
+
+    weights: ``(outputs,)`` float64 energies of an error of each output, at the first move and at the last. Only
+    the first `outputs` of `scratch.chosen`, and the gates that they need, may change. steps: the number of
+    moves, and one in how many draws among new gates. Changes state and scratch.
+    """
+    scratch.random[0] = seed
+    begin, end = weights
+    count, every = steps
+    base = first_place(state)
+    now = begin.copy()
+    ratio = np.log(end / begin)
+    places = _find_focus(state, scratch, outputs)
+    for step in range(count):
+        if step % 64 == 0:
+            for output in range(len(now)):
+                now[output] = begin[output] * math.exp(ratio[output] * step / count)
+        gates = step % every == 0
+        position = _draw_position(state, scratch, places, outputs, gates)
+        if position.place >= 0 and state.kinds[position.place] == PARITY and position.pin == 2:
+            continue
+        rows = _prepare(state, goal, now, position, scratch)
+        gate = (position.literal >> 1) - base
+        references = 1
+        if position.pin == _WHOLE and position.place >= 0:
+            references = state.refs[gate]
+        members = find_members(state, gate, references)
+        literal, fresh = position.literal, -1
+        if gates:
+            scratch.energies[0] = _members_cost(state, goal.costs, members)
+            fresh = _new_gate(state, goal, position, scratch, rows)
+            if fresh >= 0:
+                literal = 2 * (base + fresh)
+        else:
+            literal = _draw_signal(state, goal, position, scratch, rows)
+        forget_members(state, members)
+        if literal != position.literal:
+            _settle(state, position, literal, fresh)
+            places = _find_focus(state, scratch, outputs)

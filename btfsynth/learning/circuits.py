@@ -1,0 +1,293 @@
+"""The simplest circuit that explains the samples of all outputs at once, by simulated annealing.
+
+Outputs share gates: a hidden gate that one output hardly shows is paid for once and explains several. A chain
+begins without gates, and the weight of an error rises, so that the strongest signals are found first, and the
+next gates read them. A chain is then repaired: an output that is wrong somewhere, with one or two others, is
+melted while the rest stays cold, and annealed again; the change is kept if the description is not longer.
+
+The description is that of a two-part code (J. Rissanen, Automatica 14, 465, 1978): the literals of every gate,
+and every error. Chains have several lengths; the shortest description wins, and what chains of nearly the same
+description disagree on is not settled by the samples.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.events import OnEvent, ignore
+from btfsynth.learning.circuit_moves import Scratch, anneal, new_scratch
+from btfsynth.learning.circuit_state import (
+    PARITY,
+    Goal,
+    State,
+    gate_cost,
+    new_state,
+    refresh,
+)
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist, value_of
+from btfsynth.ports import Port
+from btfsynth.settings.table import Basis
+from btfsynth.workers.executor import Common, Executor, Inline, Task, completed
+
+_FIRST_WEIGHT, _MIDDLE_WEIGHT = 0.1, 2.0
+"""Energies of an error in nats: at the beginning, and where the circuit for noisy samples is taken."""
+_STEPS = 100_000
+_DOUBLINGS = 6
+"""Moves of the first two chains; every second one has twice as many, up to this often."""
+_SLICES = 20
+_GATE_EVERY = 40
+_QUENCH = 2000
+_REPAIR_STEPS = 3000
+_REPAIR_GATE_EVERY = 25
+_MELTED = (0.5, 2.0)
+"""Weights of an error at which a repair begins."""
+_NEAR = 10.0
+"""Difference of energy up to which two circuits are equally good explanations, in nats."""
+_ASKED = 2048
+"""Random vectors on which circuits are compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ground(Common):
+    """What all chains of a problem share."""
+
+    inputs: NDArray[np.uint8]  # (samples, inputs)
+    targets: NDArray[np.float32]  # (outputs, samples) -1 or +1, 0 for a don't-care
+    basis: Basis
+    seed: int
+    error: float = 8.0  # Energy of an error at the end
+
+    @property
+    def costs(self) -> NDArray[np.float64]:
+        """What gates cost: the choice of each literal, in nats, and of the kind of gate."""
+        literal = math.log(2 * (1 + self.inputs.shape[1]))
+        majority = 3.3 * literal if self.basis.three else math.inf
+        return np.array([2 * literal, majority, 2.8 * literal if self.basis.parities else math.inf])
+
+    @property
+    def places(self) -> int:
+        return 128 + 4 * len(self.targets)
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A circuit that a chain has reached."""
+
+    how: str
+    kinds: NDArray[np.int64]
+    fanins: NDArray[np.int64]
+    outputs: NDArray[np.int64]
+    order: NDArray[np.int64]
+    wrong: NDArray[np.int64]  # (outputs,) samples that it gets wrong
+    energy: float
+
+    @property
+    def exact(self) -> bool:
+        return not self.wrong.any()
+
+    def netlist(self, name: str, inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -> Netlist:
+        builder = NetlistBuilder(name, inputs, outputs)
+        first = 1 + builder.n_inputs
+        literals = [0, *(builder.input(bit) for bit in range(builder.n_inputs))]
+        literals += [0] * len(self.kinds)
+        for place in self.order.tolist():
+            a, b, c = (value_of(literals, literal) for literal in self.fanins[place].tolist())
+            is_parity = self.kinds[place] == PARITY
+            literals[first + place] = builder.xor(a, b) if is_parity else builder.maj(a, b, c)
+        return builder.build([value_of(literals, literal) for literal in self.outputs.tolist()])
+
+
+def load_circuit(state: State, circuit: Sampled) -> None:
+    """Put a circuit that was found before into a state with as many places."""
+    state.kinds[:], state.fanins[:] = circuit.kinds, circuit.fanins
+    state.outputs[:] = circuit.outputs
+    refresh(state)
+
+
+class Chain:
+    """A circuit on its way, from nothing or from one that was found before."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        number: int,
+        seconds: float | None = None,
+        start: Sampled | None = None,
+    ) -> None:
+        self.goal = Goal(ground.targets, ground.costs)
+        self.error = ground.error
+        self.outputs = len(ground.targets)
+        self.state: State = new_state(ground.inputs, self.outputs, ground.places)
+        self.scratch: Scratch = new_scratch(self.state)
+        self.random = np.random.default_rng([ground.seed, number])
+        self.number = number
+        self.steps = _STEPS << min(number // 2, _DOUBLINGS)
+        self.deadline = None if seconds is None else time.monotonic() + seconds
+        if start is not None:
+            load_circuit(self.state, start)
+
+    def over(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def move(
+        self, begin: NDArray[np.float64], end: float, steps: int, focus: int, every: int
+    ) -> None:
+        weights = begin, np.full(self.outputs, end)
+        seed = np.uint64(self.random.integers(1 << 63))
+        anneal(self.state, self.goal, self.scratch, weights, focus, (steps, every), seed)
+
+    def cool(self, begin: float, end: float, steps: int) -> None:
+        """Raise the weight of errors step by step, at once where the time is over."""
+        self.scratch.chosen[:] = np.arange(self.outputs)
+        levels = np.geomspace(begin, end, _SLICES + 1)
+        for low, high in pairwise(levels):
+            over = self.over()
+            self.move(
+                np.full(self.outputs, end if over else low),
+                end if over else high,
+                _QUENCH if over else max(1, steps // _SLICES),
+                self.outputs,
+                _GATE_EVERY,
+            )
+            if over:
+                return
+
+    def repair(self, rounds: int) -> None:
+        """Melt a few outputs at a time, wrong ones first, and keep what shortens the description."""
+        wrong, energy = self.measure()
+        for _ in range(rounds):
+            if self.over():
+                return
+            bad = np.flatnonzero(wrong)
+            others = self.random.permutation(self.outputs)
+            first = self.random.choice(bad) if len(bad) else others[0]
+            others = np.concatenate([[first], others[others != first]])
+            focus = int(self.random.integers(1, min(3, self.outputs) + 1))
+            self.scratch.chosen[:] = others
+            begin = np.full(self.outputs, self.error)
+            begin[others[:focus]] = np.exp(self.random.uniform(*np.log(_MELTED)))
+            before = [part.copy() for part in self._parts]
+            self.move(begin, self.error, _REPAIR_STEPS, focus, _REPAIR_GATE_EVERY)
+            after, reached = self.measure()
+            if reached <= energy + 1e-6:
+                wrong, energy = after, reached
+                continue
+            for part, old in zip(self._parts, before, strict=True):
+                part[:] = old
+            refresh(self.state)
+
+    def full_course(self, steps: int) -> Sampled:
+        """Anneal and repair; return what it was where errors were cheap."""
+        self.cool(_FIRST_WEIGHT, _MIDDLE_WEIGHT, steps * 2 // 3)
+        noisy = self.sampled(", errors cheap")
+        self.cool(_MIDDLE_WEIGHT, self.error, steps // 3)
+        self.repair(steps // _REPAIR_STEPS)
+        return noisy
+
+    @property
+    def _parts(self) -> tuple[NDArray[np.int64], ...]:
+        return self.state.kinds, self.state.fanins, self.state.outputs
+
+    def measure(self) -> tuple[NDArray[np.int64], float]:
+        """Return the wrong samples of each output, and the length of the description."""
+        state = self.state
+        signs = (1 - 2 * (state.outputs & 1)).astype(np.float32)
+        values = state.values[state.outputs >> 1] * signs[:, None]
+        wrong = (values * self.goal.targets < 0).sum(axis=1)
+        gates = state.order[: state.size[0]].tolist()
+        cost = sum(gate_cost(state, self.goal.costs, place) for place in gates)
+        return wrong, cost + self.error * int(wrong.sum())
+
+    def sampled(self, what: str) -> Sampled:
+        wrong, energy = self.measure()
+        kinds, fanins, outputs = (part.copy() for part in self._parts)
+        order = self.state.order[: self.state.size[0]].copy()
+        how = f"chain {self.number + 1} of {self.steps} moves{what}"
+        return Sampled(how, kinds, fanins, outputs, order, wrong, energy)
+
+
+def run_chain(ground: Ground, number: int, seconds: float | None) -> list[Sampled]:
+    """Run a chain for `seconds` at most; return its circuits, the simplest first."""
+    chain = Chain(ground, number, seconds)
+    return [chain.full_course(chain.steps), chain.sampled("")]
+
+
+def warm_up_circuits() -> None:
+    """Compile the kernels, so that no time limit pays for it."""
+    inputs = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.uint8)
+    ground = Ground(inputs, np.ones((1, 4), np.float32), Basis.XMG, 1)
+    Chain(ground, 0, None).cool(_FIRST_WEIGHT, _MIDDLE_WEIGHT, 1)
+
+
+@dataclass
+class Search:
+    """Run chains until their number or the time is reached, or two long ones end exactly alike."""
+
+    ground: Ground
+    chains: int | None = None
+    deadline: float | None = None
+    executor: Executor = field(default_factory=Inline)
+    on_event: OnEvent = ignore
+
+    def run(self) -> Iterator[Sampled]:
+        """Yield circuits as chains end, in the order of the chains."""
+        ends: list[Sampled] = []
+
+        def tasks() -> Iterator[Task]:
+            number = 0
+            while self.chains is None or number < self.chains:
+                left = None
+                if self.deadline is not None:
+                    left = self.deadline - time.monotonic()
+                    if left <= 0 and number:
+                        return
+                yield Task(number, f"chain {number}", run_chain, (self.ground, number, left))
+                number += 1
+
+        for finished in completed(self.executor, tasks(), self.on_event, in_order=True):
+            if finished.died:
+                continue
+            yield from finished.value
+            ends.append(finished.value[-1])
+            if settled(ends):
+                return
+
+
+def settled(ends: list[Sampled]) -> bool:
+    """Return whether the two simplest circuits are exact and equally simple, found by different chains."""
+    ranked = sorted(ends, key=lambda each: each.energy)
+    return len(ranked) > 1 and all(
+        each.exact and each.energy <= ranked[0].energy + 1e-6 for each in ranked[:2]
+    )
+
+
+def predict(circuit: Sampled, inputs: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return what a circuit says on other vectors, ``(outputs, vectors)`` bool."""
+    state = new_state(inputs, len(circuit.outputs), len(circuit.kinds))
+    load_circuit(state, circuit)
+    signs = (1 - 2 * (state.outputs & 1)).astype(np.float32)
+    return np.asarray(state.values[state.outputs >> 1] * signs[:, None] > 0)
+
+
+def confidence(ground: Ground, circuits: list[Sampled]) -> NDArray[np.float64]:
+    """Return, for each output of the simplest circuit, how far circuits nearly as simple agree on it.
+
+    ``(outputs,)`` float64: the mean over random vectors of the share of these circuits, weighted by
+    exp(-energy), that say the same. 1.0 where there is no other.
+    """
+    ranked = sorted(circuits, key=lambda each: each.energy)
+    near = [each for each in ranked if each.energy <= ranked[0].energy + _NEAR]
+    random = np.random.default_rng([ground.seed, 1 << 20])
+    vectors = random.integers(0, 2, (_ASKED, ground.inputs.shape[1]), dtype=np.uint8)
+    said = [predict(each, vectors) for each in near]
+    weights = np.exp([near[0].energy - each.energy for each in near])
+    same = np.array([(each == said[0]).mean(axis=1) for each in said])
+    return np.asarray(weights @ same / weights.sum())

@@ -1,0 +1,162 @@
+"""The learner of all outputs at once: circuits whose outputs share gates, and data whose outputs share a rule.
+
+Its circuits compete like all others, output by output, on the validation samples. Where these were part of the
+given samples, an output that it wins is then learnt again from all of them.
+
+Shared rule: where the outputs are one function of the inputs turned round, as in a cellular automaton, each
+sample of n outputs is n samples of that function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.patterns import group_rows
+from btfsynth.errors import ToolError, UsageError
+from btfsynth.events import OnEvent, StageBegan
+from btfsynth.learning.base import OUTPUT, Fit, LearnOptions, Limits, Problem, inlined, new_builder
+from btfsynth.learning.candidates import Candidate, measured
+from btfsynth.learning.circuits import Ground, Sampled, Search, confidence
+from btfsynth.learning.portfolio import JOINT
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.workers.executor import Executor
+
+_MAX_SAMPLES = 4096
+"""Samples of a chain; of more every second, third and so on is taken."""
+_MAX_CHAINS = 16
+"""Chains where only trainings are limited."""
+_COMPETING = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Circuits of all outputs that explain the same samples, the simplest first."""
+
+    samples: Dataset
+    circuits: tuple[Sampled, ...]
+    netlists: tuple[Netlist, ...]
+    confidence: NDArray[np.float64]  # (outputs,) of the simplest
+    lost: str | None = None  # What became of the workers, if they were lost on the way
+    interrupted: bool = False  # True if the user stopped it
+
+    def candidates(self, problem: Problem, whole: Limits, output: int) -> list[Candidate]:
+        """Return the cones of an output.
+
+        They hold the limits of all outputs where the circuit does, else those of the problem.
+        """
+        found = []
+        for circuit, netlist in zip(self.circuits, self.netlists, strict=True):
+            builder = new_builder(problem)
+            inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
+            cone = builder.build([inlined(builder, netlist, inputs)[output]])
+            how = f"{circuit.how}, of {netlist.n_cells} cells in all"
+            limits = whole if whole.hold(netlist) else problem.limits
+            candidate = measured(replace(problem, limits=limits), Fit(JOINT, how, cone))
+            if candidate is not None:
+                found.append(candidate)
+        return found
+
+
+def search_jointly(
+    samples: Dataset,
+    options: LearnOptions,
+    deadline: float | None,
+    executor: Executor,
+    on_event: OnEvent,
+) -> Joint | None:
+    """Search for the simplest circuits of all outputs; None if each is longer than a list of their values."""
+    on_event(StageBegan(JOINT))
+    rows = slice(None, None, -(-samples.n_patterns // _MAX_SAMPLES))
+    signs = 2.0 * samples.targets[rows] - 1
+    targets = np.where(samples.care_mask[rows], signs, 0.0).astype(np.float32).T
+    ground = Ground(
+        samples.inputs[rows], np.ascontiguousarray(targets), options.basis, options.seed
+    )
+    chains = None if options.trials is None else min(options.trials, _MAX_CHAINS)
+    found: list[Sampled] = []
+    lost, interrupted = None, False
+    try:
+        found.extend(Search(ground, chains, deadline, executor, on_event).run())
+    except ToolError as error:
+        lost = str(error)
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        interrupted = True
+    # A description longer than the values that it describes explains nothing.
+    listed = math.log(2) * np.count_nonzero(ground.targets)
+    ranked = sorted((each for each in found if each.energy < listed), key=lambda each: each.energy)
+    # Each chain gives a circuit for noisy samples and one that explains every sample.
+    cheap = [each for each in ranked if "cheap" in each.how][:1]
+    best = [each for each in ranked if "cheap" not in each.how][:_COMPETING]
+    if not best:
+        return None
+    chosen = (*best, *cheap)
+    ports = samples.input_ports, samples.output_ports
+    netlists = tuple(each.netlist(samples.name, *ports) for each in chosen)
+    return Joint(samples, chosen, netlists, confidence(ground, best), lost, interrupted)
+
+
+def refitted(
+    joint: Joint, outcomes: list[Candidate], whole: Limits, problems: Callable[[int], Problem]
+) -> list[Candidate]:
+    """Return winners, replaced by the simplest circuit of all samples where this learner has won.
+
+    It has to be as often right as the winner on the samples that the winner was chosen by.
+    """
+    chosen = []
+    for output, winner in enumerate(outcomes):
+        best = winner
+        if winner.learner == JOINT:
+            again = replace(joint, circuits=joint.circuits[:1], netlists=joint.netlists[:1])
+            for each in again.candidates(problems(output), whole, output):
+                right = each.train_right + each.valid_right
+                if right >= winner.train_right + winner.valid_right:
+                    best = replace(each, how=f"{each.how}, from all samples")
+        chosen.append(best)
+    return chosen
+
+
+def tied(samples: Dataset) -> Dataset:
+    """Return the samples of the one function that all outputs are, with the inputs turned round for each."""
+    n = samples.n_outputs
+    if samples.n_inputs != n:
+        raise UsageError(
+            f"`share` cyclic: expected as many outputs as inputs in {samples.source}, got "
+            f"{samples.n_inputs} inputs and {n} outputs"
+        )
+    inputs = np.concatenate([np.roll(samples.inputs, -turn, axis=1) for turn in range(n)])
+    values = np.concatenate(list(samples.targets.T))
+    care = np.concatenate(list(samples.care_mask.T))
+    groups, first = group_rows(inputs[care])
+    kept = values[care]
+    clash = np.flatnonzero(kept != kept[first[groups]])
+    if clash.size:
+        raise UsageError(
+            f"`share` cyclic: {samples.source} contradicts it: the outputs are not one function of "
+            "the inputs turned round"
+        )
+    return replace(
+        samples,
+        inputs=inputs[care][first],
+        targets=kept[first][:, None],
+        output_ports=(OUTPUT,),
+        care=None,
+    )
+
+
+def untied(samples: Dataset, rule: Netlist) -> Netlist:
+    """Return the circuit of all outputs of which a rule is the first one."""
+    builder = NetlistBuilder(samples.name, samples.input_ports, samples.output_ports)
+    n = builder.n_inputs
+    inputs = [builder.input(bit) for bit in range(n)]
+    return builder.build(
+        [inlined(builder, rule, inputs[turn:] + inputs[:turn])[0] for turn in range(n)]
+    )

@@ -1,0 +1,235 @@
+"""Learning by questions: a function that can be asked for its outputs on chosen input vectors.
+
+A few circuits explain what was asked so far, each found on its own. The next vectors are those on which they
+contradict each other, and those that test what they agree on: a connection is tested by a vector on which its
+value reaches an output (a test of a stuck-at fault), and each is tested for both values several times, so that
+what no circuit has thought of shows too. After every round circuits are repaired where they are wrong.
+
+Query by committee: H. S. Seung et al., COLT 1992. Tests of every fault more than once: I. Pomeranz and S. M.
+Reddy, IEEE TCAD 19, 1372, 2000.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import ToolError, UsageError
+from btfsynth.learning.circuit_moves import flip_gate
+from btfsynth.learning.circuit_state import MAJORITY, State, first_place, new_state, pins
+from btfsynth.learning.circuits import Chain, Ground, Sampled, load_circuit, predict
+from btfsynth.settings.table import Basis
+
+Oracle = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""``(vectors, inputs)`` to ``(vectors, outputs)`` uint8 0/1."""
+
+_BEGIN = 48
+"""Vectors to begin with; random ones are added to those given."""
+_MEMBERS = 3
+_BATCH = 8
+_POOL = 4096
+"""Random vectors among which the next ones are chosen."""
+_DETECTIONS = 8
+"""How often a value of a connection is to be tested."""
+_ERROR = 24.0
+"""Energy of an error: answers are right."""
+_REPAIRS = 12
+_CHECKS = 16
+"""Random vectors asked at the end, which no circuit was fitted to."""
+_SECONDS = 600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What was asked, and the circuits that explain it, the simplest first."""
+
+    inputs: NDArray[np.uint8]
+    targets: NDArray[np.uint8]
+    circuits: tuple[Sampled, ...]
+    asked: int  # How many vectors, those given not counted
+    settled: (
+        bool  # Whether all circuits agreed and passed the tests before the questions were used up
+    )
+
+
+class Inquiry:
+    """Questions, answers, and the circuits in between."""
+
+    def __init__(
+        self,
+        given: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+        oracle: Oracle,
+        limit: int,
+        basis: Basis,
+        seed: int,
+    ) -> None:
+        self.inputs, self.targets = given
+        self.oracle = oracle
+        self.left = limit
+        self.limit = limit
+        self.basis, self.seed = basis, seed
+        self.random = np.random.default_rng([seed, 7])
+        self.members: list[Sampled] = []
+
+    @property
+    def ground(self) -> Ground:
+        targets = np.ascontiguousarray((2.0 * self.targets.T - 1).astype(np.float32))
+        return Ground(self.inputs, targets, self.basis, self.seed, _ERROR)
+
+    def run(self) -> Answers:
+        self.ask(self._vectors(max(0, _BEGIN - len(self.inputs))))
+        self.members = [self._begun(number) for number in range(_MEMBERS)]
+        settled = False
+        while self.left > 0 and not settled:
+            chosen = self._choose()
+            settled = not len(chosen)
+            if settled:
+                # What no circuit was fitted to decides.
+                chosen = self._vectors(min(_CHECKS, self.left))
+            before = len(self.inputs)
+            self.ask(chosen)
+            said = predict(self.members[0], self.inputs[before:]).T
+            settled = settled and self.members[0].exact
+            settled = settled and np.array_equal(said, self.targets[before:])
+            if not settled:
+                self.members = [self._repaired(place) for place in range(_MEMBERS)]
+                self.members.sort(key=lambda each: each.energy)
+        asked = self.limit - self.left
+        return Answers(self.inputs, self.targets, tuple(self.members), asked, settled)
+
+    def ask(self, vectors: NDArray[np.uint8]) -> None:
+        """Ask for vectors, as many as are left."""
+        vectors = vectors[: self.left]
+        if not len(vectors):
+            return
+        answers = np.asarray(self.oracle(vectors))
+        wanted = len(vectors), self.targets.shape[1]
+        if answers.shape != wanted or not np.isin(answers, (0, 1)).all():
+            raise UsageError(
+                f"`oracle`: expected an array of {wanted[0]} by {wanted[1]} values 0 or 1, got "
+                f"{answers.dtype} of shape {answers.shape}"
+            )
+        self.left -= len(vectors)
+        self.inputs = np.concatenate([self.inputs, vectors])
+        self.targets = np.concatenate([self.targets, answers.astype(np.uint8)])
+
+    def _vectors(self, count: int) -> NDArray[np.uint8]:
+        return self.random.integers(0, 2, (count, self.inputs.shape[1]), dtype=np.uint8)
+
+    def _begun(self, number: int) -> Sampled:
+        chain = Chain(self.ground, number)
+        chain.full_course(chain.steps // 2)
+        return chain.sampled("")
+
+    def _repaired(self, place: int) -> Sampled:
+        """Return a member after the last answers; one that explains badly begins at the best."""
+        best = min(self.members, key=lambda each: each.energy)
+        start = self.members[place]
+        rounds = len(self.inputs)  # never the random numbers of another round
+        chain = Chain(self.ground, rounds * _MEMBERS + place, start=start)
+        chain.repair(_REPAIRS)
+        wrong, energy = chain.measure()
+        if wrong.any() and place:
+            again = Chain(self.ground, rounds * _MEMBERS + place + (1 << 20), start=best)
+            again.repair(_REPAIRS)
+            if again.measure()[1] < energy:
+                chain = again
+        if chain.measure()[0].any():
+            chain.repair(3 * _REPAIRS)
+        return chain.sampled("")
+
+    def _choose(self) -> NDArray[np.uint8]:
+        """Return the next vectors; none if all members agree and every connection is tested."""
+        half = self._vectors(_POOL // 2)
+        # Neighbours of vectors asked before keep most of a path open.
+        near = self.inputs[self.random.integers(0, len(self.inputs), _POOL // 2)].copy()
+        near ^= self.random.random(near.shape) < 2 / near.shape[1]
+        pool = np.concatenate([half, near])
+        said = np.array([predict(each, pool) for each in self.members])
+        differ = (said != said[0]).any(axis=0)  # (outputs, pool)
+        tests = detections(self.members[0], pool)
+        seen = detections(self.members[0], self.inputs).sum(axis=1).astype(np.float64)
+        possible = tests.any(axis=1)
+        asked = np.zeros(len(differ))
+        chosen: list[int] = []
+        for _ in range(min(_BATCH, self.left)):
+            missing = np.where(possible & (seen < _DETECTIONS), 1 / (1 + seen), 0.0)
+            score = (4 / (1 + asked)) @ differ + missing @ tests
+            score[chosen] = -1
+            best = int(score.argmax())
+            if score[best] <= 0:
+                break
+            chosen.append(best)
+            seen += tests[:, best]
+            asked += differ[:, best]
+        return pool[chosen]
+
+
+def detections(circuit: Sampled, vectors: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which vectors test which value of which connection, ``(2 * connections, vectors)`` bool."""
+    state: State = new_state(vectors, len(circuit.outputs), len(circuit.kinds))
+    load_circuit(state, circuit)
+    base = first_place(state)
+    rows = []
+    for literal in state.outputs.tolist():
+        value = state.values[literal >> 1] > 0
+        rows += [value, ~value]
+    nodes = (state.outputs >> 1) - base
+    for place in state.order[: state.size[0]].tolist():
+        flip_gate(state, place)
+        reached = state.marked[nodes] & (nodes >= 0)
+        changed = state.flipped[nodes[reached]] != state.values[base + nodes[reached]]
+        observed = changed.any(axis=0)
+        for pin in range(pins(state, place)):
+            literal = int(state.fanins[place, pin])
+            if literal < 2:
+                continue
+            open_ = observed
+            if state.kinds[place] == MAJORITY:
+                one, two = (int(state.fanins[place, (pin + turn) % 3]) for turn in (1, 2))
+                same = state.values[one >> 1] == state.values[two >> 1]
+                open_ = observed & (same ^ ((one ^ two) & 1 == 0))
+            value = state.values[literal >> 1] > 0
+            rows += [open_ & value, open_ & ~value]
+    return np.array(rows)
+
+
+def command_oracle(command: str, outputs: int) -> Oracle:
+    """Return the function that a command computes: it reads lines of 0 and 1, and writes one for each."""
+
+    def ask(vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        text = "".join("".join(map(str, row)) + "\n" for row in vectors.tolist())
+        try:
+            done = subprocess.run(  # noqa: S602 (it is the user's own command line)
+                command,
+                check=False,
+                shell=True,
+                input=text,
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise ToolError(f"`oracle`: {command[:60]!r} ran for {_SECONDS:g} s") from None
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise ToolError(
+                f"`oracle`: {command[:60]!r} ended with code {done.returncode}: {last[:200]}"
+            )
+        lines = done.stdout.split()
+        wrong = next(
+            (each for each in lines if len(each) != outputs or set(each) - {"0", "1"}), None
+        )
+        if len(lines) != len(vectors) or wrong is not None:
+            got = f"{len(lines)} lines" if wrong is None else f"the line {wrong[:40]!r}"
+            raise ToolError(
+                f"`oracle`: expected {len(vectors)} lines of {outputs} digits 0 or 1 from "
+                f"{command[:60]!r}, got {got}"
+            )
+        return np.array([list(map(int, line)) for line in lines], dtype=np.uint8)
+
+    return ask
