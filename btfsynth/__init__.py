@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from btfsynth.api.codes import Code
     from btfsynth.api.data import Dataset, load, tasks
     from btfsynth.api.designs import (
         Build,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from btfsynth.training.classifier import BTFClassifier
 
 _HOMES = {
+    "api.codes": ("Code",),
     "api.data": ("Dataset", "load", "tasks"),
     "api.training": ("Network", "TrainingRun", "train", "tune"),
     "api.netlists": ("Netlist", "prove", "read", "smallest"),
@@ -100,6 +102,7 @@ __all__ = [
     "BetterCircuit",
     "BtfsynthError",
     "Build",
+    "Code",
     "DataError",
     "Dataset",
     "Design",

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from btfsynth.api.codes import Code, coded_rows
 from btfsynth.api.show import Ported, Table, html_table
-from btfsynth.dataset.code import code_inputs, parse_code
+from btfsynth.dataset.columns import TableColumn
 from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset as Patterns
 from btfsynth.dataset.dataset import InputKind, OutputKind
 from btfsynth.dataset.formats import format_by_ending
+from btfsynth.dataset.frames import frame_columns, require_values, wanted_targets
 from btfsynth.dataset.load import load as load_dataset
 from btfsynth.dataset.load import save
 from btfsynth.dataset.patterns import find_contradiction, sample
@@ -24,7 +26,7 @@ from btfsynth.dataset.tasks import TASKS, Task
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError, plural, shown
 from btfsynth.files import StrPath, as_path
-from btfsynth.ports import Port, group_columns, total_width
+from btfsynth.ports import Port, bit_names, group_columns, total_width
 from btfsynth.settings.table import INPUTS, Conflicts
 
 if TYPE_CHECKING:
@@ -43,17 +45,19 @@ class Dataset(Ported):
     Parameters
     ----------
     X
-        ``(patterns, inputs)`` 0/1 of any numeric or Boolean type, or analog values from 0 to 1: an array,
-        nested lists or a pandas frame. Analog inputs need a code before they become hardware (see `coded`).
+        ``(patterns, inputs)`` 0/1 of any numeric or Boolean type, analog values from 0 to 1, or a table of any
+        numbers and words, NaN or None where a value is missing: an array, nested lists or a pandas frame.
+        Analog inputs and tables need a code before they become hardware (see `coded`).
     y
-        ``(patterns, outputs)`` or ``(patterns,)`` 0/1; NaN where an output does not matter. With `classes` the
-        label of each pattern, ``(patterns,)`` of any sortable type.
+        ``(patterns, outputs)`` or ``(patterns,)`` 0/1; NaN where an output does not matter. Or the label of
+        each pattern, ``(patterns,)``: words or whole numbers.
     inputs, outputs
         Ports of the columns, the least significant bit first: names of single bits, where ``a[0]`` and ``a[1]``
         make a bus ``a``; `Port` objects; or widths by name, ``{"a": 3, "b": 3}``. By default the columns of a
         pandas frame, else one bus ``x`` or ``y``.
     classes
-        `y` holds labels of classes. Each is an output of its own; they are in order of `classes`.
+        True: `y` holds labels of any sortable type, and each class is an output of its own. False: `y` holds
+        bits. By default words, and whole numbers beyond 0 and 1, are labels, of which two are one output.
     conflicts
         What becomes of patterns with equal inputs and different targets: ``error``, ``majority`` (the more
         frequent target; what is tied does not matter), ``drop`` or ``keep``.
@@ -77,7 +81,6 @@ class Dataset(Ported):
     """
 
     core: Patterns
-    classes: tuple[Any, ...]
 
     def __init__(
         self,
@@ -86,48 +89,47 @@ class Dataset(Ported):
         *,
         inputs: Ports | None = None,
         outputs: Ports | None = None,
-        classes: bool = False,
+        classes: bool | None = None,
         conflicts: str = "error",
         name: str = "data",
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise DataError(f"name: expected a text that is not blank, got {name!r:.60}")
-        given = _matrix("X", X)
-        labels, targets = _classes(y) if classes else ((), _matrix("y", y))
+        columns, given = frame_columns("X", X)
+        labels, targets = wanted_targets(y, classes)
         if len(given) != len(targets):
             raise DataError(
                 f"X and y: expected as many patterns in both, got {len(given)} and {len(targets)}"
             )
         care = ~np.isnan(targets)
-        _require("X", given, (given >= 0) & (given <= 1), "a value from 0 to 1")
-        _require("y", targets, ~care | np.isin(targets, (0, 1)), "0, 1 or NaN for a don't-care")
         input_ports, in_order = _ports("inputs", inputs, X, given, "x")
         output_ports, out_order = _ports("outputs", outputs, y, targets, "y")
         given, targets, care = given[:, in_order], targets[:, out_order], care[:, out_order]
-        analog = bool(((given != 0) & (given != 1)).any())
+        as_label = len(labels) > 2 or bool(classes)
+        care = care.all(axis=1, keepdims=True) & care if as_label else care
         made = Patterns(
             name,
             f"data set {name!r}",
             given,
-            np.where(care, targets, 0),
+            np.where(care, targets, np.arange(targets.shape[1]) < int(as_label)),
             input_ports,
             output_ports,
             care=care,
-            input_kind=InputKind.ANALOG if analog else InputKind.BOOLEAN,
-            output_kind=OutputKind.LABEL if classes else OutputKind.BOOLEAN,
+            output_kind=OutputKind.LABEL if as_label else OutputKind.BOOLEAN,
+            classes=labels,
+            **_input_kind(given, [columns[place] for place in in_order], input_ports),
         )
         if (error := find_contradiction(made)) is not None:
             made = settled(replace(made, contradiction=error), _rule(conflicts))
-        self._set(made, labels)
+        self._set(made)
 
-    def _set(self, made: Patterns, classes: tuple[Any, ...] = ()) -> None:
+    def _set(self, made: Patterns) -> None:
         object.__setattr__(self, "core", made)
-        object.__setattr__(self, "classes", classes)
 
     @classmethod
-    def _of(cls, made: Patterns, classes: tuple[Any, ...] = ()) -> Dataset:
+    def _of(cls, made: Patterns) -> Dataset:
         dataset = cls.__new__(cls)
-        dataset._set(made, classes)
+        dataset._set(made)
         return dataset
 
     def __eq__(self, other: object) -> bool:
@@ -142,7 +144,10 @@ class Dataset(Ported):
 
     @property
     def X(self) -> NDArray[Any]:  # noqa: N802
-        """``(patterns, inputs)`` uint8 0/1, or float32 from 0 to 1 where inputs are analog. Read-only."""
+        """``(patterns, inputs)`` uint8 0/1, or float32 from 0 to 1 where inputs are analog. Read-only.
+
+        Of a table float64: numbers, places among the categories, NaN for what is missing.
+        """
         return self.core.inputs
 
     @property
@@ -154,6 +159,11 @@ class Dataset(Ported):
     def care(self) -> NDArray[np.bool_]:
         """``(patterns, outputs)`` bool: False where the output does not matter. Read-only."""
         return self.core.care_mask
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """Names of the classes that the outputs stand for; two classes may be one bit. Empty for plain bits."""
+        return self.core.classes
 
     @property
     def exhaustive(self) -> bool:
@@ -179,15 +189,57 @@ class Dataset(Ported):
 
     def renamed(self, name: str) -> Dataset:
         """Return the same patterns under another name."""
-        return Dataset._of(replace(self.core, name=name), self.classes)
+        return Dataset._of(replace(self.core, name=name))
 
     def sample(self, n: int, seed: int = 1) -> Dataset:
         """Draw `n` patterns without replacement; what is not drawn counts as unknown, not as don't-care."""
-        return Dataset._of(sample(self.core, n, seed), self.classes)
+        return Dataset._of(sample(self.core, n, seed))
 
-    def coded(self, code: str) -> Dataset:
-        """Return analog inputs as bits: ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X``."""
-        return Dataset._of(code_inputs(self.core, parse_code(str(code))), self.classes)
+    def coded(
+        self,
+        code: str | Mapping[str, str] | Code = "auto",
+        *,
+        missing: str = "impute",
+        conflicts: str = "keep",
+    ) -> Dataset:
+        """Return analog inputs or a table as bits.
+
+        Parameters
+        ----------
+        code
+            ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X`` treat all values alike. ``auto``,
+            ``quantile:K`` and ``tree:K`` choose from these rows; ``age=tree:4,size=ordinal`` or a mapping, with
+            ``"*"`` for all others, tells it column by column. A `Code` of other rows is applied as it is.
+        missing
+            ``impute``: a missing value counts as the median, or the most frequent word, of these rows;
+            ``error``: it is refused.
+        conflicts
+            What becomes of rows that the bits cannot tell apart though their targets differ (see `Dataset`).
+
+        Raises
+        ------
+        UsageError, DataError
+            If there is nothing to code, or the code does not fit.
+
+        Examples
+        --------
+        >>> import btfsynth as btf
+        >>> rows = [[20, "red"], [31, "blue"], [44, "red"], [58, "green"]]
+        >>> data = btf.Dataset(rows, ["no", "no", "yes", "yes"], inputs=["age", "colour"])
+        >>> bits = data.coded("quantile:2")
+        >>> bits
+        <Dataset: data, patterns 4, inputs age[2], colour[3], outputs y, classes no, yes>
+        >>> bits.code.meanings["age"]
+        'age >= 26, 50, bit 0 first; missing counts as 31'
+        >>> bits.code.encode([[35, "blue"]]).tolist()
+        [[1, 0, 1, 0, 0]]
+        """
+        return Dataset._of(coded_rows(self.core, code, missing, _rule(conflicts)))
+
+    @property
+    def code(self) -> Code | None:
+        """How these bits were made of a table, to code other rows alike; None if they were not."""
+        return None if self.core.code is None else Code(self.core.code, self.classes)
 
     @property
     def circuit(self) -> Netlist:
@@ -222,6 +274,8 @@ class Dataset(Ported):
             "inputs": [port.label for port in self.inputs] or "generated",
             "outputs": [port.label for port in self.outputs],
         }
+        if self.classes:
+            facts["classes"] = [str(each) for each in self.classes]
         if not self.care.all():
             facts["targets that matter"] = f"{int(self.care.sum())} of {self.care.size}"
         return facts
@@ -233,47 +287,28 @@ class Dataset(Ported):
         return f"{super()._repr_html_()}{shown}"
 
 
-def _matrix(what: str, values: Any) -> NDArray[Any]:
-    """Return columns of numbers, NaN for what a mask or a frame leaves out; `y` may be a single column."""
-    labels = "; `classes=True` takes labels" if what == "y" else ""
+def _input_kind(
+    given: NDArray[np.float64], columns: Sequence[TableColumn], ports: Sequence[Port]
+) -> dict[str, Any]:
+    """Return what inputs are: bits, values from 0 to 1, or a table with its columns, named as the ports."""
+    in_unit = (given >= 0) & (given <= 1)
+    if in_unit.all() and all(column.is_number for column in columns):
+        analog = bool(((given != 0) & (given != 1)).any())
+        return {"input_kind": InputKind.ANALOG if analog else InputKind.BOOLEAN}
     try:
-        if np.ma.isMaskedArray(values):
-            values = np.ma.filled(values.astype(np.float64), np.nan)
-        elif hasattr(values, "toarray"):  # a sparse matrix
-            values = values.toarray()
-        elif hasattr(values, "to_numpy") and hasattr(values, "isna"):
-            values = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.iscomplexobj(values):
-            values = np.asarray(values).astype(object)  # which float refuses
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"{what}: expected numbers in rows of equal length{labels}") from None
-    if what == "y" and array.ndim == 1:
-        array = array[:, None]
-    if array.ndim != 2 or not array.shape[1]:
-        raise DataError(f"{what}: expected rows of columns, got shape {array.shape}")
-    return array
-
-
-def _classes(y: ArrayLike) -> tuple[tuple[Any, ...], NDArray[Any]]:
-    """Return the classes, and a column for each that is 1 for its patterns."""
-    labels = np.asarray(y)
-    if labels.ndim != 1:
-        raise DataError(f"y: expected one label per pattern, got shape {labels.shape}")
-    try:
-        found, place = np.unique(labels, return_inverse=True)
-    except TypeError:
-        raise DataError("y: expected labels of one type") from None
-    return tuple(found.tolist()), np.eye(len(found))[place]
-
-
-def _require(what: str, values: NDArray[Any], good: NDArray[np.bool_], expected: str) -> None:
-    if not good.all():
-        row, column = np.argwhere(~good)[0]
-        raise DataError(
-            f"{what}: expected {expected}, got {values[row, column]:g} in row {row}, column {column} "
-            "(the first is 0)"
+        require_values("X", given, in_unit, "a value from 0 to 1")
+        column = next(column for column in columns if not column.is_number)
+        reason = DataError(
+            f"X: expected a value from 0 to 1, got words in column {column.name!r:.60}"
         )
+    except DataError as error:
+        reason = error
+    named = zip(columns, bit_names(ports), strict=True)
+    return {
+        "input_kind": InputKind.TABLE,
+        "columns": tuple(replace(column, name=name) for column, name in named),
+        "not_bits": reason,
+    }
 
 
 def _ports(
@@ -283,6 +318,8 @@ def _ports(
     count = array.shape[1]
     if given is None:
         columns = getattr(values, "columns", None)
+        if columns is None:
+            columns = getattr(getattr(values, "dtype", None), "names", None)
         single = getattr(values, "name", None)
         if columns is not None:
             given = [str(column) for column in columns]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from btfsynth.api.codes import Code
 from btfsynth.api.data import Dataset, as_dataset
 from btfsynth.api.netlists import Netlist
 from btfsynth.api.settings import documented, listener, require_known, taken
@@ -24,7 +25,7 @@ from btfsynth.fpga.devices import get_device
 from btfsynth.fpga.flow import FpgaOptions, run_fpga
 from btfsynth.fpga.place import PlaceOptions
 from btfsynth.hdl.design import HardwareOptions
-from btfsynth.hdl.manifest import Manifest, load_manifest
+from btfsynth.hdl.manifest import CODE_ROLE, Manifest, load_manifest
 from btfsynth.learning.base import LearnOptions
 from btfsynth.learning.learning import learn as run_learning
 from btfsynth.learning.report import LearnReport, Score
@@ -114,6 +115,11 @@ class Design(Shown):
     def netlist(self) -> Netlist:
         """The netlist that the hardware was made from."""
         return Netlist(read_netlist(self.folder / f"{self.manifest.module}.mig"))
+
+    @property
+    def code(self) -> Code | None:
+        """How rows of a table become the bits of the inputs, and outputs classes; None for plain bits."""
+        return Code.load(self.folder) if CODE_ROLE in self.manifest.files else None
 
     def simulate(self, *simulators: str, timeout: float | None = None) -> Checks:
         """Simulate the hardware on its vectors; the Verilog is also parsed back and compared.

@@ -64,6 +64,7 @@ class BuildSettings(TrainSettings, HardwareSettings, total=False):
     simulators: Sequence[str]
     timeout: float
     code: str
+    missing: str
     weights: str | int
     label: bool
 
@@ -85,6 +86,8 @@ class LearnSettings(TypedDict, total=False):
     max_cells: int
     max_ands: int
     conflicts: str
+    code: str
+    missing: str
     passes: str
     basis: str
     share: str

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from btfsynth.api.codes import Code
 from btfsynth.api.data import Dataset, as_dataset
 from btfsynth.api.netlists import Netlist
 from btfsynth.api.settings import documented, listener, require_known, vectors
 from btfsynth.api.show import Drawing, Ported, Shown, Table, curve
-from btfsynth.dataset.code import parse_code
+from btfsynth.dataset.code import parse_linear
 from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural, shown
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
@@ -78,6 +79,16 @@ class Network(Ported):
         return self.core.weights
 
     @property
+    def code(self) -> Code | None:
+        """How rows of a table become what it reads; None if it reads bits or analog values."""
+        return None if self.core.code is None else Code(self.core.code, self.core.classes)
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """Names of the classes that the outputs stand for; empty for plain bits."""
+        return self.core.classes
+
+    @property
     def training(self) -> dict[str, Any]:
         """How it was trained: seed, trial, iterations, gap, settings and the hash of the data."""
         return dict(self.core.training)
@@ -112,7 +123,7 @@ class Network(Ported):
 
     def score(self, data: Dataset | StrPath) -> Accuracy:
         """Count what it gets right of bits, whole patterns and, where there are any, classes."""
-        return measure(self.core, as_dataset(data).core)
+        return measure(self.core, fitted(self.core, as_dataset(data).core))
 
     def save(self, path: StrPath) -> None:
         """Write the network: .npz, or boolearn's text where the name ends in .net or .sol."""
@@ -188,7 +199,7 @@ class Network(Ported):
         UsageError
             If the data do not fit, or are analog and there is no code.
         """
-        dataset, chosen = as_dataset(data), None if code is None else parse_code(code)
+        dataset, chosen = as_dataset(data), None if code is None else parse_linear(code)
         ports = dataset.inputs if code is None else dataset.coded(code).inputs
         made, _ = round_network(
             self.core, dataset.core, chosen, ports, weight_bits=bits, label=label

@@ -98,7 +98,8 @@ def build_command(
     from btfsynth.report.page import PAGE_FILE, write_report
 
     network_file = None if network is None else Path(network)
-    dataset = data.load(Conflicts.ERROR if network is None else Conflicts.KEEP)
+    data = replace(data, code=options.code, missing=options.missing)
+    dataset = data.load(Conflicts.ERROR if network is None else Conflicts.KEEP, linear=True)
     valid = data.read_valid()
     inputs = _inputs(data, network_file)
     directory = directory or Path("hdl_out") / dataset.name
@@ -241,8 +242,8 @@ def _show(report: BuildReport, directory: Path) -> None:
     coverage = "all input vectors" if data.lists_all else "not all input vectors"
     code = report.options.code
     inputs = (
-        plural(data.n_inputs, "input")
-        if code is None
+        plural(data.n_inputs, "input") + ("" if data.code is None else f", {data.code.text}")
+        if code is None or data.code is not None
         else f"{plural(data.n_inputs, 'analog input')} in {code.text}"
     )
     console.rule(data.name, align="left", style="dim")

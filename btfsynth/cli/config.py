@@ -19,6 +19,7 @@ from btfsynth.settings.run_file import RunFile, is_file, read_run_file
 from btfsynth.settings.table import INPUTS, Conflicts
 
 if TYPE_CHECKING:
+    from btfsynth.dataset.code import Code
     from btfsynth.dataset.dataset import Dataset
 
 _META = "btfsynth.run_file"
@@ -109,13 +110,25 @@ class DataOptions:
     name: str | None = None
     valid: str | None = None
     conflicts: Conflicts | None = None
+    code: Code | None = None
+    missing: str | None = None
 
-    def load(self, default: Conflicts | None = Conflicts.ERROR) -> Dataset:
-        """Read the data, which must be those that a run file was written for.
+    def load(self, default: Conflicts = Conflicts.ERROR, *, linear: bool = False) -> Dataset:
+        """Read the data, in the bits of a code if there is one, as a run file was written for.
 
-        `default` is the rule for conflicts if none was given.
+        `default` is the rule for conflicts if none was given; what a code cannot tell apart is settled by
+        majority then. With `linear` the caller applies a linear code to analog inputs itself.
         """
-        dataset = load_source(self.source, self.outputs, self.conflicts or default)
+        from btfsynth.dataset.code import InputCode
+        from btfsynth.flow.codes import all_in_bits
+
+        if self.code is None or (linear and isinstance(self.code, InputCode)):
+            dataset = load_source(self.source, self.outputs, self.conflicts or default)
+        else:
+            raw = load_source(self.source, self.outputs, None)
+            dataset = all_in_bits(raw, self.code, self.missing, self.conflicts)
+            for notice in dataset.notices[len(raw.notices) :]:
+                say(f"note: {notice}")
         require_same_data("source", dataset)
         return named(dataset, self.name)
 
@@ -146,11 +159,12 @@ class DataOptions:
         `n_inputs` are those of the network where inputs are generated.
         """
         from btfsynth.dataset.patterns import matched
+        from btfsynth.flow.codes import as_trained_on
 
         given = self.read_valid()
         if given is None:
             return None
-        valid = matched(given, dataset, n_inputs)
+        valid = matched(as_trained_on(given, dataset), dataset, n_inputs)
         for notice in valid.notices[len(given.notices) :]:
             say(f"note: {notice}")
         return valid

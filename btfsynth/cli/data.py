@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
+    code_from_option,
+    code_options,
     conflicts_option,
     file_option,
     json_option,
@@ -22,12 +24,16 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import console, emit_json, field_table, say, show
 from btfsynth.dataset.formats import FORMATS
 from btfsynth.errors import UsageError, plural
-from btfsynth.settings.table import BUILD, TRAIN, Conflicts
+from btfsynth.settings.table import TRAIN, Conflicts
 
 if TYPE_CHECKING:
-    from btfsynth.dataset.code import InputCode
+    from btfsynth.dataset.code import Code
     from btfsynth.dataset.dataset import Dataset
     from btfsynth.ports import Port
+
+
+_SHOWN = 40
+"""Columns that are listed."""
 
 
 @click.command("data")
@@ -46,7 +52,8 @@ if TYPE_CHECKING:
     "--sample", "count", type=click.IntRange(min=1), metavar="N", help="Draw N patterns at random."
 )
 @option(TRAIN["seed"], help="Seed of the sample.")
-@option(BUILD["code"])
+@code_options
+@code_from_option
 @outputs_option
 @conflicts_option
 @json_option
@@ -57,22 +64,24 @@ def data_command(
     format_name: str | None,
     count: int | None,
     seed: int,
-    code: InputCode | None,
+    code: Code | None,
+    missing: str | None,
+    code_from: Path | None,
     outputs: str | None,
     conflicts: Conflicts | None,
     as_json: bool,
 ) -> None:
     """Show the data set SOURCE, or write it in another format.
 
-    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
+    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .arff, .npz.
 
     \b
     Examples:
       btfsynth data multiplier:2
+      btfsynth data patients.csv --code quantile:8,sex=onehot -o bits.csv
       btfsynth data multiplier:3 --sample 40 --seed 2 -o sample.pla
       btfsynth data digits:grey,count=20 --code thermometer:4 -o digits.csv
     """  # noqa: D301
-    from btfsynth.dataset.code import code_inputs
     from btfsynth.dataset.conflicts import settled
     from btfsynth.dataset.formats import format_by_ending, format_by_name
     from btfsynth.dataset.load import save
@@ -81,19 +90,19 @@ def data_command(
 
     if format_name is not None and path is None:
         raise UsageError("--format: needs a file to write; give it with -o")
+    asked = _Coding(code, code_from, missing)
     rule = conflicts or (Conflicts.KEEP if path is None else Conflicts.ERROR)
-    dataset = load_source(source, outputs, rule)
+    dataset = load_source(source, outputs, None if asked.chooses else rule)
     if count is not None:
         dataset = sample(dataset, count, seed)
-    if code is not None:
+    if asked:
         known = dataset.notices
-        dataset = code_inputs(dataset, code)
-        dataset = replace(dataset, contradiction=None)  # which names lines, not codes
-        if path is not None:
-            # With an error as the rule, a file of them could not be read again.
-            found = find_contradiction(dataset, f"{source} as {code.text}")
+        dataset = replace(asked.of(dataset), contradiction=None)  # which names lines, not codes
+        if path is not None or asked.chooses:
+            found = find_contradiction(dataset, f"{source} as {asked.text}")
             if found is not None:
-                dataset = settled(replace(dataset, contradiction=found), rule)
+                settle = conflicts or (Conflicts.MAJORITY if asked.chooses else rule)
+                dataset = settled(replace(dataset, contradiction=found), settle)
         for notice in dataset.notices[len(known) :]:
             say(f"note: {notice}")
     if path is not None:
@@ -108,6 +117,52 @@ def data_command(
         _show(dataset, path)
 
 
+@dataclass(frozen=True)
+class _Coding:
+    """How inputs become bits: by a code that is chosen, or by one that there is."""
+
+    code: Code | None
+    given: Path | None
+    missing: str | None
+
+    def __post_init__(self) -> None:
+        if self.code is not None and self.given is not None:
+            raise UsageError("`code` and `code_from`: give one of them")
+
+    def __bool__(self) -> bool:
+        return self.code is not None or self.given is not None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the rows of the data choose the code."""
+        from btfsynth.dataset.code import InputCode
+
+        return self.code is not None and not isinstance(self.code, InputCode)
+
+    @property
+    def text(self) -> str:
+        return self.given.name if self.code is None and self.given else self.code.text  # type: ignore[union-attr]
+
+    def of(self, dataset: Dataset) -> Dataset:
+        """Return the data in bits."""
+        from btfsynth.dataset.classes import with_classes
+        from btfsynth.dataset.code import InputCode, choose_code, code_inputs, with_code
+        from btfsynth.dataset.dataset import InputKind
+        from btfsynth.dataset.table_code import IMPUTE
+        from btfsynth.flow.codes import find_code
+
+        if self.given is not None:
+            made, classes = find_code(self.given)
+            width = 1 if len(classes) == 2 and dataset.n_outputs == 1 else max(1, len(classes))
+            ports = (replace(dataset.output_ports[0], width=width),)
+            return with_classes(with_code(dataset, made), classes, ports, self.given.name)
+        assert self.code is not None
+        if isinstance(self.code, InputCode) and dataset.input_kind is not InputKind.TABLE:
+            return code_inputs(dataset, self.code)
+        made, notes = choose_code(dataset, self.code, self.missing or IMPUTE)
+        return with_code(replace(dataset, notices=(*dataset.notices, *notes)), made)
+
+
 def _record(dataset: Dataset) -> dict[str, object]:
     return {
         "name": dataset.name,
@@ -120,7 +175,39 @@ def _record(dataset: Dataset) -> dict[str, object]:
         "exhaustive": dataset.exhaustive,
         "dont_cares": int((~dataset.care_mask).sum()),
         "data_hash": dataset.content_hash,
+        **({"classes": list(dataset.classes)} if dataset.classes else {}),
+        **(
+            {"columns": [_column(dataset, at) for at in range(dataset.n_inputs)]}
+            if dataset.columns
+            else {}
+        ),
+        **({} if dataset.code is None else {"meanings": dataset.code.bit_meanings()}),
     }
+
+
+def _column(dataset: Dataset, place: int) -> dict[str, object]:
+    """Return what a column of a table holds."""
+    import numpy as np
+
+    column, values = dataset.columns[place], dataset.inputs[:, place]
+    known = values[~np.isnan(values)]
+    record: dict[str, object] = {"name": column.name, "missing": len(values) - len(known)}
+    if column.categories is not None:
+        return {**record, "categories": [column.categories[int(each)] for each in np.unique(known)]}
+    limits = [float(known.min()), float(known.max())] if len(known) else []
+    return {**record, "different": len(np.unique(known)), "range": limits}
+
+
+def _column_line(record: dict[str, Any]) -> str:
+    if "categories" in record:
+        words = record["categories"]
+        text = f"{len(words)} words: {', '.join(words[:6])}{', ...' if len(words) > 6 else ''}"
+    else:
+        limits = [f"{each:g}" for each in record["range"]]
+        text = f"numbers from {limits[0]} to {limits[1]}" if limits else "nothing"
+    return f"{record['name']}: {text}" + (
+        f"; {record['missing']} missing" if record["missing"] else ""
+    )
 
 
 def _show(dataset: Dataset, path: Path | None) -> None:
@@ -132,6 +219,13 @@ def _show(dataset: Dataset, path: Path | None) -> None:
     show("patterns", f"{dataset.n_patterns}, {coverage}")
     show("inputs", f"{_ports(dataset.input_ports)}; {dataset.input_kind.value}")
     show("outputs", f"{_ports(dataset.output_ports)}; {dataset.output_kind.value}")
+    if dataset.classes:
+        show("classes", ", ".join(map(str, dataset.classes)))
+    if dataset.columns:
+        lines = [_column_line(_column(dataset, place)) for place in range(dataset.n_inputs)]
+        _list("columns", lines)
+    if dataset.code is not None:
+        _list("ports", [f"{port}: {said}" for port, said in dataset.code.meanings().items()])
     if dont_cares:
         show("", f"{plural(dont_cares, 'target')} of {dataset.targets.size} do not matter")
     show("hash", dataset.content_hash)
@@ -139,8 +233,19 @@ def _show(dataset: Dataset, path: Path | None) -> None:
         show("written", f"to {path}")
 
 
+def _list(heading: str, lines: Sequence[str]) -> None:
+    """Show lines of which a terminal may not have room for all."""
+    for place, line in enumerate(lines[:_SHOWN]):
+        show("" if place else heading, line)
+    if len(lines) > _SHOWN:
+        show("", f"and {len(lines) - _SHOWN} more; --json lists all")
+
+
 def _ports(ports: Sequence[Port]) -> str:
-    return ", ".join(f"{port.name} ({plural(port.width, 'bit')})" for port in ports) or "none"
+    listed = [f"{port.name} ({plural(port.width, 'bit')})" for port in ports]
+    if len(listed) > _SHOWN:
+        listed = [*listed[: _SHOWN - 2], "...", listed[-1]]
+    return ", ".join(listed) or "none"
 
 
 @click.command("tasks")

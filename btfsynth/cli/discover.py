@@ -18,6 +18,7 @@ from btfsynth.cli.config import (
     run_file,
 )
 from btfsynth.cli.options import (
+    code_options,
     conflicts_option,
     folder_option,
     json_option,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 @name_option
 @outputs_option
 @conflicts_option
+@code_options
 @json_option
 @data_options
 def discover_command(

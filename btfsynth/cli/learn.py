@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def learn_command(
     workers = workers_of(scheduler)
     without = ("directory", "as_json", "jobs", "scheduler")
     options = replace(options, command=command_line(without))
-    data = replace(data, conflicts=options.conflicts)
+    data = replace(data, conflicts=options.conflicts)  # which learning settles itself
     train = data.load_unsettled()
     valid, test = data.read_valid(), data.read(test_source)
     directory = directory or Path("hdl_out") / f"{train.name}_learn"
@@ -101,7 +102,7 @@ def learn_command(
     if as_json:
         emit_json(report.to_json())
     else:
-        _show(report, directory)
+        _show(report, directory, train.notices)
     beside = kept_beside(asked, directory)
     if report.lost is not None:
         raise ToolError(f"{report.lost}; the best circuit so far is in {directory}")
@@ -124,7 +125,7 @@ def _found(event: Event) -> str | None:
     )
 
 
-def _show(report: LearnReport, directory: Path) -> None:
+def _show(report: LearnReport, directory: Path, said: Sequence[str]) -> None:
     from btfsynth.ports import bit_names
 
     train = report.data["train"]
@@ -145,7 +146,7 @@ def _show(report: LearnReport, directory: Path) -> None:
     show("netlist", f"{netlist_summary(report.cost)}; {report.ands} AND nodes", style="green")
     for name, score in report.scores.items():
         show(name, f"{score.bits:.2%} of bits, {score.vectors:.2%} of patterns right")
-    show_files(report.files, directory, report.notices, train.notices)
+    show_files(report.files, directory, report.notices, said)
     show_checks(report)
 
 

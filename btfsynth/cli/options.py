@@ -172,6 +172,7 @@ scheduler_option = click.option(
 )
 outputs_option = option(INPUTS["outputs"])
 conflicts_option = option(INPUTS["conflicts"])
+code_options = setting_options(BUILD, "code", "missing")
 name_option = option(INPUTS["name"])
 simulator_option = option(BUILD["simulators"])
 
@@ -204,6 +205,14 @@ def path_option(
     kind = _Path(path_type=Path)
     callback = check if checked else None
     return click.option(*names, type=kind, callback=callback, metavar=metavar, help=help)
+
+
+code_from_option = path_option(
+    "--code-from",
+    "code_from",
+    metavar="DESIGN",
+    help="Code the inputs as this design folder, network (.npz) or code file (.json) does.",
+)
 
 
 def file_option(help: str, metavar: str = "FILE") -> Callable[[F], F]:  # noqa: A002

@@ -13,6 +13,7 @@ from btfsynth.cli.cluster import executor_of, guarded, join_ranks, prepared
 from btfsynth.cli.config import DataOptions, config_option, configured_source_argument, data_options
 from btfsynth.cli.options import (
     SectionCommand,
+    code_options,
     conflicts_option,
     file_option,
     gathered,
@@ -171,6 +172,7 @@ class _Trials:
 @name_option
 @outputs_option
 @conflicts_option
+@code_options
 @json_option
 @training_options
 @data_options

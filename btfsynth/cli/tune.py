@@ -10,6 +10,7 @@ import click
 from btfsynth.cli.cluster import executor_of
 from btfsynth.cli.config import DataOptions, config_option, configured_source_argument, data_options
 from btfsynth.cli.options import (
+    code_options,
     conflicts_option,
     file_option,
     json_option,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 @scheduler_option
 @outputs_option
 @conflicts_option
+@code_options
 @json_option
 @data_options
 def tune_command(
@@ -119,11 +121,14 @@ def tune_command(
 def _recorded(data: DataOptions, dataset: Dataset, valid: Dataset | None) -> dict[str, Any]:
     """Return what the settings were found for, as a run file has it: another command then needs no SOURCE."""
     named = data.recorded()
-    record = {
+    record: dict[str, Any] = {
         "source": named["source"] or dataset.source,
         "hash": dataset.content_hash,
         "outputs": data.outputs,
+        "conflicts": data.conflicts,
     }
+    if data.code is not None:
+        record |= {"code": data.code, "missing": data.missing}
     if valid is not None:
         record |= {"valid": named["valid"] or valid.source, "valid_hash": valid.content_hash}
     return record

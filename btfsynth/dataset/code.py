@@ -17,19 +17,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.columns import TableColumn
 from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.fit_code import CodeSpec, between, fit_code, parse_spec
 from btfsynth.dataset.patterns import group_rows
+from btfsynth.dataset.table_code import IMPUTE, LEVELS, REFUSE, STEPS, ColumnCode, TableCode
 from btfsynth.dataset.tasks import whole_number
 from btfsynth.dataset.vectors import bits_of
-from btfsynth.errors import UsageError
+from btfsynth.errors import DataError, UsageError
 from btfsynth.ports import Port, bit_names
 
-CODES = "binary:K, levels:N, thermometer:K or threshold:X"
+CODES = "binary:K, levels:N, thermometer:K, threshold:X, auto, quantile:K or tree:K"
 """The codes there are, for messages."""
 
 MAX_LEVELS = 4095
 """Largest number an input becomes: twelve bits."""
 MAX_THERMOMETER = 256
+_TABLE_RULES = ("auto", "quantile", "tree")
+"""Rules that choose from the training rows."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,17 @@ class InputCode:
         return sum(self.bit_weights) - self.levels
 
 
-def parse_code(text: str) -> InputCode:
+Code = InputCode | CodeSpec
+"""What is told of the code of inputs: the same linear one for all, or the rules of a table."""
+
+
+def parse_code(text: str) -> Code:
+    if "," in text or "=" in text or text.strip().lower().partition(":")[0] in _TABLE_RULES:
+        return parse_spec(text)
+    return parse_linear(text)
+
+
+def parse_linear(text: str) -> InputCode:
     name, _, argument = (part.strip() for part in text.lower().partition(":"))
     what = f"code {text[:40]!r}"
     if name == "binary":
@@ -155,10 +170,119 @@ def code_inputs(dataset: Dataset, code: InputCode) -> Dataset:
             f"{code.text}: {clashing} of {dataset.n_patterns} patterns have the bits of a pattern with "
             "other targets",
         )
+    ports = coded_ports(dataset.input_ports, code)
     return replace(
         dataset,
         inputs=bits,
-        input_ports=coded_ports(dataset.input_ports, code),
+        input_ports=ports,
         input_kind=InputKind.BOOLEAN,
         notices=notices,
+        code=_as_table_code(dataset, code, ports),
     )
+
+
+def _as_table_code(dataset: Dataset, code: InputCode, ports: Sequence[Port]) -> TableCode:
+    """Return a linear code as what it does to every column."""
+    columns = []
+    for name, port in zip(bit_names(dataset.input_ports), ports, strict=True):
+        if code.thermometer:
+            steps = _steps(code)
+            columns.append(ColumnCode(name, STEPS, port.name, thresholds=steps))
+        else:
+            columns.append(ColumnCode(name, LEVELS, port.name, levels=code.levels))
+    return TableCode(code.text, tuple(columns), REFUSE)
+
+
+def _steps(code: InputCode) -> tuple[float, ...]:
+    """Return from which single-precision value on each bit of a thermometer is 1, as a short number."""
+    if code.threshold is not None:
+        first = [np.float32(code.threshold)]
+    else:
+        first = []
+        for bit in range(code.width):
+            value = np.float32((bit + 0.5) / code.levels)
+            while code.numbers(np.nextafter(value, np.float32(0))) > bit:
+                value = np.nextafter(value, np.float32(0))
+            while code.numbers(value) <= bit:
+                value = np.nextafter(value, np.float32(2))
+            first.append(value)
+    return tuple(between(float(np.nextafter(each, np.float32(0))), float(each)) for each in first)
+
+
+# Codes that are chosen from the rows of a table.
+
+
+def is_table(dataset: Dataset) -> bool:
+    """Tell whether inputs have to be coded before they are bits, or could be."""
+    return dataset.input_kind in (InputKind.TABLE, InputKind.ANALOG)
+
+
+def columns_of(dataset: Dataset) -> tuple[TableColumn, ...]:
+    """Return the columns of a table; those of analog data hold numbers."""
+    if dataset.columns:
+        return dataset.columns
+    return tuple(TableColumn(name) for name in bit_names(dataset.input_ports))
+
+
+def choose_code(dataset: Dataset, spec: Code, missing: str = IMPUTE) -> tuple[TableCode, list[str]]:
+    """Choose the code of a table from its rows, which are those of the training.
+
+    Returns
+    -------
+    The code, and notes on columns that it does not use.
+
+    Raises
+    ------
+    UsageError, DataError
+        If there is nothing to code, or a rule does not fit its column.
+    """
+    if not is_table(dataset):
+        raise UsageError(
+            f"{dataset.source}: expected analog inputs or a table to code, got "
+            f"{dataset.input_kind.value} ones"
+        )
+    if isinstance(spec, InputCode):
+        spec = parse_spec(spec.text)
+    columns = columns_of(dataset)
+    names = [re.sub(r"\[([0-9]+)\]$", r"_\1", column.name) for column in columns]
+    if len(set(names)) < len(names):
+        names = [column.name for column in columns]
+    return fit_code(
+        columns,
+        names,
+        dataset.inputs.astype(np.float64),
+        np.where(dataset.care_mask, dataset.targets, np.nan),
+        spec,
+        missing=missing,
+        source=dataset.source,
+    )
+
+
+def with_code(dataset: Dataset, code: TableCode) -> Dataset:
+    """Return a table as Boolean data: every column that its code has is a port.
+
+    What contradicts another pattern may change: `btfsynth.dataset.conflicts.settled` is to follow.
+    """
+    columns = columns_of(dataset)
+    bits, notes = code.bits(columns, dataset.inputs, dataset.source, dataset.lines)
+    return replace(
+        dataset,
+        inputs=bits,
+        input_ports=code.ports,
+        input_kind=InputKind.BOOLEAN,
+        columns=(),
+        lines=None,
+        not_bits=None,
+        contradiction=None,
+        notices=(*dataset.notices, *notes),
+        code=code,
+    )
+
+
+def require_bits(dataset: Dataset) -> None:
+    """Refuse a table where bits or analog values are needed, with the cell that is neither."""
+    if dataset.input_kind is InputKind.TABLE:
+        raise DataError(
+            f"{dataset.not_bits or f'{dataset.source}: expected inputs of 0 and 1'}; `code=auto` turns the "
+            "columns of such a table into bits"
+        )

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.columns import TableColumn
+from btfsynth.dataset.table_code import Scalar, TableCode
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError
 from btfsynth.ports import Port, total_width
@@ -21,6 +23,8 @@ class InputKind(str, Enum):
 
     BOOLEAN = "boolean"
     ANALOG = "analog"
+    TABLE = "table"
+    """Numbers of any size and words, which a code turns into bits."""
     ONE_HOT_GENERATOR = "one-hot generator"
     HYPERCUBE_GENERATOR = "hypercube generator"
 
@@ -41,8 +45,8 @@ class Dataset:
 
     name: str  # Short name of the function; the default name of the module made from it
     source: str  # Where it came from: a task specification or a file name, without its folder
-    # (patterns, input bits), uint8 0/1; float32 in [0, 1] for analog inputs; no columns where a
-    # generator makes the inputs
+    # (patterns, input bits), uint8 0/1; float32 in [0, 1] for analog inputs; float64 for a table
+    # (see `columns`); no columns where a generator makes the inputs
     inputs: NDArray[Any]
     targets: NDArray[np.uint8]  # (patterns, output bits), uint8 0/1. A class label is a one-hot row
     # The ports whose bits the columns are, least significant bit first
@@ -60,10 +64,19 @@ class Dataset:
     # The error that names two patterns of the file that contradict each other; not part of the
     # content
     contradiction: DataError | None = None
+    # Of a table: what its columns hold, the line of each pattern in the file if there is one, and
+    # the error of a caller who needs bits
+    columns: tuple[TableColumn, ...] = ()
+    lines: NDArray[np.int64] | None = None
+    not_bits: DataError | None = None
+    # The names of the classes that the outputs stand for, in the order of their bits; two classes
+    # may be a single bit. Empty for plain bits
+    classes: tuple[Scalar, ...] = ()
+    # What made these bits of the columns of a table; None if nothing did
+    code: TableCode | None = None
 
     def __post_init__(self) -> None:
-        analog = self.input_kind is InputKind.ANALOG
-        inputs = self._unit_interval(self.inputs) if analog else self._bits("inputs", self.inputs)
+        inputs = self._checked_inputs()
         targets = self._bits("targets", self.targets)
         care = (
             np.ones(targets.shape, dtype=np.bool_)
@@ -97,6 +110,18 @@ class Dataset:
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "targets", targets)
         object.__setattr__(self, "care", care)
+
+    def _checked_inputs(self) -> NDArray[Any]:
+        """Copy the inputs, as what their kind says."""
+        if self.input_kind is InputKind.ANALOG:
+            return self._unit_interval(self.inputs)
+        if self.input_kind is not InputKind.TABLE:
+            return self._bits("inputs", self.inputs)
+        if len(self.columns) != self.inputs.shape[1]:
+            raise DataError(
+                f"{self.name}: {self.inputs.shape[1]} input columns, {len(self.columns)} described"
+            )
+        return np.array(self.inputs, dtype=np.float64, order="C")
 
     def _bits(self, label: str, values: NDArray[Any]) -> NDArray[np.uint8]:
         """Copy values that must be 0 or 1; casting first would wrap or cut off other ones."""
@@ -159,6 +184,7 @@ class Dataset:
             inputs=self.inputs[rows],
             targets=self.targets[rows],
             care=self.care_mask[rows],
+            lines=None if self.lines is None else self.lines[rows],
         )
 
     @property
@@ -173,7 +199,7 @@ class Dataset:
     def content_hash(self) -> str:
         """SHA-256, in hex, of patterns, care mask, kinds and ports; the name does not count."""
         digest = hashlib.sha256()
-        header = (
+        header: tuple[object, ...] = (
             self.input_kind.value,
             self.output_kind.value,
             tuple(_port_key(port) for port in self.input_ports),
@@ -182,6 +208,8 @@ class Dataset:
             self.targets.shape,
             self.unlisted_dont_care,
         )
+        if self.columns:
+            header += (tuple((each.categories, each.ordered) for each in self.columns),)
         digest.update(repr(header).encode())
         digest.update(self.inputs.tobytes())
         digest.update((self.targets & self.care_mask).tobytes())

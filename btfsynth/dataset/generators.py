@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.code import InputCode, code_inputs, parse_code
+from btfsynth.dataset.code import InputCode, code_inputs, parse_linear
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.tasks import read_options, whole_number
 from btfsynth.errors import MissingToolError, UsageError
@@ -309,7 +309,7 @@ def digits(arguments: str | None) -> Dataset:
 def _image_code(text: str) -> InputCode | None:
     if text.lower() == "grey":
         return None
-    code = parse_code(text)
+    code = parse_linear(text)
     if not code.trains_on_bits:
         raise UsageError(
             f"digits: expected grey, thermometer:K or threshold:X, got {text[:40]!r}; to build with "

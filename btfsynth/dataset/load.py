@@ -9,9 +9,9 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import (
     FORMATS,
     OutputColumns,
-    format_by_content,
     format_by_ending,
     format_by_name,
+    format_of_source,
     known_endings,
 )
 from btfsynth.dataset.formats.base import read_source
@@ -44,10 +44,9 @@ def load(
             f"{source!r}: no such file, and not a task; tasks are: {task_signatures()}"
         )
     path = as_path(source)
-    chosen = format_by_name(format) if format is not None else format_by_ending(path)
+    chosen = None if format is None else format_by_name(format)
     file = read_source(path)
-    if chosen is None:
-        chosen = format_by_content(file)
+    chosen = chosen or format_of_source(file)
     dataset = chosen.read(file, outputs)
     if dataset.contradiction is None or conflicts is None:
         return dataset

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.classes import with_classes
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import DataError, UsageError
 from btfsynth.ports import Port, bit_names
@@ -18,7 +19,7 @@ _WORD_BYTES = 8
 
 
 def group_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Number equal rows of ``(rows, columns)`` uint8 0/1 or float32 alike.
+    """Number equal rows of ``(rows, columns)`` uint8 0/1, float32 or float64 alike; NaN is equal to NaN.
 
     Returns ``(rows,)`` intp, the group of each row, numbered in order of first appearance, and ``(groups,)``
     intp, the first row of each group.
@@ -39,8 +40,9 @@ def group_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
     """Pack every row into as few 64-bit words as hold it."""
-    if rows.dtype == np.float32:
-        raw = np.ascontiguousarray(rows + np.float32(0)).view(np.uint8)  # -0.0 becomes 0.0
+    if rows.dtype.kind == "f":
+        zero = rows.dtype.type(0)  # -0.0 becomes 0.0
+        raw = np.ascontiguousarray(rows + zero).view(np.uint8)
     else:
         raw = np.packbits(rows, axis=1)
     raw = raw.reshape(len(rows), -1)
@@ -130,6 +132,7 @@ def matched(valid: Dataset, dataset: Dataset, n_inputs: int | None = None) -> Da
     Columns go by their names where both data sets have the same ones, in whatever order, else by their
     places: not every format keeps names.
     """
+    valid = with_classes(valid, dataset.classes, dataset.output_ports, dataset.source)
     inputs = dataset.n_inputs if n_inputs is None else n_inputs
     for label, wanted, given in (
         ("inputs", inputs, valid.n_inputs),
@@ -157,7 +160,13 @@ def by_name(valid: Dataset, inputs: Sequence[Port], outputs: Sequence[Port], whe
         if order is not None
     ]
     if in_order is not None:
-        valid = replace(valid, inputs=valid.inputs[:, in_order], input_ports=tuple(inputs))
+        columns = tuple(valid.columns[place] for place in in_order) if valid.columns else ()
+        valid = replace(
+            valid,
+            inputs=valid.inputs[:, in_order],
+            input_ports=tuple(inputs),
+            columns=columns,
+        )
     if out_order is not None:
         valid = replace(
             valid,

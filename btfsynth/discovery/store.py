@@ -277,6 +277,8 @@ def certify(dataset: Dataset, record: Record, text: str, folder: StrPath) -> dic
             origin,
             dataset.notices,
             targets,
+            dataset.code,
+            dataset.classes,
         ),
     )
     write_text(folder / f"{manifest.module}.mig", text)

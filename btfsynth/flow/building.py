@@ -23,6 +23,7 @@ from btfsynth.errors import (
 )
 from btfsynth.events import OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.flow.codes import as_coded, in_bits
 from btfsynth.flow.hardware import (
     HardwareNetwork,
     HardwareReport,
@@ -84,9 +85,10 @@ def build(
     """
     directory = as_path(directory)
     on_event = on_event or ignore
-    _check_request(dataset, options, valid)
-    matching = None if valid is None else matched(valid, dataset)
-    learnt = training_data(dataset, options.code)
+    dataset, (coded,) = in_bits(dataset, (valid,), options.code, options.missing)
+    _check_request(dataset, options, coded)
+    matching = None if coded is None else matched(coded, dataset)
+    learnt = training_data(dataset, options.linear_code)
     plan_for(learnt, options.training)
     limit = options.training.time_limit
     deadline = None if limit is None else time.monotonic() + limit
@@ -96,7 +98,7 @@ def build(
             learnt,
             options.training,
             on_event=on_event,
-            valid=None if matching is None else training_data(matching, options.code),
+            valid=None if matching is None else training_data(matching, options.linear_code),
         )
         seed = options.training.seed
         network = run.network(learnt, seed)
@@ -149,14 +151,15 @@ def build_network(
     directory = as_path(directory)
     on_event = on_event or ignore
     name = Path(file).name
+    dataset, coded = _as_the_network(network, dataset, valid, options)
     dataset = by_name(dataset, network.input_ports, network.output_ports, name)
-    _check_request(dataset, options, valid)
+    _check_request(dataset, options, coded)
     if not network.weights.any():
         raise UsageError(
             f"{name}: expected a trained network, got a graph whose weights are all 0; "
             "train it first as the `topology`"
         )
-    matching = None if valid is None else matched(valid, dataset)
+    matching = None if coded is None else matched(coded, dataset)
     hardware = _hardware(dataset, matching, replace(network, name=name), options)
     bits = hardware.parts["train"].bits
     missed = bits.n_patterns - hardware.network.vectors_right(bits)
@@ -174,10 +177,22 @@ def build_network(
             name=dataset.name,
             input_ports=read.input_ports,
             output_ports=dataset.output_ports,
+            code=read.code,
+            classes=dataset.classes,
         )
         origin = NetworkOrigin(named, file=name)
         work = _Work(origin, hardware, valid, options, on_event, notices)
         return _published(work.design(staging), staging, directory)
+
+
+def _as_the_network(
+    network: TrainedNetwork, dataset: Dataset, valid: Dataset | None, options: BuildOptions
+) -> tuple[Dataset, Dataset | None]:
+    """Return tables in the bits that a network has learnt from; if it has no code, in those asked for."""
+    if network.code is None:
+        dataset, (coded,) = in_bits(dataset, (valid,), options.code, options.missing)
+        return dataset, coded
+    return as_coded(dataset, network), None if valid is None else as_coded(valid, network)
 
 
 def _published(report: BuildReport, staging: Path, directory: Path) -> BuildReport:
@@ -188,14 +203,14 @@ def _hardware(
     dataset: Dataset, valid: Dataset | None, network: TrainedNetwork, options: BuildOptions
 ) -> HardwareNetwork:
     return hardware_network(
-        network, dataset, valid, code=options.code, weights=options.rule, label=options.label
+        network, dataset, valid, code=options.linear_code, weights=options.rule, label=options.label
     )
 
 
 def _check_request(dataset: Dataset, options: BuildOptions, valid: Dataset | None) -> None:
     """Refuse at once what is bound to fail."""
     for part in (dataset,) if valid is None else (dataset, valid):
-        _check_inputs(part, options.code)
+        _check_inputs(part, options.linear_code)
     if options.label:
         require_label(dataset)
         if options.preserve is Preserve.CARE:
@@ -267,6 +282,8 @@ class _Work:
                 {**origin.provenance(), **made_from},
                 {**origin.options(), **made_from, "preserve": lowering.preserved.value},
                 self._notices(netlist, reports, len(parse_script(passes, wide))),
+                code=bits.code,
+                classes=bits.classes,
             ),
         )
         self._save_origin(staging, manifest.module)
@@ -405,6 +422,8 @@ def emit_netlist(
             notices=dataset.notices,
             # In the manifest: a report.json in this folder is of a build.
             targets=targets_record({"data": count_targets(netlist, patterns)}),
+            code=patterns.code,
+            classes=patterns.classes,
         )
     with staging_folder(directory) as staging:
         manifest = write_design(netlist, vectors, staging, options=options, origin=origin)

@@ -146,7 +146,12 @@ def hardware_network(
         wide = weights if isinstance(weights, int) else None
         made, rounding = round_network(*given, weight_bits=wide, label=label)
     made = replace(
-        made, name=dataset.name, input_ports=bits.input_ports, output_ports=dataset.output_ports
+        made,
+        name=dataset.name,
+        input_ports=bits.input_ports,
+        output_ports=dataset.output_ports,
+        code=bits.code,
+        classes=dataset.classes,
     )
     return HardwareNetwork(network, made, parts, code, over_bits, rounding, sparsification)
 

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.code import require_bits
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.patterns import by_name
 from btfsynth.errors import UsageError, plural
+from btfsynth.flow.codes import as_coded
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import (
@@ -45,6 +47,9 @@ def require_fit(design: Netlist | TrainedNetwork, dataset: Dataset) -> None:
 
 def fitted(design: Netlist | TrainedNetwork, dataset: Dataset) -> Dataset:
     """Return patterns with their columns in the order of a design that has the same names."""
+    if isinstance(design, TrainedNetwork):
+        dataset = as_coded(dataset, design)
+    require_bits(dataset)
     require_fit(design, dataset)
     return by_name(dataset, design.input_ports, design.output_ports, design.name)
 

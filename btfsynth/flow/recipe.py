@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth import __version__
-from btfsynth.dataset.code import InputCode
+from btfsynth.dataset.code import Code, InputCode
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError, UsageError
@@ -85,7 +85,8 @@ class BuildOptions(Options, settings=BUILD):
     preserve: Preserve | None = None
     simulators: tuple[str, ...] | None = None
     timeout: float | None = None
-    code: InputCode | None = None
+    code: Code | None = None
+    missing: str | None = None
     weights: str | int | None = None
     label: bool = BUILD["label"].default
     hardware: HardwareOptions = field(default_factory=HardwareOptions)
@@ -100,11 +101,16 @@ class BuildOptions(Options, settings=BUILD):
             raise UsageError(
                 "`weights=sparse` keeps output bits but not sums, so it excludes `label`"
             )
-        if self.weights in (EXACT, SPARSE) and self.code is not None:
+        if self.weights in (EXACT, SPARSE) and self.linear_code is not None:
             raise UsageError(
                 f"`weights`: over coded inputs they are integers: expected {AUTO} or a number of bits, "
                 f"got {self.weights}"
             )
+
+    @property
+    def linear_code(self) -> InputCode | None:
+        """The code of analog inputs; that of a table has made bits of them before."""
+        return self.code if isinstance(self.code, InputCode) else None
 
     @property
     def goal(self) -> Goal:
@@ -114,7 +120,7 @@ class BuildOptions(Options, settings=BUILD):
     @property
     def rule(self) -> str | int:
         """The rule for weights: the one asked for, else ``auto`` with a code and ``exact`` without."""
-        return self.weights or (EXACT if self.code is None else AUTO)
+        return self.weights or (EXACT if self.linear_code is None else AUTO)
 
 
 def recorded_name(name: StrPath) -> str:
@@ -195,7 +201,7 @@ def _training(
     The numbers of jobs and threads are omitted: they do not change the result.
     """
     training = options.training
-    plan = plan_for(training_data(dataset, options.code), training)
+    plan = plan_for(training_data(dataset, options.linear_code), training)
     values = plain_values(training)["train"] | plain_values(plan.parameters)["train"]
     for name in ("jobs", "threads", "widths"):
         values.pop(name, None)

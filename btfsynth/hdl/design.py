@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from btfsynth import __version__
+from btfsynth.dataset.code_file import code_text
+from btfsynth.dataset.table_code import Scalar, TableCode
 from btfsynth.errors import DataError, OutputError, UsageError
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.hdl.amaranth import emit_amaranth_stream, renumbered
 from btfsynth.hdl.manifest import (
     CELL_LIBRARY,
+    CODE_ROLE,
     CONTROL_NAMES,
     MANIFEST_FILE,
     DesignPort,
@@ -88,6 +91,10 @@ class Origin:
     notices: Sequence[str] = ()  # notices for the manifest, before those on renamed ports
     targets: Mapping[str, Any] = field(default_factory=dict)
     """Accuracy by set of patterns; plain JSON values."""
+    code: TableCode | None = None
+    """What made the input bits of the columns of a table."""
+    classes: tuple[Scalar, ...] = ()
+    """What the outputs stand for."""
 
     def header(self) -> dict[str, str]:
         header = {"generator": f"btfsynth {__version__}"}
@@ -115,18 +122,22 @@ def write_design(
     if not directory.is_dir():
         raise OutputError(f"{directory}: cannot be written to: no such folder")
     origin, options = origin or Origin(), options or HardwareOptions()
-    module = _hardware_module(netlist, origin.header(), options)
+    said = _meanings(netlist, origin)
+    module = _hardware_module(netlist, {**origin.header(), **_port_lines(netlist, said)}, options)
     names = module.names
     formats, renamed = _netlist_files(module, options.formats)
     contents = _contents(module, vectors, options) | formats
+    if origin.code is not None:
+        text = code_text(origin.code, origin.classes)
+        contents[CODE_ROLE] = (f"{names.module}_code.json", text.encode())
     manifest = Manifest(
         name=netlist.name,
         module=names.module,
         version=__version__,
         source=origin.source,
         data_hash=origin.data_hash,
-        inputs=_design_ports(netlist.input_ports, names.inputs),
-        outputs=_design_ports(netlist.output_ports, names.outputs),
+        inputs=_design_ports(netlist.input_ports, names.inputs, said),
+        outputs=_design_ports(netlist.output_ports, names.outputs, said),
         vector_count=vectors.count,
         exhaustive=vectors.exhaustive,
         files={role: name for role, (name, _) in contents.items()},
@@ -214,11 +225,52 @@ def _netlist_files(
     return contents, notices
 
 
-def _design_ports(ports: Sequence[Port], legal: Sequence[Port]) -> tuple[DesignPort, ...]:
+_LABEL_PORT = "class_number"
+_SHOWN_CLASSES = 1000
+
+
+def _meanings(netlist: Netlist, origin: Origin) -> dict[str, str]:
+    """Return what to feed input ports with and what output ports say, by name in the data."""
+    said = {} if origin.code is None else origin.code.meanings()
+    said = {port.name: said[port.name] for port in netlist.input_ports if port.name in said}
+    if not origin.classes:
+        return said
+    words = [str(each) for each in origin.classes[:_SHOWN_CLASSES]]
+    outputs = {port.name: port.width for port in netlist.output_ports}
+    if _LABEL_PORT in outputs:
+        listed = ", ".join(f"{place} is {word}" for place, word in enumerate(words))
+        said[_LABEL_PORT] = f"the class: {listed}"
+        outputs.pop(_LABEL_PORT)
+    if len(outputs) == 1:
+        name, width = next(iter(outputs.items()))
+        if width == len(words):
+            said[name] = f"1 for the class {', '.join(words)}, bit 0 first"
+        elif width == 1 and len(words) == 2:
+            said[name] = f"0 is {words[0]}, 1 is {words[1]}"
+    return said
+
+
+def _port_lines(netlist: Netlist, said: Mapping[str, str]) -> dict[str, str]:
+    """Return the meanings of ports as lines of the header comment."""
+    lines: dict[str, str] = {}
+    for kind, ports in (("input", netlist.input_ports), ("output", netlist.output_ports)):
+        lines |= {f"{kind} {port.label}": said[port.name] for port in ports if port.name in said}
+    return lines
+
+
+def _design_ports(
+    ports: Sequence[Port], legal: Sequence[Port], said: Mapping[str, str]
+) -> tuple[DesignPort, ...]:
     keep_pins = not in_pin_order(ports)
     return tuple(
         DesignPort(
-            port.name, hdl.name, port.width, port.low, port.step, port.pins if keep_pins else None
+            port.name,
+            hdl.name,
+            port.width,
+            port.low,
+            port.step,
+            port.pins if keep_pins else None,
+            said.get(port.name, ""),
         )
         for port, hdl in zip(ports, legal, strict=True)
     )

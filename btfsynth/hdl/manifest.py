@@ -20,6 +20,8 @@ from btfsynth.staging import settle
 MANIFEST_FILE = "manifest.json"
 CELL_LIBRARY = "verilog_cells"
 """Role of the file with the cells that the Verilog is made of; not every design has one."""
+CODE_ROLE = "code"
+"""Role of the file with the code of the inputs (see `btfsynth.dataset.code_file`); only of coded tables."""
 ROLES = ("amaranth", "testbench", "vectors", "verilog")
 """Files every design has; ``vhdl`` and ``vhdl_testbench`` came later than the format and may be missing."""
 
@@ -65,6 +67,7 @@ class DesignPort:
     low: int = 0
     step: int = 1
     pins: tuple[int, ...] | None = None
+    meaning: str = ""  # What to feed it with, or what it says, if it is not just a number
 
     @property
     def data_port(self) -> Port:
@@ -81,6 +84,8 @@ class DesignPort:
             record["range"] = self.data_port.range
         if self.pins is not None:
             record["pins"] = list(self.pins)
+        if self.meaning:
+            record["meaning"] = self.meaning
         return record
 
 
@@ -267,7 +272,15 @@ def _ports(record: dict[str, Any], direction: str) -> tuple[DesignPort, ...]:
         low, step = _range(entry, direction, width)
         pins = tuple(_get(entry, "pins", list)) if "pins" in entry else None
         ports.append(
-            DesignPort(_get(entry, "name", str), _identifier(entry, "hdl"), width, low, step, pins)
+            DesignPort(
+                _get(entry, "name", str),
+                _identifier(entry, "hdl"),
+                width,
+                low,
+                step,
+                pins,
+                _get(entry, "meaning", str) if "meaning" in entry else "",
+            )
         )
     if not ports:
         raise _InvalidError(f"ports.{direction}: expected at least one")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from btfsynth.dataset.code import Code
 from btfsynth.learning.samples import Samples
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
@@ -111,6 +112,8 @@ class LearnOptions(Options, settings=LEARN):
     """
 
     conflicts: Conflicts = LEARN["conflicts"].default
+    code: Code | None = None
+    missing: str | None = None
     max_cells: int = LEARN["max_cells"].default
     max_ands: int = LEARN["max_ands"].default
     time_limit: float | None = None

@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.code import InputCode, is_table
 from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.fit_code import AUTO_CODE, parse_spec
 from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
+from btfsynth.flow.codes import in_bits
 from btfsynth.flow.patterns import function_vectors
 from btfsynth.flow.report import publish_design
 from btfsynth.flow.simplify import simplify_netlist
@@ -72,16 +75,8 @@ def learn(
     """
     directory = as_path(directory)
     on_event = on_event or ignore
-    _check_request(train, valid, test, options)
-    if options.conflicts is Conflicts.ERROR:
-        for each in (train, valid, test):
-            if each is not None and each.contradiction is not None:
-                settled(each, options.conflicts)
     held = valid is None
-    if valid is None:
-        # With the conflicts: what is selected by is as noisy as what is to be predicted.
-        train, valid = split(train, options.seed)
-    train = train if train.contradiction is None else settled(train, options.conflicts)
+    train, valid, test = _prepared(train, valid, test, options)
     notices = list(train.notices)
     data = {"train": train, "valid": valid, **({} if test is None else {"test": test})}
     notices.extend(_overlaps(data))
@@ -124,6 +119,27 @@ def learn(
         report = _emit(report, staging, on_event)
         whole = report.verified and not report.interrupted and report.lost is None
         return replace(report, directory=publish_design(staging, directory, whole))
+
+
+def _prepared(
+    train: Dataset, valid: Dataset | None, test: Dataset | None, options: LearnOptions
+) -> tuple[Dataset, Dataset, Dataset | None]:
+    """Return the sets as they are learnt from: split, without conflicts in the training set, in bits."""
+    if options.conflicts is Conflicts.ERROR:
+        for each in (train, valid, test):
+            if each is not None and each.contradiction is not None:
+                settled(each, options.conflicts)
+    if valid is None:
+        # With the conflicts: what is selected by is as noisy as what is to be predicted.
+        train, valid = split(train, options.seed)
+    train = train if train.contradiction is None else settled(train, options.conflicts)
+    code = AUTO_CODE if options.code is None and is_table(train) else options.code
+    if isinstance(code, InputCode):
+        code = parse_spec(code.text)
+    train, (valid, test) = in_bits(train, (valid, test), code, options.missing, options.conflicts)
+    assert valid is not None
+    _check_request(train, valid, test, options)
+    return train, valid, test
 
 
 def _check_request(
@@ -389,6 +405,8 @@ def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
                 "max_ands": options.max_ands,
             },
             notices=report.notices,
+            code=train.code,
+            classes=train.classes,
         ),
     )
     write_text(staging / f"{manifest.module}.mig", format_netlist(netlist))

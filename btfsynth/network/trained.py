@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.table_code import Scalar, TableCode
 from btfsynth.errors import TopologyError
 from btfsynth.network.topology import Topology
 from btfsynth.ports import Port, total_width
@@ -26,6 +27,9 @@ class TrainedNetwork:
     output_ports: tuple[Port, ...]
     # How it was trained, as JSON values (seed, trial, iterations, gap, parameters, data hash)
     training: dict[str, Any] = field(default_factory=dict)
+    # What makes the input bits of the columns of a table, and the classes of the outputs
+    code: TableCode | None = None
+    classes: tuple[Scalar, ...] = ()
 
     def __post_init__(self) -> None:
         given = np.asarray(self.weights)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from btfsynth.errors import plural
 from btfsynth.flow.patterns import percent, verified_words
+from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.records import sub_record
 from btfsynth.report.folder import DesignFolder, as_number, as_text, numbers, records
 from btfsynth.report.svg import element
@@ -376,6 +377,10 @@ def _command(folder: DesignFolder) -> str:
     return ""
 
 
+_SHOWN_PORTS = 100
+"""Ports whose meaning is listed."""
+
+
 def design_facts(folder: DesignFolder) -> list[tuple[str, str, bool]]:
     """Return where the design came from: name, value and whether the value is code."""
     manifest = folder.manifest
@@ -405,6 +410,10 @@ def design_facts(folder: DesignFolder) -> list[tuple[str, str, bool]]:
     ]
     if renamed:
         facts.append(("ports in hardware", "; ".join(renamed), False))
+    told = [port for port in (*manifest.inputs, *manifest.outputs) if port.meaning]
+    facts += [(f"port {port.data_port.label}", port.meaning, False) for port in told[:_SHOWN_PORTS]]
+    if len(told) > _SHOWN_PORTS:
+        facts.append(("more ports", f"{len(told) - _SHOWN_PORTS}, in {MANIFEST_FILE}", False))
     options = {
         key: value
         for key, value in manifest.options.items()

@@ -415,9 +415,19 @@ BUILD = table(
     Setting(
         "code",
         Text("a code such as binary:4", "CODE", "btfsynth.dataset.code:parse_code", keep=True),
-        "Code that turns analog inputs into bits: binary:K, levels:N, thermometer:K or threshold:X.",
+        "Code that turns analog inputs or a table into bits: binary:K, levels:N, thermometer:K, threshold:X, "
+        "auto, quantile:K or tree:K; COLUMN=CODE for one column.",
         more="binary:K rounds v to K bits, levels:N to N steps; bit i of thermometer:K is v >= (i + 0.5) / K; "
-        "threshold:X is the one bit v >= X. binary and levels train on the rounded values, the others on bits.",
+        "threshold:X is the one bit v >= X. quantile:K and tree:K choose K thresholds per column from the "
+        "training rows, auto is quantile:7. Words become one bit per category. binary and levels train analog "
+        "inputs on the rounded values, everything else on bits.",
+        section="data",
+    ),
+    Setting(
+        "missing",
+        Choice(("impute", "error")),
+        "Missing inputs of a table: impute (median or most frequent word of the training rows) or error.",
+        otherwise="impute",
         section="data",
     ),
     section="netlist",
@@ -479,6 +489,8 @@ DISCOVER = table(
 
 LEARN = table(
     INPUTS["conflicts"].but(default=Conflicts.MAJORITY, otherwise="", section=""),
+    BUILD["code"].but(otherwise="auto for a table", section=""),
+    BUILD["missing"].but(section=""),
     Setting("max_cells", Whole(1), "Maximum number of AND, OR and majority cells.", 5000),
     Setting(
         "max_ands",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.code import require_bits
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.events import TrialEnded
 from btfsynth.network.topology import Topology, layered
@@ -203,6 +204,7 @@ _WIDEST = 4096
 
 def default_plan(dataset: Dataset) -> TrainingPlan:
     """Return the plan for a data set: the task's own, or one made from its numbers of bits."""
+    require_bits(dataset)
     plan = _TASKS.get(dataset.source)
     if plan is not None:
         return plan

@@ -111,7 +111,9 @@ def network_of(
     dataset: Dataset, topology: Topology, weights: NDArray[np.float32]
 ) -> TrainedNetwork:
     ports = dataset.input_ports, dataset.output_ports
-    return TrainedNetwork(dataset.name, topology, weights, *ports)
+    return TrainedNetwork(
+        dataset.name, topology, weights, *ports, code=dataset.code, classes=dataset.classes
+    )
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from btfsynth.dataset.code import code_inputs, parse_code
+from btfsynth.dataset.fit_code import CodeSpec
 from btfsynth.dataset.patterns import by_name
 from btfsynth.dataset.tasks import is_task_spec, parse_task
 from btfsynth.errors import BtfsynthError, MissingToolError, ToolTimeoutError, UsageError, plural
@@ -178,13 +179,16 @@ class _Chain:
             raise _SkipError(
                 f"{manifest.source!r:.60} is not a task that can be recomputed"
             ) from None
+        code = manifest.options.get("code")
+        chosen = None if not isinstance(code, str) else parse_code(code)
+        if isinstance(chosen, CodeSpec):
+            raise _SkipError(f"{manifest.source} in a code that its own rows chose")
         if dataset.content_hash != manifest.data_hash:
             raise _failed("data hash", f"the data hash is not that of {manifest.source}")
         if not manifest.specified:
             return _passed("data hash", f"{manifest.source}; the vectors are the network's")
-        code = manifest.options.get("code")
-        if isinstance(code, str):
-            dataset = code_inputs(dataset, parse_code(code))
+        if chosen is not None:
+            dataset = code_inputs(dataset, chosen)
         inputs, outputs = self.data_ports
         dataset = by_name(dataset, inputs, outputs, manifest.name)
         wanted, vectors = VectorTable.from_dataset(dataset), self.design.vectors

@@ -118,7 +118,7 @@ def test_rows_that_contradict_each_other(cli, tmp_path):
     [
         (("train.pla", "--valid", "other.pla"), "--valid other.pla: expected the input ports"),
         (("train.pla", "--test", "other.pla"), "--test other.pla: expected the input ports"),
-        (("analog.csv",), "expected Boolean inputs"),
+        (("decoder:4",), "expected Boolean inputs"),
         (("one.pla",), "at least 2 patterns"),
         (("train.pla", "--passes", "nonsense"), "unknown pass"),
         (("train.pla", "--simulator", "nonsense"), "nonsense"),
@@ -134,7 +134,6 @@ def test_wrong_usage(cli, tmp_path, arguments, message):
     write_pla(tmp_path / "train.pla", lambda x: x[:, 0], 5, 20, 1)
     write_pla(tmp_path / "other.pla", lambda x: x[:, 0], 6, 20, 1)
     write_pla(tmp_path / "one.pla", lambda x: x[:, 0], 5, 1, 1)
-    (tmp_path / "analog.csv").write_text("a,b,y\n0.5,1,1\n0.25,0,0\n")
     before = sorted(tmp_path.iterdir())
     outcome = cli("learn", *arguments)
     assert outcome.code == 2

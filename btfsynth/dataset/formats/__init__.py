@@ -82,6 +82,13 @@ FORMATS: dict[str, Format] = {
             names_ports=False,
         ),
         Format(
+            "arff",
+            (".arff",),
+            "Weka's ARFF and KEEL's .dat with @attribute lines",
+            "arff_file",
+            chooses_outputs=True,
+        ),
+        Format(
             "csv",
             (".csv", ".tsv"),
             "comma-, semicolon- or tab-separated table, header optional",
@@ -108,6 +115,20 @@ def format_by_ending(path: str | os.PathLike[str]) -> Format | None:
     """Return the format of a file name, None if its ending is unknown."""
     ending = Path(path).suffix.lower()
     return next((fmt for fmt in FORMATS.values() if ending in fmt.endings), None)
+
+
+def format_of_source(file: SourceFile) -> Format:
+    """Return the format by the ending of the file's name, else by its content.
+
+    A ``.dat`` file with the attributes of KEEL or with separators is a table like any other.
+    """
+    chosen = format_by_ending(file.path)
+    if chosen is None:
+        return format_by_content(file)
+    if chosen.name == "dat" and not chosen.sniff(file):
+        tables = (FORMATS[name] for name in ("arff", "csv"))
+        return next((each for each in tables if each.sniff(file)), chosen)
+    return chosen
 
 
 def format_by_content(file: SourceFile) -> Format:

@@ -197,6 +197,14 @@ def require_boolean(dataset: Dataset, format_name: str) -> None:
         )
 
 
+def require_no_table(dataset: Dataset, format_name: str) -> None:
+    if dataset.input_kind is InputKind.TABLE:
+        raise UsageError(
+            f"{dataset.name}: a {format_name} file cannot hold words and numbers of any size; a csv file can, "
+            "and `code=auto` makes bits of them"
+        )
+
+
 def require_no_dont_care(dataset: Dataset, format_name: str) -> None:
     if not bool(dataset.care_mask.all()):
         raise UsageError(f"{dataset.name}: a {format_name} file cannot hold don't-care outputs")

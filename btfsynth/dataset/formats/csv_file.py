@@ -13,17 +13,19 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.classes import class_places
+from btfsynth.dataset.columns import NUMBER, BadCell, Cells, column_of_cells
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats import OutputColumns
 from btfsynth.dataset.formats.base import SourceFile, check_names, quoted
 from btfsynth.dataset.formats.csv_layout import (
-    NUMBER,
     SEPARATORS,
     WORDS,
     Column,
@@ -40,17 +42,21 @@ from btfsynth.dataset.formats.csv_layout import (
 )
 from btfsynth.dataset.formats.values import BadValue, Outputs, classes_of, read_inputs, read_outputs
 from btfsynth.dataset.patterns import with_contradiction
+from btfsynth.dataset.table_code import number_text
 from btfsynth.dataset.vectors import FREE, MAX_EXPANDED, bits_of, expand_cubes, expanded_size
 from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, bit_names, group_ports
 
 _BITS = {"0": 0, "1": 1, **WORDS}
 _INPUT_BITS = {**_BITS, "-": FREE, "x": FREE}
+_YES = {"no": "0", "yes": "1"}
 _MISSING = ("na", "n/a", "#n/a", "<na>")
 """What R, spreadsheets and pandas write where a value is missing."""
 _OUTPUT_BITS = {**_BITS, **dict.fromkeys(("-", "x", "?", "", *_MISSING), FREE)}
 
 
+_NO_CLASS = frozenset({"-", "?", "", *_MISSING})
+"""What stands for no class; x may be the name of one."""
 _OPEN_NUMBERS = frozenset(cell for cell, code in _OUTPUT_BITS.items() if code == FREE)
 
 
@@ -83,7 +89,7 @@ def read(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
         chosen=outputs,
         lists_all=lambda first: _lists_all(table, first),
     )
-    return _dataset(table, roles if header is not None else renamed(roles))
+    return dataset_of(table, roles if header is not None else renamed(roles))
 
 
 def _separator(header: Sequence[str] | None, body: Table) -> tuple[int | None, list[int]]:
@@ -132,7 +138,102 @@ def _lists_all(body: Table, columns: Sequence[Column]) -> bool:
     return len(set(zip(*numbers, strict=True))) == len(body.rows)
 
 
-def _dataset(body: Table, roles: Roles) -> Dataset:
+def dataset_of(body: Table, roles: Roles) -> Dataset:
+    """Return the patterns of a table; inputs that are neither bits nor from 0 to 1 make it one of any values.
+
+    Raises
+    ------
+    DataError
+        If a cell is none that its column may have.
+    """
+    try:
+        return _patterns(_yes_as_one(body, roles.inputs), roles)
+    except NotBits as error:
+        return _any_values(body, roles, error.reason)
+
+
+def _yes_as_one(body: Table, columns: Sequence[Column]) -> Table:
+    """Return a table with columns of nothing but yes and no made bits."""
+    rows, names = body.rows, []
+    for column in columns:
+        cells = set(body.column(column.index))
+        if {cell.lower() for cell in cells} <= _YES.keys():
+            names.append(column.name)
+            rows = [
+                [_YES[cell.lower()] if place == column.index else cell
+                 for place, cell in enumerate(row)]
+                for row in rows
+            ]  # fmt: skip
+    notes = [f"{name}: yes is read as 1" for name in names]
+    return replace(body, rows=rows, notes=(*body.notes, *notes))
+
+
+class NotBits(Exception):  # noqa: N818 - of cells that may be something else
+    """Inputs that are neither bits nor analog, with the error for who needs them to be."""
+
+    def __init__(self, reason: DataError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _any_values(body: Table, roles: Roles, reason: DataError) -> Dataset:
+    """Return the table as it is, its inputs numbers of any size and words."""
+    if any(column.is_number or column.analog for column in roles.inputs):
+        raise reason
+    input_ports, order = group_ports(declared_ports(roles.inputs))
+    outputs, output_ports = _targets(body, roles.outputs)
+    found: list[Cells] = []
+    for column in roles.inputs:
+        try:
+            found.append(
+                column_of_cells(
+                    column.name,
+                    body.column(column.index),
+                    words=column.words,
+                    place=lambda row: f"in line {body.lines[row]}",
+                )
+            )
+        except BadCell as bad:
+            raise body.bad(bad.row, column, bad.expected) from None
+    return _with_roles(
+        body,
+        roles,
+        outputs,
+        inputs=np.stack([values for _, values in found], axis=1)[:, order],
+        input_ports=input_ports,
+        output_ports=output_ports,
+        input_kind=InputKind.TABLE,
+        columns=tuple(found[place][0] for place in order),
+        lines=np.array(body.lines),
+        not_bits=reason,
+    )
+
+
+def _with_roles(body: Table, roles: Roles, outputs: Outputs, **given: Any) -> Dataset:
+    """Return the data set of a table, with the notes on what was guessed and what contradicts itself.
+
+    Parameters
+    ----------
+    given
+        Fields of the data set; `rows` are those of the table that its patterns come from.
+    """
+    rows = given.pop("rows", np.arange(len(body.rows)))
+    guessed = () if roles.notice is None else (roles.notice,)
+    dataset = Dataset(
+        name=body.file.function_name,
+        source=body.file.base_name,
+        targets=outputs.targets[rows],
+        care=outputs.care[rows],
+        output_kind=outputs.kind,
+        classes=outputs.classes,
+        notices=(*body.notes, *guessed, *given.pop("notes", ()), *outputs.notes),
+        **given,
+    )
+    return with_contradiction(dataset, body.file.path, lambda pattern: body.lines[rows[pattern]])
+
+
+def _patterns(body: Table, roles: Roles) -> Dataset:
+    """Return patterns of bits or of analog values; raise `NotBits` for others."""
     file = body.file
     input_ports, input_order = group_ports(declared_ports(roles.inputs))
     outputs, output_ports = _targets(body, roles.outputs)
@@ -141,9 +242,12 @@ def _dataset(body: Table, roles: Roles) -> Dataset:
     values = _numbers(body, roles.inputs)
     notes: tuple[str, ...] = ()
     if values is None:
-        _refuse_mixture(body, roles.inputs)
-        kind = InputKind.BOOLEAN
-        cubes = _codes(body, roles.inputs, _INPUT_BITS)[:, input_order]
+        try:
+            _refuse_mixture(body, roles.inputs)
+            kind = InputKind.BOOLEAN
+            cubes = _codes(body, roles.inputs, _INPUT_BITS)[:, input_order]
+        except DataError as error:
+            raise NotBits(error) from None
         size = expanded_size(cubes)
         if size > max(MAX_EXPANDED, len(cubes)):
             raise file.error(
@@ -154,24 +258,22 @@ def _dataset(body: Table, roles: Roles) -> Dataset:
         try:
             inputs, kind, notes = read_inputs(values)
         except BadValue as bad:
-            raise body.bad(bad.row, roles.inputs[bad.column], bad.expected) from None
+            reason = body.bad(bad.row, roles.inputs[bad.column], bad.expected)
+            raise NotBits(reason) from None
         inputs = inputs[:, input_order]
         if any(column.analog for column in roles.inputs) and not notes:
             inputs, kind = inputs.astype(np.float32), InputKind.ANALOG
-    guessed = () if roles.notice is None else (roles.notice,)
-    dataset = Dataset(
-        name=file.function_name,
-        source=file.base_name,
+    return _with_roles(
+        body,
+        roles,
+        outputs,
+        rows=rows,
+        notes=notes,
         inputs=inputs,
-        targets=outputs.targets[rows],
-        care=outputs.care[rows],
         input_ports=input_ports,
         output_ports=output_ports,
         input_kind=kind,
-        output_kind=outputs.kind,
-        notices=(*body.notes, *guessed, *notes, *outputs.notes),
     )
-    return with_contradiction(dataset, file.path, lambda pattern: body.lines[rows[pattern]])
 
 
 def _targets(body: Table, columns: Sequence[Column]) -> tuple[Outputs, tuple[Port, ...]]:
@@ -194,7 +296,7 @@ def _known_targets(body: Table, columns: Sequence[Column]) -> tuple[Outputs, tup
     found: Outputs | None = None
     if values is None and len(columns) == 1 and not first.is_number:
         cells = body.column(first.index)
-        words = [None if _OUTPUT_BITS.get(cell.lower()) == FREE else cell for cell in cells]
+        words = [None if cell.lower() in _NO_CLASS else cell for cell in cells]
         if not any(word and (NUMBER.fullmatch(word) or word.lower() in _BITS) for word in words):
             found = classes_of(words, first.name, quoted)
     elif values is not None:
@@ -302,6 +404,28 @@ def _value(column: Column, cell: str, meaning: dict[str, int]) -> int | None:
     return -1 if meaning.get(cell.lower()) == FREE else None
 
 
+def _any_cells(dataset: Dataset) -> Iterator[list[str]]:
+    """Yield the rows of a table as it was read: words, numbers, classes, nothing where a value is missing."""
+    named = bool(dataset.classes)
+    outputs = [dataset.output_ports[0].name] if named else bit_names(dataset.output_ports)
+    names = [
+        *(f"in:{column.name}" for column in dataset.columns),
+        *(f"out:{each}" for each in outputs),
+    ]
+    yield names
+    places = class_places(dataset)
+    marks = np.where(dataset.care_mask, np.where(dataset.targets == 1, "1", "0"), "-")
+    for row, place, targets in zip(dataset.inputs, places, marks, strict=True):
+        cells = [
+            "?" if np.isnan(value)
+            else number_text(float(value)) if column.categories is None
+            else column.categories[int(value)]
+            for column, value in zip(dataset.columns, row, strict=True)
+        ]  # fmt: skip
+        label = "?" if place < 0 else str(dataset.classes[place]) if named else ""
+        yield [*cells, *([label] if named else targets)]
+
+
 def write(dataset: Dataset) -> bytes:
     if not dataset.n_inputs:
         raise UsageError(
@@ -310,6 +434,9 @@ def write(dataset: Dataset) -> bytes:
         )
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
+    if dataset.input_kind is InputKind.TABLE:
+        writer.writerows(_any_cells(dataset))
+        return stream.getvalue().encode()
     inputs, outputs = bit_names(dataset.input_ports), bit_names(dataset.output_ports)
     bits = dataset.input_kind is InputKind.ANALOG and not (dataset.inputs % 1).any()
     mark = "analog" if bits else "in"

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from btfsynth.dataset.columns import MISSING, NUMBER
 from btfsynth.dataset.formats import OutputColumns
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import DataError, UsageError, plural
@@ -49,6 +50,8 @@ class Column:
     role: str | None = None
     # Whether the header says that its values are analog even where all are 0 and 1
     analog: bool = False
+    # Whether the file says that its cells are categories, even if they look like numbers
+    words: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -212,7 +215,6 @@ def renamed(roles: Roles) -> Roles:
 
 
 WORDS = {"false": 0, "true": 1}
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?|[+-]?(nan|inf)", re.I)
 _DELIMITERS = ",;\t"
 _BLANK = " "
 _NAME = re.compile(r"[^\W\d].*", re.DOTALL)
@@ -288,7 +290,7 @@ def read_table(file: SourceFile) -> Table:
         rows = [[_with_point(cell) for cell in row] for row in rows]
     header: list[str] | None = None
     header_line: int | None = None
-    if _is_header(rows[0]):
+    if _is_header(rows[0]) and not _repeats(rows):
         header, header_line = rows.pop(0), lines.pop(0)
     else:
         header, header_line = _commented_header(file, delimiter, lines[0], len(rows[0]))
@@ -376,6 +378,16 @@ def _is_header(row: Sequence[str]) -> bool:
     if any(NUMBER.fullmatch(cell) or cell.lower() in WORDS for cell in cells):
         return False
     return any(_NAME.fullmatch(cell) and cell.lower() != "x" for cell in cells)
+
+
+def _repeats(rows: Sequence[Sequence[str]]) -> bool:
+    """Return True if the first row holds words that its columns of words have again: values, no names."""
+    again = 0
+    for place, cell in enumerate(rows[0]):
+        below = {row[place] for row in rows[1:]}
+        numbers = sum(NUMBER.fullmatch(each) is not None for each in below)
+        again += cell in below and cell.lower() not in MISSING and 2 * numbers < len(below)
+    return 2 * again > len(rows[0])
 
 
 def _commented_header(

@@ -30,6 +30,7 @@ from btfsynth.dataset.formats.base import (
     is_count,
     quoted,
     require_no_dont_care,
+    require_no_table,
 )
 from btfsynth.dataset.patterns import with_contradiction
 from btfsynth.errors import plural
@@ -232,6 +233,7 @@ def _read_outputs(file: NumberFile, header: _Header, text: NDArray[Any]) -> NDAr
 
 
 def write(dataset: Dataset) -> bytes:
+    require_no_table(dataset, "dat")
     require_no_dont_care(dataset, "dat")
     input_type = {
         InputKind.BOOLEAN: _BOOLEAN,

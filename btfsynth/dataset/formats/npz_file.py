@@ -22,6 +22,7 @@ from btfsynth.dataset.formats.base import (
     SourceFile,
     identifier,
     quoted,
+    require_no_table,
 )
 from btfsynth.dataset.formats.values import (
     BadValue,
@@ -31,7 +32,9 @@ from btfsynth.dataset.formats.values import (
     read_inputs,
     read_outputs,
 )
+from btfsynth.dataset.frames import frame_columns
 from btfsynth.dataset.patterns import with_contradiction
+from btfsynth.dataset.table_code import Scalar
 from btfsynth.errors import DataError
 from btfsynth.files import BROKEN_ARCHIVE, archive_bytes, broken_reason, read_array
 from btfsynth.ports import Port
@@ -76,15 +79,11 @@ def read(file: SourceFile) -> Dataset:
             "as `network`, with the patterns it learnt"
         )
     given = _matrix(file, arrays, "inputs", "X")
-    if given.dtype.kind in "US":
-        raise file.error(
-            f"expected inputs to be numbers, got text such as {quoted(str(given[0, 0]))}"
-        )
-    inputs, input_kind, input_notes = _inputs(file, arrays, given)
+    inputs, input_kind, input_notes, table = _inputs_or_table(file, arrays, given)
     wanted = _matrix(file, arrays, "targets", "y")
     if len(inputs) != len(wanted):
         raise file.error(f"expected as many targets as inputs, got {len(wanted)} and {len(inputs)}")
-    targets, care, output_kind, output_notes = _targets(file, wanted)
+    targets, care, output_kind, output_notes, classes = _targets(file, wanted)
     if "care" in arrays:
         listed = arrays["care"].reshape(-1, 1) if arrays["care"].ndim == 1 else arrays["care"]
         if listed.shape != targets.shape:
@@ -103,6 +102,8 @@ def read(file: SourceFile) -> Dataset:
         output_kind=_kind(file, arrays, "output_kind", OutputKind, output_kind),
         unlisted_dont_care=_flag(file, arrays, "unlisted_dont_care"),
         notices=(*input_notes, *output_notes),
+        classes=_classes(file, arrays, targets.shape[1]) or classes,
+        **table,
     )
     return with_contradiction(dataset, file.path)
 
@@ -145,6 +146,24 @@ def _inputs(file: SourceFile, arrays: dict[str, NDArray[Any]], given: NDArray[An
         raise _bad_value(file, given, "inputs", bad) from None
 
 
+def _inputs_or_table(
+    file: SourceFile, arrays: dict[str, NDArray[Any]], given: NDArray[Any]
+) -> tuple[NDArray[Any], InputKind, tuple[str, ...], dict[str, Any]]:
+    """Return inputs, their kind and notes; if they are of any other values, what describes a table too."""
+    try:
+        if given.dtype.kind in "US":
+            raise file.error(
+                f"expected inputs to be numbers, got text such as {quoted(str(given[0, 0]))}"
+            )
+        return (*_inputs(file, arrays, given), {})
+    except DataError as error:
+        if "input_kind" in arrays:
+            raise
+        columns, values = frame_columns(str(file.path), given)
+        table = {"columns": tuple(columns), "not_bits": error}
+        return values, InputKind.TABLE, (), table
+
+
 def _targets(file: SourceFile, given: NDArray[Any]) -> Outputs:
     if given.dtype.kind in "US":
         words = [str(word) for word in given[:, 0].astype(np.str_)]
@@ -181,6 +200,19 @@ def _check_bits(file: SourceFile, array: NDArray[Any], name: str) -> None:
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
         raise _bad_value(file, array, name, BadValue(row, column, "0 or 1"))
+
+
+def _classes(file: SourceFile, arrays: dict[str, NDArray[Any]], width: int) -> tuple[Scalar, ...]:
+    """Return the names of the classes that the archive lists, none if it lists none."""
+    if "classes" not in arrays:
+        return ()
+    listed = arrays["classes"]
+    count = 2 if width == 1 else width
+    if listed.ndim != 1 or listed.dtype.kind not in "biufU" or len(set(listed.tolist())) != count:
+        raise file.error(
+            f"expected the names of {count} classes, got {listed.dtype} of shape {listed.shape}"
+        )
+    return tuple(listed.tolist())
 
 
 def _text(arrays: dict[str, NDArray[Any]], name: str) -> str:
@@ -260,6 +292,7 @@ def _ranges(
 
 
 def write(dataset: Dataset) -> bytes:
+    require_no_table(dataset, "npz")
     arrays: dict[str, Any] = {
         "inputs": dataset.inputs,
         "targets": dataset.targets,
@@ -270,6 +303,8 @@ def write(dataset: Dataset) -> bytes:
         "name": dataset.name,
         "source": dataset.source,
     }
+    if dataset.classes:
+        arrays["classes"] = np.array(dataset.classes)
     for side, ports in (("input", dataset.input_ports), ("output", dataset.output_ports)):
         arrays[f"{side}_port_names"] = np.array([port.name for port in ports], dtype=np.str_)
         arrays[f"{side}_port_widths"] = np.array([port.width for port in ports], dtype=np.int64)

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import InputKind, OutputKind
+from btfsynth.dataset.table_code import Scalar
 
 MAX_CLASSES = 1000
 """Largest number of classes that a column of labels may have."""
 
 _SHOWN = 8
+_REPEATED = 2
+"""Times that whole numbers with gaps occur on average if they are classes."""
 
 
 class BadValue(Exception):  # noqa: N818 - the caller makes an error of it that names line or pattern
@@ -36,6 +39,7 @@ class Outputs(NamedTuple):
     care: NDArray[np.bool_]
     kind: OutputKind = OutputKind.BOOLEAN
     notes: tuple[str, ...] = ()
+    classes: tuple[Scalar, ...] = ()  # in the order of the bits
 
 
 def is_signed(numbers: NDArray[Any]) -> bool:
@@ -76,12 +80,13 @@ def read_outputs(numbers: NDArray[np.float64], name: str) -> Outputs:
     known = numbers[care]
     expected = "0, 1 or -"
     if numbers.shape[1] == 1 and (np.floor(known) == known).all() and (abs(known) < 2**53).all():
-        if known.max() - known.min() == len(np.unique(known)) - 1:
+        count = len(np.unique(known))
+        if known.max() - known.min() == count - 1 or _REPEATED * count <= len(known):
             labels = [None if np.isnan(number) else int(number) for number in numbers[:, 0]]
             found = classes_of(labels, name)
             if found is not None:
                 return found
-        expected = f"0, 1 or -, or 2 to {MAX_CLASSES} classes with numbers that follow each other"
+        expected = f"0, 1 or -, or 2 to {MAX_CLASSES} classes, numbers that follow each other or occur often"
     row, column = (int(place) for place in np.argwhere(bad)[0])
     raise BadValue(row, column, expected)
 
@@ -110,4 +115,4 @@ def classes_of(
         listed = [*listed[: _SHOWN - 1], "...", listed[-1]]
     note = f"{name}: {len(names)} classes, {', '.join(listed)}"
     kind = OutputKind.BOOLEAN if width == 1 else OutputKind.LABEL
-    return Outputs(targets, care, kind, (note,))
+    return Outputs(targets, care, kind, (note,), tuple(names))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from btfsynth.dataset.code_file import code_of_record, code_record
+from btfsynth.dataset.table_code import TableCode, plain_class
 from btfsynth.errors import DataError, TopologyError, UsageError
 from btfsynth.files import (
     BROKEN_ARCHIVE,
@@ -43,6 +47,10 @@ def save_network(network: TrainedNetwork, path: StrPath) -> None:
         "output_ports": [port_values_of(port) for port in network.output_ports],
         "training": network.training,
     }
+    if network.code is not None:
+        header["code"] = code_record(network.code)
+    if network.classes:
+        header["classes"] = [plain_class(each) for each in network.classes]
     text = json.dumps(header, sort_keys=True)
     write_archive(
         path,
@@ -79,12 +87,23 @@ def load_network(path: StrPath) -> TrainedNetwork:
             input_ports=tuple(port_from_values(port) for port in header["input_ports"]),
             output_ports=tuple(port_from_values(port) for port in header["output_ports"]),
             training=dict(header["training"]),
+            code=_code(header, path),
+            classes=tuple(map(plain_class, header.get("classes", ()))),
         )
     except TopologyError as error:
         raise DataError(f"not a sound network: {error}", path) from None
     except BROKEN_ARCHIVE as error:
         reason = f"{type(error).__name__}: {broken_reason(error)}"
         raise DataError(f"not a network written by btfsynth ({reason})", path) from None
+
+
+def _code(header: dict[str, Any], path: Path) -> TableCode | None:
+    if "code" not in header:
+        return None
+    try:
+        return code_of_record(header["code"])[0]
+    except DataError as error:
+        raise DataError(f"code: {error}", path) from None
 
 
 _TEXT_ENDINGS = (".net", ".sol")

@@ -82,10 +82,9 @@ def test_analog_inputs_become_bits_by_a_code():
         ((ROWS, [0, 1]), "as many patterns in both"),
         (([0, 1], [0, 1]), "expected rows of columns, got shape"),
         (([[0], [0, 1]], [0, 1]), "rows of equal length"),
-        ((ROWS, [0, 1, 2, 0]), "0, 1 or NaN"),
-        (([[0, 0], [0, 2], [1, 0], [1, 1]], [0, 1, 1, 0]), "from 0 to 1"),
+        ((ROWS, [0, 1, 2.5, 0]), "0, 1 or NaN"),
         (([[0, 0], [0, 0]], [0, 1]), "contradict"),
-        (([["a", "b"]], [0]), "expected numbers"),
+        ((ROWS, ["a", "a", "a", "a"]), "at least 2 classes"),
     ],
 )
 def test_what_is_refused(arguments, said):
@@ -195,11 +194,10 @@ def test_what_is_missing_in_an_array_is_a_dont_care():
     ("arguments", "message"),
     [
         ((ROWS, [0, 1, 1]), "X and y: expected as many patterns in both, got 4 and 3"),
-        (([[0, 0], [0, 3]], [0, 1]), "X: expected a value from 0 to 1, got 3 in row 1, column 1"),
-        (([[0, None], [0, 1]], [0, 1]), "X: expected a value from 0 to 1, got nan in row 0"),
-        ((ROWS, [0, 1, 2, 1]), "y: expected 0, 1 or NaN for a don't-care, got 2 in row 2"),
+        (([[0, 0], [0, np.inf]], [0, 1]), "X: expected finite numbers, got inf in row 1, column 1"),
+        ((ROWS, [0, 1, 2.5, 1]), "y: expected 0, 1 or NaN for a don't-care, got 2.5 in row 2"),
         ((ROWS, [0, 1, 1j, 1]), "y: expected numbers"),
-        ((ROWS, ["a", "b", "a", "b"]), "`classes=True` takes labels"),
+        ((ROWS, [["a"] * 2] * 4), "`classes=True` takes labels"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(arguments, message):
@@ -240,6 +238,20 @@ def test_samples_and_codes_of_a_wrong_type_are_refused():
         data.coded(3)
     with pytest.raises(btf.UsageError, match="expected a port"):
         data[:3]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[0, 0], [0, 3]], "X: expected a value from 0 to 1, got 3 in row 1, column 1"),
+        ([[0, None], [0, 1]], "X: expected a value from 0 to 1, got nan in row 0"),
+        ([[0, "a"], [0, "b"]], "X: expected a value from 0 to 1, got words in column"),
+    ],
+)
+def test_a_table_is_no_input_of_a_training(rows, message):
+    """Where bits are needed the value that is none is named, and what makes bits of it."""
+    with pytest.raises(btf.DataError, match=f"{message}.*`code=auto`"):
+        btf.train(btf.Dataset(rows, [0, 1]))
 
 
 def test_load_names_what_it_was_given(tmp_path):

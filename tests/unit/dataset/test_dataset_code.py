@@ -64,7 +64,10 @@ def test_binary_rounds_halves_up_and_thermometer_agrees() -> None:
         ("thermometer:257", "from 1 to 256"),
         ("threshold:0", "above 0 and up to 1"),
         ("threshold:nan", "above 0 and up to 1"),
-        ("grey:3", "expected binary:K, levels:N, thermometer:K or threshold:X"),
+        (
+            "grey:3",
+            "expected binary:K, levels:N, thermometer:K, threshold:X, auto, quantile:K or tree:K",
+        ),
     ],
 )
 def test_wrong_code(text: str, message: str) -> None:

@@ -46,7 +46,7 @@ def test_format_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(XOR["pla"])
     assert load(path, format="pla").exhaustive
-    with pytest.raises(UsageError, match="formats are: npz, pla, truth, dat, csv"):
+    with pytest.raises(UsageError, match="formats are: npz, pla, truth, dat, arff, csv"):
         load(path, format="xls")
     assert format_by_name("pla") is FORMATS["pla"]
 

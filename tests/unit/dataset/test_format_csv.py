@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from btfsynth.dataset.code import require_bits
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.load import load, save
 from btfsynth.errors import DataError, UsageError
@@ -166,7 +167,7 @@ def test_analog_inputs(tmp_path: Path) -> None:
 def test_bad_file(tmp_path: Path, text: str, message: str) -> None:
     """Every fault is one line that names the file, the line and what was expected."""
     with pytest.raises(DataError, match=message) as caught:
-        read(tmp_path, text)
+        require_bits(read(tmp_path, text))
     assert str(caught.value).startswith(str(tmp_path / "a.csv"))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
@@ -265,7 +266,7 @@ def test_what_is_changed_is_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mark", ["NA", "N/A", "#N/A", "<NA>"])
 def test_a_missing_output_does_not_matter(tmp_path: Path, mark: str) -> None:
-    """In bits, in numbers and among words, where it is no class; as an input it is an error."""
+    """In bits, in numbers and among words, where it is no class; as an input it is no bit."""
     dataset = read(tmp_path, f'"a","b","y"\nTRUE,FALSE,{mark}\nTRUE,TRUE,TRUE\n')
     assert dataset.care_mask[:, 0].tolist() == [False, True]
     assert dataset.notices[-1] == f"outputs: '{mark}', 1 time, is read as a don't-care"
@@ -276,7 +277,7 @@ def test_a_missing_output_does_not_matter(tmp_path: Path, mark: str) -> None:
     numbers = read(tmp_path, f"a,b,class\n0,0,3\n0,1,{mark}\n1,0,4\n1,1,5\n")
     assert numbers.care_mask.all(axis=1).tolist() == [True, False, True, True]
     with pytest.raises(DataError, match=r":3: column 'b': expected 0, 1 or -"):
-        read(tmp_path, f"a,b,y\n0,1,1\n0,{mark},1\n")
+        require_bits(read(tmp_path, f"a,b,y\n0,1,1\n0,{mark},1\n"))
 
 
 @pytest.mark.parametrize(
@@ -363,9 +364,9 @@ def test_two_classes_are_a_bit(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_still_refused(tmp_path: Path, text: str, message: str) -> None:
-    """What may be a slip is not guessed at."""
+    """What may be a slip is not guessed at where bits are needed."""
     with pytest.raises(DataError, match=message):
-        read(tmp_path, text)
+        require_bits(read(tmp_path, text))
 
 
 def test_thousands_of_columns(tmp_path: Path) -> None:

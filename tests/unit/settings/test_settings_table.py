@@ -58,19 +58,19 @@ NOT_OPTIONS = {
     "network_hash": "written by a build to notice another file",
     "topology_hash": "written by a build to notice another file",
 }
+CODED = ("outputs", "conflicts", "code", "missing")
 COMMANDS = {
     "build": (*table.TRAIN, *table.HARDWARE, *table.BUILD, *table.INPUTS),
     "train": (
         *table.TRAIN,
         "topology",
         "valid",
-        "outputs",
-        "conflicts",
+        *CODED,
         "name",
         "checkpoint_interval",
     ),
-    "tune": (*table.TUNE, "valid", "outputs", "conflicts"),
-    "discover": (*table.DISCOVER, "seed", "outputs", "conflicts", "name"),
+    "tune": (*table.TUNE, "valid", *CODED),
+    "discover": (*table.DISCOVER, "seed", *CODED, "name"),
     "learn": (*table.LEARN, "valid", "outputs", "name"),
     "emit": (*table.HARDWARE, "conflicts", "name"),
     "simplify": (*table.SIMPLIFY, "passes", "preserve", "conflicts", "name"),
@@ -79,7 +79,7 @@ COMMANDS = {
     "equiv": ("timeout",),
     "fpga": (*table.PLACE, *table.FPGA),
     "reproduce": ("jobs", "seed"),  # and full, as --quick/--full
-    "data": ("seed", "code", "outputs", "conflicts"),
+    "data": ("seed", *CODED),
 }
 
 

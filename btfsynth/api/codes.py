@@ -1,0 +1,151 @@
+"""The code of a table: from rows as they are to the bits of the hardware, and from its outputs to classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from btfsynth.api.show import Shown
+from btfsynth.dataset.code import (
+    CODES,
+    InputCode,
+    choose_code,
+    code_inputs,
+    parse_code,
+    with_code,
+)
+from btfsynth.dataset.code_file import save_code
+from btfsynth.dataset.conflicts import settled
+from btfsynth.dataset.dataset import Dataset as Patterns
+from btfsynth.dataset.dataset import InputKind
+from btfsynth.dataset.fit_code import CodeSpec, parse_spec
+from btfsynth.dataset.frames import frame_columns
+from btfsynth.dataset.patterns import find_contradiction
+from btfsynth.dataset.table_code import IMPUTE, TableCode, class_of
+from btfsynth.errors import DataError, UsageError, shown
+from btfsynth.files import StrPath
+from btfsynth.ports import Port
+from btfsynth.settings.table import LEARN, Conflicts
+
+EVERY = "*"
+"""The key of a mapping for all columns without a rule of their own."""
+
+
+@dataclass(frozen=True, repr=False)
+class Code(Shown):
+    """How the columns of a table become bits, chosen from training rows and applied to any others.
+
+    `Dataset.code` and `Design.code` have it; `Code.load` reads it from a design, a network or its own file.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> data = btf.Dataset([[2.5], [7.0], [9.5]], ["low", "high", "high"], inputs=["t"]).coded()
+    >>> data.code
+    <Code: auto, columns 1, bits 2, classes high, low>
+    >>> data.code.encode([[3.1]]).tolist(), data.code.decode([[1], [0]]).tolist()
+    ([[0, 0]], ['low', 'high'])
+    """
+
+    core: TableCode
+    classes: tuple[Any, ...] = ()
+
+    @classmethod
+    def load(cls, path: StrPath) -> Code:
+        """Read a code from the folder of a design, a network (.npz) or a JSON file.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        from btfsynth.flow.codes import find_code
+
+        return cls(*find_code(path))
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The ports of the bits."""
+        return self.core.ports
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What each port is fed with, by its name in the data."""
+        return self.core.meanings()
+
+    @property
+    def bit_meanings(self) -> dict[str, list[str]]:
+        """What it means that a bit is 1, for each bit of each port from the least significant on."""
+        return self.core.bit_meanings()
+
+    def encode(self, X: ArrayLike | Any) -> NDArray[np.uint8]:
+        """Return the bits of rows, ``(rows, bits)`` uint8 0/1.
+
+        Columns of a frame go by their names, those of an array by their places.
+
+        Raises
+        ------
+        DataError, UsageError
+            If columns are missing, a number is a word, or a value is missing that may not be.
+        """
+        columns, values = frame_columns("X", X)
+        return self.core.bits(columns, values, "X")[0]
+
+    def decode(self, y: ArrayLike) -> NDArray[Any]:
+        """Return the class of each row of outputs, ``(rows, outputs)`` 0/1 or sums, ``(rows,)``.
+
+        Of several outputs the class is that of the largest, the first of equals.
+
+        Raises
+        ------
+        UsageError
+            If the outputs stand for no classes, or there are more or fewer of them.
+        """
+        rows = np.asarray(y)
+        return np.array(class_of(self.classes, rows[:, None] if rows.ndim == 1 else rows))
+
+    def save(self, path: StrPath) -> None:
+        """Write the code as JSON."""
+        save_code(self.core, self.classes, path)
+
+    def _facts(self) -> dict[str, object]:
+        facts: dict[str, object] = {
+            "name": self.core.text,
+            "columns": len(self.core.columns),
+            "bits": self.core.width,
+        }
+        return facts | ({"classes": list(map(str, self.classes))} if self.classes else {})
+
+
+def coded_rows(
+    given: Patterns, code: str | Mapping[str, str] | Code, missing: str, conflicts: Conflicts
+) -> Patterns:
+    """Return analog data or a table as bits; what the code cannot tell apart is settled by a rule."""
+    if isinstance(code, Code):
+        made = with_code(given, code.core)
+    else:
+        spec = _spec(code)
+        if isinstance(spec, InputCode) and given.input_kind is not InputKind.TABLE:
+            made = code_inputs(given, spec)
+            return replace(made, contradiction=find_contradiction(made))
+        chosen, notes = choose_code(given, spec, LEARN["missing"].take(missing) or IMPUTE)
+        made = with_code(replace(given, notices=(*given.notices, *notes)), chosen)
+    error = find_contradiction(made)
+    return made if error is None else settled(replace(made, contradiction=error), conflicts)
+
+
+def _spec(code: str | Mapping[str, str]) -> InputCode | CodeSpec:
+    if isinstance(code, str):
+        return parse_code(code)
+    if not isinstance(code, Mapping):
+        raise UsageError(f"`code`: expected {CODES}, a mapping or a Code, got {shown(code)}")
+    common = parse_spec(str(code.get(EVERY, "auto")))
+    told = {str(name): parse_spec(str(rule)) for name, rule in code.items() if name != EVERY}
+    if common.columns or any(each.columns for each in told.values()):
+        raise DataError("`code`: expected one rule for each column of a mapping")
+    text = ",".join([common.text, *(f"{name}={each.text}" for name, each in told.items())])
+    return CodeSpec(text, common.rule, tuple((name, each.rule) for name, each in told.items()))

@@ -1,0 +1,318 @@
+"""The code of a table: how every column becomes the bits of a port, for rows that nobody has seen yet.
+
+A code is chosen from training rows (`fit_code`) and then fixed. It says what each bit of a port means and
+what a missing value counts as: whoever feeds the hardware needs nothing else. It can be written as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.columns import TableColumn, word_of
+from btfsynth.dataset.vectors import bits_of
+from btfsynth.errors import DataError, UsageError, plural, shown
+from btfsynth.ports import Port
+
+Scalar = str | int | float | bool
+"""The name of a class."""
+
+SKIP, STEPS, WORDS, ORDER, LEVELS = "skip", "thresholds", "one-hot", "order", "levels"
+"""What becomes of a column: nothing; bit ``i`` is ``v >= thresholds[i]``; a bit per category, or one bit for
+the second of two; bit ``i`` says that the category comes after the first ``i + 1``; the bits of a number of
+levels."""
+
+IMPUTE, REFUSE = "impute", "error"
+"""What becomes of a missing value: it counts as the value that the code names, or is an error."""
+
+_SHOWN = 12
+"""Thresholds and categories of a port that a line of text lists."""
+
+
+@dataclass(frozen=True)
+class ColumnCode:
+    """How one column becomes the bits of a port.
+
+    Parameters
+    ----------
+    name, port
+        Of the column, and of the port in the data; no port if the column is skipped.
+    thresholds
+        Ascending; of `STEPS`.
+    categories
+        Of `WORDS` and `ORDER`, in the order of the bits.
+    low, high, levels
+        Of `LEVELS`: ``round(levels * (v - low) / (high - low))``, cut off at 0 and `levels`, halves upwards.
+    fill
+        What a missing value counts as: a number, or one of the categories. Any word that is no category
+        counts as missing.
+    """
+
+    name: str
+    kind: str
+    port: str = ""
+    thresholds: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 1.0
+    levels: int = 0
+    fill: float | str = 0.0
+
+    @cached_property
+    def width(self) -> int:
+        """Bits of the port; 0 if there is none."""
+        if self.kind == STEPS:
+            return len(self.thresholds)
+        if self.kind == WORDS:
+            return 1 if len(self.categories) == 2 else len(self.categories)
+        if self.kind == ORDER:
+            return len(self.categories) - 1
+        return self.levels.bit_length() if self.kind == LEVELS else 0
+
+    @property
+    def reads_words(self) -> bool:
+        return self.kind in (WORDS, ORDER)
+
+    def bits(self, values: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return ``(rows, width)`` uint8 for numbers, or for places among the categories; none is missing."""
+        if self.kind == STEPS:
+            above = values[:, None] >= np.array(self.thresholds, dtype=np.float64)
+            return np.asarray(above, dtype=np.uint8)
+        if self.kind == WORDS and self.width > 1:
+            return np.asarray(values[:, None] == np.arange(self.width), dtype=np.uint8)
+        if self.reads_words:
+            return np.asarray(values[:, None] > np.arange(self.width), dtype=np.uint8)
+        if self.kind == LEVELS:
+            unit = (values - self.low) / (self.high - self.low)
+            numbers = np.floor(np.clip(unit, 0, 1) * self.levels + 0.5).astype(np.int64)
+            return bits_of(numbers, self.width)
+        return np.zeros((len(values), 0), dtype=np.uint8)
+
+    def bit_meanings(self) -> list[str]:
+        """Return what it means that a bit is 1, for every bit from the least significant on."""
+        if self.kind == STEPS:
+            return [f"{self.name} >= {number_text(each)}" for each in self.thresholds]
+        if self.kind == WORDS:
+            shown_words = self.categories[1:] if self.width == 1 else self.categories
+            return [f"{self.name} is {each}" for each in shown_words]
+        if self.kind == ORDER:
+            return [f"{self.name} is {each} or later" for each in self.categories[1:]]
+        return [f"bit {bit} of {self._formula}" for bit in range(self.width)]
+
+    @property
+    def _formula(self) -> str:
+        if (self.low, self.high) == (0, 1):
+            return f"round({self.levels} * {self.name})"
+        low, span = number_text(self.low), number_text(self.high - self.low)
+        return f"round({self.levels} * ({self.name} - {low}) / {span}), within 0 to {self.levels}"
+
+    def meaning(self, missing: str) -> str:
+        """Return one line: what the port is fed with, the least significant bit first."""
+        if self.kind == STEPS:
+            text = f"{self.name} >= {_listed([number_text(each) for each in self.thresholds])}"
+        elif self.kind == WORDS and self.width == 1:
+            text = f"{self.name}: 0 is {self.categories[0]}, 1 is {self.categories[1]}"
+        elif self.kind == WORDS:
+            text = f"{self.name} is {_listed(self.categories)}"
+        elif self.kind == ORDER:
+            text = f"{self.name} is, or comes after, {_listed(self.categories[1:])}"
+        else:
+            text = self._formula
+        order = ", bit 0 first" if self.width > 1 and self.kind != LEVELS else ""
+        fill = self.fill if isinstance(self.fill, str) else number_text(self.fill)
+        return text + order + (f"; missing counts as {fill}" if missing == IMPUTE else "")
+
+
+def number_text(number: float) -> str:
+    """Return a number as it reads back."""
+    return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def _listed(words: Sequence[str]) -> str:
+    if len(words) <= _SHOWN:
+        return ", ".join(words)
+    return f"{', '.join(words[: _SHOWN - 2])}, ..., {words[-1]} ({len(words)})"
+
+
+@dataclass(frozen=True)
+class TableCode:
+    """The codes of all columns of a table, in their order.
+
+    Parameters
+    ----------
+    text
+        The specification that it was chosen by, such as ``quantile:7``.
+    missing
+        `IMPUTE` or `REFUSE`.
+    """
+
+    text: str
+    columns: tuple[ColumnCode, ...]
+    missing: str = IMPUTE
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        return tuple(Port(each.port, each.width) for each in self.columns if each.width)
+
+    @property
+    def width(self) -> int:
+        """Bits of a row."""
+        return sum(each.width for each in self.columns)
+
+    def meanings(self) -> dict[str, str]:
+        """Return a line for every port, by its name in the data (see `ColumnCode.meaning`)."""
+        return {each.port: each.meaning(self.missing) for each in self.columns if each.width}
+
+    def bit_meanings(self) -> dict[str, list[str]]:
+        """Return what each bit means by port."""
+        return {each.port: each.bit_meanings() for each in self.columns if each.width}
+
+    def places(self, columns: Sequence[TableColumn], source: str) -> list[int]:
+        """Return where the columns of the code are among those of a table: by name, else by position.
+
+        Raises
+        ------
+        UsageError
+            If a column is not there.
+        """
+        names = {column.name: place for place, column in enumerate(columns)}
+        missing = [each.name for each in self.columns if each.width and each.name not in names]
+        if not missing and len(names) == len(columns):
+            return [names.get(each.name, -1) for each in self.columns]
+        if len(columns) != len(self.columns):
+            lacking = f"; there is no {shown(missing[0], 40)}" if missing else ""
+            raise UsageError(
+                f"{source}: expected the {plural(len(self.columns), 'column')} of the code, got "
+                f"{len(columns)}{lacking}"
+            )
+        return list(range(len(columns)))
+
+    def bits(
+        self,
+        columns: Sequence[TableColumn],
+        values: NDArray[np.float64],
+        source: str,
+        lines: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.uint8], list[str]]:
+        """Code rows of a table.
+
+        Parameters
+        ----------
+        values
+            ``(rows, columns)`` float64 (see `btfsynth.dataset.columns`).
+        source, lines
+            Names the table in messages; the line of each row in its file, if there is one.
+
+        Returns
+        -------
+        ``(rows, width)`` uint8 0/1, and a note for each column with values that count as missing.
+
+        Raises
+        ------
+        DataError
+            If a column has words where the code has numbers, or a value is missing that may not be.
+        """
+        made, notes = [], []
+        for each, place in zip(self.columns, self.places(columns, source), strict=True):
+            if not each.width:
+                continue
+            given = _as_coded(each, columns[place], values[:, place], source, lines)
+            gone = np.isnan(given)
+            if gone.any():
+                if self.missing == REFUSE:
+                    row = int(np.argmax(gone))
+                    raise DataError(
+                        f"column {shown(each.name, 40)}: expected a value, got none that the code knows; "
+                        "`missing=impute` gives such cells the value that the code names",
+                        source,
+                        None if lines is None else int(lines[row]),
+                    )
+                fill = each.categories.index(str(each.fill)) if each.reads_words else each.fill
+                given = np.where(gone, float(fill), given)
+                count = plural(int(gone.sum()), "missing value")
+                notes.append(f"{each.name}: {count}, read as {_fill_text(each)}")
+            made.append(each.bits(given))
+        rows = len(values)
+        return np.concatenate(made or [np.zeros((rows, 0), dtype=np.uint8)], axis=1), notes
+
+
+def _fill_text(code: ColumnCode) -> str:
+    return code.fill if isinstance(code.fill, str) else number_text(code.fill)
+
+
+def _as_coded(
+    code: ColumnCode,
+    column: TableColumn,
+    values: NDArray[np.float64],
+    source: str,
+    lines: NDArray[np.int64] | None,
+) -> NDArray[np.float64]:
+    """Return the values of a column as its code has them: numbers, or places among its categories."""
+    if not code.reads_words:
+        if column.categories is None:
+            return values
+        numbers = _numbers_of(column.categories)
+        bad = np.isnan(numbers)
+        if bad.any():
+            first = np.isin(values, np.flatnonzero(bad))
+            if first.any():
+                row = int(np.argmax(first))
+                raise DataError(
+                    f"column {shown(code.name, 40)}: expected a number, as the code has there, got "
+                    f"{shown(column.categories[int(values[row])], 40)}",
+                    source,
+                    None if lines is None else int(lines[row]),
+                )
+        return _looked_up(values, numbers)
+    place: Mapping[str, int] = {word: code for code, word in enumerate(code.categories)}
+    if column.categories is None:  # a file in which all its words are numbers
+        different, back = np.unique(values, return_inverse=True)
+        found = [place.get(word_of(each), np.nan) for each in different.tolist()]
+        return np.array(found, dtype=np.float64)[back.reshape(-1)]
+    return _looked_up(values, np.array([place.get(each, np.nan) for each in column.categories]))
+
+
+def _looked_up(values: NDArray[np.float64], meaning: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``meaning[values]``, NaN where a value is."""
+    found = np.full(len(values), np.nan)
+    known = ~np.isnan(values)
+    if len(meaning):
+        found[known] = meaning.astype(np.float64)[values[known].astype(np.intp)]
+    return found
+
+
+def _numbers_of(words: Sequence[str]) -> NDArray[np.float64]:
+    """Return words as numbers, NaN for what is none."""
+
+    def number(word: str) -> float:
+        try:
+            return float(word)
+        except ValueError:
+            return float("nan")
+
+    return np.array([number(word) for word in words], dtype=np.float64)
+
+
+def plain_class(name: Any) -> Scalar:
+    """Return the name of a class as a file has it."""
+    return name if isinstance(name, (str, int, float, bool)) else str(name)
+
+
+def class_of(classes: Sequence[Any], outputs: NDArray[Any]) -> list[Any]:
+    """Return the class of each row of outputs, ``(rows, bits)`` 0/1 or sums: that of the largest of several."""
+    if not classes:
+        raise UsageError("expected outputs with classes, got plain bits")
+    if outputs.shape[1] == 1 and len(classes) == 2:
+        places = (outputs[:, 0] > 0).astype(np.intp)
+    elif outputs.shape[1] == len(classes):
+        places = outputs.argmax(axis=1)
+    else:
+        raise UsageError(
+            f"expected outputs of {plural(len(classes), 'class', 'classes')}, got {outputs.shape[1]} bits"
+        )
+    return [classes[place] for place in places.tolist()]
