@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from btfsynth.api.classifier import BTFClassifier
     from btfsynth.api.codes import Code
     from btfsynth.api.data import Dataset, load, tasks
     from btfsynth.api.designs import (
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
         TrialProgress,
     )
     from btfsynth.ports import Port
-    from btfsynth.training.classifier import BTFClassifier
 
 _HOMES = {
     "api.codes": ("Code",),
@@ -81,7 +81,7 @@ _HOMES = {
     ),
     "ports": ("Port",),
     "api.transformer": ("BTFTransformer",),
-    "training.classifier": ("BTFClassifier",),
+    "api.classifier": ("BTFClassifier",),
     "errors": (
         "BtfsynthError",
         "DataError",

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# First, as it says what is missing without scikit-learn.
+from btfsynth.api.classifier import random_seed, validate_data  # type: ignore[attr-defined]
 from btfsynth.api.data import Dataset
 from btfsynth.api.training import train
 from btfsynth.errors import InterruptedWorkError, TrainingError
-
-# First, as it says what is missing without scikit-learn.
-from btfsynth.training.classifier import random_seed, validate_data  # type: ignore[attr-defined]
 
 from sklearn.base import (  # isort: skip
     BaseEstimator,

@@ -41,6 +41,9 @@ _GAIN = 1.001
 _LEARNT = 0.01
 """Mean residual of a target below which votes would only follow single patterns."""
 _MOST_BYTES = 8 << 30
+_FOLDS = 4
+_LEAST_PATTERNS, _MANY_PATTERNS = 24, 8_000
+"""Patterns from which on a part of them is left out to choose by, and from which on one part is enough."""
 
 Reals = NDArray[np.float64]
 Counts = NDArray[np.int32]
@@ -61,6 +64,8 @@ class VoteOptions:
     fan_in: int = 6
     rate: float = 0.3
     share: float = 1.0  # of the inputs, that a round looks at
+    # What an input has to add to the agreement of a neuron, in standard deviations of a sum of residuals
+    caution: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +202,53 @@ def train_votes(
     )
 
 
+def cross_fitted(
+    dataset: Dataset,
+    rounds: int,
+    options: VoteOptions,
+    seed: Sequence[int],
+    *,
+    patience: int = 30,
+    deadline: float | None = None,
+) -> Votes:
+    """Train as many rounds of votes, up to a limit, as are best for patterns that are left out.
+
+    Each of a few parts of the patterns is left out once, only one of them where patterns are many; then all are
+    trained on. Too few to leave any out are trained until nothing more of them comes right.
+    """
+    parts = _parts(
+        dataset, np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seed))))
+    )
+    if not parts:
+        votes = train_votes(dataset, rounds, options, seed, deadline=deadline)
+        return votes.first(max(1, votes.smallest()))
+    held = np.zeros(rounds + 1, dtype=np.int64)
+    for part in parts:
+        rest = np.setdiff1d(np.arange(dataset.n_patterns), part)
+        votes = train_votes(
+            dataset.select(rest),
+            rounds,
+            options,
+            seed,
+            valid=dataset.select(part),
+            patience=patience,
+            deadline=deadline,
+        )
+        held += np.array(votes.held + votes.held[-1:] * (rounds + 1 - len(votes.held)))
+    best = max(1, int(held.argmax()))
+    return train_votes(dataset, best, options, seed, deadline=deadline)
+
+
+def _parts(dataset: Dataset, random: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Return the rows of each part that is to be left out, with its share of every target."""
+    if dataset.n_patterns < _LEAST_PATTERNS:
+        return []
+    order = random.permutation(dataset.n_patterns)
+    order = order[np.lexsort(dataset.targets[order].T)]
+    parts = [np.sort(order[k::_FOLDS]) for k in range(_FOLDS)]
+    return parts[:1] if dataset.n_patterns > _MANY_PATTERNS else parts
+
+
 class _Patterns:
     """Patterns with the counts of their outputs so far."""
 
@@ -271,7 +323,7 @@ class _Grower:
         whole = np.rint(residual * min(scale, 2.0**20)).astype(np.float32)
         return tuple(
             (vote._replace(inputs=tuple(columns[list(vote.inputs)].tolist())), sign)
-            for vote, sign in best_votes(bits, whole, self.options.fan_in)
+            for vote, sign in best_votes(bits, whole, self.options.fan_in, self.options.caution)
         )
 
 
@@ -279,6 +331,7 @@ def best_votes(
     bits: NDArray[np.float32],
     residual: NDArray[np.float32],
     fan_in: int,
+    caution: float = 0.0,
 ) -> list[tuple[Vote, int]]:
     """Return for every output the neuron that agrees best with its residual, and its sign.
 
@@ -291,6 +344,7 @@ def best_votes(
     open_ = np.ones((outputs, inputs), dtype=np.bool_)
     literals: list[list[tuple[int, int]]] = [[] for _ in range(outputs)]
     best: list[tuple[float, int, int, int]] = [(-1.0, 0, 0, 1)] * outputs
+    doubt = caution * np.sqrt((residual.astype(np.float64) ** 2).sum(axis=0))
     at, every = np.arange(patterns)[:, None], np.arange(outputs)
     for count in range(1, min(fan_in, inputs) + 1):
         parts = np.zeros((patterns, outputs, count), dtype=np.float32)
@@ -315,7 +369,7 @@ def best_votes(
             level[:, output] += (bits[number] != complement).astype(np.intp)
             open_[output, number] = False
             found = float(score[output, place[output]])
-            if found > _GAIN * best[output][0]:
+            if found > _GAIN * best[output][0] + doubt[output]:
                 sign = 1 if agreed[output, number, complement, threshold[output]] >= 0 else -1
                 best[output] = found, count, int(threshold[output]), sign
     return [_vote(literals[k][: best[k][1]], *best[k][2:]) for k in range(outputs)]

@@ -21,12 +21,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from btfsynth.api import classifier
+from btfsynth.api.classifier import BTFClassifier
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.errors import UsageError
 from btfsynth.extras import install_command
 from btfsynth.network.formats import load_network, save_network
-from btfsynth.training import classifier
-from btfsynth.training.classifier import BTFClassifier
 
 BITS = np.array([[n >> k & 1 for k in range(3)] for n in range(8)])
 COUNTS = BITS.sum(axis=1)
@@ -45,7 +45,7 @@ def scratch(**changes) -> BTFClassifier:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([BTFClassifier(hidden_widths=(8,), max_iterations=300)])
+@parametrize_with_checks([BTFClassifier(), BTFClassifier(hidden_widths=(8,), max_iterations=300)])
 def test_scikit_learns_own_checks(estimator, check):
     """Every check scikit-learn has for classifiers passes; none is expected to fail."""
     check(estimator)
@@ -224,7 +224,7 @@ def test_random_state_names_the_start():
 
 def test_default_widths_come_from_the_data():
     """Without widths the network has two hidden layers sized by the data."""
-    model = scratch(hidden_widths=None).fit(BITS, COUNTS)
+    model = scratch(hidden_widths=None, method="projections").fit(BITS, COUNTS)
     assert model.network_.topology.widths == (3, 8, 8, 4)
 
 
@@ -324,5 +324,85 @@ for module in pkgutil.walk_packages(btfsynth.__path__, "btfsynth."):
     assert told.stdout.splitlines() == [
         f"btfsynth.{module}: scikit-learn 1.4 or later is not installed; "
         + install_command("scikit-learn")
-        for module in ("api.transformer", "training.classifier")
+        for module in ("api.classifier", "api.transformer")
     ]
+
+
+def test_without_arguments_it_learns_digits_by_votes():
+    """Half of scikit-learn's digits, nothing told: over 95% of the other half."""
+    images, labels = load_digits(return_X_y=True)
+    seen, unseen, seen_labels, unseen_labels = train_test_split(
+        images, labels, train_size=0.5, random_state=0, stratify=labels
+    )
+    model = BTFClassifier(random_state=1).fit(seen, seen_labels)
+    assert model.score(unseen, unseen_labels) > 0.95
+    hidden = model.network_.topology.fan_in[:-10]
+    assert hidden.max() <= 7
+    shares = model.predict_proba(unseen)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    np.testing.assert_array_equal(shares.argmax(axis=1), model.predict(unseen))
+
+
+def test_few_samples_are_learnt_until_all_are_right():
+    """Parity of three bits, which no single input tells anything of."""
+    for y in (COUNTS % 2, COUNTS):
+        assert BTFClassifier(random_state=1).fit(BITS, y).score(BITS, y) == 1
+
+
+def test_noise_is_not_learnt():
+    """A third of the labels wrong: votes left out of the training say when to stop."""
+    random = np.random.default_rng(1)
+    X = random.integers(0, 2, (900, 10))
+    truth = X[:, :3].sum(axis=1) > 1
+    y = np.where(random.random(900) < 1 / 3, ~truth, truth)
+    model = BTFClassifier(random_state=1).fit(X, y)
+    assert (model.predict(X) == truth).mean() > 0.95
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_hardware_of_a_data_frame(tmp_path, classes):
+    """Thresholds are the ports; the netlist and the hardware name the classes that the model does."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    X, y = X[y < classes], y[y < classes].map({0: "a", 1: "b", 2: "c"})
+    model = BTFClassifier(levels=5, random_state=1).fit(X, y)
+    assert model.network_.input_ports[0].name == X.columns[0]
+    bits = model.cuts_.bits(X.to_numpy())
+    found = model.to_netlist()(bits)
+    number = found[:, 3] + 2 * found[:, 4] if classes == 3 else found[:, 0]
+    np.testing.assert_array_equal(model.classes_[number], model.predict(X))
+    built = model.write(tmp_path / "out", X, y, simulators=["amaranth"], passes="light")
+    assert built.verified
+    right = built.accuracy["netlist"]["valid"]
+    assert (right.labels_right if classes == 3 else right.bits_right) == (
+        model.predict(X) == y
+    ).sum()
+
+
+def test_votes_in_a_pipeline_and_a_grid():
+    X, y = load_iris(return_X_y=True)
+    grid = GridSearchCV(
+        make_pipeline(StandardScaler(), BTFClassifier(random_state=1)),
+        {"btfclassifier__levels": [2, 8]},
+        cv=3,
+    ).fit(X, y)
+    assert grid.best_score_ > 0.9
+    assert clone(grid.best_estimator_[-1]).get_params()["method"] == "auto"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": "vote"}, "method: expected one of"),
+        ({"method": "votes", "hidden_widths": (3,)}, "expected no hidden_widths"),
+        ({"votes": 0}, "votes: expected at least 1"),
+        ({"levels": 1}, "levels: expected at least 2"),
+    ],
+)
+def test_settings_of_votes_are_checked(changes, message):
+    with pytest.raises(UsageError, match=message):
+        BTFClassifier(**changes).fit(BITS, COUNTS % 2)
+
+
+def test_margins_of_projections_have_no_probabilities():
+    assert not hasattr(scratch(), "predict_proba")
+    assert hasattr(BTFClassifier(), "predict_proba")

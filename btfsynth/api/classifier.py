@@ -13,20 +13,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.api.data import Dataset as Data
+from btfsynth.api.designs import Build, build
+from btfsynth.api.netlists import Netlist
+from btfsynth.api.training import Network
 from btfsynth.dataset.conflicts import settled
+from btfsynth.dataset.cuts import cut_columns
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
+from btfsynth.files import StrPath
 from btfsynth.network.topology import Topology, layered
+from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.settings.table import LEARN, Conflicts, StopRule
 from btfsynth.training.session import TrainOptions, train
+from btfsynth.training.votes import VoteOptions, cross_fitted
 
 try:
     from joblib import effective_n_jobs
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils import check_random_state
+    from sklearn.utils.metaestimators import available_if
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted
 except ImportError:
@@ -43,22 +52,48 @@ except ImportError:  # before scikit-learn 1.6 it was a method
 
 
 _INPUTS = ("auto", "boolean", "unit", "feature", "common")
+_METHODS = ("auto", "votes", "projections")
+_KEPT = 1000
+"""Training samples that a model keeps, to check hardware on."""
+
+
+_VOTES = VoteOptions(rate=0.2, share=0.3)
+"""Slow steps on a random share of the inputs: more votes, and more right of samples that were not seen."""
+
+
+def _counts_votes(model: BTFClassifier) -> bool:
+    if model._by_votes():
+        return True
+    raise AttributeError(
+        "predict_proba: the sums of layers trained by projections are margins, not likelihoods; "
+        "method='votes' has probabilities"
+    )
 
 
 class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classify with a network of threshold neurons, trained by reflect-reflect-relax.
+    """Classify with a network of threshold neurons that becomes hardware as it is.
 
-    Two classes are one output neuron, more are one output neuron a class (one-hot targets), as in the
-    experiment on digits of Elser & Lal, "Learning with Boolean threshold functions" (arXiv
-    2602.17493). Inputs are bits, or analog values in [0, 1] that the network sees as ``2 v - 1``.
+    By default the network is a sum of votes: hidden neurons of at most six inputs and weights of -1 or 1, each
+    trained on what those before it get wrong; their number is chosen by cross-fitting. Real features become
+    bits, each one at a threshold chosen from the training samples. With ``hidden_widths`` layers are trained by
+    reflect-reflect-relax instead (Elser & Lal, "Learning with Boolean threshold functions", arXiv 2602.17493).
+
+    Two classes are one output neuron, more are one output neuron a class (one-hot targets).
 
     Parameters
     ----------
     hidden_widths : sequence of int, optional
-        Neurons of each hidden layer, inputs first; none for a single layer. By default two layers,
-        sized by the data and widened from trial to trial.
+        Neurons of each hidden layer, inputs first; none for a single layer.
+    method : {"auto", "votes", "projections"}
+        How to train: ``"auto"`` is votes, or projections where there are ``hidden_widths``. Without them
+        ``"projections"`` trains two layers, sized by the data and widened from trial to trial.
+    votes : int
+        Votes of an output at most.
+    levels : int
+        Levels of a real feature at most, of equally many training samples each: one more than its bits.
     skip : bool
-        Let every layer see the inputs as well; needs ``hidden_widths``.
+        From here on for projections, but for the last two. Let every layer see the inputs as well; needs
+        ``hidden_widths``.
     sigma : float
         Support parameter, above 1: weights settle on at most the largest odd number up to sigma of a
         neuron's inputs.
@@ -84,14 +119,14 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         range are clipped.
     precision : {32, 64}
         Bits of the floating-point state.
+    n_jobs : int, optional
+        Threads, as joblib counts them (-1 is all): trials side by side first, then patterns within one.
+        The result does not depend on it.
     conflicts : {"majority", "keep", "drop", "error"}
         What becomes of training samples with equal features and different labels: the most frequent label
         counts and a tie is left open, or they stay, are left out or refused. ``notes_`` counts them.
     random_state : int, RandomState or None
         Names the random starts; an int is the trainer's seed.
-    n_jobs : int, optional
-        Threads, as joblib counts them (-1 is all): trials side by side first, then patterns within one.
-        The result does not depend on it.
 
     Attributes
     ----------
@@ -102,17 +137,21 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where all were strings.
     network_ : btfsynth.network.trained.TrainedNetwork
-        The network. Its inputs are the scaled features; with Boolean inputs it can become hardware.
+        The network. Its inputs are the bits of the features, or for projections the scaled features; with
+        Boolean inputs it can become hardware.
+    cuts_ : btfsynth.dataset.cuts.Cuts
+        For votes: the thresholds of every feature, rising; its bits say whether it is at least these.
     input_kind_ : btfsynth.dataset.dataset.InputKind
         ``BOOLEAN`` or ``ANALOG``.
     input_low_, input_span_ : ndarray of shape (n_features_in_,), float64
-        What is taken off a feature, and what it is then divided by.
+        For projections: what is taken off a feature, and what it is then divided by.
     history_ : tuple of btfsynth.training.history.HistoryPoint
-        Gap and accuracies of the trial taken, on a logarithmic grid of steps.
+        For projections: gap and accuracies of the trial taken, on a logarithmic grid of steps.
     n_iter_ : int
-        Steps of the trial taken.
+        Steps of the trial taken; votes of an output.
     best_iteration_ : int
-        The step of that trial that the network is of: the one with most training targets right.
+        For projections: the step of that trial that the network is of, the one with most training targets
+        right.
     gap_ : float
         The gap at that step.
     n_trials_ : int
@@ -122,8 +161,9 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    There is no ``predict_proba``: a neuron's sum ``W . x`` is a margin, not a likelihood. Sample and class
-    weights are not supported. A ``ConvergenceWarning`` says that no trial met the stopping rule.
+    Layers trained by projections have no ``predict_proba``: a neuron's sum ``W . x`` is a margin, not a
+    likelihood. Sample and class weights are not supported. A ``ConvergenceWarning`` says that no trial met the
+    stopping rule.
 
     Examples
     --------
@@ -131,17 +171,20 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> import btfsynth as btf
     >>> X = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
     >>> y = np.where(X.sum(axis=1) >= 2, "most", "few")
-    >>> model = btf.BTFClassifier(hidden_widths=(), random_state=1).fit(X, y)
+    >>> model = btf.BTFClassifier(random_state=1).fit(X, y)
     >>> model.predict([[1, 1, 0], [0, 1, 0]]).tolist()
     ['most', 'few']
-    >>> model.score(X, y)
-    1.0
+    >>> model.score(X, y), model.to_netlist().cells
+    (1.0, 1)
     """
 
     def __init__(
         self,
         hidden_widths: Sequence[int] | None = None,
         *,
+        method: str = "auto",
+        votes: int = 200,
+        levels: int = 16,
         skip: bool = False,
         sigma: float = 3.0,
         beta: float = 0.5,
@@ -157,6 +200,9 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_jobs: int | None = None,
     ) -> None:
         self.hidden_widths = hidden_widths
+        self.method = method
+        self.votes = votes
+        self.levels = levels
         self.skip = skip
         self.sigma = sigma
         self.beta = beta
@@ -197,6 +243,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"expected at least two classes, got 1 class: {self.classes_[0]}")
+        if self._by_votes():
+            return self._fit_votes(X, labels)
         self._learn_scale(X)
         dataset = settled(self._dataset(self._scaled(X), labels), self._conflicts())
         self.notes_ = dataset.notices
@@ -218,6 +266,35 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.best_iteration_ = run.best.best_iteration
         self.gap_ = run.best.gap
         self.n_trials_ = len(run.results)
+        self._kept = _first_rows(dataset)
+        return self
+
+    def _fit_votes(self, X: NDArray[Any], labels: NDArray[np.intp]) -> BTFClassifier:
+        if self.skip:
+            raise UsageError("skip: expected hidden_widths beside it, got none")
+        rounds, levels = _whole("votes", self.votes), _whole("levels", self.levels)
+        if rounds < 1:
+            raise UsageError(f"votes: expected at least 1, got {rounds}")
+        if levels < 2:
+            raise UsageError(f"levels: expected at least 2, got {levels}")
+        self.cuts_ = cut_columns(X, levels)
+        self.input_kind_ = InputKind.BOOLEAN
+        dataset = settled(self._dataset(self._scaled(X), labels), self._conflicts())
+        self.notes_ = dataset.notices
+        seed = random_seed(self.random_state)
+        votes = cross_fitted(dataset, rounds, _VOTES, (seed,))
+        graph, weights = votes.topology()
+        self.network_ = TrainedNetwork(
+            dataset.name,
+            graph,
+            weights,
+            dataset.input_ports,
+            dataset.output_ports,
+            {"data_hash": dataset.content_hash, "seed": seed, "votes": len(votes.rounds)},
+        )
+        self.n_iter_ = len(votes.rounds)
+        self.n_trials_ = 1
+        self._kept = _first_rows(dataset)
         return self
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -237,6 +314,72 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         numbers = (sums > 0).astype(np.intp) if sums.ndim == 1 else sums.argmax(axis=1)
         labels: NDArray[Any] = self.classes_[numbers]
         return labels
+
+    @available_if(_counts_votes)
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the probability of every class, ``(n_samples, n_classes)`` float64, as the votes have it."""
+        sums = _VOTES.rate * self.decision_function(X)
+        if sums.ndim == 1:
+            sums = np.stack([np.zeros(len(sums)), sums], axis=1)
+        odds = np.exp(sums - sums.max(axis=1, keepdims=True))
+        shares: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+        return shares
+
+    def to_netlist(self) -> Netlist:
+        """Return the network as a netlist of AND, OR and majority cells.
+
+        With more than two classes the port ``class_number`` is the number of the class in ``classes_``, with
+        two the output is 1 for the second.
+
+        Raises
+        ------
+        UsageError
+            If the network reads analog values.
+        """
+        check_is_fitted(self)
+        return Network(self.network_).lower(label=len(self.classes_) > 2)
+
+    def write(self, folder: StrPath, X: Any = None, y: Any = None, **settings: Any) -> Build:
+        """Write the classifier as checked hardware.
+
+        Parameters
+        ----------
+        folder
+            Where the files go.
+        X, y
+            Samples to simulate the hardware on, and their labels, beside the first of the training samples.
+        **settings
+            Those of `btfsynth.build`, such as ``pipeline``.
+
+        Returns
+        -------
+        The build, whose `accuracy` says what the hardware gets right of them.
+
+        Raises
+        ------
+        UsageError
+            If the network reads analog values and there is no `code`, or a setting is wrong.
+        """
+        check_is_fitted(self)
+        valid = None
+        if X is not None:
+            X, y = validate_data(self, X, y, dtype="numeric", reset=False)
+            labels = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
+            if (self.classes_[labels] != y).any():
+                raise ValueError("expected labels that the training samples had")
+            valid = Data._of(self._dataset(self._scaled(X), labels))
+        settings.setdefault("label", len(self.classes_) > 2)
+        network = Network(self.network_)
+        return build(Data._of(self._kept), folder, network=network, valid=valid, **settings)
+
+    def _by_votes(self) -> bool:
+        if self.method not in _METHODS:
+            raise UsageError(f"method: expected one of {', '.join(_METHODS)}, got {self.method!r}")
+        if self.method == "votes" and self.hidden_widths is not None:
+            raise UsageError(
+                "method 'votes': expected no hidden_widths; votes are the hidden layer"
+            )
+        return self.method == "votes" or (self.method == "auto" and self.hidden_widths is None)
 
     def _learn_scale(self, X: NDArray[Any]) -> None:
         """Settle what the features are and how they become values in [0, 1]."""
@@ -271,6 +414,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return features as the network sees them: uint8 bits or float32 in [0, 1]."""
+        if self._by_votes():
+            return self.cuts_.bits(X)
         if self.input_kind_ is InputKind.BOOLEAN:
             if not _are_bits(X):
                 raise ValueError("expected features to be 0 or 1, as the training data were")
@@ -283,10 +428,15 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         two = len(self.classes_) == 2
         outputs = np.arange(1 if two else 0, len(self.classes_))
         targets = (labels[:, None] == outputs).astype(np.uint8)
-        names = getattr(self, "feature_names_in_", ())
-        ports = tuple(Port(str(name), 1) for name in names)
-        if len(set(ports)) < self.n_features_in_:
-            ports = (Port("x", self.n_features_in_),)
+        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+        if self._by_votes():
+            if len(set(names)) < self.n_features_in_:
+                names = [f"x{number}" for number in range(self.n_features_in_)]
+            ports = self.cuts_.ports(names)
+        else:
+            ports = tuple(Port(name, 1) for name in names)
+            if len(set(ports)) < self.n_features_in_:
+                ports = (Port("x", self.n_features_in_),)
         return Dataset(
             "classifier",
             "scikit-learn",
@@ -346,6 +496,10 @@ def _whole(name: str, value: Any) -> int:
     if not isinstance(value, Integral):
         raise UsageError(f"{name}: expected a whole number, got {value!r}")
     return int(value)
+
+
+def _first_rows(dataset: Dataset) -> Dataset:
+    return dataset.select(np.arange(min(_KEPT, dataset.n_patterns)))
 
 
 def _are_bits(X: NDArray[Any]) -> bool:
