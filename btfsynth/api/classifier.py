@@ -17,9 +17,11 @@ from btfsynth.api.data import Dataset as Data
 from btfsynth.api.designs import Build, build
 from btfsynth.api.netlists import Netlist
 from btfsynth.api.training import Network
+from btfsynth.dataset.columns import TableColumn
 from btfsynth.dataset.conflicts import settled
-from btfsynth.dataset.cuts import cut_columns
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.dataset.fit_code import fit_code, parse_spec
+from btfsynth.dataset.table_code import REFUSE, TableCode
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath
@@ -53,11 +55,13 @@ except ImportError:  # before scikit-learn 1.6 it was a method
 
 _INPUTS = ("auto", "boolean", "unit", "feature", "common")
 _METHODS = ("auto", "votes", "projections")
+_MOST_BITS = 1 << 28
+"""Bits of all training samples, in bytes, above which features get fewer levels."""
 _KEPT = 1000
 """Training samples that a model keeps, to check hardware on."""
 
 
-_VOTES = VoteOptions(rate=0.2, share=0.3)
+_VOTES = VoteOptions(rate=0.2, share=0.3, caution=1.0)
 """Slow steps on a random share of the inputs: more votes, and more right of samples that were not seen."""
 
 
@@ -139,8 +143,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     network_ : btfsynth.network.trained.TrainedNetwork
         The network. Its inputs are the bits of the features, or for projections the scaled features; with
         Boolean inputs it can become hardware.
-    cuts_ : btfsynth.dataset.cuts.Cuts
-        For votes: the thresholds of every feature, rising; its bits say whether it is at least these.
+    code_ : btfsynth.dataset.table_code.TableCode
+        For votes: how features become bits, each of which says whether one is at least a threshold.
     input_kind_ : btfsynth.dataset.dataset.InputKind
         ``BOOLEAN`` or ``ANALOG``.
     input_low_, input_span_ : ndarray of shape (n_features_in_,), float64
@@ -277,7 +281,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise UsageError(f"votes: expected at least 1, got {rounds}")
         if levels < 2:
             raise UsageError(f"levels: expected at least 2, got {levels}")
-        self.cuts_ = cut_columns(X, levels)
+        self.code_ = self._code(X, levels)
         self.input_kind_ = InputKind.BOOLEAN
         dataset = settled(self._dataset(self._scaled(X), labels), self._conflicts())
         self.notes_ = dataset.notices
@@ -291,6 +295,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             dataset.input_ports,
             dataset.output_ports,
             {"data_hash": dataset.content_hash, "seed": seed, "votes": len(votes.rounds)},
+            code=dataset.code,
+            classes=dataset.classes,
         )
         self.n_iter_ = len(votes.rounds)
         self.n_trials_ = 1
@@ -381,6 +387,30 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return self.method == "votes" or (self.method == "auto" and self.hidden_widths is None)
 
+    def _names(self) -> list[str]:
+        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+        if len(set(names)) == self.n_features_in_:
+            return names
+        return [f"x{number}" for number in range(self.n_features_in_)]
+
+    def _code(self, X: NDArray[Any], levels: int) -> TableCode:
+        """Choose the thresholds, fewer levels where the bits of the samples would take too much memory."""
+        names, values = self._names(), X.astype(np.float64)
+        targets = np.zeros((len(X), 1))
+        while True:
+            code, _ = fit_code(
+                _columns(names),
+                names,
+                values,
+                targets,
+                parse_spec(f"quantile:{levels - 1}"),
+                missing=REFUSE,
+                source="classifier",
+            )
+            if levels <= 2 or code.width * len(X) <= _MOST_BITS:
+                return code
+            levels = (levels + 1) // 2
+
     def _learn_scale(self, X: NDArray[Any]) -> None:
         """Settle what the features are and how they become values in [0, 1]."""
         inputs = self.inputs
@@ -415,7 +445,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return features as the network sees them: uint8 bits or float32 in [0, 1]."""
         if self._by_votes():
-            return self.cuts_.bits(X)
+            values = X.astype(np.float64)
+            return self.code_.bits(_columns(self._names()), values, "classifier")[0]
         if self.input_kind_ is InputKind.BOOLEAN:
             if not _are_bits(X):
                 raise ValueError("expected features to be 0 or 1, as the training data were")
@@ -428,13 +459,12 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         two = len(self.classes_) == 2
         outputs = np.arange(1 if two else 0, len(self.classes_))
         targets = (labels[:, None] == outputs).astype(np.uint8)
-        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+        code = None
         if self._by_votes():
-            if len(set(names)) < self.n_features_in_:
-                names = [f"x{number}" for number in range(self.n_features_in_)]
-            ports = self.cuts_.ports(names)
+            ports, code = self.code_.ports, self.code_
         else:
-            ports = tuple(Port(name, 1) for name in names)
+            names = getattr(self, "feature_names_in_", ())
+            ports = tuple(Port(str(name), 1) for name in names)
             if len(set(ports)) < self.n_features_in_:
                 ports = (Port("x", self.n_features_in_),)
         return Dataset(
@@ -446,6 +476,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             (Port("y", targets.shape[1]),),
             input_kind=self.input_kind_,
             output_kind=OutputKind.BOOLEAN if two else OutputKind.LABEL,
+            code=code,
+            classes=tuple(self.classes_.tolist()),
         )
 
     def _conflicts(self) -> Conflicts:
@@ -496,6 +528,10 @@ def _whole(name: str, value: Any) -> int:
     if not isinstance(value, Integral):
         raise UsageError(f"{name}: expected a whole number, got {value!r}")
     return int(value)
+
+
+def _columns(names: Sequence[str]) -> tuple[TableColumn, ...]:
+    return tuple(TableColumn(name) for name in names)
 
 
 def _first_rows(dataset: Dataset) -> Dataset:

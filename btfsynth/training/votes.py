@@ -65,7 +65,7 @@ class VoteOptions:
     rate: float = 0.3
     share: float = 1.0  # of the inputs, that a round looks at
     # What an input has to add to the agreement of a neuron, in standard deviations of a sum of residuals
-    caution: float = 0.0
+    caution: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -343,7 +343,7 @@ def best_votes(
     level = np.zeros((patterns, outputs), dtype=np.intp)  # how many of its literals are true
     open_ = np.ones((outputs, inputs), dtype=np.bool_)
     literals: list[list[tuple[int, int]]] = [[] for _ in range(outputs)]
-    best: list[tuple[float, int, int, int]] = [(-1.0, 0, 0, 1)] * outputs
+    best: list[tuple[float, int, int, int]] = [(-np.inf, 0, 0, 1)] * outputs
     doubt = caution * np.sqrt((residual.astype(np.float64) ** 2).sum(axis=0))
     at, every = np.arange(patterns)[:, None], np.arange(outputs)
     for count in range(1, min(fan_in, inputs) + 1):

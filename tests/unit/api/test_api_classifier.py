@@ -350,11 +350,11 @@ def test_few_samples_are_learnt_until_all_are_right():
 
 
 def test_noise_is_not_learnt():
-    """A third of the labels wrong: votes left out of the training say when to stop."""
+    """Three in ten labels wrong: samples left out of the training say how many votes."""
     random = np.random.default_rng(1)
-    X = random.integers(0, 2, (900, 10))
+    X = random.integers(0, 2, (2000, 10))
     truth = X[:, :3].sum(axis=1) > 1
-    y = np.where(random.random(900) < 1 / 3, ~truth, truth)
+    y = np.where(random.random(2000) < 0.3, ~truth, truth)
     model = BTFClassifier(random_state=1).fit(X, y)
     assert (model.predict(X) == truth).mean() > 0.95
 
@@ -366,12 +366,15 @@ def test_hardware_of_a_data_frame(tmp_path, classes):
     X, y = X[y < classes], y[y < classes].map({0: "a", 1: "b", 2: "c"})
     model = BTFClassifier(levels=5, random_state=1).fit(X, y)
     assert model.network_.input_ports[0].name == X.columns[0]
-    bits = model.cuts_.bits(X.to_numpy())
+    bits = model._scaled(X.to_numpy())
+    assert bits.shape[1] == model.code_.width == 16
     found = model.to_netlist()(bits)
     number = found[:, 3] + 2 * found[:, 4] if classes == 3 else found[:, 0]
     np.testing.assert_array_equal(model.classes_[number], model.predict(X))
     built = model.write(tmp_path / "out", X, y, simulators=["amaranth"], passes="light")
     assert built.verified
+    meanings = [port.meaning for port in built.design.manifest.inputs]
+    assert meanings[3].startswith("petal width (cm) >= ")
     right = built.accuracy["netlist"]["valid"]
     assert (right.labels_right if classes == 3 else right.bits_right) == (
         model.predict(X) == y
