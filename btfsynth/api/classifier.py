@@ -30,7 +30,7 @@ from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.settings.table import LEARN, Conflicts, StopRule
 from btfsynth.training.session import TrainOptions, train
-from btfsynth.training.votes import VoteOptions, cross_fitted
+from btfsynth.training.votes import VoteOptions, cross_fitted, train_votes
 
 try:
     from joblib import effective_n_jobs
@@ -283,10 +283,11 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise UsageError(f"levels: expected at least 2, got {levels}")
         self.code_ = self._code(X, levels)
         self.input_kind_ = InputKind.BOOLEAN
-        dataset = settled(self._dataset(self._scaled(X), labels), self._conflicts())
+        given = self._dataset(self._scaled(X), labels)
+        dataset = settled(given, self._conflicts())
         self.notes_ = dataset.notices
         seed = random_seed(self.random_state)
-        votes = cross_fitted(dataset, rounds, _VOTES, (seed,))
+        votes = train_votes(dataset, cross_fitted(given, rounds, _VOTES, (seed,)), _VOTES, (seed,))
         graph, weights = votes.topology()
         self.network_ = TrainedNetwork(
             dataset.name,

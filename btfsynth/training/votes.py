@@ -210,18 +210,18 @@ def cross_fitted(
     *,
     patience: int = 30,
     deadline: float | None = None,
-) -> Votes:
-    """Train as many rounds of votes, up to a limit, as are best for patterns that are left out.
+) -> int:
+    """Return how many rounds of votes, up to a limit, are best for patterns that are left out.
 
-    Each of a few parts of the patterns is left out once, only one of them where patterns are many; then all are
-    trained on. Too few to leave any out are trained until nothing more of them comes right.
+    Each of a few parts of the patterns is left out once, only one of them where patterns are many. Of too few
+    to leave any out it is after how many rounds nothing more of them comes right. The patterns are to be as
+    they came: of those whose targets were settled by others the same noise is on both sides.
     """
     parts = _parts(
         dataset, np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seed))))
     )
     if not parts:
-        votes = train_votes(dataset, rounds, options, seed, deadline=deadline)
-        return votes.first(max(1, votes.smallest()))
+        return max(1, train_votes(dataset, rounds, options, seed, deadline=deadline).smallest())
     held = np.zeros(rounds + 1, dtype=np.int64)
     for part in parts:
         rest = np.setdiff1d(np.arange(dataset.n_patterns), part)
@@ -235,8 +235,7 @@ def cross_fitted(
             deadline=deadline,
         )
         held += np.array(votes.held + votes.held[-1:] * (rounds + 1 - len(votes.held)))
-    best = max(1, int(held.argmax()))
-    return train_votes(dataset, best, options, seed, deadline=deadline)
+    return max(1, int(held.argmax()))
 
 
 def _parts(dataset: Dataset, random: np.random.Generator) -> list[NDArray[np.intp]]:

@@ -13,7 +13,7 @@ from btfsynth.errors import TrainingError, UsageError
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.training import votes as module
-from btfsynth.training.votes import VoteOptions, Votes, best_votes, fires, train_votes
+from btfsynth.training.votes import VoteOptions, Votes, best_votes, cross_fitted, fires, train_votes
 
 
 def classes(inputs: NDArray[np.uint8], labels: NDArray[np.intp], count: int) -> Dataset:
@@ -141,3 +141,15 @@ def test_analog_data_and_too_much_memory_are_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "_MOST_BYTES", 1000)
     with pytest.raises(TrainingError, match="20 patterns of 12 bits take"):
         train_votes(data, 1, VoteOptions(), (1,))
+
+
+def test_cross_fitting_stops_before_noise_is_learnt() -> None:
+    random = np.random.Generator(np.random.PCG64(3))
+    inputs = random.integers(0, 2, (600, 10)).astype(np.uint8)
+    noisy = (inputs[:, :3].sum(axis=1) > 1) ^ (random.random(600) < 0.3)
+    data = classes(inputs, noisy.astype(np.intp), 2)
+    rounds = cross_fitted(data, 60, VoteOptions(), (1,))
+    assert rounds < 10
+    few = data.select(np.arange(12))
+    votes = train_votes(few, cross_fitted(few, 60, VoteOptions(), (1,)), VoteOptions(), (1,))
+    assert votes.seen[-1] == max(votes.seen)
