@@ -21,7 +21,7 @@ from btfsynth.dataset.columns import TableColumn
 from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.fit_code import fit_code, parse_spec
-from btfsynth.dataset.table_code import REFUSE, TableCode
+from btfsynth.dataset.table_code import REFUSE, TableCode, plain_class
 from btfsynth.errors import MissingToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath
@@ -478,7 +478,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             input_kind=self.input_kind_,
             output_kind=OutputKind.BOOLEAN if two else OutputKind.LABEL,
             code=code,
-            classes=tuple(self.classes_.tolist()),
+            classes=tuple(map(plain_class, self.classes_.tolist())),
         )
 
     def _conflicts(self) -> Conflicts:

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from btfsynth.api.codes import Code
 from btfsynth.api.data import Dataset, as_dataset
 from btfsynth.api.netlists import Netlist
-from btfsynth.api.settings import documented, listener, require_known, taken
+from btfsynth.api.settings import documented, listener, require_known, taken, vectors
 from btfsynth.api.show import PassRow, Shown, Table
 from btfsynth.api.training import Network, TrainingRun, core_of, train_options
 from btfsynth.discovery.search import DiscoverOptions, DiscoverReport
@@ -19,6 +22,7 @@ from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow import building
+from btfsynth.flow.predict import predict, read_model
 from btfsynth.flow.recipe import BuildOptions
 from btfsynth.flow.report import BuildReport
 from btfsynth.fpga.devices import get_device
@@ -31,6 +35,7 @@ from btfsynth.learning.learning import learn as run_learning
 from btfsynth.learning.report import LearnReport, Score
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.accuracy import Accuracy
+from btfsynth.ports import total_width
 from btfsynth.report.page import PAGE_FILE, write_report
 from btfsynth.settings.table import BUILD, DISCOVER, HARDWARE, LEARN, TRAIN
 from btfsynth.sim.base import CheckResult
@@ -120,6 +125,40 @@ class Design(Shown):
     def code(self) -> Code | None:
         """How rows of a table become the bits of the inputs, and outputs classes; None for plain bits."""
         return Code.load(self.folder) if CODE_ROLE in self.manifest.files else None
+
+    def predict(self, X: Dataset | ArrayLike) -> NDArray[Any]:
+        """Return the class of each row, or ``(rows, outputs)`` uint8 0/1 of outputs without classes.
+
+        Parameters
+        ----------
+        X
+            Rows as the code of the design takes them: a frame, an array of numbers and words, or a data set.
+            Bits if the design has no code.
+
+        Raises
+        ------
+        UsageError, DataError
+            If they do not fit.
+
+        Examples
+        --------
+        >>> import btfsynth as btf
+        >>> rows = [[2.5, "a"], [7.0, "a"], [9.5, "b"], [3.5, "b"]]
+        >>> data = btf.Dataset(rows, ["low", "high", "high", "low"], name="level").coded()
+        >>> design = btf.train(data, seed=1).network.lower(data).write("level", vectors=data)
+        >>> design.predict([[3.0, "a"], [8.1, "b"]]).tolist()
+        ['low', 'high']
+        """
+        model = read_model(self.folder)
+        if isinstance(X, Dataset):
+            made = predict(model, X.core)
+            return np.array(made.labels) if made.labels else made.outputs
+        if model.code is None:
+            bits = vectors(np.atleast_2d(np.asarray(X)), total_width(model.core.input_ports))
+        else:
+            bits = Code(model.code, model.classes).encode(X)
+        answers = model.answers(bits)
+        return np.array(model.labels(answers)) if model.classes else answers
 
     def simulate(self, *simulators: str, timeout: float | None = None) -> Checks:
         """Simulate the hardware on its vectors; the Verilog is also parsed back and compared.

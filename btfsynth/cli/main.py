@@ -32,6 +32,7 @@ _COMMANDS = {
     "data": "Show a data set, or write it in another format.",
     "train": "Train a network and save it.",
     "tune": "Search for the settings that learn a function fastest.",
+    "predict": "Apply a design or a network to the rows of a table.",
     "simplify": "Optimise a network or a netlist into a small netlist.",
     "emit": "Write a netlist as Verilog, VHDL and Amaranth with testbenches.",
     "simulate": "Check a design by simulation.",

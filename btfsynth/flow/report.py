@@ -124,6 +124,7 @@ class BuildReport:
             "data_hash": self.dataset.content_hash,
             "patterns": self.dataset.n_patterns,
             "exhaustive": self.dataset.exhaustive,
+            **({"classes": list(self.dataset.classes)} if self.dataset.classes else {}),
             "seed": self.origin.seed,
             "network": {
                 **self.origin.to_json(),

@@ -9,7 +9,7 @@ from typing import Any
 
 from btfsynth import __version__
 from btfsynth.dataset.code_file import code_text
-from btfsynth.dataset.table_code import Scalar, TableCode
+from btfsynth.dataset.table_code import Scalar, TableCode, plain_class
 from btfsynth.errors import DataError, OutputError, UsageError
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.hdl.amaranth import emit_amaranth_stream, renumbered
@@ -147,6 +147,7 @@ def write_design(
         hashes=_hashes(contents),
         timing=module.timing,
         targets=dict(origin.targets),
+        classes=tuple(plain_class(each) for each in origin.classes),
     )
     for name, content in contents.values():
         write_bytes(directory / name, content)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from btfsynth.dataset.table_code import Scalar
 from btfsynth.errors import DataError, shown
 from btfsynth.files import StrPath, as_path
 from btfsynth.netlist.identifiers import is_legal
@@ -112,6 +113,7 @@ class Manifest:
     timing: Timing | None = None
     targets: Mapping[str, Any] = field(default_factory=dict)
     """Accuracy by set of patterns, as ``report.json`` of a build has it; empty if there or not known."""
+    classes: tuple[Scalar, ...] = ()  # what the outputs stand for; empty for plain bits
 
     @property
     def input_ports(self) -> tuple[Port, ...]:
@@ -156,6 +158,8 @@ class Manifest:
                 "file": self.files["vectors"],
             },
         }
+        if self.classes:
+            record["classes"] = list(self.classes)
         if self.targets:
             record["targets"] = dict(self.targets)
         return json.dumps(record, indent=2, sort_keys=True) + "\n"
@@ -225,7 +229,15 @@ def _manifest(record: dict[str, Any]) -> Manifest:
         hashes=_hashes(record, files),
         timing=timing,
         targets=_get(record, "targets", dict) if "targets" in record else {},
+        classes=_classes(record),
     )
+
+
+def _classes(record: dict[str, Any]) -> tuple[Scalar, ...]:
+    listed = _get(record, "classes", list) if "classes" in record else []
+    if not all(isinstance(name, (str, int, float)) for name in listed):
+        raise _InvalidError("classes: expected a list of names")
+    return tuple(listed)
 
 
 def _timing(record: dict[str, Any]) -> Timing | None:

@@ -150,6 +150,7 @@ class LearnReport:
             "patterns": {name: data.n_patterns for name, data in self.data.items()},
             "accuracy": {name: vars(score) for name, score in self.scores.items()},
             "netlist": {**self.cost.record(), "aiger_ands": self.ands},
+            **({"classes": list(train.classes)} if train.classes else {}),
             "limits": {"cells": self.options.max_cells, "ands": self.options.max_ands},
             "outputs": [
                 {

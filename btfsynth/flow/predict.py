@@ -1,0 +1,134 @@
+"""What a design or a network says of rows that it has not seen, in the words of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.classes import class_places, with_classes
+from btfsynth.dataset.code import is_table, require_bits, with_code
+from btfsynth.dataset.code_file import load_code
+from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.patterns import by_name
+from btfsynth.dataset.table_code import Scalar, TableCode, class_of
+from btfsynth.dataset.vectors import numbers_of
+from btfsynth.errors import DataError, UsageError
+from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.manifest import CODE_ROLE, load_manifest
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import evaluate
+from btfsynth.netlist.text import read_netlist
+from btfsynth.network.formats.archive import load_network
+from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port, bit_names
+
+_LABEL_PORT = "class_number"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A netlist or a network, with the code of its inputs and the classes of its outputs."""
+
+    name: str
+    core: Netlist | TrainedNetwork
+    code: TableCode | None
+    classes: tuple[Scalar, ...]
+
+    @property
+    def output_ports(self) -> tuple[Port, ...]:
+        """The outputs that data have; the port of the class says no more."""
+        return tuple(port for port in self.core.output_ports if port.name != _LABEL_PORT)
+
+    def answers(self, bits: NDArray[Any]) -> NDArray[Any]:
+        """Return ``(rows, outputs)``: bits of a netlist, sums of a network."""
+        if isinstance(self.core, TrainedNetwork):
+            return self.core.output_sums(bits)
+        return evaluate(self.core, np.asarray(bits, dtype=np.uint8))
+
+    def labels(self, answers: NDArray[Any]) -> list[Any]:
+        """Return the class of each row of answers: that of the port of the class if there is one."""
+        width = sum(port.width for port in self.output_ports)
+        if answers.shape[1] > width and self.classes:
+            places = numbers_of(answers[:, width:]).clip(0, len(self.classes) - 1)
+            return [self.classes[place] for place in places.tolist()]
+        return class_of(self.classes, answers[:, :width])
+
+
+def read_model(path: StrPath) -> Model:
+    """Read the folder of a design, or a trained network (.npz).
+
+    Raises
+    ------
+    DataError
+        If it is neither.
+    """
+    path = as_path(path)
+    if not path.is_dir():
+        if path.suffix.lower() != ".npz":
+            raise DataError("expected the folder of a design, or a trained network (.npz)", path)
+        network = load_network(path)
+        return Model(path.name, network, network.code, network.classes)
+    manifest = load_manifest(path)
+    netlist = read_netlist(path / f"{manifest.module}.mig")
+    code, classes = None, manifest.classes
+    if CODE_ROLE in manifest.files:
+        code, classes = load_code(path / manifest.files[CODE_ROLE])
+    return Model(manifest.name, netlist, code, classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of patterns, and how much of it their targets say too."""
+
+    outputs: NDArray[np.uint8]  # (patterns, outputs) 0/1
+    labels: tuple[Any, ...]  # the class of each pattern; empty without classes
+    right: int
+    count: int  # classes, or else output bits, that are known
+    notices: tuple[str, ...]  # of the patterns, and of what was missing in them
+
+
+def predict(model: Model, dataset: Dataset) -> Prediction:
+    """Apply a model to patterns: a table in its code, or bits by the names of its ports.
+
+    Raises
+    ------
+    UsageError, DataError
+        If they do not fit.
+    """
+    dataset = _fitted(model, dataset)
+    answers = model.answers(dataset.inputs)
+    width = sum(port.width for port in model.output_ports)
+    outputs = (answers[:, :width] > 0).astype(np.uint8)
+    if not model.classes:
+        care = dataset.care_mask
+        right = int(((outputs == dataset.targets) & care).sum())
+        return Prediction(outputs, (), right, int(care.sum()), dataset.notices)
+    labels = model.labels(answers)
+    known = class_places(dataset)
+    wanted = [model.classes[place] for place in np.maximum(known, 0).tolist()]
+    right = sum(a == b for a, b, k in zip(labels, wanted, known.tolist(), strict=True) if k >= 0)
+    return Prediction(outputs, tuple(labels), right, int((known >= 0).sum()), dataset.notices)
+
+
+def _fitted(model: Model, dataset: Dataset) -> Dataset:
+    core = model.core
+    plain = dataset.input_kind is InputKind.BOOLEAN and bit_names(dataset.input_ports) != bit_names(
+        core.input_ports
+    )
+    if model.code is not None and dataset.code is None and (is_table(dataset) or plain):
+        dataset = with_code(dataset, model.code)
+    require_bits(dataset)
+    dataset = with_classes(dataset, model.classes, model.output_ports, model.name)
+    _require_width(model.name, "inputs", core.input_ports, dataset.n_inputs, dataset.source)
+    _require_width(model.name, "outputs", model.output_ports, dataset.n_outputs, dataset.source)
+    return by_name(dataset, core.input_ports, model.output_ports, model.name)
+
+
+def _require_width(name: str, what: str, ports: Sequence[Port], given: int, source: str) -> None:
+    width = sum(port.width for port in ports)
+    if width != given:
+        raise UsageError(f"{name}: has {width} {what}, the patterns of {source} have {given}")
