@@ -146,7 +146,7 @@ class Design(Shown):
         >>> rows = [[2.5, "a"], [7.0, "a"], [9.5, "b"], [3.5, "b"]]
         >>> data = btf.Dataset(rows, ["low", "high", "high", "low"], name="level").coded()
         >>> design = btf.train(data, seed=1).network.lower(data).write("level", vectors=data)
-        >>> design.predict([[3.0, "a"], [8.1, "b"]]).tolist()
+        >>> design.predict([[2.1, "a"], [9.9, "b"]]).tolist()
         ['low', 'high']
         """
         model = read_model(self.folder)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from btfsynth.dataset.code import require_bits
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.discovery.growing import Cascade, GrowTask, partial_record
 from btfsynth.discovery.portfolio import (
@@ -187,6 +188,7 @@ def discover(
 def _check_request(dataset: Dataset, options: DiscoverOptions) -> Portfolio:
     """Refuse what can be seen to fail before any work is done."""
     parse_script(options.passes)
+    require_bits(dataset)
     if dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(
             f"{dataset.source}: expected Boolean inputs to find circuits for, got "
