@@ -83,7 +83,7 @@ def build_command(
 ) -> None:
     """Learn SOURCE and turn it into checked hardware.
 
-    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
+    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .arff, .npz.
     Exits with 0 only if everything was verified. The folder contains run.toml with all settings:
     '--config DIR/run.toml' repeats the build. Analog inputs need --code: see docs/analog.md.
 

@@ -64,7 +64,7 @@ def discover_command(
 ) -> None:
     """Search for small circuits of SOURCE in many trainings, and keep the best.
 
-    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
+    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .arff, .npz.
     The Pareto front in cells, depth and inverters is kept as checked designs, each with its origin.
     Ctrl-C ends the search, keeps everything and exits with 1; --resume continues. Exits with 0 if the search
     completed and found a circuit.

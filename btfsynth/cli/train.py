@@ -183,7 +183,7 @@ def train_command(
 ) -> None:
     """Train a network on SOURCE and save it.
 
-    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .npz.
+    SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .arff, .npz.
     The network with the most correct targets is saved. If no trial meets the stopping rule, the command exits
     with 1 and does not overwrite existing files: it writes m3.failed.npz beside m3.npz.
 

@@ -16,6 +16,8 @@ from btfsynth.errors import DataError, UsageError
 from btfsynth.ports import Port, bit_names
 
 _WORD_BYTES = 8
+_FEW_WORDS = 4
+"""Words of a row up to which sorting by all of them is fast."""
 
 
 def group_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -27,7 +29,7 @@ def group_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     count = len(rows)
     words = _words(rows)
     # lexsort is stable, so the first of a run of equal rows is the first one in the file too.
-    order = np.lexsort(words.T) if words.shape[1] else np.arange(count)
+    order = _sorted(words) if words.shape[1] else np.arange(count)
     starts = np.ones(count, dtype=np.bool_)
     starts[1:] = np.any(words[order[1:]] != words[order[:-1]], axis=1)
     first = order[starts]
@@ -36,6 +38,24 @@ def group_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     groups = np.empty(count, dtype=np.intp)
     groups[order] = rank[np.cumsum(starts) - 1]
     return groups, np.sort(first)
+
+
+def _sorted(words: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Return an order of rows, ``(rows, words)``, that puts equal ones side by side, the first of them first.
+
+    Rows of many words are sorted by sums with odd multipliers; should two different ones have the same sums,
+    by all their words.
+    """
+    if words.shape[1] <= _FEW_WORDS:
+        return np.lexsort(words.T)
+    random = np.random.default_rng(0)
+    factors = random.integers(0, 2**63, (words.shape[1], 2), dtype=np.uint64) * 2 + 1
+    sums = np.stack([(words * factor).sum(axis=1) for factor in factors.T])
+    order = np.lexsort(sums)
+    alike = (sums[:, order[1:]] == sums[:, order[:-1]]).all(axis=0)
+    rows = np.flatnonzero(alike)
+    same = (words[order[rows + 1]] == words[order[rows]]).all()
+    return order if same else np.lexsort(words.T)
 
 
 def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:

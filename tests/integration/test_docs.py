@@ -244,11 +244,11 @@ def test_files_of_the_page_on_formats_are_a_full_adder(name, tmp_path):
     path = tmp_path / name
     path.write_text(FILES[name], encoding="utf-8")
     wanted = VectorTable.from_dataset(load("full_adder"))
-    if path.suffix not in (".dat", ".csv"):
+    if path.suffix not in (".dat", ".csv", ".arff"):
         netlist = read_design(path)
         got = unpack_bits(output_words(netlist, pack_bits(wanted.inputs)), wanted.count)
         assert np.array_equal(got, wanted.expected)
-    if path.suffix in (".dat", ".csv", ".pla", ".truth"):
+    if path.suffix in (".dat", ".csv", ".arff", ".pla", ".truth"):
         table = VectorTable.from_dataset(load(str(path)))
         order = np.lexsort(table.inputs.T)
         assert np.array_equal(table.inputs[order], wanted.inputs)
@@ -261,7 +261,7 @@ def test_the_page_on_formats_has_an_example_of_every_text_format():
     shown = {Path(name).suffix for name in FILES}
     endings = {ending for reader in READERS.values() for ending in reader.endings}
     assert endings - {".aig", ".json", ".esp", ".tt"} <= shown
-    assert {".dat", ".csv"} <= shown
+    assert {".dat", ".csv", ".arff"} <= shown
 
 
 def test_other_files_of_the_page_on_formats_are_read(tmp_path):

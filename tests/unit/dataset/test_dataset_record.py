@@ -143,6 +143,23 @@ def test_a_contradiction_names_the_patterns_and_the_output() -> None:
     assert find_contradiction(patterns(inputs, targets, care)) is None
 
 
+@pytest.mark.parametrize("columns", [3, 5, 300, 700])
+def test_equal_rows_of_any_width_are_found(columns: int) -> None:
+    """Groups are those of the rows as tuples, in order of first appearance, NaN equal to NaN."""
+    random = np.random.default_rng(columns)
+    for different in (
+        random.integers(0, 2, (40, columns)).astype(np.uint8),
+        random.choice([np.nan, 0.0, -0.0, 1e-9, 7.5], (40, columns)),
+        random.choice([0.0, 0.25], (40, columns)).astype(np.float32),
+    ):
+        rows = different[random.integers(0, 15, 60)]
+        seen: dict[str, int] = {}
+        wanted = [seen.setdefault(str((row + 0.0).tolist()), len(seen)) for row in rows]
+        groups, first = group_rows(rows)
+        assert groups.tolist() == wanted
+        assert first.tolist() == [wanted.index(group) for group in range(len(seen))]
+
+
 def test_contradictions_of_a_large_table() -> None:
     """100,000 patterns of 64 inputs are checked, and the one contradiction found."""
     rng = np.random.default_rng(0)
