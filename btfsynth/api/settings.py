@@ -85,6 +85,8 @@ class LearnSettings(TypedDict, total=False):
     jobs: int
     max_cells: int
     max_ands: int
+    max_luts: int
+    tolerance: float
     conflicts: str
     code: str
     missing: str

@@ -127,8 +127,6 @@ def _found(event: Event) -> str | None:
 
 
 def _show(report: LearnReport, directory: Path, said: Sequence[str]) -> None:
-    from btfsynth.ports import bit_names
-
     train = report.data["train"]
     console.rule(train.name, align="left", style="dim")
     show(
@@ -137,18 +135,37 @@ def _show(report: LearnReport, directory: Path, said: Sequence[str]) -> None:
         + ", ".join(f"{data.n_patterns} {name}" for name, data in report.data.items())
         + " patterns",
     )
-    names = bit_names(train.output_ports)
-    for output in range(min(len(report.outcomes), _TABLES)):
+    names = report.names
+    for output in range(min(len(names), _TABLES)):
         console.print()
         console.print(_table(report, output, names[output]))
-    if len(report.outcomes) > _TABLES:
-        show("", f"the other {len(report.outcomes) - _TABLES} outputs are in report.json")
+    if len(names) > _TABLES:
+        show("", f"the other {len(names) - _TABLES} outputs are in report.json")
+    if len(names) == 1:
+        console.print()
+        console.print(_front(report, names[0]))
     console.print()
     show("netlist", f"{netlist_summary(report.cost)}; {report.ands} AND nodes", style="green")
     for name, score in report.scores.items():
-        show(name, f"{score.bits:.2%} of bits, {score.vectors:.2%} of patterns right")
+        what = "patterns" if report.n_classes is None else "labels"
+        show(name, f"{score.bits:.2%} of bits, {score.vectors:.2%} of {what} right")
     show_files(report.files, directory, report.notices, said)
     show_checks(report)
+
+
+def _front(report: LearnReport, name: str) -> Any:
+    """Return the front of accuracy against lookup tables; the circuit that was chosen is marked by a star."""
+    sets = list(report.data)
+    rows = [
+        (
+            f"{row['luts']}{' *' if row['won'] else ''}",
+            *(f"{row[key]:.2%}" for key in sets),
+            str(row["cells"]),
+            f"{row['learner']}, {row['how']}",
+        )
+        for row in report.front(0)
+    ]
+    return field_table((f"{name}: LUT6", *sets, "cells", "what"), rows, numbers=len(sets) + 1)
 
 
 def _table(report: LearnReport, output: int, name: str) -> Any:

@@ -157,10 +157,15 @@ def percent(right: int, count: int) -> str:
     return f"{math.floor(1000 * right / count) / 10 if count else 100:g}%"
 
 
-def count_targets(netlist: Netlist, dataset: Dataset) -> Targets:
+def count_targets(netlist: Netlist, dataset: Dataset, *, label: bool = False) -> Targets:
+    """Count the targets that a netlist gets right; a pattern as a whole is a label if that is what it names."""
     right = evaluate(netlist, dataset.inputs) == dataset.targets
     care = dataset.care_mask
-    return Targets(int((right & care).sum()), int(care.sum()))
+    bits = int((right & care).sum()), int(care.sum())
+    if not label:
+        return Targets(*bits)
+    known = care.all(axis=1)
+    return Targets(*bits, int(right[known].all(axis=1).sum()), int(known.sum()))
 
 
 def targets_record(targets: Mapping[str, Targets]) -> dict[str, dict[str, Any]]:

@@ -12,25 +12,43 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from btfsynth.dataset.code import Code
-from btfsynth.learning.samples import Samples
+from btfsynth.fpga.lut_mapper import map_luts
+from btfsynth.learning.samples import Rows, Samples
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist, value_of
 from btfsynth.ports import Port
 from btfsynth.settings.setting import Options
-from btfsynth.settings.table import DEFAULT_TIME_LIMIT, LEARN, Basis, Conflicts, Share
+from btfsynth.settings.table import (
+    DEFAULT_MAX_CELLS,
+    DEFAULT_TIME_LIMIT,
+    LEARN,
+    UNLIMITED,
+    Basis,
+    Conflicts,
+    Share,
+)
 
 OUTPUT = Port("y", 1)
 """The one output of a learner's circuit."""
+_MAX_CELLS_PER_LUT = 40
 
 
 @dataclass(frozen=True)
 class Limits:
     cells: int
     ands: int
+    luts: int | None = None  # Lookup tables of six inputs
 
     def hold(self, netlist: Netlist) -> bool:
-        return netlist.n_cells <= self.cells and count_ands(netlist) <= self.ands
+        if netlist.n_cells > self.cells or count_ands(netlist) > self.ands:
+            return False
+        if self.luts is None:
+            return True
+        # Mapping takes a while; nothing that is worth keeping puts so many cells into a table.
+        return (
+            netlist.n_cells <= _MAX_CELLS_PER_LUT * self.luts and count_luts(netlist) <= self.luts
+        )
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,24 @@ class Problem:
     limits: Limits
     seed: int
     budget: Budget = field(default_factory=Budget)
+    # Standard errors of validation accuracy that a smaller circuit may lack
+    tolerance: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class ClassProblem:
+    """Samples of classes, and what their circuit may cost."""
+
+    name: str
+    ports: tuple[Port, ...]
+    label: Port
+    n_classes: int
+    train: Rows
+    valid: Rows
+    limits: Limits
+    seed: int
+    budget: Budget = field(default_factory=Budget)
+    tolerance: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +114,9 @@ class Learner(Protocol):
     def fit(self, problem: Problem) -> Iterator[Fit]: ...
 
 
-def new_builder(problem: Problem) -> NetlistBuilder:
-    return NetlistBuilder(problem.name, problem.ports, (OUTPUT,))
+def new_builder(problem: Problem | ClassProblem) -> NetlistBuilder:
+    output = problem.label if isinstance(problem, ClassProblem) else OUTPUT
+    return NetlistBuilder(problem.name, problem.ports, (output,))
 
 
 def inlined(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) -> list[int]:
@@ -88,6 +125,11 @@ def inlined(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) ->
     for fanin in netlist.fanins.tolist():
         literals.append(builder.maj(*(value_of(literals, each) for each in fanin)))
     return [value_of(literals, literal) for literal in netlist.outputs.tolist()]
+
+
+def count_luts(netlist: Netlist) -> int:
+    """Return how many lookup tables of six inputs a netlist takes, as estimated by mapping it."""
+    return map_luts(netlist, 6).luts
 
 
 def count_ands(netlist: Netlist) -> int:
@@ -116,6 +158,8 @@ class LearnOptions(Options, settings=LEARN):
     missing: str | None = None
     max_cells: int = LEARN["max_cells"].default
     max_ands: int = LEARN["max_ands"].default
+    max_luts: int | None = None
+    tolerance: float = LEARN["tolerance"].default
     time_limit: float | None = None
     trials: int | None = None
     jobs: int = LEARN["jobs"].default
@@ -130,6 +174,8 @@ class LearnOptions(Options, settings=LEARN):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._fill("max_cells", DEFAULT_MAX_CELLS if self.max_luts is None else UNLIMITED)
         self._fill("max_ands", self.max_cells)
+        self._fill("tolerance", 1.0 if self.max_luts is None else 0.0)
         if self.trials is None:
             self._fill("time_limit", DEFAULT_TIME_LIMIT)

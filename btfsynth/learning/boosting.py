@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import plural
 from btfsynth.learning.base import Fit, Problem, inlined, new_builder
-from btfsynth.learning.candidates import Candidate, rank
+from btfsynth.learning.candidates import Candidate, is_worse, rank
 from btfsynth.learning.features import Features, measure_spectrum, with_pairs
 from btfsynth.learning.trees import Tree, grow_tree, lower_tree, telling_inputs
 from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.simulation import unpack_bits
+from btfsynth.netlist.simulation import pack_bits, unpack_bits
 
 _LEAVES = (8, 32, 128)
 _MAX_TREES = 91
@@ -159,15 +159,28 @@ _WORTH = 2
 
 
 def vote(problem: Problem, candidates: list[Candidate]) -> Fit | None:
-    """Return the best vote, None if none is better than the best circuit alone."""
+    """Return the best vote; None if none is better than the best circuit alone, beyond what chance explains."""
     members = _different(rank(candidates))[:_MEMBERS]
     if len(members) < 3 or members[0].valid_right == problem.valid.count:
         return None
     signs = np.stack([_signs(each, problem.valid.count) for each in members])
     target = problem.valid.on
-    votes = [0]
-    total = signs[0]
-    right = members[0].valid_right
+    if not _generalises(problem, members, signs, target):
+        return None
+    votes = _select(problem, members, signs, target)
+    if len(votes) == 1:
+        return None
+    return _fit(problem, members, votes)
+
+
+def _select(
+    problem: Problem, members: list[Candidate], signs: NDArray[np.int16], target: NDArray[np.bool_]
+) -> list[int]:
+    """Select votes on ``(members, samples)`` -1/+1 signs; the best circuit is the first."""
+    alone = ((signs > 0) == target).sum(axis=1)
+    first = int(alone.argmax())
+    votes = [first]
+    total, right = signs[first], int(alone[first])
     while len(votes) + 2 <= _VOTES:
         best: tuple[int, int, int] | None = None
         for i, j in combinations_with_replacement(range(len(members)), 2):
@@ -181,9 +194,25 @@ def vote(problem: Problem, candidates: list[Candidate]) -> Fit | None:
         right = best[0]
         votes.extend(best[1:])
         total = total + signs[best[1]] + signs[best[2]]
-    if len(votes) == 1:
-        return None
-    return _fit(problem, members, votes)
+    return votes
+
+
+def _generalises(
+    problem: Problem, members: list[Candidate], signs: NDArray[np.int16], target: NDArray[np.bool_]
+) -> bool:
+    """Tell whether votes that are selected on one half of the samples beat the best circuit on the other half.
+
+    By two standard errors or more: a vote is chosen from so many that it fits even noise that it was selected
+    on.
+    """
+    hits = []
+    for fold in range(2):
+        chosen, others = slice(fold, None, 2), slice(1 - fold, None, 2)
+        votes = _select(problem, members, signs[:, chosen], target[chosen])
+        for used in (votes, votes[:1]):
+            total = signs[used][:, others].sum(axis=0)
+            hits.append(pack_bits(((total > 0) == target[others])[:, None])[0])
+    return is_worse(np.concatenate(hits[1::2]), np.concatenate(hits[::2]), errors=2)
 
 
 def _different(candidates: list[Candidate]) -> list[Candidate]:

@@ -7,15 +7,24 @@ with two exclusive ors that share their products with the carry it takes seven A
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import plural
-from btfsynth.learning.base import Fit, Limits, Problem, count_ands, inlined, new_builder
+from btfsynth.learning.base import (
+    Fit,
+    Limits,
+    Problem,
+    count_ands,
+    count_luts,
+    inlined,
+    new_builder,
+)
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import TRUE, Netlist, value_of
-from btfsynth.netlist.simulation import output_words
+from btfsynth.netlist.simulation import count_ones, output_words
 
 _ODD = 0b10010110
 """The exclusive or of three as a table; entry ``v`` is bit ``v``."""
@@ -122,8 +131,13 @@ class Candidate:
     # (words,) uint64, its output on the samples
     train_words: NDArray[np.uint64]
     valid_words: NDArray[np.uint64]
+    valid_hits: NDArray[np.uint64]  # (words,) uint64, the validation samples that it is right on
     # Inputs whose exclusive or was taken off before it was fitted, and added again
     parity: tuple[int, ...] = ()
+
+    @cached_property
+    def luts(self) -> int:
+        return count_luts(self.netlist)
 
 
 def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candidate | None:
@@ -149,6 +163,7 @@ def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candid
         valid_right=problem.valid.right(valid_words),
         train_words=train_words,
         valid_words=valid_words,
+        valid_hits=problem.valid.hits(valid_words),
         parity=parity,
     )
 
@@ -156,3 +171,47 @@ def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candid
 def rank(candidates: list[Candidate]) -> list[Candidate]:
     """Return candidates by validation samples right, then by size; equals as they came."""
     return sorted(candidates, key=lambda each: (-each.valid_right, each.ands, each.netlist.n_cells))
+
+
+def ordered(candidates: list[Candidate], tolerance: float = 1.0) -> list[Candidate]:
+    """Return candidates with the winner first, the others by rank; with no tolerance that is the winner.
+
+    The winner is the smallest of those that are not worse than a choice by accuracy, by `tolerance` standard
+    errors of the difference or more: the root of the number of validation samples on which one of the two is
+    right and the other wrong (Breiman et al., Classification and Regression Trees, 1984, and McNemar, 1947).
+    """
+    ranked = rank(candidates)
+    if tolerance == 0:
+        return ranked
+    chosen = _cross_fitted(ranked)
+    for each in sorted(ranked, key=lambda each: (each.ands, each.netlist.n_cells)):
+        if each is ranked[0] or not is_worse(each.valid_hits, chosen, tolerance):
+            return [each, *(other for other in ranked if other is not each)]
+    raise AssertionError("the best is among the candidates")
+
+
+_EVERY_OTHER = np.uint64(0x5555555555555555)
+
+
+def _cross_fitted(ranked: list[Candidate]) -> NDArray[np.uint64]:
+    """Return ``(words,)`` uint64, on which validation samples a choice by accuracy is right.
+
+    On each half of them the circuit is taken that is best on the other half: the best of many circuits on the
+    same samples looks better than it is.
+    """
+    hits = np.zeros_like(ranked[0].valid_hits)
+    for half in (_EVERY_OTHER, ~_EVERY_OTHER):
+        best = max(
+            ranked, key=lambda each: count_ones(each.valid_hits & half)
+        )  # the first of equals
+        hits |= best.valid_hits & ~half
+    return hits
+
+
+def is_worse(hits: NDArray[np.uint64], other: NDArray[np.uint64], errors: float = 1.0) -> bool:
+    """Tell whether a circuit is worse than another by so many standard errors or more, from their `hits`.
+
+    Those are the samples that each is right on, ``(words,)`` uint64.
+    """
+    lost, won = count_ones(other & ~hits), count_ones(hits & ~other)
+    return lost > won and (lost - won) ** 2 >= errors**2 * (lost + won)

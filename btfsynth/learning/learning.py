@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.code import InputCode, is_table
 from btfsynth.dataset.conflicts import settled
-from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.dataset.fit_code import AUTO_CODE, parse_spec
 from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
@@ -26,9 +26,17 @@ from btfsynth.flow.patterns import function_vectors
 from btfsynth.flow.report import publish_design
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.hdl.design import Origin, write_design
-from btfsynth.learning.base import Budget, LearnOptions, Limits, Problem, inlined
+from btfsynth.learning.base import (
+    Budget,
+    ClassProblem,
+    LearnOptions,
+    Limits,
+    Problem,
+    inlined,
+)
 from btfsynth.learning.candidates import within
 from btfsynth.learning.circuits import warm_up_circuits
+from btfsynth.learning.classes import class_numbers, compete_for_classes, rows_of
 from btfsynth.learning.joint import Joint, refitted, search_jointly, tied, untied
 from btfsynth.learning.portfolio import JOINT, Outcome, compete
 from btfsynth.learning.report import Baseline, LearnReport, have_sklearn, measure_baselines, score
@@ -78,7 +86,11 @@ def learn(
     held = valid is None
     train, valid, test = _prepared(train, valid, test, options)
     notices = list(train.notices)
+    many = train.output_kind is OutputKind.LABEL and train.n_outputs > 2
+    n_classes = train.n_outputs if many else None
     data = {"train": train, "valid": valid, **({} if test is None else {"test": test})}
+    data = {name: class_numbers(each) for name, each in data.items()}
+    train = data["train"]
     notices.extend(_overlaps(data))
     is_tied = options.share is Share.CYCLIC
     seen = {name: tied(each) if is_tied else each for name, each in data.items()}
@@ -87,9 +99,13 @@ def learn(
         with closing(executor(options.jobs)) as workers:
             # Workers of this machine then find the kernels compiled.
             warm_up(TrainParameters().precision)
-            if _is_joint(seen["train"], options):
-                warm_up_circuits()
-            outcomes, sure = _outcomes(seen, options, on_event, workers, held)
+            if n_classes is not None:
+                problem = _class_problem(data, n_classes, options)
+                outcomes, sure = [compete_for_classes(problem, on_event)], None
+            else:
+                if _is_joint(seen["train"], options):
+                    warm_up_circuits()
+                outcomes, sure = _outcomes(seen, options, on_event, workers, held)
         seconds = time.monotonic() - begin
         baselines: list[list[Baseline]] = [[] for _ in outcomes]
         outcomes = _affordable(outcomes, options)
@@ -98,11 +114,12 @@ def learn(
             netlist = untied(train, netlist)
         stopped = any(outcome.interrupted for outcome in outcomes)
         if not stopped:  # Ctrl-C waits for no comparison and no optimisation
-            baselines = _baselines(seen, options, on_event)
+            baselines = _baselines(seen, n_classes, options, on_event)
             on_event(StageBegan("simplifying"))
             netlist, stopped = _simplified(netlist, options)
         report = LearnReport(
             data=data,
+            n_classes=n_classes,
             options=options,
             outcomes=tuple(outcomes),
             confidence=sure,
@@ -222,11 +239,11 @@ def _refitted(
     data: dict[str, Dataset], options: LearnOptions, outcomes: list[Outcome], again: Joint
 ) -> list[Outcome]:
     """Put the circuit of all samples first where the learner of all outputs has won."""
-    limits = Limits(options.max_cells, options.max_ands)
+    limits = _limits(options)
 
     def problem(output: int) -> Problem:
-        parts = _parts(options, len(outcomes), output)
-        return _problem(data, output, parts, options.seed, Budget())
+        parts = _limits(options, len(outcomes), output)
+        return _problem(data, output, parts, options, Budget())
 
     winners = refitted(again, [each.candidates[0] for each in outcomes], limits, problem)
     return [
@@ -252,11 +269,11 @@ def _singly(
         budget = whole.share(1 / (train.n_outputs - output))
         if interrupted:
             budget = Budget(time.monotonic())
-        limits = _parts(options, train.n_outputs, output)
-        problem = _problem(data, output, limits, options.seed, budget)
+        limits = _limits(options, train.n_outputs, output)
+        problem = _problem(data, output, limits, options, budget)
         where = f"{names[output]}: " if train.n_outputs > 1 else ""
         # Circuits that share gates share the limits too.
-        shared = Limits(options.max_cells, options.max_ands)
+        shared = _limits(options)
         outcome = compete(
             problem,
             given=[] if joint is None else joint.candidates(problem, shared, output),
@@ -269,8 +286,34 @@ def _singly(
     return outcomes
 
 
+def _class_problem(data: dict[str, Dataset], n_classes: int, options: LearnOptions) -> ClassProblem:
+    train = data["train"]
+    deadline = None if options.time_limit is None else time.monotonic() + options.time_limit
+    return ClassProblem(
+        name=train.name,
+        ports=train.input_ports,
+        label=train.output_ports[0],
+        n_classes=n_classes,
+        train=rows_of(train),
+        valid=rows_of(data["valid"]),
+        limits=_limits(options),
+        seed=options.seed,
+        budget=Budget(deadline),
+        tolerance=options.tolerance,
+    )
+
+
+def _limits(options: LearnOptions, outputs: int = 1, output: int = 0) -> Limits:
+    """Return an output's share of the limits."""
+    return Limits(
+        _part(options.max_cells, outputs, output),
+        _part(options.max_ands, outputs, output),
+        None if options.max_luts is None else _part(options.max_luts, outputs, output),
+    )
+
+
 def _problem(
-    data: dict[str, Dataset], output: int, limits: Limits, seed: int, budget: Budget
+    data: dict[str, Dataset], output: int, limits: Limits, options: LearnOptions, budget: Budget
 ) -> Problem:
     train = data["train"]
     return Problem(
@@ -279,14 +322,9 @@ def _problem(
         train=samples_of(train, output),
         valid=samples_of(data["valid"], output),
         limits=limits,
-        seed=seed,
+        seed=options.seed,
         budget=budget,
-    )
-
-
-def _parts(options: LearnOptions, outputs: int, output: int) -> Limits:
-    return Limits(
-        *(_part(limit, outputs, output) for limit in (options.max_cells, options.max_ands))
+        tolerance=options.tolerance,
     )
 
 
@@ -305,24 +343,29 @@ def _of_output(where: str, on_event: OnEvent) -> OnEvent:
 
 
 def _baselines(
-    data: dict[str, Dataset], options: LearnOptions, on_event: OnEvent
+    data: dict[str, Dataset], n_classes: int | None, options: LearnOptions, on_event: OnEvent
 ) -> list[list[Baseline]]:
-    n_outputs, test = data["train"].n_outputs, data.get("test")
+    test = data.get("test")
+    count = data["train"].n_outputs if n_classes is None else 1
     wanted = have_sklearn() if options.baselines is None else options.baselines
     if not wanted:
-        return [[] for _ in range(n_outputs)]
-    limits = Limits(options.max_cells, options.max_ands)
+        return [[] for _ in range(count)]
     on_event(StageBegan("baselines"))
     found: list[list[Baseline]] = []
-    for output in range(n_outputs):
-        problem = _problem(data, output, limits, options.seed, Budget())
-        tested = None if test is None else samples_of(test, output)
+    for output in range(count):
+        problem: Problem | ClassProblem
+        if n_classes is None:
+            problem = _problem(data, output, _limits(options), options, Budget())
+            tested = None if test is None else samples_of(test, output).rows
+        else:
+            problem = _class_problem(data, n_classes, options)
+            tested = None if test is None else rows_of(test)
         try:
             found.append(measure_baselines(problem, tested))
         except (Exception, KeyboardInterrupt) as error:  # what was learnt is worth more than these
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error
             on_event(Note(f"baselines: skipped: {reason or type(error).__name__}"))
-            found.extend([] for _ in range(n_outputs - output))
+            found.extend([] for _ in range(count - output))
             break
     return found
 
@@ -331,7 +374,8 @@ def _joined(train: Dataset, netlists: list[Netlist]) -> Netlist:
     """Return one netlist of all outputs under the ports of the data; what they share is made once."""
     builder = NetlistBuilder(train.name, train.input_ports, train.output_ports)
     inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
-    return builder.build([inlined(builder, netlist, inputs)[0] for netlist in netlists])
+    outputs = [literal for netlist in netlists for literal in inlined(builder, netlist, inputs)]
+    return builder.build(outputs)
 
 
 def _affordable(outcomes: list[Outcome], options: LearnOptions) -> list[Outcome]:
@@ -347,7 +391,7 @@ def _affordable(outcomes: list[Outcome], options: LearnOptions) -> list[Outcome]
         return outcomes
     found = []
     for output, outcome in enumerate(outcomes):
-        limits = _parts(options, len(outcomes), output)
+        limits = _limits(options, len(outcomes), output)
         fit = [
             each
             for each in outcome.candidates
@@ -367,7 +411,7 @@ def _simplified(netlist: Netlist, options: LearnOptions) -> tuple[Netlist, bool]
         smaller, _ = simplify_netlist(netlist, None, None, options.passes)
     except InterruptedPasses as interruption:
         smaller, stopped = interruption.result.netlist, True
-    return within(smaller, Limits(options.max_cells, options.max_ands)) or netlist, stopped
+    return within(smaller, _limits(options)) or netlist, stopped
 
 
 def _checks(folder: Path, simulators: Sequence[str] | None) -> dict[str, CheckResult]:
@@ -383,9 +427,10 @@ def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
     """Write and check the design; return the report with what is known then."""
     netlist, train = report.netlist, report.data["train"]
     options = report.options
-    vectors = function_vectors(
-        partial(evaluate, netlist), netlist.n_inputs, train.inputs[:_SHOWN_VECTORS]
-    )
+    shown = train.inputs[:_SHOWN_VECTORS]
+    if "test" in report.data:  # all of them: their accuracy is said of the hardware
+        shown = np.concatenate([report.data["test"].inputs, shown])
+    vectors = function_vectors(partial(evaluate, netlist), netlist.n_inputs, shown)
     winners = [outcome.candidates[0] for outcome in report.outcomes]
     learned = "; ".join(f"{winner.learner}, {winner.how}" for winner in winners[:8])
     provenance = {"learned": learned, "seed": str(options.seed), "passes": options.passes}
@@ -403,6 +448,8 @@ def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
                 "passes": options.passes,
                 "max_cells": options.max_cells,
                 "max_ands": options.max_ands,
+                "tolerance": options.tolerance,
+                **({} if options.max_luts is None else {"max_luts": options.max_luts}),
             },
             notices=report.notices,
             code=train.code,

@@ -12,9 +12,10 @@ from btfsynth.errors import ToolError
 from btfsynth.events import BetterCircuit, OnEvent, StageBegan, ignore
 from btfsynth.learning.base import Fit, Learner, Problem, new_builder
 from btfsynth.learning.boosting import VOTE, BoostingLearner, vote
-from btfsynth.learning.candidates import Candidate, measured, rank
+from btfsynth.learning.candidates import Candidate, measured, ordered, rank
 from btfsynth.learning.closed_forms import PolynomialLearner, SupportLearner, SymmetricLearner
 from btfsynth.learning.features import measure_spectrum
+from btfsynth.learning.front import GradientLearner
 from btfsynth.learning.networks import NetworkLearner
 from btfsynth.learning.samples import Samples
 from btfsynth.learning.trees import FringeLearner, TreeLearner
@@ -43,6 +44,7 @@ _QUICK: tuple[type[Learner], ...] = (
     SupportLearner,
     TreeLearner,
     FringeLearner,
+    GradientLearner,
     BoostingLearner,
 )
 JOINT = "circuit"
@@ -59,6 +61,12 @@ class Outcome:
     discarded: int
     interrupted: bool  # True if the user stopped it
     lost: str | None = None  # What became of the workers, if they were lost on the way
+
+
+def better(candidate: Candidate, valid: int) -> BetterCircuit:
+    """Return the event of a candidate that is better than those before it, on this many validation samples."""
+    cells = candidate.netlist.n_cells
+    return BetterCircuit(candidate.learner, candidate.how, candidate.valid_right, valid, cells)
 
 
 class _Contest:
@@ -85,15 +93,7 @@ class _Contest:
         self.candidates.append(candidate)
         if candidate.valid_right > self.best:
             self.best = candidate.valid_right
-            self.on_event(
-                BetterCircuit(
-                    candidate.learner,
-                    candidate.how,
-                    candidate.valid_right,
-                    self.problem.valid.count,
-                    candidate.netlist.n_cells,
-                )
-            )
+            self.on_event(better(candidate, self.problem.valid.count))
         right = candidate.train_right, candidate.valid_right
         exact = right == (self.problem.train.count, self.problem.valid.count)
         self.exact = self.exact or exact
@@ -119,7 +119,8 @@ def compete(
         if not contest.candidates:
             raise
         interrupted = True
-    return Outcome(tuple(rank(contest.candidates)), contest.discarded, interrupted, contest.lost)
+    found = ordered(contest.candidates, problem.tolerance)
+    return Outcome(tuple(found), contest.discarded, interrupted, contest.lost)
 
 
 def _run(contest: _Contest, networks: NetworkLearner) -> None:

@@ -19,11 +19,17 @@ from btfsynth.flow.patterns import (
     verified_words,
 )
 from btfsynth.flow.report import is_verified
-from btfsynth.learning.base import LearnOptions, Problem, count_ands, new_builder
+from btfsynth.learning.base import (
+    ClassProblem,
+    LearnOptions,
+    Problem,
+    count_ands,
+    new_builder,
+)
 from btfsynth.learning.candidates import Candidate
 from btfsynth.learning.portfolio import JOINT, LEARNERS, Outcome
-from btfsynth.learning.samples import Samples
-from btfsynth.learning.trees import Tree, lower_tree
+from btfsynth.learning.samples import Rows, Samples
+from btfsynth.lower.trees import LEAF, IntegerTree, lower_values
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.views import NetlistStatistics, statistics
@@ -43,11 +49,11 @@ class LearnReport:
 
     # Training, validation and, if given, test patterns by name: train, valid, test
     data: dict[str, Dataset]
+    # Number of classes if there are more than two: one circuit gives the number of the class then
+    n_classes: int | None
     options: LearnOptions
-    outcomes: tuple[Outcome, ...]  # One for each output bit
-    baselines: tuple[
-        list[Baseline], ...
-    ]  # One list for each output bit; empty without scikit-learn
+    outcomes: tuple[Outcome, ...]  # One for each output bit; of classes one for all bits
+    baselines: tuple[list[Baseline], ...]  # One list for each outcome; empty without scikit-learn
     netlist: Netlist
     scores: dict[str, Score]  # By the name of the data
     checks: dict[str, CheckResult]
@@ -75,7 +81,10 @@ class LearnReport:
     @property
     def targets(self) -> dict[str, Targets]:
         """What the circuit gets right, by the name of the data."""
-        return {name: count_targets(self.netlist, each) for name, each in self.data.items()}
+        return {
+            name: count_targets(self.netlist, each, label=self.n_classes is not None)
+            for name, each in self.data.items()
+        }
 
     @property
     def verdict(self) -> str:
@@ -90,18 +99,25 @@ class LearnReport:
     def ands(self) -> int:
         return count_ands(self.netlist)
 
-    def rows(self, output: int) -> list[dict[str, Any]]:
-        """Return the best circuit of every learner and the baselines for an output bit, the winner marked."""
-        outcome = self.outcomes[output]
+    @property
+    def names(self) -> list[str]:
+        """What each outcome is of: the name of an output bit, or of the port of the class."""
+        ports = self.data["train"].output_ports
+        names = bit_names(ports) if self.n_classes is None else [ports[0].name]
+        return names[: len(self.outcomes)]
+
+    def rows(self, place: int) -> list[dict[str, Any]]:
+        """Return the best circuit of every learner and the baselines for an outcome, the winner marked."""
+        outcome = self.outcomes[place]
         best: dict[str, Candidate] = {}
         for candidate in outcome.candidates:
             best.setdefault(candidate.learner, candidate)
         rows = [
-            self._row(output, best[name], best[name] is outcome.candidates[0])
+            self._row(place, best[name], best[name] is outcome.candidates[0])
             for name in LEARNERS
             if name in best
         ]
-        return rows + [self._baseline_row(output, each) for each in self.baselines[output]]
+        return rows + [baseline.row() for baseline in self.baselines[place]]
 
     def confidence_of(self, output: int) -> float | None:
         """Return how far equally simple circuits agree on an output; None if another learner has won it."""
@@ -109,9 +125,28 @@ class LearnReport:
             return None
         return round(float(self.confidence[output]), 4)
 
-    def _row(self, output: int, candidate: Candidate, won: bool) -> dict[str, Any]:
+    def front(self, place: int) -> list[dict[str, Any]]:
+        """Return circuits that are right on more validation samples than smaller ones, and the one chosen.
+
+        By size; that is in AND nodes where circuits are compared, and in lookup tables where it is shown.
+        """
+        outcome = self.outcomes[place]
+        found: list[Candidate] = []
+        best = -1
+        for each in sorted(outcome.candidates, key=lambda each: (each.ands, -each.valid_right)):
+            if each.valid_right > best or each is outcome.candidates[0]:
+                found.append(each)
+            best = max(best, each.valid_right)
+        rows = [
+            {**self._row(place, each, each is outcome.candidates[0]), "luts": each.luts}
+            for each in found
+        ]
+        return sorted(rows, key=lambda row: int(row["luts"]))
+
+    def _row(self, place: int, candidate: Candidate, won: bool) -> dict[str, Any]:
+        bits = slice(place, place + 1) if self.n_classes is None else slice(None)
         shares = {
-            name: _share(evaluate(candidate.netlist, data.inputs)[:, 0], data, output)
+            name: _share(evaluate(candidate.netlist, data.inputs), data, bits)
             for name, data in self.data.items()
         }
         return {
@@ -123,25 +158,8 @@ class LearnReport:
             "won": won,
         }
 
-    def _baseline_row(self, output: int, baseline: Baseline) -> dict[str, Any]:
-        counts = {name: int(data.care_mask[:, output].sum()) for name, data in self.data.items()}
-        row: dict[str, Any] = {
-            "learner": baseline.name,
-            "how": baseline.how,
-            "train": baseline.train_right / counts["train"],
-            "valid": baseline.valid_right / counts["valid"],
-        }
-        if baseline.test is not None:
-            test = self.data["test"]
-            row["test"] = float(
-                (baseline.test == test.targets[test.care_mask[:, output], output]).mean()
-            )
-        cells = None if baseline.netlist is None else baseline.netlist.n_cells
-        return {**row, "cells": cells, "ands": baseline.ands, "won": False}
-
     def to_json(self) -> dict[str, Any]:
         train = self.data["train"]
-        names = bit_names(train.output_ports)
         return {
             "name": train.name,
             "source": train.source,
@@ -151,15 +169,21 @@ class LearnReport:
             "accuracy": {name: vars(score) for name, score in self.scores.items()},
             "netlist": {**self.cost.record(), "aiger_ands": self.ands},
             **({"classes": list(train.classes)} if train.classes else {}),
-            "limits": {"cells": self.options.max_cells, "ands": self.options.max_ands},
+            "limits": {
+                "cells": self.options.max_cells,
+                "ands": self.options.max_ands,
+                "luts": self.options.max_luts,
+            },
+            "n_classes": self.n_classes,
             "outputs": [
                 {
-                    "name": names[output],
+                    "name": self.names[output],
                     "winner": outcome.candidates[0].learner,
                     "circuits": len(outcome.candidates),
                     "discarded": outcome.discarded,
                     "confidence": self.confidence_of(output),
                     "learners": self.rows(output),
+                    **({"front": self.front(output)} if len(self.outcomes) == 1 else {}),
                 }
                 for output, outcome in enumerate(self.outcomes)
             ],
@@ -176,9 +200,9 @@ class LearnReport:
         }
 
 
-def _share(values: NDArray[np.uint8], data: Dataset, output: int) -> float:
-    care = data.care_mask[:, output]
-    return float((values == data.targets[:, output])[care].mean())
+def _share(values: NDArray[np.uint8], data: Dataset, bits: slice) -> float:
+    care = data.care_mask[:, bits].all(axis=1)
+    return float((values == data.targets[:, bits]).all(axis=1)[care].mean())
 
 
 def score(netlist: Netlist, data: Dataset) -> Score:
@@ -201,12 +225,23 @@ class Baseline:
 
     name: str
     how: str
-    train_right: int
-    valid_right: int
-    # (samples,) bool, its output on the test samples, None without any
-    test: NDArray[np.bool_] | None
+    shares: dict[str, float]  # Right of the samples, by the name of the data
     netlist: Netlist | None = None  # A tree as multiplexers; None for a forest
-    ands: int | None = None
+
+    @property
+    def ands(self) -> int | None:
+        return None if self.netlist is None else count_ands(self.netlist)
+
+    def row(self) -> dict[str, Any]:
+        cells = None if self.netlist is None else self.netlist.n_cells
+        return {
+            "learner": self.name,
+            "how": self.how,
+            **self.shares,
+            "cells": cells,
+            "ands": self.ands,
+            "won": False,
+        }
 
 
 def have_sklearn() -> bool:
@@ -217,73 +252,76 @@ def have_sklearn() -> bool:
     return True
 
 
-def measure_baselines(problem: Problem, test: Samples | None) -> list[Baseline]:
+def measure_baselines(problem: Problem | ClassProblem, test: Rows | None) -> list[Baseline]:
     """Fit a decision tree and a random forest, the depth of both selected on the validation samples."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.tree import DecisionTreeClassifier
 
+    sets = {"train": _rows(problem.train), "valid": _rows(problem.valid)}
+    if test is not None:
+        sets["test"] = test
     tree = _best(
-        problem,
+        sets,
         (
             DecisionTreeClassifier(max_depth=depth, random_state=problem.seed)
             for depth in _TREE_DEPTHS
         ),
     )
     forest = _best(
-        problem,
+        sets,
         (
             RandomForestClassifier(_FOREST_TREES, max_depth=depth, random_state=problem.seed)
             for depth in _FOREST_DEPTHS
         ),
     )
-    netlist = _netlist(problem, tree)
-    found = []
-    for name, how, model in (
-        ("sklearn tree", f"depth {tree.get_depth()}, {tree.get_n_leaves()} leaves", tree),
-        ("sklearn forest", f"{_FOREST_TREES} trees, depth {forest.max_depth or 'free'}", forest),
-    ):
-        of_tree = model is tree
-        found.append(
-            Baseline(
-                name,
-                how,
-                train_right=_right(model, problem.train),
-                valid_right=_right(model, problem.valid),
-                test=None if test is None else np.asarray(model.predict(test.inputs), np.bool_),
-                netlist=netlist if of_tree else None,
-                ands=count_ands(netlist) if of_tree else None,
-            )
-        )
-    return found
+    return [
+        Baseline(
+            "sklearn tree",
+            f"depth {tree.get_depth()}, {tree.get_n_leaves()} leaves",
+            _shares(tree, sets),
+            _netlist(problem, tree),
+        ),
+        Baseline(
+            "sklearn forest",
+            f"{_FOREST_TREES} trees, depth {forest.max_depth or 'free'}",
+            _shares(forest, sets),
+        ),
+    ]
 
 
-def _best(problem: Problem, models: Iterable[Any]) -> Any:
-    best, most = None, -1
+def _rows(samples: Samples | Rows) -> Rows:
+    return samples.rows if isinstance(samples, Samples) else samples
+
+
+def _best(sets: dict[str, Rows], models: Iterable[Any]) -> Any:
+    best, most = None, -1.0
     for model in models:
-        model.fit(problem.train.inputs, problem.train.on)
-        right = _right(model, problem.valid)
+        model.fit(sets["train"].inputs, sets["train"].labels)
+        right = _right(model, sets["valid"])
         if right > most:
             best, most = model, right
     return best
 
 
-def _right(model: Any, samples: Samples) -> int:
-    return int((model.predict(samples.inputs) == samples.on).sum())
+def _right(model: Any, rows: Rows) -> float:
+    return float((model.predict(rows.inputs) == rows.labels).mean())
 
 
-def _netlist(problem: Problem, model: Any) -> Netlist:
+def _shares(model: Any, sets: dict[str, Rows]) -> dict[str, float]:
+    return {name: _right(model, rows) for name, rows in sets.items()}
+
+
+def _netlist(problem: Problem | ClassProblem, model: Any) -> Netlist:
     grown = model.tree_
     inner = grown.children_left >= 0
-    # Where only one class was seen there is one column: the share of that class.
-    classes = model.classes_.astype(np.bool_)
-    value = classes[grown.value[:, 0, :].argmax(axis=1)]
-    tree = Tree(
-        feature=np.where(inner, grown.feature, -1).astype(np.int64),
+    # A column per class that was seen in training.
+    tree = IntegerTree(
+        test=np.where(inner, grown.feature, LEAF).astype(np.int64),
         low=grown.children_left.astype(np.int64),
         high=grown.children_right.astype(np.int64),
-        value=value,
-        order=tuple(int(node) for node in np.flatnonzero(inner)),
+        value=model.classes_[grown.value[:, 0, :].argmax(axis=1)].astype(np.int64),
     )
     builder = new_builder(problem)
     literals = [builder.input(i) for i in range(builder.n_inputs)]
-    return builder.build([lower_tree(builder, tree, literals)])
+    width = builder.output_ports[0].width
+    return builder.build(lower_values(builder, tree, literals, width))

@@ -11,10 +11,22 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.patterns import group_rows
 from btfsynth.errors import UsageError
-from btfsynth.netlist.simulation import pack_bits, valid_words
+from btfsynth.netlist.simulation import count_ones, pack_bits, valid_words
 
 _VALID_SHARE = 0.25
 """Share of the patterns that is kept to choose between circuits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Samples of classes."""
+
+    inputs: NDArray[np.uint8]  # (rows, bits) uint8 0/1
+    labels: NDArray[np.int64]  # (rows,) int64
+
+    @property
+    def count(self) -> int:
+        return len(self.labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +45,11 @@ class Samples:
         return int(self.inputs.shape[1])
 
     @cached_property
+    def rows(self) -> Rows:
+        """The samples as those of the classes 0 and 1."""
+        return Rows(self.inputs, self.on.astype(np.int64))
+
+    @cached_property
     def input_words(self) -> NDArray[np.uint64]:
         """``(inputs, words)`` uint64 signatures of the inputs."""
         return pack_bits(self.inputs)
@@ -43,10 +60,14 @@ class Samples:
         words: NDArray[np.uint64] = pack_bits(self.on[:, None])[0]
         return words
 
+    def hits(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return the samples on which a signature is the output's, both ``(words,)`` uint64."""
+        hits: NDArray[np.uint64] = ~(words ^ self.on_words) & valid_words(self.count)
+        return hits
+
     def right(self, words: NDArray[np.uint64]) -> int:
         """Return on how many samples a signature, ``(words,)`` uint64, is the output's."""
-        wrong = (words ^ self.on_words) & valid_words(self.count)
-        return self.count - int(np.unpackbits(wrong.view(np.uint8)).sum())
+        return count_ones(self.hits(words))
 
 
 def samples_of(dataset: Dataset, output: int) -> Samples:

@@ -178,6 +178,13 @@ def lower_leaves(
     ]
 
 
+def lower_values(
+    builder: NetlistBuilder, tree: IntegerTree, tests: Sequence[int], width: int
+) -> list[int]:
+    """Build a tree alone, leaves 0 to below ``2 ** width``: its value as bits, least significant first."""
+    return [_leaf_bit(builder, tree, tree.value >> bit & 1, tests) for bit in range(width)]
+
+
 def _leaf_bit(
     builder: NetlistBuilder, tree: IntegerTree, bits: NDArray[np.int64], tests: Sequence[int]
 ) -> int:

@@ -135,6 +135,8 @@ DEFAULT_STAGE_DEPTH = 4
 
 DEFAULT_TIME_LIMIT = 60.0
 """Seconds of a discovery or of learning for which neither time nor trials are limited."""
+DEFAULT_MAX_CELLS, UNLIMITED = 5000, 2**31 - 1
+"""Cells of a circuit that is learned, without and with a limit in lookup tables."""
 
 _SECONDS = Real("a number of seconds above 0", lambda value: value > 0, "SECONDS")
 
@@ -491,12 +493,29 @@ LEARN = table(
     INPUTS["conflicts"].but(default=Conflicts.MAJORITY, otherwise="", section=""),
     BUILD["code"].but(otherwise="auto for a table", section=""),
     BUILD["missing"].but(section=""),
-    Setting("max_cells", Whole(1), "Maximum number of AND, OR and majority cells.", 5000),
+    Setting(
+        "max_cells",
+        Whole(1),
+        "Maximum number of AND, OR and majority cells.",
+        otherwise=f"{DEFAULT_MAX_CELLS}, none with `max_luts`",
+    ),
     Setting(
         "max_ands",
         Whole(1),
         "Maximum number of AND nodes in the AIGER file.",
         otherwise="as `max_cells`",
+    ),
+    Setting(
+        "max_luts",
+        Whole(1),
+        "Maximum number of 6-input lookup tables, estimated by mapping.",
+        otherwise="unlimited",
+    ),
+    Setting(
+        "tolerance",
+        Real("a number of at least 0", lambda value: value >= 0),
+        "Validation accuracy to give up for a smaller circuit, in standard errors.",
+        otherwise="1, or 0 with `max_luts`",
     ),
     _SEARCH[0].but(
         help="Learn for SECONDS; baselines, passes and simulators run afterwards, without a limit."
