@@ -40,6 +40,7 @@ from btfsynth.report.sections import (
     training_text,
     verdict,
 )
+from btfsynth.report.sizes import size_front
 
 PAGE_FILE = "report.html"
 
@@ -50,6 +51,7 @@ _SECTIONS = (
     ("circuit", "Circuit"),
     ("truth", "Truth table"),
     ("training", "Training"),
+    ("sizes", "Sizes"),
     ("weights", "Weights"),
     ("passes", "Passes"),
     ("checks", "Checks"),
@@ -91,6 +93,7 @@ def _design_values(folder: DesignFolder) -> dict[str, Any]:
         "notices": [*folder.manifest.notices, *folder.notices],
         "front": None,
         "training": {"text": text, "curve": curve} if text or curve else None,
+        "sizes": size_front(folder.build),
         "layers": () if network is None else layer_maps(network, port_bits(network.input_ports)),
         "passes": pass_table(folder),
         "chains": chains(folder),
@@ -118,6 +121,7 @@ def _discovery_values(found: Discovery) -> dict[str, Any]:
         "notices": list(dict.fromkeys(n for design in found.designs for n in design.notices)),
         "front": found.front(),
         "training": None,
+        "sizes": None,
         "layers": (),
         "passes": None,
         "chains": [
@@ -167,7 +171,7 @@ def _circuits(folders: Sequence[DesignFolder], names: Sequence[str]) -> dict[str
 def _render(values: dict[str, Any]) -> str:
     shown = {
         "summary", "circuit", "truth", "checks", "provenance",
-        *(name for name in ("front", "training", "passes", "fpga") if values[name]),
+        *(name for name in ("front", "training", "sizes", "passes", "fpga") if values[name]),
     } | ({"weights"} if values["layers"] else set())  # fmt: skip
     sections = [(id_, name) for id_, name in _SECTIONS if id_ in shown]
     names = [f"wn{shade}" for shade in range(_SHADES, 0, -1)]
