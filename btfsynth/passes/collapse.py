@@ -42,6 +42,8 @@ _HOPELESS = 3
 """Starts of more than this many times the cells of the smallest one are not optimised further."""
 _ANNEALING_WORK = 8_000_000
 """Steps times cells times words per start: large netlists are annealed for fewer steps."""
+_WORK = 1_000
+"""The same in million words looked at, which many outputs make many more of."""
 _UNKNOWN = 2
 
 
@@ -93,7 +95,7 @@ class Collapse:
 
         def annealing(start: Netlist, times: int, seed: int) -> Annealing:
             most = _ANNEALING_WORK // (1 + start.n_cells * words)
-            return Annealing(times * min(self.steps, most), seed=seed)
+            return Annealing(times * min(self.steps, most), work=times * _WORK, seed=seed)
 
         found = [work.taken(*steps, start=start) for start in found]
         found = [work.taken(annealing(start, 1, self.seed), start=start) for start in found]
