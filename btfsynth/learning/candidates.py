@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import plural
 from btfsynth.learning.base import (
+    ClassProblem,
     Fit,
     Limits,
     Problem,
@@ -173,19 +174,24 @@ def rank(candidates: list[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda each: (-each.valid_right, each.ands, each.netlist.n_cells))
 
 
-def ordered(candidates: list[Candidate], tolerance: float = 1.0) -> list[Candidate]:
+_ROWS_PER_AND = 8
+
+
+def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> list[Candidate]:
     """Return candidates with the winner first, the others by rank; with no tolerance that is the winner.
 
-    The winner is the smallest of those that are not worse than a choice by accuracy, by `tolerance` standard
-    errors of the difference or more: the root of the number of validation samples on which one of the two is
-    right and the other wrong (Breiman et al., Classification and Regression Trees, 1984, and McNemar, 1947).
+    A circuit that is right on all samples and far smaller than these wins: that is no chance. Otherwise the
+    winner is the smallest of those that are not worse than a choice by accuracy, by `tolerance` standard errors
+    of the difference or more (Breiman et al., Classification and Regression Trees, 1984).
     """
     ranked = rank(candidates)
-    if tolerance == 0:
+    rows = problem.train.count, problem.valid.count
+    exact = (ranked[0].train_right, ranked[0].valid_right) == rows
+    if problem.tolerance == 0 or (exact and _ROWS_PER_AND * ranked[0].ands <= sum(rows)):
         return ranked
     chosen = _cross_fitted(ranked)
     for each in sorted(ranked, key=lambda each: (each.ands, each.netlist.n_cells)):
-        if each is ranked[0] or not is_worse(each.valid_hits, chosen, tolerance):
+        if each is ranked[0] or not is_worse(each.valid_hits, chosen, problem.tolerance):
             return [each, *(other for other in ranked if other is not each)]
     raise AssertionError("the best is among the candidates")
 
@@ -211,7 +217,9 @@ def _cross_fitted(ranked: list[Candidate]) -> NDArray[np.uint64]:
 def is_worse(hits: NDArray[np.uint64], other: NDArray[np.uint64], errors: float = 1.0) -> bool:
     """Tell whether a circuit is worse than another by so many standard errors or more, from their `hits`.
 
-    Those are the samples that each is right on, ``(words,)`` uint64.
+    Those are the samples that each is right on, ``(words,)`` uint64. The standard error of the difference is
+    the root of the number on which one is right and the other wrong (McNemar, 1947); half a sample is taken
+    off, as counts are whole numbers.
     """
     lost, won = count_ones(other & ~hits), count_ones(hits & ~other)
-    return lost > won and (lost - won) ** 2 >= errors**2 * (lost + won)
+    return lost > won and (lost - won - 0.5) ** 2 >= errors**2 * (lost + won)

@@ -68,7 +68,7 @@ def compete_for_classes(problem: ClassProblem, on_event: OnEvent) -> Outcome:
         if not candidates:
             raise
         interrupted = True
-    return Outcome(tuple(ordered(candidates, problem.tolerance)), discarded, interrupted)
+    return Outcome(tuple(ordered(candidates, problem)), discarded, interrupted)
 
 
 def _fits(problem: ClassProblem) -> Iterator[Fit]:

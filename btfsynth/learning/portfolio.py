@@ -119,7 +119,7 @@ def compete(
         if not contest.candidates:
             raise
         interrupted = True
-    found = ordered(contest.candidates, problem.tolerance)
+    found = ordered(contest.candidates, problem)
     return Outcome(tuple(found), contest.discarded, interrupted, contest.lost)
 
 
