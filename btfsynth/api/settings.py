@@ -41,6 +41,9 @@ class TrainSettings(TypedDict, total=False):
     stop: str
     gap_limit: float
     precision: int
+    votes: int
+    max_luts: int
+    max_loss: float
 
 
 class HardwareSettings(TypedDict, total=False):

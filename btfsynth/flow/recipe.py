@@ -201,6 +201,10 @@ def _training(
     The numbers of jobs and threads are omitted: they do not change the result.
     """
     training = options.training
+    if training.votes is not None:
+        kept = ("seed", "votes", "max_luts", "max_loss", "time_limit")
+        told = plain_values(training)["train"]
+        return {name: told[name] for name in kept if name in told}, ""
     plan = plan_for(training_data(dataset, options.linear_code), training)
     values = plain_values(training)["train"] | plain_values(plan.parameters)["train"]
     for name in ("jobs", "threads", "widths"):

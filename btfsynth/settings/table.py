@@ -307,6 +307,26 @@ TRAIN = table(
         "Floating-point bits in training.",
         otherwise="32",
     ),
+    Setting(
+        "votes",
+        Whole(1, 100_000),
+        "Train a sum of votes instead of layers: up to N threshold neurons of six inputs per output.",
+        otherwise="layers",
+        more="For noisy samples and classes. Every vote is trained on what those before it get wrong; how many "
+        "are kept is chosen on the validation set or by cross-fitting.",
+    ),
+    Setting(
+        "max_luts",
+        Whole(1),
+        "Keep as many `votes` as fit N look-up tables of six inputs, by an estimate.",
+        otherwise="no limit",
+    ),
+    Setting(
+        "max_loss",
+        Real("a number from 0 to below 100", lambda value: 0 <= value < 100),
+        "Keep the fewest `votes` that are right of at most X percent less than the best.",
+        otherwise="0",
+    ),
     section="train",
     heading="Training options",
 )

@@ -90,6 +90,7 @@ class TrialResult:
     codes: NDArray[np.uint8] | None = None
     best_iteration: int = 0
     valid_right: int | None = None
+    votes: int | None = None  # rounds of votes, where the network was not trained by projections
 
     @property
     def event(self) -> TrialEnded:

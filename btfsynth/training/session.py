@@ -9,7 +9,7 @@ import numpy as np
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.patterns import matched
-from btfsynth.errors import TopologyError
+from btfsynth.errors import TopologyError, UsageError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath
 from btfsynth.network.topology import Topology
@@ -20,6 +20,7 @@ from btfsynth.training.parallel import Ranks
 from btfsynth.training.parameters import TrainingPlan, default_plan
 from btfsynth.training.trainer import check_fit
 from btfsynth.training.trials import Series, TrainingRun, run_trials
+from btfsynth.training.vote_run import run_votes
 from btfsynth.workers.executor import Executor
 
 
@@ -49,6 +50,9 @@ class TrainOptions(Options, settings=TRAIN):
     stop: StopRule | None = None
     gap_limit: float | None = None
     precision: int | None = None
+    votes: int | None = None
+    max_luts: int | None = None
+    max_loss: float | None = None
 
 
 def plan_for(dataset: Dataset, options: TrainOptions) -> TrainingPlan:
@@ -92,6 +96,11 @@ def train(
     runs every trial, all of them on the first widths. See `run_trials` for the events and the executor.
     """
     options = options or TrainOptions()
+    if options.votes is not None:
+        if checkpoint_file is not None or executor is not None:
+            raise UsageError("`votes`: takes no checkpoint and no other processes; it is soon done")
+        valid = None if valid is None else matched(valid, dataset, dataset.n_inputs)
+        return run_votes(dataset, options, valid, on_event)
     plan = plan_for(dataset, options)
     if run_all:
         plan = replace(plan, patience=0)

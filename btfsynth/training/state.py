@@ -179,6 +179,14 @@ def state_layout(
     return {**layout, "gap_sums": (np.dtype(np.float64), 3 * blocks)}
 
 
+def state_bytes(topology: Topology, patterns: int, dtype: type[np.floating[Any]]) -> int:
+    """Return how much memory the state of a training takes, with its problem."""
+    layout = state_layout(topology, patterns, dtype)
+    own = sum(kind.itemsize * length for kind, length in layout.values())
+    row = np.dtype(dtype).itemsize * (topology.n_inputs + 2 * topology.n_outputs + 2)
+    return own + row * patterns
+
+
 def generated_codes(problem: Problem, state: State) -> NDArray[np.uint8]:
     """Return ``(patterns, inputs)`` uint8 0/1: the code that A chose for each pattern of its blocks."""
     nodes = len(problem.fan_class)

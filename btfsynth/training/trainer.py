@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -33,7 +34,13 @@ from btfsynth.training.kernel import (
 )
 from btfsynth.training.parallel import Ranks, Share, Team, useful_threads
 from btfsynth.training.parameters import StopReason, TrainParameters, TrialResult
-from btfsynth.training.state import count_blocks, generated_codes, make_problem, make_state
+from btfsynth.training.state import (
+    count_blocks,
+    generated_codes,
+    make_problem,
+    make_state,
+    state_bytes,
+)
 
 
 def new_best(stop_at: int = -1) -> NDArray[np.float64]:
@@ -95,6 +102,26 @@ def check_fit(dataset: Dataset, topology: Topology) -> None:
         raise TopologyError(
             f"the network has no inputs, so it cannot distinguish the patterns of {dataset.name}"
         )
+
+
+def require_memory(dataset: Dataset, topology: Topology, precision: int) -> None:
+    """Refuse a training whose state this machine cannot hold, before it is made."""
+    dtype = TrainParameters(precision=precision).dtype
+    needed, there = state_bytes(topology, dataset.n_patterns, dtype), physical_memory()
+    if there is not None and needed > there:
+        raise TrainingError(
+            f"{dataset.source}: {dataset.n_patterns} patterns on {topology.n_edges} weights take "
+            f"{needed / 2**30:.1f} GB, of {there / 2**30:.1f} GB that the machine has; train fewer patterns or "
+            "narrower layers, or use `votes`"
+        )
+
+
+def physical_memory() -> int | None:
+    """Return the bytes of memory of this machine, None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def with_codes(dataset: Dataset, codes: NDArray[np.uint8]) -> Dataset:
@@ -516,6 +543,8 @@ def train_trial(
     or so. A state that is no longer finite is a `TrainingError`.
     """
     check_fit(dataset, topology)
+    if options is None or options.ranks is None:
+        require_memory(dataset, topology, parameters.precision)
     warm_up(parameters.precision)
     options = options or TrialOptions()
     ranks = options.ranks

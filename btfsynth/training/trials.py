@@ -68,6 +68,8 @@ class TrainingRun:
             "stop": best.stop.value,
             **{name: getattr(best.parameters, name) for name in ("sigma", "beta", "gamma")},
         }
+        if best.votes is not None:
+            record["votes"] = best.votes
         network = network_of(dataset, best.topology, best.weights)
         return replace(network, training=record)
 

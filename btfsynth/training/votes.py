@@ -208,10 +208,13 @@ def cross_fitted(
     options: VoteOptions,
     seed: Sequence[int],
     *,
+    loss: float = 0.0,
     patience: int = 30,
     deadline: float | None = None,
 ) -> int:
     """Return how many rounds of votes, up to a limit, are best for patterns that are left out.
+
+    The fewest that are right of at most a share of `loss` of these less than the best.
 
     Each of a few parts of the patterns is left out once, only one of them where patterns are many. Of too few
     to leave any out it is after how many rounds nothing more of them comes right. The patterns are to be as
@@ -235,7 +238,10 @@ def cross_fitted(
             deadline=deadline,
         )
         held += np.array(votes.held + votes.held[-1:] * (rounds + 1 - len(votes.held)))
-    return max(1, int(held.argmax()))
+    left_out = sum(len(part) for part in parts)
+    if parts and dataset.output_kind is not OutputKind.LABEL:
+        left_out *= dataset.n_outputs
+    return max(1, int(np.flatnonzero(held >= held.max() - loss * left_out)[0]))
 
 
 def _parts(dataset: Dataset, random: np.random.Generator) -> list[NDArray[np.intp]]:

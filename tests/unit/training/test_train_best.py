@@ -10,13 +10,16 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import parse_task
+from btfsynth.errors import TrainingError
 from btfsynth.network.accuracy import measure
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule
+from btfsynth.training import trainer
 from btfsynth.training.parameters import StopReason, TrainParameters
 from btfsynth.training.session import TrainOptions, train
+from btfsynth.training.state import make_problem, make_state, state_bytes
 from btfsynth.training.trainer import TrialOptions, train_trial
 from btfsynth.workers.executor import Inline
 
@@ -215,3 +218,15 @@ def test_everybody_comes_to_the_same(tmp_path):
         )  # fmt: skip
         assert best.valid_right == first.valid_right
         assert best.weights.tobytes() == first.weights.tobytes()
+
+
+def test_memory_is_known_before_it_is_taken(monkeypatch):
+    """What a state takes is counted as it is made, and refused where the machine has less."""
+    data = parse_task("multiplier:2")
+    topology = layered((4, 4, 4, 4))
+    state = make_state(make_problem(data, topology, 3.0, np.float32), (1, 0))
+    taken = sum(array.nbytes for array in state)
+    assert taken < state_bytes(topology, data.n_patterns, np.float32) < taken + 2000
+    monkeypatch.setattr(trainer, "physical_memory", lambda: 1000)
+    with pytest.raises(TrainingError, match=r"16 patterns on 60 weights take 0.0 GB"):
+        train_trial(data, topology, TrainParameters(), 1)
