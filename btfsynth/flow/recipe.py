@@ -202,9 +202,8 @@ def _training(
     """
     training = options.training
     if training.votes is not None:
-        kept = ("seed", "votes", "max_luts", "max_loss", "time_limit")
         told = plain_values(training)["train"]
-        return {name: told[name] for name in kept if name in told}, ""
+        return {name: told[name] for name in told if name not in ("jobs", "threads")}, ""
     plan = plan_for(training_data(dataset, options.linear_code), training)
     values = plain_values(training)["train"] | plain_values(plan.parameters)["train"]
     for name in ("jobs", "threads", "widths"):
