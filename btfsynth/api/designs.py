@@ -594,7 +594,7 @@ def learn(
     on_event
         Called with a `BetterCircuit` for every circuit better than those before, a `StageBegan`, a `Note`.
     **settings
-        See below.
+        See below. `oracle` may also be a function, from ``(vectors, inputs)`` to ``(vectors, outputs)`` 0/1.
 
     Raises
     ------
@@ -615,6 +615,7 @@ def learn(
     given: dict[str, Any] = dict(settings)
     require_known(learn, given, LEARN)
     on_event = listener(on_event)
+    oracle = given.pop("oracle") if callable(given.get("oracle")) else None
     checked, measured = (
         None if each is None else as_dataset(each, conflicts=None).core for each in (valid, test)
     )
@@ -626,5 +627,6 @@ def learn(
             valid=checked,
             test=measured,
             on_event=on_event,
+            oracle=oracle,
         )
     )

@@ -94,7 +94,10 @@ class LearnSettings(TypedDict, total=False):
     code: str
     missing: str
     passes: str
+    learners: Sequence[str]
     basis: str
+    oracle: str | Callable[..., Any]
+    queries: int
     share: str
     baselines: bool
     simulators: Sequence[str]

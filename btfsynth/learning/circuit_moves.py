@@ -47,8 +47,9 @@ _IMPROBABLE = 20.0
 """Energy above the lowest, in nats, from which a choice is not considered."""
 _WHOLE = 3
 """The pin that stands for a gate as a whole."""
-_GATES = 14
-"""Gates of two signals: four ANDs, four ORs, four majorities with what is there, parity and its complement."""
+_GATES, _PAIRS = 14, 30
+"""Gates of two signals: four ANDs, four ORs, four majorities with what is there, parity and its complement; and
+an OR, or an AND, of what is there with each of the first eight."""
 
 
 class Position(NamedTuple):
@@ -65,7 +66,8 @@ class Scratch(NamedTuple):
     gain: NDArray[np.float32]  # (samples,) the energy of +1 at the position, over that of 0
     delta: NDArray[np.float32]  # (samples,) what flipping the gate costs
     rows: NDArray[np.int64]  # (signals,) signals that may take the place
-    linear: NDArray[np.float32]  # (signals,) gain times the values of these
+    # (2, signals) gain, and gain times what is there, times the values of these
+    linear: NDArray[np.float32]
     keeps: NDArray[np.float64]  # (signals,) what of the gates that would be freed they need
     energies: NDArray[np.float64]  # (2 * signals,) by literal
     pairs: NDArray[np.float32]  # (2, signals, signals) gain, and gain times what is there, with two
@@ -83,7 +85,7 @@ def new_scratch(state: State) -> Scratch:
         gain=np.empty(samples, np.float32),
         delta=np.empty(samples, np.float32),
         rows=np.empty(signals, np.int64),
-        linear=np.empty(signals, np.float32),
+        linear=np.empty((2, signals), np.float32),
         keeps=np.empty(signals, np.float64),
         energies=np.empty(2 * signals, np.float64),
         pairs=np.empty((2, signals, signals), np.float32),
@@ -221,7 +223,7 @@ def _prepare(
             scratch.rows[count] = base + place
             count += 1
     for row in range(count):
-        scratch.linear[row] = _dot(scratch.gain, state.values[scratch.rows[row]])
+        scratch.linear[0, row] = _dot(scratch.gain, state.values[scratch.rows[row]])
     return count
 
 
@@ -249,9 +251,9 @@ def _draw_signal(state: State, goal: Goal, position: Position, scratch: Scratch,
         signal = scratch.rows[row]
         extra = _own_cost(state, goal.costs, position, signal)
         extra += kept_cost(state, goal.costs, signal - base)
-        scratch.energies[2 * row] = extra + scratch.linear[row]
-        scratch.energies[2 * row + 1] = extra - scratch.linear[row]
-        least = min(least, extra - abs(scratch.linear[row]))
+        scratch.energies[2 * row] = extra + scratch.linear[0, row]
+        scratch.energies[2 * row + 1] = extra - scratch.linear[0, row]
+        least = min(least, extra - abs(scratch.linear[0, row]))
     total, drawn = 0.0, position.literal
     for place in range(2 * rows):
         excess = scratch.energies[place] - least
@@ -299,6 +301,7 @@ def _set_pairs(state: State, literal: int, scratch: Scratch, rows: int) -> None:
         for i in range(len(first)):
             first[i] = scratch.gain[i] * a[i]
             second[i] = first[i] * sign * present[i]
+        scratch.linear[1, row] = second.sum()
         for other in range(row + 1, rows, 4):
             # Of the last signals some are looked at twice.
             begin = max(row + 1, min(other, rows - 4)) if rows - row > 4 else row + 1
@@ -326,52 +329,96 @@ def _gate_energy(gate: int, a: float, b: float, ab: float, constant: float) -> A
 
 
 @njit(cache=True)
+def _energy_of(
+    gate: int,
+    parts: tuple[float, float, float],
+    with_present: tuple[float, float, float],
+    sums: tuple[float, float],
+) -> Any:
+    """Return the energy of the values of a new gate of two signals, its cost aside.
+
+    parts: gain times the first signal, the second and both; with_present: the same times what is there; sums:
+    those of the gain, and of the gain times what is there.
+    """
+    a, b, ab = parts
+    ac, bc, abc = with_present
+    constant, present = sums
+    if gate < 8:
+        return _gate_energy(gate, a, b, ab, constant)
+    if gate < 12:
+        # majority(a, b, c) = (a + b + c - abc) / 2: an OR of a and b with c for 1
+        return _gate_energy(gate - 4, a, b, abc, present)
+    if gate < _GATES:
+        return ab if gate & 1 else -ab
+    on, off = 0.5 * (constant + present), 0.5 * (constant - present)
+    if gate < _GATES + 8:  # an OR: the gate counts where what is there is -1
+        inner = gate - _GATES
+        return on + _gate_energy(inner, 0.5 * (a - ac), 0.5 * (b - bc), 0.5 * (ab - abc), off)
+    inner = gate - _GATES - 8
+    return _gate_energy(inner, 0.5 * (a + ac), 0.5 * (b + bc), 0.5 * (ab + abc), on) - off
+
+
+@njit(cache=True)
+def _least_energy(
+    parts: tuple[float, float, float],
+    with_present: tuple[float, float, float],
+    sums: tuple[float, float],
+    prices: tuple[float, float, float, float],
+) -> Any:
+    """Return a lower bound of the energies of all new gates of two signals, their prices included."""
+    a, b, ab = parts
+    ac, bc, abc = with_present
+    constant, present = sums
+    size = abs(a) + abs(b)
+    on, off = 0.5 * (constant + present), 0.5 * (constant - present)
+    two_off = on - 0.25 * (abs(a - ac) + abs(b - bc) + abs(ab - abc)) - 0.5 * abs(off)
+    two_on = -off - 0.25 * (abs(a + ac) + abs(b + bc) + abs(ab + abc)) - 0.5 * abs(on)
+    return min(
+        prices[0] - 0.5 * (size + abs(ab) + abs(constant)),
+        prices[1] + 0.5 * (present - size - abs(abc)),
+        prices[2] - abs(ab),
+        prices[3] + min(two_off, two_on),
+    )
+
+
+@njit(cache=True)
+def _price(gate: int, prices: tuple[float, float, float, float]) -> Any:
+    if gate < 8:
+        return prices[0]
+    if gate < 12:
+        return prices[1]
+    return prices[2] if gate < _GATES else prices[3]
+
+
+@njit(cache=True)
 def _draw_gate(
-    state: State, goal: Goal, position: Position, scratch: Scratch, rows: int
+    goal: Goal, scratch: Scratch, rows: int, can_keep: bool, sums: tuple[float, float]
 ) -> tuple[int, int, int]:
     """Draw a new gate of two signals for a position; its number and the signals, -1 for what is there."""
     costs = goal.costs
-    present = scratch.keeps[0]  # the energy of what is there
-    freed = scratch.keeps[1:rows]
     saved = scratch.energies[0]
-    constant = -scratch.linear[0]
-    majorities = position.literal > 1 and position.pin != _WHOLE and costs[MAJORITY_COST] < np.inf
+    present = sums[1]
     least, total = present, 0.0
     drawn = (-1, 0, 0)
+    kept = (costs[MAJORITY_COST], 2 * costs[AND_COST]) if can_keep else (np.inf, np.inf)
     for drawing in (False, True):
         if drawing:
             total = math.exp(least - present) if present - least < _IMPROBABLE else 0.0
         limit = least + _IMPROBABLE if drawing else least
         for row in range(1, rows):
-            a = scratch.linear[row]
+            a, ac = scratch.linear[0, row], scratch.linear[1, row]
             for other in range(row + 1, rows):
-                b, ab, abc = scratch.linear[other], scratch.pairs[0, row, other], 0.0
-                spared = saved - max(freed[row - 1], freed[other - 1])
-                size = abs(a) + abs(b)
-                bound = min(
-                    costs[AND_COST] - spared - 0.5 * (size + abs(ab) + abs(constant)),
-                    costs[PARITY_COST] - spared - abs(ab),
-                )
-                if majorities:
-                    abc = scratch.pairs[1, row, other]
-                    bound = min(bound, costs[MAJORITY_COST] + 0.5 * (present - size - abs(abc)))
-                if bound > limit:
+                spared = saved - max(scratch.keeps[row], scratch.keeps[other])
+                parts = (a, scratch.linear[0, other], scratch.pairs[0, row, other])
+                more = (ac, scratch.linear[1, other], scratch.pairs[1, row, other])
+                prices = (costs[AND_COST] - spared, kept[0], costs[PARITY_COST] - spared, kept[1])
+                if _least_energy(parts, more, sums, prices) > limit:
                     continue
-                for gate in range(_GATES):
-                    if gate < 8:
-                        energy = _gate_energy(gate, a, b, ab, constant)
-                        energy += costs[AND_COST] - spared
-                    elif gate < 12:
-                        if not majorities:
-                            continue
-                        # majority(a, b, c) = (a + b + c - abc) / 2: an OR of a and b with c for 1
-                        energy = _gate_energy(gate - 4, a, b, abc, present) + costs[MAJORITY_COST]
-                    else:
-                        energy = (ab if gate & 1 else -ab) + costs[PARITY_COST] - spared
+                for gate in range(_PAIRS if can_keep else _GATES):
+                    energy = _energy_of(gate, parts, more, sums) + _price(gate, prices)
                     if not drawing:
-                        if energy < least:
-                            least = energy
-                            limit = least
+                        least = min(least, energy)
+                        limit = least
                     elif energy - least < _IMPROBABLE:
                         weight = math.exp(least - energy)
                         total += weight
@@ -381,50 +428,62 @@ def _draw_gate(
 
 
 @njit(cache=True)
-def _build(state: State, place: int, drawn: tuple[int, int, int], present: int) -> None:
-    """Write a gate that was drawn into a place."""
+def _build(state: State, places: tuple[int, int], drawn: tuple[int, int, int], present: int) -> int:
+    """Write a gate that was drawn into free places; return that of the one that is read."""
     gate, one, two = drawn
-    if gate < 12:
+    place, outer = places
+    inner = gate
+    if gate >= _GATES:
+        inner = (gate - _GATES) & 7
+        state.kinds[outer] = MAJORITY
+        state.fanins[outer, 0] = 2 * (first_place(state) + place)
+        state.fanins[outer, 1] = present
+        state.fanins[outer, 2] = 1 if gate < _GATES + 8 else 0
+    state.kinds[place] = PARITY if 12 <= inner < _GATES else MAJORITY
+    if inner < 12:
         third = present
-        if gate < 8:
-            third = 0 if gate < 4 else 1
-        state.kinds[place] = MAJORITY
-        state.fanins[place, 0] = 2 * one + (gate & 1)
-        state.fanins[place, 1] = 2 * two + (gate >> 1 & 1)
+        if inner < 8:
+            third = 0 if inner < 4 else 1
+        state.fanins[place, 0] = 2 * one + (inner & 1)
+        state.fanins[place, 1] = 2 * two + (inner >> 1 & 1)
         state.fanins[place, 2] = third
     else:
-        state.kinds[place] = PARITY
         state.fanins[place, 0] = 2 * one
-        state.fanins[place, 1] = 2 * two + (gate & 1)
+        state.fanins[place, 1] = 2 * two + (inner & 1)
         state.fanins[place, 2] = 0
+    return outer if gate >= _GATES else place
 
 
 @njit(cache=True)
-def _free_place(state: State) -> Any:
+def _free_places(state: State) -> tuple[int, int]:
+    """Return two free places, -1 where there is none."""
+    found = -1
     for place in range(len(state.kinds)):
         if state.kinds[place] == FREE:
-            return place
-    return -1
+            if found >= 0:
+                return found, place
+            found = place
+    return found, -1
 
 
 @njit(cache=True)
 def _new_gate(state: State, goal: Goal, position: Position, scratch: Scratch, rows: int) -> Any:
     """Draw a new gate for a position and build it; return its place, -1 if what is there stays."""
     base = first_place(state)
-    place = _free_place(state)
-    if place < 0:
+    places = _free_places(state)
+    if places[1] < 0:
         return -1
     literal = position.literal
     present = sign_of(literal) * _dot(scratch.gain, state.values[literal >> 1])
     _set_pairs(state, literal, scratch, rows)
-    scratch.keeps[0] = present
     for row in range(1, rows):
         scratch.keeps[row] = kept_cost(state, goal.costs, scratch.rows[row] - base)
-    drawn = _draw_gate(state, goal, position, scratch, rows)
+    can_keep = literal > 1 and position.pin != _WHOLE
+    sums = (-scratch.linear[0, 0], present)
+    drawn = _draw_gate(goal, scratch, rows, can_keep, sums)
     if drawn[0] < 0:
         return -1
-    _build(state, place, drawn, literal)
-    return place
+    return _build(state, places, drawn, literal)
 
 
 @njit(cache=True)
@@ -453,7 +512,7 @@ def _settle(state: State, position: Position, literal: int, fresh: int) -> None:
     if position.place < 0 and fresh < 0:
         return
     for place in state.order[: state.size[0]]:
-        if place == fresh or state.marked[place]:
+        if fresh >= 0 or state.marked[place]:
             evaluate_gate(state, place, False)
 
 

@@ -24,9 +24,12 @@ from numpy.typing import NDArray
 from btfsynth.events import OnEvent, ignore
 from btfsynth.learning.circuit_moves import Scratch, anneal, new_scratch
 from btfsynth.learning.circuit_state import (
+    FREE,
+    MAJORITY,
     PARITY,
     Goal,
     State,
+    collapse,
     gate_cost,
     new_state,
     refresh,
@@ -39,16 +42,24 @@ from btfsynth.workers.executor import Common, Executor, Inline, Task, completed
 
 _FIRST_WEIGHT, _MIDDLE_WEIGHT = 0.1, 2.0
 """Energies of an error in nats: at the beginning, and where the circuit for noisy samples is taken."""
-_STEPS = 100_000
-_DOUBLINGS = 6
-"""Moves of the first two chains; every second one has twice as many, up to this often."""
+_STEPS, _GROWTH, _MAX_STEPS = 100_000, 8, 6_400_000
+"""Moves of the first chain, how many times as many each has as the one before, and at most."""
 _SLICES = 20
 _GATE_EVERY = 40
 _QUENCH = 2000
+_REPAIRS, _REPAIR_EVERY = 33, 24_000
+"""Repairs of any chain, and moves for which a chain has one more; a quarter of both if nothing is wrong."""
 _REPAIR_STEPS = 3000
 _REPAIR_GATE_EVERY = 25
 _MELTED = (0.5, 2.0)
 """Weights of an error at which a repair begins."""
+_COVERING = 0.3
+"""Share of the repairs of a wrong output that add a product which covers wrong samples."""
+_MAX_LITERALS = 10
+_SPARE = 16
+"""Free places below which nothing is repaired: such a circuit lists the samples."""
+_CHEAPEST = 0.25
+"""Price of a gate at which a repair begins, at least; so that gates that help only together can be met."""
 _NEAR = 10.0
 """Difference of energy up to which two circuits are equally good explanations, in nats."""
 _ASKED = 2048
@@ -63,7 +74,7 @@ class Ground(Common):
     targets: NDArray[np.float32]  # (outputs, samples) -1 or +1, 0 for a don't-care
     basis: Basis
     seed: int
-    error: float = 8.0  # Energy of an error at the end
+    error: float = 16.0  # Energy of an error at the end
 
     @property
     def costs(self) -> NDArray[np.float64]:
@@ -122,14 +133,14 @@ class Chain:
         seconds: float | None = None,
         start: Sampled | None = None,
     ) -> None:
-        self.goal = Goal(ground.targets, ground.costs)
+        self.full_price = self.goal = Goal(ground.targets, ground.costs)
         self.error = ground.error
         self.outputs = len(ground.targets)
         self.state: State = new_state(ground.inputs, self.outputs, ground.places)
         self.scratch: Scratch = new_scratch(self.state)
         self.random = np.random.default_rng([ground.seed, number])
         self.number = number
-        self.steps = _STEPS << min(number // 2, _DOUBLINGS)
+        self.steps = min(_STEPS * _GROWTH ** min(number, 8), _MAX_STEPS)
         self.deadline = None if seconds is None else time.monotonic() + seconds
         if start is not None:
             load_circuit(self.state, start)
@@ -163,8 +174,9 @@ class Chain:
     def repair(self, rounds: int) -> None:
         """Melt a few outputs at a time, wrong ones first, and keep what shortens the description."""
         wrong, energy = self.measure()
-        for _ in range(rounds):
-            if self.over():
+        for done in range(rounds):
+            full = self.state.size[0] > len(self.state.kinds) - _SPARE
+            if self.over() or full or (4 * done >= rounds and not wrong.any()):
                 return
             bad = np.flatnonzero(wrong)
             others = self.random.permutation(self.outputs)
@@ -175,7 +187,13 @@ class Chain:
             begin = np.full(self.outputs, self.error)
             begin[others[:focus]] = np.exp(self.random.uniform(*np.log(_MELTED)))
             before = [part.copy() for part in self._parts]
-            self.move(begin, self.error, _REPAIR_STEPS, focus, _REPAIR_GATE_EVERY)
+            if not (wrong[first] and self.random.random() < _COVERING and self._cover(int(first))):
+                price = np.exp(self.random.uniform(np.log(_CHEAPEST), 0))
+                self.goal = self.full_price._replace(costs=price * self.full_price.costs)
+                self.move(begin, self.error, _REPAIR_STEPS * 2 // 3, focus, _REPAIR_GATE_EVERY)
+                self.goal = self.full_price
+            begin = np.full(self.outputs, self.error)
+            self.move(begin, self.error, _REPAIR_STEPS // 3, focus, _REPAIR_GATE_EVERY)
             after, reached = self.measure()
             if reached <= energy + 1e-6:
                 wrong, energy = after, reached
@@ -184,12 +202,68 @@ class Chain:
                 part[:] = old
             refresh(self.state)
 
+    def _cover(self, output: int) -> bool:
+        """Add a product of literals that is true on wrong samples of an output and on no right one.
+
+        This finds rare values of an output, which no single literal makes likely. The literals are those that
+        all these samples share, taken greedily until they exclude the others.
+        """
+        state = self.state
+        literal = int(state.outputs[output])
+        said = state.values[literal >> 1] * (1 - 2 * (literal & 1))
+        target = self.goal.targets[output]
+        bad = np.flatnonzero(said * target < 0)
+        bad = bad[target[bad] == target[self.random.choice(bad)]]
+        if self.random.random() < 0.5:
+            bad = self.random.choice(bad, int(self.random.integers(1, len(bad) + 1)), replace=False)
+        base = len(state.values) - len(state.kinds)
+        rows = np.concatenate([np.arange(1, base), base + state.order[: state.size[0]]])
+        totals = state.values[rows][:, bad].sum(axis=1)
+        rows, signs = rows[abs(totals) == len(bad)], np.sign(totals[abs(totals) == len(bad)])
+        excluded = (
+            state.values[rows][:, (target == -target[bad[0]]) & (said == target)]
+            != (signs[:, None])
+        )
+        chosen: list[int] = []
+        left = np.ones(excluded.shape[1], dtype=np.bool_)
+        while left.any():
+            gains = (excluded & left).sum(axis=1) * self.random.uniform(0.8, 1, len(rows))
+            best = int(gains.argmax()) if len(rows) else -1
+            if best < 0 or gains[best] <= 0 or len(chosen) == _MAX_LITERALS:
+                return False
+            chosen.append(best)
+            left &= ~excluded[best]
+        free = np.flatnonzero(state.kinds == FREE)
+        if not chosen or len(free) < len(chosen):
+            return False
+        term = 1
+        for place, row in zip(free.tolist(), chosen, strict=False):
+            one = 2 * int(rows[row]) + int(signs[row] < 0)
+            term = self._gate(place, one, term, 0) if term > 1 else one
+        place = int(free[0])  # the first literal needs no gate
+        if target[bad[0]] > 0:
+            state.outputs[output] = self._gate(place, literal, term, 1)
+        else:
+            state.outputs[output] = self._gate(place, literal, term ^ 1, 0)
+        for one in (place, *free[: len(chosen)].tolist()):
+            if state.kinds[one] != FREE:
+                collapse(state, one)
+        refresh(state)
+        return True
+
+    def _gate(self, place: int, one: int, two: int, third: int) -> int:
+        """Make an AND (third 0) or an OR (1) of two literals; return its literal."""
+        state = self.state
+        state.kinds[place] = MAJORITY
+        state.fanins[place] = one, two, third
+        return 2 * (len(state.values) - len(state.kinds) + place)
+
     def full_course(self, steps: int) -> Sampled:
         """Anneal and repair; return what it was where errors were cheap."""
         self.cool(_FIRST_WEIGHT, _MIDDLE_WEIGHT, steps * 2 // 3)
         noisy = self.sampled(", errors cheap")
         self.cool(_MIDDLE_WEIGHT, self.error, steps // 3)
-        self.repair(steps // _REPAIR_STEPS)
+        self.repair(_REPAIRS + steps // _REPAIR_EVERY)
         return noisy
 
     @property

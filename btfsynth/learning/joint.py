@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,13 @@ from btfsynth.learning.base import OUTPUT, Fit, LearnOptions, Limits, Problem, i
 from btfsynth.learning.candidates import Candidate, measured
 from btfsynth.learning.circuits import Ground, Sampled, Search, confidence
 from btfsynth.learning.portfolio import JOINT
+from btfsynth.learning.queries import Inquiry, Oracle
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.settings.table import Share
 from btfsynth.workers.executor import Executor
 
-_MAX_SAMPLES = 4096
+_MAX_SAMPLES = 1536
 """Samples of a chain; of more every second, third and so on is taken."""
 _MAX_CHAINS = 16
 """Chains where only trainings are limited."""
@@ -41,10 +44,14 @@ class Joint:
 
     samples: Dataset
     circuits: tuple[Sampled, ...]
-    netlists: tuple[Netlist, ...]
     confidence: NDArray[np.float64]  # (outputs,) of the simplest
     lost: str | None = None  # What became of the workers, if they were lost on the way
     interrupted: bool = False  # True if the user stopped it
+
+    @cached_property
+    def netlists(self) -> tuple[Netlist, ...]:
+        ports = self.samples.input_ports, self.samples.output_ports
+        return tuple(each.netlist(self.samples.name, *ports) for each in self.circuits)
 
     def candidates(self, problem: Problem, whole: Limits, output: int) -> list[Candidate]:
         """Return the cones of an output.
@@ -98,10 +105,34 @@ def search_jointly(
     best = [each for each in ranked if "cheap" not in each.how][:_COMPETING]
     if not best:
         return None
-    chosen = (*best, *cheap)
-    ports = samples.input_ports, samples.output_ports
-    netlists = tuple(each.netlist(samples.name, *ports) for each in chosen)
-    return Joint(samples, chosen, netlists, confidence(ground, best), lost, interrupted)
+    sure = confidence(ground, best)
+    return Joint(samples, (*best, *cheap), sure, lost, interrupted)
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What came of asking an oracle."""
+
+    joint: Joint
+    asked: int  # Vectors, those given not counted
+    settled: bool  # Whether the circuits agreed before the questions were used up
+
+
+def ask_jointly(
+    samples: Dataset, options: LearnOptions, oracle: Oracle, on_event: OnEvent
+) -> Asked:
+    """Ask for more samples until the circuits that explain them agree."""
+    if options.share is not Share.NONE:
+        raise UsageError("`oracle` and `share`: give one of them")
+    if not samples.care_mask.all():
+        raise UsageError(f"`oracle`: expected no don't-cares in {samples.source}")
+    on_event(StageBegan("asking"))
+    given = samples.inputs, samples.targets
+    inquiry = Inquiry(given, oracle, options.queries, options.basis, options.seed)
+    answers = inquiry.run()
+    whole = replace(samples, inputs=answers.inputs, targets=answers.targets, care=None)
+    sure = confidence(inquiry.ground, list(answers.circuits))
+    return Asked(Joint(whole, answers.circuits, sure), answers.asked, answers.settled)
 
 
 def refitted(
@@ -115,7 +146,7 @@ def refitted(
     for output, winner in enumerate(outcomes):
         best = winner
         if winner.learner == JOINT:
-            again = replace(joint, circuits=joint.circuits[:1], netlists=joint.netlists[:1])
+            again = replace(joint, circuits=joint.circuits[:1])
             for each in again.candidates(problems(output), whole, output):
                 right = each.train_right + each.valid_right
                 if right >= winner.train_right + winner.valid_right:

@@ -37,8 +37,17 @@ from btfsynth.learning.base import (
 from btfsynth.learning.candidates import within
 from btfsynth.learning.circuits import warm_up_circuits
 from btfsynth.learning.classes import class_numbers, compete_for_classes, rows_of
-from btfsynth.learning.joint import Joint, refitted, search_jointly, tied, untied
+from btfsynth.learning.joint import (
+    Asked,
+    Joint,
+    ask_jointly,
+    refitted,
+    search_jointly,
+    tied,
+    untied,
+)
 from btfsynth.learning.portfolio import JOINT, Outcome, compete
+from btfsynth.learning.queries import Oracle, command_oracle
 from btfsynth.learning.report import Baseline, LearnReport, have_sklearn, measure_baselines, score
 from btfsynth.learning.samples import check_samples, contradicting, samples_of, split
 from btfsynth.netlist.builder import NetlistBuilder
@@ -74,6 +83,7 @@ def learn(
     test: Dataset | None = None,
     on_event: OnEvent | None = None,
     executor: Callable[[int], Executor] = local_executor,
+    oracle: Oracle | None = None,
 ) -> LearnReport:
     """Learn a circuit from samples and write it as a design folder with an AIGER file.
 
@@ -83,15 +93,19 @@ def learn(
     """
     directory = as_path(directory)
     on_event = on_event or ignore
-    held = valid is None
-    train, valid, test = _prepared(train, valid, test, options)
-    notices = list(train.notices)
+    answered, held = _answered(train, valid, options, oracle, on_event), valid is None
+    if answered is None:
+        train, valid, test = _prepared(train, valid, test, options)
+    else:
+        train = answered.joint.samples
+    held = held and answered is None and options.learners != (JOINT,)
     many = train.output_kind is OutputKind.LABEL and train.n_outputs > 2
-    n_classes = train.n_outputs if many else None
-    data = {"train": train, "valid": valid, **({} if test is None else {"test": test})}
+    n_classes = train.n_outputs if many and answered is None else None
+    # Answers are explained, all of them; the simplest circuit is chosen.
+    data = {"train": train, "valid": valid or train, **({} if test is None else {"test": test})}
     data = {name: class_numbers(each) for name, each in data.items()}
+    notices = [*train.notices, *_overlaps(data), *_unsettled(answered)]
     train = data["train"]
-    notices.extend(_overlaps(data))
     is_tied = options.share is Share.CYCLIC
     seen = {name: tied(each) if is_tied else each for name, each in data.items()}
     with staging_folder(directory) as staging:
@@ -102,6 +116,8 @@ def learn(
             if n_classes is not None:
                 problem = _class_problem(data, n_classes, options)
                 outcomes, sure = [compete_for_classes(problem, on_event)], None
+            elif answered is not None:
+                outcomes, sure = _of_answers(seen, options, answered)
             else:
                 if _is_joint(seen["train"], options):
                     warm_up_circuits()
@@ -130,6 +146,7 @@ def learn(
             files=(),
             notices=tuple(notices),
             seconds=seconds,
+            asked=None if answered is None else answered.asked,
             interrupted=stopped,
         )
         on_event(StageBegan("emitting"))
@@ -146,7 +163,9 @@ def _prepared(
         for each in (train, valid, test):
             if each is not None and each.contradiction is not None:
                 settled(each, options.conflicts)
-    if valid is None:
+    if valid is None and options.learners == (JOINT,):
+        valid = train
+    elif valid is None:
         # With the conflicts: what is selected by is as noisy as what is to be predicted.
         train, valid = split(train, options.seed)
     train = train if train.contradiction is None else settled(train, options.conflicts)
@@ -204,7 +223,8 @@ def _outcomes(
     budget = Budget(None if options.time_limit is None else time.monotonic() + options.time_limit)
     joint = None
     if _is_joint(data["train"], options):
-        part = budget.share(_JOINT_SHARE)
+        alone = options.learners == (JOINT,)
+        part = budget if alone else budget.share(_JOINT_SHARE)
         joint = search_jointly(data["train"], options, part.deadline, workers, on_event)
     rest = budget.share(0.5) if joint is not None and held else budget
     outcomes = _singly(data, options, on_event, workers, (joint, rest))
@@ -222,8 +242,51 @@ def _outcomes(
     return outcomes, sure
 
 
+def _answered(
+    train: Dataset,
+    valid: Dataset | None,
+    options: LearnOptions,
+    oracle: Oracle | None,
+    on_event: OnEvent,
+) -> Asked | None:
+    """Ask the oracle, if there is one."""
+    if oracle is None and options.oracle is not None:
+        oracle = command_oracle(options.oracle, train.n_outputs)
+    if oracle is None:
+        return None
+    _check_request(train, valid, None, options)
+    return ask_jointly(train, options, oracle, on_event)
+
+
+def _unsettled(answered: Asked | None) -> list[str]:
+    if answered is None or answered.settled:
+        return []
+    return [
+        f"all {answered.asked} questions were used up before the circuits that explain the answers "
+        "agreed"
+    ]
+
+
+def _of_answers(
+    data: dict[str, Dataset], options: LearnOptions, answered: Asked
+) -> tuple[list[Outcome], NDArray[np.float64]]:
+    """Return the circuits that an oracle's answers have left, the simplest first."""
+    limits = _limits(options)
+    joint = answered.joint
+    outcomes = []
+    for output in range(data["train"].n_outputs):
+        problem = _problem(data, output, limits, options, Budget())
+        found = joint.candidates(problem, limits, output)
+        if not found:
+            outcomes.append(compete(problem, trials=1))
+            continue
+        outcomes.append(Outcome(tuple(found), len(joint.circuits) - len(found), False))
+    return outcomes, joint.confidence
+
+
 def _is_joint(samples: Dataset, options: LearnOptions) -> bool:
-    return samples.n_outputs > 1 or options.share is Share.CYCLIC
+    several = samples.n_outputs > 1 or options.share is Share.CYCLIC
+    return several if options.learners is None else JOINT in options.learners
 
 
 def _together(train: Dataset, valid: Dataset) -> Dataset:
@@ -277,6 +340,7 @@ def _singly(
         outcome = compete(
             problem,
             given=[] if joint is None else joint.candidates(problem, shared, output),
+            learners=options.learners,
             trials=options.trials,
             executor=workers,
             on_event=_of_output(where, on_event),

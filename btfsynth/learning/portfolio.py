@@ -104,6 +104,7 @@ def compete(
     problem: Problem,
     *,
     given: Sequence[Candidate] = (),
+    learners: Sequence[str] | None = None,
     trials: int | None = None,
     executor: Executor | None = None,
     on_event: OnEvent = ignore,
@@ -114,7 +115,7 @@ def compete(
     try:
         exact = [contest.take(each) for each in given]
         if not any(exact):
-            _run(contest, NetworkLearner(trials, executor, on_event))
+            _run(contest, NetworkLearner(trials, executor, on_event), learners or LEARNERS)
     except KeyboardInterrupt:
         if not contest.candidates:
             raise
@@ -123,7 +124,7 @@ def compete(
     return Outcome(tuple(found), contest.discarded, interrupted, contest.lost)
 
 
-def _run(contest: _Contest, networks: NetworkLearner) -> None:
+def _run(contest: _Contest, networks: NetworkLearner, wanted: Sequence[str]) -> None:
     problem = contest.problem
     budget = problem.budget
     parity = measure_spectrum(problem.train).common()
@@ -132,6 +133,9 @@ def _run(contest: _Contest, networks: NetworkLearner) -> None:
         variants.append((parity, _without(problem, parity)))
     quick = budget.share(_QUICK_SHARE)
     for make in _QUICK:
+        # The constant is what is left if nothing else is within the limits.
+        if make.name not in (*wanted, ConstantLearner.name):
+            continue
         for flips, variant in variants:
             if quick.over() and contest.candidates:
                 break
@@ -141,6 +145,22 @@ def _run(contest: _Contest, networks: NetworkLearner) -> None:
                 contest.enter(fit, flips)
         if contest.exact:
             break
+    if NetworkLearner.name in wanted:
+        _train(contest, networks, variants)
+    if VOTE not in wanted:
+        return
+    contest.on_event(StageBegan(VOTE))
+    chosen = vote(problem, contest.candidates)
+    if chosen is not None:
+        contest.enter(chosen)
+
+
+def _train(
+    contest: _Contest,
+    networks: NetworkLearner,
+    variants: list[tuple[tuple[int, ...], Problem]],
+) -> None:
+    budget = contest.problem.budget
     contest.on_event(StageBegan(NetworkLearner.name))
     share = 0.95
     if contest.exact:
@@ -154,10 +174,6 @@ def _run(contest: _Contest, networks: NetworkLearner) -> None:
                 break
     except ToolError as error:
         contest.lost = str(error)
-    contest.on_event(StageBegan(VOTE))
-    chosen = vote(problem, contest.candidates)
-    if chosen is not None:
-        contest.enter(chosen)
 
 
 def _without(problem: Problem, parity: tuple[int, ...]) -> Problem:

@@ -65,6 +65,7 @@ class LearnReport:
     directory: Path | None = None
     # (outputs,) how far equally simple circuits agree on each output; None where outputs are learnt singly
     confidence: NDArray[np.float64] | None = None
+    asked: int | None = None  # Vectors asked of an oracle; None without one
     # True if the user stopped the work: the best found until then was taken, and is not simulated
     interrupted: bool = False
 
@@ -175,6 +176,7 @@ class LearnReport:
                 "luts": self.options.max_luts,
             },
             "n_classes": self.n_classes,
+            "asked": self.asked,
             "outputs": [
                 {
                     "name": self.names[output],

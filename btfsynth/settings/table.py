@@ -551,10 +551,30 @@ LEARN = table(
         default="fast", help="Optimiser passes for the chosen circuit; its function is kept."
     ),
     Setting(
+        "learners",
+        Names("btfsynth.learning.portfolio:LEARNERS", "NAME"),
+        "Learner to run, such as circuit; repeatable. circuit alone fits all samples, without validation.",
+        otherwise="all",
+        option="--learner",
+    ),
+    Setting(
         "basis",
         Choice(Basis),
         "Gates of the hidden circuit, if known: maj, xmg, aig or xag; for the learner of all outputs at once.",
         Basis.XMG,
+    ),
+    Setting(
+        "oracle",
+        Text("a command", "COMMAND"),
+        "Command that computes the function: it reads lines of input bits and writes a line of output bits for "
+        "each; the learner chooses what to ask.",
+        otherwise="none",
+    ),
+    Setting(
+        "queries",
+        Whole(1, 100_000),
+        "Maximum number of vectors to ask the oracle for.",
+        200,
     ),
     Setting(
         "share",

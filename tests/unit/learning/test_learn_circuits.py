@@ -21,7 +21,16 @@ from btfsynth.learning.circuit_state import (
     new_state,
     refresh,
 )
-from btfsynth.learning.circuits import Ground, Search, confidence, predict, run_chain, settled
+from btfsynth.learning.circuits import (
+    Chain,
+    Ground,
+    Search,
+    confidence,
+    predict,
+    run_chain,
+    settled,
+)
+from btfsynth.learning.queries import command_oracle
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import Port
 from btfsynth.settings.table import Basis
@@ -70,7 +79,7 @@ def test_energies_are_those_of_the_changed_circuit(seed):
         literal = int(row[pin])
         position = moves.Position(place, pin, literal)
         count = moves._prepare(state, goal, weights, position, scratch)
-        linear = scratch.linear[:count].copy()
+        linear = scratch.linear[0, :count].copy()
         rows = scratch.rows[:count].tolist()
         assert 0 in rows
         present = linear[rows.index(literal >> 1)] * (1 - 2 * (literal & 1))
@@ -85,7 +94,7 @@ def test_energies_are_those_of_the_changed_circuit(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_gates_have_the_energy_they_are_built_for(seed):
-    """The fourteen gates of two signals, in place of an output: energy as drawn and as built."""
+    """The gates of two signals, in place of an output: energy as drawn and as built."""
     random = np.random.default_rng(seed)
     state, goal = made(random)
     weights = np.array([1.0, 2.0, 3.0])
@@ -96,23 +105,23 @@ def test_gates_have_the_energy_they_are_built_for(seed):
     before = errors(state, goal, weights)
     sign = 1 - 2 * (literal & 1)
     present = sign * float(scratch.gain @ state.values[literal >> 1])
-    free = int(np.flatnonzero(state.kinds == 0)[0])
+    free = tuple(np.flatnonzero(state.kinds == 0)[:2].tolist())
     one, two = 1, 3
-    a, b = scratch.linear[one], scratch.linear[two]
-    for gate in range(14):
-        if gate < 8:
-            product = scratch.pairs[0, one, two]
-            energy = moves._gate_energy(gate, a, b, product, -scratch.linear[0])
-        elif gate < 12:
-            energy = moves._gate_energy(gate - 4, a, b, scratch.pairs[1, one, two], present)
-        else:
-            energy = scratch.pairs[0, one, two] * (1 if gate & 1 else -1)
+    parts, more = (
+        (*scratch.linear[kind, [one, two]], scratch.pairs[kind, one, two]) for kind in (0, 1)
+    )
+    sums = (-scratch.linear[0, 0], present)
+    energies = []
+    for gate in range(30):
         drawn = (gate, int(scratch.rows[one]), int(scratch.rows[two]))
-        moves._build(state, free, drawn, literal)
-        state.outputs[0] = 2 * (first_place(state) + free)
+        place = moves._build(state, free, drawn, literal)
+        state.outputs[0] = 2 * (first_place(state) + place)
         change = errors(state, goal, weights) - before
         state.outputs[0] = literal
-        assert change == pytest.approx(energy - present, abs=1e-3), gate
+        energies.append(moves._energy_of(gate, parts, more, sums))
+        assert change == pytest.approx(energies[-1] - present, abs=1e-3), gate
+    bound = moves._least_energy(parts, more, sums, (0.0, 0.0, 0.0, 0.0))
+    assert bound <= min(energies) + 1e-3
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -186,6 +195,7 @@ def ground(samples, basis=Basis.XMG):
 def test_recovers_a_small_circuit(monkeypatch):
     """From 80 of 256 vectors, two chains end alike; the netlist is right on all vectors."""
     monkeypatch.setattr("btfsynth.learning.circuits._STEPS", 6000)
+    monkeypatch.setattr("btfsynth.learning.circuits._GROWTH", 1)
     problem = ground(80)
     found = list(Search(problem, 6).run())
     ends = found[1::2]
@@ -231,3 +241,48 @@ def test_a_rule_that_is_not_shared(tmp_path):
     for task, words in (("adder:2", "as many outputs as inputs"), ("sorter:4", "contradicts it")):
         with pytest.raises(btf.UsageError, match=words):
             btf.learn(task, tmp_path / "no", share="cyclic", trials=1)
+
+
+def test_an_oracle_is_asked_until_the_circuit_is_certain(tmp_path):
+    """A hidden circuit of 10 inputs from at most 120 of its 1,024 vectors: proven."""
+    data = btf.load("random_and_or:2x10,train=4,test=4,seed=2")
+    asked = []
+
+    def answer(vectors):
+        asked.append(len(vectors))
+        return data.circuit(vectors)
+
+    settings = {"baselines": False, "simulators": ["amaranth"], "queries": 120}
+    learned = btf.learn(data, tmp_path / "asked", oracle=answer, **settings)
+    assert learned.netlist.equivalent(data.circuit)
+    assert learned.core.asked == sum(asked) <= 120
+    assert set(learned.winners) == {"circuit"}
+
+
+def test_wrong_answers_are_refused(tmp_path):
+    """Of another shape, or not 0 and 1; a command that fails or writes something else is named."""
+    data = btf.load("adder:2").sample(4)
+    with pytest.raises(btf.UsageError, match="`oracle`: expected an array of 44 by 3"):
+        btf.learn(data, tmp_path / "no", oracle=lambda vectors: vectors)
+    for command, words in (("exit 3", "code 3"), ("cat", "the line"), ("true", "got 0 lines")):
+        with pytest.raises(btf.ToolError, match=words):
+            btf.learn(data, tmp_path / "no", oracle=command)
+
+
+def test_a_command_answers(tmp_path):
+    """Lines of bits in, lines of bits out."""
+    vectors = np.array([[0, 1, 1], [1, 0, 0]], dtype=np.uint8)
+    assert command_oracle("cut -c2-3", 2)(vectors).tolist() == [[1, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("ones", [True, False])
+def test_a_rare_value_is_covered(ones):
+    """A product of five of twelve inputs, true on one sample in 32: one cover makes the output right."""
+    inputs = np.random.default_rng(1).integers(0, 2, (400, 12), dtype=np.uint8)
+    values = inputs[:, [0, 3, 4, 7, 9]].all(axis=1) == ones
+    targets = (2.0 * values[None] - 1).astype(np.float32)
+    chain = Chain(Ground(inputs, targets, Basis.XMG, 2), 0)
+    chain.state.outputs[0] = 0 if ones else 1
+    assert chain.measure()[0] > 5
+    assert any(chain._cover(0) and not chain.measure()[0].any() for _ in range(5))
+    assert chain.state.size[0] <= 9
