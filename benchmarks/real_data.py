@@ -225,18 +225,18 @@ def ours(split: Split, seed: int, max_luts: int | None, limit: float | None) -> 
 
 def plain_verilog(ensemble: TreeEnsemble, n_tests: int) -> str:
     """Return an ensemble as anyone would write it: choices, one sum per class, comparisons in a row."""
-
-    def choice(tree: IntegerTree, node: int) -> str:
-        if tree.test[node] == LEAF:
-            value = int(tree.value[node])
-            return f"-32'sd{-value}" if value < 0 else f"32'sd{value}"
-        low, high = choice(tree, int(tree.low[node])), choice(tree, int(tree.high[node]))
-        return f"(x[{tree.test[node]}] ? {high} : {low})"
-
     width = max(1, (ensemble.n_classes - 1).bit_length())
     lines = [f"module m(input [{n_tests - 1}:0] x, output [{width - 1}:0] y);"]
     leaves = [int(np.abs(tree.value).max(initial=0)) for tree in ensemble.trees]
     bits = 2 + (sum(leaves) + max(map(abs, ensemble.bias))).bit_length()
+
+    def choice(tree: IntegerTree, node: int) -> str:
+        if tree.test[node] == LEAF:
+            value = int(tree.value[node])
+            return f"-{bits}'sd{-value}" if value < 0 else f"{bits}'sd{value}"
+        low, high = choice(tree, int(tree.low[node])), choice(tree, int(tree.high[node]))
+        return f"(x[{tree.test[node]}] ? {high} : {low})"
+
     for number, tree in enumerate(ensemble.trees):
         lines.append(f"wire signed [{bits - 1}:0] t{number} = {choice(tree, 0)};")
     for output, bias in enumerate(ensemble.bias):
@@ -347,7 +347,7 @@ def some_forests(split: Split) -> Iterator[tuple[Trees, int]]:
     """Fit random forests of two sizes."""
     from sklearn.ensemble import RandomForestClassifier
 
-    for count, depth in ((10, 6), (30, 10)):
+    for count, depth in ((10, 6), (20, 8)):
         model = RandomForestClassifier(count, max_depth=depth, random_state=1)
         model.fit(split.bits[0], split.labels[0])
         yield sklearn_trees(model.estimators_, split.n_classes), 4

@@ -37,6 +37,7 @@ class Growth:
 
 
 _LARGEST_SHIFT = 6
+_LARGEST_LOG = 30.0
 
 
 class Booster:
@@ -70,6 +71,9 @@ class Booster:
         bias = np.rint(start / growth.step).astype(np.int64)
         self.bias = tuple(int(each) for each in bias - (0 if n_classes == 2 else bias.min()))
         self.sums = np.tile(np.array(self.bias, dtype=np.int64), (len(columns), 1))
+        # Of classes, the power of e of each sum and their total: one tree changes one column.
+        self._powers = self._power(self.sums)
+        self._total = self._powers.sum(axis=1)
         self.trees: list[IntegerTree] = []
 
     def ensemble(self) -> TreeEnsemble:
@@ -77,14 +81,13 @@ class Booster:
 
     def derivatives(self, output: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the first and second derivatives of the loss by the sum of an output."""
-        values = self.sums.astype(np.float32) * np.float32(self._growth.step)
-        if self._outputs == 1:
-            chance = 1 / (1 + np.exp(-values[:, 0]))
-        else:
-            values -= values.max(axis=1, keepdims=True)
-            powers = np.exp(values)
-            chance = powers[:, output] / powers.sum(axis=1)
+        power = self._powers[:, output]
+        rest = 1.0 if self._outputs == 1 else np.maximum(self._total - power, 0.0)
+        chance = (power / (power + rest)).astype(np.float32)
         return chance - self._wanted[:, output], np.maximum(chance * (1 - chance), 1e-6)
+
+    def _power(self, sums: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(np.exp(np.clip(sums * self._growth.step, -_LARGEST_LOG, _LARGEST_LOG)))
 
     def grow(self, output: int) -> bool:
         """Add one tree to the sum of an output; return False if there is nothing to gain."""
@@ -108,6 +111,9 @@ class Booster:
         tree = IntegerTree(test, low, high, value, output)
         self.trees.append(tree)
         self.sums[:, output] += tree.values(self._columns)
+        power = self._power(self.sums[:, output])
+        self._total += power - self._powers[:, output]
+        self._powers[:, output] = power
         return True
 
 
