@@ -119,6 +119,21 @@ EXACT, AUTO, LABELS, SPARSE = "exact", "auto", "labels", "sparse"
 MAX_WEIGHT_BITS = 12
 """Bits of an integer weight: with the largest code one of a bit is still exact in single precision."""
 
+LEARNERS = (
+    "circuit",
+    "constant",
+    "polynomial",
+    "symmetric",
+    "support",
+    "tree",
+    "fringe",
+    "gradient",
+    "boosting",
+    "btf",
+    "vote",
+)
+"""Names of the learners, in the order in which they run."""
+
 ALL_SIMULATORS = "all"
 """The name that stands for every simulator that fits a design, none of which may be missing."""
 PARSED_CHECK = "parsed_verilog"
@@ -552,7 +567,7 @@ LEARN = table(
     ),
     Setting(
         "learners",
-        Names("btfsynth.learning.portfolio:LEARNERS", "NAME"),
+        Names("btfsynth.settings.table:LEARNERS", "NAME"),
         "Learner to run, such as circuit; repeatable. circuit alone fits all samples, without validation.",
         otherwise="all",
         option="--learner",

@@ -30,9 +30,11 @@ from btfsynth.learning.circuits import (
     run_chain,
     settled,
 )
+from btfsynth.learning.portfolio import LEARNERS
 from btfsynth.learning.queries import command_oracle
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import Port
+from btfsynth.settings import table
 from btfsynth.settings.table import Basis
 
 COSTS = np.array([8.0, 13.0, 11.0])
@@ -286,3 +288,8 @@ def test_a_rare_value_is_covered(ones):
     assert chain.measure()[0] > 5
     assert any(chain._cover(0) and not chain.measure()[0].any() for _ in range(5))
     assert chain.state.size[0] <= 9
+
+
+def test_names_of_the_learners():
+    """The setting has those that there are."""
+    assert table.LEARNERS == LEARNERS
