@@ -61,7 +61,7 @@ _KEPT = 1000
 """Training samples that a model keeps, to check hardware on."""
 
 
-_VOTES = VoteOptions(rate=0.2, share=0.3, caution=1.0)
+_VOTES = VoteOptions(rate=0.1, share=0.2)
 """Slow steps on a random share of the inputs: more votes, and more right of samples that were not seen."""
 
 
@@ -187,7 +187,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         hidden_widths: Sequence[int] | None = None,
         *,
         method: str = "auto",
-        votes: int = 200,
+        votes: int = 250,
         levels: int = 16,
         skip: bool = False,
         sigma: float = 3.0,
@@ -287,7 +287,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         dataset = settled(given, self._conflicts())
         self.notes_ = dataset.notices
         seed = random_seed(self.random_state)
-        votes = train_votes(dataset, cross_fitted(given, rounds, _VOTES, (seed,)), _VOTES, (seed,))
+        best = cross_fitted(given, rounds, _VOTES, (seed,), fewest=False)
+        votes = train_votes(dataset, best, _VOTES, (seed,))
         graph, weights = votes.topology()
         self.network_ = TrainedNetwork(
             dataset.name,

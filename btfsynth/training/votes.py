@@ -38,8 +38,8 @@ _ROWS_A_ROUND = 16_384
 _LEAST_COLUMNS = 24
 _GAIN = 1.001
 """By how much an input has to improve on the neuron without it."""
-_LEARNT = 0.01
-"""Mean residual of a target below which votes would only follow single patterns."""
+_LEARNT = 1e-4
+"""Mean residual of a target below which there is nothing left to learn."""
 _MOST_BYTES = 8 << 30
 _FOLDS = 4
 _LEAST_PATTERNS, _MANY_PATTERNS = 24, 8_000
@@ -209,12 +209,13 @@ def cross_fitted(
     seed: Sequence[int],
     *,
     loss: float = 0.0,
-    patience: int = 30,
+    fewest: bool = True,
+    patience: int = 60,
     deadline: float | None = None,
 ) -> int:
     """Return how many rounds of votes, up to a limit, are best for patterns that are left out.
 
-    The fewest that are right of at most a share of `loss` of these less than the best.
+    The fewest that are right of at most a share of `loss` of these less than the best, or the most.
 
     Each of a few parts of the patterns is left out once, only one of them where patterns are many. Of too few
     to leave any out it is after how many rounds nothing more of them comes right. The patterns are to be as
@@ -241,7 +242,8 @@ def cross_fitted(
     left_out = sum(len(part) for part in parts)
     if parts and dataset.output_kind is not OutputKind.LABEL:
         left_out *= dataset.n_outputs
-    return max(1, int(np.flatnonzero(held >= held.max() - loss * left_out)[0]))
+    good = np.flatnonzero(held >= held.max() - loss * left_out)
+    return max(1, int(good[0 if fewest else -1]))
 
 
 def _parts(dataset: Dataset, random: np.random.Generator) -> list[NDArray[np.intp]]:

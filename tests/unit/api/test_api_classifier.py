@@ -45,7 +45,7 @@ def scratch(**changes) -> BTFClassifier:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([BTFClassifier(), BTFClassifier(hidden_widths=(8,), max_iterations=300)])
+@parametrize_with_checks([BTFClassifier(votes=30), BTFClassifier(hidden_widths=(8,), max_iterations=300)])
 def test_scikit_learns_own_checks(estimator, check):
     """Every check scikit-learn has for classifiers passes; none is expected to fail."""
     check(estimator)
@@ -334,7 +334,7 @@ def test_without_arguments_it_learns_digits_by_votes():
     seen, unseen, seen_labels, unseen_labels = train_test_split(
         images, labels, train_size=0.5, random_state=0, stratify=labels
     )
-    model = BTFClassifier(random_state=1).fit(seen, seen_labels)
+    model = BTFClassifier(votes=60, random_state=1).fit(seen, seen_labels)
     assert model.score(unseen, unseen_labels) > 0.95
     hidden = model.network_.topology.fan_in[:-10]
     assert hidden.max() <= 7
@@ -364,7 +364,7 @@ def test_hardware_of_a_data_frame(tmp_path, classes):
     """Thresholds are the ports; the netlist and the hardware name the classes that the model does."""
     X, y = load_iris(return_X_y=True, as_frame=True)
     X, y = X[y < classes], y[y < classes].map({0: "a", 1: "b", 2: "c"})
-    model = BTFClassifier(levels=5, random_state=1).fit(X, y)
+    model = BTFClassifier(levels=5, votes=6, random_state=1).fit(X, y)
     assert model.network_.input_ports[0].name == X.columns[0]
     bits = model._scaled(X.to_numpy())
     assert bits.shape[1] == model.code_.width == 16
