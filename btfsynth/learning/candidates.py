@@ -174,7 +174,8 @@ def rank(candidates: list[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda each: (-each.valid_right, each.ands, each.netlist.n_cells))
 
 
-_ROWS_PER_AND = 8
+_ROWS_PER_CELL = 4
+"""Samples per cell that a circuit has to be right on, all of them, to be more than one that remembers them."""
 
 
 def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> list[Candidate]:
@@ -186,9 +187,16 @@ def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> lis
     """
     ranked = rank(candidates)
     rows = problem.train.count, problem.valid.count
-    exact = (ranked[0].train_right, ranked[0].valid_right) == rows
-    if problem.tolerance == 0 or (exact and _ROWS_PER_AND * ranked[0].ands <= sum(rows)):
+    if problem.tolerance == 0:
         return ranked
+    exact = [
+        each
+        for each in ranked
+        if (each.train_right, each.valid_right) == rows
+        and _ROWS_PER_CELL * each.netlist.n_cells <= sum(rows)
+    ]
+    if exact:
+        return [exact[0], *(other for other in ranked if other is not exact[0])]
     chosen = _cross_fitted(ranked)
     for each in sorted(ranked, key=lambda each: (each.ands, each.netlist.n_cells)):
         if each is ranked[0] or not is_worse(each.valid_hits, chosen, problem.tolerance):

@@ -323,3 +323,12 @@ def test_lut_limit_of_classes(tmp_path: Path) -> None:
     assert report.to_json()["limits"] == {"cells": 2**31 - 1, "ands": 2**31 - 1, "luts": 12}
     with pytest.raises(UsageError, match="max_luts"):
         LearnOptions(max_luts=0)
+
+
+def test_exact_circuit_of_few_samples_wins() -> None:
+    """One that is right on all of 40 samples, with few cells for them, though a smaller one misses but one."""
+    problem = make_problem(lambda x: x[:, :3].sum(axis=1) > 1, 6, 20)
+    outcome = compete(problem, trials=1)
+    winner = outcome.candidates[0]
+    assert (winner.train_right, winner.valid_right) == (20, 20)
+    assert winner.netlist.n_cells <= 10
