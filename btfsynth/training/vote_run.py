@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from btfsynth.training.session import TrainOptions
 
 _PATIENCE = 60
-_NEURON, _TERM, _CLASS = 1.0, 1.2, 12.0
+_NEURON, _TERM, _CLASS = 1.0, 1.7, 8.0
 """Look-up tables of six inputs that a neuron, a vote in a sum, and an output to compare take, as measured."""
 
 
