@@ -103,6 +103,8 @@ class Dataset(Ported):
             )
         care = ~np.isnan(targets)
         input_ports, in_order = _ports("inputs", inputs, X, given, "x")
+        if targets.shape[1] == len(labels):  # several classes are bits of one port, named after it
+            outputs = _widened(outputs, y, targets.shape[1])
         output_ports, out_order = _ports("outputs", outputs, y, targets, "y")
         given, targets, care = given[:, in_order], targets[:, out_order], care[:, out_order]
         as_label = len(labels) > 2 or bool(classes)
@@ -309,6 +311,19 @@ def _input_kind(
         "columns": tuple(replace(column, name=name) for column, name in named),
         "not_bits": reason,
     }
+
+
+def _widened(given: Ports | None, values: Any, width: int) -> Ports | None:
+    """Return the one name of a column of classes as that of a port of a bit for each; others as given."""
+    if given is None:
+        columns = getattr(values, "columns", None)
+        single = getattr(values, "name", None)
+        given = None if single is None else str(single)
+        given = [str(each) for each in columns] if columns is not None else given
+    names = [given] if isinstance(given, str) or given is None else list(given)
+    if isinstance(given, Mapping) or len(names) != 1 or not isinstance(names[0], str):
+        return given
+    return {names[0]: width}
 
 
 def _ports(

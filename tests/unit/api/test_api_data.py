@@ -57,6 +57,21 @@ def test_dont_cares_and_missing_values():
     assert "3 of 4" in repr(data)
 
 
+@pytest.mark.parametrize("wrap", [pd.Series, pd.DataFrame])
+def test_classes_of_a_named_column_are_its_port(wrap):
+    """A column of a frame names the port that has a bit for each of its classes; so does `outputs`."""
+    rows, labels = [[1.5], [2.5], [3.5]], ["low", "high", "mid"]
+    frame = pd.DataFrame({"grade": labels})
+    data = btf.Dataset(rows, frame["grade"] if wrap is pd.Series else frame)
+    assert [(port.name, port.width) for port in data.outputs] == [("grade", 3)]
+    assert data.classes == ("high", "low", "mid")
+    for told in ("grade", ["grade"]):
+        assert btf.Dataset(rows, labels, outputs=told) == data
+    assert len(btf.Dataset(rows, labels, outputs=["a", "b", "c"]).outputs) == 3
+    with pytest.raises(btf.DataError, match="expected ports of 3 bits in all, got 2"):
+        btf.Dataset(rows, labels, outputs=["a", "b"])
+
+
 def test_classes_are_one_hot():
     """Labels of any type become an output each, in sorted order."""
     data = btf.Dataset(ROWS, ["red", "blue", "red", "green"], classes=True)
