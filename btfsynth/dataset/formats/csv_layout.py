@@ -416,7 +416,12 @@ def _without_index(table: Table) -> Table:
     cells = table.column(0)
     if table.header[0] == "index" and len(cells) < 3:
         return table  # 0 and 1 may be values as well
-    if cells not in ([str(k + start) for k in range(len(cells))] for start in (0, 1)):
+    drawn = (
+        table.header[0] != "index" and len(set(cells)) == len(cells) > 2
+    )  # rows of a larger table
+    if cells not in ([str(k + start) for k in range(len(cells))] for start in (0, 1)) and not (
+        drawn and all(cell.isdecimal() for cell in cells)
+    ):
         return table
     name = table.header[0] or "the first column, without a name,"
     note = f"{name} contains row numbers and is ignored"

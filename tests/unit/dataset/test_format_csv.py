@@ -377,3 +377,13 @@ def test_thousands_of_columns(tmp_path: Path) -> None:
     dataset = read(tmp_path, f"{names},label\n{rows}")
     assert dataset.inputs.shape == (3, 5000)
     assert dataset.targets[:, 0].tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_row_numbers_of_drawn_rows_are_ignored(tmp_path, name):
+    """What pandas writes of a part of a table has the numbers of its rows, in any order."""
+    path = tmp_path / "part.csv"
+    path.write_text(f"{name},a,b,y\n17,0,1,1\n4,1,0,0\n121,1,1,1\n", encoding="utf-8")
+    dataset = load(path)
+    assert [port.name for port in dataset.input_ports] == ["a", "b"]
+    assert "row numbers" in dataset.notices[0]
