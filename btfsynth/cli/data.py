@@ -217,7 +217,8 @@ def _show(dataset: Dataset, path: Path | None) -> None:
     show("name", dataset.name)
     show("source", dataset.source)
     show("patterns", f"{dataset.n_patterns}, {coverage}")
-    show("inputs", f"{_ports(dataset.input_ports)}; {dataset.input_kind.value}")
+    unit = "column" if dataset.columns else "bit"
+    show("inputs", f"{_ports(dataset.input_ports, unit)}; {dataset.input_kind.value}")
     show("outputs", f"{_ports(dataset.output_ports)}; {dataset.output_kind.value}")
     if dataset.classes:
         show("classes", ", ".join(map(str, dataset.classes)))
@@ -227,7 +228,8 @@ def _show(dataset: Dataset, path: Path | None) -> None:
     if dataset.code is not None:
         _list("ports", [f"{port}: {said}" for port, said in dataset.code.meanings().items()])
     if dont_cares:
-        show("", f"{plural(dont_cares, 'target')} of {dataset.targets.size} do not matter")
+        verb = "does" if dont_cares == 1 else "do"
+        show("", f"{plural(dont_cares, 'target')} of {dataset.targets.size} {verb} not matter")
     show("hash", dataset.content_hash)
     if path is not None:
         show("written", f"to {path}")
@@ -241,8 +243,8 @@ def _list(heading: str, lines: Sequence[str]) -> None:
         show("", f"and {len(lines) - _SHOWN} more; --json lists all")
 
 
-def _ports(ports: Sequence[Port]) -> str:
-    listed = [f"{port.name} ({plural(port.width, 'bit')})" for port in ports]
+def _ports(ports: Sequence[Port], unit: str = "bit") -> str:
+    listed = [f"{port.name} ({plural(port.width, unit)})" for port in ports]
     if len(listed) > _SHOWN:
         listed = [*listed[: _SHOWN - 2], "...", listed[-1]]
     return ", ".join(listed) or "none"

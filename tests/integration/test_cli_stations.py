@@ -156,7 +156,7 @@ def test_data_summary(cli, tmp_path):
     (tmp_path / "d.pla").write_text(".i 2\n.o 2\n.ilb a b\n.ob f g\n.type fd\n11 1-\n00 01\n.e\n")
     text = cli("data", "d.pla").stdout
     assert "inputs    a (1 bit), b (1 bit); boolean" in text
-    assert "1 target of 8 do not matter" in text
+    assert "1 target of 8 does not matter" in text
 
 
 def test_train(cli, tmp_path):

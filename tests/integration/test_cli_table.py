@@ -43,6 +43,7 @@ def test_a_table_is_shown_and_refused_without_a_code(cli, table):
     assert columns["colour"]["categories"] == ["dark blue", "red", "white"]
     assert columns["age"]["missing"] > 0
     assert columns["length"]["range"][0] > 1.9
+    assert "length (1 column)" in " ".join(cli("data", "flowers.csv").stdout.split())
     for command in ("build", "train", "discover", "tune"):
         outcome = cli(command, "flowers.csv")
         assert outcome.code == 2
