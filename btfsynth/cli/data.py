@@ -150,11 +150,12 @@ class _Coding:
         from btfsynth.dataset.dataset import InputKind
         from btfsynth.dataset.table_code import IMPUTE
         from btfsynth.flow.codes import find_code
+        from btfsynth.ports import Port
 
         if self.given is not None:
             made, classes = find_code(self.given)
             width = 1 if len(classes) == 2 and dataset.n_outputs == 1 else max(1, len(classes))
-            ports = (replace(dataset.output_ports[0], width=width),)
+            ports = (Port(dataset.output_ports[0].name, width),)
             return with_classes(with_code(dataset, made), classes, ports, self.given.name)
         assert self.code is not None
         if isinstance(self.code, InputCode) and dataset.input_kind is not InputKind.TABLE:

@@ -43,7 +43,6 @@ def predict_command(
       btfsynth predict hdl_out/patients next.csv -o labels.csv
     """  # noqa: D301
     from btfsynth.flow.predict import predict, read_model
-    from btfsynth.ports import bit_names
 
     model = read_model(design)
     dataset = load_source(source, outputs, None)
@@ -51,11 +50,10 @@ def predict_command(
     for notice in found.notices[len(dataset.notices) :]:
         say(f"note: {notice}")
     words = [str(label) for label in found.labels]
-    names = [model.output_ports[0].name] if words else bit_names(model.output_ports)
     rows = [[word] for word in words] or [list(map(str, row)) for row in found.outputs.tolist()]
     if path is not None:
         stream = io.StringIO()
-        csv.writer(stream, lineterminator="\n").writerows([names, *rows])
+        csv.writer(stream, lineterminator="\n").writerows([found.names, *rows])
         write_text(path, stream.getvalue())
     unit = "class" if words else "output bit"
     if as_json:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.classes import class_places, with_classes
 from btfsynth.dataset.code import is_table, require_bits, with_code
 from btfsynth.dataset.code_file import load_code
-from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.patterns import by_name
 from btfsynth.dataset.table_code import Scalar, TableCode, class_of
 from btfsynth.dataset.vectors import numbers_of
@@ -22,11 +23,12 @@ from btfsynth.hdl.manifest import CODE_ROLE, load_manifest
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import read_netlist
+from btfsynth.network.accuracy import label_width
 from btfsynth.network.formats.archive import load_network
 from btfsynth.network.trained import TrainedNetwork
-from btfsynth.ports import Port, bit_names
+from btfsynth.ports import Port, bit_names, total_width
 
-_LABEL_PORT = "class_number"
+_LABEL_PORT = re.compile(r"class_number(_[0-9]+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +41,21 @@ class Model:
     classes: tuple[Scalar, ...]
 
     @property
+    def label_port(self) -> Port | None:
+        """The port of the number of the class, after all others; None without."""
+        if isinstance(self.core, TrainedNetwork):
+            return None
+        last = self.core.output_ports[-1]
+        fits = not self.classes or last.width == label_width(len(self.classes))
+        return last if fits and _LABEL_PORT.fullmatch(last.name) else None
+
+    @property
     def output_ports(self) -> tuple[Port, ...]:
-        """The outputs that data have; the port of the class says no more."""
-        return tuple(port for port in self.core.output_ports if port.name != _LABEL_PORT)
+        """The outputs that data have; none if the only port is that of the number of the class."""
+        ports = self.core.output_ports
+        if self.label_port is None or (len(ports) == 1 and not self.classes):
+            return tuple(ports)
+        return tuple(ports[:-1])
 
     def answers(self, bits: NDArray[Any]) -> NDArray[Any]:
         """Return ``(rows, outputs)``: bits of a netlist, sums of a network."""
@@ -51,8 +65,8 @@ class Model:
 
     def labels(self, answers: NDArray[Any]) -> list[Any]:
         """Return the class of each row of answers: that of the port of the class if there is one."""
-        width = sum(port.width for port in self.output_ports)
-        if answers.shape[1] > width and self.classes:
+        width = total_width(self.output_ports)
+        if self.label_port is not None and self.classes:
             places = numbers_of(answers[:, width:]).clip(0, len(self.classes) - 1)
             return [self.classes[place] for place in places.tolist()]
         return class_of(self.classes, answers[:, :width])
@@ -84,6 +98,7 @@ def read_model(path: StrPath) -> Model:
 class Prediction:
     """What a model says of patterns, and how much of it their targets say too."""
 
+    names: tuple[str, ...]  # of the column of classes, or else of every output bit
     outputs: NDArray[np.uint8]  # (patterns, outputs) 0/1
     labels: tuple[Any, ...]  # the class of each pattern; empty without classes
     right: int
@@ -99,19 +114,30 @@ def predict(model: Model, dataset: Dataset) -> Prediction:
     UsageError, DataError
         If they do not fit.
     """
+    model = _with_numbers(model, dataset)
     dataset = _fitted(model, dataset)
     answers = model.answers(dataset.inputs)
-    width = sum(port.width for port in model.output_ports)
-    outputs = (answers[:, :width] > 0).astype(np.uint8)
+    width = total_width(model.output_ports)
+    outputs = (answers[:, : width or None] > 0).astype(np.uint8)
     if not model.classes:
         care = dataset.care_mask
         right = int(((outputs == dataset.targets) & care).sum())
-        return Prediction(outputs, (), right, int(care.sum()), dataset.notices)
-    labels = model.labels(answers)
+        names = tuple(bit_names(model.output_ports))
+        return Prediction(names, outputs, (), right, int(care.sum()), dataset.notices)
+    labels = tuple(model.labels(answers))
     known = class_places(dataset)
     wanted = [model.classes[place] for place in np.maximum(known, 0).tolist()]
     right = sum(a == b for a, b, k in zip(labels, wanted, known.tolist(), strict=True) if k >= 0)
-    return Prediction(outputs, tuple(labels), right, int((known >= 0).sum()), dataset.notices)
+    names = ((model.output_ports or dataset.output_ports)[0].name,)
+    return Prediction(names, outputs, labels, right, int((known >= 0).sum()), dataset.notices)
+
+
+def _with_numbers(model: Model, dataset: Dataset) -> Model:
+    """Return a model that only gives numbers of classes without names with these numbers as its classes."""
+    if model.classes or dataset.output_kind is not OutputKind.LABEL:
+        return model
+    numbered = replace(model, classes=tuple(range(dataset.n_outputs)))
+    return numbered if numbered.label_port and not numbered.output_ports else model
 
 
 def _fitted(model: Model, dataset: Dataset) -> Dataset:
@@ -122,13 +148,22 @@ def _fitted(model: Model, dataset: Dataset) -> Dataset:
     if model.code is not None and dataset.code is None and (is_table(dataset) or plain):
         dataset = with_code(dataset, model.code)
     require_bits(dataset)
-    dataset = with_classes(dataset, model.classes, model.output_ports, model.name)
+    ports = _target_ports(model, dataset)
+    dataset = with_classes(dataset, model.classes, ports, model.name)
     _require_width(model.name, "inputs", core.input_ports, dataset.n_inputs, dataset.source)
-    _require_width(model.name, "outputs", model.output_ports, dataset.n_outputs, dataset.source)
-    return by_name(dataset, core.input_ports, model.output_ports, model.name)
+    _require_width(model.name, "outputs", ports, dataset.n_outputs, dataset.source)
+    return by_name(dataset, core.input_ports, ports, model.name)
+
+
+def _target_ports(model: Model, dataset: Dataset) -> tuple[Port, ...]:
+    """Return the ports that targets have: one bit a class where the model gives only its number."""
+    if model.output_ports:
+        return model.output_ports
+    one_bit = len(model.classes) == 2 and dataset.n_outputs == 1
+    return (Port(dataset.output_ports[0].name, 1 if one_bit else len(model.classes)),)
 
 
 def _require_width(name: str, what: str, ports: Sequence[Port], given: int, source: str) -> None:
-    width = sum(port.width for port in ports)
+    width = total_width(ports)
     if width != given:
         raise UsageError(f"{name}: has {width} {what}, the patterns of {source} have {given}")

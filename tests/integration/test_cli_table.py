@@ -6,6 +6,7 @@ import csv
 import json
 import random
 
+import numpy as np
 import pytest
 
 import btfsynth as btf
@@ -64,7 +65,7 @@ def test_learnt_and_predicted(cli, table):
         "// input colour[3]: colour is dark blue, red, white, bit 0 first; missing counts as"
         in verilog
     )
-    assert "// output kind[3]: 1 for the class aster, lily, rose, bit 0 first" in verilog
+    assert "// output class_number[2]: the class: 0 is aster, 1 is lily, 2 is rose" in verilog
     assert "age" not in verilog
     manifest = json.loads((table / "out" / "manifest.json").read_text())
     assert manifest["ports"]["inputs"][1]["meaning"].startswith("colour is dark blue")
@@ -85,6 +86,12 @@ def test_learnt_and_predicted(cli, table):
         == outcome.json["predicted"]
     )
     assert design.predict([["9.0", 3, "white"]]).tolist() == ["lily"]
+    rows = np.array([[9.0, 3, "white"], [2.5, 3, "red"]], dtype=object)
+    assert design.predict(rows).tolist() == ["lily", "rose"]
+    new = btf.load(table / "new.csv", outputs="kind")
+    assert design.predict(new).tolist() == ["lily", "rose"]
+    # Rows of no known class are in the bits of the design too.
+    assert cli("data", "new.csv", "--outputs", "kind", "--code-from", "out").code == 0
     # And the bits of the rows in a file.
     assert (
         cli("data", "later.csv", "--code-from", "out", "-o", "bits.csv", "--conflicts", "keep").code
