@@ -81,6 +81,14 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{count} {noun if count == 1 else many or f'{noun}s'}"
 
 
+def percent(right: float, count: float = 1) -> str:
+    """Return a share in percent with two decimals; ``100%`` is all, and only all."""
+    if right >= count:
+        return "100%"
+    shown = f"{right / count:.2%}"
+    return "99.99%" if shown == "100.00%" else shown
+
+
 class UsageError(BtfsynthError):
     """An option, a task specification or a combination of them that cannot be carried out."""
 

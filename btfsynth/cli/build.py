@@ -44,7 +44,7 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import observed
-from btfsynth.errors import UsageError, VerificationError, plural
+from btfsynth.errors import UsageError, VerificationError, percent, plural
 from btfsynth.settings.table import BUILD, INPUTS, Conflicts, Preserve
 
 if TYPE_CHECKING:
@@ -233,8 +233,8 @@ def _show_hardware(hardware: HardwareReport) -> None:
 def _right(accuracy: Accuracy, label: bool) -> str:
     """Return the share of labels if the hardware has them, else of whole patterns."""
     if label and accuracy.label_share is not None:
-        return f"{accuracy.label_share:.2%} of labels"
-    return f"{accuracy.vector_share:.2%}"
+        return f"{percent(accuracy.label_share)} of labels"
+    return percent(accuracy.vector_share)
 
 
 def _show(report: BuildReport, directory: Path) -> None:

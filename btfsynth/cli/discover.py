@@ -30,7 +30,7 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import console, emit_json, field_table, show
 from btfsynth.cli.progress import is_live, watched
-from btfsynth.errors import InterruptedWorkError, TrainingError, VerificationError, plural
+from btfsynth.errors import InterruptedWorkError, TrainingError, VerificationError, percent, plural
 from btfsynth.events import Event, Growing, SearchStatus
 from btfsynth.settings.run_file import RunFile
 from btfsynth.settings.table import DISCOVER, TRAIN, TRIAL
@@ -159,7 +159,7 @@ def _growing_words(at: Growing) -> str:
     right = f", {at.output} {at.right}/{at.patterns}" if at.output else ""
     return (
         f"trial {at.trial}: {at.free}/{at.inputs} inputs, {at.learnt}/{at.outputs} outputs{right}, "
-        f"{at.bits_right / at.bits:.1%} right, {plural(at.cells, 'cell')}"
+        f"{percent(at.bits_right, at.bits)} right, {plural(at.cells, 'cell')}"
     )
 
 

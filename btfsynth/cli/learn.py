@@ -35,7 +35,7 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import announced_compiling, watched
-from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError, plural
+from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError, percent, plural
 from btfsynth.events import BetterCircuit, Event
 from btfsynth.extras import install_command
 from btfsynth.settings.table import INPUTS, LEARN
@@ -121,7 +121,7 @@ def _found(event: Event) -> str | None:
     if not isinstance(event, BetterCircuit):
         return None
     return (
-        f"{event.learner}, {event.how}: {event.valid_right / event.valid_samples:.2%} of "
+        f"{event.learner}, {event.how}: {percent(event.valid_right, event.valid_samples)} of "
         f"validation, {plural(event.cells, 'cell')}"
     )
 
@@ -148,7 +148,7 @@ def _show(report: LearnReport, directory: Path, said: Sequence[str]) -> None:
     show("netlist", f"{netlist_summary(report.cost)}; {report.ands} AND nodes", style="green")
     for name, score in report.scores.items():
         what = "patterns" if report.n_classes is None else "labels"
-        show(name, f"{score.bits:.2%} of bits, {score.vectors:.2%} of {what} right")
+        show(name, f"{percent(score.bits)} of bits, {percent(score.vectors)} of {what} right")
     show_files(report.files, directory, report.notices, said)
     show_checks(report)
 
@@ -159,7 +159,7 @@ def _front(report: LearnReport, name: str) -> Any:
     rows = [
         (
             f"{row['luts']}{' *' if row['won'] else ''}",
-            *(f"{row[key]:.2%}" for key in sets),
+            *(percent(row[key]) for key in sets),
             str(row["cells"]),
             f"{row['learner']}, {row['how']}",
         )
@@ -175,7 +175,7 @@ def _table(report: LearnReport, output: int, name: str) -> Any:
     for row in report.rows(output):
         sizes = ("-" if row[key] is None else str(row[key]) for key in ("cells", "ands"))
         mark = " *" if row["won"] else ""
-        shares = (f"{row[key]:.2%}" for key in sets)
+        shares = (percent(row[key]) for key in sets)
         rows.append((row["learner"] + mark, *shares, *sizes, row["how"]))
     headings = (name, *sets, "cells", "AND nodes", "what")
     return field_table(headings, rows, numbers=len(sets) + 2)

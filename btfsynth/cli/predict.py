@@ -17,7 +17,7 @@ from btfsynth.cli.options import (
     source_argument,
 )
 from btfsynth.cli.output import emit_json, say, show
-from btfsynth.errors import plural
+from btfsynth.errors import percent, plural
 from btfsynth.files import write_text
 
 _SHOWN = 20
@@ -70,7 +70,7 @@ def predict_command(
     for place, (word, count) in enumerate(Counter(words).most_common(_SHOWN)):
         show("" if place else "predicted", f"{word}: {count}")
     if found.count:
-        share = f"{found.right / found.count:.2%}"
+        share = percent(found.right, found.count)
         many = plural(found.count, unit, "classes" if words else None)
         show("right", f"{found.right} of {many} ({share})")
     else:

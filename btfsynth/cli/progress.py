@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from btfsynth.cli.output import errors, one_line, say
-from btfsynth.errors import plural
+from btfsynth.errors import percent, plural
 from btfsynth.events import (
     Event,
     Note,
@@ -190,7 +190,7 @@ def _tried(event: SettingsTried) -> str:
     """Return where tuning stands."""
     best = "none exact yet"
     if event.valid is not None:
-        best = f"{event.valid:.2%} of the validation set right at best"
+        best = f"{percent(event.valid)} of the validation set right at best"
     elif event.seconds_per_solution is not None:
         best = f"{event.seconds_per_solution:.3g} s per solution at best"
     return f"{plural(event.candidates, 'candidate')}, {best}"
@@ -285,7 +285,7 @@ def _cells(progress: TrialProgress, valid: bool) -> list[str]:
     widths = "-".join(str(width) for width in progress.widths or ())
     if len(widths) > _WIDTHS:
         widths = f"{widths[: _WIDTHS - 3]}..."
-    shown = "" if progress.valid is None else f"{progress.valid:.2%}"
+    shown = "" if progress.valid is None else percent(progress.valid)
     return [
         str(progress.trial),
         str(progress.iterations),

@@ -15,7 +15,7 @@ from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import folder_option, json_option, option, scheduler_option
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
 from btfsynth.cli.progress import PLAIN_SECONDS, announced_compiling, is_live
-from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, plural
+from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, percent, plural
 from btfsynth.events import (
     Event,
     Note,
@@ -231,4 +231,4 @@ class _Live:
 
 def _standing(at: TrialProgress) -> str:
     text = f"gap {at.gap:.3f}"
-    return text if at.valid is None else f"{text}, test {at.valid:.2%}"
+    return text if at.valid is None else f"{text}, test {percent(at.valid)}"

@@ -36,7 +36,7 @@ from btfsynth.cli.output import (
     why_beside,
 )
 from btfsynth.cli.progress import observed
-from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, plural
+from btfsynth.errors import InterruptedWorkError, TrainingError, UsageError, percent, plural
 from btfsynth.files import beside, followed, write_text
 from btfsynth.settings.table import CHECKPOINT_INTERVAL, INPUTS
 
@@ -362,9 +362,9 @@ def _report(
 
 def _shares(right: Accuracy) -> str:
     """Return accuracies in words."""
-    words = f"{right.bit_share:.2%} of bits, {right.vector_share:.2%} of patterns"
+    words = f"{percent(right.bit_share)} of bits, {percent(right.vector_share)} of patterns"
     if right.label_share is not None:
-        words += f", {right.label_share:.2%} of labels (largest sum)"
+        words += f", {percent(right.label_share)} of labels (largest sum)"
     return words
 
 

@@ -22,7 +22,7 @@ from btfsynth.cli.options import (
 )
 from btfsynth.cli.output import emit_json, show, why_beside
 from btfsynth.cli.progress import observed
-from btfsynth.errors import InterruptedWorkError, OutputError, plural
+from btfsynth.errors import InterruptedWorkError, OutputError, percent, plural
 from btfsynth.events import StageBegan
 from btfsynth.files import beside, write_text
 from btfsynth.settings.run_file import format_run_file
@@ -142,7 +142,7 @@ def _report(result: TuningResult, path: Path | None) -> None:
         f"{widths}, sigma {result.sigma:g}, beta {result.beta:.3g}, gamma {result.gamma:.3g}",
     )
     cost = (
-        f"{result.valid:.2%} of the validation set right"
+        f"{percent(result.valid)} of the validation set right"
         if result.valid is not None
         else f"{result.seconds_per_solution:.3g} s per solution"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.code import require_bits
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.patterns import by_name
-from btfsynth.errors import UsageError, plural
+from btfsynth.errors import UsageError, percent, plural
 from btfsynth.flow.codes import as_coded
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
@@ -144,17 +143,12 @@ class Targets:
         return cls(right, count, accuracy.labels_right, accuracy.patterns)
 
     def words(self) -> str:
-        """Return the counts in words, such as ``42 of 64 targets right (65.6%)``."""
+        """Return the counts in words, such as ``42 of 64 targets right (65.62%)``."""
         text = f"{self.right} of {plural(self.count, 'target')} right ({percent(self.right, self.count)})"
         if self.labels_right is None or self.labels is None:
             return text
         share = percent(self.labels_right, self.labels)
         return f"{text}, {self.labels_right} of {self.labels} labels right ({share})"
-
-
-def percent(right: int, count: int) -> str:
-    """Return a share in percent with one decimal, rounded down: 100% is all."""
-    return f"{math.floor(1000 * right / count) / 10 if count else 100:g}%"
 
 
 def count_targets(netlist: Netlist, dataset: Dataset, *, label: bool = False) -> Targets:

@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from btfsynth.errors import plural
-from btfsynth.flow.patterns import percent, verified_words
+from btfsynth.errors import percent, plural
+from btfsynth.flow.patterns import verified_words
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.records import sub_record
 from btfsynth.report.folder import DesignFolder, as_number, as_text, numbers, records

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from btfsynth.errors import percent
 from btfsynth.report.folder import as_number, as_text, records
 from btfsynth.report.svg import drawing, element, frame, linear_axis, log_axis, points_path
 
@@ -31,7 +32,7 @@ def size_front(build: Mapping[str, Any]) -> dict[str, Any] | None:
     shown = [
         {
             **row,
-            "values": [f"{100 * row['shares'][name]:.1f}%" for name in sets],
+            "values": [percent(row["shares"][name]) for name in sets],
         }
         for row in rows
     ]
@@ -74,7 +75,7 @@ def _plot(rows: list[dict[str, Any]], sets: list[str]) -> Markup:
         parts += [
             element(
                 "circle",
-                element("title", f"{row['luts']} tables: {100 * row['shares'][name]:.1f}% {name}"),
+                element("title", f"{row['luts']} tables: {percent(row['shares'][name])} {name}"),
                 cx=x, cy=y, r=6.0 if row["won"] else 2.5, class_="cloud",
             )
             for (x, y), row in zip(points, rows, strict=True)

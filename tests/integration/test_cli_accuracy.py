@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from btfsynth.flow.patterns import Targets, percent, verified_words
+from btfsynth.errors import percent
+from btfsynth.flow.patterns import Targets, verified_words
 
 CHECK = ("--simulator", "amaranth")
 
@@ -48,7 +49,7 @@ def test_a_build_that_misses_targets_says_so(cli, coin_flips, styles):
     right = record["targets"]["train"]["right"]
     assert record["targets"] == {"train": {"right": right, "count": 60}}
     assert right == record["hardware"]["accuracy"]["netlist"]["train"]["bits_right"] < 60
-    share = f"{int(1000 * right / 60) / 10:g}%"
+    share = f"{right / 60:.2%}"
     counted = f"{right} of 60 targets right ({share})"
     assert record["verdict"] == f"verified: hardware equals the network; {counted}"
     assert outcome.stdout.splitlines()[-1] == record["verdict"]
@@ -104,15 +105,16 @@ def test_a_learnt_circuit(cli, tmp_path):
     assert f"{right} of {count} targets right" in page
 
 
-def test_shares_are_rounded_down():
-    """Only all are 100 %."""
-    assert percent(99_999, 100_000) == "99.9%"
-    assert percent(42, 64) == "65.6%"
-    assert percent(0, 5) == "0%"
+def test_only_all_are_100_percent():
+    """Other shares have two decimals."""
+    assert percent(99_999, 100_000) == percent(0.99999) == "99.99%"
+    assert percent(123, 124) == "99.19%"
+    assert percent(42, 64) == "65.62%"
+    assert percent(0, 5) == "0.00%"
     assert percent(0, 0) == percent(5, 5) == "100%"
     two = {"train": Targets(5, 6), "valid": Targets(3, 3, 1, 2)}
     assert verified_words(two) == (
-        "verified: hardware equals the netlist; train: 5 of 6 targets right (83.3%); "
-        "valid: 3 of 3 targets right (100%), 1 of 2 labels right (50%)"
+        "verified: hardware equals the netlist; train: 5 of 6 targets right (83.33%); "
+        "valid: 3 of 3 targets right (100%), 1 of 2 labels right (50.00%)"
     )
     assert not two["valid"].all_right

@@ -70,7 +70,7 @@ def test_shows_a_table_and_splits(cli, tmp_path):
     assert "polynomial *" in outcome.stdout
     assert "sklearn tree" in outcome.stdout
     assert "300 train, 100 valid patterns" in outcome.stdout
-    assert "100.00% of bits" in outcome.stdout
+    assert "100% of bits" in outcome.stdout
     assert "p: btf ..." in outcome.stderr
     assert (tmp_path / "hdl_out" / "p_learn" / "p.v").exists()
 

@@ -118,7 +118,7 @@ def test_progress_is_said_at_least_every_ten_seconds(monkeypatch):
         if line is not None:
             said[seconds] = line
     assert set(said.values()) <= {
-        f"trial 3: 9/10 inputs, 4/10 outputs, p[5] 500/512, 90.0% right, 71 cells, {seconds:.0f} s"
+        f"trial 3: 9/10 inputs, 4/10 outputs, p[5] 500/512, 90.00% right, 71 cells, {seconds:.0f} s"
         for seconds in said
     }
     times = [0, *said]

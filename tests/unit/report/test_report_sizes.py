@@ -37,10 +37,10 @@ def test_front_is_drawn() -> None:
     found = size_front(record(FRONT))
     assert found is not None
     assert found["sets"] == ["train", "valid"]
-    assert [row["values"] for row in found["rows"]] == [["50.0%", "50.0%"], ["90.0%", "80.0%"]]
+    assert [row["values"] for row in found["rows"]] == [["50.00%", "50.00%"], ["90.00%", "80.00%"]]
     assert [row["won"] for row in found["rows"]] == [False, True]
     assert str(found["plot"]).count("<circle") == 4
-    assert "9 tables: 80.0% valid" in found["plot"]
+    assert "9 tables: 80.00% valid" in found["plot"]
 
 
 def test_broken_records_are_left_out() -> None:
