@@ -227,7 +227,8 @@ def _show(dataset: Dataset, path: Path | None) -> None:
         lines = [_column_line(_column(dataset, place)) for place in range(dataset.n_inputs)]
         _list("columns", lines)
     if dataset.code is not None:
-        _list("ports", [f"{port}: {said}" for port, said in dataset.code.meanings().items()])
+        said = dataset.code.meanings(short=True)
+        _list("ports", [f"{port}: {each}" for port, each in said.items()])
     if dont_cares:
         verb = "does" if dont_cares == 1 else "do"
         show("", f"{plural(dont_cares, 'target')} of {dataset.targets.size} {verb} not matter")

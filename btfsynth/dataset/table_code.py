@@ -31,7 +31,7 @@ IMPUTE, REFUSE = "impute", "error"
 """What becomes of a missing value: it counts as the value that the code names, or is an error."""
 
 _SHOWN = 12
-"""Thresholds and categories of a port that a line of text lists."""
+"""Thresholds and categories of a port that a short line lists."""
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,20 @@ class ColumnCode:
         low, span = number_text(self.low), number_text(self.high - self.low)
         return f"round({self.levels} * ({self.name} - {low}) / {span}), within 0 to {self.levels}"
 
-    def meaning(self, missing: str) -> str:
-        """Return one line: what the port is fed with, the least significant bit first."""
+    def meaning(self, missing: str, short: bool = False) -> str:
+        """Return one line: what the port is fed with, the least significant bit first.
+
+        All thresholds and categories are listed, unless the line should be `short`.
+        """
+        listed = _some if short else ", ".join
         if self.kind == STEPS:
-            text = f"{self.name} >= {_listed([number_text(each) for each in self.thresholds])}"
+            text = f"{self.name} >= {listed([number_text(each) for each in self.thresholds])}"
         elif self.kind == WORDS and self.width == 1:
             text = f"{self.name}: 0 is {self.categories[0]}, 1 is {self.categories[1]}"
         elif self.kind == WORDS:
-            text = f"{self.name} is {_listed(self.categories)}"
+            text = f"{self.name} is {listed(self.categories)}"
         elif self.kind == ORDER:
-            text = f"{self.name} is, or comes after, {_listed(self.categories[1:])}"
+            text = f"{self.name} is, or comes after, {listed(self.categories[1:])}"
         else:
             text = self._formula
         order = ", bit 0 first" if self.width > 1 and self.kind != LEVELS else ""
@@ -133,7 +137,7 @@ def number_text(number: float) -> str:
     return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else repr(number)
 
 
-def _listed(words: Sequence[str]) -> str:
+def _some(words: Sequence[str]) -> str:
     if len(words) <= _SHOWN:
         return ", ".join(words)
     return f"{', '.join(words[: _SHOWN - 2])}, ..., {words[-1]} ({len(words)})"
@@ -164,9 +168,9 @@ class TableCode:
         """Bits of a row."""
         return sum(each.width for each in self.columns)
 
-    def meanings(self) -> dict[str, str]:
+    def meanings(self, short: bool = False) -> dict[str, str]:
         """Return a line for every port, by its name in the data (see `ColumnCode.meaning`)."""
-        return {each.port: each.meaning(self.missing) for each in self.columns if each.width}
+        return {each.port: each.meaning(self.missing, short) for each in self.columns if each.width}
 
     def bit_meanings(self) -> dict[str, list[str]]:
         """Return what each bit means by port."""

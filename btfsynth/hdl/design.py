@@ -123,7 +123,7 @@ def write_design(
         raise OutputError(f"{directory}: cannot be written to: no such folder")
     origin, options = origin or Origin(), options or HardwareOptions()
     said = _meanings(netlist, origin)
-    module = _hardware_module(netlist, {**origin.header(), **_port_lines(netlist, said)}, options)
+    module = _hardware_module(netlist, origin.header(), _port_lines(netlist, said), options)
     names = module.names
     formats, renamed = _netlist_files(module, options.formats)
     contents = _contents(module, vectors, options) | formats
@@ -175,13 +175,16 @@ def _require_fit(netlist: Netlist, vectors: VectorTable) -> None:
 
 
 def _hardware_module(
-    netlist: Netlist, header: Mapping[str, str], options: HardwareOptions
+    netlist: Netlist,
+    header: Mapping[str, str],
+    meanings: Mapping[str, str],
+    options: HardwareOptions,
 ) -> HardwareModule:
     timing = options.timing(netlist)
     reserved = CONTROL_NAMES if timing else frozenset()
     names = legal_names(netlist.name, netlist.input_ports, netlist.output_ports, reserved)
     pipeline = make_pipeline(netlist, timing.latency) if timing else None
-    return HardwareModule(netlist, names, header, timing, pipeline)
+    return HardwareModule(netlist, names, header, timing, pipeline, meanings)
 
 
 def _contents(
@@ -227,7 +230,6 @@ def _netlist_files(
 
 
 _LABEL_PORT = "class_number"
-_SHOWN_CLASSES = 1000
 
 
 def _meanings(netlist: Netlist, origin: Origin) -> dict[str, str]:
@@ -236,7 +238,7 @@ def _meanings(netlist: Netlist, origin: Origin) -> dict[str, str]:
     said = {port.name: said[port.name] for port in netlist.input_ports if port.name in said}
     if not origin.classes:
         return said
-    words = [str(each) for each in origin.classes[:_SHOWN_CLASSES]]
+    words = [str(each) for each in origin.classes]
     outputs = {port.name: port.width for port in netlist.output_ports}
     if _LABEL_PORT in outputs:
         listed = ", ".join(f"{place} is {word}" for place, word in enumerate(words))
@@ -245,10 +247,17 @@ def _meanings(netlist: Netlist, origin: Origin) -> dict[str, str]:
     if len(outputs) == 1:
         name, width = next(iter(outputs.items()))
         if width == len(words):
-            said[name] = f"1 for the class {', '.join(words)}, bit 0 first"
+            said[name] = _votes(words, _LABEL_PORT in said)
         elif width == 1 and len(words) == 2:
             said[name] = f"0 is {words[0]}, 1 is {words[1]}"
     return said
+
+
+def _votes(words: Sequence[str], labelled: bool) -> str:
+    listed = ", ".join(f"bit {bit}: the vote for class {word}" for bit, word in enumerate(words))
+    if labelled:
+        return f"{listed}; none or several may be 1, `{_LABEL_PORT}` is the class"
+    return f"{listed}; none or several may be 1, of which `predict` takes the first, or {words[0]}"
 
 
 def _port_lines(netlist: Netlist, said: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from btfsynth.hdl.manifest import Timing
@@ -15,13 +15,17 @@ from btfsynth.netlist.netlist import FALSE, TRUE, Netlist, read_literals
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
 
+_COLUMNS = 100
+_MOST_PARTS = 300
+"""Columns of a line about a port, and parts between commas of all its lines."""
+
 
 @dataclass(frozen=True, eq=False)
 class HardwareModule:
     """A netlist as hardware, before it is text in any language.
 
-    `provenance` are the lines of the header comment, in order. Timing and pipeline are None for a combinational
-    module, and there are both for a clocked one.
+    `provenance` are the lines of the header comment, in order, before those of `meanings`: what ports are fed
+    with or say. Timing and pipeline are None for a combinational module, and there are both for a clocked one.
     """
 
     netlist: Netlist
@@ -29,10 +33,15 @@ class HardwareModule:
     provenance: Mapping[str, str]
     timing: Timing | None = None
     pipeline: Pipeline | None = None
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def header(self) -> list[tuple[str, str]]:
-        return [(printable(key), printable(value)) for key, value in self.provenance.items()]
+    def header(self) -> list[str]:
+        """The lines of the header comment: provenance, then what ports are, wrapped."""
+        said = [f"{printable(key)}: {printable(value)}" for key, value in self.provenance.items()]
+        for key, value in self.meanings.items():
+            said += _wrapped(f"{printable(key)}: {printable(value)}")
+        return said
 
     @property
     def summary(self) -> str:
@@ -44,10 +53,27 @@ class HardwareModule:
         return {
             "module": self.names.module,
             "summary": self.summary,
-            "provenance": self.header,
+            "header": self.header,
             "statistics": statistics(self.netlist),
             "timing": self.timing,
         }
+
+
+def _wrapped(text: str) -> list[str]:
+    """Break a list after its commas; what is too long for a comment is in the manifest."""
+    parts = text.split(", ")
+    if len(parts) > _MOST_PARTS:
+        more = len(parts) - _MOST_PARTS
+        told = f"... ({more} more: `meaning` in manifest.json)"
+        parts = [*parts[: _MOST_PARTS - 1], told, parts[-1]]
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) + 2 > _COLUMNS:
+            lines[-1] += ","
+            lines.append(f"    {part}")
+        else:
+            lines[-1] += f", {part}"
+    return lines
 
 
 def port_bits(ports: Sequence[Port]) -> list[str]:

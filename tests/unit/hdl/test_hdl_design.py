@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from hardware import design, full_adder, multiplier, vectors_of
 
+import btfsynth as btf
 from btfsynth.errors import DataError, OutputError
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.manifest import load_manifest
+from btfsynth.hdl.module import HardwareModule
+from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 
@@ -131,3 +134,59 @@ def test_dont_cares_are_kept(tmp_path):
     write_design(netlist, vectors, tmp_path)
     first = (tmp_path / "full_adder_vectors.mem").read_text().splitlines()[0]
     assert first == "1" + "00" + "00" + "000"
+
+
+@pytest.mark.parametrize("count", [15, 256])
+def test_every_threshold_is_told(tmp_path, count):
+    """The manifest has them on one line, the headers of all languages in lines that stay short."""
+    rows = np.arange(count + 1)[:, None] * 1.25 + 10
+    data = btf.Dataset(rows, rows[:, 0] > 40, inputs=["t"], name="warm").coded(f"quantile:{count}")
+    netlist = btf.train(data, seed=1, widths=(count, 1)).network.lower(data)
+    design = netlist.write(tmp_path / "warm", vectors=data)
+    thresholds = [said.removeprefix("t >= ") for said in data.code.bit_meanings["t"]]
+    assert len(thresholds) == count
+    meaning = design.manifest.inputs[0].meaning
+    assert meaning.startswith(f"t >= {', '.join(thresholds)}, bit 0 first")
+    for role, comment in (("verilog", "//"), ("vhdl", "--"), ("amaranth", "#")):
+        lines = design.files[role].read_text().splitlines()
+        first = next(place for place, line in enumerate(lines) if f"input t[{count}]" in line)
+        last = next(place for place in range(first, len(lines)) if "bit 0 first" in lines[place])
+        told = [line.removeprefix(comment).strip() for line in lines[first : last + 1]]
+        assert " ".join(told) == f"input t[{count}]: {meaning}"
+        assert len(told) > 1
+        assert max(map(len, lines[first : last + 1])) < 110
+
+
+def test_a_list_too_long_for_a_comment_names_the_manifest():
+    meanings = {"input w[400]": f"w is {', '.join(map(str, range(400)))}, bit 0 first"}
+    netlist = full_adder()
+    header = HardwareModule(
+        netlist,
+        legal_names(netlist.name, netlist.input_ports, netlist.output_ports),
+        {},
+        meanings=meanings,
+    ).header
+    assert "... (101 more: `meaning` in manifest.json), bit 0 first" in " ".join(header)
+    assert "298" in " ".join(header)
+    assert ", 299" not in " ".join(header)
+
+
+@pytest.mark.parametrize("label", [False, True])
+def test_bits_of_classes_are_votes(tmp_path, label):
+    """Only the port of the class is the class; each bit of the others names the class that it votes for."""
+    outputs = (Port("y", 3), *[Port("class_number", 2)] * label)
+    literals = np.array([2, 4, 6, 4, 6][: 5 if label else 3])
+    netlist = Netlist("kinds", (Port("x", 3),), outputs, np.zeros((0, 3), np.int32), literals)
+    origin = Origin(classes=("a", "b", "c"))
+    manifest = write_design(netlist, vectors_of(netlist), tmp_path, origin=origin)
+    said = {port.name: port.meaning for port in manifest.outputs}
+    listed = "bit 0: the vote for class a, bit 1: the vote for class b, bit 2: the vote for class c"
+    if label:
+        assert said == {
+            "y": f"{listed}; none or several may be 1, `class_number` is the class",
+            "class_number": "the class: 0 is a, 1 is b, 2 is c",
+        }
+    else:
+        assert said == {
+            "y": f"{listed}; none or several may be 1, of which `predict` takes the first, or a"
+        }
