@@ -35,17 +35,21 @@ def predict_command(
     """Apply DESIGN to the rows of SOURCE, and count what it gets right.
 
     DESIGN is a design folder or a trained network (.npz), SOURCE a file or a task. Columns go by their names,
-    in the code of the design. A row without a target, such as ?, is not counted.
+    in the code of the design; a file needs no column of targets. A row without a target, such as ?, is not
+    counted.
 
     \b
     Examples:
       btfsynth predict hdl_out/patients later.csv
       btfsynth predict hdl_out/patients next.csv -o labels.csv
     """  # noqa: D301
-    from btfsynth.flow.predict import predict, read_model
+    from btfsynth.flow.predict import load_rows, predict, read_model
 
     model = read_model(design)
-    dataset = load_source(source, outputs, None)
+    dataset = load_rows(model, source) if outputs is None else load_source(source, outputs, None)
+    if outputs is None:
+        for notice in dataset.notices:
+            say(f"note: {notice}")
     found = predict(model, dataset)
     for notice in found.notices[len(dataset.notices) :]:
         say(f"note: {notice}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +15,13 @@ from btfsynth.dataset.classes import class_places, with_classes
 from btfsynth.dataset.code import is_table, require_bits, with_code
 from btfsynth.dataset.code_file import load_code
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.dataset.formats import format_of_source
+from btfsynth.dataset.formats.base import read_source
+from btfsynth.dataset.formats.known_columns import KnownColumns, read_known
+from btfsynth.dataset.load import load
 from btfsynth.dataset.patterns import by_name
 from btfsynth.dataset.table_code import Scalar, TableCode, class_of
+from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath, as_path
@@ -130,6 +136,28 @@ def predict(model: Model, dataset: Dataset) -> Prediction:
     right = sum(a == b for a, b, k in zip(labels, wanted, known.tolist(), strict=True) if k >= 0)
     names = ((model.output_ports or dataset.output_ports)[0].name,)
     return Prediction(names, outputs, labels, right, int((known >= 0).sum()), dataset.notices)
+
+
+def load_rows(model: Model, source: str) -> Dataset:
+    """Read a task or a file for a model, whose names tell which columns of a table are inputs and targets."""
+    if not (isinstance(source, str) and is_task_spec(source)) and os.path.lexists(source):
+        file = read_source(as_path(source))
+        chosen = format_of_source(file)
+        dataset = read_known(file, _known(model)) if chosen.name == "csv" else None
+        if dataset is not None:
+            return dataset
+    return load(source, conflicts=None)
+
+
+def _known(model: Model) -> KnownColumns:
+    bits = bit_names(model.core.input_ports)
+    if model.code is None:
+        read, unused, count = frozenset(bits), frozenset[str](), len(bits)
+    else:
+        read = frozenset(each.name for each in model.code.columns if each.width)
+        unused = frozenset(each.name for each in model.code.columns if not each.width)
+        count = len(model.code.columns)
+    return KnownColumns(read, unused, count, model.output_ports, model.classes)
 
 
 def _with_numbers(model: Model, dataset: Dataset) -> Model:

@@ -79,6 +79,14 @@ def test_learnt_and_predicted(cli, table):
     outcome = cli("predict", "out", "later.csv", "--json")
     assert outcome.json["count"] == 80
     assert outcome.json["accuracy"] > 0.85
+    # Columns that the design has no use for, targets of one class alone, and no targets.
+    (table / "some.csv").write_text("id,kind,length,colour\n7,lily,8.5,red\n8,lily,2.5,red\n")
+    some = cli("predict", "out", "some.csv")
+    assert (some.code, "1 of 2 classes (50.00%)" in some.stdout) == (0, True)
+    assert "note: the model has no 'id': ignored" in some.stderr
+    (table / "none.csv").write_text("length,age,colour\n8.5,3,red\n2.5,1375.0,red\n")
+    assert cli("predict", "out", "none.csv", "-o", "labels.csv").code == 0
+    assert (table / "labels.csv").read_text() == "class\nlily\nrose\n"
     # What Python says of the same rows.
     design = btf.Design(table / "out")
     assert (

@@ -55,7 +55,7 @@ _MISSING = ("na", "n/a", "#n/a", "<na>")
 _OUTPUT_BITS = {**_BITS, **dict.fromkeys(("-", "x", "?", "", *_MISSING), FREE)}
 
 
-_NO_CLASS = frozenset({"-", "?", "", *_MISSING})
+NO_CLASS = frozenset({"-", "?", "", *_MISSING})
 """What stands for no class; x may be the name of one."""
 _OPEN_NUMBERS = frozenset(cell for cell, code in _OUTPUT_BITS.items() if code == FREE)
 
@@ -65,22 +65,12 @@ def sniff(file: SourceFile) -> bool:
 
 
 def read(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
-    file, notes = as_utf8(file)
-    table = read_table(file)
-    header, header_line = table.header, table.header_line
-    separator, indices = _separator(header, table)
-    if len(indices) < 2:
+    table, columns, separator = described(file)
+    file, header_line = table.file, table.header_line
+    if len(columns) < 2:
         raise file.error(
             "expected at least one input and one output column", header_line or table.lines[0]
         )
-    if header is not None and header_line is not None:
-        columns = [parse_header_cell(file, header[index], index, header_line) for index in indices]
-        bits = [bit for column in columns for bit in column.bits]
-        check_names(file, bits, "column", header_line)
-        table = _binary_as_decimal(table, columns)
-    else:
-        columns = default_columns(indices)
-    table = replace(table, notes=(*notes, *table.notes))
     roles = decide_roles(
         file,
         columns,
@@ -89,7 +79,26 @@ def read(file: SourceFile, outputs: OutputColumns | None) -> Dataset:
         chosen=outputs,
         lists_all=lambda first: _lists_all(table, first),
     )
-    return dataset_of(table, roles if header is not None else renamed(roles))
+    return dataset_of(table, roles if table.header is not None else renamed(roles))
+
+
+def described(file: SourceFile, *, one: bool = False) -> tuple[Table, list[Column], int | None]:
+    """Return the cells of a file, its columns and the place of an empty one between inputs and outputs.
+
+    With `one`, a file of a single column is a table too.
+    """
+    file, notes = as_utf8(file)
+    table = read_table(file, one=one)
+    header, header_line = table.header, table.header_line
+    separator, indices = _separator(header, table)
+    if header is not None and header_line is not None:
+        columns = [parse_header_cell(file, header[index], index, header_line) for index in indices]
+        bits = [bit for column in columns for bit in column.bits]
+        check_names(file, bits, "column", header_line)
+        table = _binary_as_decimal(table, columns)
+    else:
+        columns = default_columns(indices)
+    return replace(table, notes=(*notes, *table.notes)), columns, separator
 
 
 def _separator(header: Sequence[str] | None, body: Table) -> tuple[int | None, list[int]]:
@@ -296,7 +305,7 @@ def _known_targets(body: Table, columns: Sequence[Column]) -> tuple[Outputs, tup
     found: Outputs | None = None
     if values is None and len(columns) == 1 and not first.is_number:
         cells = body.column(first.index)
-        words = [None if cell.lower() in _NO_CLASS else cell for cell in cells]
+        words = [None if cell.lower() in NO_CLASS else cell for cell in cells]
         if not any(word and (NUMBER.fullmatch(word) or word.lower() in _BITS) for word in words):
             found = classes_of(words, first.name, quoted)
     elif values is not None:

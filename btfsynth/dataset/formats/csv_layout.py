@@ -277,11 +277,13 @@ def find_delimiter(file: SourceFile) -> str | None:
     return best if best in first else None
 
 
-def read_table(file: SourceFile) -> Table:
+def read_table(file: SourceFile, *, one: bool = False) -> Table:
     """Return the cells of a file, without empty margins and without a column that only numbers the rows."""
     delimiter = find_delimiter(file)
     if delimiter is None and any(_BLANK in text.strip() for _, text in _content(file)):
         delimiter = _BLANK  # numpy.savetxt without a delimiter
+    if delimiter is None and one:
+        delimiter = _DELIMITERS[0]
     if delimiter is None:
         raise file.error("expected values separated by commas, semicolons or tabs, got none", 1)
     rows, lines = _cells(file, delimiter)
