@@ -13,7 +13,6 @@ from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
     code_from_option,
     code_options,
-    conflicts_option,
     file_option,
     json_option,
     load_source,
@@ -24,7 +23,7 @@ from btfsynth.cli.options import (
 from btfsynth.cli.output import console, emit_json, field_table, say, show
 from btfsynth.dataset.formats import FORMATS
 from btfsynth.errors import UsageError, plural
-from btfsynth.settings.table import TRAIN, Conflicts
+from btfsynth.settings.table import INPUTS, TRAIN, Conflicts
 
 if TYPE_CHECKING:
     from btfsynth.dataset.code import Code
@@ -55,7 +54,11 @@ _SHOWN = 40
 @code_options
 @code_from_option
 @outputs_option
-@conflicts_option
+@option(
+    INPUTS["conflicts"].but(
+        otherwise="keep; error with -o; majority for a --code chosen from the rows"
+    )
+)
 @json_option
 def data_command(
     *,

@@ -183,3 +183,19 @@ def test_names_from_files_are_data(cli, tmp_path, fast_simulator):
     assert cli("report", "n", "-o", "n.html").code == 0
     assert "<script>alert" not in (tmp_path / "n.html").read_text()
     assert cli("verify", "n", "--mutants", "1", "--simulator", "amaranth").code == 0
+
+
+def test_conflicts_of_data_as_the_help_says(cli, tmp_path):
+    """They are shown, may not be written, and a code from the rows settles them by majority."""
+    words = " ".join(cli("data", "--help").stdout.split())
+    assert "keep; error with -o; majority for a --code chosen from the rows" in words
+    (tmp_path / "t.csv").write_text("a,b,y\n3,u,0\n3,u,1\n3,u,1\n9,v,0\n")
+    outcome = cli("data", "t.csv", "--json")
+    assert (outcome.code, outcome.json["patterns"]) == (0, 4)
+    assert "note:" in outcome.stderr
+    assert "contradicts line 2" in outcome.stderr
+    outcome = cli("data", "t.csv", "-o", "u.npz")
+    assert (outcome.code, "contradicts line 2" in outcome.complaint) == (2, True)
+    outcome = cli("data", "t.csv", "--code", "auto", "-o", "u.csv", "--json")
+    assert (outcome.code, "got the more frequent targets" in outcome.stderr) == (0, True)
+    assert cli("data", "t.csv", "--code", "auto", "--conflicts", "error").code == 2
