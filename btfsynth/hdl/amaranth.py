@@ -76,7 +76,7 @@ def emit_amaranth_stream(module: HardwareModule) -> str:
         module=names.module,
         component=class_name(names.module),
         stream=stream_class_name(names.module),
-        header=module.header,
+        header=module.header_lines,
         timing=module.timing,
         inputs=names.inputs,
         outputs=names.outputs,

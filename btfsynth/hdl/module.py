@@ -36,12 +36,19 @@ class HardwareModule:
     meanings: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def header(self) -> list[str]:
-        """The lines of the header comment: provenance, then what ports are, wrapped."""
-        said = [f"{printable(key)}: {printable(value)}" for key, value in self.provenance.items()]
-        for key, value in self.meanings.items():
-            said += _wrapped(f"{printable(key)}: {printable(value)}")
-        return said
+    def header(self) -> list[tuple[str, str]]:
+        """What the header comment says, name and value: provenance, then what ports are."""
+        said = {**self.provenance, **self.meanings}
+        return [(printable(key), printable(value)) for key, value in said.items()]
+
+    @property
+    def header_lines(self) -> list[str]:
+        """The lines of the header comment; those on ports are wrapped."""
+        lines: list[str] = []
+        for place, (key, value) in enumerate(self.header):
+            text = f"{key}: {value}"
+            lines += [text] if place < len(self.provenance) else _wrapped(text)
+        return lines
 
     @property
     def summary(self) -> str:
@@ -53,7 +60,7 @@ class HardwareModule:
         return {
             "module": self.names.module,
             "summary": self.summary,
-            "header": self.header,
+            "header": self.header_lines,
             "statistics": statistics(self.netlist),
             "timing": self.timing,
         }

@@ -184,7 +184,7 @@ def emit_cell_library(module: HardwareModule) -> str:
     return render(
         "verilog/cells.v.j2",
         module=module.names.module,
-        header=module.header,
+        header=module.header_lines,
         cells=[
             (prefix + name, inputs, expression)
             for kind, (name, inputs, expression) in _CELLS.items()
