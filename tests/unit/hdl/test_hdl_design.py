@@ -165,7 +165,7 @@ def test_a_list_too_long_for_a_comment_names_the_manifest():
         legal_names(netlist.name, netlist.input_ports, netlist.output_ports),
         {},
         meanings=meanings,
-    ).header
+    ).header_lines
     assert "... (101 more: `meaning` in manifest.json), bit 0 first" in " ".join(header)
     assert "298" in " ".join(header)
     assert ", 299" not in " ".join(header)
