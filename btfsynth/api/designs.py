@@ -306,7 +306,19 @@ class Made(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Build(Made):
-    """What `build` made; true if the hardware was verified."""
+    """What `build` and `BTFClassifier.write` made; true if the hardware was verified.
+
+    `design` is the folder, as `Design` opens it: it predicts, simulates, proves and places the hardware.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> rows, levels = [[2.5], [7.0], [9.5], [3.5]], ["low", "high", "high", "low"]
+    >>> data = btf.Dataset(rows, levels, inputs=["t"]).coded()
+    >>> built = btf.build(data, "level", simulators=["amaranth"])
+    >>> built.verified, built.design.predict([[1.5], [8.25]]).tolist()
+    (True, ['low', 'high'])
+    """
 
     core: BuildReport
     data: Dataset
