@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.api.codes import Code
 from btfsynth.api.data import Dataset as Data
 from btfsynth.api.designs import Build, build
+from btfsynth.api.features import Features, read_features
 from btfsynth.api.netlists import Netlist
 from btfsynth.api.training import Network
-from btfsynth.dataset.columns import TableColumn
 from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.fit_code import fit_code, parse_spec
-from btfsynth.dataset.table_code import REFUSE, TableCode, plain_class
-from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.dataset.table_code import TableCode, plain_class
+from btfsynth.errors import DataError, MissingToolError, UsageError
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath
 from btfsynth.network.topology import Topology, layered
@@ -50,10 +51,14 @@ try:
 except ImportError:  # before scikit-learn 1.6 it was a method
 
     def validate_data(estimator: Any, *arrays: Any, **options: Any) -> Any:
+        if "ensure_all_finite" in options:
+            options["force_all_finite"] = options.pop("ensure_all_finite")
         return estimator._validate_data(*arrays, **options)
 
 
 _INPUTS = ("auto", "boolean", "unit", "feature", "common")
+_NO_NUMBERS = ("could not convert string", "arrays of bytes/strings")
+"""What scikit-learn says of words, of objects and of text."""
 _METHODS = ("auto", "votes", "projections")
 _MOST_BITS = 1 << 28
 """Bits of all training samples, in bytes, above which features get fewer levels."""
@@ -79,8 +84,10 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     By default the network is a sum of votes: hidden neurons of at most six inputs and weights of -1 or 1, each
     trained on what those before it get wrong; their number is chosen by cross-fitting. Real features become
-    bits, each one at a threshold chosen from the training samples. With ``hidden_widths`` layers are trained by
-    reflect-reflect-relax instead (Elser & Lal, "Learning with Boolean threshold functions", arXiv 2602.17493).
+    bits, each one at a threshold chosen from the training samples; words become a bit each, and a missing value
+    counts as the median, or the most frequent word, of the training samples. With ``hidden_widths`` layers are
+    trained by reflect-reflect-relax instead (Elser & Lal, "Learning with Boolean threshold functions", arXiv
+    2602.17493).
 
     Two classes are one output neuron, more are one output neuron a class (one-hot targets).
 
@@ -143,8 +150,9 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     network_ : btfsynth.network.trained.TrainedNetwork
         The network. Its inputs are the bits of the features, or for projections the scaled features; with
         Boolean inputs it can become hardware.
-    code_ : btfsynth.dataset.table_code.TableCode
-        For votes: how features become bits, each of which says whether one is at least a threshold.
+    code_ : Code
+        For votes: how features become bits, such as one that says whether a number is at least a threshold, and
+        outputs classes. That of the hardware is the same.
     input_kind_ : btfsynth.dataset.dataset.InputKind
         ``BOOLEAN`` or ``ANALOG``.
     input_low_, input_span_ : ndarray of shape (n_features_in_,), float64
@@ -180,6 +188,13 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ['most', 'few']
     >>> model.score(X, y), model.to_netlist().cells
     (1.0, 1)
+
+    Numbers, words and gaps:
+
+    >>> rows = [[20, "red"], [31, "blue"], [None, "red"], [58, "blue"]] * 5
+    >>> model = btf.BTFClassifier(random_state=1).fit(rows, ["no", "yes", "no", "yes"] * 5)
+    >>> model.predict([[44, "blue"], [None, "red"]]).tolist()
+    ['yes', 'no']
     """
 
     def __init__(
@@ -227,7 +242,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Finite real features, dense.
+            Real features, dense. For votes also words and missing values (None, NaN), in arrays and frames as
+            `btfsynth.Dataset` reads them.
         y : array-like of shape (n_samples,)
             Labels of at least two classes.
 
@@ -242,7 +258,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         KeyboardInterrupt
             If the user stopped the training.
         """
-        X, y = validate_data(self, X, y, dtype="numeric")
+        X, y = self._checked(X, y)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -273,7 +289,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._kept = _first_rows(dataset)
         return self
 
-    def _fit_votes(self, X: NDArray[Any], labels: NDArray[np.intp]) -> BTFClassifier:
+    def _fit_votes(self, X: Features, labels: NDArray[np.intp]) -> BTFClassifier:
         if self.skip:
             raise UsageError("skip: expected hidden_widths beside it, got none")
         rounds, levels = _whole("votes", self.votes), _whole("levels", self.levels)
@@ -281,11 +297,14 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise UsageError(f"votes: expected at least 1, got {rounds}")
         if levels < 2:
             raise UsageError(f"levels: expected at least 2, got {levels}")
-        self.code_ = self._code(X, levels)
+        X.require_usable()
+        code, notes = self._code(X, levels)
+        self.code_ = Code(code, self._plain_classes())
         self.input_kind_ = InputKind.BOOLEAN
-        given = self._dataset(self._scaled(X), labels)
+        bits, filled = code.bits(X.columns, X.values, "classifier")
+        given = self._dataset(bits, labels)
         dataset = settled(given, self._conflicts())
-        self.notes_ = dataset.notices
+        self.notes_ = (*notes, *filled, *dataset.notices)
         seed = random_seed(self.random_state)
         best = cross_fitted(given, rounds, _VOTES, (seed,), fewest=False)
         votes = train_votes(dataset, best, _VOTES, (seed,))
@@ -312,8 +331,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_classes)``, of which the largest names the class.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype="numeric", reset=False)
-        sums = self.network_.output_sums(self._scaled(X))
+        sums = self.network_.output_sums(self._scaled(self._checked(X, reset=False)))
         return sums[:, 0] if len(self.classes_) == 2 else sums
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -361,17 +379,30 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        The build, whose `accuracy` says what the hardware gets right of them.
+        The build: true if the hardware was verified. Its `accuracy` says what the hardware gets right of the
+        samples, its `design` is the folder, which `btfsynth.Design` opens later, and predicts as this does.
 
         Raises
         ------
         UsageError
             If the network reads analog values and there is no `code`, or a setting is wrong.
+
+        Examples
+        --------
+        >>> import btfsynth as btf
+        >>> rows = [[2.5, "a"], [7.0, "a"], [9.5, "b"], [3.5, "b"]] * 5
+        >>> y = ["low", "high", "high", "low"] * 5
+        >>> model = btf.BTFClassifier(random_state=1).fit(rows, y)
+        >>> built = model.write("level", rows, y, simulators=["amaranth"])
+        >>> bool(built), built.design.predict([[2.1, "a"], [9.9, "b"]]).tolist()
+        (True, ['low', 'high'])
+        >>> btf.Design("level").code == model.code_
+        True
         """
         check_is_fitted(self)
         valid = None
         if X is not None:
-            X, y = validate_data(self, X, y, dtype="numeric", reset=False)
+            X, y = self._checked(X, y, reset=False)
             labels = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
             if (self.classes_[labels] != y).any():
                 raise ValueError("expected labels that the training samples had")
@@ -379,6 +410,32 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings.setdefault("label", len(self.classes_) > 2)
         network = Network(self.network_)
         return build(Data._of(self._kept), folder, network=network, valid=valid, **settings)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # `string` stays False: it promises any object; votes take words, and refuse objects that are none.
+        tags.input_tags.allow_nan = self.method != "projections" and self.hidden_widths is None
+        return tags
+
+    def _checked(self, X: Any, *y: Any, reset: bool = True) -> Any:
+        """Return the features of samples, for projections as an array; with labels both."""
+        if self._by_votes():
+            options = {"dtype": None, "ensure_all_finite": "allow-nan", "reset": reset}
+            checked = validate_data(self, X, *y, **options)
+            array, *labels = checked if y else (checked,)
+            found = read_features(X, array, self._names())
+            return (found, *labels) if y else found
+        try:
+            return validate_data(self, X, *y, dtype="numeric", reset=reset)
+        except ValueError as error:
+            if not any(said in str(error) for said in _NO_NUMBERS):
+                raise
+            raise ValueError(
+                f"{error}; layers trained by projections take numbers, method='votes' words as well"
+            ) from None
+
+    def _plain_classes(self) -> tuple[Any, ...]:
+        return tuple(map(plain_class, self.classes_.tolist()))
 
     def _by_votes(self) -> bool:
         if self.method not in _METHODS:
@@ -395,22 +452,20 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return names
         return [f"x{number}" for number in range(self.n_features_in_)]
 
-    def _code(self, X: NDArray[Any], levels: int) -> TableCode:
+    def _code(self, X: Features, levels: int) -> tuple[TableCode, list[str]]:
         """Choose the thresholds, fewer levels where the bits of the samples would take too much memory."""
-        names, values = self._names(), X.astype(np.float64)
-        targets = np.zeros((len(X), 1))
+        targets = np.zeros((len(X.values), 1))
         while True:
-            code, _ = fit_code(
-                _columns(names),
-                names,
-                values,
+            code, notes = fit_code(
+                X.columns,
+                self._names(),
+                X.values,
                 targets,
                 parse_spec(f"quantile:{levels - 1}"),
-                missing=REFUSE,
                 source="classifier",
             )
-            if levels <= 2 or code.width * len(X) <= _MOST_BITS:
-                return code
+            if levels <= 2 or code.width * len(X.values) <= _MOST_BITS:
+                return code, notes
             levels = (levels + 1) // 2
 
     def _learn_scale(self, X: NDArray[Any]) -> None:
@@ -444,11 +499,13 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         # A feature that never changes tells nothing: it is 0, whatever it is later.
         self.input_span_ = np.where(high > low, high - low, np.inf)
 
-    def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
+    def _scaled(self, X: Any) -> NDArray[Any]:
         """Return features as the network sees them: uint8 bits or float32 in [0, 1]."""
         if self._by_votes():
-            values = X.astype(np.float64)
-            return self.code_.bits(_columns(self._names()), values, "classifier")[0]
+            try:
+                return self.code_.core.bits(X.columns, X.values, "X")[0]
+            except DataError as error:  # a word where the code has numbers
+                raise ValueError(str(error)) from None
         if self.input_kind_ is InputKind.BOOLEAN:
             if not _are_bits(X):
                 raise ValueError("expected features to be 0 or 1, as the training data were")
@@ -463,7 +520,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         targets = (labels[:, None] == outputs).astype(np.uint8)
         code = None
         if self._by_votes():
-            ports, code = self.code_.ports, self.code_
+            ports, code = self.code_.ports, self.code_.core
         else:
             names = getattr(self, "feature_names_in_", ())
             ports = tuple(Port(str(name), 1) for name in names)
@@ -479,7 +536,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             input_kind=self.input_kind_,
             output_kind=OutputKind.BOOLEAN if two else OutputKind.LABEL,
             code=code,
-            classes=tuple(map(plain_class, self.classes_.tolist())),
+            classes=self._plain_classes(),
         )
 
     def _conflicts(self) -> Conflicts:
@@ -530,10 +587,6 @@ def _whole(name: str, value: Any) -> int:
     if not isinstance(value, Integral):
         raise UsageError(f"{name}: expected a whole number, got {value!r}")
     return int(value)
-
-
-def _columns(names: Sequence[str]) -> tuple[TableColumn, ...]:
-    return tuple(TableColumn(name) for name in names)
 
 
 def _first_rows(dataset: Dataset) -> Dataset:

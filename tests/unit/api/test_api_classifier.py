@@ -19,8 +19,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import btfsynth as btf
 from btfsynth.api import classifier
 from btfsynth.api.classifier import BTFClassifier
 from btfsynth.dataset.dataset import InputKind
@@ -45,14 +47,17 @@ def scratch(**changes) -> BTFClassifier:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([BTFClassifier(votes=30), BTFClassifier(hidden_widths=(8,), max_iterations=300)])
+@parametrize_with_checks(
+    [BTFClassifier(votes=30), BTFClassifier(hidden_widths=(8,), max_iterations=300)]
+)
 def test_scikit_learns_own_checks(estimator, check):
     """Every check scikit-learn has for classifiers passes; none is expected to fail."""
     check(estimator)
 
 
-def test_example_of_the_documentation():
-    """The docstring's example does what it shows."""
+def test_example_of_the_documentation(tmp_path, monkeypatch):
+    """The docstrings' examples do what they show."""
+    monkeypatch.chdir(tmp_path)
     results = doctest.testmod(classifier)
     assert results.attempted
     assert not results.failed
@@ -366,13 +371,17 @@ def test_hardware_of_a_data_frame(tmp_path, classes):
     X, y = X[y < classes], y[y < classes].map({0: "a", 1: "b", 2: "c"})
     model = BTFClassifier(levels=5, votes=6, random_state=1).fit(X, y)
     assert model.network_.input_ports[0].name == X.columns[0]
-    bits = model._scaled(X.to_numpy())
-    assert bits.shape[1] == model.code_.width == 16
+    bits = model.code_.encode(X)
+    assert bits.shape[1] == model.network_.topology.n_inputs == 16
     found = model.to_netlist()(bits)
     number = found[:, 3] + 2 * found[:, 4] if classes == 3 else found[:, 0]
     np.testing.assert_array_equal(model.classes_[number], model.predict(X))
     built = model.write(tmp_path / "out", X, y, simulators=["amaranth"], passes="light")
     assert built.verified
+    assert built.design.code == model.code_
+    assert built.design.predict(X).tolist() == model.predict(X).tolist()
+    decoded = model.code_.decode(model.decision_function(X))
+    assert decoded.tolist() == model.predict(X).tolist()
     meanings = [port.meaning for port in built.design.manifest.inputs]
     assert meanings[3].startswith("petal width (cm) >= ")
     right = built.accuracy["netlist"]["valid"]
@@ -409,3 +418,100 @@ def test_settings_of_votes_are_checked(changes, message):
 def test_margins_of_projections_have_no_probabilities():
     assert not hasattr(scratch(), "predict_proba")
     assert hasattr(BTFClassifier(), "predict_proba")
+
+
+def flowers(count: int, seed: int) -> tuple[pandas.DataFrame, np.ndarray]:
+    """Rows of a length, a colour and an order of sizes, with gaps, and what they say."""
+    random = np.random.default_rng(seed)
+    frame = pandas.DataFrame(
+        {
+            "length": random.uniform(0, 9, count),
+            "colour": random.choice(["r", "g", "b"], count),
+            "size": pandas.Categorical(
+                random.choice(["S", "M", "L"], count), ["S", "M", "L"], ordered=True
+            ),
+        }
+    )
+    y = np.where(frame["colour"] == "r", "rose", np.where(frame["size"] > "S", "lily", "aster"))
+    frame.loc[random.random(count) < 0.1, "length"] = np.nan
+    frame.loc[count // 2, "colour"] = None
+    return frame, y
+
+
+def test_words_and_gaps_are_read_as_a_data_set_reads_them(tmp_path):
+    """A frame gives the bits that btf.Dataset gives; so do its rows as objects, but for the order."""
+    X, y = flowers(150, 1)
+    model = BTFClassifier(votes=8, random_state=1).fit(X, y)
+    assert model.score(X, y) > 0.98
+    data = btf.Dataset(X, y, conflicts="keep").coded("quantile:15")
+    assert data.code.bit_meanings == model.code_.bit_meanings
+    np.testing.assert_array_equal(model.code_.encode(X), data.X)
+    assert any(note.startswith("length: ") and "missing values" in note for note in model.notes_)
+    later, wanted = flowers(80, 2)
+    assert model.score(later, wanted) > 0.95
+    objects = BTFClassifier(votes=8, random_state=1).fit(X.to_numpy(dtype=object), y)
+    assert objects.code_.bit_meanings["x1"] == ["x1 is b", "x1 is g", "x1 is r"]
+    assert objects.score(later.to_numpy(dtype=object), wanted) > 0.95
+    built = model.write(tmp_path / "out", later, wanted, simulators=["amaranth"], passes="light")
+    assert built.verified
+    assert built.design.predict(later).tolist() == model.predict(later).tolist()
+
+
+def test_gaps_and_new_words_count_as_the_code_says():
+    """NaN in floats, None among words, and a word that no training sample had."""
+    X = [[1.0, "a"], [2.0, "a"], [3.0, "b"], [np.nan, None]]
+    model = BTFClassifier(random_state=1).fit(X, [0, 0, 1, 0])
+    bits = model.code_.encode([[2.0, "a"]]).tolist()
+    assert model.code_.encode([[None, "pink"], [float("nan"), None]]).tolist() == bits * 2
+    sums = model.decision_function([[2.0, "a"], [None, "pink"], [np.nan, None]])
+    assert len(set(sums.tolist())) == 1
+    gaps = np.where(BITS == 0, np.nan, BITS).astype(float)
+    gaps[0] = [0, 0, 0]
+    assert BTFClassifier(random_state=1).fit(gaps, COUNTS > 1).predict(gaps).shape == (8,)
+    floats = BTFClassifier(random_state=1).fit(BITS.astype(float), COUNTS % 2)
+    np.testing.assert_array_equal(floats.predict([[np.nan, 1, 1]]), floats.predict([[0, 1, 1]]))
+
+
+@pytest.mark.parametrize("method", ["votes", "projections"])
+def test_the_tag_says_whether_gaps_are_taken(method):
+    model = BTFClassifier(method=method, random_state=1, max_iterations=20, stop="none")
+    assert get_tags(model).input_tags.allow_nan is (method == "votes")
+    gaps = np.where(BITS == 1, np.nan, BITS)
+    gaps[0] = 1
+    if method == "votes":
+        model.fit(gaps, COUNTS > 1)
+    else:
+        with pytest.raises(ValueError, match="NaN"):
+            model.fit(gaps, COUNTS > 1)
+        for words in (np.array([["r"], ["s"]]), np.array([["r", 1], ["s", 2]], dtype=object)):
+            with pytest.raises(ValueError, match="'votes' words as well"):
+                model.fit(words, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "message"),
+    [
+        ([*range(39), "r"], ValueError, "feature 'x0': expected a number as in most rows, got 'r'"),
+        (
+            [f"w{n}" for n in range(70)],
+            ValueError,
+            "at most 64 different words, got 70 in 70 sampl",
+        ),
+        ([1, {}], TypeError, "argument must be a string or a number, got dict"),
+        ([1, 2j, "r"], TypeError, "argument must be a string or a number, got complex"),
+        ([1.0, np.inf, None], ValueError, "expected a finite number"),
+        ([1.0, np.inf], ValueError, "infinity"),
+    ],
+)
+def test_cells_that_are_refused(cells, kind, message):
+    X = np.array(cells, dtype=object)[:, None]
+    if message == "infinity":
+        X = X.astype(float)
+    with pytest.raises(kind, match=message):
+        BTFClassifier(random_state=1).fit(X, np.arange(len(X)) % 2)
+
+
+def test_a_word_where_the_training_had_numbers():
+    model = BTFClassifier(random_state=1).fit(BITS, COUNTS > 1)
+    with pytest.raises(ValueError, match="column 'x1': expected a number, as the code has there"):
+        model.predict([[0, "r", 1]])
