@@ -33,7 +33,7 @@ _MARKS = np.array(["0", "1", "-"])
 
 def parse_truth_design(file: SourceFile, _: bool = False) -> Design:
     """Read a truth table; an output that does not matter takes the value that costs least."""
-    dataset = truth.read(file)
+    dataset = _read(truth.read, file)
     return Design(_diagram(dataset), dont_care=_open_outputs(dataset))
 
 
@@ -50,9 +50,17 @@ def parse_pla_design(file: SourceFile, _: bool = False) -> Design:
         if pla.kind in ("fr", "fdr"):
             notes.extend(_contradictions(file, pla))
         return Design(products, tuple(notes), _open_products(file, pla))
-    dataset = pla_format.read(file)
+    dataset = _read(pla_format.read, file)
     netlist = min(products, _diagram(dataset), key=lambda netlist: netlist.n_cells)
     return Design(netlist, pla.notes, _open_outputs(dataset))
+
+
+def _read(read: Callable[[SourceFile], Dataset], file: SourceFile) -> Dataset:
+    """Read a table of which a netlist is to be made: none computes rows that contradict each other."""
+    dataset = read(file)
+    if dataset.contradiction is not None:
+        raise dataset.contradiction
+    return dataset
 
 
 def _contradictions(file: SourceFile, pla: PlaFile) -> list[str]:
