@@ -29,7 +29,7 @@ def test_targets_that_were_to_be_kept(files):
     outcome = files("simplify", "net.sol", "--data", "or.csv", "-o", "out.blif", "--json")
     assert outcome.code == 1
     assert outcome.complaint.startswith(
-        "net.sol: the targets of or.csv are missed, 2 of 4 targets right (50%)"
+        "net.sol: the targets of or.csv are missed, 2 of 4 targets right (50.00%)"
     )
     assert outcome.json["targets"] == {"right": 2, "count": 4}
     assert "net misses 2 of 4 targets of or.csv" in outcome.json["notices"]
@@ -97,5 +97,5 @@ def test_hardware_that_fails_its_vectors(files):
     outcome = files("emit", "f.blif", "--data", "bad.csv", "-o", "d", "--json")
     assert outcome.code == 1
     assert outcome.json["targets"] == {"right": 3, "count": 4}
-    assert "3 of 4 targets right (75%) of bad.csv" in outcome.complaint
+    assert "3 of 4 targets right (75.00%) of bad.csv" in outcome.complaint
     assert Path("d/manifest.json").is_file()
