@@ -134,8 +134,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Threads, as joblib counts them (-1 is all): trials side by side first, then patterns within one.
         The result does not depend on it.
     conflicts : {"majority", "keep", "drop", "error"}
-        What becomes of training samples with equal features and different labels: the most frequent label
-        counts and a tie is left open, or they stay, are left out or refused. ``notes_`` counts them.
+        Rule for training samples with equal features and different labels: the most frequent label counts
+        (a tie is a don't-care), all are kept, all are left out, or `fit` fails. ``notes_`` counts them.
     random_state : int, RandomState or None
         Names the random starts; an int is the trainer's seed.
 

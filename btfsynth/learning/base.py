@@ -45,7 +45,7 @@ class Limits:
             return False
         if self.luts is None:
             return True
-        # Mapping takes a while; nothing that is worth keeping puts so many cells into a table.
+        # Mapping is slow, and no useful circuit has that many cells per look-up table.
         return (
             netlist.n_cells <= _MAX_CELLS_PER_LUT * self.luts and count_luts(netlist) <= self.luts
         )

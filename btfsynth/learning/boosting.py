@@ -202,8 +202,7 @@ def _generalises(
 ) -> bool:
     """Tell whether votes that are selected on one half of the samples beat the best circuit on the other half.
 
-    By two standard errors or more: a vote is chosen from so many that it fits even noise that it was selected
-    on.
+    By two standard errors or more: the best of many votes also fits the noise of the samples that selected it.
     """
     hits = []
     for fold in range(2):

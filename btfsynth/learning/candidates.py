@@ -223,7 +223,7 @@ def _cross_fitted(ranked: list[Candidate]) -> NDArray[np.uint64]:
 
 
 def is_worse(hits: NDArray[np.uint64], other: NDArray[np.uint64], errors: float = 1.0) -> bool:
-    """Tell whether a circuit is worse than another by so many standard errors or more, from their `hits`.
+    """Tell whether a circuit is worse than another by `errors` standard errors or more, from their `hits`.
 
     Those are the samples that each is right on, ``(words,)`` uint64. The standard error of the difference is
     the root of the number on which one is right and the other wrong (McNemar, 1947); half a sample is taken

@@ -1,4 +1,4 @@
-"""Heat-bath moves on a circuit: a connection is drawn anew from everything that could take its place.
+"""Heat-bath moves on a circuit: a connection is redrawn from all signals that could replace it.
 
 The energy of a circuit is the cost of its gates plus, for every output, a weight times the samples that it gets
 wrong. At a position (a fan-in of a gate, an output, or a gate as a whole) it is linear in the values there:
@@ -53,7 +53,7 @@ an OR, or an AND, of what is there with each of the first eight."""
 
 
 class Position(NamedTuple):
-    """A connection that is drawn anew."""
+    """A connection to redraw."""
 
     place: int  # of the gate; -1 for an output
     pin: int  # of the gate, or the number of the output
@@ -244,7 +244,7 @@ def _own_cost(state: State, costs: NDArray[np.float64], position: Position, sign
 
 @njit(cache=True)
 def _draw_signal(state: State, goal: Goal, position: Position, scratch: Scratch, rows: int) -> Any:
-    """Draw what comes to a position among all signals; return the literal."""
+    """Draw the literal at a position from all signals, and return it."""
     base = first_place(state)
     least = np.inf
     for row in range(rows):

@@ -195,7 +195,7 @@ def refresh(state: State) -> None:
 
 @njit(cache=True)
 def find_members(state: State, root: int, references: int) -> int:
-    """Find the gates that are freed when so many references to a gate go; return their number.
+    """Find the gates that are freed when `references` references to a gate go; return their number.
 
     Changes members and inside; `forget_members` undoes this.
     """

@@ -19,6 +19,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.learning.trees import part_rows
 from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble
 
 
@@ -253,19 +254,9 @@ def _grow(
         place[node] = -1
         test[node] = asked
         low[node], high[node] = nodes, nodes + 1
-        zeros, ones = begin[node], 0
-        for at in range(begin[node], end[node]):
-            row = rows[at]
-            if columns[row, asked]:
-                spare[ones] = row
-                ones += 1
-            else:
-                rows[zeros] = row
-                zeros += 1
-        for at in range(ones):
-            rows[zeros + at] = spare[at]
-        begin[nodes], end[nodes] = begin[node], zeros
-        begin[nodes + 1], end[nodes + 1] = zeros, end[node]
+        middle = part_rows(columns, rows, spare, begin[node], end[node], asked)
+        begin[nodes], end[nodes] = begin[node], middle
+        begin[nodes + 1], end[nodes + 1] = middle, end[node]
         totals[nodes + 1, 0] = sums[node, 0, asked]
         totals[nodes + 1, 1] = sums[node, 1, asked]
         totals[nodes] = totals[node] - totals[nodes + 1]

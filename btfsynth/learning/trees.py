@@ -149,7 +149,7 @@ def _grow(
         order[splits] = node
         splits += 1
         first, last = begin[node], end[node]
-        middle = _part(columns, rows, spare, first, last, place[node])
+        middle = part_rows(columns, rows, spare, first, last, place[node])
         for side in range(2):
             child = nodes + side
             begin[child] = first if side == 0 else middle
@@ -164,7 +164,7 @@ def _grow(
 
 
 @numba.njit(cache=True, nogil=True)
-def _part(columns: Any, rows: Any, spare: Any, first: int, last: int, place: int) -> Any:
+def part_rows(columns: Any, rows: Any, spare: Any, first: int, last: int, place: int) -> Any:
     """Put the rows of a node with a 0 before those with a 1, each in their order; return where these begin."""
     zeros, ones = first, 0
     for at in range(first, last):

@@ -50,7 +50,7 @@ _GAIN_TRIES = 16
 """How many times as many pairs are tried where cells would be saved."""
 
 _PORTION, _SECONDS = 64, 0.05
-"""Steps in the first portion; the next one is larger after less than so many seconds, else smaller."""
+"""Steps of the first portion, and the seconds a portion should take: the next one is larger or smaller."""
 
 _SPARE = 8
 """Rows for new cells beside those of the slack."""
