@@ -72,6 +72,18 @@ class BuildSettings(TrainSettings, HardwareSettings, total=False):
     label: bool
 
 
+class ImportSettings(HardwareSettings, total=False):
+    """Settings of the hardware of a model of another library (see `btfsynth.from_sklearn`)."""
+
+    passes: str
+    objective: str
+    max_depth: int
+    time_limit: float
+    effort: str
+    simulators: Sequence[str]
+    timeout: float
+
+
 class DiscoverSettings(TrainSettings, total=False):
     """Settings of a discovery (see `btfsynth.discover`)."""
 

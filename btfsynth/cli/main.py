@@ -33,6 +33,7 @@ _COMMANDS = {
     "train": "Train a network and save it.",
     "tune": "Search for the settings that learn a function fastest.",
     "predict": "Apply a design or a network to the rows of a table.",
+    "import": "Turn a model of another library into checked hardware.",
     "simplify": "Optimise a network or a netlist into a small netlist.",
     "emit": "Write a netlist as Verilog, VHDL and Amaranth with testbenches.",
     "simulate": "Check a design by simulation.",
@@ -54,6 +55,7 @@ _MODULES = {
     "equiv": "checks",
     "estimate": "fpga",
     "tasks": "data",
+    "import": "import_model",
     "report": "show",
 }
 """Where a command is that has no module of its own."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from btfsynth.flow.importing import ImportReport
     from btfsynth.flow.patterns import Targets
     from btfsynth.flow.report import BuildReport
     from btfsynth.hdl.manifest import Timing
@@ -148,7 +149,7 @@ def show_files(
             show("note", notice)
 
 
-def show_checks(report: BuildReport | LearnReport) -> None:
+def show_checks(report: BuildReport | LearnReport | ImportReport) -> None:
     """Write the checks of a design and the verdict."""
     console.print()
     console.print(check_table(list(report.checks.values())))

@@ -497,6 +497,33 @@ SIMPLIFY = table(
     heading="Netlist options",
 )
 
+IMPORT = table(
+    _PASSES.but(default=None, otherwise="by cells, effort and time limit", section=""),
+    _OBJECTIVE.but(otherwise="the last pass's; cells if `passes` is not given"),
+    _MAX_DEPTH,
+    SIMPLIFY["time_limit"].but(heading="Netlist options"),
+    SIMPLIFY["effort"].but(heading="Netlist options"),
+    BUILD["simulators"].but(section=""),
+    BUILD["timeout"].but(section=""),
+)
+
+READ = table(
+    Setting(
+        "code",
+        Choice(("auto", "thresholds", "intervals", "numbers")),
+        "What columns of numbers become: a bit for each threshold of the model (thresholds), the number of the "
+        "interval between them (intervals), whole numbers as they are (numbers), or what suits (auto).",
+        "auto",
+    ),
+    Setting(
+        "leaf_bits",
+        Whole(1, 24),
+        "Bits of the largest leaf or weight, which are rounded to integers.",
+        otherwise="as many as keep the label of every row",
+    ),
+    heading="Model options",
+)
+
 DISCOVER = table(
     _SEARCH[0].but(help="Stop after SECONDS, not counting worker start-up and compilation."),
     _SEARCH[1].but(

@@ -21,11 +21,13 @@ from btfsynth.cli.output import spelled
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.discovery.search import DiscoverOptions
 from btfsynth.errors import BtfsynthError, DataError, UsageError
+from btfsynth.flow.importing import ImportOptions
 from btfsynth.flow.recipe import BuildOptions, RunInputs, format_recipe
 from btfsynth.fpga.flow import FpgaOptions
 from btfsynth.fpga.place import PlaceOptions
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.learning.base import LearnOptions
+from btfsynth.models.readers import ReadOptions
 from btfsynth.passes.registry import SCRIPTS
 from btfsynth.reproduce.run import ReproduceOptions
 from btfsynth.settings import kinds, table
@@ -36,7 +38,7 @@ from btfsynth.training.session import TrainOptions
 
 CLASSES = (
     TrainOptions, TrainParameters, HardwareOptions, BuildOptions, RunInputs, DiscoverOptions, LearnOptions,
-    ReproduceOptions, PlaceOptions, FpgaOptions,
+    ReproduceOptions, PlaceOptions, FpgaOptions, ImportOptions, ReadOptions,
 )  # fmt: skip
 IN_RUN_FILE = (TrainOptions, HardwareOptions, BuildOptions, RunInputs)
 
@@ -48,6 +50,9 @@ NOT_SETTINGS = {
     (BuildOptions, "command"): "a record of who asked",
     (DiscoverOptions, "training"): "settings of their own",
     (LearnOptions, "command"): "a record of who asked",
+    (ImportOptions, "hardware"): "settings of their own",
+    (ImportOptions, "command"): "a record of who asked",
+    (ReadOptions, "name"): "the name of the data elsewhere",
     (FpgaOptions, "place"): "settings of their own",
     (PlaceOptions, "timeout"): "of each tool; no command asks for it",
 }
@@ -73,6 +78,7 @@ COMMANDS = {
     "discover": (*table.DISCOVER, "seed", *CODED, "name"),
     "learn": (*table.LEARN, "valid", "outputs", "name"),
     "emit": (*table.HARDWARE, "conflicts", "name"),
+    "import": (*table.READ, *table.IMPORT, *table.HARDWARE, "name"),
     "simplify": (*table.SIMPLIFY, "passes", "preserve", "conflicts", "name"),
     "simulate": ("simulators", "timeout"),
     "verify": tuple(table.VERIFY),

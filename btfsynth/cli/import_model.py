@@ -1,0 +1,125 @@
+"""``btfsynth import``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from btfsynth.cli.config import command_line
+from btfsynth.cli.options import (
+    SectionCommand,
+    folder_option,
+    hardware_options,
+    json_option,
+    name_option,
+    record_options,
+    source_option,
+)
+from btfsynth.cli.output import (
+    console,
+    emit_json,
+    kept_beside,
+    netlist_summary,
+    say,
+    show,
+    show_checks,
+    show_files,
+    why_not_verified,
+)
+from btfsynth.cli.progress import observed
+from btfsynth.errors import VerificationError, plural
+from btfsynth.settings.table import IMPORT, READ
+
+if TYPE_CHECKING:
+    from btfsynth.flow.importing import ImportOptions, ImportReport
+    from btfsynth.hdl.design import HardwareOptions
+    from btfsynth.models.readers import ReadOptions
+
+
+@click.command("import", cls=SectionCommand)
+@click.argument("model", type=click.Path(path_type=Path))
+@folder_option("Folder of the files.  [default: hdl_out/<name of the file>]")
+@source_option(
+    "--data",
+    "source",
+    help="Task or file of rows that are compared with the library's labels and simulated.",
+)
+@name_option
+@json_option
+@record_options("reading", "btfsynth.models.readers:ReadOptions", READ)
+@record_options("options", "btfsynth.flow.importing:ImportOptions", IMPORT)
+@hardware_options
+def import_command(
+    *,
+    model: Path,
+    directory: Path | None,
+    source: str | None,
+    name: str | None,
+    reading: ReadOptions,
+    options: ImportOptions,
+    hardware: HardwareOptions,
+    as_json: bool,
+) -> None:
+    """Turn MODEL, a file of another library, into checked hardware.
+
+    MODEL is told by its content. Every row of --data, and rows at the thresholds of the model, get the label
+    that the library gives them, or this fails and shows the row. scikit-learn's models are Python objects:
+    hand them to btf.from_sklearn.
+
+    \b
+    Examples:
+      btfsynth import model.json --data rows.csv -o hdl_out/model
+      btfsynth import model.txt --data rows.csv --leaf-bits 4
+    """  # noqa: D301
+    from btfsynth.flow.importing import import_model
+    from btfsynth.models.readers import read_model_file
+
+    rows = None if source is None else _rows(source)
+    with observed(name or model.stem) as on_event:
+        found = read_model_file(model, rows, replace(reading, name=name or model.stem))
+        directory = directory or Path("hdl_out") / found.name
+        options = replace(
+            options, hardware=hardware, command=command_line(without=("directory", "as_json"))
+        )
+        report = import_model(found, directory, options, X=rows, on_event=on_event)
+    asked, directory = directory, report.directory or directory
+    if as_json:
+        emit_json(report.to_json())
+    else:
+        _show(report, directory)
+    if not report.verified:
+        reason = why_not_verified(list(report.checks.values()), options.simulators or ())
+        raise VerificationError(f"{reason}{kept_beside(asked, directory)}")
+
+
+def _rows(source: str) -> Any:
+    """Return the input columns of a file or a task as rows of numbers; words stay words."""
+    from btfsynth.dataset.load import load
+    from btfsynth.models.readers import rows_of
+
+    dataset = load(source, conflicts=None)
+    for notice in dataset.notices:
+        say(f"note: {notice}")
+    return rows_of(dataset)
+
+
+def _show(report: ImportReport, directory: Path) -> None:
+    model = report.model
+    console.rule(model.name, align="left", style="dim")
+    show("model", model.source)
+    inputs = plural(model.netlist.n_inputs, "input bit")
+    columns = "" if model.code is None else f" of {plural(len(model.code.columns), 'column')}"
+    show("code", f"{inputs}{columns}")
+    if model.classes:
+        show("classes", ", ".join(map(str, model.classes)))
+    for comparison in report.comparisons:
+        from btfsynth.flow.importing import said
+
+        show("compared", said(comparison))
+    show("netlist", netlist_summary(report.cost), style="green")
+    show("", f"from {plural(model.netlist.n_cells, 'cell')}; proven equal on every input vector")
+    show_files(report.files, directory, report.notices, ())
+    show_checks(report)

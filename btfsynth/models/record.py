@@ -1,0 +1,107 @@
+"""A model of another library: its exact function over bits as a netlist, and what says whether it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.frames import frame_columns, number_matrix, require_values
+from btfsynth.dataset.table_code import Scalar, TableCode, class_of
+from btfsynth.dataset.vectors import numbers_of
+from btfsynth.errors import UsageError
+from btfsynth.lower.lowering import lower_network
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.reference import function_reference
+from btfsynth.network.accuracy import hardware_outputs, label_port
+from btfsynth.network.trained import TrainedNetwork
+from btfsynth.ports import Port
+
+BitFunction = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""From ``(rows, input bits)`` to ``(rows, output bits)``, uint8 0/1."""
+
+
+def class_port(classes: int) -> Port:
+    """Return the only output of a model that names one of so many classes."""
+    return label_port((), classes)
+
+
+@dataclass(frozen=True)
+class Library:
+    """The library that made a model, asked for what it says of rows as it takes them."""
+
+    name: str  # With its version
+    # The label of each row, or ``(rows, outputs)`` 0/1 of a model without classes
+    predict: Callable[[Any], NDArray[Any]]
+    # ``(rows, classes)`` float64: the label is that of the largest, the first of equal ones; None where the
+    # model has no such sums. For two classes 0 and the sum whose sign decides.
+    scores: Callable[[Any], NDArray[np.float64]] | None = None
+    # How far its own floats may be from the exact sums
+    rounding: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedModel:
+    """What a reader makes of a model.
+
+    Output ports are those of the model's own bits, or with `classes` one port ``class_number``: the place of
+    the label among the classes, a single bit for two of them. A network that names classes has the bits of its
+    output neurons before that port.
+    """
+
+    name: str
+    source: str  # Library and kind, such as ``scikit-learn DecisionTreeClassifier``
+    netlist: Netlist
+    function: BitFunction  # The integer model: the netlist is compared with it on every vector that is tried
+    code: TableCode | None = None  # None where the inputs are bits
+    classes: tuple[Scalar, ...] = ()
+    network: TrainedNetwork | None = None
+    library: Library | None = None
+    # Up to so many rows, in the form that the library takes, at the borders of what the model tells apart
+    border_rows: Callable[[int], Any] | None = None
+    # How far the sums that decide may be from the exact ones: the label is another one only where two are
+    # closer than twice this and the rounding of the library
+    bound: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def bits(self, X: Any) -> NDArray[np.uint8]:
+        """Return ``(rows, input bits)`` uint8 of rows as the library takes them.
+
+        Raises
+        ------
+        DataError, UsageError
+            If columns are missing, or a value is none that the code knows.
+        """
+        if self.code is not None:
+            columns, values = frame_columns("X", X)
+            return self.code.bits(columns, values, "X")[0]
+        values = number_matrix("X", X)
+        if values.shape[1] != self.netlist.n_inputs:
+            raise UsageError(
+                f"{self.name}: expected rows of {self.netlist.n_inputs} bits, got {values.shape[1]}"
+            )
+        require_values("X", values, np.isin(values, (0, 1)), "0 or 1")
+        return values.astype(np.uint8)
+
+    def labels(self, outputs: NDArray[np.uint8]) -> list[Any]:
+        """Return the label of each row of output bits; a `UsageError` for a model without classes."""
+        last = self.netlist.output_ports[-1]
+        if self.classes and last.name == class_port(len(self.classes)).name:
+            places = numbers_of(outputs[:, -last.width :]).clip(0, len(self.classes) - 1)
+            return [self.classes[place] for place in places.tolist()]
+        return class_of(self.classes, outputs)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return what the hardware says of rows: their labels, or ``(rows, outputs)`` uint8 without classes."""
+        outputs = self.function(self.bits(X))
+        return np.array(self.labels(outputs)) if self.classes else outputs
+
+
+def lowered(network: TrainedNetwork, label: bool) -> Netlist:
+    """Return the netlist of a network, with the number of the class after its outputs if it names one."""
+    function = hardware_outputs(network, label)
+    reference = function_reference(function, network.topology.n_inputs)
+    return lower_network(network, reference, label)[0]
