@@ -85,7 +85,7 @@ def build_command(
 
     SOURCE is a task (see 'btfsynth tasks') or a file: .dat, .pla, .truth, .csv, .arff, .npz.
     Exits with 0 only if everything was verified. The folder contains run.toml with all settings:
-    '--config DIR/run.toml' repeats the build. Analog inputs need --code: see docs/analog.md.
+    '--config DIR/run.toml' repeats the build. Analog inputs need --code: see docs/tables.md.
 
     \b
     Examples:
