@@ -19,7 +19,7 @@ from btfsynth.hdl.readers import read_design
 from btfsynth.hdl.writers import WRITERS
 from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
-from btfsynth.passes.detect import Detect
+from btfsynth.passes.basic import Detect
 
 _FORMATS = ("aig", "aag", "blif", "bench", "verilog")
 _MAX_VERILOG_CELLS = 20_000

@@ -13,8 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.exact.npn import CLASS_INPUTS, npn_classes, self_dual_classes
-from btfsynth.exact.table import all_forms, load_table
+from btfsynth.exact.table import CLASS_INPUTS, all_forms, load_table, npn_classes, self_dual_classes
 from btfsynth.netlist.hashing import cell_of, majority
 from btfsynth.netlist.kernels import value_of
 from btfsynth.settings.table import Basis

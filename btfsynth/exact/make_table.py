@@ -19,9 +19,17 @@ from typing import Any
 import click
 
 from btfsynth.errors import BtfsynthError, DataError
-from btfsynth.exact.npn import CLASS_INPUTS, FunctionClasses, npn_classes, self_dual_classes
 from btfsynth.exact.synthesis import ExactResult, Limits, exact_gates, exact_netlist
-from btfsynth.exact.table import TableEntry, read_table, table_file, table_text
+from btfsynth.exact.table import (
+    CLASS_INPUTS,
+    FunctionClasses,
+    TableEntry,
+    npn_classes,
+    read_table,
+    self_dual_classes,
+    table_file,
+    table_text,
+)
 from btfsynth.files import write_text
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.functions import build_table, mux_gate

@@ -2,6 +2,29 @@
 
 Sizes are gone through from nothing upwards, so a netlist that is found is a smallest one if every question
 before had the answer "no"; depth, where asked for, is then lowered at that size in the same way.
+
+Each question, "is there a netlist of N cells?", is an `Encoding` as clauses.
+
+A cell is the set of its three fan-in nodes and at most one complement: majority is self-dual, so any other
+complements are one of these and a complement of the result. Majority is symmetric too, so the set needs no
+order: variables tell which nodes a cell reads and which of them complemented, and every pair of equal fan-in
+decides the value of the cell on every vector that some output cares for.
+
+On one vector, the *origin*, every signal may be called 0: inputs are complemented there until they are, cells
+with at most one complement then are, and targets follow. The origin needs no clauses and complements need no
+variables at the outputs.
+
+Of all netlists that differ in names alone one is left (Knuth, The Art of Computer Programming 4B, 7.2.2.2,
+exercises 477 to 481; Haaswijk, Soeken, Mishchenko and De Micheli, "SAT-based exact synthesis", TCAD 39(4),
+2020): cells come in the co-lexicographic order of their fan-in; every cell is used; no cell reads another
+together with two of that one's own fan-ins, which is never more than one cell of the three others; inputs
+that can be exchanged come in the order of their first use. The constant is an input here: with it the
+function is made self-dual, and exchanges of the constant with an input count.
+
+Other bases are variations. A cell that may be a parity has a variable that says so; it is self-dual, too, and 0
+where its fan-in is. Cells of two inputs are those that read the constant, which then cannot be exchanged.
+Whatever two cells over the same three nodes compute together is still one cell: it is determined by what it is
+where the two nodes that both read are equal and where they differ.
 """
 
 from __future__ import annotations
@@ -10,6 +33,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations, product
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -17,7 +41,6 @@ from numpy.typing import NDArray
 from pysat.solvers import Solver
 
 from btfsynth.errors import NetlistError
-from btfsynth.exact.encoding import Encoding, Problem
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.gates import GateBuilder, GateNetlist
 from btfsynth.netlist.netlist import Netlist, value_of
@@ -25,6 +48,266 @@ from btfsynth.netlist.views import depth_of
 from btfsynth.ports import Port
 from btfsynth.settings.table import Basis
 from btfsynth.time_box import solve_step
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Functions to find a netlist for: ``(functions, 2 ** inputs)`` uint8 values, input 0 least significant.
+
+    `care` has the same shape, 1 where the value matters.
+    """
+
+    values: NDArray[np.uint8]
+    care: NDArray[np.uint8]
+    basis: Basis = Basis.MAJ
+
+    @property
+    def n_inputs(self) -> int:
+        return int(self.values.shape[1]).bit_length() - 1
+
+    @property
+    def origin(self) -> int:
+        """The vector on which most functions matter."""
+        return int(np.argmax(self.care.sum(axis=0)))
+
+    def exchanges(self) -> list[tuple[int, int]]:
+        """Return the pairs of nodes, 0 the constant, that can be exchanged, lower first.
+
+        Exchanging may go with complements of any inputs and functions.
+        """
+        size = self.values.shape[1]
+        # Self-dual with the constant as input 0: f(0, x) = f(x), f(1, x) = !f(!x).
+        nodes = self.n_inputs + 1
+        values = np.zeros((len(self.values), 2 * size), dtype=np.uint8)
+        care = np.zeros_like(values)
+        values[:, 0::2], values[:, 1::2] = self.values, 1 - self.values[:, ::-1]
+        care[:, 0::2], care[:, 1::2] = self.care, self.care[:, ::-1]
+        vectors = np.arange(2 * size)
+        found = []
+        for p, q in combinations(range(0 if self.basis.three else 1, nodes), 2):
+            differ = (vectors >> p ^ vectors >> q) & 1
+            swapped = vectors ^ (differ << p) ^ (differ << q)
+            to = swapped ^ vectors[:, None]  # a row for every way to complement
+            change = (values[:, to] ^ values[:, None]) & care[:, None]
+            kept, turned = (change == 0).all(axis=2), (change == care[:, None]).all(axis=2)
+            alike = (care[:, to] == care[:, None]).all(axis=2)
+            if (alike & (kept | turned)).all(axis=0).any():
+                found.append((p, q))
+        return found
+
+
+class Encoding:
+    """The clauses of one question: a netlist of exactly `n_cells` cells, all used.
+
+    `exchanges` is from `Problem.exchanges`; `max_depth` limits the cells on a path, 0 for no limit.
+    `clauses` are for a solver; `read` turns its model into literals.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        n_cells: int,
+        exchanges: Sequence[tuple[int, int]] = (),
+        max_depth: int = 0,
+    ) -> None:
+        self.clauses: list[list[int]] = []
+        self.n_cells = n_cells
+        self._problem = problem
+        self._origin = problem.origin
+        self._first = 1 + problem.n_inputs
+        self._count = 0
+        rows = np.flatnonzero(problem.care.any(axis=0)).tolist()
+        self._rows = [row for row in rows if row != self._origin]
+        last = self._first + n_cells
+        self._known = [
+            {row: bool(2 * (row ^ self._origin) >> node & 1) for row in self._rows}
+            for node in range(self._first)
+        ]
+        self._values = {
+            cell: {row: self._new() for row in self._rows} for cell in range(self._first, last)
+        }
+        self._plain = [self._new_row(cell) for cell in range(self._first, last)]
+        self._flipped = [self._new_row(cell) for cell in range(self._first, last)]
+        self._reads = [self._new_row(cell) for cell in range(self._first, last)]
+        self._parity = self._new_row(n_cells) if problem.basis.parities else []
+        self._drives = [self._new_row(last) for _ in problem.values]
+        self._wrong_side = [self._new() for _ in problem.values]
+        for cell in range(n_cells):
+            self._choose_fanin(cell)
+            self._compute(cell)
+            if self._parity:
+                self._compute_parity(cell)
+            self._bar_reapplication(cell)
+        self._match_outputs()
+        self._use_every_cell()
+        for cell in range(n_cells - 1):
+            self._order(cell)
+        for p, q in exchanges:
+            self._use_first(p, q)
+        if max_depth:
+            self._limit_depth(max_depth)
+
+    def read(self, model: Sequence[int]) -> tuple[list[tuple[int, int, int]], list[int]]:
+        """Return the cells, literals falling in parities and rising in others, and the output literals."""
+        true = {variable for variable in model if variable > 0}
+        origin = self._origin
+        # Signals are 0 at the origin: the inputs that are 1 there are complemented.
+        flip = [0, *(origin >> bit & 1 for bit in range(self._first - 1)), *([0] * self.n_cells)]
+        cells = []
+        parities = self._parity or [0] * self.n_cells
+        for plain, flipped, parity in zip(self._plain, self._flipped, parities, strict=True):
+            found = [2 * node ^ flip[node] for node, name in enumerate(plain) if name in true]
+            found += [
+                2 * node ^ flip[node] ^ 1 for node, name in enumerate(flipped) if name in true
+            ]
+            a, b, c = sorted(found, reverse=parity in true)
+            cells.append((a, b, c))
+        outputs = []
+        for function, names in enumerate(self._drives):
+            node = next(node for node, name in enumerate(names) if name in true)
+            side = int(self._wrong_side[function] in true)
+            outputs.append(2 * node ^ flip[node] ^ side)
+        return cells, outputs
+
+    def _new(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _new_row(self, size: int) -> list[int]:
+        return [self._new() for _ in range(size)]
+
+    def _at_most_one(self, names: Sequence[int]) -> None:
+        self.clauses += [[-a, -b] for a, b in combinations(names, 2)]
+
+    def _choose_fanin(self, cell: int) -> None:
+        """Three nodes, at most one complemented."""
+        plain, flipped, reads = self._plain[cell], self._flipped[cell], self._reads[cell]
+        for positive, negative, either in zip(plain, flipped, reads, strict=True):
+            self.clauses += [[-positive, either], [-negative, either]]
+            self.clauses += [[-positive, -negative], [positive, negative, -either]]
+        self._at_most_one(flipped)
+        self.clauses += [[-name for name in four] for four in combinations(reads, 4)]
+        self.clauses += [list(most) for most in combinations(reads, len(reads) - 2)]
+        if not self._problem.basis.three:
+            self.clauses.append([reads[0]])
+        if self._parity:
+            self.clauses += [[-self._parity[cell], -name] for name in flipped]
+
+    def _compute(self, cell: int) -> None:
+        """Two equal fan-ins are the value of the cell, but of a parity."""
+        unless = self._parity[cell : cell + 1]
+        plain, flipped = self._plain[cell], self._flipped[cell]
+        own = self._values[self._first + cell]
+        for a, b in combinations(range(self._first + cell), 2):
+            for left, right, flip_a, flip_b in (
+                (plain[a], plain[b], 1, 1),
+                (flipped[a], plain[b], -1, 1),
+                (plain[a], flipped[b], 1, -1),
+            ):
+                for row in self._rows:
+                    for value in (1, -1):
+                        clause = [-left, -right, value * own[row], *unless]
+                        if self._differs(a, row, flip_a * value, clause) and self._differs(
+                            b, row, flip_b * value, clause
+                        ):
+                            self.clauses.append(clause)
+
+    def _compute_parity(self, cell: int) -> None:
+        """A parity is 1 if one or three fan-ins are."""
+        reads, own = self._reads[cell], self._values[self._first + cell]
+        lowest = range(self._first + cell) if self._problem.basis.three else range(1)
+        for a, b, c in combinations(range(self._first + cell), 3):
+            if a not in lowest:
+                continue
+            chosen = [-self._parity[cell], -reads[a], -reads[b], -reads[c]]
+            for row in self._rows:
+                for x, y, z in product((1, -1), repeat=3):
+                    clause = [*chosen, x * y * z * own[row]]
+                    if (
+                        self._differs(a, row, x, clause)
+                        and self._differs(b, row, y, clause)
+                        and self._differs(c, row, z, clause)
+                    ):
+                        self.clauses.append(clause)
+
+    def _differs(self, node: int, row: int, value: int, clause: list[int]) -> bool:
+        """Add "the node has not this value" to a clause; False if that holds anyway."""
+        if node >= self._first:
+            clause.append(-value * self._values[node][row])
+            return True
+        return self._known[node][row] == (value > 0)
+
+    def _bar_reapplication(self, cell: int) -> None:
+        """MAJ(a, b, MAJ(a, b, c)), whatever the complements, is at most one cell of a, b and c."""
+        reads = self._reads[cell]
+        for inner in range(cell):
+            below = self._reads[inner]
+            for a, b in combinations(range(self._first + inner), 2):
+                names = (reads[self._first + inner], reads[a], reads[b], below[a], below[b])
+                self.clauses.append([-name for name in names])
+
+    def _match_outputs(self) -> None:
+        """Every function is driven by one node that has its value wherever it matters."""
+        problem = self._problem
+        for function, names in enumerate(self._drives):
+            self.clauses.append(list(names))
+            self._at_most_one(names)
+            side = self._wrong_side[function]
+            if problem.care[function, self._origin]:
+                value = bool(problem.values[function, self._origin])
+                self.clauses.append([side if value else -side])
+            for row in self._rows:
+                if problem.care[function, row]:
+                    target = 1 if problem.values[function, row] else -1
+                    for node, name in enumerate(names):
+                        for flip, sign in ((side, 1), (-side, -1)):
+                            clause = [-name, flip]
+                            if self._differs(node, row, -sign * target, clause):
+                                self.clauses.append(clause)
+
+    def _use_every_cell(self) -> None:
+        for cell in range(self.n_cells):
+            node = self._first + cell
+            users = [reads[node] for reads in self._reads[cell + 1 :]]
+            self.clauses.append(users + [names[node] for names in self._drives])
+
+    def _order(self, cell: int) -> None:
+        """The fan-in sets, read as binary numbers, rise; among equal ones the complements, a parity last."""
+        low, high = self._reads[cell], self._reads[cell + 1]
+        same = self._new()  # in all nodes above the present one
+        self.clauses += [[-high[-1], -same], [high[-1], same]]
+        for a, b in zip(reversed(low), reversed(high[:-1]), strict=True):
+            self.clauses.append([-same, -a, b])
+            following = self._new()
+            self.clauses += [[-same, a, -b, -following], [-same, a, b, following]]
+            self.clauses += [[-same, -a, -b, following], [same, -following]]
+            same = following
+        low, high = self._flipped[cell], self._flipped[cell + 1]
+        self.clauses.append([-same, *high, *self._parity[cell + 1 : cell + 2]])
+        if self._parity:
+            self.clauses.append([-same, -self._parity[cell]])
+        for node, a in enumerate(low):
+            self.clauses += [[-same, -a, -b] for b in high[: node + 1]]
+
+    def _use_first(self, p: int, q: int) -> None:
+        """A cell may read q if it or an earlier one reads p."""
+        for cell in range(self.n_cells):
+            earlier = [reads[p] for reads in self._reads[: cell + 1]]
+            self.clauses.append([-self._reads[cell][q], *earlier])
+
+    def _limit_depth(self, most: int) -> None:
+        """deep[cell][d]: the level of the cell, 1 if it reads no other, is above 1 + d."""
+        deep = [self._new_row(most) for _ in range(self.n_cells)]
+        for cell in range(self.n_cells):
+            self.clauses.append([-deep[cell][-1]])
+            for inner in range(cell):
+                reads = self._reads[cell][self._first + inner]
+                self.clauses.append([-reads, deep[cell][0]])
+                for above in range(1, most):
+                    self.clauses.append([-reads, -deep[inner][above - 1], deep[cell][above]])
+
 
 MAX_EXACT_INPUTS = 8
 """Most inputs of a function; beyond five or six only the smallest netlists are within reach."""

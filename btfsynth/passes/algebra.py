@@ -1,4 +1,19 @@
-"""Size and depth by majority algebra: every cell in its form of the fewest cells, or of the lowest level."""
+"""Size and depth by majority algebra: every cell in its form of the fewest cells, or of the lowest level.
+
+A *move* is a number; `make_move` makes its form of a cell ``MAJ(a, b, c)`` and returns the literal, or `NONE`
+where the rule does not apply. The axioms are those of Amaru, Gaillardon and De Micheli, "Majority-inverter
+graph: a new paradigm for logic optimization", TCAD 35(5), 2016, sections III and IV:
+
+- associativity, ``MAJ(x, u, MAJ(y, u, z)) = MAJ(z, u, MAJ(y, u, x))``; a whole tree of cells that share
+  ``u`` is one associative and commutative operation (AND where ``u`` is false, OR where it is true) and is
+  *balanced* at once, its latest operands last;
+- distributivity, ``MAJ(x, y, MAJ(u, v, z)) = MAJ(MAJ(x, y, u), MAJ(x, y, v), z)``, either way;
+- relevance, ``MAJ(x, y, z) = MAJ(x, y, z[x := !y])``, as z matters only where x and y differ; complementary
+  associativity, ``MAJ(x, u, MAJ(y, !u, z)) = MAJ(x, u, MAJ(y, x, z))``, is its smallest case.
+
+The graph is that of `btfsynth.netlist.hashing`. The cell's own three uses of its fan-in are held while moves
+are tried.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +21,22 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numba
+import numpy as np
 
 from btfsynth.errors import UsageError
-from btfsynth.netlist.hashing import majority, rebuild, rebuild_from, roll_back, sorted_by_level
+from btfsynth.netlist.hashing import (
+    fanin_of,
+    majority,
+    rebuild,
+    rebuild_from,
+    roll_back,
+    sorted_by_level,
+)
 from btfsynth.netlist.kernels import NONE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights, node_levels, size_order, statistics
 from btfsynth.passes.goal import best_so_far, keep
-from btfsynth.passes.majority_moves import BALANCE_THROUGH, MOVES, PLAIN, make_move
 from btfsynth.passes.remaking import (
     begin_sweep,
     cells_with,
@@ -23,6 +45,246 @@ from btfsynth.passes.remaking import (
     read_fanin,
     settle,
 )
+
+PLAIN = 0
+"""The cell as it is."""
+ROTATE = 1
+"""Associativity, twelve moves: an inner cell, the shared literal, the operand that comes out."""
+DISTRIBUTE = ROTATE + 12
+"""Distributivity outwards, nine moves: an inner cell, the operand that comes out."""
+COLLECT = DISTRIBUTE + 9
+"""Distributivity inwards, three moves: a pair of inner cells."""
+RELEVANCE = COLLECT + 3
+"""Relevance, six moves: an inner cell, the literal replaced in its cone."""
+BALANCE = RELEVANCE + 6
+"""A tree balanced, three moves: the shared literal; cells with other uses are its leaves."""
+BALANCE_THROUGH = BALANCE + 3
+"""The same, but cells with other uses are copied."""
+MOVES = BALANCE_THROUGH + 3
+"""Number of moves."""
+
+_CONE = 16
+"""Cells of a cone that relevance goes through."""
+_LEAVES = 32
+"""Most operands of a tree."""
+
+
+@numba.njit(cache=True, nogil=True)
+def make_move(graph: Any, move: Any, fanin: Any) -> Any:
+    """Make one form of ``MAJ(fanin)``; returns its literal or `NONE`. Changes the graph.
+
+    fanin: int64 (3,) literals. Nodes made for a move that turns out `NONE` are taken back.
+    """
+    count = graph.made[0]
+    if move == PLAIN:
+        return majority(graph, fanin[0], fanin[1], fanin[2])
+    if move < DISTRIBUTE:
+        literal = _rotated(graph, move - ROTATE, fanin)
+    elif move < COLLECT:
+        literal = _distributed(graph, move - DISTRIBUTE, fanin)
+    elif move < RELEVANCE:
+        literal = _collected(graph, move - COLLECT, fanin)
+    elif move < BALANCE:
+        literal = _relevant(graph, move - RELEVANCE, fanin)
+    elif move < BALANCE_THROUGH:
+        literal = _balanced(graph, move - BALANCE, fanin, False)
+    else:
+        literal = _balanced(graph, move - BALANCE_THROUGH, fanin, True)
+    if literal == NONE:
+        roll_back(graph, count)
+    return literal
+
+
+@numba.njit(cache=True, nogil=True)
+def _others(fanin: Any, place: Any) -> Any:
+    return fanin[(place + 1) % 3], fanin[(place + 2) % 3]
+
+
+@numba.njit(cache=True, nogil=True)
+def _without(inner: Any, literal: Any) -> Any:
+    """Return whether a triple has a literal, and the other two."""
+    a, b, c = inner
+    if a == literal:
+        return True, b, c
+    if b == literal:
+        return True, a, c
+    return c == literal, a, b
+
+
+@numba.njit(cache=True, nogil=True)
+def _rotated(graph: Any, number: Any, fanin: Any) -> Any:
+    """Exchange an operand of an inner cell for one outside, at a literal both cells share."""
+    z = fanin[number // 4]
+    if z >> 1 < graph.first:
+        return NONE
+    x, u = _others(fanin, number // 4)
+    if number & 1:
+        x, u = u, x
+    shared, v, w = _without(fanin_of(graph, z), u)
+    if not shared:
+        return NONE
+    if number & 2:
+        v, w = w, v
+    return majority(graph, w, u, majority(graph, v, u, x))
+
+
+@numba.njit(cache=True, nogil=True)
+def _distributed(graph: Any, number: Any, fanin: Any) -> Any:
+    """Bring an operand of an inner cell outwards, past two copies of the outer cell."""
+    z = fanin[number // 3]
+    if z >> 1 < graph.first:
+        return NONE
+    x, y = _others(fanin, number // 3)
+    a, b, c = fanin_of(graph, z)
+    if number % 3 == 0:
+        a, c = c, a
+    elif number % 3 == 1:
+        b, c = c, b
+    return majority(graph, majority(graph, x, y, a), majority(graph, x, y, b), c)
+
+
+@numba.njit(cache=True, nogil=True)
+def _collected(graph: Any, number: Any, fanin: Any) -> Any:
+    """Make one cell of the two literals that two inner cells share."""
+    p, q = _others(fanin, number)
+    first = graph.first
+    if p >> 1 < first or q >> 1 < first:
+        return NONE
+    inner = fanin_of(graph, q)
+    a, b, c = fanin_of(graph, p)
+    for x, y, u in ((a, b, c), (a, c, b), (b, c, a)):
+        has_x, v, w = _without(inner, x)
+        if has_x and (v == y or w == y):
+            v = w if v == y else v
+            return majority(graph, x, y, majority(graph, u, v, fanin[number]))
+    return NONE
+
+
+@numba.njit(cache=True, nogil=True)
+def _relevant(graph: Any, number: Any, fanin: Any) -> Any:
+    """Replace one literal in the cone of an inner cell by the complement of the other."""
+    fanins = graph.fanins
+    z = fanin[number // 2]
+    x, y = _others(fanin, number // 2)
+    if number & 1:
+        x, y = y, x
+    target = x >> 1
+    if z >> 1 < graph.first or target == 0 or z >> 1 <= target:
+        return NONE
+    # The cone, latest node first: nodes before the target cannot depend on it.
+    cone = np.zeros(_CONE, dtype=np.int64)
+    cone[0] = z >> 1
+    size, done, found = 1, 0, False
+    while done < size:
+        node = cone[done]
+        done += 1
+        for place in range(3):
+            source = np.int64(fanins[node, place] >> 1)
+            if source == target:
+                found = True
+            if source <= target or source < graph.first:
+                continue
+            at = size
+            while at > done and cone[at - 1] < source:
+                at -= 1
+            if (at > 0 and cone[at - 1] == source) or size == _CONE:
+                continue
+            for k in range(size, at, -1):
+                cone[k] = cone[k - 1]
+            cone[at] = source
+            size += 1
+    if not found:
+        return NONE
+    value = y ^ 1 ^ (x & 1)
+    made = np.zeros(_CONE, dtype=np.int64)
+    for k in range(size - 1, -1, -1):
+        p, q, r = fanin_of(graph, 2 * cone[k])
+        p = _replaced(p, target, value, cone, made, k, size)
+        q = _replaced(q, target, value, cone, made, k, size)
+        r = _replaced(r, target, value, cone, made, k, size)
+        made[k] = majority(graph, p, q, r)
+    return majority(graph, x, y, made[0] ^ (z & 1))
+
+
+@numba.njit(cache=True, nogil=True)
+def _replaced(
+    literal: Any, target: Any, value: Any, cone: Any, made: Any, above: Any, size: Any
+) -> Any:
+    """Return a literal after the replacement of the target; cone and made: from `_relevant`."""
+    node, flip = literal >> 1, literal & 1
+    if node == target:
+        return value ^ flip
+    for k in range(above + 1, size):
+        if cone[k] == node:
+            return made[k] ^ flip
+    return literal
+
+
+@numba.njit(cache=True, nogil=True)
+def _balanced(graph: Any, number: Any, fanin: Any, through: Any) -> Any:
+    """Rebuild the tree of cells that share a literal so that its latest operands come last."""
+    references, level = graph.references, graph.level
+    u = fanin[number]
+    leaves = np.zeros(_LEAVES, dtype=np.int64)
+    leaves[0], leaves[1] = _others(fanin, number)
+    size, done = 2, 0
+    while done < size < _LEAVES:
+        leaf = leaves[done]
+        if leaf >> 1 >= graph.first and (through or references[leaf >> 1] == 1):
+            shared, v, w = _without(fanin_of(graph, leaf), u)
+            if shared:
+                leaves[done], leaves[size] = v, w
+                size += 1
+                continue
+        done += 1
+    if size == 2:
+        return NONE
+    size = _distinct(leaves, size, u)
+    if size <= 0:
+        return u if size < 0 else u ^ 1
+    while size > 1:
+        p = _take_earliest(leaves, size, level)
+        q = _take_earliest(leaves, size - 1, level)
+        leaves[size - 2] = majority(graph, u, p, q)
+        size -= 1
+    return leaves[0]
+
+
+@numba.njit(cache=True, nogil=True)
+def _distinct(leaves: Any, size: Any, u: Any) -> Any:
+    """Leave each operand once and the neutral ``!u`` out; returns how many are left, or -1 for u.
+
+    ``u`` itself absorbs the others, and so does an operand with its complement. Changes leaves.
+    """
+    kept = 0
+    for k in range(size):
+        leaf = leaves[k]
+        if leaf == u:
+            return -1
+        new = leaf != u ^ 1
+        for j in range(kept):
+            if leaves[j] == leaf ^ 1:
+                return -1
+            if leaves[j] == leaf:
+                new = False
+        if new:
+            leaves[kept] = leaf
+            kept += 1
+    return kept
+
+
+@numba.njit(cache=True, nogil=True)
+def _take_earliest(leaves: Any, size: Any, level: Any) -> Any:
+    """Return the operand of the lowest level and close the gap. Changes leaves."""
+    best = 0
+    for k in range(1, size):
+        if level[leaves[k] >> 1] < level[leaves[best] >> 1]:
+            best = k
+    leaf = leaves[best]
+    for k in range(best, size - 1):
+        leaves[k] = leaves[k + 1]
+    return leaf
+
 
 _ANY = 1 << 29
 """More than any depth."""

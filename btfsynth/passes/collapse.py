@@ -30,12 +30,11 @@ from btfsynth.netlist.simulation import (
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass
-from btfsynth.passes.basic import FunctionalHash
-from btfsynth.passes.detect import Detect
+from btfsynth.passes.basic import Detect, FunctionalHash
 from btfsynth.passes.gate_search import GateEffort, find_swept
 from btfsynth.passes.goal import best_so_far, keep
+from btfsynth.passes.mapping import Rewrite
 from btfsynth.passes.resubstitution import Resubstitution
-from btfsynth.passes.rewrite import Rewrite
 from btfsynth.settings.table import Basis
 
 _HOPELESS = 3

@@ -11,15 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.exact.gate_forms import gate_forms, make_gates, plain_gate
-from btfsynth.exact.npn import CLASS_INPUTS
+from btfsynth.exact.table import CLASS_INPUTS
 from btfsynth.netlist.cuts import find_cuts
 from btfsynth.netlist.gates import GateNetlist, compact_gates, is_parity, of_netlist
 from btfsynth.netlist.hashing import roll_back
 from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist, value_of
 from btfsynth.netlist.views import node_levels
-from btfsynth.passes.gate_resub import resubstituted
-from btfsynth.passes.gate_windows import windowed
+from btfsynth.passes.gate_resub import resubstituted, windowed
 from btfsynth.passes.remaking import (
     begin_sweep,
     cells_with,
@@ -132,7 +131,7 @@ def _cost(gates: GateNetlist) -> tuple[int, int]:
 
 # Rewriting over any basis: cones of up to four leaves become the smallest netlists of their functions.
 #
-# What `btfsynth.passes.rewrite` is to majorities, for `GateNetlist`; the netlist that is read may be over
+# What `btfsynth.passes.mapping` is to majorities, for `GateNetlist`; the netlist that is read may be over
 # another basis than the one that is written, so that it maps as well. The cells in use are counted exactly
 # with each form in place, what hashing shares and what falls out of use included.
 

@@ -22,15 +22,19 @@ from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.passes.goal import keep
-from btfsynth.passes.guided_check import RIGHT, UNDECIDED, WRONG, check_choice, new_check
 from btfsynth.passes.guided_state import (
     COUNT,
     MISLED,
+    RIGHT,
+    UNDECIDED,
     WORK,
+    WRONG,
     add_pattern,
+    check_choice,
     depth_of,
     look_above,
     near_signals,
+    new_check,
     new_guided,
     replace,
     resimulate,

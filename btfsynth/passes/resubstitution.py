@@ -1,14 +1,20 @@
-"""Resubstitution: express a cell by signals that exist.
+"""Resubstitution: express a cell by signals that exist; and a local search that repeats it.
 
 A cell matters only on the vectors where flipping it changes an output that is cared for. Wherever another
 signal (no new cell) or the majority of three others (one new cell, AND and OR included) agrees with it on
 these, it can stand in, and the cells that fed only the old one go. Netlists too large for signatures of the
-whole are gone through in windows instead. Replacements of equal size are taken at
-random from a seed: they let the netlist walk out of local minima.
+whole are gone through in windows instead. Replacements of equal size are taken at random from a seed: they let
+the netlist walk out of local minima.
+
+That walk gets stuck where every way out needs more cells. Iterated local search (Lourenco, Martin & Stutzle)
+writes some majorities, chosen at random, as ANDs and ORs, ``MAJ(a, b, c) = ab | c (a | b)``, with the roles of
+the three chosen at random too. This adds cells, but also many divisors, with which resubstitution often reaches
+another netlist, and at times a smaller one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import UsageError
+from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.kernels import (
     NONE,
@@ -27,10 +34,10 @@ from btfsynth.netlist.kernels import (
     redirect,
     release,
 )
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.netlist import TRUE, Netlist, value_of
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells, size_order, topological_order
-from btfsynth.passes.goal import keep
+from btfsynth.passes.goal import best_so_far, keep
 from btfsynth.passes.replacement import Search, State, find_replacement
 from btfsynth.passes.windows import Timing, WindowedNetlist, depth_of, find_times
 
@@ -43,6 +50,11 @@ _ROOM = 4
 """A walk may make the netlist deeper by its depth divided by this: less costs cells."""
 _WINDOWS_FIRST = 200
 """Netlists of more cells go through windows before they are looked at as a whole, which takes longer."""
+
+
+def _depth_bound(max_depth: int, depth: int) -> int:
+    """Return the depth that a walk over netlists of equal size may reach from one of this depth."""
+    return max(max_depth, depth) if max_depth else depth + -(-depth // _ROOM)
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ class Resubstitution:
         options = (self.k, self.patience > 0, self.divisors, self.tries, self.max_depth > 0)
         best = work.netlist(netlist)
         cost = size_order(best)
-        bound, idle = self._bound(cost[1]), 0
+        bound, idle = _depth_bound(self.max_depth, cost[1]), 0
 
         def so_far() -> Netlist:
             return best
@@ -107,7 +119,7 @@ class Resubstitution:
             found, idle = work.walk(options, bound, (cost, idle, self.patience), random)
             if found < cost:
                 if found[0] < cost[0]:
-                    bound, idle = self._bound(found[1]), 0
+                    bound, idle = _depth_bound(self.max_depth, found[1]), 0
                 best, cost = work.netlist(netlist), found
             if idle > self.patience:
                 return best
@@ -444,3 +456,85 @@ def _round(state: Any, timing: Any, bound: Any, options: Any, scratch: Any, rand
                 if depends[order[i]]:  # nothing else has changed
                     evaluate(fanins, order[i], values)
             find_times(fanins, outputs, order[:count], bound, timing)
+
+
+_CELLS_TRIED = 40
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """Expand majorities at random, resubstitute, go on from the result if it is not larger; again and again.
+
+    Each of the `rounds` expands `share` per cent of the majorities and resubstitutes with a `patience` of up
+    to 40 per cell (see `Resubstitution`). Of the smallest netlists met the shallowest is kept; none is gone on
+    from that is much deeper, or deeper than `max_depth` if that is given. After about `work` million words of
+    signatures, those of all nodes for every cell tried, no round begins; 0 is no limit. Netlists of more than
+    `max_cells`, and those whose reference is a sample, stay as they are.
+    """
+
+    rounds: int = 100
+    share: int = 20
+    patience: int = 2_000
+    max_cells: int = 100
+    work: int = 0
+    seed: int = 1
+    max_depth: int = 0
+    name: ClassVar[str] = "perturb"
+    structural: ClassVar[bool] = False
+    formerly: ClassVar[Mapping[str, str]] = {"most": "max_cells"}
+
+    def __post_init__(self) -> None:
+        counts = (self.patience, self.max_cells, self.work, self.seed, self.max_depth)
+        if min(self.rounds, *counts) < 0:
+            raise UsageError(
+                "perturb: rounds, patience, max_cells, work, seed and max_depth must be 0 or more"
+            )
+        if not 1 <= self.share <= 100:
+            raise UsageError(f"perturb: share: expected 1 to 100, got {self.share}")
+
+    def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
+        if not reference.complete or netlist.n_cells > self.max_cells:
+            return netlist
+        random = np.random.Generator(np.random.PCG64(self.seed))
+        present, best = netlist, size_order(netlist)
+        bound = _depth_bound(self.max_depth, best[1])
+
+        def so_far() -> Netlist:
+            return netlist
+
+        words, spent = reference.inputs.shape[1], 0
+        for number in range(self.rounds):
+            if self.work and spent >= self.work * 1_000_000:
+                break
+            keep(so_far)
+            patience = min(self.patience, _CELLS_TRIED * present.n_cells)
+            spent += (1 + patience) * present.n_nodes * words
+            step = Resubstitution(
+                patience=patience, seed=self.seed + number, max_depth=self.max_depth
+            )
+            with best_so_far():
+                result = step.apply(_expanded(present, self.share / 100, random), reference)
+            found = size_order(result)
+            if found[0] < best[0] and not (self.max_depth and found[1] > bound):
+                bound = _depth_bound(self.max_depth, found[1])
+            if found[1] > bound:
+                continue
+            if found[0] <= present.n_cells:
+                present = result
+            if found < best:
+                netlist, best = result, found
+        return netlist
+
+
+def _expanded(netlist: Netlist, share: float, random: np.random.Generator) -> Netlist:
+    builder = NetlistBuilder(netlist.name, netlist.input_ports, netlist.output_ports)
+    literals = list(range(0, 2 * netlist.first_cell, 2))
+    for fanin in netlist.fanins.tolist():
+        random.shuffle(fanin)
+        a, b, c = (value_of(literals, lit) for lit in fanin)
+        if min(fanin) > TRUE and random.random() < share:
+            both, either = builder.and_(a, b), builder.or_(a, b)
+            literals.append(builder.or_(both, builder.and_(c, either)))
+        else:
+            literals.append(builder.maj(a, b, c))
+    return builder.build([value_of(literals, lit) for lit in netlist.outputs.tolist()])

@@ -2,7 +2,7 @@
 
 Up to `MAX_EXHAUSTIVE_INPUTS` inputs every vector is simulated. Beyond, both netlists are joined at their
 inputs, and signals inside that are equal are found and merged from the inputs on: what an optimiser has left
-alone by hashing, what it has replaced by small common cuts (see `btfsynth.passes.cut_sweep`), what is left by
+alone by hashing, what it has replaced by small common cuts (see `btfsynth.passes.sat_sweep`), what is left by
 simulation and solvers (see `btfsynth.passes.sat_sweep`). The outputs are then close to what has been merged. A
 first round asks only about the cells next to two signals; outputs still apart get rounds of a solver on their
 own cones, with more conflicts each, and in the end one question without limit each.
@@ -29,9 +29,8 @@ from btfsynth.netlist.simulation import (
 )
 from btfsynth.netlist.views import mark_cone
 from btfsynth.passes.cones import ConeSolver
-from btfsynth.passes.cut_sweep import equal_over_cuts
 from btfsynth.passes.goal import best_so_far
-from btfsynth.passes.sat_sweep import find_equal_signals, random_vectors
+from btfsynth.passes.sat_sweep import equal_over_cuts, find_equal_signals, random_vectors
 from btfsynth.ports import Port
 from btfsynth.time_box import TimeUp, time_box
 

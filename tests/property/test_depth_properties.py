@@ -20,10 +20,9 @@ from btfsynth.passes.algebra import Algebra, Depth
 from btfsynth.passes.base import Pass, run_script
 from btfsynth.passes.goal import Goal
 from btfsynth.passes.guided import Guided
-from btfsynth.passes.perturbation import Perturbation
+from btfsynth.passes.mapping import Rewrite
 from btfsynth.passes.registry import PASSES
-from btfsynth.passes.resubstitution import Resubstitution
-from btfsynth.passes.rewrite import Rewrite
+from btfsynth.passes.resubstitution import Perturbation, Resubstitution
 from btfsynth.passes.windows import WindowedNetlist
 from btfsynth.settings.table import Objective
 

@@ -18,9 +18,8 @@ from btfsynth.passes.base import Pass, run_passes
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
 from btfsynth.passes.collapse import Collapse, Detour
 from btfsynth.passes.mapping import Mapping
-from btfsynth.passes.perturbation import Perturbation
 from btfsynth.passes.registry import parse_script
-from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.passes.resubstitution import Perturbation, Resubstitution
 
 STEPS: list[Pass] = [
     Strash(),

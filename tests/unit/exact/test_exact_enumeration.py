@@ -8,8 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from btfsynth.exact.npn import npn_classes, self_dual_classes
-from btfsynth.exact.table import load_table
+from btfsynth.exact.table import load_table, npn_classes, self_dual_classes
 
 FIRST = 5
 """Local nodes before the cells: the constant and four inputs."""

@@ -13,7 +13,6 @@ from click.testing import CliRunner
 
 from btfsynth.errors import DataError
 from btfsynth.exact import make_table
-from btfsynth.exact.npn import npn_classes, self_dual_classes
 from btfsynth.exact.synthesis import exact_netlist
 from btfsynth.exact.table import (
     TABLE_FILE,
@@ -21,7 +20,9 @@ from btfsynth.exact.table import (
     form_library,
     load_table,
     make_form,
+    npn_classes,
     read_table,
+    self_dual_classes,
     table_text,
 )
 from btfsynth.netlist.hashing import new_graph

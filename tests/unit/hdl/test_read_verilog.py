@@ -64,7 +64,7 @@ def test_a_majority_cell_is_one_majority(tmp_path):
     """Once it has been looked for."""
     from strategies import complete_reference
 
-    from btfsynth.passes.detect import Detect
+    from btfsynth.passes.basic import Detect
 
     text = f"{CELLS}module t(input a, b, c, output y); MAJ u(a, b, c, y); endmodule\n"
     text = text.replace("module AND(input a, b, output y); assign y = a & b; endmodule\n", "")

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import netlists
 
-from btfsynth.exact.npn import npn_classes
-from btfsynth.exact.table import load_table
+from btfsynth.exact.table import load_table, npn_classes
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.functions import build_table, xor_gate
 from btfsynth.netlist.gates import gate_output_words, of_netlist
@@ -19,9 +18,8 @@ from btfsynth.netlist.kernels import random_state
 from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import exhaustive_words, output_words
 from btfsynth.passes.collapse import Detour
-from btfsynth.passes.gate_resub import resubstituted
+from btfsynth.passes.gate_resub import find_windows, resubstituted, windowed
 from btfsynth.passes.gate_search import GateEffort, find_smallest, rewritten
-from btfsynth.passes.gate_windows import find_windows, windowed
 from btfsynth.ports import Port
 from btfsynth.settings.table import Basis
 

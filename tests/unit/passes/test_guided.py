@@ -26,8 +26,15 @@ from btfsynth.netlist.simulation import (
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.goal import best_so_far
 from btfsynth.passes.guided import Guided
-from btfsynth.passes.guided_check import RIGHT, UNDECIDED, WRONG, check_choice, new_check
-from btfsynth.passes.guided_state import look_above, new_guided
+from btfsynth.passes.guided_state import (
+    RIGHT,
+    UNDECIDED,
+    WRONG,
+    check_choice,
+    look_above,
+    new_check,
+    new_guided,
+)
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.ports import Port
 from btfsynth.time_box import TimeUp

@@ -14,7 +14,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import count_wrong, function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.passes.base import run_pass
-from btfsynth.passes.detect import Detect
+from btfsynth.passes.basic import Detect
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port
 

@@ -20,8 +20,7 @@ from btfsynth.netlist.text import format_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep
-from btfsynth.passes.perturbation import Perturbation
-from btfsynth.passes.resubstitution import Resubstitution
+from btfsynth.passes.resubstitution import Perturbation, Resubstitution
 from btfsynth.ports import Port
 from btfsynth.settings.table import Preserve
 

@@ -13,8 +13,8 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
+from btfsynth.passes.mapping import Rewrite
 from btfsynth.passes.registry import parse_script
-from btfsynth.passes.rewrite import Rewrite
 from btfsynth.ports import Port
 
 
