@@ -16,9 +16,9 @@ from btfsynth.dataset.code import (
     choose_code,
     code_inputs,
     parse_code,
+    save_code,
     with_code,
 )
-from btfsynth.dataset.code_file import save_code
 from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset as Patterns
 from btfsynth.dataset.dataset import InputKind

@@ -148,9 +148,8 @@ class _Coding:
 
     def of(self, dataset: Dataset) -> Dataset:
         """Return the data in bits."""
-        from btfsynth.dataset.classes import with_classes
         from btfsynth.dataset.code import InputCode, choose_code, code_inputs, with_code
-        from btfsynth.dataset.dataset import InputKind
+        from btfsynth.dataset.dataset import InputKind, with_classes
         from btfsynth.dataset.table_code import IMPUTE
         from btfsynth.flow.codes import find_code
         from btfsynth.ports import Port

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.classes import with_classes
-from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.dataset import Dataset, with_classes
 from btfsynth.errors import DataError, UsageError
 from btfsynth.ports import Port, bit_names
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from btfsynth.dataset.classes import with_classes
 from btfsynth.dataset.code import (
     Code,
+    Coded,
     InputCode,
     choose_code,
     code_inputs,
     is_table,
+    load_code,
     require_bits,
     with_code,
 )
-from btfsynth.dataset.code_file import Coded, load_code
 from btfsynth.dataset.conflicts import settled
-from btfsynth.dataset.dataset import Dataset, InputKind
+from btfsynth.dataset.dataset import Dataset, InputKind, with_classes
 from btfsynth.dataset.fit_code import CodeSpec
 from btfsynth.dataset.patterns import find_contradiction
 from btfsynth.dataset.table_code import IMPUTE, TableCode

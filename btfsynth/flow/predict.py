@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.classes import class_places, with_classes
-from btfsynth.dataset.code import is_table, require_bits, with_code
-from btfsynth.dataset.code_file import load_code
-from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
+from btfsynth.dataset.code import is_table, load_code, require_bits, with_code
+from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind, class_places, with_classes
 from btfsynth.dataset.formats import format_of_source
 from btfsynth.dataset.formats.base import read_source
-from btfsynth.dataset.formats.known_columns import KnownColumns, read_known
+from btfsynth.dataset.formats.csv_file import KnownColumns, read_known
 from btfsynth.dataset.load import load
 from btfsynth.dataset.patterns import by_name
 from btfsynth.dataset.table_code import Scalar, TableCode, class_of

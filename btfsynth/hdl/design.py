@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from btfsynth import __version__
-from btfsynth.dataset.code_file import code_text
+from btfsynth.dataset.code import code_text
 from btfsynth.dataset.table_code import Scalar, TableCode, plain_class
 from btfsynth.errors import DataError, OutputError, UsageError
 from btfsynth.files import StrPath, as_path, write_bytes, write_text

@@ -22,7 +22,7 @@ MANIFEST_FILE = "manifest.json"
 CELL_LIBRARY = "verilog_cells"
 """Role of the file with the cells that the Verilog is made of; not every design has one."""
 CODE_ROLE = "code"
-"""Role of the file with the code of the inputs (see `btfsynth.dataset.code_file`); only of coded tables."""
+"""Role of the file with the code of the inputs (see `btfsynth.dataset.code`); only of coded tables."""
 ROLES = ("amaranth", "testbench", "vectors", "verilog")
 """Files every design has; ``vhdl`` and ``vhdl_testbench`` came later than the format and may be missing."""
 

@@ -19,18 +19,16 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import (
     MAX_FILE_BYTES,
-    SourceFile,
-    identifier,
-    quoted,
-    require_no_table,
-)
-from btfsynth.dataset.formats.values import (
     BadValue,
     Outputs,
+    SourceFile,
     analog_inputs,
     classes_of,
+    identifier,
+    quoted,
     read_inputs,
     read_outputs,
+    require_no_table,
 )
 from btfsynth.dataset.frames import frame_columns
 from btfsynth.dataset.patterns import with_contradiction

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from btfsynth.dataset.code_file import code_of_record, code_record
+from btfsynth.dataset.code import code_of_record, code_record
 from btfsynth.dataset.table_code import TableCode, plain_class
 from btfsynth.errors import DataError, TopologyError, UsageError
 from btfsynth.files import (

@@ -11,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import btfsynth as btf
-from btfsynth.dataset.code import choose_code, parse_code, with_code
-from btfsynth.dataset.code_file import code_of_record, code_record, load_code
+from btfsynth.dataset.code import (
+    choose_code,
+    code_of_record,
+    code_record,
+    load_code,
+    parse_code,
+    with_code,
+)
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.fit_code import between
 from btfsynth.dataset.table_code import LEVELS, ORDER, SKIP, STEPS, WORDS
