@@ -63,7 +63,7 @@ class Code(Shown):
         DataError
             If there is none.
         """
-        from btfsynth.flow.codes import find_code
+        from btfsynth.flow.patterns import find_code
 
         return cls(*find_code(path))
 

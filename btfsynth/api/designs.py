@@ -23,8 +23,7 @@ from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow import building
 from btfsynth.flow.predict import predict, read_model
-from btfsynth.flow.recipe import BuildOptions
-from btfsynth.flow.report import BuildReport
+from btfsynth.flow.report import BuildOptions, BuildReport
 from btfsynth.fpga.devices import get_device
 from btfsynth.fpga.flow import FpgaOptions, run_fpga
 from btfsynth.fpga.place import PlaceOptions

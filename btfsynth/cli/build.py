@@ -50,8 +50,7 @@ from btfsynth.settings.table import BUILD, INPUTS, Conflicts, Preserve
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
     from btfsynth.flow.hardware import HardwareReport
-    from btfsynth.flow.recipe import BuildOptions, RunInputs
-    from btfsynth.flow.report import BuildReport
+    from btfsynth.flow.report import BuildOptions, BuildReport, RunInputs
     from btfsynth.hdl.design import HardwareOptions
     from btfsynth.network.accuracy import Accuracy
     from btfsynth.training.session import TrainOptions
@@ -62,7 +61,7 @@ if TYPE_CHECKING:
 @config_option
 @folder_option("Folder of the files.  [default: hdl_out/<name>]")
 @option(INPUTS["network"])
-@record_options("options", "btfsynth.flow.recipe:BuildOptions", BUILD)
+@record_options("options", "btfsynth.flow.report:BuildOptions", BUILD)
 @setting_options(INPUTS, "valid", "name", "outputs", "conflicts")
 @click.option(
     "--report", "with_report", is_flag=True, help="Also write report.html (see 'btfsynth report')."
@@ -170,7 +169,7 @@ def _refuse_training_options() -> None:
 
 def _inputs(data: DataOptions, network: Path | None) -> RunInputs:
     """Return how what is read was named; what the run file says of it must still be so."""
-    from btfsynth.flow.recipe import RunInputs, file_hash, recorded_name
+    from btfsynth.flow.report import RunInputs, file_hash, recorded_name
 
     topology: str | None = click.get_current_context().params.get("topology")
     files: dict[str, Any] = {}

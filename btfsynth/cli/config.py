@@ -120,7 +120,7 @@ class DataOptions:
         majority then. With `linear` the caller applies a linear code to analog inputs itself.
         """
         from btfsynth.dataset.code import InputCode
-        from btfsynth.flow.codes import all_in_bits
+        from btfsynth.flow.patterns import all_in_bits
 
         if self.code is None or (linear and isinstance(self.code, InputCode)):
             dataset = load_source(self.source, self.outputs, self.conflicts or default)
@@ -159,7 +159,7 @@ class DataOptions:
         `n_inputs` are those of the network where inputs are generated.
         """
         from btfsynth.dataset.patterns import matched
-        from btfsynth.flow.codes import as_trained_on
+        from btfsynth.flow.patterns import as_trained_on
 
         given = self.read_valid()
         if given is None:
@@ -171,7 +171,7 @@ class DataOptions:
 
     def recorded(self) -> dict[str, Any]:
         """Return the values of a run file; those of tasks are None, as the data have their full names."""
-        from btfsynth.flow.recipe import recorded_name
+        from btfsynth.flow.report import recorded_name
 
         names = {
             key: None if given is None or self.is_task(given) else recorded_name(given)

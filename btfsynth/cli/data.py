@@ -151,7 +151,7 @@ class _Coding:
         from btfsynth.dataset.code import InputCode, choose_code, code_inputs, with_code
         from btfsynth.dataset.dataset import InputKind, with_classes
         from btfsynth.dataset.table_code import IMPUTE
-        from btfsynth.flow.codes import find_code
+        from btfsynth.flow.patterns import find_code
         from btfsynth.ports import Port
 
         if self.given is not None:

@@ -23,7 +23,6 @@ from btfsynth.errors import (
 )
 from btfsynth.events import OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path, write_text
-from btfsynth.flow.codes import as_coded, in_bits
 from btfsynth.flow.hardware import (
     HardwareNetwork,
     HardwareReport,
@@ -33,16 +32,19 @@ from btfsynth.flow.hardware import (
     training_data,
 )
 from btfsynth.flow.patterns import (
+    as_coded,
     count_targets,
     fitted,
     function_vectors,
     hardware_vectors,
+    in_bits,
     targets_record,
 )
-from btfsynth.flow.recipe import BuildOptions, format_recipe
 from btfsynth.flow.report import (
+    BuildOptions,
     BuildReport,
     NetworkOrigin,
+    format_recipe,
     network_record,
     publish_design,
 )

@@ -21,8 +21,7 @@ from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
 from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
-from btfsynth.flow.codes import in_bits
-from btfsynth.flow.patterns import function_vectors
+from btfsynth.flow.patterns import function_vectors, in_bits
 from btfsynth.flow.report import publish_design
 from btfsynth.flow.simplify import simplify_netlist
 from btfsynth.hdl.design import Origin, write_design

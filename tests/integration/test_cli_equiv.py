@@ -21,7 +21,7 @@ def built(tmp_path_factory) -> Path:
     """Return a folder with a two-bit multiplier as a design and in every netlist format."""
     from btfsynth.dataset.load import load
     from btfsynth.flow.building import build
-    from btfsynth.flow.recipe import BuildOptions
+    from btfsynth.flow.report import BuildOptions
     from btfsynth.hdl.writers import WRITERS
     from btfsynth.netlist.text import read_netlist
 

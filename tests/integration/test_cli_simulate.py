@@ -15,7 +15,7 @@ def sound_design(tmp_path_factory) -> Path:
     """Return the folder of a three-bit adder's design, not to be changed."""
     from btfsynth.dataset.load import load
     from btfsynth.flow.building import build
-    from btfsynth.flow.recipe import BuildOptions
+    from btfsynth.flow.report import BuildOptions
 
     folder = tmp_path_factory.mktemp("sound") / "adder_3"
     build(load("adder:3"), folder, BuildOptions(simulators=("parsed_verilog",)))

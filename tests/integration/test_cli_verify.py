@@ -32,7 +32,7 @@ def sound_multiplier(tmp_path_factory) -> Path:
     """Return the folder of a two-bit multiplier's design, not to be changed."""
     from btfsynth.dataset.load import load
     from btfsynth.flow.building import build
-    from btfsynth.flow.recipe import BuildOptions
+    from btfsynth.flow.report import BuildOptions
 
     folder = tmp_path_factory.mktemp("verify") / "multiplier_2"
     build(load("multiplier:2"), folder, BuildOptions(simulators=("parsed_verilog",)))

@@ -21,7 +21,7 @@ from btfsynth import __version__
 from btfsynth.cli.main import cli
 from btfsynth.dataset.load import load
 from btfsynth.flow.building import build
-from btfsynth.flow.recipe import BuildOptions
+from btfsynth.flow.report import BuildOptions
 from btfsynth.hdl.readers import READERS, read_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits

@@ -15,8 +15,7 @@ from btfsynth.errors import InterruptedWorkError, OutputError, ToolError, UsageE
 from btfsynth.events import Event, StageBegan, TrialProgress
 from btfsynth.flow import building
 from btfsynth.flow.building import build, emit_netlist
-from btfsynth.flow.recipe import BuildOptions
-from btfsynth.flow.report import is_verified
+from btfsynth.flow.report import BuildOptions, is_verified
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
 from btfsynth.sim.base import CheckResult

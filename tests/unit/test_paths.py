@@ -12,7 +12,7 @@ from btfsynth.dataset.load import load, save
 from btfsynth.errors import UsageError
 from btfsynth.files import as_path, make_folder, write_archive, write_bytes, write_text
 from btfsynth.flow.building import build, build_network, emit_netlist
-from btfsynth.flow.recipe import BuildOptions
+from btfsynth.flow.report import BuildOptions
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.hdl.readers import read_design
 from btfsynth.learning import LearnOptions, learn

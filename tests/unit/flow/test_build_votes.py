@@ -8,7 +8,7 @@ import numpy as np
 
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.flow.building import build
-from btfsynth.flow.recipe import BuildOptions
+from btfsynth.flow.report import BuildOptions
 from btfsynth.network.formats import load_network
 from btfsynth.ports import Port
 from btfsynth.training.session import TrainOptions

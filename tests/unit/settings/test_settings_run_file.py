@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btfsynth.errors import DataError, UsageError
-from btfsynth.flow.recipe import recorded_name
+from btfsynth.flow.report import recorded_name
 from btfsynth.settings.run_file import format_run_file, key_lines, read_run_file
 from btfsynth.settings.table import SECTIONS
 

@@ -22,7 +22,7 @@ from btfsynth.dataset.tasks import parse_task
 from btfsynth.discovery.search import DiscoverOptions
 from btfsynth.errors import BtfsynthError, DataError, UsageError
 from btfsynth.flow.importing import ImportOptions
-from btfsynth.flow.recipe import BuildOptions, RunInputs, format_recipe
+from btfsynth.flow.report import BuildOptions, RunInputs, format_recipe
 from btfsynth.fpga.flow import FpgaOptions
 from btfsynth.fpga.place import PlaceOptions
 from btfsynth.hdl.design import HardwareOptions

@@ -12,7 +12,7 @@ import pytest
 
 from btfsynth.dataset.load import load
 from btfsynth.flow.building import build, emit_netlist
-from btfsynth.flow.recipe import BuildOptions
+from btfsynth.flow.report import BuildOptions
 from btfsynth.netlist.text import read_netlist
 from btfsynth.verify.chain import _Chain, verify_design
 from btfsynth.verify.links import LinkResult
