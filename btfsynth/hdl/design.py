@@ -12,7 +12,7 @@ from btfsynth.dataset.code import code_text
 from btfsynth.dataset.table_code import Scalar, TableCode, plain_class
 from btfsynth.errors import DataError, OutputError, UsageError
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
-from btfsynth.hdl.amaranth import emit_amaranth_stream, renumbered
+from btfsynth.hdl.backends import emit_amaranth_stream, renumbered
 from btfsynth.hdl.manifest import (
     CELL_LIBRARY,
     CODE_ROLE,
@@ -22,8 +22,7 @@ from btfsynth.hdl.manifest import (
     Manifest,
     Timing,
 )
-from btfsynth.hdl.module import HardwareModule
-from btfsynth.hdl.pipeline import make_pipeline, stages_for_depth
+from btfsynth.hdl.module import HardwareModule, make_pipeline, stages_for_depth
 from btfsynth.hdl.vectors import (
     VectorTable,
     emit_amaranth_test,

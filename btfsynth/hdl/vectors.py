@@ -192,7 +192,7 @@ def emit_cocotb(
 def emit_amaranth_test(
     module: HardwareModule, vector_count: int, vector_file: str, stream: bool = False
 ) -> str:
-    from btfsynth.hdl.amaranth import class_name, stream_class_name
+    from btfsynth.hdl.backends import class_name, stream_class_name
 
     names, timing = module.names, module.timing
     return render(
@@ -208,13 +208,13 @@ def emit_amaranth_test(
 
 def bench_name(module: str) -> str:
     """Return the name of the VHDL testbench of a module, as GHDL's command line takes it."""
-    from btfsynth.hdl.vhdl import vhdl_name
+    from btfsynth.hdl.backends import vhdl_name
 
     return vhdl_name(f"tb_{module}")
 
 
 def emit_vhdl_testbench(module: HardwareModule, vector_count: int, vector_file: str) -> str:
-    from btfsynth.hdl.vhdl import vhdl_name
+    from btfsynth.hdl.backends import vhdl_name
 
     names, timing = module.names, module.timing
     controls = () if timing is None else timing.controls
@@ -233,7 +233,7 @@ def emit_vhdl_testbench(module: HardwareModule, vector_count: int, vector_file: 
 
 
 def _vhdl_connections(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
-    from btfsynth.hdl.vhdl import vhdl_name
+    from btfsynth.hdl.backends import vhdl_name
 
     connections = []
     for name, last, first in port_slices(ports):

@@ -116,9 +116,9 @@ _LANGUAGES = (
         "amaranth",
         "Amaranth component",
         "{module}_amaranth.py",
-        later("btfsynth.hdl.amaranth:emit_amaranth"),
+        later("btfsynth.hdl.backends:emit_amaranth"),
     ),
-    Backend("vhdl", "structural VHDL-93", "{module}.vhd", later("btfsynth.hdl.vhdl:emit_vhdl")),
+    Backend("vhdl", "structural VHDL-93", "{module}.vhd", later("btfsynth.hdl.backends:emit_vhdl")),
 )
 
 _FILES = (

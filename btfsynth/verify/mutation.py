@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import ToolTimeoutError
 from btfsynth.files import write_text
 from btfsynth.hdl.manifest import CELL_LIBRARY
-from btfsynth.hdl.module import HardwareModule, cell_expression
-from btfsynth.hdl.pipeline import make_pipeline
+from btfsynth.hdl.module import HardwareModule, cell_expression, make_pipeline
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog, emit_verilog_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_names

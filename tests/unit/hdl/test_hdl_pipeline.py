@@ -13,7 +13,7 @@ from strategies import netlists
 from btfsynth.errors import UsageError
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import Timing
-from btfsynth.hdl.pipeline import make_pipeline, stages_for_depth
+from btfsynth.hdl.module import make_pipeline, stages_for_depth
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.settings.table import MAX_LATENCY

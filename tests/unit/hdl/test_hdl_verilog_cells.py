@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfsynth.hdl.manifest import CONTROL_NAMES, Timing
-from btfsynth.hdl.module import HardwareModule
-from btfsynth.hdl.pipeline import make_pipeline
+from btfsynth.hdl.module import HardwareModule, make_pipeline
 from btfsynth.hdl.verilog.circuit import evaluate
 from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog_cells
 from btfsynth.hdl.verilog.read import read_verilog

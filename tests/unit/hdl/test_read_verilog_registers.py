@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from btfsynth.errors import DataError
 from btfsynth.hdl.manifest import Timing
-from btfsynth.hdl.module import HardwareModule
-from btfsynth.hdl.pipeline import make_pipeline
+from btfsynth.hdl.module import HardwareModule, make_pipeline
 from btfsynth.hdl.readers import read_design
 from btfsynth.hdl.verilog.circuit import Clocking, evaluate
 from btfsynth.hdl.verilog.emit import emit_verilog
