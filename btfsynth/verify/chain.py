@@ -41,18 +41,17 @@ from btfsynth.sim.registry import (
     time_allowed,
     too_long,
 )
-from btfsynth.verify.equivalence import equivalent
-from btfsynth.verify.folder import (
+from btfsynth.verify.compare import (
     check_netlist_files,
     count_contradiction,
     data_contradiction,
     training_contradiction,
 )
-from btfsynth.verify.interface import align, with_ranges
+from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutation import describe, run_mutant, score_mutants, spread
 from btfsynth.verify.simulate import check_parsed, timed_out
-from btfsynth.verify.subjects import stored_netlist, verilog_netlist
+from btfsynth.verify.subjects import align, stored_netlist, verilog_netlist, with_ranges
 from btfsynth.verify.synthesized import amaranth_netlist, vhdl_netlist
 from btfsynth.verify.yosys import (
     MAX_CASE_INPUTS,

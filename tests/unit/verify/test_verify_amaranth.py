@@ -9,7 +9,7 @@ from btfsynth.errors import MissingToolError
 from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.hdl.manifest import CONTROL_NAMES
 from btfsynth.verify.equivalence import equivalent
-from btfsynth.verify.interface import align
+from btfsynth.verify.subjects import align
 from btfsynth.verify.synthesized import amaranth_netlist
 from btfsynth.verify.yosys import find_yosys
 

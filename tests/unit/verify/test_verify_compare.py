@@ -14,8 +14,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, total_width
 from btfsynth.verify.compare import compare
-from btfsynth.verify.interface import align, match_bits
-from btfsynth.verify.subjects import Subject, read_subject
+from btfsynth.verify.subjects import Subject, align, match_bits, read_subject
 
 
 def over(inputs, outputs):
