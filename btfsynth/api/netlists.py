@@ -44,8 +44,7 @@ from btfsynth.passes.base import Ended, Pass, ScriptResult
 from btfsynth.passes.goal import wanted_goal
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port, bit_names
-from btfsynth.report.excerpt import Excerpt, find_outputs
-from btfsynth.report.schematic import format_svg
+from btfsynth.report.schematic import Excerpt, find_outputs, format_svg
 from btfsynth.settings.table import BUILD, HARDWARE, SIMPLIFY, TRAIN, Objective
 
 if TYPE_CHECKING:

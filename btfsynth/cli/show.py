@@ -23,7 +23,7 @@ from btfsynth.files import write_text
 if TYPE_CHECKING:
     from btfsynth.netlist.netlist import Netlist
     from btfsynth.ports import Port
-    from btfsynth.report.excerpt import Excerpt
+    from btfsynth.report.schematic import Excerpt
 
 _DASH = Path("-")
 _DOT_ENDINGS = (".dot", ".gv")
@@ -66,9 +66,8 @@ def show_command(
       btfsynth show m3.mig --dot - | dot -Tpdf -o m3.pdf
     """  # noqa: D301
     from btfsynth.netlist.formats.tokens import plain_cells
-    from btfsynth.report.excerpt import Excerpt, find_outputs, format_dot
     from btfsynth.report.folder import read_folder
-    from btfsynth.report.schematic import format_svg
+    from btfsynth.report.schematic import Excerpt, find_outputs, format_dot, format_svg
 
     _require_ending("--dot", dot_file, _DOT_ENDINGS)
     _require_ending("--svg", svg_file, _SVG_ENDINGS)

@@ -21,8 +21,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import read_netlist
 from btfsynth.netlist.views import statistics
-from btfsynth.report.excerpt import Excerpt
-from btfsynth.report.schematic import format_svg
+from btfsynth.report.schematic import Excerpt, format_svg
 
 ROOT = Path(__file__).parents[2]
 CIRCUITS = ROOT / "examples" / "circuits"

@@ -19,8 +19,7 @@ from btfsynth.flow.simplify import simplify_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import bit_names
 from btfsynth.report.charts import layer_maps, training_curve
-from btfsynth.report.excerpt import Excerpt
-from btfsynth.report.schematic import NIGHT_PAPER, format_svg
+from btfsynth.report.schematic import NIGHT_PAPER, Excerpt, format_svg
 from btfsynth.report.svg import element, number, points_path
 from btfsynth.settings.table import StopRule
 from btfsynth.training.history import HistoryPoint

@@ -16,8 +16,7 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.ports import Port
-from btfsynth.report.excerpt import Excerpt, find_outputs, format_dot
-from btfsynth.report.schematic import arrange, format_svg
+from btfsynth.report.schematic import Excerpt, arrange, find_outputs, format_dot, format_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

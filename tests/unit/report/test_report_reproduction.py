@@ -13,7 +13,7 @@ from test_report_page import Page
 
 from btfsynth.errors import DataError
 from btfsynth.report.page import report_page
-from btfsynth.report.reproduction import read_reproduction
+from btfsynth.report.summaries import read_reproduction
 from btfsynth.reproduce.catalogue import EXPERIMENTS as EXPERIMENT_NAMES
 
 EXPERIMENTS = Path(__file__).parents[3] / "docs" / "experiments"

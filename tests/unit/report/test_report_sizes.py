@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from btfsynth.report.sizes import size_front
+from btfsynth.report.page import size_front
 
 FRONT = [
     {
