@@ -23,7 +23,7 @@ from statistics import median
 import numpy as np
 
 import btfsynth as btf
-from btfsynth.reproduce.gradient import GradientOptions, has_torch, train_gradient
+from btfsynth.reproduce.record import GradientOptions, has_torch, train_gradient
 
 FAMILIES = {
     "and_or": ("random_and_or:3x32", (64, 128, 256), (32, 32, 32, 32), {}),

@@ -16,8 +16,7 @@ from btfsynth.errors import plural
 from btfsynth.files import StrPath, as_path, make_folder, write_text
 from btfsynth.reproduce.catalogue import Measure
 from btfsynth.reproduce.record import BASELINES, goal_reached, value_of
-from btfsynth.reproduce.run import Report
-from btfsynth.reproduce.store import Row
+from btfsynth.reproduce.run import Report, Row
 from btfsynth.training.history import write_figure
 
 

@@ -15,7 +15,7 @@ from btfsynth.dataset.load import load
 from btfsynth.errors import DataError, MissingToolError, ToolError, UsageError
 from btfsynth.events import Event, Note, RunEnded, RunProgress, RunsPlanned
 from btfsynth.ports import Port
-from btfsynth.reproduce import gradient
+from btfsynth.reproduce import record
 from btfsynth.reproduce import record as record_module
 from btfsynth.reproduce import run as run_module
 from btfsynth.reproduce.catalogue import EXPERIMENTS, Experiment, Scale, choose
@@ -272,10 +272,10 @@ def test_curves_are_the_same_bytes(tmp_path):
 
 def test_without_torch_one_line_says_so(monkeypatch, tmp_path):
     """The baseline itself says what to install, and a run notes it once."""
-    monkeypatch.setattr(gradient, "has_torch", lambda: False)
+    monkeypatch.setattr(record, "has_torch", lambda: False)
     data = load("multiplier:2")
     with pytest.raises(MissingToolError, match=r"pip install '?torch"):
-        gradient.train_gradient(data, None, (4, 4, 4), 1, gradient.GradientOptions(epochs=1))
+        record.train_gradient(data, None, (4, 4, 4), 1, record.GradientOptions(epochs=1))
     report = reproduce((EXACT,), tmp_path, ReproduceOptions())
     assert [note for note in report.notes if "torch" in note] == list(report.notes)
 
@@ -302,9 +302,9 @@ def test_a_baseline_sees_the_inputs_where_the_network_does():
     bits = np.array([[k >> b & 1 for b in range(4)] for k in range(16)])
     ports = (Port("x", 4),), (Port("y", 4),)
     data = Dataset("copy", "copy", bits, bits, *ports)
-    options = gradient.GradientOptions(epochs=300, rate=3e-2)
+    options = record.GradientOptions(epochs=300, rate=3e-2)
     through, beside = (
-        gradient.train_gradient(data, None, (4, 1, 4), 1, options, skip=skip).train
+        record.train_gradient(data, None, (4, 1, 4), 1, options, skip=skip).train
         for skip in (False, True)
     )
     assert through < 0.9
