@@ -1,10 +1,13 @@
 """Files of trained networks: archives (``.npz``) and the text of boolearn (``.wth .net .sol .gen``)."""
 
-from btfsynth.network.formats.archive import is_network, load_network, read_network, save_network
-from btfsynth.network.formats.boolearn import (
+from btfsynth.network.formats.files import (
+    is_network,
+    load_network,
     read_generators,
+    read_network,
     read_network_text,
     read_widths,
+    save_network,
     write_generators,
     write_network_text,
     write_widths,
