@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import plural
 from btfsynth.learning.base import Fit, Problem, new_builder
-from btfsynth.learning.features import measure_spectrum
-from btfsynth.learning.samples import Samples
+from btfsynth.learning.samples import Samples, measure_spectrum
 from btfsynth.lower.adder import full_adder
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.netlist import FALSE, TRUE

@@ -3,25 +3,296 @@
 Several ways of growing are tried (`GROWTHS`). Each ensemble is looked at after every round of trees, one tree
 per sum; what counts for its size are the bits of its leaves. The front are the ensembles that are right on more
 validation samples than any smaller one.
+
+Gradient boosting of small trees whose leaves are integers of few bits, for lookup tables and adders.
+
+Each tree is fitted to the first and second derivatives of the logistic or softmax loss (Friedman, Greedy
+function approximation: a gradient boosting machine, Annals of Statistics 29, 2001; Chen & Guestrin, XGBoost: a
+scalable tree boosting system, KDD 2016). Two things make it fit hardware:
+
+- A tree may ask a limited number of different tests, as many as a lookup table has inputs; to ask one of them
+  again, in another branch, is free. One bit of a leaf then is one table, however many leaves there are.
+- Leaves are rounded before the next tree is grown, so that it makes up for the rounding: to a smallest leaf
+  plus a power of two times an integer of `bits` bits, which cost nothing but the `bits`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import VerificationError, plural
 from btfsynth.learning.base import Budget, Fit, Limits, Problem, new_builder
-from btfsynth.learning.gradient import Booster, Growth
 from btfsynth.learning.samples import Rows
-from btfsynth.lower.trees import IntegerTree, TreeEnsemble, lower_ensemble
+from btfsynth.learning.trees import part_rows
+from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble, lower_ensemble
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How trees are grown."""
+
+    tests: int = 6  # Different tests of a tree
+    leaves: int = 12
+    bits: int = 2  # Of a leaf
+    rate: float = 0.5  # Part of the best leaf that is taken
+    step: float = 0.125  # What one unit of a leaf is, in natural logarithms of odds
+    reg: float = 1.0  # Added to the second derivatives of a leaf
+    min_weight: float = 1.0  # Second derivatives that a leaf needs in all
+    sample: float = 1.0  # Share of the rows that a tree is grown on
+
+
+_LARGEST_SHIFT = 6
+_LARGEST_LOG = 30.0
+
+
+class Booster:
+    """Grow an ensemble tree by tree; the sums on the rows are kept.
+
+    Parameters
+    ----------
+    columns
+        ``(rows, tests)`` uint8 0/1.
+    labels
+        ``(rows,)`` int64.
+    """
+
+    def __init__(
+        self,
+        columns: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        n_classes: int,
+        growth: Growth,
+        seed: int,
+    ) -> None:
+        self._columns = np.ascontiguousarray(columns)
+        self._outputs = 1 if n_classes == 2 else n_classes
+        self._growth = growth
+        self._random = np.random.default_rng(seed)
+        self._wanted = (
+            (labels == 1)[:, None] if n_classes == 2 else labels[:, None] == np.arange(n_classes)
+        ).astype(np.float32)
+        share = np.clip(self._wanted.mean(axis=0), 1e-6, 1 - 1e-6)
+        start = np.log(share / (1 - share)) if n_classes == 2 else np.log(share)
+        bias = np.rint(start / growth.step).astype(np.int64)
+        self.bias = tuple(int(each) for each in bias - (0 if n_classes == 2 else bias.min()))
+        self.sums = np.tile(np.array(self.bias, dtype=np.int64), (len(columns), 1))
+        # Of classes, the power of e of each sum and their total: one tree changes one column.
+        self._powers = self._power(self.sums)
+        self._total = self._powers.sum(axis=1)
+        self.trees: list[IntegerTree] = []
+
+    def ensemble(self) -> TreeEnsemble:
+        return TreeEnsemble(tuple(self.trees), self.bias)
+
+    def derivatives(self, output: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the first and second derivatives of the loss by the sum of an output."""
+        power = self._powers[:, output]
+        rest = 1.0 if self._outputs == 1 else np.maximum(self._total - power, 0.0)
+        chance = (power / (power + rest)).astype(np.float32)
+        return chance - self._wanted[:, output], np.maximum(chance * (1 - chance), 1e-6)
+
+    def _power(self, sums: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(np.exp(np.clip(sums * self._growth.step, -_LARGEST_LOG, _LARGEST_LOG)))
+
+    def grow(self, output: int) -> bool:
+        """Add one tree to the sum of an output; return False if there is nothing to gain."""
+        growth = self._growth
+        first, second = self.derivatives(output)
+        rows = np.arange(len(first))
+        if growth.sample < 1:
+            count = max(1, round(growth.sample * len(rows)))
+            rows = np.sort(self._random.permutation(rows)[:count])
+        test, low, high, slopes, bends = grow_newton_tree(
+            self._columns, first, second, rows,
+            growth.tests, growth.leaves, growth.reg, growth.min_weight,
+        )  # fmt: skip
+        leaves = test == LEAF
+        if len(test) == 1:
+            return False
+        value = np.zeros(len(test), dtype=np.int64)
+        value[leaves] = rounded_leaves(slopes[leaves], bends[leaves], growth)
+        if not np.any(value[leaves] != value[leaves][0]):
+            return False
+        tree = IntegerTree(test, low, high, value, output)
+        self.trees.append(tree)
+        self.sums[:, output] += tree.values(self._columns)
+        power = self._power(self.sums[:, output])
+        self._total += power - self._powers[:, output]
+        self._powers[:, output] = power
+        return True
+
+
+def rounded_leaves(
+    slopes: NDArray[np.float64], bends: NDArray[np.float64], growth: Growth
+) -> NDArray[np.int64]:
+    """Return ``(leaves,)`` int64: the integers that lower the loss most, as far as its derivatives tell.
+
+    They are a smallest one plus a power of two times integers of `bits` bits.
+    """
+    bend = (bends + growth.reg) * growth.step**2 / growth.rate
+    best = -slopes * growth.step / bend
+    top = (1 << growth.bits) - 1
+    found = np.zeros(len(best), dtype=np.int64)
+    least = np.inf
+    spread = float(best.max() - best.min())
+    for shift in range(_LARGEST_SHIFT):
+        unit = 1 << shift
+        for lowest in range(int(np.floor(best.min())), int(np.ceil(best.max())) + 1):
+            value = lowest + unit * np.clip(np.rint((best - lowest) / unit), 0, top).astype(
+                np.int64
+            )
+            loss = float((bend * (value - best) ** 2).sum())
+            if loss < least:
+                least, found = loss, value
+        if unit * top > spread:
+            break
+    return found
+
+
+def grow_newton_tree(
+    columns: NDArray[np.uint8],
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    tests: int,
+    leaves: int,
+    reg: float,
+    min_weight: float,
+) -> tuple[NDArray[Any], ...]:
+    """Grow a tree best first; return its tests, next nodes, and the derivatives of each node in all."""
+    most = 2 * leaves - 1
+    test = np.full(most, LEAF, dtype=np.int64)
+    low, high = np.zeros(most, dtype=np.int64), np.zeros(most, dtype=np.int64)
+    sums = np.zeros((most, 2))
+    nodes = _grow(
+        columns, first, second, rows.copy(), tests, reg, min_weight, test, low, high, sums
+    )
+    return test[:nodes], low[:nodes], high[:nodes], sums[:nodes, 0], sums[:nodes, 1]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _add_up(
+    columns: Any, first: Any, second: Any, rows: Any, begin: int, end: int, sums: Any
+) -> None:
+    """Add up the derivatives of the rows of a node where each test is true, into ``(2, tests)`` float32."""
+    count = columns.shape[1]
+    slopes, bends = sums[0], sums[1]
+    for at in range(begin, end):
+        row = rows[at]
+        slope, bend = first[row], second[row]
+        bits = columns[row]
+        for k in range(count):
+            bit = np.float32(bits[k])
+            slopes[k] += slope * bit
+            bends[k] += bend * bit
+
+
+@numba.njit(cache=True, nogil=True)
+def _best_split(
+    sums: Any, slope: float, bend: float, used: Any, only_used: bool, reg: float, min_weight: float
+) -> Any:
+    """Return the test that gains most at a node, -1 if none does, and the gain."""
+    place, most = -1, 1e-7
+    whole = slope * slope / (bend + reg)
+    for k in range(sums.shape[1]):
+        if only_used and not used[k]:
+            continue
+        bends = sums[1, k]
+        rest = bend - bends
+        if bends < min_weight or rest < min_weight:
+            continue
+        slopes = sums[0, k]
+        other = slope - slopes
+        gain = slopes * slopes / (bends + reg) + other * other / (rest + reg) - whole
+        if gain > most:
+            place, most = k, gain
+    return place, most
+
+
+@numba.njit(cache=True, nogil=True)
+def _grow(
+    columns: Any,
+    first: Any,
+    second: Any,
+    rows: Any,
+    tests: int,
+    reg: float,
+    min_weight: float,
+    test: Any,
+    low: Any,
+    high: Any,
+    totals: Any,
+) -> int:
+    """Grow a tree best first. Changes rows and test to totals; returns the number of nodes.
+
+    `totals` is ``(nodes, 2)`` float64, the derivatives of each node's rows. Of every node that may be split,
+    the sums by test are kept: when the tests are used up, the best one among these is looked for again, and
+    the sums of the larger child are the difference of those of the parent and the smaller child.
+    """
+    most = test.shape[0]
+    count = columns.shape[1]
+    sums = np.zeros((most, 2, count), dtype=np.float32)
+    begin, end = np.zeros(most, np.int64), np.zeros(most, np.int64)
+    place = np.full(most, -1)
+    gain = np.zeros(most)
+    used = np.zeros(count, dtype=np.bool_)
+    n_used = 0
+    spare = np.empty_like(rows)
+    end[0] = rows.shape[0]
+    for row in rows:
+        totals[0, 0] += first[row]
+        totals[0, 1] += second[row]
+    _add_up(columns, first, second, rows, 0, rows.shape[0], sums[0])
+    place[0], gain[0] = _best_split(
+        sums[0], totals[0, 0], totals[0, 1], used, n_used >= tests, reg, min_weight
+    )
+    nodes = 1
+    while nodes + 2 <= most:
+        node = -1
+        for other in range(nodes):
+            if place[other] >= 0 and (node < 0 or gain[other] > gain[node]):
+                node = other
+        if node < 0:
+            break
+        asked = place[node]
+        place[node] = -1
+        test[node] = asked
+        low[node], high[node] = nodes, nodes + 1
+        middle = part_rows(columns, rows, spare, begin[node], end[node], asked)
+        begin[nodes], end[nodes] = begin[node], middle
+        begin[nodes + 1], end[nodes + 1] = middle, end[node]
+        totals[nodes + 1, 0] = sums[node, 0, asked]
+        totals[nodes + 1, 1] = sums[node, 1, asked]
+        totals[nodes] = totals[node] - totals[nodes + 1]
+        small = (
+            nodes if end[nodes] - begin[nodes] < end[nodes + 1] - begin[nodes + 1] else nodes + 1
+        )
+        large = 2 * nodes + 1 - small
+        _add_up(columns, first, second, rows, begin[small], end[small], sums[small])
+        sums[large] = sums[node] - sums[small]
+        filled = False
+        if not used[asked]:
+            used[asked] = True
+            n_used += 1
+            filled = n_used == tests
+        for other in range(nodes + 2):
+            if other >= nodes or (filled and place[other] >= 0):
+                place[other], gain[other] = _best_split(
+                    sums[other], totals[other, 0], totals[other, 1], used, n_used >= tests,
+                    reg, min_weight,
+                )  # fmt: skip
+        nodes += 2
+    return nodes
+
 
 GROWTHS = (
     Growth(tests=6, leaves=12, bits=1),

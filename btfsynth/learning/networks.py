@@ -27,7 +27,7 @@ from btfsynth.errors import TrainingError
 from btfsynth.events import OnEvent, ignore
 from btfsynth.learning.base import OUTPUT, Budget, Fit, Problem, new_builder
 from btfsynth.learning.candidates import within
-from btfsynth.learning.features import Features, Spectrum, measure_spectrum, with_pairs
+from btfsynth.learning.samples import Features, Spectrum, measure_spectrum, with_pairs
 from btfsynth.learning.trees import fringe_signals
 from btfsynth.lower.cheapest import cheapest_form, make
 from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import plural
 from btfsynth.learning.base import Fit, Problem, new_builder
 from btfsynth.learning.closed_forms import forward_order
-from btfsynth.learning.features import AND, XOR, Features, measure_spectrum, with_pairs
+from btfsynth.learning.samples import AND, XOR, Features, measure_spectrum, with_pairs
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 

@@ -18,14 +18,17 @@ from btfsynth.learning.boosting import vote
 from btfsynth.learning.candidates import Candidate, is_worse, measured, ordered
 from btfsynth.learning.classes import class_numbers, rows_of
 from btfsynth.learning.front import (
+    Booster,
     GradientLearner,
+    Growth,
     Stage,
     boosted_front,
+    grow_newton_tree,
     leaf_bits,
     lower_stage,
+    rounded_leaves,
     thinned,
 )
-from btfsynth.learning.gradient import Booster, Growth, grow_newton_tree, rounded_leaves
 from btfsynth.learning.learning import learn
 from btfsynth.learning.portfolio import compete
 from btfsynth.learning.samples import Rows, Samples
