@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from btfsynth.cli.completion import complete_source
-from btfsynth.cli.options import F, gathered, is_given, load_source, named, setting_of
+from btfsynth.cli.options import (
+    F,
+    complete_source,
+    gathered,
+    is_given,
+    load_source,
+    named,
+    setting_of,
+)
 from btfsynth.cli.output import say
 from btfsynth.errors import DataError, UsageError
 from btfsynth.settings.run_file import RunFile, is_file, read_run_file

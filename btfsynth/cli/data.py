@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from btfsynth.cli.completion import complete_names
 from btfsynth.cli.options import (
     code_from_option,
     code_options,
+    complete_names,
     file_option,
     json_option,
     load_source,

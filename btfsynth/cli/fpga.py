@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from btfsynth.cli.completion import complete_names
-from btfsynth.cli.options import comb_option, folder_option, is_given, json_option, record_options
+from btfsynth.cli.options import (
+    comb_option,
+    complete_names,
+    folder_option,
+    is_given,
+    json_option,
+    record_options,
+)
 from btfsynth.cli.output import (
     console,
     emit_json,

@@ -31,8 +31,7 @@ from typing import Any
 from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath, as_path
 from btfsynth.plugins import resolve
-from btfsynth.settings.kinds import File, Source
-from btfsynth.settings.setting import Options
+from btfsynth.settings.setting import File, Options, Source
 from btfsynth.settings.table import SECTIONS
 
 if sys.version_info >= (3, 11):

@@ -10,21 +10,23 @@ from __future__ import annotations
 
 from enum import Enum
 
-from btfsynth.settings.kinds import (
+from btfsynth.settings.setting import (
     Choice,
     Columns,
     File,
     Flag,
     Names,
     Real,
+    Setting,
     Source,
     Stages,
     Text,
     Weights,
     Whole,
     Widths,
+    sections,
+    table,
 )
-from btfsynth.settings.setting import Setting, sections, table
 
 
 class StopRule(str, Enum):

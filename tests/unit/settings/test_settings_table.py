@@ -30,7 +30,8 @@ from btfsynth.learning.base import LearnOptions
 from btfsynth.models.readers import ReadOptions
 from btfsynth.passes.registry import SCRIPTS
 from btfsynth.reproduce.run import ReproduceOptions
-from btfsynth.settings import kinds, table
+from btfsynth.settings import setting as kinds
+from btfsynth.settings import table
 from btfsynth.settings.run_file import format_run_file, read_run_file
 from btfsynth.settings.setting import Options, Setting, plain_values
 from btfsynth.training.parameters import TrainParameters
