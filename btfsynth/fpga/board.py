@@ -17,8 +17,14 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.fpga.board_worker import BAUD
 from btfsynth.fpga.devices import BOARDS, Device, Toolchain, find_toolchain, get_device
 from btfsynth.fpga.flow import publish_figures
-from btfsynth.fpga.mapping import CellCounts, count_cells
-from btfsynth.fpga.place import PlaceOptions, Resource, check_capacity, read_report
+from btfsynth.fpga.place import (
+    CellCounts,
+    PlaceOptions,
+    Resource,
+    check_capacity,
+    count_cells,
+    read_report,
+)
 from btfsynth.sim.base import CheckResult, Design, load_design
 from btfsynth.sim.process import python_command, run_command, workspace_folder
 from btfsynth.staging import staging_folder

@@ -22,14 +22,18 @@ from btfsynth.errors import (
 )
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.fpga.devices import Device, Family, Tool, Toolchain, find_toolchain
-from btfsynth.fpga.mapping import CellCounts, MappedModule, Subject, map_scripts, map_subject
 from btfsynth.fpga.place import (
+    CellCounts,
+    MappedModule,
     Placed,
     PlaceOptions,
+    Subject,
     Wrapper,
     build_top,
     check_capacity,
     make_wrapper,
+    map_scripts,
+    map_subject,
     place_top,
 )
 from btfsynth.hdl.manifest import Timing

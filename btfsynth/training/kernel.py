@@ -3,7 +3,7 @@
 For every pattern the state v has copies w and x of the weight and the input on every edge, and the value y
 of every node. Two sets constrain it, each of which is easy to project to:
 
-- A: every neuron is right by itself: ``y = +-1`` and ``y (w . x) >= delta`` (`btfsynth.training.projection`);
+- A: every neuron is right by itself: ``y = +-1`` and ``y (w . x) >= delta`` (`btfsynth.training.neuron`);
   the inputs are the data, or the nearest code where they are generated.
 - B: all agree. The w of an edge are one weight W for all patterns, and ``|W|^2`` is the fan-in of its
   neuron; y of a node and the x of all edges that it feeds are one value Y, the target at an output whose

@@ -12,8 +12,7 @@ from btfsynth.errors import VerificationError
 from btfsynth.flow.building import emit_netlist
 from btfsynth.fpga.devices import DEVICES, get_device
 from btfsynth.fpga.flow import simulate_netlist
-from btfsynth.fpga.mapping import CellCounts, map_scripts
-from btfsynth.fpga.place import check_capacity, make_wrapper
+from btfsynth.fpga.place import CellCounts, check_capacity, make_wrapper, map_scripts
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.sim.base import load_design
 
