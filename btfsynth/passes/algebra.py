@@ -25,11 +25,17 @@ import numpy as np
 
 from btfsynth.errors import UsageError
 from btfsynth.netlist.hashing import (
+    begin_sweep,
+    cells_with,
+    end_sweep,
     fanin_of,
+    has_room,
     majority,
+    read_fanin,
     rebuild,
     rebuild_from,
     roll_back,
+    settle,
     sorted_by_level,
 )
 from btfsynth.netlist.kernels import NONE
@@ -37,14 +43,6 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights, node_levels, size_order, statistics
 from btfsynth.passes.goal import best_so_far, keep
-from btfsynth.passes.remaking import (
-    begin_sweep,
-    cells_with,
-    end_sweep,
-    has_room,
-    read_fanin,
-    settle,
-)
 
 PLAIN = 0
 """The cell as it is."""

@@ -20,7 +20,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.exact.gate_forms import GateForms, gate_forms, plain_gate
+from btfsynth.exact.table import GateForms, gate_forms, plain_gate
 from btfsynth.netlist.gates import GateNetlist, cell_words, compact_gates, is_parity
 from btfsynth.netlist.hashing import new_graph
 from btfsynth.netlist.kernels import NONE, next_below, redirect, release, value_of

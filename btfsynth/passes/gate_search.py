@@ -10,23 +10,22 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.exact.gate_forms import gate_forms, make_gates, plain_gate
-from btfsynth.exact.table import CLASS_INPUTS
+from btfsynth.exact.table import CLASS_INPUTS, gate_forms, make_gates, plain_gate
 from btfsynth.netlist.cuts import find_cuts
 from btfsynth.netlist.gates import GateNetlist, compact_gates, is_parity, of_netlist
-from btfsynth.netlist.hashing import roll_back
-from btfsynth.netlist.kernels import next_below, random_state
-from btfsynth.netlist.netlist import Netlist, value_of
-from btfsynth.netlist.views import node_levels
-from btfsynth.passes.gate_resub import resubstituted, windowed
-from btfsynth.passes.remaking import (
+from btfsynth.netlist.hashing import (
     begin_sweep,
     cells_with,
     end_sweep,
     has_room,
     read_fanin,
+    roll_back,
     settle,
 )
+from btfsynth.netlist.kernels import next_below, random_state
+from btfsynth.netlist.netlist import Netlist, value_of
+from btfsynth.netlist.views import node_levels
+from btfsynth.passes.gate_resub import resubstituted, windowed
 from btfsynth.settings.table import Basis
 from btfsynth.time_box import seconds_left
 

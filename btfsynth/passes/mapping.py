@@ -22,11 +22,17 @@ from btfsynth.errors import UsageError
 from btfsynth.exact.table import CLASS_INPUTS, form_library, make_form
 from btfsynth.netlist.cuts import Cuts, find_cuts
 from btfsynth.netlist.hashing import (
+    begin_sweep,
+    cells_with,
+    end_sweep,
+    has_room,
     majority,
     new_graph,
+    read_fanin,
     rebuild,
     rebuild_from,
     roll_back,
+    settle,
     sorted_by_level,
 )
 from btfsynth.netlist.kernels import next_below, random_state, value_of
@@ -34,14 +40,6 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights, size_order, statistics
 from btfsynth.passes.goal import best_so_far, keep
-from btfsynth.passes.remaking import (
-    begin_sweep,
-    cells_with,
-    end_sweep,
-    has_room,
-    read_fanin,
-    settle,
-)
 
 _PLAIN = -1
 

@@ -12,9 +12,16 @@ from click.testing import CliRunner
 
 from btfsynth.errors import DataError
 from btfsynth.exact import make_table
-from btfsynth.exact.gate_forms import gate_forms, make_gates
 from btfsynth.exact.synthesis import exact_gates
-from btfsynth.exact.table import load_table, npn_classes, read_table, table_file, table_text
+from btfsynth.exact.table import (
+    gate_forms,
+    load_table,
+    make_gates,
+    npn_classes,
+    read_table,
+    table_file,
+    table_text,
+)
 from btfsynth.netlist.hashing import new_graph
 from btfsynth.settings.table import Basis
 
