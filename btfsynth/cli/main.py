@@ -57,6 +57,7 @@ _MODULES = {
     "tasks": "data",
     "import": "import_model",
     "report": "show",
+    "completion": "options",
 }
 """Where a command is that has no module of its own."""
 

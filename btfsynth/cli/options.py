@@ -1,9 +1,8 @@
 """Arguments and options that commands share, and the layout of their help.
 
 An option that is a setting is made of the table of settings, which has its name, range, default and help; the
-others say what a command reads, writes and prints.
-
-``btfsynth completion``, and what a shell completes: data, and the names that options take.
+others say what a command reads, writes and prints. Here is also what a shell completes: data, and the names
+that options take.
 """
 
 from __future__ import annotations

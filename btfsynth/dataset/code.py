@@ -2,9 +2,10 @@
 
 Every code here is linear: a value ``v`` in [0, 1] becomes a whole number ``n = round(levels * v)``, halves
 upwards, and ``n`` is a weighted sum of the bits. What a neuron makes of an analog input it can therefore make
-of the bits of its code with other weights (see `btfsynth.network.coded`), exactly.
+of the bits of its code with other weights (see `btfsynth.network.integers`), exactly.
 
-The JSON file of a table's code: written with a design and a network, believed in nothing when it is read.
+Designs and networks come with the code of their table as JSON. Everything in such a file is checked when it
+is read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Patterns with named ports: what a network is trained on and what hardware is checked against.
 
-The classes of one data set in the order of another's: every file numbers those that occur in it.
+Every file numbers the classes that occur in it; `with_classes` brings them into the order of another data set.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The smallest netlists of all functions of four inputs, read from a file.
 
-``npn4.txt`` has a line for each of the 222 NPN classes: the table of the representative in hexadecimal, cells,
-the size below which SAT has proven that there is nothing, depth, the depth below which there is nothing of
-that size, and the netlist. Its inputs are ``a`` (least significant) to ``d``, its cells ``e`` on, ``<x y z>`` a
-majority, ``!`` a complement::
+``npn4.txt`` has a line for each of the 222 NPN classes: the table of the representative in hexadecimal,
+cells, the size below which SAT has proven that there is nothing, depth, the depth below which there is
+nothing of that size, and the netlist. Its inputs are ``a`` (least significant) to ``d``, its cells ``e`` on,
+``<x y z>`` a majority, ``!`` a complement::
 
     0007 3 3 2 2 e=<0 a b> f=<!0 c d> g=<!0 e f> = !g
 
@@ -19,10 +19,9 @@ inputs and the constant, which takes part in permutations like an input. In this
 needed are still the same, and depth too: 83 classes of functions of four inputs (Goto and Takahasi, "Some
 theorems useful in threshold logic for enumerating Boolean functions", IFIP 1962).
 
-The smallest netlists of all functions of four inputs over the cells of a basis, for compiled code.
-
-What `form_library` of `btfsynth.exact.table` is to majorities: every class with all of its forms. A graph (see
-`btfsynth.netlist.hashing`) holds parities too, as cells whose literals fall (see `btfsynth.netlist.gates`).
+Compiled code gets every class with all of its forms: as majorities (`form_library`), or over the cells of a
+basis (`gate_forms`). A graph (see `btfsynth.netlist.hashing`) holds parities too, as cells whose literals
+fall (see `btfsynth.netlist.gates`).
 """
 
 from __future__ import annotations
@@ -299,7 +298,6 @@ def _literal(name: str, n_nodes: int, path: str, number: int) -> int:
 
 _FIRST = 1 + CLASS_INPUTS
 _INPUT_TABLES = (0x0000, 0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)
-_ALL = 0xFFFF
 
 
 class FormLibrary(NamedTuple):
@@ -390,9 +388,6 @@ def make_form(graph: Any, library: Any, table: Any, form: Any, inputs: Any, loca
             graph, value_of(local, a), value_of(local, b), value_of(local, c)
         )
     return value_of(local, output[form]) ^ flips[way, _FIRST]
-
-
-_FIRST = 1 + CLASS_INPUTS
 
 
 class GateForms(NamedTuple):

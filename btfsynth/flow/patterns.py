@@ -1,6 +1,6 @@
-"""Vectors that a design is simulated on, and the share of its targets that are right.
+"""The patterns of a flow: tables as bits, vectors that a design is simulated on, targets that are right.
 
-Tables on their way into a flow: coded by what training rows show, and as a design or a network has it.
+A table is coded by what its training rows show, or as a design or a network has it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The result of a build, as it is shown and as ``report.json`` holds it.
-
-What a build is asked for, and the run file that it leaves: all that was in force, to do it again.
-"""
+"""The options of a build and its result: the run file that repeats it, and ``report.json``."""
 
 from __future__ import annotations
 

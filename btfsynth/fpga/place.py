@@ -1,13 +1,12 @@
-"""Put a mapped module between registers, place it, route it and make the bitstream.
+"""Map a module to lookup tables, put it between registers, place it, route it and make the bitstream.
 
-A combinational design has no path that a clock times; between registers it has. Where it has more bits than the
-device has pins, they go in and out through shift registers, which add a flip-flop per bit and a multiplexer per
-output, outside of the registers that are timed.
+A combinational design has no path that a clock times; between registers it has. Where it has more bits than
+the device has pins, they go in and out through shift registers, which add a flip-flop per bit and a
+multiplexer per output, outside of the registers that are timed.
 
-Map a module to look-up tables by every script of ABC and keep the best result.
-
-No script is best for every function. Each is tried in several orders of the inputs, which decide binary
-decision diagrams and ties. The scripts end with the best of the results on their way, not with the last.
+No script of ABC maps every function best, so the best result of all is kept. Each is tried in several orders
+of the inputs, which decide binary decision diagrams and ties. The scripts end with the best of the results on
+their way, not with the last.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Structural VHDL-93: one concurrent assignment per cell, all registers in one process.
+"""VHDL and Amaranth; Verilog is emitted by `btfsynth.hdl.verilog.emit`.
 
-An Amaranth component, one statement per cell and register, and its wrapper between two streams.
+Structural VHDL-93 has one concurrent assignment per cell and all registers in one process. An Amaranth
+component has one statement per cell and register; a second one wraps it between two streams.
 """
 
 from __future__ import annotations

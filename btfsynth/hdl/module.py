@@ -1,11 +1,10 @@
 """What a hardware backend is given: a netlist under legal names, its registers, and cells as text.
 
-Cut a netlist into register stages: even in depth, with few registers.
-
-A cell is given a time, the number of registers between any input and it. Cells of one time form a stage
-of limited depth; the value of a node that is read later is kept in a chain of registers. Which of the
-times that its place allows a cell gets is found by moving single cells as long as that saves registers
-(retiming as in Leiserson & Saxe 1991, by descent instead of by a flow).
+A pipeline cuts a netlist into register stages, even in depth, with few registers. A cell is given a time, the
+number of registers between any input and it. Cells of one time form a stage of limited depth; the value of a
+node that is read later is kept in a chain of registers. Single cells are moved to other times that their
+place allows, as long as that saves registers (retiming as in Leiserson & Saxe 1991, by descent instead of by
+a flow).
 """
 
 from __future__ import annotations

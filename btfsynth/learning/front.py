@@ -1,10 +1,8 @@
-"""Boosted ensembles of many sizes, and those that are worth building.
+"""Gradient boosting of small trees whose leaves are integers of few bits, and the ensembles worth building.
 
 Several ways of growing are tried (`GROWTHS`). Each ensemble is looked at after every round of trees, one tree
-per sum; what counts for its size are the bits of its leaves. The front are the ensembles that are right on more
-validation samples than any smaller one.
-
-Gradient boosting of small trees whose leaves are integers of few bits, for lookup tables and adders.
+per sum; what counts for its size are the bits of its leaves. The front are the ensembles that are right on
+more validation samples than any smaller one.
 
 Each tree is fitted to the first and second derivatives of the logistic or softmax loss (Friedman, Greedy
 function approximation: a gradient boosting machine, Annals of Statistics 29, 2001; Chen & Guestrin, XGBoost: a

@@ -1,10 +1,9 @@
-"""Samples of one output: input vectors and the value that the output has on each.
+"""Samples of one output (input vectors and its value on each), and signals that learners may use as inputs.
 
-Signals that learners may use as inputs, and the Fourier coefficients that suggest them.
-
-The coefficient of a set of inputs is the mean of ``y * product of the inputs`` over -1/+1 values, estimated
-from the samples with a standard error of ``1 / sqrt(samples)`` (O'Donnell, Analysis of Boolean Functions,
-chapter 3). An input of a function of moderate complexity shows in some set of up to three.
+Fourier coefficients suggest these signals. The coefficient of a set of inputs is the mean of ``y * product of
+the inputs`` over -1/+1 values, estimated from the samples with a standard error of ``1 / sqrt(samples)``
+(O'Donnell, Analysis of Boolean Functions, chapter 3). An input of a function of moderate complexity shows in
+some set of up to three.
 """
 
 from __future__ import annotations

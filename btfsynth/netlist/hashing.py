@@ -1,20 +1,17 @@
 """A netlist that grows under structural hashing, and whole netlists rebuilt by it.
 
-`majority` makes cells in the normal form of `NetlistBuilder` and never one twice: the table finds the node of a
-sorted fan-in by linear probing. What it makes is not in use until `hold` says so (see
+`majority` makes cells in the normal form of `NetlistBuilder` and never one twice: the table finds the node of
+a sorted fan-in by linear probing. What it makes is not in use until `hold` says so (see
 `btfsynth.netlist.kernels`): a candidate can be made, held, measured by the cells that come into use, dropped,
 and taken back with `roll_back`, so that a pass knows the exact gain of a change before it makes it.
 
 `rebuild` does for a whole netlist, compiled, what `NetlistBuilder` does cell by cell; the result is the same,
 literal for literal.
 
-Rebuild a netlist, cell by cell in topological order, each in the form that a pass chooses.
-
-The new netlist is a growing graph (see `btfsynth.netlist.hashing`). Every node made so far is held as often as
-its old one was used, by cells still to come too. So the cells in use can be counted with any form of a cell in
-place, what hashing shares and what falls out of use included.
-
-What is called for every cell takes only those arrays of a `Sweep` that it needs, which is faster.
+A `Sweep` rebuilds a netlist cell by cell in topological order, each in the form that a pass chooses. Every
+node made so far is held as often as its old one was used, by cells still to come too. So the cells in use can
+be counted with any form of a cell in place, what hashing shares and what falls out of use included. What is
+called for every cell takes only those arrays of a sweep that it needs, which is faster.
 """
 
 from __future__ import annotations

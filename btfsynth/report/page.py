@@ -1,7 +1,4 @@
-"""A folder as one HTML page that needs nothing else: no network, no file beside it.
-
-Accuracy against lookup tables of the circuits that a learning has built, as a picture and a table.
-"""
+"""A folder as one HTML page that needs nothing else: no network, no file beside it."""
 
 from __future__ import annotations
 

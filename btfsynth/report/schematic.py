@@ -1,11 +1,9 @@
-"""A netlist as a schematic in SVG, drawn without any other program.
+"""A netlist, or the fan-in cone of some outputs, under names for people: as DOT, or as a schematic in SVG.
 
 Cells stand in a column per level, laid out in layers as by K. Sugiyama, S. Tagawa & M. Toda, IEEE Trans. SMC
 11, 109 (1981): a wire that passes a column has a place in it, the places of a column are ordered by the mean
 of what they are joined to, and moved as near to it as their order and sizes allow (least squares, by pooling
 adjacent violators).
-
-A netlist, or the fan-in cone of some of its outputs, under names for people.
 """
 
 from __future__ import annotations

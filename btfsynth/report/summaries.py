@@ -1,7 +1,4 @@
-"""The folder of a discovery as a front one can look through.
-
-The folder of a reproduction: its table and its curves.
-"""
+"""Folders of many runs: the front of a discovery, the table and curves of a reproduction."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""One run of an experiment from one seed: the work, and its record as JSON values.
+"""One run of an experiment or of its gradient baseline from one seed, and its record as JSON values.
 
 `run_training` and `run_baseline` depend on their arguments alone, so they can run in any process, on this
 machine or on others; what cannot be run is a `Failed`.
 
-The gradient baseline: a ReLU network of the same widths, trained by AdamW on the same patterns.
-
-Optionally with a penalty that draws weights to few and even ones, as the margin of the projections does: L1
-of all weights, and the distance of every row's norm from 1 (after arXiv 2602.17493, section on automata).
+The baseline is a ReLU network of the same widths, trained by AdamW on the same patterns. An optional penalty
+favours few and even weights, as the margin of the projections does: L1 of all weights, and the distance of
+every row's norm from 1 (after arXiv 2602.17493, section on automata).
 """
 
 from __future__ import annotations

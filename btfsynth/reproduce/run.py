@@ -1,8 +1,6 @@
 """All runs of the chosen experiments, some side by side, each kept on disk as soon as it is done.
 
-What is done so far, on disk: one file for each experiment, written after every run.
-
-Names, types and ranges of what a file may hold are checked when it is read.
+A `Store` has one file per experiment. Names, types and ranges of its values are checked when it is read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""One setting with all that is known of it, and records whose fields are checked by a table of settings.
-
-What a setting can be: the value, how it is written, and what is refused.
+"""One setting, the kinds of values that settings have, and records whose fields a table of settings checks.
 
 A kind takes a value from Python, from a run file or, once `read` has made one of its text, from the command
 line, and returns it in the form in which the program keeps it. So all three accept the same and refuse the

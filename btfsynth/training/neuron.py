@@ -2,8 +2,6 @@
 
 A neuron moves, is projected to A and reflected; a node gets its consensus value; a trained neuron its sign.
 
-The projection of one neuron to constraint A, on vectors of patterns.
-
 Notation of Elser & Lal, "Learning with Boolean threshold functions" (arXiv 2602.17493): a neuron of
 fan-in m holds, for every pattern, copies ``w`` and ``x`` of its weights and inputs and its output ``y``.
 Constraint A is ``y in {-1, +1}`` and ``y (w . x) >= delta``. With ``a = (w + x) / sqrt 2`` and

@@ -1,6 +1,6 @@
-"""Compare two designs, each a file of any known format or a design folder.
+"""Compare two designs, or the manifest of a design with the other files in its folder.
 
-The manifest of a design compared with other records and netlist files in its folder.
+A design is a file of any known format or a folder.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What can be compared: a netlist, a table, a design folder, VHDL or an Amaranth module.
 
-Two netlists from different files, brought to the same ports.
+`align` brings two netlists from different files to the same ports.
 """
 
 from __future__ import annotations

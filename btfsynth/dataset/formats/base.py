@@ -1,6 +1,4 @@
-"""What all formats share: the record of a format, a file's content, and the guards of reading.
-
-What the numbers and words of a table mean: bits, analog values or classes, alike for every format.
+"""What all formats share: a file's content, the guards of reading, and what the values of a table mean.
 
 Inputs of 0 and 1 are bits, of -1 and 1 too, other numbers from 0 to 1 are analog. Outputs are bits in the
 same way; a single output of other whole numbers or of words holds classes. Whether a number is written 1, 1.0

@@ -1,13 +1,11 @@
 """Comma-, semicolon- or tab-separated tables, with or without a header.
 
-Values are ``0``, ``1``, ``true`` or ``false``, in any spelling of the number (`values`). ``-``, ``x``,
+Values are ``0``, ``1``, ``true`` or ``false``, in any spelling of the number. ``-``, ``x``,
 ``?``, nothing or a mark of what is missing (``NA``) is a don't-care as an output; ``-`` or ``x`` as an
 input stands for both values. A column named ``name[msb:lsb]`` holds unsigned numbers: decimal, ``0x`` and
 ``0b`` ones, or binary ones if all have a digit a bit. Other inputs from 0 to 1 are analog. Lines
-that begin with ``#`` are skipped. `csv_layout`
-reads the cells and tells which columns are inputs.
-
-Tables whose columns a model knows: read by their names, with targets or without.
+that begin with ``#`` are skipped. `csv_layout` reads the cells and tells which columns are inputs. If a model
+knows the columns, they are found by their names (`read_known`), and targets may be missing.
 """
 
 from __future__ import annotations

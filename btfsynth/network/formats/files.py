@@ -1,6 +1,6 @@
-"""The archive of a trained network (``.npz``), and reading one from any file that holds one.
+"""Files of trained networks: the archive (``.npz``), and the text of boolearn, the authors' C program.
 
-The text files of boolearn, the C program of the authors of the method: numbers in free layout.
+The text files hold numbers in free layout.
 
 ``.wth``, the widths of a layered network: the number of weight layers, then one width more, inputs first.
 4 inputs, two hidden layers of 4 neurons and 4 outputs are::
