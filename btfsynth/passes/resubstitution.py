@@ -124,10 +124,6 @@ class Resubstitution:
             if idle > self.patience:
                 return best
 
-    def _bound(self, depth: int) -> int:
-        """Return the depth that a walk over netlists of equal size may reach from one of this depth."""
-        return max(self.max_depth, depth) if self.max_depth else depth + -(-depth // _ROOM)
-
     def _go_through_windows(self, netlist: Netlist, random: Array, patience: int) -> Netlist:
         fanins = np.zeros((netlist.n_nodes, 3), dtype=np.int32)
         fanins[netlist.first_cell :] = netlist.fanins
