@@ -227,7 +227,7 @@ class Equivalence:
 
 
 def curve(history: Sequence[HistoryPoint], best_iteration: int) -> Drawing:
-    from btfsynth.report.charts import training_curve
+    from btfsynth.report.svg import training_curve
 
     chart = training_curve(history, best_iteration) or Markup("<svg>{}</svg>").format("")
     head, end, rest = str(chart).partition(">")

@@ -207,7 +207,7 @@ class Network(Ported):
 
     def sparsify(self, data: Dataset | StrPath) -> Network:
         """Return a network of few weights that gets at least as many targets of Boolean data right."""
-        from btfsynth.network.sparse import sparsify
+        from btfsynth.network.integers import sparsify
 
         return Network(sparsify(self.core, as_dataset(data).core)[0])
 

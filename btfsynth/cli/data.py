@@ -1,7 +1,4 @@
-"""``btfsynth data`` and ``tasks``.
-
-``btfsynth predict``.
-"""
+"""``btfsynth data``, ``tasks`` and ``predict``."""
 
 from __future__ import annotations
 
@@ -290,7 +287,7 @@ def tasks_command(as_json: bool) -> None:
     show("examples", ", ".join(task.example for task in TASKS.values()))
 
 
-_SHOWN_predict = 20
+_LISTED_PREDICTIONS = 20
 
 
 @click.command("predict")
@@ -341,7 +338,7 @@ def predict_command(
         return
     show("design", model.name)
     show("patterns", f"{len(rows)} of {dataset.source}")
-    for place, (word, count) in enumerate(Counter(words).most_common(_SHOWN_predict)):
+    for place, (word, count) in enumerate(Counter(words).most_common(_LISTED_PREDICTIONS)):
         show("" if place else "predicted", f"{word}: {count}")
     if found.count:
         share = percent(found.right, found.count)

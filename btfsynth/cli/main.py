@@ -55,8 +55,11 @@ _MODULES = {
     "equiv": "checks",
     "estimate": "fpga",
     "tasks": "data",
+    "predict": "data",
+    "tune": "train",
     "import": "import_model",
-    "report": "show",
+    "show": "netlist",
+    "report": "netlist",
     "completion": "options",
 }
 """Where a command is that has no module of its own."""

@@ -1,7 +1,4 @@
-"""``btfsynth emit``: from a netlist to hardware.
-
-``btfsynth show`` and ``report``: a netlist as text or drawing, a design as a page.
-"""
+"""``btfsynth emit``, ``show`` and ``report``: a netlist as hardware, text or drawing, a design as a page."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""``btfsynth train``.
-
-``btfsynth tune``.
-"""
+"""``btfsynth train`` and ``tune``."""
 
 from __future__ import annotations
 
@@ -467,7 +464,7 @@ def tune_command(
         record = {"name": dataset.name, **vars(result), "stop": result.stop.value}
         emit_json({**record, "file": None if unsaved else path.name})
     else:
-        _report_tune(result, None if unsaved else path)
+        _report_settings(result, None if unsaved else path)
     if unsaved is not None:
         raise unsaved
     if result.lost is not None:
@@ -497,7 +494,7 @@ def _recorded(data: DataOptions, dataset: Dataset, valid: Dataset | None) -> dic
     return record
 
 
-def _report_tune(result: TuningResult, path: Path | None) -> None:
+def _report_settings(result: TuningResult, path: Path | None) -> None:
     """Show what was found, and the file it is in if there is one."""
     widths = "-".join(str(width) for width in result.widths)
     show(

@@ -16,8 +16,13 @@ from btfsynth.flow.patterns import require_fit
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.network.accuracy import Accuracy, measure
-from btfsynth.network.integers import Rounding, round_keeping_labels, round_network
-from btfsynth.network.sparse import Sparsification, sparsify
+from btfsynth.network.integers import (
+    Rounding,
+    Sparsification,
+    round_keeping_labels,
+    round_network,
+    sparsify,
+)
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.settings.table import EXACT, LABELS, SPARSE
 from btfsynth.sim.base import CheckResult

@@ -36,8 +36,8 @@ from btfsynth.fpga.place import (
     map_subject,
     place_top,
 )
+from btfsynth.hdl.backends import template_folder
 from btfsynth.hdl.manifest import Timing
-from btfsynth.hdl.templates import template_folder
 from btfsynth.records import record_or_empty
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import FPGA

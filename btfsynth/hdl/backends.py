@@ -1,4 +1,4 @@
-"""VHDL and Amaranth; Verilog is emitted by `btfsynth.hdl.verilog.emit`.
+"""Templates of all backends, and VHDL and Amaranth; `btfsynth.hdl.verilog.emit` emits Verilog.
 
 Structural VHDL-93 has one concurrent assignment per cell and all registers in one process. An Amaranth
 component has one statement per cell and register; a second one wraps it between two streams.
@@ -6,10 +6,52 @@ component has one statement per cell and register; a second one wraps it between
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+
+import btfsynth
+from btfsynth.errors import OutputError
 from btfsynth.hdl.module import HardwareModule, RegisterNames, cell_expression, listed, place_bits
-from btfsynth.hdl.templates import render
 from btfsynth.netlist.identifiers import HdlNames, cell_names, cell_prefix
 from btfsynth.ports import Port
+
+
+def template_folder(package: Path | None = None) -> Path:
+    """Return the folder of the templates: inside an installed package, beside it in a repository."""
+    package = Path(btfsynth.__file__).parent if package is None else package
+    for folder in (package / "templates", package.parent / "templates"):
+        if (folder / "verilog").is_dir():
+            return folder
+    raise OutputError(
+        f"no template folder in {package} or beside it: the installation is incomplete, "
+        "reinstall btfsynth"
+    )
+
+
+def render(template: str, **values: object) -> str:
+    """Render a template by its path in the template folder; an undefined value is an error."""
+    try:
+        return environment(template_folder()).get_template(template).render(**values)
+    except TemplateNotFound:
+        raise OutputError(
+            f"{template_folder() / template}: the template is missing, reinstall btfsynth"
+        ) from None
+
+
+@cache
+def environment(folder: Path, escape: bool = False) -> Environment:
+    """Return the environment of a folder; only HTML is escaped, which would corrupt hardware."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=escape,  # noqa: S701
+    )
+
 
 _VHDL_CONSTANTS = ("'0'", "'1'")
 # A port of such a name would hide what an entity refers to.

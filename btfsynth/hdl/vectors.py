@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import DataError
 from btfsynth.files import write_text
-from btfsynth.hdl.templates import render
+from btfsynth.hdl.backends import render
 from btfsynth.ports import Port, total_width
 
 if TYPE_CHECKING:

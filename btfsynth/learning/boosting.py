@@ -21,9 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import plural
-from btfsynth.learning.base import Fit, Problem, inlined, new_builder
+from btfsynth.learning.base import (
+    Features,
+    Fit,
+    Problem,
+    inlined,
+    measure_spectrum,
+    new_builder,
+    with_pairs,
+)
 from btfsynth.learning.candidates import Candidate, is_worse, rank
-from btfsynth.learning.samples import Features, measure_spectrum, with_pairs
 from btfsynth.learning.trees import Tree, grow_tree, lower_tree, telling_inputs
 from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean

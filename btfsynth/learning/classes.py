@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.dataset.vectors import bits_of
 from btfsynth.events import OnEvent, StageBegan
-from btfsynth.learning.base import ClassProblem, Fit, count_ands, new_builder
+from btfsynth.learning.base import ClassProblem, Fit, Rows, count_ands, new_builder
 from btfsynth.learning.candidates import Candidate, ordered, within
 from btfsynth.learning.front import GradientLearner, boosted_front, lower_stage
 from btfsynth.learning.portfolio import ConstantLearner, Outcome, better
-from btfsynth.learning.samples import Rows
 from btfsynth.lower.class_sums import constant_bits
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate, pack_bits

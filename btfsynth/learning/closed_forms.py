@@ -24,8 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import plural
-from btfsynth.learning.base import Fit, Problem, new_builder
-from btfsynth.learning.samples import Samples, measure_spectrum
+from btfsynth.learning.base import Fit, Problem, Samples, measure_spectrum, new_builder
 from btfsynth.lower.adder import full_adder
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.netlist import FALSE, TRUE

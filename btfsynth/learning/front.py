@@ -25,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import VerificationError, plural
-from btfsynth.learning.base import Budget, Fit, Limits, Problem, new_builder
-from btfsynth.learning.samples import Rows
+from btfsynth.learning.base import Budget, Fit, Limits, Problem, Rows, new_builder
 from btfsynth.learning.trees import part_rows
 from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble, lower_ensemble
 from btfsynth.netlist.builder import NetlistBuilder

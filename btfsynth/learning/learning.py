@@ -31,7 +31,11 @@ from btfsynth.learning.base import (
     LearnOptions,
     Limits,
     Problem,
+    check_samples,
+    contradicting,
     inlined,
+    samples_of,
+    split,
 )
 from btfsynth.learning.candidates import within
 from btfsynth.learning.circuits import warm_up_circuits
@@ -48,7 +52,6 @@ from btfsynth.learning.joint import (
 from btfsynth.learning.portfolio import JOINT, Outcome, compete
 from btfsynth.learning.queries import Oracle, command_oracle
 from btfsynth.learning.report import Baseline, LearnReport, have_sklearn, measure_baselines, score
-from btfsynth.learning.samples import check_samples, contradicting, samples_of, split
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig
 from btfsynth.netlist.netlist import Netlist

@@ -25,9 +25,18 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import TrainingError
 from btfsynth.events import OnEvent, ignore
-from btfsynth.learning.base import OUTPUT, Budget, Fit, Problem, new_builder
+from btfsynth.learning.base import (
+    OUTPUT,
+    Budget,
+    Features,
+    Fit,
+    Problem,
+    Spectrum,
+    measure_spectrum,
+    new_builder,
+    with_pairs,
+)
 from btfsynth.learning.candidates import within
-from btfsynth.learning.samples import Features, Spectrum, measure_spectrum, with_pairs
 from btfsynth.learning.trees import fringe_signals
 from btfsynth.lower.cheapest import cheapest_form, make
 from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean

@@ -10,13 +10,12 @@ import numpy as np
 
 from btfsynth.errors import ToolError
 from btfsynth.events import BetterCircuit, OnEvent, StageBegan, ignore
-from btfsynth.learning.base import Fit, Learner, Problem, new_builder
+from btfsynth.learning.base import Fit, Learner, Problem, Samples, measure_spectrum, new_builder
 from btfsynth.learning.boosting import VOTE, BoostingLearner, vote
 from btfsynth.learning.candidates import Candidate, measured, ordered, rank
 from btfsynth.learning.closed_forms import PolynomialLearner, SupportLearner, SymmetricLearner
 from btfsynth.learning.front import GradientLearner
 from btfsynth.learning.networks import NetworkLearner
-from btfsynth.learning.samples import Samples, measure_spectrum
 from btfsynth.learning.trees import FringeLearner, TreeLearner
 from btfsynth.netlist.netlist import FALSE, TRUE
 from btfsynth.workers.executor import Executor

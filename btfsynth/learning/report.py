@@ -23,12 +23,13 @@ from btfsynth.learning.base import (
     ClassProblem,
     LearnOptions,
     Problem,
+    Rows,
+    Samples,
     count_ands,
     new_builder,
 )
 from btfsynth.learning.candidates import Candidate
 from btfsynth.learning.portfolio import JOINT, LEARNERS, Outcome
-from btfsynth.learning.samples import Rows, Samples
 from btfsynth.lower.trees import LEAF, IntegerTree, lower_values
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate

@@ -21,9 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import plural
-from btfsynth.learning.base import Fit, Problem, new_builder
+from btfsynth.learning.base import (
+    AND,
+    XOR,
+    Features,
+    Fit,
+    Problem,
+    measure_spectrum,
+    new_builder,
+    with_pairs,
+)
 from btfsynth.learning.closed_forms import forward_order
-from btfsynth.learning.samples import AND, XOR, Features, measure_spectrum, with_pairs
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 

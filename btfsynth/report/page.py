@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 from btfsynth import __version__
 from btfsynth.errors import DataError, OutputError, percent, plural
 from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.hdl.backends import environment, template_folder
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.hdl.module import port_bits
-from btfsynth.hdl.templates import environment, template_folder
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.identifiers import cell_prefix
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 from btfsynth.records import sub_record
-from btfsynth.report.charts import layer_maps, training_curve
 from btfsynth.report.folder import DesignFolder, as_number, as_text, read_folder, records
 from btfsynth.report.schematic import MAX_DRAWN
 from btfsynth.report.sections import (
@@ -46,7 +45,16 @@ from btfsynth.report.summaries import (
     read_discovery,
     read_reproduction,
 )
-from btfsynth.report.svg import drawing, element, frame, linear_axis, log_axis, points_path
+from btfsynth.report.svg import (
+    drawing,
+    element,
+    frame,
+    layer_maps,
+    linear_axis,
+    log_axis,
+    points_path,
+    training_curve,
+)
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 900.0, 360.0, 44.0, 780.0, 28.0, 316.0
 _SETS = ("train", "valid", "test")

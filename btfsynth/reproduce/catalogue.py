@@ -76,7 +76,7 @@ class Experiment:
     # Whether a circuit is behind the data, to be compared with what was learnt
     hidden: bool = False
     skip: bool = False
-    # Whether it is judged with its weights refitted (`btfsynth.network.sparse`), not as trained
+    # Whether it is judged with its weights refitted (`btfsynth.network.integers`), not as trained
     fitted: bool = False
 
     @property

@@ -25,7 +25,7 @@ from btfsynth.errors import MissingToolError, TrainingError
 from btfsynth.events import Event, TrialProgress
 from btfsynth.extras import install_command
 from btfsynth.network.accuracy import measure
-from btfsynth.network.sparse import sparsify
+from btfsynth.network.integers import sparsify
 from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
 from btfsynth.reproduce.recovery import hidden_netlist, recover
 from btfsynth.training.parameters import TrialResult

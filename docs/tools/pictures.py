@@ -18,9 +18,8 @@ from btfsynth.dataset.load import load
 from btfsynth.flow.simplify import simplify_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import bit_names
-from btfsynth.report.charts import layer_maps, training_curve
 from btfsynth.report.schematic import NIGHT_PAPER, Excerpt, format_svg
-from btfsynth.report.svg import element, number, points_path
+from btfsynth.report.svg import element, layer_maps, number, points_path, training_curve
 from btfsynth.settings.table import StopRule
 from btfsynth.training.history import HistoryPoint
 from btfsynth.training.session import TrainOptions, train

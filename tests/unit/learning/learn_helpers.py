@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.learning.base import Fit, Limits, Problem
-from btfsynth.learning.samples import Samples
+from btfsynth.learning.base import Fit, Limits, Problem, Samples
 from btfsynth.netlist.simulation import output_words
 from btfsynth.ports import Port
 

@@ -13,7 +13,16 @@ from learn_helpers import accuracy, make_problem
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.errors import UsageError, VerificationError
 from btfsynth.learning import front as front_module
-from btfsynth.learning.base import Budget, Fit, LearnOptions, Limits, count_luts, new_builder
+from btfsynth.learning.base import (
+    Budget,
+    Fit,
+    LearnOptions,
+    Limits,
+    Rows,
+    Samples,
+    count_luts,
+    new_builder,
+)
 from btfsynth.learning.boosting import vote
 from btfsynth.learning.candidates import Candidate, is_worse, measured, ordered
 from btfsynth.learning.classes import class_numbers, rows_of
@@ -31,7 +40,6 @@ from btfsynth.learning.front import (
 )
 from btfsynth.learning.learning import learn
 from btfsynth.learning.portfolio import compete
-from btfsynth.learning.samples import Rows, Samples
 from btfsynth.learning.trees import TreeLearner
 from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble
 from btfsynth.netlist.simulation import evaluate, pack_bits

@@ -12,7 +12,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import ToolError, UsageError
 from btfsynth.events import Event, Note
 from btfsynth.learning import LearnOptions, learn
-from btfsynth.learning.samples import check_samples, contradicting, split
+from btfsynth.learning.base import check_samples, contradicting, split
 from btfsynth.ports import Port
 from btfsynth.workers.executor import Finished, Inline
 

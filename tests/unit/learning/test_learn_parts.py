@@ -10,12 +10,22 @@ from hypothesis import strategies as st
 from learn_helpers import make_problem, make_samples, number
 from strategies import netlists, networks
 
-from btfsynth.learning.base import Budget, Fit, Limits, count_ands, inlined, new_builder
+from btfsynth.learning.base import (
+    AND,
+    XOR,
+    Budget,
+    Features,
+    Fit,
+    Limits,
+    count_ands,
+    inlined,
+    measure_spectrum,
+    new_builder,
+)
 from btfsynth.learning.boosting import vote
 from btfsynth.learning.candidates import measured, with_few_ands, within
 from btfsynth.learning.closed_forms import count_digits, solve_gf2
 from btfsynth.learning.networks import approximate_network, lower_integers
-from btfsynth.learning.samples import AND, XOR, Features, measure_spectrum
 from btfsynth.learning.trees import grow_tree, lower_tree
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits

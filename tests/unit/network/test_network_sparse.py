@@ -11,7 +11,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.load import load
 from btfsynth.errors import TopologyError, UsageError
 from btfsynth.network.accuracy import measure
-from btfsynth.network.sparse import sparsify
+from btfsynth.network.integers import sparsify
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port

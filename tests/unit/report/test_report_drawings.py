@@ -13,8 +13,14 @@ from hypothesis import strategies as st
 from btfsynth.network.topology import layered
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port
-from btfsynth.report.charts import layer_maps, settled_weights, training_curve
-from btfsynth.report.svg import element, linear_axis, log_axis
+from btfsynth.report.svg import (
+    element,
+    layer_maps,
+    linear_axis,
+    log_axis,
+    settled_weights,
+    training_curve,
+)
 from btfsynth.training.history import HistoryPoint
 
 
