@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         learn,
     )
     from btfsynth.api.gates import GateNetlist
+    from btfsynth.api.models import Imported, from_lightgbm, from_sklearn, from_xgboost
     from btfsynth.api.netlists import Netlist, prove, read, smallest
     from btfsynth.api.show import Equivalence
     from btfsynth.api.training import Network, TrainingRun, train, tune
@@ -65,6 +66,7 @@ _HOMES = {
     "api.data": ("Dataset", "load", "tasks"),
     "api.training": ("Network", "TrainingRun", "train", "tune"),
     "api.netlists": ("Netlist", "prove", "read", "smallest"),
+    "api.models": ("Imported", "from_lightgbm", "from_sklearn", "from_xgboost"),
     "api.show": ("Equivalence",),
     "api.gates": ("GateNetlist",),
     "api.designs": ("Build", "Design", "Discovery", "Learned", "build", "discover", "learn"),
@@ -110,6 +112,7 @@ __all__ = [
     "Equivalence",
     "Event",
     "GateNetlist",
+    "Imported",
     "InterruptedWorkError",
     "Learned",
     "MissingToolError",
@@ -132,6 +135,9 @@ __all__ = [
     "__version__",
     "build",
     "discover",
+    "from_lightgbm",
+    "from_sklearn",
+    "from_xgboost",
     "learn",
     "load",
     "prove",

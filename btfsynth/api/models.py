@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from btfsynth.api.show import Shown, Table
 from btfsynth.api.training import Network
 from btfsynth.errors import VerificationError
 from btfsynth.events import OnEvent
-from btfsynth.files import StrPath
+from btfsynth.files import StrPath, as_path
 from btfsynth.flow import importing
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.models.compare import Comparison
+from btfsynth.models.readers import ReadOptions
 from btfsynth.models.record import ImportedModel
 from btfsynth.settings.table import HARDWARE, IMPORT
 
@@ -132,6 +134,140 @@ class Imported(Shown):
             "cells": core.netlist.n_cells,
         }
         return facts | ({"classes": list(map(str, core.classes))} if core.classes else {})
+
+
+def from_sklearn(
+    model: Any,
+    X: Any = None,
+    *,
+    code: str = "auto",
+    leaf_bits: int | None = None,
+    name: str | None = None,
+) -> Imported:
+    """Return a fitted classifier of scikit-learn in bits.
+
+    Decision trees, forests, boosted trees, linear classifiers, Bernoulli naive Bayes, alone or at the end of a
+    Pipeline. Rows at all thresholds, and those of `X`, are compared with ``model.predict``.
+
+    Parameters
+    ----------
+    model
+        A fitted classifier or Pipeline.
+    X
+        Rows as ``model.predict`` takes them. Those of whole numbers go into hardware as they are.
+    code
+        What columns of numbers become: ``"thresholds"``, a bit for each threshold of the model,
+        ``"intervals"``, the number of the interval between them, ``"numbers"``, whole numbers as they are, or
+        what suits.
+    leaf_bits
+        Bits of the largest leaf or weight, which are rounded to integers; None takes as many as keep the label
+        of every row. With fewer, rows may get another label where two sums are closer than the rounding.
+    name
+        Name of the function; by default that of the kind of model.
+
+    Raises
+    ------
+    UsageError
+        If the model is not supported; the message names the way round.
+    VerificationError
+        If a row has another label than the library gives it.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> rows, kinds = [[1.0, 2.0], [2.0, 1.0], [3.0, 4.0], [4.0, 3.0]], ["a", "a", "b", "b"]
+    >>> tree = DecisionTreeClassifier(random_state=1).fit(rows, kinds)
+    >>> found = btf.from_sklearn(tree, rows)
+    >>> found.predict([[2.0, 9.0], [3.0, 0.0]]).tolist(), found.classes
+    (['a', 'b'], ('a', 'b'))
+    >>> found.write("tree", rows, simulators=["amaranth"]).predict([[2.0, 9.0]]).tolist()
+    ['a']
+    """
+    from btfsynth.models.sklearn_models import read_sklearn
+
+    return imported(read_sklearn(model, X, _options(code, leaf_bits, name)), X)
+
+
+def from_xgboost(
+    model: Any,
+    X: Any = None,
+    *,
+    code: str = "auto",
+    leaf_bits: int | None = None,
+    name: str | None = None,
+) -> Imported:
+    """Return a classifier of XGBoost in bits: an ``XGBClassifier``, a ``Booster`` or a file of ``save_model``.
+
+    See `from_sklearn` for the parameters and errors. Splits compare ``x < threshold`` in single precision; of a
+    training that was stopped early the rounds up to the best one count.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> tree = {"left_children": [1, -1, -1], "right_children": [2, -1, -1], "split_indices": [0, 0, 0],
+    ...         "split_conditions": [2.5, -1.0, 1.0], "tree_param": {}}
+    >>> booster = {"name": "gbtree", "model": {"trees": [tree], "tree_info": [0]}}
+    >>> shape = {"base_score": "5E-1", "num_class": "0", "num_feature": "1"}
+    >>> learner = {"learner_model_param": shape, "objective": {"name": "binary:logistic"}}
+    >>> import json, pathlib
+    >>> model = {"learner": {**learner, "gradient_booster": booster}, "version": [2, 1, 0]}
+    >>> pathlib.Path("model.json").write_text(json.dumps(model)) > 0
+    True
+    >>> btf.from_xgboost("model.json").predict([[2.25], [2.5]]).tolist()
+    [0, 1]
+    """
+    return _from(model, X, _options(code, leaf_bits, name), "xgboost")
+
+
+def from_lightgbm(
+    model: Any,
+    X: Any = None,
+    *,
+    code: str = "auto",
+    leaf_bits: int | None = None,
+    name: str | None = None,
+) -> Imported:
+    """Return a classifier of LightGBM in bits: an ``LGBMClassifier``, a ``Booster`` or a file.
+
+    A file is the text of ``save_model`` or the JSON of ``dump_model``. See `from_sklearn` for the parameters
+    and errors. Splits compare ``x <= threshold`` in double precision.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> leaves = {"left_child": {"leaf_value": -1.0}, "right_child": {"leaf_value": 1.0}}
+    >>> split = {"split_index": 0, "split_feature": 0, "threshold": 2.5, "decision_type": "<=", **leaves}
+    >>> model = {"version": "v4", "num_tree_per_iteration": 1, "objective": "binary sigmoid:1",
+    ...          "feature_names": ["t"], "tree_info": [{"tree_structure": split}]}
+    >>> import json, pathlib
+    >>> pathlib.Path("lgb.json").write_text(json.dumps(model)) > 0
+    True
+    >>> btf.from_lightgbm("lgb.json").predict([[2.5], [2.75]]).tolist()
+    [0, 1]
+    """
+    return _from(model, X, _options(code, leaf_bits, name), "lightgbm")
+
+
+def _from(model: Any, X: Any, options: ReadOptions, library: str) -> Imported:
+    """Read a model of a library, or a file of one."""
+    if isinstance(model, (str, PathLike)):
+        from btfsynth.models.readers import read_model_file
+
+        path = as_path(model)
+        read = replace(options, name=options.name or path.stem)
+        return imported(read_model_file(path, X, read), X)
+    if library == "xgboost":
+        from btfsynth.models.xgboost_model import read_xgboost
+
+        return imported(read_xgboost(model, X, options), X)
+    from btfsynth.models.lightgbm_model import read_lightgbm
+
+    return imported(read_lightgbm(model, X, options), X)
+
+
+def _options(code: str, leaf_bits: int | None, name: str | None) -> ReadOptions:
+    return ReadOptions(code, leaf_bits, name)
 
 
 def imported(model: ImportedModel, X: Any) -> Imported:

@@ -28,6 +28,7 @@ from btfsynth.dataset.fit_code import MAX_LEVELS, CodeSpec, between, fit_code, p
 from btfsynth.dataset.patterns import group_rows
 from btfsynth.dataset.table_code import (
     IMPUTE,
+    INTERVAL,
     LEVELS,
     ORDER,
     REFUSE,
@@ -73,7 +74,7 @@ def _column_record(code: ColumnCode) -> dict[str, Any]:
     if code.kind == SKIP:
         return record
     record |= {"port": code.port, "fill": code.fill}
-    if code.kind == STEPS:
+    if code.kind in (STEPS, INTERVAL):
         return {**record, "thresholds": list(code.thresholds)}
     if code.kind == LEVELS:
         return {**record, "low": code.low, "high": code.high, "levels": code.levels}
@@ -165,7 +166,7 @@ def _column(record: Any, place: int) -> ColumnCode:
             raise DataError(f"{where}: expected a category as fill, got {shown(fill)}")
         return ColumnCode(name, kind, port, categories=tuple(words), fill=str(fill))
     filled = _number(record, "fill", where)
-    if kind == STEPS:
+    if kind in (STEPS, INTERVAL):
         return ColumnCode(name, kind, port, thresholds=_thresholds(record, where), fill=filled)
     if kind == LEVELS:
         low, high = (_number(record, key, where) for key in ("low", "high"))

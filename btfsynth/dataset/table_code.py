@@ -23,9 +23,10 @@ Scalar = str | int | float | bool
 """The name of a class."""
 
 SKIP, STEPS, WORDS, ORDER, LEVELS = "skip", "thresholds", "one-hot", "order", "levels"
+INTERVAL = "interval"
 """What becomes of a column: nothing; bit ``i`` is ``v >= thresholds[i]``; a bit per category, or one bit for
 the second of two; bit ``i`` says that the category comes after the first ``i + 1``; the bits of a number of
-levels."""
+levels; of how many of the thresholds ``v`` reaches."""
 
 IMPUTE, REFUSE = "impute", "error"
 """What becomes of a missing value: it counts as the value that the code names, or is an error."""
@@ -43,7 +44,7 @@ class ColumnCode:
     name, port
         Of the column, and of the port in the data; no port if the column is skipped.
     thresholds
-        Ascending; of `STEPS`.
+        Ascending; of `STEPS` and `INTERVAL`.
     categories
         Of `WORDS` and `ORDER`, in the order of the bits.
     low, high, levels
@@ -72,6 +73,8 @@ class ColumnCode:
             return 1 if len(self.categories) == 2 else len(self.categories)
         if self.kind == ORDER:
             return len(self.categories) - 1
+        if self.kind == INTERVAL:
+            return len(self.thresholds).bit_length()
         return self.levels.bit_length() if self.kind == LEVELS else 0
 
     @property
@@ -83,6 +86,8 @@ class ColumnCode:
         if self.kind == STEPS:
             above = values[:, None] >= np.array(self.thresholds, dtype=np.float64)
             return np.asarray(above, dtype=np.uint8)
+        if self.kind == INTERVAL:
+            return bits_of(np.searchsorted(self.thresholds, values, side="right"), self.width)
         if self.kind == WORDS and self.width > 1:
             return np.asarray(values[:, None] == np.arange(self.width), dtype=np.uint8)
         if self.reads_words:
@@ -106,9 +111,14 @@ class ColumnCode:
 
     @property
     def _formula(self) -> str:
+        if self.kind == INTERVAL:
+            return f"how many of its {len(self.thresholds)} thresholds {self.name} reaches"
         if (self.low, self.high) == (0, 1):
             return f"round({self.levels} * {self.name})"
         low, span = number_text(self.low), number_text(self.high - self.low)
+        if self.high - self.low == self.levels:
+            what = self.name if not self.low else f"{self.name} - {low}"
+            return f"{what} as a whole number, within 0 to {self.levels}"
         return f"round({self.levels} * ({self.name} - {low}) / {span}), within 0 to {self.levels}"
 
     def meaning(self, missing: str, short: bool = False) -> str:
@@ -123,11 +133,14 @@ class ColumnCode:
             text = f"{self.name}: 0 is {self.categories[0]}, 1 is {self.categories[1]}"
         elif self.kind == WORDS:
             text = f"{self.name} is {listed(self.categories)}"
+        elif self.kind == INTERVAL:
+            listed_steps = listed([number_text(each) for each in self.thresholds])
+            text = f"how many of these {self.name} reaches: {listed_steps}"
         elif self.kind == ORDER:
             text = f"{self.name} is, or comes after, {listed(self.categories[1:])}"
         else:
             text = self._formula
-        order = ", bit 0 first" if self.width > 1 and self.kind != LEVELS else ""
+        order = ", bit 0 first" if self.width > 1 and self.kind not in (LEVELS, INTERVAL) else ""
         fill = self.fill if isinstance(self.fill, str) else number_text(self.fill)
         return text + order + (f"; missing counts as {fill}" if missing == IMPUTE else "")
 

@@ -13,7 +13,7 @@ of more is the number of the largest sum, the first of equal ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from math import gcd
@@ -283,29 +283,53 @@ class RealTree:
     output: int = 0
 
 
+_OFFSETS = 16
+"""Places between two multiples at which a tree's grid is tried."""
+
+
 def fixed_point(
     trees: Sequence[RealTree], bias: Sequence[float], scale: Fraction
 ) -> tuple[TreeEnsemble, Fraction]:
-    """Round leaves and biases to the nearest multiples of ``1 / scale``.
+    """Round leaves and biases to multiples of ``1 / scale``.
+
+    The multiples of a tree are counted from where its leaves are nearest to them; what that moves a tree by
+    goes into the bias of its sum.
 
     Returns the ensemble, whose sums are `scale` times those of the trees, and how far a sum divided by the
     scale may at most be from the exact one. The bound is exact, and 0 where every leaf is such a multiple.
     """
-    whole = [round(Fraction(each) * scale) for each in bias]
-    error = [
-        abs(Fraction(number) / scale - Fraction(each))
-        for number, each in zip(whole, bias, strict=True)
-    ]
+    moved = [Fraction(each) for each in bias]
+    error = [Fraction(0) for _ in bias]
     rounded = []
     for tree in trees:
-        exact = [Fraction(each) for each in tree.value.tolist()]
-        value = [round(each * scale) for each in exact]
-        rounded.append(
-            IntegerTree(
-                tree.test, tree.low, tree.high, np.array(value, dtype=np.int64), tree.output
-            )
+        shape = IntegerTree(
+            tree.test, tree.low, tree.high, np.zeros(len(tree.test), dtype=np.int64), tree.output
         )
-        error[tree.output] += max(
-            abs(value[leaf] / scale - exact[leaf]) for leaf in rounded[-1].leaves.tolist()
-        )
-    return TreeEnsemble(tuple(rounded), tuple(whole)), max(error)
+        leaves = shape.leaves
+        start = _offset(tree.value[leaves], float(scale))
+        moved[tree.output] += start
+        value = shape.value.copy()
+        worst = Fraction(0)
+        for real in np.unique(tree.value[leaves]).tolist():
+            exact = Fraction(real) - start
+            whole = round(exact * scale)
+            worst = max(worst, abs(whole / scale - exact))
+            value[tree.value == real] = whole
+        error[tree.output] += worst
+        rounded.append(replace(shape, value=value))
+    whole_bias = [round(each * scale) for each in moved]
+    error = [
+        sofar + abs(number / scale - each)
+        for sofar, number, each in zip(error, whole_bias, moved, strict=True)
+    ]
+    return TreeEnsemble(tuple(rounded), tuple(whole_bias)), max(error)
+
+
+def _offset(leaves: NDArray[np.float64], scale: float) -> Fraction:
+    """Return where multiples are best counted from: that the leaf farthest from one is nearest."""
+    low = leaves.min()
+    places = (leaves - low) * scale
+    tried = np.arange(_OFFSETS)[:, None] / _OFFSETS
+    apart = np.abs(np.rint(places - tried) - (places - tried))
+    best = int(apart.max(axis=1).argmin())
+    return Fraction(float(low)) + Fraction(best, _OFFSETS) / Fraction(scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,20 @@ def _is_pickle(ending: str, head: bytes) -> bool:
     return ending in (".pkl", ".pickle", ".joblib", ".sav") or head[:1] == b"\x80"
 
 
-KINDS: tuple[FileKind, ...] = ()
+KINDS: tuple[FileKind, ...] = (
+    FileKind(
+        "XGBoost (.json, .ubj)",
+        lambda ending, head: ending == ".ubj" or re.match(rb'\s*\{\s*"learner"', head) is not None,
+        "btfsynth.models.xgboost_model:read_xgboost_file",
+    ),
+    FileKind(
+        "LightGBM (text, or .json of dump_model)",
+        lambda _, head: (
+            head.startswith((b"tree\n", b"tree\r\n")) or b'"num_tree_per_iteration"' in head
+        ),
+        "btfsynth.models.lightgbm_model:read_lightgbm_file",
+    ),
+)
 """Of which the first that fits is taken."""
 
 

@@ -1,0 +1,206 @@
+"""Ensembles of trees with real leaves as imported models: how many bits a leaf takes, and rows to try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.frames import frame_columns
+from btfsynth.dataset.table_code import Scalar
+from btfsynth.dataset.vectors import bits_of
+from btfsynth.lower.trees import (
+    LEAF,
+    IntegerTree,
+    RealTree,
+    TreeEnsemble,
+    fixed_point,
+    lower_ensemble,
+    lower_values,
+)
+from btfsynth.models.grid import Grid, border_values
+from btfsynth.models.record import ImportedModel, Library, class_port
+from btfsynth.netlist.builder import NetlistBuilder
+
+_EXACT_BITS = 12
+"""Bits up to which leaves that are multiples of a power of two stay as they are."""
+TRIED_BITS = (8, 12, 16, 20, 24)
+"""Bits of the largest leaf, tried until every known row keeps its label."""
+_TRIED_ROWS = 1024
+
+AnyTree = IntegerTree | RealTree
+
+
+@dataclass(frozen=True, eq=False)
+class RealEnsemble:
+    """Trees over the questions of a grid: of one output the sign decides, of several the largest."""
+
+    trees: tuple[RealTree, ...]
+    bias: tuple[float, ...]
+    # Of one output: whether a sum of exactly 0 is the second class
+    inclusive: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What an ensemble is of: names and labels, and the library that is asked for them."""
+
+    name: str
+    source: str
+    classes: tuple[Scalar, ...]
+    library: Library | None
+    # From numbers, and places of words, to rows as the library takes them
+    rows_of: Callable[[NDArray[np.float64]], Any]
+    notes: tuple[str, ...] = ()
+
+
+def ensemble_model(
+    ensemble: RealEnsemble, grid: Grid, origin: Origin, X: Any = None, leaf_bits: int | None = None
+) -> ImportedModel:
+    """Return an ensemble in integers.
+
+    Leaves that are small multiples of a power of two stay exact. Else the largest has `leaf_bits` bits; None
+    takes 8, and more until rows of `X` and rows at the borders have the library's labels.
+    """
+    whole, bound, bits = _exactly(ensemble), Fraction(0), None
+    if whole is None or leaf_bits is not None:
+        bits = leaf_bits or _bits_for(ensemble, grid, origin, X)
+        whole, bound = _rounded(ensemble, bits)
+    width = class_port(len(origin.classes)).width
+    builder = NetlistBuilder(origin.name, grid.code.ports, (class_port(len(origin.classes)),))
+    inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
+    label = lower_ensemble(builder, whole, grid.lower(builder, inputs))
+    ensemble_of_integers = whole
+
+    def function(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return bits_of(ensemble_of_integers.labels(grid.answers(rows)), width)
+
+    said = origin.notes
+    if bits is not None:
+        said = (*said, f"leaves of {bits} bits: sums are off by at most {float(bound):.3g}")
+    return ImportedModel(
+        origin.name,
+        origin.source,
+        builder.build(label),
+        function,
+        code=grid.code,
+        classes=origin.classes,
+        library=origin.library,
+        border_rows=partial(border_rows, grid, ensemble.trees, origin.rows_of),
+        bound=float(bound) * (1 + 1e-9),
+        notes=said,
+    )
+
+
+def label_tree_model(tree: IntegerTree, grid: Grid, origin: Origin) -> ImportedModel:
+    """Return a tree whose leaves are the places of labels."""
+    port = class_port(len(origin.classes))
+    builder = NetlistBuilder(origin.name, grid.code.ports, (port,))
+    inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
+    label = lower_values(builder, tree, grid.lower(builder, inputs), port.width)
+
+    def function(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return bits_of(tree.values(grid.answers(rows)), port.width)
+
+    return ImportedModel(
+        origin.name,
+        origin.source,
+        builder.build(label),
+        function,
+        code=grid.code,
+        classes=origin.classes,
+        library=origin.library,
+        border_rows=partial(border_rows, grid, [tree], origin.rows_of),
+        notes=origin.notes,
+    )
+
+
+def _exactly(ensemble: RealEnsemble) -> TreeEnsemble | None:
+    """Return an ensemble in the smallest integers that are exact; None if these are not small."""
+    leaves = [tree.value[_leaves(tree)] for tree in ensemble.trees]
+    values = np.concatenate([np.array(ensemble.bias), *leaves])
+    for bits in range(_EXACT_BITS + 1):
+        scaled = values * (1 << bits)
+        if np.abs(scaled).max(initial=0) >= 1 << _EXACT_BITS:
+            return None
+        if (scaled == np.rint(scaled)).all():
+            return _inclusive(
+                ensemble, fixed_point(ensemble.trees, ensemble.bias, Fraction(1 << bits))[0]
+            )
+    return None
+
+
+def _rounded(ensemble: RealEnsemble, bits: int) -> tuple[TreeEnsemble, Fraction]:
+    """Return an ensemble of which the tree with the largest range has leaves of so many bits."""
+    ranges = [Fraction(float(np.ptp(tree.value[_leaves(tree)]))) for tree in ensemble.trees]
+    widest = max(ranges, default=Fraction(0)) or Fraction(1)
+    whole, bound = fixed_point(ensemble.trees, ensemble.bias, ((1 << bits) - 1) / widest)
+    return _inclusive(ensemble, whole), bound
+
+
+def _leaves(tree: AnyTree) -> NDArray[np.intp]:
+    return np.flatnonzero(tree.test == LEAF)
+
+
+def _inclusive(ensemble: RealEnsemble, whole: TreeEnsemble) -> TreeEnsemble:
+    if not ensemble.inclusive:
+        return whole
+    return replace(whole, bias=tuple(each + 1 for each in whole.bias))
+
+
+def _bits_for(ensemble: RealEnsemble, grid: Grid, origin: Origin, X: Any) -> int:
+    """Return the fewest bits with which the most known rows have the library's label."""
+    if origin.library is None:
+        return TRIED_BITS[1]
+    tried = [border_rows(grid, ensemble.trees, origin.rows_of, _TRIED_ROWS)]
+    tried += [] if X is None else [X]
+    place = {str(label): number for number, label in enumerate(origin.classes)}
+    asked, expected = [], []
+    for rows in tried:
+        asked.append(grid.answers(grid.code.bits(*frame_columns("X", rows), "X")[0]))
+        labels = np.asarray(origin.library.predict(rows)).reshape(-1).tolist()
+        expected += [place.get(str(each), -1) for each in labels]
+    answers = np.concatenate(asked)
+    wrong = [
+        int((_rounded(ensemble, bits)[0].labels(answers) != np.array(expected)).sum())
+        for bits in TRIED_BITS
+    ]
+    return TRIED_BITS[wrong.index(min(wrong))]
+
+
+def border_rows(
+    grid: Grid,
+    trees: Sequence[AnyTree],
+    rows_of: Callable[[NDArray[np.float64]], Any],
+    count: int,
+) -> Any:
+    """Return rows that lie at the borders of leaves, on either side, the same ones each time.
+
+    Each goes down a tree at random and takes, in every column, a value at a border that leads there.
+    """
+    random = np.random.Generator(np.random.PCG64(0))
+    columns = [border_values(grid, column) for column in range(len(grid.columns))]
+    answers = [asked.answers(columns[asked.column]) for asked in grid.questions]
+    rows = np.stack([values[random.integers(0, len(values), count)] for values in columns], axis=1)
+    for row in rows if trees else ():
+        tree = trees[int(random.integers(len(trees)))]
+        left: dict[int, NDArray[np.bool_]] = {}
+        node = 0
+        while tree.test[node] != LEAF:
+            question = int(tree.test[node])
+            column, answer = grid.questions[question].column, answers[question]
+            open_ = left.get(column, np.ones(len(answer), dtype=np.bool_))
+            yes = bool((open_ & answer).any())
+            if yes and (open_ & ~answer).any():
+                yes = bool(random.integers(2))
+            left[column] = open_ & (answer if yes else ~answer)
+            node = int(tree.high[node] if yes else tree.low[node])
+        for column, open_ in left.items():
+            places = np.flatnonzero(open_)
+            row[column] = columns[column][places[int(random.integers(len(places)))]]
+    return rows_of(rows)

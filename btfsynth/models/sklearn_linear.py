@@ -1,0 +1,173 @@
+"""Linear classifiers of scikit-learn: sums over bits, and so threshold neurons.
+
+A column counts by a table: what each of its values adds to the sum of every class. Bins and words have few
+values; numbers have to be whole, as the rows `X` show, for there is no grid on which a sum of real numbers is
+exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.dataset.table_code import LEVELS, REFUSE, SKIP, STEPS, ColumnCode, TableCode
+from btfsynth.errors import UsageError, shown
+from btfsynth.models.features import Feature, NumberFeature, PiecesFeature, WordFeature
+from btfsynth.models.grid import port_names, whole_code, words_code
+from btfsynth.models.linear import BitSums, linear_model
+from btfsynth.models.reading import Reading
+from btfsynth.models.record import ImportedModel
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def linear_classifier(model: Any, reading: Reading) -> ImportedModel:
+    """Return a model whose label follows from ``coef_ @ x + intercept_``."""
+    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+    bias = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), (len(weights),))
+
+    def scores(X: Any) -> NDArray[np.float64]:
+        found = np.asarray(model.decision_function(reading.before(X)), dtype=np.float64)
+        return np.stack([np.zeros(len(found)), found], axis=1) if found.ndim == 1 else found
+
+    return _model(weights, bias, reading, scores)
+
+
+def bernoulli_bayes(model: Any, reading: Reading) -> ImportedModel:
+    absent = np.log(1 - np.exp(model.feature_log_prob_))
+    weights = np.asarray(model.feature_log_prob_ - absent)
+    bias = np.asarray(model.class_log_prior_ + absent.sum(axis=1))
+    features = list(reading.features)
+    if model.binarize is not None:
+        edge = np.array([np.nextafter(float(model.binarize), np.inf)])
+        features = [feature.cut(edge, lambda values: values) for feature in features]
+
+    def scores(X: Any) -> NDArray[np.float64]:
+        found = np.asarray(model._joint_log_likelihood(model._check_X(reading.before(X))))
+        if found.shape[1] == 2:
+            return np.stack([np.zeros(len(found)), found[:, 1] - found[:, 0]], axis=1)
+        return found
+
+    if len(weights) == 2:
+        weights, bias = weights[1:] - weights[:1], bias[1:] - bias[:1]
+    return _model(weights, bias, reading.over(features), scores)
+
+
+def perceptron(model: Any, reading: Reading) -> ImportedModel:
+    """Return a multilayer perceptron without an activation, which is linear; others are refused."""
+    if model.activation != "identity" and len(model.coefs_) > 1:
+        raise UsageError(
+            f"{reading.kind}: hidden activation {model.activation} makes real numbers, hardware here has "
+            "threshold neurons; train with activation='identity', with `btf.train`, or a binarised network "
+            "for `btf.from_onnx`"
+        )
+    weights, bias = np.eye(model.n_features_in_), np.zeros(model.n_features_in_)
+    for layer, shift in zip(model.coefs_, model.intercepts_, strict=True):
+        weights, bias = weights @ layer, bias @ layer + shift
+    return _model(weights.T, bias, reading, None)
+
+
+def _model(
+    weights: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    reading: Reading,
+    scores: Any,
+) -> ImportedModel:
+    """Return a linear model; `weights` is ``(outputs, features)``."""
+    if len(weights) != (1 if len(reading.origin.classes) == 2 else len(reading.origin.classes)):
+        raise UsageError(f"{reading.kind}: expected one sum per class, got {len(weights)}")
+    known = reading.values()
+    names = port_names(reading.columns)
+    codes: list[ColumnCode] = []
+    rows: list[NDArray[np.float64]] = []
+    base = bias.astype(np.float64)
+    for place in range(len(reading.columns)):
+        used = [
+            n
+            for n, each in enumerate(reading.features)
+            if each.column == place and weights[:, n].any()
+        ]
+        if not used:
+            codes.append(ColumnCode(reading.columns[place].name, SKIP))
+            continue
+        features = [reading.features[number] for number in used]
+        coded, table = _table(
+            reading,
+            place,
+            names[place],
+            features,
+            weights[:, used],
+            None if known is None else known[:, place],
+        )
+        codes.append(coded)
+        if coded.kind == SKIP:
+            base = base + table[0]
+            continue
+        base = base + table[0]
+        rows += _bit_weights(coded, table)
+    code = TableCode("grid", tuple(codes), REFUSE)
+    if not code.width:
+        raise UsageError(
+            f"{reading.kind}: gives every row the same answer; there is no hardware to make"
+        )
+    if scores is not None:
+        size = float(np.abs(np.array(rows)).sum(axis=0).max() + np.abs(base).max())
+        reading = reading.scored(scores, 4 * _EPS * size * (weights.shape[1] + 1))
+    return linear_model(BitSums(np.array(rows), base), code, reading)
+
+
+def _table(
+    reading: Reading,
+    place: int,
+    port: str,
+    features: Sequence[Feature],
+    weights: NDArray[np.float64],
+    known: NDArray[np.float64] | None,
+) -> tuple[ColumnCode, NDArray[np.float64]]:
+    """Return the code of a column and ``(values, outputs)``: what each value of it adds."""
+    column = reading.columns[place]
+    if isinstance(features[0], WordFeature):
+        values = [each.values for each in features if isinstance(each, WordFeature)]
+        return words_code(column, port), np.stack(values, axis=1) @ weights.T
+    pieces = [each for each in features if isinstance(each, PiecesFeature)]
+    borders = sorted({border for each in pieces for border in each.borders})
+    if len(pieces) == len(features):
+        at = np.array([-np.inf, *borders])
+        made = [each.values[np.searchsorted(each.borders, at, side="right")] for each in pieces]
+        table = np.stack(made, axis=1) @ weights.T
+        if not borders:
+            return ColumnCode(column.name, SKIP), table
+        return ColumnCode(column.name, STEPS, port, thresholds=tuple(borders)), table
+    whole = whole_code(column, port, borders, known)
+    if whole is None:
+        raise UsageError(
+            f"{reading.kind}: column {shown(column.name, 40)}: sums of real numbers have no exact grid; put "
+            "KBinsDiscretizer or Binarizer before the model in a Pipeline, or give rows `X` of whole numbers"
+        )
+    numbers = np.arange(whole.low, whole.high + 1)
+    made = []
+    for each in features:
+        if isinstance(each, NumberFeature):
+            made.append(each.of(numbers))
+        elif isinstance(each, PiecesFeature):
+            made.append(each.values[np.searchsorted(each.borders, numbers, side="right")])
+    table = np.stack(made, axis=1) @ weights.T
+    steps = np.diff(table, axis=0)
+    if np.allclose(steps, steps[:1], rtol=1e-9, atol=1e-12 * float(np.abs(table).max() + 1)):
+        return whole, table
+    return ColumnCode(column.name, STEPS, port, thresholds=tuple(numbers[1:].tolist())), table
+
+
+def _bit_weights(coded: ColumnCode, table: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return for each bit of a column what it adds to every sum, beside the first row of its table."""
+    if coded.kind == STEPS:
+        return list(np.diff(table, axis=0))
+    if coded.kind == LEVELS:
+        slope = (table[-1] - table[0]) / (len(table) - 1)
+        return [slope * (1 << bit) for bit in range(coded.width)]
+    if coded.width == 1:
+        return [table[1] - table[0]]
+    return list(table - table[0])
