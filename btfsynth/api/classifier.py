@@ -463,6 +463,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 targets,
                 parse_spec(f"quantile:{levels - 1}"),
                 source="classifier",
+                constant=True,
             )
             if levels <= 2 or code.width * len(X.values) <= _MOST_BITS:
                 return code, notes

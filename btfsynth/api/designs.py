@@ -118,7 +118,7 @@ class Design(Shown):
     @property
     def netlist(self) -> Netlist:
         """The netlist that the hardware was made from."""
-        return Netlist(read_netlist(self.folder / f"{self.manifest.module}.mig"))
+        return Netlist(read_netlist(self.folder / f"{self.manifest.module}.mig"), code=self.code)
 
     @property
     def code(self) -> Code | None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from btfsynth import __version__
+from btfsynth.api.codes import Code
 from btfsynth.api.data import Dataset, as_dataset, port_columns
 from btfsynth.api.settings import documented, require_known, vectors
 from btfsynth.api.show import Drawing, Equivalence, PassRow, Ported, PortValues, Table
@@ -85,6 +86,8 @@ class Netlist(Ported):
     log: Table[PassRow] = field(default_factory=Table)
     unproven: Netlist | None = None
     """A smaller or less deep netlist that `optimize` found and could not prove in its time."""
+    code: Code | None = None
+    """What the bits of its inputs mean, and the classes of its outputs; None if they are plain bits."""
 
     @property
     def cells(self) -> int:
@@ -248,7 +251,7 @@ class Netlist(Ported):
         best = self.core if better else made
         log = Table((*self.log, *map(PassRow.of, result.reports)))
         left = None if result.unproven is None else Netlist(result.unproven, reference)
-        return Netlist(best, reference, log, left)
+        return replace(self, core=best, reference=reference, log=log, unproven=left)
 
     def _keeping(self, data: Dataset) -> Reference:
         dataset = fitted(self.core, data.core)
@@ -324,7 +327,8 @@ class Netlist(Ported):
         kept = self.reference and replace(
             self.reference, targets=self.reference.targets[bits], care=self.reference.care[bits]
         )
-        return Netlist(compact(part, part.fanins, roots), kept)
+        code = self.code and replace(self.code, classes=())
+        return Netlist(compact(part, part.fanins, roots), kept, code=code)
 
     def renamed(self, name: str) -> Netlist:
         """Return the same netlist under another name."""
@@ -407,7 +411,8 @@ class Netlist(Ported):
         dataset = None if vectors is None else as_dataset(vectors).core
         given: dict[str, Any] = dict(settings)
         require_known(Netlist.write, given, HARDWARE)
-        emit_netlist(self.core, dataset, folder, HardwareOptions(**given))
+        said = () if self.code is None else (self.code.core, self.code.classes)
+        emit_netlist(self.core, dataset, folder, HardwareOptions(**given), *said)
         return Design(folder)
 
     def draw(self, output: str | None = None) -> Drawing:

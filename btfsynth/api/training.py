@@ -170,7 +170,7 @@ class Network(Ported):
         dataset = None if data is None else as_dataset(data).core
         kept = BUILD["preserve"].take(preserve)
         netlist, _, reference = lower(self.core, dataset, kept, label=label, by_neuron=by_neuron)
-        return Netlist(netlist, reference)
+        return Netlist(netlist, reference, code=self.code)
 
     def round(
         self,

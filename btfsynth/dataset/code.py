@@ -158,8 +158,9 @@ def _column(record: Any, place: int) -> ColumnCode:
         raise DataError(f"{where}: expected the name of a port, got {shown(port)}")
     if kind in (WORDS, ORDER):
         words = record.get("categories")
-        if not isinstance(words, list) or not 2 <= len(words) <= _MAX_BITS:
-            raise DataError(f"{where}: expected at least 2 categories")
+        least = 2 if kind == ORDER else 1
+        if not isinstance(words, list) or not least <= len(words) <= _MAX_BITS:
+            raise DataError(f"{where}: expected {least} to {_MAX_BITS} categories")
         if not all(isinstance(word, str) for word in words) or len(set(words)) < len(words):
             raise DataError(f"{where}: expected different words as categories")
         if fill not in words:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +133,7 @@ def fit_code(
     *,
     missing: str = IMPUTE,
     source: str = "",
+    constant: bool = False,
 ) -> tuple[TableCode, list[str]]:
     """Choose a code.
 
@@ -145,6 +146,8 @@ def fit_code(
         where a target does not matter.
     source
         Names the table in messages.
+    constant
+        Whether rows that are all the same have a code: one bit of the first column, which tells nothing.
 
     Returns
     -------
@@ -172,6 +175,9 @@ def fit_code(
         if note:
             notes.append(f"{column.name}: {note}, not used")
     code = TableCode(spec.text, tuple(made), missing)
+    if not code.width and constant:
+        first = _constant_code(columns[0], ports[0], values[:, 0])
+        return replace(code, columns=(first, *code.columns[1:])), notes
     if not code.width:
         raise DataError("expected a column that is not the same in all rows, got none", source)
     return code, notes
@@ -206,6 +212,16 @@ def _column_code(
         return _words_code(column, port, values[known], told, source), ""
     rule = told or common
     return _number_code(column, port, values[known], targets[known], rule), ""
+
+
+def _constant_code(column: TableColumn, port: str, values: NDArray[np.float64]) -> ColumnCode:
+    """Return one bit of a column whose known values are all the same, if there are any."""
+    known = values[~np.isnan(values)]
+    value = float(known[0]) if known.size else 0.0
+    if column.categories:
+        words = (column.categories[int(value)],)
+        return ColumnCode(column.name, WORDS, port, categories=words, fill=words[0])
+    return ColumnCode(column.name, STEPS, port, thresholds=(value,), fill=value)
 
 
 def _column_error(source: str, column: TableColumn, message: str) -> DataError:

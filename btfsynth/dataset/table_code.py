@@ -70,12 +70,17 @@ class ColumnCode:
         if self.kind == STEPS:
             return len(self.thresholds)
         if self.kind == WORDS:
-            return 1 if len(self.categories) == 2 else len(self.categories)
+            return 1 if self._is_either else len(self.categories)
         if self.kind == ORDER:
             return len(self.categories) - 1
         if self.kind == INTERVAL:
             return len(self.thresholds).bit_length()
         return self.levels.bit_length() if self.kind == LEVELS else 0
+
+    @property
+    def _is_either(self) -> bool:
+        """Whether one bit tells two categories apart."""
+        return self.kind == WORDS and len(self.categories) == 2
 
     @property
     def reads_words(self) -> bool:
@@ -88,7 +93,7 @@ class ColumnCode:
             return np.asarray(above, dtype=np.uint8)
         if self.kind == INTERVAL:
             return bits_of(np.searchsorted(self.thresholds, values, side="right"), self.width)
-        if self.kind == WORDS and self.width > 1:
+        if self.kind == WORDS and not self._is_either:
             return np.asarray(values[:, None] == np.arange(self.width), dtype=np.uint8)
         if self.reads_words:
             return np.asarray(values[:, None] > np.arange(self.width), dtype=np.uint8)
@@ -103,7 +108,7 @@ class ColumnCode:
         if self.kind == STEPS:
             return [f"{self.name} >= {number_text(each)}" for each in self.thresholds]
         if self.kind == WORDS:
-            shown_words = self.categories[1:] if self.width == 1 else self.categories
+            shown_words = self.categories[1:] if self._is_either else self.categories
             return [f"{self.name} is {each}" for each in shown_words]
         if self.kind == ORDER:
             return [f"{self.name} is {each} or later" for each in self.categories[1:]]
@@ -129,7 +134,7 @@ class ColumnCode:
         listed = _some if short else ", ".join
         if self.kind == STEPS:
             text = f"{self.name} >= {listed([number_text(each) for each in self.thresholds])}"
-        elif self.kind == WORDS and self.width == 1:
+        elif self._is_either:
             text = f"{self.name}: 0 is {self.categories[0]}, 1 is {self.categories[1]}"
         elif self.kind == WORDS:
             text = f"{self.name} is {listed(self.categories)}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from btfsynth.dataset.code import CODES, InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.patterns import by_name, matched
+from btfsynth.dataset.table_code import Scalar, TableCode
 from btfsynth.errors import (
     BtfsynthError,
     InterruptedWorkError,
@@ -405,15 +406,17 @@ def emit_netlist(
     dataset: Dataset | None,
     directory: StrPath,
     options: HardwareOptions | None = None,
+    code: TableCode | None = None,
+    classes: tuple[Scalar, ...] = (),
 ) -> Manifest:
     """Write a netlist as hardware, with vectors from patterns or else from its own function.
 
-    The folder gets the netlist too, unless its file of the same name holds that netlist already, with comments
-    or in another order.
+    `code` and `classes` say what its ports mean where patterns do not. The folder gets the netlist too, unless
+    its file of the same name holds that netlist already, with comments or in another order.
     """
     directory = as_path(directory)
     netlist = plain_cells(netlist)
-    origin = Origin()
+    origin = Origin(code=code, classes=classes)
     if dataset is None:
         vectors = function_vectors(partial(evaluate, netlist), netlist.n_inputs)
     else:
@@ -425,8 +428,8 @@ def emit_netlist(
             notices=dataset.notices,
             # In the manifest: a report.json in this folder is of a build.
             targets=targets_record({"data": count_targets(netlist, patterns)}),
-            code=patterns.code,
-            classes=patterns.classes,
+            code=patterns.code or code,
+            classes=patterns.classes or classes,
         )
     with staging_folder(directory) as staging:
         manifest = write_design(netlist, vectors, staging, options=options, origin=origin)

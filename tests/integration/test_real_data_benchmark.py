@@ -114,7 +114,16 @@ def test_without_yosys(monkeypatch):
 def test_a_table_is_printed(tmp_path, monkeypatch, capsys):
     """One line per set: accuracy, tables, seconds."""
     (tmp_path / "t.dat").write_text(TABLE)
-    arguments = ["real_data.py", "--no-peers", "--max-luts", "20", str(tmp_path)]
+    arguments = [
+        "real_data.py",
+        "--peers",
+        "none",
+        "--ways",
+        "learn,votes",
+        "--max-luts",
+        "20",
+        str(tmp_path),
+    ]
     monkeypatch.setattr(sys, "argv", arguments)
     main()
     last = capsys.readouterr().out.splitlines()[-1]

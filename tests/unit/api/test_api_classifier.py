@@ -515,3 +515,38 @@ def test_a_word_where_the_training_had_numbers():
     model = BTFClassifier(random_state=1).fit(BITS, COUNTS > 1)
     with pytest.raises(ValueError, match="column 'x1': expected a number, as the code has there"):
         model.predict([[0, "r", 1]])
+
+
+@pytest.mark.parametrize(
+    ("X", "meaning"),
+    [
+        (np.full((30, 2), 1.5), {"x0": "x0 >= 1.5; missing counts as 1.5"}),
+        (np.full((30, 1), np.nan), {"x0": "x0 >= 0; missing counts as 0"}),
+        (
+            pandas.DataFrame({"colour": ["red"] * 30, "size": [1] * 30}),
+            {"colour": "colour is red; missing counts as red"},
+        ),
+    ],
+)
+def test_features_that_tell_nothing_give_the_most_frequent_class(tmp_path, X, meaning):
+    """All samples are the same: every sample is of that class, in hardware too."""
+    model = BTFClassifier(votes=10, random_state=1).fit(X, ["a", "b", "b"] * 10)
+    assert set(model.predict(X)) == {"b"}
+    assert model.code_.meanings == meaning
+    design = model.to_netlist().write(tmp_path / "d")
+    assert design.code == model.code_
+    assert set(design.predict(X)) == {"b"}
+
+
+def test_the_netlist_says_what_its_ports_mean(tmp_path):
+    """The code stays when the netlist gets smaller, and goes with its hardware; a cone has no classes."""
+    rows = [[20, "red"], [31, "blue"], [44, "red"], [58, "blue"]] * 5
+    model = BTFClassifier(random_state=1).fit(rows, ["no", "no", "yes", "yes"] * 5)
+    netlist = model.to_netlist()
+    assert netlist.code == model.code_
+    assert netlist.optimize("light").renamed("m").code == model.code_
+    assert netlist.cone("y").code == btf.Code(model.code_.core)
+    design = netlist.write(tmp_path / "d")
+    assert design.netlist.code == model.code_
+    assert "x0 >= " in (tmp_path / "d" / "classifier.v").read_text()
+    assert design.predict(rows).tolist() == model.predict(rows).tolist()
