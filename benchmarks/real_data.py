@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.errors import plural
 from btfsynth.flow.building import build_network
-from btfsynth.flow.recipe import BuildOptions
+from btfsynth.flow.report import BuildOptions
 from btfsynth.learning import LearnOptions, learn
 from btfsynth.lower.trees import LEAF, IntegerTree, RealTree, TreeEnsemble, fixed_point
 from btfsynth.ports import Port
