@@ -322,27 +322,31 @@ class FormLibrary(NamedTuple):
 
 
 _Cells = list[tuple[int, int, int]]
+_Form = tuple[_Cells, int]
 
 
 @cache
 def form_library() -> FormLibrary:
     classes, entries = npn_classes(), load_table()
     forms = [all_forms(entry, self_dual_classes()) for entry in entries]
-    most = max(entry.cells for entry in entries)
-    rows = [form for group in forms for form in group]
-    cells = np.zeros((len(rows), most, 3), dtype=np.int8)
-    for row, (made, _) in enumerate(rows):
-        cells[row, : len(made)] = np.array(made, dtype=np.int8).reshape(-1, 3)
     return FormLibrary(
         classes.number,
         classes.transformation,
         classes.leaves,
         classes.flips,
-        np.array([entry.cells for entry in entries], dtype=np.int8),
-        np.cumsum([0, *(len(group) for group in forms)], dtype=np.int32),
-        cells,
-        np.array([output for _, output in rows], dtype=np.int8),
+        *_as_arrays(entries, forms),
     )
+
+
+def _as_arrays(entries: Sequence[TableEntry], forms: Sequence[Sequence[_Form]]) -> Any:
+    """Return sizes, starts, cells and outputs of the forms of all classes (see `FormLibrary`)."""
+    rows = [form for group in forms for form in group]
+    cells = np.zeros((len(rows), max(entry.cells for entry in entries), 3), dtype=np.int8)
+    for row, (made, _) in enumerate(rows):
+        cells[row, : len(made)] = np.array(made, dtype=np.int8).reshape(-1, 3)
+    size = np.array([entry.cells for entry in entries], dtype=np.int8)
+    start = np.cumsum([0, *(len(group) for group in forms)], dtype=np.int32)
+    return size, start, cells, np.array([output for _, output in rows], dtype=np.int8)
 
 
 def all_forms(entry: TableEntry, classes: FunctionClasses) -> list[tuple[_Cells, int]]:
@@ -411,28 +415,22 @@ def gate_forms(basis: Basis) -> GateForms:
     """Return the forms of a basis; read and checked once per process."""
     classes, entries = npn_classes(), load_table(basis)
     kept = self_dual_classes() if basis.three else classes
-    groups = [all_forms(entry, kept) for entry in entries]
-    most = max(entry.cells for entry in entries)
-    rows = [
-        (cells, output, entry.netlist.fanins)
-        for entry, group in zip(entries, groups, strict=True)
-        for cells, output in group
-    ]
-    cells = np.zeros((len(rows), most, 3), dtype=np.int8)
-    parity = np.zeros((len(rows), most), dtype=np.uint8)
-    for row, (made, _, fanins) in enumerate(rows):
-        cells[row, : len(made)] = np.array(made, dtype=np.int8).reshape(-1, 3)
-        parity[row, : len(made)] = fanins[:, 0] > fanins[:, 2]
+    forms = [all_forms(entry, kept) for entry in entries]
+    size, start, cells, output = _as_arrays(entries, forms)
+    parity = np.zeros(cells.shape[:2], dtype=np.uint8)
+    for number, entry in enumerate(entries):
+        fanins = entry.netlist.fanins
+        parity[start[number] : start[number + 1], : len(fanins)] = fanins[:, 0] > fanins[:, 2]
     return GateForms(
         classes.number,
         classes.transformation,
         classes.leaves,
         classes.flips,
-        np.array([entry.cells for entry in entries], dtype=np.int8),
-        np.cumsum([0, *(len(group) for group in groups)], dtype=np.int32),
+        size,
+        start,
         cells,
         parity,
-        np.array([output for _, output, _ in rows], dtype=np.int8),
+        output,
         basis.three,
         basis.parities,
     )

@@ -19,6 +19,8 @@ import numba
 import numpy as np
 
 from btfsynth.netlist.kernels import NONE, freed_with, next_below, release, retain
+from btfsynth.passes.replacement import divisor_literal
+from btfsynth.passes.triangles import disjoint, ones
 
 _TIES = 24
 """One of at most this many best replacements is chosen; the search for a cell then ends."""
@@ -141,19 +143,6 @@ def _list_errors(state: Any, divisors: Any, target: Any, matters: Any, work: Any
 
 
 @numba.njit(cache=True, nogil=True)
-def _apart(errors: Any, i: Any, j: Any) -> Any:
-    for word in range(errors.shape[1]):
-        if errors[i, word] & errors[j, word]:
-            return False
-    return True
-
-
-@numba.njit(cache=True, nogil=True)
-def _literal(divisors: Any, row: Any) -> Any:
-    return 2 * divisors[row >> 1] + (row & 1)
-
-
-@numba.njit(cache=True, nogil=True)
 def _inner(state: Any, target: Any, matters: Any, basis: Any, work: Any, random: Any) -> Any:
     """Find one cell that is the target wherever it matters, of divisors that stay in use.
 
@@ -173,8 +162,8 @@ def _inner(state: Any, target: Any, matters: Any, basis: Any, work: Any, random:
                 continue
             for other in range(size):
                 j = lists[side, other]
-                if j >= 2 and j < i and j >> 1 != i >> 1 and _apart(errors, i, j):
-                    return 0, side, _literal(divisors, i), _literal(divisors, j)
+                if j >= 2 and j < i and j >> 1 != i >> 1 and disjoint(errors, i, j):
+                    return 0, side, divisor_literal(divisors, i), divisor_literal(divisors, j)
     if parities:
         used = lists[2]
         _fill_slots(values, divisors, matters, slots, used)
@@ -207,12 +196,12 @@ def _inner_majority(divisors: Any, errors: Any, matters: Any, lists: Any, random
     rows = 2 * divisors.shape[0]
     whole = 0
     for word in range(matters.shape[0]):
-        whole += _ones(matters[word])
+        whole += ones(matters[word])
     counts = np.empty(rows, dtype=np.int64)
     for row in range(rows):
         counts[row] = 0
         for word in range(matters.shape[0]):
-            counts[row] += _ones(errors[row, word])
+            counts[row] += ones(errors[row, word])
     near = lists[2]
     start = next_below(random, rows)
     pairs = 0
@@ -226,7 +215,7 @@ def _inner_majority(divisors: Any, errors: Any, matters: Any, lists: Any, random
             if counts[j] < counts[i] or j >> 1 == i >> 1 or counts[i] + counts[j] > whole:
                 continue
             pairs += 1
-            if _apart(errors, i, j):
+            if disjoint(errors, i, j):
                 near[found] = j
                 found += 1
         for first in range(found):
@@ -236,25 +225,16 @@ def _inner_majority(divisors: Any, errors: Any, matters: Any, lists: Any, random
                 pairs += 1
                 if counts[i] + counts[j] + counts[k] > whole or j >> 1 == k >> 1:
                     continue
-                if _apart(errors, j, k):
+                if disjoint(errors, j, k):
                     return (
                         0,
-                        _literal(divisors, i),
-                        _literal(divisors, j),
-                        _literal(divisors, k),
+                        divisor_literal(divisors, i),
+                        divisor_literal(divisors, j),
+                        divisor_literal(divisors, k),
                     )
         if pairs > _INNER_PAIRS:
             break
     return NONE, NONE, NONE, NONE
-
-
-@numba.njit(cache=True, nogil=True)
-def _ones(word: Any) -> Any:
-    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    low = np.uint64(0x3333333333333333)
-    word = (word & low) + ((word >> np.uint64(2)) & low)
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 class _Best(NamedTuple):
@@ -310,9 +290,9 @@ def _one_cell(state: Any, node: Any, basis: Any, options: Any, search: Any, best
             i = lists[side, first]
             for second in range(first):
                 j = lists[side, second]
-                if j < 2 or j >> 1 == i >> 1 or not _apart(errors, i, j):
+                if j < 2 or j >> 1 == i >> 1 or not disjoint(errors, i, j):
                     continue
-                found = (0, side, _literal(divisors, i), _literal(divisors, j))
+                found = (0, side, divisor_literal(divisors, i), divisor_literal(divisors, j))
                 if _offer(state, node, ways, found, work, random):
                     return
     if parities:
@@ -355,18 +335,18 @@ def _one_cell(state: Any, node: Any, basis: Any, options: Any, search: Any, best
             i = (start + step) % rows
             found_near = 0
             for j in range(max(2, i + 1), rows):
-                if i >= 2 and j >> 1 != i >> 1 and _apart(errors, i, j):
+                if i >= 2 and j >> 1 != i >> 1 and disjoint(errors, i, j):
                     near[found_near] = j
                     found_near += 1
             for first in range(found_near):
                 for second in range(first + 1, found_near):
                     j, k = near[first], near[second]
-                    if j >> 1 != k >> 1 and _apart(errors, j, k):
+                    if j >> 1 != k >> 1 and disjoint(errors, j, k):
                         found = (
                             0,
-                            _literal(divisors, i),
-                            _literal(divisors, j),
-                            _literal(divisors, k),
+                            divisor_literal(divisors, i),
+                            divisor_literal(divisors, j),
+                            divisor_literal(divisors, k),
                         )
                         if _offer(state, node, ways, found, work, random):
                             return
@@ -407,7 +387,7 @@ def _two_cells(state: Any, node: Any, basis: Any, options: Any, search: Any, bes
     if majorities and kept > 2:
         for _ in range(4 * kept):
             i, j = 2 + next_below(random, 2 * kept - 2), 2 + next_below(random, 2 * kept - 2)
-            if i >> 1 != j >> 1 and _apart(errors, i, j):
+            if i >> 1 != j >> 1 and disjoint(errors, i, j):
                 outer[count, 0], outer[count, 1], outer[count, 2] = 3, i, j
                 count += 1
             if (
@@ -447,9 +427,9 @@ def _two_cells(state: Any, node: Any, basis: Any, options: Any, search: Any, bes
             return
         a = 0 if way == 2 else way
         if way >= 3:
-            a = _literal(staying, j)
+            a = divisor_literal(staying, j)
         choice[0], choice[1] = gain, 1 if way in (2, 4) else 0
-        choice[2], choice[3], choice[4] = a, _literal(staying, i), NONE
+        choice[2], choice[3], choice[4] = a, divisor_literal(staying, i), NONE
         choice[5], choice[6], choice[7], choice[8] = parity, d, e, f
         return
 
@@ -485,7 +465,7 @@ def find_gates(state: Any, node: Any, basis: Any, options: Any, search: Any, ran
                 wrong |= errors[row, word] != 0
             if wrong:
                 continue
-            literal = _literal(divisors, row)
+            literal = divisor_literal(divisors, row)
             gain = 1 + freed
             if inside[literal >> 1]:
                 gain = 1 + freed_with(state, node, (literal,), stack[freed + 1 :])

@@ -372,16 +372,16 @@ def _exact_round(choices: Any, cover: Any) -> None:
         if uses[node] == 0:
             continue
         best = chosen[node]
-        least = _unused(choices, cover, node)
+        least = _counted(choices, cover, node, -1)
         for cut in range(count[node] - 1):
             if cut != best:
                 chosen[node] = cut
-                cells = _used(choices, cover, node)
-                _unused(choices, cover, node)
+                cells = _counted(choices, cover, node, 1)
+                _counted(choices, cover, node, -1)
                 if cells < least:
                     least, best = cells, cut
         chosen[node] = best
-        _used(choices, cover, node)
+        _counted(choices, cover, node, 1)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -405,40 +405,24 @@ def _enter(choices: Any, cover: Any, node: Any, step: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _used(choices: Any, cover: Any, root: Any) -> Any:
-    """Put a node's cut in use, and the nodes below that were not; returns the cells that come into use."""
+def _counted(choices: Any, cover: Any, root: Any, step: Any) -> Any:
+    """Put a node's cut in use (step 1) or out of use (-1), with the nodes below that only it uses.
+
+    Returns the cells that come into use or are freed.
+    """
     size, leaves, first = choices.size, choices.leaves, choices.first
     chosen, uses, stack = cover.chosen, cover.uses, cover.stack
+    turning = 1 if step > 0 else 0
     cells, top = 0, 0
     stack[0] = root
     while top >= 0:
         node = stack[top]
         top -= 1
-        cells += _enter(choices, cover, node, 1)
+        cells += _enter(choices, cover, node, step)
         for place in range(size[node, chosen[node]]):
             leaf = leaves[node, chosen[node], place]
-            uses[leaf] += 1
-            if uses[leaf] == 1 and leaf >= first:
-                top += 1
-                stack[top] = leaf
-    return cells
-
-
-@numba.njit(cache=True, nogil=True)
-def _unused(choices: Any, cover: Any, root: Any) -> Any:
-    """Take a node's cut out of use, and the nodes below that nothing else uses; returns the cells freed."""
-    size, leaves, first = choices.size, choices.leaves, choices.first
-    chosen, uses, stack = cover.chosen, cover.uses, cover.stack
-    cells, top = 0, 0
-    stack[0] = root
-    while top >= 0:
-        node = stack[top]
-        top -= 1
-        cells += _enter(choices, cover, node, -1)
-        for place in range(size[node, chosen[node]]):
-            leaf = leaves[node, chosen[node], place]
-            uses[leaf] -= 1
-            if uses[leaf] == 0 and leaf >= first:
+            uses[leaf] += step
+            if uses[leaf] == turning and leaf >= first:
                 top += 1
                 stack[top] = leaf
     return cells

@@ -17,6 +17,7 @@ import numba
 import numpy as np
 
 from btfsynth.netlist.kernels import NONE, freed_with, next_below, release, retain
+from btfsynth.passes.triangles import ones
 
 _TIES = 32
 """One of at most this many best replacements is chosen; the search ends there."""
@@ -54,22 +55,13 @@ class Search(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _ones(word: Any) -> Any:
-    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    low = np.uint64(0x3333333333333333)
-    word = (word & low) + ((word >> np.uint64(2)) & low)
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@numba.njit(cache=True, nogil=True)
 def _bit(word: Any) -> Any:
     """Return the number of the lowest bit of a word that is not zero."""
-    return _ones((word & (~word + np.uint64(1))) - np.uint64(1))
+    return ones((word & (~word + np.uint64(1))) - np.uint64(1))
 
 
 @numba.njit(cache=True, nogil=True)
-def _literal(divisors: Any, row: Any) -> Any:
+def divisor_literal(divisors: Any, row: Any) -> Any:
     return 2 * divisors[row >> 1] + (row & 1)
 
 
@@ -235,7 +227,7 @@ def _signal(state: Any, node: Any, options: Any, work: Any) -> Any:
             wrong |= errors[k, word]
         if wrong != 0:
             continue
-        literal = _literal(divisors, k)
+        literal = divisor_literal(divisors, k)
         at = max(level[literal >> 1], limit)
         if strict and at > limit:
             continue
@@ -273,8 +265,8 @@ def _one_cell(state: Any, node: Any, options: Any, work: Any, random: Any) -> An
                     while common:
                         k = 64 * block + _bit(common)
                         common &= common - np.uint64(1)
-                        a, b = _literal(divisors, i), _literal(divisors, j)
-                        c = _literal(divisors, k)
+                        a, b = divisor_literal(divisors, i), divisor_literal(divisors, j)
+                        c = divisor_literal(divisors, k)
                         at = 1 + max(level[a >> 1], level[b >> 1], level[c >> 1])
                         if walk:
                             at = max(at, limit)  # how early does not matter there
@@ -348,7 +340,7 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
                 whole = 0
                 for word in range(words):
                     share[word] = errors[i, word] | errors[j, word]
-                    whole += _ones(share[word])
+                    whole += ones(share[word])
                 size = 0
                 for row in range(rows):
                     divisor = divisors[row >> 1]
@@ -357,7 +349,7 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
                     counts[size] = 0
                     for word in range(words):
                         reduced[size, word] = errors[row, word] & share[word]
-                        counts[size] += _ones(reduced[size, word])
+                        counts[size] += ones(reduced[size, word])
                     if counts[size] < whole:
                         kept[size] = row
                         size += 1
@@ -366,11 +358,11 @@ def _two_cells(node: Any, options: Any, work: Any, random: Any) -> Any:
                 if c != NONE:
                     return (
                         freed - 1,
-                        _literal(divisors, i),
-                        _literal(divisors, j),
-                        _literal(divisors, c),
-                        _literal(divisors, d),
-                        _literal(divisors, e),
+                        divisor_literal(divisors, i),
+                        divisor_literal(divisors, j),
+                        divisor_literal(divisors, c),
+                        divisor_literal(divisors, d),
+                        divisor_literal(divisors, e),
                     )
     return nothing
 
