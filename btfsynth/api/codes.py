@@ -85,7 +85,7 @@ class Code(Shown):
     def encode(self, X: ArrayLike | Any) -> NDArray[np.uint8]:
         """Return the bits of rows, ``(rows, bits)`` uint8 0/1.
 
-        Columns of a frame go by their names, those of an array by their places.
+        Columns of a frame are matched by name, those of an array by position.
 
         Raises
         ------

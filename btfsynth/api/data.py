@@ -216,7 +216,7 @@ class Dataset(Ported):
             ``impute``: a missing value counts as the median, or the most frequent word, of these rows;
             ``error``: it is refused.
         conflicts
-            What becomes of rows that the bits cannot tell apart though their targets differ (see `Dataset`).
+            Rule for rows with equal bits but different targets (see `Dataset`).
 
         Raises
         ------

@@ -194,7 +194,7 @@ class Netlist(Ported):
             Seconds after which the best netlist so far is returned, its proof included.
         objective
             ``"cells"``, ``"depth"`` or ``"cells*depth"``: the best netlist of all passes by this is returned,
-            without one that of the last pass, or of fewest cells if no passes are given. ``"lut6"`` is look-up
+            without one that of the last pass, or of fewest cells if no passes are given. ``"lut6"`` is lookup
             tables of six inputs: the passes then run from several starts. No pass makes the netlist deeper
             unless it saves cells.
         max_depth

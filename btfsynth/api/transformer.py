@@ -33,7 +33,7 @@ class BTFTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Parameters
     ----------
     n_components : int, optional
-        Bits of the code; by default the fewest that tell the different samples apart.
+        Bits of the code; by default the fewest that distinguish the different samples.
     sigma, beta, gamma : float
         As in `train`.
     max_iterations, trials : int

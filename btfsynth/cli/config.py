@@ -236,7 +236,7 @@ def _require(section: str, key: str, digest: str, name: str) -> None:
 def command_line(without: Collection[str] = ()) -> tuple[str, ...]:
     """Return the running command with what the user gave it, word by word.
 
-    Files are named without their folders: a record is not to tell where on a disk it was made. Parameters
+    Files are named without their folders: a record must not contain paths. Parameters
     that have no part in the result are named by `without`.
     """
     context = click.get_current_context()

@@ -301,7 +301,7 @@ def predict_command(
 ) -> None:
     """Apply DESIGN to the rows of SOURCE, and count what it gets right.
 
-    DESIGN is a design folder or a trained network (.npz), SOURCE a file or a task. Columns go by their names,
+    DESIGN is a design folder or a trained network (.npz), SOURCE a file or a task. Columns are matched by name,
     in the code of the design; a file needs no column of targets. A row without a target, such as ?, is not
     counted.
 

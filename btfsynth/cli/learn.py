@@ -76,8 +76,8 @@ def learn_command(
     (--code). Threshold networks, decision trees, boosted trees, tables, symmetric functions and polynomials
     compete on the validation patterns; the best circuit within the limits is written as checked hardware and
     as AIGER.
-    Ctrl-C ends the learning, keeps the best circuit so far, not simulated, and exits with 1. Exits with 0
-    if the learning completed and the hardware was verified.
+    Ctrl-C ends the learning, keeps the best circuit so far without simulating it, and exits with 1. Exits
+    with 0 if the learning completed and the hardware was verified.
 
     \b
     Examples:

@@ -303,7 +303,7 @@ class _Work:
         return netlist if self.basis is Basis.MAJ else of_netlist(netlist, self.basis)
 
     def _in_majorities(self, netlist: Netlist) -> Netlist:
-        """Return what is written as the netlist that look-up tables are counted of."""
+        """Return what is written as the netlist that lookup tables are counted of."""
         return netlist if self.made is None else self.made.gates.expanded()
 
     def write(self, netlist: AnyNetlist, path: Path) -> tuple[str, ...]:

@@ -255,7 +255,7 @@ class InputCode:
 
 
 Code = InputCode | CodeSpec
-"""What is told of the code of inputs: the same linear one for all, or the rules of a table."""
+"""The code given for the inputs: one linear code for all, or the rules of a table."""
 
 
 def parse_code(text: str) -> Code:

@@ -1,4 +1,4 @@
-"""Choose the code of a table from training rows: what is told of all columns and of single ones, else by rule.
+"""Choose the code of a table from training rows: the rules given for all or single columns, else the defaults.
 
 Thresholds lie between values that occur, on the shortest number there. `quantile:K` puts up to K of them where
 as many rows are on either side; `tree:K` where a tree on this column alone would cut: where the targets
@@ -32,10 +32,10 @@ MAX_STEPS = 256
 """Largest number of thresholds of a column."""
 MAX_LEVELS = 4095
 MAX_WORDS = 64
-"""Largest number of categories that a column may have unless it is told to be one-hot."""
+"""Maximum number of categories of a column whose code is not given as one-hot."""
 
 _QUANTILES = 7
-"""Thresholds of a column if nothing is told: eight intervals."""
+"""Default number of thresholds of a column: eight intervals."""
 
 RULES = "auto, quantile:K, tree:K, binary:K, levels:N, thermometer:K, threshold:X, onehot, ordinal or skip"
 """What can be told of a column, for messages."""
@@ -43,7 +43,7 @@ RULES = "auto, quantile:K, tree:K, binary:K, levels:N, thermometer:K, threshold:
 
 @dataclass(frozen=True)
 class ColumnRule:
-    """What is told of a column: the name of a rule and its argument."""
+    """The rule given for a column: its name and its argument."""
 
     name: str = "auto"
     number: int = 0
@@ -53,19 +53,19 @@ class ColumnRule:
 
 @dataclass(frozen=True)
 class CodeSpec:
-    """What is told of a table's code: a rule for all columns and rules for single ones."""
+    """The rules given for a table: one for all columns, and those of single columns."""
 
     text: str  # The specification in its normal form
     rule: ColumnRule = field(default_factory=ColumnRule)
     columns: tuple[tuple[str, ColumnRule], ...] = ()
 
     def rule_of(self, name: str) -> ColumnRule | None:
-        """Return what is told of a column by name, None if nothing is."""
+        """Return the rule given for a column by its name, or None."""
         return dict(self.columns).get(name)
 
 
 AUTO_CODE = CodeSpec("auto")
-"""What a table is coded by if nothing is told."""
+"""The code of a table by default."""
 
 
 def parse_spec(text: str) -> CodeSpec:
@@ -156,9 +156,9 @@ def fit_code(
     Raises
     ------
     UsageError
-        If a column is told a rule that does not fit it, or there is none of that name.
+        If the rule given for a column does not fit it, or no column has that name.
     DataError
-        If nothing is told of a column that looks like a slip, or has too many categories.
+        If a column without a rule has a few words among numbers, or too many categories.
     """
     known = {column.name for column in columns}
     for name, _ in spec.columns:

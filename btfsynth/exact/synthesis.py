@@ -1,6 +1,6 @@
 """The smallest netlist of given functions, found and proven by SAT.
 
-Sizes are gone through from nothing upwards, so a netlist that is found is a smallest one if every question
+Sizes are tried in rising order from 0, so the first netlist found is a smallest one if every question
 before had the answer "no"; depth, where asked for, is then lowered at that size in the same way.
 
 Each question, "is there a netlist of N cells?", is an `Encoding` as clauses.

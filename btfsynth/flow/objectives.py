@@ -1,6 +1,6 @@
-"""Optimise for something else than majority cells: look-up tables, and cells of another basis.
+"""Optimise for something else than majority cells: lookup tables, and cells of another basis.
 
-Cells and look-up tables go together only loosely: a table of six inputs takes in whatever shares few leaves, so
+Cells and lookup tables go together only loosely: a table of six inputs takes in whatever shares few leaves, so
 the netlist of fewest cells is seldom the best one. What every pass leaves is mapped, from the netlist as it is
 and from it as an and-inverter graph and with exclusive ors, for several seeds; every candidate is proven.
 """
@@ -33,7 +33,7 @@ _EFFORT = GateEffort(rounds=6)
 
 
 def lut_cost(netlist: Netlist) -> tuple[int, int, int]:
-    """Return look-up tables of six inputs, their levels, and cells."""
+    """Return 6-input lookup tables, their levels, and cells."""
     cover = map_luts(netlist, LUT_INPUTS)
     return cover.luts, cover.levels, netlist.n_cells
 

@@ -1,6 +1,6 @@
 """The table of FPGAs, and the open tools for each family.
 
-All families have look-up tables of four inputs, so that a design can be mapped once for all of them; they
+All families have lookup tables of four inputs, so that a design can be mapped once for all of them; they
 differ in the names of the primitives. Tools see nothing but the folder that they run in. Those compiled to
 WebAssembly come as Python packages (YoWASP): they take only relative names, and the first run of each compiles
 it for this machine, which takes up to a minute.
@@ -44,7 +44,7 @@ class Family:
     name: str
     synthesis: str  # Yosys' command for logic alone, without carry chains, memories and pads
     synthesis_top: str  # the command for a whole design
-    # Prefixes of the names of its primitives; a multiplexer joins two look-up tables to a wider one.
+    # Prefixes of the names of its primitives; a multiplexer joins two lookup tables to a wider one.
     lut_cells: tuple[str, ...]
     mux_cells: tuple[str, ...]
     ff_cells: tuple[str, ...]
@@ -59,7 +59,7 @@ class Device:
     name: str
     family: Family
     part: str  # the maker's name
-    luts: int  # look-up tables of four inputs, each with a flip-flop
+    luts: int  # lookup tables of four inputs, each with a flip-flop
     place: tuple[str, ...]  # arguments of the router
     pack: tuple[str, ...]  # arguments of the packer
     pins: int  # pins that a design may use

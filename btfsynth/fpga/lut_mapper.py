@@ -1,4 +1,4 @@
-"""Cover a netlist with look-up tables.
+"""Cover a netlist with lookup tables.
 
 A node keeps a fixed number of cuts of up to six leaves, those that rank first by arrival or by area flow
 (Mishchenko, Cho, Chatterjee and Brayton, "Combinational and sequential mapping with priority cuts", ICCAD
@@ -354,7 +354,7 @@ def rank_cuts(
 # Estimate what a netlist needs on an FPGA, without any tool.
 
 TABLE_INPUTS = (4, 6)
-"""Inputs of a look-up table in common devices."""
+"""Inputs of a lookup table in common devices."""
 
 
 @dataclass(frozen=True)
@@ -376,7 +376,7 @@ class Estimate:
 
 
 def estimate(netlist: Netlist) -> Estimate:
-    """Estimate the look-up tables of a netlist, without registers around it."""
+    """Estimate the lookup tables of a netlist, without registers around it."""
     entries = []
     for inputs in TABLE_INPUTS:
         small, shallow = (map_luts(netlist, inputs, flag) for flag in (False, True))

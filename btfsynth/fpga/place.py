@@ -42,7 +42,7 @@ class Subject:
 class MappedModule:
     script: str  # name of the script that made it
     counts: CellCounts
-    tried: dict[str, int]  # look-up tables by script
+    tried: dict[str, int]  # lookup tables by script
     file: str  # Verilog in the workspace; with ``.il`` instead of ``.v`` Yosys' own format
 
 
@@ -54,7 +54,7 @@ def map_subject(
     workspace: Path,
     timeout: float,
 ) -> MappedModule:
-    """Map a module by every script; the fewest look-up tables win, then the fewest levels.
+    """Map a module by every script; the fewest lookup tables win, then the fewest levels.
 
     `timeout` is in seconds for each of the two runs of Yosys.
     """
@@ -163,16 +163,16 @@ def _chain(steps: list[str], mapping: str) -> str:
 
 _GENERIC = ("$lut",)
 _OUTPUTS = frozenset({"O", "F", "Z", "Y"})
-"""Names of the outputs of look-up tables and multiplexers."""
+"""Names of the outputs of lookup tables and multiplexers."""
 
 
 @dataclass(frozen=True)
 class CellCounts:
     luts: int
-    muxes: int  # those that join look-up tables
+    muxes: int  # those that join lookup tables
     flip_flops: int
     carries: int
-    levels: int  # look-up tables and multiplexers on the critical path
+    levels: int  # lookup tables and multiplexers on the critical path
 
 
 def count_cells(path: Path, module: str, family: Family) -> CellCounts:

@@ -313,7 +313,7 @@ class Limits:
             return False
         if self.luts is None:
             return True
-        # Mapping is slow, and no useful circuit has that many cells per look-up table.
+        # Mapping is slow, and no useful circuit has that many cells per lookup table.
         return (
             netlist.n_cells <= _MAX_CELLS_PER_LUT * self.luts and count_luts(netlist) <= self.luts
         )

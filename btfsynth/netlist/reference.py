@@ -52,7 +52,7 @@ class Reference:
 
 
 def count_wrong(netlist: Netlist, reference: Reference) -> int:
-    """Return on how many vectors an output that matters comes out wrong."""
+    """Return the number of vectors on which an output that matters is wrong."""
     wrong = (output_words(netlist, reference.inputs) ^ reference.targets) & reference.care
     any_wrong = np.bitwise_or.reduce(wrong, axis=0)
     return count_ones(any_wrong)

@@ -24,7 +24,7 @@ class Accuracy:
     patterns: int
     bits: int
     bits_right: int
-    # Patterns of which every target that matters comes out right. Of a class that is a one-hot row:
+    # Patterns with all targets that matter correct. Of a class that is a one-hot row:
     # its output and no other is 1
     vectors_right: int
     # Patterns whose class has the largest sum W . x of all output neurons; None where the targets

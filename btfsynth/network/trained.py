@@ -114,7 +114,7 @@ class TrainedNetwork:
         return int((right & dataset.care_mask).sum())
 
     def vectors_right(self, dataset: Dataset) -> int:
-        """Return on how many patterns every target that matters comes out right."""
+        """Return the number of patterns with all targets that matter correct."""
         self.require_outputs_of(dataset)
         right = self.outputs(dataset.inputs) == dataset.targets
         return int((right | ~dataset.care_mask).all(axis=1).sum())

@@ -58,7 +58,7 @@ _SPARE = 8
 
 @dataclass(frozen=True)
 class Annealing:
-    """Express cells anew, `steps` of them drawn at random, and keep the smallest netlist met.
+    """Replace `steps` cells drawn at random by equal expressions, and keep the smallest netlist found.
 
     Cells may rise up to `slack` above it; `uphill` is the share, in per cent, of draws at which a cell more is
     wanted. A second new cell is sought for `tries` pairs of signals. Of netlists of equal size the one of less

@@ -1,6 +1,6 @@
-"""Two passes that build the netlist anew from another form: its table (`Collapse`), or ANDs alone (`Detour`).
+"""Two passes that rebuild the netlist from another form: its table (`Collapse`), or ANDs alone (`Detour`).
 
-Collapsing: the function as its table, built anew in several ways, and the smallest result taken.
+Collapsing computes the table of the function, rebuilds it in several ways and takes the smallest result.
 
 Resubstitution and rewriting improve the structure that they are given. Where all input vectors can be listed
 nothing ties a netlist to its structure: each of the starting points of `btfsynth.lower.starts`, and the given
@@ -48,7 +48,7 @@ _UNKNOWN = 2
 
 @dataclass(frozen=True)
 class Collapse:
-    """Build the function anew from its table in several ways and return the smallest netlist, optimised.
+    """Rebuild the function from its table in several ways and return the smallest netlist, optimised.
 
     Diagrams are built in `orders` orders of the inputs. All starting points are resubstituted and then annealed
     for `steps` (see `Annealing`), the best `keep` of them for four times as many; the netlist that was given is

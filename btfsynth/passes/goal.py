@@ -32,7 +32,7 @@ class Goal:
 
     @property
     def script(self) -> str | None:
-        """The script for it, None if cells or look-up tables are what counts."""
+        """The script for it, None if cells or lookup tables are what counts."""
         by_depth = self.objective in (Objective.DEPTH, Objective.CELLS_DEPTH)
         return DEPTH_SCRIPT if by_depth else None
 

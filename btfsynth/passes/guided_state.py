@@ -1,7 +1,7 @@
 """What guided resubstitution works on: a netlist with patterns over its inputs, and the check of a replacement.
 
 Node numbers never change; a node with no references is free. The patterns are words of 64 over the inputs:
-some random, some counterexamples, the oldest of which are overwritten. What depends on the structure alone
+some random, some counterexamples, the oldest being overwritten. What depends on the structure alone
 (order, users, levels, heights) is computed again after every change, in one pass over the cells.
 
 Whether a replacement of a cell is right is a question about the window around it. The question holds the

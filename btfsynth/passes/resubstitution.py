@@ -3,7 +3,7 @@
 A cell matters only on the vectors where flipping it changes an output that is cared for. Wherever another
 signal (no new cell) or the majority of three others (one new cell, AND and OR included) agrees with it on
 these, it can stand in, and the cells that fed only the old one go. Netlists too large for signatures of the
-whole are gone through in windows instead. Replacements of equal size are taken at random from a seed: they let
+whole are processed in windows instead. Replacements of equal size are taken at random from a seed: they let
 the netlist walk out of local minima.
 
 That walk gets stuck where every way out needs more cells. Iterated local search (Lourenco, Martin & Stutzle)
@@ -45,11 +45,11 @@ Array = NDArray[Any]
 
 _WINDOW_DIVISORS = 60
 _WORDS_AT_ONCE = 20_000
-"""Words of signatures gone through between two looks at the clock, about a hundredth of a second."""
+"""Words of signatures processed between two checks of the clock, about a hundredth of a second."""
 _ROOM = 4
 """A walk may make the netlist deeper by its depth divided by this: less costs cells."""
 _WINDOWS_FIRST = 200
-"""Netlists of more cells go through windows before they are looked at as a whole, which takes longer."""
+"""Netlists of more cells are processed in windows before the whole, which takes longer."""
 
 
 def _depth_bound(max_depth: int, depth: int) -> int:
@@ -459,7 +459,7 @@ _CELLS_TRIED = 40
 
 @dataclass(frozen=True)
 class Perturbation:
-    """Expand majorities at random, resubstitute, go on from the result if it is not larger; again and again.
+    """Expand majorities at random and resubstitute, repeatedly; continue from a result that is not larger.
 
     Each of the `rounds` expands `share` per cent of the majorities and resubstitutes with a `patience` of up
     to 40 per cell (see `Resubstitution`). Of the smallest netlists met the shallowest is kept; none is gone on

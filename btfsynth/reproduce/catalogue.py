@@ -34,12 +34,12 @@ class Published:
     """What the method's authors report (arXiv 2602.17493 and the documentation of their program)."""
 
     result: str
-    # Their settings; None where none are told. Their runs end by the gap
+    # Their settings, None if not published. Their runs end by the gap
     beta: float | None = None
     gamma: float | None = None
     gap_limit: float | None = None
-    iterations: int | None = None  # Iterations of a run; None where none are told
-    share: float | None = None  # Share of the test got right; None where none is told
+    iterations: int | None = None  # Iterations of a run, None if not published
+    share: float | None = None  # Share of correct test bits, None if not published
     # Share of the test that a ReLU network trained by AdamW got right, without and with a penalty
     # on row norms and L1
     adamw: float | None = None

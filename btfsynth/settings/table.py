@@ -43,7 +43,7 @@ class StopRule(str, Enum):
     BOTH = "both"
     """The gap is below its limit and every target is right."""
     NONE = "none"
-    """Nothing."""
+    """Only the iteration limit ends a trial."""
 
 
 class Preserve(str, Enum):
@@ -56,26 +56,26 @@ class Preserve(str, Enum):
 
 
 class Conflicts(str, Enum):
-    """What becomes of patterns with the same inputs and different targets."""
+    """What to do with patterns that have equal inputs but different targets."""
 
     ERROR = "error"
     """They are refused."""
     MAJORITY = "majority"
-    """Each gets the target that most of them have; what is tied does not matter."""
+    """Each gets the most frequent target of its group; a tie becomes a don't-care."""
     DROP = "drop"
-    """They are left out."""
+    """They are dropped."""
     KEEP = "keep"
     """They stay as they are."""
 
 
 class Objective(str, Enum):
-    """What makes the best circuit."""
+    """The cost that the best circuit minimises."""
 
     CELLS = "cells"
     DEPTH = "depth"
     CELLS_DEPTH = "cells*depth"
     LUT6 = "lut6"
-    """Look-up tables of six inputs on an FPGA; not of a discovery."""
+    """6-input lookup tables of an FPGA; not for discoveries."""
 
 
 class Basis(str, Enum):
@@ -101,7 +101,7 @@ class Basis(str, Enum):
 
 
 class Effort(str, Enum):
-    """How much time an optimisation takes where nobody says which passes it runs."""
+    """How long an optimisation without given passes may take."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -113,13 +113,13 @@ class Share(str, Enum):
 
     NONE = "none"
     CYCLIC = "cyclic"
-    """All are one function of the inputs turned round, as in a cellular automaton."""
+    """All outputs are the same function of the rotated inputs, as in a cellular automaton."""
 
 
 EXACT, AUTO, LABELS, SPARSE = "exact", "auto", "labels", "sparse"
 """Rules for weights in hardware."""
 MAX_WEIGHT_BITS = 12
-"""Bits of an integer weight: with the largest code one of a bit is still exact in single precision."""
+"""Maximum bits of an integer weight: with the largest code, weights of bits are exact in single precision."""
 
 LEARNERS = (
     "circuit",
@@ -137,7 +137,7 @@ LEARNERS = (
 """Names of the learners, in the order in which they run."""
 
 ALL_SIMULATORS = "all"
-"""The name that stands for every simulator that fits a design, none of which may be missing."""
+"""The name of all simulators that fit a design; each of them is then required."""
 PARSED_CHECK = "parsed_verilog"
 """Name of the check that reads the Verilog back, which may be listed among simulators."""
 
@@ -148,7 +148,7 @@ SCRIPTS = ("light", "fast", "size", "table", "best", "depth")
 
 MAX_LATENCY = 1000
 DEFAULT_STAGE_DEPTH = 4
-"""Cells in a row between registers if nothing else is asked for: about two levels of four-input tables."""
+"""Default depth of a pipeline stage, in cells: about two levels of 4-input lookup tables."""
 
 DEFAULT_TIME_LIMIT = 60.0
 """Seconds of a discovery or of learning for which neither time nor trials are limited."""
@@ -209,7 +209,7 @@ INPUTS = table(
     Setting(
         "conflicts",
         Choice(Conflicts),
-        "Rows with equal inputs and different targets: error, majority (ties do not matter), drop or keep.",
+        "Rows with equal inputs and different targets: error, majority (a tie is a don't-care), drop or keep.",
         otherwise="error",
         more="A validation or test set keeps such rows unless they are an error.",
     ),
@@ -335,13 +335,13 @@ TRAIN = table(
     Setting(
         "max_luts",
         Whole(1),
-        "Keep as many `votes` as fit N look-up tables of six inputs, by an estimate.",
+        "Keep as many `votes` as fit in N 6-input lookup tables, by an estimate.",
         otherwise="no limit",
     ),
     Setting(
         "max_loss",
         Real("a number from 0 to below 100", lambda value: 0 <= value < 100),
-        "Keep the fewest `votes` that are right of at most X percent less than the best.",
+        "Keep the fewest `votes` whose accuracy is at most X percentage points below the best.",
         otherwise="0",
     ),
     section="train",
@@ -407,10 +407,10 @@ HARDWARE = table(
 _OBJECTIVE = Setting(
     "objective",
     Choice(Objective),
-    "Keep the best netlist of the passes by this.",
+    "Measure by which the best netlist of all passes is chosen.",
     otherwise="the last pass's",
     heading="Netlist options",
-    more="lut6 counts look-up tables of six inputs and runs the passes from several starts.",
+    more="lut6 counts 6-input lookup tables and runs the passes from several starts.",
 )
 _MAX_DEPTH = Setting(
     "max_depth",
@@ -623,7 +623,7 @@ LEARN = table(
     Setting(
         "share",
         Choice(Share),
-        "What is known of the outputs: none, or cyclic: one function of the inputs turned round, bit by bit.",
+        "Known symmetry: none, or cyclic (every output is one function of the inputs, rotated one bit more).",
         Share.NONE,
     ),
     Setting(

@@ -63,7 +63,7 @@ class WorkerPool:
         return sum(worker.key is not None for worker in self._workers)
 
     def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
-        """Give a task to an idle worker; the function goes by its name, so it must have one."""
+        """Give a task to an idle worker; the function is sent by name, so it must have one."""
         worker = next((worker for worker in self._workers if worker.key is None), None)
         if worker is None:
             worker = self._start()

@@ -2,7 +2,7 @@
 
 A cell is a list of functions of at most six inputs, each given by its truth table, bit ``v`` the value at the
 input vector ``v``, the first input least significant. A function may read the output of an earlier one.
-Names that several vendors use for different cells are told apart by their ports.
+Cells of different vendors with the same name are distinguished by their ports.
 
 A flip-flop is given by the function that its next value is. Its clock and its initial value are ignored, and
 an asynchronous reset is read as a synchronous one, because registers are cut into ports anyway.
