@@ -64,10 +64,10 @@ and-inverter graph (AIG), where a majority takes four. No counts of majority cel
 these functions.
 
 Circuits were made smaller from what a network had learnt, from a textbook circuit (with `--part` one that
-completes a circuit of fewer bits), or from the table. Those derived from an AIG of somebody else say so, and
+completes a circuit of fewer bits), or from the table. Those derived from an AIG of others say so, and
 their names end in `_aig`; the AIGs of the contest come under the [MIT
 licence](../examples/circuits/LICENSE-IWLS2025.txt). Commands of `benchmarks/gallery.py` work in a clone; with
-the version that found a circuit they give it again, with later ones seldom a larger one.
+the version that found a circuit they reproduce it; later versions rarely give a larger one.
 """
 
 
