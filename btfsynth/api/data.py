@@ -261,7 +261,7 @@ class Dataset(Ported):
         <Netlist: automaton_110_cells8, inputs state[8], outputs next[8], cells 56, depth 4>
         """
         from btfsynth.api.netlists import Netlist
-        from btfsynth.reproduce.recovery import hidden_netlist
+        from btfsynth.reproduce.record import hidden_netlist
 
         return Netlist(hidden_netlist(self.core.source)).renamed(self.name)
 

@@ -20,7 +20,7 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.flow.patterns import fitted
 from btfsynth.flow.simplify import lower
 from btfsynth.network.accuracy import Accuracy, measure
-from btfsynth.network.formats.files import read_network, save_network, write_network_text
+from btfsynth.network.formats import read_network, save_network, write_network_text
 from btfsynth.network.integers import round_network
 from btfsynth.network.trained import TrainedNetwork, cut_network
 from btfsynth.settings.table import BUILD, TRAIN

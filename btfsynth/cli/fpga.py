@@ -33,8 +33,7 @@ from btfsynth.settings.table import FPGA, PLACE
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from btfsynth.fpga.board import BoardResult
-    from btfsynth.fpga.flow import Column, FpgaOptions, FpgaResult
+    from btfsynth.fpga.flow import BoardResult, Column, FpgaOptions, FpgaResult
     from btfsynth.fpga.place import PlaceOptions
 
 _DEFAULT = "ice40-hx1k"
@@ -80,9 +79,8 @@ def fpga_command(
       btfsynth fpga hdl_out/multiplier_3 --device ecp5-25k --freq 200 --json
       btfsynth fpga hdl_out/multiplier_3 --board icestick
     """  # noqa: D301
-    from btfsynth.fpga.board import board_device
     from btfsynth.fpga.devices import get_device
-    from btfsynth.fpga.flow import run_fpga
+    from btfsynth.fpga.flow import board_device, run_fpga
 
     if board is not None:
         if device not in {None, board_device(board)} or place.freq is not None:
@@ -99,8 +97,8 @@ def fpga_command(
 
 
 def _on_board(source: Path, board: str, place: PlaceOptions, output: Path, as_json: bool) -> None:
-    from btfsynth.fpga.board import run_board
     from btfsynth.fpga.board_worker import BAUD
+    from btfsynth.fpga.flow import run_board
 
     result = run_board(source, board, place, output, say=_said(source))
 

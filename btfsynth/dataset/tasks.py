@@ -4,7 +4,7 @@ Most are whole truth tables: all patterns in counting order; the first input col
 of the first port, changes fastest. ``digits``, the random circuits and what has ``train=`` are samples with a
 part to train on and one to test on.
 
-What makes the data (`tables`, `generators`) is imported when a task is made: listing the tasks is cheap.
+What makes the data (`generators`) is imported when a task is made: listing the tasks is cheap.
 """
 
 from __future__ import annotations
@@ -91,59 +91,49 @@ def read_options(
     return options, "".join(changed)
 
 
-_TABLES, _GENERATORS = "tables", "generators"
-
-
-def _builtin(module: str, signature: str, description: str, example: str) -> Task:
-    """Return a task that the function of its name in a module here makes."""
+def _builtin(signature: str, description: str, example: str) -> Task:
+    """Return a task that the function of its name in `btfsynth.dataset.generators` makes."""
     name = signature.partition(":")[0]
-    return Task(name, signature, description, example, f"btfsynth.dataset.{module}:{name}")
+    return Task(name, signature, description, example, f"btfsynth.dataset.generators:{name}")
 
 
 _BUILTIN = (
     _builtin(
-        _TABLES,
         "multiplier:N[xM]",
         "unsigned product: a (N bits), b (M bits, N if not given) -> p (N+M bits)",
         "multiplier:2",
     ),
-    _builtin(_TABLES, "squarer:N", "square: a (N bits) -> p (2N bits)", "squarer:3"),
+    _builtin("squarer:N", "square: a (N bits) -> p (2N bits)", "squarer:3"),
     _builtin(
-        _TABLES,
         "adder:N[,cin=1]",
         "sum: a, b (N bits) -> s (N+1 bits); with cin=1 and a carry in: a, b, cin -> s",
         "adder:4",
     ),
-    _builtin(_TABLES, "full_adder", "one-bit sum: a, b, cin -> s, cout", "full_adder"),
+    _builtin("full_adder", "one-bit sum: a, b, cin -> s, cout", "full_adder"),
     _builtin(
-        _TABLES,
         "majority:N",
         "1 if more than half of N bits are 1, N odd: x (N bits) -> y",
         "majority:5",
     ),
-    _builtin(_TABLES, "parity:N", "exclusive or of N bits: x (N bits) -> y", "parity:4"),
+    _builtin("parity:N", "exclusive or of N bits: x (N bits) -> y", "parity:4"),
     _builtin(
-        _TABLES,
         "popcount:N",
         "number of ones among N bits: x (N bits) -> count",
         "popcount:7",
     ),
     _builtin(
-        _TABLES,
         "sorter:N",
         "the bits sorted, the ones first: x (N bits) -> y (N bits)",
         "sorter:4",
     ),
     _builtin(
-        _TABLES,
         "comparator:N",
         "unsigned comparison: a, b (N bits) -> lt, eq, gt",
         "comparator:2",
     ),
-    _builtin(_TABLES, "less:N", "1 if a < b, unsigned: a, b (N bits) -> y", "less:4"),
-    _builtin(_TABLES, "equal:N", "1 if a = b: a, b (N bits) -> y", "equal:4"),
+    _builtin("less:N", "1 if a < b, unsigned: a, b (N bits) -> y", "less:4"),
+    _builtin("equal:N", "1 if a = b: a, b (N bits) -> y", "equal:4"),
     _builtin(
-        _TABLES,
         "automaton:RULE[,steps=S][,cells=C]",
         "elementary cellular automaton: l, c, r -> y; after S steps x (2S+1 bits, the highest "
         "is the leftmost cell) -> y; ring of C cells, highest bit leftmost: state -> next; with "
@@ -151,7 +141,6 @@ _BUILTIN = (
         "automaton:30",
     ),
     _builtin(
-        _GENERATORS,
         "digits:CODE[,part=P,...]",
         "8x8 images from scikit-learn: p00 to p77 -> digit (one of 10 bits); CODE is grey "
         "(analog), thermometer:K or threshold:X; part=train is 512 of the 1797 images (train=N, "
@@ -159,7 +148,6 @@ _BUILTIN = (
         "digits:grey",
     ),
     _builtin(
-        _GENERATORS,
         "random_and_or:LxW[,gate=P,train=N,...]",
         "random circuit of L layers of W, a node an AND or OR of two signals with "
         "probability P (0.5), else a copy, inverted at random: x -> y; part=train is N of its vectors "
@@ -167,26 +155,22 @@ _BUILTIN = (
         "random_and_or:3x32",
     ),
     _builtin(
-        _GENERATORS,
         "random_majority:LxW[,gate=P,train=N,...]",
         "the same with the majority of three signals as the gate: x -> y",
         "random_majority:5x32,train=512",
     ),
     _builtin(
-        _GENERATORS,
         "autoencoder:K[,bits=N,kind=S,seed=N]",
         "K different vectors of N bits (K), kind=random or one-hot, as their own targets: x -> y",
         "autoencoder:16",
     ),
     _builtin(
-        _GENERATORS,
         "decoder:K[,bits=N,code=S,seed=N]",
         "K different random vectors of N bits (K) without inputs, to be made from codes that "
         "training finds, code=hypercube or one-hot: -> y",
         "decoder:16",
     ),
     _builtin(
-        _GENERATORS,
         "digit_images:D",
         "the 8x8 images of one digit from scikit-learn, a pixel on from half its range, without "
         "inputs, to be made from one-hot codes: -> pixel",

@@ -39,7 +39,7 @@ from btfsynth.netlist.simulation import (
     unpack_bits,
 )
 from btfsynth.network.accuracy import Accuracy, hardware_outputs
-from btfsynth.network.formats.files import load_network
+from btfsynth.network.formats import load_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.settings.table import Conflicts, Preserve
 

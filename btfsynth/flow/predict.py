@@ -28,7 +28,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.accuracy import label_width
-from btfsynth.network.formats.files import load_network
+from btfsynth.network.formats import load_network
 from btfsynth.network.trained import TrainedNetwork
 from btfsynth.ports import Port, bit_names, total_width
 

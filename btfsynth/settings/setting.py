@@ -261,7 +261,7 @@ class Widths(Kind):
 
     def read(self, text: str) -> Any:
         if text.endswith(".wth"):
-            return resolve("btfsynth.network.formats.files:read_widths")(text)
+            return resolve("btfsynth.network.formats:read_widths")(text)
         parts = text.split(",")
         return tuple(map(int, parts)) if all(map(_DIGITS.fullmatch, parts)) else text
 

@@ -180,7 +180,7 @@ def test_board(cli, multiplier, monkeypatch):
         assert len(text) > 100
         assert str(Path(__file__).parents[2]) not in text
     # A run that fails, here for a clock that is too fast, takes nothing of it.
-    monkeypatch.setattr("btfsynth.fpga.board._clock", lambda pins: 9999.0)
+    monkeypatch.setattr("btfsynth.fpga.flow._clock", lambda pins: 9999.0)
     outcome = cli("fpga", multiplier, "--board", "icestick", "-o", "out")
     assert outcome.code == 1
     assert "the board's clock has 9999 MHz" in outcome.complaint

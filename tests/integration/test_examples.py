@@ -19,7 +19,7 @@ from btfsynth.dataset.load import load
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
-from btfsynth.reproduce.recovery import hidden_netlist
+from btfsynth.reproduce.record import hidden_netlist
 from btfsynth.verify.equivalence import equivalent
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -8,8 +8,8 @@ from circuits import array_multiplier
 from btfsynth.errors import UsageError
 from btfsynth.flow.building import emit_netlist
 from btfsynth.fpga import board_worker
-from btfsynth.fpga.board import board_device
 from btfsynth.fpga.board_worker import byte_count, simulate_shell
+from btfsynth.fpga.flow import board_device
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
