@@ -73,9 +73,9 @@ def learn_command(
     """Learn a circuit from the samples in SOURCE that generalises to unseen vectors.
 
     SOURCE, --valid and --test are files (.pla, .dat, .truth, .csv, .arff, .npz) or tasks; tables are coded
-    (--code). Threshold networks, decision trees, boosted trees, tables, symmetric functions and polynomials
-    compete on the validation patterns; the best circuit within the limits is written as checked hardware and
-    as AIGER.
+    (--code). One circuit for all outputs, threshold networks, decision trees, boosted trees, tables, symmetric
+    functions and polynomials compete on the validation patterns; the best circuit within the limits is written
+    as checked hardware and as AIGER.
     Ctrl-C ends the learning, keeps the best circuit so far without simulating it, and exits with 1. Exits
     with 0 if the learning completed and the hardware was verified.
 
@@ -127,6 +127,8 @@ def _found(event: Event) -> str | None:
 
 
 def _show(report: LearnReport, directory: Path, said: Sequence[str]) -> None:
+    from btfsynth.report.folder import agreement
+
     train = report.data["train"]
     console.rule(train.name, align="left", style="dim")
     show(
@@ -148,9 +150,22 @@ def _show(report: LearnReport, directory: Path, said: Sequence[str]) -> None:
     show("netlist", f"{netlist_summary(report.cost)}; {report.ands} AND nodes", style="green")
     for name, score in report.scores.items():
         what = "patterns" if report.n_classes is None else "labels"
-        show(name, f"{percent(score.bits)} of bits, {percent(score.vectors)} of {what} right")
+        bits = _with_interval(score.bits, score.bits_interval)
+        vectors = _with_interval(score.vectors, score.vectors_interval)
+        show(name, f"{bits} of bits, {vectors} of {what} right")
+    sure = ((report.confidence_of(place), name) for place, name in enumerate(names))
+    agreed = agreement([(each, name) for each, name in sure if each is not None])
+    if agreed is not None:
+        show("agreement", f"{agreed[0]} {agreed[1]}")
     show_files(report.files, directory, report.notices, said)
     show_checks(report)
+
+
+def _with_interval(share: float, interval: tuple[float, float] | None) -> str:
+    """Return a share in percent, with its 95% confidence interval if there is one."""
+    if interval is None:
+        return percent(share)
+    return f"{percent(share)} ({' to '.join(map(percent, interval))})"
 
 
 def _front(report: LearnReport, name: str) -> Any:

@@ -1,16 +1,16 @@
 """Heat-bath moves on a circuit: a connection is redrawn from all signals that could replace it.
 
-The energy of a circuit is the cost of its gates plus, for every output, a weight times the samples that it gets
-wrong. At a position (a fan-in of a gate, an output, or a gate as a whole) it is linear in the values there:
-flipping the gate shows on which samples that matters, and what it costs. The product of this *gain* with the
-values of a signal is the energy of taking that signal. So one product of a matrix and a vector gives the
-energies of all signals, and one of two matrices those of all new gates of two: for values -1 and +1
+The energy of a circuit is the cost of its gates plus, for every output, a weight times its number of wrong
+samples. At a position (a fan-in of a gate, an output, or a gate as a whole) it is linear in the values there.
+Complementing the gate on every sample gives the coefficients, the *gain*; the gain times the values of a signal
+is the energy with that signal in this position. A product of a matrix and a vector thus gives the energies of
+all signals, and a product of two matrices those of all new gates of two signals: for values -1 and +1
 
     and(a, b) = (a + b + ab - 1) / 2,    xor(a, b) = -ab,    majority(a, b, c) = (a + b + c - abc) / 2.
 
 The choice is drawn with probability proportional to exp(-energy) (Gibbs sampling; S. Geman and D. Geman, IEEE
-PAMI 6, 721, 1984). The weight of an error rises from the first move to the last: first there are only the gates
-that explain most, at last every error counts (annealing; S. Kirkpatrick et al., Science 220, 671, 1983).
+PAMI 6, 721, 1984). The weight of an error rises from the first move to the last: at first only gates that
+explain much pay off, at the end every error counts (annealing; S. Kirkpatrick et al., Science 220, 671, 1983).
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _IMPROBABLE = 20.0
 _WHOLE = 3
 """The pin that stands for a gate as a whole."""
 _GATES, _PAIRS = 14, 30
-"""Gates of two signals: four ANDs, four ORs, four majorities with what is there, parity and its complement; and
-an OR, or an AND, of what is there with each of the first eight."""
+"""New gates of two signals: four ANDs, four ORs, four majorities with the present signal, parity and its
+complement; and an OR, or an AND, of the present signal with each of the first eight."""
 
 
 class Position(NamedTuple):
@@ -57,20 +57,22 @@ class Position(NamedTuple):
 
     place: int  # of the gate; -1 for an output
     pin: int  # of the gate, or the number of the output
-    literal: int  # what is there
+    literal: int  # the present signal
 
 
 class Scratch(NamedTuple):
-    """What moves write before they read it."""
+    """Scratch arrays of moves; each is written before it is read."""
 
     gain: NDArray[np.float32]  # (samples,) the energy of +1 at the position, over that of 0
-    delta: NDArray[np.float32]  # (samples,) what flipping the gate costs
+    delta: NDArray[np.float32]  # (samples,) change of energy if the gate is complemented
     rows: NDArray[np.int64]  # (signals,) signals that may take the place
-    # (2, signals) gain, and gain times what is there, times the values of these
+    # (2, signals) gain, and gain times the present signal, times the values of these
     linear: NDArray[np.float32]
-    keeps: NDArray[np.float64]  # (signals,) what of the gates that would be freed they need
+    keeps: NDArray[np.float64]  # (signals,) cost of the gates that only this choice keeps
     energies: NDArray[np.float64]  # (2 * signals,) by literal
-    pairs: NDArray[np.float32]  # (2, signals, signals) gain, and gain times what is there, with two
+    pairs: NDArray[
+        np.float32
+    ]  # (2, signals, signals) gain, and gain times the present signal, with two
     scaled: NDArray[np.float32]  # (2, samples)
     focus: NDArray[np.bool_]  # (places,) the gates that may change
     places: NDArray[np.int64]  # (places,) the same, listed
@@ -126,7 +128,7 @@ def _add_difference(
 
 @njit(cache=True)
 def flip_gate(state: State, place: int) -> None:
-    """Mark the gate and all that depend on it, and compute their values if it were the other way round."""
+    """Mark a gate and all that depend on it, and compute their values if it is complemented."""
     base = first_place(state)
     state.marked[:] = False
     state.marked[place] = True
@@ -292,7 +294,7 @@ def _four_dots(
 
 @njit(cache=True, fastmath=True)
 def _set_pairs(state: State, literal: int, scratch: Scratch, rows: int) -> None:
-    """Write the products of the gain with every two signals, and with what is there as well."""
+    """Write the products of the gain with every two signals, and with the present signal as well."""
     present, sign = state.values[literal >> 1], sign_of(literal)
     first, second = scratch.scaled
     out = np.empty((2, 4), np.float32)
@@ -337,8 +339,8 @@ def _energy_of(
 ) -> Any:
     """Return the energy of the values of a new gate of two signals, its cost aside.
 
-    parts: gain times the first signal, the second and both; with_present: the same times what is there; sums:
-    those of the gain, and of the gain times what is there.
+    parts: gain times the first signal, the second and both; with_present: the same times the present signal;
+    sums: those of the gain, and of the gain times the present signal.
     """
     a, b, ab = parts
     ac, bc, abc = with_present
@@ -351,7 +353,7 @@ def _energy_of(
     if gate < _GATES:
         return ab if gate & 1 else -ab
     on, off = 0.5 * (constant + present), 0.5 * (constant - present)
-    if gate < _GATES + 8:  # an OR: the gate counts where what is there is -1
+    if gate < _GATES + 8:  # an OR: the gate counts where the present signal is -1
         inner = gate - _GATES
         return on + _gate_energy(inner, 0.5 * (a - ac), 0.5 * (b - bc), 0.5 * (ab - abc), off)
     inner = gate - _GATES - 8
@@ -394,7 +396,7 @@ def _price(gate: int, prices: tuple[float, float, float, float]) -> Any:
 def _draw_gate(
     goal: Goal, scratch: Scratch, rows: int, can_keep: bool, sums: tuple[float, float]
 ) -> tuple[int, int, int]:
-    """Draw a new gate of two signals for a position; its number and the signals, -1 for what is there."""
+    """Draw a new gate of two signals for a position; its number and the signals, -1 for none."""
     costs = goal.costs
     saved = scratch.energies[0]
     present = sums[1]
@@ -468,7 +470,7 @@ def _free_places(state: State) -> tuple[int, int]:
 
 @njit(cache=True)
 def _new_gate(state: State, goal: Goal, position: Position, scratch: Scratch, rows: int) -> Any:
-    """Draw a new gate for a position and build it; return its place, -1 if what is there stays."""
+    """Draw a new gate for a position and build it; return its place, -1 if the present signal stays."""
     base = first_place(state)
     places = _free_places(state)
     if places[1] < 0:

@@ -1,9 +1,9 @@
-"""A circuit that is changed while it is sampled: gates in a pool, and their values on all samples.
+"""The circuit of a chain: a pool of gates, and their values on all samples.
 
 Signals are numbered as in a netlist: 0 is FALSE, then come the inputs, then the places of the pool; a literal
-is twice a signal, plus one where it is complemented. A place holds a majority of three literals, which an AND
-or OR is too, with a constant for the third, or an exclusive or of two. A gate that no output needs is dropped,
-and its place is free again. Values are -1 and +1.
+is twice a signal, plus one where it is complemented. A place holds a majority of three literals (an AND or OR
+has a constant for the third) or an exclusive or of two. The place of a gate that no output needs becomes free.
+Values are -1 and +1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AND_COST, MAJORITY_COST, PARITY_COST = 0, 1, 2
 
 
 class Goal(NamedTuple):
-    """What a circuit is to be."""
+    """Targets of a circuit and costs of its gates."""
 
     # (outputs, samples) float32: -1 or +1, and 0 where a sample says nothing of an output
     targets: NDArray[np.float32]
@@ -30,7 +30,7 @@ class Goal(NamedTuple):
 
 
 class State(NamedTuple):
-    """A circuit, its values, and what its changes need. Kernels change it in place."""
+    """A circuit, its values, and scratch arrays of its moves. Kernels change it in place."""
 
     kinds: NDArray[np.int64]  # (places,)
     fanins: NDArray[np.int64]  # (places, 3) literals; the third of a parity is 0
@@ -42,7 +42,7 @@ class State(NamedTuple):
     colour: NDArray[np.int64]
     stack: NDArray[np.int64]
     marked: NDArray[np.bool_]  # (places,) the gate that is changed and all that depend on it
-    flipped: NDArray[np.float32]  # (places, samples) their values if it were the other way round
+    flipped: NDArray[np.float32]  # (places, samples) their values if that gate were complemented
     members: NDArray[np.int64]  # (places,) the gates that a change may free
     inside: NDArray[np.bool_]  # (places,) whether a gate is among them
     drops: NDArray[np.int64]  # (places,) how many of a gate's references they hold
@@ -195,7 +195,7 @@ def refresh(state: State) -> None:
 
 @njit(cache=True)
 def find_members(state: State, root: int, references: int) -> int:
-    """Find the gates that are freed when `references` references to a gate go; return their number.
+    """Find the gates that become free when a gate loses `references` references; return their number.
 
     Changes members and inside; `forget_members` undoes this.
     """
@@ -232,7 +232,7 @@ def forget_members(state: State, count: int) -> None:
 
 @njit(cache=True)
 def kept_cost(state: State, costs: NDArray[np.float64], place: int) -> Any:
-    """Return what those of the members cost that a gate needs, itself included."""
+    """Return the cost of the members in the cone of a gate, itself included."""
     if place < 0 or not state.inside[place]:
         return 0.0
     base = first_place(state)
@@ -274,7 +274,7 @@ def same_as(state: State, place: int) -> Any:
 
 @njit(cache=True)
 def collapse(state: State, first: int) -> None:
-    """Replace a gate that is equal to a literal by that literal, and all that become so by this."""
+    """Replace a gate that equals a literal by that literal, and gates that do so as a result."""
     base = first_place(state)
     waiting = first
     while waiting >= 0:

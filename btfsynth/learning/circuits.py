@@ -1,13 +1,16 @@
 """The simplest circuit that explains the samples of all outputs at once, by simulated annealing.
 
-Outputs share gates: a hidden gate that one output hardly shows is paid for once and explains several. A chain
-begins without gates, and the weight of an error rises, so that the strongest signals are found first, and the
-next gates read them. A chain is then repaired: an output that is wrong somewhere, with one or two others, is
-melted while the rest stays cold, and annealed again; the change is kept if the description is not longer.
+Outputs share gates: a gate costs once, however many outputs it explains, so weak evidence from several outputs
+adds up. A chain starts without gates. The weight of an error rises, so the gates that explain most are found
+first and later gates read them. Repairs follow: one to three outputs, wrong ones first, are annealed again from
+a lower weight while the others stay as they are; a change is kept if the description does not become longer.
 
 The description is that of a two-part code (J. Rissanen, Automatica 14, 465, 1978): the literals of every gate,
-and every error. Chains have several lengths; the shortest description wins, and what chains of nearly the same
-description disagree on is not settled by the samples.
+and every error. Chains have several lengths; the shortest description wins.
+
+Confidence: a circuit has the probability exp(-length of its description). Moves at full prices, with errors as
+expensive as at the end of the annealing, sample this distribution near the circuit that they begin at (Gibbs
+sampling). An explanation that is a little longer than the shortest one is less probable, but there are many.
 """
 
 from __future__ import annotations
@@ -41,34 +44,38 @@ from btfsynth.settings.table import Basis
 from btfsynth.workers.executor import Common, Executor, Inline, Task, completed
 
 _FIRST_WEIGHT, _MIDDLE_WEIGHT = 0.1, 2.0
-"""Energies of an error in nats: at the beginning, and where the circuit for noisy samples is taken."""
+"""Weights of an error in nats: at the start, and at which the circuit for noisy samples is recorded."""
 _STEPS, _GROWTH, _MAX_STEPS = 100_000, 8, 6_400_000
-"""Moves of the first chain, how many times as many each has as the one before, and at most."""
+"""Moves of the first chain, growth factor from chain to chain, and maximum."""
 _SLICES = 20
 _GATE_EVERY = 40
 _QUENCH = 2000
 _REPAIRS, _REPAIR_EVERY = 33, 24_000
-"""Repairs of any chain, and moves for which a chain has one more; a quarter of both if nothing is wrong."""
+"""Repairs of each chain, plus one per this many moves; a quarter of that if nothing is wrong."""
 _REPAIR_STEPS = 3000
 _REPAIR_GATE_EVERY = 25
 _MELTED = (0.5, 2.0)
-"""Weights of an error at which a repair begins."""
+"""Range of the weight of an error at the start of a repair."""
 _COVERING = 0.3
-"""Share of the repairs of a wrong output that add a product which covers wrong samples."""
+"""Share of the repairs of a wrong output that add a product of literals for its wrong samples."""
 _MAX_LITERALS = 10
 _SPARE = 16
-"""Free places below which nothing is repaired: such a circuit lists the samples."""
+"""Minimum number of free places for repairs; a fuller circuit only lists the samples."""
 _CHEAPEST = 0.25
-"""Price of a gate at which a repair begins, at least; so that gates that help only together can be met."""
+"""Minimum factor on the cost of a gate in a repair; low costs let in gates that help only together."""
 _NEAR = 10.0
-"""Difference of energy up to which two circuits are equally good explanations, in nats."""
+"""Maximum energy above the simplest circuit, in nats, of circuits at which walks start."""
+_WALKS, _STOPS, _WALK_STEPS = 4, 8, 1000
+"""Walks, circuits recorded per walk after the first one, and moves from one to the next."""
 _ASKED = 2048
 """Random vectors on which circuits are compared."""
+_FIRST_WALK = 1 << 21
+"""Seed of the first walk; those of chains are smaller."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ground(Common):
-    """What all chains of a problem share."""
+    """The samples and settings that all chains share."""
 
     inputs: NDArray[np.uint8]  # (samples, inputs)
     targets: NDArray[np.float32]  # (outputs, samples) -1 or +1, 0 for a don't-care
@@ -78,7 +85,7 @@ class Ground(Common):
 
     @property
     def costs(self) -> NDArray[np.float64]:
-        """What gates cost: the choice of each literal, in nats, and of the kind of gate."""
+        """Costs of gates in nats: choosing each literal, and the kind of gate."""
         literal = math.log(2 * (1 + self.inputs.shape[1]))
         majority = 3.3 * literal if self.basis.three else math.inf
         return np.array([2 * literal, majority, 2.8 * literal if self.basis.parities else math.inf])
@@ -90,7 +97,7 @@ class Ground(Common):
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """A circuit that a chain has reached."""
+    """A circuit recorded during a chain."""
 
     how: str
     kinds: NDArray[np.int64]
@@ -117,14 +124,14 @@ class Sampled:
 
 
 def load_circuit(state: State, circuit: Sampled) -> None:
-    """Put a circuit that was found before into a state with as many places."""
+    """Copy a recorded circuit into a state with the same number of places."""
     state.kinds[:], state.fanins[:] = circuit.kinds, circuit.fanins
     state.outputs[:] = circuit.outputs
     refresh(state)
 
 
 class Chain:
-    """A circuit on its way, from nothing or from one that was found before."""
+    """An annealing chain, from an empty circuit or from a recorded one."""
 
     def __init__(
         self,
@@ -156,7 +163,7 @@ class Chain:
         anneal(self.state, self.goal, self.scratch, weights, focus, (steps, every), seed)
 
     def cool(self, begin: float, end: float, steps: int) -> None:
-        """Raise the weight of errors step by step, at once where the time is over."""
+        """Raise the weight of errors step by step; after the deadline, in one short step."""
         self.scratch.chosen[:] = np.arange(self.outputs)
         levels = np.geomspace(begin, end, _SLICES + 1)
         for low, high in pairwise(levels):
@@ -172,7 +179,7 @@ class Chain:
                 return
 
     def repair(self, rounds: int) -> None:
-        """Melt a few outputs at a time, wrong ones first, and keep what shortens the description."""
+        """Anneal a few outputs at a time again, wrong ones first; keep what is no longer than before."""
         wrong, energy = self.measure()
         for done in range(rounds):
             full = self.state.size[0] > len(self.state.kinds) - _SPARE
@@ -205,8 +212,8 @@ class Chain:
     def _cover(self, output: int) -> bool:
         """Add a product of literals that is true on wrong samples of an output and on no right one.
 
-        This finds rare values of an output, which no single literal makes likely. The literals are those that
-        all these samples share, taken greedily until they exclude the others.
+        This finds rare values of an output, for which no single literal is good evidence. The wrong samples
+        agree on these literals, which are added greedily until they exclude the right ones.
         """
         state = self.state
         literal = int(state.outputs[output])
@@ -259,7 +266,7 @@ class Chain:
         return 2 * (len(state.values) - len(state.kinds) + place)
 
     def full_course(self, steps: int) -> Sampled:
-        """Anneal and repair; return what it was where errors were cheap."""
+        """Anneal and repair; return the circuit recorded while errors were cheap."""
         self.cool(_FIRST_WEIGHT, _MIDDLE_WEIGHT, steps * 2 // 3)
         noisy = self.sampled(", errors cheap")
         self.cool(_MIDDLE_WEIGHT, self.error, steps // 3)
@@ -303,7 +310,7 @@ def warm_up_circuits() -> None:
 
 @dataclass
 class Search:
-    """Run chains until their number or the time is reached, or two long ones end exactly alike."""
+    """Run chains up to a number or a deadline, or until two end with the same description length."""
 
     ground: Ground
     chains: int | None = None
@@ -336,7 +343,7 @@ class Search:
 
 
 def settled(ends: list[Sampled]) -> bool:
-    """Return whether the two simplest circuits are exact and equally simple, found by different chains."""
+    """Return whether the simplest circuits of two chains are exact and equally long."""
     ranked = sorted(ends, key=lambda each: each.energy)
     return len(ranked) > 1 and all(
         each.exact and each.energy <= ranked[0].energy + 1e-6 for each in ranked[:2]
@@ -344,24 +351,46 @@ def settled(ends: list[Sampled]) -> bool:
 
 
 def predict(circuit: Sampled, inputs: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return what a circuit says on other vectors, ``(outputs, vectors)`` bool."""
+    """Return the outputs of a circuit on other vectors, ``(outputs, vectors)`` bool."""
     state = new_state(inputs, len(circuit.outputs), len(circuit.kinds))
     load_circuit(state, circuit)
     signs = (1 - 2 * (state.outputs & 1)).astype(np.float32)
     return np.asarray(state.values[state.outputs >> 1] * signs[:, None] > 0)
 
 
-def confidence(ground: Ground, circuits: list[Sampled]) -> NDArray[np.float64]:
-    """Return, for each output of the simplest circuit, how far circuits nearly as simple agree on it.
+def confidence(
+    ground: Ground, circuits: list[Sampled], seconds: float | None = None
+) -> NDArray[np.float64]:
+    """Return how far probable explanations of the samples agree with the simplest circuit.
 
-    ``(outputs,)`` float64: the mean over random vectors of the share of these circuits, weighted by
-    exp(-energy), that say the same. 1.0 where there is no other.
+    ``(outputs,)`` float64: the share of random vectors on which circuits of a few random walks agree with it,
+    averaged over these circuits. Walks begin at the simplest circuits and are weighted by exp(-energy) of their
+    first one. After `seconds` all walks stop.
     """
     ranked = sorted(circuits, key=lambda each: each.energy)
     near = [each for each in ranked if each.energy <= ranked[0].energy + _NEAR]
     random = np.random.default_rng([ground.seed, 1 << 20])
     vectors = random.integers(0, 2, (_ASKED, ground.inputs.shape[1]), dtype=np.uint8)
-    said = [predict(each, vectors) for each in near]
-    weights = np.exp([near[0].energy - each.energy for each in near])
-    same = np.array([(each == said[0]).mean(axis=1) for each in said])
-    return np.asarray(weights @ same / weights.sum())
+    said = predict(near[0], vectors)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    total, weights = np.zeros(len(said)), 0.0
+    for number in range(max(_WALKS, len(near))):
+        start = near[number % len(near)]
+        weight = float(np.exp(near[0].energy - start.energy))
+        for each in _walk(ground, start, number, deadline):
+            total += weight * (predict(each, vectors) == said).mean(axis=1)
+            weights += weight
+    return total / weights
+
+
+def _walk(ground: Ground, start: Sampled, number: int, deadline: float | None) -> list[Sampled]:
+    """Return the circuits of a walk, the first one included."""
+    chain = Chain(ground, _FIRST_WALK + number, start=start)
+    weights = np.full(chain.outputs, ground.error)
+    found = [start]
+    for _ in range(_STOPS):
+        if deadline is not None and time.monotonic() > deadline:
+            break
+        chain.move(weights, ground.error, _WALK_STEPS, chain.outputs, _REPAIR_GATE_EVERY)
+        found.append(chain.sampled(""))
+    return found

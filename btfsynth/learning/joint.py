@@ -1,15 +1,16 @@
 """The learner of all outputs at once: circuits whose outputs share gates, and data whose outputs share a rule.
 
-Its circuits compete like all others, output by output, on the validation samples. Where these were part of the
-given samples, an output that it wins is then learnt again from all of them.
+Its circuits compete with those of the other learners, output by output, on the validation samples. If these
+were split off the training samples, the outputs that it wins are then learnt again from all samples.
 
-Shared rule: where the outputs are one function of the inputs turned round, as in a cellular automaton, each
-sample of n outputs is n samples of that function.
+Shared rule: if all outputs are one function of the rotated inputs, as in a cellular automaton, one sample of n
+outputs gives n samples of that function.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -32,10 +33,12 @@ from btfsynth.settings.table import Share
 from btfsynth.workers.executor import Executor
 
 _MAX_SAMPLES = 1536
-"""Samples of a chain; of more every second, third and so on is taken."""
+"""Maximum number of samples of a chain; of more, every second, third and so on is used."""
 _MAX_CHAINS = 16
-"""Chains where only trainings are limited."""
+"""Maximum number of chains without a time limit."""
 _COMPETING = 4
+_CHAIN_SHARE = 0.95
+"""Share of the time for chains; the rest is for the confidence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +48,7 @@ class Joint:
     samples: Dataset
     circuits: tuple[Sampled, ...]
     confidence: NDArray[np.float64]  # (outputs,) of the simplest
-    lost: str | None = None  # What became of the workers, if they were lost on the way
+    lost: str | None = None  # The error that ended the workers, if one did
     interrupted: bool = False  # True if the user stopped it
 
     @cached_property
@@ -54,9 +57,9 @@ class Joint:
         return tuple(each.netlist(self.samples.name, *ports) for each in self.circuits)
 
     def candidates(self, problem: Problem, whole: Limits, output: int) -> list[Candidate]:
-        """Return the cones of an output.
+        """Return the cones of one output as candidates.
 
-        They hold the limits of all outputs where the circuit does, else those of the problem.
+        The limits are those of all outputs if the whole circuit is within them, else those of the problem.
         """
         found = []
         for circuit, netlist in zip(self.circuits, self.netlists, strict=True):
@@ -78,7 +81,7 @@ def search_jointly(
     executor: Executor,
     on_event: OnEvent,
 ) -> Joint | None:
-    """Search for the simplest circuits of all outputs; None if each is longer than a list of their values."""
+    """Return the simplest circuits of all outputs; None if none is shorter than a list of the values."""
     on_event(StageBegan(JOINT))
     rows = slice(None, None, -(-samples.n_patterns // _MAX_SAMPLES))
     signs = 2.0 * samples.targets[rows] - 1
@@ -90,7 +93,8 @@ def search_jointly(
     found: list[Sampled] = []
     lost, interrupted = None, False
     try:
-        found.extend(Search(ground, chains, deadline, executor, on_event).run())
+        part = None if deadline is None else _left(deadline) * _CHAIN_SHARE + time.monotonic()
+        found.extend(Search(ground, chains, part, executor, on_event).run())
     except ToolError as error:
         lost = str(error)
     except KeyboardInterrupt:
@@ -105,17 +109,22 @@ def search_jointly(
     best = [each for each in ranked if "cheap" not in each.how][:_COMPETING]
     if not best:
         return None
-    sure = confidence(ground, best)
+    seconds = None if deadline is None else _left(deadline)
+    sure = confidence(ground, best, 0.0 if interrupted or lost is not None else seconds)
     return Joint(samples, (*best, *cheap), sure, lost, interrupted)
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What came of asking an oracle."""
+    """Circuits learnt from an oracle."""
 
     joint: Joint
-    asked: int  # Vectors, those given not counted
-    settled: bool  # Whether the circuits agreed before the questions were used up
+    asked: int  # Number of vectors asked for, without those given
+    settled: bool  # True if the circuits agreed before the limit
 
 
 def ask_jointly(
@@ -138,9 +147,9 @@ def ask_jointly(
 def refitted(
     joint: Joint, outcomes: list[Candidate], whole: Limits, problems: Callable[[int], Problem]
 ) -> list[Candidate]:
-    """Return winners, replaced by the simplest circuit of all samples where this learner has won.
+    """Return the winners, those of this learner replaced by the simplest circuit learnt from all samples.
 
-    It has to be as often right as the winner on the samples that the winner was chosen by.
+    That circuit must be right on at least as many samples as the winner.
     """
     chosen = []
     for output, winner in enumerate(outcomes):
@@ -156,7 +165,7 @@ def refitted(
 
 
 def tied(samples: Dataset) -> Dataset:
-    """Return the samples of the one function that all outputs are, with the inputs turned round for each."""
+    """Return samples of the rule that all outputs share, from inputs rotated for each output."""
     n = samples.n_outputs
     if samples.n_inputs != n:
         raise UsageError(
@@ -184,7 +193,7 @@ def tied(samples: Dataset) -> Dataset:
 
 
 def untied(samples: Dataset, rule: Netlist) -> Netlist:
-    """Return the circuit of all outputs of which a rule is the first one."""
+    """Return the circuit of all outputs from the rule of the first one."""
     builder = NetlistBuilder(samples.name, samples.input_ports, samples.output_ports)
     n = builder.n_inputs
     inputs = [builder.input(bit) for bit in range(n)]

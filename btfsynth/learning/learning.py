@@ -143,7 +143,9 @@ def learn(
             confidence=sure,
             baselines=tuple(baselines),
             netlist=netlist,
-            scores={name: score(netlist, each) for name, each in data.items()},
+            scores={
+                name: score(netlist, each, unseen=name == "test") for name, each in data.items()
+            },
             checks={},
             files=(),
             notices=tuple(notices),

@@ -1,9 +1,9 @@
-"""Learning by questions: a function that can be asked for its outputs on chosen input vectors.
+"""Active learning: an oracle gives the outputs of the function on input vectors that the learner chooses.
 
-A few circuits explain what was asked so far, each found on its own. The next vectors are those on which they
-contradict each other, and those that test what they agree on: a connection is tested by a vector on which its
-value reaches an output (a test of a stuck-at fault), and each is tested for both values several times, so that
-what no circuit has thought of shows too. After every round circuits are repaired where they are wrong.
+Several circuits, found independently, explain the answers so far. The next vectors are those on which the
+circuits disagree, and those that test what they agree on. A vector tests a connection if the value there
+reaches an output, as in tests for stuck-at faults. Each connection is tested with both values several times,
+which also reveals what no circuit has. After each round, circuits that are wrong are repaired.
 
 Query by committee: H. S. Seung et al., COLT 1992. Tests of every fault more than once: I. Pomeranz and S. M.
 Reddy, IEEE TCAD 19, 1372, 2000.
@@ -28,36 +28,34 @@ Oracle = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """``(vectors, inputs)`` to ``(vectors, outputs)`` uint8 0/1."""
 
 _BEGIN = 48
-"""Vectors to begin with; random ones are added to those given."""
+"""Number of vectors before the first search: those given, and random ones."""
 _MEMBERS = 3
 _BATCH = 8
 _POOL = 4096
-"""Random vectors among which the next ones are chosen."""
+"""Number of random vectors from which the next ones are chosen."""
 _DETECTIONS = 8
-"""How often a value of a connection is to be tested."""
+"""Number of tests of each value of a connection."""
 _ERROR = 24.0
-"""Energy of an error: answers are right."""
+"""Energy of an error; higher than for samples, as answers have no noise."""
 _REPAIRS = 12
 _CHECKS = 16
-"""Random vectors asked at the end, which no circuit was fitted to."""
+"""Number of random vectors for the final check; no circuit was fitted to them."""
 _SECONDS = 600.0
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What was asked, and the circuits that explain it, the simplest first."""
+    """All samples after the questions, and the circuits that explain them, the simplest first."""
 
     inputs: NDArray[np.uint8]
     targets: NDArray[np.uint8]
     circuits: tuple[Sampled, ...]
-    asked: int  # How many vectors, those given not counted
-    settled: (
-        bool  # Whether all circuits agreed and passed the tests before the questions were used up
-    )
+    asked: int  # Number of vectors asked for, without those given
+    settled: bool  # True if the circuits agreed and passed the final check before the limit
 
 
 class Inquiry:
-    """Questions, answers, and the circuits in between."""
+    """The state of active learning: samples so far, questions left, and the circuits that explain them."""
 
     def __init__(
         self,
@@ -88,7 +86,7 @@ class Inquiry:
             chosen = self._choose()
             settled = not len(chosen)
             if settled:
-                # What no circuit was fitted to decides.
+                # Random vectors, which no circuit was fitted to, decide.
                 chosen = self._vectors(min(_CHECKS, self.left))
             before = len(self.inputs)
             self.ask(chosen)
@@ -102,7 +100,7 @@ class Inquiry:
         return Answers(self.inputs, self.targets, tuple(self.members), asked, settled)
 
     def ask(self, vectors: NDArray[np.uint8]) -> None:
-        """Ask for vectors, as many as are left."""
+        """Ask for the outputs of vectors, up to the limit."""
         vectors = vectors[: self.left]
         if not len(vectors):
             return
@@ -126,10 +124,10 @@ class Inquiry:
         return chain.sampled("")
 
     def _repaired(self, place: int) -> Sampled:
-        """Return a member after the last answers; one that explains badly begins at the best."""
+        """Return a member repaired with the last answers, from the best member if that explains more."""
         best = min(self.members, key=lambda each: each.energy)
         start = self.members[place]
-        rounds = len(self.inputs)  # never the random numbers of another round
+        rounds = len(self.inputs)  # each round has its own random numbers
         chain = Chain(self.ground, rounds * _MEMBERS + place, start=start)
         chain.repair(_REPAIRS)
         wrong, energy = chain.measure()
@@ -143,9 +141,9 @@ class Inquiry:
         return chain.sampled("")
 
     def _choose(self) -> NDArray[np.uint8]:
-        """Return the next vectors; none if all members agree and every connection is tested."""
+        """Return the next vectors; none if all members agree and every connection has its tests."""
         half = self._vectors(_POOL // 2)
-        # Neighbours of vectors asked before keep most of a path open.
+        # Near vectors asked before, most connections of a path still reach an output.
         near = self.inputs[self.random.integers(0, len(self.inputs), _POOL // 2)].copy()
         near ^= self.random.random(near.shape) < 2 / near.shape[1]
         pool = np.concatenate([half, near])
@@ -170,7 +168,7 @@ class Inquiry:
 
 
 def detections(circuit: Sampled, vectors: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return which vectors test which value of which connection, ``(2 * connections, vectors)`` bool."""
+    """Return ``(2 * connections, vectors)`` bool: which vectors test each value of each connection."""
     state: State = new_state(vectors, len(circuit.outputs), len(circuit.kinds))
     load_circuit(state, circuit)
     base = first_place(state)
@@ -199,7 +197,7 @@ def detections(circuit: Sampled, vectors: NDArray[np.uint8]) -> NDArray[np.bool_
 
 
 def command_oracle(command: str, outputs: int) -> Oracle:
-    """Return the function that a command computes: it reads lines of 0 and 1, and writes one for each."""
+    """Return an oracle that runs a command, which reads lines of 0 and 1 and writes a line for each."""
 
     def ask(vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
         text = "".join("".join(map(str, row)) + "\n" for row in vectors.tolist())

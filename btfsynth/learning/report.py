@@ -37,11 +37,18 @@ from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.ports import bit_names
 from btfsynth.sim.base import CheckResult
 
+Interval = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Score:
+    """Shares of bits and of whole vectors that are right."""
+
     bits: float
     vectors: float
+    # 95% confidence intervals; None for data that the circuit was fitted to or chosen by
+    bits_interval: Interval | None = None
+    vectors_interval: Interval | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +71,7 @@ class LearnReport:
     # Where the files are: beside the folder asked for if the learning failed or was cut short and
     # that one holds a verified design
     directory: Path | None = None
-    # (outputs,) how far equally simple circuits agree on each output; None where outputs are learnt singly
+    # (outputs,) agreement of probable circuits on each output; None where outputs are learnt singly
     confidence: NDArray[np.float64] | None = None
     asked: int | None = None  # Vectors asked of an oracle; None without one
     # True if the user stopped the work: the best found until then was taken, and is not simulated
@@ -122,7 +129,7 @@ class LearnReport:
         return rows + [baseline.row() for baseline in self.baselines[place]]
 
     def confidence_of(self, output: int) -> float | None:
-        """Return how far equally simple circuits agree on an output; None if another learner has won it."""
+        """Return how far probable circuits agree on an output; None if another learner has won it."""
         if self.confidence is None or self.outcomes[output].candidates[0].learner != JOINT:
             return None
         return round(float(self.confidence[output]), 4)
@@ -208,11 +215,48 @@ def _share(values: NDArray[np.uint8], data: Dataset, bits: slice) -> float:
     return float((values == data.targets[:, bits]).all(axis=1)[care].mean())
 
 
-def score(netlist: Netlist, data: Dataset) -> Score:
-    """Return how often a circuit of all outputs is right on patterns."""
+def score(netlist: Netlist, data: Dataset, *, unseen: bool) -> Score:
+    """Return how often a circuit is right on patterns, with intervals if nothing depended on these."""
     right = evaluate(netlist, data.inputs) == data.targets
     care = data.care_mask
-    return Score(float(right[care].mean()), float((right | ~care).all(axis=1).mean()))
+    whole = (right | ~care).all(axis=1)
+    shares = float(right[care].mean()), float(whole.mean())
+    if not unseen:
+        return Score(*shares)
+    return Score(*shares, bits_interval(right, care), wilson(int(whole.sum()), len(whole)))
+
+
+# Confidence intervals of an accuracy: Wilson's, of a share (E. B. Wilson, JASA 22, 209, 1927). The bits of one
+# vector often fail together, as outputs share gates, so they are no independent samples; the vectors are. The
+# number of independent bits is estimated from how much the share of right bits varies between vectors (the
+# design effect; L. Kish, Survey Sampling, 1965).
+
+_QUANTILE = 1.959964
+"""Of the normal distribution, for an interval of 95%."""
+
+
+def wilson(right: float, count: float) -> Interval:
+    """Return the 95% confidence interval of a share of which `right` of `count` samples were seen."""
+    share, z2 = right / count, _QUANTILE**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    variance = share * (1 - share) / count + z2 / (4 * count**2)
+    half = _QUANTILE * variance**0.5 / (1 + z2 / count)
+    low = 0.0 if right == 0 else middle - half
+    return low, 1.0 if right == count else middle + half
+
+
+def bits_interval(right: NDArray[np.bool_], care: NDArray[np.bool_]) -> Interval:
+    """Return the 95% confidence interval of the share of right bits; both ``(vectors, bits)`` bool."""
+    told = care.any(axis=1)
+    right, care = right[told], care[told]
+    each = (right & care).sum(axis=1) / care.sum(axis=1)
+    share = float(right[care].mean())
+    variance = float(((each - share) ** 2).mean())
+    count = float(len(each))
+    if 0 < share < 1:
+        spread = share * (1 - share)
+        count = float(care.sum()) if variance == 0 else min(care.sum(), count * spread / variance)
+    return wilson(share * count, count)
 
 
 # Models of scikit-learn on the same samples, selected on the same validation samples.

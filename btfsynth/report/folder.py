@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import BtfsynthError
+from btfsynth.errors import BtfsynthError, percent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow.patterns import Targets
 from btfsynth.hdl.manifest import Manifest
@@ -134,6 +134,47 @@ def recorded_targets(build: Mapping[str, Any]) -> dict[str, Targets]:
             return {}
         found[name] = Targets(right, count, *labels)
     return found
+
+
+_NAMED = 8
+"""Outputs whose confidence is shown."""
+
+
+def interval_text(build: Mapping[str, Any], name: str) -> str:
+    """Return the 95% interval of the accuracy on a set of patterns, of labels where there are classes."""
+    bits = as_number(build, "n_classes") is None
+    score = sub_record(sub_record(build, "accuracy"), name)
+    limits = numbers(score.get("bits_interval" if bits else "vectors_interval"))
+    if len(limits) != 2 or not 0 <= limits[0] <= limits[1] <= 1:
+        return ""
+    return f"95% confidence: {percent(limits[0])} to {percent(limits[1])}"
+
+
+def recorded_agreement(build: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return `agreement` of the outputs in a record; None if it is not known."""
+    told = []
+    for output in records(build, "outputs"):
+        sure = as_number(output, "confidence")
+        if sure is not None and 0 <= sure <= 1:
+            told.append((float(sure), as_text(output, "name")))
+    return agreement(told)
+
+
+def agreement(told: list[tuple[float, str]]) -> tuple[str, str] | None:
+    """Return on how many outputs probable circuits agree, and a line about the others.
+
+    told: the confidence of each output that has one, and its name.
+    """
+    if not told:
+        return None
+    unsure = sorted(each for each in told if each[0] < 1)
+    named = ", ".join(f"{name} {percent(sure)}" for sure, name in unsure[:_NAMED])
+    more = f" and {len(unsure) - _NAMED} more" if len(unsure) > _NAMED else ""
+    words = "outputs on which probable circuits agree"
+    return (
+        f"{len(told) - len(unsure)} of {len(told)}",
+        f"{words}; lowest: {named}{more}" if named else words,
+    )
 
 
 def known_targets(directory: StrPath) -> dict[str, Targets]:

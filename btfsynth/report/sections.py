@@ -13,7 +13,15 @@ from btfsynth.errors import percent, plural
 from btfsynth.flow.patterns import verified_words
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.records import sub_record
-from btfsynth.report.folder import DesignFolder, as_number, as_text, numbers, records
+from btfsynth.report.folder import (
+    DesignFolder,
+    as_number,
+    as_text,
+    interval_text,
+    numbers,
+    recorded_agreement,
+    records,
+)
 from btfsynth.report.svg import element
 from btfsynth.sim.registry import SIMULATORS
 
@@ -130,7 +138,12 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
     if not network:
         for name, each in folder.targets.items():
             share = percent(each.right, each.count)
-            found.append(Figure(name, share, f"{each.right} of {each.count} targets right"))
+            interval = interval_text(folder.build, name)
+            detail = f"{each.right} of {each.count} targets right"
+            found.append(Figure(name, share, f"{detail}; {interval}" if interval else detail))
+    agreed = recorded_agreement(folder.build)
+    if agreed is not None:
+        found.append(Figure("agreement", *agreed))
     train = sub_record(folder.build, "train")
     steps, trials = as_number(train, "iterations"), as_number(train, "trials")
     if steps is not None and trials is not None:

@@ -42,7 +42,11 @@ def test_a_count_of_sixteen_inputs(cli, tmp_path):
     outcome = cli("learn", *SETS, *QUICK, "--json", "-o", "out")
     assert outcome.code == 0, outcome.stderr
     record = outcome.json
-    assert record["accuracy"]["test"]["bits"] > 0.97
+    accuracy = record["accuracy"]
+    assert accuracy["test"]["bits"] > 0.97
+    low, high = accuracy["test"]["bits_interval"]
+    assert low < accuracy["test"]["bits"] <= high
+    assert accuracy["train"]["bits_interval"] is accuracy["valid"]["vectors_interval"] is None
     assert record["netlist"]["cells"] <= 5000
     assert record["netlist"]["aiger_ands"] <= 5000
     assert record["verified"] is True
