@@ -498,11 +498,19 @@ def parsed() -> argparse.Namespace:
         "--peers", type=names(PEERS), default=tuple(PEERS), metavar="NAME,...", help="or none"
     )
     icarus = "icarus" if shutil.which("iverilog") else None
-    parser.add_argument("--simulator", default=icarus, help="what runs the emitted hardware")
+    parser.add_argument(
+        "--simulator",
+        default=icarus,
+        metavar="NAME",
+        help="what runs the emitted hardware, or none",
+    )
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures")
     parser.add_argument("paths", nargs="*", type=Path)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.simulator == "none":
+        options.simulator = None
+    return options
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -535,7 +543,7 @@ def main() -> None:
     if shutil.which("yosys") is None:
         print("note: no lookup tables: yosys is not on the path")
     if options.simulator is None:
-        print("note: not verified: no simulator is installed")
+        print("note: not verified: no simulator")
     ways = [f"{name}: accuracy % @ LUT6, seconds" for name in options.ways]
     headings = ["set (training rows, bits, classes)", *ways, *peers]
     separator = " | " if options.markdown else "  "

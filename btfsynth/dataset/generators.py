@@ -442,13 +442,16 @@ _IMAGES = 1797
 _SIDE = 8
 _GREY_LEVELS = 16
 _CLASSES = 10
-_DIGITS_DEFAULTS = {"train": "512", "seed": "1", "part": "train", "count": ""}
+_DIGITS_DEFAULTS = {"train": "512", "seed": "1", "part": "train", "count": "", "shifts": "0"}
+_SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
+"""Directions in which training images are shifted, rows and columns."""
 
 
 def digits(arguments: str | None) -> Dataset:
     """Make a part of the images, one input a pixel, analog or coded; the target is a one-hot class of ten.
 
     The first N images of a random order are ``train``, all others ``test``; a count takes the first of a part.
+    With shifts, copies of the training images that are moved by half a pixel follow them.
     """
     code_text, *parts = (part.strip() for part in (arguments or "grey").split(","))
     if "=" in code_text:
@@ -463,11 +466,17 @@ def digits(arguments: str | None) -> Dataset:
     rows = order[:count] if is_train else order[count:]
     if options["count"]:
         rows = rows[: whole_number("digits: count", options["count"], 1, len(rows))]
+    shifts = whole_number("digits: shifts", options["shifts"], 0, len(_SHIFTS))
+    if shifts and not is_train:
+        raise UsageError(
+            "digits: expected shifts=N with part=train, got part=test: test images stay"
+        )
+    images = [values[rows], *(_half_shifted(values[rows], shift) for shift in _SHIFTS[:shifts])]
     dataset = Dataset(
         name="digits",
         source=f"digits:{'grey' if code is None else code.text}{changed}",
-        inputs=values[rows],
-        targets=np.eye(_CLASSES, dtype=np.uint8)[labels[rows]],
+        inputs=np.concatenate(images),
+        targets=np.tile(np.eye(_CLASSES, dtype=np.uint8)[labels[rows]], (1 + shifts, 1)),
         input_ports=tuple(
             Port(f"p{row}{column}", 1) for row in range(_SIDE) for column in range(_SIDE)
         ),
@@ -476,6 +485,16 @@ def digits(arguments: str | None) -> Dataset:
         output_kind=OutputKind.LABEL,
     )
     return dataset if code is None else code_inputs(dataset, code)
+
+
+def _half_shifted(images: NDArray[np.float32], shift: tuple[int, int]) -> NDArray[np.float32]:
+    """Return ``(images, pixels)`` moved by half a pixel: the mean with what is beside it, halves upwards."""
+    square = images.reshape(-1, _SIDE, _SIDE)
+    framed = np.pad(square, ((0, 0), (1, 1), (1, 1)))
+    row, column = (1 - each for each in shift)
+    beside = framed[:, row : row + _SIDE, column : column + _SIDE]
+    grey = np.floor((square + beside) * (_GREY_LEVELS / 2) + 0.5) / _GREY_LEVELS
+    return grey.reshape(images.shape).astype(np.float32)
 
 
 def _image_code(text: str) -> InputCode | None:

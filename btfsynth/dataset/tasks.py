@@ -144,7 +144,8 @@ _BUILTIN = (
         "digits:CODE[,part=P,...]",
         "8x8 images from scikit-learn: p00 to p77 -> digit (one of 10 bits); CODE is grey "
         "(analog), thermometer:K or threshold:X; part=train is 512 of the 1797 images (train=N, "
-        "seed=N), part=test the others; count=N takes the first of a part",
+        "seed=N), part=test the others; count=N takes the first of a part, shifts=N adds N copies of "
+        "each training image (up to 8), shifted by half a pixel",
         "digits:grey",
     ),
     _builtin(

@@ -132,6 +132,20 @@ def test_digits_are_two_disjoint_parts() -> None:
     assert not np.array_equal(other.inputs, train.inputs[:100])
 
 
+def test_digits_are_shifted_by_half_a_pixel() -> None:
+    """Copies follow the training images: the mean with the neighbour on one side, on the 17 grey levels."""
+    plain, shifted = load("digits:train=20"), load("digits:train=20,shifts=8")
+    assert shifted.source == "digits:grey,train=20,shifts=8"
+    assert shifted.n_patterns == 9 * 20
+    grey = np.rint(16 * shifted.inputs).astype(int).reshape(9, 20, 8, 8)
+    assert np.array_equal(grey[0].reshape(20, -1), 16 * plain.inputs)
+    first, right, diagonal = grey[0], grey[1], grey[5]
+    assert np.array_equal(right[:, :, 1:], (first[:, :, 1:] + first[:, :, :-1] + 1) // 2)
+    assert np.array_equal(right[:, :, 0], (first[:, :, 0] + 1) // 2)
+    assert np.array_equal(diagonal[:, 1:, 1:], (first[:, 1:, 1:] + first[:, :-1, :-1] + 1) // 2)
+    assert np.array_equal(shifted.targets.reshape(9, 20, 10)[8], plain.targets)
+
+
 @pytest.mark.parametrize("code", ["thermometer:4", "threshold:0.5"])
 def test_coded_digits_are_the_grey_ones_coded(code: str) -> None:
     """A code in the specification is the same as one put on the grey levels."""
@@ -152,6 +166,8 @@ def test_coded_digits_are_the_grey_ones_coded(code: str) -> None:
         ("digits:train=3,train=4", "each once, got 'train=4'"),
         ("digits:part=test,count=1286", "count: expected a whole number from 1 to 1285"),
         ("digits:train=3,grey", "got 'grey'"),
+        ("digits:shifts=9", "shifts: expected a whole number from 0 to 8, got 9"),
+        ("digits:part=test,shifts=4", "expected shifts=N with part=train"),
     ],
 )
 def test_wrong_digits(spec: str, message: str) -> None:
