@@ -74,12 +74,12 @@ class Code(Shown):
 
     @property
     def meanings(self) -> dict[str, str]:
-        """What each port is fed with, by its name in the data."""
+        """The meaning of the bits of each port, by its name in the data."""
         return self.core.meanings()
 
     @property
     def bit_meanings(self) -> dict[str, list[str]]:
-        """What it means that a bit is 1, for each bit of each port from the least significant on."""
+        """For each bit of each port, least significant first, the condition under which it is 1."""
         return self.core.bit_meanings()
 
     def encode(self, X: ArrayLike | Any) -> NDArray[np.uint8]:
@@ -90,7 +90,7 @@ class Code(Shown):
         Raises
         ------
         DataError, UsageError
-            If columns are missing, a number is a word, or a value is missing that may not be.
+            If columns or required values are missing, or a column of numbers contains a word.
         """
         columns, values = frame_columns("X", X)
         return self.core.bits(columns, values, "X")[0]
@@ -98,12 +98,12 @@ class Code(Shown):
     def decode(self, y: ArrayLike) -> NDArray[Any]:
         """Return the class of each row of outputs, ``(rows, outputs)`` 0/1 or sums, ``(rows,)``.
 
-        Of several outputs the class is that of the largest, the first of equals.
+        With several outputs the largest one decides, the first of equal ones.
 
         Raises
         ------
         UsageError
-            If the outputs stand for no classes, or there are more or fewer of them.
+            If the outputs do not represent classes, or their number is wrong.
         """
         rows = np.asarray(y)
         return np.array(class_of(self.classes, rows[:, None] if rows.ndim == 1 else rows))

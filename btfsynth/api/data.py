@@ -40,7 +40,7 @@ _HTML_ROWS = 8
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class Dataset(Ported):
-    """Patterns: input vectors, the outputs they ask for, and which of these matter.
+    """Patterns: input vectors, their target outputs, and which of the targets matter.
 
     Parameters
     ----------
@@ -59,15 +59,15 @@ class Dataset(Ported):
         True: `y` holds labels of any sortable type, and each class is an output of its own. False: `y` holds
         bits. By default words, and whole numbers beyond 0 and 1, are labels, of which two are one output.
     conflicts
-        What becomes of patterns with equal inputs and different targets: ``error``, ``majority`` (the more
-        frequent target; what is tied does not matter), ``drop`` or ``keep``.
+        Rule for patterns with equal inputs but different targets: ``error``, ``majority`` (the most
+        frequent target; a tie becomes a don't-care), ``drop`` or ``keep``.
     name
         Name of the function, and so of the hardware module made from it.
 
     Raises
     ------
     DataError
-        If shapes do not fit, values are out of range, or patterns with equal inputs ask for different outputs.
+        If shapes do not fit, values are out of range, or patterns with equal inputs have different targets.
 
     Examples
     --------
@@ -174,7 +174,7 @@ class Dataset(Ported):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be guessed when the file was read, one line each."""
+        """Guesses made when the file was read, one line each."""
         return self.core.notices
 
     def __len__(self) -> int:
@@ -194,7 +194,7 @@ class Dataset(Ported):
         return Dataset._of(replace(self.core, name=name))
 
     def sample(self, n: int, seed: int = 1) -> Dataset:
-        """Draw `n` patterns without replacement; what is not drawn counts as unknown, not as don't-care."""
+        """Draw `n` patterns without replacement; the other vectors count as unknown, not as don't-cares."""
         return Dataset._of(sample(self.core, n, seed))
 
     def coded(
@@ -211,7 +211,7 @@ class Dataset(Ported):
         code
             ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X`` treat all values alike. ``auto``,
             ``quantile:K`` and ``tree:K`` choose from these rows; ``age=tree:4,size=ordinal`` or a mapping, with
-            ``"*"`` for all others, tells it column by column. A `Code` of other rows is applied as it is.
+            ``"*"`` for all others, sets it column by column. A `Code` of other rows is applied as it is.
         missing
             ``impute``: a missing value counts as the median, or the most frequent word, of these rows;
             ``error``: it is refused.
@@ -240,7 +240,7 @@ class Dataset(Ported):
 
     @property
     def code(self) -> Code | None:
-        """How these bits were made of a table, to code other rows alike; None if they were not."""
+        """The code that made these bits of a table, to code other rows in the same way; None without one."""
         return None if self.core.code is None else Code(self.core.code, self.classes)
 
     @property
@@ -399,11 +399,11 @@ def load(
         A task such as ``"multiplier:3"`` (see `tasks`), or a file: .csv, .pla, .truth, .dat or .npz. A text
         that begins with the name of a task is a task; give a `pathlib.Path` for a file of that name.
     outputs
-        Of a .csv file: how many of the last columns are outputs, or their names. By default the header tells.
+        Of a .csv file: how many of the last columns are outputs, or their names. By default the header decides.
     format
-        Name of the format; by default the ending of the file tells, else its content.
+        Name of the format; by default recognised by the ending of the file, else by its content.
     conflicts
-        What becomes of patterns that contradict each other (see `Dataset`).
+        Rule for contradictory patterns (see `Dataset`).
     name
         Another name for the function.
 
@@ -412,7 +412,7 @@ def load(
     UsageError
         If there is neither such a task nor such a file.
     DataError
-        If the file cannot be read as what it is, or its patterns contradict each other. The message names file
+        If the file is malformed, or its patterns contradict each other. The message names file
         and line.
     MissingToolError
         If the task needs a package that is not installed.

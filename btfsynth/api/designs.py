@@ -107,12 +107,12 @@ class Design(Shown):
 
     @property
     def manifest(self) -> Manifest:
-        """What the folder says of itself: module, ports, files and their hashes, how it was made."""
+        """The manifest: module, ports, files with their hashes, and how the design was made."""
         return load_manifest(self.folder)
 
     @property
     def files(self) -> dict[str, Path]:
-        """Paths of the files by what they are: ``verilog``, ``vhdl``, ``amaranth``, ``testbench``, ..."""
+        """Paths of the files by role: ``verilog``, ``vhdl``, ``amaranth``, ``testbench``, ..."""
         return {role: self.folder / name for role, name in self.manifest.files.items()}
 
     @property
@@ -122,7 +122,7 @@ class Design(Shown):
 
     @property
     def code(self) -> Code | None:
-        """How rows of a table become the bits of the inputs, and outputs classes; None for plain bits."""
+        """The code from rows of a table to input bits, and from outputs to classes; None for plain bits."""
         return Code.load(self.folder) if CODE_ROLE in self.manifest.files else None
 
     def predict(self, X: Dataset | ArrayLike) -> NDArray[Any]:
@@ -188,9 +188,9 @@ class Design(Shown):
     def verify(
         self, *simulators: str, mutants: int = DEFAULT_MUTANTS, timeout: float | None = None
     ) -> Links:
-        """Check the folder link by link, from the hashes of its files to whether its vectors notice faults.
+        """Check the folder link by link, from the hashes of its files to the faults that its vectors detect.
 
-        `simulators` must all be there; `mutants` is the number of faults to try at most; `timeout` is in
+        All `simulators` are required; `mutants` is the maximum number of faults; `timeout` is in
         seconds, per command of a tool and per SAT proof. Ctrl-C is an `InterruptedWorkError`.
         """
         timeout = BUILD["timeout"].take(timeout)
@@ -217,7 +217,7 @@ class Design(Shown):
         folder
             Where the files go; by default ``fpga-<device>`` in the folder of the design.
         freq
-            Clock to reach, in MHz.
+            Target clock in MHz.
         seed, tries
             Seed of the placement; orders of the inputs that each mapping script tries.
 
@@ -228,7 +228,7 @@ class Design(Shown):
         MissingToolError
             If Yosys or nextpnr is not installed.
         VerificationError
-            If the design does not fit the device, misses `freq` or fails a check; the files are there.
+            If the design does not fit the device, misses `freq` or fails a check; the files are kept.
         """
         target = get_device(device)
         output = self.folder / f"fpga-{device}" if folder is None else as_path(folder)
@@ -281,7 +281,7 @@ class Made(Shown):
 
     @property
     def design(self) -> Design:
-        """The folder: beside the one asked for, if this failed and that one holds a verified design."""
+        """The design folder: beside the requested one if the design failed and that holds a verified one."""
         return Design(self.core.directory)
 
     @property
@@ -296,7 +296,7 @@ class Made(Shown):
 
     @property
     def verdict(self) -> str:
-        """What was found, in one line."""
+        """The result of all checks in one line."""
         return str(self.core.verdict)
 
     def __bool__(self) -> bool:
@@ -340,16 +340,16 @@ class Build(Made):
 
     @property
     def accuracy(self) -> dict[str, dict[str, Accuracy]]:
-        """What the network as ``trained``, ``quantised`` (integer weights) and as ``netlist`` gets right.
+        """Accuracy of the network as ``trained``, ``quantised`` (integer weights) and as ``netlist``.
 
-        Of the patterns (``train``) and of the validation set (``valid``); empty where all three are one
+        On the patterns (``train``) and on the validation set (``valid``); empty if all three are the same
         network.
         """
         return {} if self.core.hardware is None else self.core.hardware.accuracy
 
     @property
     def labels_as_trained(self) -> dict[str, int]:
-        """Patterns for which the port with the class has the class of the network as trained, by data set."""
+        """Number of patterns with the class of the trained network at ``class_number``, by data set."""
         return {} if self.core.hardware is None else self.core.hardware.labels_as_trained
 
     def _facts(self) -> dict[str, object]:
@@ -376,13 +376,13 @@ def build(
     source
         A data set, a task or a file.
     folder
-        Where the files go; made if it is missing. A design that fails does not replace one that was verified.
+        Folder of the files; created if missing. A design that fails does not replace one that was verified.
     seed
-        Names the random starts.
+        Random seed.
     network
         A network to use in place of a training.
     valid
-        Validation set: patterns to measure and to simulate, and to choose the best network by.
+        Validation set: selects the best network, is measured, and is simulated as well.
     on_event
         Called with events of the training (see `train`) and a `StageBegan` for every stage.
     **settings
@@ -391,7 +391,7 @@ def build(
     Raises
     ------
     UsageError
-        If a setting or the data cannot be used; before anything is trained or written.
+        If a setting or the data are invalid; raised before anything is trained or written.
     TrainingError, InterruptedWorkError
         If no network met the stopping rule, or on Ctrl-C; the best network is in the folder.
     OutputError
@@ -452,12 +452,12 @@ class Discovery(Shown):
 
     @property
     def folder(self) -> Path:
-        """Where all is kept; the search can be resumed from it."""
+        """Folder of the results, from which the search can be resumed."""
         return self.core.directory
 
     @property
     def front(self) -> Table[FrontRow]:
-        """The circuits, the best first."""
+        """The circuits of the front, the best first."""
         names = FrontRow._fields[:-1]
         return Table(
             FrontRow._make((*map(entry.get, names), self.folder / entry["path"]))
@@ -497,9 +497,9 @@ def discover(
     source
         A Boolean data set, a task or a file.
     folder
-        Where circuits and records go, as soon as they are found.
+        Folder of circuits and records, which are written as soon as they are found.
     seed
-        Names the random starts.
+        Random seed.
     resume
         Continue the search that the folder holds; otherwise an earlier one is moved aside.
     on_event
@@ -510,9 +510,9 @@ def discover(
     Raises
     ------
     UsageError
-        If a setting or the data cannot be used.
+        If a setting or the data are invalid.
     DataError
-        If the folder belongs to something else.
+        If the folder holds something else.
     InterruptedWorkError
         On the second Ctrl-C; the first one ends the search and returns what was found.
 
@@ -595,13 +595,13 @@ def learn(
     train
         Boolean samples to learn from: a data set, a task or a file.
     folder
-        Where the hardware goes; made if it is missing.
+        Folder of the hardware; created if missing.
     valid
-        Samples to choose between circuits by; a quarter of `train` by default.
+        Validation samples that select the circuit; by default a quarter of `train`.
     test
-        Samples to measure the result on; nothing depends on them.
+        Test samples, used only to measure the result.
     seed
-        Names the split and all random starts.
+        Seed of the split and of all random starts.
     on_event
         Called with a `BetterCircuit` for every circuit better than those before, a `StageBegan`, a `Note`.
     **settings
@@ -610,7 +610,7 @@ def learn(
     Raises
     ------
     UsageError
-        If a setting or the data cannot be used.
+        If a setting or the data are invalid.
     OutputError
         If the folder cannot be written.
 

@@ -1,4 +1,4 @@
-"""Netlists: evaluate, make smaller, compare, draw and write them."""
+"""Netlists: evaluate, optimise, compare, draw and write them."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class Netlist(Ported):
         max_depth: int | None = None,
         effort: str = "normal",
     ) -> Netlist:
-        """Return a smaller netlist, proven equal; a pass whose result does not hold is undone.
+        """Return a smaller netlist, proven equal; a pass whose result cannot be proven is undone.
 
         The netlist of a network keeps what `Network.lower` said, any other one its function on every input
         vector.
@@ -188,17 +188,17 @@ class Netlist(Ported):
             ``"strash; resub -k 1"``; or a list of passes. None chooses: ``"depth"`` for an objective other than
             cells, else by size, effort and time limit.
         data
-            Boolean patterns to keep in place of the function: don't-cares and vectors that they do not list may
-            change.
+            Boolean patterns whose targets are kept instead of the function; don't-cares and unlisted
+            vectors may change.
         time_limit
-            Seconds after which the best netlist so far is returned, its proof included.
+            Seconds, proof included, after which the best netlist so far is returned.
         objective
             ``"cells"``, ``"depth"`` or ``"cells*depth"``: the best netlist of all passes by this is returned,
             without one that of the last pass, or of fewest cells if no passes are given. ``"lut6"`` is lookup
             tables of six inputs: the passes then run from several starts. No pass makes the netlist deeper
             unless it saves cells.
         max_depth
-            The depth up to which cells may be saved, and down to which the netlist is brought if possible.
+            Maximum depth: it is reached if possible, and cells are not saved beyond it.
         effort
             ``"low"``, ``"normal"`` or ``"high"``: how long to search if no passes are given.
 
@@ -392,7 +392,7 @@ class Netlist(Ported):
         Parameters
         ----------
         folder
-            Made if it is missing; files of the same names are replaced.
+            Created if missing; files of the same names are replaced.
         vectors
             Patterns to check the hardware on; by default all input vectors, or corners and a random sample.
         **settings
@@ -403,7 +403,7 @@ class Netlist(Ported):
         UsageError
             If a setting is unknown or out of range, or the vectors do not fit.
         OutputError
-            If the folder cannot be written; it then holds what it held before.
+            If the folder cannot be written; its content is then unchanged.
         """
         from btfsynth.api.designs import Design
         from btfsynth.flow.building import emit_netlist
@@ -473,7 +473,7 @@ def read(path: StrPath, *, comb: bool = False) -> Netlist:
     Raises
     ------
     DataError
-        If the file cannot be read as what it is; the message names the line.
+        If the file is malformed; the message names the line.
 
     Examples
     --------
@@ -500,13 +500,13 @@ def prove(
     b: Netlist | Dataset | Design | StrPath,
     timeout: float | None = None,
 ) -> Equivalence:
-    """Prove that two designs compute the same wherever the outputs of both matter, or show where they differ.
+    """Prove two designs equivalent wherever the outputs of both matter, or return a counterexample.
 
     Parameters
     ----------
     a, b
         Each a netlist, a data set, a design folder, a task, or a file of any of these. Ports are matched by
-        name; those without a partner by their order, which a note says.
+        name; the remaining ones by order, with a note.
     timeout
         Seconds that a SAT proof may take.
 
@@ -515,7 +515,7 @@ def prove(
     UsageError
         If the ports cannot be matched.
     DataError
-        If a file cannot be read as what it is.
+        If a file is malformed.
 
     Examples
     --------
@@ -586,7 +586,7 @@ def smallest(
         Also minimise the depth at the size found.
     conflicts, time_limit
         Conflicts of the solver and seconds per size; 0 for no limit. A size that is not decided within them is
-        neither found nor excluded: what is found then is not ``optimal``.
+        neither found nor excluded; the result is then not ``optimal``.
 
     Raises
     ------

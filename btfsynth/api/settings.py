@@ -25,7 +25,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class TrainSettings(TypedDict, total=False):
-    """Settings of a training (see `btfsynth.train`); what is not given follows from the data."""
+    """Settings of a training (see `btfsynth.train`); the others follow from the data."""
 
     trials: int
     jobs: int
@@ -47,7 +47,7 @@ class TrainSettings(TypedDict, total=False):
 
 
 class HardwareSettings(TypedDict, total=False):
-    """What hardware is made of a netlist (see `btfsynth.Netlist.write`)."""
+    """Settings of the hardware of a netlist (see `btfsynth.Netlist.write`)."""
 
     pipeline: int | str
     enable: bool

@@ -1,6 +1,6 @@
-"""How objects of the surface show themselves: one line for a terminal, a table or a drawing in a notebook.
+"""How public objects are displayed: one line on a terminal, a table or a drawing in a notebook.
 
-And the small records that netlists answer with.
+Also the small records that netlists return.
 """
 
 from __future__ import annotations
@@ -192,21 +192,21 @@ class PortValues(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Equivalence:
-    """What a comparison found; true if the two are equal.
+    """The result of a comparison; true if the two are equal.
 
     Parameters
     ----------
     equal
-        Whether the two compute the same wherever the outputs of both matter; None if that was not found out
-        in time.
+        Whether the two are equal wherever the outputs of both matter; None if that was not decided in
+        time.
     method
-        How it was found out: by all input vectors, or by SAT.
+        The method: all input vectors, or SAT.
     counterexample
         Value of each input port for which an output differs, by name; None if there is none.
     outputs
-        What the two give there, such as ``p=2'b10``, with ``-`` for a bit that does not matter.
+        Outputs of the two for these inputs, such as ``p=2'b10``, with ``-`` for a bit that does not matter.
     notes
-        What was guessed, such as ports that were matched by their order; one line each.
+        Guesses, such as ports matched by order; one line each.
 
     Examples
     --------

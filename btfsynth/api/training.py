@@ -79,7 +79,7 @@ class Network(Ported):
 
     @property
     def code(self) -> Code | None:
-        """How rows of a table become what it reads; None if it reads bits or analog values."""
+        """The code of its inputs, if it was trained on a table; None if it reads bits or analog values."""
         return None if self.core.code is None else Code(self.core.code, self.core.classes)
 
     @property
@@ -121,7 +121,7 @@ class Network(Ported):
         return sums if rows.ndim == 2 else sums[0]
 
     def score(self, data: Dataset | StrPath) -> Accuracy:
-        """Count what it gets right of bits, whole patterns and, where there are any, classes."""
+        """Count the correct bits, patterns and, if there are any, classes."""
         return measure(self.core, fitted(self.core, as_dataset(data).core))
 
     def save(self, path: StrPath) -> None:
@@ -144,9 +144,9 @@ class Network(Ported):
         Parameters
         ----------
         data
-            Boolean patterns. Where they list all that matters and the network gets all of it right, the netlist
-            and its optimisation keep the targets that matter and nothing else. Otherwise, and without them, the
-            network is kept on every input vector.
+            Boolean patterns. If they define every output and the network misses no target, the netlist and its
+            optimisation keep only the targets that matter. Otherwise, and without data, they keep the
+            function of the network on every input vector.
         preserve
             ``"care"`` or ``"network"`` to choose between the two.
         label
@@ -180,7 +180,7 @@ class Network(Ported):
         bits: int | None = None,
         label: bool = False,
     ) -> Network:
-        """Return the network with the smallest integer weights that leave every neuron as it is on the data.
+        """Return the network with the smallest integer weights that keep every neuron's value on the data.
 
         Parameters
         ----------
@@ -189,9 +189,9 @@ class Network(Ported):
         code
             Code of analog inputs (see `Dataset.coded`); the new network reads its bits.
         bits
-            Bits of a weight, its sign included; by default as many as it takes, neuron by neuron.
+            Bits of a weight, its sign included; by default as many as each neuron needs.
         label
-            Round all output neurons on one scale, as comparing their sums needs it.
+            Round all output neurons to one scale, so that their sums can be compared.
 
         Raises
         ------
@@ -212,7 +212,7 @@ class Network(Ported):
         return Network(sparsify(self.core, as_dataset(data).core)[0])
 
     def cut(self, layer: int, port: str = "code") -> tuple[Network, Network]:
-        """Cut it behind a hidden layer (1 is the first) into two networks that follow each other."""
+        """Cut it behind a hidden layer (1 is the first) into two consecutive networks."""
         if not isinstance(layer, (int, np.integer)):
             raise UsageError(f"`layer`: expected the number of a hidden layer, got {shown(layer)}")
         if not isinstance(port, str) or not port.strip():
@@ -344,9 +344,9 @@ def train(
     seed
         Random seed. The same seed and settings give the same weights for any `jobs` and `threads`.
     valid
-        Validation set: patterns to measure on along the way, and to choose the best network by.
+        Validation set: the accuracy on it is measured during training and selects the best network.
     checkpoint
-        File that keeps finished trials and the state of running ones; a training that was stopped is continued.
+        File of finished trials and the state of running ones; an interrupted training continues from it.
     run_all
         Run every trial, all on the same widths, instead of stopping at the first success.
     on_event
@@ -419,7 +419,7 @@ def tune(
     study: StrPath | None = None,
     on_event: OnEvent | None = None,
 ) -> TrainSettings:
-    """Search settings for `train`: those of the least time to an exact network, or the best on `valid`.
+    """Search for settings of `train`: the fastest to an exact network, or the most accurate on `valid`.
 
     Parameters
     ----------
@@ -430,9 +430,9 @@ def tune(
     seed
         Seed of the search and of the random starts.
     valid
-        Validation set to judge by.
+        Validation set that the settings are judged by.
     study
-        SQLite file that keeps what was tried; the search continues from one that exists.
+        SQLite file of all candidates; an existing one is continued.
     on_event
         Called with a `SettingsTried` after each candidate.
 
