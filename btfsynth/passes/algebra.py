@@ -23,7 +23,6 @@ from typing import Any, ClassVar
 import numba
 import numpy as np
 
-from btfsynth.errors import UsageError
 from btfsynth.netlist.hashing import (
     begin_sweep,
     cells_with,
@@ -42,7 +41,7 @@ from btfsynth.netlist.kernels import NONE
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights, node_levels, size_order, statistics
-from btfsynth.passes.goal import best_so_far, keep
+from btfsynth.passes.goal import best_so_far, keep, require_options
 
 PLAIN = 0
 """The cell as it is."""
@@ -305,8 +304,7 @@ class Algebra:
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if min(self.sweeps, self.max_depth) < 0:
-            raise UsageError("algebra: sweeps and max_depth must be 0 or more")
+        require_options(self, sweeps=0, max_depth=0)
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         best = rebuild(netlist)
@@ -398,8 +396,7 @@ class Depth:
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if min(self.growth, self.sweeps, self.target) < 0:
-            raise UsageError("depth: growth, sweeps and target must be 0 or more")
+        require_options(self, growth=0, sweeps=0, target=0)
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         best = rebuild(netlist)

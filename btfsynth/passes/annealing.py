@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 import numba
 import numpy as np
 
-from btfsynth.errors import UsageError
 from btfsynth.netlist.hashing import rebuild, rebuild_from
 from btfsynth.netlist.kernels import (
     NONE,
@@ -31,7 +30,7 @@ from btfsynth.netlist.kernels import (
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells
-from btfsynth.passes.goal import keep
+from btfsynth.passes.goal import keep, require_options
 from btfsynth.passes.replacement import State
 from btfsynth.passes.resubstitution import count_state_references, observability
 from btfsynth.passes.triangles import (
@@ -78,12 +77,7 @@ class Annealing:
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.slack, self.whole, self.work, self.seed) < 0 or self.tries < 1:
-            raise UsageError(
-                "anneal: steps, slack, whole, work and seed must be 0 or more, tries 1 or more"
-            )
-        if not 0 <= self.uphill <= 100:
-            raise UsageError(f"anneal: uphill: expected 0 to 100, got {self.uphill}")
+        require_options(self, steps=0, slack=0, whole=0, work=0, seed=0, tries=1, uphill=(0, 100))
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         netlist = rebuild(netlist)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 import numba
 import numpy as np
 
-from btfsynth.errors import NetlistError, UsageError
+from btfsynth.errors import NetlistError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.cuts import find_cuts
 from btfsynth.netlist.forms import FORM_CELLS, FORM_INPUTS, small_forms
@@ -28,7 +28,7 @@ from btfsynth.netlist.netlist import value_of as literal_of
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate, valid_words
 from btfsynth.netlist.views import statistics
-from btfsynth.passes.goal import keep
+from btfsynth.passes.goal import keep, require_options
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,7 @@ class Detect:
     rounds: int = 8
 
     def __post_init__(self) -> None:
-        if self.rounds < 0:
-            raise UsageError(f"detect: rounds: expected 0 or more, got {self.rounds}")
+        require_options(self, rounds=0)
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         netlist = rebuild(netlist)

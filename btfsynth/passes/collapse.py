@@ -15,7 +15,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import UsageError
 from btfsynth.lower.starts import table_starts
 from btfsynth.netlist.gates import of_netlist
 from btfsynth.netlist.hashing import rebuild
@@ -32,7 +31,7 @@ from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import Detect, FunctionalHash
 from btfsynth.passes.gate_search import GateEffort, find_swept
-from btfsynth.passes.goal import best_so_far, keep
+from btfsynth.passes.goal import best_so_far, keep, require_options
 from btfsynth.passes.mapping import Rewrite
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.settings.table import Basis
@@ -64,10 +63,7 @@ class Collapse:
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.entries, self.seed) < 0 or min(self.orders, self.keep) < 1:
-            raise UsageError(
-                "collapse: steps, entries and seed must be 0 or more, orders and keep 1 or more"
-            )
+        require_options(self, steps=0, entries=0, seed=0, orders=1, keep=1)
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         size = netlist.n_outputs << netlist.n_inputs
@@ -165,8 +161,7 @@ class Detour:
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if min(self.rounds, self.patience, self.seed) < 0:
-            raise UsageError("detour: rounds, patience and seed must be 0 or more")
+        require_options(self, rounds=0, patience=0, seed=0)
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         found = [netlist]

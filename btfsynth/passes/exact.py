@@ -10,14 +10,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import NetlistError, UsageError
+from btfsynth.errors import NetlistError
 from btfsynth.exact.synthesis import Limits, exact_netlist
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist, majority_of, value_of
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate, simulate_cells, unpack_bits
 from btfsynth.netlist.views import count_references, list_users
-from btfsynth.passes.goal import keep
+from btfsynth.passes.goal import keep, require_options
 
 _MAX_LEAVES = 7
 _MAX_CELLS = 9
@@ -55,14 +55,15 @@ class Exact:
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not 2 <= self.leaves <= _MAX_LEAVES:
-            raise UsageError(f"exact: leaves: expected 2 to {_MAX_LEAVES}, got {self.leaves}")
-        if not 2 <= self.cells <= _MAX_CELLS:
-            raise UsageError(f"exact: cells: expected 2 to {_MAX_CELLS}, got {self.cells}")
-        if min(self.outputs, self.tries) < 1 or min(self.conflicts, self.seed) < 0:
-            raise UsageError(
-                "exact: outputs and tries must be 1 or more, conflicts and seed 0 or more"
-            )
+        require_options(
+            self,
+            leaves=(2, _MAX_LEAVES),
+            cells=(2, _MAX_CELLS),
+            outputs=1,
+            tries=1,
+            conflicts=0,
+            seed=0,
+        )
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         chance = random.Random(self.seed)  # noqa: S311

@@ -1,4 +1,4 @@
-"""What makes one netlist better than another, what is kept for it, and what a running pass has so far."""
+"""What makes one netlist better than another, what is kept for it, and the options of passes in range."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from btfsynth.errors import UsageError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import size_order
 from btfsynth.settings.table import DEPTH_SCRIPT, Objective
@@ -16,6 +17,16 @@ from btfsynth.time_box import TimeUp
 
 if TYPE_CHECKING:
     from btfsynth.passes.base import Pass
+
+
+def require_options(step: Any, **ranges: int | tuple[int, int]) -> None:
+    """Refuse an option of a pass below its minimum, or outside of its minimum and maximum."""
+    for option, limits in ranges.items():
+        value = getattr(step, option)
+        least, most = limits if isinstance(limits, tuple) else (limits, None)
+        if value < least or (most is not None and value > most):
+            expected = f"{least} or more" if most is None else f"{least} to {most}"
+            raise UsageError(f"{step.name}: {option}: expected {expected}, got {value}")
 
 
 @dataclass(frozen=True)

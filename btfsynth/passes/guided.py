@@ -16,12 +16,12 @@ from typing import Any, ClassVar, NamedTuple
 import numba
 import numpy as np
 
-from btfsynth.errors import PassError, UsageError
+from btfsynth.errors import PassError
 from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.passes.goal import keep
+from btfsynth.passes.goal import keep, require_options
 from btfsynth.passes.guided_state import (
     COUNT,
     MISLED,
@@ -90,18 +90,22 @@ class Guided:
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if self.k not in (0, 1, 2):
-            raise UsageError(f"guided: k: expected 0, 1 or 2, got {self.k}")
-        if self.max_depth < 0:
-            raise UsageError("guided: max_depth must be 0 or more")
-        if min(self.patience, self.seed, self.below) < 0 or self.rise < -1:
-            raise UsageError("guided: patience, seed and below must be 0 or more, rise -1 or more")
-        if min(self.divisors, self.tries, self.above, self.conflicts, self.asks, self.work) < 1:
-            raise UsageError(
-                "guided: divisors, tries, above, conflicts, asks and work must be 1 or more"
-            )
-        if self.words < 2:
-            raise UsageError(f"guided: words: expected 2 or more, got {self.words}")
+        require_options(
+            self,
+            k=(0, 2),
+            max_depth=0,
+            patience=0,
+            seed=0,
+            below=0,
+            rise=-1,
+            words=2,
+            divisors=1,
+            tries=1,
+            above=1,
+            conflicts=1,
+            asks=1,
+            work=1,
+        )
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         random = random_state(self.seed)

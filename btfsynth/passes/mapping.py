@@ -18,7 +18,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import UsageError
 from btfsynth.exact.table import CLASS_INPUTS, form_library, make_form
 from btfsynth.netlist.cuts import Cuts, find_cuts
 from btfsynth.netlist.hashing import (
@@ -39,7 +38,7 @@ from btfsynth.netlist.kernels import next_below, random_state, value_of
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import heights, size_order, statistics
-from btfsynth.passes.goal import best_so_far, keep
+from btfsynth.passes.goal import best_so_far, keep, require_options
 
 _PLAIN = -1
 
@@ -72,10 +71,7 @@ class Rewrite:
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if min(self.patience, self.sweeps, self.seed, self.max_depth) < 0:
-            raise UsageError("rewrite: patience, sweeps, seed and max_depth must be 0 or more")
-        if not 2 <= self.cuts <= 250:
-            raise UsageError(f"rewrite: cuts: expected 2 to 250, got {self.cuts}")
+        require_options(self, patience=0, sweeps=0, seed=0, max_depth=0, cuts=(2, 250))
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         random = random_state(self.seed)
@@ -239,10 +235,7 @@ class Mapping:
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if min(self.flow, self.rounds) < 1 or self.exact < 0:
-            raise UsageError("map: flow and rounds must be 1 or more, exact 0 or more")
-        if not 2 <= self.cuts <= 250:
-            raise UsageError(f"map: cuts: expected 2 to 250, got {self.cuts}")
+        require_options(self, flow=1, rounds=1, exact=0, cuts=(2, 250))
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         best = rebuild(netlist)

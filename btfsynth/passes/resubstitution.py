@@ -22,7 +22,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.kernels import (
@@ -37,7 +36,7 @@ from btfsynth.netlist.kernels import (
 from btfsynth.netlist.netlist import TRUE, Netlist, value_of
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.views import order_cells, size_order, topological_order
-from btfsynth.passes.goal import best_so_far, keep
+from btfsynth.passes.goal import best_so_far, keep, require_options
 from btfsynth.passes.replacement import Search, State, find_replacement
 from btfsynth.passes.windows import Timing, WindowedNetlist, depth_of, find_times
 
@@ -84,16 +83,9 @@ class Resubstitution:
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if self.k not in (0, 1, 2):
-            raise UsageError(f"resub: k: expected 0, 1 or 2, got {self.k}")
-        if self.max_depth < 0:
-            raise UsageError("resub: max_depth must be 0 or more")
-        if min(self.patience, self.whole) < 0 or min(self.divisors, self.tries) < 1:
-            raise UsageError(
-                "resub: patience and whole must be 0 or more, divisors and tries 1 or more"
-            )
-        if not 6 <= self.leaves <= 12:
-            raise UsageError(f"resub: leaves: expected 6 to 12, got {self.leaves}")
+        require_options(
+            self, k=(0, 2), max_depth=0, patience=0, whole=0, divisors=1, tries=1, leaves=(6, 12)
+        )
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         random = random_state(self.seed)
@@ -480,13 +472,9 @@ class Perturbation:
     formerly: ClassVar[Mapping[str, str]] = {"most": "max_cells"}
 
     def __post_init__(self) -> None:
-        counts = (self.patience, self.max_cells, self.work, self.seed, self.max_depth)
-        if min(self.rounds, *counts) < 0:
-            raise UsageError(
-                "perturb: rounds, patience, max_cells, work, seed and max_depth must be 0 or more"
-            )
-        if not 1 <= self.share <= 100:
-            raise UsageError(f"perturb: share: expected 1 to 100, got {self.share}")
+        require_options(
+            self, rounds=0, patience=0, max_cells=0, work=0, seed=0, max_depth=0, share=(1, 100)
+        )
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         if not reference.complete or netlist.n_cells > self.max_cells:

@@ -22,7 +22,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import PassError, UsageError
+from btfsynth.errors import PassError
 from btfsynth.netlist.cuts import Cuts, begin_cuts, cuts_of_cell, table_maps
 from btfsynth.netlist.hashing import majority, new_graph, rebuild, roll_back, sorted_by_level
 from btfsynth.netlist.kernels import complement_mask, majority_of, value_of, variable_word
@@ -30,7 +30,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import simulate
 from btfsynth.passes.cones import DIFFERENT, EQUAL, UNDECIDED, ConeSolver, compare_cones, new_cones
-from btfsynth.passes.goal import keep
+from btfsynth.passes.goal import keep, require_options
 
 _LEAVES = 4
 _PER_NODE = 12
@@ -150,8 +150,7 @@ class SatSweep:
     structural: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.conflicts < 0 or self.words < 1 or self.seed < 0:
-            raise UsageError("sat_sweep: conflicts and seed must be 0 or more, words 1 or more")
+        require_options(self, conflicts=0, seed=0, words=1)
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         hashed = sorted_by_level(rebuild(netlist))

@@ -73,5 +73,5 @@ def test_a_table_that_is_too_large_is_left_alone():
 
 def test_options_are_checked():
     assert parse_script("collapse --keep 1")[0] == Collapse(keep=1)
-    with pytest.raises(UsageError, match="orders and keep 1 or more"):
+    with pytest.raises(UsageError, match="keep: expected 1 or more, got 0"):
         Collapse(keep=0)

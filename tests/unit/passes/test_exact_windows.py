@@ -130,10 +130,10 @@ def test_the_pass_is_known_by_its_name() -> None:
     [
         ({"leaves": 1}, "exact: leaves: expected 2 to 7, got 1"),
         ({"cells": 10}, "exact: cells: expected 2 to 9, got 10"),
-        ({"outputs": 0}, "exact: outputs and tries must be 1 or more, conflicts and seed 0 or"),
-        ({"tries": 0}, "exact: outputs and tries must be 1 or more, conflicts and seed 0 or"),
-        ({"conflicts": -1}, "exact: outputs and tries must be 1 or more, conflicts and seed 0 or"),
-        ({"seed": -1}, "exact: outputs and tries must be 1 or more, conflicts and seed 0 or"),
+        ({"outputs": 0}, "exact: outputs: expected 1 or more, got 0"),
+        ({"tries": 0}, "exact: tries: expected 1 or more, got 0"),
+        ({"conflicts": -1}, "exact: conflicts: expected 0 or more, got -1"),
+        ({"seed": -1}, "exact: seed: expected 0 or more, got -1"),
     ],
 )
 def test_options_out_of_range_are_usage_errors(options: dict[str, int], message: str) -> None:

@@ -79,5 +79,5 @@ def test_the_same_leaves_are_one_group():
 def test_options_are_checked():
     with pytest.raises(UsageError, match="cuts: expected 2 to 250, got 1"):
         Mapping(cuts=1)
-    with pytest.raises(UsageError, match="rounds must be 1 or more"):
+    with pytest.raises(UsageError, match="rounds: expected 1 or more, got 0"):
         Mapping(rounds=0)

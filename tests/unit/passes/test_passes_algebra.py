@@ -219,9 +219,9 @@ def test_depth_keeps_the_function_and_its_limits(netlist: Netlist) -> None:
 @pytest.mark.parametrize(
     ("step", "options", "message"),
     [
-        (Algebra, {"sweeps": -1}, "algebra: sweeps and max_depth must be 0 or more"),
-        (Depth, {"growth": -1}, "depth: growth, sweeps and target must be 0 or more"),
-        (Depth, {"sweeps": -1}, "depth: growth, sweeps and target must be 0 or more"),
+        (Algebra, {"sweeps": -1}, "algebra: sweeps: expected 0 or more, got -1"),
+        (Depth, {"growth": -1}, "depth: growth: expected 0 or more, got -1"),
+        (Depth, {"sweeps": -1}, "depth: sweeps: expected 0 or more, got -1"),
     ],
 )
 def test_options_out_of_range_are_usage_errors(

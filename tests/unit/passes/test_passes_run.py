@@ -211,10 +211,10 @@ def test_passes_are_listed_under_their_names() -> None:
         ("resub -k 1 --seed", "resub: --seed: expected a whole number, got ''"),
         ("resub -k one", "resub: -k: expected a whole number, got 'one'"),
         ("resub -k 1.0", "resub: -k: expected a whole number, got '1.0'"),
-        ("resub -k 3", "resub: k: expected 0, 1 or 2, got 3"),
-        ("resub --patience -1", "resub: patience and whole must be 0 or more"),
+        ("resub -k 3", "resub: k: expected 0 to 2, got 3"),
+        ("resub --patience -1", "resub: patience: expected 0 or more, got -1"),
         ("detect --rounds -3", "detect: rounds: expected 0 or more, got -3"),
-        ("resub --divisors 0", "divisors and tries 1 or more"),
+        ("resub --divisors 0", "resub: divisors: expected 1 or more, got 0"),
         ("strash 'x", 'passes "strash \'x": No closing quotation'),
     ],
 )

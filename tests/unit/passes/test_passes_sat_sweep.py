@@ -217,5 +217,8 @@ def test_a_complete_reference_is_not_needed() -> None:
 @pytest.mark.parametrize("options", [{"conflicts": -1}, {"words": 0}, {"seed": -1}])
 def test_options_out_of_range_are_usage_errors(options: dict[str, int]) -> None:
     """What would be right."""
-    with pytest.raises(UsageError, match="conflicts and seed must be 0 or more, words 1 or more"):
+    ((name, value),) = options.items()
+    with pytest.raises(
+        UsageError, match=f"sat_sweep: {name}: expected {value + 1} or more, got {value}"
+    ):
         SatSweep(**options)

@@ -149,9 +149,9 @@ def test_the_pass_is_known_by_its_name() -> None:
     ("options", "message"),
     [
         ({"cuts": 1}, "rewrite: cuts: expected 2 to 250, got 1"),
-        ({"patience": -1}, "rewrite: patience, sweeps, seed and max_depth must be 0 or more"),
-        ({"sweeps": -1}, "rewrite: patience, sweeps, seed and max_depth must be 0 or more"),
-        ({"seed": -1}, "rewrite: patience, sweeps, seed and max_depth must be 0 or more"),
+        ({"patience": -1}, "rewrite: patience: expected 0 or more, got -1"),
+        ({"sweeps": -1}, "rewrite: sweeps: expected 0 or more, got -1"),
+        ({"seed": -1}, "rewrite: seed: expected 0 or more, got -1"),
     ],
 )
 def test_options_out_of_range_are_usage_errors(options: dict[str, int], message: str) -> None:
