@@ -22,7 +22,6 @@ from btfsynth.errors import NetlistError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.kernels import complement_mask, majority_of
 from btfsynth.netlist.netlist import FALSE, TRUE, CellArrays, Netlist, read_literals, value_of
-from btfsynth.netlist.simulation import pack_bits, unpack_bits
 from btfsynth.netlist.views import depth_of, mark_cone
 from btfsynth.ports import Port, total_width
 from btfsynth.settings.table import Basis
@@ -275,8 +274,3 @@ def gate_output_words(gates: AnyNetlist, inputs: NDArray[np.uint64]) -> NDArray[
     flips = np.where(gates.outputs & 1, ~np.uint64(0), np.uint64(0))[:, None]
     found: NDArray[np.uint64] = values[gates.outputs >> 1] ^ flips
     return found
-
-
-def evaluate_gates(gates: GateNetlist, vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the outputs for ``(vectors, input bits)`` 0/1, ``(vectors, output bits)`` uint8."""
-    return unpack_bits(gate_output_words(gates, pack_bits(vectors)), len(vectors))

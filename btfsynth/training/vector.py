@@ -177,16 +177,13 @@ class Vectors:
     def constant(self, number: float) -> Vector:
         return Vector(self.builder, ir.Constant(self.type, [self.scalar(number)] * self.lanes))
 
-    def _intrinsic(self, name: str, *arguments: Vector) -> Vector:
+    def sqrt(self, vector: Vector) -> Vector:
         function = cgutils.get_or_insert_function(
             self.builder.module,
-            ir.FunctionType(self.type, [self.type] * len(arguments)),
-            f"llvm.{name}.v{self.lanes}f{32 if self.single else 64}",
+            ir.FunctionType(self.type, [self.type]),
+            f"llvm.sqrt.v{self.lanes}f{32 if self.single else 64}",
         )
-        return Vector(self.builder, self.builder.call(function, [a.value for a in arguments]))
-
-    def sqrt(self, vector: Vector) -> Vector:
-        return self._intrinsic("sqrt", vector)
+        return Vector(self.builder, self.builder.call(function, [vector.value]))
 
     def minimum(self, a: Vector, b: Vector) -> Vector:
         """Return the lesser of each lane; a NaN in ``a`` stays."""

@@ -212,18 +212,6 @@ def require_no_table(dataset: Dataset, format_name: str) -> None:
         )
 
 
-def require_no_dont_care(dataset: Dataset, format_name: str) -> None:
-    if not bool(dataset.care_mask.all()):
-        raise UsageError(f"{dataset.name}: a {format_name} file cannot hold don't-care outputs")
-
-
-def require_tokens(names: Sequence[str], format_name: str) -> None:
-    """Raise a `UsageError` if a name cannot stand between spaces in a file with ``#`` comments."""
-    for name in names:
-        if not name or "#" in name or len(name.split()) != 1 or name.split()[0] != name:
-            raise UsageError(f"a {format_name} file cannot hold the port name {quoted(name)}")
-
-
 MAX_CLASSES = 1000
 """Largest number of classes that a column of labels may have."""
 

@@ -29,11 +29,10 @@ from btfsynth.dataset.formats.base import (
     SourceFile,
     is_count,
     quoted,
-    require_no_dont_care,
     require_no_table,
 )
 from btfsynth.dataset.patterns import with_contradiction
-from btfsynth.errors import plural
+from btfsynth.errors import UsageError, plural
 from btfsynth.ports import Port
 
 _HEADER = (
@@ -234,7 +233,8 @@ def _read_outputs(file: NumberFile, header: _Header, text: NDArray[Any]) -> NDAr
 
 def write(dataset: Dataset) -> bytes:
     require_no_table(dataset, "dat")
-    require_no_dont_care(dataset, "dat")
+    if not bool(dataset.care_mask.all()):
+        raise UsageError(f"{dataset.name}: a dat file cannot hold don't-care outputs")
     input_type = {
         InputKind.BOOLEAN: _BOOLEAN,
         InputKind.ANALOG: _ANALOG,

@@ -36,7 +36,6 @@ from btfsynth.dataset.formats.base import (
     check_names,
     quoted,
     require_boolean,
-    require_tokens,
 )
 from btfsynth.dataset.patterns import contradiction, group_rows
 from btfsynth.dataset.vectors import (
@@ -49,7 +48,7 @@ from btfsynth.dataset.vectors import (
     expanded_size,
     numbers_of,
 )
-from btfsynth.errors import DataError, plural
+from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, bit_names, group_columns
 
 OFF, ON, DONT_CARE, SILENT = 0, 1, 2, 3
@@ -505,7 +504,9 @@ def _from_table(cubes: NDArray[np.uint8], marks: NDArray[np.uint8]) -> _Said:
 def write(dataset: Dataset) -> bytes:
     require_boolean(dataset, "pla")
     inputs, outputs = bit_names(dataset.input_ports), bit_names(dataset.output_ports)
-    require_tokens([*inputs, *outputs], "pla")
+    for name in (*inputs, *outputs):
+        if "#" in name or name.split() != [name]:
+            raise UsageError(f"a pla file cannot hold the port name {quoted(name)}")
     kind, rows = _written_rows(dataset)
     marks = np.where(dataset.targets == 1, np.uint8(ord("1")), np.uint8(ord("0")))
     marks[~dataset.care_mask] = ord("-")

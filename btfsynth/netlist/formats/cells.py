@@ -32,7 +32,6 @@ class _Cell:
 
     ports: frozenset[str]
     make: Callable[[Parameters], Sequence[CellFunction]]
-    optional: frozenset[str] = frozenset()
 
 
 def library_cell(
@@ -43,7 +42,7 @@ def library_cell(
     A parameter that is a text of 0 and 1 is binary. ValueError if one is missing or does not fit.
     """
     for cell in _CELLS.get(kind, ()):
-        if set(ports) <= cell.ports | cell.optional:
+        if set(ports) <= cell.ports:
             return cell.make(parameters), False
     flipflop = find_flipflop(kind, ports, parameters)
     return None if flipflop is None else ([flipflop], True)
@@ -110,13 +109,13 @@ def _table(width: int, function: Callable[..., object]) -> int:
     )
 
 
-def _fixed(outputs: Mapping[str, tuple[str, Callable[..., object]]], optional: str = "") -> _Cell:
+def _fixed(outputs: Mapping[str, tuple[str, Callable[..., object]]]) -> _Cell:
     functions = [
         CellFunction(output, tuple(inputs.split()), _table(len(inputs.split()), function))
         for output, (inputs, function) in outputs.items()
     ]
     ports = {name for one in functions for name in (one.output, *one.inputs)}
-    return _Cell(frozenset(ports), lambda _: functions, frozenset(optional.split()))
+    return _Cell(frozenset(ports), lambda _: functions)
 
 
 def _lut(inputs: str, outputs: str, parameter: str = "INIT") -> _Cell:
