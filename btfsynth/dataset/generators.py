@@ -494,7 +494,8 @@ def _half_shifted(images: NDArray[np.float32], shift: tuple[int, int]) -> NDArra
     row, column = (1 - each for each in shift)
     beside = framed[:, row : row + _SIDE, column : column + _SIDE]
     grey = np.floor((square + beside) * (_GREY_LEVELS / 2) + 0.5) / _GREY_LEVELS
-    return grey.reshape(images.shape).astype(np.float32)
+    moved: NDArray[np.float32] = grey.reshape(images.shape).astype(np.float32)
+    return moved
 
 
 def _image_code(text: str) -> InputCode | None:
