@@ -40,21 +40,11 @@ try:
     from sklearn.utils import check_random_state
     from sklearn.utils.metaestimators import available_if
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
     raise MissingToolError(
-        f"scikit-learn 1.4 or later is not installed; {install_command('scikit-learn')}"
+        f"scikit-learn 1.6 or later is not installed; {install_command('scikit-learn')}"
     ) from None
-
-try:
-    from sklearn.utils.validation import validate_data
-except ImportError:  # before scikit-learn 1.6 it was a method
-
-    def validate_data(estimator: Any, *arrays: Any, **options: Any) -> Any:
-        if "ensure_all_finite" in options:
-            options["force_all_finite"] = options.pop("ensure_all_finite")
-        return estimator._validate_data(*arrays, **options)
-
 
 _INPUTS = ("auto", "boolean", "unit", "feature", "common")
 _NO_NUMBERS = ("could not convert string", "arrays of bytes/strings")

@@ -327,7 +327,7 @@ for module in pkgutil.walk_packages(btfsynth.__path__, "btfsynth."):
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
     )
     assert told.stdout.splitlines() == [
-        f"btfsynth.{module}: scikit-learn 1.4 or later is not installed; "
+        f"btfsynth.{module}: scikit-learn 1.6 or later is not installed; "
         + install_command("scikit-learn")
         for module in ("api.classifier", "api.transformer")
     ]
