@@ -238,7 +238,10 @@ def _smaller(
 def _notices(model: ImportedModel, result: ScriptResult) -> tuple[str, ...]:
     found = model.notes
     if model.library is None:
-        found = (*found, "not compared with the library, which is not installed")
+        found = (
+            *found,
+            "not compared with the library, which is not installed or does not read the file",
+        )
     if result.ended is Ended.TIME:
         done = sum(not report.cut_short for report in result.reports)
         found = (*found, f"the time limit was reached after {done} of {result.steps} passes")

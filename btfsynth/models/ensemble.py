@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.frames import frame_columns
 from btfsynth.dataset.table_code import Scalar
 from btfsynth.dataset.vectors import bits_of
+from btfsynth.errors import plural
 from btfsynth.lower.trees import (
     LEAF,
     IntegerTree,
@@ -59,6 +60,18 @@ class Origin:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class EnsembleFunction:
+    """The integer model: from ``(rows, input bits)`` to the bits of the label, least significant first."""
+
+    ensemble: TreeEnsemble
+    grid: Grid
+    width: int
+
+    def __call__(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return bits_of(self.ensemble.labels(self.grid.answers(rows)), self.width)
+
+
 def ensemble_model(
     ensemble: RealEnsemble, grid: Grid, origin: Origin, X: Any = None, leaf_bits: int | None = None
 ) -> ImportedModel:
@@ -68,30 +81,29 @@ def ensemble_model(
     takes 8, and more until rows of `X` and rows at the borders have the library's labels.
     """
     whole, bound, bits = _exactly(ensemble), Fraction(0), None
-    if whole is None or leaf_bits is not None:
-        bits = leaf_bits or _bits_for(ensemble, grid, origin, X)
+    borders = cache(partial(border_rows, grid, ensemble.trees, origin.rows_of))
+    known = [borders(_TRIED_ROWS), *([] if X is None else [X])]
+    if whole is None or (leaf_bits is not None and _leaf_width(whole) > leaf_bits):
+        bits = leaf_bits or _bits_for(ensemble, grid, origin, known)
         whole, bound = _rounded(ensemble, bits)
-    width = class_port(len(origin.classes)).width
     builder = NetlistBuilder(origin.name, grid.code.ports, (class_port(len(origin.classes)),))
     inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
     label = lower_ensemble(builder, whole, grid.lower(builder, inputs))
-    ensemble_of_integers = whole
-
-    def function(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return bits_of(ensemble_of_integers.labels(grid.answers(rows)), width)
-
     said = origin.notes
     if bits is not None:
-        said = (*said, f"leaves of {bits} bits: sums are off by at most {float(bound):.3g}")
+        said = (
+            *said,
+            f"leaves of {plural(bits, 'bit')}: sums are off by at most {float(bound):.3g}",
+        )
     return ImportedModel(
         origin.name,
         origin.source,
         builder.build(label),
-        function,
+        EnsembleFunction(whole, grid, class_port(len(origin.classes)).width),
         code=grid.code,
         classes=origin.classes,
         library=origin.library,
-        border_rows=partial(border_rows, grid, ensemble.trees, origin.rows_of),
+        border_rows=borders,
         bound=float(bound) * (1 + 1e-9),
         notes=said,
     )
@@ -143,6 +155,12 @@ def _rounded(ensemble: RealEnsemble, bits: int) -> tuple[TreeEnsemble, Fraction]
     return _inclusive(ensemble, whole), bound
 
 
+def _leaf_width(whole: TreeEnsemble) -> int:
+    """Return the bits of the largest leaf above the smallest of its tree."""
+    ranges = [int(np.ptp(tree.value[_leaves(tree)])) for tree in whole.trees]
+    return max(ranges, default=0).bit_length()
+
+
 def _leaves(tree: AnyTree) -> NDArray[np.intp]:
     return np.flatnonzero(tree.test == LEAF)
 
@@ -153,24 +171,25 @@ def _inclusive(ensemble: RealEnsemble, whole: TreeEnsemble) -> TreeEnsemble:
     return replace(whole, bias=tuple(each + 1 for each in whole.bias))
 
 
-def _bits_for(ensemble: RealEnsemble, grid: Grid, origin: Origin, X: Any) -> int:
-    """Return the fewest bits with which the most known rows have the library's label."""
+def _bits_for(ensemble: RealEnsemble, grid: Grid, origin: Origin, rows: Sequence[Any]) -> int:
+    """Return the fewest bits with which the most of known rows have the library's label."""
     if origin.library is None:
         return TRIED_BITS[1]
-    tried = [border_rows(grid, ensemble.trees, origin.rows_of, _TRIED_ROWS)]
-    tried += [] if X is None else [X]
     place = {str(label): number for number, label in enumerate(origin.classes)}
     asked, expected = [], []
-    for rows in tried:
-        asked.append(grid.answers(grid.code.bits(*frame_columns("X", rows), "X")[0]))
-        labels = np.asarray(origin.library.predict(rows)).reshape(-1).tolist()
-        expected += [place.get(str(each), -1) for each in labels]
+    for each in rows:
+        asked.append(grid.answers(grid.code.bits(*frame_columns("X", each), "X")[0]))
+        labels = np.asarray(origin.library.predict(each)).reshape(-1).tolist()
+        expected += [place.get(str(label), -1) for label in labels]
     answers = np.concatenate(asked)
-    wrong = [
-        int((_rounded(ensemble, bits)[0].labels(answers) != np.array(expected)).sum())
-        for bits in TRIED_BITS
-    ]
-    return TRIED_BITS[wrong.index(min(wrong))]
+    fewest, chosen = len(expected) + 1, 0
+    for bits in TRIED_BITS:
+        wrong = int((_rounded(ensemble, bits)[0].labels(answers) != np.array(expected)).sum())
+        if wrong < fewest:
+            fewest, chosen = wrong, bits
+        if not wrong:
+            break
+    return chosen
 
 
 def border_rows(

@@ -1,6 +1,7 @@
 """Classifiers of LightGBM, from the text of ``save_model`` or the JSON of ``dump_model``.
 
-A split sends ``x <= threshold`` to the left, both in double precision. The margin of a class is the sum of a
+A split sends ``x <= threshold`` to the left, both in double precision; numbers up to 1e-35, in single
+precision, are read as 0. The margin of a class is the sum of a
 leaf of each of its trees, in double precision.
 """
 
@@ -28,6 +29,7 @@ from btfsynth.models.splits import Splits, ordered, over_questions
 _KIND = "LightGBM"
 _VERSIONS = ("v3", "v4")
 _EPS = float(np.finfo(np.float64).eps)
+_ZERO = float(np.float32(1e-35))
 _CATEGORICAL, _MISSING_TYPE = 1, 12
 """Bits of a split's ``decision_type``."""
 _MISSING_WORDS = ("None", "Zero", "NaN")
@@ -35,7 +37,7 @@ _MISSING_WORDS = ("None", "Zero", "NaN")
 
 def above(values: Values, limits: Values) -> NDArray[np.bool_]:
     """Return where splits go right."""
-    return np.asarray(values > limits)
+    return np.asarray(np.where(np.abs(values) <= _ZERO, 0.0, values) > limits)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.frames import frame_columns
 from btfsynth.dataset.table_code import LEVELS, STEPS, ColumnCode, TableCode
 from btfsynth.dataset.vectors import bits_of
+from btfsynth.errors import plural
 from btfsynth.lower.adder import add_columns
 from btfsynth.lower.class_sums import place_of_largest
 from btfsynth.models.ensemble import TRIED_BITS
@@ -62,7 +63,11 @@ def linear_model(sums: BitSums, code: TableCode, reading: Reading) -> ImportedMo
     netlist = (
         lowered(network, False) if classes == 2 else _largest(weights, bias, origin.name, code)
     )
-    said = () if not bound else (f"weights of {bits} bits: sums are off by at most {bound:.3g}",)
+    said = (
+        ()
+        if not bound
+        else (f"weights of {plural(bits, 'bit')}: sums are off by at most {bound:.3g}",)
+    )
     whole = [each.name for each in code.columns if each.kind == LEVELS]
     if whole:
         few = ", ".join(whole[:3]) + (f", ... ({len(whole)})" if len(whole) > 3 else "")

@@ -95,19 +95,25 @@ def read_xgboost_file(path: Path, X: Any, options: ReadOptions) -> ImportedModel
         except (ValueError, RecursionError) as error:
             raise DataError(f"expected JSON: {error}", path) from None
     try:
-        attributes = record["learner"].get("attributes", {})
-        best = attributes.get("best_iteration")
+        best = record["learner"].get("attributes", {}).get("best_iteration")
         last = None if best is None else int(best) + 1
-        asked = None
-        if library is not None:
-            booster = library.Booster()
-            booster.load_model(str(path))
-            asked = _asked(None, booster, last)
-        return _imported(record, _KIND, X, options, asked, last)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        return _imported(record, _KIND, X, options, _loaded(path, library, last), last)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise DataError(
             f"expected a model of XGBoost: {type(error).__name__} {error}", path
         ) from None
+
+
+def _loaded(path: Path, library: Any, last: int | None) -> Library | None:
+    """Return how the library is asked of a file; None where it is not there, or refuses the file."""
+    if library is None:
+        return None
+    booster = library.Booster()
+    try:
+        booster.load_model(str(path))
+    except ValueError:  # as XGBoost's own errors are
+        return None
+    return _asked(None, booster, last)
 
 
 def _installed() -> Any:
