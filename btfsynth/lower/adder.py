@@ -49,16 +49,54 @@ def signed_digits(weight: int) -> list[tuple[int, bool]]:
     return digits
 
 
+class Adders:
+    """The adders of one sum: how its literals become fewer, and how deep they are."""
+
+    def __init__(self, builder: NetlistBuilder) -> None:
+        self.builder = builder
+        # Of every node made by the adders of a sum; any other node is at level 0
+        self._levels: dict[int, int] = {}
+
+    def begin(self) -> None:
+        """Begin another sum."""
+        self._levels = {}
+
+    def level(self, literal: int) -> int:
+        return self._levels.get(literal >> 1, 0)
+
+    def full(self, a: int, b: int, c: int) -> tuple[int, int]:
+        """Return the sum and the carry of three literals."""
+        total, carry = self._make(a, b, c)
+        level = max(self.level(literal) for literal in (a, b, c))
+        self._levels.setdefault(carry >> 1, level + 1)
+        self._levels.setdefault(total >> 1, level + 2)
+        return total, carry
+
+    def _make(self, a: int, b: int, c: int) -> tuple[int, int]:
+        return full_adder(self.builder, a, b, c)
+
+    def carry(self, a: int, b: int, constant: int) -> int:
+        """Return the carry of two literals and a constant bit."""
+        carry = self.builder.maj(a, b, TRUE if constant else FALSE)
+        self._levels.setdefault(carry >> 1, max(self.level(a), self.level(b)) + 1)
+        return carry
+
+    def ahead(self, literals: list[int]) -> tuple[list[int], list[int], list[int]]:
+        """Add up literals of one weight that nothing has been added to yet.
+
+        Returns what is left of them, and literals of twice and of four times their weight.
+        """
+        return literals, [], []
+
+
 class Column:
     """Literals of one binary weight, waiting to be added up.
 
-    `levels` has the level of every node made by the adders of the sum, shared by its columns; any other node
-    is at level 0. `many`: literals of the whole sum; a few are taken as they come.
+    `many`: literals of the whole sum; a few are taken as they come.
     """
 
-    def __init__(self, builder: NetlistBuilder, levels: dict[int, int], many: int) -> None:
-        self._builder = builder
-        self._levels = levels
+    def __init__(self, adders: Adders, many: int) -> None:
+        self._adders = adders
         self._by_level = many > _MANY
         self._entries: list[tuple[int, int, int]] = []
         self._first = 0
@@ -68,9 +106,12 @@ class Column:
         return len(self._entries) - self._first
 
     def add(self, literal: int) -> None:
-        level = self._levels.get(literal >> 1, 0) if self._by_level else 0
+        level = self._adders.level(literal) if self._by_level else 0
         insort(self._entries, (level, self._count, literal), lo=self._first)
         self._count += 1
+
+    def waiting(self) -> list[int]:
+        return [literal for _, _, literal in self._entries[self._first :]]
 
     def _take(self) -> int:
         self._first += 1
@@ -80,26 +121,18 @@ class Column:
         """Add up all but two of the literals, and return these and the carries; FALSE for what is not there."""
         carries = []
         while len(self) > 2:
-            a, b, c = self._take(), self._take(), self._take()
-            total, carry = full_adder(self._builder, a, b, c)
-            level = max(self._levels.get(literal >> 1, 0) for literal in (a, b, c))
-            self._levels.setdefault(carry >> 1, level + 1)
-            self._levels.setdefault(total >> 1, level + 2)
+            total, carry = self._adders.full(self._take(), self._take(), self._take())
             carries.append(carry)
             self.add(total)
         a, b = (self._take() if len(self) else FALSE for _ in range(2))
         return a, b, carries
 
-    def carry(self, a: int, b: int, constant: int) -> int:
-        """Return the carry of the two that are left and a constant bit."""
-        carry = self._builder.maj(a, b, TRUE if constant else FALSE)
-        level = max(self._levels.get(literal >> 1, 0) for literal in (a, b))
-        self._levels.setdefault(carry >> 1, level + 1)
-        return carry
-
 
 def add_columns(
-    builder: NetlistBuilder, terms: Sequence[tuple[int, int]], constant: int
+    builder: NetlistBuilder,
+    terms: Sequence[tuple[int, int]],
+    constant: int,
+    adders: Adders | None = None,
 ) -> list[int]:
     """Return the literals of ``sum of weight * literal + constant``, least significant bit first.
 
@@ -118,22 +151,36 @@ def add_columns(
         1 << column for weight, _ in terms for column, negative in signed_digits(weight) if negative
     )
     constant = (constant - sum(negatives)) % (1 << width)
-    levels: dict[int, int] = {}
-    columns = [Column(builder, levels, len(digits)) for _ in range(width + 1)]
+    adders = adders or Adders(builder)
+    adders.begin()
+    columns = [Column(adders, len(digits)) for _ in range(width + 2)]
+    fresh: list[list[int]] = [[] for _ in range(width)]
     for column, literal in digits:
-        columns[column].add(literal)
+        if column < width:
+            fresh[column].append(literal)
+    _fill(columns, fresh, adders)
     bits = []
     for column in range(width):
         a, b, carries = columns[column].compress()
         constant_bit = constant >> column & 1
-        last = columns[column].carry(a, b, constant_bit)
+        last = adders.carry(a, b, constant_bit)
         for carry in [*carries, *([last] if last != FALSE else [])]:
             columns[column + 1].add(carry)
-        bits.append(full_adder(builder, a, b, TRUE if constant_bit else FALSE)[0])
+        bits.append(adders.full(a, b, TRUE if constant_bit else FALSE)[0])
     return bits
 
 
-def lower_counter(builder: NetlistBuilder, constraint: PseudoBoolean) -> int:
+def _fill(columns: Sequence[Column], fresh: Sequence[list[int]], adders: Adders) -> None:
+    """Give columns their literals, those of each added up ahead. Changes columns."""
+    for place, literals in enumerate(fresh):
+        for offset, added in enumerate(adders.ahead(literals)):
+            for literal in added:
+                columns[place + offset].add(literal)
+
+
+def lower_counter(
+    builder: NetlistBuilder, constraint: PseudoBoolean, adders: Adders | None = None
+) -> int:
     """Build a constraint and return its literal; some cells may stay unused."""
     if constraint.constant is not None:
         return constraint.constant
@@ -146,25 +193,28 @@ def lower_counter(builder: NetlistBuilder, constraint: PseudoBoolean) -> int:
     # Adding 2^top - bound carries out of the columns below top exactly where the sum is the bound or more.
     top = (bound - 1).bit_length()
     constant = (1 << top) - bound
-    levels: dict[int, int] = {}
-    columns = [Column(builder, levels, len(digits)) for _ in range(top)]
+    adders = adders or Adders(builder)
+    adders.begin()
+    columns = [Column(adders, len(digits)) for _ in range(top + 2)]
     beyond = []
+    fresh: list[list[int]] = [[] for _ in range(top)]
     for column, literal in sorted(digits, key=lambda digit: digit[0]):
         if column < top:
-            columns[column].add(literal)
+            fresh[column].append(literal)
         else:
             beyond.append(literal)
+    _fill(columns, fresh, adders)
     carries: list[int] = []
     for column in range(top):
         for carry in carries:
             columns[column].add(carry)
         a, b, carries = columns[column].compress()
-        last = columns[column].carry(a, b, constant >> column & 1)
+        last = adders.carry(a, b, constant >> column & 1)
         if last != FALSE:
             carries.append(last)
     # From there on anything that is true is enough.
     result = FALSE
-    for literal in [*carries, *beyond]:
+    for literal in [*carries, *beyond, *columns[top].waiting(), *columns[top + 1].waiting()]:
         result = builder.or_(result, literal)
     return result
 

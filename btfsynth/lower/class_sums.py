@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.lower.adder import add_columns
+from btfsynth.lower.shared_sums import SharedAdders, add_factored
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, TRUE
 
@@ -32,7 +33,7 @@ class ClassNeuron:
 
 
 def lower_class_sums(
-    builder: NetlistBuilder, neurons: Sequence[ClassNeuron]
+    builder: NetlistBuilder, neurons: Sequence[ClassNeuron], shared: SharedAdders | None = None
 ) -> tuple[list[int], list[int]]:
     """Build all sums exactly, whatever the weights are, and compare them; no neuron reads another.
 
@@ -45,14 +46,14 @@ def lower_class_sums(
     offset = -min(rest for _, rest in sums)
     divisor = gcd(*(weight for terms, _ in sums for weight, _ in terms))
     divisor = gcd(divisor, *(rest + offset for _, rest in sums)) or 1
-    numbers = [
-        add_columns(
-            builder,
-            [(weight // divisor, literal) for weight, literal in terms],
-            (rest + offset) // divisor,
-        )
-        for terms, rest in sums
-    ]
+    numbers = []
+    for terms, rest in sums:
+        divided = [(weight // divisor, literal) for weight, literal in terms]
+        constant = (rest + offset) // divisor
+        if shared is None:
+            numbers.append(add_columns(builder, divided, constant))
+        else:
+            numbers.append(add_factored(shared, divided, constant))
     # A sum is above 0 where the number is above offset / divisor.
     limit = offset // divisor
     width = max(limit.bit_length() if limit > 0 else 0, *(len(bits) for bits in numbers))

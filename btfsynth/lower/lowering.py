@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import NetlistError, UsageError
+from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.cheapest import Candidate, cheapest_form, make, take_back, with_least_weights
 from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
 from btfsynth.lower.on_vectors import NeuronOnVectors, SignalValues, lower_on_vectors
+from btfsynth.lower.shared_sums import WIDE, SharedAdders
 from btfsynth.lower.threshold import pseudo_boolean, reduce_exactly
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.netlist import FALSE, Netlist
@@ -127,13 +129,27 @@ def _edges(
 
 
 def _exactly(network: TrainedNetwork, label: bool) -> tuple[Netlist, dict[str, int]]:
-    """Lower every neuron as it is on all combinations of its inputs."""
+    """Lower every neuron as it is on all combinations of its inputs.
+
+    Where neurons are wide, once each for itself and once in adders that they share; fewer cells are kept.
+    """
+    alone = _exactly_by(network, label, share=False)
+    if network.topology.fan_in.max() <= WIDE:
+        return alone
+    sharing = _exactly_by(network, label, share=True)
+    return sharing if sharing[0].n_cells < alone[0].n_cells else alone
+
+
+def _exactly_by(
+    network: TrainedNetwork, label: bool, share: bool
+) -> tuple[Netlist, dict[str, int]]:
     topology = network.topology
     ports = network.output_ports
     if label:
         require_comparable(network)
         ports = (*ports, label_port(ports, topology.n_outputs))
     builder = NetlistBuilder(network.name, network.input_ports, ports)
+    shared = SharedAdders(builder) if share else None
     literals = [FALSE, *(builder.input(bit) for bit in range(topology.n_inputs))]
     forms: Counter[str] = Counter()
     alone = topology.n_neurons - topology.n_outputs if label else topology.n_neurons
@@ -142,12 +158,16 @@ def _exactly(network: TrainedNetwork, label: bool) -> tuple[Netlist, dict[str, i
         constraint = pseudo_boolean(
             reduce_exactly(weights, bias), [literals[node] for node in sources]
         )
+        if shared is not None and len(constraint.literals) > WIDE:
+            forms["shared sum"] += 1
+            literals.append(lower_counter(builder, constraint, shared))
+            continue
         candidate = cheapest_form(builder, with_least_weights(constraint))
         forms[candidate.form] += 1
         literals.append(make(builder, candidate))
     if label:
         classes = _class_neurons(network, literals)
-        outputs, number = lower_class_sums(builder, classes)
+        outputs, number = lower_class_sums(builder, classes, shared)
         forms["sum"] = len(classes)
         return builder.build([*outputs, *number]), dict(sorted(forms.items()))
     return _finish(network, builder, literals), dict(sorted(forms.items()))
