@@ -32,7 +32,14 @@ if TYPE_CHECKING:
         learn,
     )
     from btfsynth.api.gates import GateNetlist
-    from btfsynth.api.models import Imported, from_lightgbm, from_sklearn, from_xgboost
+    from btfsynth.api.models import (
+        Imported,
+        from_gates,
+        from_lightgbm,
+        from_onnx,
+        from_sklearn,
+        from_xgboost,
+    )
     from btfsynth.api.netlists import Netlist, prove, read, smallest
     from btfsynth.api.show import Equivalence
     from btfsynth.api.training import Network, TrainingRun, train, tune
@@ -66,7 +73,14 @@ _HOMES = {
     "api.data": ("Dataset", "load", "tasks"),
     "api.training": ("Network", "TrainingRun", "train", "tune"),
     "api.netlists": ("Netlist", "prove", "read", "smallest"),
-    "api.models": ("Imported", "from_lightgbm", "from_sklearn", "from_xgboost"),
+    "api.models": (
+        "Imported",
+        "from_gates",
+        "from_lightgbm",
+        "from_onnx",
+        "from_sklearn",
+        "from_xgboost",
+    ),
     "api.show": ("Equivalence",),
     "api.gates": ("GateNetlist",),
     "api.designs": ("Build", "Design", "Discovery", "Learned", "build", "discover", "learn"),
@@ -135,7 +149,9 @@ __all__ = [
     "__version__",
     "build",
     "discover",
+    "from_gates",
     "from_lightgbm",
+    "from_onnx",
     "from_sklearn",
     "from_xgboost",
     "learn",

@@ -249,6 +249,60 @@ def from_lightgbm(
     return _from(model, X, _options(code, leaf_bits, name), "lightgbm")
 
 
+def from_onnx(
+    path: StrPath, X: Any = None, *, leaf_bits: int | None = None, name: str | None = None
+) -> Imported:
+    """Return a perceptron of binary, ternary or few-bit layers in ONNX or QONNX in bits.
+
+    ``network`` is then the threshold network: batch normalisation and quantisers are folded into integer
+    thresholds. Rows are compared with ONNX Runtime where that is installed and knows all operators, else with
+    the operators evaluated one by one. The input needs a quantiser of up to 4 bits, or `X` of bits, signs or
+    small whole numbers.
+
+    Parameters
+    ----------
+    path
+        The file.
+    X
+        Rows as the model takes them.
+    leaf_bits
+        Bits of the largest factor of a class, where batch normalisation scales the last layer's sums; None
+        tries whether up to 15 compare all sums as the model does, and else takes 12. Rows may get another label
+        where two scores are closer than ``core.bound`` allows.
+    name
+        Name of the function; by default that of the file.
+
+    Raises
+    ------
+    DataError
+        If a node is not supported; the message names it, and the way round.
+    VerificationError
+        If a row has another label than the model gives it.
+    """
+    from btfsynth.models.onnx_model import read_onnx
+
+    return imported(read_onnx(path, X, _options("auto", leaf_bits, name)), X)
+
+
+def from_gates(path: StrPath, X: Any = None, *, name: str | None = None) -> Imported:
+    """Return a network of gates or lookup tables in bits.
+
+    The file is torchlogix' circuit (``Circuit.write_json``) or an ``.npz`` of arrays, which holds networks of
+    difflogic and of lookup tables as well. See `from_onnx` for the rest.
+
+    Examples
+    --------
+    >>> import btfsynth as btf, numpy as np
+    >>> np.savez("gates.npz", inputs=2, connections0=[[0, 1], [0, 1]], gates0=[6, 1])
+    >>> btf.from_gates("gates.npz").predict([[1, 0], [1, 1]]).tolist()
+    [[1, 0], [0, 1]]
+    """
+    from btfsynth.models.readers import read_model_file
+
+    path = as_path(path)
+    return imported(read_model_file(path, X, _options("auto", None, name or path.stem)), X)
+
+
 def _from(model: Any, X: Any, options: ReadOptions, library: str) -> Imported:
     """Read a model of a library, or a file of one."""
     if isinstance(model, (str, PathLike)):

@@ -67,6 +67,21 @@ KINDS: tuple[FileKind, ...] = (
         ),
         "btfsynth.models.lightgbm_model:read_lightgbm_file",
     ),
+    FileKind(
+        "ONNX or QONNX (.onnx)",
+        lambda ending, _: ending == ".onnx",
+        "btfsynth.models.onnx_model:read_onnx",
+    ),
+    FileKind(
+        "a torchlogix circuit (.json)",
+        lambda ending, head: b'"n_inputs"' in head,
+        "btfsynth.models.gates:read_torchlogix",
+    ),
+    FileKind(
+        "gates or lookup tables (.npz with connections0)",
+        lambda ending, _: ending == ".npz",
+        "btfsynth.models.gates:read_gates_npz",
+    ),
 )
 """Of which the first that fits is taken."""
 

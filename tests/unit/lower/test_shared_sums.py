@@ -65,9 +65,7 @@ def test_sums_that_share_adders_are_right(neurons: list[tuple[list[int], int]]) 
     constant=st.integers(0, 300),
 )
 @settings(max_examples=60, deadline=None)
-def test_factored_sums_are_right(
-    terms: list[tuple[int, bool]], common: int, constant: int
-) -> None:
+def test_factored_sums_are_right(terms: list[tuple[int, bool]], common: int, constant: int) -> None:
     builder = NetlistBuilder("t", [Port("x", len(terms))], [Port("y", 14)])
     weighted = [
         (common * weight, builder.input(bit) ^ int(negated))
