@@ -117,10 +117,10 @@ def verify_command(
     """  # noqa: D301
     from btfsynth.flow.patterns import targets_record, verified_words
     from btfsynth.hdl.manifest import load_manifest
+    from btfsynth.hdl.yosys import prepare_yosys
     from btfsynth.report.folder import VERIFY_FILE, known_targets
     from btfsynth.verify.chain import verify_design
     from btfsynth.verify.links import junit_xml
-    from btfsynth.verify.yosys import prepare_yosys
 
     load_manifest(directory)  # what is no design is said before anything is compiled
     prepare_yosys(lambda line: say(f"{directory.name}: {line}"))

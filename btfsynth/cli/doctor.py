@@ -114,7 +114,7 @@ def _look() -> Iterator[_Finding]:
 
 
 def _yosys() -> _Finding:
-    from btfsynth.verify.yosys import find_yosys
+    from btfsynth.hdl.yosys import find_yosys
 
     use = "verify, equiv, fpga"
     try:

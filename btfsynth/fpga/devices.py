@@ -25,7 +25,7 @@ from btfsynth.extras import install_command
 from btfsynth.files import write_text
 
 if TYPE_CHECKING:
-    from btfsynth.sim.process import Completed
+    from btfsynth.process import Completed
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Tool:
     version: str
 
     def run(self, arguments: Sequence[str], workspace: Path, timeout: float) -> Completed:
-        from btfsynth.sim.process import run_command
+        from btfsynth.process import run_command
 
         completed = run_command((*self.command, *arguments), workspace, timeout)
         if completed.returncode:
@@ -182,7 +182,7 @@ class Tool:
 
     def failure(self, completed: Completed) -> Exception:
         """Return the error for a run that failed; the line with the reason comes last."""
-        from btfsynth.sim.process import Completed
+        from btfsynth.process import Completed
 
         output = completed.stdout + completed.stderr
         reasons = [line for line in output.splitlines() if "ERROR" in line]
@@ -210,7 +210,7 @@ class Toolchain:
 
 def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
     """Look for all tools of a device; `say` gets a line for each that its first run will compile."""
-    from btfsynth.verify.yosys import find_yosys, is_compiled
+    from btfsynth.hdl.yosys import find_yosys, is_compiled
 
     yosys = find_yosys()
     if not yosys.is_recent:
@@ -257,7 +257,7 @@ def _package_version(program: Program) -> str | None:
 
 
 def _ask(command: Sequence[str]) -> str | None:
-    from btfsynth.sim.process import run_command
+    from btfsynth.process import run_command
 
     completed = run_command(command, Path(tempfile.gettempdir()), _VERSION_TIMEOUT)
     match = _VERSION.search(completed.stdout + completed.stderr)

@@ -15,7 +15,7 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import Manifest, load_manifest
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port, total_width
-from btfsynth.sim.process import DEFAULT_TIMEOUT
+from btfsynth.process import DEFAULT_TIMEOUT
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ from typing import ClassVar
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.extras import install_command
 from btfsynth.hdl.vectors import bench_name
-from btfsynth.sim.base import Availability, CheckResult, Design
-from btfsynth.sim.process import (
+from btfsynth.process import (
     DEFAULT_TIMEOUT,
     Completed,
     python_command,
     run_command,
     workspace_folder,
 )
+from btfsynth.sim.base import Availability, CheckResult, Design
 
 _PASS = re.compile(r"^PASS ([0-9]+) vectors$", re.MULTILINE)
 _FAIL = re.compile(r"^FAIL ([0-9]+) of ([0-9]+)$", re.MULTILINE)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from btfsynth.errors import UsageError
 from btfsynth.plugins import Registry
+from btfsynth.process import DEFAULT_TIMEOUT
 from btfsynth.settings.table import ALL_SIMULATORS
-from btfsynth.sim.process import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     from btfsynth.hdl.manifest import Manifest

@@ -27,13 +27,14 @@ from btfsynth.errors import BtfsynthError, MissingToolError, ToolTimeoutError, U
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import CONTROL_NAMES
 from btfsynth.hdl.vectors import VectorTable
+from btfsynth.hdl.yosys import Yosys, find_yosys
 from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import Port
+from btfsynth.process import DEFAULT_TIMEOUT
 from btfsynth.settings.table import ALL_SIMULATORS, VERIFY
 from btfsynth.sim.base import CheckResult, Design, load_design, port_values
-from btfsynth.sim.process import DEFAULT_TIMEOUT
 from btfsynth.sim.registry import (
     SIMULATORS,
     chosen_simulators,
@@ -53,14 +54,7 @@ from btfsynth.verify.mutation import describe, run_mutant, score_mutants, spread
 from btfsynth.verify.simulate import check_parsed, timed_out
 from btfsynth.verify.subjects import align, stored_netlist, verilog_netlist, with_ranges
 from btfsynth.verify.synthesized import amaranth_netlist, vhdl_netlist
-from btfsynth.verify.yosys import (
-    MAX_CASE_INPUTS,
-    Yosys,
-    blif_reference,
-    case_reference,
-    find_yosys,
-    prove,
-)
+from btfsynth.verify.yosys import MAX_CASE_INPUTS, blif_reference, case_reference, prove
 
 DEFAULT_MUTANTS: int = VERIFY["mutants"].default
 _BENCH_MUTANTS = 5

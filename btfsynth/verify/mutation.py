@@ -26,8 +26,8 @@ from btfsynth.netlist.identifiers import HdlNames, cell_names
 from btfsynth.netlist.netlist import FALSE, TRUE, CellKind, Netlist, cell_kind
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import bit_names
+from btfsynth.process import workspace_folder
 from btfsynth.sim.base import CheckResult, Design, Simulator
-from btfsynth.sim.process import workspace_folder
 from btfsynth.verify.equivalence import equivalent
 
 Edits = tuple[tuple[int, int], ...]

@@ -27,7 +27,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import read_netlist
 from btfsynth.ports import Port, bit_names, pin_order, total_width
-from btfsynth.sim.process import DEFAULT_TIMEOUT
+from btfsynth.process import DEFAULT_TIMEOUT
 from btfsynth.verify.simulate import timed_out
 from btfsynth.verify.synthesized import VHDL_ENDINGS, amaranth_netlist, vhdl_netlist
 

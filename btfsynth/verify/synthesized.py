@@ -15,9 +15,10 @@ from btfsynth.dataset.formats.base import read_source
 from btfsynth.errors import DataError, MissingToolError
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.yosys import find_yosys
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.sim.process import (
+from btfsynth.process import (
     DEFAULT_TIMEOUT,
     Completed,
     python_command,
@@ -25,7 +26,7 @@ from btfsynth.sim.process import (
     workspace_folder,
 )
 from btfsynth.sim.programs import AMARANTH, GHDL
-from btfsynth.verify.yosys import as_synthesized, find_yosys, netlist_of_rtlil, netlist_of_verilog
+from btfsynth.verify.yosys import as_synthesized, netlist_of_rtlil, netlist_of_verilog
 
 VHDL_ENDINGS = (".vhd", ".vhdl")
 

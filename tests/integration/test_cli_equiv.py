@@ -144,7 +144,7 @@ def test_wide_designs_by_sat(cli, tmp_path):
 def test_amaranth_module(cli, built, tmp_path):
     """The Amaranth module of a design is read by way of Yosys; without Yosys that is said."""
     from btfsynth.errors import MissingToolError
-    from btfsynth.verify.yosys import find_yosys
+    from btfsynth.hdl.yosys import find_yosys
 
     file = built / "design" / "multiplier_2_amaranth.py"
     try:

@@ -218,7 +218,7 @@ def test_damaged_runs(cli, tmp_path, field, value):
 
 def test_tool_without_space(tmp_path, monkeypatch):
     """A tool that fails where no space is left is said to have failed for that."""
-    from btfsynth.sim import process
+    from btfsynth import process
 
     monkeypatch.setattr(process, "_MIN_SPACE", 1 << 62)
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -12,8 +12,8 @@ from btfsynth.hdl.design import write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
+from btfsynth.process import DEFAULT_TIMEOUT
 from btfsynth.sim.base import Design, load_design
-from btfsynth.sim.process import DEFAULT_TIMEOUT
 from btfsynth.sim.registry import time_allowed, too_long
 
 

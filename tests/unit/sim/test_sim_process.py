@@ -10,8 +10,8 @@ import pytest
 from hardware import design, full_adder
 
 from btfsynth.errors import MissingToolError, ToolError
+from btfsynth.process import run_command
 from btfsynth.sim.base import Availability, CheckResult, load_design, port_values
-from btfsynth.sim.process import run_command
 from btfsynth.sim.registry import SIMULATORS
 
 

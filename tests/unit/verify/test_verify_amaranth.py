@@ -8,10 +8,10 @@ from hardware import multiplier, vectors_of
 from btfsynth.errors import MissingToolError
 from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.hdl.manifest import CONTROL_NAMES
+from btfsynth.hdl.yosys import find_yosys
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.subjects import align
 from btfsynth.verify.synthesized import amaranth_netlist
-from btfsynth.verify.yosys import find_yosys
 
 try:
     find_yosys()

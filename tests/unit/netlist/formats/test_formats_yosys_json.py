@@ -12,9 +12,9 @@ from reading import computes
 from btfsynth.errors import DataError, MissingToolError
 from btfsynth.hdl.readers import read_design
 from btfsynth.hdl.writers import WRITERS
+from btfsynth.hdl.yosys import find_yosys
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names
-from btfsynth.verify.yosys import find_yosys
 
 
 def written(netlist):
