@@ -27,6 +27,7 @@ __all__ = [
     "ToolTimeoutError",
     "TopologyError",
     "TrainingError",
+    "UnreadError",
     "UsageError",
     "VerificationError",
     "clipped",
@@ -123,6 +124,10 @@ class DataError(BtfsynthError):
 
 class SequentialError(DataError):
     """A netlist with registers, where a combinational one is expected: they can be read as ports."""
+
+
+class UnreadError(DataError):
+    """A construct that a reader does not know; another one may."""
 
 
 class TopologyError(UsageError):

@@ -38,9 +38,9 @@ def _read_mig(file: SourceFile, _: bool) -> Design:
 
 
 def _read_verilog(file: SourceFile, comb: bool) -> Design:
-    from btfsynth.hdl.verilog.read import read_verilog_design
+    from btfsynth.hdl.foreign import read_any_verilog
 
-    return read_verilog_design(file.path, comb=comb)
+    return read_any_verilog(file, comb)
 
 
 _FORMATS = "btfsynth.netlist.formats"
@@ -75,8 +75,8 @@ _BUILTIN = (
     ),
     Reader(
         "verilog",
-        "combinational Verilog, hierarchy flattened",
-        (".v",),
+        "Verilog and SystemVerilog, hierarchy flattened",
+        (".v", ".sv"),
         re.compile(rb"^[ \t]*module\s", re.MULTILINE),
         _read_verilog,
     ),

@@ -148,6 +148,26 @@ _FILES = (
     ),
 )
 
+_SOFTWARE = "btfsynth.netlist.formats.software"
+SOFTWARE: Mapping[str, Writer] = {
+    name: Writer(
+        name,
+        description,
+        ending,
+        later(f"{_SOFTWARE}:{names}_names"),
+        later(f"{_SOFTWARE}:emit_{name}"),
+        keeps_pins=False,
+        parities=True,
+    )
+    for name, description, ending, names in (
+        ("python", "a Python function over NumPy arrays", ".py", "python"),
+        ("c", "a C99 function of 64 input vectors at once", ".c", "c"),
+        ("truth", "a truth table", ".truth", "table"),
+        ("pla", "espresso's PLA", ".pla", "table"),
+    )
+}
+"""What a netlist computes, as a program or a table; read back, if at all, it is another netlist."""
+
 BACKENDS: Registry[Backend] = Registry(
     "backends", Backend, {each.name: each for each in _LANGUAGES}
 )
@@ -166,8 +186,9 @@ def get_writer(path: StrPath) -> Writer:
     """Return the writer for a file name; one without an ending is a ``.mig``."""
     path = as_path(path)
     ending = path.suffix.lower() or ".mig"
-    for writer in WRITERS.values():
+    writers = [*WRITERS.values(), *SOFTWARE.values()]
+    for writer in writers:
         if writer.ending == ending:
             return writer
-    known = ", ".join(writer.ending for writer in WRITERS.values())
+    known = ", ".join(writer.ending for writer in writers)
     raise UsageError(f"{path}: expected the ending of a netlist file, one of {known}")

@@ -68,7 +68,7 @@ def test_emit_takes_any_netlist(cli, tmp_path):
         ("x.blif", ".model m\n.latch a b\n", "x.blif:2: .latch is sequential"),
         ("x.bench", "y = DFF(a)\n", "x.bench:1: DFF is sequential"),
         ("x.aag", "aag 1 0 1 0 0\n2 3\n", "x.aag:1: the circuit is sequential"),
-        ("x.v", "module m(input a);\ngenvar i;\nendmodule\n", "x.v:2: "),
+        ("x.v", "module m(input a, output y);\nassign y = ;\nendmodule\n", "x.v:2: "),
         ("x.aig", "aig 3 2 0 1 1\n6\n", "x.aig: the file ends at byte"),
     ],
 )

@@ -104,7 +104,7 @@ class BlockRunner:
 
     def run(self, statement: Any, depth: int) -> None:
         if depth > _MAX_DEPTH:
-            raise self.wiring.error(f"expected at most {_MAX_DEPTH} nested statements", statement)
+            raise self.wiring.unread(f"expected at most {_MAX_DEPTH} nested statements", statement)
         if isinstance(statement, ast.Block):
             for part in statement.statements:
                 self.run(part, depth + 1)
@@ -115,7 +115,7 @@ class BlockRunner:
         elif isinstance(statement, ast.Substitution):
             self.assign(statement)
         elif not _is_empty(statement):
-            raise self.wiring.error(
+            raise self.wiring.unread(
                 f"expected assigns, 'if' and 'case' in a block, got {describe(statement)}",
                 statement,
             )
@@ -123,7 +123,7 @@ class BlockRunner:
     def assign(self, statement: Any) -> None:
         """Run an assignment; the effect of a nonblocking one is not seen inside the block."""
         if statement.ldelay is not None:
-            raise self.wiring.error("a delay '#' before a statement is not supported", statement)
+            raise self.wiring.unread("a delay '#' before a statement is not supported", statement)
         targets = self.expressions.target_bits(statement.left.var)
         values = self.expressions.expression(statement.right.var, len(targets))
         is_blocking = isinstance(statement, ast.BlockingSubstitution) and not self.is_parallel

@@ -92,7 +92,7 @@ class CellReader:
         except ValueError as error:
             raise self.wiring.error(f"{module} {plain(instance.name)}: {error}", instance) from None
         if found is None:
-            raise self.wiring.error(
+            raise self.wiring.unread(
                 f"the module {module} is not defined in this file; add the file of its library, or "
                 "expand cells with Yosys' 'techmap -map +/<vendor>/cells_sim.v'",
                 instance,

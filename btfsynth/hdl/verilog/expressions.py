@@ -72,7 +72,7 @@ class Expressions:
             elif isinstance(node, ast.Identifier | ast.Pointer | ast.Partselect | Indexed):
                 bits.extend(self.select(node))
             else:
-                raise self.wiring.error(
+                raise self.wiring.unread(
                     f"expected a net, selects of its bits or a concatenation of these, got "
                     f"{describe(node)}",
                     node,
@@ -83,7 +83,7 @@ class Expressions:
         if isinstance(node, ast.Identifier):
             return self.net(node).gates
         if not isinstance(node.var, ast.Identifier):
-            raise self.wiring.error("a select of a select is not supported", node)
+            raise self.wiring.unread("a select of a select is not supported", node)
         net = self.net(node.var)
         if isinstance(node, ast.Pointer):
             low = high = self.number(node.ptr)
@@ -102,7 +102,7 @@ class Expressions:
 
     def net(self, node: Any) -> Net:
         if node.scope is not None:
-            raise self.wiring.error(
+            raise self.wiring.unread(
                 f"{plain(node.name)}: names of other modules' nets are not supported", node
             )
         net = self.wiring.scope.nets.get(plain(node.name))
@@ -215,7 +215,7 @@ class Expressions:
             return 1, False
         if isinstance(node, ast.Partselect | Indexed):
             return len(self.select(node)), False
-        raise self.wiring.error(f"{describe(node)} is not supported", node)
+        raise self.wiring.unread(f"{describe(node)} is not supported", node)
 
     def constant(self, node: Any) -> Number:
         try:
@@ -277,7 +277,7 @@ class Expressions:
         net = self.net(node.var)
         inside = net.low == 0 and net.step > 0 and 1 << len(index) <= len(net.gates)
         if not inside or signed:
-            raise self.wiring.error(
+            raise self.wiring.unread(
                 f"{plain(node.var.name)}: expected an index that cannot leave the vector, "
                 f"got one of {len(index)} bits",
                 node,
@@ -331,7 +331,7 @@ class Expressions:
         bits = self.wiring.bits
         if isinstance(node, ast.Times):
             if len(a) > _MAX_FACTOR_WIDTH:
-                raise self.wiring.error(
+                raise self.wiring.unread(
                     f"expected a product of at most {_MAX_FACTOR_WIDTH} bits, got {len(a)}", node
                 )
             fewer_first = sum(bit != bits.false for bit in a) < sum(bit != bits.false for bit in b)
@@ -343,7 +343,7 @@ class Expressions:
         bits = self.wiring.bits
         one, other = bits.value_of(a), bits.value_of(b)
         if one is None or not other:
-            raise self.wiring.error(
+            raise self.wiring.unread(
                 f"{describe(task.node)} is supported only on nonzero constants", task.node
             )
         if task.signed:

