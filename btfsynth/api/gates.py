@@ -88,7 +88,7 @@ class GateNetlist(Ported):
         return WRITERS["blif"].content(self.core)[0].decode()
 
     def save(self, path: StrPath) -> None:
-        """Write one file; the ending names the format: .blif, .bench, .json or .v; .aig too for the basis aig.
+        """Write one file; the ending names the format: .blif, .bench, .json, .v, .py or .c; .aig too for aig.
 
         Raises
         ------

@@ -33,7 +33,7 @@ from btfsynth.flow.simplify import open_reference, optimise
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.readers import read_noted
-from btfsynth.hdl.writers import BACKENDS, WRITERS, get_writer
+from btfsynth.hdl.writers import BACKENDS, SOFTWARE, WRITERS, get_writer
 from btfsynth.netlist.formats.tokens import plain_cells
 from btfsynth.netlist.hashing import compact
 from btfsynth.netlist.identifiers import legal_names
@@ -368,6 +368,23 @@ class Netlist(Ported):
         """Return ASCII AIGER; `save` writes the binary form where a name ends in .aig."""
         return self._file("aag").decode()
 
+    def to_python(self) -> str:
+        """Return a Python module with a function from ``(rows, inputs)`` to ``(rows, outputs)`` 0/1.
+
+        Examples
+        --------
+        >>> import btfsynth as btf
+        >>> namespace = {}
+        >>> exec(btf.smallest("full_adder").netlist.to_python(), namespace)
+        >>> namespace["full_adder"]([[1, 1, 0], [1, 1, 1]]).tolist()
+        [[0, 1], [1, 1]]
+        """
+        return SOFTWARE["python"].content(self.core)[0].decode()
+
+    def to_c(self) -> str:
+        """Return a C99 function that computes 64 input vectors at once, one bit of every word each."""
+        return SOFTWARE["c"].content(self.core)[0].decode()
+
     def _text(self, backend: str) -> str:
         names = legal_names(self.name, self.inputs, self.outputs)
         header = {"generator": f"btfsynth {__version__}"}
@@ -377,7 +394,10 @@ class Netlist(Ported):
         return WRITERS[name].content(self.core)[0]
 
     def save(self, path: StrPath) -> None:
-        """Write one file; the ending names the format: .mig, .blif, .aag, .aig, .bench, .json or .v."""
+        """Write one file; the ending names the format.
+
+        Netlists are .mig, .blif, .aag, .aig, .bench, .json and .v; programs .py and .c; tables .truth and .pla.
+        """
         write_bytes(as_path(path), get_writer(path).content(self.core)[0])
 
     @documented(HARDWARE)

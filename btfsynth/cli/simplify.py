@@ -73,7 +73,8 @@ class _Search:
 @click.command("simplify", cls=SectionCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @file_option(
-    "File of the netlist; its ending gives the format: .mig, .blif, .aag, .aig, .bench, .json or .v.  "
+    "File of the netlist; its ending gives the format: .mig, .blif, .aag, .aig, .bench, .json or .v; "
+    ".py or .c for a program, .truth or .pla for a table.  "
     "[default: FILE with the ending .mig]",
     "OUT",
 )
