@@ -58,11 +58,11 @@ from btfsynth.fpga.place import (
 )
 from btfsynth.hdl.backends import template_folder
 from btfsynth.hdl.manifest import Timing
+from btfsynth.process import python_command, run_command, workspace_folder
 from btfsynth.records import record_or_empty
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import FPGA
 from btfsynth.sim.base import CheckResult, Design, load_design
-from btfsynth.process import python_command, run_command, workspace_folder
 from btfsynth.sim.programs import ICARUS, read_verdict
 from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
