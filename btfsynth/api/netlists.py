@@ -481,14 +481,15 @@ def _bits(port: Port, value: Any) -> NDArray[np.uint8]:
 
 
 def read(path: StrPath, *, comb: bool = False) -> Netlist:
-    """Read a netlist: .mig, BLIF, AIGER, BENCH, Yosys JSON, combinational Verilog, PLA or a truth table.
+    """Read a netlist: .mig, BLIF, AIGER, BENCH, Yosys JSON, Verilog, PLA or a truth table.
 
     Parameters
     ----------
     path
         The file.
     comb
-        Turn every register into an input and an output; otherwise registers are an error.
+        Turn every register into an input and an output; otherwise registers are an error, except those of a
+        Verilog pipeline, which become wires.
 
     Raises
     ------

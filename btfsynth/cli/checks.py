@@ -193,7 +193,7 @@ def equiv_command(
 ) -> None:
     """Prove that A and B are equivalent, or show a counterexample.
 
-    Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, structural .v), a table (.truth, .pla,
+    Each is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, .v, .sv), a table (.truth, .pla,
     .csv, .npz, .dat), a task such as multiplier:3, a design folder, whose Verilog is read, an Amaranth module
     of a design folder (.py, needs Yosys), or VHDL (.vhd, needs GHDL). A table's don't-cares and unlisted rows
     may have any value. Ports are matched by name, the remaining ones by order. Pipeline registers are ignored;

@@ -77,7 +77,7 @@ def show_command(
 ) -> None:
     """Print a netlist: ports, cost, and one line per cell.
 
-    FILE is a netlist (.mig, .blif, .aag, .aig, .bench, .json, structural .v), a table (.truth, .pla) or
+    FILE is a netlist (.mig, .blif, .aag, .aig, .bench, .json, .v, .sv), a table (.truth, .pla) or
     a design folder. Cells are listed in topological order with their level. ~ is NOT, & is AND, | is OR,
     maj is the majority of three.
 
@@ -238,7 +238,7 @@ def emit_command(
     as_json: bool,
     hardware: HardwareOptions,
 ) -> None:
-    """Write NETLIST (.mig, .blif, .aag, .aig, .bench, .json, .v) as hardware with testbenches.
+    """Write NETLIST (.mig, .blif, .aag, .aig, .bench, .json, .v, .sv) as hardware with testbenches.
 
     Writes Verilog, VHDL and Amaranth, a testbench for each and one for cocotb, test vectors and a manifest.
 
