@@ -156,7 +156,7 @@ def require_gates(flat: Flat, comb: bool) -> None:
                 raise flat.sequential(
                     f"{name} is a latch: it keeps its value where nothing is assigned to it", cell
                 )
-        elif kind != "$anyseq" and not re.fullmatch(r"\$_[A-Z0-9]+_", kind):
+        elif kind not in ("$anyseq", "$lut") and not re.fullmatch(r"\$_[A-Z0-9]+_", kind):
             raise flat.error(f"{name} comes from a {kind}, expected logic and registers", cell)
         if "z" in reads_of(cell) or kind == "$_TBUF_":
             raise flat.error(f"{name} can be z, expected 0 or 1 at any time", cell)
@@ -168,6 +168,9 @@ def require_gates(flat: Flat, comb: bool) -> None:
 
 
 def _gate_value(cell: Mapping[str, Any], known: Mapping[Bit, bool]) -> bool:
+    if cell["type"] == "$lut":
+        place = sum(known[bit] << rank for rank, bit in enumerate(cell["connections"]["A"]))
+        return bool(cell["parameters"]["LUT"][-1 - place] == "1")
     pins = {pin: bits[0] for pin, bits in cell["connections"].items()}
     found = library_cell(cell["type"], list(pins), {})
     assert found is not None  # the gates were looked at before

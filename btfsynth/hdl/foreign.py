@@ -21,6 +21,7 @@ from btfsynth.dataset.formats.base import SourceFile
 from btfsynth.errors import DataError, SequentialError, ToolError, UnreadError
 from btfsynth.extras import install_command
 from btfsynth.hdl.flipflops import Flat, cut_pipeline, require_gates
+from btfsynth.hdl.roms import MAX_ADDRESS, expand_roms
 from btfsynth.hdl.verilog.read import read_verilog_design
 from btfsynth.hdl.yosys import Yosys, find_confined_yosys, has_yosys, run_yosys
 from btfsynth.netlist.builder import NetlistBuilder
@@ -61,11 +62,13 @@ _CELLS = {
 
 _GATES = (
     "hierarchy -check",
-    "proc -noopt",
+    "proc",
     "flatten",
     "delete t:$print t:$check t:$assert t:$assume t:$cover t:$live t:$fair",
     "check",
-    "memory_map",
+    "memory_collect",
+    f"select -set others t:$mem_v2 r:WR_PORTS>0 r:ABITS>{MAX_ADDRESS} %u %i t:$mem_v2 %i",
+    "memory_map @others",
     "setundef -undriven -anyseq",
     "setundef -anyseq",
     "opt",
@@ -75,7 +78,7 @@ _GATES = (
     "opt_clean -purge",
     "write_json design.json",
 )
-"""From a hierarchy to gates. Nothing is simplified before undefined values are free inputs."""
+"""From a hierarchy to gates and ROMs. What is simplified before undefined values are free inputs keeps them."""
 
 _COMPLAINT = re.compile(r"^(?:[^\n]*?design\.v:([0-9]+)[^\n]*?: )?ERROR: ([^\n]+)", re.MULTILINE)
 _UNKNOWN = re.compile(r"Module [`'](\S+)' referenced in module")
@@ -123,6 +126,7 @@ def read_foreign_verilog(file: SourceFile, comb: bool) -> Design:
     _require_alone(file, plain)
     library = next((name for name, cells in _CELLS.items() if cells.search(plain)), None)
     name, module = _elaborate(yosys, file, text, library)
+    expand_roms(module)
     flat = Flat(file, module)
     require_gates(flat, comb)
     cut = None if comb else cut_pipeline(flat)
@@ -210,7 +214,7 @@ def _as_inputs(module: dict[str, Any]) -> list[Any]:
 def _netlist(file: SourceFile, name: str, module: dict[str, Any], comb: bool) -> Netlist:
     document = json.dumps({"modules": {name: module}}).encode()
     try:
-        return parse_yosys_json(SourceFile(file.path, document), comb).netlist
+        return parse_yosys_json(SourceFile(file.path, document), comb, MAX_ADDRESS).netlist
     except DataError as error:
         raise type(error)(f"{_reason(error)} (as Yosys synthesizes it)", file.path) from None
 

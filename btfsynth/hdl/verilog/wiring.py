@@ -224,7 +224,7 @@ class Wiring:
     def range(self, entry: Any) -> tuple[int, int]:
         name = plain(entry.name)
         if getattr(entry, "dimensions", None) is not None:
-            raise self.error(f"{name}: expected a vector, got a memory", entry)
+            raise self.unread(f"{name}: expected a vector, got a memory", entry)
         if entry.width is None:
             return 0, 0
         high, low = self.number(entry.width.msb), self.number(entry.width.lsb)

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import SequentialError
+from btfsynth.netlist.builder import lower_table
 from btfsynth.netlist.formats import functions as gates
 from btfsynth.netlist.formats.cells import library_cell, needed_functions
 from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, table_gate
@@ -23,11 +26,14 @@ _IGNORED = ("$scopeinfo",)
 _MAX_WIDTH = 1_000_000
 
 
-def parse_yosys_json(file: SourceFile, comb: bool = False) -> Design:
-    """Read the top module, or the only one; flip-flops become ports if `comb` (see `NetTable`)."""
+def parse_yosys_json(file: SourceFile, comb: bool = False, widest: int = MAX_TABLE_WIDTH) -> Design:
+    """Read the top module, or the only one; flip-flops become ports if `comb` (see `NetTable`).
+
+    A look-up table has at most `widest` inputs.
+    """
     try:
         document = json.loads("\n".join(file.lines))
-        return Design(_Reader(file, *_top(file, document), comb).read())
+        return Design(_Reader(file, *_top(file, document), comb, widest).read())
     except (ValueError, RecursionError) as error:
         raise file.error(f"expected JSON: {' '.join(str(error).split())}") from None
     except (KeyError, TypeError, AttributeError) as error:
@@ -49,8 +55,11 @@ def _is_set(module: Mapping[str, Any], attribute: str) -> bool:
 
 
 class _Reader:
-    def __init__(self, file: SourceFile, name: str, module: Mapping[str, Any], comb: bool) -> None:
+    def __init__(
+        self, file: SourceFile, name: str, module: Mapping[str, Any], comb: bool, widest: int
+    ) -> None:
         self.file = file
+        self.widest = widest
         self.name = name
         self.module = module
         self.nets = NetTable(file, comb)
@@ -186,16 +195,19 @@ class _Reader:
     def lookup_table(self, name: str, cell: Mapping[str, Any]) -> tuple[list[str], Make]:
         reads = [self.net(bit) for bit in cell["connections"]["A"]]
         text = str(cell["parameters"]["LUT"])
-        if len(reads) > MAX_TABLE_WIDTH:
+        if len(reads) > self.widest:
             raise self.file.error(
-                f"the cell {quoted(name)}: expected at most {MAX_TABLE_WIDTH} inputs of a $lut, "
+                f"the cell {quoted(name)}: expected at most {self.widest} inputs of a $lut, "
                 f"got {len(reads)}"
             )
         if len(text) != 1 << len(reads) or set(text) - {"0", "1"}:
             raise self.file.error(
                 f"the cell {quoted(name)}: expected a LUT of {1 << len(reads)} bits, got {quoted(text)}"
             )
-        return reads, table_gate(int(text, 2))
+        if len(reads) <= MAX_TABLE_WIDTH:
+            return reads, table_gate(int(text, 2))
+        table = np.frombuffer(text[::-1].encode(), dtype=np.uint8) - np.uint8(ord("0"))
+        return reads, lambda builder, literals: lower_table(builder, table, literals)
 
     def pin(self, name: str, cell: Mapping[str, Any], pin: str) -> str:
         bits = cell["connections"][pin]

@@ -321,3 +321,18 @@ def test_yosys_sees_only_its_folder(tmp_path):
         done = foreign.run_yosys(yosys, ["read_verilog design.v"], inner, 600)
         assert done.returncode
         assert "Can't open include file" in done.stderr
+
+
+@needs_yosys
+def test_memories_that_are_only_read(tmp_path):
+    """Also with a word that is not given, as long as nothing asks for it."""
+    head = "module t (input [3:0] a, output [2:0] y);\nreg [2:0] m [0:15];\ninteger k;\n"
+    words = "".join(f"m[{k}] = {3 * k % 8};\n" for k in range(16) if k != 6)
+    inside = f"{head}initial begin\n{words}end\n"
+    netlist = read(tmp_path, f"{inside}assign y = m[a == 6 ? 4'd0 : a];\nendmodule", "t.sv").netlist
+    assert [values(netlist, a) for a in range(16)] == [3 * a % 8 * (a != 6) for a in range(16)]
+    with pytest.raises(DataError, match=r"the output y\[0\] depends on an x"):
+        read(tmp_path, f"{inside}assign y = m[a];\nendmodule", "t.sv")
+    written = f"{head}assign y = m[a];\nalways @(posedge a[0]) m[a] <= a[2:0];\nendmodule"
+    with pytest.raises(SequentialError, match=r"t.sv:.*expected a clock|the register "):
+        read(tmp_path, written, "t.sv")
