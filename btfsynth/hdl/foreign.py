@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -134,10 +135,19 @@ def read_foreign_verilog(file: SourceFile, comb: bool) -> Design:
     netlist = _netlist(file, name, module, comb)
     if undefined:
         netlist = _without_undefined(netlist, file, [flat.names.get(bit) for bit in undefined])
-    notes = [f"read through Yosys {yosys.version}"]
+    notes = [f"read through Yosys {yosys.version}", *_other_tops(plain, name)]
     if cut is not None and cut.note:
         notes.append(cut.note)
     return Design(netlist, tuple(notes), latency=0 if cut is None else cut.latency)
+
+
+def _other_tops(plain: str, top: str) -> list[str]:
+    """Return a note if there are other modules that none uses."""
+    words = Counter(re.findall(r"[\w$]+", plain))
+    modules = re.findall(r"\bmodule\s+(\w+)", plain)
+    others = [name for name in modules if words[name] == 1 and name != top]
+    shown = ", ".join(others[:5])
+    return [f"{top} is taken as the top module; nothing uses {shown} either"] if others else []
 
 
 def _require_alone(file: SourceFile, plain: str) -> None:

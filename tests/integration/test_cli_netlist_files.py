@@ -8,8 +8,9 @@ import pytest
 from circuits import AND_ADDERS, array_multiplier
 
 from btfsynth.hdl.readers import read_design
-from btfsynth.hdl.writers import WRITERS
+from btfsynth.hdl.writers import SOFTWARE, WRITERS
 from btfsynth.netlist.hashing import rebuild
+from btfsynth.netlist.text import format_netlist
 from btfsynth.verify.equivalence import equivalent
 
 FORMATS = [writer.ending for writer in WRITERS.values()]
@@ -148,3 +149,19 @@ def test_dont_cares_are_used(cli, tmp_path):
     (tmp_path / "plain.blif").write_text(text.partition(".exdc")[0] + ".end\n")
     assert cli("equiv", "plain.blif", "xor.blif", "--json").json["equivalent"] is True
     assert cli("equiv", "plain.blif", "or.blif").code == 1
+
+
+@pytest.mark.parametrize("ending", [writer.ending for writer in SOFTWARE.values()])
+def test_programs_and_tables_out(cli, tmp_path, ending):
+    """By the ending of the file, as netlists are; the function of a .py is the netlist's."""
+    (tmp_path / "m.mig").write_text(format_netlist(array_multiplier(2, 2)))
+    for name in ("one", "two"):
+        outcome = cli("simplify", "m.mig", "-o", f"{name}{ending}", "--passes", "strash")
+        assert outcome.code == 0, outcome.stderr
+    text = (tmp_path / f"one{ending}").read_text()
+    assert text == (tmp_path / f"two{ending}").read_text()
+    if ending == ".py":
+        namespace = {}
+        exec(text, namespace)
+        (function,) = (each for each in namespace.values() if callable(each))
+        assert function([1, 1, 1, 1]).tolist() == [1, 0, 0, 1]

@@ -290,6 +290,17 @@ def test_values_that_no_output_depends_on(tmp_path):
 
 
 @needs_yosys
+def test_a_module_that_nothing_uses(tmp_path):
+    """A note says which module is read."""
+    other = "module spare (input a, output y);\nassign y = a;\nendmodule\n"
+    inner = "module inner (input a, output y);\nassign y = !a;\nendmodule\n"
+    text = f"{other}{inner}module t (input logic a, output y);\ninner i (a, y);\nendmodule"
+    design = read(tmp_path, text, "t.sv")
+    assert design.netlist.name == "t"
+    assert design.notes[1] == "t is taken as the top module; nothing uses spare either"
+
+
+@needs_yosys
 def test_words_that_are_names_in_verilog(tmp_path):
     """A .v file may call a net as SystemVerilog calls a type."""
     text = "module t (input bit, do, output reg y);\nalways @* case (bit) 0: y = do; 1: y = !do; endcase\n"
