@@ -29,7 +29,8 @@ from btfsynth.netlist.kernels import (
 )
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.views import order_cells
+from btfsynth.netlist.text import format_netlist
+from btfsynth.netlist.views import order_cells, size_order
 from btfsynth.passes.goal import keep, require_options
 from btfsynth.passes.replacement import State
 from btfsynth.passes.resubstitution import count_state_references, observability
@@ -51,6 +52,12 @@ _GAIN_TRIES = 16
 _PORTION, _SECONDS = 64, 0.05
 """Steps of the first portion, and the seconds a portion should take: the next one is larger or smaller."""
 
+_KEPT = 3
+"""Netlists from which walks go out."""
+
+_STEPS_A_CELL = 1_000
+"""Steps of the walks after the first: small netlists need no more."""
+
 _SPARE = 8
 """Rows for new cells beside those of the slack."""
 
@@ -61,9 +68,11 @@ class Annealing:
 
     Cells may rise up to `slack` above it; `uphill` is the share, in per cent, of draws at which a cell more is
     wanted. A second new cell is sought for `tries` pairs of signals. Of netlists of equal size the one of less
-    depth is kept. The walk ends after about `work` million words of signatures looked at, roughly as many
-    milliseconds; 0 is no limit. Netlists of more than ``whole`` words (cells times words), and those whose
-    reference is a sample, stay as they are.
+    depth is kept. The walk ends after about `work` million words of signatures looked at, a few
+    milliseconds each; 0 is no limit. There are `walks` of them: those after the first begin at the three best
+    netlists in turn and have at most a thousand steps a cell, every second one a slack of one more and twice
+    the moves uphill. Netlists of more than ``whole``
+    words (cells times words), and those whose reference is a sample, stay as they are.
     """
 
     steps: int = 100_000
@@ -72,48 +81,72 @@ class Annealing:
     tries: int = 4
     whole: int = 30_000
     work: int = 0
+    walks: int = 1
     seed: int = 1
     name: ClassVar[str] = "anneal"
     structural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        require_options(self, steps=0, slack=0, whole=0, work=0, seed=0, tries=1, uphill=(0, 100))
+        require_options(
+            self, steps=0, slack=0, whole=0, work=0, seed=0, tries=1, walks=1, uphill=(0, 100)
+        )
 
     def apply(self, netlist: Netlist, reference: Reference) -> Netlist:
         netlist = rebuild(netlist)
-        words = reference.inputs.shape[1]
-        small = netlist.n_cells * words <= self.whole
+        small = netlist.n_cells * reference.inputs.shape[1] <= self.whole
         if not (reference.complete and small and netlist.n_cells and netlist.n_outputs):
             return netlist
-        first, n_nodes = netlist.first_cell, netlist.n_nodes + self.slack + _SPARE
+        best = [netlist]
+        for number in range(self.walks):
+            made = self._walked(best[number % len(best)], best[0], reference, number)
+            known = {format_netlist(each): each for each in (*best, made)}
+            best = sorted(known.values(), key=_cost)[:_KEPT]
+        return best[0]
+
+    def _walked(
+        self, start: Netlist, best_yet: Netlist, reference: Reference, number: int
+    ) -> Netlist:
+        """Return the smallest netlist of one walk; meanwhile the pass has that or the best of earlier ones."""
+        words = reference.inputs.shape[1]
+        slack, uphill = self.slack, self.uphill
+        if number % 2:
+            slack, uphill = slack + 1, min(100, 2 * uphill)
+        first, n_nodes = start.first_cell, start.n_nodes + slack + _SPARE
         state = State(
             np.zeros((n_nodes, 3), dtype=np.int32),
-            netlist.outputs.copy(),
+            start.outputs.copy(),
             np.zeros(n_nodes, dtype=np.int32),
             np.zeros((n_nodes, words), dtype=np.uint64),
             reference.care,
             first,
         )
-        state.fanins[first : netlist.n_nodes] = netlist.fanins
+        state.fanins[first : start.n_nodes] = start.fanins
         state.values[1:first] = reference.inputs
         count_state_references(state)
         best = state.fanins.copy(), state.outputs.copy()
         most = self.work * 1_000_000 or np.iinfo(np.int64).max
-        options = (self.slack, self.uphill, self.tries, most)
+        options = (slack, uphill, self.tries, most)
         work = new_errors(2 * n_nodes, words), new_scratch(2 * n_nodes, words)
-        random, least = random_state(self.seed), np.zeros(2, dtype=np.int64)
+        random, least = random_state(self.seed + number), np.zeros(2, dtype=np.int64)
 
         def so_far() -> Netlist:
-            return rebuild_from(netlist, best[0][first:], best[1])
+            made = rebuild_from(start, best[0][first:], best[1])
+            return made if number == 0 else min(best_yet, made, key=_cost)
 
         left, portion = self.steps, _PORTION
+        if number:
+            left = min(left, _STEPS_A_CELL * start.n_cells)
         while left and work[1].spent[0] < most:
             steps, begin = min(portion, left), time.monotonic()
             _walk(state, (steps, *options), work, best, least, random)
             left -= steps
             keep(so_far)
             portion = max(1, portion * 2 if time.monotonic() - begin < _SECONDS else portion // 2)
-        return so_far()
+        return rebuild_from(start, best[0][first:], best[1])
+
+
+def _cost(netlist: Netlist) -> tuple[int, int]:
+    return size_order(netlist)[:2]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -42,6 +42,8 @@ _ANNEALING_WORK = 8_000_000
 """Steps times cells times words per start: large netlists are annealed for fewer steps."""
 _WORK = 1_000
 """The same in million words looked at, which many outputs make many more of."""
+_GIVEN_STEPS, _GIVEN_STEPS_A_CELL = 100_000, 1_000
+"""Steps of the walk from the netlist as it is given: at most this many, and this many per cell."""
 _UNKNOWN = 2
 
 
@@ -51,7 +53,8 @@ class Collapse:
 
     Diagrams are built in `orders` orders of the inputs. All starting points are resubstituted and then annealed
     for `steps` (see `Annealing`), the best `keep` of them for four times as many; the netlist that was given is
-    one of them. It does nothing above 16 inputs or where the table would have more than `entries` values.
+    one of them, and is annealed as it is too, as a good structure is soon lost. It does nothing above 16 inputs
+    or where the table would have more than `entries` values.
     """
 
     orders: int = 6
@@ -78,6 +81,8 @@ class Collapse:
         with best_so_far():
             starts = table_starts(netlist, tables, wanted, self.orders, self.seed)
             found = [netlist, *(start.netlist for start in starts)]
+        walked = min(_GIVEN_STEPS, _GIVEN_STEPS_A_CELL * netlist.n_cells)
+        work.taken(Annealing(walked, work=_WORK, seed=self.seed), start=netlist)
         found = [work.taken(Detect(), Rewrite(), start=start) for start in found]
         limit = _HOPELESS * min(start.n_cells for start in found)
         found = sorted((start for start in found if start.n_cells <= limit), key=_cost)

@@ -141,6 +141,31 @@ def test_what_is_found_is_kept_when_the_time_is_up(monkeypatch) -> None:
     assert np.array_equal(complete_reference(kept).targets, reference.targets)
 
 
+def test_walks_after_the_first_go_on_from_it() -> None:
+    """One of 1,000 steps makes 26 cells of the array, eight make 24, the same every time."""
+    array = array_multiplier(3, 3)
+    reference = complete_reference(array)
+    one = Annealing(steps=1_000, seed=2).apply(array, reference)
+    walks = [Annealing(steps=1_000, walks=8, seed=2).apply(array, reference) for _ in range(2)]
+    assert (one.n_cells, walks[0].n_cells) == (26, 24)
+    assert format_netlist(walks[0]) == format_netlist(walks[1])
+    assert np.array_equal(complete_reference(walks[0]).targets, reference.targets)
+
+
+def test_the_best_of_earlier_walks_is_kept_when_the_time_is_up(monkeypatch) -> None:
+    """The first walk ends, the second is broken off: what there is is that of the first, or less."""
+    array = array_multiplier(3, 3)
+    reference = complete_reference(array)
+    first = Annealing(steps=600).apply(array, reference)
+    made = []
+    monkeypatch.setattr(annealing, "keep", lambda make: made.append(make()))
+    Annealing(steps=600, walks=2).apply(array, reference)
+    assert made[-1].n_cells <= first.n_cells
+    assert max(each.n_cells for each in made) > first.n_cells
+    after = next(k for k, each in enumerate(made) if each.n_cells == first.n_cells)
+    assert all(each.n_cells <= first.n_cells for each in made[after:])
+
+
 def test_what_is_smallest_stays_and_what_is_too_large_too() -> None:
     """A full adder has three cells; beyond `whole` words nothing is done; no cells are no error."""
     adder = full_adder(majority_adder)
@@ -155,7 +180,8 @@ def test_what_is_smallest_stays_and_what_is_too_large_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": -1}, {"slack": -1}, {"tries": 0}, {"uphill": 101}, {"seed": -1}]
+    "wrong",
+    [{"steps": -1}, {"slack": -1}, {"tries": 0}, {"walks": 0}, {"uphill": 101}, {"seed": -1}],
 )
 def test_options_that_cannot_be(wrong) -> None:
     """One line says what was expected."""

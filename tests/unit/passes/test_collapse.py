@@ -49,6 +49,12 @@ def test_cells_of_functions_given_as_tables(function, n_inputs, n_outputs, cells
     assert result.n_cells == cells
 
 
+def test_a_good_structure_is_walked_as_it_is():
+    """Without steps for the starts only the netlist as it is given is walked: the array of 27 cells."""
+    array = array_multiplier(3, 3)
+    assert Collapse(steps=0).apply(array, complete_reference(array)).n_cells == 23
+
+
 @settings(max_examples=25)
 @given(netlists_with_references(max_inputs=5, max_cells=12))
 def test_what_matters_stays(case):
