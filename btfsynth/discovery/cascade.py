@@ -68,7 +68,8 @@ class CascadeOptions:
     side by side until `patience` rounds have saved no cell; of the last stage, whose circuit is polished
     anyway, until one has. A walk of the last stage has `walk` steps per cell, one of the stage before twice as
     many, and so on up to a limit: smaller circuits are walked longer, as they are a part of all later ones and
-    a step of theirs is cheap. Input bits are freed in `order`, by default `interleaved_order`.
+    a step of theirs is cheap. No walk takes more than about `longest` microseconds. Input bits are freed in
+    `order`, by default `interleaved_order`.
     """
 
     seed: int = 1
@@ -82,14 +83,16 @@ class CascadeOptions:
     stage_passes: str = "resub -k 0 --patience 0"
     walks: int = 6
     walk: int = 2_500
+    longest: int = 30_000_000
     patience: int = 1
     order: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         least = min(self.rounds, self.outputs, self.parts, self.walks, self.patience)
-        if least < 1 or self.walk < 0:
+        if least < 1 or min(self.walk, self.longest) < 0:
             raise UsageError(
-                "cascade: rounds, outputs, parts, walks and patience must be 1 or more, walk 0 or more"
+                "cascade: rounds, outputs, parts, walks and patience must be 1 or more, walk and longest "
+                "0 or more"
             )
         if not 0 <= self.cells <= 3:
             raise UsageError(f"cascade: cells: expected 0 to 3, got {self.cells}")
@@ -368,9 +371,6 @@ def _look(
     return replace(growth, bits_right=_bits_right(dataset, options, growth))
 
 
-_LONGEST_WALK = 30_000_000
-"""Microseconds of a walk at most."""
-
 _MOST_STEPS = 800
 """Steps of a walk per square of its cells at most, unless as many are asked for in the last stage."""
 
@@ -389,7 +389,7 @@ def _walked(
     circuit = circuits[number % len(circuits)]
     slack, uphill = _WALKS[(number + growth.steps) % len(_WALKS)]
     patterns = restricted(dataset, order_of(dataset, options), growth.free)
-    most = steps_within(_LONGEST_WALK, circuit, patterns)
+    most = steps_within(options.longest, circuit, patterns)
     held = dataset.n_inputs - growth.free
     per_cell = min(options.walk << held, max(options.walk, _MOST_STEPS * circuit.n_cells))
     steps = min(per_cell * circuit.n_cells, most)

@@ -46,16 +46,22 @@ FINISH = Part("finish")
 _WALK = 8_000
 """Steps per cell of the walks of the last stage, in all trials but the first."""
 
+_LONG_INPUTS = 10
+"""Inputs up to which the first trial walks as long as the others; each one more divides that by four."""
+
 
 def cascade_options(dataset: Dataset, seed: int, trial: int) -> CascadeOptions:
     """Return what a trial's cascade is grown with: seeds, orders of the inputs and depths of search vary.
 
-    The first trial has shorter walks, to have an exact circuit soon.
+    The first trial has shorter walks, to have an exact circuit soon, and still shorter ones above ten inputs,
+    where a stage would otherwise walk for many minutes.
     """
     start = int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
     order = _order(dataset, np.random.Generator(np.random.PCG64(start)), trial)
     options = CascadeOptions(seed=start, order=order, cells=2 if trial % 2 else 3)
-    return replace(options, walk=_WALK) if trial else options
+    if trial:
+        return replace(options, walk=_WALK)
+    return replace(options, longest=options.longest >> 2 * max(0, dataset.n_inputs - _LONG_INPUTS))
 
 
 def _order(dataset: Dataset, random: np.random.Generator, trial: int) -> tuple[int, ...]:

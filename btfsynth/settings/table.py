@@ -546,8 +546,8 @@ DISCOVER = table(
     Setting(
         "polish",
         Flag(),
-        "Re-run the passes on the best circuits with other seeds, in the last quarter of the time or after the "
-        "trials.",
+        "Optimise the best circuits again with other seeds, after the trials or, with a time limit, in its "
+        "last quarter; those of cascades from a fifth of it on.",
         True,
     ),
     heading="Options",

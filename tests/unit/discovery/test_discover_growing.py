@@ -11,7 +11,9 @@ import pytest
 from discovery_helpers import InProcess
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.load import load
 from btfsynth.discovery import growing, search, work
+from btfsynth.discovery.cascade import CascadeOptions
 from btfsynth.discovery.growing import Cascade, GrowTask, cascade_options
 from btfsynth.discovery.learner import LearnerOptions
 from btfsynth.discovery.portfolio import PolishTask
@@ -178,6 +180,14 @@ def test_orders_of_inputs_vary_from_trial_to_trial():
     orders = [cascade_options(DATA, 1, trial).order for trial in range(8)]
     assert all(sorted(order) == list(range(7)) for order in orders)
     assert len(set(orders)) >= 2
+
+
+def test_the_first_trial_of_many_inputs_walks_shorter():
+    """Up to ten inputs as long as others, of twelve a sixteenth."""
+    many = load("multiplier:6")
+    longest = [cascade_options(many, 1, trial).longest for trial in range(2)]
+    assert longest == [CascadeOptions().longest // 16, CascadeOptions().longest]
+    assert cascade_options(load("multiplier:5"), 1, 0).longest == CascadeOptions().longest
 
 
 def test_polishing_walks_or_grows_a_part_again(finished):
