@@ -2,9 +2,15 @@
 
 python benchmarks/import_models.py [--leaf-bits 4] [--rounds 30] [--depth 4] [FOLDER]
 
-The plain Verilog is what a careful generator writes: one comparison per distinct test, one nest of choices per
-tree with unsigned leaves, one sum per class, and a tournament for the largest. Both go through the same Yosys
-script: ``synth -flatten; abc -lut 6``.
+The plain Verilog is what a careful generator writes: every leaf rounded to the nearest integer of as many bits,
+one comparison per distinct test, one nest of choices per tree with unsigned leaves, one sum per class, and a
+tournament for the largest. A second one has the integers of the import, which are rounded by what they cost.
+All go through the same Yosys script: ``synth -flatten; abc -lut 6``.
+
+python benchmarks/import_models.py --random 500
+
+trains that many small trees, forests and boosted models and compares rows on their borders, and next to them,
+with the libraries.
 """
 
 from __future__ import annotations
@@ -12,6 +18,7 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,9 +26,11 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
 import btfsynth as btf
 from btfsynth.files import make_folder, write_text
-from btfsynth.lower.trees import LEAF, IntegerTree
+from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble
 from btfsynth.models.ensemble import EnsembleFunction
 from btfsynth.verify.yosys import find_yosys
 
@@ -42,9 +51,27 @@ def count_luts(file: Path) -> int:
     return int("".join(_LUTS.findall(done.stdout)[-1]))
 
 
-def plain_verilog(function: EnsembleFunction) -> str:
+def nearest(function: EnsembleFunction, bits: int) -> TreeEnsemble:
+    """Return the trees with every leaf at the nearest multiple of one unit; the widest has so many bits."""
+    real = function.real
+    widest = max(float(np.ptp(tree.value[tree.test == LEAF])) for tree in real.trees)
+    scale = ((1 << bits) - 1) / widest
+    trees = [
+        IntegerTree(
+            tree.test,
+            tree.low,
+            tree.high,
+            np.rint(tree.value * scale).astype(np.int64),
+            tree.output,
+        )
+        for tree in real.trees
+    ]
+    return TreeEnsemble(tuple(trees), tuple(round(each * scale) for each in real.bias))
+
+
+def plain_verilog(ensemble: TreeEnsemble, function: EnsembleFunction) -> str:
     """Return comparisons, trees of choices, adders and the largest."""
-    ensemble, grid = function.ensemble, function.grid
+    grid = function.grid
     ports = [f"input [{port.width - 1}:0] {port.name}" for port in grid.code.ports]
     lines = [f"module plain ({', '.join(ports)}, output [{function.width - 1}:0] class_number);"]
     for number, question in enumerate(grid.questions):
@@ -110,8 +137,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--leaf-bits", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--depth", type=int, default=4)
-    parser.add_argument("--objective", default=None)
+    parser.add_argument("--passes", default="light")
+    parser.add_argument("--random", type=int, metavar="COUNT")
     chosen = parser.parse_args(arguments)
+    if chosen.random is not None:
+        compare_random(chosen.random)
+        return
     X, y = load_digits(return_X_y=True)
     seen, unseen, labels, wanted = train_test_split(X, y, test_size=0.3, random_state=1)
     model = XGBClassifier(n_estimators=chosen.rounds, max_depth=chosen.depth, n_jobs=1)
@@ -122,21 +153,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     start = time.process_time(), time.perf_counter()
     found = btf.from_xgboost(model, X, code="numbers", leaf_bits=chosen.leaf_bits, name="digits")
     read = time.process_time() - start[0]
-    kwargs = {} if chosen.objective is None else {"objective": chosen.objective}
-    design = found.write(folder / "design", X, simulators=["icarus"], **kwargs)
+    design = found.write(folder / "design", X, simulators=["icarus"], passes=chosen.passes)
     seconds, wall = time.process_time() - start[0], time.perf_counter() - start[1]
     function = found.core.function
     assert isinstance(function, EnsembleFunction)
-    write_text(folder / "plain.v", plain_verilog(function))
     print(f"imported in {read:.1f} s, design in {seconds:.1f} s of CPU time, {wall:.1f} s")
     print(found.compared)
-    float_right = np.mean(model.predict(unseen) == wanted)
-    bits_right = np.mean(design.predict(unseen) == wanted)
-    print(f"test accuracy: {float_right:.2%} as XGBoost has it, {bits_right:.2%} in hardware")
+    plain = nearest(function, chosen.leaf_bits)
+    tests = function.grid.answers(found.core.bits(unseen))
+    answers = {
+        "XGBoost": model.predict(unseen),
+        "plain": plain.labels(tests),
+        "imported": design.predict(unseen),
+    }
+    shares = ", ".join(f"{name} {np.mean(each == wanted):.2%}" for name, each in answers.items())
+    print(f"test accuracy: {shares}")
     print(f"netlist: {found.netlist.cells} cells as built, {design.netlist.cells} optimised")
-    plain = count_luts(folder / "plain.v")
     own = count_luts(design.files["verilog"])
-    print(f"LUT6: plain Verilog {plain}, imported {own}, {own / plain:.3f} times")
+    for name, ensemble in (("plain", plain), ("same", function.ensemble)):
+        file = folder / f"{name}.v"
+        write_text(file, plain_verilog(ensemble, function))
+        luts = count_luts(file)
+        print(f"LUT6: {name} {luts}, imported {own}, {own / luts:.3f} times")
+
+
+def compare_random(count: int) -> None:
+    """Compare random models at their borders; a difference is an error."""
+    from random_models import KINDS, random_case
+
+    rows, near, models = 0, 0, 0
+    for seed in range(count):
+        case = random_case(seed)
+        if case is None:
+            continue
+        models += 1
+        for compared in case.imported.compare(case.near_borders(128)):
+            rows, near = rows + compared.rows, near + compared.near
+    print(f"{models} models of {', '.join(KINDS)}: {rows} rows equal, {near} within rounding")
 
 
 if __name__ == "__main__":

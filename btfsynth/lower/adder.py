@@ -133,6 +133,8 @@ def add_columns(
     terms: Sequence[tuple[int, int]],
     constant: int,
     adders: Adders | None = None,
+    *,
+    by_sixes: bool = False,
 ) -> list[int]:
     """Return the literals of ``sum of weight * literal + constant``, least significant bit first.
 
@@ -140,6 +142,9 @@ def add_columns(
     as the largest value needs, and some cells may stay unused. Weights are written in the non-adjacent form:
     ``-b`` is ``(1 - b) - 1``. Its constants may be negative along the way; all is added modulo a power of two
     above the largest sum.
+
+    With `by_sixes`, six literals of a column become three as long as there are as many: their number, each bit
+    of which is one lookup table of six inputs. That takes as many cells and half of the tables.
     """
     width = (sum(weight for weight, _ in terms) + constant).bit_length()
     digits = [
@@ -155,6 +160,8 @@ def add_columns(
     adders.begin()
     columns = [Column(adders, len(digits)) for _ in range(width + 2)]
     fresh: list[list[int]] = [[] for _ in range(width)]
+    if by_sixes:
+        digits = _in_sixes(builder, digits, width)
     for column, literal in digits:
         if column < width:
             fresh[column].append(literal)
@@ -176,6 +183,41 @@ def _fill(columns: Sequence[Column], fresh: Sequence[list[int]], adders: Adders)
         for offset, added in enumerate(adders.ahead(literals)):
             for literal in added:
                 columns[place + offset].add(literal)
+
+
+def _in_sixes(
+    builder: NetlistBuilder, digits: Sequence[tuple[int, int]], width: int
+) -> list[tuple[int, int]]:
+    """Make three literals of six, and two of three, round by round, until no column has more than two."""
+    columns: list[list[int]] = [[] for _ in range(width)]
+    for column, literal in digits:
+        if column < width:
+            columns[column].append(literal)
+    while max(map(len, columns)) > 2:
+        ahead: list[list[int]] = [[] for _ in range(width + 2)]
+        for column, waiting in enumerate(columns):
+            first = 0
+            while len(waiting) - first > 2:
+                taken = 6 if len(waiting) - first > 4 else 3
+                counted = _count(builder, waiting[first : first + taken])
+                first += taken
+                for place, literal in enumerate(counted):
+                    if literal != FALSE:
+                        ahead[column + place].append(literal)
+            ahead[column] += waiting[first:]
+        columns = ahead[:width]
+    return [(column, literal) for column, waiting in enumerate(columns) for literal in waiting]
+
+
+def _count(builder: NetlistBuilder, literals: Sequence[int]) -> tuple[int, ...]:
+    """Return how many of up to six literals are true, least significant bit first."""
+    six = [*literals, *[FALSE] * 6]
+    first, first_carry = full_adder(builder, *six[:3])
+    if len(literals) <= 3:
+        return first, first_carry
+    second, second_carry = full_adder(builder, *six[3:6])
+    low, carry = full_adder(builder, first, second, FALSE)
+    return low, *full_adder(builder, first_carry, second_carry, carry)
 
 
 def lower_counter(

@@ -104,13 +104,28 @@ def greater(builder: NetlistBuilder, a: Sequence[int], b: Sequence[int]) -> int:
     return carry
 
 
+def greater_in_pairs(builder: NetlistBuilder, a: Sequence[int], b: Sequence[int]) -> int:
+    """Return where a number is greater, by halves of its bits: less deep than bit by bit, and more cells."""
+
+    def compare(low: int, high: int) -> tuple[int, int]:  # greater, and at least as great
+        if high - low == 1:
+            return builder.and_(a[low], b[low] ^ 1), builder.or_(a[low], b[low] ^ 1)
+        middle = (low + high) // 2
+        less, more = compare(low, middle), compare(middle, high)
+        return builder.maj(*more, less[0]), builder.maj(*more, less[1])
+
+    return compare(0, len(a))[0] if len(a) else FALSE
+
+
 def choose(builder: NetlistBuilder, condition: int, yes: int, no: int) -> int:
     if yes == no:
         return yes
     return builder.or_(builder.and_(condition, yes), builder.and_(condition ^ 1, no))
 
 
-def place_of_largest(builder: NetlistBuilder, numbers: Sequence[Sequence[int]]) -> list[int]:
+def place_of_largest(
+    builder: NetlistBuilder, numbers: Sequence[Sequence[int]], *, shallow: bool = False
+) -> list[int]:
     """Return the index of the largest number, the first of equal ones, as literals.
 
     All numbers have equally many literals; literals are least significant first, here and in the result,
@@ -121,7 +136,7 @@ def place_of_largest(builder: NetlistBuilder, numbers: Sequence[Sequence[int]]) 
     while len(rivals) > 1:
         ahead = []
         for (a, at), (b, bt) in zip(rivals[::2], rivals[1::2], strict=False):
-            later = greater(builder, b, a)
+            later = (greater_in_pairs if shallow else greater)(builder, b, a)
             # The largest of all is never read, only where it is.
             largest = (
                 []

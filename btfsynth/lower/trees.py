@@ -28,6 +28,7 @@ from btfsynth.lower.class_sums import place_of_largest
 from btfsynth.lower.threshold import normal_form
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, TRUE
+from btfsynth.ports import Port
 
 LEAF = -1
 
@@ -106,11 +107,15 @@ class TreeEnsemble:
 
 
 def lower_ensemble(
-    builder: NetlistBuilder, ensemble: TreeEnsemble, tests: Sequence[int]
+    builder: NetlistBuilder,
+    ensemble: TreeEnsemble,
+    tests: Sequence[int],
+    *,
+    by_sixes: bool = False,
 ) -> list[int]:
     """Build an ensemble over literals of its tests; return the literals of the label, least significant first.
 
-    Exact for every combination of the tests, whatever the leaves are.
+    Exact for every combination of the tests, whatever the leaves are. See `add_columns` for `by_sixes`.
     """
     terms, bias = _unsigned(builder, ensemble, tests)
     if len(bias) == 1:
@@ -118,12 +123,12 @@ def lower_ensemble(
     # A constant that all sums share decides nothing.
     least = min(bias)
     numbers = [
-        add_columns(builder, own, own_bias - least)
+        add_columns(builder, own, own_bias - least, by_sixes=by_sixes)
         for own, own_bias in zip(terms, bias, strict=True)
     ]
     width = max(len(bits) for bits in numbers)
     padded = [bits + [FALSE] * (width - len(bits)) for bits in numbers]
-    return place_of_largest(builder, padded)
+    return place_of_largest(builder, padded, shallow=by_sixes)
 
 
 def lower_sums(
@@ -166,16 +171,49 @@ def _unsigned(
 def lower_leaves(
     builder: NetlistBuilder, tree: IntegerTree, tests: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """Return what a tree adds above its smallest leaf as (weight, literal): the bits of its leaves."""
+    """Return what a tree adds above its smallest leaf as (weight, literal): the bits of its leaves.
+
+    Of 0, 1 and 2 the first literal is whether the leaf is 1, or whether it is at least 1: what costs less.
+    """
     leaves = tree.leaves
     above = tree.value - tree.value[leaves].min()
     unit = gcd(*above[leaves].tolist()) or 1
     above = above // unit
+    most = int(above[leaves].max())
+    if most == 2:
+        return _of_three(builder, tree, above, tests, unit)
     return [
         (unit << bit, literal)
-        for bit in range(int(above[leaves].max()).bit_length())
+        for bit in range(most.bit_length())
         if (literal := _leaf_bit(builder, tree, above >> bit & 1, tests)) != FALSE
     ]
+
+
+def _of_three(
+    builder: NetlistBuilder,
+    tree: IntegerTree,
+    above: NDArray[np.int64],
+    tests: Sequence[int],
+    unit: int,
+) -> list[tuple[int, int]]:
+    """Build leaves of 0, 1 and 2 in the cheaper of two ways: 1 and 2, or at least 1 and at least 2."""
+    first = builder.n_cells
+
+    def build(low: NDArray[np.bool_]) -> tuple[int, int]:
+        builder.roll_back(first)
+        literals = [
+            _leaf_bit(builder, tree, bit.astype(np.int64), tests) for bit in (low, above == 2)
+        ]
+        return literals[0], literals[1]
+
+    ways = [(above == 1, 2), (above >= 1, 1)]
+    sizes = []
+    for low, _ in ways:
+        build(low)
+        sizes.append(builder.n_cells)
+    low, weight = ways[sizes.index(min(sizes))]
+    one, two = build(low)
+    return [(unit, one), (unit * weight, two)]
 
 
 def lower_values(
@@ -285,15 +323,20 @@ class RealTree:
 
 _OFFSETS = 16
 """Places between two multiples at which a tree's grid is tried."""
+_FEW_LEAVES = 64
+"""Leaves up to which a tree is built to see what a rounding costs."""
+_LITERAL = 4
+"""Cells that a bit of a leaf costs in the sum."""
 
 
 def fixed_point(
-    trees: Sequence[RealTree], bias: Sequence[float], scale: Fraction
+    trees: Sequence[RealTree], bias: Sequence[float], scale: Fraction, slack: float | None = None
 ) -> tuple[TreeEnsemble, Fraction]:
     """Round leaves and biases to multiples of ``1 / scale``.
 
     The multiples of a tree are counted from where its leaves are nearest to them; what that moves a tree by
-    goes into the bias of its sum.
+    goes into the bias of its sum. With `slack` they are counted from where the leaves cost fewest cells, and a
+    leaf goes to the nearest multiple, or to the next one if that is within so many units and costs less.
 
     Returns the ensemble, whose sums are `scale` times those of the trees, and how far a sum divided by the
     scale may at most be from the exact one. The bound is exact, and 0 where every leaf is such a multiple.
@@ -302,21 +345,14 @@ def fixed_point(
     error = [Fraction(0) for _ in bias]
     rounded = []
     for tree in trees:
-        shape = IntegerTree(
-            tree.test, tree.low, tree.high, np.zeros(len(tree.test), dtype=np.int64), tree.output
-        )
-        leaves = shape.leaves
-        start = _offset(tree.value[leaves], float(scale))
+        whole, start = _rounded_tree(tree, scale, slack)
         moved[tree.output] += start
-        value = shape.value.copy()
-        worst = Fraction(0)
-        for real in np.unique(tree.value[leaves]).tolist():
-            exact = Fraction(real) - start
-            whole = round(exact * scale)
-            worst = max(worst, abs(whole / scale - exact))
-            value[tree.value == real] = whole
-        error[tree.output] += worst
-        rounded.append(replace(shape, value=value))
+        leaves = whole.leaves.tolist()
+        pairs = {(tree.value[leaf], int(whole.value[leaf])) for leaf in leaves}
+        error[tree.output] += max(
+            abs(number / scale - (Fraction(real) - start)) for real, number in pairs
+        )
+        rounded.append(whole)
     whole_bias = [round(each * scale) for each in moved]
     error = [
         sofar + abs(number / scale - each)
@@ -325,11 +361,56 @@ def fixed_point(
     return TreeEnsemble(tuple(rounded), tuple(whole_bias)), max(error)
 
 
-def _offset(leaves: NDArray[np.float64], scale: float) -> Fraction:
-    """Return where multiples are best counted from: that the leaf farthest from one is nearest."""
-    low = leaves.min()
-    places = (leaves - low) * scale
-    tried = np.arange(_OFFSETS)[:, None] / _OFFSETS
-    apart = np.abs(np.rint(places - tried) - (places - tried))
-    best = int(apart.max(axis=1).argmin())
-    return Fraction(float(low)) + Fraction(best, _OFFSETS) / Fraction(scale)
+def _rounded_tree(
+    tree: RealTree, scale: Fraction, slack: float | None
+) -> tuple[IntegerTree, Fraction]:
+    """Return a tree in multiples, and where they are counted from."""
+    none = np.zeros(len(tree.test), dtype=np.int64)
+    shape = IntegerTree(tree.test, tree.low, tree.high, none, tree.output)
+    leaves = shape.leaves
+    least = tree.value[leaves].min()
+    places = np.where(tree.test == LEAF, (tree.value - least) * float(scale), 0.0)
+    small = len(leaves) <= _FEW_LEAVES
+
+    def cost(value: NDArray[np.int64]) -> int:
+        if slack is None:
+            return 0
+        return _cells(replace(shape, value=value)) if small else _ones(value[leaves])
+
+    tried = []
+    for part in range(_OFFSETS):
+        off = places - part / _OFFSETS
+        value = np.where(tree.test == LEAF, np.rint(off), 0).astype(np.int64)
+        far = float(np.abs(value - off)[leaves].max())
+        tried.append((cost(value), far, part, value))
+    cells, _, part, value = min(tried, key=lambda each: each[:3])
+    off = places - part / _OFFSETS
+    by_doubt = sorted(leaves.tolist(), key=lambda leaf: -abs(off[leaf] - value[leaf]))
+    for leaf in by_doubt if small and slack is not None else ():
+        other = value.copy()
+        other[leaf] += 1 if off[leaf] > value[leaf] else -1
+        if abs(other[leaf] - off[leaf]) > (slack or 0.5):
+            break
+        if (less := cost(other)) < cells:
+            cells, value = less, other
+    start = Fraction(float(least)) + Fraction(part, _OFFSETS) / scale
+    return replace(shape, value=value), start
+
+
+def _cells(tree: IntegerTree) -> int:
+    """Return the cells of the bits of a tree's leaves, and of adding these."""
+    used, test = np.unique(tree.test[tree.test != LEAF], return_inverse=True)
+    own = tree.test.copy()
+    own[tree.test != LEAF] = test
+    builder = NetlistBuilder("tree", (Port("x", max(1, len(used))),), (Port("y", 1),))
+    tests = [builder.input(bit) for bit in range(len(used))]
+    literals = lower_leaves(builder, replace(tree, test=own), tests)
+    return builder.n_cells + _LITERAL * len(literals)
+
+
+def _ones(values: NDArray[np.int64]) -> int:
+    """Return what stands for the cells of a large tree: the leaves in which a bit is the rarer value."""
+    above = values - values.min()
+    above //= int(np.gcd.reduce(above)) or 1
+    planes = [above >> bit & 1 for bit in range(int(above.max()).bit_length())]
+    return sum(_LITERAL + min(int(each.sum()), len(each) - int(each.sum())) for each in planes)

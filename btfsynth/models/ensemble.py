@@ -34,6 +34,9 @@ TRIED_BITS = (8, 12, 16, 20, 24)
 """Bits of the largest leaf, tried until every known row keeps its label."""
 _TRIED_ROWS = 1024
 
+_FEW_BITS, _SLACK = 6, 0.7
+"""Bits of leaves up to which they are rounded by what they cost, and by up to so many units."""
+
 AnyTree = IntegerTree | RealTree
 
 
@@ -67,6 +70,7 @@ class EnsembleFunction:
     ensemble: TreeEnsemble
     grid: Grid
     width: int
+    real: RealEnsemble  # What was rounded
 
     def __call__(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return bits_of(self.ensemble.labels(self.grid.answers(rows)), self.width)
@@ -88,7 +92,7 @@ def ensemble_model(
         whole, bound = _rounded(ensemble, bits)
     builder = NetlistBuilder(origin.name, grid.code.ports, (class_port(len(origin.classes)),))
     inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
-    label = lower_ensemble(builder, whole, grid.lower(builder, inputs))
+    label = lower_ensemble(builder, whole, grid.lower(builder, inputs), by_sixes=True)
     said = origin.notes
     if bits is not None:
         said = (
@@ -99,7 +103,7 @@ def ensemble_model(
         origin.name,
         origin.source,
         builder.build(label),
-        EnsembleFunction(whole, grid, class_port(len(origin.classes)).width),
+        EnsembleFunction(whole, grid, class_port(len(origin.classes)).width, ensemble),
         code=grid.code,
         classes=origin.classes,
         library=origin.library,
@@ -151,7 +155,10 @@ def _rounded(ensemble: RealEnsemble, bits: int) -> tuple[TreeEnsemble, Fraction]
     """Return an ensemble of which the tree with the largest range has leaves of so many bits."""
     ranges = [Fraction(float(np.ptp(tree.value[_leaves(tree)]))) for tree in ensemble.trees]
     widest = max(ranges, default=Fraction(0)) or Fraction(1)
-    whole, bound = fixed_point(ensemble.trees, ensemble.bias, ((1 << bits) - 1) / widest)
+    scale = ((1 << bits) - 1) / widest
+    whole, bound = fixed_point(
+        ensemble.trees, ensemble.bias, scale, _SLACK if bits <= _FEW_BITS else None
+    )
     return _inclusive(ensemble, whole), bound
 
 

@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from btfsynth.fpga.lut_mapper import map_luts
+from btfsynth.lower.adder import add_columns
+from btfsynth.lower.class_sums import greater_in_pairs
 from btfsynth.lower.trees import (
     LEAF,
     Comparison,
@@ -223,3 +226,55 @@ def test_fixed_point_states_its_error() -> None:
     assert float(bound) <= 0.5 / 8 * 3
     halves = [RealTree(t.test, t.low, t.high, t.value / 2, t.output) for t in plain]
     assert fixed_point(halves, [0.5, 1.0], Fraction(2))[1] == 0
+
+
+@pytest.mark.parametrize("weights", [[1] * 13, [1, 2, 4, 4, 3, 3, 3, 7], [5], [6, 6, 6, 1, 1, 1]])
+@pytest.mark.parametrize("constant", [0, 3])
+def test_sums_by_sixes_are_the_sums(weights: list[int], constant: int) -> None:
+    """Six literals become three; the sum is the same, also of weights whose digits are negative."""
+    n = len(weights)
+    builder, inputs = builder_of(n, (sum(weights) + constant).bit_length())
+    bits = add_columns(builder, list(zip(weights, inputs, strict=True)), constant, by_sixes=True)
+    rows = vectors(n)
+    assert (
+        numbers(evaluate(builder.build(bits), rows)) == rows @ np.array(weights) + constant
+    ).all()
+
+
+def test_six_literals_are_three_tables_of_six() -> None:
+    """Where full adders alone take four pairs of tables."""
+    builder, inputs = builder_of(6, 3)
+    netlist = builder.build(
+        add_columns(builder, [(1, each) for each in inputs], 0, by_sixes=True)[:3]
+    )
+    assert map_luts(netlist, 6).luts == 3
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+def test_a_comparison_by_halves(width: int) -> None:
+    """It is that of the numbers."""
+    builder, inputs = builder_of(2 * width, 1)
+    netlist = builder.build([greater_in_pairs(builder, inputs[:width], inputs[width:])])
+    rows = vectors(2 * width)
+    wanted = numbers(rows[:, :width]) > numbers(rows[:, width:])
+    assert (evaluate(netlist, rows)[:, 0] == wanted).all()
+
+
+def test_a_rounding_by_cost_stays_within_its_slack() -> None:
+    """No more cells than the nearest integers take, no leaf farther than the slack, and the bound is stated."""
+    random = np.random.default_rng(5)
+    plain = [random_tree(random, 4, 6, 9, 0) for _ in range(6)]
+    trees = [
+        RealTree(t.test, t.low, t.high, random.normal(size=len(t.test)), t.output) for t in plain
+    ]
+    near, close = fixed_point(trees, [0.1], Fraction(2))
+    cheap, bound = fixed_point(trees, [0.1], Fraction(2), 0.7)
+    assert close <= bound <= Fraction(7, 20) * 6 + Fraction(1, 4)
+    cells = []
+    for ensemble in (near, cheap):
+        builder, inputs = builder_of(4, 8)
+        lower_sums(builder, ensemble, inputs)
+        cells.append(builder.n_cells)
+    assert cells[1] < cells[0]
+    rows = vectors(4)
+    assert np.abs(cheap.sums(rows) - near.sums(rows)).max() <= 2 * (close + bound)
