@@ -96,7 +96,9 @@ FAMILIES = {
 }
 CIRCUIT = "circuit"
 FIELDS = ("family", "samples", "seed", "method", "bits", "whole", "proven", "outputs", "cells")
-FIELDS += ("hidden", "confidence", "setting", "seconds")
+FIELDS += ("hidden", "confidence", "unsure", "unsure_wrong", "setting", "seconds")
+_UNSURE = 0.99
+"""Confidence below which an output counts as unsure."""
 Row = dict[str, str]
 
 
@@ -129,7 +131,9 @@ def recover(family: str, samples: int, seed: int) -> dict[str, object]:
     seconds = time.process_time() - begin
     netlist = found.netlist
     proven = [bool(netlist.cone(k).equivalent(hidden.cone(k))) for k in netlist.outputs[0].bits]
-    sure = found.core.confidence
+    known = [found.core.confidence_of(output) for output in range(1 if kind.tied else len(proven))]
+    sure = [each for each in known if each is not None]
+    unsure = [each is not None and each < _UNSURE for each in known]
     return {
         "bits": found.scores["test"].bits,
         "whole": int(all(proven)),
@@ -137,7 +141,11 @@ def recover(family: str, samples: int, seed: int) -> dict[str, object]:
         "outputs": len(proven),
         "cells": netlist.cells,
         "hidden": hidden.cells,
-        "confidence": "" if sure is None else round(float(np.mean(sure)), 4),
+        "confidence": round(float(np.mean(sure)), 4) if sure else "",
+        "unsure": sum(unsure),
+        "unsure_wrong": sum(
+            doubt and not right for doubt, right in zip(unsure, proven, strict=False)
+        ),
         "seconds": round(seconds, 1),
     }
 
