@@ -86,9 +86,10 @@ def panel(
         line = [(x_axis.at(size) + shift, y_axis.at(value[0])) for size, value in values.items()]
         parts.append(element("path", d=points_path(line), class_=style))
         for (x, y), (_, low, high) in zip(line, values.values(), strict=True):
+            solid = style.removesuffix(" dotted")
             bar = f"M{x:.2f} {y_axis.at(max(low, least)):.2f}V{y_axis.at(high):.2f}"
-            parts.append(element("path", d=bar, class_=f"{style.removesuffix(' dotted')} thin"))
-            parts.append(element("circle", cx=f"{x:.2f}", cy=f"{y:.2f}", r=2.5, class_=style))
+            parts.append(element("path", d=bar, class_=f"{solid} thin"))
+            parts.append(element("circle", cx=f"{x:.2f}", cy=f"{y:.2f}", r=2.5, class_=solid))
     middle = (_LEFT + _RIGHT) / 2
     parts.append(element("text", "samples", x=middle, y=_BOTTOM + 36, class_="tick middle"))
     return parts
