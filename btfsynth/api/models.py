@@ -278,6 +278,20 @@ def from_onnx(
         If a node is not supported; the message names it, and the way round.
     VerificationError
         If a row has another label than the model gives it.
+
+    Examples
+    --------
+    >>> import btfsynth as btf, numpy as np, onnx
+    >>> make = onnx.helper
+    >>> nodes = [make.make_node("MatMul", ["x", "w"], ["h"]), make.make_node("Sign", ["h"], ["y"])]
+    >>> weights = onnx.numpy_helper.from_array(np.array([[1], [-1], [1]], dtype=np.float32), "w")
+    >>> ports = [make.make_tensor_value_info(name, 1, ["N", width]) for name, width in [("x", 3), ("y", 1)]]
+    >>> graph = make.make_graph(nodes, "signs", ports[:1], ports[1:], [weights])
+    >>> versions = [make.make_opsetid("", 17)]
+    >>> onnx.save(make.make_model(graph, opset_imports=versions, ir_version=8), "signs.onnx")
+    >>> found = btf.from_onnx("signs.onnx", [[1, -1, 1], [-1, 1, 1]])
+    >>> found.predict([[1, -1, 1], [-1, 1, 1]]).tolist(), found.netlist.cells
+    ([[1], [0]], 1)
     """
     from btfsynth.models.onnx_model import read_onnx
 

@@ -97,12 +97,14 @@ def import_command(
 
 def _rows(source: str) -> Any:
     """Return the input columns of a file or a task as rows of numbers; words stay words."""
+    from btfsynth.dataset.formats.base import SIGNS_NOTICE
     from btfsynth.dataset.load import load
     from btfsynth.models.readers import rows_of
 
     dataset = load(source, conflicts=None)
     for notice in dataset.notices:
-        say(f"note: {notice}")
+        if notice != SIGNS_NOTICE:  # rows have the signs again
+            say(f"note: {notice}")
     return rows_of(dataset)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
+from btfsynth.dataset.formats.base import SIGNS_NOTICE
 from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath, as_path
 from btfsynth.models.record import ImportedModel
@@ -117,9 +118,10 @@ def read_model_file(
 
 
 def rows_of(dataset: Dataset) -> NDArray[Any]:
-    """Return the inputs of data as rows: float64 numbers, or Python values where there are words."""
+    """Return the inputs of data as rows, -1 as -1: float64 numbers, or Python values where there are words."""
     if not any(column.categories for column in dataset.columns):
-        return np.asarray(dataset.inputs, dtype=np.float64)
+        rows = np.asarray(dataset.inputs, dtype=np.float64)
+        return 2 * rows - 1 if SIGNS_NOTICE in dataset.notices else rows
     rows = np.array(dataset.inputs, dtype=object)
     for place, column in enumerate(dataset.columns):
         if column.categories is not None:

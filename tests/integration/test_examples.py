@@ -150,3 +150,27 @@ def test_digits(run, tmp_path) -> None:
     assert made["verified"] is True
     assert made["checks"]["labels"] == {"passed": 168, "failed": 0}
     assert made["checks"]["icarus"]["passed"] >= 168
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="needs scikit-learn")
+@pytest.mark.skipif(importlib.util.find_spec("onnx") is None, reason="needs onnx")
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
+def test_from_onnx(run, tmp_path) -> None:
+    """Every row has the model's label, and the hardware is verified."""
+    said = run("from_onnx.py")
+    assert said["network"] == "<Network: digits, widths 64-6-10, weights 437>"
+    rows, same, near = numbers(said["X"])
+    assert (rows, same, near) == (1797, 1797, 0)
+    assert said["proven"].startswith("True")
+    assert report(tmp_path / "out" / "design")["verified"] is True
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="needs scikit-learn")
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
+def test_from_difflogic(run, tmp_path) -> None:
+    """The netlist gets smaller and stays equal, and the hardware is verified."""
+    said = run("from_difflogic.py")
+    (before, _), (after, _) = (numbers(said[name]) for name in ("built", "smaller"))
+    assert after < before
+    assert said["proven"].startswith("True")
+    assert report(tmp_path / "out" / "design")["verified"] is True

@@ -219,6 +219,9 @@ _SHOWN = 8
 _REPEATED = 2
 """Times that whole numbers with gaps occur on average if they are classes."""
 
+SIGNS_NOTICE = "inputs: -1 is read as 0"
+"""Of data whose inputs were -1 and 1."""
+
 
 class BadValue(Exception):  # noqa: N818 - the caller makes an error of it that names line or pattern
     """A value that fits nothing."""
@@ -250,7 +253,7 @@ def read_inputs(
     if ((numbers == 0) | (numbers == 1)).all():
         return numbers.astype(np.uint8), InputKind.BOOLEAN, ()
     if is_signed(numbers):
-        return (numbers == 1).astype(np.uint8), InputKind.BOOLEAN, ("inputs: -1 is read as 0",)
+        return (numbers == 1).astype(np.uint8), InputKind.BOOLEAN, (SIGNS_NOTICE,)
     return analog_inputs(numbers), InputKind.ANALOG, ()
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from onnx_files import bipolar, node, perceptron, write
 
 import btfsynth as btf
+from btfsynth.dataset.load import load
 from btfsynth.errors import DataError, UsageError, VerificationError
 from btfsynth.models.onnx_model import read_onnx
-from btfsynth.models.readers import ReadOptions
+from btfsynth.models.readers import ReadOptions, rows_of
 from btfsynth.netlist.simulation import evaluate
 
 
@@ -198,6 +199,12 @@ def test_from_file_to_verified_hardware(tmp_path: Path) -> None:
     design = model.write(tmp_path / "out", rows, simulators=["amaranth"], passes="strash")
     assert design.predict(rows[:50]).tolist() == model.predict(rows[:50]).tolist()
     assert bool(design.verify())
+
+
+def test_rows_of_a_file_keep_their_signs(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a,b,y\n-1,1,0\n1,1,1\n-1,-1,0\n")
+    rows = rows_of(load(tmp_path / "rows.csv"))
+    assert rows.tolist() == [[-1, 1], [1, 1], [-1, -1]]
 
 
 REFUSED: dict[str, tuple[list[Any], str]] = {
