@@ -56,8 +56,8 @@ from btfsynth.fpga.place import (
     place_top,
     read_report,
 )
-from btfsynth.hdl.backends import template_folder
 from btfsynth.hdl.manifest import Timing
+from btfsynth.hdl.templates import template_folder
 from btfsynth.process import python_command, run_command, workspace_folder
 from btfsynth.records import record_or_empty
 from btfsynth.settings.setting import Options

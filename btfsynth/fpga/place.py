@@ -20,8 +20,8 @@ from typing import Any
 from btfsynth.errors import ToolError, VerificationError
 from btfsynth.files import write_text
 from btfsynth.fpga.devices import Device, Family, Tool, Toolchain
-from btfsynth.hdl.backends import render, template_folder
 from btfsynth.hdl.manifest import Manifest, Timing
+from btfsynth.hdl.templates import render, template_folder
 from btfsynth.hdl.vectors import VectorTable, connections
 from btfsynth.ports import Port, total_width
 from btfsynth.settings.setting import Options

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import DataError
 from btfsynth.files import write_text
-from btfsynth.hdl.backends import render
+from btfsynth.hdl.templates import class_name, render, stream_class_name, vhdl_name
 from btfsynth.ports import Port, total_width
 
 if TYPE_CHECKING:
@@ -192,8 +192,6 @@ def emit_cocotb(
 def emit_amaranth_test(
     module: HardwareModule, vector_count: int, vector_file: str, stream: bool = False
 ) -> str:
-    from btfsynth.hdl.backends import class_name, stream_class_name
-
     names, timing = module.names, module.timing
     return render(
         "amaranth/test.py.j2",
@@ -208,14 +206,10 @@ def emit_amaranth_test(
 
 def bench_name(module: str) -> str:
     """Return the name of the VHDL testbench of a module, as GHDL's command line takes it."""
-    from btfsynth.hdl.backends import vhdl_name
-
     return vhdl_name(f"tb_{module}")
 
 
 def emit_vhdl_testbench(module: HardwareModule, vector_count: int, vector_file: str) -> str:
-    from btfsynth.hdl.backends import vhdl_name
-
     names, timing = module.names, module.timing
     controls = () if timing is None else timing.controls
     return render(
@@ -233,8 +227,6 @@ def emit_vhdl_testbench(module: HardwareModule, vector_count: int, vector_file: 
 
 
 def _vhdl_connections(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
-    from btfsynth.hdl.backends import vhdl_name
-
     connections = []
     for name, last, first in port_slices(ports):
         bits = f"{first}" if last == first else f"{last} downto {first}"

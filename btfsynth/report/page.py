@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from btfsynth import __version__
 from btfsynth.errors import DataError, OutputError, percent, plural
 from btfsynth.files import StrPath, as_path, write_text
-from btfsynth.hdl.backends import environment, template_folder
 from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.hdl.module import port_bits
+from btfsynth.hdl.templates import environment, template_folder
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.identifiers import cell_prefix
 from btfsynth.netlist.netlist import Netlist

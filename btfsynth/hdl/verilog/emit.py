@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from btfsynth.hdl.backends import render
 from btfsynth.hdl.module import (
     HardwareModule,
     RegisterNames,
@@ -17,6 +16,7 @@ from btfsynth.hdl.module import (
     listed,
     port_bits,
 )
+from btfsynth.hdl.templates import render
 from btfsynth.netlist.formats.tokens import net_prefix
 from btfsynth.netlist.gates import GateNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_names, printable

@@ -8,10 +8,10 @@ import re
 import pytest
 from hardware import design, full_adder, vectors_of
 
-from btfsynth.hdl.backends import vhdl_name
 from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.hdl.module import HardwareModule
+from btfsynth.hdl.templates import vhdl_name
 from btfsynth.hdl.writers import BACKENDS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.identifiers import legal_names
