@@ -32,7 +32,7 @@ import btfsynth as btf
 from btfsynth.files import make_folder, write_text
 from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble
 from btfsynth.models.ensemble import EnsembleFunction
-from btfsynth.verify.yosys import find_yosys
+from btfsynth.hdl.yosys import find_yosys
 
 _SCRIPT = "read_verilog {file}; synth -flatten; abc -lut 6; stat"
 _LUTS = re.compile(r"^\s+(?:\$lut\s+([0-9]+)|([0-9]+)\s+(?:-\s+)?\$lut)\s*$", re.MULTILINE)
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--leaf-bits", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--depth", type=int, default=4)
-    parser.add_argument("--passes", default="light")
+    parser.add_argument("--passes", default="strash")
     parser.add_argument("--random", type=int, metavar="COUNT")
     chosen = parser.parse_args(arguments)
     if chosen.random is not None:

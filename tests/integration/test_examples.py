@@ -174,3 +174,16 @@ def test_from_difflogic(run, tmp_path) -> None:
     assert after < before
     assert said["proven"].startswith("True")
     assert report(tmp_path / "out" / "design")["verified"] is True
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="needs scikit-learn")
+def test_from_sklearn(run, tmp_path) -> None:
+    """Every row has scikit-learn's label, and the netlist of the folder is that of the model."""
+    said = run("from_sklearn.py")
+    same, rows = numbers(said["compared"])
+    assert same == rows == 569
+    assert said["netlist"].endswith("equal True")
+    made = report(tmp_path / "out")
+    assert made["verified"] is True
+    assert [(each["rows"], each["same"]) for each in made["compared"]] == [(569, 569), (1024, 1024)]
+    assert made["library"].startswith("scikit-learn")
