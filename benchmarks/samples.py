@@ -254,8 +254,9 @@ def summary(rows: list[Row]) -> Iterator[tuple[str, ...]]:
         ranged = f" ({percent(bits[0])} to {percent(bits[-1])})" if bits[0] < bits[-1] else ""
         seconds = [
             f"{median(float(row['seconds']) for row in methods[each]):.0f}"
-            for each in (CIRCUIT, *GRIDS)
             if each in methods
+            else "-"
+            for each in ((CIRCUIT, *GRIDS) if len(methods) > 1 else (CIRCUIT,))
         ]
         yield (
             FAMILIES[family].title,

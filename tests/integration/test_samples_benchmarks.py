@@ -60,7 +60,7 @@ def test_table_of_hidden_circuits():
     (line,) = samples.summary([*other, *own])
     assert line[:3] == ("random AND/OR, 3 layers of 32", "64", "99.00% (98.00% to 100%)")
     assert line[3:6] == ("1 of 3", "6% to 79%", "30 of 32")
-    assert line[6:] == ("90.00% (1 circuit)", "-", "-", "9, 9")
+    assert line[6:] == ("90.00% (1 circuit)", "-", "-", "9, 9, -, -")
 
 
 def test_settings_are_chosen_without_the_test_set(monkeypatch):
