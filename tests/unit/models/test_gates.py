@@ -162,7 +162,7 @@ def test_a_circuit_becomes_verified_hardware(tmp_path: Path) -> None:
     model = btf.from_gates(changed(tmp_path / "c.json"), rows)
     design = model.write(tmp_path / "out", rows, simulators=["amaranth"], passes="strash")
     assert design.predict(rows).tolist() == model.predict(rows).tolist()
-    assert bool(design.verify())
+    assert bool(design.netlist.equivalent(model.netlist))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def all_signs(width: int) -> np.ndarray[Any, Any]:
     ternary=st.booleans(),
     last=st.sampled_from(["scores", "ArgMax", "bits"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_small_perceptrons_are_the_model(
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,
@@ -193,8 +193,8 @@ def test_a_wrong_network_is_an_error_that_shows_the_row(tmp_path: Path) -> None:
 
 
 def test_from_file_to_verified_hardware(tmp_path: Path) -> None:
-    path = perceptron(tmp_path / "m.onnx", [10, 8, 3], 1)
-    rows = all_signs(10)
+    path = perceptron(tmp_path / "m.onnx", [6, 4, 3], 1)
+    rows = all_signs(6)
     model = btf.from_onnx(path, rows)
     design = model.write(tmp_path / "out", rows, simulators=["amaranth"], passes="strash")
     assert design.predict(rows[:50]).tolist() == model.predict(rows[:50]).tolist()
