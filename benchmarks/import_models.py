@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import btfsynth as btf
 from btfsynth.files import make_folder, write_text
+from btfsynth.hdl.yosys import find_yosys
 from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble
 from btfsynth.models.ensemble import EnsembleFunction
-from btfsynth.hdl.yosys import find_yosys
 
 _SCRIPT = "read_verilog {file}; synth -flatten; abc -lut 6; stat"
 _LUTS = re.compile(r"^\s+(?:\$lut\s+([0-9]+)|([0-9]+)\s+(?:-\s+)?\$lut)\s*$", re.MULTILINE)
