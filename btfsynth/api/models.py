@@ -41,7 +41,7 @@ class Comparisons(Table[Comparison]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Imported(Shown):
-    """A model of another library in bits: what `from_sklearn`, `from_xgboost` and the others give."""
+    """What `from_sklearn` made, or another of these functions: a model of another library in bits."""
 
     core: ImportedModel
     compared: Comparisons
