@@ -176,12 +176,12 @@ def from_sklearn(
     --------
     >>> import btfsynth as btf
     >>> from sklearn.tree import DecisionTreeClassifier
-    >>> rows, kinds = [[1.0, 2.0], [2.0, 1.0], [3.0, 4.0], [4.0, 3.0]], ["a", "a", "b", "b"]
+    >>> rows, kinds = [[1.0], [2.0], [3.0], [4.0]], ["a", "a", "b", "b"]
     >>> tree = DecisionTreeClassifier(random_state=1).fit(rows, kinds)
     >>> found = btf.from_sklearn(tree, rows)
-    >>> found.predict([[2.0, 9.0], [3.0, 0.0]]).tolist(), found.classes
+    >>> found.predict([[2.0], [3.0]]).tolist(), found.classes
     (['a', 'b'], ('a', 'b'))
-    >>> found.write("tree", rows, simulators=["amaranth"]).predict([[2.0, 9.0]]).tolist()
+    >>> found.write("tree", rows, simulators=["amaranth"]).predict([[0.0]]).tolist()
     ['a']
     """
     from btfsynth.models.sklearn_models import read_sklearn

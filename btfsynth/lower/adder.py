@@ -193,7 +193,7 @@ def _in_sixes(
     for column, literal in digits:
         if column < width:
             columns[column].append(literal)
-    while max(map(len, columns)) > 2:
+    while max(map(len, columns), default=0) > 2:
         ahead: list[list[int]] = [[] for _ in range(width + 2)]
         for column, waiting in enumerate(columns):
             first = 0

@@ -233,12 +233,19 @@ def test_fixed_point_states_its_error() -> None:
 def test_sums_by_sixes_are_the_sums(weights: list[int], constant: int) -> None:
     """Six literals become three; the sum is the same, also of weights whose digits are negative."""
     n = len(weights)
-    builder, inputs = builder_of(n, (sum(weights) + constant).bit_length())
+    builder, inputs = builder_of(n, max(1, (sum(weights) + constant).bit_length()))
     bits = add_columns(builder, list(zip(weights, inputs, strict=True)), constant, by_sixes=True)
     rows = vectors(n)
     assert (
         numbers(evaluate(builder.build(bits), rows)) == rows @ np.array(weights) + constant
     ).all()
+
+
+def test_a_sum_of_nothing_by_sixes() -> None:
+    """It has no bits."""
+    builder, _ = builder_of(1, 1)
+    assert add_columns(builder, [], 0, by_sixes=True) == []
+    assert add_columns(builder, [], 2, by_sixes=True) == [FALSE, TRUE]
 
 
 def test_six_literals_are_three_tables_of_six() -> None:
