@@ -32,6 +32,10 @@ class Case:
         random = np.random.default_rng(0)
         columns = []
         for column, code in enumerate(self.imported.core.code.columns):
+            if code.kind == "levels":  # of whole numbers, and those next to them
+                whole = np.unique(self.X[:, column])
+                columns.append(random.choice(np.concatenate([whole - 1, whole, whole + 1]), count))
+                continue
             at = np.array([*code.thresholds, *np.unique(self.X[:, column])])
             single = at.astype(np.float32)
             near = [at, single.astype(np.float64)]

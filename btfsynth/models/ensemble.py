@@ -34,8 +34,8 @@ TRIED_BITS = (8, 12, 16, 20, 24)
 """Bits of the largest leaf, tried until every known row keeps its label."""
 _TRIED_ROWS = 1024
 
-_FEW_BITS, _SLACK = 6, 0.7
-"""Bits of leaves up to which they are rounded by what they cost, and by up to so many units."""
+_FEW_BITS, _SLACK = range(3, 7), 0.7
+"""Bits of leaves with which they are rounded by what they cost, and by up to so many units."""
 
 AnyTree = IntegerTree | RealTree
 
@@ -157,7 +157,7 @@ def _rounded(ensemble: RealEnsemble, bits: int) -> tuple[TreeEnsemble, Fraction]
     widest = max(ranges, default=Fraction(0)) or Fraction(1)
     scale = ((1 << bits) - 1) / widest
     whole, bound = fixed_point(
-        ensemble.trees, ensemble.bias, scale, _SLACK if bits <= _FEW_BITS else None
+        ensemble.trees, ensemble.bias, scale, _SLACK if bits in _FEW_BITS else None
     )
     return _inclusive(ensemble, whole), bound
 
