@@ -112,6 +112,21 @@ class BetterCircuit(Event):
 
 
 @dataclass(frozen=True)
+class ApproximationStatus(Event):
+    """Where a search for approximate circuits stands: the smallest circuit within the bound it is at.
+
+    ``bound`` in words; ``points`` are on the front.
+    """
+
+    sweep: int
+    bound: str
+    walks: int
+    cells: int
+    points: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Growing(Event):
     """Where the cascade of a trial of a discovery stands.
 

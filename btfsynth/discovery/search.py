@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Hashable
 from contextlib import closing
@@ -35,7 +34,7 @@ from btfsynth.staging import staging_folder
 from btfsynth.training.checkpoint import training_fingerprint
 from btfsynth.training.session import TrainOptions, plan_for
 from btfsynth.workers.executor import NAP, Executor, Finished, Task, completed
-from btfsynth.workers.pool import WorkerPool, refuse_in_workers
+from btfsynth.workers.pool import WorkerPool, processors, refuse_in_workers
 
 _LATE = 0.75
 """Share of the time after which circuits are polished."""
@@ -80,16 +79,9 @@ class DiscoverOptions(Options, settings=DISCOVER):
         super().__post_init__()
         script = "depth" if self.objective is Objective.DEPTH else "size"
         self._fill("passes", script)
-        self._fill("jobs", _processors())
+        self._fill("jobs", processors())
         if self.trials is None:
             self._fill("time_limit", DEFAULT_TIME_LIMIT)
-
-
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, eq=False)

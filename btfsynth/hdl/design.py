@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,6 +94,8 @@ class Origin:
     """What made the input bits of the columns of a table."""
     classes: tuple[Scalar, ...] = ()
     """What the outputs stand for."""
+    files: Callable[[str], Mapping[str, tuple[str, bytes]]] | None = None
+    """More files of the folder, by role: takes the name of the module."""
 
     def header(self) -> dict[str, str]:
         header = {"generator": f"btfsynth {__version__}"}
@@ -129,6 +131,8 @@ def write_design(
     if origin.code is not None:
         text = code_text(origin.code, origin.classes)
         contents[CODE_ROLE] = (f"{names.module}_code.json", text.encode())
+    if origin.files is not None:
+        contents |= origin.files(names.module)
     manifest = Manifest(
         name=netlist.name,
         module=names.module,

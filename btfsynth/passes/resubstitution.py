@@ -138,7 +138,7 @@ class Resubstitution:
                 return so_far()
 
 
-class _Scratch(NamedTuple):
+class Scratch(NamedTuple):
     """What a walk writes on, made once; only ``users``, ``search`` and ``found`` have to begin at zero."""
 
     order: Any  # int32 ``(nodes,)``, the cells in use, fan-in first
@@ -148,8 +148,8 @@ class _Scratch(NamedTuple):
     depends: Any  # uint8 ``(nodes,)``: it depends on the cell looked at
     flipped: Any  # uint64 ``(nodes, words)``, its signature where that cell is flipped
     matters: Any  # uint64 ``(words,)``, the vectors on which that cell matters
-    users: Any  # see `_list_users`
-    search: Any  # see `_nearest`
+    users: Any  # see `list_state_users`
+    search: Any  # see `nearest_divisors`
     found: Any  # errors, pairs and inside of `Search`
 
 
@@ -186,6 +186,32 @@ class _Work:
 
     def netlist(self, like: Netlist) -> Netlist:
         return rebuild_from(like, self.state.fanins[self.first :], self.state.outputs)
+
+
+@numba.njit(cache=True, nogil=True)
+def walk_scratch(n_nodes: Any, words: Any, divisors: Any) -> Any:
+    """Make what a walk over this many nodes writes on; it looks at no more than `divisors` signals a cell."""
+    rows = 2 * min(divisors, n_nodes)
+    return Scratch(
+        np.zeros(n_nodes, dtype=np.int32),
+        np.zeros(n_nodes, dtype=np.int32),
+        np.zeros(n_nodes, dtype=np.int32),
+        np.zeros(2 * n_nodes + 8, dtype=np.int32),
+        np.zeros(n_nodes, dtype=np.uint8),
+        np.zeros((n_nodes, words), dtype=np.uint64),
+        np.zeros(words, dtype=np.uint64),
+        (np.zeros(n_nodes + 1, dtype=np.int32), np.zeros(3 * n_nodes, dtype=np.int32)),
+        (
+            np.zeros(n_nodes, dtype=np.uint8),
+            np.zeros(n_nodes, dtype=np.int32),
+            np.zeros(n_nodes, dtype=np.int32),
+        ),
+        (
+            np.zeros((rows, words), dtype=np.uint64),
+            np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
+            np.zeros(n_nodes, dtype=np.uint8),
+        ),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -239,7 +265,7 @@ def observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -
 
 
 @numba.njit(cache=True, nogil=True)
-def _list_users(fanins: Any, order: Any, start: Any, users: Any) -> None:
+def list_state_users(fanins: Any, order: Any, start: Any, users: Any) -> None:
     """List the users of every node: ``users[start[node] : start[node + 1]]``. Changes start and users.
 
     order: the cells in use; start: int32 (nodes + 1,); users: int32, three a cell.
@@ -261,7 +287,7 @@ def _list_users(fanins: Any, order: Any, start: Any, users: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _nearest(
+def nearest_divisors(
     state: Any,
     node: Any,
     limit: Any,
@@ -272,7 +298,7 @@ def _nearest(
 ) -> Any:
     """Choose the divisors of a cell: signals in use that do not depend on it.
 
-    order: the cells in use; users: from `_list_users`, looked at only if there are more signals than the
+    order: the cells in use; users: from `list_state_users`, looked at only if there are more signals than the
     limit; scratch: (seen uint8 (nodes,) all zero and left so, queue int32 (nodes,), chosen int32 (nodes,)).
     All signals if they are few enough, else the constant, then by breadth-first search over fan-in and
     fan-out from the cell. Returns int32 node numbers, a part of chosen.
@@ -322,7 +348,7 @@ def _nearest(
 
 
 @numba.njit(cache=True, nogil=True)
-def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
+def replace_cell(state: Any, node: Any, choice: Any, stack: Any) -> Any:
     """Carry out a replacement found by `find_replacement`. Changes fanins, outputs and references.
 
     Returns the node that a second new cell took, or `NONE`.
@@ -357,32 +383,12 @@ def _walk(state: Any, timing: Any, bound: Any, options: Any, until: Any, random:
     """
     n_nodes, words = state.values.shape
     best, idle, patience, rounds = until
-    rows = 2 * min(options[2], n_nodes)
-    scratch = _Scratch(
-        np.zeros(n_nodes, dtype=np.int32),
-        np.zeros(n_nodes, dtype=np.int32),
-        np.zeros(n_nodes, dtype=np.int32),
-        np.zeros(2 * n_nodes + 8, dtype=np.int32),
-        np.zeros(n_nodes, dtype=np.uint8),
-        np.zeros((n_nodes, words), dtype=np.uint64),
-        np.zeros(words, dtype=np.uint64),
-        (np.zeros(n_nodes + 1, dtype=np.int32), np.zeros(3 * n_nodes, dtype=np.int32)),
-        (
-            np.zeros(n_nodes, dtype=np.uint8),
-            np.zeros(n_nodes, dtype=np.int32),
-            np.zeros(n_nodes, dtype=np.int32),
-        ),
-        (
-            np.zeros((rows, words), dtype=np.uint64),
-            np.zeros((rows, (rows + 63) >> 6), dtype=np.uint64),
-            np.zeros(n_nodes, dtype=np.uint8),
-        ),
-    )
+    scratch = walk_scratch(n_nodes, words, options[2])
     count_state_references(state)
     found = best
     for _ in range(rounds):
         _round(state, timing, bound, options, scratch, random)
-        found = _cost(state, timing.level)
+        found = state_cost(state, timing.level)
         idle += max(1, found[0])
         if found < best or idle > patience:
             break
@@ -390,7 +396,7 @@ def _walk(state: Any, timing: Any, bound: Any, options: Any, until: Any, random:
 
 
 @numba.njit(cache=True, nogil=True)
-def _cost(state: Any, level: Any) -> Any:
+def state_cost(state: Any, level: Any) -> Any:
     """Return the cells in use, the depth and the sum of the levels."""
     references = state.references
     cells, total = 0, 0
@@ -425,16 +431,16 @@ def _round(state: Any, timing: Any, bound: Any, options: Any, scratch: Any, rand
         if references[node] == 0:
             continue
         if not listed and first + count > limit + 1:
-            _list_users(fanins, order[:count], users[0], users[1])
+            list_state_users(fanins, order[:count], users[0], users[1])
             listed = True
         looked = (depends, flipped, matters)
         observability(state, node, order, (position[node] + 1, count), looked)
-        divisors = _nearest(state, node, limit, depends, order[:count], users, search)
+        divisors = nearest_divisors(state, node, limit, depends, order[:count], users, search)
         allowed = max(level[node], latest[node])
         work = Search(divisors, matters, stack, found[0], found[1], found[2], level, allowed)
         choice = find_replacement(state, node, (k, walk, tries, strict), work, random)
         if choice[0] >= 0:
-            added = _replace(state, node, choice, stack)
+            added = replace_cell(state, node, choice, stack)
             if added != NONE:
                 depends[added] = 1
             count = order_cells(fanins[first:], outputs, first, order)

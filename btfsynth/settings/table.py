@@ -78,6 +78,23 @@ class Objective(str, Enum):
     """6-input lookup tables of an FPGA; not for discoveries."""
 
 
+class Metric(str, Enum):
+    """How far an approximate circuit is from the exact one (see `btfsynth.verify.error_metrics`)."""
+
+    WCE = "wce"
+    """Largest absolute error."""
+    MAE = "mae"
+    """Mean absolute error."""
+    MSE = "mse"
+    """Mean squared error."""
+    EP = "ep"
+    """Share of input vectors with any error."""
+    MRE = "mre"
+    """Mean relative error."""
+    WCRE = "wcre"
+    """Largest relative error."""
+
+
 class Basis(str, Enum):
     """The cells that a circuit is made of; complements are free in all of them."""
 
@@ -550,6 +567,41 @@ DISCOVER = table(
         "last quarter; those of cascades from a fifth of it on.",
         True,
     ),
+    heading="Options",
+)
+
+APPROXIMATE = table(
+    Setting(
+        "metric",
+        Choice(Metric),
+        "Metric of the error.",
+        Metric.WCE,
+    ),
+    Setting("signed", Flag(), "Read output ports as numbers in two's complement.", False),
+    Setting("bits", Flag(), "Read every output bit by itself: the error counts wrong bits.", False),
+    Setting(
+        "objective",
+        Choice(Objective),
+        "Cost that the best circuit minimises.",
+        Objective.CELLS,
+    ),
+    _TIME_LIMIT.but(
+        help="Stop after SECONDS, not counting worker start-up.",
+        otherwise=f"{DEFAULT_TIME_LIMIT:g} if `sweeps` is not given, else none",
+    ),
+    Setting(
+        "sweeps",
+        Whole(1),
+        "Times to go up the ladder of bounds, each with twice the patience.",
+        default=None,
+        otherwise="no limit",
+    ),
+    _JOBS.but(
+        help="Worker processes; with `sweeps` alone they do not change the result.",
+        default=None,
+        otherwise="one per processor",
+    ),
+    TRAIN["seed"],
     heading="Options",
 )
 

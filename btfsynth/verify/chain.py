@@ -31,9 +31,10 @@ from btfsynth.hdl.yosys import Yosys, find_yosys
 from btfsynth.netlist.identifiers import cell_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
+from btfsynth.netlist.text import parse_netlist
 from btfsynth.ports import Port
 from btfsynth.process import DEFAULT_TIMEOUT
-from btfsynth.settings.table import ALL_SIMULATORS, VERIFY
+from btfsynth.settings.table import ALL_SIMULATORS, VERIFY, Metric
 from btfsynth.sim.base import CheckResult, Design, load_design, port_values
 from btfsynth.sim.registry import (
     SIMULATORS,
@@ -49,6 +50,9 @@ from btfsynth.verify.compare import (
     training_contradiction,
 )
 from btfsynth.verify.equivalence import equivalent
+from btfsynth.verify.error_claim import ERROR_ROLE, EXACT_ROLE, read_claim
+from btfsynth.verify.error_metrics import number
+from btfsynth.verify.error_proof import beyond, measure
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutation import describe, run_mutant, score_mutants, spread
 from btfsynth.verify.simulate import check_parsed, timed_out
@@ -113,6 +117,8 @@ class _Chain:
         self.link("netlist", self.patterns)
         self.link("parsed_verilog", lambda: self.checked(check_parsed(self.design)))
         self.link("equivalence", self.equivalence)
+        if ERROR_ROLE in self.design.manifest.files:
+            self.link("error", self.error)
         for name in chosen_simulators(self.simulators, self.design.manifest):
             self.link(name, partial(self.simulated, name))
         self.link("yosys", self.yosys)
@@ -285,6 +291,32 @@ class _Chain:
             bits = evaluate(netlist, vector)[0]
             shown[name] = port_values(manifest.output_ports, bits)
         raise _failed(covers, f"the {other[0]} is not the {one[0]}", shown)
+
+    def error(self) -> Link:
+        """Measure the error of the parsed Verilog against the exact netlist again."""
+        exact = parse_netlist(self.design.path(EXACT_ROLE).read_text(encoding="utf-8"))
+        claim = read_claim(self.design.path(ERROR_ROLE), exact)
+        if self.parsed is None:
+            raise _SkipError("no Verilog to measure")
+        given = replace(self.parsed, input_ports=exact.input_ports, output_ports=exact.output_ports)
+        covers = f"all 2^{exact.n_inputs} inputs" if claim.exhaustive else "a sample of the inputs"
+        errors = measure(exact, given, claim.reading, claim.weights)
+        problem = claim.contradiction(errors)
+        if problem is None and not claim.exhaustive and Metric.WCE in claim.bounds:
+            bound = int(claim.bounds[Metric.WCE])
+            if beyond(exact, given, claim.reading, bound, self.timeout) is not None:
+                problem = f"the solver found a vector with an error above {bound}"
+            covers = f"all 2^{exact.n_inputs} inputs"
+        said = ", ".join(f"{m.value} {number(errors.value(m))}" for m in claim.bounds)
+        if problem is None:
+            return _passed(covers, said)
+        shown = {}
+        if errors.worst is not None and errors.exhaustive:
+            bits = (errors.worst >> np.arange(exact.n_inputs) & 1).astype(np.uint8)
+            shown["inputs"] = port_values(exact.input_ports, bits)
+            for name, netlist in (("exact", exact), ("Verilog", given)):
+                shown[name] = port_values(exact.output_ports, evaluate(netlist, bits[None, :])[0])
+        raise _failed(covers, problem, shown)
 
     def simulated(self, name: str) -> Link:
         simulator = SIMULATORS[name]

@@ -305,7 +305,7 @@ def read_subject(
     ending = path.suffix.lower()
     if ending == ".py" or ending in VHDL_ENDINGS:
         return _read_by_tools(path, timeout)
-    if tables and _is_table(path):
+    if tables and is_table(path):
         return _of_table(path, load(path))
     if tables and find_reader(path).name == "pla":
         dataset = _listed_pla(path)
@@ -330,7 +330,7 @@ def read_subject(
     )
 
 
-def _is_table(path: Path) -> bool:
+def is_table(path: Path) -> bool:
     """Tell whether a file holds patterns in a format that netlists are not read from."""
     ending = path.suffix.lower()
     if any(ending in reader.endings for reader in READERS.values()):

@@ -170,6 +170,13 @@ def _serve(connection: Connection) -> None:
             connection.send(given)
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def local_executor(jobs: int) -> Executor:
     """Return what runs `jobs` tasks side by side: this process alone for one, else as many others."""
     return Inline() if jobs == 1 else WorkerPool(jobs)

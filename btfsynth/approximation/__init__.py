@@ -1,0 +1,1 @@
+"""Approximate circuits: fewer cells within a proven bound of the error."""

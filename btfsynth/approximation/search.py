@@ -1,0 +1,407 @@
+"""Search approximate circuits: walks side by side from bound to bound, the best kept as they come.
+
+For every bound of a ladder a few netlists are kept, the best found. A sweep goes up the ladder: at every bound
+some walks start from what is kept there and from what is kept below it. The first sweep comes from the exact
+circuit; later ones have more patience. With a bound given the ladder ends there and the smallest circuit
+within it counts; without one all of the front of error against cost does. What is found depends on seed and
+number of sweeps, not on the number of jobs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.approximation.store import Point, Store
+from btfsynth.approximation.tolerance import AVERAGES
+from btfsynth.approximation.walk import Walk
+from btfsynth.approximation.walk_task import Problem, get_ready, walk_once
+from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
+from btfsynth.events import ApproximationStatus, Note, OnEvent, StageBegan, ignore
+from btfsynth.files import StrPath, as_path
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.text import format_netlist
+from btfsynth.passes.goal import Goal
+from btfsynth.settings.setting import Options
+from btfsynth.settings.table import APPROXIMATE, DEFAULT_TIME_LIMIT, Metric, Objective
+from btfsynth.verify.error_metrics import Bounds, Reading, number
+from btfsynth.verify.error_proof import MAX_MEASURED_INPUTS
+from btfsynth.workers.executor import Executor, Task, completed
+from btfsynth.workers.pool import WorkerPool, processors, refuse_in_workers
+
+_BATCH = 4
+"""Walks at a bound, and netlists kept for it."""
+_PATIENCE, _PATIENCE_CELL = 1_000, 10
+"""Cells tried in vain that end a walk of the first sweep: this many, and as many per cell of the exact one."""
+_MOST_PATIENCE = 64
+"""Times as many in later sweeps at most; every sweep has twice the patience of the one before."""
+_RUNGS = 6
+"""Bounds of the ladder below a bound that was given, each half of the next."""
+_LATER = 3
+"""Of these the last ones in later sweeps."""
+
+
+@dataclass(frozen=True)
+class ApproximateOptions(Options, settings=APPROXIMATE):
+    """What to search, and for how long.
+
+    Parameters
+    ----------
+    bounds
+        What metrics may be at most; empty for the whole front of `metric`.
+    (settings)
+    """
+
+    bounds: Mapping[Metric, Fraction] = field(default_factory=dict)
+    metric: Metric = APPROXIMATE["metric"].default
+    signed: bool = False
+    bits: bool = False
+    objective: Objective = APPROXIMATE["objective"].default
+    sweeps: int | None = None
+    time_limit: float | None = None
+    jobs: int = APPROXIMATE["jobs"].default
+    seed: int = APPROXIMATE["seed"].default
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bounds:
+            Bounds(self.bounds)
+        if self.signed and self.bits:
+            raise UsageError(
+                "`signed`: single bits have no sign; leave out one of `signed`, `bits`"
+            )
+        if self.sweeps is None:
+            self._fill("time_limit", DEFAULT_TIME_LIMIT)
+        self._fill("jobs", processors())
+
+
+@dataclass(frozen=True, eq=False)
+class ApproximateReport:
+    """The result of a search: the points of the front, the smallest error first."""
+
+    name: str
+    directory: Path
+    exact_cells: int
+    exact_depth: int
+    front: tuple[Point, ...]
+    walks: int
+    sweeps: int
+    seconds: float
+    interrupted: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "directory": self.directory.as_posix(),
+            "exact": {"cells": self.exact_cells, "depth": self.exact_depth},
+            "front": [
+                {**point.record(), "path": (self.directory / point.path).as_posix()}
+                for point in self.front
+            ],
+            "walks": self.walks,
+            "sweeps": self.sweeps,
+            "seconds": round(self.seconds, 3),
+            "interrupted": self.interrupted,
+        }
+
+
+def approximate(
+    exact: Netlist,
+    directory: StrPath,
+    options: ApproximateOptions,
+    *,
+    source: str = "",
+    weights: NDArray[np.int64] | None = None,
+    resume: bool = False,
+    on_event: OnEvent | None = None,
+    executor: Callable[[int], Executor] = WorkerPool,
+) -> ApproximateReport:
+    """Search circuits near an exact one and keep the best in a folder, each as a design with its proven error.
+
+    weights: ``(2 ** inputs,)`` int64 of the input vectors, None for ones. Ctrl-C and the time limit end the
+    search at any moment and lose nothing that is on the front. An earlier search of the same circuit and
+    settings in the folder is continued if `resume` is set, else moved aside.
+    """
+    refuse_in_workers()
+    reading = Reading.of(exact.output_ports, options.signed, options.bits)
+    _require_provable(exact, options, weights)
+    search = _Search(exact, reading, weights, source, options, on_event or ignore)
+    store = Store(as_path(directory), search.identity, exact, reading, weights, source)
+    return search.run(store, resume, executor)
+
+
+def _require_provable(
+    exact: Netlist, options: ApproximateOptions, weights: NDArray[np.int64] | None
+) -> None:
+    """Refuse what could not be measured in the end."""
+    asked = set(options.bounds) or {options.metric}
+    if exact.n_inputs > MAX_MEASURED_INPUTS and (asked != {Metric.WCE} or weights is not None):
+        raise UsageError(
+            f"{exact.name}: with more than {MAX_MEASURED_INPUTS} inputs only `wce` of all vectors can be "
+            f"proven, got {exact.n_inputs} inputs and {', '.join(sorted(m.value for m in asked))}"
+        )
+    if not exact.n_inputs or not exact.n_cells:
+        raise UsageError(f"{exact.name}: expected a circuit with cells to leave out, got none")
+
+
+class _Search:
+    def __init__(
+        self,
+        exact: Netlist,
+        reading: Reading,
+        weights: NDArray[np.int64] | None,
+        source: str,
+        options: ApproximateOptions,
+        on_event: OnEvent,
+    ) -> None:
+        self.exact, self.reading, self.options, self.on_event = exact, reading, options, on_event
+        self.problem = Problem(format_netlist(exact), reading, weights)
+        self.goal = Goal(options.objective)
+        self.levels = ladder(reading, options)
+        self.kept: list[list[Point]] = [[] for _ in self.levels]
+        self.walks = 0
+        self.begin = time.monotonic()
+
+    @cached_property
+    def identity(self) -> str:
+        options = self.options
+        weights = self.problem.weights
+        parts = (
+            self.problem.exact,
+            self.reading.ports,
+            sorted((metric.value, str(most)) for metric, most in options.bounds.items()),
+            options.metric.value,
+            options.objective.value,
+            options.seed,
+            None if weights is None else weights.tobytes(),
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def run(
+        self, store: Store, resume: bool, executor: Callable[[int], Executor]
+    ) -> ApproximateReport:
+        sweep, interrupted = 0, False
+        former = store.open(resume)
+        if isinstance(former, Path):
+            self.on_event(Note(f"the earlier search was moved to {former}"))
+        else:
+            for point in former:
+                self._keep(point)
+                sweep = max(sweep, point.sweep)
+            self.walks = store.walks
+        workers: Executor | None = None
+        try:
+            self.on_event(StageBegan("starting workers"))
+            workers = executor(self.options.jobs)
+            self._get_ready(workers)
+            self.on_event(StageBegan("searching"))
+            self.begin = time.monotonic()
+            while self.options.sweeps is None or sweep < self.options.sweeps:
+                if self._time_is_up():
+                    break
+                self._sweep(sweep, workers, store)
+                sweep += 1
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            if workers is not None:
+                workers.close()
+        front = self._front()
+        try:
+            self.on_event(StageBegan("writing the front"))
+            store.write(front, self.walks)
+        except KeyboardInterrupt:
+            raise InterruptedWorkError(
+                f"interrupted before the front was written; its circuits are in {store.directory}; "
+                "`resume` continues from there"
+            ) from None
+        from btfsynth.netlist.views import statistics
+
+        cost = statistics(self.exact)
+        return ApproximateReport(
+            self.exact.name,
+            store.directory,
+            cost.cells,
+            cost.depth,
+            tuple(front),
+            self.walks,
+            sweep,
+            time.monotonic() - self.begin,
+            interrupted,
+        )
+
+    def _get_ready(self, workers: Executor) -> None:
+        """Load and compile everything in one worker first: the others find it compiled."""
+        self.on_event(StageBegan("loading the kernels, compiled at first use"))
+        averages = any(metric in AVERAGES for metric in self.options.bounds or (self._axis,))
+        task = Task("ready", "start", get_ready, (averages,))
+        for finished in completed(workers, [task], attempts=1):
+            if finished.died:
+                raise ToolError(
+                    "a worker process does not start or dies at once; a Python script needs "
+                    "`if __name__ == '__main__':` before the call"
+                )
+
+    def _sweep(self, sweep: int, workers: Executor, store: Store) -> None:
+        first = 0 if sweep == 0 or not self.options.bounds else max(0, len(self.levels) - _LATER)
+        for place in range(first, len(self.levels)):
+            tasks = self._tasks(sweep, place)
+            found = completed(workers, tasks, self.on_event, in_order=True, stop=self._time_is_up)
+            with closing(found):
+                for finished in found:
+                    self.walks += 1
+                    if finished.value is not None:
+                        point = Point.of(
+                            finished.value, self._origin(sweep, place, finished.key), sweep
+                        )
+                        if self._keep(point):
+                            store.append(point, self.walks)
+                    self._tell(sweep, place)
+            if self._time_is_up():
+                return
+            front = self._front()
+            if store.is_due(front):
+                store.write(front, self.walks)
+
+    def _tasks(self, sweep: int, place: int) -> Iterator[Task]:
+        starts = self._starts(place)
+        base = _PATIENCE + _PATIENCE_CELL * self.exact.n_cells
+        patience = base * min(_MOST_PATIENCE, 1 << sweep)
+        for each in range(_BATCH):
+            seed = (self.options.seed * 1009 + sweep) * 100_003 + place * 101 + each
+            walk = Walk(patience, seed=seed % (1 << 62), k=2 if each == 1 else 1)
+            yield Task(
+                (sweep, place, each),
+                f"walk {each} at {self._words(place)}",
+                walk_once,
+                (self.problem, starts[each % len(starts)], self.levels[place], walk),
+            )
+
+    def _starts(self, place: int) -> list[str]:
+        """Return netlists to start from, turn by turn of what is kept at a bound and below it."""
+        here = self.kept[place]
+        below = self.kept[place - 1] if place else []
+        found: list[str] = []
+        for rank in range(_BATCH):
+            for listed in (here, below):
+                if rank < len(listed) and listed[rank].netlist not in found:
+                    found.append(listed[rank].netlist)
+        return found or [self.problem.exact]
+
+    def _keep(self, point: Point) -> bool:
+        """Put a point where it is among the best; return whether it is anywhere."""
+        kept = False
+        for place, bounds in enumerate(self.levels):
+            listed = self.kept[place]
+            if any(other.key == point.key for other in listed):
+                continue
+            if any(point.errors.value(metric) > most for metric, most in bounds.items()):
+                continue
+            listed.append(point)
+            listed.sort(key=self._rank)
+            kept |= point in listed[:_BATCH]
+            del listed[_BATCH:]
+        return kept
+
+    def _rank(self, point: Point) -> tuple[Any, ...]:
+        return (*point.cost(self.goal), point.errors.value(self._axis), point.key)
+
+    @cached_property
+    def _axis(self) -> Metric:
+        """The metric of the front."""
+        return next(iter(self.options.bounds), self.options.metric)
+
+    def _front(self) -> list[Point]:
+        """Return what no other point beats in error and cost, the smallest error first."""
+        if self.options.bounds:
+            return self.kept[-1][:1]
+        every = {point.key: point for listed in self.kept for point in listed}
+        ordered = sorted(
+            every.values(), key=lambda point: (point.errors.value(self._axis), self._rank(point))
+        )
+        front: list[Point] = []
+        for point in ordered:
+            if not front or point.cost(self.goal) < front[-1].cost(self.goal):
+                front.append(point)
+        return front
+
+    def _origin(self, sweep: int, place: int, key: Any) -> dict[str, Any]:
+        bounds = {metric.value: number(most) for metric, most in self.levels[place].items()}
+        return {"seed": self.options.seed, "sweep": sweep, "bounds": bounds, "walk": key[2]}
+
+    def _words(self, place: int) -> str:
+        return ", ".join(f"{m.value} {number(most):g}" for m, most in self.levels[place].items())
+
+    def _tell(self, sweep: int, place: int) -> None:
+        best = self.kept[place][0] if self.kept[place] else None
+        self.on_event(
+            ApproximationStatus(
+                sweep + 1,
+                self._words(place),
+                self.walks,
+                self.exact.n_cells if best is None else best.cells,
+                len(self._front()),
+                time.monotonic() - self.begin,
+            )
+        )
+
+    def _time_is_up(self) -> bool:
+        limit = self.options.time_limit
+        return limit is not None and time.monotonic() - self.begin >= limit
+
+
+def ladder(reading: Reading, options: ApproximateOptions) -> list[Mapping[Metric, Fraction]]:
+    """Return the bounds that a sweep goes through, rising."""
+    if options.bounds:
+        rungs = [
+            {metric: most / (1 << _RUNGS - 1 - rung) for metric, most in options.bounds.items()}
+            for rung in range(_RUNGS)
+        ]
+        return [*_distinct(rungs)]
+    width = max(width for _, width, _ in reading.ports)
+    least, most = _range(options.metric, width, len(reading.ports))
+    levels = []
+    bound = least
+    while bound <= most:
+        levels.append({options.metric: bound})
+        levels.append({options.metric: bound * Fraction(3, 2)})
+        bound *= 2
+    return [*_distinct(levels)]
+
+
+def _distinct(rungs: Sequence[Mapping[Metric, Fraction]]) -> Iterator[Mapping[Metric, Fraction]]:
+    """Yield bounds that differ; an absolute error is a whole number."""
+    seen: list[Mapping[Metric, Fraction]] = []
+    for rung in rungs:
+        bounds = dict(rung)
+        if Metric.WCE in bounds:
+            bounds[Metric.WCE] = Fraction(int(bounds[Metric.WCE]))
+        if bounds not in seen:
+            seen.append(bounds)
+            yield bounds
+
+
+def _range(metric: Metric, width: int, ports: int) -> tuple[Fraction, Fraction]:
+    """Return the least and the largest bound of a front."""
+    top = Fraction(1 << max(0, width - 2))
+    if metric is Metric.WCE:
+        return Fraction(1), max(top, Fraction(1))
+    if metric is Metric.MAE:
+        return Fraction(1, 16), max(top / 2 * ports, Fraction(1, 4))
+    if metric is Metric.MSE:
+        return Fraction(1, 16), max(top * top / 4 * ports, Fraction(1, 4))
+    if metric is Metric.EP:
+        return Fraction(1, 128), Fraction(3, 4)
+    if metric is Metric.MRE:
+        return Fraction(1, 1024), Fraction(1, 2)
+    return Fraction(1, 64), Fraction(1)

@@ -1,0 +1,320 @@
+"""The folder of a search for approximate circuits.
+
+::
+
+    DIR/points.jsonl        every circuit that was kept, one record per line, in the order in which they came
+    DIR/exact.mig           the exact circuit
+    DIR/front.json          the index of the front, and what the records belong to
+    DIR/front/NAME/         one circuit: a design folder with its error, see `btfsynth.verify.error_claim`
+
+A torn last line, as a killed run leaves it, is dropped. Design folders are made beside their place and moved in
+whole; the index is written after the folders it names are there and before others are removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.approximation.walk_task import Walked
+from btfsynth.discovery.record import canonical_hash
+from btfsynth.errors import DataError, OutputError, shown
+from btfsynth.files import as_path, make_folder, write_text
+from btfsynth.flow.objectives import lut_cost
+from btfsynth.hdl.design import Origin, write_design
+from btfsynth.hdl.vectors import VectorTable
+from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import evaluate, exhaustive_words, unpack_bits
+from btfsynth.netlist.text import format_netlist, parse_netlist
+from btfsynth.netlist.views import statistics
+from btfsynth.passes.goal import Goal
+from btfsynth.passes.sat_sweep import random_vectors
+from btfsynth.records import digest, file_content, inside, read_record, section, string, whole
+from btfsynth.settings.table import Metric, Objective
+from btfsynth.staging import staging_folder
+from btfsynth.verify.error_claim import ErrorClaim
+from btfsynth.verify.error_metrics import Errors, Reading, number
+
+FRONT_FILE, POINTS_FILE, EXACT_FILE = "front.json", "points.jsonl", "exact.mig"
+_FRONT = "front"
+_NAMES = (FRONT_FILE, POINTS_FILE, EXACT_FILE, _FRONT)
+_FORMAT = 1
+_LISTED_INPUTS = 12
+"""Inputs up to which a design folder lists every vector; with more a sample, the error being proven anyway."""
+_VECTORS = 4096
+_SECONDS_BETWEEN = 5.0
+"""Time between two looks at the front on the disk."""
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A circuit that was found."""
+
+    key: str  # SHA-256 of the graph, see `canonical_hash`
+    netlist: str  # as text
+    errors: Errors
+    cells: int
+    depth: int
+    sweep: int
+    origin: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, walked: Walked, origin: Mapping[str, Any], sweep: int) -> Point:
+        netlist = parse_netlist(walked.netlist)
+        cost = statistics(netlist)
+        return cls(
+            canonical_hash(netlist),
+            walked.netlist,
+            walked.errors,
+            cost.cells,
+            cost.depth,
+            sweep,
+            origin,
+        )
+
+    def cost(self, goal: Goal) -> tuple[int, ...]:
+        """Return what orders circuits by an objective, the best first."""
+        if goal.objective is Objective.LUT6:
+            return (*lut_cost(parse_netlist(self.netlist))[:2], self.cells)
+        return goal.rank_of(self.cells, self.depth)
+
+    @property
+    def name(self) -> str:
+        wce = number(self.errors.value(Metric.WCE))
+        return f"c{self.cells}_d{self.depth}_wce{wce}_{self.key[:8]}"
+
+    @property
+    def path(self) -> str:
+        """Its design folder, from that of the search."""
+        return f"{_FRONT}/{self.name}"
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "cells": self.cells,
+            "depth": self.depth,
+            "errors": self.errors.record(),
+            "origin": dict(self.origin),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        errors = self.errors
+        exact = {metric.value: str(errors.value(metric)) for metric in Metric}
+        more = {"worst": errors.worst, "vectors": errors.vectors, "exhaustive": errors.exhaustive}
+        return {
+            "key": self.key,
+            "sweep": self.sweep,
+            "errors": exact | more,
+            "origin": dict(self.origin),
+            "netlist": self.netlist,
+        }
+
+
+def parse_point(record: Any) -> Point:
+    """Read a point; what follows from its netlist is computed again."""
+    errors = section(record, "errors")
+    with inside("errors"):
+        values = {metric: _fraction(errors, metric.value) for metric in Metric}
+        worst = None if errors.get("worst") is None else whole(errors, "worst")
+        vectors = whole(errors, "vectors")
+    netlist = parse_netlist(string(record, "netlist"))
+    cost = statistics(netlist)
+    key = digest(record, "key")
+    if key != canonical_hash(netlist):
+        raise DataError(f"circuit {key[:8]} has another netlist than its key says")
+    return Point(
+        key,
+        string(record, "netlist"),
+        Errors(
+            int(values[Metric.WCE]),
+            values[Metric.WCRE],
+            values[Metric.MAE],
+            values[Metric.MSE],
+            float(values[Metric.MRE]),
+            values[Metric.EP],
+            worst,
+            vectors,
+            errors.get("exhaustive") is True,
+        ),
+        cost.cells,
+        cost.depth,
+        whole(record, "sweep"),
+        section(record, "origin"),
+    )
+
+
+def _fraction(record: Mapping[str, Any], name: str) -> Fraction:
+    try:
+        return Fraction(string(record, name)[:4000])
+    except (ValueError, ZeroDivisionError):
+        raise DataError(f"{name}: expected a fraction as text") from None
+
+
+class Store:
+    def __init__(
+        self,
+        directory: Path,
+        identity: str,
+        exact: Netlist,
+        reading: Reading,
+        weights: NDArray[np.int64] | None,
+        source: str,
+    ) -> None:
+        self.directory = as_path(directory)
+        self.walks = 0
+        self._identity, self._exact, self._reading = identity, exact, reading
+        self._weights, self._source = weights, source
+        self._written = 0.0
+        self._names: list[str] = []
+
+    def open(self, resume: bool) -> list[Point] | Path:
+        """Begin; return the points of an earlier search, or where it was moved if it is not to be resumed."""
+        there = any(os.path.lexists(self.directory / name) for name in _NAMES)
+        if there and resume:
+            self._check_index()
+            return self._read()
+        moved = self._set_aside() if there else None
+        make_folder(self.directory)
+        write_text(self.directory / EXACT_FILE, format_netlist(self._exact))
+        self._write_index([], 0)
+        return [] if moved is None else moved
+
+    def append(self, point: Point, walks: int) -> None:
+        """Add a point to the file; it is on the disk when this returns."""
+        self.walks = walks
+        line = json.dumps(point.to_json() | {"walks": walks}, separators=(",", ":")) + "\n"
+        path = self.directory / POINTS_FILE
+        try:
+            with path.open("a", encoding="utf-8", newline="\n") as stream:
+                stream.write(line)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+    def is_due(self, front: Sequence[Point]) -> bool:
+        """Tell whether the front on the disk is another, and some time old."""
+        return [point.name for point in front] != self._names and (
+            time.monotonic() - self._written >= _SECONDS_BETWEEN
+        )
+
+    def write(self, front: Sequence[Point], walks: int) -> None:
+        """Bring the design folders and the index up to date."""
+        make_folder(self.directory / _FRONT)
+        for point in front:
+            target = self.directory / point.path
+            if not target.exists():
+                self._write_design(point, target)
+        self._write_index(front, walks)
+        self._names = [point.name for point in front]
+        for folder in sorted((self.directory / _FRONT).glob("c*_d*_wce*_*")):
+            if folder.name not in self._names:
+                shutil.rmtree(folder, ignore_errors=True)
+        self._written = time.monotonic()
+
+    def _write_design(self, point: Point, target: Path) -> None:
+        netlist = parse_netlist(point.netlist)
+        errors = point.errors
+        bounds = {
+            Metric(name): Fraction(str(most)) for name, most in point.origin["bounds"].items()
+        }
+        claim = ErrorClaim.of(self._reading, bounds, errors, self._weights)
+        said = ", ".join(f"{name} {value:g}" for name, value in _metrics(errors).items())
+        origin = Origin(
+            provenance={"exact circuit": self._source or self._exact.name, "error": said},
+            made_with={"error": errors.record(), "origin": dict(point.origin)},
+            files=lambda module: claim.files(module, self._exact),
+        )
+        with staging_folder(self.directory) as scratch:
+            folder = scratch / point.name
+            make_folder(folder)
+            manifest = write_design(netlist, self._vectors(netlist), folder, origin=origin)
+            write_text(folder / f"{manifest.module}.mig", point.netlist)
+            folder.replace(target)
+
+    def _vectors(self, netlist: Netlist) -> VectorTable:
+        inputs = netlist.n_inputs
+        listed = inputs <= _LISTED_INPUTS
+        if listed:
+            vectors = unpack_bits(exhaustive_words(inputs), 1 << inputs)
+        else:
+            vectors = unpack_bits(random_vectors(inputs, _VECTORS // 64, 1), _VECTORS)
+            vectors = np.unique(vectors, axis=0)
+        expected = evaluate(netlist, vectors)
+        return VectorTable(vectors, expected, np.ones(expected.shape, dtype=np.bool_), listed)
+
+    def _write_index(self, front: Sequence[Point], walks: int) -> None:
+        content = {
+            "format": _FORMAT,
+            "name": self._exact.name,
+            "source": self._source,
+            "settings": self._identity,
+            "walks": walks,
+            "front": [{"path": point.path, **point.record()} for point in front],
+        }
+        write_text(self.directory / FRONT_FILE, json.dumps(content, indent=2) + "\n")
+
+    def _check_index(self) -> None:
+        path = self.directory / FRONT_FILE
+        if not path.exists():
+            raise DataError("no such file, so nothing to continue from", path)
+        what = f"the index of a search for approximate circuits, format {_FORMAT}"
+        content = read_record(path, what)
+        if content.get("format") != _FORMAT or "walks" not in content:
+            raise DataError(f"expected {what}, got {shown(content.get('format'))}", path)
+        if content.get("settings") != self._identity:
+            raise DataError(
+                "was made of another circuit or with other settings: metric, bounds, reading, weights, "
+                "objective and seed must match; name another folder",
+                path,
+            )
+        with file_content(path):
+            self.walks = whole(content, "walks")
+
+    def _read(self) -> list[Point]:
+        path = self.directory / POINTS_FILE
+        try:
+            content = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot be read: {error}", path) from None
+        whole_lines = content[: content.rfind("\n") + 1]
+        if whole_lines != content:  # a run that was killed left part of a line
+            write_text(path, whole_lines)
+        points = []
+        for line_number, line in enumerate(whole_lines.splitlines(), start=1):
+            try:
+                record = json.loads(line)
+                points.append(parse_point(record))
+                self.walks = max(self.walks, whole(record, "walks"))
+            except (DataError, ValueError, RecursionError, TypeError) as error:
+                raise DataError(f"not a record of a circuit: {error}", path, line_number) from None
+        return points
+
+    def _set_aside(self) -> Path:
+        place = 1
+        while os.path.lexists(self.directory / f"former-{place}"):
+            place += 1
+        target = self.directory / f"former-{place}"
+        make_folder(target)
+        for name in _NAMES:
+            if os.path.lexists(self.directory / name):
+                with contextlib.suppress(OSError):
+                    (self.directory / name).replace(target / name)
+        return target
+
+
+def _metrics(errors: Errors) -> dict[str, float]:
+    return {metric.value: float(errors.value(metric)) for metric in Metric}

@@ -1,0 +1,244 @@
+"""Where a cell may change: the input vectors on which flipping it keeps the error within its bounds.
+
+A worst-case bound is a condition on every vector by itself: the outputs have to stay between two numbers. So
+the vectors on which a cell must keep its value are known exactly, by flipping it there and comparing, 64
+vectors a word; whatever agrees with the cell on these can stand in for it. The bound of an average is a budget:
+what flipping a cell costs is known vector by vector, and a replacement costs the sum over the vectors on which
+it differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.netlist.kernels import majority_words
+from btfsynth.netlist.simulation import pack_bits
+from btfsynth.settings.table import Metric
+from btfsynth.verify.error_metrics import Reading
+
+AVERAGES = (Metric.MAE, Metric.MSE, Metric.MRE, Metric.EP)
+"""The metrics that are a budget, in the order of the rows of costs."""
+
+
+class Limits(NamedTuple):
+    """Bounds as a search on a list of vectors uses them."""
+
+    low: Any  # uint64 ``(output bits, words)``, the least value allowed, as `flip` has the outputs
+    high: Any  # the same, the largest
+    flip: Any  # uint64 ``(output bits,)``: all ones for sign bits, so that numbers compare as unsigned
+    ports: Any  # int64 ``(ports, 2)``, first bit and width
+    worth: Any  # int64 ``(output bits,)``, what a one adds to the value of its port
+    port: Any  # int64 ``(output bits,)``, its port
+    exact: Any  # int64 ``(ports, vectors)``
+    weight: Any  # float64 ``(vectors,)``, parts of one
+    budget: Any  # float64 ``(AVERAGES,)``, infinite where there is no bound
+
+
+def limits_of(
+    reading: Reading,
+    exact: NDArray[np.int64],
+    weights: NDArray[np.int64],
+    most: Mapping[Metric, Fraction],
+) -> Limits:
+    """Return the limits for ``(ports, vectors)`` int64 exact values and ``(vectors,)`` int64 weights."""
+    vectors = exact.shape[1]
+    low = np.empty((vectors, reading.bits), dtype=np.uint8)
+    high = np.empty_like(low)
+    flip = np.zeros(reading.bits, dtype=np.uint64)
+    worth = np.zeros(reading.bits, dtype=np.int64)
+    port_of = np.zeros(reading.bits, dtype=np.int64)
+    for number, (first, width, signed) in enumerate(reading.ports):
+        least = -(1 << width - 1) if signed else 0
+        top = least + (1 << width) - 1
+        room = _room(exact[number], most)
+        room[weights == 0] = top - least
+        below = np.clip(exact[number] - room, least, top) - least
+        above = np.clip(exact[number] + room, least, top) - least
+        for place in range(width):
+            low[:, first + place] = below >> place & 1
+            high[:, first + place] = above >> place & 1
+            worth[first + place] = 1 << place
+        if signed:
+            flip[first + width - 1] = ~np.uint64(0)
+            worth[first + width - 1] *= -1
+        port_of[first : first + width] = number
+    budget = np.array([float(most[m]) if m in most else np.inf for m in AVERAGES])
+    ports = np.array([(first, width) for first, width, _ in reading.ports], dtype=np.int64)
+    share = weights / weights.sum()
+    return Limits(
+        pack_bits(low), pack_bits(high), flip, ports, worth, port_of, exact, share, budget
+    )
+
+
+def _room(exact: NDArray[np.int64], most: Mapping[Metric, Fraction]) -> NDArray[np.int64]:
+    """Return ``(vectors,)`` int64, how far a value may be from the exact one by the worst-case bounds."""
+    room = np.full(len(exact), 1 << 53, dtype=np.int64)
+    if Metric.WCE in most:
+        room = np.minimum(room, min(1 << 53, int(most[Metric.WCE])))
+    if Metric.WCRE in most:
+        bound = most[Metric.WCRE]
+        against, places = np.unique(np.maximum(1, np.abs(exact)), return_inverse=True)
+        most_of = [min(1 << 53, int(bound * value)) for value in against.tolist()]
+        room = np.minimum(room, np.array(most_of, dtype=np.int64)[places])
+    return room
+
+
+@numba.njit(cache=True, nogil=True)
+def flip_cell(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> None:
+    """Find which cells depend on a cell, and their signatures where it is flipped. Changes scratch.
+
+    order: int32, the cells in use; after: (position of the node + 1, their number); scratch: (depends uint8
+    (nodes,), flipped uint64 (nodes, words), matters).
+    """
+    fanins, values = state.fanins, state.values
+    depends, flipped, _ = scratch
+    depends[:] = 0
+    depends[node] = 1
+    for word in range(values.shape[1]):
+        flipped[node, word] = ~values[node, word]
+    for k in range(after[0], after[1]):
+        cell = order[k]
+        a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
+        on_a, on_b, on_c = depends[a >> 1], depends[b >> 1], depends[c >> 1]
+        if not (on_a or on_b or on_c):
+            continue
+        depends[cell] = 1
+        rows_a = flipped if on_a else values
+        rows_b = flipped if on_b else values
+        rows_c = flipped if on_c else values
+        majority_words((a, b, c), rows_a, rows_b, rows_c, cell, flipped)
+
+
+@numba.njit(cache=True, nogil=True)
+def outside(state: Any, limits: Any, valid: Any, scratch: Any, at: Any) -> None:
+    """Find the vectors on which a flipped cell (see `flip_cell`) leads outside the limits. Changes scratch, at.
+
+    valid: uint64 (words,), ones for vectors; at: uint64 (2, words), for the work.
+    """
+    outputs, values = state.outputs, state.values
+    depends, flipped, matters = scratch
+    words = values.shape[1]
+    ones = ~np.uint64(0)
+    for word in range(words):
+        matters[word] = 0
+    for number in range(limits.ports.shape[0]):
+        first, width = limits.ports[number, 0], limits.ports[number, 1]
+        changed = False
+        for bit in range(first, first + width):
+            changed |= depends[outputs[bit] >> 1] != 0
+        if not changed:
+            continue
+        for word in range(words):
+            at[0, word] = ones
+            at[1, word] = ones
+        for bit in range(first, first + width):
+            driver = outputs[bit] >> 1
+            rows = flipped if depends[driver] else values
+            phase = limits.flip[bit] ^ (ones if outputs[bit] & 1 else np.uint64(0))
+            for word in range(words):
+                value = rows[driver, word] ^ phase
+                low, high = limits.low[bit, word], limits.high[bit, word]
+                at[0, word] = (value & ~low) | (at[0, word] & ~(value ^ low))
+                at[1, word] = (high & ~value) | (at[1, word] & ~(value ^ high))
+        for word in range(words):
+            matters[word] |= ~(at[0, word] & at[1, word]) & valid[word]
+
+
+@numba.njit(cache=True, nogil=True)
+def cost_of(off: Any, exact: Any, cost: Any) -> None:
+    """Add what one port's error costs on one vector by each of `AVERAGES`; EP as a count of wrong ports."""
+    size = abs(off)
+    cost[0] += size
+    cost[1] += size * size
+    cost[2] += size / max(1.0, abs(exact))
+    if off != 0:
+        cost[3] += 1.0
+
+
+@numba.njit(cache=True, nogil=True)
+def present_errors(state: Any, limits: Any, off: Any) -> None:
+    """Compute the signed errors of the netlist as it is. Changes off: float64 (ports, vectors)."""
+    outputs, values = state.outputs, state.values
+    for number in range(off.shape[0]):
+        for vector in range(off.shape[1]):
+            off[number, vector] = -limits.exact[number, vector]
+    for bit in range(outputs.shape[0]):
+        number, worth = limits.port[bit], limits.worth[bit]
+        driver, phase = outputs[bit] >> 1, np.uint64(outputs[bit] & 1)
+        for vector in range(off.shape[1]):
+            one = ((values[driver, vector >> 6] >> np.uint64(vector & 63)) & np.uint64(1)) ^ phase
+            off[number, vector] += worth * np.float64(one)
+
+
+@numba.njit(cache=True, nogil=True)
+def flip_costs(state: Any, limits: Any, scratch: Any, off: Any, costs: Any, dearer: Any) -> None:
+    """Compute what flipping a cell (see `flip_cell`) costs, vector by vector. Changes costs and dearer.
+
+    off: see `present_errors`; costs: float64 (vectors, AVERAGES), shares of the metrics, below zero where one
+    falls; dearer: uint64 (words,), the vectors on which any metric with a bound rises.
+    """
+    outputs, values = state.outputs, state.values
+    depends, flipped, _ = scratch
+    ports, vectors = off.shape
+    new = np.zeros(ports)
+    before, after = np.zeros(4), np.zeros(4)
+    bits = np.empty(outputs.shape[0], dtype=np.int64)
+    count = 0
+    for bit in range(outputs.shape[0]):
+        if depends[outputs[bit] >> 1]:
+            bits[count] = bit
+            count += 1
+    for word in range(values.shape[1]):
+        dearer[word] = 0
+        changed = np.uint64(0)
+        for k in range(count):
+            driver = outputs[bits[k]] >> 1
+            changed |= flipped[driver, word] ^ values[driver, word]
+        for place in range(min(64, vectors - 64 * word)):
+            vector = 64 * word + place
+            if not (changed >> np.uint64(place)) & np.uint64(1):
+                costs[vector, :] = 0.0
+                continue
+            for number in range(ports):
+                new[number] = off[number, vector]
+            for k in range(count):
+                bit = bits[k]
+                driver, phase = outputs[bit] >> 1, np.uint64(outputs[bit] & 1)
+                old = (values[driver, word] >> np.uint64(place)) & np.uint64(1)
+                now = (flipped[driver, word] >> np.uint64(place)) & np.uint64(1)
+                if old != now:
+                    rises = (now ^ phase) != 0
+                    new[limits.port[bit]] += limits.worth[bit] if rises else -limits.worth[bit]
+            before[:] = 0.0
+            after[:] = 0.0
+            for number in range(ports):
+                cost_of(off[number, vector], limits.exact[number, vector], before)
+                cost_of(new[number], limits.exact[number, vector], after)
+            before[3] = min(1.0, before[3])
+            after[3] = min(1.0, after[3])
+            rising = False
+            for metric in range(4):
+                costs[vector, metric] = (after[metric] - before[metric]) * limits.weight[vector]
+                rising |= costs[vector, metric] > 0 and limits.budget[metric] < np.inf
+            if rising:
+                dearer[word] |= np.uint64(1) << np.uint64(place)
+
+
+@numba.njit(cache=True, nogil=True)
+def spent(limits: Any, off: Any, total: Any) -> None:
+    """Compute the averages of the netlist as it is. Changes total: float64 (AVERAGES,)."""
+    total[:] = 0.0
+    cost = np.zeros(4)
+    for vector in range(off.shape[1]):
+        cost[:] = 0.0
+        for number in range(off.shape[0]):
+            cost_of(off[number, vector], limits.exact[number, vector], cost)
+        cost[3] = min(1.0, cost[3])
+        for metric in range(4):
+            total[metric] += cost[metric] * limits.weight[vector]

@@ -1,0 +1,205 @@
+"""``btfsynth approximate``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from btfsynth.cli.options import (
+    comb_option,
+    folder_option,
+    json_option,
+    load_design,
+    load_source,
+    name_option,
+    named,
+    path_option,
+    record_options,
+)
+from btfsynth.cli.output import console, emit_json, field_table, say, show
+from btfsynth.cli.progress import is_live, watched
+from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, plural
+from btfsynth.events import ApproximationStatus, Event
+from btfsynth.settings.table import APPROXIMATE, Metric
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from btfsynth.approximation.exact import Weights
+    from btfsynth.approximation.search import ApproximateOptions, ApproximateReport
+    from btfsynth.netlist.netlist import Netlist
+
+
+@click.command("approximate")
+@click.argument("source")
+@folder_option("Folder of the results.  [default: hdl_out/<name>_approximate]")
+@click.option(
+    "--bound",
+    "bounds",
+    multiple=True,
+    metavar="X|METRIC=X",
+    help="Largest error allowed, of --metric or of the metric named; may be given several times.  "
+    "[default: none, and the whole front is searched]",
+)
+@record_options("options", "btfsynth.approximation.search:ApproximateOptions", APPROXIMATE)
+@path_option(
+    "--weights",
+    "weights",
+    help="How often input vectors occur: a .csv with a column for each input port and one named weight, or an "
+    ".npy of 2^inputs whole numbers.  [default: all alike]",
+)
+@click.option("--resume", is_flag=True, help="Continue the search in the folder.")
+@name_option
+@comb_option
+@json_option
+def approximate_command(
+    source: str,
+    directory: Path | None,
+    bounds: tuple[str, ...],
+    options: ApproximateOptions,
+    weights: Path | None,
+    resume: bool,
+    name: str | None,
+    comb: bool,
+    as_json: bool,
+) -> None:
+    """Search for the smallest circuit whose error stays within a bound.
+
+    SOURCE is a netlist file, a task (see 'btfsynth tasks') or a table of patterns; of the latter two a netlist
+    is made first. Output ports are read as numbers. Without --bound the front of error against cost is
+    searched. Every circuit is kept as a design with its error, measured on every input vector (up to 24 inputs)
+    or proven by a solver, and measured again by 'btfsynth verify'.
+    Ctrl-C ends the search, keeps everything and exits with 1; --resume continues.
+
+    \b
+    Metrics, d being the difference of an output port from its exact value v:
+      wce    largest |d|                     ep    share of input vectors with any d other than 0
+      mae    mean of |d|                     mre   mean of |d| / max(1, |v|)
+      mse    mean of d * d                   wcre  largest |d| / max(1, |v|)
+
+    \b
+    Examples:
+      btfsynth approximate multiplier:4 --bound 7 --time-limit 20
+      btfsynth approximate multiplier:4 --metric mae -o m4_front
+      btfsynth approximate m8.aig --bound wce=115 --bound ep=0.5 --jobs 2
+    """  # noqa: D301
+    from btfsynth.approximation.search import approximate
+
+    exact, listed = _exact(source, comb)
+    exact = named(exact, name)
+    options = replace(options, bounds=_bounds(bounds, options.metric))
+    directory = directory or Path("hdl_out") / f"{exact.name}_approximate"
+    if weights is not None:
+        from btfsynth.approximation.exact import read_weights
+
+        listed = read_weights(weights, exact.input_ports)
+    with watched(exact.name, _status()) as on_event:
+        report = approximate(
+            exact,
+            directory,
+            options,
+            source=source,
+            weights=listed,
+            resume=resume,
+            on_event=on_event,
+        )
+    if as_json:
+        emit_json(report.to_json())
+    else:
+        _show(report, options)
+    if report.interrupted:
+        raise InterruptedWorkError(
+            f"interrupted; {plural(len(report.front), 'circuit')} saved in {report.directory}; continue with "
+            "--resume"
+        )
+    if not report.front:
+        raise VerificationError(
+            f"no circuit within the bound was found in {plural(report.walks, 'walk')}; give more time"
+        )
+
+
+def _exact(source: str, comb: bool) -> tuple[Netlist, Weights | None]:
+    from btfsynth.dataset.tasks import is_task_spec
+    from btfsynth.verify.subjects import is_table
+
+    if is_task_spec(source) or is_table(Path(source)):
+        from btfsynth.approximation.exact import exact_netlist
+
+        say(f"{source}: making the exact circuit ...")
+        return exact_netlist(load_source(source))
+    return load_design(Path(source), comb).netlist, None
+
+
+def _bounds(given: tuple[str, ...], metric: Metric) -> dict[Metric, Fraction]:
+    from fractions import Fraction
+
+    found: dict[Metric, Fraction] = {}
+    for text in given:
+        name, equals, value = text.rpartition("=")
+        try:
+            key = Metric(name.strip()) if equals else metric
+            bound = Fraction(value.strip())
+        except (ValueError, ZeroDivisionError):
+            metrics = ", ".join(each.value for each in Metric)
+            raise UsageError(
+                f"--bound: expected a number, or one of {metrics}, '=' and a number, got {text[:40]!r}"
+            ) from None
+        if key in found:
+            raise UsageError(f"--bound: expected one bound of {key.value}, got two")
+        found[key] = bound
+    return found
+
+
+_PLAIN_SECONDS = 8.0
+"""Without a terminal, the time between two lines."""
+
+
+def _status() -> Callable[[Event], str | None]:
+    said = [0.0]
+
+    def words(event: Event) -> str | None:
+        if not isinstance(event, ApproximationStatus):
+            return None
+        line = (
+            f"sweep {event.sweep}, {event.bound}: {plural(event.cells, 'cell')}; "
+            f"{plural(event.points, 'point')}, {plural(event.walks, 'walk')}"
+        )
+        if is_live():
+            return line
+        if event.seconds - said[0] < _PLAIN_SECONDS:
+            return None
+        said[0] = event.seconds
+        return f"{line}, {event.seconds:.0f} s"
+
+    return words
+
+
+def _show(report: ApproximateReport, options: ApproximateOptions) -> None:
+    show("exact", f"{plural(report.exact_cells, 'cell')}, depth {report.exact_depth}")
+    show(
+        "search",
+        f"{plural(report.walks, 'walk')} in {plural(report.sweeps, 'sweep')}, {report.seconds:.1f} s",
+    )
+    if not report.front:
+        return
+    proven = all(point.errors.exhaustive for point in report.front)
+    count = report.front[0].errors.vectors
+    how = f"measured on all {count} input vectors" if proven else "wce proven, averages of a sample"
+    show("kept", f"in {report.directory}; errors {how}:")
+    console.print()
+    headings = ("cells", "depth", *(metric.value for metric in Metric), "circuit")
+    rows = [_row(point) for point in report.front]
+    console.print(field_table(headings, rows, numbers=len(headings) - 1))
+
+
+def _row(point: Any) -> tuple[str, ...]:
+    values = (point.errors.value(metric) for metric in Metric)
+    shown = (
+        str(value.numerator) if value.denominator == 1 else f"{float(value):.4g}"
+        for value in values
+    )
+    return (str(point.cells), str(point.depth), *shown, point.name)

@@ -1,0 +1,215 @@
+"""How far one circuit is from another: the errors of output ports that are read as numbers.
+
+The error of a port on an input vector is the difference between its value and the exact one. Of the metrics,
+the worst-case ones are the largest over all ports and vectors, the average ones the mean over the vectors, by
+their weights, of the sum over the ports:
+
+========  ==============================================================
+``wce``   largest absolute error
+``wcre``  largest relative error: absolute error / max(1, exact value)
+``mae``   mean absolute error
+``mse``   mean squared error
+``mre``   mean relative error
+``ep``    share of vectors on which any port is wrong
+========  ==============================================================
+
+`wce`, `mae` and `mse` are in units of the least significant bit, the others fractions of one. Vectors of weight
+zero do not count in any.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btfsynth.errors import UsageError
+from btfsynth.netlist.simulation import unpack_bits
+from btfsynth.ports import Port
+from btfsynth.settings.table import Metric
+
+_WIDEST = 52
+"""Bits of the widest port: its values, their differences and signs are exact in int64 and float64."""
+_ROUNDING = 1e-12
+"""Relative distance below which two quotients in double precision may be in the wrong order."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How output bits become numbers: of each port its first bit, its width and whether it is signed."""
+
+    ports: tuple[tuple[int, int, bool], ...]
+
+    @classmethod
+    def of(cls, ports: Iterable[Port], signed: bool = False, bits: bool = False) -> Reading:
+        """Read ports as unsigned numbers, in two's complement if `signed`, or every bit by itself if `bits`."""
+        found: list[tuple[int, int, bool]] = []
+        first = 0
+        for port in ports:
+            if bits:
+                found.extend((first + place, 1, False) for place in range(port.width))
+            elif port.width > _WIDEST:
+                raise UsageError(
+                    f"output {port.name}: expected at most {_WIDEST} bits for an error as a number, got "
+                    f"{port.width}; `bits` counts wrong bits"
+                )
+            else:
+                found.append((first, port.width, signed))
+            first += port.width
+        return cls(tuple(found))
+
+    @property
+    def bits(self) -> int:
+        return sum(width for _, width, _ in self.ports)
+
+    def values(self, words: NDArray[np.uint64], vectors: int) -> NDArray[np.int64]:
+        """Return ``(ports, vectors)`` int64 of ``(output bits, words)`` uint64 signatures."""
+        bits = unpack_bits(words, vectors)
+        result = np.zeros((len(self.ports), vectors), dtype=np.int64)
+        for number, (first, width, signed) in enumerate(self.ports):
+            for place in range(width):
+                worth = -(1 << place) if signed and place == width - 1 else 1 << place
+                result[number] += bits[:, first + place] * np.int64(worth)
+        return result
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The errors of a circuit, exact but for `mre`, whose sum is rounded once.
+
+    `worst` is the first input vector (its number, input 0 least significant) with the error `wce`, None where
+    there is no error. `vectors` is how many were looked at; `exhaustive` is False if they are a sample, so that
+    worst-case metrics are lower bounds and averages estimates.
+    """
+
+    wce: int
+    wcre: Fraction
+    mae: Fraction
+    mse: Fraction
+    mre: float
+    ep: Fraction
+    worst: int | None
+    vectors: int
+    exhaustive: bool = True
+
+    def value(self, metric: Metric) -> Fraction:
+        return Fraction(getattr(self, metric.value))
+
+    def record(self) -> dict[str, Any]:
+        """Return the metrics as JSON values."""
+        values = {metric.value: number(self.value(metric)) for metric in Metric}
+        return {**values, "vectors": self.vectors, "exhaustive": self.exhaustive}
+
+
+def number(value: Fraction) -> int | float:
+    """Return a whole number as an int, others as the nearest float."""
+    return value.numerator if value.denominator == 1 else float(value)
+
+
+class Meter:
+    """Adds up the errors on many vectors, in blocks."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._wce = 0
+        self._worst: int | None = None
+        self._wcre = Fraction(0)
+        self._absolute, self._squares = Fraction(0), Fraction(0)
+        self._wrong, self._weight = Fraction(0), Fraction(0)
+        self._relative: list[float] = []
+        self._vectors = 0
+
+    def add(
+        self,
+        exact: NDArray[np.int64],
+        given: NDArray[np.int64],
+        weights: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Look at ``(ports, vectors)`` int64 values; weights: ``(vectors,)`` int64, None for ones."""
+        first, count = self._vectors, exact.shape[1]
+        self._vectors += count
+        counted = np.ones(count, dtype=np.int64) if weights is None else weights
+        self._weight += int(counted.sum())
+        off = np.abs(given - exact)
+        off[:, counted == 0] = 0
+        places = np.flatnonzero(off.any(axis=0))
+        if len(places) == 0:
+            return
+        off, exact, counted = off[:, places], exact[:, places], counted[places]
+        largest = off.max(axis=0)
+        if largest.max() > self._wce:
+            self._wce = int(largest.max())
+            self._worst = first + int(places[largest.argmax()])
+        self._wrong += int(counted.sum())
+        against = np.maximum(1, np.abs(exact))
+        ratio = off / against
+        self._wcre = max(self._wcre, _largest_ratio(off, against, ratio))
+        for port in range(len(off)):
+            for value, weight in _grouped(off[port], counted):
+                self._absolute += value * weight
+                self._squares += value * value * weight
+        self._relative.append(math.fsum((ratio * counted).ravel()))
+
+    def errors(self, exhaustive: bool = True) -> Errors:
+        if self._weight == 0:
+            raise UsageError("no input vector has a weight above zero")
+        return Errors(
+            self._wce,
+            self._wcre,
+            self._absolute / self._weight,
+            self._squares / self._weight,
+            math.fsum(self._relative) / float(self._weight),
+            self._wrong / self._weight,
+            self._worst,
+            self._vectors,
+            exhaustive,
+        )
+
+
+def _largest_ratio(
+    off: NDArray[np.int64], against: NDArray[np.int64], ratio: NDArray[np.float64]
+) -> Fraction:
+    """Return the largest of ``off / against`` exactly; `ratio` is the same, rounded."""
+    near = ratio >= ratio.max() * (1 - _ROUNDING)
+    above, below = off[near], against[near]
+    common = np.gcd(above, below)
+    pairs = np.unique(np.stack([above // common, below // common], axis=1), axis=0)
+    return max(Fraction(*pair) for pair in pairs.tolist())
+
+
+def _grouped(off: NDArray[np.int64], weights: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield every error other than zero with the weight of the vectors that have it."""
+    values, places = np.unique(off, return_inverse=True)
+    totals = np.bincount(places, weights=weights, minlength=len(values))
+    for value, total in zip(values.tolist(), totals.tolist(), strict=True):
+        if value:
+            yield value, int(total)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What metrics may be at most."""
+
+    most: Mapping[Metric, Fraction]
+
+    def __post_init__(self) -> None:
+        if not self.most:
+            raise UsageError("expected a bound of at least one metric")
+        for metric, bound in self.most.items():
+            if bound < 0:
+                raise UsageError(
+                    f"{metric.value}: expected a bound of 0 or more, got {number(bound)}"
+                )
+
+    def missed(self, errors: Errors) -> list[str]:
+        """Say which bounds are not kept, in words."""
+        return [
+            f"{metric.value} {number(errors.value(metric))} is above {number(bound)}"
+            for metric, bound in self.most.items()
+            if errors.value(metric) > bound
+        ]
