@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from btfsynth.api.approximate import Approximation, approximate
     from btfsynth.api.classifier import BTFClassifier
     from btfsynth.api.codes import Code
     from btfsynth.api.data import Dataset, load, tasks
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         VerificationError,
     )
     from btfsynth.events import (
+        ApproximationStatus,
         BetterCircuit,
         Event,
         Note,
@@ -81,10 +83,12 @@ _HOMES = {
         "from_sklearn",
         "from_xgboost",
     ),
+    "api.approximate": ("Approximation", "approximate"),
     "api.show": ("Equivalence",),
     "api.gates": ("GateNetlist",),
     "api.designs": ("Build", "Design", "Discovery", "Learned", "build", "discover", "learn"),
     "events": (
+        "ApproximationStatus",
         "BetterCircuit",
         "Event",
         "Note",
@@ -113,6 +117,8 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Approximation",
+    "ApproximationStatus",
     "BTFClassifier",
     "BTFTransformer",
     "BetterCircuit",
@@ -147,6 +153,7 @@ __all__ = [
     "UsageError",
     "VerificationError",
     "__version__",
+    "approximate",
     "build",
     "discover",
     "from_gates",

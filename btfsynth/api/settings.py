@@ -92,6 +92,19 @@ class DiscoverSettings(TrainSettings, total=False):
     polish: bool
 
 
+class ApproximateSettings(TypedDict, total=False):
+    """Settings of a search for approximate circuits (see `btfsynth.approximate`)."""
+
+    metric: str
+    signed: bool
+    bits: bool
+    objective: str
+    sweeps: int
+    time_limit: float
+    jobs: int
+    seed: int
+
+
 class LearnSettings(TypedDict, total=False):
     """Settings of learning from samples (see `btfsynth.learn`)."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import click
 from btfsynth.cli.options import (
     comb_option,
     file_option,
+    gathered,
     json_option,
     option,
     path_option,
@@ -29,9 +32,9 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import announced_compiling
-from btfsynth.errors import VerificationError
+from btfsynth.errors import UsageError, VerificationError
 from btfsynth.files import write_text
-from btfsynth.settings.table import BUILD, PROOF_TIMEOUT, VERIFY
+from btfsynth.settings.table import APPROXIMATE, BUILD, PROOF_TIMEOUT, VERIFY, Metric
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -181,15 +184,87 @@ def _table(found: Verification) -> Table:
     )
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """The error that is wanted in place of a proof."""
+
+    metric: str | None
+    bound: str | None
+    signed: bool
+    bits: bool
+
+    def is_asked(self) -> bool:
+        if self.metric is None and (self.bound is not None or self.signed or self.bits):
+            raise UsageError("--bound, --signed and --bits need --metric")
+        return self.metric is not None
+
+    def most(self) -> Fraction | None:
+        if self.bound is None:
+            return None
+        try:
+            most = Fraction(self.bound)
+        except (ValueError, ZeroDivisionError):
+            most = Fraction(-1)
+        if most < 0:
+            raise UsageError(f"--bound: expected a number of 0 or more, got {self.bound[:40]!r}")
+        return most
+
+
+def _show_error(
+    a: str, b: str, wanted: _Measured, timeout: float | None, comb: bool, as_json: bool
+) -> None:
+    from btfsynth.verify.compare import error_between
+    from btfsynth.verify.error_metrics import number
+    from btfsynth.verify.subjects import read_subject
+
+    most = wanted.most()
+    with announced_compiling("equiv"):
+        subjects = read_subject(a, timeout, comb), read_subject(b, timeout, comb)
+        found = error_between(*subjects, wanted.signed, wanted.bits, timeout)
+    metric = Metric(wanted.metric)
+    value = found.errors.value(metric)
+    if as_json:
+        emit_json(found.to_json())
+    else:
+        for note in found.notes:
+            show("note", note)
+        for each in (metric, *(other for other in Metric if other is not metric)):
+            show(each.value, f"{number(found.errors.value(each)):g}")
+        show("method", found.method)
+        if found.inputs:
+            show("inputs", found.inputs)
+            show("a", found.first)
+            show("b", found.second)
+    if most is not None and value > most:
+        raise VerificationError(
+            f"{b}: {metric.value} is {number(value):g}, expected at most {number(most):g}"
+        )
+
+
 @click.command("equiv")
 @click.argument("a", type=click.Path())
 @click.argument("b", type=click.Path())
 @option(PROOF_TIMEOUT)
 @comb_option
 @click.option("--latency", is_flag=True, help="Fail if the latencies of A and B differ.")
+@click.option(
+    "--metric",
+    type=click.Choice([metric.value for metric in Metric]),
+    help="Measure the error of B against A in place of a proof (see 'btfsynth approximate --help').",
+)
+@click.option("--bound", metavar="X", help="With --metric: exit with 1 if the error is above X.")
+@option(APPROXIMATE["signed"])
+@option(APPROXIMATE["bits"])
 @json_option
+@gathered("measured", _Measured)
 def equiv_command(
-    a: str, b: str, timeout: float | None, comb: bool, latency: bool, as_json: bool
+    a: str,
+    b: str,
+    timeout: float | None,
+    comb: bool,
+    latency: bool,
+    measured: _Measured,
+    as_json: bool,
 ) -> None:
     """Prove that A and B are equivalent, or show a counterexample.
 
@@ -204,10 +279,14 @@ def equiv_command(
     Example:
       btfsynth equiv m3.mig m3.aig
       btfsynth equiv m3.mig multiplier:3
+      btfsynth equiv multiplier:4 m4_approximate.v --metric wce --bound 7
     """  # noqa: D301
     from btfsynth.verify.compare import compare
     from btfsynth.verify.subjects import read_subject
 
+    if measured.is_asked():
+        _show_error(a, b, measured, timeout, comb, as_json)
+        return
     with announced_compiling("equiv"):
         found = compare(read_subject(a, timeout, comb), read_subject(b, timeout, comb), timeout)
     if as_json:

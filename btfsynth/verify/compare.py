@@ -20,13 +20,15 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import Manifest
 from btfsynth.hdl.writers import WRITERS, folder_formats
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
-from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
+from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, pack_bits
 from btfsynth.netlist.views import statistics
 from btfsynth.network.formats import load_network
 from btfsynth.records import record_or_empty, sub_record
 from btfsynth.settings.run_file import RUN_FILE
 from btfsynth.sim.base import Design, port_values
 from btfsynth.verify.equivalence import SAT_METHOD, equivalent, joined
+from btfsynth.verify.error_metrics import Errors, Meter, Reading
+from btfsynth.verify.error_proof import measure, worst_case
 from btfsynth.verify.simulate import timed_out
 from btfsynth.verify.subjects import ORDER_NOTE, Subject, match_bits, read_subject, under_ports
 
@@ -72,6 +74,43 @@ def compare(a: Subject, b: Subject, timeout: float | None = None) -> Comparison:
     return _Pair(a, b, timeout).compare()
 
 
+@dataclass(frozen=True)
+class ErrorBetween:
+    """The error of one design against another."""
+
+    errors: Errors
+    method: str
+    notes: tuple[str, ...]
+    inputs: str = ""  # an input vector with the largest error, and what both give there
+    first: str = ""
+    second: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        shown = {"inputs": self.inputs, "a": self.first, "b": self.second} if self.inputs else None
+        notes = list(self.notes)
+        return {
+            "errors": self.errors.record(),
+            "method": self.method,
+            "notes": notes,
+            "worst": shown,
+        }
+
+
+def error_between(
+    a: Subject,
+    b: Subject,
+    signed: bool = False,
+    bits: bool = False,
+    timeout: float | None = None,
+) -> ErrorBetween:
+    """Measure the error of `b` against `a` on every input vector for which the outputs matter in both.
+
+    With more than `MAX_MEASURED_INPUTS` inputs the largest absolute error is proven by a solver, within
+    `timeout` seconds, and all else is estimated from a sample.
+    """
+    return _Pair(a, b, timeout).error(signed, bits)
+
+
 class _Pair:
     """Two designs whose bits have been matched; vectors are in the order of the first."""
 
@@ -99,6 +138,51 @@ class _Pair:
             )
             self.notes.append(f"latencies differ: {one}, {other}; only the function was compared")
         return replace(found, notes=tuple(self.notes))
+
+    def error(self, signed: bool, bits: bool) -> ErrorBetween:
+        reading = Reading.of(self.a.output_ports, signed, bits)
+        vectors = self.vectors()
+        if vectors is not None:
+            return self.error_on(reading, vectors)
+        first, second = self.a.netlist, self.b.netlist
+        assert first is not None
+        assert second is not None
+        second = under_ports(second, self.inputs, self.outputs, first)
+        errors = measure(first, second, reading)
+        method = plural(errors.vectors, "input vector")
+        if errors.exhaustive:
+            return self.worst(errors, f"all {method}", None)
+        wce = worst_case(first, second, reading, self.timeout)
+        errors = replace(errors, wce=wce, worst=None)
+        return self.worst(errors, f"wce proven by a solver, all else from {method} at random", None)
+
+    def error_on(self, reading: Reading, vectors: NDArray[np.uint8]) -> ErrorBetween:
+        """Measure it on listed vectors, of those on which every output matters in both."""
+        meter = Meter(reading)
+        mattering = 0
+        for start in range(0, len(vectors), _VECTORS_AT_ONCE):
+            part = vectors[start : start + _VECTORS_AT_ONCE]
+            (first, in_first), (second, in_second) = self.evaluate(part)
+            care = (in_first & in_second).all(axis=1)
+            mattering += int(care.sum())
+            exact, given = (reading.values(pack_bits(each), len(part)) for each in (first, second))
+            meter.add(exact, given, np.asarray(care, dtype=np.int64))
+        if not mattering:
+            raise self.nothing_matters()
+        method = f"the {plural(mattering, 'input vector')} on which all outputs matter"
+        errors = meter.errors()
+        worst = None if errors.worst is None else vectors[errors.worst]
+        return self.worst(errors, method, worst)
+
+    def worst(self, errors: Errors, method: str, vector: NDArray[np.uint8] | None) -> ErrorBetween:
+        """Return errors with the vector of the largest one; without `vector` its number says which it is."""
+        found = ErrorBetween(errors, method, tuple(self.notes))
+        if vector is None and errors.worst is not None and errors.exhaustive:
+            vector = (errors.worst >> np.arange(len(self.inputs)) & 1).astype(np.uint8)
+        if vector is None:
+            return found
+        shown = self.differs(vector, method)
+        return replace(found, inputs=shown.inputs, first=shown.first, second=shown.second)
 
     def found(self, equal: bool | None, method: str) -> Comparison:
         return Comparison(equal, method, (), latencies=self.latencies)

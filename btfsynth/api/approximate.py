@@ -1,0 +1,188 @@
+"""Approximate circuits: searched, measured and kept as designs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from btfsynth.api.data import Dataset, as_dataset
+from btfsynth.api.designs import Design
+from btfsynth.api.netlists import Netlist
+from btfsynth.api.settings import documented, listener, require_known
+from btfsynth.api.show import Shown, Table
+from btfsynth.approximation.exact import exact_netlist, read_weights
+from btfsynth.approximation.search import ApproximateOptions, ApproximateReport
+from btfsynth.approximation.search import approximate as run_search
+from btfsynth.errors import UsageError, VerificationError, shown
+from btfsynth.events import OnEvent
+from btfsynth.files import StrPath
+from btfsynth.settings.table import APPROXIMATE, Metric
+from btfsynth.verify.error_metrics import number
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from btfsynth.api.settings import ApproximateSettings
+
+
+class ApproximationRow(NamedTuple):
+    """A circuit that no other beats in error and cost; errors in the units of `approximate`."""
+
+    cells: int
+    depth: int
+    wce: float
+    mae: float
+    mse: float
+    ep: float
+    mre: float
+    wcre: float
+    path: Path
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Approximation(Shown):
+    """What `approximate` found: circuits of rising error and falling cost, each a design."""
+
+    core: ApproximateReport
+
+    @property
+    def folder(self) -> Path:
+        """Where all is kept; the search can be resumed from it."""
+        return self.core.directory
+
+    @property
+    def front(self) -> Table[ApproximationRow]:
+        """The circuits, the smallest error first."""
+        return Table(
+            ApproximationRow._make(
+                (
+                    point.cells,
+                    point.depth,
+                    *(number(point.errors.value(metric)) for metric in _ORDER),
+                    self.folder / point.path,
+                )
+            )
+            for point in self.core.front
+        )
+
+    @property
+    def best(self) -> Design:
+        """The design of the smallest circuit; a `VerificationError` if there is none."""
+        if not self.core.front:
+            raise VerificationError(f"{self.core.name}: no circuit within the bound was found")
+        return Design(self.front[-1].path)
+
+    def _facts(self) -> dict[str, object]:
+        cells = f"{self.core.exact_cells} exact"
+        return {
+            "name": self.core.name,
+            "cells": cells,
+            "front": len(self.front),
+            "folder": self.folder,
+        }
+
+
+_ORDER = (Metric.WCE, Metric.MAE, Metric.MSE, Metric.EP, Metric.MRE, Metric.WCRE)
+
+
+@documented(APPROXIMATE)
+def approximate(
+    source: Netlist | Dataset | StrPath,
+    folder: StrPath,
+    bounds: float | Mapping[str, float] | None = None,
+    *,
+    weights: StrPath | ArrayLike | None = None,
+    resume: bool = False,
+    on_event: OnEvent | None = None,
+    **settings: Unpack[ApproximateSettings],
+) -> Approximation:
+    """Search the smallest circuits whose error stays within bounds, or the front of error against cost.
+
+    Output ports are read as numbers; the error of one is its distance from the exact value. The metrics:
+    ``wce``, ``mae`` and ``mse``, the worst, the mean absolute and the mean squared error, in units of the least
+    significant bit; ``ep``, the share of input vectors with any error; ``mre`` and ``wcre``, the mean and the
+    largest error relative to the exact value, or to 1 where that is 0. They are measured on every input vector
+    of up to 24 inputs; beyond, ``wce`` is proven by a solver.
+
+    Parameters
+    ----------
+    source
+        What is approximated: a netlist, or a data set, a task or a file, of which a netlist is made first.
+    folder
+        Where circuits and records go, as soon as they are found.
+    bounds
+        The largest error of `metric`, or of several metrics by name; without bounds the front is searched.
+    weights
+        How often input vectors occur: ``(2 ** inputs,)`` whole numbers of 0 or more, input 0 least significant,
+        or a file; see `btfsynth approximate --help`.
+    resume
+        Continue the search that the folder holds; otherwise an earlier one is moved aside.
+    on_event
+        Called with an `ApproximationStatus` after every walk, a `StageBegan` and a `Note`.
+    **settings
+        See below.
+
+    Raises
+    ------
+    UsageError
+        If a setting, a bound or the weights cannot be used.
+    DataError
+        If the folder belongs to something else.
+
+    Examples
+    --------
+    >>> import btfsynth as btf
+    >>> found = btf.approximate("multiplier:2", "near", 1, sweeps=1, jobs=1)
+    >>> found.front[0].wce, found.front[0].cells < 8
+    (1, True)
+    """
+    given: dict[str, Any] = dict(settings)
+    require_known(approximate, given, APPROXIMATE)
+    options = ApproximateOptions(bounds=_bounds(bounds, given), **given)
+    listed = None
+    if isinstance(source, Netlist):
+        exact = source.core
+    else:
+        exact, listed = exact_netlist(as_dataset(source).core)
+    if isinstance(weights, str | Path):
+        listed = read_weights(weights, exact.input_ports)
+    elif weights is not None:
+        listed = _array(weights, exact.n_inputs)
+    report = run_search(
+        exact, folder, options, weights=listed, resume=resume, on_event=listener(on_event)
+    )
+    return Approximation(report)
+
+
+def _bounds(given: float | Mapping[str, float] | None, settings: Any) -> dict[Metric, Fraction]:
+    if given is None:
+        return {}
+    metric = settings.get("metric", APPROXIMATE["metric"].default)
+    listed = given if isinstance(given, Mapping) else {metric: given}
+    found = {}
+    for name, most in listed.items():
+        try:
+            found[Metric(name)] = Fraction(str(most))
+        except (ValueError, ZeroDivisionError):
+            raise UsageError(
+                f"`bounds`: expected metrics ({', '.join(m.value for m in _ORDER)}) and numbers, got "
+                f"{shown(name)}: {shown(most)}"
+            ) from None
+    return found
+
+
+def _array(weights: Any, inputs: int) -> Any:
+    values = np.asarray(weights)
+    if inputs > 24 or values.shape != (1 << inputs,) or values.dtype.kind not in "bui":
+        raise UsageError(
+            f"`weights`: expected 2 ** {inputs} whole numbers, got shape {values.shape}"
+        )
+    if values.min() < 0 or not values.any():
+        raise UsageError("`weights`: expected whole numbers of 0 or more, not all 0")
+    return values.astype(np.int64)
