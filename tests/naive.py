@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from btfsynth.dataset.dataset import InputKind
+from btfsynth.settings.table import Metric
 
 
 def root(big_a: float, big_b: float, c: float) -> float:
@@ -297,3 +300,31 @@ def circuit_outputs(state, inputs: np.ndarray) -> np.ndarray:
         return sign * (-a * b if state.kinds[place] == 2 else np.sign(a + b + c))
 
     return np.array([value(int(literal)) for literal in state.outputs])
+
+
+def metrics_of(exact, other, reading, weights=None):
+    """Every metric of the error of a netlist as a fraction, one vector at a time in whole numbers."""
+    total, sums = 0, dict.fromkeys(Metric, Fraction(0))
+    for number, vector in enumerate(all_vectors(exact.n_inputs)):
+        weight = 1 if weights is None else int(weights[number])
+        total += weight
+        if not weight:
+            continue
+        wrong = 0
+        bits = [netlist_bits(each, vector) for each in (exact, other)]
+        for first, width, signed in reading.ports:
+            values = []
+            for own in bits:
+                value = sum(int(own[first + place]) << place for place in range(width))
+                values.append(value - (1 << width) if signed and own[first + width - 1] else value)
+            off, against = abs(values[1] - values[0]), max(1, abs(values[0]))
+            wrong |= off != 0
+            sums[Metric.WCE] = max(sums[Metric.WCE], Fraction(off))
+            sums[Metric.WCRE] = max(sums[Metric.WCRE], Fraction(off, against))
+            sums[Metric.MAE] += weight * off
+            sums[Metric.MSE] += weight * off * off
+            sums[Metric.MRE] += weight * Fraction(off, against)
+        sums[Metric.EP] += weight * wrong
+    for metric in (Metric.MAE, Metric.MSE, Metric.MRE, Metric.EP):
+        sums[metric] /= total
+    return sums

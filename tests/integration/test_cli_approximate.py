@@ -1,0 +1,90 @@
+"""``btfsynth approximate``, the error link of ``verify`` and ``equiv --metric``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from circuits import array_multiplier
+
+from btfsynth.netlist.text import format_netlist
+
+
+@pytest.fixture(scope="module")
+def found(cli, tmp_path_factory) -> Path:
+    """Return a design of a 3-bit multiplier that is off by at most 4."""
+    folder = tmp_path_factory.mktemp("near")
+    (folder / "m3.mig").write_text(format_netlist(array_multiplier(3, 3)))
+    outcome = cli(
+        "approximate", folder / "m3.mig", "--bound", "4", "--sweeps", "1", "--jobs", "1",
+        "-o", folder / "out", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    report = outcome.json
+    assert report["front"][0]["errors"]["wce"] <= 4
+    assert report["front"][0]["cells"] < report["exact"]["cells"]
+    assert (folder / "out" / "front.json").exists()
+    return Path(report["front"][0]["path"])
+
+
+def test_the_design_is_verified(cli, found):
+    outcome = cli("verify", found, "--simulator", "icarus", "--mutants", "5", "--json")
+    assert outcome.code == 0, outcome.stderr
+    links = {link["name"]: link for link in outcome.json["links"]}
+    assert links["error"]["result"] == "passed"
+    assert links["error"]["covers"] == "all 2^6 inputs"
+
+
+def test_the_metrics_are_in_the_verilog_and_the_manifest(found):
+    manifest = json.loads((found / "manifest.json").read_text())
+    header = (found / manifest["files"]["verilog"]).read_text()
+    wce = manifest["options"]["error"]["wce"]
+    assert f"wce {wce}" in header
+    assert "exact circuit" in header
+
+
+def test_a_product_off_by_one_more_is_caught(cli, found, tmp_path):
+    """Where the Verilog is changed so that the bound is missed, the link shows the operands."""
+    folder = tmp_path / "bad"
+    shutil.copytree(found, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    text = (folder / manifest["files"]["verilog"]).read_text()
+    changed = text.replace("assign p[5] =", "assign p[5] = 1'b1; //", 1)
+    assert changed != text
+    (folder / manifest["files"]["verilog"]).write_text(changed)
+    outcome = cli("verify", folder, "--simulator", "icarus", "--mutants", "1", "--json")
+    assert outcome.code == 1
+    links = {link["name"]: link for link in outcome.json["links"]}
+    assert links["error"]["result"] == "failed"
+    assert "is above 4" in links["error"]["detail"]
+    assert links["error"]["counterexample"]["inputs"].startswith("a=3'b")
+
+
+def test_the_error_between_two_designs(cli, found):
+    outcome = cli("equiv", "multiplier:3", found, "--metric", "wce", "--json")
+    assert outcome.code == 0, outcome.stderr
+    manifest = json.loads((found / "manifest.json").read_text())
+    assert outcome.json["errors"] == manifest["options"]["error"]
+    wce = outcome.json["errors"]["wce"]
+    outcome = cli("equiv", "multiplier:3", found, "--metric", "wce", "--bound", str(wce - 1))
+    assert outcome.code == 1
+    assert f"wce is {wce}, expected at most {wce - 1}" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--bound", "-1"), "wce: expected a bound of 0 or more, got -1"),
+        (("--bound", "x=1"), "--bound: expected a number, or one of wce, mae, mse, ep, mre, wcre"),
+        (("--bound", "1", "--bound", "wce=2"), "--bound: expected one bound of wce, got two"),
+        (("--signed", "--bits"), "single bits have no sign"),
+        (("--weights", "none.csv"), "none.csv: cannot be read"),
+    ],
+)
+def test_bad_input_is_one_line(cli, tmp_path, arguments, message):
+    outcome = cli("approximate", "multiplier:2", "--sweeps", "1", "-o", tmp_path / "x", *arguments)
+    assert outcome.code == 2
+    assert message in outcome.stderr
+    assert "Traceback" not in outcome.stderr
