@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import click
 from btfsynth.cli.options import (
     comb_option,
     folder_option,
+    gathered,
     json_option,
     load_design,
     load_source,
@@ -32,6 +33,36 @@ if TYPE_CHECKING:
     from btfsynth.approximation.exact import Weights
     from btfsynth.approximation.search import ApproximateOptions, ApproximateReport
     from btfsynth.netlist.netlist import Netlist
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is approximated, and what counts."""
+
+    source: str
+    bounds: tuple[str, ...]
+    weights: Path | None
+    name: str | None
+    comb: bool
+
+    def exact(self) -> tuple[Netlist, Weights | None]:
+        """Return the netlist, and the weights of its input vectors if they are not alike."""
+        from btfsynth.dataset.tasks import is_task_spec
+        from btfsynth.verify.subjects import is_table
+
+        listed = None
+        if is_task_spec(self.source) or is_table(Path(self.source)):
+            from btfsynth.approximation.exact import exact_netlist
+
+            say(f"{self.source}: making the exact circuit ...")
+            netlist, listed = exact_netlist(load_source(self.source))
+        else:
+            netlist = load_design(Path(self.source), self.comb).netlist
+        if self.weights is not None:
+            from btfsynth.approximation.exact import read_weights
+
+            listed = read_weights(self.weights, netlist.input_ports)
+        return named(netlist, self.name), listed
 
 
 @click.command("approximate")
@@ -56,15 +87,12 @@ if TYPE_CHECKING:
 @name_option
 @comb_option
 @json_option
+@gathered("wanted", _Wanted)
 def approximate_command(
-    source: str,
+    wanted: _Wanted,
     directory: Path | None,
-    bounds: tuple[str, ...],
     options: ApproximateOptions,
-    weights: Path | None,
     resume: bool,
-    name: str | None,
-    comb: bool,
     as_json: bool,
 ) -> None:
     """Search for the smallest circuit whose error stays within a bound.
@@ -89,21 +117,16 @@ def approximate_command(
     """  # noqa: D301
     from btfsynth.approximation.search import approximate
 
-    exact, listed = _exact(source, comb)
-    exact = named(exact, name)
-    options = replace(options, bounds=_bounds(bounds, options.metric))
+    options = replace(options, bounds=_bounds(wanted.bounds, options.metric))
+    exact, weights = wanted.exact()
     directory = directory or Path("hdl_out") / f"{exact.name}_approximate"
-    if weights is not None:
-        from btfsynth.approximation.exact import read_weights
-
-        listed = read_weights(weights, exact.input_ports)
     with watched(exact.name, _status()) as on_event:
         report = approximate(
             exact,
             directory,
             options,
-            source=source,
-            weights=listed,
+            source=wanted.source,
+            weights=weights,
             resume=resume,
             on_event=on_event,
         )
@@ -120,18 +143,6 @@ def approximate_command(
         raise VerificationError(
             f"no circuit within the bound was found in {plural(report.walks, 'walk')}; give more time"
         )
-
-
-def _exact(source: str, comb: bool) -> tuple[Netlist, Weights | None]:
-    from btfsynth.dataset.tasks import is_task_spec
-    from btfsynth.verify.subjects import is_table
-
-    if is_task_spec(source) or is_table(Path(source)):
-        from btfsynth.approximation.exact import exact_netlist
-
-        say(f"{source}: making the exact circuit ...")
-        return exact_netlist(load_source(source))
-    return load_design(Path(source), comb).netlist, None
 
 
 def _bounds(given: tuple[str, ...], metric: Metric) -> dict[Metric, Fraction]:

@@ -10,7 +10,7 @@ import click
 from btfsynth.api.settings import merged
 from btfsynth.cli.main import cli
 from btfsynth.dataset.load import load
-from btfsynth.settings.table import BUILD, DISCOVER, HARDWARE, LEARN, SECTIONS, TRAIN
+from btfsynth.settings.table import APPROXIMATE, BUILD, DISCOVER, HARDWARE, LEARN, SECTIONS, TRAIN
 from btfsynth.training.parameters import default_plan
 
 __all__ = ["command_reference", "default_reference", "key_reference", "settings_reference"]
@@ -50,7 +50,7 @@ def key_reference() -> str:
 def settings_reference() -> str:
     """Return the settings that functions of the API take by keyword, and which functions these are."""
     tables = {"train": (TRAIN,), "write": (HARDWARE,), "build": (TRAIN, HARDWARE, BUILD)}
-    tables |= {"discover": (DISCOVER, TRAIN), "learn": (LEARN,)}
+    tables |= {"discover": (DISCOVER, TRAIN), "learn": (LEARN,), "approximate": (APPROXIMATE,)}
     functions = {name: merged(*each) for name, each in tables.items()}
     lines = ["| function | setting | meaning | value | default |", "|---|---|---|---|---|"]
     listed: set[int] = set()

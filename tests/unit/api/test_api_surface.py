@@ -18,13 +18,14 @@ import pytest
 import btfsynth as btf
 from btfsynth import api
 from btfsynth.api.settings import (
+    ApproximateSettings,
     BuildSettings,
     DiscoverSettings,
     HardwareSettings,
     LearnSettings,
     TrainSettings,
 )
-from btfsynth.settings.table import BUILD, DISCOVER, HARDWARE, LEARN, TRAIN
+from btfsynth.settings.table import APPROXIMATE, BUILD, DISCOVER, HARDWARE, LEARN, TRAIN
 
 ROOT = Path(__file__).parents[3]
 MODULES = [f"btfsynth.api.{module.name}" for module in pkgutil.iter_modules(api.__path__)]
@@ -126,6 +127,7 @@ def test_settings_are_those_of_the_tables():
     assert set(BuildSettings.__annotations__) == training | hardware | set(BUILD)
     assert set(DiscoverSettings.__annotations__) == training | set(DISCOVER)
     assert set(LearnSettings.__annotations__) == set(LEARN) - {"seed"}
+    assert set(ApproximateSettings.__annotations__) == set(APPROXIMATE)
 
 
 def test_settings_are_documented_where_they_are_taken():
@@ -135,6 +137,7 @@ def test_settings_are_documented_where_they_are_taken():
         (btf.build, {**TRAIN, **HARDWARE, **BUILD}),
         (btf.discover, DISCOVER),
         (btf.learn, LEARN),
+        (btf.approximate, APPROXIMATE),
         (btf.Netlist.write, HARDWARE),
     ):
         described = inspect.getdoc(function).partition("Settings\n--------\n")[2]
