@@ -158,9 +158,9 @@ def test_weights_are_read(tmp_path, text, wanted):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a\n1\n", "line 1: expected a column for each of a, b"),
-        ("a,b\n4,0\n", "line 2: a: expected a whole number from 0 to 3, got '4'"),
-        ("a,b,weight\n1,0,-2\n", "line 2: weight: expected a whole number"),
+        ("a\n1\n", "1: expected a column for each of a, b"),
+        ("a,b\n4,0\n", "2: a: expected a whole number from 0 to 3, got '4'"),
+        ("a,b,weight\n1,0,-2\n", "2: weight: expected a whole number"),
         ("a,b,weight\n1,0,0\n", "at least one vector with a weight above 0"),
     ],
 )
