@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from circuits import array_multiplier
 
 from btfsynth.netlist.text import format_netlist
+from btfsynth.settings.table import Metric
 
 
 @pytest.fixture(scope="module")
-def found(cli, tmp_path_factory) -> Path:
+def found(tmp_path_factory) -> Path:
     """Return a design of a 3-bit multiplier that is off by at most 4."""
+    from btfsynth.approximation.search import ApproximateOptions, approximate
+    from btfsynth.workers.pool import local_executor
+
     folder = tmp_path_factory.mktemp("near")
-    (folder / "m3.mig").write_text(format_netlist(array_multiplier(3, 3)))
+    exact = array_multiplier(3, 3)
+    options = ApproximateOptions(bounds={Metric.WCE: Fraction(4)}, sweeps=1, jobs=1)
+    report = approximate(exact, folder, options, executor=local_executor)
+    assert 0 < report.front[0].errors.wce <= 4
+    assert report.front[0].cells < exact.n_cells
+    return folder / report.front[0].path
+
+
+def test_the_command_writes_the_front(cli, tmp_path):
+    (tmp_path / "m2.mig").write_text(format_netlist(array_multiplier(2, 2)))
     outcome = cli(
-        "approximate", folder / "m3.mig", "--bound", "4", "--sweeps", "1", "--jobs", "1",
-        "-o", folder / "out", "--json",
+        "approximate", "m2.mig", "--bound", "1", "--sweeps", "1", "--jobs", "1", "-o", "out", "--json"
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
-    report = outcome.json
-    assert report["front"][0]["errors"]["wce"] <= 4
-    assert report["front"][0]["cells"] < report["exact"]["cells"]
-    assert (folder / "out" / "front.json").exists()
-    return Path(report["front"][0]["path"])
+    point = outcome.json["front"][0]
+    assert point["errors"]["wce"] == 1
+    assert point["cells"] < outcome.json["exact"]["cells"]
+    index = json.loads((tmp_path / "out" / "front.json").read_text())
+    assert [f"out/{entry['path']}" for entry in index["front"]] == [point["path"]]
+    assert (tmp_path / point["path"] / "manifest.json").exists()
 
 
 def test_the_design_is_verified(cli, found):
