@@ -41,7 +41,7 @@ class _Wanted:
 
     source: str
     bounds: tuple[str, ...]
-    weights: Path | None
+    distribution: Path | None
     name: str | None
     comb: bool
 
@@ -58,10 +58,10 @@ class _Wanted:
             netlist, listed = exact_netlist(load_source(self.source))
         else:
             netlist = load_design(Path(self.source), self.comb).netlist
-        if self.weights is not None:
+        if self.distribution is not None:
             from btfsynth.approximation.exact import read_weights
 
-            listed = read_weights(self.weights, netlist.input_ports)
+            listed = read_weights(self.distribution, netlist.input_ports)
         return named(netlist, self.name), listed
 
 
@@ -79,7 +79,7 @@ class _Wanted:
 @record_options("options", "btfsynth.approximation.search:ApproximateOptions", APPROXIMATE)
 @path_option(
     "--weights",
-    "weights",
+    "distribution",
     help="How often input vectors occur: a .csv with a column for each input port and one named weight, or an "
     ".npy of 2^inputs whole numbers.  [default: all alike]",
 )
