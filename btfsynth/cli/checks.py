@@ -279,7 +279,7 @@ def equiv_command(
     Example:
       btfsynth equiv m3.mig m3.aig
       btfsynth equiv m3.mig multiplier:3
-      btfsynth equiv multiplier:4 m4_approximate.v --metric wce --bound 7
+      btfsynth equiv m3.mig m3.aig --metric wce --bound 7
     """  # noqa: D301
     from btfsynth.verify.compare import compare
     from btfsynth.verify.subjects import read_subject

@@ -204,13 +204,15 @@ def test_pipelined_design_in_any_language(cli, built, role):
     manifest = load_manifest(Path("out"))
     outcome = cli("equiv", built / "m2.mig", f"out/{manifest.files[role]}", "--json")
     assert outcome.json["equivalent"] is True
-    # Away from its folder nothing says which of its ports are controls.
+    # Away from its folder registers are cut in what Yosys makes of VHDL, and not in an Amaranth module.
     copy = Path(shutil.copy(f"out/{manifest.files[role]}", "."))
     outcome = cli("equiv", built / "m2.mig", copy)
+    if role == "vhdl":
+        assert outcome.code == 0, outcome.stderr
+        return
     assert outcome.code == 2
-    tools = {"amaranth": "Amaranth", "vhdl": "GHDL"}[role]
     assert outcome.complaint == (
-        f"{copy}: as {tools} and Yosys synthesize it: .latch is sequential, expected a combinational circuit"
+        f"{copy}: as Amaranth and Yosys synthesize it: .latch is sequential, expected a combinational circuit"
     )
 
 
