@@ -72,6 +72,7 @@ def read_lightgbm_file(path: Path, X: Any, options: ReadOptions) -> ImportedMode
         text = path.read_text(encoding="utf-8")
         if text.lstrip().startswith("{"):
             return _imported(_of_json(json.loads(text), _KIND), _KIND, X, options, None, None)
+        _require_whole(text, path)
         found = _of_text(text, _KIND)
     except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
         raise DataError(
@@ -83,6 +84,24 @@ def read_lightgbm_file(path: Path, X: Any, options: ReadOptions) -> ImportedMode
         return _imported(found, _KIND, X, options, None, None)
     booster = lightgbm.Booster(model_str=text)
     return _imported(found, _KIND, X, options, _asked(booster, None), None)
+
+
+def _require_whole(text: str, path: Path) -> None:
+    """Refuse a text that was cut or edited, which LightGBM answers by ending the process."""
+    body, ends, rest = text.partition("end of trees")
+    header, first, trees = body.partition("\nTree=")
+    sizes = [int(size) for size in _fields(header).get("tree_sizes", "").split()]
+    where, trees = 0, first[1:] + trees
+    whole = bool(ends) and ("\nparameters:" not in rest or "\nend of parameters" in rest)
+    for size in sizes:
+        whole = whole and size > 0 and trees.startswith("Tree=", where)
+        where += size
+    if not whole or trees[where:].strip() or (not sizes and first):
+        raise DataError(
+            "expected a model of LightGBM as it was saved, got one that ends too soon or has trees of other "
+            "sizes than `tree_sizes` says; the file was cut or edited, so save the model again",
+            path,
+        )
 
 
 def _asked(booster: Any, predict: Any) -> Library:

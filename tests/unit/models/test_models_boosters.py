@@ -91,6 +91,27 @@ def test_lightgbm(settings, labels, tmp_path):
     assert len(btf.from_lightgbm(tmp_path / "m.txt", X).compared) == 2
 
 
+@pytest.mark.parametrize("part", ["trees", "parameters", "last tree", "digit"])
+def test_a_cut_or_edited_file_of_lightgbm_is_refused(part, tmp_path):
+    """LightGBM itself would end the process, or the model would have fewer trees."""
+    lightgbm = pytest.importorskip("lightgbm")
+    model = lightgbm.LGBMClassifier(n_estimators=3, max_depth=3, n_jobs=1, verbose=-1).fit(X, TWO)
+    text = model.booster_.model_to_string()
+    path = tmp_path / "m.txt"
+    path.write_text(text)
+    assert btf.from_lightgbm(path).compared["rows"].tolist()
+    last, end = text.index("Tree=2"), text.index("end of trees")
+    broken = {
+        "trees": text[: last + 20],
+        "parameters": text[: text.index("parameters:") + 15],
+        "last tree": text[:last] + text[end:],
+        "digit": text.replace("leaf_value=", "leaf_value=0", 1),
+    }
+    path.write_text(broken[part])
+    with pytest.raises(btf.DataError, match=r"model of LightGBM as it was saved.*cut or edited"):
+        btf.from_lightgbm(path)
+
+
 def test_lightgbm_reads_tiny_numbers_as_zero():
     """Numbers up to 1e-35 are 0 to it: they go where 0 goes."""
     lightgbm = pytest.importorskip("lightgbm")
