@@ -68,12 +68,20 @@ def limits_of(
             flip[first + width - 1] = ~np.uint64(0)
             worth[first + width - 1] *= -1
         port_of[first : first + width] = number
-    budget = np.array([float(most[m]) if m in most else np.inf for m in AVERAGES])
+    total = max(1, int(weights.sum()))
+    budget = np.array([_budget(m, most[m], total) if m in most else np.inf for m in AVERAGES])
     ports = np.array([(first, width) for first, width, _ in reading.ports], dtype=np.int64)
-    share = weights / weights.sum()
+    share = weights / total
     return Limits(
         pack_bits(low), pack_bits(high), flip, ports, worth, port_of, exact, share, budget
     )
+
+
+def _budget(metric: Metric, most: Fraction, total: int) -> float:
+    """Return what may be spent: the largest whole sum within the bound, and half a unit for rounding."""
+    if metric is Metric.MRE:
+        return float(most)
+    return float((int(most * total) + Fraction(1, 2)) / total)
 
 
 def _room(exact: NDArray[np.int64], most: Mapping[Metric, Fraction]) -> NDArray[np.int64]:

@@ -75,6 +75,18 @@ def test_a_wide_bound_leaves_no_cell():
     assert walked(exact, reading, {Metric.WCE: Fraction(15)}).n_cells == 0
 
 
+@pytest.mark.parametrize("metric", [Metric.MAE, Metric.MSE, Metric.EP])
+@pytest.mark.parametrize(("weights", "most"), [([1, 1, 1, 1], "1/4"), ([2, 2, 1, 1], "1/6")])
+def test_an_average_may_be_as_large_as_its_bound(metric, weights, most):
+    """The product 0 is wrong on one vector of four, or by weight one of six, which is no binary fraction."""
+    exact = array_multiplier(1, 1)
+    reading = Reading.of(exact.output_ports)
+    assert exact.n_cells == 1
+    found = walked(exact, reading, {metric: Fraction(most)}, np.array(weights))
+    assert found.n_cells == 0
+    assert metrics_of(exact, found, reading, np.array(weights))[metric] <= Fraction(most)
+
+
 def test_vectors_of_weight_zero_do_not_count():
     exact = array_multiplier(2, 2)
     reading = Reading.of(exact.output_ports)
