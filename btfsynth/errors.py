@@ -96,6 +96,10 @@ class UsageError(BtfsynthError):
     exit_code = 2
 
 
+class WidthError(UsageError):
+    """Rows of more or fewer columns than a model takes."""
+
+
 class DataError(BtfsynthError):
     """A file that cannot be read as what it should be.
 

@@ -30,13 +30,23 @@ from btfsynth.cli.output import (
     why_not_verified,
 )
 from btfsynth.cli.progress import observed
-from btfsynth.errors import VerificationError, plural
+from btfsynth.errors import (
+    BtfsynthError,
+    DataError,
+    UsageError,
+    VerificationError,
+    WidthError,
+    plural,
+)
 from btfsynth.settings.table import IMPORT, READ
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from btfsynth.flow.importing import ImportOptions, ImportReport
     from btfsynth.hdl.design import HardwareOptions
     from btfsynth.models.readers import ReadOptions
+    from btfsynth.models.record import ImportedModel
 
 
 @click.command("import", cls=SectionCommand)
@@ -75,11 +85,9 @@ def import_command(
       btfsynth import model.txt --data rows.csv --leaf-bits 4
     """  # noqa: D301
     from btfsynth.flow.importing import import_model
-    from btfsynth.models.readers import read_model_file
 
-    rows = None if source is None else _rows(source)
     with observed(name or model.stem) as on_event:
-        found = read_model_file(model, rows, replace(reading, name=name or model.stem))
+        found, rows = _read(model, source, replace(reading, name=name or model.stem))
         directory = directory or Path("hdl_out") / found.name
         options = replace(
             options, hardware=hardware, command=command_line(without=("directory", "as_json"))
@@ -95,17 +103,34 @@ def import_command(
         raise VerificationError(f"{reason}{kept_beside(asked, directory)}")
 
 
-def _rows(source: str) -> Any:
-    """Return the input columns of a file or a task as rows of numbers; words stay words."""
+def _read(
+    path: Path, source: str | None, reading: ReadOptions
+) -> tuple[ImportedModel, NDArray[Any] | None]:
+    """Return the model and the rows: all columns of a table, or those before its labels, as the model needs."""
     from btfsynth.dataset.formats.base import SIGNS_NOTICE
-    from btfsynth.dataset.load import load
-    from btfsynth.models.readers import rows_of
+    from btfsynth.dataset.load import load, load_rows
+    from btfsynth.models.readers import read_model_file, rows_of
 
-    dataset = load(source, conflicts=None)
+    if source is None:
+        return read_model_file(path, None, reading), None
+    wrong: BtfsynthError | None = None
+    dataset = load_rows(source)
+    if dataset is not None:
+        try:
+            return read_model_file(path, rows_of(dataset), reading), rows_of(dataset)
+        except (UsageError, DataError) as error:
+            wrong = error
+    try:
+        dataset = load(source, conflicts=None)
+        found = read_model_file(path, rows_of(dataset), reading)
+    except (DataError, WidthError):
+        if wrong is not None:
+            raise wrong from None
+        raise
     for notice in dataset.notices:
         if notice != SIGNS_NOTICE:  # rows have the signs again
             say(f"note: {notice}")
-    return rows_of(dataset)
+    return found, rows_of(dataset)
 
 
 def _show(report: ImportReport, directory: Path) -> None:

@@ -15,6 +15,7 @@ from btfsynth.dataset.formats import (
     known_endings,
 )
 from btfsynth.dataset.formats.base import read_source
+from btfsynth.dataset.formats.csv_file import read_rows
 from btfsynth.dataset.tasks import is_task_spec, parse_task, task_signatures
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path, write_bytes
@@ -51,6 +52,14 @@ def load(
     if dataset.contradiction is None or conflicts is None:
         return dataset
     return settled(dataset, conflicts)
+
+
+def load_rows(source: str) -> Dataset | None:
+    """Read a ``.csv`` file whose columns are all inputs; None if the source is another or says its outputs."""
+    if is_task_spec(source) or not os.path.lexists(source):
+        return None
+    file = read_source(as_path(source))
+    return read_rows(file) if format_of_source(file).name == "csv" else None
 
 
 def save(dataset: Dataset, path: StrPath, format: str | None = None) -> None:  # noqa: A002

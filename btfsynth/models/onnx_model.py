@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.frames import number_matrix
-from btfsynth.errors import DataError, UsageError
+from btfsynth.errors import DataError, WidthError
 from btfsynth.files import StrPath, as_path
 from btfsynth.models.integer_layers import Neurons, NotIntegerError, Scores, quantised
 from btfsynth.models.onnx import Flow, Graph, Walk, read_graph, run_node
@@ -85,7 +85,7 @@ def _rows(graph: Graph, X: Any) -> NDArray[np.float64]:
     values = number_matrix("X", given.reshape(len(given), -1) if given.ndim > 2 else X)
     size = int(np.prod(graph.shape))
     if values.shape[1] != size:
-        raise UsageError(f"{graph.path}: expected rows of {size} numbers, got {values.shape[1]}")
+        raise WidthError(f"{graph.path}: expected rows of {size} numbers, got {values.shape[1]}")
     return values
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.columns import TableColumn
 from btfsynth.dataset.frames import frame_columns
-from btfsynth.errors import UsageError, shown
+from btfsynth.errors import UsageError, WidthError, shown
 from btfsynth.models.ensemble import Origin, RealEnsemble, ensemble_model
 from btfsynth.models.features import Feature
 from btfsynth.models.grid import Grid, Question, make_grid
@@ -70,7 +70,7 @@ class Reading:
         if set(wanted) <= set(names) and len(set(names)) == len(names):
             return values[:, [names.index(name) for name in wanted]]
         if len(names) != len(wanted):
-            raise UsageError(
+            raise WidthError(
                 f"{self.kind}: expected rows of {len(wanted)} columns, got {len(names)}"
             )
         return values

@@ -44,6 +44,7 @@ from btfsynth.dataset.formats.csv_layout import (
     declared_ports,
     default_columns,
     find_delimiter,
+    is_output_name,
     parse_header_cell,
     read_table,
     renamed,
@@ -502,6 +503,20 @@ def read_known(file: SourceFile, known: KnownColumns) -> Dataset | None:
     if known.classes and targets and None in _places(table, targets[0], known.classes):
         return read(file, [targets[0].name])
     return _with_targets(table, named, targets, known)
+
+
+def read_rows(file: SourceFile) -> Dataset | None:
+    """Read a table whose columns are all inputs; None if marks, a separator or a name say which are outputs."""
+    table, columns, separator = described(file, one=True)
+    if separator is not None or any(column.role for column in columns):
+        return None
+    if table.header is not None and is_output_name(columns[-1].name):
+        return None
+    inputs = tuple(columns)
+    if table.header is None:
+        inputs = renamed(Roles(inputs, inputs, None)).inputs
+    known = KnownColumns(frozenset(), frozenset(), len(inputs), (Port("y", 1),), ())
+    return _with_targets(table, inputs, [], known)
 
 
 def _targets_of(table: Table, rest: Sequence[Column], known: KnownColumns) -> list[Column]:

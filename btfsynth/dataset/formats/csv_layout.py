@@ -127,7 +127,7 @@ def decide_roles(
         outputs = [column for column in columns if column.index > separator]
         return _split(columns, outputs, "by the separator column")
     if header_line is not None:
-        outputs = [column for column in columns if _OUTPUT_NAME.fullmatch(column.name)]
+        outputs = [column for column in columns if is_output_name(column.name)]
         if outputs and list(columns[-len(outputs) :]) == outputs and len(outputs) < len(columns):
             return _split(columns, outputs, "by the names of the last columns")
     for count in range(1, len(columns)):
@@ -135,6 +135,11 @@ def decide_roles(
             outputs = list(columns[count:])
             return _split(columns, outputs, "the rows list all input vectors")
     return _split(columns, columns[-1:], "by default the last column")
+
+
+def is_output_name(name: str) -> bool:
+    """Return True if a column of this name is an output where nothing else tells."""
+    return _OUTPUT_NAME.fullmatch(name) is not None
 
 
 def _split(columns: Sequence[Column], outputs: Sequence[Column], how: str | None) -> Roles:
