@@ -91,8 +91,10 @@ def read_weights(path: StrPath, ports: Sequence[Port]) -> Weights:
 def _read_array(path: Path, inputs: int) -> Weights:
     try:
         values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read: {error}", path) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+    except ValueError as error:
+        raise DataError(f"expected an array of NumPy: {error}", path) from None
     if values.shape != (1 << inputs,):
         raise DataError(
             f"expected {1 << inputs} weights, got an array of shape {values.shape}", path
@@ -122,8 +124,10 @@ def _read_table(path: Path, ports: Sequence[Port], inputs: int) -> Weights:
                 if row:
                     number, weight = _row(dict(zip(heading, row, strict=False)), ports, path, line)
                     weights[number] += weight
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot be read: {error}", path) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"expected a CSV file: {error}", path) from None
     return weights
 
 

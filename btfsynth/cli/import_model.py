@@ -43,6 +43,7 @@ from btfsynth.settings.table import IMPORT, READ
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from btfsynth.dataset.dataset import Dataset
     from btfsynth.flow.importing import ImportOptions, ImportReport
     from btfsynth.hdl.design import HardwareOptions
     from btfsynth.models.readers import ReadOptions
@@ -117,9 +118,12 @@ def _read(
     dataset = load_rows(source)
     if dataset is not None:
         try:
-            return read_model_file(path, rows_of(dataset), reading), rows_of(dataset)
+            found = read_model_file(path, rows_of(dataset), reading)
         except (UsageError, DataError) as error:
             wrong = error
+        else:
+            _require_order(found, dataset, source)
+            return found, rows_of(dataset)
     try:
         dataset = load(source, conflicts=None)
         found = read_model_file(path, rows_of(dataset), reading)
@@ -127,10 +131,25 @@ def _read(
         if wrong is not None:
             raise wrong from None
         raise
+    _require_order(found, dataset, source)
     for notice in dataset.notices:
         if notice != SIGNS_NOTICE:  # rows have the signs again
             say(f"note: {notice}")
     return found, rows_of(dataset)
+
+
+def _require_order(model: ImportedModel, dataset: Dataset, source: str) -> None:
+    """Refuse a table with the columns of the model in another order: columns go by their place."""
+    if model.code is None:
+        return
+    wanted = [column.name for column in model.code.columns]
+    given = [column.name for column in dataset.columns]
+    if given != wanted and sorted(given) == sorted(wanted):
+        first = next(place for place, name in enumerate(given) if name != wanted[place])
+        raise UsageError(
+            f"{source}: expected the columns in the order of the model; column {first + 1} is {given[first]}, "
+            f"and {wanted[first]} in the model"
+        )
 
 
 def _show(report: ImportReport, directory: Path) -> None:

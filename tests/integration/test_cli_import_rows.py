@@ -52,3 +52,14 @@ def test_a_table_of_another_width_is_refused(cli, tmp_path):
     assert outcome.code == 2
     assert "expected rows of 2 columns, got 1" in outcome.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_columns_in_another_order_are_refused(cli, tmp_path):
+    (tmp_path / "votes.json").write_text(json.dumps(MODEL))
+    (tmp_path / "rows.csv").write_text("b,a\n1.5,0.25\n0,3\n")
+    outcome = cli("import", "votes.json", "--data", "rows.csv", "-o", "out")
+    assert outcome.code == 2
+    assert (
+        "rows.csv: expected the columns in the order of the model; column 1 is b" in outcome.stderr
+    )
+    assert not (tmp_path / "out").exists()
