@@ -17,7 +17,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.netlist.kernels import majority_words
 from btfsynth.netlist.simulation import pack_bits
 from btfsynth.settings.table import Metric
 from btfsynth.verify.error_metrics import Reading
@@ -95,32 +94,6 @@ def _room(exact: NDArray[np.int64], most: Mapping[Metric, Fraction]) -> NDArray[
         most_of = [min(1 << 53, int(bound * value)) for value in against.tolist()]
         room = np.minimum(room, np.array(most_of, dtype=np.int64)[places])
     return room
-
-
-@numba.njit(cache=True, nogil=True)
-def flip_cell(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> None:
-    """Find which cells depend on a cell, and their signatures where it is flipped. Changes scratch.
-
-    order: int32, the cells in use; after: (position of the node + 1, their number); scratch: (depends uint8
-    (nodes,), flipped uint64 (nodes, words), matters).
-    """
-    fanins, values = state.fanins, state.values
-    depends, flipped, _ = scratch
-    depends[:] = 0
-    depends[node] = 1
-    for word in range(values.shape[1]):
-        flipped[node, word] = ~values[node, word]
-    for k in range(after[0], after[1]):
-        cell = order[k]
-        a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
-        on_a, on_b, on_c = depends[a >> 1], depends[b >> 1], depends[c >> 1]
-        if not (on_a or on_b or on_c):
-            continue
-        depends[cell] = 1
-        rows_a = flipped if on_a else values
-        rows_b = flipped if on_b else values
-        rows_c = flipped if on_c else values
-        majority_words((a, b, c), rows_a, rows_b, rows_c, cell, flipped)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from btfsynth.approximation.tolerance import (
     AVERAGES,
     Limits,
-    flip_cell,
     flip_costs,
     outside,
     present_errors,
@@ -40,6 +39,7 @@ from btfsynth.netlist.views import order_cells, size_order
 from btfsynth.passes.replacement import Search, State, find_replacement
 from btfsynth.passes.resubstitution import (
     count_state_references,
+    flip_cell,
     list_state_users,
     nearest_divisors,
     replace_cell,
@@ -161,7 +161,7 @@ class _Work:
 
 @numba.njit(cache=True, nogil=True)
 def _settle(walked: Any, scratch: Any, renewed: Any) -> Any:
-    """Order the cells anew and compute what has changed. Changes scratch; returns the number of cells.
+    """Update order, positions, signatures and times after a replacement; return the number of cells in use.
 
     walked: (state, timing, bound); renewed: whether all cells are computed, or those that `depends` names.
     """

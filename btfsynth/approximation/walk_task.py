@@ -1,8 +1,9 @@
 """One walk as a task of a worker: from a netlist and bounds to a smaller netlist that keeps them, measured.
 
 Up to `MAX_EXHAUSTIVE_INPUTS` inputs a walk sees every input vector, so that what it ends with keeps the bounds.
-With more it sees a sample: what it ends with is measured on every vector, or asked of a solver, and where a
-bound is missed the vectors that tell are added, or the budget of an average is cut, and the walk begins anew.
+With more it sees a sample. Its result is measured on every vector, or checked by a solver. Where it misses a
+bound, vectors with too large an error join the sample, or the budget of an average is cut, and the walk is
+repeated.
 """
 
 from __future__ import annotations

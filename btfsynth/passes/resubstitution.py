@@ -227,20 +227,16 @@ def count_state_references(state: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> Any:
-    """Find on which vectors a cell matters and which cells depend on it.
+def flip_cell(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> None:
+    """Find which cells depend on a cell, and their signatures where it is flipped. Changes scratch.
 
-    order: int32, the cells in use; after: (position of the node + 1, their number); scratch: (depends
-    uint8 (nodes,), flipped uint64 (nodes, words), matters uint64 (words,)), changed. Returns whether the
-    cell matters anywhere.
+    order, after, scratch: see `observability`; the vectors on which the cell matters stay as they are.
     """
-    fanins, outputs, values, care = state.fanins, state.outputs, state.values, state.care
-    depends, flipped, matters = scratch
+    fanins, values = state.fanins, state.values
+    depends, flipped, _ = scratch
     depends[:] = 0
-    matters[:] = 0
     depends[node] = 1
-    words = values.shape[1]
-    for word in range(words):
+    for word in range(values.shape[1]):
         flipped[node, word] = ~values[node, word]
     for k in range(after[0], after[1]):
         cell = order[k]
@@ -253,6 +249,21 @@ def observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -
         rows_b = flipped if on_b else values
         rows_c = flipped if on_c else values
         majority_words((a, b, c), rows_a, rows_b, rows_c, cell, flipped)
+
+
+@numba.njit(cache=True, nogil=True)
+def observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> Any:
+    """Find on which vectors a cell matters and which cells depend on it.
+
+    order: int32, the cells in use; after: (position of the node + 1, their number); scratch: (depends
+    uint8 (nodes,), flipped uint64 (nodes, words), matters uint64 (words,)), changed. Returns whether the
+    cell matters anywhere.
+    """
+    outputs, values, care = state.outputs, state.values, state.care
+    depends, flipped, matters = scratch
+    matters[:] = 0
+    words = values.shape[1]
+    flip_cell(state, node, order, after, scratch)
     for number in range(outputs.shape[0]):
         driver = outputs[number] >> 1
         if depends[driver]:
