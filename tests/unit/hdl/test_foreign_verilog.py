@@ -308,6 +308,17 @@ def test_words_that_are_names_in_verilog(tmp_path):
     assert [values(netlist, a, b) for a in (0, 1) for b in (0, 1)] == [0, 1, 1, 0]
 
 
+def test_what_to_install_for_system_verilog(tmp_path, monkeypatch):
+    """A declaration that the own reader takes for a mistake is none: the line says what reads the file."""
+    monkeypatch.setattr(foreign, "has_yosys", lambda: False)
+    path = tmp_path / "x.sv"
+    path.write_text(
+        "module x(input logic [1:0] a, output logic y);\nalways_comb y = ^a;\nendmodule\n"
+    )
+    with pytest.raises(DataError, match=r"x.sv:\d+: .*; Yosys reads more .*: pip install"):
+        read_noted(path)
+
+
 def test_without_yosys(tmp_path, monkeypatch):
     """Structural Verilog is read; of other constructs one line says what reads them."""
     monkeypatch.setattr(foreign, "has_yosys", lambda: False)
