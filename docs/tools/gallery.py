@@ -32,15 +32,17 @@ DRAWN = 40
 
 HOW = {
     "training": "training",
-    "table": "its table",
-    "textbook": "a textbook circuit",
-    "aig": "the AIG",
+    "table": "table",
+    "textbook": "textbook",
+    "aig": "AIG",
 }
 """What `how` of a circuit can be, and what the page says that it was made from."""
 _NAME = re.compile(r"(?P<function>\w+)_c(?P<cells>\d+)_d(?P<depth>\d+)(?P<aig>_aig)?")
 _LUT = 6
+_COMMON = "iwls"
+"""Source of most figures, all with the same measure: rows have its figures alone."""
 _HEADINGS = (
-    "function", "cells", "depth", "inverters", "LUT6", "known elsewhere", "made from", "command", "file",
+    "function", "cells", "depth", "inverters", "LUT6", "known elsewhere", "made from", "command",
 )  # fmt: skip
 
 _HEAD = """\
@@ -48,26 +50,23 @@ _HEAD = """\
 
 <!-- Written by docs/tools/gallery.py from examples/circuits; edit that, not this. -->
 
-The smallest circuits found of well-known functions, as [`.mig` files](formats.md#mig). Cells are ANDs, ORs and
-majorities of three, inverters are free. LUT6 is an [estimate](fpga.md#estimates). Further circuits of a
-function have fewer levels or inverters, were found by training, are derived from an AIG, or are a part of a
-larger one.
+The smallest circuits found for common functions, as [`.mig` files](formats.md#mig). Cells are ANDs, ORs and
+majorities of three; inverters are free. LUT6 is an [estimate](fpga.md#estimates). A function has several rows if
+a larger circuit has fewer levels or inverters, was made in another way, or is part of a larger function.
 
-Each is equal to its task on all input vectors:
+Every circuit equals its task on all input vectors:
 
 ```sh
 btfsynth equiv examples/circuits/{example}.mig {task}
 ```
 
-*Known elsewhere* is the best figure that we know of, with its measure: most are two-input ANDs of an
-and-inverter graph (AIG), where a majority takes four. No counts of majority cells are published for most of
-these functions.
-
-Circuits were made smaller from what a network had learnt, from a textbook circuit (with `--part` one that
-completes a circuit of fewer bits), or from the table. Those derived from an AIG of others say so, and
-their names end in `_aig`; the AIGs of the contest come under the [MIT
-licence](../examples/circuits/LICENSE-IWLS2025.txt). Commands of `benchmarks/gallery.py` work in a clone; with
-the version that found a circuit they reproduce it; later versions rarely give a larger one.
+- **Known elsewhere:** the best published figure that we know of. {common} A majority takes four
+  ANDs. For most of these functions no counts of majority cells are published.
+- **Made from:** a trained network, a textbook circuit (with `--part`, one that completes a circuit of fewer
+  bits), the truth table, or an AIG from the contest, under the [MIT
+  licence](../examples/circuits/LICENSE-IWLS2025.txt).
+- **Command:** run it in a clone. The version that found a circuit reproduces it; later versions rarely give a
+  larger one.
 """
 
 
@@ -159,7 +158,10 @@ def page(record: dict[str, Any], circuits: list[Circuit]) -> str:
         raise GalleryError(f"gallery.json: expected one family for each of {', '.join(of_task)}")
     drawn = _drawn(circuits)
     example = of_task["multiplier:3"][0]
-    parts = [_HEAD.format(example=example.name, task=example.task)]
+    common = (
+        f"A number alone counts the two-input ANDs of an AIG ({_link(record['sources'][_COMMON])})."
+    )
+    parts = [_HEAD.format(example=example.name, task=example.task, common=common)]
     for family in record["families"]:
         rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
         pictures = []
@@ -179,16 +181,18 @@ def _row(
 ) -> tuple[str, ...]:
     cost = statistics(circuit.netlist)
     elsewhere = "; ".join(
-        f"{entry['figure']} {entry['measure']} ({_link(sources[entry['source']])})"
+        entry["figure"]
+        if entry["source"] == _COMMON
+        else f"{entry['figure']} {entry['measure']} ({_link(sources[entry['source']])})"
         for entry in known
     )
     how = HOW[circuit.how]
     if circuit.start:
         how += f" `{circuit.start}`"
     return (
-        f"`{circuit.task}`", str(cost.cells), str(cost.depth), str(cost.inverters),
-        str(map_luts(circuit.netlist, _LUT).luts), elsewhere or "-", how, f"`{circuit.command}`",
-        f"[mig](../examples/circuits/{circuit.path.name})",
+        f"[`{circuit.task}`](../examples/circuits/{circuit.path.name})", str(cost.cells), str(cost.depth),
+        str(cost.inverters), str(map_luts(circuit.netlist, _LUT).luts), elsewhere or "-", how,
+        f"`{circuit.command}`",
     )  # fmt: skip
 
 
@@ -207,7 +211,7 @@ def _drawn(circuits: list[Circuit]) -> set[str]:
 def _picture(circuit: Circuit) -> str:
     cells = circuit.netlist.n_cells
     return (
-        f"![{circuit.task} in {cells} cells](images/gallery/{circuit.name}.svg)\n\n"
+        f"![{circuit.task}](images/gallery/{circuit.name}.svg)\n\n"
         f"*`{circuit.task}`, {cells} cells*\n"
     )
 
