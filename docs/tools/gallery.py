@@ -51,8 +51,8 @@ _HEAD = """\
 <!-- Written by docs/tools/gallery.py from examples/circuits; edit that, not this. -->
 
 The smallest circuits found for common functions, as [`.mig` files](formats.md#mig). Cells are ANDs, ORs and
-majorities of three; inverters are free. LUT6 is an [estimate](fpga.md#estimates). A function has several rows if
-a larger circuit has fewer levels or inverters, was made in another way, or is part of a larger function.
+majorities of three; inverters are free. LUT6 is an [estimate](fpga.md#estimates). A function has several rows
+if a larger circuit has fewer levels or inverters, was made in another way, or is part of a larger function.
 
 Every circuit equals its task on all input vectors:
 
