@@ -21,9 +21,8 @@ from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow import importing
 from btfsynth.hdl.design import HardwareOptions
-from btfsynth.models.compare import Comparison
 from btfsynth.models.readers import ReadOptions
-from btfsynth.models.record import ImportedModel
+from btfsynth.models.record import Comparison, ImportedModel
 from btfsynth.settings.table import HARDWARE, IMPORT
 
 if TYPE_CHECKING:

@@ -22,8 +22,7 @@ from btfsynth.flow.patterns import function_vectors
 from btfsynth.flow.report import is_verified, publish_design
 from btfsynth.flow.simplify import optimise
 from btfsynth.hdl.design import HardwareOptions, Origin, write_design
-from btfsynth.models.compare import Comparison, compare_borders, compare_rows
-from btfsynth.models.record import ImportedModel
+from btfsynth.models.record import Comparison, ImportedModel, compare_borders, compare_rows
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import (

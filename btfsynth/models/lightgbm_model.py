@@ -19,12 +19,10 @@ from numpy.typing import NDArray
 from btfsynth.dataset.columns import TableColumn
 from btfsynth.errors import DataError, UsageError, shown
 from btfsynth.lower.trees import LEAF
-from btfsynth.models.ensemble import Origin, RealEnsemble
+from btfsynth.models.ensemble import Origin, RealEnsemble, Splits, ordered, over_questions
 from btfsynth.models.features import NumberFeature, Values
-from btfsynth.models.readers import ReadOptions
-from btfsynth.models.reading import Reading, labels_of
+from btfsynth.models.readers import Reading, ReadOptions, labels_of
 from btfsynth.models.record import ImportedModel, Library
-from btfsynth.models.splits import Splits, ordered, over_questions
 
 _KIND = "LightGBM"
 _VERSIONS = ("v3", "v4")

@@ -1,4 +1,7 @@
-"""A file of ONNX or QONNX as an imported model: its network, and what it is compared with."""
+"""A file of ONNX or QONNX as an imported model: its network, its inputs, and what it is compared with.
+
+The bits of an input are those of the model's own quantiser, or of the whole numbers that rows show.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.fit_code import between
 from btfsynth.dataset.frames import number_matrix
+from btfsynth.dataset.table_code import LEVELS, REFUSE, STEPS, ColumnCode, TableCode
 from btfsynth.errors import DataError, WidthError
 from btfsynth.files import StrPath, as_path
-from btfsynth.models.integer_layers import Neurons, NotIntegerError, Scores, quantised
+from btfsynth.models.integer_layers import (
+    MOST_LEVELS,
+    Integers,
+    Levels,
+    Neurons,
+    NotIntegerError,
+    Scores,
+    quantised,
+)
 from btfsynth.models.onnx import Flow, Graph, Walk, read_graph, run_node
-from btfsynth.models.onnx_inputs import Inputs
 from btfsynth.models.readers import ReadOptions
 from btfsynth.models.record import ImportedModel, Library, lowered
 from btfsynth.network.accuracy import hardware_outputs
@@ -204,3 +216,217 @@ def _own(graph: Graph, output: str) -> Callable[[Rows], NDArray[Any]]:
         return values[output]
 
     return run
+
+
+# Bits of the inputs
+
+_FAR = np.float32(1e30)
+_PROBES = 256
+_NUMBERS = 256
+"""Different whole numbers that an input may be."""
+
+Apply = Callable[[NDArray[Any]], NDArray[Any]]
+Singles = NDArray[np.float32]
+
+
+class Inputs:
+    """The inputs of a model: their code and ports, once `levels` has seen what becomes of them.
+
+    `rows` ``(rows, inputs)`` float64, or None, show what values they have.
+    """
+
+    def __init__(self, name: str, size: int, rows: NDArray[np.float64] | None) -> None:
+        self.name = name
+        self.size = size
+        self.rows = rows
+        self.ports: tuple[Port, ...] = (Port(name, size),)
+        self.code: TableCode | None = None
+        self._tried: list[Singles] = [np.array([0, 1], dtype=np.float32)] * size
+
+    def levels(self, apply: Apply, index: Integers) -> Levels:
+        """Return the levels of what operators make of the inputs.
+
+        ``apply`` maps ``(rows, inputs)`` to ``(rows, activations)``; activation ``e`` comes of input
+        ``index[e]`` alone.
+
+        Raises
+        ------
+        NotIntegerError
+            If they could be any number.
+        """
+        if sorted(index.tolist()) != list(range(self.size)):
+            raise NotIntegerError("inputs of which one is used twice or not at all")
+        found = self._quantised(apply, index)
+        return self._listed(apply, index) if found is None else found
+
+    def border_rows(self, count: int) -> NDArray[np.float64]:
+        """Return rows of values beside the thresholds of the inputs."""
+        random = np.random.default_rng(0)
+        columns = [each[random.integers(len(each), size=count)] for each in self._tried]
+        return np.stack(columns, axis=1).astype(np.float64)
+
+    def _quantised(self, apply: Apply, index: Integers) -> Levels | None:
+        """Find the thresholds of a quantiser by bisection; None if there are too many levels."""
+        cuts: list[list[tuple[np.float32, np.float32]]] = [[] for _ in range(self.size)]
+        ends = np.asarray(
+            apply(np.full((2, self.size), _FAR) * np.array([[-1], [1]], dtype=np.float32)),
+            dtype=np.float32,
+        )
+        open_: list[tuple[int, np.float32, np.float32, np.float32, np.float32]] = [
+            (place, -_FAR, ends[0, place], _FAR, ends[1, place]) for place in range(self.size)
+        ]
+        while open_:
+            slots = np.zeros(self.size, dtype=np.int64)
+            asked = []
+            for place, a, value_a, b, value_b in open_:
+                middle = None if value_a == value_b else _between(a, b)
+                if middle is not None:
+                    asked.append((place, int(slots[place]), a, value_a, middle, b, value_b))
+                    slots[place] += 1
+                elif value_a != value_b:
+                    cuts[place].append((b, value_b))
+            if max(slots.max(), *map(len, cuts)) >= MOST_LEVELS:
+                return None
+            rows = np.zeros((max(1, int(slots.max())), self.size), dtype=np.float32)
+            for place, slot, _, _, middle, _, _ in asked:
+                rows[slot, index[place]] = middle
+            made = np.asarray(apply(rows), dtype=np.float32)
+            open_ = []
+            for place, slot, a, value_a, middle, b, value_b in asked:
+                value = made[slot, place]
+                open_ += [(place, a, value_a, middle, value), (place, middle, value, b, value_b)]
+        limits = [np.array(sorted(cut for cut, _ in own), dtype=np.float32) for own in cuts]
+        values = [
+            np.array([start, *(after for _, after in sorted(own))], dtype=np.float32)
+            for start, own in zip(ends[0], cuts, strict=True)
+        ]
+        self._require_steps(apply, index, limits, values)
+        by_input = np.argsort(index)
+        cut = [limits[place] for place in by_input]
+        self._set_steps([np.nextafter(each, -_FAR) for each in cut], cut)
+        return self._thermometers(index, values)
+
+    def _require_steps(
+        self, apply: Apply, index: Integers, limits: Sequence[Singles], values: Sequence[Singles]
+    ) -> None:
+        """Refuse what rises and falls again: bisection would have missed some of it."""
+        random = np.random.default_rng(0)
+        spread = (
+            max((float(np.abs(each).max()) for each in limits if len(each)), default=0.0) or 1.0
+        )
+        probes = random.uniform(-4 * spread, 4 * spread, (_PROBES, self.size)).astype(np.float32)
+        made = np.asarray(apply(probes), dtype=np.float32)
+        for place, own in enumerate(index):
+            level = np.searchsorted(limits[place], probes[:, own], side="right")
+            if not np.array_equal(values[place][level], made[:, place]):
+                raise NotIntegerError(
+                    "inputs that go through more than a quantiser of up to 4 bits"
+                )
+
+    def _listed(self, apply: Apply, index: Integers) -> Levels:
+        """Take the levels from rows: bits, signs or small whole numbers."""
+        if self.rows is None or not self.rows.size:
+            raise NotIntegerError(
+                "inputs that could be any number; give rows that show which whole numbers they are, or train "
+                "with a quantiser of up to 4 bits before it"
+            )
+        seen = np.unique(self.rows)
+        broken = seen[seen != np.rint(seen)]
+        if len(broken) or seen[-1] - seen[0] >= _NUMBERS:
+            what = f"{broken[0]:g}" if len(broken) else f"{seen[0]:g} to {seen[-1]:g}"
+            raise NotIntegerError(
+                f"float inputs, such as {what}; train with a quantiser of up to 4 bits before it, or use whole "
+                f"numbers in a range of {_NUMBERS}"
+            )
+        numbers = _domain(seen)
+        table = np.repeat(numbers.astype(np.float32)[:, None], self.size, axis=1)
+        made = np.asarray(apply(table), dtype=np.float64)
+        self._tried = [numbers.astype(np.float32)] * self.size
+        if len(numbers) > MOST_LEVELS:
+            return self._binary(index, made, numbers)
+        if not np.array_equal(numbers, (0, 1)):
+            single = numbers.astype(np.float32)
+            self._set_steps([single[:-1]] * self.size, [single[1:]] * self.size)
+        return self._thermometers(index, [column.astype(np.float32) for column in made.T])
+
+    def _binary(
+        self, index: Integers, made: NDArray[np.float64], numbers: NDArray[np.float64]
+    ) -> Levels:
+        """Code inputs of many values as binary numbers; what is made of them has to be a straight line."""
+        last = len(numbers) - 1
+        width = last.bit_length()
+        slope = (made[-1] - made[0]) / last
+        line = made[0] + slope * np.arange(len(numbers))[:, None]
+        if np.abs(line - made).max() > 1e-6 * np.abs(made).max():
+            raise NotIntegerError("whole numbers that go through more than a scale and an offset")
+        low, high = float(numbers[0]), float(numbers[-1])
+        self._set_code(
+            [
+                ColumnCode(*self._names(place), low=low, high=high, levels=last)
+                for place in range(self.size)
+            ]
+        )
+        step = np.zeros((self.size, self.size, width))
+        step[np.arange(self.size), index] = slope[:, None] * 2.0 ** np.arange(width)
+        values = [column.astype(np.float32) for column in made.T]
+        return Levels(made[0], step.reshape(self.size, -1), values)
+
+    def _thermometers(self, index: Integers, values: Sequence[Singles]) -> Levels:
+        widths = np.zeros(self.size, dtype=np.int64)
+        widths[index] = [len(each) - 1 for each in values]
+        ends = np.cumsum(widths)
+        step = np.zeros((self.size, int(ends[-1])))
+        for place, own in enumerate(index):
+            steps = np.diff(values[place].astype(np.float64))
+            step[place, ends[own] - widths[own] : ends[own]] = steps
+        return Levels(np.array([float(each[0]) for each in values]), step, values)
+
+    def _names(self, place: int, kind: str = LEVELS) -> tuple[str, str, str]:
+        return f"{self.name}[{place}]", kind, f"{self.name}_{place}"
+
+    def _set_steps(self, below: Sequence[Singles], limits: Sequence[Singles]) -> None:
+        """Take thermometers: bit ``t`` of an input is 1 from limit ``t`` on, 0 up to the number below it."""
+        columns = []
+        for place, (under, own) in enumerate(zip(below, limits, strict=True)):
+            cuts = tuple(
+                between(float(a), float(b)) if b else 0.0 for a, b in zip(under, own, strict=True)
+            )
+            columns.append(ColumnCode(*self._names(place, STEPS), thresholds=cuts))
+        self._tried = [
+            np.concatenate([under, own]) if len(own) else np.zeros(1, dtype=np.float32)
+            for under, own in zip(below, limits, strict=True)
+        ]
+        self._set_code(columns)
+
+    def _set_code(self, columns: Sequence[ColumnCode]) -> None:
+        self.code = TableCode("model", tuple(columns), REFUSE)
+        self.ports = self.code.ports
+
+
+def _domain(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the whole numbers that an input may be: 0 and 1, -1 and 1, or a range."""
+    for usual in ((0, 1), (-1, 1)):
+        if np.isin(seen, usual).all():
+            return np.array(usual, dtype=np.float64)
+    low = min(0.0, float(seen[0]))
+    count = int(seen[-1] - low) + 1
+    if count > MOST_LEVELS:  # a whole number of bits
+        count = 1 << (count - 1).bit_length()
+    return low + np.arange(count, dtype=np.float64)
+
+
+def _between(a: np.float32, b: np.float32) -> np.float32 | None:
+    """Return the number half way between two in the order of single precision; None if they are neighbours."""
+    low, high = (_order(each) for each in (a, b))
+    if high - low <= 1:
+        return None
+    middle = (low + high) // 2
+    word = np.uint32(middle if middle >= 0 else (-middle) | 0x80000000)
+    bits = np.array([word], dtype=np.uint32)
+    found: np.float32 = bits.view(np.float32)[0]
+    return found
+
+
+def _order(number: np.float32) -> int:
+    word = int(np.array(number, dtype=np.float32).view(np.uint32))
+    return word if word < 0x80000000 else -(word & 0x7FFFFFFF)

@@ -1,24 +1,29 @@
-"""Fitted classifiers of scikit-learn, alone or at the end of a Pipeline, as imported models."""
+"""Fitted classifiers of scikit-learn, alone or at the end of a Pipeline, as imported models.
+
+The transformers of a Pipeline become features of the columns that the user has (see
+`btfsynth.models.features`).
+"""
 
 from __future__ import annotations
 
 import importlib
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import MissingToolError, UsageError
+from btfsynth.dataset.columns import TableColumn, word_of
+from btfsynth.errors import MissingToolError, UsageError, shown
 from btfsynth.extras import install_command
 from btfsynth.models import sklearn_linear, sklearn_trees
 from btfsynth.models.ensemble import Origin
-from btfsynth.models.readers import ReadOptions
-from btfsynth.models.reading import Reading, labels_of
+from btfsynth.models.features import Feature, NumberFeature, Values, WordFeature
+from btfsynth.models.readers import Reading, ReadOptions, labels_of
 from btfsynth.models.record import ImportedModel, Library
-from btfsynth.models.sklearn_pipeline import Columns, input_columns, transformed
 
 Reader = Callable[[Any, Reading], ImportedModel]
 
@@ -147,3 +152,250 @@ def _rows(values: NDArray[np.float64], columns: Columns, model: Any) -> Any:
         pd = importlib.import_module("pandas")
         return pd.DataFrame(dict(zip(columns.names, made, strict=True)))
     return np.array(made, dtype=object).T
+
+
+# Transformers
+
+_KNOWN = (
+    "StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, Binarizer, KBinsDiscretizer, OneHotEncoder, "
+    "OrdinalEncoder, SimpleImputer, ColumnTransformer, FeatureUnion or a selection of features"
+)
+
+
+@dataclass
+class Columns:
+    """The columns that a model is given, and which of them are found to be words."""
+
+    names: list[str]
+    words: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    # The categories as scikit-learn has them, to make rows of
+    given: dict[int, list[Any]] = field(default_factory=dict)
+    numbers: set[int] = field(default_factory=set)
+
+    def columns(self) -> list[TableColumn]:
+        return [TableColumn(name, self.words.get(place)) for place, name in enumerate(self.names)]
+
+    def raw(self) -> list[Feature]:
+        return [NumberFeature(place) for place in range(len(self.names))]
+
+    def as_words(self, feature: Feature, categories: Sequence[Any], where: str) -> WordFeature:
+        """Take a column for words, which none of the features may take for numbers."""
+        column = feature.column
+        name = shown(self.names[column], 40)
+        if not isinstance(feature, NumberFeature) or feature.steps:
+            raise UsageError(f"{where}: column {name}: expected it as it is, not scaled or binned")
+        if any(each is None or each != each for each in categories):  # noqa: PLR0124 - NaN
+            raise UsageError(
+                f"{where}: column {name}: a category for missing values is not supported; name them before"
+            )
+        words = tuple(word_of(each) for each in categories)
+        if len(set(words)) < len(words) or self.words.get(column, words) != words:
+            raise UsageError(
+                f"{where}: column {name}: expected different words, the same each time"
+            )
+        self.words[column] = words
+        self.given[column] = list(categories)
+        return WordFeature(column, np.arange(float(len(words))))
+
+    def require_kinds(self, features: Sequence[Feature], where: str) -> None:
+        """Refuse a column that one feature takes for words and another for numbers."""
+        for feature in features:
+            if not isinstance(feature, WordFeature) and feature.column in self.words:
+                name = shown(self.names[feature.column], 40)
+                raise UsageError(
+                    f"{where}: column {name}: is both words and numbers; copy the column"
+                )
+
+
+def input_columns(model: Any, X: Any) -> Columns:
+    """Return the columns that a fitted model takes, named as it was trained, else as `X` has them."""
+    first = model
+    while hasattr(first, "steps"):
+        first = first.steps[0][1]
+    names = getattr(first, "feature_names_in_", None)
+    if names is not None:
+        return Columns([str(each) for each in names])
+    count = getattr(first, "n_features_in_", None)
+    if count is None:
+        raise UsageError(f"{type(model).__name__}: expected a fitted model; call fit before")
+    if X is not None and hasattr(X, "columns") and len(X.columns) == count:
+        return Columns([str(each) for each in X.columns])
+    return Columns([f"x[{place}]" for place in range(count)])
+
+
+def transformed(step: Any, features: Sequence[Feature], columns: Columns) -> list[Feature]:
+    """Return the features behind a fitted transformer.
+
+    Raises
+    ------
+    UsageError
+        If it is none that keeps every feature a function of one column.
+    """
+    kind = type(step).__name__
+    if step is None or step == "passthrough" or kind == "SimpleImputer":
+        return _imputed(step, features)
+    if kind == "FunctionTransformer" and step.func is None:
+        return list(features)
+    if kind in _ELEMENTWISE:
+        return _ELEMENTWISE[kind](step, features)
+    if kind == "Pipeline":
+        found = list(features)
+        for _, each in step.steps:
+            found = transformed(each, found, columns)
+        return found
+    if kind == "KBinsDiscretizer":
+        return _binned(step, features)
+    if kind == "OneHotEncoder":
+        return _one_hot(step, features, columns)
+    if kind == "OrdinalEncoder":
+        return [
+            columns.as_words(feature, categories, kind)
+            for feature, categories in zip(features, step.categories_, strict=True)
+        ]
+    if kind == "ColumnTransformer":
+        return _by_columns(step, features, columns)
+    if kind == "FeatureUnion":
+        return [
+            each
+            for _, part in step.transformer_list
+            if part != "drop"
+            for each in transformed(part, features, columns)
+        ]
+    if hasattr(step, "get_support"):
+        return [features[place] for place in step.get_support(indices=True)]
+    raise UsageError(
+        f"{kind}: is not supported before a model, expected {_KNOWN}; import the model behind it, whose "
+        "columns are then its inputs"
+    )
+
+
+def _imputed(step: Any, features: Sequence[Feature]) -> list[Feature]:
+    """Return the features without change: a row with a missing value is refused by the code."""
+    if getattr(step, "indicator_", None) is not None:
+        raise UsageError("SimpleImputer: add_indicator is not supported; train without it")
+    statistics = getattr(step, "statistics_", None)
+    if statistics is not None and len(statistics) != len(features):
+        raise UsageError("SimpleImputer: drops an empty column; leave it out before")
+    return list(features)
+
+
+def _scaled(factors: Any, shift: Any, features: Sequence[Feature], first: str) -> list[Feature]:
+    """Return features divided or multiplied, and shifted, in the order that the library has."""
+    found = []
+    for place, feature in enumerate(features):
+        by = None if factors is None else np.float64(factors[place])
+        off = None if shift is None else np.float64(shift[place])
+        found.append(feature.mapped(_affine(by, off, first)))
+    return found
+
+
+def _affine(by: Any, off: Any, first: str) -> Callable[[Values], Values]:
+    def divide(values: Values) -> Values:  # less an offset, then divided
+        values = values if off is None else values - off
+        return values if by is None else values / by
+
+    def multiply(values: Values) -> Values:
+        return np.asarray(values * by + off)
+
+    return divide if first == "shift" else multiply
+
+
+def _standard(step: Any, features: Sequence[Feature]) -> list[Feature]:
+    mean = step.mean_ if step.with_mean else None
+    return _scaled(step.scale_ if step.with_std else None, mean, features, "shift")
+
+
+def _robust(step: Any, features: Sequence[Feature]) -> list[Feature]:
+    center = step.center_ if step.with_centering else None
+    return _scaled(step.scale_ if step.with_scaling else None, center, features, "shift")
+
+
+def _min_max(step: Any, features: Sequence[Feature]) -> list[Feature]:
+    found = _scaled(step.scale_, step.min_, features, "factor")
+    if not step.clip:
+        return found
+    low, high = (float(each) for each in step.feature_range)
+    return [feature.mapped(lambda values: np.clip(values, low, high)) for feature in found]
+
+
+def _max_abs(step: Any, features: Sequence[Feature]) -> list[Feature]:
+    found = _scaled(step.scale_, None, features, "shift")
+    if not getattr(step, "clip", False):
+        return found
+    return [feature.mapped(lambda values: np.clip(values, -1.0, 1.0)) for feature in found]
+
+
+def _binarized(step: Any, features: Sequence[Feature]) -> list[Feature]:
+    edge = np.array([np.nextafter(float(step.threshold), np.inf)])  # above the threshold
+    return [feature.cut(edge, lambda values: values) for feature in features]
+
+
+_ELEMENTWISE: dict[str, Callable[[Any, Sequence[Feature]], list[Feature]]] = {
+    "StandardScaler": _standard,
+    "RobustScaler": _robust,
+    "MinMaxScaler": _min_max,
+    "MaxAbsScaler": _max_abs,
+    "Binarizer": _binarized,
+}
+
+
+def _binned(step: Any, features: Sequence[Feature]) -> list[Feature]:
+    found: list[Feature] = []
+    for place, feature in enumerate(features):
+        edges = np.asarray(step.bin_edges_[place][1:-1], dtype=np.float64)
+        if step.encode == "ordinal":
+            found.append(feature.cut(edges, lambda values: values))
+            continue
+        for number in range(int(step.n_bins_[place])):
+            found.append(feature.cut(edges, _is(float(number))))
+    return found
+
+
+def _is(number: float) -> Callable[[Values], Values]:
+    return lambda values: (values == number).astype(np.float64)
+
+
+def _one_hot(step: Any, features: Sequence[Feature], columns: Columns) -> list[Feature]:
+    infrequent = getattr(step, "infrequent_categories_", None)
+    if infrequent is not None and any(each is not None for each in infrequent):
+        raise UsageError("OneHotEncoder: infrequent categories are not supported; train without")
+    found: list[Feature] = []
+    for place, feature in enumerate(features):
+        categories = list(step.categories_[place])
+        dropped = None if step.drop_idx_ is None else step.drop_idx_[place]
+        for number, category in enumerate(categories):
+            if number == dropped:
+                continue
+            if isinstance(feature, NumberFeature) and not feature.steps:
+                word = columns.as_words(feature, categories, "OneHotEncoder")
+                found.append(word.mapped(_is(float(number))))
+            elif isinstance(feature, NumberFeature):
+                raise UsageError("OneHotEncoder: expected columns as they are, or in bins")
+            else:
+                found.append(feature.mapped(_is(float(category))))
+    return found
+
+
+def _by_columns(step: Any, features: Sequence[Feature], columns: Columns) -> list[Feature]:
+    names = list(getattr(step, "feature_names_in_", []))
+    found: list[Feature] = []
+    for _, part, chosen in step.transformers_:
+        if isinstance(part, str) and part == "drop":
+            continue
+        places = _places(chosen, names, len(features))
+        found += transformed(part, [features[place] for place in places], columns)
+    return found
+
+
+def _places(chosen: Any, names: Sequence[Any], count: int) -> list[int]:
+    """Return which columns a part of a ColumnTransformer takes: by name, number, slice or mask."""
+    if isinstance(chosen, slice):
+        if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
+            start = 0 if chosen.start is None else names.index(chosen.start)
+            stop = count if chosen.stop is None else names.index(chosen.stop) + 1
+            return list(range(count))[start : stop : chosen.step]
+        return list(range(count))[chosen]
+    listed = [chosen] if isinstance(chosen, (str, int)) else list(chosen)
+    if listed and all(isinstance(each, (bool, np.bool_)) for each in listed):
+        return [place for place, taken in enumerate(listed) if taken]
+    return [names.index(each) if isinstance(each, str) else int(each) % count for each in listed]

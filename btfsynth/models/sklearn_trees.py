@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import UsageError
 from btfsynth.lower.trees import LEAF, IntegerTree, RealTree
-from btfsynth.models.ensemble import RealEnsemble, label_tree_model
+from btfsynth.models.ensemble import RealEnsemble, Splits, label_tree_model, over_questions
 from btfsynth.models.features import Values
-from btfsynth.models.reading import Reading
+from btfsynth.models.readers import Reading
 from btfsynth.models.record import ImportedModel
-from btfsynth.models.splits import Splits, over_questions
 
 _NO_CHILD = -1
 _EPS = float(np.finfo(np.float64).eps)
