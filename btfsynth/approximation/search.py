@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 
 from btfsynth.approximation.store import Point, Store
 from btfsynth.approximation.tolerance import AVERAGES
-from btfsynth.approximation.walk import Walk
-from btfsynth.approximation.walk_task import Problem, get_ready, walk_once
+from btfsynth.approximation.walk import Problem, Walk, get_ready, walk_once
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
 from btfsynth.events import ApproximationStatus, Note, OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.approximation.walk_task import Walked
+from btfsynth.approximation.walk import Walked
 from btfsynth.discovery.record import canonical_hash
 from btfsynth.errors import DataError, OutputError, shown
 from btfsynth.files import as_path, make_folder, write_text
