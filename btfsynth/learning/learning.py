@@ -39,7 +39,6 @@ from btfsynth.learning.base import (
 )
 from btfsynth.learning.candidates import within
 from btfsynth.learning.circuits import warm_up_circuits
-from btfsynth.learning.classes import class_numbers, compete_for_classes, rows_of
 from btfsynth.learning.joint import (
     Asked,
     Joint,
@@ -49,7 +48,14 @@ from btfsynth.learning.joint import (
     tied,
     untied,
 )
-from btfsynth.learning.portfolio import JOINT, Outcome, compete
+from btfsynth.learning.portfolio import (
+    JOINT,
+    Outcome,
+    class_numbers,
+    compete,
+    compete_for_classes,
+    rows_of,
+)
 from btfsynth.learning.queries import Oracle, command_oracle
 from btfsynth.learning.report import Baseline, LearnReport, have_sklearn, measure_baselines, score
 from btfsynth.netlist.builder import NetlistBuilder

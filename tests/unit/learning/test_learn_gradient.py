@@ -25,7 +25,6 @@ from btfsynth.learning.base import (
 )
 from btfsynth.learning.boosting import vote
 from btfsynth.learning.candidates import Candidate, is_worse, measured, ordered
-from btfsynth.learning.classes import class_numbers, rows_of
 from btfsynth.learning.front import (
     Booster,
     GradientLearner,
@@ -39,7 +38,7 @@ from btfsynth.learning.front import (
     thinned,
 )
 from btfsynth.learning.learning import learn
-from btfsynth.learning.portfolio import compete
+from btfsynth.learning.portfolio import class_numbers, compete, rows_of
 from btfsynth.learning.trees import TreeLearner
 from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble
 from btfsynth.netlist.simulation import evaluate, pack_bits
