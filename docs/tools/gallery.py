@@ -39,6 +39,7 @@ HOW = {
 """What `how` of a circuit can be, and what the page says that it was made from."""
 _NAME = re.compile(r"(?P<function>\w+)_c(?P<cells>\d+)_d(?P<depth>\d+)(?P<aig>_aig)?")
 _LUT = 6
+_PROGRAM = "python benchmarks/gallery.py"
 _COMMON = "iwls"
 """Source of most figures, all with the same measure: rows have its figures alone."""
 _HEADINGS = (
@@ -65,8 +66,8 @@ btfsynth equiv examples/circuits/{example}.mig {task}
 - **Made from:** a trained network, a textbook circuit (with `--part`, one that completes a circuit of fewer
   bits), the truth table, or an AIG from the contest, under the [MIT
   licence](../examples/circuits/LICENSE-IWLS2025.txt).
-- **Command:** run it in a clone. The version that found a circuit reproduces it; later versions rarely give a
-  larger one.
+- **Command:** a row with options alone is `{program} FUNCTION` with these options, in a clone.
+  The version that found a circuit reproduces it; later versions rarely give a larger one.
 """
 
 
@@ -87,6 +88,11 @@ class Circuit:
     @property
     def name(self) -> str:
         return self.path.stem
+
+    @property
+    def options(self) -> str:
+        """The command, without the words that the page says once."""
+        return self.command.removeprefix(f"{_PROGRAM} {self.task} ")
 
     @cached_property
     def netlist(self) -> Netlist:
@@ -161,7 +167,7 @@ def page(record: dict[str, Any], circuits: list[Circuit]) -> str:
     common = (
         f"A number alone counts the two-input ANDs of an AIG ({_link(record['sources'][_COMMON])})."
     )
-    parts = [_HEAD.format(example=example.name, task=example.task, common=common)]
+    parts = [_HEAD.format(example=example.name, task=example.task, common=common, program=_PROGRAM)]
     for family in record["families"]:
         rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
         pictures = []
@@ -192,7 +198,7 @@ def _row(
     return (
         f"[`{circuit.task}`](../examples/circuits/{circuit.path.name})", str(cost.cells), str(cost.depth),
         str(cost.inverters), str(map_luts(circuit.netlist, _LUT).luts), elsewhere or "-", how,
-        f"`{circuit.command}`",
+        f"`{circuit.options}`",
     )  # fmt: skip
 
 
