@@ -192,15 +192,6 @@ def test_a_wrong_network_is_an_error_that_shows_the_row(tmp_path: Path) -> None:
         model.compare(all_signs(6))
 
 
-def test_from_file_to_verified_hardware(tmp_path: Path) -> None:
-    path = perceptron(tmp_path / "m.onnx", [6, 4, 3], 1)
-    rows = all_signs(6)
-    model = btf.from_onnx(path, rows)
-    design = model.write(tmp_path / "out", rows, simulators=["amaranth"], passes="strash")
-    assert design.predict(rows[:50]).tolist() == model.predict(rows[:50]).tolist()
-    assert bool(design.verify())
-
-
 def test_rows_of_a_file_keep_their_signs(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a,b,y\n-1,1,0\n1,1,1\n-1,-1,0\n")
     rows = rows_of(load(tmp_path / "rows.csv"))
