@@ -73,15 +73,14 @@ class _Wanted:
     "bounds",
     multiple=True,
     metavar="X|METRIC=X",
-    help="Largest error allowed, of --metric or of the metric named; may be given several times.  "
-    "[default: none, and the whole front is searched]",
+    help="Maximum error in --metric or in METRIC; repeatable.  [default: none: search for the Pareto front]",
 )
 @record_options("options", "btfsynth.approximation.search:ApproximateOptions", APPROXIMATE)
 @path_option(
     "--weights",
     "distribution",
-    help="How often input vectors occur: a .csv with a column for each input port and one named weight, or an "
-    ".npy of 2^inputs whole numbers.  [default: all alike]",
+    help="Frequencies of the input vectors: a .csv with a column per input port and a column weight, or an "
+    ".npy of 2^inputs whole numbers.  [default: all equal]",
 )
 @click.option("--resume", is_flag=True, help="Continue the search in the folder.")
 @name_option
@@ -97,14 +96,13 @@ def approximate_command(
 ) -> None:
     """Search for the smallest circuit whose error stays within a bound.
 
-    SOURCE is a netlist file, a task (see 'btfsynth tasks') or a table of patterns; of the latter two a netlist
-    is made first. Output ports are read as numbers. Without --bound the front of error against cost is
-    searched. Every circuit is kept as a design with its error, measured on every input vector (up to 24 inputs)
-    or proven by a solver, and measured again by 'btfsynth verify'.
+    SOURCE is a netlist file, a task (see 'btfsynth tasks') or a table of patterns. Output ports are read as
+    unsigned numbers. Without --bound, searches for the Pareto front of error and cost. Every circuit found is
+    kept as a design with its error, which is measured on every input vector (up to 24 inputs) or proven by SAT.
     Ctrl-C ends the search, keeps everything and exits with 1; --resume continues.
 
     \b
-    Metrics, d being the difference of an output port from its exact value v:
+    Metrics, where d is the value of an output port minus its exact value v:
       wce    largest |d|                     ep    share of input vectors with any d other than 0
       mae    mean of |d|                     mre   mean of |d| / max(1, |v|)
       mse    mean of d * d                   wcre  largest |d| / max(1, |v|)

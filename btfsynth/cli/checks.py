@@ -276,7 +276,7 @@ def equiv_command(
     ports cannot be matched.
 
     \b
-    Example:
+    Examples:
       btfsynth equiv m3.mig m3.aig
       btfsynth equiv m3.mig multiplier:3
       btfsynth equiv m3.mig m3.aig --metric wce --bound 7

@@ -299,11 +299,10 @@ _LISTED_PREDICTIONS = 20
 def predict_command(
     *, design: Path, source: str, path: Path | None, outputs: str | None, as_json: bool
 ) -> None:
-    """Apply DESIGN to the rows of SOURCE, and count what it gets right.
+    """Apply DESIGN to the rows of SOURCE, and count the correct outputs.
 
-    DESIGN is a design folder or a trained network (.npz), SOURCE a file or a task. Columns are matched by name,
-    in the code of the design; a file needs no column of targets. A row without a target, such as ?, is not
-    counted.
+    DESIGN is a design folder or a trained network (.npz), SOURCE a file or a task. Columns are matched by name
+    and coded as in the design. Target columns are optional; rows without a target, such as ?, are not counted.
 
     \b
     Examples:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @source_option(
     "--data",
     "source",
-    help="Task or file of rows that are compared with the library's labels and simulated.",
+    help="Task or file of rows, whose labels are compared with the library's and which are simulated.",
 )
 @name_option
 @json_option
@@ -76,9 +76,10 @@ def import_command(
 ) -> None:
     """Turn MODEL, a file of another library, into checked hardware.
 
-    MODEL is told by its content. Every row of --data, and rows at the thresholds of the model, get the label
-    that the library gives them, or this fails and shows the row. scikit-learn's models are Python objects:
-    hand them to btf.from_sklearn.
+    MODEL is recognised by its content: XGBoost, LightGBM, ONNX, torchlogix or arrays. The labels of all rows
+    of --data, and of rows at the thresholds of the model, are compared with the library's. A difference that
+    rounding does not explain is an error that shows the row. scikit-learn models are Python objects: pass them
+    to btf.from_sklearn.
 
     \b
     Examples:

@@ -32,8 +32,8 @@ from btfsynth.settings.setting import (
 class StopRule(str, Enum):
     """What ends a trial before its iterations are used up.
 
-    It does not decide which of its networks a trial gives, but for this: where every target had to be right,
-    and is, it is the one that the trial ended with (see `btfsynth.training.trainer.train_trial`).
+    It does not decide which network a trial returns, with one exception: a trial that stops because every
+    target is right returns its last network (see `btfsynth.training.trainer.train_trial`).
     """
 
     EXACT = "exact"
@@ -118,7 +118,7 @@ class Basis(str, Enum):
 
 
 class Effort(str, Enum):
-    """How long an optimisation without given passes may take."""
+    """Effort of an optimisation whose passes are not given."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -168,9 +168,9 @@ DEFAULT_STAGE_DEPTH = 4
 """Default depth of a pipeline stage, in cells: about two levels of 4-input lookup tables."""
 
 DEFAULT_TIME_LIMIT = 60.0
-"""Seconds of a discovery or of learning for which neither time nor trials are limited."""
+"""Seconds of a discovery or of learning if neither time nor trials are given."""
 DEFAULT_MAX_CELLS, UNLIMITED = 5000, 2**31 - 1
-"""Cells of a circuit that is learned, without and with a limit in lookup tables."""
+"""Maximum cells of a learned circuit, without and with a limit in lookup tables."""
 
 _SECONDS = Real("a number of seconds above 0", lambda value: value > 0, "SECONDS")
 
@@ -243,7 +243,7 @@ INPUTS = table(
     Setting(
         "valid",
         Source(),
-        "Validation set: measured as well, and added to the test vectors of the hardware.",
+        "Validation set: its accuracy is reported, and its patterns become test vectors of the hardware.",
         formerly="held_out",
     ),
     _HASH.but(
@@ -380,7 +380,7 @@ TRIAL = table(
         10,
     ),
 )
-"""Settings of one trial; those of a training that are None are the task's."""
+"""Settings of one trial; settings of a training that are None take the task's value."""
 
 HARDWARE = table(
     Setting(
@@ -424,16 +424,16 @@ HARDWARE = table(
 _OBJECTIVE = Setting(
     "objective",
     Choice(Objective),
-    "Measure by which the best netlist of all passes is chosen.",
-    otherwise="the last pass's",
+    "Cost by which the best netlist of all passes is chosen.",
+    otherwise="the last netlist is returned",
     heading="Netlist options",
     more="lut6 counts 6-input lookup tables and runs the passes from several starts.",
 )
 _MAX_DEPTH = Setting(
     "max_depth",
     Whole(1),
-    "Maximum cells on a path from an input to an output.",
-    otherwise="no limit; deeper only where cells are saved",
+    "Maximum logic depth in cells.",
+    otherwise="no limit, but a pass adds depth only if it saves cells",
     heading="Netlist options",
 )
 
@@ -455,7 +455,7 @@ BUILD = table(
     ),
     _PASSES.but(
         default=None,
-        otherwise="size; fast from 5,000 cells, light from 100,000; depth for another objective than cells",
+        otherwise="size; fast from 5,000 cells, light from 100,000; depth if `objective` is not cells",
     ),
     _OBJECTIVE.but(kind=Choice(Objective, omit=(Objective.LUT6,)), more=""),
     _MAX_DEPTH,
@@ -495,14 +495,14 @@ _SEARCH = (
 )
 
 SIMPLIFY = table(
-    _OBJECTIVE.but(otherwise="the last pass's; cells if `passes` is not given"),
+    _OBJECTIVE.but(otherwise="the last netlist is returned; cells if `passes` is not given"),
     _MAX_DEPTH,
     _TIME_LIMIT.but(help="Stop after SECONDS, proof included, and keep the best netlist."),
     Setting(
         "effort",
         Choice(Effort),
-        "How long to search where `passes` is not given: up to fast (low), size or table (normal), best (high) "
-        "as cells and `time_limit` permit.",
+        "Effort if `passes` is not given: at most the script fast (low), size or table (normal), or best "
+        "(high), depending on cells and `time_limit`.",
         Effort.NORMAL,
     ),
     Setting(
@@ -511,14 +511,14 @@ SIMPLIFY = table(
         "Cells of the result: maj (majorities, AND, OR), xmg (these, and XOR of two and three), aig (AND, OR) "
         "or xag (AND, OR, XOR).",
         Basis.MAJ,
-        more="The passes work on majorities; another basis is mapped and searched after them.",
+        more="The passes work on majorities; a netlist of another basis is made from their result.",
     ),
     heading="Netlist options",
 )
 
 IMPORT = table(
     _PASSES.but(default=None, otherwise="by cells, effort and time limit", section=""),
-    _OBJECTIVE.but(otherwise="the last pass's; cells if `passes` is not given"),
+    _OBJECTIVE.but(otherwise="the last netlist is returned; cells if `passes` is not given"),
     _MAX_DEPTH,
     SIMPLIFY["time_limit"].but(heading="Netlist options"),
     SIMPLIFY["effort"].but(heading="Netlist options"),
@@ -530,15 +530,15 @@ READ = table(
     Setting(
         "code",
         Choice(("auto", "thresholds", "intervals", "numbers")),
-        "What columns of numbers become: a bit for each threshold of the model (thresholds), the number of the "
-        "interval between them (intervals), whole numbers as they are (numbers), or what suits (auto).",
+        "Port of a column of numbers: one bit per threshold of the model (thresholds), the number of "
+        "thresholds reached (intervals), the whole number (numbers), or the most suitable of these (auto).",
         "auto",
     ),
     Setting(
         "leaf_bits",
         Whole(1, 24),
-        "Bits of the largest leaf or weight, which are rounded to integers.",
-        otherwise="as many as keep the label of every row",
+        "Round leaves and weights to integers of N bits.",
+        otherwise="enough to keep the label of every row",
     ),
     heading="Model options",
 )
@@ -563,8 +563,8 @@ DISCOVER = table(
     Setting(
         "polish",
         Flag(),
-        "Optimise the best circuits again with other seeds, after the trials or, with a time limit, in its "
-        "last quarter; those of cascades from a fifth of it on.",
+        "Optimise the best circuits again with other seeds: after the trials or, with a time limit, in its "
+        "last quarter (for cascades, after its first fifth).",
         True,
     ),
     heading="Options",
@@ -574,11 +574,11 @@ APPROXIMATE = table(
     Setting(
         "metric",
         Choice(Metric),
-        "Metric of the error.",
+        "Error metric.",
         Metric.WCE,
     ),
-    Setting("signed", Flag(), "Read output ports as numbers in two's complement.", False),
-    Setting("bits", Flag(), "Read every output bit by itself: the error counts wrong bits.", False),
+    Setting("signed", Flag(), "Read output ports as two's complement numbers.", False),
+    Setting("bits", Flag(), "Treat every output bit as a port of its own.", False),
     Setting(
         "objective",
         Choice(Objective),
@@ -592,7 +592,7 @@ APPROXIMATE = table(
     Setting(
         "sweeps",
         Whole(1),
-        "Times to go up the ladder of bounds, each with twice the patience.",
+        "Number of sweeps over the bounds, each with twice the patience of the one before.",
         default=None,
         otherwise="no limit",
     ),
@@ -630,14 +630,14 @@ LEARN = table(
     Setting(
         "tolerance",
         Real("a number of at least 0", lambda value: value >= 0),
-        "Validation accuracy to give up for a smaller circuit, in standard errors.",
+        "Choose the smallest circuit whose validation accuracy is at most X standard errors below the best.",
         otherwise="1, or 0 with `max_luts`",
     ),
     _SEARCH[0].but(
         help="Learn for SECONDS; baselines, passes and simulators run afterwards, without a limit."
     ),
     _SEARCH[1].but(
-        help="Networks to train per output; without `time_limit`, independent of the machine's speed."
+        help="Networks to train per output; without `time_limit` the result is reproducible."
     ),
     _JOBS.but(
         help="Trainings to run in parallel; with `trials` alone they do not change the result."
@@ -656,26 +656,27 @@ LEARN = table(
     Setting(
         "basis",
         Choice(Basis),
-        "Gates of the hidden circuit, if known: maj, xmg, aig or xag; for the learner of all outputs at once.",
+        "Gates of the hidden circuit, if known: maj, xmg, aig or xag; used by the learner circuit.",
         Basis.XMG,
     ),
     Setting(
         "oracle",
         Text("a command", "COMMAND"),
         "Command that computes the function: it reads lines of input bits and writes a line of output bits for "
-        "each; the learner chooses what to ask.",
+        "each; the learner chooses the vectors.",
         otherwise="none",
     ),
     Setting(
         "queries",
         Whole(1, 100_000),
-        "Maximum number of vectors to ask the oracle for.",
+        "Maximum number of vectors to evaluate by the oracle.",
         200,
     ),
     Setting(
         "share",
         Choice(Share),
-        "Known symmetry: none, or cyclic (every output is one function of the inputs, rotated one bit more).",
+        "Known symmetry: none, or cyclic (all outputs are one function of the inputs, rotated by one bit per "
+        "output).",
         Share.NONE,
     ),
     Setting(
@@ -738,7 +739,7 @@ FPGA = table(
     Setting(
         "tries",
         Whole(1, 64),
-        "Input orders that every mapping script tries; not for `board`.",
+        "Number of input orders for each mapping script; not with `board`.",
         4,
     ),
 )
