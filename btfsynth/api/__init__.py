@@ -1,1 +1,1 @@
-"""The public surface: `btfsynth` names what is here, and loads it when it is used."""
+"""The public API; `btfsynth` imports each name from here on first use."""

@@ -1,4 +1,4 @@
-"""Approximate circuits: searched, measured and kept as designs."""
+"""The search for approximate circuits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class ApproximationRow(NamedTuple):
-    """A circuit that no other beats in error and cost; errors in the units of `approximate`."""
+    """A circuit on the Pareto front of error and cost, with its errors in the units of `approximate`."""
 
     cells: int
     depth: int
@@ -47,18 +47,18 @@ class ApproximationRow(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Approximation(Shown):
-    """What `approximate` found: circuits of rising error and falling cost, each a design."""
+    """Result of `approximate`: designs of increasing error and decreasing cost."""
 
     core: ApproximateReport
 
     @property
     def folder(self) -> Path:
-        """Where all is kept; the search can be resumed from it."""
+        """Folder of the results, from which the search can be resumed."""
         return self.core.directory
 
     @property
     def front(self) -> Table[ApproximationRow]:
-        """The circuits, the smallest error first."""
+        """The circuits by increasing error."""
         return Table(
             ApproximationRow._make(
                 (
@@ -73,7 +73,7 @@ class Approximation(Shown):
 
     @property
     def best(self) -> Design:
-        """The design of the smallest circuit; a `VerificationError` if there is none."""
+        """The design of the circuit with the lowest cost; a `VerificationError` if there is none."""
         if not self.core.front:
             raise VerificationError(f"{self.core.name}: no circuit within the bound was found")
         return Design(self.front[-1].path)
@@ -102,27 +102,27 @@ def approximate(
     on_event: OnEvent | None = None,
     **settings: Unpack[ApproximateSettings],
 ) -> Approximation:
-    """Search the smallest circuits whose error stays within bounds, or the front of error against cost.
+    """Search for the smallest circuit whose error stays within bounds, or for the front of error and cost.
 
-    Output ports are read as numbers; the error of one is its distance from the exact value. The metrics:
-    ``wce``, ``mae`` and ``mse``, the worst, the mean absolute and the mean squared error, in units of the least
+    Output ports are read as numbers; the error of a port is its distance from the exact value. Metrics:
+    ``wce``, ``mae`` and ``mse``, the worst-case, mean absolute and mean squared error, in units of the least
     significant bit; ``ep``, the share of input vectors with any error; ``mre`` and ``wcre``, the mean and the
-    largest error relative to the exact value, or to 1 where that is 0. They are measured on every input vector
-    of up to 24 inputs; beyond, ``wce`` is proven by a solver.
+    worst-case error relative to the exact value, or to 1 where that is 0. Up to 24 inputs they are measured on
+    all input vectors; beyond, ``wce`` is proven by SAT.
 
     Parameters
     ----------
     source
-        What is approximated: a netlist, or a data set, a task or a file, of which a netlist is made first.
+        The exact function: a netlist, a data set, a task or a file.
     folder
-        Where circuits and records go, as soon as they are found.
+        Folder of circuits and records, which are written as soon as they are found.
     bounds
-        The largest error of `metric`, or of several metrics by name; without bounds the front is searched.
+        Maximum error in `metric`, or maxima by name of the metric; without bounds the front is searched.
     weights
-        How often input vectors occur: ``(2 ** inputs,)`` whole numbers of 0 or more, input 0 least significant,
-        or a file; see `btfsynth approximate --help`.
+        Frequencies of the input vectors: ``(2 ** inputs,)`` whole numbers of at least 0, input 0 least
+        significant, or a file; see `btfsynth approximate --help`.
     resume
-        Continue the search that the folder holds; otherwise an earlier one is moved aside.
+        Continue the search in the folder; otherwise an earlier one is moved aside.
     on_event
         Called with an `ApproximationStatus` after every walk, a `StageBegan` and a `Note`.
     **settings
@@ -133,7 +133,7 @@ def approximate(
     UsageError
         If a setting, a bound or the weights cannot be used.
     DataError
-        If the folder belongs to something else.
+        If the folder contains something else.
 
     Examples
     --------

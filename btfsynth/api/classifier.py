@@ -48,16 +48,16 @@ except ImportError:
 
 _INPUTS = ("auto", "boolean", "unit", "feature", "common")
 _NO_NUMBERS = ("could not convert string", "arrays of bytes/strings")
-"""What scikit-learn says of words, of objects and of text."""
+"""Messages of scikit-learn about words, objects and text."""
 _METHODS = ("auto", "votes", "projections")
 _MOST_BITS = 1 << 28
-"""Bits of all training samples, in bytes, above which features get fewer levels."""
+"""Maximum memory in bytes for the bits of the training samples; beyond it features get fewer levels."""
 _KEPT = 1000
-"""Training samples that a model keeps, to check hardware on."""
+"""Maximum number of training samples that a model keeps for checking hardware."""
 
 
 _VOTES = VoteOptions(rate=0.1, share=0.2)
-"""Slow steps on a random share of the inputs: more votes, and more right of samples that were not seen."""
+"""Small steps on a random share of the inputs: more votes, and a higher accuracy on unseen samples."""
 
 
 def _counts_votes(model: BTFClassifier) -> bool:
@@ -70,102 +70,99 @@ def _counts_votes(model: BTFClassifier) -> bool:
 
 
 class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classify with a network of threshold neurons that becomes hardware as it is.
+    """Classifier that becomes hardware without further rounding: a network of threshold neurons.
 
-    By default the network is a sum of votes: hidden neurons of at most six inputs and weights of -1 or 1, each
-    trained on what those before it get wrong; their number is chosen by cross-fitting. Real features become
-    bits, each one at a threshold chosen from the training samples; words become a bit each, and a missing value
-    counts as the median, or the most frequent word, of the training samples. With ``hidden_widths`` layers are
-    trained by reflect-reflect-relax instead (Elser & Lal, "Learning with Boolean threshold functions", arXiv
-    2602.17493).
+    By default the network is a sum of votes: hidden neurons of at most six inputs with weights of -1 or 1, each
+    trained on the errors of those before it; their number is chosen by cross-fitting. Real features become bits
+    by thresholds of the training samples, and each word becomes a bit. A missing value is replaced by the
+    median, or the most frequent word, of the training samples. With ``hidden_widths``, layers are trained by
+    reflect-reflect-relax instead (Elser & Lal, "Learning with Boolean threshold functions", arXiv 2602.17493).
 
-    Two classes are one output neuron, more are one output neuron a class (one-hot targets).
+    Two classes use one output neuron; more classes use one output neuron per class (one-hot targets).
 
     Parameters
     ----------
     hidden_widths : sequence of int, optional
-        Neurons of each hidden layer, inputs first; none for a single layer.
+        Neurons of each hidden layer, from the inputs on; empty for a single layer.
     method : {"auto", "votes", "projections"}
-        How to train: ``"auto"`` is votes, or projections where there are ``hidden_widths``. Without them
+        Training method: ``"auto"`` is votes, or projections if ``hidden_widths`` are given. Without them
         ``"projections"`` trains two layers, sized by the data and widened from trial to trial.
     votes : int
-        Votes of an output at most.
+        Maximum number of votes per output.
     levels : int
-        Levels of a real feature at most, of equally many training samples each: one more than its bits.
+        Maximum number of levels of a real feature, one more than its bits. Each level has about as many
+        training samples.
     skip : bool
-        From here on for projections, but for the last two. Let every layer see the inputs as well; needs
-        ``hidden_widths``.
+        Connect the inputs to every layer; needs ``hidden_widths``. This parameter and those below, except the
+        last two, apply to projections.
     sigma : float
-        Support parameter, above 1: weights settle on at most the largest odd number up to sigma of a
-        neuron's inputs.
+        Support, above 1: a neuron converges to at most sigma inputs (rounded down to an odd number).
     beta : float
-        Time step, in (0, 2).
+        Step size of an iteration, in (0, 2).
     gamma : float
         Rate at which the metric follows the gap, in [0, 1).
     max_iterations : int
-        Steps of a trial at most.
+        Maximum iterations per trial.
     stop : {"exact", "gap", "both", "none"}
-        What ends a trial: every training target is right, the gap is small, both, or the iterations
-        alone. Where data are a sample, a small gap generalises better than exactness.
+        Stop a trial at all training targets right, a small gap, both, or only at ``max_iterations``. If the
+        data are a sample, a small gap generalises better than exactness.
     gap_limit : float
-        The gap that ``"gap"`` and ``"both"`` wait for.
+        Gap below which ``"gap"`` and ``"both"`` stop a trial.
     trials : int
-        Trials from different random starts at most; the first that meets ``stop`` is taken, else the one
-        with most training targets right. Of a trial, the network with most training targets right is taken.
+        Maximum number of random starts; the first trial that meets ``stop`` is chosen, else the one with the
+        most training targets right.
     inputs : {"auto", "boolean", "unit", "feature", "common"}
-        What the features are: ``"boolean"`` 0 or 1; ``"unit"`` analog in [0, 1]; ``"feature"`` real,
-        each feature mapped to [0, 1] by its least and greatest training value; ``"common"`` real, all
-        features mapped by one least and greatest value, such as grey levels. ``"auto"`` takes the first
-        of boolean, unit and feature that the training data allow. Analog values outside the training
-        range are clipped.
+        Kind of the features: ``"boolean"``, 0 or 1; ``"unit"``, analog in [0, 1]; ``"feature"``, real, each
+        scaled to [0, 1] by its range in the training data; ``"common"``, real, all scaled by one range, such
+        as grey levels. ``"auto"`` is the first of boolean, unit and feature that the training data allow.
+        Values outside the training range are clipped.
     precision : {32, 64}
-        Bits of the floating-point state.
+        Floating-point bits in training.
     n_jobs : int, optional
-        Threads, as joblib counts them (-1 is all): trials side by side first, then patterns within one.
-        The result does not depend on it.
+        Threads, as joblib counts them (-1 is all), for parallel trials first, then for the patterns of a trial.
+        Does not change the result.
     conflicts : {"majority", "keep", "drop", "error"}
-        Rule for training samples with equal features and different labels: the most frequent label counts
-        (a tie is a don't-care), all are kept, all are left out, or `fit` fails. ``notes_`` counts them.
+        Rule for training samples with equal features and different labels: use the most frequent label (a tie
+        is a don't-care), keep all, drop all, or fail. ``notes_`` counts these samples.
     random_state : int, RandomState or None
-        Names the random starts; an int is the trainer's seed.
+        Seed of the random starts; an int is the seed of the trainer.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     n_features_in_ : int
-        Features seen in `fit`.
+        Number of features in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, where all were strings.
+        Names of the features, if all are strings.
     network_ : btfsynth.network.trained.TrainedNetwork
-        The network. Its inputs are the bits of the features, or for projections the scaled features; with
+        The network. Its inputs are the bits of the features or, for projections, the scaled features; with
         Boolean inputs it can become hardware.
     code_ : Code
-        For votes: how features become bits, such as one that says whether a number is at least a threshold, and
-        outputs classes. That of the hardware is the same.
+        For votes: the code from features to bits and from outputs to classes, also that of the hardware.
     input_kind_ : btfsynth.dataset.dataset.InputKind
         ``BOOLEAN`` or ``ANALOG``.
     input_low_, input_span_ : ndarray of shape (n_features_in_,), float64
-        For projections: what is taken off a feature, and what it is then divided by.
+        For projections: a scaled feature is ``(x - input_low_) / input_span_``.
     history_ : tuple of btfsynth.training.history.HistoryPoint
-        For projections: gap and accuracies of the trial taken, on a logarithmic grid of steps.
+        For projections: gap and accuracies of the chosen trial, on a logarithmic grid of iterations.
     n_iter_ : int
-        Steps of the trial taken; votes of an output.
+        Iterations of the chosen trial; for votes, the number of votes per output.
     best_iteration_ : int
-        For projections: the step of that trial that the network is of, the one with most training targets
+        For projections: the iteration at which the network was found, the one with the most training targets
         right.
     gap_ : float
-        The gap at that step.
+        The gap at that iteration.
     n_trials_ : int
-        Trials that were run.
+        Number of trials run.
     notes_ : tuple of str
-        What was done to the samples, one line each.
+        Changes made to the samples, one line each.
 
     Notes
     -----
     Layers trained by projections have no ``predict_proba``: a neuron's sum ``W . x`` is a margin, not a
-    likelihood. Sample and class weights are not supported. A ``ConvergenceWarning`` says that no trial met the
-    stopping rule.
+    likelihood. Sample and class weights are not supported. A ``ConvergenceWarning`` means that no trial met
+    the stopping rule.
 
     Examples
     --------
@@ -232,8 +229,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Real features, dense. For votes also words and missing values (None, NaN), in arrays and frames as
-            `btfsynth.Dataset` reads them.
+            Real features, dense. For votes also words and missing values (None, NaN), in arrays and frames, as
+            for `btfsynth.Dataset`.
         y : array-like of shape (n_samples,)
             Labels of at least two classes.
 
@@ -317,15 +314,15 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the sums ``W . x`` of the output neurons, float64.
 
-        With two classes ``(n_samples,)``, above 0 where the sample is of ``classes_[1]``; else ``(n_samples,
-        n_classes)``, of which the largest names the class.
+        With two classes ``(n_samples,)``, above 0 for ``classes_[1]``; otherwise ``(n_samples, n_classes)``,
+        the largest sum being that of the predicted class.
         """
         check_is_fitted(self)
         sums = self.network_.output_sums(self._scaled(self._checked(X, reset=False)))
         return sums[:, 0] if len(self.classes_) == 2 else sums
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class of every sample, ``(n_samples,)`` out of ``classes_``: of equal sums the first."""
+        """Return the class of every sample, ``(n_samples,)``; of equal sums, the first class."""
         sums = self.decision_function(X)
         numbers = (sums > 0).astype(np.intp) if sums.ndim == 1 else sums.argmax(axis=1)
         labels: NDArray[Any] = self.classes_[numbers]
@@ -333,7 +330,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @available_if(_counts_votes)
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the probability of every class, ``(n_samples, n_classes)`` float64, as the votes have it."""
+        """Return the probabilities of the classes by the votes, ``(n_samples, n_classes)`` float64."""
         sums = _VOTES.rate * self.decision_function(X)
         if sums.ndim == 1:
             sums = np.stack([np.zeros(len(sums)), sums], axis=1)
@@ -344,8 +341,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def to_netlist(self) -> Netlist:
         """Return the network as a netlist of AND, OR and majority cells.
 
-        With more than two classes the port ``class_number`` is the number of the class in ``classes_``, with
-        two the output is 1 for the second.
+        With more than two classes, the port ``class_number`` is the index of the class in ``classes_``. With
+        two, the output is 1 for the second.
 
         Raises
         ------
@@ -361,16 +358,16 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         folder
-            Where the files go.
+            Folder of the files.
         X, y
-            Samples to simulate the hardware on, and their labels, beside the first of the training samples.
+            Samples and labels to simulate the hardware on, in addition to the first training samples.
         **settings
-            Those of `btfsynth.build`, such as ``pipeline``.
+            Settings of `btfsynth.build`, such as ``pipeline``.
 
         Returns
         -------
-        The build: true if the hardware was verified. Its `accuracy` says what the hardware gets right of the
-        samples, its `design` is the folder, which `btfsynth.Design` opens later, and predicts as this does.
+        The build: true if the hardware was verified. `accuracy` is that of the hardware on the samples.
+        `design` is the folder, which `btfsynth.Design` opens later, and predicts like this classifier.
 
         Raises
         ------
@@ -408,7 +405,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _checked(self, X: Any, *y: Any, reset: bool = True) -> Any:
-        """Return the features of samples, for projections as an array; with labels both."""
+        """Return the features of samples (for projections, as an array), and the labels if given."""
         if self._by_votes():
             options = {"dtype": None, "ensure_all_finite": "allow-nan", "reset": reset}
             checked = validate_data(self, X, *y, **options)
@@ -443,7 +440,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return [f"x{number}" for number in range(self.n_features_in_)]
 
     def _code(self, X: Features, levels: int) -> tuple[TableCode, list[str]]:
-        """Choose the thresholds, fewer levels where the bits of the samples would take too much memory."""
+        """Choose the thresholds, with fewer levels if the bits of the samples would take too much memory."""
         targets = np.zeros((len(X.values), 1))
         while True:
             code, notes = fit_code(
@@ -460,7 +457,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             levels = (levels + 1) // 2
 
     def _learn_scale(self, X: NDArray[Any]) -> None:
-        """Settle what the features are and how they become values in [0, 1]."""
+        """Determine the kind of the features and their scale to [0, 1]."""
         inputs = self.inputs
         if inputs not in _INPUTS:
             raise UsageError(f"inputs: expected one of {', '.join(_INPUTS)}, got {inputs!r}")
@@ -487,11 +484,11 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"feature {feature}: expected a range that a double can hold, got {low[feature]:g} to "
                 f"{high[feature]:g}; scale it first"
             )
-        # A feature that never changes tells nothing: it is 0, whatever it is later.
+        # A constant feature carries no information: it is 0, whatever its value in `predict`.
         self.input_span_ = np.where(high > low, high - low, np.inf)
 
     def _scaled(self, X: Any) -> NDArray[Any]:
-        """Return features as the network sees them: uint8 bits or float32 in [0, 1]."""
+        """Return the inputs of the network: uint8 bits or float32 in [0, 1]."""
         if self._by_votes():
             try:
                 return self.code_.core.bits(X.columns, X.values, "X")[0]
@@ -505,7 +502,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.clip(unit, 0.0, 1.0).astype(np.float32)
 
     def _dataset(self, inputs: NDArray[Any], labels: NDArray[np.intp]) -> Dataset:
-        """Return the training data; a feature with a name is a port of its own."""
+        """Return the training data; each named feature is a port."""
         two = len(self.classes_) == 2
         outputs = np.arange(1 if two else 0, len(self.classes_))
         targets = (labels[:, None] == outputs).astype(np.uint8)
@@ -554,7 +551,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _topology(self, dataset: Dataset) -> Topology | None:
-        """Return the layers asked for; None leaves them to the trainer."""
+        """Return the requested layers; None leaves them to the trainer."""
         if self.hidden_widths is None:
             if self.skip:
                 raise UsageError("skip: expected hidden_widths beside it, got none")
@@ -568,7 +565,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def random_seed(random_state: Any) -> int:
-    """Return the trainer's seed: an int itself, anything else as scikit-learn draws from it."""
+    """Return the seed of the trainer: an int as given, otherwise drawn as in scikit-learn."""
     if isinstance(random_state, Integral):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31))

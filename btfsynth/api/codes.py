@@ -1,4 +1,4 @@
-"""The code of a table: from rows as they are to the bits of the hardware, and from its outputs to classes."""
+"""The code of a table: from its rows to the bits of the hardware, and from outputs to classes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from btfsynth.ports import Port
 from btfsynth.settings.table import LEARN, Conflicts
 
 EVERY = "*"
-"""The key of a mapping for all columns without a rule of their own."""
+"""Key of a mapping for all columns without a rule of their own."""
 
 
 @dataclass(frozen=True, repr=False)
 class Code(Shown):
-    """How the columns of a table become bits, chosen from training rows and applied to any others.
+    """Code from the columns of a table to bits, chosen from training rows and applied to any rows.
 
     `Dataset.code` and `Design.code` have it; `Code.load` reads it from a design, a network or its own file.
 
@@ -124,7 +124,7 @@ class Code(Shown):
 def coded_rows(
     given: Patterns, code: str | Mapping[str, str] | Code, missing: str, conflicts: Conflicts
 ) -> Patterns:
-    """Return analog data or a table as bits; what the code cannot tell apart is settled by a rule."""
+    """Return analog data or a table as bits; rows with equal bits and different targets follow a rule."""
     if isinstance(code, Code):
         made = with_code(given, code.core)
     else:

@@ -135,7 +135,7 @@ class Dataset(Ported):
         return dataset
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether ports, patterns and what matters of them are the same; the name does not count."""
+        """Return True if ports, patterns and don't-cares are equal, whatever the name."""
         if not isinstance(other, Dataset):
             return NotImplemented
         same = self.core.content_hash == other.core.content_hash
@@ -148,7 +148,7 @@ class Dataset(Ported):
     def X(self) -> NDArray[Any]:  # noqa: N802
         """``(patterns, inputs)`` uint8 0/1, or float32 from 0 to 1 where inputs are analog. Read-only.
 
-        Of a table float64: numbers, places among the categories, NaN for what is missing.
+        For a table float64: numbers, indices of categories, NaN for missing values.
         """
         return self.core.inputs
 
@@ -164,7 +164,7 @@ class Dataset(Ported):
 
     @property
     def classes(self) -> tuple[Any, ...]:
-        """Names of the classes that the outputs stand for; two classes may be one bit. Empty for plain bits."""
+        """Names of the classes that the outputs represent; two classes may be one bit. Empty for plain bits."""
         return self.core.classes
 
     @property
@@ -194,7 +194,7 @@ class Dataset(Ported):
         return Dataset._of(replace(self.core, name=name))
 
     def sample(self, n: int, seed: int = 1) -> Dataset:
-        """Draw `n` patterns without replacement; the other vectors count as unknown, not as don't-cares."""
+        """Draw `n` patterns without replacement; the other vectors are unknown, not don't-cares."""
         return Dataset._of(sample(self.core, n, seed))
 
     def coded(
@@ -213,8 +213,8 @@ class Dataset(Ported):
             ``quantile:K`` and ``tree:K`` choose from these rows; ``age=tree:4,size=ordinal`` or a mapping, with
             ``"*"`` for all others, sets it column by column. A `Code` of other rows is applied as it is.
         missing
-            ``impute``: a missing value counts as the median, or the most frequent word, of these rows;
-            ``error``: it is refused.
+            ``impute`` replaces a missing value by the median, or the most frequent word, of these rows;
+            ``error`` refuses it.
         conflicts
             Rule for rows with equal bits but different targets (see `Dataset`).
 
@@ -240,19 +240,17 @@ class Dataset(Ported):
 
     @property
     def code(self) -> Code | None:
-        """The code that made these bits of a table, to code other rows in the same way; None without one."""
+        """The code that made these bits from a table, to code other rows in the same way; None without one."""
         return None if self.core.code is None else Code(self.core.code, self.classes)
 
     @property
     def circuit(self) -> Netlist:
-        """The hidden circuit that sampled patterns are drawn from.
-
-        Of tasks ``random_and_or``, ``random_majority`` and ``automaton``.
+        """The hidden circuit of a sampled task: ``random_and_or``, ``random_majority`` or ``automaton``.
 
         Raises
         ------
         UsageError
-            If they are of another task, or of none.
+            If the patterns come from another task, or from none.
 
         Examples
         --------
@@ -292,7 +290,7 @@ class Dataset(Ported):
 def _input_kind(
     given: NDArray[np.float64], columns: Sequence[TableColumn], ports: Sequence[Port]
 ) -> dict[str, Any]:
-    """Return what inputs are: bits, values from 0 to 1, or a table with its columns, named as the ports."""
+    """Return the inputs as bits, as values from 0 to 1, or as a table with columns named like the ports."""
     in_unit = (given >= 0) & (given <= 1)
     if in_unit.all() and all(column.is_number for column in columns):
         analog = bool(((given != 0) & (given != 1)).any())
@@ -314,7 +312,7 @@ def _input_kind(
 
 
 def _widened(given: Ports | None, values: Any, width: int) -> Ports | None:
-    """Return the one name of a column of classes as that of a port of a bit for each; others as given."""
+    """Return the name of a single column of classes as a port with one bit per class; others as given."""
     if given is None:
         columns = getattr(values, "columns", None)
         single = getattr(values, "name", None)
@@ -396,10 +394,11 @@ def load(
     Parameters
     ----------
     source
-        A task such as ``"multiplier:3"`` (see `tasks`), or a file: .csv, .pla, .truth, .dat or .npz. A text
-        that begins with the name of a task is a task; give a `pathlib.Path` for a file of that name.
+        A task such as ``"multiplier:3"`` (see `tasks`), or a file: .csv, .arff, .pla, .truth, .dat or .npz. A
+        string that begins with the name of a task is a task; pass a `pathlib.Path` for a file of that name.
     outputs
-        Of a .csv file: how many of the last columns are outputs, or their names. By default the header decides.
+        For a .csv file: the number of output columns, which are last, or their names. By default the header
+        decides.
     format
         Name of the format; by default recognised by the ending of the file, else by its content.
     conflicts
@@ -471,7 +470,7 @@ def _rule(conflicts: str) -> Conflicts:
 
 
 def as_dataset(source: Dataset | StrPath, conflicts: Conflicts | None = Conflicts.ERROR) -> Dataset:
-    """Return a data set as it is, or what a task or a file has; None as the rule leaves its conflicts."""
+    """Return a data set as given, or that of a task or a file; conflicts are kept without a rule."""
     if isinstance(source, Dataset):
         return source
     if isinstance(source, (str, PathLike)):

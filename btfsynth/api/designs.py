@@ -1,4 +1,4 @@
-"""Design folders, and the work that ends in them: build, discover and learn."""
+"""Design folders, and the functions that make them: build, discover and learn."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ class Links(Table[Link]):
 
 
 class FpgaRow(NamedTuple):
-    """A description of the function on an FPGA: the design, or a case statement of its truth table.
+    """Figures on an FPGA of the design, or of a case statement with the same truth table.
 
-    Lookup tables and levels of the module alone, and the clock in MHz with registers around it.
+    Lookup tables and levels of the module alone; the clock in MHz with registers around it.
     """
 
     name: str
@@ -122,7 +122,7 @@ class Design(Shown):
 
     @property
     def code(self) -> Code | None:
-        """The code from rows of a table to input bits, and from outputs to classes; None for plain bits."""
+        """The code from table rows to input bits, and from outputs to classes; None for plain bits."""
         return Code.load(self.folder) if CODE_ROLE in self.manifest.files else None
 
     def predict(self, X: Dataset | ArrayLike) -> NDArray[Any]:
@@ -131,8 +131,8 @@ class Design(Shown):
         Parameters
         ----------
         X
-            Rows as the code of the design takes them: a frame, an array of numbers and words, or a data set.
-            Bits if the design has no code.
+            Rows that fit the code of the design: a frame, an array of numbers and words, or a data set. Bits if
+            the design has no code.
 
         Raises
         ------
@@ -166,9 +166,9 @@ class Design(Shown):
         ----------
         *simulators
             ``"amaranth"``, ``"icarus"``, ``"verilator"``, ``"cocotb"``, ``"ghdl"``; by default all that are
-            installed and not too slow for the design. A missing one is skipped, which its row says.
+            installed and not too slow for the design. A missing one is skipped and reported.
         timeout
-            Seconds after which a simulator is stopped; by default they follow from the size of the design.
+            Seconds after which a simulator is stopped; by default by the size of the design.
 
         Raises
         ------
@@ -219,7 +219,7 @@ class Design(Shown):
         freq
             Target clock in MHz.
         seed, tries
-            Seed of the placement; orders of the inputs that each mapping script tries.
+            Seed of the placement; number of input orders for each mapping script.
 
         Raises
         ------
@@ -262,7 +262,7 @@ class Design(Shown):
 
 
 def _names(simulators: Sequence[Any]) -> Sequence[str] | None:
-    """Return the names of simulators, which may stand in a list as those of `build` do."""
+    """Return the names of simulators, given one by one or as a list."""
     if len(simulators) == 1 and isinstance(simulators[0], (list, tuple)):
         simulators = simulators[0]
     return simulators or None
@@ -281,7 +281,7 @@ class Made(Shown):
 
     @property
     def design(self) -> Design:
-        """The design folder: beside the requested one if the design failed and that holds a verified one."""
+        """The design folder; a failed design is written beside a requested folder with a verified one."""
         return Design(self.core.directory)
 
     @property
@@ -305,9 +305,9 @@ class Made(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Build(Made):
-    """What `build` and `BTFClassifier.write` made; true if the hardware was verified.
+    """Result of `build` and `BTFClassifier.write`; true if the hardware was verified.
 
-    `design` is the folder, as `Design` opens it: it predicts, simulates, proves and places the hardware.
+    `design` is the design folder, to predict, simulate, verify and place the hardware.
 
     Examples
     --------
@@ -369,7 +369,7 @@ def build(
     on_event: OnEvent | None = None,
     **settings: Unpack[BuildSettings],
 ) -> Build:
-    """Train a network, make it a small netlist, write the hardware and check it.
+    """Train a network, turn it into a small netlist, write the hardware and check it.
 
     Parameters
     ----------
@@ -380,13 +380,13 @@ def build(
     seed
         Random seed.
     network
-        A network to use in place of a training.
+        A trained network to use; then nothing is trained.
     valid
-        Validation set: selects the best network, is measured, and is simulated as well.
+        Validation set: selects the best network, and its inputs are simulated as well.
     on_event
         Called with events of the training (see `train`) and a `StageBegan` for every stage.
     **settings
-        See below: those of `train` and of `Netlist.write`, and more.
+        See below; they include those of `train` and of `Netlist.write`.
 
     Raises
     ------
@@ -424,7 +424,7 @@ def build(
 
 
 class FrontRow(NamedTuple):
-    """A circuit that no other beats in cells, depth and inverters."""
+    """A circuit on the Pareto front of cells, depth and inverters."""
 
     cells: int
     depth: int
@@ -435,10 +435,10 @@ class FrontRow(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Discovery(Shown):
-    """What `discover` found: the circuits that no other beats, each a checked design.
+    """Result of `discover`: the Pareto front, each circuit a checked design.
 
-    `trials`, `exact` and `distinct` count trainings, those with every target right, and different circuits;
-    those of earlier sessions are included.
+    `trials`, `exact` and `distinct` count trainings, exact trainings and distinct circuits, including those of
+    earlier sessions.
     """
 
     core: DiscoverReport
@@ -457,7 +457,7 @@ class Discovery(Shown):
 
     @property
     def front(self) -> Table[FrontRow]:
-        """The circuits of the front, the best first."""
+        """The circuits of the front, the best one by `objective` first."""
         names = FrontRow._fields[:-1]
         return Table(
             FrontRow._make((*map(entry.get, names), self.folder / entry["path"]))
@@ -466,7 +466,7 @@ class Discovery(Shown):
 
     @property
     def best(self) -> Design:
-        """The design of the first of them; a `VerificationError` if there is none."""
+        """The design of the best circuit; a `VerificationError` if there is none."""
         if not self.core.front:
             raise VerificationError(f"{self.core.name}: no circuit was found")
         return Design(self.front[0].path)
@@ -490,7 +490,7 @@ def discover(
     on_event: OnEvent | None = None,
     **settings: Unpack[DiscoverSettings],
 ) -> Discovery:
-    """Search small circuits in many trainings and keep those that no other beats in cells, depth and inverters.
+    """Search for small circuits in many trainings and keep the Pareto front of cells, depth and inverters.
 
     Parameters
     ----------
@@ -501,18 +501,18 @@ def discover(
     seed
         Random seed.
     resume
-        Continue the search that the folder holds; otherwise an earlier one is moved aside.
+        Continue the search in the folder; otherwise an earlier one is moved aside.
     on_event
         Called with a `SearchStatus` a few times per second, a `StageBegan` and a `Note`.
     **settings
-        See below; those of `train` then are the same in all trials.
+        See below; settings of `train` apply to all trials.
 
     Raises
     ------
     UsageError
         If a setting or the data are invalid.
     DataError
-        If the folder holds something else.
+        If the folder contains something else.
     InterruptedWorkError
         On the second Ctrl-C; the first one ends the search and returns what was found.
 
@@ -548,7 +548,7 @@ class LearnerRow(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Learned(Made):
-    """What `learn` made; true if the hardware was verified."""
+    """Result of `learn`; true if the hardware was verified."""
 
     core: LearnReport
 
@@ -559,7 +559,7 @@ class Learned(Made):
 
     @property
     def scores(self) -> dict[str, Score]:
-        """Shares of bits and patterns right, of the data sets ``train``, ``valid`` and ``test``."""
+        """Shares of correct bits and patterns of the data sets ``train``, ``valid`` and ``test``."""
         return self.core.scores
 
     @property
@@ -588,7 +588,7 @@ def learn(
     on_event: OnEvent | None = None,
     **settings: Unpack[LearnSettings],
 ) -> Learned:
-    """Learn a circuit that generalises from samples: many learners compete, the best on `valid` is built.
+    """Learn a circuit from samples that generalises: many learners compete, and the best on `valid` is built.
 
     Parameters
     ----------
@@ -603,7 +603,7 @@ def learn(
     seed
         Seed of the split and of all random starts.
     on_event
-        Called with a `BetterCircuit` for every circuit better than those before, a `StageBegan`, a `Note`.
+        Called with a `BetterCircuit` for every new best circuit, a `StageBegan` and a `Note`.
     **settings
         See below. `oracle` may also be a function, from ``(vectors, inputs)`` to ``(vectors, outputs)`` 0/1.
 

@@ -1,4 +1,4 @@
-"""Netlists over other cells than majorities: ANDs alone, or exclusive ors as well."""
+"""Netlists over other cells than majorities, with XORs or with AND and OR alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class GateNetlist(Ported):
     """A combinational netlist over the cells of a basis; complements are free.
 
-    Made by `Netlist.to_basis`, which has proven it equal.
+    Made by `Netlist.to_basis` and proven equivalent.
 
     Examples
     --------
@@ -39,7 +39,7 @@ class GateNetlist(Ported):
 
     core: Graph
     proof: str
-    """How it was proven equal to what it was made of."""
+    """How it was proven equivalent to the original netlist."""
 
     @property
     def basis(self) -> str:
@@ -66,7 +66,7 @@ class GateNetlist(Ported):
         return self.to_netlist()(X, **ports)
 
     def to_netlist(self) -> Netlist:
-        """Return a netlist of majorities, where an exclusive or is three cells."""
+        """Return a netlist of majorities; an XOR becomes three cells."""
         return Netlist(self.core.expanded())
 
     def equivalent(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Comparisons(Table[Comparison]):
-    """What was compared with the library: rows, those with its label, and those within the stated rounding."""
+    """Comparison with the library: number of rows, of equal labels, and of others that rounding explains."""
 
     __slots__ = ()
     shown = ("what", "rows", "same", "near")
@@ -40,11 +40,11 @@ class Comparisons(Table[Comparison]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Imported(Shown):
-    """What `from_sklearn` made, or another of these functions: a model of another library in bits."""
+    """A model of another library in bits, as returned by `from_sklearn` and similar functions."""
 
     core: ImportedModel
     compared: Comparisons
-    """Rows that were compared with the library's own labels."""
+    """The comparisons of rows with the labels of the library."""
 
     @property
     def name(self) -> str:
@@ -53,35 +53,35 @@ class Imported(Shown):
 
     @property
     def code(self) -> Code | None:
-        """How rows become the bits of the inputs; None where the model reads bits."""
+        """The code from rows to input bits; None if the model reads bits."""
         return None if self.core.code is None else Code(self.core.code, self.core.classes)
 
     @property
     def classes(self) -> tuple[Any, ...]:
-        """The labels, in the order of the number that the hardware gives."""
+        """The labels by class number."""
         return self.core.classes
 
     @property
     def netlist(self) -> Netlist:
-        """The netlist before any pass."""
+        """The netlist before the passes."""
         return Netlist(self.core.netlist)
 
     @property
     def network(self) -> Network | None:
-        """The threshold network that the model is; None if it is none."""
+        """The model as a threshold network; None for other models."""
         return None if self.core.network is None else Network(self.core.network)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was rounded and how far, one line each."""
+        """Roundings and other notes, one line each."""
         return self.core.notes
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return what the hardware will say of rows: labels, or ``(rows, outputs)`` 0/1 without classes."""
+        """Return the outputs of the hardware for rows: labels, or ``(rows, outputs)`` 0/1 without classes."""
         return np.asarray(self.core.predict(X))
 
     def compare(self, X: Any) -> Comparisons:
-        """Compare rows with the library's own labels; a `VerificationError` shows the first that differs."""
+        """Compare rows with the library's labels; a `VerificationError` shows the first difference."""
         return Comparisons(importing.compared(self.core, X))
 
     @documented(IMPORT, HARDWARE)
@@ -93,14 +93,14 @@ class Imported(Shown):
         on_event: OnEvent | None = None,
         **settings: Unpack[ImportSettings],
     ) -> Design:
-        """Make the netlist smaller, proven equal, and write a design folder that is simulated.
+        """Optimise the netlist, write a design folder and simulate it.
 
         Parameters
         ----------
         folder
-            Made if it is missing. A design that fails does not replace one that was verified.
+            Created if missing. A design that fails does not replace one that was verified.
         X
-            Rows to compare with the library first, and to simulate.
+            Rows to compare with the library and to simulate.
         on_event
             Called with a `StageBegan` for every stage and with the progress of the passes.
         **settings
@@ -111,7 +111,7 @@ class Imported(Shown):
         UsageError
             If a setting is unknown or out of range.
         VerificationError
-            If a row has another label than the library's, or a simulator finds a fault.
+            If the label of a row differs from the library's, or a simulator finds a mismatch.
         """
         given: dict[str, Any] = dict(settings)
         require_known(Imported.write, given, IMPORT, HARDWARE)
@@ -143,33 +143,32 @@ def from_sklearn(
     leaf_bits: int | None = None,
     name: str | None = None,
 ) -> Imported:
-    """Return a fitted classifier of scikit-learn in bits.
+    """Import a fitted classifier of scikit-learn.
 
-    Decision trees, forests, boosted trees, linear classifiers, Bernoulli naive Bayes, alone or at the end of a
-    Pipeline. Rows at all thresholds, and those of `X`, are compared with ``model.predict``.
+    Supported are decision trees, forests, boosted trees, linear classifiers and Bernoulli naive Bayes, alone or
+    at the end of a Pipeline. Rows at the thresholds, and those of `X`, are compared with ``model.predict``.
 
     Parameters
     ----------
     model
         A fitted classifier or Pipeline.
     X
-        Rows as ``model.predict`` takes them. Those of whole numbers go into hardware as they are.
+        Rows as ``model.predict`` takes them.
     code
-        What columns of numbers become: ``"thresholds"``, a bit for each threshold of the model,
-        ``"intervals"``, the number of the interval between them, ``"numbers"``, whole numbers as they are, or
-        what suits.
+        Port of a column of numbers: ``"thresholds"``, one bit per threshold of the model; ``"intervals"``, the
+        number of thresholds reached; ``"numbers"``, the whole number; ``"auto"``, the most suitable of these.
     leaf_bits
-        Bits of the largest leaf or weight, which are rounded to integers; None takes as many as keep the label
-        of every row. With fewer, rows may get another label where two sums are closer than the rounding.
+        Leaves and weights are rounded to integers of this many bits; None takes enough to keep the label of
+        every row. With fewer bits, a label may differ where two sums are closer than the rounding error.
     name
-        Name of the function; by default that of the kind of model.
+        Name of the function; by default the kind of model.
 
     Raises
     ------
     UsageError
-        If the model is not supported; the message names the way round.
+        If the model is not supported; the message names an alternative.
     VerificationError
-        If a row has another label than the library gives it.
+        If the label of a row differs from the library's without being explained by rounding.
 
     Examples
     --------
@@ -196,10 +195,10 @@ def from_xgboost(
     leaf_bits: int | None = None,
     name: str | None = None,
 ) -> Imported:
-    """Return a classifier of XGBoost in bits: an ``XGBClassifier``, a ``Booster`` or a file of ``save_model``.
+    """Import a classifier of XGBoost: an ``XGBClassifier``, a ``Booster`` or a file of ``save_model``.
 
-    See `from_sklearn` for the parameters and errors. Splits compare ``x < threshold`` in single precision; of a
-    training that was stopped early the rounds up to the best one count.
+    See `from_sklearn` for the parameters and errors. Splits compare ``x < threshold`` in single precision.
+    After early stopping, the rounds up to the best one are used.
 
     Examples
     --------
@@ -227,7 +226,7 @@ def from_lightgbm(
     leaf_bits: int | None = None,
     name: str | None = None,
 ) -> Imported:
-    """Return a classifier of LightGBM in bits: an ``LGBMClassifier``, a ``Booster`` or a file.
+    """Import a classifier of LightGBM: an ``LGBMClassifier``, a ``Booster`` or a file.
 
     A file is the text of ``save_model`` or the JSON of ``dump_model``. See `from_sklearn` for the parameters
     and errors. Splits compare ``x <= threshold`` in double precision.
@@ -251,12 +250,12 @@ def from_lightgbm(
 def from_onnx(
     path: StrPath, X: Any = None, *, leaf_bits: int | None = None, name: str | None = None
 ) -> Imported:
-    """Return a perceptron of binary, ternary or few-bit layers in ONNX or QONNX in bits.
+    """Import a perceptron of binary, ternary or few-bit layers from an ONNX or QONNX file.
 
     ``network`` is then the threshold network: batch normalisation and quantisers are folded into integer
-    thresholds. Rows are compared with ONNX Runtime where that is installed and knows all operators, else with
-    the operators evaluated one by one. The input needs a quantiser of up to 4 bits, or `X` of bits, signs or
-    small whole numbers.
+    thresholds. Rows are compared with ONNX Runtime if it is installed and knows all operators, otherwise with
+    the operators evaluated one by one. The input needs a quantiser of up to 4 bits, or `X` must contain bits,
+    signs or small whole numbers.
 
     Parameters
     ----------
@@ -265,18 +264,18 @@ def from_onnx(
     X
         Rows as the model takes them.
     leaf_bits
-        Bits of the largest factor of a class, where batch normalisation scales the last layer's sums; None
-        tries whether up to 15 compare all sums as the model does, and else takes 12. Rows may get another label
-        where two scores are closer than ``core.bound`` allows.
+        Bits of the largest factor of a class, if batch normalisation scales the sums of the last layer. None
+        takes up to 15 bits if these compare all sums as the model does, otherwise 12. A label may then differ
+        where two scores are closer than the error that a note states.
     name
         Name of the function; by default that of the file.
 
     Raises
     ------
     DataError
-        If a node is not supported; the message names it, and the way round.
+        If a node is not supported; the message names it and an alternative.
     VerificationError
-        If a row has another label than the model gives it.
+        If the label of a row differs from the model's without being explained by rounding.
 
     Examples
     --------
@@ -298,10 +297,10 @@ def from_onnx(
 
 
 def from_gates(path: StrPath, X: Any = None, *, name: str | None = None) -> Imported:
-    """Return a network of gates or lookup tables in bits.
+    """Import a network of gates or lookup tables.
 
-    The file is torchlogix' circuit (``Circuit.write_json``) or an ``.npz`` of arrays, which holds networks of
-    difflogic and of lookup tables as well. See `from_onnx` for the rest.
+    The file is a circuit of torchlogix (``Circuit.write_json``) or an ``.npz`` with the arrays of a network of
+    gates, such as difflogic's, or of lookup tables. See `from_onnx` for the parameters and errors.
 
     Examples
     --------

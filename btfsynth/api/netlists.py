@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from btfsynth.verify.subjects import Subject
 
 _DRAWN = 300
-"""Cells up to which a notebook shows the drawing by itself."""
+"""Maximum number of cells of a netlist that a notebook draws by default."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,9 +85,9 @@ class Netlist(Ported):
     reference: Reference | None = None
     log: Table[PassRow] = field(default_factory=Table)
     unproven: Netlist | None = None
-    """A smaller or less deep netlist that `optimize` found and could not prove in its time."""
+    """A better netlist that `optimize` found but could not prove within the time limit."""
     code: Code | None = None
-    """What the bits of its inputs mean, and the classes of its outputs; None if they are plain bits."""
+    """The code from rows to input bits, and from outputs to classes; None for plain bits."""
 
     @property
     def cells(self) -> int:
@@ -123,7 +123,7 @@ class Netlist(Ported):
         X
             ``(patterns, inputs)`` 0/1, or ``(inputs,)`` for a single one; or a data set, for its inputs.
         **ports
-            In place of `X`: a whole number per input port, or ``(patterns,)`` of them.
+            Instead of `X`: a whole number per input port, or ``(patterns,)`` of them.
 
         Returns
         -------
@@ -163,7 +163,7 @@ class Netlist(Ported):
         )
 
     def score(self, data: Dataset | StrPath) -> Targets:
-        """Count the targets of Boolean data that it gets right."""
+        """Count the correct targets of Boolean data."""
         return count_targets(self.core, fitted(self.core, as_dataset(data).core))
 
     def optimize(
@@ -176,10 +176,10 @@ class Netlist(Ported):
         max_depth: int | None = None,
         effort: str = "normal",
     ) -> Netlist:
-        """Return a smaller netlist, proven equal; a pass whose result cannot be proven is undone.
+        """Return a smaller, equivalent netlist; a pass whose result cannot be proven is undone.
 
-        The netlist of a network keeps what `Network.lower` said, any other one its function on every input
-        vector.
+        A netlist made by `Network.lower` keeps what was chosen there; any other one keeps its function on every
+        input vector.
 
         Parameters
         ----------
@@ -193,14 +193,14 @@ class Netlist(Ported):
         time_limit
             Seconds, proof included, after which the best netlist so far is returned.
         objective
-            ``"cells"``, ``"depth"`` or ``"cells*depth"``: the best netlist of all passes by this is returned,
-            without one that of the last pass, or of fewest cells if no passes are given. ``"lut6"`` is lookup
-            tables of six inputs: the passes then run from several starts. No pass makes the netlist deeper
-            unless it saves cells.
+            Cost by which the best netlist of all passes is returned: ``"cells"``, ``"depth"``,
+            ``"cells*depth"`` or ``"lut6"`` (6-input lookup tables; the passes then run from several starts). By
+            default the last netlist is returned or, if no passes are given, the one with the fewest cells. A
+            pass makes the netlist deeper only if it saves cells.
         max_depth
-            Maximum depth: it is reached if possible, and cells are not saved beyond it.
+            Maximum depth, reached if possible.
         effort
-            ``"low"``, ``"normal"`` or ``"high"``: how long to search if no passes are given.
+            ``"low"``, ``"normal"`` or ``"high"`` effort if no passes are given.
 
         Raises
         ------
@@ -277,7 +277,7 @@ class Netlist(Ported):
         seed: int = 1,
         time_limit: float | None = None,
     ) -> GateNetlist:
-        """Return a netlist of other cells that computes the same, proven equal: AND alone, or XOR as well.
+        """Return an equivalent netlist of other cells.
 
         Cones of up to four leaves become their smallest netlists; where all input vectors can be simulated,
         resubstitution and walks over netlists of equal size follow. Don't-cares are not used.
@@ -292,8 +292,8 @@ class Netlist(Ported):
         seed
             Of the walks; the same seed gives the same netlist.
         time_limit
-            Seconds after which the search ends; if too little is left for the proof, the result is this netlist
-            cell by cell.
+            Seconds after which the search ends; if the proof does not fit, this netlist is translated cell by
+            cell.
 
         Examples
         --------
@@ -365,7 +365,7 @@ class Netlist(Ported):
         return self._file("blif").decode()
 
     def to_aiger(self) -> str:
-        """Return ASCII AIGER; `save` writes the binary form where a name ends in .aig."""
+        """Return ASCII AIGER; `save` writes the binary form to a file that ends in .aig."""
         return self._file("aag").decode()
 
     def to_python(self) -> str:
@@ -382,7 +382,7 @@ class Netlist(Ported):
         return SOFTWARE["python"].content(self.core)[0].decode()
 
     def to_c(self) -> str:
-        """Return a C99 function that computes 64 input vectors at once, one bit of every word each."""
+        """Return a C99 function that computes 64 input vectors at once, one per bit of a word."""
         return SOFTWARE["c"].content(self.core)[0].decode()
 
     def _text(self, backend: str) -> str:
@@ -396,7 +396,7 @@ class Netlist(Ported):
     def save(self, path: StrPath) -> None:
         """Write one file; the ending names the format.
 
-        Netlists are .mig, .blif, .aag, .aig, .bench, .json and .v; programs .py and .c; tables .truth and .pla.
+        Netlists: .mig, .blif, .aag, .aig, .bench, .json and .v; programs: .py and .c; tables: .truth and .pla.
         """
         write_bytes(as_path(path), get_writer(path).content(self.core)[0])
 
@@ -436,7 +436,7 @@ class Netlist(Ported):
         return Design(folder)
 
     def draw(self, output: str | None = None) -> Drawing:
-        """Draw it, or the cone of an output, as a schematic."""
+        """Draw the netlist, or the fan-in cone of an output, as a schematic."""
         netlist = plain_cells(self.core)
         return Drawing(
             format_svg(Excerpt(netlist, None if output is None else find_outputs(netlist, output)))
@@ -521,13 +521,13 @@ def prove(
     b: Netlist | Dataset | Design | StrPath,
     timeout: float | None = None,
 ) -> Equivalence:
-    """Prove two designs equivalent wherever the outputs of both matter, or return a counterexample.
+    """Prove two designs equivalent wherever both define the output, or return a counterexample.
 
     Parameters
     ----------
     a, b
-        Each a netlist, a data set, a design folder, a task, or a file of any of these. Ports are matched by
-        name; the remaining ones by order, with a note.
+        Netlists, data sets, design folders, tasks or files. Ports are matched by name; the remaining ones by
+        order, with a note.
     timeout
         Seconds that a SAT proof may take.
 
@@ -577,7 +577,7 @@ def _subject(given: Netlist | Dataset | Design | StrPath, timeout: float | None)
 
 
 class Smallest(NamedTuple):
-    """The smallest netlist found, the number of cells proven necessary, and whether the two agree."""
+    """The smallest netlist found, the proven lower bound on cells, and whether the two agree."""
 
     netlist: Netlist
     bound: int
@@ -593,7 +593,7 @@ def smallest(
     conflicts: int = 0,
     time_limit: float = 0.0,
 ) -> Smallest:
-    """Find the netlist of fewest cells for a small function, and prove by SAT that none is smaller.
+    """Find the netlist with the fewest cells for a small function, and prove by SAT that none is smaller.
 
     Parameters
     ----------
@@ -606,19 +606,19 @@ def smallest(
     min_depth
         Also minimise the depth at the size found.
     conflicts, time_limit
-        Conflicts of the solver and seconds per size; 0 for no limit. A size that is not decided within them is
-        neither found nor excluded; the result is then not ``optimal``.
+        Maximum conflicts of the solver and seconds per size; 0 for no limit. If a size is not decided within
+        these limits, the result is not ``optimal``.
 
     Raises
     ------
     UsageError
         If the data do not list every input vector that matters, or there are too many inputs.
     VerificationError
-        If no netlist was found; the message has the number of cells proven necessary, and the sizes that were
-        not decided within the limits.
+        If no netlist was found; the message states the proven lower bound, and the sizes that were not decided
+        within the limits.
     InterruptedWorkError
-        On Ctrl-C; the message has the number of cells proven necessary so far, ``error.netlist`` a netlist of
-        that size if only its depth was still to be lowered.
+        On Ctrl-C; the message states the proven lower bound so far. If only the depth was still being
+        minimised, ``error.netlist`` is the smallest netlist.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Settings as keyword arguments: their names and types, and how they become the records of the library."""
+"""Settings as keyword arguments: names, types, and conversion to the options of the library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from btfsynth.api.training import Network
 
 _NEAR = 0.7
-"""How alike two names are for one to be meant by the other: `name` is not `enable`."""
+"""Minimum similarity of names for a suggestion: `name` is not suggested for `enable`."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -73,7 +73,7 @@ class BuildSettings(TrainSettings, HardwareSettings, total=False):
 
 
 class ImportSettings(HardwareSettings, total=False):
-    """Settings of the hardware of a model of another library (see `btfsynth.from_sklearn`)."""
+    """Settings of the hardware of an imported model (see `btfsynth.from_sklearn`)."""
 
     passes: str
     objective: str
@@ -142,7 +142,7 @@ def documented(*tables: Mapping[str, Setting]) -> Callable[[Function], Function]
 
 
 def merged(*tables: Mapping[str, Setting]) -> dict[str, Setting]:
-    """Return the settings of several tables by name, the seed aside; those of the first ones count."""
+    """Return the settings of several tables by name, without the seed; the first table with a name wins."""
     found: dict[str, Setting] = {}
     for table in tables:
         found |= {name: each for name, each in table.items() if name not in ("seed", *found)}
@@ -152,7 +152,7 @@ def merged(*tables: Mapping[str, Setting]) -> dict[str, Setting]:
 def require_known(
     function: Callable[..., Any], given: Mapping[str, Any], *tables: Mapping[str, Setting]
 ) -> None:
-    """Refuse a setting that no table has, with its present name, the nearest one, or all names."""
+    """Refuse unknown settings; the message has the present name, the nearest name, or all names."""
     settings = merged(*tables)
     own = [
         each.name
@@ -176,7 +176,7 @@ def require_known(
 
 
 def listener(on_event: OnEvent | None) -> OnEvent | None:
-    """Return what is to be called with events."""
+    """Return the function to call with events."""
     if on_event is not None and not callable(on_event):
         raise UsageError(f"`on_event`: expected a function of one event, got {shown(on_event)}")
     return on_event

@@ -1,4 +1,4 @@
-"""How public objects are displayed: one line on a terminal, a table or a drawing in a notebook.
+"""Display of public objects: one line on a terminal, a table or a drawing in a notebook.
 
 Also the small records that netlists return.
 """
@@ -38,7 +38,7 @@ _CURVE_STYLE = (
 class Table(tuple[Row, ...], Generic[Row]):
     """Records of one kind: a tuple that prints as a table.
 
-    An index gives a record, a name a column as a NumPy array; ``pandas.DataFrame(table)`` takes it as it is.
+    An index returns a record, a name a column as a NumPy array; ``pandas.DataFrame(table)`` works.
 
     Examples
     --------
@@ -117,7 +117,7 @@ class Drawing(str):
 
 
 class Shown:
-    """What has facts to show: a line of them in a terminal, a table in a notebook."""
+    """An object with facts, shown as a line in a terminal and as a table in a notebook."""
 
     def _facts(self) -> dict[str, object]:
         raise NotImplementedError
@@ -137,13 +137,13 @@ class Shown:
         picture = self._repr_svg_()
         if picture is None:
             return table
-        # As an image: the style of an inline picture would be that of the whole notebook.
+        # As an image, because the style of an inline picture would apply to the whole notebook.
         data = base64.b64encode(picture.encode()).decode()
         return f'{table}<img src="data:image/svg+xml;base64,{data}">'
 
 
 class Ported(Shown):
-    """What has a name and ports, each least significant bit first."""
+    """An object with a name and ports."""
 
     core: Any
 
@@ -197,14 +197,13 @@ class Equivalence:
     Parameters
     ----------
     equal
-        Whether the two are equal wherever the outputs of both matter; None if that was not decided in
-        time.
+        Whether the two are equal wherever both define the output; None if undecided in time.
     method
         The method: all input vectors, or SAT.
     counterexample
-        Value of each input port for which an output differs, by name; None if there is none.
+        Values of the input ports by name for which an output differs; None if there is none.
     outputs
-        Outputs of the two for these inputs, such as ``p=2'b10``, with ``-`` for a bit that does not matter.
+        Outputs of the two for these inputs, such as ``p=2'b10``, with ``-`` for a don't-care.
     notes
         Guesses, such as ports matched by order; one line each.
 

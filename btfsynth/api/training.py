@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Network(Ported):
-    """Threshold neurons with real weights: a neuron is 1 where ``W . x > 0``, all values being -1 or +1.
+    """A network of threshold neurons with real weights: +1 if ``W . x > 0``, else -1, on values -1 and +1.
 
     Made by `train`, read from a file by `Network.read`.
 
@@ -74,7 +74,7 @@ class Network(Ported):
 
     @property
     def weights(self) -> NDArray[np.float32]:
-        """``(weights,)`` float32: for each neuron its bias, then the weights of what it reads. Read-only."""
+        """``(weights,)`` float32: for each neuron the bias, then the weights of its inputs. Read-only."""
         return self.core.weights
 
     @property
@@ -84,12 +84,12 @@ class Network(Ported):
 
     @property
     def classes(self) -> tuple[Any, ...]:
-        """Names of the classes that the outputs stand for; empty for plain bits."""
+        """Names of the classes that the outputs represent; empty for plain bits."""
         return self.core.classes
 
     @property
     def training(self) -> dict[str, Any]:
-        """How it was trained: seed, trial, iterations, gap, settings and the hash of the data."""
+        """Record of the training: seed, trial, iterations, gap, settings and hash of the data."""
         return dict(self.core.training)
 
     def __call__(self, X: Dataset | ArrayLike) -> NDArray[np.uint8]:
@@ -125,7 +125,7 @@ class Network(Ported):
         return measure(self.core, fitted(self.core, as_dataset(data).core))
 
     def save(self, path: StrPath) -> None:
-        """Write the network: .npz, or boolearn's text where the name ends in .net or .sol."""
+        """Write the network: .npz, or the text formats of boolearn, .net and .sol."""
         if as_path(path).suffix.lower() in (".net", ".sol"):
             write_network_text(path, self.core)
         else:
@@ -145,20 +145,20 @@ class Network(Ported):
         ----------
         data
             Boolean patterns. If they define every output and the network misses no target, the netlist and its
-            optimisation keep only the targets that matter. Otherwise, and without data, they keep the
-            function of the network on every input vector.
+            optimisation keep the targets and use the don't-cares (``"care"``). Otherwise, and without data,
+            they keep the function of the network on every input vector (``"network"``).
         preserve
-            ``"care"`` or ``"network"`` to choose between the two.
+            ``"care"`` or ``"network"`` to override this choice.
         label
             Add a port ``class_number``, the number of the class with the largest sum.
         by_neuron
-            Keep each neuron on every combination of its inputs, whether or not it matters for the outputs. For
-            integer weights and many inputs this is much faster; the netlist is larger before it is optimised.
+            Keep each neuron on every combination of its inputs, without don't-cares. For integer weights and
+            many inputs this is much faster, but the netlist is larger before it is optimised.
 
         Raises
         ------
         UsageError
-            If the data do not fit, or are to be kept and the network misses a target.
+            If the data do not fit, or ``"care"`` is given and the network misses a target.
 
         Examples
         --------
@@ -189,7 +189,7 @@ class Network(Ported):
         code
             Code of analog inputs (see `Dataset.coded`); the new network reads its bits.
         bits
-            Bits of a weight, its sign included; by default as many as each neuron needs.
+            Bits of a weight, including the sign; by default as many as each neuron needs.
         label
             Round all output neurons to one scale, so that their sums can be compared.
 
@@ -206,13 +206,13 @@ class Network(Ported):
         return Network(made)
 
     def sparsify(self, data: Dataset | StrPath) -> Network:
-        """Return a network of few weights that gets at least as many targets of Boolean data right."""
+        """Return a network with few weights and at least as many correct targets of Boolean data."""
         from btfsynth.network.integers import sparsify
 
         return Network(sparsify(self.core, as_dataset(data).core)[0])
 
     def cut(self, layer: int, port: str = "code") -> tuple[Network, Network]:
-        """Cut it behind a hidden layer (1 is the first) into two consecutive networks."""
+        """Cut the network after a hidden layer (1 is the first) into two consecutive networks."""
         if not isinstance(layer, (int, np.integer)):
             raise UsageError(f"`layer`: expected the number of a hidden layer, got {shown(layer)}")
         if not isinstance(port, str) or not port.strip():
@@ -238,7 +238,7 @@ class TrialTable(Table[TrialResult]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrainingRun(Shown):
-    """What `train` did: its trials, and the network of the best one.
+    """Result of `train`: the trials, and the network of the best one.
 
     Examples
     --------
@@ -256,7 +256,7 @@ class TrainingRun(Shown):
 
     @property
     def network(self) -> Network:
-        """The network of the best trial: of one that met the stopping rule, if there is one."""
+        """The network of the best trial, among those that met the stopping rule if any did."""
         return Network(self.core.network(self.data.core, self.seed))
 
     @property
@@ -344,13 +344,13 @@ def train(
     seed
         Random seed. The same seed and settings give the same weights for any `jobs` and `threads`.
     valid
-        Validation set: the accuracy on it is measured during training and selects the best network.
+        Validation set: its accuracy is measured during training and selects the best network.
     checkpoint
         File of finished trials and the state of running ones; an interrupted training continues from it.
     run_all
         Run every trial, all on the same widths, instead of stopping at the first success.
     on_event
-        Called with a `TrialProgress` some ten times per second and a `TrialEnded` after each trial, from the
+        Called with a `TrialProgress` about ten times per second and a `TrialEnded` after each trial, from the
         training threads, one call at a time.
     **settings
         See below; and `topology`, a network whose graph to train.
@@ -430,7 +430,7 @@ def tune(
     seed
         Seed of the search and of the random starts.
     valid
-        Validation set that the settings are judged by.
+        Validation set by which settings are compared.
     study
         SQLite file of all candidates; an existing one is continued.
     on_event
@@ -445,7 +445,7 @@ def tune(
     MissingToolError
         If Optuna is not installed.
     TrainingError, InterruptedWorkError
-        If no settings led to an exact network, in that time or before Ctrl-C.
+        If no settings led to an exact network within the time limit or before Ctrl-C.
 
     Examples
     --------
@@ -470,7 +470,7 @@ def tune(
 
 
 def core_of(setting: str, network: Network) -> TrainedNetwork:
-    """Return what a network is made of; refuse a setting that is none, such as a file name."""
+    """Return the inner network of a `Network`; refuse anything else, such as a file name."""
     if not isinstance(network, Network):
         raise UsageError(
             f"`{setting}`: expected a Network, got {network!r:.80}; `Network.read` reads one from a file"

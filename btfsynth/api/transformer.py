@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# First, as it says what is missing without scikit-learn.
+# First, because it reports a missing scikit-learn.
 from btfsynth.api.classifier import random_seed, validate_data  # type: ignore[attr-defined]
 from btfsynth.api.data import Dataset
 from btfsynth.api.training import train
@@ -26,9 +26,9 @@ from sklearn.utils.validation import check_is_fitted  # isort: skip
 class BTFTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Encode Boolean samples in few bits, and decode them again.
 
-    An autoencoder of threshold neurons, trained by reflect-reflect-relax to give every sample back, is cut
-    at its narrowest layer (Elser & Lal, arXiv 2602.17493, "Autoencoders"). Encoder and decoder are
-    `Network` objects, and become hardware as any other.
+    An autoencoder of threshold neurons, trained by reflect-reflect-relax to reproduce every sample, is cut at
+    its narrowest layer (Elser & Lal, arXiv 2602.17493, "Autoencoders"). Encoder and decoder are `Network`
+    objects, which can become hardware.
 
     Parameters
     ----------
@@ -37,21 +37,21 @@ class BTFTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     sigma, beta, gamma : float
         As in `train`.
     max_iterations, trials : int
-        Iterations of a trial, and trials.
+        Maximum iterations per trial, and maximum number of trials.
     random_state : int, RandomState or None
-        Names the random starts; an int is the seed of the training.
+        Seed of the random starts; an int is the seed of the training.
 
     Attributes
     ----------
     encoder_, decoder_ : Network
         From samples to codes, and back.
     n_features_in_, feature_names_in_
-        Features seen in `fit`.
+        Features of `fit`.
 
     Notes
     -----
-    Features must be 0 or 1: `sklearn.preprocessing.Binarizer` or a one-hot `KBinsDiscretizer` before it
-    make them so. A ``ConvergenceWarning`` says that some samples do not come back as they were.
+    Features must be 0 or 1; `sklearn.preprocessing.Binarizer` or a one-hot `KBinsDiscretizer` can make them so.
+    A ``ConvergenceWarning`` means that some samples are not reproduced exactly.
 
     Examples
     --------
@@ -128,7 +128,7 @@ class BTFTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Raises
         ------
         ValueError
-            If the samples are not those of 0 and 1 with the features of `fit`.
+            If the samples are not 0 and 1 with the features of `fit`.
         """
         check_is_fitted(self)
         return self.encoder_(self._bits(X, reset=False))
@@ -139,7 +139,7 @@ class BTFTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Raises
         ------
         UsageError
-            If the codes have another width or other values.
+            If the codes have the wrong width or values other than 0 and 1.
         """
         check_is_fitted(self)
         return self.decoder_(X)
