@@ -8,9 +8,10 @@ A part is imported when it is asked for, so that a table of names costs next to 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -195,3 +196,46 @@ def _all_entry_points(path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]
         )
         for group in groups
     }
+
+
+# How to install what this package can do without.
+#
+# The project is in no package index, so that its extras are only known to whoever has its clone. What a
+# message tells to install are therefore the packages themselves, with the versions that the extras ask for: this
+# is right wherever one stands, and whether this package was installed from a clone or from a wheel.
+
+_REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;()]*)\)?")
+
+
+def install_command(*packages: str) -> str:
+    """Return the command that installs optional packages, in versions that this one works with.
+
+    >>> install_command("no-such-package")
+    'pip install no-such-package'
+    """
+    known = _requirements()
+    words = [f"{package}{known.get(_normal(package), '')}" for package in packages]
+    return " ".join(
+        ["pip install", *(f"'{word}'" if set(word) & set("<>=!~") else word for word in words)]
+    )
+
+
+@cache
+def _requirements() -> dict[str, str]:
+    """Return the versions of optional packages by their names, as the metadata of this one has them."""
+    from importlib import metadata  # which takes long
+
+    try:
+        listed = metadata.requires("btfsynth") or []
+    except metadata.PackageNotFoundError:  # run from its sources
+        return {}
+    found = {}
+    for text in listed:
+        match = _REQUIREMENT.match(text)
+        if match:
+            found[_normal(match[1])] = match[2].replace(" ", "")
+    return found
+
+
+def _normal(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()

@@ -24,10 +24,10 @@ from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.fit_code import fit_code, parse_spec
 from btfsynth.dataset.table_code import TableCode, plain_class
 from btfsynth.errors import DataError, MissingToolError, UsageError
-from btfsynth.extras import install_command
 from btfsynth.files import StrPath
 from btfsynth.network.topology import Topology, layered
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.plugins import install_command
 from btfsynth.ports import Port
 from btfsynth.settings.table import LEARN, Conflicts, StopRule
 from btfsynth.training.session import TrainOptions, train

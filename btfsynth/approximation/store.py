@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from btfsynth.approximation.walk import Walked
 from btfsynth.discovery.record import canonical_hash
 from btfsynth.errors import DataError, OutputError, shown
-from btfsynth.files import as_path, make_folder, write_text
+from btfsynth.files import as_path, make_folder, staging_folder, write_text
 from btfsynth.flow.objectives import lut_cost
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
@@ -42,7 +42,6 @@ from btfsynth.passes.goal import Goal
 from btfsynth.passes.sat_sweep import random_vectors
 from btfsynth.records import digest, file_content, inside, read_record, section, string, whole
 from btfsynth.settings.table import Metric, Objective
-from btfsynth.staging import staging_folder
 from btfsynth.verify.error_claim import ErrorClaim
 from btfsynth.verify.error_metrics import Errors, Reading, number
 

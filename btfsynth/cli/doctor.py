@@ -14,7 +14,7 @@ from btfsynth import __version__
 from btfsynth.cli.options import json_option
 from btfsynth.cli.output import console, emit_json, field_table
 from btfsynth.errors import MissingToolError, ToolError
-from btfsynth.extras import install_command
+from btfsynth.plugins import install_command
 
 if TYPE_CHECKING:
     from btfsynth.fpga.devices import Program

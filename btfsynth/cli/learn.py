@@ -37,7 +37,7 @@ from btfsynth.cli.output import (
 from btfsynth.cli.progress import announced_compiling, watched
 from btfsynth.errors import InterruptedWorkError, ToolError, VerificationError, percent, plural
 from btfsynth.events import BetterCircuit, Event
-from btfsynth.extras import install_command
+from btfsynth.plugins import install_command
 from btfsynth.settings.table import INPUTS, LEARN
 
 if TYPE_CHECKING:

@@ -31,8 +31,8 @@ from btfsynth.events import (
     RunsPlanned,
     TrialProgress,
 )
-from btfsynth.extras import install_command
 from btfsynth.files import make_folder
+from btfsynth.plugins import install_command
 from btfsynth.reproduce.catalogue import EXPERIMENTS
 from btfsynth.settings.table import REPRODUCE
 

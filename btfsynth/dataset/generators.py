@@ -29,7 +29,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.tasks import TASKS, read_options, whole_number
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, bits_of, counting_inputs, numbers_of
 from btfsynth.errors import MissingToolError, UsageError
-from btfsynth.extras import install_command
+from btfsynth.plugins import install_command
 from btfsynth.ports import Port, total_width
 
 _Numbers = NDArray[np.int64]

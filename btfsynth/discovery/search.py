@@ -26,11 +26,10 @@ from btfsynth.discovery.store import Certifier, Identity, Store
 from btfsynth.discovery.work import failed_growth, get_ready, grow_part, polish, run_trial
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
 from btfsynth.events import Growing, Note, OnEvent, SearchStatus, StageBegan, ignore
-from btfsynth.files import StrPath, as_path
+from btfsynth.files import StrPath, as_path, staging_folder
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import DEFAULT_TIME_LIMIT, DISCOVER, Objective
-from btfsynth.staging import staging_folder
 from btfsynth.training.checkpoint import training_fingerprint
 from btfsynth.training.session import TrainOptions, plan_for
 from btfsynth.workers.executor import NAP, Executor, Finished, Task, completed

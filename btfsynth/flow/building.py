@@ -23,7 +23,7 @@ from btfsynth.errors import (
     plural,
 )
 from btfsynth.events import OnEvent, StageBegan, ignore
-from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.files import StrPath, as_path, publish, staging_folder, write_text
 from btfsynth.flow.hardware import (
     HardwareNetwork,
     HardwareReport,
@@ -66,7 +66,6 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.settings.run_file import RUN_FILE
 from btfsynth.settings.table import EXACT, LABELS, Preserve
 from btfsynth.sim.base import CheckResult
-from btfsynth.staging import publish, staging_folder
 from btfsynth.training.history import format_history
 from btfsynth.training.session import plan_for, train
 from btfsynth.training.trials import TrainingRun

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from btfsynth import __version__
 from btfsynth.errors import InterruptedWorkError, VerificationError, plural
 from btfsynth.events import OnEvent, StageBegan, ignore
-from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.files import StrPath, as_path, staging_folder, write_text
 from btfsynth.flow.patterns import function_vectors
 from btfsynth.flow.report import is_verified, publish_design
 from btfsynth.flow.simplify import optimise
@@ -40,7 +40,6 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import IMPORT, Effort, Objective
 from btfsynth.sim.base import CheckResult
-from btfsynth.staging import staging_folder
 from btfsynth.verify.simulate import simulate_design
 
 _SHOWN_ROWS = 1024

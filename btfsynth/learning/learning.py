@@ -19,8 +19,7 @@ from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.dataset.fit_code import AUTO_CODE, parse_spec
 from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
-from btfsynth.extras import install_command
-from btfsynth.files import StrPath, as_path, write_bytes, write_text
+from btfsynth.files import StrPath, as_path, staging_folder, write_bytes, write_text
 from btfsynth.flow.patterns import function_vectors, in_bits
 from btfsynth.flow.report import publish_design
 from btfsynth.flow.simplify import simplify_netlist
@@ -65,11 +64,11 @@ from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.base import InterruptedPasses
 from btfsynth.passes.registry import parse_script
+from btfsynth.plugins import install_command
 from btfsynth.ports import bit_names
 from btfsynth.settings.table import PARSED_CHECK, Conflicts, Share
 from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import get_simulator
-from btfsynth.staging import staging_folder
 from btfsynth.training.parameters import TrainParameters
 from btfsynth.training.trainer import warm_up
 from btfsynth.verify.simulate import simulate_design

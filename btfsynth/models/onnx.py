@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import DataError, MissingToolError, shown
-from btfsynth.extras import install_command
 from btfsynth.models.integer_layers import (
     Apply,
     Integers,
@@ -43,6 +42,7 @@ from btfsynth.models.onnx_ops import (
     UnknownOptionError,
     matrix_product,
 )
+from btfsynth.plugins import install_command
 
 _LAYERS = ("MatMul", "Gemm")
 _INSTEAD = {

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.columns import TableColumn, word_of
 from btfsynth.errors import MissingToolError, UsageError, shown
-from btfsynth.extras import install_command
 from btfsynth.models import sklearn_linear, sklearn_trees
 from btfsynth.models.ensemble import Origin
 from btfsynth.models.features import Feature, NumberFeature, Values, WordFeature
 from btfsynth.models.readers import Reading, ReadOptions, labels_of
 from btfsynth.models.record import ImportedModel, Library
+from btfsynth.plugins import install_command
 
 Reader = Callable[[Any, Reading], ImportedModel]
 

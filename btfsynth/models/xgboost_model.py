@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.columns import TableColumn
 from btfsynth.errors import DataError, MissingToolError, UsageError, plural, shown
-from btfsynth.extras import install_command
 from btfsynth.lower.trees import LEAF
 from btfsynth.models.ensemble import Origin, RealEnsemble, Splits, ordered, over_questions
 from btfsynth.models.features import NumberFeature, Values
 from btfsynth.models.readers import Reading, ReadOptions
 from btfsynth.models.record import ImportedModel, Library
+from btfsynth.plugins import install_command
 
 _KIND = "XGBoost"
 _FIRST, _LAST = (1, 7), 3

@@ -27,13 +27,13 @@ from btfsynth.dataset.generators import Gate, HiddenCircuit, hidden_circuit, rea
 from btfsynth.dataset.load import load
 from btfsynth.errors import MissingToolError, NetlistError, TrainingError, UsageError
 from btfsynth.events import Event, TrialProgress
-from btfsynth.extras import install_command
 from btfsynth.lower.lowering import lower_network, make_reference
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.network.accuracy import measure
 from btfsynth.network.integers import round_network, sparsify
 from btfsynth.network.trained import TrainedNetwork
+from btfsynth.plugins import install_command
 from btfsynth.ports import Port
 from btfsynth.reproduce.catalogue import Experiment, Measure, Scale
 from btfsynth.settings.table import Preserve

@@ -25,8 +25,8 @@ from btfsynth.events import (
     RunsPlanned,
     ignore,
 )
-from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, make_folder, write_text
+from btfsynth.plugins import install_command
 from btfsynth.records import (
     InvalidRecordError,
     Reader,

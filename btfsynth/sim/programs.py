@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from btfsynth.errors import MissingToolError, ToolError
-from btfsynth.extras import install_command
 from btfsynth.hdl.vectors import bench_name
+from btfsynth.plugins import install_command
 from btfsynth.process import (
     DEFAULT_TIMEOUT,
     Completed,

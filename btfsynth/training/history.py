@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from btfsynth.errors import DataError, MissingToolError, UsageError
-from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path, write_bytes
+from btfsynth.plugins import install_command
 
 _POINTS_A_DECADE = 10
 _NEEDED = ("gap", "gap_w", "gap_x", "gap_y", "least_gap", "bits", "vectors")

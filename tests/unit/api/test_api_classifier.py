@@ -27,8 +27,8 @@ from btfsynth.api import classifier
 from btfsynth.api.classifier import BTFClassifier
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.errors import UsageError
-from btfsynth.extras import install_command
 from btfsynth.network.formats import load_network, save_network
+from btfsynth.plugins import install_command
 
 BITS = np.array([[n >> k & 1 for k in range(3)] for n in range(8)])
 COUNTS = BITS.sum(axis=1)
