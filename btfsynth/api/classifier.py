@@ -19,9 +19,9 @@ from btfsynth.api.designs import Build, build
 from btfsynth.api.features import Features, read_features
 from btfsynth.api.netlists import Netlist
 from btfsynth.api.training import Network
-from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.fit_code import fit_code, parse_spec
+from btfsynth.dataset.patterns import settled
 from btfsynth.dataset.table_code import TableCode, plain_class
 from btfsynth.errors import DataError, MissingToolError, UsageError
 from btfsynth.files import StrPath

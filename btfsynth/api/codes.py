@@ -19,12 +19,11 @@ from btfsynth.dataset.code import (
     save_code,
     with_code,
 )
-from btfsynth.dataset.conflicts import settled
+from btfsynth.dataset.columns import frame_columns
 from btfsynth.dataset.dataset import Dataset as Patterns
 from btfsynth.dataset.dataset import InputKind
 from btfsynth.dataset.fit_code import CodeSpec, parse_spec
-from btfsynth.dataset.frames import frame_columns
-from btfsynth.dataset.patterns import find_contradiction
+from btfsynth.dataset.patterns import find_contradiction, settled
 from btfsynth.dataset.table_code import IMPUTE, TableCode, class_of
 from btfsynth.errors import DataError, UsageError, shown
 from btfsynth.files import StrPath

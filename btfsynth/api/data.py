@@ -13,15 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from btfsynth.api.codes import Code, coded_rows
 from btfsynth.api.show import Ported, Table, html_table
-from btfsynth.dataset.columns import TableColumn
-from btfsynth.dataset.conflicts import settled
+from btfsynth.dataset.columns import TableColumn, frame_columns, require_values, wanted_targets
 from btfsynth.dataset.dataset import Dataset as Patterns
 from btfsynth.dataset.dataset import InputKind, OutputKind
 from btfsynth.dataset.formats import format_by_ending
-from btfsynth.dataset.frames import frame_columns, require_values, wanted_targets
 from btfsynth.dataset.load import load as load_dataset
 from btfsynth.dataset.load import save
-from btfsynth.dataset.patterns import find_contradiction, sample
+from btfsynth.dataset.patterns import find_contradiction, sample, settled
 from btfsynth.dataset.tasks import TASKS, Task
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError, plural, shown

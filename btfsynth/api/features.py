@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.columns import TableColumn
+from btfsynth.dataset.columns import TableColumn, frame_columns, is_frame
 from btfsynth.dataset.fit_code import MAX_WORDS
-from btfsynth.dataset.frames import frame_columns, is_frame
 from btfsynth.errors import DataError, plural, shown
 
 

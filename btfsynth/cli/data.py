@@ -88,10 +88,9 @@ def data_command(
       btfsynth data multiplier:3 --sample 40 --seed 2 -o sample.pla
       btfsynth data digits:grey,count=20 --code thermometer:4 -o digits.csv
     """  # noqa: D301
-    from btfsynth.dataset.conflicts import settled
     from btfsynth.dataset.formats import format_by_ending, format_by_name
     from btfsynth.dataset.load import save
-    from btfsynth.dataset.patterns import find_contradiction, sample
+    from btfsynth.dataset.patterns import find_contradiction, sample, settled
     from btfsynth.ports import moved_pins
 
     if format_name is not None and path is None:

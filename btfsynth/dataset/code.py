@@ -430,7 +430,7 @@ def choose_code(dataset: Dataset, spec: Code, missing: str = IMPUTE) -> tuple[Ta
 def with_code(dataset: Dataset, code: TableCode) -> Dataset:
     """Return a table as Boolean data: every column that its code has is a port.
 
-    What contradicts another pattern may change: `btfsynth.dataset.conflicts.settled` is to follow.
+    What contradicts another pattern may change: `btfsynth.dataset.patterns.settled` is to follow.
     """
     columns = columns_of(dataset)
     bits, notes = code.bits(columns, dataset.inputs, dataset.source, dataset.lines)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import (
     FORMATS,
@@ -16,6 +15,7 @@ from btfsynth.dataset.formats import (
 )
 from btfsynth.dataset.formats.base import read_source
 from btfsynth.dataset.formats.csv_file import read_rows
+from btfsynth.dataset.patterns import settled
 from btfsynth.dataset.tasks import is_task_spec, parse_task, task_signatures
 from btfsynth.errors import UsageError
 from btfsynth.files import StrPath, as_path, write_bytes

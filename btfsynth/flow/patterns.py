@@ -23,10 +23,9 @@ from btfsynth.dataset.code import (
     require_bits,
     with_code,
 )
-from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset, InputKind, with_classes
 from btfsynth.dataset.fit_code import CodeSpec
-from btfsynth.dataset.patterns import by_name, find_contradiction
+from btfsynth.dataset.patterns import by_name, find_contradiction, settled
 from btfsynth.dataset.table_code import IMPUTE, TableCode
 from btfsynth.errors import DataError, UsageError, percent, plural
 from btfsynth.files import StrPath, as_path

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.code import InputCode, is_table
-from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.dataset.fit_code import AUTO_CODE, parse_spec
+from btfsynth.dataset.patterns import settled
 from btfsynth.errors import MissingToolError, OutputError, ToolError
 from btfsynth.events import Event, Note, OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path, staging_folder, write_bytes, write_text

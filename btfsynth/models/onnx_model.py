@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.columns import number_matrix
 from btfsynth.dataset.fit_code import between
-from btfsynth.dataset.frames import number_matrix
 from btfsynth.dataset.table_code import LEVELS, REFUSE, STEPS, ColumnCode, TableCode
 from btfsynth.errors import DataError, WidthError
 from btfsynth.files import StrPath, as_path

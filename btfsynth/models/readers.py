@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.columns import TableColumn
+from btfsynth.dataset.columns import TableColumn, frame_columns
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats.base import SIGNS_NOTICE
-from btfsynth.dataset.frames import frame_columns
 from btfsynth.errors import DataError, UsageError, WidthError, shown
 from btfsynth.files import StrPath, as_path
 from btfsynth.models.ensemble import Origin, RealEnsemble, ensemble_model

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.frames import frame_columns, number_matrix, require_values
+from btfsynth.dataset.columns import frame_columns, number_matrix, require_values
 from btfsynth.dataset.table_code import Scalar, TableCode, class_of
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError, VerificationError, plural, shown

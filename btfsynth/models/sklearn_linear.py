@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.frames import frame_columns
+from btfsynth.dataset.columns import frame_columns
 from btfsynth.dataset.table_code import LEVELS, REFUSE, SKIP, STEPS, ColumnCode, TableCode
 from btfsynth.dataset.vectors import bits_of
 from btfsynth.errors import UsageError, plural, shown

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.dataset.columns import frame_columns
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.dataset.formats.base import (
     MAX_FILE_BYTES,
@@ -30,7 +31,6 @@ from btfsynth.dataset.formats.base import (
     read_outputs,
     require_no_table,
 )
-from btfsynth.dataset.frames import frame_columns
 from btfsynth.dataset.patterns import with_contradiction
 from btfsynth.dataset.table_code import Scalar
 from btfsynth.errors import DataError

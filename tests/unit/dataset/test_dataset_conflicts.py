@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import btfsynth as btf
-from btfsynth.dataset.conflicts import settled
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.dataset.load import load
+from btfsynth.dataset.patterns import settled
 from btfsynth.errors import DataError
 from btfsynth.ports import Port
 from btfsynth.settings.table import Conflicts
